@@ -1,0 +1,89 @@
+//! The command line: what the user typed, and the help that answers.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::{Layer, LogFormat};
+
+const ABOUT: &str = "doorstep stands between a container's start and its service: it waits for the database, creates \
+schemas, applies pending migrations, verifies that what the service needs is really there, then becomes the \
+service (same PID).";
+
+const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       \
+doorstep wait|migrate|status|install [OPTIONS]";
+
+const AFTER: &str = "\
+Examples:
+  doorstep run -- node server.js                   wait, schemas, migrate, verify, exec
+  doorstep run                                     the same without a service: init container, Job
+  doorstep run --require-tables users,public.SLAPolicy -- ./server
+  doorstep wait --wait-attempts 60 --wait-interval 2s
+  doorstep status --format json
+
+Every setting is a flag (--wait-timeout), an environment variable (DOORSTEP_WAIT_TIMEOUT) and a key of
+doorstep.toml (wait_timeout), in this order of precedence. Durations: 500ms, 30s, 5m.
+
+Exit codes:
+    0  done (after exec: the service's own)         71  the operating system refused
+    3  verify found differences                     75  a lock was held until the deadline  (try again)
+   64  bad command line                             77  authentication or privilege
+   65  a migration failed, or history ≠ folder      78  bad settings
+   69  database not ready in time (try again)      126  the command cannot be executed
+   70  a bug in doorstep                           127  the command does not exist
+                                                 128+n  stopped by signal n";
+
+/// doorstep's command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "doorstep",
+    version,
+    about = ABOUT,
+    override_usage = USAGE,
+    after_help = AFTER,
+    subcommand_help_heading = "Commands",
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Settings given as flags.
+    #[command(flatten)]
+    pub layer: Layer,
+    /// Settings file [default: ./doorstep.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The service, after `--`; without it doorstep exits 0 when all is ready
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Wait, create schemas, migrate, verify, then become CMD (`doorstep -- CMD` is short for it)
+    #[command(override_usage = "doorstep run [OPTIONS] [-- CMD [ARG…]]", after_help = AFTER)]
+    Run {
+        /// The service; without it doorstep exits 0 when all is ready
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<OsString>,
+    },
+    /// Return once the database accepts real work; writes nothing
+    Wait,
+    /// Wait, create schemas, migrate
+    Migrate,
+    /// Show every migration's state and one verdict: current, behind, ahead, diverged, failed; writes nothing
+    Status {
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: LogFormat,
+    },
+    /// Copy this binary to DIR (scratch images have no cp)
+    Install {
+        /// Where to
+        dir: PathBuf,
+    },
+}

@@ -1,0 +1,59 @@
+//! Which database a start is for: the URL from the settings, else from the Prisma schema, else from
+//! libpq's variables. Read anew for every connect, so that a rotated secret is picked up.
+
+use std::path::PathBuf;
+
+use crate::engine::{Target, has_libpq_variables};
+use crate::error::Error;
+use crate::format::{Datasource, Value};
+use crate::settings::{Environment, Secret, Settings, Source};
+
+/// The database that doorstep itself works on.
+#[derive(Debug)]
+pub struct Database {
+    source: Source,
+    environment: Environment,
+    /// Where a relative `file:` URL starts.
+    base: PathBuf,
+}
+
+impl Database {
+    /// Decides where the URL comes from.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when nothing names a database.
+    pub fn choose(
+        settings: &Settings,
+        datasource: Option<&Datasource>,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let from_schema = |value: &Option<Value>| match value.as_ref()? {
+            Value::Literal(url) => Some(Source::Text(Secret::new(url))),
+            Value::Environment(name) => environment.get(name).map(|url| Source::Text(Secret::new(url))),
+        };
+        let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
+        let plain = datasource.and_then(|datasource| from_schema(&datasource.url));
+        let libpq = || has_libpq_variables(environment).then(|| Source::Text(Secret::new("")));
+        let source = settings.migrate_database.clone().or(direct).or_else(|| settings.database.clone());
+        let source = source.or(plain).or_else(libpq).ok_or_else(|| {
+            Error::Settings(
+                "no database is named\n\
+                 next: set DATABASE_URL (or DATABASE_URL_FILE, --database-url, or PGHOST and its kin)"
+                    .to_owned(),
+            )
+        })?;
+        // Prisma 6 and older, which have the URL in the schema, start from the schema's directory;
+        // Prisma 7, which does not, from the working directory.
+        let base = datasource.filter(|datasource| datasource.url.is_some());
+        let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
+        Ok(Self { source, environment: environment.clone(), base })
+    }
+
+    /// The URL as it is now, parsed.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the file cannot be read or the URL does not parse.
+    pub fn target(&self) -> Result<Target, Error> {
+        Target::parse(&self.source.read()?, &self.environment, &self.base)
+    }
+}

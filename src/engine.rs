@@ -1,0 +1,314 @@
+//! One session on one database engine. The engines are dumb on purpose: they know their SQL, their wire
+//! and their error codes; what to do with them is decided by the steps (`wait`, `migrate`, …).
+//!
+//! To add an engine: write `engine/<name>.rs` with a target (parsed URL) and an `impl Session`, add it to
+//! [`Target`], and let the contract suite in `tests/it/contract.rs` run on it. An engine never reads the
+//! environment, never retries, never logs, and never corrects what the user wrote: it returns a
+//! [`Fault`] with the right class.
+
+mod postgres;
+mod sqlite;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::fault::{Class, Fault};
+use crate::settings::{Environment, Secret, TableName};
+
+pub use postgres::has_libpq_variables;
+
+/// What every session method returns: boxed, so that the steps can hold a `dyn Session` and stay one
+/// piece of machine code for all engines.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + 'a>>;
+
+/// One row, all values as text.
+pub type Row = Vec<Option<String>>;
+
+/// A way to stop the statement that a session is running, usable while the session is busy.
+pub type Canceller = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// One connection, one session: the lock, `SET`s and the transaction state belong to it.
+pub trait Session {
+    /// How names and texts are quoted.
+    fn dialect(&self) -> Dialect;
+
+    /// One look at all that decides whether anything is to be done; one round trip.
+    ///
+    /// # Errors
+    /// [`Class::ReadOnly`] when the server takes no writes.
+    fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey>;
+
+    /// Runs one query of doorstep's own.
+    fn rows(&mut self, sql: String) -> Work<'_, Vec<Row>>;
+
+    /// Runs statements of doorstep's own, atomically where the engine can.
+    fn execute(&mut self, sql: String) -> Work<'_, ()>;
+
+    /// Runs a migration's script exactly as it is, in one message where the engine has messages.
+    /// Leaves no transaction open, whatever the script did.
+    fn script<'a>(&'a mut self, sql: &'a str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
+    /// `lock_timeout` for the scripts to come, where the engine has one.
+    fn set_lock_timeout(&mut self, timeout: Option<Duration>) -> Work<'_, ()>;
+
+    /// Tries to take the migration lock; never blocks. The lock lasts until the session ends.
+    fn try_lock(&mut self, key: i64) -> Work<'_, bool>;
+
+    /// Who holds that lock, for people; `None` when nobody does, or the engine cannot tell.
+    fn lock_holder(&mut self, key: i64) -> Work<'_, Option<String>>;
+
+    /// Creates a schema; one that appeared meanwhile is fine.
+    fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()>;
+
+    /// Names of ordinary tables in the schemas that decide whether a database is "empty" (all of them
+    /// when the engine has no schemas).
+    fn tables_in<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Vec<String>>;
+
+    /// Those of `tables` that do not exist; one round trip.
+    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>>;
+
+    /// See [`Canceller`].
+    fn canceller(&self) -> Canceller;
+
+    /// Ends the session in an orderly way; locks are released by the time it returns.
+    fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>>;
+}
+
+/// What a start wants to find, for [`Session::survey`].
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Schemas that should exist.
+    pub schemas: Vec<String>,
+    /// Name of the history table to locate.
+    pub history: Option<String>,
+}
+
+/// What a survey found.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// Product and version, for the log.
+    pub server: String,
+    /// Wanted schemas that do not exist.
+    pub missing_schemas: Vec<String>,
+    /// Where the history table is; `None` when it is nowhere on the search path.
+    pub history: Option<TableName>,
+    /// Where an unqualified `CREATE TABLE` would land; `None` when the search path leads nowhere.
+    pub current_schema: Option<String>,
+    /// The database's name, for GRANTs.
+    pub database: String,
+    /// The session's role, for GRANTs.
+    pub role: String,
+}
+
+/// A script that failed, and what it left behind.
+#[derive(Debug)]
+pub struct Failure {
+    /// What the database said.
+    pub fault: Fault,
+    /// What of the script is still there.
+    pub kept: Kept,
+}
+
+/// What a failed script left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Everything was rolled back, for certain.
+    Nothing,
+    /// The script commits parts of itself, or runs statements that no transaction covers.
+    Maybe,
+}
+
+/// A required table that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// As required, with the schema it was looked for in, where that is certain.
+    pub table: TableName,
+    /// Tables of the same name elsewhere, or in another case: the likely slip.
+    pub similar: Vec<TableName>,
+}
+
+/// How an engine quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+impl Dialect {
+    /// The engine's name as Prisma's `migration_lock.toml` spells it.
+    #[must_use]
+    pub fn provider(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgresql",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// A name, quoted.
+    #[must_use]
+    pub fn identifier(self, name: &str) -> String {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+
+    /// A qualified table name, quoted.
+    #[must_use]
+    pub fn table(self, table: &TableName) -> String {
+        match &table.schema {
+            Some(schema) => format!("{}.{}", self.identifier(schema), self.identifier(&table.name)),
+            None => self.identifier(&table.name),
+        }
+    }
+
+    /// A text, quoted. NUL, which no engine stores in a text, becomes U+FFFD.
+    #[must_use]
+    pub fn literal(self, text: &str) -> String {
+        let quoted = text.replace('\0', "\u{fffd}").replace('\'', "''");
+        match self {
+            // As libpq's PQescapeLiteral: right whatever standard_conforming_strings says.
+            Self::Postgres if quoted.contains('\\') => format!(" E'{}'", quoted.replace('\\', "\\\\")),
+            _ => format!("'{quoted}'"),
+        }
+    }
+}
+
+/// A parsed database URL: everything needed to open a session.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A PostgreSQL server.
+    Postgres(Box<postgres::Target>),
+    /// An SQLite file.
+    Sqlite(sqlite::Target),
+}
+
+impl Target {
+    /// Reads a URL, a libpq keyword string, or (with an empty text) the `PG*` variables alone.
+    /// `base` is the directory that a relative `file:` URL starts from.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with what is wrong and how to write it. The URL itself is never quoted.
+    pub fn parse(url: &Secret, environment: &Environment, base: &Path) -> Result<Self, Error> {
+        let text = url.expose().trim();
+        let (scheme, _) = text.split_once(':').unwrap_or(("", text));
+        // SQLAlchemy's and others' driver suffixes say nothing about the database.
+        let (engine, _driver) = scheme.split_once('+').unwrap_or((scheme, ""));
+        match engine.to_ascii_lowercase().as_str() {
+            "file" | "sqlite" | "sqlite3" => sqlite::Target::parse(text, base).map(Self::Sqlite),
+            "prisma" => Err(Error::Settings(
+                "a prisma+postgres:// URL is Prisma's hosted proxy, not a database\n\
+                 next: give the direct postgres:// URL as migrate_url"
+                    .to_owned(),
+            )),
+            "mysql" | "mariadb" | "sqlserver" | "mssql" | "mongodb" | "cockroachdb" | "oracle" => Err(Error::Settings(
+                format!("doorstep does not speak {engine}\nnext: use a postgresql://, file: or sqlite: URL"),
+            )),
+            _ => {
+                let target = postgres::Target::parse(text, environment)?;
+                Ok(Self::Postgres(Box::new(target)))
+            }
+        }
+    }
+
+    /// Where the database is, without secrets: `db:5432/app`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Postgres(target) => target.address(),
+            Self::Sqlite(target) => target.address(),
+        }
+    }
+
+    /// The schema that `?schema=` of the URL names.
+    #[must_use]
+    pub fn schema(&self) -> Option<&str> {
+        match self {
+            Self::Postgres(target) => target.schema.as_deref(),
+            Self::Sqlite(_) => None,
+        }
+    }
+
+    /// Things in the URL that have no effect here, for one warning each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Self::Postgres(target) => &target.warnings,
+            Self::Sqlite(_) => &[],
+        }
+    }
+
+    /// How the engine quotes.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Whether the engine has schemas (namespaces).
+    #[must_use]
+    pub fn has_schemas(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// One attempt: connect, log in, look. Bounded in time by the target's connect timeout.
+    ///
+    /// # Errors
+    /// The fault, classed; with several hosts, the one of the last.
+    pub async fn open(&self, wanted: &Wanted) -> Result<(Box<dyn Session>, Survey), Fault> {
+        match self {
+            Self::Postgres(target) => {
+                let (session, survey) = postgres::open(target, wanted).await?;
+                Ok((Box::new(session), survey))
+            }
+            Self::Sqlite(target) => {
+                let mut session = sqlite::open(target).await?;
+                let survey = session.survey(wanted).await?;
+                Ok((Box::new(session), survey))
+            }
+        }
+    }
+
+    /// Creates the database that [`Class::NoDatabase`] missed; one that appeared meanwhile is fine.
+    ///
+    /// # Errors
+    /// [`Class::Privilege`] when the role may not.
+    pub async fn create_database(&self) -> Result<(), Fault> {
+        match self {
+            Self::Postgres(target) => postgres::create_database(target).await,
+            Self::Sqlite(target) => sqlite::create_database(target).await,
+        }
+    }
+}
+
+/// Joins server names for a message.
+fn silent(timeout: Duration) -> Fault {
+    let text = format!("no answer within {}", crate::log::seconds(timeout));
+    Fault::new(Class::Unreachable, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_cannot_leave_their_quotes() {
+        assert_eq!(Dialect::Postgres.literal("it's"), "'it''s'");
+        assert_eq!(Dialect::Postgres.literal("a\\'b"), " E'a\\\\''b'");
+        assert_eq!(Dialect::Sqlite.literal("a\\'b"), "'a\\''b'");
+        assert_eq!(Dialect::Sqlite.identifier("a\"b"), "\"a\"\"b\"");
+    }
+
+    #[test]
+    fn other_engines_are_refused_by_name() {
+        for url in ["mysql://u:hunter2@h/d", "prisma+postgres://hunter2", "mongodb://hunter2"] {
+            let error = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
+            let text = error.unwrap_err().to_string();
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+}

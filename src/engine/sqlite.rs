@@ -1,0 +1,311 @@
+//! SQLite: one file, no server, no schemas. The embedded default of the quick start, with the same
+//! pipeline as a server.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use percent_encoding::percent_decode_str;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
+
+use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work};
+use crate::error::Error;
+use crate::fault::{Class, Fault, Place};
+use crate::settings::TableName;
+
+const SQL: Dialect = Dialect::Sqlite;
+
+/// Virtual machine steps between two looks at the stop flag: some microseconds of work.
+const STEPS_PER_LOOK: i32 = 1000;
+
+/// A parsed SQLite URL.
+#[derive(Debug, Clone)]
+pub struct Target {
+    path: PathBuf,
+}
+
+impl Target {
+    /// `file:./dev.db?…` (Prisma), `sqlite:dev.db`, `sqlite://dev.db`, `sqlite:///abs/dev.db` (dbmate, sqlx),
+    /// `sqlite+aiosqlite:///dev.db` (SQLAlchemy: three slashes are relative, four absolute).
+    pub(super) fn parse(url: &str, base: &Path) -> Result<Self, Error> {
+        let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+        let rest = rest.split('?').next().unwrap_or_default();
+        let is_sqlalchemy = scheme.contains('+');
+        let path = match rest.strip_prefix("//") {
+            Some(path) if is_sqlalchemy => path.strip_prefix('/').unwrap_or(path),
+            Some(path) => path,
+            None => rest,
+        };
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        if path.is_empty() || path.contains(":memory:") {
+            return Err(Error::Settings(
+                "the database URL names no file: a database in memory would be gone before the service starts\n\
+                 next: write file:./dev.db"
+                    .to_owned(),
+            ));
+        }
+        // Prisma 6 and older start from the schema's directory, everyone else from the working directory.
+        let base = if scheme == "file" { base } else { Path::new("") };
+        Ok(Self { path: base.join(path.as_ref()) })
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new().filename(&self.path).busy_timeout(Duration::ZERO).disable_statement_logging()
+    }
+}
+
+/// Opens the file; it must exist.
+pub(super) async fn open(target: &Target) -> Result<Session, Fault> {
+    if !target.path.exists() {
+        let text = format!("the file {} does not exist", target.path.display());
+        return Err(Fault::new(Class::NoDatabase, text));
+    }
+    let mut connection = target.options().connect().await.map_err(|error| fault(&error))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let go_on = {
+        let stop = Arc::clone(&stop);
+        move || !stop.load(Ordering::SeqCst)
+    };
+    let mut handle = connection.lock_handle().await.map_err(|error| fault(&error))?;
+    handle.set_progress_handler(STEPS_PER_LOOK, go_on);
+    drop(handle);
+    Ok(Session { connection, stop, path: target.path.clone() })
+}
+
+/// Creates the file and its directory, as Prisma does.
+pub(super) async fn create_database(target: &Target) -> Result<(), Fault> {
+    let refused = |error: std::io::Error| {
+        Fault::new(Class::Privilege, format!("cannot create {}: {error}", target.path.display()))
+    };
+    if let Some(directory) = target.path.parent().filter(|path| !path.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory).map_err(refused)?;
+    }
+    match std::fs::OpenOptions::new().write(true).create_new(true).open(&target.path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(refused(error)),
+        _ => Ok(()),
+    }
+}
+
+/// An open file.
+pub(crate) struct Session {
+    connection: SqliteConnection,
+    stop: Arc<AtomicBool>,
+    path: PathBuf,
+}
+
+impl Session {
+    async fn run(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
+        Ok(rows.map_err(|error| fault(&error))?.iter().map(texts).collect())
+    }
+
+    /// All in one transaction: SQLite would commit each statement apart.
+    async fn run_atomically(&mut self, sql: String) -> Result<(), Fault> {
+        let result = self.run(format!("BEGIN IMMEDIATE; {sql}; COMMIT")).await;
+        if result.is_err() {
+            let _ = self.run("ROLLBACK".to_owned()).await;
+        }
+        result.map(drop)
+    }
+
+    async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
+        let mut done = 0;
+        let mut results = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_many(&mut self.connection);
+        let failed = loop {
+            match results.next().await {
+                Some(Ok(Either::Left(_))) => done += 1,
+                Some(Ok(Either::Right(_))) => {}
+                Some(Err(error)) => break Some(fault(&error)),
+                None => break None,
+            }
+        };
+        drop(results);
+        self.stop.store(false, Ordering::SeqCst);
+        // A script's own transaction must not swallow the bookkeeping; outside one, ROLLBACK is an error
+        // that means all is well.
+        let left_open = self.run("ROLLBACK".to_owned()).await.is_ok();
+        let fault = match failed {
+            None if !left_open => return Ok(()),
+            None => Fault::new(
+                Class::Statement,
+                "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
+            ),
+            Some(fault) => Fault { place: Some(Place::Statement(done)), ..fault },
+        };
+        // SQLite commits statement by statement, as Prisma runs it.
+        Err(Failure { fault, kept: if done == 0 { Kept::Nothing } else { Kept::Maybe } })
+    }
+
+    async fn relations(&mut self) -> Result<Vec<String>, Fault> {
+        let sql =
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+        let rows = self.run(sql.to_owned()).await?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    }
+}
+
+impl super::Session for Session {
+    fn dialect(&self) -> Dialect {
+        SQL
+    }
+
+    fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey> {
+        Box::pin(async move {
+            let table = SQL.literal(wanted.history.as_deref().unwrap_or_default());
+            let sql = format!(
+                "SELECT sqlite_version(), (SELECT name FROM sqlite_master WHERE type = 'table' AND name = {table}), \
+                 (SELECT query_only FROM pragma_query_only)"
+            );
+            let row = self.run(sql).await?.pop().unwrap_or_default();
+            let value = |index: usize| row.get(index).cloned().flatten();
+            if std::fs::metadata(&self.path).is_ok_and(|file| file.permissions().readonly()) {
+                return Err(Fault::new(Class::ReadOnly, format!("the file {} is read-only", self.path.display())));
+            }
+            Ok(Survey {
+                server: format!("SQLite {}", value(0).unwrap_or_default()),
+                history: value(1).map(|name| TableName { schema: None, name }),
+                ..Survey::default()
+            })
+        })
+    }
+
+    fn rows(&mut self, sql: String) -> Work<'_, Vec<Row>> {
+        Box::pin(self.run(sql))
+    }
+
+    fn execute(&mut self, sql: String) -> Work<'_, ()> {
+        Box::pin(self.run_atomically(sql))
+    }
+
+    fn script<'a>(&'a mut self, sql: &'a str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>> {
+        Box::pin(self.run_script(sql))
+    }
+
+    fn set_lock_timeout(&mut self, _timeout: Option<Duration>) -> Work<'_, ()> {
+        // The file's lock is ours as a whole already.
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Prisma's lock on SQLite: exclusive locking mode. Its lock begins with the first write, ours at
+    /// once, so that two replicas cannot both believe they have it.
+    fn try_lock(&mut self, _key: i64) -> Work<'_, bool> {
+        Box::pin(async move {
+            let sql = "PRAGMA main.locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT";
+            match self.run(sql.to_owned()).await {
+                Ok(_) => Ok(true),
+                Err(fault) if fault.class == Class::Busy => {
+                    // A shared lock kept by the exclusive mode would block the other side for ever.
+                    self.run("PRAGMA main.locking_mode = NORMAL; SELECT 1 FROM sqlite_master LIMIT 1".to_owned())
+                        .await
+                        .ok();
+                    Ok(false)
+                }
+                Err(fault) => Err(fault),
+            }
+        })
+    }
+
+    fn lock_holder(&mut self, _key: i64) -> Work<'_, Option<String>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()> {
+        let text = format!("SQLite has no schemas, so `{name}` cannot be created");
+        Box::pin(std::future::ready(Err(Fault::new(Class::Config, text))))
+    }
+
+    fn tables_in<'a>(&'a mut self, _schemas: &'a [String]) -> Work<'a, Vec<String>> {
+        Box::pin(self.relations())
+    }
+
+    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>> {
+        Box::pin(async move {
+            let present = self.relations().await?;
+            // SQLite compares names without case (ASCII).
+            let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+            let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
+            let absent = tables.iter().filter(|table| {
+                let schema_is_main = table.schema.as_deref().is_none_or(|schema| same(schema, "main"));
+                !schema_is_main || !present.iter().any(|name| same(name, &table.name))
+            });
+            Ok(absent
+                .map(|table| Missing {
+                    table: table.clone(),
+                    similar: (present.iter().filter(|name| plain(name) == plain(&table.name)))
+                        .map(|name| TableName { schema: None, name: name.clone() })
+                        .collect(),
+                })
+                .collect())
+        })
+    }
+
+    fn canceller(&self) -> Canceller {
+        let stop = Arc::clone(&self.stop);
+        Box::new(move || {
+            stop.store(true, Ordering::SeqCst);
+            Box::pin(std::future::ready(()))
+        })
+    }
+
+    fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            let _ = self.connection.close().await;
+        })
+    }
+}
+
+fn texts(row: &SqliteRow) -> Row {
+    let text = |index| {
+        let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
+        // SQLite converts any value to text when asked for one.
+        <String as sqlx::Decode<sqlx::Sqlite>>::decode(value).ok()
+    };
+    (0..row.len()).map(text).collect()
+}
+
+fn fault(error: &sqlx::Error) -> Fault {
+    let sqlx::Error::Database(error) = error else {
+        return Fault::new(Class::Statement, error.to_string());
+    };
+    let code = error.code().unwrap_or_default().parse::<i32>().unwrap_or(0);
+    // Primary result codes are the low byte (sqlite.org/rescode.html).
+    let class = match code & 0xff {
+        5 | 6 => Class::Busy,
+        8 => Class::ReadOnly,
+        9 => Class::Cancelled,
+        14 => Class::Privilege,
+        26 => Class::Config,
+        _ => Class::Statement,
+    };
+    Fault { code: Some(code.to_string()), ..Fault::new(class, error.message()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(url: &str) -> String {
+        Target::parse(url, Path::new("prisma")).unwrap().address()
+    }
+
+    #[test]
+    fn the_forms_of_an_sqlite_url() {
+        assert_eq!(path("file:./dev.db?connection_limit=1"), "prisma/./dev.db");
+        assert_eq!(path("file:/abs/dev.db"), "/abs/dev.db");
+        assert_eq!(path("sqlite:dev.db"), "dev.db");
+        assert_eq!(path("sqlite://dev.db"), "dev.db");
+        assert_eq!(path("sqlite:///abs/dev.db"), "/abs/dev.db");
+        assert_eq!(path("sqlite+aiosqlite:///dev.db"), "dev.db");
+        assert_eq!(path("sqlite+aiosqlite:////abs/dev.db"), "/abs/dev.db");
+        assert!(Target::parse("sqlite::memory:", Path::new("")).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! What an engine said, classed once for the whole program: which faults pass with time and which
+//! never do. The engines fill it in (`engine/*/`), every step reads the same class.
+
+use std::fmt;
+
+/// What kind of refusal it is. The order is that of a start-up: network, login, work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The server answers "starting up" (57P03): ready within moments, so poll fast.
+    Starting,
+    /// No conversation yet: refused, reset, no such name, silence, 57P01, 08xxx.
+    Unreachable,
+    /// The server is there but full (53300), or the file is locked.
+    Busy,
+    /// It answers but takes no writes: a standby, or `default_transaction_read_only`.
+    ReadOnly,
+    /// The database of that name does not exist (3D000, or no such file).
+    NoDatabase,
+    /// Wrong password or role (28P01, 28000).
+    Authentication,
+    /// Certificate not trusted, or TLS demanded and not offered.
+    Tls,
+    /// The URL asks for something that cannot be.
+    Config,
+    /// The role may not do this (42501).
+    Privilege,
+    /// `lock_timeout` ran out (55P03).
+    LockTimeout,
+    /// The statement was cancelled (57014).
+    Cancelled,
+    /// Any other error of a statement.
+    Statement,
+}
+
+impl Class {
+    /// True where time alone may mend it, so that the wait goes on until its deadline.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Starting | Self::Unreachable | Self::Busy | Self::ReadOnly)
+    }
+
+    /// What a person can do about a final fault of this class.
+    pub(crate) fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::Authentication => Some("check user and password of the URL (or PGUSER, PGPASSWORD)"),
+            Self::Tls => Some("check sslmode and sslrootcert of the URL (or PGSSLMODE, PGSSLROOTCERT)"),
+            Self::NoDatabase => Some("create it, or let a role with CREATEDB start doorstep once"),
+            _ => None,
+        }
+    }
+}
+
+/// One refusal by a server, a driver or the network. Never carries a secret.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// Its class.
+    pub class: Class,
+    /// SQLSTATE, or SQLite's extended result code.
+    pub code: Option<String>,
+    /// The server's message, as it wrote it.
+    pub message: String,
+    /// The server's DETAIL.
+    pub detail: Option<String>,
+    /// The server's HINT.
+    pub hint: Option<String>,
+    /// Where in the text that was sent, if known.
+    pub place: Option<Place>,
+}
+
+/// Where in a script the fault lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// 1-based position in characters, as PostgreSQL counts (protocol field `P`).
+    Character(usize),
+    /// 0-based index of the statement, where the engine reports no position (SQLite).
+    Statement(usize),
+}
+
+impl Fault {
+    /// A fault without a server's fields.
+    pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, code: None, message: message.into(), detail: None, hint: None, place: None }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(code) = &self.code {
+            write!(f, " ({code})")?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, "\ndetail: {detail}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}

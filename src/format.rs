@@ -1,0 +1,154 @@
+//! Migration formats: which tool's folder and history table it is. A format knows files, checksums and
+//! the statements of its history; it never talks to a database.
+//!
+//! Statements are text per dialect rather than a description of columns: the ten tools of the field
+//! differ in more than names (several rows per migration, one row in all, batches, times as integers).
+//! To add a format: one file here, a variant of [`Kind`], an arm in [`Kind::format`] and in [`detect`].
+
+mod prisma;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use crate::engine::{Dialect, Row};
+use crate::error::Error;
+use crate::migration::{Migration, Record};
+use crate::settings::TableName;
+
+pub use prisma::{Datasource, Value};
+
+/// A known format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Prisma 2 to 7: NAME/migration.sql and _prisma_migrations
+    Prisma,
+}
+
+impl Kind {
+    /// The format's knowledge.
+    #[must_use]
+    pub fn format(self) -> &'static dyn Format {
+        match self {
+            Self::Prisma => &prisma::Prisma,
+        }
+    }
+}
+
+/// One tool's convention.
+pub trait Format: Sync {
+    /// Reads, orders and checksums the whole folder, before anything is written.
+    ///
+    /// # Errors
+    /// [`Error::History`] for a folder that the tool itself would not accept.
+    fn resolve(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error>;
+
+    /// Whether a checksum from the history fits a migration.
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool;
+
+    /// Name of the history table.
+    fn history_table(&self) -> &'static str;
+
+    /// Key of the lock that the tool itself takes, so that the two exclude each other.
+    fn lock_key(&self) -> i64;
+
+    /// Creates the history table.
+    fn create_history(&self, dialect: Dialect, table: &TableName) -> String;
+
+    /// Reads the history, oldest first; each row goes to [`Format::record`].
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String;
+
+    /// One row of [`Format::read_history`].
+    fn record(&self, row: &Row) -> Record;
+
+    /// Notes that a migration begins.
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration, now: SystemTime) -> String;
+
+    /// Notes how it ended.
+    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>, now: SystemTime) -> String;
+}
+
+/// How a migration ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// The script ran.
+    Succeeded,
+    /// It failed, and people must look; with the message for the history.
+    Failed(&'a str),
+    /// It was interrupted and rolled back as a whole: it may run again; with the message.
+    RolledBack(&'a str),
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// Migrations in the order in which they apply.
+    pub migrations: Vec<Migration>,
+    /// Things worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// A folder of migrations, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// The folder.
+    pub path: PathBuf,
+    /// Its format.
+    pub kind: Kind,
+}
+
+/// What of the project concerns a start: found once, by convention or by name.
+#[derive(Debug, Default)]
+pub struct Project {
+    /// The Prisma schema's datasource.
+    pub datasource: Option<Datasource>,
+    /// The migrations folder.
+    pub folder: Option<Folder>,
+}
+
+impl Project {
+    /// Looks where Prisma looks (schema.prisma, prisma/schema.prisma, prisma/schema/, and the folder
+    /// `migrations` beside it), unless a setting names the place.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when a named place is not there, or a folder's format is not known.
+    pub fn find(schema: Option<&Path>, migrations: Option<&Path>, kind: Option<Kind>) -> Result<Self, Error> {
+        let datasource = prisma::find_datasource(schema)?;
+        let beside_schema = datasource.as_ref().map(|found| found.directory.join("migrations"));
+        let folder = match migrations {
+            Some(named) if !named.is_dir() => {
+                return Err(Error::Settings(format!(
+                    "the migrations folder {} does not exist\nnext: check --migrations, and that the image contains it",
+                    named.display()
+                )));
+            }
+            Some(named) => Some(named.to_owned()),
+            None => {
+                let places = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
+                places.into_iter().find(|place| place.is_dir())
+            }
+        };
+        let folder = match folder {
+            None => None,
+            Some(path) => match kind.map_or_else(|| detect(&path), |kind| Ok(Some(kind)))? {
+                Some(kind) => Some(Folder { path, kind }),
+                None if migrations.is_none() => None,
+                None => {
+                    return Err(Error::Settings(format!(
+                        "the migrations folder {} is of no known format (Prisma: NAME/migration.sql)\n\
+                         next: name it with --migration-format if it is one all the same",
+                        path.display()
+                    )));
+                }
+            },
+        };
+        Ok(Self { datasource, folder })
+    }
+}
+
+/// Tells a folder's format by its files; `None` for an unknown one.
+fn detect(folder: &Path) -> Result<Option<Kind>, Error> {
+    Ok(prisma::owns(folder)?.then_some(Kind::Prisma))
+}

@@ -1,0 +1,289 @@
+//! Prisma's migrations, versions 2 to 7: `migrations/<name>/migration.sql` and `_prisma_migrations`.
+//! Facts are Prisma's own, read in its source and observed on the real engine; a rule that looks odd
+//! says where it comes from.
+
+mod datasource;
+mod order;
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+pub(super) use datasource::find as find_datasource;
+pub use datasource::{Datasource, Value};
+
+use super::{Format, Outcome, Resolved};
+use crate::engine::{Dialect, Row};
+use crate::error::Error;
+use crate::migration::{Migration, Record};
+use crate::settings::TableName;
+
+/// The format.
+#[derive(Debug)]
+pub(super) struct Prisma;
+
+/// True for a folder with Prisma's lock file or a migration in Prisma's layout.
+pub(super) fn owns(folder: &Path) -> Result<bool, Error> {
+    let directories = directories(folder)?;
+    // Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history.
+    let is_next = |name: &String| {
+        let nested = folder.join(name);
+        nested.join("ops.json").exists()
+            || super::prisma::directories(&nested)
+                .is_ok_and(|inner| inner.iter().any(|dir| nested.join(dir).join("ops.json").exists()))
+    };
+    if directories.iter().any(is_next) {
+        return Err(Error::Settings(format!(
+            "{} holds Prisma Next migrations (ops.json), which are no SQL files\n\
+             next: apply them with Prisma's own tool and set migrate = off",
+            folder.display()
+        )));
+    }
+    let has_script = |name: &String| folder.join(name).join("migration.sql").exists();
+    Ok(folder.join("migration_lock.toml").exists() || directories.iter().any(has_script))
+}
+
+/// Direct children that are real directories. Prisma's listers do not follow symbolic links.
+fn directories(folder: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            match entry.file_name().into_string() {
+                Ok(name) => names.push(name),
+                Err(name) => {
+                    let text = format!("the migration {} has a name that is not UTF-8", name.display());
+                    return Err(Error::History(format!("{text}\nnext: rename its folder")));
+                }
+            }
+        }
+    }
+    Ok(names)
+}
+
+impl Format for Prisma {
+    fn resolve(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
+        check_provider(folder, dialect)?;
+        let mut names = directories(folder)?;
+        let mut warnings = Vec::new();
+        names.sort_unstable();
+        let by_bytes = names.clone();
+        names.sort_by(|a, b| order::compare(a, b));
+        if names != by_bytes {
+            warnings.push(
+                "the order of migration names depends on the Prisma version (6.6 and later sort as ICU does, \
+                 earlier ones by bytes); doorstep follows the later ones"
+                    .to_owned(),
+            );
+        }
+        let migrations: Result<Vec<Migration>, Error> = names.iter().map(|name| read(folder, name)).collect();
+        Ok(Resolved { migrations: migrations?, warnings })
+    }
+
+    /// As is, with every CRLF as LF, and with every LF as CRLF; and Prisma's earliest checksums, whose
+    /// bytes are not padded to two digits.
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        let script = &migration.script;
+        let forms = [script.clone(), script.replace("\r\n", "\n"), script.replace('\n', "\r\n")];
+        let is_legacy = checksum.len() != 64;
+        forms.iter().any(|form| {
+            let digest = Sha256::digest(form.as_bytes());
+            let hex = digest.iter().map(|byte| if is_legacy { format!("{byte:x}") } else { format!("{byte:02x}") });
+            hex.collect::<String>() == checksum
+        })
+    }
+
+    fn history_table(&self) -> &'static str {
+        "_prisma_migrations"
+    }
+
+    /// `SELECT pg_advisory_lock(72707369)` is what Prisma takes.
+    fn lock_key(&self) -> i64 {
+        72_707_369
+    }
+
+    fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let table = dialect.table(table);
+        match dialect {
+            Dialect::Postgres => format!(
+                "CREATE TABLE {table} (
+    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum                VARCHAR(64) NOT NULL,
+    finished_at             TIMESTAMPTZ,
+    migration_name          VARCHAR(255) NOT NULL,
+    logs                    TEXT,
+    rolled_back_at          TIMESTAMPTZ,
+    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0
+)"
+            ),
+            Dialect::Sqlite => format!(
+                "CREATE TABLE {table} (
+    \"id\"                    TEXT PRIMARY KEY NOT NULL,
+    \"checksum\"              TEXT NOT NULL,
+    \"finished_at\"           DATETIME,
+    \"migration_name\"        TEXT NOT NULL,
+    \"logs\"                  TEXT,
+    \"rolled_back_at\"        DATETIME,
+    \"started_at\"            DATETIME NOT NULL DEFAULT current_timestamp,
+    \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0
+)"
+            ),
+        }
+    }
+
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| match dialect {
+            Dialect::Postgres => {
+                format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+            }
+            // Prisma writes milliseconds since the epoch, people write texts.
+            Dialect::Sqlite => format!(
+                "CASE typeof({column}) WHEN 'integer' \
+                 THEN strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch') ELSE {column} END"
+            ),
+        };
+        format!(
+            "SELECT id, checksum, migration_name, {}, {}, {}, logs FROM {} ORDER BY started_at",
+            time("started_at"),
+            time("finished_at"),
+            time("rolled_back_at"),
+            dialect.table(table)
+        )
+    }
+
+    fn record(&self, row: &Row) -> Record {
+        let value = |index: usize| row.get(index).cloned().flatten();
+        let text = |index| value(index).unwrap_or_default();
+        Record {
+            id: text(0),
+            checksum: text(1),
+            name: text(2),
+            started_at: value(3),
+            finished_at: value(4),
+            rolled_back_at: value(5),
+            message: value(6).filter(|logs| !logs.is_empty()),
+        }
+    }
+
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration, now: SystemTime) -> String {
+        format!(
+            "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
+            dialect.table(table),
+            dialect.literal(id),
+            dialect.literal(&migration.checksum),
+            time(dialect, now),
+            dialect.literal(&migration.name)
+        )
+    }
+
+    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>, now: SystemTime) -> String {
+        let now = time(dialect, now);
+        let change = match outcome {
+            Outcome::Succeeded => {
+                format!("applied_steps_count = applied_steps_count + 1, finished_at = {now}")
+            }
+            Outcome::Failed(message) => format!("logs = {}", dialect.literal(message)),
+            Outcome::RolledBack(message) => {
+                format!("logs = {}, rolled_back_at = {now}", dialect.literal(message))
+            }
+        };
+        format!("UPDATE {} SET {change} WHERE id = {}", dialect.table(table), dialect.literal(id))
+    }
+}
+
+/// The client's clock, as Prisma uses it.
+fn time(dialect: Dialect, now: SystemTime) -> String {
+    match dialect {
+        Dialect::Postgres => dialect.literal(&humantime::format_rfc3339_micros(now).to_string()),
+        Dialect::Sqlite => now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string(),
+    }
+}
+
+fn read(folder: &Path, name: &str) -> Result<Migration, Error> {
+    let path = folder.join(name).join("migration.sql");
+    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::IsADirectory => Error::History(format!(
+            "the migration {name} has no file migration.sql\n\
+             next: restore {}, or delete the folder if the migration was given up",
+            path.display()
+        )),
+        _ => Error::History(format!("cannot read {}: {error}", path.display())),
+    })?;
+    if bytes.contains(&0) {
+        return Err(Error::History(format!(
+            "{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8",
+            path.display()
+        )));
+    }
+    // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
+    let script = String::from_utf8_lossy(&bytes).into_owned();
+    let checksum = Sha256::digest(script.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Migration { name: name.to_owned(), path, script, checksum })
+}
+
+/// `migration_lock.toml` names the provider that the SQL was written for (Prisma's P3019). Prisma reads
+/// it line by line; real TOML is accepted too.
+fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
+    let path = folder.join("migration_lock.toml");
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+    let line = text.lines().map(str::trim).find(|line| line.starts_with("provider"));
+    let provider = line.and_then(|line| line.split_once('=')).map(|(_, value)| {
+        let value = value.split('#').next().unwrap_or_default();
+        value.trim().trim_matches(['"', '\'']).to_owned()
+    });
+    match provider {
+        Some(provider) if provider == dialect.provider() => Ok(()),
+        Some(provider) if provider == "postgres" && dialect == Dialect::Postgres => Ok(()),
+        provider => Err(Error::History(format!(
+            "the migrations in {} are written for {}, but the database is {}\n\
+             next: point the URL at the right database, or begin a new migrations folder",
+            folder.display(),
+            provider.as_deref().unwrap_or("an unreadable provider (see migration_lock.toml)"),
+            dialect.provider()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migration(script: &str) -> Migration {
+        let checksum = Sha256::digest(script.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Migration { name: "a".to_owned(), path: "a".into(), script: script.to_owned(), checksum }
+    }
+
+    #[test]
+    fn line_ends_do_not_make_a_file_edited() {
+        let (lf, crlf) = (migration("a\nb\n"), migration("a\r\nb\r\n"));
+        assert!(Prisma.fits(&lf, &crlf.checksum) && Prisma.fits(&crlf, &lf.checksum));
+        assert!(!Prisma.fits(&lf, &migration("a\nc\n").checksum));
+        assert!(!Prisma.fits(&lf, ""));
+    }
+
+    #[test]
+    fn checksums_without_padding_still_fit() {
+        let one = migration("x");
+        let legacy: String = Sha256::digest(b"x").iter().map(|byte| format!("{byte:x}")).collect();
+        assert_ne!(legacy.len(), 64);
+        assert!(Prisma.fits(&one, &legacy));
+    }
+
+    #[test]
+    fn a_lock_file_for_another_database_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join("migration_lock.toml"), text).unwrap();
+        for fine in ["provider = \"postgresql\"", "# c\r\nprovider = \"postgresql\"\r\n", "provider='postgres' # x"] {
+            write(fine);
+            assert!(check_provider(folder.path(), Dialect::Postgres).is_ok(), "{fine}");
+        }
+        for wrong in ["provider = \"mysql\"", "", "nothing"] {
+            write(wrong);
+            assert!(check_provider(folder.path(), Dialect::Postgres).is_err(), "{wrong}");
+        }
+    }
+}

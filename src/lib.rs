@@ -1,0 +1,123 @@
+//! doorstep stands between a container's start and its service.
+//!
+//! Read it in this order: `main.rs`, [`prepare`] (the pipeline), the step you care about, [`engine`].
+//! Nothing imports what stands above it in the list below; docs/architecture.md has the picture.
+//!
+//! It is a library only so that tests, fuzzers and benchmarks reach its parts; the product is the binary.
+
+// The command line and the settings: what is asked for.
+pub mod cli;
+pub mod settings;
+
+// The pipeline, and its five steps in their order.
+pub mod prepare;
+
+pub mod wait;
+
+pub mod schemas;
+
+pub mod migrate;
+
+pub mod verify;
+
+pub mod exec;
+
+// The other commands.
+pub mod install;
+pub mod status;
+
+// What the steps stand on: decisions over plain data …
+pub mod database;
+pub mod lock;
+pub mod migration;
+pub mod plan;
+
+// … and dumb adapters.
+pub mod engine;
+pub mod format;
+
+// Foundations.
+pub mod error;
+pub mod excerpt;
+pub mod fault;
+pub mod log;
+mod retry;
+pub mod signal;
+
+use std::io::Write;
+
+use cli::{Cli, Verb};
+use error::Error;
+use exec::Service;
+use prepare::{Extent, Preparation};
+use settings::{Environment, Settings};
+use signal::Stop;
+
+/// Runs what the command line asks for, up to the moment before exec.
+///
+/// Gives back the service to become, if there is one: exec belongs to `main`, after the runtime is gone.
+///
+/// # Errors
+/// Any [`Error`]; its exit code is the program's.
+pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Service>, Error> {
+    let (verb, command) = match (cli.verb, cli.command) {
+        (Some(Verb::Run { command }), _) => (None, command),
+        (None, command) if !command.is_empty() => (None, command),
+        (None, _) => {
+            return Err(Error::Usage("no command is given\nnext: doorstep run -- CMD, or doorstep --help".to_owned()));
+        }
+        (verb, _) => (verb, Vec::new()),
+    };
+    if let Some(Verb::Install { dir }) = verb {
+        return print(&format!("{}\n", install::copy_to(&dir)?.display())).map(|()| None);
+    }
+    let settings = Settings::load(cli.layer, cli.config, environment)?;
+    log::start(settings.log, settings.log_format);
+    let service = Service::find(&command, environment.get("PATH"))?;
+    let preparation = Preparation::new(settings, environment)?;
+    match verb {
+        Some(Verb::Status { format }) => {
+            let (target, history) = block_on(stop, preparation.history())?;
+            print(&status::render(&history, &target.address(), format))?;
+        }
+        verb => {
+            let extent = match verb {
+                Some(Verb::Wait) => Extent::Wait,
+                Some(Verb::Migrate) => Extent::Migrate,
+                _ => Extent::Run,
+            };
+            block_on(stop, preparation.run(extent, stop))?;
+        }
+    }
+    match stop.signal() {
+        // Caught in the last moment: the service would never hear of it.
+        Some(signal) => Err(Error::Stopped { signal, note: "the service was not started".to_owned() }),
+        None => Ok(service),
+    }
+}
+
+/// Runs `work` on one thread, against the signals. The runtime, and every connection with it, is gone
+/// when this returns.
+fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Os(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            result = work => result,
+            signal = stop.unheld() => {
+                Err(Error::Stopped { signal, note: "nothing was left half done".to_owned() })
+            }
+        }
+    });
+    // A name resolution may still block a thread; nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// A result, on stdout.
+fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|error| Error::Os(format!("cannot write to stdout: {error}")))
+}

@@ -1,0 +1,46 @@
+//! The migration lock: taken before the first write, kept until the session ends. Always polled: a
+//! session that blocks in `pg_advisory_lock` holds a snapshot and stalls CREATE INDEX CONCURRENTLY.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::Session;
+use crate::error::Error;
+use crate::log::{millis, seconds};
+use crate::retry::Pace;
+
+/// How often the log says who is waited for.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Takes the lock with this key, or gives up after `timeout` (`None` never does).
+///
+/// # Errors
+/// [`Error::Locked`] at the deadline, naming the holder.
+pub async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Duration>) -> Result<(), Error> {
+    let began = Instant::now();
+    let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
+    let mut said: Option<Instant> = None;
+    loop {
+        if session.try_lock(key).await.map_err(Error::statement("take the migration lock"))? {
+            tracing::debug!(
+                phase = "migrate",
+                event = "locked",
+                duration_ms = millis(began.elapsed()),
+                "took the migration lock after {}",
+                seconds(began.elapsed())
+            );
+            return Ok(());
+        }
+        let pause = pace.next();
+        let over = timeout.is_some_and(|timeout| began.elapsed() + pause >= timeout);
+        if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
+            let holder = session.lock_holder(key).await.unwrap_or_else(|fault| Some(fault.message));
+            let holder = holder.unwrap_or_else(|| "a session that has just gone".to_owned());
+            if over {
+                return Err(Error::Locked { waited: began.elapsed(), holder });
+            }
+            tracing::info!(phase = "migrate", event = "lock_wait", "waiting for the migration lock, held by {holder}");
+            said = Some(Instant::now());
+        }
+        tokio::time::sleep(pause).await;
+    }
+}

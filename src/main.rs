@@ -1,0 +1,44 @@
+//! Signals, arguments, work, exec: the only place that exits.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use doorstep::cli::Cli;
+use doorstep::error::{Code, Error};
+use doorstep::settings::{Environment, LogFormat, LogLevel};
+use doorstep::{exec, log, signal};
+
+fn main() -> ExitCode {
+    let listening = signal::listen();
+    let environment = Environment::of_process();
+    let fail = |error| fail(&error, &environment);
+    let stop = match listening {
+        Ok(stop) => stop,
+        Err(error) => return fail(Error::Os(format!("cannot listen for signals: {error}"))),
+    };
+    let arguments: Vec<_> = std::env::args_os().collect();
+    exec::hide_secrets(&arguments);
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        // Help and version are no errors; clap prints both kinds where they belong.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Code::Usage as u8 } else { 0 });
+        }
+    };
+    match doorstep::run(cli, &environment, &stop) {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(service)) => fail(service.exec()),
+        Err(error) => fail(error),
+    }
+}
+
+/// Says the error once, whole, and turns it into the exit code.
+fn fail(error: &Error, environment: &Environment) -> ExitCode {
+    // In case it came before the settings were known; otherwise the log runs already.
+    let is_json = environment.get("DOORSTEP_LOG_FORMAT") == Some("json");
+    log::start(LogLevel::Info, if is_json { LogFormat::Json } else { LogFormat::Text });
+    let exit_code = error.exit_code();
+    tracing::error!(phase = "exit", event = "failed", exit_code, sqlstate = error.sqlstate(), "{error}");
+    ExitCode::from(exit_code)
+}

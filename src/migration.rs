@@ -1,0 +1,49 @@
+//! Plain data: a migration on disk, and its record in the history table.
+
+use std::path::PathBuf;
+
+/// One migration, as resolved from its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Its name: what the history records.
+    pub name: String,
+    /// The file its script was read from.
+    pub path: PathBuf,
+    /// The script, whole.
+    pub script: String,
+    /// Checksum of the script, as the format computes it.
+    pub checksum: String,
+}
+
+/// One row of the history table, in the words of the field (all times as RFC 3339 text, UTC).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Key of the row.
+    pub id: String,
+    /// Name of the migration.
+    pub name: String,
+    /// Checksum of the script that ran.
+    pub checksum: String,
+    /// When it began.
+    pub started_at: Option<String>,
+    /// When it was done; `None` while it runs, and for ever if it failed.
+    pub finished_at: Option<String>,
+    /// When somebody declared it rolled back.
+    pub rolled_back_at: Option<String>,
+    /// Why it failed.
+    pub message: Option<String>,
+}
+
+impl Record {
+    /// Counts as applied: finished, and not rolled back.
+    #[must_use]
+    pub fn is_applied(&self) -> bool {
+        self.finished_at.is_some() && self.rolled_back_at.is_none()
+    }
+
+    /// Blocks every later migration: begun, not finished, not rolled back (Prisma's P3009).
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.finished_at.is_none() && self.rolled_back_at.is_none()
+    }
+}

@@ -1,0 +1,209 @@
+//! What to do, and what state a history is in: pure functions over lists, no I/O.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::migration::{Migration, Record};
+
+/// State of one migration (contract: `status`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Recorded as finished, and the file is unchanged.
+    Applied,
+    /// In the folder, not yet applied.
+    Pending,
+    /// Begun and not finished.
+    Failed,
+    /// Applied, but the file has changed since.
+    Edited,
+    /// Applied, but no longer in the folder.
+    Missing,
+    /// Declared rolled back, and pending again if the folder still has it.
+    RolledBack,
+    /// Begun, and somebody holds the migration lock.
+    Running,
+}
+
+/// One word for the whole history (contract: `status`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Folder and history agree.
+    Current,
+    /// The folder has pending migrations.
+    Behind,
+    /// The history has migrations that the folder lacks: the image is older than the database.
+    Ahead,
+    /// Both.
+    Diverged,
+    /// A migration failed, or was interrupted.
+    Failed,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Current => "current",
+            Self::Behind => "behind",
+            Self::Ahead => "ahead",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// One line of the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Name of the migration.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// The row that decided, if any.
+    pub record: Option<Record>,
+    /// Pending, though a later one is applied already.
+    pub out_of_order: bool,
+}
+
+/// Folder and history laid side by side.
+///
+/// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
+/// stored checksum fits a migration; `running` whether somebody holds the migration lock.
+pub fn picture(
+    resolved: &[Migration],
+    records: &[Record],
+    same: impl Fn(&Migration, &str) -> bool,
+    running: bool,
+) -> Vec<Entry> {
+    let unfinished = if running { State::Running } else { State::Failed };
+    let last_applied = resolved.iter().rposition(|migration| counted(records, &migration.name).is_some());
+    let in_folder = resolved.iter().enumerate().map(|(index, migration)| {
+        let record = counted(records, &migration.name);
+        let state = match record {
+            Some(record) if record.is_unfinished() => unfinished,
+            Some(record) if same(migration, &record.checksum) => State::Applied,
+            Some(_) => State::Edited,
+            None if rolled_back(records, &migration.name).is_some() => State::RolledBack,
+            None => State::Pending,
+        };
+        let out_of_order = record.is_none() && Some(index) < last_applied;
+        let record = record.or_else(|| rolled_back(records, &migration.name));
+        Entry { name: migration.name.clone(), state, record: record.cloned(), out_of_order }
+    });
+    let known = |name: &str| resolved.iter().any(|migration| migration.name == name);
+    let gone = records.iter().filter(|record| record.rolled_back_at.is_none() && !known(&record.name));
+    let gone = gone.map(|record| Entry {
+        name: record.name.clone(),
+        state: if record.is_unfinished() { unfinished } else { State::Missing },
+        record: Some(record.clone()),
+        out_of_order: false,
+    });
+    in_folder.chain(gone).collect()
+}
+
+/// The row that says a migration is applied or begun; an unfinished one weighs more.
+fn counted<'a>(records: &'a [Record], name: &str) -> Option<&'a Record> {
+    let mut rows = records.iter().filter(|record| record.name == name && record.rolled_back_at.is_none());
+    let first = rows.clone().next();
+    rows.find(|record| record.is_unfinished()).or(first)
+}
+
+fn rolled_back<'a>(records: &'a [Record], name: &str) -> Option<&'a Record> {
+    records.iter().rev().find(|record| record.name == name && record.rolled_back_at.is_some())
+}
+
+/// The verdict of a picture.
+#[must_use]
+pub fn verdict(entries: &[Entry]) -> Verdict {
+    let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
+    let pending = any(&[State::Pending, State::RolledBack]);
+    match (any(&[State::Failed]), pending || any(&[State::Running]), any(&[State::Missing])) {
+        (true, _, _) => Verdict::Failed,
+        (_, true, true) => Verdict::Diverged,
+        (_, true, false) => Verdict::Behind,
+        (_, false, true) => Verdict::Ahead,
+        (_, false, false) => Verdict::Current,
+    }
+}
+
+/// Names of the migrations to apply, in the folder's order: those without a row that is not rolled back.
+#[must_use]
+pub fn pending(entries: &[Entry]) -> Vec<&str> {
+    let is_pending = |entry: &&Entry| matches!(entry.state, State::Pending | State::RolledBack);
+    entries.iter().filter(is_pending).map(|entry| entry.name.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> Vec<Migration> {
+        let migration = |name: &&str| Migration {
+            name: (*name).to_owned(),
+            path: name.into(),
+            script: String::new(),
+            checksum: "sum".to_owned(),
+        };
+        names.iter().map(migration).collect()
+    }
+
+    fn row(name: &str) -> Record {
+        Record { name: name.to_owned(), checksum: "sum".to_owned(), ..Record::default() }
+    }
+
+    fn applied(name: &str) -> Record {
+        Record { finished_at: Some("t".to_owned()), ..row(name) }
+    }
+
+    fn rolled(name: &str) -> Record {
+        Record { rolled_back_at: Some("t".to_owned()), ..row(name) }
+    }
+
+    fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
+        let entries = picture(&folder(names), records, |m, sum| m.checksum == sum, false);
+        let pending = pending(&entries).into_iter().map(str::to_owned).collect();
+        (entries.iter().map(|entry| entry.state).collect(), verdict(&entries), pending)
+    }
+
+    #[test]
+    fn every_verdict() {
+        use State::*;
+        assert_eq!(look(&["a", "b"], &[]), (vec![Pending, Pending], Verdict::Behind, vec!["a".into(), "b".into()]));
+        assert_eq!(look(&["a"], &[applied("a")]), (vec![Applied], Verdict::Current, vec![]));
+        assert_eq!(look(&["a"], &[applied("a"), applied("b")]).1, Verdict::Ahead);
+        assert_eq!(look(&["a", "c"], &[applied("a"), applied("b")]).1, Verdict::Diverged);
+        assert_eq!(look(&["a", "b"], &[applied("a"), row("b")]).1, Verdict::Failed);
+        assert_eq!(look(&[], &[row("gone")]).1, Verdict::Failed);
+    }
+
+    #[test]
+    fn an_earlier_name_is_applied_late_and_said_to_be_out_of_order() {
+        let entries = picture(&folder(&["a", "b"]), &[applied("b")], |_, _| true, false);
+        assert!(entries[0].out_of_order && !entries[1].out_of_order);
+        assert_eq!(pending(&entries), ["a"]);
+    }
+
+    #[test]
+    fn rolled_back_rows_leave_a_migration_pending_and_later_rows_count() {
+        assert_eq!(look(&["a"], &[rolled("a")]).2, ["a"]);
+        assert_eq!(look(&["a"], &[rolled("a"), applied("a")]).0, [State::Applied]);
+        assert_eq!(look(&[], &[rolled("a")]).1, Verdict::Current);
+        // Prisma: finished and rolled back both set means "runs again".
+        let both = Record { rolled_back_at: Some("t".to_owned()), ..applied("a") };
+        assert_eq!(look(&["a"], &[both]).2, ["a"]);
+    }
+
+    #[test]
+    fn an_edited_file_is_told_but_changes_no_verdict() {
+        let other = Record { checksum: "other".to_owned(), ..applied("a") };
+        assert_eq!(look(&["a"], &[other]), (vec![State::Edited], Verdict::Current, vec![]));
+    }
+
+    #[test]
+    fn an_unfinished_row_is_running_while_the_lock_is_held() {
+        let entries = picture(&folder(&["a"]), &[row("a")], |_, _| true, true);
+        assert_eq!((entries[0].state, verdict(&entries)), (State::Running, Verdict::Behind));
+    }
+}

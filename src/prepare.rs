@@ -1,0 +1,277 @@
+//! The pipeline: wait, schemas, migrate, verify; one call per step. What it prepares is the moment before
+//! exec.
+
+use std::time::{Duration, Instant};
+
+use crate::database::Database;
+use crate::engine::{Session, Survey, Target, Wanted};
+use crate::error::Error;
+use crate::format::{Folder, Project};
+use crate::log::{millis, seconds};
+use crate::migrate::{History, Limits};
+use crate::retry::Pace;
+use crate::settings::{Environment, Mode, Settings};
+use crate::signal::Stop;
+use crate::{lock, schemas, verify, wait};
+
+/// How much of the pipeline a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// `wait`: look, and write nothing.
+    Wait,
+    /// `migrate`: up to and including the migrations.
+    Migrate,
+    /// `run`: all of it.
+    Run,
+}
+
+/// A start with everything decided that can be decided without the database.
+pub struct Preparation {
+    settings: Settings,
+    database: Database,
+    folder: Option<Folder>,
+    /// Schemas to create when absent.
+    schemas: Vec<String>,
+    /// Schemas whose tables decide whether a database without history is empty.
+    own_schemas: Vec<String>,
+}
+
+/// How long each step took, and how much it did.
+#[derive(Debug, Default)]
+struct Report {
+    wait: Duration,
+    schemas: Duration,
+    migrate: Duration,
+    verify: Duration,
+    applied: usize,
+}
+
+impl Preparation {
+    /// Finds the project's files and reads the URL once, so that what is wrong with them is said before
+    /// anything is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
+        let migrations = settings.migrations.as_deref();
+        let project = Project::find(settings.prisma_schema.as_deref(), migrations, settings.format)?;
+        let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
+        let target = database.target()?;
+        for warning in target.warnings() {
+            tracing::warn!(phase = "settings", event = "ignored", "{warning}");
+        }
+        let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
+        let url_schema = target.schema().map(str::to_owned);
+        let named = settings.schemas.clone();
+        if !target.has_schemas() && named.is_some() {
+            return Err(Error::Settings(
+                "schemas are set, but SQLite has none\nnext: drop the setting, or point the URL at PostgreSQL"
+                    .to_owned(),
+            ));
+        }
+        let schemas = match target.has_schemas() {
+            true => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
+            false => Vec::new(),
+        };
+        let own_schemas = union(of_prisma, Some(url_schema.unwrap_or_else(|| "public".to_owned())));
+        Ok(Self { settings, database, folder: project.folder, schemas, own_schemas })
+    }
+
+    /// Runs the pipeline; the session is closed when it returns, whatever happened.
+    ///
+    /// # Errors
+    /// The first step that fails ends it.
+    pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<(), Error> {
+        let mut report = Report::default();
+        let begin = Instant::now();
+        let writes = extent != Extent::Wait && self.settings.mode == Mode::Apply;
+        let mut ready = wait::until_ready(&self.database, &self.wanted(), self.settings.patience, writes).await?;
+        report.wait = begin.elapsed();
+        let result = self.work(ready.session.as_mut(), ready.survey, extent, stop, &mut report).await;
+        ready.session.close().await;
+        result?;
+        self.log_ready(extent, &report);
+        Ok(())
+    }
+
+    /// All that happens in the session.
+    async fn work(
+        &self,
+        session: &mut dyn Session,
+        survey: Survey,
+        extent: Extent,
+        stop: &Stop,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if extent == Extent::Wait {
+            return Ok(());
+        }
+        let history = match self.settings.mode {
+            Mode::Apply => self.apply(session, survey, stop, report).await?,
+            Mode::Await => timed(&mut report.migrate, self.until_applied(session, survey)).await?,
+            Mode::Off => "migrations are off".to_owned(),
+        };
+        if extent == Extent::Run {
+            let verify = verify::required_tables(
+                session,
+                &self.settings.require_tables,
+                &self.settings.allow,
+                self.settings.strictness,
+                &history,
+            );
+            timed(&mut report.verify, verify).await?;
+        }
+        Ok(())
+    }
+
+    /// Schemas and migrations. Looks first, and takes the lock only when there is something to write: a
+    /// replica with nothing to do never queues. Returns what the history says, in one sentence.
+    async fn apply(
+        &self,
+        session: &mut dyn Session,
+        survey: Survey,
+        stop: &Stop,
+        report: &mut Report,
+    ) -> Result<String, Error> {
+        let begin = Instant::now();
+        let mut history = match &self.folder {
+            Some(folder) => Some(History::read(session, &survey, folder).await?),
+            None => None,
+        };
+        let has_work = history.as_ref().is_some_and(History::has_work);
+        report.migrate += begin.elapsed();
+        if survey.missing_schemas.is_empty() && !has_work {
+            return Ok(self.say_current(history.as_ref()));
+        }
+        timed(&mut report.migrate, lock::acquire(session, self.lock_key(history.as_ref()), self.settings.lock_timeout))
+            .await?;
+        // Another replica may have been faster; what counts is what the lock's holder sees.
+        let survey = self.look(session).await?;
+        timed(&mut report.schemas, schemas::create(session, &survey)).await?;
+        // A created schema may be where the history table goes.
+        let survey = if survey.missing_schemas.is_empty() { survey } else { self.look(session).await? };
+        if let Some(history) = &mut history {
+            let limits = Limits {
+                schemas: &self.own_schemas,
+                statement_lock_timeout: self.settings.statement_lock_timeout,
+                lock_timeout: self.settings.lock_timeout,
+            };
+            let apply = history.apply_pending(session, &survey, &limits, stop);
+            report.applied = timed(&mut report.migrate, apply).await?;
+        }
+        Ok(self.say_current(history.as_ref()))
+    }
+
+    fn say_current(&self, history: Option<&History>) -> String {
+        let Some((history, folder)) = history.zip(self.folder.as_ref()) else {
+            return "no migrations folder was found (prisma/migrations, migrations)".to_owned();
+        };
+        history.log_oddities();
+        format!("no migration of {} is pending, so the history counts it as created", folder.path.display())
+    }
+
+    /// `migrate = await`: somebody else applies the folder; poll with reads only.
+    async fn until_applied(&self, session: &mut dyn Session, mut survey: Survey) -> Result<String, Error> {
+        let Some(folder) = &self.folder else {
+            return Err(Error::Settings(
+                "migrate = await needs the migrations folder, and none was found\nnext: name it with --migrations"
+                    .to_owned(),
+            ));
+        };
+        let (began, mut pace) = (Instant::now(), Pace::new(Duration::from_millis(250), Duration::from_secs(2)));
+        let mut said = false;
+        loop {
+            let mut history = History::read(session, &survey, folder).await?;
+            if !history.has_work() && survey.missing_schemas.is_empty() {
+                history.log_oddities();
+                return Ok(format!("{} is applied", folder.path.display()));
+            }
+            history.mark_running(session).await;
+            if self.settings.patience.timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
+                return Err(Error::NotMigrated { waited: began.elapsed(), verdict: history.verdict() });
+            }
+            if !said {
+                let verdict = history.verdict();
+                tracing::info!(
+                    phase = "migrate",
+                    event = "awaiting",
+                    "waiting for another process to migrate: {verdict}"
+                );
+                said = true;
+            }
+            tokio::time::sleep(pace.next()).await;
+            survey = self.look(session).await?;
+        }
+    }
+
+    async fn look(&self, session: &mut dyn Session) -> Result<Survey, Error> {
+        session.survey(&self.wanted()).await.map_err(Error::statement("look at the database"))
+    }
+
+    fn wanted(&self) -> Wanted {
+        let history = self.folder.as_ref().map(|folder| folder.kind.format().history_table().to_owned());
+        Wanted { schemas: self.schemas.clone(), history }
+    }
+
+    /// The format's own key, so that the original tool is excluded too; Prisma's where there is no folder.
+    fn lock_key(&self, history: Option<&History>) -> i64 {
+        history.map_or_else(|| crate::format::Kind::Prisma.format().lock_key(), History::lock_key)
+    }
+
+    /// The last line of a start.
+    fn log_ready(&self, extent: Extent, report: &Report) {
+        if extent == Extent::Wait {
+            return;
+        }
+        tracing::info!(
+            phase = "ready",
+            event = "ready",
+            steps.wait = millis(report.wait),
+            steps.schemas = millis(report.schemas),
+            steps.migrate = millis(report.migrate),
+            steps.verify = millis(report.verify),
+            applied = report.applied,
+            "wait {}, schemas {}, migrate {} ({} applied), verify {}",
+            seconds(report.wait),
+            seconds(report.schemas),
+            seconds(report.migrate),
+            report.applied,
+            seconds(report.verify)
+        );
+    }
+
+    /// For `status`: one session, and the history as it is.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
+    pub async fn history(&self) -> Result<(Target, History), Error> {
+        let Some(folder) = &self.folder else {
+            return Err(Error::Settings(
+                "no migrations folder was found (prisma/migrations, migrations)\nnext: name it with --migrations"
+                    .to_owned(),
+            ));
+        };
+        let mut ready = wait::until_ready(&self.database, &self.wanted(), self.settings.patience, false).await?;
+        let mut history = History::read(ready.session.as_mut(), &ready.survey, folder).await;
+        if let Ok(history) = &mut history {
+            history.mark_running(ready.session.as_mut()).await;
+        }
+        ready.session.close().await;
+        Ok((self.database.target()?, history?))
+    }
+}
+
+fn union(mut names: Vec<String>, more: Option<String>) -> Vec<String> {
+    names.extend(more);
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+/// Adds the time that `work` takes to `total`.
+async fn timed<T>(total: &mut Duration, work: impl Future<Output = T>) -> T {
+    let begin = Instant::now();
+    let result = work.await;
+    *total += begin.elapsed();
+    result
+}

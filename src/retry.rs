@@ -1,0 +1,46 @@
+//! How long to pause before the next try. The only file that names the crate `backoff`.
+
+use std::time::Duration;
+
+use backoff::backoff::Backoff as _;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+
+/// A jittered, growing pause with a ceiling; it has no end of its own, deadlines belong to the caller.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    backoff: ExponentialBackoff,
+    ceiling: Duration,
+}
+
+impl Pace {
+    /// Pauses from about `first`, growing by half each time, to about `ceiling`.
+    pub(crate) fn new(first: Duration, ceiling: Duration) -> Self {
+        let backoff = ExponentialBackoffBuilder::new()
+            .with_initial_interval(first)
+            .with_multiplier(1.5)
+            .with_randomization_factor(0.3)
+            .with_max_interval(ceiling)
+            .with_max_elapsed_time(None)
+            .build();
+        Self { backoff, ceiling }
+    }
+
+    /// The next pause.
+    pub(crate) fn next(&mut self) -> Duration {
+        self.backoff.next_backoff().unwrap_or(self.ceiling)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_ceiling_and_never_end() {
+        let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(200));
+        let pauses: Vec<Duration> = (0..50).map(|_| pace.next()).collect();
+        assert!(pauses[0] >= Duration::from_millis(35) && pauses[0] <= Duration::from_millis(65));
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(260)));
+        assert!(pauses[40..].iter().all(|pause| *pause >= Duration::from_millis(140)));
+    }
+}

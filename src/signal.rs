@@ -1,0 +1,116 @@
+//! SIGTERM and SIGINT from the first instruction. PID 1 has no default action for them (kernel rule,
+//! `man 7 pid_namespaces`), so without a handler a container could not be stopped while it waits.
+//!
+//! The first signal asks the pipeline to stop; the second one ends the process at once with 128+n.
+
+use std::cell::Cell;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::{flag, low_level};
+
+/// The caught signals, and who wants to hear of them.
+#[derive(Debug)]
+pub struct Stop {
+    raised: Arc<AtomicUsize>,
+    wake: UnixStream,
+    held: Cell<bool>,
+}
+
+/// Installs the handlers; call it first in `main`.
+///
+/// The signal mask that a parent left behind is cleared, or a blocked SIGTERM would be inherited by
+/// the service too. A SIGHUP ignored by `nohup` stays ignored.
+///
+/// # Errors
+/// When the kernel refuses a handler or a socket pair.
+pub fn listen() -> io::Result<Stop> {
+    nix::sys::signal::SigSet::empty().thread_set_mask()?;
+    let raised = Arc::new(AtomicUsize::new(0));
+    let armed = Arc::new(AtomicBool::new(false));
+    let (wake, waker) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    let ignored = ignored_signals();
+    for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] {
+        if signal == SIGHUP && ignored & (1 << (SIGHUP - 1)) != 0 {
+            continue;
+        }
+        // Order matters: the second signal must find `armed` set by the first one.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?;
+        flag::register(signal, Arc::clone(&armed))?;
+        flag::register_usize(signal, Arc::clone(&raised), usize::try_from(signal).unwrap_or(0))?;
+        low_level::pipe::register(signal, waker.try_clone()?)?;
+    }
+    Ok(Stop { raised, wake, held: Cell::new(false) })
+}
+
+/// The `SigIgn` mask this process was started with (`man 5 proc`); zero where /proc is absent.
+fn ignored_signals() -> u64 {
+    std::fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| {
+            let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+            u64::from_str_radix(line.trim(), 16).ok()
+        })
+        .unwrap_or(0)
+}
+
+impl Stop {
+    /// The signal that arrived, if any.
+    #[must_use]
+    pub fn signal(&self) -> Option<u8> {
+        u8::try_from(self.raised.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
+    }
+
+    /// Completes once a signal has arrived, whether or not it is held.
+    pub(crate) async fn raised(&self) -> u8 {
+        loop {
+            if let Some(signal) = self.signal() {
+                return signal;
+            }
+            // Never drained: one byte keeps it readable, and one signal is enough to stop.
+            let readable = match self.wake.try_clone().and_then(tokio::net::UnixStream::from_std) {
+                Ok(stream) => stream.readable().await,
+                Err(error) => Err(error),
+            };
+            if readable.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Completes once a signal has arrived and nobody holds it back.
+    pub(crate) async fn unheld(&self) -> u8 {
+        let signal = self.raised().await;
+        // Polled again whenever the pipeline makes a step, since both live in one task.
+        std::future::poll_fn(|_| match self.held.get() {
+            true => std::task::Poll::Pending,
+            false => std::task::Poll::Ready(signal),
+        })
+        .await
+    }
+
+    /// While the guard lives, [`Stop::unheld`] stays silent: its owner answers the signal itself.
+    pub(crate) fn hold(&self) -> Hold<'_> {
+        self.held.set(true);
+        Hold(self)
+    }
+}
+
+/// See [`Stop::hold`].
+#[derive(Debug)]
+pub(crate) struct Hold<'a>(&'a Stop);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.held.set(false);
+    }
+}
+
+/// The usual name of a signal number.
+pub(crate) fn name(signal: u8) -> String {
+    low_level::signal_name(i32::from(signal)).map_or_else(|| format!("signal {signal}"), str::to_owned)
+}

@@ -1,0 +1,88 @@
+//! `status`: every migration with its state, and one verdict, as text or JSON.
+
+use serde::Serialize;
+
+use crate::migrate::History;
+use crate::plan::{Entry, State, Verdict};
+use crate::settings::LogFormat;
+
+/// The JSON of `status`; keys are only ever added (contract).
+#[derive(Serialize)]
+struct Status<'a> {
+    verdict: Verdict,
+    migrations: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    state: State,
+    started_at: Option<&'a str>,
+    finished_at: Option<&'a str>,
+    checksum_matches: Option<bool>,
+    message: Option<&'a str>,
+    out_of_order: bool,
+}
+
+impl<'a> From<&'a Entry> for Line<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        let record = entry.record.as_ref();
+        Self {
+            name: &entry.name,
+            state: entry.state,
+            started_at: record.and_then(|record| record.started_at.as_deref()),
+            finished_at: record.and_then(|record| record.finished_at.as_deref()),
+            checksum_matches: match entry.state {
+                State::Applied => Some(true),
+                State::Edited => Some(false),
+                _ => None,
+            },
+            message: record.and_then(|record| record.message.as_deref()),
+            out_of_order: entry.out_of_order,
+        }
+    }
+}
+
+/// The whole answer, ready to print.
+#[must_use]
+pub fn render(history: &History, address: &str, format: LogFormat) -> String {
+    let migrations: Vec<Line<'_>> = history.entries.iter().map(Line::from).collect();
+    let status = Status { verdict: history.verdict(), migrations };
+    match format {
+        LogFormat::Json => serde_json::to_string_pretty(&status).unwrap_or_default() + "\n",
+        LogFormat::Text => text(&status, address),
+    }
+}
+
+fn text(status: &Status<'_>, address: &str) -> String {
+    let width = status.migrations.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for line in &status.migrations {
+        let state = match line.state {
+            State::Applied => "applied",
+            State::Pending => "pending",
+            State::Failed => "failed",
+            State::Edited => "edited",
+            State::Missing => "missing",
+            State::RolledBack => "rolled back",
+            State::Running => "running",
+        };
+        let when = line.finished_at.or(line.started_at).unwrap_or_default();
+        let order = if line.out_of_order { "out of order" } else { "" };
+        let row = format!("{:<width$}  {state:<11}  {when}  {order}", line.name);
+        out += row.trim_end();
+        out.push('\n');
+        if let (State::Failed, Some(message)) = (line.state, line.message) {
+            out += &format!("    {}\n", message.trim_end().replace('\n', "\n    "));
+        }
+    }
+    let count = status.migrations.len();
+    let meaning = match status.verdict {
+        Verdict::Current => "folder and history agree",
+        Verdict::Behind => "the folder has pending migrations",
+        Verdict::Ahead => "the database has migrations that the folder lacks",
+        Verdict::Diverged => "folder and history each have what the other lacks",
+        Verdict::Failed => "a migration failed or was interrupted",
+    };
+    out + &format!("{address}: {} ({meaning}; {count} migrations)\n", status.verdict)
+}

@@ -1,0 +1,114 @@
+//! Step 4: what the service needs is really there. A history says what ran, the catalog says what exists.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::engine::{Missing, Session};
+use crate::error::Error;
+use crate::settings::{Allow, Strictness, TableName};
+
+/// How bad a finding is (contract: severity of a finding).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// A query of the service would fail.
+    Error,
+}
+
+/// What kind of difference it is (contract: results as JSON).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Difference {
+    /// Expected, and not there.
+    Missing,
+}
+
+/// One difference between what the service needs and what is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of difference.
+    pub kind: Difference,
+    /// The kind of thing and its qualified name: `table public.users`.
+    pub object: String,
+    /// Where the expectation comes from.
+    pub source: String,
+    /// Why it differs, as far as the facts in hand tell.
+    pub cause: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is missing (required by {})", self.object, self.source)?;
+        for more in [&self.cause, &self.remedy].into_iter().flatten() {
+            write!(f, "; {more}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks for every required table, in one round trip, and names all that are missing at once.
+///
+/// # Errors
+/// [`Error::Differences`] when a finding is neither allowed nor below the strictness.
+pub async fn required_tables(
+    session: &mut dyn Session,
+    tables: &[TableName],
+    allow: &[Allow],
+    strictness: Strictness,
+    history: &str,
+) -> Result<(), Error> {
+    if tables.is_empty() || strictness == Strictness::Off {
+        return Ok(());
+    }
+    let missing = session.missing_tables(tables).await.map_err(Error::statement("look for the required tables"))?;
+    let allowed = |finding: &Missing| {
+        let name = finding.table.to_string();
+        allow.iter().any(|allow| allow.accepts("missing", "table", &name))
+    };
+    let (allowed, stopping): (Vec<_>, Vec<_>) = missing.iter().partition(|finding| allowed(finding));
+    for finding in allowed {
+        tracing::info!(
+            phase = "verify",
+            event = "allowed",
+            "table {} is missing, as verify_allow accepts",
+            finding.table
+        );
+    }
+    let findings: Vec<Finding> = stopping.into_iter().map(|missing| finding(missing, history)).collect();
+    match (findings.is_empty(), strictness) {
+        (true, _) => Ok(()),
+        (false, Strictness::Report) => {
+            findings.iter().for_each(|finding| tracing::error!(phase = "verify", event = "finding", "{finding}"));
+            Ok(())
+        }
+        (false, _) => Err(Error::Differences(findings)),
+    }
+}
+
+fn finding(missing: &Missing, history: &str) -> Finding {
+    let similar: Vec<String> = missing.similar.iter().map(TableName::to_string).collect();
+    let is_elsewhere = missing.similar.iter().any(|table| table.name == missing.table.name);
+    let cause = match (similar.is_empty(), is_elsewhere) {
+        (true, _) => history.to_owned(),
+        (false, true) => format!("it exists as {}", similar.join(", ")),
+        (false, false) => format!("there is {}, under another name or case", similar.join(", ")),
+    };
+    let remedy = match (similar.is_empty(), is_elsewhere) {
+        (true, _) => "a migration must create it: the history alone does not tell whether it exists",
+        (false, true) => "name its schema, or add that schema to the search path",
+        (false, false) => "names are case-sensitive; correct the name, or map it (@@map)",
+    };
+    Finding {
+        severity: Severity::Error,
+        kind: Difference::Missing,
+        object: format!("table {}", missing.table),
+        source: "require_tables".to_owned(),
+        cause: Some(cause),
+        remedy: Some(remedy.to_owned()),
+    }
+}

@@ -1,0 +1,183 @@
+//! Step 1: wait until a real login and query succeed on a server that takes writes.
+//!
+//! Only faults that pass with time are waited for; anything else stops at once. One line per change of
+//! state, and a heartbeat: never one per attempt.
+
+use std::time::{Duration, Instant};
+
+use crate::database::Database;
+use crate::engine::{Session, Survey, Target, Wanted};
+use crate::error::Error;
+use crate::fault::{Class, Fault};
+use crate::log::{millis, seconds};
+use crate::retry::Pace;
+use crate::settings::Patience;
+
+/// How often the log says that the wait goes on.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A database that accepts real work.
+pub struct Ready {
+    /// The one session of this start.
+    pub session: Box<dyn Session>,
+    /// What the first look saw.
+    pub survey: Survey,
+}
+
+/// Waits for the database. With `create`, a database that does not exist is created where the role may;
+/// without, somebody else is expected to create it.
+///
+/// # Errors
+/// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a final fault, [`Error::Settings`] when
+/// the URL does not parse.
+pub async fn until_ready(
+    database: &Database,
+    wanted: &Wanted,
+    patience: Patience,
+    create: bool,
+) -> Result<Ready, Error> {
+    let began = Instant::now();
+    let deadline = patience.timeout.map(|timeout| began + timeout);
+    let mut log = StateLog::new(began);
+    let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let target = database.target()?;
+        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let fault = match tokio::time::timeout(left, target.open(wanted)).await {
+            Ok(Ok((session, survey))) => {
+                log.ready(&target, &survey, attempts);
+                return Ok(Ready { session, survey });
+            }
+            Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
+                Ok(()) => continue,
+                Err(fault) => fault,
+            },
+            Ok(Err(fault)) => fault,
+            Err(_) => log.last.take().unwrap_or_else(|| Fault::new(Class::Unreachable, "no answer")),
+        };
+        let goes_on = fault.class.is_transient() || (fault.class == Class::NoDatabase && !create);
+        if !goes_on {
+            return Err(refused(&target, fault, create));
+        }
+        let pause = rhythm.pause(fault.class);
+        let out_of_attempts = patience.fixed.is_some_and(|(most, _)| attempts >= most);
+        if out_of_attempts || deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+            let (address, waited) = (target.address(), began.elapsed());
+            return Err(Error::NotReady { address, waited, attempts, last: fault });
+        }
+        log.waiting(&target, fault, attempts);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn created(target: &Target) -> Result<(), Fault> {
+    target.create_database().await?;
+    tracing::info!(phase = "wait", event = "database_created", "created the database {}", target.address());
+    Ok(())
+}
+
+fn refused(target: &Target, fault: Fault, create: bool) -> Error {
+    match fault.class {
+        Class::Privilege if create => Error::Statement {
+            doing: format!("create the missing database {}", target.address()),
+            remedy: (fault.code.is_some()).then(|| "create it, or allow the role to: ALTER ROLE … CREATEDB".to_owned()),
+            fault,
+        },
+        _ => Error::Refused { address: target.address(), fault },
+    }
+}
+
+/// The pause between attempts. A refusal costs nothing and ends at any moment, so it is polled often; a
+/// full or read-only server is left in peace.
+struct Rhythm {
+    fixed: Option<Duration>,
+    class: Option<Class>,
+    pace: Pace,
+}
+
+impl Rhythm {
+    fn new(fixed: Option<Duration>) -> Self {
+        Self { fixed, class: None, pace: Self::pace(Class::Unreachable) }
+    }
+
+    fn pace(class: Class) -> Pace {
+        let (first, ceiling) = match class {
+            Class::Starting => (60, 60),
+            Class::Unreachable => (60, 200),
+            _ => (100, 1000),
+        };
+        Pace::new(Duration::from_millis(first), Duration::from_millis(ceiling))
+    }
+
+    fn pause(&mut self, class: Class) -> Duration {
+        if let Some(interval) = self.fixed {
+            return interval;
+        }
+        if self.class.replace(class) != Some(class) {
+            self.pace = Self::pace(class);
+        }
+        self.pace.next()
+    }
+}
+
+/// Says what changes, and little else.
+struct StateLog {
+    began: Instant,
+    said: Instant,
+    state: Option<String>,
+    last: Option<Fault>,
+}
+
+impl StateLog {
+    fn new(began: Instant) -> Self {
+        Self { began, said: began, state: None, last: None }
+    }
+
+    fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {
+        // Numbers differ from attempt to attempt (addresses, backend pids); they are no change of state.
+        let state: String = fault.message.chars().filter(|character| !character.is_ascii_digit()).collect();
+        let changed = self.state.as_deref() != Some(state.as_str());
+        let sqlstate = fault.code.as_deref().unwrap_or_default();
+        if changed {
+            tracing::info!(
+                phase = "wait",
+                event = "waiting",
+                sqlstate,
+                attempts,
+                "waiting for the database at {}: {fault}",
+                target.address()
+            );
+        } else if self.said.elapsed() >= HEARTBEAT {
+            tracing::info!(
+                phase = "wait",
+                event = "heartbeat",
+                sqlstate,
+                attempts,
+                duration_ms = millis(self.began.elapsed()),
+                "still waiting after {}: {fault}",
+                seconds(self.began.elapsed())
+            );
+        }
+        if changed || self.said.elapsed() >= HEARTBEAT {
+            self.said = Instant::now();
+        }
+        self.state = Some(state);
+        self.last = Some(fault);
+    }
+
+    fn ready(&self, target: &Target, survey: &Survey, attempts: u32) {
+        let duration = self.began.elapsed();
+        tracing::info!(
+            phase = "wait",
+            event = "connected",
+            attempts,
+            duration_ms = millis(duration),
+            "{} at {} accepts work after {}",
+            survey.server,
+            target.address(),
+            seconds(duration)
+        );
+    }
+}
