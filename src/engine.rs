@@ -178,10 +178,11 @@ impl Dialect {
 
 /// A parsed database URL: everything needed to open a session.
 #[derive(Debug, Clone)]
-pub enum Target {
-    /// A PostgreSQL server.
+pub struct Target(Engine);
+
+#[derive(Debug, Clone)]
+enum Engine {
     Postgres(Box<postgres::Target>),
-    /// An SQLite file.
     Sqlite(sqlite::Target),
 }
 
@@ -197,7 +198,9 @@ impl Target {
         // SQLAlchemy's and others' driver suffixes say nothing about the database.
         let (engine, _driver) = scheme.split_once('+').unwrap_or((scheme, ""));
         match engine.to_ascii_lowercase().as_str() {
-            "file" | "sqlite" | "sqlite3" => sqlite::Target::parse(text, base).map(Self::Sqlite),
+            "file" | "sqlite" | "sqlite3" => {
+                sqlite::Target::parse(text, base).map(|target| Self(Engine::Sqlite(target)))
+            }
             "prisma" => Err(Error::Settings(
                 "a prisma+postgres:// URL is Prisma's hosted proxy, not a database\n\
                  next: give the direct postgres:// URL as migrate_url"
@@ -208,7 +211,7 @@ impl Target {
             )),
             _ => {
                 let target = postgres::Target::parse(text, environment)?;
-                Ok(Self::Postgres(Box::new(target)))
+                Ok(Self(Engine::Postgres(Box::new(target))))
             }
         }
     }
@@ -216,43 +219,43 @@ impl Target {
     /// Where the database is, without secrets: `db:5432/app`.
     #[must_use]
     pub fn address(&self) -> String {
-        match self {
-            Self::Postgres(target) => target.address(),
-            Self::Sqlite(target) => target.address(),
+        match &self.0 {
+            Engine::Postgres(target) => target.address(),
+            Engine::Sqlite(target) => target.address(),
         }
     }
 
     /// The schema that `?schema=` of the URL names.
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
-        match self {
-            Self::Postgres(target) => target.schema.as_deref(),
-            Self::Sqlite(_) => None,
+        match &self.0 {
+            Engine::Postgres(target) => target.schema.as_deref(),
+            Engine::Sqlite(_) => None,
         }
     }
 
     /// Things in the URL that have no effect here, for one warning each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        match self {
-            Self::Postgres(target) => &target.warnings,
-            Self::Sqlite(_) => &[],
+        match &self.0 {
+            Engine::Postgres(target) => &target.warnings,
+            Engine::Sqlite(_) => &[],
         }
     }
 
     /// How the engine quotes.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Postgres(_) => Dialect::Postgres,
-            Self::Sqlite(_) => Dialect::Sqlite,
+        match &self.0 {
+            Engine::Postgres(_) => Dialect::Postgres,
+            Engine::Sqlite(_) => Dialect::Sqlite,
         }
     }
 
     /// Whether the engine has schemas (namespaces).
     #[must_use]
     pub fn has_schemas(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(&self.0, Engine::Postgres(_))
     }
 
     /// One attempt: connect, log in, look. Bounded in time by the target's connect timeout.
@@ -260,12 +263,12 @@ impl Target {
     /// # Errors
     /// The fault, classed; with several hosts, the one of the last.
     pub async fn open(&self, wanted: &Wanted) -> Result<(Box<dyn Session>, Survey), Fault> {
-        match self {
-            Self::Postgres(target) => {
+        match &self.0 {
+            Engine::Postgres(target) => {
                 let (session, survey) = postgres::open(target, wanted).await?;
                 Ok((Box::new(session), survey))
             }
-            Self::Sqlite(target) => {
+            Engine::Sqlite(target) => {
                 let mut session = sqlite::open(target).await?;
                 let survey = session.survey(wanted).await?;
                 Ok((Box::new(session), survey))
@@ -278,14 +281,14 @@ impl Target {
     /// # Errors
     /// [`Class::Privilege`] when the role may not.
     pub async fn create_database(&self) -> Result<(), Fault> {
-        match self {
-            Self::Postgres(target) => postgres::create_database(target).await,
-            Self::Sqlite(target) => sqlite::create_database(target).await,
+        match &self.0 {
+            Engine::Postgres(target) => postgres::create_database(target).await,
+            Engine::Sqlite(target) => sqlite::create_database(target).await,
         }
     }
 }
 
-/// Joins server names for a message.
+/// A server, or a network, that says nothing.
 fn silent(timeout: Duration) -> Fault {
     let text = format!("no answer within {}", crate::log::seconds(timeout));
     Fault::new(Class::Unreachable, text)

@@ -136,7 +136,7 @@ impl History {
             return Ok(0);
         }
         // From here on a signal is answered here: what runs is cancelled, and the history says so.
-        let _hold = stop.hold();
+        stop.hold();
         let table = self.ensure_table(session, survey, limits.schemas).await?;
         let timeout = limits.statement_lock_timeout;
         session.set_lock_timeout(timeout).await.map_err(Error::statement("set lock_timeout"))?;

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};
 
+/// Signals that ask a process to end.
+const TERMINATING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
+
 /// The caught signals, and who wants to hear of them.
 #[derive(Debug)]
 pub struct Stop {
@@ -22,8 +25,9 @@ pub struct Stop {
 
 /// Installs the handlers; call it first in `main`.
 ///
-/// The signal mask that a parent left behind is cleared, or a blocked SIGTERM would be inherited by
-/// the service too. A SIGHUP ignored by `nohup` stays ignored.
+/// The signal mask that a parent left behind is cleared, and signals that it ignored get a handler: the
+/// kernel resets handlers on exec, so the service starts with defaults. Only a SIGHUP ignored by `nohup`
+/// stays ignored, which is what nohup is for.
 ///
 /// # Errors
 /// When the kernel refuses a handler or a socket pair.
@@ -34,8 +38,13 @@ pub fn listen() -> io::Result<Stop> {
     let (wake, waker) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
     let ignored = ignored_signals();
-    for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] {
-        if signal == SIGHUP && ignored & (1 << (SIGHUP - 1)) != 0 {
+    let is_ignored = |signal: &i32| ignored & (1 << (signal - 1)) != 0;
+    let others = (1..32).filter(|signal| !TERMINATING.contains(signal) && is_ignored(signal));
+    for signal in others.filter(|signal| !signal_hook::consts::FORBIDDEN.contains(signal)) {
+        flag::register(signal, Arc::default())?;
+    }
+    for signal in TERMINATING {
+        if signal == SIGHUP && is_ignored(&SIGHUP) {
             continue;
         }
         // Order matters: the second signal must find `armed` set by the first one.
@@ -85,28 +94,15 @@ impl Stop {
     /// Completes once a signal has arrived and nobody holds it back.
     pub(crate) async fn unheld(&self) -> u8 {
         let signal = self.raised().await;
-        // Polled again whenever the pipeline makes a step, since both live in one task.
-        std::future::poll_fn(|_| match self.held.get() {
-            true => std::task::Poll::Pending,
-            false => std::task::Poll::Ready(signal),
-        })
-        .await
+        if self.held.get() {
+            std::future::pending::<()>().await;
+        }
+        signal
     }
 
-    /// While the guard lives, [`Stop::unheld`] stays silent: its owner answers the signal itself.
-    pub(crate) fn hold(&self) -> Hold<'_> {
+    /// From here on [`Stop::unheld`] stays silent: the caller answers signals itself.
+    pub(crate) fn hold(&self) {
         self.held.set(true);
-        Hold(self)
-    }
-}
-
-/// See [`Stop::hold`].
-#[derive(Debug)]
-pub(crate) struct Hold<'a>(&'a Stop);
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        self.0.held.set(false);
     }
 }
 

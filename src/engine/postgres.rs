@@ -23,7 +23,7 @@ use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Wor
 use crate::fault::{Class, Fault, Place};
 use crate::settings::TableName;
 
-pub use target::Target;
+pub(crate) use target::Target;
 pub use target::has_libpq_variables;
 
 use target::Host;
@@ -217,7 +217,8 @@ fn is_transactional(sql: &str) -> bool {
     let words: Vec<&str> = upper.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let has = |word: &str| words.contains(&word);
     let on_its_own = ["CONCURRENTLY", "VACUUM", "REINDEX", "CLUSTER", "CALL", "SUBSCRIPTION", "DATABASE", "SYSTEM"];
-    !on_its_own.iter().any(|word| has(word)) && !(has("DO") && has("COMMIT"))
+    let commits = on_its_own.iter().any(|word| has(word)) || (has("DO") && has("COMMIT"));
+    !commits
 }
 
 impl super::Session for Session {

@@ -25,7 +25,7 @@ const STEPS_PER_LOOK: i32 = 1000;
 
 /// A parsed SQLite URL.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     path: PathBuf,
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, 
     };
     tokio::pin!(library);
     match tokio::time::timeout(HEAD_START, &mut library).await {
-        Ok(Ok(found)) if !found.is_empty() => return Ok(found),
+        Ok(Ok(found)) if !found.is_empty() => Ok(found),
         Ok(_) => ask_nameservers(host, port).await,
         // Still busy: whoever answers first is believed.
         Err(_) => tokio::select! {

@@ -16,7 +16,7 @@ use crate::settings::{Environment, Secret};
 
 /// A parsed URL with every default filled in.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     /// Servers to try in order.
     pub(super) hosts: Vec<Host>,
     pub(super) user: String,

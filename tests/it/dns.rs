@@ -1,0 +1,1 @@
+//! Names that musl's resolver fails on and others resolve.

@@ -1,0 +1,208 @@
+//! What the driver leaves open, and doorstep closes.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::support::{
+    BlackHole, Cluster, Database, Doorstep, PASSWORD, Project, as_postgres, free_port, shared_port, until, work,
+};
+
+fn ready(url: &str) -> crate::support::Output {
+    Doorstep::new(&["wait", "--wait-timeout", "10s"]).env("DATABASE_URL", url).run()
+}
+
+#[test]
+fn error_texts_are_the_servers_own() {
+    let database = Database::fresh();
+    let output = Project::new().migration("1_x", "SELECT nope;").doorstep(&database.url(), &["run"]).run().code(65);
+    // sqlx appends the line number of PostgreSQL's C source.
+    output.stderr_has("column \"nope\" does not exist (42703)").stderr_lacks("at line");
+}
+
+#[test]
+fn details_and_hints_are_kept() {
+    let database = Database::fresh();
+    let sql = "DO $$ BEGIN RAISE EXCEPTION 'no' USING DETAIL = 'the detail', HINT = 'the hint'; END $$;";
+    let output = Project::new().migration("1_x", sql).doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("detail: the detail").stderr_has("hint: the hint");
+}
+
+#[test]
+fn notices_and_warnings_of_scripts_are_logged() {
+    let database = Database::fresh();
+    let sql = "DO $$ BEGIN RAISE NOTICE 'by the way'; RAISE WARNING 'take care'; END $$;";
+    let output = Project::new().migration("1_x", sql).doorstep(&database.url(), &["run"]).run().code(0);
+    output.stderr_has("INFO  migrate: server: by the way").stderr_has("WARN  migrate: server: take care");
+}
+
+#[test]
+fn copy_from_stdin_fails_instead_of_hanging() {
+    let database = Database::fresh();
+    let sql = "CREATE TABLE t (id integer);\nCOPY t FROM STDIN;\n1\n\\.\n";
+    let project =
+        Project::new().migration("1_x", "CREATE TABLE t (id integer);\nCOPY t FROM STDIN;\n").migration("2_y", sql);
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("COPY FROM STDIN needs psql").stderr_has("nothing of it was kept");
+}
+
+#[test]
+fn ipv6_literals_are_understood() {
+    let cluster = Cluster::started("listen_addresses = '127.0.0.1, ::1'\n");
+    ready(&format!("postgres://postgres:{PASSWORD}@[::1]:{}/postgres", cluster.port)).code(0).stderr_has("[::1]:");
+}
+
+#[test]
+fn unix_sockets_in_every_spelling() {
+    let socket = work().display().to_string();
+    let encoded = socket.replace('/', "%2F");
+    let port = shared_port();
+    for url in [
+        format!("postgres://postgres:{PASSWORD}@{encoded}:{port}/postgres"),
+        format!("postgres://postgres:{PASSWORD}@localhost:{port}/postgres?host={socket}"),
+        format!("host={socket} port={port} user=postgres password={PASSWORD} dbname=postgres"),
+    ] {
+        ready(&url).code(0).stderr_has(&socket);
+    }
+    let variables =
+        [("PGHOST", socket.as_str()), ("PGUSER", "postgres"), ("PGPASSWORD", PASSWORD), ("PGDATABASE", "postgres")];
+    Doorstep::new(&["wait"]).envs(&variables).env("PGPORT", &port.to_string()).run().code(0);
+}
+
+#[test]
+fn of_several_hosts_the_first_that_takes_writes_is_used() {
+    let standby = Cluster::stopped("hot_standby = on\nprimary_conninfo = ''\n");
+    std::fs::write(standby.data().join("standby.signal"), "").unwrap();
+    standby.begin_start();
+    let database = Database::fresh();
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}", free_port(), standby.port, database.port);
+    let url = format!("postgres://postgres:{PASSWORD}@{hosts}/{}?target_session_attrs=primary", database.name);
+    ready(&url).code(0);
+    let ports = format!("{},{}", standby.port, database.port);
+    let keywords =
+        format!("host=127.0.0.1,127.0.0.1 port={ports} user=postgres password={PASSWORD} dbname={}", database.name);
+    ready(&keywords).code(0);
+}
+
+#[test]
+fn a_password_file_is_read_and_one_that_others_can_read_is_not() {
+    let database = Database::fresh();
+    let project = Project::bare().file("pgpass", &format!("127.0.0.1:*:{}:postgres:{PASSWORD}\n", database.name));
+    let path = project.path("pgpass");
+    let url = database.url().replace(&format!(":{PASSWORD}"), "");
+    let run = || project.doorstep(&url, &["wait"]).env("PGPASSFILE", path.to_str().unwrap()).run();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    run().code(77).stderr_has("is ignored: others can read it").stderr_lacks(PASSWORD);
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    run().code(0);
+}
+
+#[test]
+fn session_settings_are_the_servers_not_the_drivers() {
+    let database = Database::fresh();
+    database.sql(&format!("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'", database.name));
+    let sql = "CREATE TABLE z AS SELECT current_setting('TimeZone') AS zone, current_setting('application_name') AS name, \
+               current_setting('work_mem') AS mem;";
+    let url = format!("{}?options=-c%20work_mem%3D7MB", database.url());
+    Project::new().migration("1_z", sql).doorstep(&url, &["run"]).run().code(0);
+    assert_eq!(database.sql("SELECT * FROM z"), "Asia/Tokyo|doorstep|7MB");
+}
+
+#[test]
+fn pgbouncer_in_session_mode_works() {
+    let database = Database::fresh();
+    let directory = tempfile::tempdir_in(work()).unwrap();
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let (port, file) = (free_port(), |name: &str| directory.path().join(name));
+    std::fs::write(file("users"), format!("\"postgres\" \"{PASSWORD}\"\n")).unwrap();
+    std::fs::write(
+        file("ini"),
+        format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             auth_type = scram-sha-256\nauth_file = {}\npool_mode = session\nunix_socket_dir =\n",
+            database.port,
+            file("users").display()
+        ),
+    )
+    .unwrap();
+    let mut pgbouncer = as_postgres("pgbouncer");
+    pgbouncer.arg(file("ini")).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let _pgbouncer = crate::support::Running::from(pgbouncer.spawn().unwrap());
+    let url = format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}", database.name);
+    let project = Project::with_two();
+    project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0).stderr_has("(2 applied)");
+    project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0).stderr_has("(0 applied)");
+}
+
+/// Passes everything on to the shared server, and counts the queries that the client sends after login.
+fn counting_proxy() -> (u16, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (queries, connections) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, connected) = (Arc::clone(&queries), Arc::clone(&connections));
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            connected.fetch_add(1, Ordering::SeqCst);
+            let mut server = TcpStream::connect(("127.0.0.1", shared_port())).unwrap();
+            let (mut down, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut down, &mut to_client);
+                let _ = to_client.shutdown(Shutdown::Both);
+            });
+            let counted = Arc::clone(&counted);
+            std::thread::spawn(move || {
+                let mut length = [0; 4];
+                client.read_exact(&mut length).unwrap();
+                let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
+                client.read_exact(&mut body).unwrap();
+                server.write_all(&[&length[..], &body].concat()).unwrap();
+                let mut header = [0; 5];
+                while client.read_exact(&mut header).is_ok() {
+                    let mut body =
+                        vec![0; u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize - 4];
+                    client.read_exact(&mut body).unwrap();
+                    // Query, Sync and Flush each wait for an answer.
+                    counted.fetch_add(usize::from(b"QSH".contains(&header[0])), Ordering::SeqCst);
+                    server.write_all(&[&header[..], &body].concat()).unwrap();
+                }
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (port, queries, connections)
+}
+
+#[test]
+fn a_start_with_nothing_to_do_takes_one_connection_and_three_round_trips() {
+    let database = Database::fresh();
+    let mut project = Project::new();
+    for index in 0..100 {
+        project = project.migration(&format!("{index:03}_t"), &format!("CREATE TABLE t{index} (id integer);"));
+    }
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    let tables: Vec<String> = (0..20).map(|index| format!("t{index}")).collect();
+    let (port, queries, connections) = counting_proxy();
+    let url = format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}?sslmode=disable", database.name);
+    project.doorstep(&url, &["run", "--require-tables", &tables.join(","), "--", "true"]).run().code(0);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let queries = queries.load(Ordering::SeqCst);
+    assert!(queries <= 3, "{queries} round trips");
+}
+
+#[test]
+fn a_black_holed_first_address_does_not_hide_the_second() {
+    // `localhost` is ::1 and 127.0.0.1, in this order: the first swallows, the second serves.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let _hole = BlackHole::on("::1", port);
+    let answered = Arc::new(Mutex::new(false));
+    let flag = Arc::clone(&answered);
+    std::thread::spawn(move || {
+        let _ = listener.accept();
+        *flag.lock().unwrap() = true;
+    });
+    let url = format!("postgres://u:p@localhost:{port}/d?sslmode=disable&connect_timeout=5");
+    Doorstep::new(&["wait", "--wait-timeout", "3s"]).env("DATABASE_URL", &url).run().code(69);
+    until("the second address was dialled", || answered.lock().unwrap().then_some(()));
+}

@@ -1,0 +1,45 @@
+//! Black-box tests: the real binary against real databases. Run them with `scripts/test`.
+
+mod support;
+
+/// One scenario on every engine: what makes engines equal.
+mod contract;
+
+/// Step 1: every class of connection error, against something real.
+mod wait;
+
+/// Step 2: schemas and the privileges they need.
+mod schemas;
+
+/// Step 3: Prisma's folder, history and lock on PostgreSQL.
+mod migrate;
+
+/// Step 4: required tables.
+mod verify;
+
+/// Step 5: what the service finds when it wakes up.
+mod exec;
+
+/// SIGTERM and SIGINT at any moment, as PID 1 too.
+mod signals;
+
+/// Several replicas at once.
+mod replicas;
+
+/// What sqlx leaves open: URLs, hosts, PgBouncer, COPY, time zones, round trips.
+mod driver;
+
+/// sslmode as libpq means it.
+mod tls;
+
+/// Names that musl's resolver fails on.
+mod dns;
+
+/// Flags, environment, file; secrets.
+mod settings;
+
+/// Every row of the exit-code table.
+mod exit_codes;
+
+/// The repository itself: layers, help, documentation.
+mod tidy;

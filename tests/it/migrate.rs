@@ -1,0 +1,226 @@
+//! Step 3, where PostgreSQL has more to say than the contract of all engines.
+
+use crate::support::{Database, Project, until};
+
+#[test]
+fn a_replica_with_nothing_to_do_takes_no_lock_and_writes_nothing() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    let role = database.role("");
+    database.sql(&format!("GRANT SELECT ON _prisma_migrations TO {role}; REVOKE CREATE ON SCHEMA public FROM public"));
+    // Somebody else holds the migration lock: a start that asked for it would queue.
+    let mut holder = database.session("SELECT pg_advisory_lock(72707369), pg_sleep(600)");
+    until("the lock is held", || {
+        (database.sql("SELECT count(*) FROM pg_locks WHERE objid = 72707369") == "1").then_some(())
+    });
+    project.doorstep(&database.url_as(&role), &["run"]).run().code(0).stderr_has("(0 applied)");
+    assert!(holder.is_running());
+}
+
+#[test]
+fn the_lock_is_prismas_and_its_holder_is_named() {
+    let database = Database::fresh();
+    let mut holder =
+        database.session("SET application_name = 'the-other'; SELECT pg_advisory_lock(72707369), pg_sleep(600)");
+    until("the lock is held", || {
+        (database.sql("SELECT count(*) FROM pg_locks WHERE objid = 72707369") == "1").then_some(())
+    });
+    let project = Project::with_two();
+    let output = project.doorstep(&database.url(), &["run", "--migration-lock-timeout", "1s"]).run().code(75);
+    output.stderr_has("waiting for the migration lock, held by pid").stderr_has("application the-other");
+    // While it waits it blocks nobody: no snapshot, no queued lock.
+    let mut doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    doorstep.until_stderr("waiting for the migration lock");
+    assert_eq!(database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), "0");
+    assert!(holder.is_running());
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'the-other'");
+    doorstep.finish("run").code(0).stderr_has("(2 applied)");
+}
+
+#[test]
+fn a_failing_script_is_rolled_back_as_a_whole_and_shown_with_a_caret() {
+    let database = Database::fresh();
+    let script =
+        "CREATE TABLE kept (id integer);\n\nUPDATE kept k\nSET id = 1\nFROM kept c\nWHERE k.\"customer_id\" = c.id;\n";
+    let project = Project::new().migration("1_align", script);
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    let output =
+        output.stderr_has("column k.customer_id does not exist (42703)").stderr_has("1_align/migration.sql:6:7");
+    output
+        .stderr_has("    6 | WHERE k.\"customer_id\" = c.id;\n          |       ^")
+        .stderr_has("nothing of it was kept");
+    assert_eq!(database.sql("SELECT to_regclass('kept') IS NULL"), "t");
+}
+
+#[test]
+fn concurrently_runs_alone_in_its_file_and_a_failure_says_what_may_be_left() {
+    let database = Database::fresh();
+    let project = Project::new()
+        .migration("1_t", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1);\n")
+        .migration("2_i", "-- why\nCREATE INDEX CONCURRENTLY i ON t (a);\n");
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    project.write("prisma/migrations/3_u/migration.sql", "CREATE UNIQUE INDEX CONCURRENTLY u ON t ((a / 0));\n");
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("22012").stderr_has("parts of it may have been kept");
+}
+
+#[test]
+fn a_transaction_left_open_is_no_success() {
+    let database = Database::fresh();
+    let project = Project::new().migration("1_open", "BEGIN;\nCREATE TABLE lost (id integer);\n");
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("leaves a transaction open").stderr_has("nothing of it was kept");
+    assert_eq!(database.sql("SELECT to_regclass('lost') IS NULL"), "t");
+    assert_eq!(
+        database.sql("SELECT finished_at IS NULL, logs LIKE '%transaction open%' FROM _prisma_migrations"),
+        "t|t"
+    );
+}
+
+#[test]
+fn a_failure_inside_begin_and_commit_keeps_its_cause() {
+    let database = Database::fresh();
+    let project = Project::new().migration("1_b", "BEGIN;\nCREATE TABLE a (id integer);\nSELECT 1/0;\nCOMMIT;\n");
+    project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("division by zero (22012)");
+    assert_eq!(database.sql("SELECT logs LIKE '%division by zero%' FROM _prisma_migrations"), "t");
+}
+
+#[test]
+fn what_a_script_does_to_its_session_ends_with_it() {
+    let database = Database::fresh();
+    let role = database.role("");
+    let project = Project::new()
+        .migration(
+            "1_baseline",
+            "SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.a (id integer);",
+        )
+        .migration("2_role", &format!("SET ROLE {role}; SET lock_timeout = '1ms'; SET TimeZone = 'Asia/Tokyo';"))
+        .migration("3_plain", "CREATE TABLE b AS SELECT current_user AS u, current_setting('TimeZone') AS z;");
+    project.doorstep(&database.url(), &["run", "--require-tables", "a,b"]).run().code(0);
+    let zone = database.sql("SHOW TimeZone");
+    assert_eq!(database.sql("SELECT u, z FROM b"), format!("postgres|{zone}"));
+}
+
+#[test]
+fn a_database_with_strangers_tables_is_not_touched() {
+    let database = Database::fresh();
+    database.sql("CREATE TABLE theirs (id integer)");
+    let output = Project::with_two().doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("the database has tables but no _prisma_migrations: public.theirs").stderr_has("baseline");
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
+    // Tables that extensions bring, and things that are no tables, do not count (Prisma's P3005).
+    database.sql("DROP TABLE theirs; CREATE TABLE spatial_ref_sys (id integer); CREATE VIEW v AS SELECT 1");
+    Project::with_two().doorstep(&database.url(), &["run"]).run().code(0);
+}
+
+#[test]
+fn folders_that_prisma_would_refuse_are_refused_before_anything_is_written() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    std::fs::create_dir(project.path("prisma/migrations/3_empty")).unwrap();
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("the migration 3_empty has no file migration.sql");
+    let project = Project::with_two().file("prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n");
+    project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("written for mysql");
+    let project = Project::bare().file("prisma/migrations/app/20260101_x/ops.json", "[]");
+    project.doorstep(&database.url(), &["run"]).run().code(78).stderr_has("Prisma Next");
+    let project = Project::bare();
+    project
+        .doorstep(&database.url(), &["run", "--migrations", "nowhere"])
+        .run()
+        .code(78)
+        .stderr_has("nowhere does not exist");
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}
+
+#[test]
+fn odd_folders_that_prisma_accepts_are_accepted() {
+    let database = Database::fresh();
+    let project = Project::new()
+        .migration("20240101_init", "")
+        .migration("20240101120000_x copy", "-- only a comment")
+        .migration(".hidden", ";;;\n")
+        .file("prisma/migrations/README.md", "text")
+        .file("prisma/migrations/stray.sql", "SELECT broken")
+        .migration("z_last", "CREATE TABLE \"Ünï\" (id integer)");
+    project.doorstep(&database.url(), &["run", "--require-tables", "Ünï"]).run().code(0).stderr_has("(4 applied)");
+    let order = "SELECT string_agg(migration_name, ',' ORDER BY started_at) FROM _prisma_migrations";
+    assert_eq!(database.sql(order), ".hidden,20240101_init,20240101120000_x copy,z_last");
+}
+
+#[test]
+fn a_diverged_history_stops_the_start_and_one_that_is_ahead_does_not() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    std::fs::remove_dir_all(project.path("prisma/migrations/2_posts")).unwrap();
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("ahead of this image");
+    project.write("prisma/migrations/3_new/migration.sql", "SELECT 1;");
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("have diverged").stderr_has("not in the folder: 2_posts").stderr_has("not applied: 3_new");
+    project.doorstep(&database.url(), &["status"]).run().code(0).stdout_has(": diverged (");
+}
+
+#[test]
+fn a_statement_that_meets_a_lock_is_tried_again_and_in_the_end_leaves_nothing() {
+    let database = Database::fresh();
+    database.sql("CREATE SCHEMA side; CREATE TABLE side.busy (id integer)");
+    let project =
+        Project::new().migration("1_alter", "CREATE TABLE n (id integer); ALTER TABLE side.busy ADD x integer;");
+    let mut reader = database.session("BEGIN; SELECT * FROM side.busy; SELECT pg_sleep(600)");
+    until("the table is locked", || {
+        (database.sql("SELECT count(*) FROM pg_locks WHERE relation = 'side.busy'::regclass") == "1").then_some(())
+    });
+    let limits = ["run", "--statement-lock-timeout", "100ms", "--migration-lock-timeout"];
+    let output = project.doorstep(&database.url(), &[&limits[..], &["1s"]].concat()).run().code(75);
+    output.stderr_has("is tried again").stderr_has("55P03").stderr_has("nothing of it was kept");
+    // The history does not block: it was rolled back, and says so.
+    assert_eq!(database.sql("SELECT rolled_back_at IS NOT NULL, finished_at IS NULL FROM _prisma_migrations"), "t|t");
+    let mut doorstep = project.doorstep(&database.url(), &[&limits[..], &["60s"]].concat()).spawn();
+    doorstep.until_stderr("is tried again");
+    assert!(reader.is_running());
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()");
+    doorstep.finish("run").code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn a_lost_connection_leaves_the_row_unfinished_and_says_so() {
+    let database = Database::fresh();
+    let project = Project::new().migration("1_slow", "SELECT pg_sleep(600);");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    until("the script runs", || {
+        let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND query = 'SELECT pg_sleep(600);'";
+        (database.sql(kill) == "1").then_some(())
+    });
+    doorstep.finish("run").code(65).stderr_has("terminating connection");
+    assert_eq!(database.sql("SELECT finished_at IS NULL AND rolled_back_at IS NULL FROM _prisma_migrations"), "t");
+    project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("did not finish block all later ones");
+}
+
+#[test]
+fn a_follower_awaits_what_another_applies() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    project
+        .doorstep(&database.url(), &["run", "--migrate", "await", "--wait-timeout", "1s"])
+        .run()
+        .code(69)
+        .stderr_has("it is behind");
+    let mut follower = project.doorstep(&database.url(), &["run", "--migrate", "await", "--", "echo", "up"]).spawn();
+    follower.until_stderr("waiting for another process to migrate");
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    follower.finish("run").code(0).stdout_is("up");
+}
+
+#[test]
+fn migrations_can_be_off() {
+    let database = Database::fresh();
+    Project::with_two()
+        .doorstep(&database.url(), &["run", "--migrate", "off", "--", "echo", "up"])
+        .run()
+        .code(0)
+        .stdout_is("up");
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}

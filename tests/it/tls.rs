@@ -1,0 +1,1 @@
+//! sslmode, sslrootcert and client certificates as libpq means them.
