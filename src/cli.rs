@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::settings::{Layer, LogFormat};
@@ -22,17 +23,24 @@ Examples:
   doorstep wait --wait-attempts 60 --wait-interval 2s
   doorstep status --format json
 
-Every setting is a flag (--wait-timeout), an environment variable (DOORSTEP_WAIT_TIMEOUT) and a key of
-doorstep.toml (wait_timeout), in this order of precedence. Durations: 500ms, 30s, 5m.
+Every setting is a flag (--wait-timeout), an environment variable
+(DOORSTEP_WAIT_TIMEOUT) and a key of doorstep.toml (wait_timeout); the first of
+these that names it decides. Durations: 500ms, 30s, 5m; 0 = no limit.
 
-Exit codes:
-    0  done (after exec: the service's own)         71  the operating system refused
-    3  verify found differences                     75  a lock was held until the deadline  (try again)
-   64  bad command line                             77  authentication or privilege
-   65  a migration failed, or history ≠ folder      78  bad settings
-   69  database not ready in time (try again)      126  the command cannot be executed
-   70  a bug in doorstep                           127  the command does not exist
-                                                 128+n  stopped by signal n";
+Exit codes (+ = trying again may help):
+    0   done; after exec, the service's own code
+    3   verify found differences
+   64   bad command line
+   65   a migration failed, or the history contradicts the folder
+   69 + the database was not ready in time
+   70   a bug in doorstep
+   71   the operating system refused
+   75 + another session held a lock until the deadline
+   77   authentication or privilege
+   78   bad settings
+  126   the command cannot be executed
+  127   the command does not exist
+128+n   stopped by signal n";
 
 /// doorstep's command line.
 #[derive(Parser, Debug)]
@@ -59,6 +67,20 @@ pub struct Cli {
     /// The service, after `--`; without it doorstep exits 0 when all is ready
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
+}
+
+impl Cli {
+    /// What to add to clap's own error: the commonest slip is a service without `--` before it.
+    #[must_use]
+    pub fn tip(error: &clap::Error) -> Option<&'static str> {
+        let context = error.get(ContextKind::InvalidArg).or_else(|| error.get(ContextKind::InvalidSubcommand));
+        match context {
+            Some(ContextValue::String(word)) if !word.starts_with('-') => {
+                Some("tip: a service follows two dashes: doorstep run -- CMD")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The commands.

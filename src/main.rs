@@ -1,5 +1,6 @@
 //! Signals, arguments, work, exec: the only place that exits.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
         // Help and version are no errors; clap prints both kinds where they belong.
         Err(error) => {
             let _ = error.print();
+            if let Some(tip) = Cli::tip(&error) {
+                let _ = writeln!(std::io::stderr(), "\n{tip}");
+            }
             return ExitCode::from(if error.use_stderr() { Code::Usage as u8 } else { 0 });
         }
     };
