@@ -334,8 +334,12 @@ async fn records(
     table: Option<&TableName>,
 ) -> Result<Vec<Record>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
-    let rows = session.rows(format.read_history(session.dialect(), table)).await;
-    let rows = rows.map_err(Error::statement(format!("read the history table {table}")))?;
+    let dialect = session.dialect();
+    let rows = session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
+        let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
+        let remedy = (fault.class == Class::Privilege).then_some(grant);
+        Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
+    })?;
     Ok(rows.iter().map(|row| format.record(row)).collect())
 }
 

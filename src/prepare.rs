@@ -10,9 +10,12 @@ use crate::format::{Folder, Project};
 use crate::log::{millis, seconds};
 use crate::migrate::{History, Limits};
 use crate::retry::Pace;
-use crate::settings::{Environment, Mode, Settings};
+use crate::settings::{Environment, Mode, Patience, Settings};
 use crate::signal::Stop;
 use crate::{lock, schemas, verify, wait};
+
+/// Pause before the wait begins again after a lost connection.
+const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// How much of the pipeline a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +72,11 @@ impl Preparation {
                     .to_owned(),
             ));
         }
-        let schemas = match target.has_schemas() {
-            true => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
-            false => Vec::new(),
+        let schemas = match (target.has_schemas(), settings.mode) {
+            (false, _) => Vec::new(),
+            // Whoever leaves migrations alone gets the schemas asked for by name, and no others.
+            (true, Mode::Off) => named.unwrap_or_default(),
+            (true, _) => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
         };
         let own_schemas = union(of_prisma, Some(url_schema.unwrap_or_else(|| "public".to_owned())));
         Ok(Self { settings, database, folder: project.folder, schemas, own_schemas })
@@ -82,16 +87,43 @@ impl Preparation {
     /// # Errors
     /// The first step that fails ends it.
     pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<(), Error> {
-        let mut report = Report::default();
         let begin = Instant::now();
-        let writes = extent != Extent::Wait && self.settings.mode == Mode::Apply;
-        let mut ready = wait::until_ready(&self.database, &self.wanted(), self.settings.patience, writes).await?;
-        report.wait = begin.elapsed();
-        let result = self.work(ready.session.as_mut(), ready.survey, extent, stop, &mut report).await;
-        ready.session.close().await;
-        result?;
-        self.log_ready(extent, &report);
-        Ok(())
+        let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
+        loop {
+            let (mut report, waiting) = (Report::default(), Instant::now());
+            let mut ready = wait::until_ready(&self.database, &self.wanted(), self.patience(begin), creates).await?;
+            report.wait = waiting.elapsed();
+            let result = self.work(ready.session.as_mut(), ready.survey, extent, stop, &mut report).await;
+            ready.session.close().await;
+            match result {
+                // A server that restarts while it is being set up is ready once, and gone with the next
+                // query. Nothing of ours can be half done: what wrote was one statement, and is looked
+                // at again.
+                Err(Error::Statement { doing, fault, .. }) if fault.class.is_transient() && self.has_time(begin) => {
+                    tracing::info!(
+                        phase = "wait",
+                        event = "lost",
+                        "lost the database ({doing}: {fault}); waiting again"
+                    );
+                    tokio::time::sleep(AFTER_A_LOSS).await;
+                }
+                result => {
+                    result?;
+                    self.log_ready(extent, &report);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// What is left of the patience since `begin`.
+    fn patience(&self, begin: Instant) -> Patience {
+        let timeout = self.settings.patience.timeout.map(|timeout| timeout.saturating_sub(begin.elapsed()));
+        Patience { timeout, ..self.settings.patience }
+    }
+
+    fn has_time(&self, begin: Instant) -> bool {
+        self.patience(begin).timeout.is_none_or(|left| left > AFTER_A_LOSS)
     }
 
     /// All that happens in the session.
@@ -107,9 +139,8 @@ impl Preparation {
             return Ok(());
         }
         let history = match self.settings.mode {
-            Mode::Apply => self.apply(session, survey, stop, report).await?,
+            Mode::Apply | Mode::Off => self.apply(session, survey, stop, report).await?,
             Mode::Await => timed(&mut report.migrate, self.until_applied(session, survey)).await?,
-            Mode::Off => "migrations are off".to_owned(),
         };
         if extent == Extent::Run {
             let verify = verify::required_tables(
@@ -135,8 +166,8 @@ impl Preparation {
     ) -> Result<String, Error> {
         let begin = Instant::now();
         let mut history = match &self.folder {
-            Some(folder) => Some(History::read(session, &survey, folder).await?),
-            None => None,
+            Some(folder) if self.settings.mode == Mode::Apply => Some(History::read(session, &survey, folder).await?),
+            _ => None,
         };
         let has_work = history.as_ref().is_some_and(History::has_work);
         report.migrate += begin.elapsed();
@@ -164,7 +195,10 @@ impl Preparation {
 
     fn say_current(&self, history: Option<&History>) -> String {
         let Some((history, folder)) = history.zip(self.folder.as_ref()) else {
-            return "no migrations folder was found (prisma/migrations, migrations)".to_owned();
+            return match self.folder {
+                Some(_) => "migrations are off".to_owned(),
+                None => "no migrations folder was found (prisma/migrations, migrations)".to_owned(),
+            };
         };
         history.log_oddities();
         format!("no migration of {} is pending, so the history counts it as created", folder.path.display())

@@ -130,7 +130,7 @@ pub enum Mode {
     Apply,
     /// Someone else migrates: poll, read-only, until nothing is pending
     Await,
-    /// Neither look nor write
+    /// Leave migrations alone
     Off,
 }
 

@@ -174,6 +174,38 @@ fn counting_proxy() -> (u16, Arc<AtomicUsize>, Arc<AtomicUsize>) {
 }
 
 #[test]
+fn a_server_that_is_gone_after_the_first_look_is_waited_for_again() {
+    let database = Database::fresh();
+    let (port, lives) = (free_port(), Arc::new(AtomicUsize::new(0)));
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let counted = Arc::clone(&lives);
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let life = counted.fetch_add(1, Ordering::SeqCst);
+            let mut server = TcpStream::connect(("127.0.0.1", shared_port())).unwrap();
+            let (mut down, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut down, &mut to_client));
+            // The first two connections end at their second query: the survey passes, what follows does not.
+            let (mut buffer, mut queries) = ([0; 16 * 1024], 0);
+            while let Ok(read @ 1..) = client.read(&mut buffer) {
+                queries += usize::from(buffer[0] == b'Q');
+                if life < 2 && queries == 2 {
+                    break;
+                }
+                server.write_all(&buffer[..read]).unwrap();
+            }
+            let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
+        }
+    });
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    let url = format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}?sslmode=disable", database.name);
+    let output = project.doorstep(&url, &["run", "--require-tables", "users", "--", "echo", "up"]).run();
+    output.code(0).stdout_is("up").stderr_has("lost the database").stderr_has("waiting again");
+    assert_eq!(lives.load(Ordering::SeqCst), 3);
+}
+
+#[test]
 fn a_start_with_nothing_to_do_takes_one_connection_and_three_round_trips() {
     let database = Database::fresh();
     let mut project = Project::new();

@@ -1,5 +1,8 @@
 //! Black-box tests: the real binary against real databases. Run them with `scripts/test`.
 
+// In a test a panic is the report.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stderr)]
+
 mod support;
 
 /// One scenario on every engine: what makes engines equal.

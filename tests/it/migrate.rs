@@ -224,3 +224,13 @@ fn migrations_can_be_off() {
         .stdout_is("up");
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
+
+#[test]
+fn a_role_that_may_not_read_the_history_is_told_which_grant_it_lacks() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    let role = database.role("");
+    let output = project.doorstep(&database.url_as(&role), &["run"]).run().code(77);
+    output.stderr_has("GRANT SELECT ON \"public\".\"_prisma_migrations\" TO");
+}

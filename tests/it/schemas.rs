@@ -71,3 +71,12 @@ fn sqlite_has_no_schemas() {
     let output = project.doorstep("file:./dev.db", &["run", "--schemas", "app"]).run();
     output.code(78).stderr_has("SQLite has none").stderr_lacks(PASSWORD);
 }
+
+#[test]
+fn with_migrations_off_only_schemas_asked_for_by_name_are_created() {
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n  schemas = [\"tagging\"]\n}\n";
+    let project = Project::with_two().file("prisma/schema.prisma", schema);
+    project.doorstep(&database.url(), &["run", "--migrate", "off", "--schemas", "trading"]).run().code(0);
+    assert_eq!(database.sql(FOUR), "public,trading");
+}
