@@ -3,7 +3,7 @@
 //!
 //! Statements are text per dialect rather than a description of columns: the ten tools of the field
 //! differ in more than names (several rows per migration, one row in all, batches, times as integers).
-//! To add a format: one file here, a variant of [`Kind`], an arm in [`Kind::format`] and in [`detect`].
+//! To add a format: one file here, a variant of [`Kind`], an arm in [`Kind::format`] and in `detect`.
 
 mod prisma;
 
