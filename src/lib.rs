@@ -42,6 +42,7 @@ pub mod excerpt;
 pub mod fault;
 pub mod log;
 mod retry;
+pub mod script;
 pub mod signal;
 
 use std::io::Write;

@@ -89,7 +89,18 @@ impl Preparation {
     pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<(), Error> {
         let begin = Instant::now();
         let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
+        if self.folder.is_none() && extent != Extent::Wait && self.settings.mode == Mode::Apply {
+            tracing::info!(
+                phase = "migrate",
+                event = "no_folder",
+                "no migrations folder (prisma/migrations, migrations), so there is nothing to migrate"
+            );
+        }
         loop {
+            if let Some(signal) = stop.signal() {
+                return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
+            }
+            stop.release();
             let (mut report, waiting) = (Report::default(), Instant::now());
             let mut ready = wait::until_ready(&self.database, &self.wanted(), self.patience(begin), creates).await?;
             report.wait = waiting.elapsed();
@@ -197,7 +208,7 @@ impl Preparation {
         let Some((history, folder)) = history.zip(self.folder.as_ref()) else {
             return match self.folder {
                 Some(_) => "migrations are off".to_owned(),
-                None => "no migrations folder was found (prisma/migrations, migrations)".to_owned(),
+                None => "no migrations folder was found".to_owned(),
             };
         };
         history.log_oddities();

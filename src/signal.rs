@@ -104,6 +104,11 @@ impl Stop {
     pub(crate) fn hold(&self) {
         self.held.set(true);
     }
+
+    /// Back to stopping at once: there is nothing under way that needs care.
+    pub(crate) fn release(&self) {
+        self.held.set(false);
+    }
 }
 
 /// The usual name of a signal number.

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, silent};
 use crate::fault::{Class, Fault, Place};
+use crate::script;
 use crate::settings::TableName;
 
 pub(crate) use target::Target;
@@ -210,15 +211,12 @@ impl Session {
     }
 }
 
-/// True unless the text holds a word of a statement that commits on its own: then a failure may leave
-/// something behind. A word in a comment counts too; the answer errs towards "maybe".
+/// True unless a statement commits on its own: then a failure may leave something behind. A lone CALL or
+/// DO may commit inside; among others it may not (it is in their implicit transaction).
 fn is_transactional(sql: &str) -> bool {
-    let upper = sql.to_ascii_uppercase();
-    let words: Vec<&str> = upper.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    let has = |word: &str| words.contains(&word);
-    let on_its_own = ["CONCURRENTLY", "VACUUM", "REINDEX", "CLUSTER", "CALL", "SUBSCRIPTION", "DATABASE", "SYSTEM"];
-    let commits = on_its_own.iter().any(|word| has(word)) || (has("DO") && has("COMMIT"));
-    !commits
+    let statements = script::statements(sql, SQL);
+    let alone = statements.len() == 1;
+    !statements.iter().any(|it| it.refuses_transaction() || (alone && it.may_commit_inside()))
 }
 
 impl super::Session for Session {
@@ -476,8 +474,8 @@ mod tests {
 
     #[test]
     fn statements_outside_transactions_make_a_failure_uncertain() {
-        assert!(is_transactional("CREATE TABLE a (id int); UPDATE a SET id = 1;"));
-        assert!(is_transactional("DO $$ BEGIN PERFORM 1; END $$;"));
+        assert!(is_transactional("CREATE TABLE a (id int); UPDATE a SET id = 1; DO $$ BEGIN COMMIT; END $$;"));
+        assert!(is_transactional("DO $$ BEGIN PERFORM 1; END $$; -- CONCURRENTLY"));
         assert!(!is_transactional("create unique index concurrently i on t (a)"));
         assert!(!is_transactional("DO $$ BEGIN COMMIT; END $$;"));
     }

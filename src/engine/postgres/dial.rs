@@ -44,8 +44,10 @@ pub(super) async fn dial(target: &Target, host: &Host, encrypted: bool) -> Resul
             b'N' if target.tls.mode == Mode::Prefer => return Ok(Box::new(stream)),
             b'N' => return Err(Fault::new(Class::Tls, format!("{host} has no TLS, which sslmode demands"))),
             // An old server, or one too full to fork, answers with an ErrorResponse at once; ask in plain
-            // text, where the driver can read it.
-            b'E' => return Ok(Box::new(tcp(host, target.keepalive).await?)),
+            // text, where the driver can read it. But only where plain text is allowed: anybody in between
+            // can give this answer, and would be told the password.
+            b'E' if target.tls.mode == Mode::Prefer => return Ok(Box::new(tcp(host, target.keepalive).await?)),
+            b'E' => return Err(unreachable(format!("{host} answered the request for TLS with an error"))),
             other => {
                 let what = char::from(other).escape_default();
                 let text = format!("what listens on {host} is not PostgreSQL (it answered `{what}`)");

@@ -32,11 +32,14 @@ pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, 
         Ok(Ok(found)) if !found.is_empty() => Ok(found),
         Ok(_) => ask_nameservers(host, port).await,
         // Still busy: whoever answers first is believed.
-        Err(_) => tokio::select! {
-            Ok(found) = &mut library => Ok(found),
-            Ok(found) = ask_nameservers(host, port) => Ok(found),
-            else => Err(format!("the name `{host}` does not resolve")),
-        },
+        Err(_) => {
+            let mut why = String::new();
+            tokio::select! {
+                Ok(found) = &mut library => Ok(found),
+                Ok(found) = async { ask_nameservers(host, port).await.map_err(|error| why = error) } => Ok(found),
+                else => Err(why),
+            }
+        }
     }
 }
 
@@ -45,9 +48,17 @@ async fn ask_nameservers(host: &str, port: u16) -> Result<Vec<SocketAddr>, Strin
     let config = resolv_conf::Config::parse(&text).unwrap_or_default();
     let names = names_to_try(host, &config);
     let servers: Vec<SocketAddr> = config.nameservers.iter().map(|server| SocketAddr::new(server.into(), 53)).collect();
+    // A dead nameserver costs its time once, not for each name of the search list.
+    let mut silent = Vec::new();
     for name in &names {
         for server in &servers {
+            if silent.contains(server) {
+                continue;
+            }
             let (v4, v6) = tokio::join!(ask(*server, name, TYPE::A), ask(*server, name, TYPE::AAAA));
+            if v4.is_none() && v6.is_none() {
+                silent.push(*server);
+            }
             let found: Vec<IpAddr> = v6.into_iter().chain(v4).flatten().collect();
             if !found.is_empty() {
                 return Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect());
@@ -77,12 +88,15 @@ fn names_to_try(host: &str, config: &resolv_conf::Config) -> Vec<String> {
     }
 }
 
-/// One question to one nameserver; `None` when it has no answer of this family.
+/// One question to one nameserver; `None` when it does not answer, nothing when it has no address of this
+/// family.
 async fn ask(server: SocketAddr, name: &str, family: TYPE) -> Option<Vec<IpAddr>> {
     let id = (uuid::Uuid::new_v4().as_u128() & 0xffff).try_into().ok()?;
     let mut query = Packet::new_query(id);
     query.set_flags(simple_dns::PacketFlag::RECURSION_DESIRED);
-    let question = Question::new(Name::new(name).ok()?, family.into(), CLASS::IN.into(), false);
+    // Not every name can be asked for, once a search domain has made it longer.
+    let Ok(name) = Name::new(name) else { return Some(Vec::new()) };
+    let question = Question::new(name, family.into(), CLASS::IN.into(), false);
     query.questions.push(question);
     let bytes = query.build_bytes_vec().ok()?;
     let any: IpAddr = if server.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };

@@ -113,12 +113,7 @@ fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Fault {
 
 fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
     match roots {
-        Roots::File(path) => match certificates(path)? {
-            empty if empty.is_empty() => {
-                Err(Fault::new(Class::Config, format!("{} holds no certificate", path.display())))
-            }
-            found => Ok(found),
-        },
+        Roots::File(path) => certificates(path),
         Roots::System => Ok(rustls_native_certs::load_native_certs().certs),
         Roots::Public => Ok(Vec::new()),
     }
@@ -129,7 +124,8 @@ fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
 struct Verifier {
     mode: Mode,
     provider: Arc<CryptoProvider>,
-    /// `None` where the mode verifies nothing.
+    /// `None` where the mode verifies nothing: then a signature by the certificate's key proves nothing
+    /// either, and webpki cannot read every certificate that OpenSSL serves (X.509 version 1).
     chain: Option<Arc<WebPkiServerVerifier>>,
     trusted: Vec<CertificateDer<'static>>,
 }
@@ -142,6 +138,10 @@ impl Verifier {
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(trusted_certificates.iter().cloned());
             if store.is_empty() {
+                // Public roots in place of a useless file would trust more than was asked for.
+                if let Roots::File(path) = &tls.roots {
+                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", path.display())));
+                }
                 store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             }
             let built = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build();
@@ -161,19 +161,27 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
-        // A self-signed server certificate used as its own root is common, and fine with libpq; webpki
-        // refuses it as "CA used as end entity" before it looks at the name.
-        if self.trusted.iter().any(|root| root.as_ref() == certificate.as_ref()) {
-            if self.mode == Mode::VerifyFull {
-                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        let verdict = chain.verify_server_cert(certificate, intermediates, name, ocsp, now);
+        let Err(rustls::Error::InvalidCertificate(why)) = &verdict else { return verdict };
+        match why {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => verdict,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+                if self.mode == Mode::VerifyCa =>
+            {
+                Ok(ServerCertVerified::assertion())
             }
-            return Ok(ServerCertVerified::assertion());
-        }
-        match chain.verify_server_cert(certificate, intermediates, name, ocsp, now) {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if self.mode == Mode::VerifyCa => Ok(ServerCertVerified::assertion()),
-            verdict => verdict,
+            // A self-signed server certificate used as its own root is common, and fine with libpq; webpki
+            // refuses it as "CA used as end entity" before it looks at the name, but not before the dates.
+            _ if self.trusted.iter().any(|root| root.as_ref() == certificate.as_ref()) => {
+                if self.mode == Mode::VerifyFull {
+                    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            _ => verdict,
         }
     }
 
@@ -183,6 +191,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
     }
@@ -193,6 +204,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
     }
