@@ -122,6 +122,7 @@ CREATE UNIQUE INDEX "{table}_email_key" ON "{table}"("email");
 
 
 def doorstep(*words, service=("true",)):
+    """The command line of a start; by default the no-op start."""
     tables = ",".join(f"t{number * 5:03}" for number in range(1, REQUIRED + 1))
     command = [DOORSTEP, *(words or ("run", "--require-tables", tables))]
     return command + ["--", *service] if service else command
@@ -286,8 +287,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=100, help="of each comparison (default 100)")
     parser.add_argument("--starts", type=int, default=40, help="of the server, for the lag (default 40)")
     options = parser.parse_args()
-    # So that the cluster goes away with us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # So that the cluster goes away with us, and that we go away if anything hangs.
+    for deadly in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(deadly, lambda number, _: sys.exit(128 + number))
+    signal.alarm(15 * 60)
 
     table = Table()
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-") as project, Cluster() as cluster:

@@ -7,11 +7,12 @@ use crate::engine::{Dialect, Failure, Kept, Session, Survey};
 use crate::error::Error;
 use crate::excerpt;
 use crate::fault::{Class, Fault};
-use crate::format::{Folder, Format, Outcome};
+use crate::format::{Folder, Format, Outcome, Resolved};
 use crate::log::{millis, seconds};
 use crate::migration::{Migration, Record};
 use crate::plan::{self, Entry, State, Verdict};
 use crate::retry::Pace;
+use crate::script;
 use crate::settings::TableName;
 use crate::signal::{self, Stop};
 
@@ -41,27 +42,25 @@ pub struct Limits<'a> {
 }
 
 impl History {
-    /// Reads folder and history; writes nothing, takes no lock. One round trip, none without a history.
-    ///
-    /// # Errors
-    /// [`Error::History`] for a folder that cannot be applied, [`Error::Statement`] for an unreadable table.
-    pub async fn read(session: &mut dyn Session, survey: &Survey, folder: &Folder) -> Result<Self, Error> {
-        let (format, dialect) = (folder.kind.format(), session.dialect());
-        let resolved = format.resolve(&folder.path, dialect)?;
+    /// A folder whose history is still unread.
+    #[must_use]
+    pub fn of(folder: &Folder, dialect: Dialect, resolved: Resolved) -> Self {
         for warning in &resolved.warnings {
             tracing::warn!(phase = "migrate", event = "folder", "{warning}");
         }
-        let records = records(session, format, survey.history.as_ref()).await?;
-        let entries = picture(format, &resolved.migrations, &records, false);
-        let (folder, table) = (folder.clone(), survey.history.clone());
-        Ok(Self { format, folder, dialect, migrations: resolved.migrations, table, entries })
+        let (folder, format) = (folder.clone(), folder.kind.format());
+        Self { format, folder, dialect, migrations: resolved.migrations, table: None, entries: Vec::new() }
     }
 
-    /// Reads the history again, in a session that holds the lock.
-    async fn read_again(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
+    /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] for a table that cannot be read.
+    pub async fn read(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
         self.table.clone_from(&survey.history);
         let records = records(session, self.format, self.table.as_ref()).await?;
-        self.entries = picture(self.format, &self.migrations, &records, false);
+        let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
+        self.entries = plan::picture(&self.migrations, &records, fits, false);
         Ok(())
     }
 
@@ -90,6 +89,29 @@ impl History {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         plan::verdict(&self.entries)
+    }
+
+    /// Why a required table may be missing, from the scripts and the history.
+    #[must_use]
+    pub fn explain_missing(&self, table: &str) -> (String, String) {
+        let creates = |migration: &&Migration| {
+            let statements = script::statements(&migration.script, self.dialect);
+            statements.iter().any(|statement| statement.creates_table(self.dialect).is_some_and(|name| name == table))
+        };
+        let folder = self.folder.path.display();
+        let Some(migration) = self.migrations.iter().rev().find(creates) else {
+            return (
+                format!("no migration in {folder} creates it"),
+                "write the migration (npx prisma migrate dev --name …), or correct the name".to_owned(),
+            );
+        };
+        let name = &migration.name;
+        let record = self.entries.iter().find(|entry| entry.name == *name).and_then(|entry| entry.record.as_ref());
+        let when = record.and_then(|record| record.finished_at.as_deref()).map(|at| format!(" at {at}"));
+        (
+            format!("{name} creates it and is recorded as applied{}", when.unwrap_or_default()),
+            "it was lost since, or never ran here: restore it, or create it in a new migration".to_owned(),
+        )
     }
 
     /// Says what a start should know though it does not stop it: ahead, edited, out of order.
@@ -126,7 +148,7 @@ impl History {
         limits: &Limits<'_>,
         stop: &Stop,
     ) -> Result<usize, Error> {
-        self.read_again(session, survey).await?;
+        self.read(session, survey).await?;
         self.check()?;
         let pending: Vec<Migration> = {
             let names = plan::pending(&self.entries);
@@ -341,10 +363,6 @@ async fn records(
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
     })?;
     Ok(rows.iter().map(|row| format.record(row)).collect())
-}
-
-fn picture(format: &dyn Format, migrations: &[Migration], records: &[Record], running: bool) -> Vec<Entry> {
-    plan::picture(migrations, records, |migration, checksum| format.fits(migration, checksum), running)
 }
 
 /// What happened, where in the file, and whether anything of it was kept.

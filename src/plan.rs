@@ -1,5 +1,6 @@
 //! What to do, and what state a history is in: pure functions over lists, no I/O.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -78,22 +79,27 @@ pub fn picture(
     running: bool,
 ) -> Vec<Entry> {
     let unfinished = if running { State::Running } else { State::Failed };
-    let last_applied = resolved.iter().rposition(|migration| counted(records, &migration.name).is_some());
+    let mut rows: HashMap<&str, Vec<&Record>> = HashMap::new();
+    for record in records {
+        rows.entry(&record.name).or_default().push(record);
+    }
+    let rows_of = |name: &str| rows.get(name).map(Vec::as_slice).unwrap_or_default();
+    let last_applied = resolved.iter().rposition(|migration| counted(rows_of(&migration.name)).is_some());
     let in_folder = resolved.iter().enumerate().map(|(index, migration)| {
-        let record = counted(records, &migration.name);
+        let record = counted(rows_of(&migration.name));
         let state = match record {
             Some(record) if record.is_unfinished() => unfinished,
             Some(record) if same(migration, &record.checksum) => State::Applied,
             Some(_) => State::Edited,
-            None if rolled_back(records, &migration.name).is_some() => State::RolledBack,
+            None if rolled_back(rows_of(&migration.name)).is_some() => State::RolledBack,
             None => State::Pending,
         };
         let out_of_order = record.is_none() && Some(index) < last_applied;
-        let record = record.or_else(|| rolled_back(records, &migration.name));
+        let record = record.or_else(|| rolled_back(rows_of(&migration.name)));
         Entry { name: migration.name.clone(), state, record: record.cloned(), out_of_order }
     });
-    let known = |name: &str| resolved.iter().any(|migration| migration.name == name);
-    let gone = records.iter().filter(|record| record.rolled_back_at.is_none() && !known(&record.name));
+    let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
+    let gone = records.iter().filter(|record| record.rolled_back_at.is_none() && !known.contains(record.name.as_str()));
     let gone = gone.map(|record| Entry {
         name: record.name.clone(),
         state: if record.is_unfinished() { unfinished } else { State::Missing },
@@ -103,15 +109,16 @@ pub fn picture(
     in_folder.chain(gone).collect()
 }
 
-/// The row that says a migration is applied or begun; an unfinished one weighs more.
-fn counted<'a>(records: &'a [Record], name: &str) -> Option<&'a Record> {
-    let mut rows = records.iter().filter(|record| record.name == name && record.rolled_back_at.is_none());
+/// Of one migration's rows, the one that says it is applied or begun; an unfinished one weighs more.
+fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
+    let mut rows = rows.iter().copied().filter(|record| record.rolled_back_at.is_none());
     let first = rows.clone().next();
     rows.find(|record| record.is_unfinished()).or(first)
 }
 
-fn rolled_back<'a>(records: &'a [Record], name: &str) -> Option<&'a Record> {
-    records.iter().rev().find(|record| record.name == name && record.rolled_back_at.is_some())
+/// Of one migration's rows, the last that was declared rolled back.
+fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
+    rows.iter().copied().rev().find(|record| record.rolled_back_at.is_some())
 }
 
 /// The verdict of a picture.

@@ -102,9 +102,11 @@ impl Preparation {
             }
             stop.release();
             let (mut report, waiting) = (Report::default(), Instant::now());
-            let mut ready = wait::until_ready(&self.database, &self.wanted(), self.patience(begin), creates).await?;
+            let wanted = self.wanted();
+            let ready = wait::until_ready(&self.database, &wanted, self.patience(begin), creates);
+            let (mut ready, history) = tokio::try_join!(ready, self.read_folder(extent))?;
             report.wait = waiting.elapsed();
-            let result = self.work(ready.session.as_mut(), ready.survey, extent, stop, &mut report).await;
+            let result = self.work(ready.session.as_mut(), ready.survey, history, extent, stop, &mut report).await;
             ready.session.close().await;
             match result {
                 // A server that restarts while it is being set up is ready once, and gone with the next
@@ -127,6 +129,21 @@ impl Preparation {
         }
     }
 
+    /// Reads the migrations folder, on a thread of its own: the server takes milliseconds to let us in,
+    /// and what is wrong with the folder is said without waiting for it.
+    async fn read_folder(&self, extent: Extent) -> Result<Option<History>, Error> {
+        let Some(folder) = self.folder.clone() else { return Ok(None) };
+        if extent == Extent::Wait || self.settings.mode == Mode::Off {
+            return Ok(None);
+        }
+        let dialect = self.database.target()?.dialect();
+        let reading = tokio::task::spawn_blocking(move || {
+            let resolved = folder.kind.format().resolve(&folder.path, dialect)?;
+            Ok(History::of(&folder, dialect, resolved))
+        });
+        reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
+    }
+
     /// What is left of the patience since `begin`.
     fn patience(&self, begin: Instant) -> Patience {
         let timeout = self.settings.patience.timeout.map(|timeout| timeout.saturating_sub(begin.elapsed()));
@@ -142,6 +159,7 @@ impl Preparation {
         &self,
         session: &mut dyn Session,
         survey: Survey,
+        history: Option<History>,
         extent: Extent,
         stop: &Stop,
         report: &mut Report,
@@ -150,40 +168,40 @@ impl Preparation {
             return Ok(());
         }
         let history = match self.settings.mode {
-            Mode::Apply | Mode::Off => self.apply(session, survey, stop, report).await?,
-            Mode::Await => timed(&mut report.migrate, self.until_applied(session, survey)).await?,
+            Mode::Apply | Mode::Off => self.apply(session, survey, history, stop, report).await?,
+            Mode::Await => Some(timed(&mut report.migrate, self.until_applied(session, survey, history)).await?),
         };
+        if let Some(history) = &history {
+            history.log_oddities();
+        }
         if extent == Extent::Run {
-            let verify = verify::required_tables(
-                session,
-                &self.settings.require_tables,
-                &self.settings.allow,
-                self.settings.strictness,
-                &history,
-            );
+            let explain = |table: &str| match &history {
+                Some(history) => history.explain_missing(table),
+                None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
+            };
+            let Settings { require_tables, allow, strictness, .. } = &self.settings;
+            let verify = verify::required_tables(session, require_tables, allow, *strictness, &explain);
             timed(&mut report.verify, verify).await?;
         }
         Ok(())
     }
 
     /// Schemas and migrations. Looks first, and takes the lock only when there is something to write: a
-    /// replica with nothing to do never queues. Returns what the history says, in one sentence.
+    /// replica with nothing to do never queues.
     async fn apply(
         &self,
         session: &mut dyn Session,
         survey: Survey,
+        mut history: Option<History>,
         stop: &Stop,
         report: &mut Report,
-    ) -> Result<String, Error> {
-        let begin = Instant::now();
-        let mut history = match &self.folder {
-            Some(folder) if self.settings.mode == Mode::Apply => Some(History::read(session, &survey, folder).await?),
-            _ => None,
-        };
+    ) -> Result<Option<History>, Error> {
+        if let Some(history) = &mut history {
+            timed(&mut report.migrate, history.read(session, &survey)).await?;
+        }
         let has_work = history.as_ref().is_some_and(History::has_work);
-        report.migrate += begin.elapsed();
         if survey.missing_schemas.is_empty() && !has_work {
-            return Ok(self.say_current(history.as_ref()));
+            return Ok(history);
         }
         timed(&mut report.migrate, lock::acquire(session, self.lock_key(history.as_ref()), self.settings.lock_timeout))
             .await?;
@@ -201,23 +219,17 @@ impl Preparation {
             let apply = history.apply_pending(session, &survey, &limits, stop);
             report.applied = timed(&mut report.migrate, apply).await?;
         }
-        Ok(self.say_current(history.as_ref()))
-    }
-
-    fn say_current(&self, history: Option<&History>) -> String {
-        let Some((history, folder)) = history.zip(self.folder.as_ref()) else {
-            return match self.folder {
-                Some(_) => "migrations are off".to_owned(),
-                None => "no migrations folder was found".to_owned(),
-            };
-        };
-        history.log_oddities();
-        format!("no migration of {} is pending, so the history counts it as created", folder.path.display())
+        Ok(history)
     }
 
     /// `migrate = await`: somebody else applies the folder; poll with reads only.
-    async fn until_applied(&self, session: &mut dyn Session, mut survey: Survey) -> Result<String, Error> {
-        let Some(folder) = &self.folder else {
+    async fn until_applied(
+        &self,
+        session: &mut dyn Session,
+        mut survey: Survey,
+        history: Option<History>,
+    ) -> Result<History, Error> {
+        let Some(mut history) = history else {
             return Err(Error::Settings(
                 "migrate = await needs the migrations folder, and none was found\nnext: name it with --migrations"
                     .to_owned(),
@@ -226,10 +238,9 @@ impl Preparation {
         let (began, mut pace) = (Instant::now(), Pace::new(Duration::from_millis(250), Duration::from_secs(2)));
         let mut said = false;
         loop {
-            let mut history = History::read(session, &survey, folder).await?;
+            history.read(session, &survey).await?;
             if !history.has_work() && survey.missing_schemas.is_empty() {
-                history.log_oddities();
-                return Ok(format!("{} is applied", folder.path.display()));
+                return Ok(history);
             }
             history.mark_running(session).await;
             if self.settings.patience.timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
@@ -290,19 +301,20 @@ impl Preparation {
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
     pub async fn history(&self) -> Result<(Target, History), Error> {
-        let Some(folder) = &self.folder else {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let (mut ready, history) = tokio::try_join!(ready, self.read_folder(Extent::Migrate))?;
+        let Some(mut history) = history else {
             return Err(Error::Settings(
                 "no migrations folder was found (prisma/migrations, migrations)\nnext: name it with --migrations"
                     .to_owned(),
             ));
         };
-        let mut ready = wait::until_ready(&self.database, &self.wanted(), self.settings.patience, false).await?;
-        let mut history = History::read(ready.session.as_mut(), &ready.survey, folder).await;
-        if let Ok(history) = &mut history {
-            history.mark_running(ready.session.as_mut()).await;
-        }
+        let read = history.read(ready.session.as_mut(), &ready.survey).await;
+        history.mark_running(ready.session.as_mut()).await;
         ready.session.close().await;
-        Ok((self.database.target()?, history?))
+        read?;
+        Ok((self.database.target()?, history))
     }
 }
 

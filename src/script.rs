@@ -17,12 +17,6 @@ pub struct Statement<'a> {
 }
 
 impl Statement<'_> {
-    /// True for a statement that makes earlier work permanent: COMMIT, END, PREPARE TRANSACTION.
-    #[must_use]
-    pub fn commits(&self) -> bool {
-        self.starts(&["COMMIT"]) || self.starts(&["END"]) || self.starts(&["PREPARE", "TRANSACTION"])
-    }
-
     /// True for a statement that PostgreSQL refuses in a transaction block, so that a failure of it may
     /// leave something behind (an INVALID index, a half-vacuumed table).
     #[must_use]
@@ -40,6 +34,31 @@ impl Statement<'_> {
     pub fn may_commit_inside(&self) -> bool {
         let commits = || self.text.to_ascii_uppercase().contains("COMMIT");
         self.starts(&["CALL"]) || (self.starts(&["DO"]) && commits())
+    }
+
+    /// The name of the table that this statement creates, without its schema, as written.
+    #[must_use]
+    pub fn creates_table(&self, dialect: Dialect) -> Option<String> {
+        let position = self.words.iter().position(|word| word == "TABLE")?;
+        if !self.starts(&["CREATE"]) || position > 3 {
+            return None;
+        }
+        let rest = &self.text[find_word(self.text, "TABLE", dialect)?..];
+        let mut name = None;
+        for token in tokens(rest, dialect).filter(|token| token.kind != Kind::Blank) {
+            let is_noise = |noise: &str| token.text.eq_ignore_ascii_case(noise);
+            match token.kind {
+                Kind::Mark if token.text == "." => {}
+                Kind::Mark => break,
+                Kind::Word if ["IF", "NOT", "EXISTS"].into_iter().any(is_noise) && name.is_none() => {}
+                Kind::Word if is_noise("AS") || is_noise("PARTITION") => break,
+                Kind::Word | Kind::Quoted => {
+                    name = Some(token.text.trim_matches(['"', '`', '[', ']']).replace("\"\"", "\""))
+                }
+                Kind::Blank => {}
+            }
+        }
+        name
     }
 
     fn starts(&self, words: &[&str]) -> bool {
@@ -102,6 +121,25 @@ fn body_depth(depth: usize, before: &[String], word: &str, dialect: Dialect) -> 
         (_, "END") => depth - 1,
         _ => depth,
     }
+}
+
+/// All tokens of a text.
+fn tokens(text: &str, dialect: Dialect) -> impl Iterator<Item = Token<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let token = (at < text.len()).then(|| token(&text[at..], dialect))?;
+        at += token.text.len();
+        Some(token)
+    })
+}
+
+/// Where the text goes on after its first word `wanted`.
+fn find_word(text: &str, wanted: &str, dialect: Dialect) -> Option<usize> {
+    let mut at = 0;
+    tokens(text, dialect).find_map(|token| {
+        at += token.text.len();
+        (token.kind == Kind::Word && token.text.eq_ignore_ascii_case(wanted)).then_some(at)
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +265,17 @@ mod tests {
     }
 
     #[test]
+    fn the_table_that_a_statement_creates_is_known() {
+        let created = |script| statements(script, Dialect::Postgres)[0].creates_table(Dialect::Postgres);
+        assert_eq!(created("CREATE TABLE \"SLAPolicy\" (id int)").as_deref(), Some("SLAPolicy"));
+        assert_eq!(created("create table if not exists public . users(id int)").as_deref(), Some("users"));
+        assert_eq!(created("CREATE UNLOGGED TABLE a.\"b\" AS SELECT 1").as_deref(), Some("b"));
+        assert_eq!(created("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)").as_deref(), Some("p1"));
+        assert_eq!(created("CREATE INDEX i ON t (a)"), None);
+        assert_eq!(created("ALTER TABLE t ADD a int"), None);
+    }
+
+    #[test]
     fn unclosed_quotes_go_to_the_end() {
         for script in ["a ' ; b", "a \" ; b", "a $$ ; b", "a /* ; b", "a E'\\", "$", "a $tag", "é'"] {
             assert!(postgres(script).len() <= 1, "{script}");
@@ -250,7 +299,6 @@ mod tests {
         {
             assert!(!one(fine).refuses_transaction(), "{fine}");
         }
-        assert!(one("END").commits() && one("commit and chain").commits() && !one("ROLLBACK").commits());
         assert!(one("DO $$ BEGIN COMMIT; END $$").may_commit_inside());
         assert!(!one("DO $$ BEGIN PERFORM 1; END $$").may_commit_inside());
     }

@@ -2,30 +2,26 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 use crate::engine::{Missing, Session};
 use crate::error::Error;
 use crate::settings::{Allow, Strictness, TableName};
 
 /// How bad a finding is (contract: severity of a finding).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// A query of the service would fail.
     Error,
 }
 
 /// What kind of difference it is (contract: results as JSON).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Difference {
     /// Expected, and not there.
     Missing,
 }
 
 /// One difference between what the service needs and what is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -44,14 +40,18 @@ pub struct Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is missing (required by {})", self.object, self.source)?;
-        for more in [&self.cause, &self.remedy].into_iter().flatten() {
-            write!(f, "; {more}")?;
+        if let Some(cause) = &self.cause {
+            write!(f, "; {cause}")?;
+        }
+        if let Some(remedy) = &self.remedy {
+            write!(f, "\n    next: {remedy}")?;
         }
         Ok(())
     }
 }
 
-/// Looks for every required table, in one round trip, and names all that are missing at once.
+/// Looks for every required table, in one round trip, and names all that are missing at once; `explain`
+/// gives cause and remedy for a name of which there is no trace in the database.
 ///
 /// # Errors
 /// [`Error::Differences`] when a finding is neither allowed nor below the strictness.
@@ -60,7 +60,7 @@ pub async fn required_tables(
     tables: &[TableName],
     allow: &[Allow],
     strictness: Strictness,
-    history: &str,
+    explain: &dyn Fn(&str) -> (String, String),
 ) -> Result<(), Error> {
     if tables.is_empty() || strictness == Strictness::Off {
         return Ok(());
@@ -79,7 +79,7 @@ pub async fn required_tables(
             finding.table
         );
     }
-    let findings: Vec<Finding> = stopping.into_iter().map(|missing| finding(missing, history)).collect();
+    let findings: Vec<Finding> = stopping.into_iter().map(|missing| finding(missing, explain)).collect();
     match (findings.is_empty(), strictness) {
         (true, _) => Ok(()),
         (false, Strictness::Report) => {
@@ -90,18 +90,19 @@ pub async fn required_tables(
     }
 }
 
-fn finding(missing: &Missing, history: &str) -> Finding {
+fn finding(missing: &Missing, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
     let similar: Vec<String> = missing.similar.iter().map(TableName::to_string).collect();
     let is_elsewhere = missing.similar.iter().any(|table| table.name == missing.table.name);
-    let cause = match (similar.is_empty(), is_elsewhere) {
-        (true, _) => history.to_owned(),
-        (false, true) => format!("it exists as {}", similar.join(", ")),
-        (false, false) => format!("there is {}, under another name or case", similar.join(", ")),
-    };
-    let remedy = match (similar.is_empty(), is_elsewhere) {
-        (true, _) => "a migration must create it: the history alone does not tell whether it exists",
-        (false, true) => "name its schema, or add that schema to the search path",
-        (false, false) => "names are case-sensitive; correct the name, or map it (@@map)",
+    let (cause, remedy) = match (similar.is_empty(), is_elsewhere) {
+        (true, _) => explain(&missing.table.name),
+        (false, true) => (
+            format!("it exists as {}", similar.join(", ")),
+            "name its schema, or add that schema to the search path".to_owned(),
+        ),
+        (false, false) => (
+            format!("there is {}, under another name or case", similar.join(", ")),
+            "names are case-sensitive; correct the name, or map it (@@map)".to_owned(),
+        ),
     };
     Finding {
         severity: Severity::Error,
@@ -109,6 +110,6 @@ fn finding(missing: &Missing, history: &str) -> Finding {
         object: format!("table {}", missing.table),
         source: "require_tables".to_owned(),
         cause: Some(cause),
-        remedy: Some(remedy.to_owned()),
+        remedy: Some(remedy),
     }
 }

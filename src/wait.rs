@@ -16,6 +16,9 @@ use crate::settings::Patience;
 /// How often the log says that the wait goes on.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
+/// How long the first attempt may take without a word.
+const LONG: Duration = Duration::from_secs(1);
+
 /// A database that accepts real work.
 pub struct Ready {
     /// The one session of this start.
@@ -45,7 +48,7 @@ pub async fn until_ready(
         attempts += 1;
         let target = database.target()?;
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let fault = match tokio::time::timeout(left, target.open(wanted)).await {
+        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
             Ok(Ok((session, survey))) => {
                 log.ready(&target, &survey, attempts);
                 return Ok(Ready { session, survey });
@@ -105,7 +108,7 @@ impl Rhythm {
     fn pace(class: Class) -> Pace {
         let (first, ceiling) = match class {
             Class::Starting => (60, 60),
-            Class::Unreachable => (60, 200),
+            Class::Unreachable => (60, 100),
             _ => (100, 1000),
         };
         Pace::new(Duration::from_millis(first), Duration::from_millis(ceiling))
@@ -133,6 +136,20 @@ struct StateLog {
 impl StateLog {
     fn new(began: Instant) -> Self {
         Self { began, said: began, state: None, last: None }
+    }
+
+    /// An attempt that takes long (a nameserver, a firewall) is not to look like a hang.
+    async fn patiently<T>(&self, target: &Target, attempt: impl Future<Output = T>) -> T {
+        tokio::pin!(attempt);
+        if self.state.is_none() {
+            tokio::select! {
+                done = &mut attempt => return done,
+                () = tokio::time::sleep(LONG) => {
+                    tracing::info!(phase = "wait", event = "connecting", "connecting to the database at {}", target.address());
+                }
+            }
+        }
+        attempt.await
     }
 
     fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {

@@ -26,13 +26,19 @@ pub(super) struct Prisma;
 
 /// True for a folder with Prisma's lock file or a migration in Prisma's layout.
 pub(super) fn owns(folder: &Path) -> Result<bool, Error> {
+    if folder.join("migration_lock.toml").exists() {
+        return Ok(true);
+    }
     let directories = directories(folder)?;
-    // Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history.
+    if directories.iter().any(|name| folder.join(name).join("migration.sql").exists()) {
+        return Ok(true);
+    }
+    // Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history: SPACE/NAME/ops.json.
+    let has_operations = |directory: &Path| directory.join("ops.json").exists();
     let is_next = |name: &String| {
-        let nested = folder.join(name);
-        nested.join("ops.json").exists()
-            || super::prisma::directories(&nested)
-                .is_ok_and(|inner| inner.iter().any(|dir| nested.join(dir).join("ops.json").exists()))
+        let space = folder.join(name);
+        let inner = self::directories(&space).unwrap_or_default();
+        has_operations(&space) || inner.iter().any(|name| has_operations(&space.join(name)))
     };
     if directories.iter().any(is_next) {
         return Err(Error::Settings(format!(
@@ -41,8 +47,7 @@ pub(super) fn owns(folder: &Path) -> Result<bool, Error> {
             folder.display()
         )));
     }
-    let has_script = |name: &String| folder.join(name).join("migration.sql").exists();
-    Ok(folder.join("migration_lock.toml").exists() || directories.iter().any(has_script))
+    Ok(false)
 }
 
 /// Direct children that are real directories. Prisma's listers do not follow symbolic links.
@@ -86,14 +91,14 @@ impl Format for Prisma {
     /// As is, with every CRLF as LF, and with every LF as CRLF; and Prisma's earliest checksums, whose
     /// bytes are not padded to two digits.
     fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        if migration.checksum == checksum {
+            return true;
+        }
         let script = &migration.script;
         let forms = [script.clone(), script.replace("\r\n", "\n"), script.replace('\n', "\r\n")];
         let is_legacy = checksum.len() != 64;
-        forms.iter().any(|form| {
-            let digest = Sha256::digest(form.as_bytes());
-            let hex = digest.iter().map(|byte| if is_legacy { format!("{byte:x}") } else { format!("{byte:02x}") });
-            hex.collect::<String>() == checksum
-        })
+        let unpadded = |form: &String| Sha256::digest(form).iter().map(|byte| format!("{byte:x}")).collect::<String>();
+        forms.iter().any(|form| if is_legacy { unpadded(form) == checksum } else { hex(form) == checksum })
     }
 
     fn history_table(&self) -> &'static str {
@@ -195,6 +200,11 @@ impl Format for Prisma {
     }
 }
 
+/// SHA-256 of a script, as Prisma writes it.
+fn hex(script: &str) -> String {
+    format!("{:x}", Sha256::digest(script))
+}
+
 /// The client's clock, as Prisma uses it.
 fn time(dialect: Dialect, now: SystemTime) -> String {
     match dialect {
@@ -221,7 +231,7 @@ fn read(folder: &Path, name: &str) -> Result<Migration, Error> {
     }
     // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
     let script = String::from_utf8_lossy(&bytes).into_owned();
-    let checksum = Sha256::digest(script.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let checksum = hex(&script);
     Ok(Migration { name: name.to_owned(), path, script, checksum })
 }
 
@@ -253,7 +263,7 @@ mod tests {
     use super::*;
 
     fn migration(script: &str) -> Migration {
-        let checksum = Sha256::digest(script.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = hex(script);
         Migration { name: "a".to_owned(), path: "a".into(), script: script.to_owned(), checksum }
     }
 

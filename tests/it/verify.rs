@@ -47,3 +47,18 @@ fn findings_can_be_reported_allowed_or_not_looked_for() {
     run(&["--verify-allow", "table:legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
     run(&["--verify-allow", "table:legacy_*,missing:users"]).code(0).stdout_is("up");
 }
+
+#[test]
+fn a_lost_table_is_told_from_one_that_no_migration_creates() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    database.sql("DROP TABLE posts");
+    let output = project.doorstep(&database.url(), &["run", "--require-tables", "users,posts,SLAPolicy"]).run().code(3);
+    let output = output.stderr_has(
+        "table posts is missing (required by require_tables); 2_posts creates it and is recorded as applied at 20",
+    );
+    output.stderr_has(
+        "table SLAPolicy is missing (required by require_tables); no migration in prisma/migrations creates it",
+    );
+}

@@ -76,6 +76,13 @@ fn explain(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "the certificate's issuer is not trusted; name its root with sslrootcert=FILE".to_owned()
         }
+        // webpki reads version 3 only; OpenSSL made and serves the other kind too.
+        rustls::Error::InvalidCertificate(CertificateError::Other(why))
+            if why.to_string().contains("UnsupportedCertVersion") =>
+        {
+            "the certificate is of X.509 version 1, which cannot be verified; make it anew with a subjectAltName"
+                .to_owned()
+        }
         other => other.to_string(),
     }
 }
