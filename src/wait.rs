@@ -58,7 +58,9 @@ pub async fn until_ready(
                 Err(fault) => fault,
             },
             Ok(Err(fault)) => fault,
-            Err(_) => log.last.take().unwrap_or_else(|| Fault::new(Class::Unreachable, "no answer")),
+            Err(_) => log.last.take().unwrap_or_else(|| {
+                Fault::new(Class::Unreachable, "the first attempt has had no answer (name, address, firewall?)")
+            }),
         };
         let goes_on = fault.class.is_transient() || (fault.class == Class::NoDatabase && !create);
         if !goes_on {

@@ -453,11 +453,10 @@ fn fault(error: &sqlx::Error, wire: &Wire) -> Fault {
             },
             None => Fault::new(Class::Statement, error.message()),
         },
-        sqlx::Error::Io(error) => Fault::new(Class::Unreachable, broken().unwrap_or_else(|| dial::reason(error))),
-        sqlx::Error::Protocol(text) => match broken() {
-            Some(broken) => Fault::new(Class::Unreachable, broken),
-            None => Fault::new(Class::Unreachable, format!("the server does not speak PostgreSQL's protocol: {text}")),
-        },
+        sqlx::Error::Io(error) => broken().unwrap_or_else(|| Fault::new(Class::Unreachable, dial::reason(error))),
+        sqlx::Error::Protocol(text) => broken().unwrap_or_else(|| {
+            Fault::new(Class::Unreachable, format!("the server does not speak PostgreSQL's protocol: {text}"))
+        }),
         other => Fault::new(Class::Statement, other.to_string()),
     }
 }

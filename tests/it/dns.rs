@@ -4,7 +4,6 @@
 //! both need root.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::process::parent_id;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -85,9 +84,9 @@ impl Nameserver {
 fn bound() -> (UdpSocket, Ipv4Addr) {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     loop {
-        let [_, _, low, high] = parent_id().wrapping_add(std::process::id()).to_be_bytes();
+        let [_, _, high, low] = std::process::id().to_be_bytes();
         let number = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let address = Ipv4Addr::new(127, 1 + (low ^ number[0]) % 250, high, number[1]);
+        let address = Ipv4Addr::new(127, 1 + (high ^ number[0]) % 250, low, number[1]);
         if let Ok(socket) = UdpSocket::bind(SocketAddr::from((address, 53))) {
             return (socket, address);
         }

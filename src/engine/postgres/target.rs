@@ -321,7 +321,12 @@ impl Parameters {
             (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
         };
         let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
-        let roots = match (root, prisma_root, home_root.filter(|path| path.exists())) {
+        let home_root = home_root.filter(|path| path.exists());
+        // libpq: "for backward compatibility", and what its users rely on.
+        if mode == Mode::Require && (root.is_some() || home_root.is_some()) {
+            mode = Mode::VerifyCa;
+        }
+        let roots = match (root, prisma_root, home_root) {
             (Some("system"), _, _) => {
                 mode = Mode::VerifyFull; // libpq: weaker modes are refused with the system's roots
                 Roots::System
@@ -330,9 +335,6 @@ impl Parameters {
             (None, Some(path), _) | (None, None, Some(path)) => Roots::File(path),
             (None, None, None) => Roots::Public,
         };
-        if mode == Mode::Require && root.is_some() {
-            mode = Mode::VerifyCa; // libpq: "for backward compatibility", and what its users rely on
-        }
         let direct = match self.get("sslnegotiation") {
             None | Some("postgres") => false,
             Some("direct") => true,

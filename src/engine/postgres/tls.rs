@@ -58,13 +58,24 @@ pub(super) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Resul
     let config = config(tls)?;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| refused(format!("`{host}` is not a name that a certificate can carry")))?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(why) => refused(format!("TLS with {host} failed: {}", explain(why))),
-            // The server went away in the middle: it may be restarting.
-            None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
-        }
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
+        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why))),
+        // The server went away in the middle: it may be restarting.
+        None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
     })
+}
+
+/// Why a connection broke after the handshake. Since TLS 1.3 it is only then that a server refuses the
+/// client's certificate.
+pub(super) fn broken(error: &std::io::Error) -> Fault {
+    match cause(error) {
+        Some(why @ rustls::Error::AlertReceived(_)) => refused(format!("the server ended TLS: {why}")),
+        _ => Fault::new(Class::Unreachable, super::dial::reason(error)),
+    }
+}
+
+fn cause(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
 fn refused(text: String) -> Fault {

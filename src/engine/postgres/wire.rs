@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::dial::Stream;
 use super::target::Target;
+use crate::fault::Fault;
 
 /// What passed by.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ pub(super) struct Seen {
     /// Command tags since the last [`Wire::forget`]: `CREATE TABLE`, `COMMIT`, …
     pub(super) tags: Vec<String>,
     /// Why the connection broke, if it did.
-    pub(super) broken: Option<String>,
+    pub(super) broken: Option<Fault>,
 }
 
 /// A relay's outside.
@@ -105,7 +106,7 @@ impl Relay {
         };
         if let Err(error) = ended {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.broken = Some(super::dial::reason(&error));
+            seen.broken = Some(super::tls::broken(&error));
         }
     }
 
