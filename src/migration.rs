@@ -15,7 +15,7 @@ pub struct Migration {
     pub checksum: String,
 }
 
-/// One row of the history table, in the words of the field (all times as RFC 3339 text, UTC).
+/// One row of the history table, in the words of the field (all times as RFC 3339 text).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// Key of the row.
