@@ -51,7 +51,6 @@ Exit codes (+ = trying again may help):
     override_usage = USAGE,
     after_help = AFTER,
     subcommand_help_heading = "Commands",
-    disable_help_subcommand = true,
     max_term_width = 110
 )]
 pub struct Cli {

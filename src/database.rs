@@ -33,7 +33,7 @@ impl Database {
         };
         let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
         let plain = datasource.and_then(|datasource| from_schema(&datasource.url));
-        let libpq = || has_libpq_variables(environment).then(|| Source::Text(Secret::new("")));
+        let libpq = || has_libpq_variables(environment).then_some(Source::Libpq);
         let source = settings.migrate_database.clone().or(direct).or_else(|| settings.database.clone());
         let source = source.or(plain).or_else(libpq).ok_or_else(|| {
             Error::Settings(

@@ -2,9 +2,9 @@
 //! and their error codes; what to do with them is decided by the steps (`wait`, `migrate`, …).
 //!
 //! To add an engine: write `engine/<name>.rs` with a target (parsed URL) and an `impl Session`, add it to
-//! [`Target`], and let the contract suite in `tests/it/contract.rs` run on it. An engine never reads the
-//! environment, never retries, never logs, and never corrects what the user wrote: it returns a
-//! [`Fault`] with the right class.
+//! [`Target`], and let the contract suite in `tests/it/contract.rs` run on it. An engine never retries
+//! and never corrects what the user wrote: it returns a [`Fault`] with the right class. Of the environment
+//! it gets a snapshot, for the variables that its own clients read (`PG*`).
 
 mod postgres;
 mod sqlite;
@@ -51,10 +51,15 @@ pub trait Session {
     /// Leaves no transaction open, whatever the script did.
     fn script<'a>(&'a mut self, sql: &'a str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
-    /// `lock_timeout` for the scripts to come, where the engine has one.
-    fn set_lock_timeout(&mut self, timeout: Option<Duration>) -> Work<'_, ()>;
+    /// `lock_timeout` for the scripts to come, where the engine has one. Statements of doorstep's own wait
+    /// as long as it takes: they record what has happened.
+    fn set_lock_timeout(&mut self, timeout: Option<Duration>);
 
-    /// Tries to take the migration lock; never blocks. The lock lasts until the session ends.
+    /// Tries to take the migration lock; never blocks. The lock lasts until the session ends: it is taken
+    /// again after each script, in case the script has dropped it.
+    ///
+    /// # Errors
+    /// [`Class::Config`] where a session lock means nothing, behind a transaction-mode pooler.
     fn try_lock(&mut self, key: i64) -> Work<'_, bool>;
 
     /// Who holds that lock, for people; `None` when nobody does, or the engine cannot tell.
@@ -119,6 +124,8 @@ pub enum Kept {
     Nothing,
     /// The script commits parts of itself, or runs statements that no transaction covers.
     Maybe,
+    /// The connection was lost, and with it the answer.
+    Unknown,
 }
 
 /// A required table that does not exist.

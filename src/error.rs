@@ -76,6 +76,15 @@ pub enum Error {
         name: String,
         /// The report: message, excerpt, what was kept, next command.
         report: String,
+        /// Nothing was kept and nothing is recorded against it: the next start tries it again.
+        again: bool,
+        /// What the database said.
+        fault: Fault,
+    },
+    /// A migration's outcome could not be recorded.
+    Unrecorded {
+        /// What is true of it, and the next command.
+        report: String,
         /// What the database said.
         fault: Fault,
     },
@@ -126,15 +135,13 @@ impl Error {
                 Class::Authentication | Class::Privilege => Code::Permission,
                 Class::Config | Class::Tls => Code::Settings,
                 Class::LockTimeout => Code::Locked,
-                // Only the history's own statements can fail like this: a table that is not as it should be.
+                // A history table that is not as it should be; or a login refused for what it asks for.
                 Class::Statement if matches!(self, Self::Statement { .. }) => Code::Migration,
+                Class::Statement => Code::Settings,
                 _ => Code::Unavailable,
             },
-            Self::Migration { fault, .. } => match fault.class {
-                Class::LockTimeout => Code::Locked,
-                _ => Code::Migration,
-            },
-            Self::History(_) => Code::Migration,
+            Self::Migration { again: true, .. } => Code::Locked,
+            Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
             Self::Differences(_) => Code::Differences,
             Self::Locked { .. } => Code::Locked,
@@ -154,7 +161,8 @@ impl Error {
             Self::NotReady { last: fault, .. }
             | Self::Refused { fault, .. }
             | Self::Statement { fault, .. }
-            | Self::Migration { fault, .. } => fault.code.as_deref(),
+            | Self::Migration { fault, .. }
+            | Self::Unrecorded { fault, .. } => fault.code.as_deref(),
             _ => None,
         }
     }
@@ -199,6 +207,7 @@ impl fmt::Display for Error {
                 }
             }
             Self::Migration { name, report, .. } => write!(f, "migration {name} failed\n{report}"),
+            Self::Unrecorded { report, fault } => write!(f, "{report}\ncause: {fault}"),
             Self::Differences(findings) => {
                 write!(f, "the database lacks what the service needs:")?;
                 for finding in findings {

@@ -4,7 +4,6 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,15 +78,26 @@ impl Service {
 }
 
 fn is_executable(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    use nix::unistd::{AccessFlags, access};
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }
 
-/// A script whose interpreter is missing fails with the same "not found" as a missing script; say which.
+/// What the kernel would refuse only after the database work: neither program nor script, or a script whose
+/// interpreter is missing (which fails with the same "not found" as a missing script).
 fn check_interpreter(program: &Path) -> Result<(), Error> {
     let mut start = [0; 256];
     let read = std::fs::File::open(program).and_then(|mut file| std::io::Read::read(&mut file, &mut start));
-    let start = &start[..read.unwrap_or(0)]; // an executable need not be readable
-    let Some(line) = start.strip_prefix(b"#!") else { return Ok(()) };
+    let Ok(length) = read else { return Ok(()) }; // an executable need not be readable
+    let start = &start[..length];
+    let Some(line) = start.strip_prefix(b"#!") else {
+        return match start.starts_with(b"\x7fELF") {
+            true => Ok(()),
+            false => Err(Error::CommandNotExecutable(format!(
+                "{} cannot be executed: it is no program, and has no #! line\nnext: name its interpreter, e.g. sh {0}",
+                program.display()
+            ))),
+        };
+    };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     let interpreter = line.trim_start().split(' ').next().unwrap_or_default();
@@ -131,8 +141,16 @@ pub fn hide_secrets(arguments: &[OsString]) {
             None => None,
         };
         match (flag, value) {
-            (Some((_, variable)), Some(value)) => hidden.push((variable, value)),
-            _ => kept.push(word.clone()),
+            (None, _) => kept.push(word.clone()),
+            // Empty, missing, followed by another flag, or given twice: clap and the settings say so.
+            (Some((_, variable)), Some(value))
+                if !value.is_empty()
+                    && !value.as_encoded_bytes().starts_with(b"--")
+                    && hidden.iter().all(|(other, _)| *other != variable) =>
+            {
+                hidden.push((variable, value));
+            }
+            _ => return,
         }
     }
     let (Some(name), false) = (kept.first(), hidden.is_empty()) else { return };
@@ -148,6 +166,8 @@ pub fn hide_secrets(arguments: &[OsString]) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn find(words: &[&str]) -> Result<Option<Service>, Error> {

@@ -44,6 +44,9 @@ impl Class {
         match self {
             Self::Authentication => Some("check user and password of the URL (or PGUSER, PGPASSWORD)"),
             Self::Tls => Some("check sslmode and sslrootcert of the URL (or PGSSLMODE, PGSSLROOTCERT)"),
+            Self::Privilege => Some(
+                "let an owner run GRANT CONNECT ON DATABASE … TO the role; for SQLite, check the file's permissions",
+            ),
             Self::NoDatabase => Some("create it, or let a role with CREATEDB start doorstep once"),
             _ => None,
         }

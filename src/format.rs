@@ -116,7 +116,6 @@ impl Project {
     /// [`Error::Settings`] when a named place is not there, or a folder's format is not known.
     pub fn find(schema: Option<&Path>, migrations: Option<&Path>, kind: Option<Kind>) -> Result<Self, Error> {
         let datasource = prisma::find_datasource(schema)?;
-        let beside_schema = datasource.as_ref().map(|found| found.directory.join("migrations"));
         let folder = match migrations {
             Some(named) if !named.is_dir() => {
                 return Err(Error::Settings(format!(
@@ -124,28 +123,44 @@ impl Project {
                     named.display()
                 )));
             }
-            Some(named) => Some(named.to_owned()),
-            None => {
-                let places = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
-                places.into_iter().find(|place| place.is_dir())
-            }
-        };
-        let folder = match folder {
-            None => None,
-            Some(path) => match kind.map_or_else(|| detect(&path), |kind| Ok(Some(kind)))? {
-                Some(kind) => Some(Folder { path, kind }),
-                None if migrations.is_none() => None,
-                None => {
-                    return Err(Error::Settings(format!(
-                        "the migrations folder {} is of no known format (Prisma: NAME/migration.sql)\n\
-                         next: name it with --migration-format if it is one all the same",
-                        path.display()
-                    )));
-                }
-            },
+            Some(named) => Some(Folder { path: named.to_owned(), kind: kind.map_or_else(|| named_kind(named), Ok)? }),
+            None => conventional(datasource.as_ref(), kind)?,
         };
         Ok(Self { datasource, folder })
     }
+}
+
+/// The folder beside the Prisma schema, else prisma/migrations, else migrations. The first two are Prisma's by
+/// their place, whatever is in them: files lost on the way to the image must not look like "nothing to do".
+fn conventional(datasource: Option<&Datasource>, kind: Option<Kind>) -> Result<Option<Folder>, Error> {
+    let beside_schema = datasource.map(|found| found.directory.join("migrations"));
+    let places = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
+    let Some(path) = places.into_iter().find(|place| place.is_dir()) else { return Ok(None) };
+    let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
+    let kind = match (kind, detect(&path)?) {
+        (Some(kind), _) | (None, Some(kind)) => kind,
+        (None, None) if is_prismas_place => Kind::Prisma,
+        (None, None) => {
+            tracing::warn!(
+                phase = "migrate",
+                event = "unknown_folder",
+                "the folder {} is of no known format and is left alone",
+                path.display()
+            );
+            return Ok(None);
+        }
+    };
+    Ok(Some(Folder { path, kind }))
+}
+
+fn named_kind(folder: &Path) -> Result<Kind, Error> {
+    detect(folder)?.ok_or_else(|| {
+        Error::Settings(format!(
+            "the migrations folder {} is of no known format (Prisma: NAME/migration.sql)\n\
+             next: name it with --migration-format if it is one all the same",
+            folder.display()
+        ))
+    })
 }
 
 /// Tells a folder's format by its files; `None` for an unknown one.

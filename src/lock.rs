@@ -34,7 +34,7 @@ pub async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Durati
         let over = timeout.is_some_and(|timeout| began.elapsed() + pause >= timeout);
         if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
             let holder = session.lock_holder(key).await.unwrap_or_else(|fault| Some(fault.message));
-            let holder = holder.unwrap_or_else(|| "a session that has just gone".to_owned());
+            let holder = holder.unwrap_or_else(|| "somebody whom the engine does not name".to_owned());
             if over {
                 return Err(Error::Locked { waited: began.elapsed(), holder });
             }

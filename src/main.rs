@@ -12,13 +12,20 @@ use doorstep::{exec, log, signal};
 fn main() -> ExitCode {
     let listening = signal::listen();
     let environment = Environment::of_process();
+    let for_panics = environment.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        fail(&Error::Internal(panic.to_string()), &for_panics);
+        std::process::exit(i32::from(Code::Internal as u8));
+    }));
     let fail = |error| fail(&error, &environment);
     let stop = match listening {
         Ok(stop) => stop,
         Err(error) => return fail(Error::Os(format!("cannot listen for signals: {error}"))),
     };
     let arguments: Vec<_> = std::env::args_os().collect();
-    exec::hide_secrets(&arguments);
+    if stop.signal().is_none() {
+        exec::hide_secrets(&arguments);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         // Help and version are no errors; clap prints both kinds where they belong.

@@ -160,8 +160,7 @@ impl History {
         // From here on a signal is answered here: what runs is cancelled, and the history says so.
         stop.hold();
         let table = self.ensure_table(session, survey, limits.schemas).await?;
-        let timeout = limits.statement_lock_timeout;
-        session.set_lock_timeout(timeout).await.map_err(Error::statement("set lock_timeout"))?;
+        session.set_lock_timeout(limits.statement_lock_timeout);
         for (done, migration) in pending.iter().enumerate() {
             if let Some(signal) = stop.signal() {
                 let note =
@@ -170,11 +169,15 @@ impl History {
             }
             self.apply(session, &table, migration, limits, stop).await?;
         }
+        stop.release();
         Ok(pending.len())
     }
 
     /// Refuses a history that Prisma refuses too (P3009), and one that has diverged.
-    fn check(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::History`].
+    pub fn check(&self) -> Result<(), Error> {
         match self.verdict() {
             Verdict::Failed => Err(Error::History(failed(&self.entries))),
             Verdict::Diverged => Err(Error::History(diverged(&self.entries))),
@@ -199,7 +202,11 @@ impl History {
         let name = self.format.history_table().to_owned();
         let table = TableName { schema: survey.current_schema.clone(), name };
         let created = session.execute(self.format.create_history(self.dialect, &table)).await;
-        created.map_err(|fault| {
+        created.map_err(|mut fault| {
+            // 3F000, "no schema has been selected": none that exists may be used.
+            if fault.code.as_deref() == Some("3F000") {
+                fault.class = Class::Privilege;
+            }
             let schema = self.dialect.identifier(survey.current_schema.as_deref().unwrap_or("public"));
             let grant = format!(
                 "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
@@ -223,14 +230,37 @@ impl History {
         let name = migration.name.as_str();
         tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
         let begin = self.format.begin(self.dialect, table, &id, migration, SystemTime::now());
-        session.execute(begin).await.map_err(Error::statement(format!("record the start of {name}")))?;
-        let result = self.run(session, migration, limits.lock_timeout, stop).await;
+        session.execute(begin).await.map_err(|fault| match fault.class {
+            Class::Privilege => Error::Statement {
+                doing: format!("record the start of {name}"),
+                remedy: Some(format!(
+                    "let its owner run: GRANT SELECT, INSERT, UPDATE ON {} TO the role of the URL;",
+                    self.dialect.table(table)
+                )),
+                fault,
+            },
+            _ => Error::Unrecorded {
+                report: format!("the start of migration {name} could not be recorded, so it was not run"),
+                fault,
+            },
+        })?;
+        let result = match stop.signal() {
+            None => self.run(session, migration, limits.lock_timeout, stop).await,
+            // It came while the row was written; the script must not begin after it.
+            Some(_) => Err(Failure { fault: Fault::new(Class::Cancelled, "it was not begun"), kept: Kept::Nothing }),
+        };
 
         let end = |outcome: Outcome<'_>| self.format.end(self.dialect, table, &id, &outcome, SystemTime::now());
         match result {
             Ok(()) => {
                 let recorded = session.execute(end(Outcome::Succeeded)).await;
-                recorded.map_err(Error::statement(format!("record the success of {name}, which did run")))?;
+                recorded.map_err(|fault| {
+                    let report = format!(
+                        "migration {name} ran, and its effects are there, but that could not be recorded\n\
+                         next: npx prisma migrate resolve --applied {name}"
+                    );
+                    Error::Unrecorded { report, fault }
+                })?;
                 let duration = began.elapsed();
                 tracing::info!(
                     phase = "migrate",
@@ -281,13 +311,14 @@ impl History {
         }
         let next = match failure.fault.class {
             Class::LockTimeout if certain => "next: start again when the other session is done".to_owned(),
-            Class::Unreachable => format!(
+            _ if failure.kept == Kept::Unknown => format!(
                 "the connection was lost, so the history could not be completed\n\
                  next: look whether its objects exist; then {resolve} (or --applied)"
             ),
             _ => format!("next: repair the file, then {resolve}, and start again"),
         };
-        Error::Migration { name: name.to_owned(), report: format!("{report}\n{next}"), fault: failure.fault }
+        let again = certain && failure.fault.class == Class::LockTimeout;
+        Error::Migration { name: name.to_owned(), report: format!("{report}\n{next}"), again, fault: failure.fault }
     }
 
     /// Runs the script; repeats it after a lock timeout, where nothing of it was kept, until the deadline.
@@ -342,10 +373,14 @@ async fn cancellable(session: &mut dyn Session, script: &str, stop: &Stop) -> Re
         ),
     }
     loop {
-        cancel().await;
+        // The request itself may hang; what counts is the end of the script.
+        let again = async {
+            cancel().await;
+            tokio::time::sleep(CANCEL_AGAIN).await;
+        };
         tokio::select! {
             result = &mut running => return result,
-            () = tokio::time::sleep(CANCEL_AGAIN) => {}
+            () = again => {}
         }
     }
 }
@@ -375,7 +410,8 @@ fn report(migration: &Migration, failure: &Failure) -> String {
     }
     text + match failure.kept {
         Kept::Nothing => "\nnothing of it was kept: it was rolled back as a whole",
-        Kept::Maybe => "\nparts of it may have been kept: it commits on the way",
+        Kept::Maybe => "\nparts of it may have been kept: it does not run in one transaction",
+        Kept::Unknown => "\nwhether it was kept is unknown: the connection was lost",
     }
 }
 

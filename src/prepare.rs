@@ -60,6 +60,13 @@ impl Preparation {
         let project = Project::find(settings.prisma_schema.as_deref(), migrations, settings.format)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let target = database.target()?;
+        if environment.get("PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK").is_some_and(|value| value != "0") {
+            tracing::warn!(
+                phase = "settings",
+                event = "ignored",
+                "PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK is ignored: doorstep always takes the lock"
+            );
+        }
         for warning in target.warnings() {
             tracing::warn!(phase = "settings", event = "ignored", "{warning}");
         }
@@ -110,8 +117,8 @@ impl Preparation {
             ready.session.close().await;
             match result {
                 // A server that restarts while it is being set up is ready once, and gone with the next
-                // query. Nothing of ours can be half done: what wrote was one statement, and is looked
-                // at again.
+                // query. What these statements do is looked at anew; the records of a migration are not
+                // among them.
                 Err(Error::Statement { doing, fault, .. }) if fault.class.is_transient() && self.has_time(begin) => {
                     tracing::info!(
                         phase = "wait",
@@ -122,7 +129,9 @@ impl Preparation {
                 }
                 result => {
                     result?;
-                    self.log_ready(extent, &report);
+                    if stop.signal().is_none() {
+                        self.log_ready(extent, &report);
+                    }
                     return Ok(());
                 }
             }
@@ -167,6 +176,7 @@ impl Preparation {
         if extent == Extent::Wait {
             return Ok(());
         }
+        let home = survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
         let history = match self.settings.mode {
             Mode::Apply | Mode::Off => self.apply(session, survey, history, stop, report).await?,
             Mode::Await => Some(timed(&mut report.migrate, self.until_applied(session, survey, history)).await?),
@@ -180,7 +190,7 @@ impl Preparation {
                 None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
             };
             let Settings { require_tables, allow, strictness, .. } = &self.settings;
-            let verify = verify::required_tables(session, require_tables, allow, *strictness, &explain);
+            let verify = verify::required_tables(session, require_tables, allow, *strictness, &home, &explain);
             timed(&mut report.verify, verify).await?;
         }
         Ok(())
@@ -236,6 +246,8 @@ impl Preparation {
             ));
         };
         let (began, mut pace) = (Instant::now(), Pace::new(Duration::from_millis(250), Duration::from_secs(2)));
+        let patience = self.settings.patience;
+        let limit = patience.timeout.or(patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts)));
         let mut said = false;
         loop {
             history.read(session, &survey).await?;
@@ -243,7 +255,10 @@ impl Preparation {
                 return Ok(history);
             }
             history.mark_running(session).await;
-            if self.settings.patience.timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
+            let pause = pace.next();
+            if limit.is_some_and(|limit| began.elapsed() + pause >= limit) {
+                // A history that cannot go on by itself is no matter of time.
+                history.check()?;
                 return Err(Error::NotMigrated { waited: began.elapsed(), verdict: history.verdict() });
             }
             if !said {
@@ -255,7 +270,7 @@ impl Preparation {
                 );
                 said = true;
             }
-            tokio::time::sleep(pace.next()).await;
+            tokio::time::sleep(pause).await;
             survey = self.look(session).await?;
         }
     }

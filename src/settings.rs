@@ -101,6 +101,8 @@ pub enum Source {
     Text(Secret),
     /// Given as the path of a file.
     File(PathBuf),
+    /// libpq's variables alone name the database.
+    Libpq,
 }
 
 impl Source {
@@ -111,12 +113,16 @@ impl Source {
     pub fn read(&self) -> Result<Secret, Error> {
         match self {
             Self::Text(secret) => Ok(secret.clone()),
+            Self::Libpq => Ok(Secret::new("")),
             Self::File(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
                     Error::Settings(format!("cannot read the secret file {}: {error}", path.display()))
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
-                Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
+                match text.strip_suffix('\r').unwrap_or(text) {
+                    "" => Err(Error::Settings(format!("the secret file {} is empty", path.display()))),
+                    text => Ok(Secret::new(text)),
+                }
             }
         }
     }
@@ -246,6 +252,10 @@ fn secret<'a>(
     for layer in layers {
         match forms(layer) {
             (Some(_), Some(_)) => return Err(both_forms(name)),
+            // An unset variable in `--database-url "$URL"` must not lead to another database.
+            (Some(text), None) if text.expose().trim().is_empty() => {
+                return Err(Error::Settings(format!("{name} is empty\nnext: give a URL, or leave it out")));
+            }
             (Some(text), None) => return Ok(Some(Source::Text(text.clone()))),
             (None, Some(path)) => return Ok(Some(Source::File(path.clone()))),
             (None, None) => {}
@@ -260,13 +270,14 @@ fn both_forms(name: &str) -> Error {
 }
 
 /// An unknown name is an error, and says which known one is nearest, if one is near enough to be a slip.
-fn unknown(what: &str, name: &str, known: impl Iterator<Item = String>) -> Error {
-    let nearest = known
-        .map(|known| (strsim::jaro_winkler(name, &known), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+/// Compared without prefix and case, which all names share.
+fn unknown(what: &str, name: &str, written: fn(&str) -> String) -> Error {
+    let bare = name.to_ascii_lowercase();
+    let bare = bare.strip_prefix("doorstep_").unwrap_or(&bare);
+    let likeness = Layer::NAMES.iter().map(|known| (strsim::normalized_damerau_levenshtein(bare, known), known));
+    let nearest = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
     let hint = match nearest {
-        Some((_, known)) => format!("did you mean {known}?"),
+        Some((_, known)) => format!("did you mean {}?", written(known)),
         None => "`doorstep run --help` lists every setting".to_owned(),
     };
     Error::Settings(format!("unknown {what} {name}\nnext: {hint}"))

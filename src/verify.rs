@@ -51,7 +51,8 @@ impl fmt::Display for Finding {
 }
 
 /// Looks for every required table, in one round trip, and names all that are missing at once; `explain`
-/// gives cause and remedy for a name of which there is no trace in the database.
+/// gives cause and remedy for a name of which there is no trace in the database. `home` is the schema that
+/// an unqualified name belongs to, for `verify_allow`.
 ///
 /// # Errors
 /// [`Error::Differences`] when a finding is neither allowed nor below the strictness.
@@ -60,6 +61,7 @@ pub async fn required_tables(
     tables: &[TableName],
     allow: &[Allow],
     strictness: Strictness,
+    home: &str,
     explain: &dyn Fn(&str) -> (String, String),
 ) -> Result<(), Error> {
     if tables.is_empty() || strictness == Strictness::Off {
@@ -68,7 +70,10 @@ pub async fn required_tables(
     let missing = session.missing_tables(tables).await.map_err(Error::statement("look for the required tables"))?;
     let allowed = |finding: &Missing| {
         let name = finding.table.to_string();
-        allow.iter().any(|allow| allow.accepts("missing", "table", &name))
+        let qualified = finding.table.schema.is_none().then(|| format!("{home}.{name}"));
+        let names = [Some(name), qualified];
+        let accepted = |name: &String| allow.iter().any(|allow| allow.accepts("missing", "table", name));
+        names.iter().flatten().any(accepted)
     };
     let (allowed, stopping): (Vec<_>, Vec<_>) = missing.iter().partition(|finding| allowed(finding));
     for finding in allowed {

@@ -55,7 +55,8 @@ pub async fn until_ready(
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
-                Err(fault) => fault,
+                Err(fault) if fault.class.is_transient() => fault,
+                Err(fault) => return Err(cannot_create(&target, fault)),
             },
             Ok(Err(fault)) => fault,
             Err(_) => log.last.take().unwrap_or_else(|| {
@@ -64,7 +65,7 @@ pub async fn until_ready(
         };
         let goes_on = fault.class.is_transient() || (fault.class == Class::NoDatabase && !create);
         if !goes_on {
-            return Err(refused(&target, fault, create));
+            return Err(Error::Refused { address: target.address(), fault });
         }
         let pause = rhythm.pause(fault.class);
         let out_of_attempts = patience.fixed.is_some_and(|(most, _)| attempts >= most);
@@ -83,15 +84,13 @@ async fn created(target: &Target) -> Result<(), Fault> {
     Ok(())
 }
 
-fn refused(target: &Target, fault: Fault, create: bool) -> Error {
-    match fault.class {
-        Class::Privilege if create => Error::Statement {
-            doing: format!("create the missing database {}", target.address()),
-            remedy: (fault.code.is_some()).then(|| "create it, or allow the role to: ALTER ROLE … CREATEDB".to_owned()),
-            fault,
-        },
-        _ => Error::Refused { address: target.address(), fault },
-    }
+fn cannot_create(target: &Target, fault: Fault) -> Error {
+    let remedy = match fault.code.as_deref() {
+        Some("42501") => "create it, or allow the role to: ALTER ROLE … CREATEDB",
+        _ => "create it, or correct the URL",
+    };
+    let doing = format!("create the missing database {}", target.address());
+    Error::Statement { doing, fault, remedy: Some(remedy.to_owned()) }
 }
 
 /// The pause between attempts. A refusal costs nothing and ends at any moment, so it is polled often; a

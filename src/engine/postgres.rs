@@ -4,7 +4,9 @@
 //! Everything goes through the simple protocol: one message is one round trip, and no prepared
 //! statement can collide behind a pooler.
 
+mod catalog;
 mod dial;
+mod fault;
 mod passfile;
 mod resolve;
 mod target;
@@ -16,18 +18,19 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgErrorPosition, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, ValueRef as _};
 use tokio::task::JoinHandle;
 
 use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, silent};
-use crate::fault::{Class, Fault, Place};
+use crate::fault::{Class, Fault};
 use crate::script;
 use crate::settings::TableName;
 
 pub(crate) use target::Target;
 pub use target::has_libpq_variables;
 
+use fault::fault;
 use target::Host;
 use tls::Mode;
 use wire::Wire;
@@ -53,13 +56,31 @@ pub(super) async fn open(target: &Target, wanted: &Wanted) -> Result<(Session, S
         if fault.class == Class::Authentication {
             return Err(fault);
         }
-        last = Some(fault);
+        // What a server said tells more than that another one said nothing.
+        if last.as_ref().is_none_or(|last: &Fault| weight(fault.class) >= weight(last.class)) {
+            last = Some(fault);
+        }
     }
     Err(last.unwrap_or_else(|| Fault::new(Class::Config, "no host is named")))
 }
 
+/// How much a fault tells about what is to be done, for the choice among several hosts.
+fn weight(class: Class) -> u8 {
+    match class {
+        Class::Unreachable => 0,
+        Class::Busy | Class::ReadOnly => 1,
+        Class::Starting => 2,
+        Class::NoDatabase => 3,
+        _ => 4,
+    }
+}
+
 /// Creates the target's database, from the maintenance database as `createdb` does.
 pub(super) async fn create_database(target: &Target) -> Result<(), Fault> {
+    if target.database_is_default {
+        let text = format!("the URL names no database, and there is none called {} like the user", target.database);
+        return Err(Fault::new(Class::Config, text));
+    }
     let sql = format!("CREATE DATABASE {}", SQL.identifier(&target.database));
     let mut last = Fault::new(Class::NoDatabase, "there is no database to create another one from");
     for host in &target.hosts {
@@ -76,6 +97,13 @@ pub(super) async fn create_database(target: &Target) -> Result<(), Fault> {
                 // Another replica was faster: 42P04, or a unique index in the very same moment.
                 Err(fault) if matches!(fault.code.as_deref(), Some("42P04" | "23505")) => return Ok(()),
                 Err(fault) if fault.class == Class::NoDatabase => last = fault,
+                Err(fault)
+                    if matches!(fault.class, Class::Unreachable | Class::Starting)
+                        || fault.class == Class::ReadOnly =>
+                {
+                    last = fault;
+                    break;
+                }
                 // "source database is being accessed by other users": try again.
                 Err(fault) if fault.code.as_deref() == Some("55006") => {
                     return Err(Fault { class: Class::Busy, ..fault });
@@ -117,12 +145,13 @@ async fn login_once(target: &Target, host: &Host, database: &str, encrypted: boo
         .database(database)
         .statement_cache_capacity(0)
         .disable_statement_logging();
-    if let Some(password) = &target.password {
+    let password = target.password_for(host, database);
+    if let Some(password) = &password {
         options = options.password(password.expose());
     }
     let connection = eagerly(PgConnection::connect_with(&options)).await.map_err(|error| {
         let mut fault = fault(&error, &wire);
-        if fault.class == Class::Authentication && target.password.is_none() {
+        if fault.class == Class::Authentication && password.is_none() {
             fault.hint = Some("no password was given".to_owned());
         }
         fault
@@ -133,7 +162,8 @@ async fn login_once(target: &Target, host: &Host, database: &str, encrypted: boo
         relay,
         way: Way { target: target.clone(), host: host.clone(), encrypted },
         lock_timeout: None,
-        unsettled: target.schema.is_some(),
+        lock: None,
+        unsettled: false,
     })
 }
 
@@ -163,16 +193,21 @@ pub(crate) struct Session {
     relay: JoinHandle<()>,
     way: Way,
     lock_timeout: Option<Duration>,
-    /// Session settings are to be put in order before the next statement of ours.
+    /// The advisory lock that this session holds.
+    lock: Option<i64>,
+    /// A script has run: the session is to be put in order before the next statement of ours.
     unsettled: bool,
 }
 
 impl Session {
     async fn run(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
-        let sql = match std::mem::take(&mut self.unsettled) {
-            true => format!("{}{sql}", self.settle()),
-            false => sql,
-        };
+        if std::mem::take(&mut self.unsettled) {
+            self.settle().await?;
+        }
+        self.send(sql).await
+    }
+
+    async fn send(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
         let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
         let rows = result.map_err(|error| fault(&error, &self.wire))?;
         let column = |row: &sqlx::postgres::PgRow, index| {
@@ -182,29 +217,43 @@ impl Session {
         Ok(rows.iter().map(|row| (0..row.len()).map(|index| column(row, index)).collect()).collect())
     }
 
-    /// A script may have left any setting behind (`search_path` of a pg_dump baseline, `SET ROLE`); the
-    /// next one starts from the session's own settings. Goes out with the next statement of ours.
-    fn settle(&self) -> String {
-        let mut sql = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; ".to_owned();
-        if let Some(schema) = &self.way.target.schema {
-            sql += &format!("SET search_path = {}; ", SQL.identifier(schema));
+    /// A script may have left any setting behind (`search_path` of a pg_dump baseline, `SET ROLE`, a
+    /// read-only session) and may have dropped the lock; the next statement starts from the session's own
+    /// settings. A message of its own, or a read-only transaction would cover what follows too.
+    async fn settle(&mut self) -> Result<(), Fault> {
+        let reset = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *";
+        self.send(reset.to_owned() + &self.search_path()).await?;
+        let Some(key) = self.lock else { return Ok(()) };
+        // Taking it once more is harmless, and the only way to know.
+        match is_true(&self.send(format!("SELECT pg_catalog.pg_try_advisory_lock({key})")).await?) {
+            true => Ok(()),
+            false => Err(Fault::new(
+                Class::Statement,
+                "the script dropped the migration lock, and another session has taken it",
+            )),
         }
-        if let Some(timeout) = self.lock_timeout {
-            sql += &format!("SET lock_timeout = {}; ", timeout.as_millis());
-        }
-        sql
+    }
+
+    /// `?schema=` is the search path, as in Prisma.
+    fn search_path(&self) -> String {
+        let schema = self.way.target.schema.as_deref();
+        schema.map_or_else(String::new, |schema| format!("; SET search_path = {}", SQL.identifier(schema)))
     }
 
     async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
-        if self.unsettled {
-            self.run(String::new()).await.map_err(|fault| Failure { fault, kept: Kept::Nothing })?;
-        }
+        let is_transactional = is_transactional(sql);
+        // A statement outside transactions has to wait for others by its nature, and leaves an INVALID
+        // index behind when it gives up: no lock_timeout for it.
+        let timeout = self.lock_timeout.filter(|_| is_transactional);
+        let prepare = timeout.map_or_else(String::new, |timeout| format!("SET lock_timeout = {}", timeout.as_millis()));
+        self.run(prepare).await.map_err(|fault| Failure { fault, kept: Kept::Nothing })?;
+
         self.wire.forget();
         self.unsettled = true;
         let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.connection).await;
-        let open = self.wire.seen().status != b'I';
+        let left_open = result.is_ok() && self.wire.seen().status != b'I';
         let fault = match result {
-            Ok(_) if !open => return Ok(()),
+            Ok(_) if !left_open => return Ok(()),
             Ok(_) => Fault::new(
                 Class::Statement,
                 "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
@@ -213,18 +262,69 @@ impl Session {
         };
         // The driver stops reading at the error; an empty query brings the state up to date. Where that
         // fails the connection is gone, and nobody knows whether the last statement committed.
-        let alive = sqlx::raw_sql(AssertSqlSafe(String::new())).execute(&mut self.connection).await.is_ok();
-        if alive && self.wire.seen().status != b'I' {
-            let _ = sqlx::raw_sql(AssertSqlSafe("ROLLBACK".to_owned())).execute(&mut self.connection).await;
+        let empty = AssertSqlSafe(String::new());
+        if sqlx::raw_sql(empty).execute(&mut self.connection).await.is_err() {
+            return Err(Failure { fault, kept: Kept::Unknown });
         }
-        let committed = self.wire.seen().tags.iter().any(|tag| tag.starts_with("COMMIT") || tag.starts_with("PREPARE"));
-        let kept = if alive && !committed && is_transactional(sql) { Kept::Nothing } else { Kept::Maybe };
+        if self.wire.seen().status != b'I' {
+            let rollback = AssertSqlSafe("ROLLBACK".to_owned());
+            let _ = sqlx::raw_sql(rollback).execute(&mut self.connection).await;
+        }
+        let seen = self.wire.seen();
+        let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag.starts_with("PREPARE"));
+        // Only the server's own word counts: the driver may have stumbled over an answer to a success.
+        let failed = seen.refused || left_open;
+        let kept = if failed && !committed && is_transactional { Kept::Nothing } else { Kept::Maybe };
         Err(Failure { fault, kept })
+    }
+
+    /// Behind a pooler that gives each transaction another backend, a session lock excludes nobody and is
+    /// left behind. A pooler shows by its made-up process id; its mode by a second session, which then
+    /// finds the backend that should be ours.
+    async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
+        if self.wire.backend() == Some(backend) {
+            return Ok(());
+        }
+        let way = self.way.clone();
+        let pid = "SELECT pg_catalog.pg_backend_pid()";
+        let mut others = Vec::new();
+        let mut pooled = way.target.pgbouncer;
+        for _ in 0..3 {
+            let mut other = login(&way.target, &way.host, &way.target.database).await?;
+            // In a transaction it keeps its backend, so that ours, if shared, must be another one now.
+            let theirs = other.send(format!("BEGIN; {pid}")).await?;
+            let ours = self.send(pid.to_owned()).await?;
+            pooled |= number(&theirs) == Some(backend) || number(&ours) != Some(backend);
+            others.push(other);
+            if pooled {
+                break;
+            }
+        }
+        for other in others {
+            super::Session::close(Box::new(other)).await;
+        }
+        match pooled {
+            false => Ok(()),
+            true => Err(Fault::new(
+                Class::Config,
+                "a pooler in transaction mode stands between doorstep and the server, where a session lock means nothing\n\
+                 next: give a URL that leads to the server itself as migrate_url (Prisma's directUrl)",
+            )),
+        }
     }
 }
 
+/// The first value of the first row, as a number.
+fn number(rows: &[Row]) -> Option<u32> {
+    rows.first()?.first()?.as_ref()?.parse().ok()
+}
+
+fn is_true(rows: &[Row]) -> bool {
+    rows.first().and_then(|row| row.first()?.as_deref()) == Some("t")
+}
+
 /// True unless a statement commits on its own: then a failure may leave something behind. A lone CALL or
-/// DO may commit inside; among others it may not (it is in their implicit transaction).
+/// DO may commit inside; among others it may not (they share an implicit transaction).
 fn is_transactional(sql: &str) -> bool {
     let statements = script::statements(sql, SQL);
     let alone = statements.len() == 1;
@@ -238,7 +338,12 @@ impl super::Session for Session {
 
     fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey> {
         Box::pin(async move {
-            let row = self.run(survey_sql(wanted)).await?.pop().unwrap_or_default();
+            // The search path goes first, in the same message: it decides where names lead.
+            let path = self.search_path();
+            let sql = path.trim_start_matches("; ").to_owned()
+                + if path.is_empty() { "" } else { "; " }
+                + &catalog::survey(wanted);
+            let row = self.run(sql).await?.pop().unwrap_or_default();
             let [recovering, read_only, version, database, role, schema, missing, home] = row.as_slice() else {
                 return Err(Fault::new(Class::Statement, "the survey gave no row"));
             };
@@ -277,22 +382,32 @@ impl super::Session for Session {
         Box::pin(self.run_script(sql))
     }
 
-    fn set_lock_timeout(&mut self, timeout: Option<Duration>) -> Work<'_, ()> {
-        // Sent with the next statement.
-        (self.lock_timeout, self.unsettled) = (timeout, true);
-        Box::pin(std::future::ready(Ok(())))
+    fn set_lock_timeout(&mut self, timeout: Option<Duration>) {
+        self.lock_timeout = timeout;
     }
 
     fn try_lock(&mut self, key: i64) -> Work<'_, bool> {
         Box::pin(async move {
-            let rows = self.run(format!("SELECT pg_catalog.pg_try_advisory_lock({key})")).await?;
-            Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some("t"))
+            let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({key}), pg_catalog.pg_backend_pid()");
+            let rows = self.run(sql).await?;
+            let got_it = is_true(&rows);
+            if got_it {
+                let backend = rows[0].get(1).and_then(|pid| pid.as_ref()?.parse().ok()).unwrap_or_default();
+                let checked = self.refuse_transaction_pooling(backend).await;
+                if checked.is_err() {
+                    // Wherever it is now, it must not be left behind.
+                    let _ = self.send(format!("SELECT pg_catalog.pg_advisory_unlock({key})")).await;
+                }
+                checked?;
+                self.lock = Some(key);
+            }
+            Ok(got_it)
         })
     }
 
     fn lock_holder(&mut self, key: i64) -> Work<'_, Option<String>> {
         Box::pin(async move {
-            let rows = self.run(holder_sql(key)).await?;
+            let rows = self.run(catalog::holder(key)).await?;
             Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
         })
     }
@@ -325,7 +440,7 @@ impl super::Session for Session {
 
     fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>> {
         Box::pin(async move {
-            let found = self.run(present_sql(tables)).await?;
+            let found = self.run(catalog::present(tables)).await?;
             let is_there = |table: &&TableName| {
                 found.iter().any(|row| match (row.as_slice(), &table.schema) {
                     ([schema, name, _], Some(wanted)) => {
@@ -340,7 +455,7 @@ impl super::Session for Session {
                 return Ok(Vec::new());
             }
             let index = |row: &Row| row.first()?.as_ref()?.parse::<usize>().ok();
-            let rows = self.run(similar_sql(&absent)).await?;
+            let rows = self.run(catalog::similar(&absent)).await?;
             let similar = |wanted: usize| {
                 let of_it = rows.iter().filter(move |row| index(row) == Some(wanted));
                 of_it.filter_map(|row| Some(TableName { schema: row.get(1)?.clone(), name: row.get(2)?.clone()? }))
@@ -372,132 +487,15 @@ impl super::Session for Session {
     }
 }
 
-/// Every subquery costs a fresh backend some hundred microseconds of catalog loading, so there are no joins,
-/// and nothing about schemas where none is wanted.
-fn survey_sql(wanted: &Wanted) -> String {
-    let schemas: Vec<String> = wanted.schemas.iter().map(|name| SQL.literal(name)).collect();
-    let missing = match schemas.is_empty() {
-        true => "NULL".to_owned(),
-        false => format!(
-            "(SELECT pg_catalog.json_agg(w) FROM pg_catalog.unnest(ARRAY[{}]::text[]) w \
-             WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = w))",
-            schemas.join(", ")
-        ),
-    };
-    let history = wanted.history.as_deref().map_or("NULL".to_owned(), |table| SQL.literal(&SQL.identifier(table)));
-    // The history table is where an unqualified name leads: Prisma never qualifies it.
-    format!(
-        "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'), \
-         pg_catalog.current_setting('server_version'), pg_catalog.current_database(), current_user, \
-         pg_catalog.current_schema(), {missing}, \
-         (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = \
-          (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({history})))"
-    )
-}
-
-fn holder_sql(key: i64) -> String {
-    format!(
-        "SELECT pg_catalog.format('pid %s, application %s, client %s, connected since %s, %s', \
-         a.pid, coalesce(nullif(a.application_name, ''), 'unnamed'), coalesce(host(a.client_addr), 'local'), \
-         to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), coalesce(a.state, 'state hidden')) \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-         AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
-    )
-}
-
-/// Every relation of one of the names, and whether its schema is on the search path. Views, materialised
-/// views and foreign tables answer queries too.
-fn present_sql(tables: &[TableName]) -> String {
-    let names: Vec<String> = tables.iter().map(|table| SQL.literal(&table.name)).collect();
-    format!(
-        "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)) \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
-        names.join(", ")
-    )
-}
-
-/// Same name in another schema, other case, or snake_case against camelCase.
-fn similar_sql(tables: &[TableName]) -> String {
-    let row = |(index, table): (usize, &TableName)| format!("({index}, {})", SQL.literal(&table.name));
-    let rows: Vec<String> = tables.iter().enumerate().map(row).collect();
-    format!(
-        "SELECT w.i, n.nspname, c.relname FROM (VALUES {}) AS w(i, t) \
-         JOIN pg_catalog.pg_class c ON c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-         AND replace(lower(c.relname), '_', '') = replace(lower(w.t), '_', '') \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' \
-         ORDER BY 1, 2, 3 LIMIT 100",
-        rows.join(", ")
-    )
-}
-
-/// What sqlx reports, classed. Its own texts are not used where the server gave one: they add a line
-/// number of PostgreSQL's C source.
-fn fault(error: &sqlx::Error, wire: &Wire) -> Fault {
-    let broken = || wire.seen().broken.clone();
-    match error {
-        sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-            Some(error) => Fault {
-                class: class_of(error.code()),
-                code: Some(error.code().to_owned()),
-                message: error.message().to_owned(),
-                detail: error.detail().map(str::to_owned),
-                hint: error.hint().map(str::to_owned),
-                place: match error.position() {
-                    Some(PgErrorPosition::Original(position)) => Some(Place::Character(position)),
-                    _ => None,
-                },
-            },
-            None => Fault::new(Class::Statement, error.message()),
-        },
-        sqlx::Error::Io(error) => broken().unwrap_or_else(|| Fault::new(Class::Unreachable, dial::reason(error))),
-        sqlx::Error::Protocol(text) => broken().unwrap_or_else(|| {
-            Fault::new(Class::Unreachable, format!("the server does not speak PostgreSQL's protocol: {text}"))
-        }),
-        other => Fault::new(Class::Statement, other.to_string()),
-    }
-}
-
-/// SQLSTATE to class (PostgreSQL manual, appendix A).
-fn class_of(code: &str) -> Class {
-    match code {
-        "57P03" => Class::Starting,
-        "57P01" | "57P02" | "57P04" | "57P05" => Class::Unreachable,
-        "25006" => Class::ReadOnly,
-        "3D000" => Class::NoDatabase,
-        "42501" => Class::Privilege,
-        // A deadlock victim is as well rolled back, and as safe to repeat, as a lock_timeout.
-        "55P03" | "40P01" => Class::LockTimeout,
-        "57014" => Class::Cancelled,
-        _ if code.starts_with("08") => Class::Unreachable,
-        _ if code.starts_with("53") => Class::Busy,
-        _ if code.starts_with("28") => Class::Authentication,
-        _ => Class::Statement,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sqlstates_that_pass_with_time_and_those_that_do_not() {
-        for code in ["57P03", "57P01", "53300", "08006", "25006"] {
-            assert!(class_of(code).is_transient(), "{code}");
-        }
-        for code in ["28P01", "28000", "3D000", "42501", "42P01", "55P03"] {
-            assert!(!class_of(code).is_transient(), "{code}");
-        }
-    }
-
-    #[test]
     fn statements_outside_transactions_make_a_failure_uncertain() {
         assert!(is_transactional("CREATE TABLE a (id int); UPDATE a SET id = 1; DO $$ BEGIN COMMIT; END $$;"));
-        assert!(is_transactional("DO $$ BEGIN PERFORM 1; END $$; -- CONCURRENTLY"));
+        assert!(is_transactional("DO $$ BEGIN PERFORM 1; END $$; SELECT 1; -- CONCURRENTLY"));
         assert!(!is_transactional("create unique index concurrently i on t (a)"));
-        assert!(!is_transactional("DO $$ BEGIN COMMIT; END $$;"));
+        assert!(!is_transactional("DO $$ BEGIN CALL p(); END $$;"));
     }
 }

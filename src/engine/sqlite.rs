@@ -41,7 +41,8 @@ impl Target {
             Some(path) => path,
             None => rest,
         };
-        let path = percent_decode_str(path).decode_utf8_lossy();
+        let path = path.strip_prefix("localhost/").map_or(path.to_owned(), |path| format!("/{path}"));
+        let path = percent_decode_str(&path).decode_utf8_lossy();
         if path.is_empty() || path.contains(":memory:") {
             return Err(Error::Settings(
                 "the database URL names no file: a database in memory would be gone before the service starts\n\
@@ -133,6 +134,9 @@ impl Session {
         // A script's own transaction must not swallow the bookkeeping; outside one, ROLLBACK is an error
         // that means all is well.
         let left_open = self.run("ROLLBACK".to_owned()).await.is_ok();
+        // Nor may what it set: Prisma's own scripts turn foreign keys off and, if they fail, not on again.
+        let settings = "PRAGMA query_only = OFF; PRAGMA foreign_keys = ON; PRAGMA main.locking_mode = EXCLUSIVE";
+        let _ = self.run(settings.to_owned()).await;
         let fault = match failed {
             None if !left_open => return Ok(()),
             None => Fault::new(
@@ -168,7 +172,8 @@ impl super::Session for Session {
             let row = self.run(sql).await?.pop().unwrap_or_default();
             let value = |index: usize| row.get(index).cloned().flatten();
             if std::fs::metadata(&self.path).is_ok_and(|file| file.permissions().readonly()) {
-                return Err(Fault::new(Class::ReadOnly, format!("the file {} is read-only", self.path.display())));
+                let text = format!("the file {} is read-only for this user", self.path.display());
+                return Err(Fault::new(Class::Privilege, text));
             }
             Ok(Survey {
                 server: format!("SQLite {}", value(0).unwrap_or_default()),
@@ -190,10 +195,8 @@ impl super::Session for Session {
         Box::pin(self.run_script(sql))
     }
 
-    fn set_lock_timeout(&mut self, _timeout: Option<Duration>) -> Work<'_, ()> {
-        // The file's lock is ours as a whole already.
-        Box::pin(std::future::ready(Ok(())))
-    }
+    /// The file's lock is ours as a whole already.
+    fn set_lock_timeout(&mut self, _timeout: Option<Duration>) {}
 
     /// Prisma's lock on SQLite: exclusive locking mode. Its lock begins with the first write, ours at
     /// once, so that two replicas cannot both believe they have it.
@@ -280,7 +283,7 @@ fn fault(error: &sqlx::Error) -> Fault {
     // Primary result codes are the low byte (sqlite.org/rescode.html).
     let class = match code & 0xff {
         5 | 6 => Class::Busy,
-        8 => Class::ReadOnly,
+        8 => Class::Privilege,
         9 => Class::Cancelled,
         14 => Class::Privilege,
         26 => Class::Config,
@@ -301,6 +304,7 @@ mod tests {
     fn the_forms_of_an_sqlite_url() {
         assert_eq!(path("file:./dev.db?connection_limit=1"), "prisma/./dev.db");
         assert_eq!(path("file:/abs/dev.db"), "/abs/dev.db");
+        assert_eq!(path("file://localhost/abs/dev.db"), "/abs/dev.db");
         assert_eq!(path("sqlite:dev.db"), "dev.db");
         assert_eq!(path("sqlite://dev.db"), "dev.db");
         assert_eq!(path("sqlite:///abs/dev.db"), "/abs/dev.db");

@@ -64,9 +64,8 @@ impl Environment {
             if injected_by_kubernetes(name) || OTHERS.contains(&name) {
                 continue;
             }
-            let known = Layer::NAMES.iter().map(|name| format!("{PREFIX}{}", name.to_ascii_uppercase()));
-            if !known.clone().any(|known| known == *variable) {
-                return Err(unknown("variable", variable, known));
+            if !Layer::NAMES.iter().any(|known| written(known) == *variable) {
+                return Err(unknown("variable", variable, written));
             }
             if value.expose().is_empty() {
                 continue; // compose writes `${UNSET:-}` as an empty value
@@ -77,6 +76,11 @@ impl Environment {
         }
         Ok(layer)
     }
+}
+
+/// A setting's name as a variable.
+fn written(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_ascii_uppercase())
 }
 
 /// Kubernetes injects these for a Service that happens to be called `doorstep`.

@@ -30,7 +30,7 @@ fn parse(text: &str, path: &Path) -> Result<Layer, Error> {
     let table: toml::Table = toml::from_str(text).map_err(explain)?;
     if let Some(key) = table.keys().find(|key| !Layer::NAMES.contains(&key.as_str())) {
         let what = format!("key in {}:", path.display());
-        return Err(unknown(&what, key, Layer::NAMES.iter().map(|name| (*name).to_owned())));
+        return Err(unknown(&what, key, str::to_owned));
     }
     toml::from_str(text).map_err(explain)
 }

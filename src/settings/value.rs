@@ -237,12 +237,36 @@ pub struct Allow {
     name: String,
 }
 
+/// Kinds of things and kinds of findings (contract: results as JSON).
+const SUBJECTS: &[&str] = &[
+    "*",
+    "missing",
+    "different",
+    "extra",
+    "renamed",
+    "invalid",
+    "hidden",
+    "schema",
+    "table",
+    "column",
+    "primary_key",
+    "unique",
+    "index",
+    "foreign_key",
+    "enum",
+    "extension",
+    "view",
+];
+
 impl FromStr for Allow {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
-            Some((subject, name)) if !subject.is_empty() && !name.is_empty() => {
+            Some((subject, _)) if !SUBJECTS.contains(&subject.trim()) => {
+                Err(format!("`{text}` begins with no known thing or kind; known are {}", SUBJECTS.join(", ")))
+            }
+            Some((subject, name)) if !name.trim().is_empty() => {
                 Ok(Self { subject: subject.trim().to_owned(), name: name.trim().to_owned() })
             }
             _ => Err(format!("`{text}` is not a pattern; write thing:name, e.g. table:public.legacy_*")),
@@ -301,6 +325,7 @@ mod tests {
         assert!(!allow.accepts("missing", "column", "public.legacy_users"));
         assert!("missing:*".parse::<Allow>().unwrap().accepts("missing", "table", "x"));
         assert!("no-colon".parse::<Allow>().is_err());
+        assert!("tabel:x".parse::<Allow>().unwrap_err().contains("foreign_key"));
     }
 
     #[test]

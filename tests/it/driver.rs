@@ -34,7 +34,7 @@ fn notices_and_warnings_of_scripts_are_logged() {
     let database = Database::fresh();
     let sql = "DO $$ BEGIN RAISE NOTICE 'by the way'; RAISE WARNING 'take care'; END $$;";
     let output = Project::new().migration("1_x", sql).doorstep(&database.url(), &["run"]).run().code(0);
-    output.stderr_has("INFO  migrate: server: by the way").stderr_has("WARN  migrate: server: take care");
+    output.stderr_has("INFO  server: by the way").stderr_has("WARN  server: take care");
 }
 
 #[test]
@@ -45,6 +45,39 @@ fn copy_from_stdin_fails_instead_of_hanging() {
         Project::new().migration("1_x", "CREATE TABLE t (id integer);\nCOPY t FROM STDIN;\n").migration("2_y", sql);
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("COPY FROM STDIN needs psql").stderr_has("nothing of it was kept");
+}
+
+#[test]
+fn copy_to_stdout_and_notifications_disturb_nobody() {
+    let database = Database::fresh();
+    let copy =
+        "CREATE TABLE t (a integer); COPY (SELECT generate_series(1, 100000)) TO STDOUT; CREATE TABLE u (a integer);";
+    let notify = "LISTEN foo; NOTIFY foo, 'x'; CREATE TABLE v (a integer);";
+    let project = Project::new().migration("1_copy", copy).migration("2_notify", notify);
+    project.doorstep(&database.url(), &["run", "--require-tables", "t,u,v"]).run().code(0).stderr_has("(2 applied)");
+}
+
+#[test]
+fn a_login_refused_for_what_it_asks_is_final() {
+    let database = Database::fresh();
+    ready(&format!("{}?options=-c%20nosuch%3D1", database.url())).code(78).stderr_has("nosuch");
+    let output = ready(&database.url().replace(PASSWORD, "hunter%09two")).code(78);
+    output.stderr_lacks("hunter").stderr_has("SASLprep");
+    database.sql(&format!("REVOKE CONNECT ON DATABASE {} FROM public", database.name));
+    let role = database.role("");
+    let output = Project::bare().doorstep(&database.url_as(&role), &["run"]).run().code(77);
+    output.stderr_has("GRANT CONNECT").stderr_lacks("could not create");
+}
+
+#[test]
+fn a_database_missing_on_one_of_several_hosts_is_created_there() {
+    for dead_first in [true, false] {
+        let database = Database::absent();
+        let (dead, live) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", database.port));
+        let hosts = if dead_first { format!("{dead},{live}") } else { format!("{live},{dead}") };
+        let url = format!("postgres://postgres:{PASSWORD}@{hosts}/{}", database.name);
+        Project::bare().doorstep(&url, &["run"]).run().code(0).stderr_has("created the database");
+    }
 }
 
 #[test]
@@ -109,9 +142,8 @@ fn session_settings_are_the_servers_not_the_drivers() {
     assert_eq!(database.sql("SELECT * FROM z"), "Asia/Tokyo|doorstep|7MB");
 }
 
-#[test]
-fn pgbouncer_in_session_mode_works() {
-    let database = Database::fresh();
+/// PgBouncer before the shared server, and the URL of a database behind it.
+fn pgbouncer(database: &Database, mode: &str) -> (crate::support::Running, tempfile::TempDir, String) {
     let directory = tempfile::tempdir_in(work()).unwrap();
     std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let (port, file) = (free_port(), |name: &str| directory.path().join(name));
@@ -120,7 +152,7 @@ fn pgbouncer_in_session_mode_works() {
         file("ini"),
         format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             auth_type = scram-sha-256\nauth_file = {}\npool_mode = session\nunix_socket_dir =\n",
+             auth_type = scram-sha-256\nauth_file = {}\npool_mode = {mode}\nunix_socket_dir =\n",
             database.port,
             file("users").display()
         ),
@@ -128,11 +160,32 @@ fn pgbouncer_in_session_mode_works() {
     .unwrap();
     let mut pgbouncer = as_postgres("pgbouncer");
     pgbouncer.arg(file("ini")).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let _pgbouncer = crate::support::Running::from(pgbouncer.spawn().unwrap());
-    let url = format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}", database.name);
+    let running = crate::support::Running::from(pgbouncer.spawn().unwrap());
+    (running, directory, format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}", database.name))
+}
+
+#[test]
+fn pgbouncer_in_session_mode_works() {
+    let database = Database::fresh();
+    let (_pgbouncer, _directory, url) = pgbouncer(&database, "session");
     let project = Project::with_two();
     project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0).stderr_has("(2 applied)");
     project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0).stderr_has("(0 applied)");
+}
+
+#[test]
+fn pgbouncer_in_transaction_mode_is_refused_before_anything_is_written() {
+    let database = Database::fresh();
+    let (_pgbouncer, _directory, url) = pgbouncer(&database, "transaction");
+    let project = Project::with_two();
+    for parameters in ["", "?pgbouncer=true"] {
+        let output = project.doorstep(&format!("{url}{parameters}"), &["run"]).run().code(78);
+        output.stderr_has("a pooler in transaction mode").stderr_has("migrate_url");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    // With nothing to write it is no obstacle, and with a direct URL neither.
+    project.doorstep(&url, &["run"]).env("DOORSTEP_MIGRATE_URL", &database.url()).run().code(0);
+    project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0);
 }
 
 /// Passes everything on to the shared server, and counts the queries that the client sends after login.

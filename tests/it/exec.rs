@@ -104,12 +104,16 @@ fn a_command_that_cannot_run_is_found_out_before_anything_is_written() {
 }
 
 #[test]
-fn a_file_the_kernel_cannot_execute_is_126() {
+fn a_file_the_kernel_cannot_execute_is_126_before_anything_is_written() {
     let database = Database::fresh();
-    let project = Project::bare().file("empty", "");
-    let path = project.path("empty");
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    project.doorstep(&database.url(), &["run", "--", "./empty"]).run().code(126).stderr_has("cannot be executed");
+    let project = Project::with_two();
+    for text in ["", "echo no shebang\n", "\u{7f}EL garbage"] {
+        project.write("odd", text);
+        let path = project.path("odd");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        project.doorstep(&database.url(), &["run", "--", "./odd"]).run().code(126).stderr_has("cannot be executed");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
 
 #[test]

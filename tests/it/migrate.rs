@@ -180,7 +180,7 @@ fn a_statement_that_meets_a_lock_is_tried_again_and_in_the_end_leaves_nothing() 
     let mut doorstep = project.doorstep(&database.url(), &[&limits[..], &["60s"]].concat()).spawn();
     doorstep.until_stderr("is tried again");
     assert!(reader.is_running());
-    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()");
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid() AND datname = current_database()");
     doorstep.finish("run").code(0).stderr_has("(1 applied)");
 }
 
@@ -233,4 +233,92 @@ fn a_role_that_may_not_read_the_history_is_told_which_grant_it_lacks() {
     let role = database.role("");
     let output = project.doorstep(&database.url_as(&role), &["run"]).run().code(77);
     output.stderr_has("GRANT SELECT ON \"public\".\"_prisma_migrations\" TO");
+}
+
+#[test]
+fn a_folder_whose_files_were_lost_on_the_way_is_not_nothing_to_do() {
+    let database = Database::fresh();
+    let project = Project::bare().file("prisma/schema.prisma", "datasource db {\n  provider = \"postgresql\"\n}\n");
+    std::fs::create_dir_all(project.path("prisma/migrations/1_init")).unwrap();
+    let output = project.doorstep(&database.url(), &["run", "--", "echo", "never"]).run().code(65);
+    output.stdout_is("").stderr_has("the migration 1_init has no file migration.sql");
+    // A bare `migrations` may be anybody's: it is left alone, aloud.
+    let project = Project::bare().file("migrations/001.sql", "SELECT 1;");
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("of no known format and is left alone");
+    let project = Project::bare();
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("no migrations folder");
+}
+
+#[test]
+fn an_index_built_concurrently_has_the_time_it_needs() {
+    let database = Database::fresh();
+    database.sql("CREATE SCHEMA side; CREATE TABLE side.busy (id integer)");
+    let project = Project::new().migration("1_i", "CREATE INDEX CONCURRENTLY i ON side.busy (id);");
+    let _writer = database.session("BEGIN; INSERT INTO side.busy VALUES (1); SELECT pg_sleep(600)");
+    until("the writer writes", || {
+        (database.sql("SELECT count(*) FROM pg_locks WHERE relation = 'side.busy'::regclass") == "1").then_some(())
+    });
+    let doorstep = project.doorstep(&database.url(), &["run", "--statement-lock-timeout", "50ms"]).spawn();
+    until("the build has waited longer than the timeout", || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock' \
+                       AND query_start < clock_timestamp() - interval '500ms' AND datname = current_database()";
+        (database.sql(waiting) == "1").then_some(())
+    });
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid() AND datname = current_database()");
+    doorstep.finish("run").code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn what_a_lone_block_commits_is_not_called_rolled_back() {
+    let database = Database::fresh();
+    database.sql("CREATE SCHEMA side; CREATE PROCEDURE side.p() LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE side.kept (); COMMIT; END $$");
+    let project = Project::new().migration("1_do", "DO $$ BEGIN CALL side.p(); RAISE EXCEPTION 'boom'; END $$;");
+    project
+        .doorstep(&database.url(), &["run"])
+        .run()
+        .code(65)
+        .stderr_has("boom")
+        .stderr_has("parts of it may have been kept");
+    assert_eq!(database.sql("SELECT to_regclass('side.kept') IS NOT NULL"), "t");
+}
+
+#[test]
+fn recording_waits_for_locks_and_survives_what_the_script_set() {
+    let database = Database::fresh();
+    let project = Project::new()
+        .migration("1_ro", "SET default_transaction_read_only = on;")
+        .migration("2_slow", "SELECT pg_sleep(0.5);");
+    let doorstep = project.doorstep(&database.url(), &["run", "--statement-lock-timeout", "50ms"]).spawn();
+    until("the second script runs", || {
+        (database.sql("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.5);' AND datname = current_database()") == "1").then_some(())
+    });
+    database.sql("BEGIN; LOCK TABLE _prisma_migrations IN SHARE MODE; SELECT pg_sleep(1); COMMIT");
+    doorstep.finish("run").code(0).stderr_has("(2 applied)");
+}
+
+#[test]
+fn a_script_that_drops_the_lock_does_not_lose_it() {
+    let database = Database::fresh();
+    let project = Project::new()
+        .migration("1_unlock", "SELECT pg_advisory_unlock_all();")
+        .migration("2_slow", "SELECT pg_sleep(600);");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    until("the second script runs", || {
+        (database.sql("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600);' AND datname = current_database()") == "1").then_some(())
+    });
+    assert_eq!(database.sql("SELECT pg_try_advisory_lock(72707369)"), "f");
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143);
+}
+
+#[test]
+fn awaiting_ends_with_the_attempts_and_a_failed_history_is_no_matter_of_time() {
+    let database = Database::fresh();
+    let await_it = ["run", "--migrate", "await", "--wait-attempts", "2", "--wait-interval", "300ms"];
+    let project = Project::with_two();
+    let doorstep = || project.doorstep(&database.url(), &await_it).env_remove("DOORSTEP_WAIT_TIMEOUT");
+    doorstep().run().code(69).stderr_has("it is behind");
+    project.write("prisma/migrations/3_bad/migration.sql", "SELECT 1/0;");
+    project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    doorstep().run().code(65).stderr_has("3_bad (started").stderr_has("division by zero");
 }

@@ -199,3 +199,17 @@ fn help_and_version_go_to_stdout() {
     Doorstep::new(&["--version"]).run().code(0).stdout_has("doorstep ");
     Doorstep::new(&["status", "--help"]).run().code(0).stdout_has("--format");
 }
+
+#[test]
+fn an_empty_url_is_an_error_and_leads_to_no_other_database() {
+    let database = Database::fresh();
+    let project = Project::with_two().file("empty", "\n");
+    for arguments in [&["run", "--database-url", ""][..], &["run", "--database-url="], &["run", "--migrate-url", ""]] {
+        project.doorstep(&database.url(), arguments).run().code(78).stderr_has("_url is empty");
+    }
+    let doorstep = project.doorstep("", &["run"]).env("DATABASE_URL_FILE", "empty").env("PGHOST", "127.0.0.1");
+    doorstep.run().code(78).stderr_has("the secret file empty is empty");
+    project.doorstep(&database.url(), &["run", "--database-url", "x", "--database-url", "y"]).run().code(64);
+    project.doorstep("\"postgres://u@h/d\"", &["run"]).run().code(78).stderr_has("quotes around it");
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}

@@ -45,6 +45,8 @@ fn findings_can_be_reported_allowed_or_not_looked_for() {
     run(&["--verify", "report"]).code(0).stdout_is("up").stderr_has("table users is missing");
     run(&["--verify", "off"]).code(0).stdout_is("up").stderr_lacks("missing");
     run(&["--verify-allow", "table:legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
+    run(&["--verify-allow", "table:public.legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
+    run(&["--verify-allow", "tabel:users"]).code(78).stderr_has("begins with no known thing");
     run(&["--verify-allow", "table:legacy_*,missing:users"]).code(0).stdout_is("up");
 }
 

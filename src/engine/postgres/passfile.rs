@@ -1,25 +1,25 @@
 //! libpq's password file (PostgreSQL manual 34.16): `host:port:database:user:password`.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::target::Host;
 use crate::settings::Secret;
 
-/// The first matching password, if the file exists and only its owner can read it.
-pub(super) fn lookup(path: Option<PathBuf>, host: &Host, database: &str, user: &str) -> Option<Secret> {
-    let path = path?;
-    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
-    if mode & 0o077 != 0 {
-        tracing::warn!(
-            phase = "wait",
-            event = "passfile_ignored",
-            "the password file {} is ignored: others can read it; chmod 0600 it",
-            path.display()
-        );
-        return None;
+/// The file, if there is one and only its owner can read it; otherwise what to warn of.
+pub(super) fn usable(path: Option<PathBuf>) -> Result<Option<PathBuf>, String> {
+    let Some((path, file)) = path.and_then(|path| Some((path.clone(), std::fs::metadata(path).ok()?))) else {
+        return Ok(None);
+    };
+    match file.permissions().mode() & 0o077 {
+        0 => Ok(Some(path)),
+        _ => Err(format!("the password file {} is ignored: others can read it; chmod 0600 it", path.display())),
     }
-    let text = std::fs::read_to_string(&path).ok()?;
+}
+
+/// The first matching password.
+pub(super) fn lookup(path: &Path, host: &Host, database: &str, user: &str) -> Option<Secret> {
+    let text = std::fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| entry(line, host, database, user))
 }
 

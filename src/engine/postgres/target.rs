@@ -20,8 +20,14 @@ pub(crate) struct Target {
     /// Servers to try in order.
     pub(super) hosts: Vec<Host>,
     pub(super) user: String,
-    pub(super) password: Option<Secret>,
+    password: Option<Secret>,
+    /// Looked at for each host when there is no password.
+    passfile: Option<PathBuf>,
     pub(super) database: String,
+    /// Nobody named the database; libpq takes the user's name. Not to be created by a slip.
+    pub(super) database_is_default: bool,
+    /// Prisma's `pgbouncer=true`: a pooler in transaction mode.
+    pub(super) pgbouncer: bool,
     /// `?schema=`: Prisma's target schema, first and only in the search path.
     pub(crate) schema: Option<String>,
     pub(super) application_name: String,
@@ -61,7 +67,6 @@ const OF_NO_CONCERN: &[&str] = &[
     "max_connection_lifetime",
     "max_idle_connection_lifetime",
     "single_use_connections",
-    "pgbouncer",
     "client_encoding",
     "fallback_application_name",
     "keepalives_count",
@@ -69,8 +74,6 @@ const OF_NO_CONCERN: &[&str] = &[
     "load_balance_hosts",
     "sslcompression",
     "sslsni",
-    "ssl_min_protocol_version",
-    "requirepeer",
     "krbsrvname",
     "gsslib",
     "gssdelegation",
@@ -86,6 +89,9 @@ impl Target {
     /// Reads `text`, which may be empty; the environment fills the gaps, as it does for libpq.
     pub(crate) fn parse(text: &str, environment: &Environment) -> Result<Self, Error> {
         let mut parameters = Parameters::default();
+        if text.starts_with(['"', '\'']) {
+            return Err(invalid("it has quotes around it (docker's --env-file keeps them); write it without"));
+        }
         if let Some((scheme, rest)) = text.split_once("://") {
             let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
             let engine = scheme.split('+').next().unwrap_or(scheme).to_ascii_lowercase();
@@ -101,6 +107,12 @@ impl Target {
             return Err(invalid("write postgresql://user@host/database, or file:./dev.db for SQLite"));
         }
         parameters.into_target(environment)
+    }
+
+    /// The password for a host: the one given, else the password file's.
+    pub(super) fn password_for(&self, host: &Host, database: &str) -> Option<Secret> {
+        let from_file = || super::passfile::lookup(self.passfile.as_deref()?, host, database, &self.user);
+        self.password.clone().or_else(from_file)
     }
 
     /// `db:5432/app`, `[::1]:5432/app`, `/run/postgresql/app`.
@@ -233,14 +245,20 @@ impl Parameters {
             Some(user) => user.to_owned(),
             None => return Err(invalid("it names no user; write postgresql://user@host/database or set PGUSER")),
         };
-        let database = self.get("dbname").or_else(|| self.get("database")).unwrap_or(&user).to_owned();
+        let named = self.get("dbname").or_else(|| self.get("database"));
+        let (database, database_is_default) = (named.unwrap_or(&user).to_owned(), named.is_none());
         let (tls, keepalive) = (self.tls(environment)?, self.keepalive()?);
         let password = match (self.get("password"), environment.get("PGPASSWORD_FILE")) {
             (Some(password), _) => Some(Secret::new(password)),
             (None, Some(path)) => Some(crate::settings::Source::File(path.into()).read()?),
-            (None, None) => super::passfile::lookup(self.passfile(environment), &hosts[0], &database, &user),
+            (None, None) => None,
         };
         self.refuse_the_impossible()?;
+        let mut warnings = self.unknown();
+        let passfile = super::passfile::usable(self.passfile(environment)).unwrap_or_else(|warning| {
+            warnings.extend(password.is_none().then_some(warning));
+            None
+        });
         Ok(Target {
             connect_timeout: match self.number("connect_timeout")? {
                 None | Some(0) => Duration::from_secs(10),
@@ -249,11 +267,14 @@ impl Parameters {
             schema: self.get("schema").map(str::to_owned),
             application_name: self.get("application_name").unwrap_or("doorstep").to_owned(),
             options: self.get("options").map(str::to_owned),
-            warnings: self.unknown(),
+            pgbouncer: self.get("pgbouncer") == Some("true"),
+            warnings,
             hosts,
             user,
             password,
+            passfile,
             database,
+            database_is_default,
             tls,
             keepalive,
         })
@@ -360,6 +381,18 @@ impl Parameters {
                 "channel_binding=require cannot be met\nnext: use sslmode=verify-full, which proves the server's identity",
             );
         }
+        for name in ["require_auth", "sslcrl", "sslcrldir", "requirepeer"] {
+            if self.get(name).is_some() {
+                return refuse(&format!(
+                    "the parameter {name} cannot be honoured, and ignoring it would be less safe than asked for\nnext: leave it out; sslmode=verify-full proves the server's identity"
+                ));
+            }
+        }
+        if self.get("ssl_min_protocol_version").is_some_and(|version| version.eq_ignore_ascii_case("TLSv1.3")) {
+            return refuse(
+                "ssl_min_protocol_version=TLSv1.3 cannot be met: TLS 1.2 is accepted too\nnext: set it on the server",
+            );
+        }
         if self.get("gssencmode") == Some("require") {
             return refuse("gssencmode=require cannot be met\nnext: use TLS: sslmode=verify-full");
         }
@@ -401,8 +434,10 @@ const UNDERSTOOD: &[&str] = &[
     "keepalives",
     "keepalives_idle",
     "keepalives_interval",
+    "pgbouncer",
     "schema",
     "ssl",
+    "ssl_min_protocol_version",
     "sslaccept",
     "sslidentity",
     "sslpassword",
@@ -467,6 +502,9 @@ fn decode(text: &str, part: &str) -> Result<String, Error> {
         )));
     }
     let decoded = percent_decode_str(text).decode_utf8();
+    if decoded.as_ref().is_ok_and(|text| text.contains('\0')) {
+        return Err(invalid(&format!("{part} holds a NUL (%00)")));
+    }
     decoded.map(Into::into).map_err(|_| invalid(&format!("{part} is not UTF-8 once decoded")))
 }
 

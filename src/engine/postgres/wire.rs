@@ -31,6 +31,8 @@ pub(super) struct Seen {
     pub(super) status: u8,
     /// Command tags since the last [`Wire::forget`]: `CREATE TABLE`, `COMMIT`, …
     pub(super) tags: Vec<String>,
+    /// An ErrorResponse has passed since then: the server itself said that the script failed.
+    pub(super) refused: bool,
     /// Why the connection broke, if it did.
     pub(super) broken: Option<Fault>,
 }
@@ -65,9 +67,16 @@ impl Wire {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets the command tags before the next script.
+    /// Forgets tags and errors before the next script.
     pub(super) fn forget(&self) {
-        self.seen().tags.clear();
+        let mut seen = self.seen();
+        seen.tags.clear();
+        seen.refused = false;
+    }
+
+    /// Process id of the backend, as the startup told it. A pooler makes one up.
+    pub(super) fn backend(&self) -> Option<u32> {
+        self.seen().key.first_chunk().map(|pid| u32::from_be_bytes(*pid))
     }
 }
 
@@ -157,12 +166,15 @@ impl Relay {
                 b'K' => seen.key = body.to_vec(),
                 b'Z' => seen.status = body.first().copied().unwrap_or(b'I'),
                 b'C' => seen.tags.push(text(body).to_owned()),
+                b'E' => seen.refused = true,
                 b'N' => notice(body),
                 // CopyInResponse: the driver does not know it and would wait for ever.
                 b'G' => copy_in = true,
                 _ => {}
             }
-            if message[0] != b'G' {
+            // Nor does it know CopyOutResponse, CopyData and CopyDone of COPY TO STDOUT, and a
+            // notification puts it off: nobody listens to either.
+            if !b"GHdcA".contains(&message[0]) {
                 whole.extend_from_slice(message);
             }
             at = end;
@@ -195,9 +207,9 @@ fn notice(body: &[u8]) {
     let (severity, message) = (field(b'V').unwrap_or_default(), field(b'M').unwrap_or_default());
     let (message, code) = (String::from_utf8_lossy(message), text(field(b'C').unwrap_or_default()));
     match severity {
-        b"WARNING" => tracing::warn!(phase = "migrate", event = "notice", sqlstate = code, "server: {message}"),
-        b"NOTICE" => tracing::info!(phase = "migrate", event = "notice", sqlstate = code, "server: {message}"),
-        _ => tracing::debug!(phase = "migrate", event = "notice", sqlstate = code, "server: {message}"),
+        b"WARNING" => tracing::warn!(phase = "server", event = "notice", sqlstate = code, "{message}"),
+        b"NOTICE" => tracing::info!(phase = "server", event = "notice", sqlstate = code, "{message}"),
+        _ => tracing::debug!(phase = "server", event = "notice", sqlstate = code, "{message}"),
     }
 }
 
