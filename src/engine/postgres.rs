@@ -97,10 +97,8 @@ pub(super) async fn create_database(target: &Target) -> Result<(), Fault> {
                 // Another replica was faster: 42P04, or a unique index in the very same moment.
                 Err(fault) if matches!(fault.code.as_deref(), Some("42P04" | "23505")) => return Ok(()),
                 Err(fault) if fault.class == Class::NoDatabase => last = fault,
-                Err(fault)
-                    if matches!(fault.class, Class::Unreachable | Class::Starting)
-                        || fault.class == Class::ReadOnly =>
-                {
+                // Not this host; perhaps the next one.
+                Err(fault) if matches!(fault.class, Class::Unreachable | Class::Starting | Class::ReadOnly) => {
                     last = fault;
                     break;
                 }
@@ -271,7 +269,7 @@ impl Session {
             let _ = sqlx::raw_sql(rollback).execute(&mut self.connection).await;
         }
         let seen = self.wire.seen();
-        let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag.starts_with("PREPARE"));
+        let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
         // Only the server's own word counts: the driver may have stumbled over an answer to a success.
         let failed = seen.refused || left_open;
         let kept = if failed && !committed && is_transactional { Kept::Nothing } else { Kept::Maybe };
@@ -290,9 +288,15 @@ impl Session {
         let mut others = Vec::new();
         let mut pooled = way.target.pgbouncer;
         for _ in 0..3 {
-            let mut other = login(&way.target, &way.host, &way.target.database).await?;
             // In a transaction it keeps its backend, so that ours, if shared, must be another one now.
-            let theirs = other.send(format!("BEGIN; {pid}")).await?;
+            let second = async {
+                let mut other = login(&way.target, &way.host, &way.target.database).await?;
+                let theirs = other.send(format!("BEGIN; {pid}")).await?;
+                Ok((other, theirs))
+            };
+            // No backend left for it: then ours is really kept for us.
+            let Ok(second) = tokio::time::timeout(way.target.connect_timeout, second).await else { break };
+            let (other, theirs) = second?;
             let ours = self.send(pid.to_owned()).await?;
             pooled |= number(&theirs) == Some(backend) || number(&ours) != Some(backend);
             others.push(other);
