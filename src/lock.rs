@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Session;
 use crate::error::Error;
-use crate::log::{millis, seconds};
+use crate::log::{HEARTBEAT, millis, seconds};
 use crate::retry::Pace;
-
-/// How often the log says who is waited for.
-const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Takes the lock with this key, or gives up after `timeout` (`None` never does).
 ///

@@ -15,6 +15,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::settings::{LogFormat, LogLevel};
 
+/// How often a step that waits says that it still does.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+
 /// Starts logging; a second call does nothing.
 pub fn start(level: LogLevel, format: LogFormat) {
     let level = match level {

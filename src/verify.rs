@@ -9,8 +9,22 @@ use crate::settings::{Allow, Strictness, TableName};
 /// How bad a finding is (contract: severity of a finding).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Nothing the service needs.
+    Notice,
+    /// It works, but slower or less safe.
+    Warning,
     /// A query of the service would fail.
     Error,
+}
+
+/// The least severity that stops a start; `None` where nothing does.
+fn threshold(strictness: Strictness) -> Option<Severity> {
+    match strictness {
+        Strictness::Error => Some(Severity::Error),
+        Strictness::Warning => Some(Severity::Warning),
+        Strictness::Notice => Some(Severity::Notice),
+        Strictness::Report | Strictness::Off => None,
+    }
 }
 
 /// What kind of difference it is (contract: results as JSON).
@@ -85,13 +99,14 @@ pub async fn required_tables(
         );
     }
     let findings: Vec<Finding> = stopping.into_iter().map(|missing| finding(missing, explain)).collect();
-    match (findings.is_empty(), strictness) {
-        (true, _) => Ok(()),
-        (false, Strictness::Report) => {
-            findings.iter().for_each(|finding| tracing::error!(phase = "verify", event = "finding", "{finding}"));
-            Ok(())
-        }
-        (false, _) => Err(Error::Differences(findings)),
+    let stops = |finding: &Finding| threshold(strictness).is_some_and(|least| finding.severity >= least);
+    let (stopping, reported): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(stops);
+    for finding in reported {
+        tracing::warn!(phase = "verify", event = "finding", "{finding}");
+    }
+    match stopping.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Differences(stopping)),
     }
 }
 

@@ -9,12 +9,9 @@ use crate::database::Database;
 use crate::engine::{Session, Survey, Target, Wanted};
 use crate::error::Error;
 use crate::fault::{Class, Fault};
-use crate::log::{millis, seconds};
+use crate::log::{HEARTBEAT, millis, seconds};
 use crate::retry::Pace;
 use crate::settings::Patience;
-
-/// How often the log says that the wait goes on.
-const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How long the first attempt may take without a word.
 const LONG: Duration = Duration::from_secs(1);
