@@ -295,6 +295,11 @@ impl Target {
     }
 }
 
+/// The first value of each row, where there is one.
+fn first_column(rows: Vec<Row>) -> Vec<String> {
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
+}
+
 /// A server, or a network, that says nothing.
 fn silent(timeout: Duration) -> Fault {
     let text = format!("no answer within {}", crate::log::seconds(timeout));

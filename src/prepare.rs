@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::database::Database;
-use crate::engine::{Session, Survey, Target, Wanted};
+use crate::engine::{Dialect, Session, Survey, Target, Wanted};
 use crate::error::Error;
 use crate::format::{Folder, Project};
 use crate::log::{millis, seconds};
@@ -32,6 +32,7 @@ pub enum Extent {
 pub struct Preparation {
     settings: Settings,
     database: Database,
+    dialect: Dialect,
     folder: Option<Folder>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
@@ -86,7 +87,7 @@ impl Preparation {
             (true, _) => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
         };
         let own_schemas = union(of_prisma, Some(url_schema.unwrap_or_else(|| "public".to_owned())));
-        Ok(Self { settings, database, folder: project.folder, schemas, own_schemas })
+        Ok(Self { settings, database, dialect: target.dialect(), folder: project.folder, schemas, own_schemas })
     }
 
     /// Runs the pipeline; the session is closed when it returns, whatever happened.
@@ -96,7 +97,7 @@ impl Preparation {
     pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<(), Error> {
         let begin = Instant::now();
         let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
-        if self.folder.is_none() && extent != Extent::Wait && self.settings.mode == Mode::Apply {
+        if self.folder.is_none() && creates {
             tracing::info!(
                 phase = "migrate",
                 event = "no_folder",
@@ -145,7 +146,7 @@ impl Preparation {
         if extent == Extent::Wait || self.settings.mode == Mode::Off {
             return Ok(None);
         }
-        let dialect = self.database.target()?.dialect();
+        let dialect = self.dialect;
         let reading = tokio::task::spawn_blocking(move || {
             let resolved = folder.kind.format().resolve(&folder.path, dialect)?;
             Ok(History::of(&folder, dialect, resolved))

@@ -22,7 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, ValueRef as _};
 use tokio::task::JoinHandle;
 
-use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, silent};
+use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, first_column, silent};
 use crate::fault::{Class, Fault};
 use crate::script;
 use crate::settings::TableName;
@@ -219,7 +219,7 @@ impl Session {
     /// read-only session) and may have dropped the lock; the next statement starts from the session's own
     /// settings. A message of its own, or a read-only transaction would cover what follows too.
     async fn settle(&mut self) -> Result<(), Fault> {
-        let reset = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *";
+        let reset = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
         self.send(reset.to_owned() + &self.search_path()).await?;
         let Some(key) = self.lock else { return Ok(()) };
         // Taking it once more is harmless, and the only way to know.
@@ -232,10 +232,10 @@ impl Session {
         }
     }
 
-    /// `?schema=` is the search path, as in Prisma.
+    /// `?schema=` is the search path, as in Prisma: the statement that sets it, to put before another.
     fn search_path(&self) -> String {
         let schema = self.way.target.schema.as_deref();
-        schema.map_or_else(String::new, |schema| format!("; SET search_path = {}", SQL.identifier(schema)))
+        schema.map_or_else(String::new, |schema| format!("SET search_path = {}; ", SQL.identifier(schema)))
     }
 
     async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
@@ -343,10 +343,7 @@ impl super::Session for Session {
     fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey> {
         Box::pin(async move {
             // The search path goes first, in the same message: it decides where names lead.
-            let path = self.search_path();
-            let sql = path.trim_start_matches("; ").to_owned()
-                + if path.is_empty() { "" } else { "; " }
-                + &catalog::survey(wanted);
+            let sql = self.search_path() + &catalog::survey(wanted);
             let row = self.run(sql).await?.pop().unwrap_or_default();
             let [recovering, read_only, version, database, role, schema, missing, home] = row.as_slice() else {
                 return Err(Fault::new(Class::Statement, "the survey gave no row"));
@@ -410,10 +407,7 @@ impl super::Session for Session {
     }
 
     fn lock_holder(&mut self, key: i64) -> Work<'_, Option<String>> {
-        Box::pin(async move {
-            let rows = self.run(catalog::holder(key)).await?;
-            Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
-        })
+        Box::pin(async move { Ok(first_column(self.run(catalog::holder(key)).await?).into_iter().next()) })
     }
 
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()> {
@@ -427,19 +421,7 @@ impl super::Session for Session {
     }
 
     fn tables_in<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Vec<String>> {
-        Box::pin(async move {
-            let schemas: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
-            // relkind 'r' and the PostGIS names as Prisma's P3005 has them.
-            let sql = format!(
-                "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE c.relkind = 'r' AND n.nspname IN ({}) AND lower(c.relname) NOT IN \
-                 ('spatial_ref_sys', 'geometry_columns', 'geography_columns', 'raster_columns', 'raster_overviews') \
-                 ORDER BY 1",
-                schemas.join(", ")
-            );
-            Ok(self.run(sql).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
-        })
+        Box::pin(async move { Ok(first_column(self.run(catalog::tables_in(schemas)).await?)) })
     }
 
     fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>> {

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
-use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work};
+use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, first_column};
 use crate::error::Error;
 use crate::fault::{Class, Fault, Place};
 use crate::settings::TableName;
@@ -152,8 +152,7 @@ impl Session {
     async fn relations(&mut self) -> Result<Vec<String>, Fault> {
         let sql =
             "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-        let rows = self.run(sql.to_owned()).await?;
-        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+        Ok(first_column(self.run(sql.to_owned()).await?))
     }
 }
 

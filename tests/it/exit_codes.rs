@@ -1,7 +1,7 @@
 //! The exit-code table of the contract, row by row. What leads to a code is tested where it belongs;
 //! here each row is met once, so that the table cannot lose one.
 
-use crate::support::{Database, PASSWORD, Project, free_port, until};
+use crate::support::{Database, PASSWORD, Project, free_port};
 
 #[test]
 fn every_row_of_the_table() {
@@ -26,11 +26,7 @@ fn every_row_of_the_table() {
     run(&url, &["run", "--", "no-such-command"]).code(127);
 
     let empty = Database::fresh();
-    let _holder = empty.session("SELECT pg_advisory_lock(72707369), pg_sleep(600)");
-    until("the lock is held", || {
-        let held = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE objid = 72707369 AND datname = current_database()";
-        (empty.sql(held) == "1").then_some(())
-    });
+    let _holder = empty.hold_migration_lock("holder");
     run(&empty.url(), &["run", "--migration-lock-timeout", "200ms"]).code(75);
     let mut doorstep = project.doorstep(&empty.url(), &["run"]).spawn();
     doorstep.until_stderr("waiting for the migration lock");

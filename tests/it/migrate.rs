@@ -10,10 +10,7 @@ fn a_replica_with_nothing_to_do_takes_no_lock_and_writes_nothing() {
     let role = database.role("");
     database.sql(&format!("GRANT SELECT ON _prisma_migrations TO {role}; REVOKE CREATE ON SCHEMA public FROM public"));
     // Somebody else holds the migration lock: a start that asked for it would queue.
-    let mut holder = database.session("SELECT pg_advisory_lock(72707369), pg_sleep(600)");
-    until("the lock is held", || {
-        (database.sql("SELECT count(*) FROM pg_locks WHERE objid = 72707369") == "1").then_some(())
-    });
+    let mut holder = database.hold_migration_lock("holder");
     project.doorstep(&database.url_as(&role), &["run"]).run().code(0).stderr_has("(0 applied)");
     assert!(holder.is_running());
 }
@@ -21,11 +18,7 @@ fn a_replica_with_nothing_to_do_takes_no_lock_and_writes_nothing() {
 #[test]
 fn the_lock_is_prismas_and_its_holder_is_named() {
     let database = Database::fresh();
-    let mut holder =
-        database.session("SET application_name = 'the-other'; SELECT pg_advisory_lock(72707369), pg_sleep(600)");
-    until("the lock is held", || {
-        (database.sql("SELECT count(*) FROM pg_locks WHERE objid = 72707369") == "1").then_some(())
-    });
+    let mut holder = database.hold_migration_lock("the-other");
     let project = Project::with_two();
     let output = project.doorstep(&database.url(), &["run", "--migration-lock-timeout", "1s"]).run().code(75);
     output.stderr_has("waiting for the migration lock, held by pid").stderr_has("application the-other");

@@ -73,11 +73,7 @@ fn a_signal_during_a_script_that_commits_on_the_way_leaves_a_failed_row() {
 #[test]
 fn a_signal_while_queueing_for_the_lock_ends_the_queueing() {
     let database = Database::fresh();
-    let _holder = database.session("SELECT pg_advisory_lock(72707369), pg_sleep(600)");
-    until("the lock is held", || {
-        let held = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE objid = 72707369 AND datname = current_database()";
-        (database.sql(held) == "1").then_some(())
-    });
+    let _holder = database.hold_migration_lock("holder");
     let mut doorstep = Project::with_two().doorstep(&database.url(), &["run"]).spawn();
     doorstep.until_stderr("waiting for the migration lock");
     doorstep.signal("TERM");

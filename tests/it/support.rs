@@ -96,6 +96,18 @@ impl Database {
         format!("postgresql://{role}:{PASSWORD}@127.0.0.1:{}/{}", self.port, self.name)
     }
 
+    /// A session that holds the migration lock of this database, and does by the time this returns.
+    pub(crate) fn hold_migration_lock(&self, application: &str) -> Running {
+        let sql = format!("SET application_name = '{application}'; SELECT pg_advisory_lock(72707369), pg_sleep(600)");
+        let holder = self.session(&sql);
+        until("the migration lock is held", || {
+            let held = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                        WHERE l.objid = 72707369 AND l.granted AND d.datname = current_database()";
+            (self.sql(held) == "1").then_some(())
+        });
+        holder
+    }
+
     /// An open psql session, in which something is going on.
     pub(crate) fn session(&self, sql: &str) -> Running {
         let mut command = psql_command(self.port, &self.name);

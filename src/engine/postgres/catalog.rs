@@ -1,5 +1,5 @@
-//! Questions to PostgreSQL's catalog, as SQL. Everything is qualified: a migration, or a role's settings, may
-//! have put another `pg_class` on the search path.
+//! Questions to PostgreSQL's catalog, as SQL. Its tables are qualified: a migration, or a role's settings, may
+//! have put another `pg_class` before them on the search path.
 
 use crate::engine::{Dialect, Wanted};
 use crate::settings::TableName;
@@ -39,6 +39,19 @@ pub(super) fn holder(key: i64) -> String {
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
          AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    )
+}
+
+/// Ordinary tables in these schemas: relkind 'r' and the PostGIS names as Prisma's P3005 has them.
+pub(super) fn tables_in(schemas: &[String]) -> String {
+    let schemas: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
+    format!(
+        "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'r' AND n.nspname IN ({}) AND lower(c.relname) NOT IN \
+         ('spatial_ref_sys', 'geometry_columns', 'geography_columns', 'raster_columns', 'raster_overviews') \
+         ORDER BY 1",
+        schemas.join(", ")
     )
 }
 
