@@ -6,6 +6,7 @@
 //! and never corrects what the user wrote: it returns a [`Fault`] with the right class. Of the environment
 //! it gets a snapshot, for the variables that its own clients read (`PG*`).
 
+mod peer;
 mod postgres;
 mod sqlite;
 
@@ -16,19 +17,27 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::fault::{Class, Fault};
+use crate::script::Object;
 use crate::settings::{Environment, Secret, TableName};
 
+pub use peer::Peer;
 pub use postgres::has_libpq_variables;
 
 /// What every session method returns: boxed, so that the steps can hold a `dyn Session` and stay one
 /// piece of machine code for all engines.
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + 'a>>;
 
+/// What running a script returns.
+pub type Attempt<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
 /// One row, all values as text.
 pub type Row = Vec<Option<String>>;
 
 /// A way to stop the statement that a session is running, usable while the session is busy.
 pub type Canceller = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// A look, through a session of its own, at who keeps a busy session waiting.
+pub type Observer = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<Peer>, Fault>>>>>;
 
 /// One connection, one session: the lock, `SET`s and the transaction state belong to it.
 pub trait Session {
@@ -47,14 +56,13 @@ pub trait Session {
     /// Runs statements of doorstep's own, atomically where the engine can.
     fn execute(&mut self, sql: String) -> Work<'_, ()>;
 
-    /// Runs a migration's script exactly as it is, in one message where the engine has messages.
-    /// Leaves no transaction open, whatever the script did.
-    fn script<'a>(&'a mut self, sql: &'a str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
-
-    /// `lock_timeout` for the scripts to come, where the engine has one. Statements of doorstep's own wait
-    /// as long as it takes: they record what has happened.
-    fn set_lock_timeout(&mut self, timeout: Option<Duration>);
-
+    /// Writes the record that a migration begins, and puts the session in the conditions of its script; one round
+    /// trip.
+    fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()>;
+    /// Runs a migration's script, or a piece of it, exactly as it is and in one message, where the engine has
+    /// messages. Leaves no transaction open, whatever the script did, and with the last piece nothing that the
+    /// script set.
+    fn script<'a>(&'a mut self, unit: &'a Unit<'a>) -> Attempt<'a>;
     /// Tries to take the migration lock; never blocks. The lock lasts until the session ends: it is taken
     /// again after each script, in case the script has dropped it.
     ///
@@ -62,8 +70,13 @@ pub trait Session {
     /// [`Class::Config`] where a session lock means nothing, behind a transaction-mode pooler.
     fn try_lock(&mut self, key: i64) -> Work<'_, bool>;
 
-    /// Who holds that lock, for people; `None` when nobody does, or the engine cannot tell.
-    fn lock_holder(&mut self, key: i64) -> Work<'_, Option<String>>;
+    /// Who holds that lock; `None` when nobody does, or the engine cannot tell.
+    fn lock_holder(&mut self, key: i64) -> Work<'_, Option<Peer>>;
+    /// Another session that is running this text in this moment.
+    fn runner<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>>;
+    /// What there is of each object; `since` names a row (`table WHERE condition`), and with it the moment that
+    /// tells old from new.
+    fn traces<'a>(&'a mut self, objects: &'a [Object], since: &'a str) -> Work<'a, Vec<Trace>>;
 
     /// Creates a schema; one that appeared meanwhile is fine.
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()>;
@@ -77,6 +90,8 @@ pub trait Session {
 
     /// See [`Canceller`].
     fn canceller(&self) -> Canceller;
+    /// See [`Observer`]; `None` for an engine in which nobody waits in silence.
+    fn observer(&self) -> Option<Observer>;
 
     /// Ends the session in an orderly way; locks are released by the time it returns.
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>>;
@@ -108,6 +123,30 @@ pub struct Survey {
     pub role: String,
 }
 
+/// A script, or a piece of one, and what is to be recorded with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit<'a> {
+    /// The text, as the file has it.
+    pub sql: &'a str,
+    /// A statement that must change exactly one row of the history, or the unit fails.
+    pub record: Option<&'a str>,
+    /// The text refuses a transaction: the record follows it, where it would otherwise commit with it.
+    pub alone: bool,
+    /// The last piece of its file: the session goes back to its own settings.
+    pub last: bool,
+    /// What holds for the session meanwhile.
+    pub conditions: Conditions<'a>,
+}
+
+/// What holds for a session while a script runs, until the script says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Conditions<'a> {
+    /// `lock_timeout`, where the engine has one; `None` leaves the session's.
+    pub lock_timeout: Option<Duration>,
+    /// What the session calls itself.
+    pub label: &'a str,
+}
+
 /// A script that failed, and what it left behind.
 #[derive(Debug)]
 pub struct Failure {
@@ -115,6 +154,30 @@ pub struct Failure {
     pub fault: Fault,
     /// What of the script is still there.
     pub kept: Kept,
+    /// The script itself ran; it was the record that failed.
+    pub of_record: bool,
+}
+
+impl Failure {
+    /// A failure that left nothing behind.
+    pub(crate) fn without_effect(fault: Fault) -> Self {
+        Self { fault, kept: Kept::Nothing, of_record: false }
+    }
+}
+
+/// What there is of an object that a script creates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing.
+    Absent,
+    /// It was there before the moment in question.
+    Older,
+    /// It was made after it; the number of the transaction.
+    Newer(String),
+    /// It is there, and the engine cannot tell since when.
+    Present,
+    /// An index whose build was interrupted.
+    Invalid,
 }
 
 /// What a failed script left behind.

@@ -81,6 +81,13 @@ pub enum Error {
         /// What the database said.
         fault: Fault,
     },
+    /// The connection broke while a migration was at work. What became of it, the next start finds out.
+    Lost {
+        /// What doorstep was doing: "applying `1_users`".
+        doing: String,
+        /// What the network, or the server, said.
+        fault: Fault,
+    },
     /// A migration's outcome could not be recorded.
     Unrecorded {
         /// What is true of it, and the next command.
@@ -140,6 +147,7 @@ impl Error {
                 Class::Statement => Code::Settings,
                 _ => Code::Unavailable,
             },
+            Self::Lost { .. } => Code::Unavailable,
             Self::Migration { again: true, .. } => Code::Locked,
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
@@ -161,6 +169,7 @@ impl Error {
             Self::NotReady { last: fault, .. }
             | Self::Refused { fault, .. }
             | Self::Statement { fault, .. }
+            | Self::Lost { fault, .. }
             | Self::Migration { fault, .. }
             | Self::Unrecorded { fault, .. } => fault.code.as_deref(),
             _ => None,
@@ -207,6 +216,10 @@ impl fmt::Display for Error {
                 }
             }
             Self::Migration { name, report, .. } => write!(f, "migration {name} failed\n{report}"),
+            Self::Lost { doing, fault } => {
+                write!(f, "lost the database while {doing}: {fault}")?;
+                write!(f, "\nnext: start again; what became of it is found out then")
+            }
             Self::Unrecorded { report, fault } => write!(f, "{report}\ncause: {fault}"),
             Self::Differences(findings) => {
                 write!(f, "the database lacks what the service needs:")?;

@@ -9,12 +9,11 @@ const CONTEXT: usize = 2;
 
 /// 1-based line and column, in characters.
 #[must_use]
-pub fn line_and_column(text: &str, place: Place) -> (usize, usize) {
+pub fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
     let before: String = match place {
         Place::Character(position) => text.chars().take(position.saturating_sub(1)).collect(),
         Place::Statement(index) => {
-            // Only SQLite reports places so.
-            let statements = script::statements(text, Dialect::Sqlite);
+            let statements = script::statements(text, dialect);
             let offset = statements.get(index).or(statements.last()).map_or(0, |statement| statement.offset);
             text[..offset].to_owned()
         }
@@ -41,8 +40,8 @@ mod tests {
 
     #[test]
     fn positions_are_characters_and_lines_start_at_one() {
-        assert_eq!(line_and_column("SELECT 'é';\nSELEC 1;", Place::Character(13)), (2, 1));
-        assert_eq!(line_and_column("x", Place::Character(1)), (1, 1));
+        assert_eq!(line_and_column("SELECT 'é';\nSELEC 1;", Place::Character(13), Dialect::Postgres), (2, 1));
+        assert_eq!(line_and_column("x", Place::Character(1), Dialect::Postgres), (1, 1));
     }
 
     #[test]
@@ -50,9 +49,9 @@ mod tests {
         let script = "-- a; b\nCREATE TABLE a (x TEXT DEFAULT ';');\n;\n\
                       CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = 1; DELETE FROM a; END;\n\
                       /* ; */ DROP TABLE b;";
-        assert_eq!(line_and_column(script, Place::Statement(0)), (2, 1));
-        assert_eq!(line_and_column(script, Place::Statement(1)), (4, 1));
-        assert_eq!(line_and_column(script, Place::Statement(2)), (5, 9));
+        assert_eq!(line_and_column(script, Place::Statement(0), Dialect::Sqlite), (2, 1));
+        assert_eq!(line_and_column(script, Place::Statement(1), Dialect::Sqlite), (4, 1));
+        assert_eq!(line_and_column(script, Place::Statement(2), Dialect::Sqlite), (5, 9));
     }
 
     #[test]

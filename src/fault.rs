@@ -28,6 +28,8 @@ pub enum Class {
     LockTimeout,
     /// The statement was cancelled (57014).
     Cancelled,
+    /// It does not run inside a transaction, or ends one that is not its own (25001, 2D000).
+    RefusesTransaction,
     /// Any other error of a statement.
     Statement,
 }
@@ -66,6 +68,8 @@ pub struct Fault {
     pub detail: Option<String>,
     /// The server's HINT.
     pub hint: Option<String>,
+    /// The server's CONTEXT: which function, which line of it, called from where.
+    pub context: Option<String>,
     /// Where in the text that was sent, if known.
     pub place: Option<Place>,
 }
@@ -82,7 +86,7 @@ pub enum Place {
 impl Fault {
     /// A fault without a server's fields.
     pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, code: None, message: message.into(), detail: None, hint: None, place: None }
+        Self { class, code: None, message: message.into(), detail: None, hint: None, context: None, place: None }
     }
 }
 
@@ -97,6 +101,9 @@ impl fmt::Display for Fault {
         }
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
+        }
+        if let Some(context) = &self.context {
+            write!(f, "\ncontext: {}", context.replace('\n', "\n         "))?;
         }
         Ok(())
     }

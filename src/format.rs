@@ -8,7 +8,6 @@
 mod prisma;
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::Deserialize;
 
@@ -63,18 +62,29 @@ pub trait Format: Sync {
     /// One row of [`Format::read_history`].
     fn record(&self, row: &Row) -> Record;
 
-    /// Notes that a migration begins.
-    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration, now: SystemTime) -> String;
+    /// A key for a new row, from which [`Format::record`] later tells who wrote it.
+    fn new_id(&self, atomic: bool) -> String;
 
-    /// Notes how it ended.
-    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>, now: SystemTime) -> String;
+    /// Notes that a migration begins.
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String;
+
+    /// Notes how far it is, or how it ended. Changes a row that is still unfinished, or none.
+    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String;
+
+    /// Notes that a migration is applied that never ran here.
+    fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String;
+
+    /// The row with this key: `table WHERE condition`.
+    fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String;
 }
 
-/// How a migration ended.
+/// How a migration ended, or how far it is.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'a> {
     /// The script ran.
     Succeeded,
+    /// So many of its statements are done.
+    Progress(usize),
     /// It failed, and people must look; with the message for the history.
     Failed(&'a str),
     /// It was interrupted and rolled back as a whole: it may run again; with the message.

@@ -27,10 +27,14 @@ pub mod install;
 pub mod status;
 
 // What the steps stand on: decisions over plain data …
+mod attempt;
 pub mod database;
+pub mod history;
 pub mod lock;
 pub mod migration;
 pub mod plan;
+pub mod recovery;
+pub mod transaction;
 
 // … and dumb adapters.
 pub mod engine;
@@ -40,7 +44,9 @@ pub mod format;
 pub mod error;
 pub mod excerpt;
 pub mod fault;
+pub mod label;
 pub mod log;
+mod progress;
 mod retry;
 pub mod script;
 pub mod signal;

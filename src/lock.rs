@@ -30,8 +30,11 @@ pub async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Durati
         let pause = pace.next();
         let over = timeout.is_some_and(|timeout| began.elapsed() + pause >= timeout);
         if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
-            let holder = session.lock_holder(key).await.unwrap_or_else(|fault| Some(fault.message));
-            let holder = holder.unwrap_or_else(|| "somebody whom the engine does not name".to_owned());
+            let holder = match session.lock_holder(key).await {
+                Ok(Some(peer)) => peer.to_string(),
+                Ok(None) => "somebody whom the engine does not name".to_owned(),
+                Err(fault) => fault.message,
+            };
             if over {
                 return Err(Error::Locked { waited: began.elapsed(), holder });
             }

@@ -4,6 +4,8 @@
 //! at `debug`); none of it passes, so that no secret and no data of the user's can.
 
 use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
@@ -13,10 +15,33 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::progress;
 use crate::settings::{LogFormat, LogLevel};
 
 /// How often a step that waits says that it still does.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// The log goes to a terminal, as text: somebody watches.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// True where a progress bar makes sense.
+pub(crate) fn is_watched() -> bool {
+    WATCHED.load(Ordering::Relaxed)
+}
+
+/// stderr, past a progress bar that may be on it.
+#[derive(Debug)]
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        progress::aside(|| io::stderr().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
 
 /// Starts logging; a second call does nothing.
 pub fn start(level: LogLevel, format: LogFormat) {
@@ -27,8 +52,10 @@ pub fn start(level: LogLevel, format: LogFormat) {
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     };
+    let quiet = matches!(level, tracing::Level::ERROR | tracing::Level::WARN);
+    WATCHED.store(format == LogFormat::Text && !quiet && io::stderr().is_terminal(), Ordering::Relaxed);
     let _ = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .with_max_level(level)
         .event_format(Lines { format })
         .try_init();

@@ -1,35 +1,25 @@
 //! Step 3: apply what is pending, one migration after the other, and leave a history that is true
 //! whatever happens in between.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::engine::{Dialect, Failure, Kept, Session, Survey};
+use crate::attempt;
+use crate::engine::{Conditions, Failure, Kept, Session, Survey, Trace, Unit, Wanted};
 use crate::error::Error;
 use crate::excerpt;
-use crate::fault::{Class, Fault};
-use crate::format::{Folder, Format, Outcome, Resolved};
-use crate::log::{millis, seconds};
-use crate::migration::{Migration, Record};
-use crate::plan::{self, Entry, State, Verdict};
-use crate::retry::Pace;
-use crate::script;
+use crate::fault::{Class, Fault, Place};
+use crate::format::Outcome;
+use crate::history::History;
+use crate::label::Label;
+use crate::log::{self, millis, seconds};
+use crate::migration::Migration;
+use crate::plan;
+use crate::progress::Progress;
+use crate::recovery;
+use crate::script::{self, Object, Statement};
 use crate::settings::TableName;
 use crate::signal::{self, Stop};
-
-/// How often a cancel request is repeated: it is lost when it arrives between two statements.
-const CANCEL_AGAIN: Duration = Duration::from_millis(500);
-
-/// A folder and its history, side by side.
-pub struct History {
-    format: &'static dyn Format,
-    folder: Folder,
-    dialect: Dialect,
-    migrations: Vec<Migration>,
-    /// Where the table is; `None` before the first migration ever.
-    table: Option<TableName>,
-    /// Every migration with its state.
-    pub entries: Vec<Entry>,
-}
+use crate::transaction::{self, Step, Way};
 
 /// What limits a run of migrations.
 pub struct Limits<'a> {
@@ -39,267 +29,366 @@ pub struct Limits<'a> {
     pub statement_lock_timeout: Option<Duration>,
     /// How long a migration that met a lock is tried again.
     pub lock_timeout: Option<Duration>,
+    /// What the session calls itself.
+    pub label: &'a Label,
 }
 
-impl History {
-    /// A folder whose history is still unread.
-    #[must_use]
-    pub fn of(folder: &Folder, dialect: Dialect, resolved: Resolved) -> Self {
-        for warning in &resolved.warnings {
-            tracing::warn!(phase = "migrate", event = "folder", "{warning}");
-        }
-        let (folder, format) = (folder.clone(), folder.kind.format());
-        Self { format, folder, dialect, migrations: resolved.migrations, table: None, entries: Vec::new() }
+/// Applies what is pending; the lock must be held. Returns how many were applied.
+///
+/// # Errors
+/// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails,
+/// [`Error::Lost`] when the connection breaks, [`Error::Stopped`] on a signal: the running statement is
+/// cancelled and its outcome recorded first.
+pub async fn apply_pending(
+    history: &mut History,
+    session: &mut dyn Session,
+    survey: &Survey,
+    limits: &Limits<'_>,
+    stop: &Stop,
+) -> Result<usize, Error> {
+    history.read(session, survey).await?;
+    history.heal(session).await?;
+    history.check()?;
+    let names = plan::pending(&history.entries);
+    let resume = |name: &str| history.entries.iter().find(|entry| entry.name == name).and_then(resumed);
+    let pending: Vec<(Migration, Option<Begun>)> = (history.migrations.iter())
+        .filter(|migration| names.contains(&migration.name.as_str()))
+        .map(|migration| (migration.clone(), resume(&migration.name)))
+        .collect();
+    if pending.is_empty() {
+        return Ok(0);
     }
+    // From here on a signal is answered here: what runs is cancelled, and the history says so.
+    stop.hold();
+    let table = history.ensure_table(session, survey, Some(limits.schemas)).await?;
+    let progress = Progress::start(pending.len(), log::is_watched());
+    let mut run = Run { history, session, table, limits, stop };
+    for (done, (migration, begun)) in pending.iter().enumerate() {
+        if let Some(signal) = stop.signal() {
+            let note = format!("{done} of {} pending migrations are applied, the next was not begun", pending.len());
+            return Err(Error::Stopped { signal, note });
+        }
+        progress.begin(&migration.name);
+        run.apply(migration, begun.as_ref()).await?;
+        progress.end();
+    }
+    stop.release();
+    Ok(pending.len())
+}
 
-    /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table.
-    ///
-    /// # Errors
-    /// [`Error::Statement`] for a table that cannot be read.
-    pub async fn read(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
-        self.table.clone_from(&survey.history);
-        let records = records(session, self.format, self.table.as_ref()).await?;
-        let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
-        self.entries = plan::picture(&self.migrations, &records, fits, false);
+/// A row that an earlier start has begun, and how many statements are done.
+struct Begun {
+    id: String,
+    done: usize,
+}
+
+fn resumed(entry: &plan::Entry) -> Option<Begun> {
+    let id = entry.record.as_ref()?.id.clone();
+    entry.resume.map(|done| Begun { id, done })
+}
+
+/// A run of migrations under way.
+struct Run<'a> {
+    history: &'a History,
+    session: &'a mut dyn Session,
+    table: TableName,
+    limits: &'a Limits<'a>,
+    stop: &'a Stop,
+}
+
+/// A migration under way: which it is, and which row is its record.
+struct Current<'a> {
+    migration: &'a Migration,
+    id: String,
+    label: String,
+    /// Statements done, and their number, where it runs statement by statement.
+    steps: Option<(usize, usize)>,
+}
+
+impl Run<'_> {
+    async fn apply(&mut self, migration: &Migration, begun: Option<&Begun>) -> Result<(), Error> {
+        let (began, name) = (Instant::now(), migration.name.as_str());
+        tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
+        let current = Current { migration, id: String::new(), label: self.limits.label.with(name), steps: None };
+        match (self.history.way(migration), begun) {
+            (Way::Steps(steps), Some(begun)) => {
+                let current = Current { id: begun.id.clone(), ..current };
+                self.step_by_step(current, &steps, begun.done).await?;
+            }
+            (Way::Steps(steps), None) => {
+                let current = Current { id: self.begin(migration, false).await?, ..current };
+                self.step_by_step(current, &steps, 0).await?;
+            }
+            (Way::Whole { .. }, _) => {
+                let current = Current { id: self.begin(migration, false).await?, ..current };
+                self.whole(&current).await?;
+            }
+            (Way::Atomic, _) => {
+                let current = Current { id: self.begin(migration, true).await?, ..current };
+                self.atomic(current).await?;
+            }
+        }
+        let duration = began.elapsed();
+        tracing::info!(
+            phase = "migrate",
+            event = "applied",
+            migration = name,
+            duration_ms = millis(duration),
+            "applied {name} in {}",
+            seconds(duration)
+        );
         Ok(())
     }
 
-    /// Tells unfinished from running: somebody holds the migration lock.
-    pub async fn mark_running(&mut self, session: &mut dyn Session) {
-        let unfinished = self.entries.iter().any(|entry| entry.state == State::Failed);
-        if unfinished && matches!(session.lock_holder(self.lock_key()).await, Ok(Some(_))) {
-            let failed = self.entries.iter_mut().filter(|entry| entry.state == State::Failed);
-            failed.for_each(|entry| entry.state = State::Running);
-        }
-    }
-
-    /// Key of the migration lock.
-    #[must_use]
-    pub fn lock_key(&self) -> i64 {
-        self.format.lock_key()
-    }
-
-    /// True when a start has something to apply, or an obstacle to report under the lock.
-    #[must_use]
-    pub fn has_work(&self) -> bool {
-        !plan::pending(&self.entries).is_empty() || self.verdict() == Verdict::Failed
-    }
-
-    /// The verdict in one word.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        plan::verdict(&self.entries)
-    }
-
-    /// Why a required table may be missing, from the scripts and the history.
-    #[must_use]
-    pub fn explain_missing(&self, table: &str) -> (String, String) {
-        let creates = |migration: &&Migration| {
-            let statements = script::statements(&migration.script, self.dialect);
-            statements.iter().any(|statement| statement.creates_table(self.dialect).is_some_and(|name| name == table))
-        };
-        let folder = self.folder.path.display();
-        let Some(migration) = self.migrations.iter().rev().find(creates) else {
-            return (
-                format!("no migration in {folder} creates it"),
-                "write the migration (npx prisma migrate dev --name …), or correct the name".to_owned(),
-            );
-        };
-        let name = &migration.name;
-        let record = self.entries.iter().find(|entry| entry.name == *name).and_then(|entry| entry.record.as_ref());
-        let when = record.and_then(|record| record.finished_at.as_deref()).map(|at| format!(" at {at}"));
-        (
-            format!("{name} creates it and is recorded as applied{}", when.unwrap_or_default()),
-            "it was lost since, or never ran here: restore it, or create it in a new migration".to_owned(),
-        )
-    }
-
-    /// Says what a start should know though it does not stop it: ahead, edited, out of order.
-    pub fn log_oddities(&self) {
-        let names = |wanted: fn(&Entry) -> bool| {
-            let names: Vec<&str> =
-                self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.as_str()).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        if let Some(names) = names(|entry| entry.state == State::Missing) {
-            tracing::warn!(
-                phase = "migrate",
-                event = "ahead",
-                "the database is ahead of this image: applied, but not in the folder: {names}"
-            );
-        }
-        if let Some(names) = names(|entry| entry.state == State::Edited) {
-            tracing::warn!(phase = "migrate", event = "edited", "changed since they were applied: {names}");
-        }
-        if let Some(names) = names(|entry| entry.out_of_order) {
-            tracing::warn!(phase = "migrate", event = "out_of_order", "older than what is applied already: {names}");
-        }
-    }
-
-    /// Applies what is pending; the lock must be held. Returns how many were applied.
-    ///
-    /// # Errors
-    /// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails,
-    /// [`Error::Stopped`] on a signal: the running statement is cancelled and its outcome recorded first.
-    pub async fn apply_pending(
-        &mut self,
-        session: &mut dyn Session,
-        survey: &Survey,
-        limits: &Limits<'_>,
-        stop: &Stop,
-    ) -> Result<usize, Error> {
-        self.read(session, survey).await?;
-        self.check()?;
-        let pending: Vec<Migration> = {
-            let names = plan::pending(&self.entries);
-            self.migrations.iter().filter(|migration| names.contains(&migration.name.as_str())).cloned().collect()
-        };
-        if pending.is_empty() {
-            return Ok(0);
-        }
-        // From here on a signal is answered here: what runs is cancelled, and the history says so.
-        stop.hold();
-        let table = self.ensure_table(session, survey, limits.schemas).await?;
-        session.set_lock_timeout(limits.statement_lock_timeout);
-        for (done, migration) in pending.iter().enumerate() {
-            if let Some(signal) = stop.signal() {
-                let note =
-                    format!("{done} of {} pending migrations are applied, the next was not begun", pending.len());
-                return Err(Error::Stopped { signal, note });
-            }
-            self.apply(session, &table, migration, limits, stop).await?;
-        }
-        stop.release();
-        Ok(pending.len())
-    }
-
-    /// Refuses a history that Prisma refuses too (P3009), and one that has diverged.
-    ///
-    /// # Errors
-    /// [`Error::History`].
-    pub fn check(&self) -> Result<(), Error> {
-        match self.verdict() {
-            Verdict::Failed => Err(Error::History(failed(&self.entries))),
-            Verdict::Diverged => Err(Error::History(diverged(&self.entries))),
-            Verdict::Current | Verdict::Behind | Verdict::Ahead => Ok(()),
-        }
-    }
-
-    /// The history table, created where Prisma would create it, unless the database is somebody's (P3005).
-    async fn ensure_table(
-        &self,
-        session: &mut dyn Session,
-        survey: &Survey,
-        schemas: &[String],
-    ) -> Result<TableName, Error> {
-        if let Some(table) = &self.table {
-            return Ok(table.clone());
-        }
-        let strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
-        if !strangers.is_empty() {
-            return Err(Error::History(not_empty(&strangers, &self.folder, self.format.history_table())));
-        }
-        let name = self.format.history_table().to_owned();
-        let table = TableName { schema: survey.current_schema.clone(), name };
-        let created = session.execute(self.format.create_history(self.dialect, &table)).await;
-        created.map_err(|mut fault| {
-            // 3F000, "no schema has been selected": none that exists may be used.
-            if fault.code.as_deref() == Some("3F000") {
-                fault.class = Class::Privilege;
-            }
-            let schema = self.dialect.identifier(survey.current_schema.as_deref().unwrap_or("public"));
-            let grant = format!(
-                "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
-                self.dialect.identifier(&survey.role)
-            );
-            let remedy = (fault.class == Class::Privilege).then_some(grant);
-            Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
-        })?;
-        Ok(table)
-    }
-
-    async fn apply(
-        &self,
-        session: &mut dyn Session,
-        table: &TableName,
-        migration: &Migration,
-        limits: &Limits<'_>,
-        stop: &Stop,
-    ) -> Result<(), Error> {
-        let (began, id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
-        let name = migration.name.as_str();
-        tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
-        let begin = self.format.begin(self.dialect, table, &id, migration, SystemTime::now());
-        session.execute(begin).await.map_err(|fault| match fault.class {
+    /// Notes that a migration begins; gives the key of its row.
+    async fn begin(&mut self, migration: &Migration, atomic: bool) -> Result<String, Error> {
+        let History { format, dialect, .. } = *self.history;
+        let (id, name) = (format.new_id(atomic), &migration.name);
+        let label = self.limits.label.with(name);
+        let conditions = self.conditions(&label);
+        let begin = self.session.begin(format.begin(dialect, &self.table, &id, migration), conditions).await;
+        begin.map_err(|fault| match fault.class {
             Class::Privilege => Error::Statement {
                 doing: format!("record the start of {name}"),
                 remedy: Some(format!(
                     "let its owner run: GRANT SELECT, INSERT, UPDATE ON {} TO the role of the URL;",
-                    self.dialect.table(table)
+                    dialect.table(&self.table)
                 )),
                 fault,
             },
+            class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
             _ => Error::Unrecorded {
                 report: format!("the start of migration {name} could not be recorded, so it was not run"),
                 fault,
             },
         })?;
-        let result = match stop.signal() {
-            None => self.run(session, migration, limits.lock_timeout, stop).await,
-            // It came while the row was written; the script must not begin after it.
-            Some(_) => Err(Failure { fault: Fault::new(Class::Cancelled, "it was not begun"), kept: Kept::Nothing }),
-        };
+        Ok(id)
+    }
 
-        let end = |outcome: Outcome<'_>| self.format.end(self.dialect, table, &id, &outcome, SystemTime::now());
-        match result {
-            Ok(()) => {
-                let recorded = session.execute(end(Outcome::Succeeded)).await;
-                recorded.map_err(|fault| {
-                    let report = format!(
-                        "migration {name} ran, and its effects are there, but that could not be recorded\n\
-                         next: npx prisma migrate resolve --applied {name}"
-                    );
-                    Error::Unrecorded { report, fault }
-                })?;
-                let duration = began.elapsed();
-                tracing::info!(
-                    phase = "migrate",
-                    event = "applied",
-                    migration = name,
-                    duration_ms = millis(duration),
-                    "applied {name} in {}",
-                    seconds(duration)
-                );
-                Ok(())
-            }
-            Err(failure) => {
-                let report = report(migration, &failure);
-                let signal = stop.signal();
-                let interrupted = signal.is_some() || failure.fault.class == Class::LockTimeout;
-                let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
-                let logs = cause.unwrap_or_default() + &report;
-                let outcome = match failure.kept {
-                    // Nothing happened, and nothing is wrong with it: the next start runs it again.
-                    Kept::Nothing if interrupted => Outcome::RolledBack(&logs),
-                    _ => Outcome::Failed(&logs),
-                };
-                let recorded = session.execute(end(outcome)).await;
-                Err(self.failed_error(name, failure, report, signal, recorded.err()))
-            }
+    /// The script and its record in one transaction.
+    async fn atomic(&mut self, current: Current<'_>) -> Result<(), Error> {
+        let sql = current.migration.sql();
+        let Err(failure) = self.attempt_atomic(&current, sql).await else { return Ok(()) };
+        let nothing_kept = failure.kept == Kept::Nothing && !failure.of_record;
+        match failure.fault.class {
+            // The server knows best which statements refuse a transaction.
+            Class::RefusesTransaction if nothing_kept => self.without_transaction(current, failure).await,
+            Class::Privilege if nothing_kept => match self.without_existing_schemas(sql).await {
+                Some(shorter) => match self.attempt_atomic(&current, &shorter).await {
+                    Ok(()) => Ok(()),
+                    Err(failure) => Err(self.failed(&current, failure).await),
+                },
+                None => Err(self.failed(&current, failure).await),
+            },
+            _ => Err(self.failed(&current, failure).await),
         }
     }
 
-    fn failed_error(
-        &self,
-        name: &str,
-        failure: Failure,
-        report: String,
-        signal: Option<u8>,
-        unrecorded: Option<Fault>,
-    ) -> Error {
-        let resolve = format!("npx prisma migrate resolve --rolled-back {name}");
-        let certain = failure.kept == Kept::Nothing && unrecorded.is_none();
+    async fn attempt_atomic(&mut self, current: &Current<'_>, sql: &str) -> Result<(), Failure> {
+        let record = self.record(&current.id, &Outcome::Succeeded);
+        let unit = Unit { record: Some(&record), last: true, ..self.unit(current, sql) };
+        self.attempt(&unit, current).await
+    }
+
+    /// `CREATE SCHEMA IF NOT EXISTS "public"`, with which Prisma's first migrations begin, fails for a role that
+    /// may not create schemas even where the schema exists: PostgreSQL asks for the privilege first. Gives the
+    /// script without such statements, which would do nothing; `None` if there are none.
+    async fn without_existing_schemas(&mut self, sql: &str) -> Option<String> {
+        let dialect = self.history.dialect;
+        let statements = script::statements(sql, dialect);
+        let creations: Vec<(&Statement<'_>, String)> = statements
+            .iter()
+            .filter(|statement| !statement.has("AUTHORIZATION"))
+            .filter_map(|statement| match script::created(std::slice::from_ref(statement), dialect).as_slice() {
+                [(schema @ Object::Schema(_), true)] => Some((statement, schema.bare_name())),
+                _ => None,
+            })
+            .collect();
+        let schemas: Vec<String> = creations.iter().map(|(_, name)| name.clone()).collect();
+        if schemas.is_empty() {
+            return None;
+        }
+        let missing = self.session.survey(&Wanted { schemas, history: None }).await.ok()?.missing_schemas;
+        let needless: Vec<(&Statement<'_>, String)> =
+            creations.into_iter().filter(|(_, name)| !missing.contains(name)).collect();
+        let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.into_iter().unzip();
+        if needless.is_empty() {
+            return None;
+        }
+        tracing::info!(
+            phase = "migrate",
+            event = "schema_exists",
+            "CREATE SCHEMA IF NOT EXISTS is left out for what exists, since this role may not create schemas: {}",
+            names.join(", ")
+        );
+        Some(script::without(sql, &needless))
+    }
+
+    /// The server refused the script in a transaction, where its text had not shown it.
+    async fn without_transaction(&mut self, current: Current<'_>, failure: Failure) -> Result<(), Error> {
+        let why =
+            format!("a statement of it does not run in a transaction ({}); it runs again without one", failure.fault);
+        self.write(&current.id, &Outcome::RolledBack(&why)).await.map_err(|fault| unrecorded(&current, fault))?;
+        let sql = current.migration.sql();
+        let steps = transaction::steps(sql, self.history.dialect).unwrap_or_default();
+        let current = Current { id: self.begin(current.migration, false).await?, ..current };
+        match steps.len() {
+            // A lone CALL or DO that commits on the way.
+            0 | 1 => self.whole(&current).await,
+            _ => self.step_by_step(current, &steps, 0).await,
+        }
+    }
+
+    /// The script as it is, as Prisma sends it, and the record after it.
+    async fn whole(&mut self, current: &Current<'_>) -> Result<(), Error> {
+        let unit = Unit { last: true, ..self.unit(current, current.migration.sql()) };
+        if let Err(failure) = self.attempt(&unit, current).await {
+            return Err(self.failed(current, failure).await);
+        }
+        self.write(&current.id, &Outcome::Succeeded).await.map_err(|fault| unrecorded(current, fault))
+    }
+
+    /// One message for each statement from `done` on, each with a record of how far it got.
+    async fn step_by_step(&mut self, mut current: Current<'_>, steps: &[Step<'_>], done: usize) -> Result<(), Error> {
+        let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
+        let (name, count) = (current.migration.name.clone(), steps.len());
+        for (index, step) in steps.iter().enumerate().skip(done) {
+            current.steps = Some((index, count));
+            if let Some(signal) = self.stop.signal() {
+                return Err(stopped_between(&current, signal));
+            }
+            self.drop_invalid(&current, step).await?;
+            let is_last = index + 1 == count;
+            let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
+            let record = self.record(&current.id, &outcome);
+            let unit = self.unit(&current, step.text);
+            // A statement outside transactions has to wait for others by its nature, and leaves an INVALID
+            // index behind when it gives up: no lock_timeout for it.
+            let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
+            let conditions = Conditions { lock_timeout, ..unit.conditions };
+            let mut unit = Unit { record: Some(&record), alone: step.alone, last: is_last, conditions, ..unit };
+            let began = Instant::now();
+            let mut result = self.attempt(&unit, &current).await;
+            if matches!(&result, Err(failure) if refuses(failure)) {
+                let conditions = Conditions { lock_timeout: None, ..conditions };
+                unit = Unit { alone: true, conditions, ..unit };
+                result = self.attempt(&unit, &current).await;
+            }
+            if let Err(mut failure) = result {
+                failure.fault.place = failure.fault.place.map(|place| in_file(current.migration.sql(), step, place));
+                let failure = self.with_invalid_index(&current, step, failure).await;
+                return Err(self.failed(&current, failure).await);
+            }
+            if count > 1 {
+                tracing::info!(
+                    phase = "migrate",
+                    event = "statement",
+                    migration = name,
+                    duration_ms = millis(began.elapsed()),
+                    "{name}: statement {} of {count} done in {}: {}",
+                    index + 1,
+                    seconds(began.elapsed()),
+                    script::summary(step.text, self.history.dialect)
+                );
+            }
+        }
+        if done >= count {
+            self.write(&current.id, &Outcome::Succeeded).await.map_err(|fault| unrecorded(&current, fault))?;
+        }
+        Ok(())
+    }
+
+    /// An index of that name which an interrupted build left INVALID is no index, and `IF NOT EXISTS` would
+    /// accept it: it is dropped, to be built again.
+    async fn drop_invalid(&mut self, current: &Current<'_>, step: &Step<'_>) -> Result<(), Error> {
+        let Some(index) = self.invalid_index(current, step).await else { return Ok(()) };
+        let name = &current.migration.name;
+        let sql = format!("DROP INDEX CONCURRENTLY {index}");
+        self.session.execute(sql).await.map_err(Error::statement(format!("drop the INVALID index {index}")))?;
+        tracing::warn!(
+            phase = "migrate",
+            event = "invalid_index",
+            migration = name,
+            "{name}: dropped the INVALID index {index}, which an interrupted build had left; it is built again"
+        );
+        Ok(())
+    }
+
+    /// The name of the INVALID index that stands where this statement builds one.
+    async fn invalid_index(&mut self, current: &Current<'_>, step: &Step<'_>) -> Option<String> {
+        let statements = script::statements(step.text, self.history.dialect);
+        let builds = statements.iter().any(recovery::builds_index);
+        let created = script::created(&statements, self.history.dialect);
+        let (Object::Relation { name, .. }, _) = created.into_iter().next().filter(|_| builds)? else { return None };
+        let index = [Object::Relation { kind: "index", name: name.clone() }];
+        let since = self.history.format.locate(self.history.dialect, &self.table, &current.id);
+        let traces = self.session.traces(&index, &since).await.ok()?;
+        (traces == [Trace::Invalid]).then_some(name)
+    }
+
+    async fn with_invalid_index(&mut self, current: &Current<'_>, step: &Step<'_>, failure: Failure) -> Failure {
+        let Some(index) = self.invalid_index(current, step).await else { return failure };
+        let left = format!("the INVALID index {index} is left; the next attempt drops it and builds it again");
+        let detail = failure.fault.detail.map_or(left.clone(), |detail| format!("{detail}; {left}"));
+        Failure { fault: Fault { detail: Some(detail), ..failure.fault }, ..failure }
+    }
+
+    /// The defaults of a piece of this migration.
+    fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str) -> Unit<'b> {
+        Unit { sql, record: None, alone: false, last: false, conditions: self.conditions(&current.label) }
+    }
+
+    fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
+        Conditions { lock_timeout: self.limits.statement_lock_timeout, label }
+    }
+
+    async fn attempt(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
+        if self.stop.signal().is_some() {
+            // It came while the row was written; the script must not begin after it.
+            return Err(Failure::without_effect(Fault::new(Class::Cancelled, "it was not begun")));
+        }
+        attempt::run(self.session, unit, &current.migration.name, self.limits.lock_timeout, self.stop).await
+    }
+
+    fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
+        self.history.format.end(self.history.dialect, &self.table, id, outcome)
+    }
+
+    async fn write(&mut self, id: &str, outcome: &Outcome<'_>) -> Result<(), Fault> {
+        let sql = self.record(id, outcome);
+        self.session.execute(sql).await
+    }
+
+    /// Records a failure, and says what it means.
+    async fn failed(&mut self, current: &Current<'_>, failure: Failure) -> Error {
+        let name = current.migration.name.clone();
+        if failure.kept == Kept::Unknown {
+            return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
+        }
+        let report = report(current, &failure, self.history);
+        let signal = self.stop.signal();
+        let interrupted = signal.is_some() || failure.fault.class == Class::LockTimeout;
+        let nothing_kept = failure.kept == Kept::Nothing;
+        let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
+        let logs = cause.unwrap_or_default() + &report;
+        // What was interrupted between two statements goes on there, and its row stays as it is.
+        let goes_on = interrupted && current.steps.is_some();
+        let outcome = match (nothing_kept && interrupted, goes_on) {
+            (_, true) => None,
+            // Nothing happened, and nothing is wrong with it: the next start runs it again.
+            (true, _) => Some(Outcome::RolledBack(&logs)),
+            (false, _) => Some(Outcome::Failed(&logs)),
+        };
+        let recorded = match &outcome {
+            Some(outcome) => self.write(&current.id, outcome).await,
+            None => Ok(()),
+        };
+        let resolve = format!("doorstep resolve --rolled-back {name}");
+        let certain = nothing_kept && recorded.is_ok();
         if let Some(signal) = signal {
+            if goes_on {
+                return stopped_between(current, signal);
+            }
             let note = match certain {
                 true => format!("{name} was cancelled and rolled back; the next start runs it again"),
                 false => format!(
@@ -309,151 +398,71 @@ impl History {
             };
             return Error::Stopped { signal, note };
         }
-        let next = match failure.fault.class {
-            Class::LockTimeout if certain => "next: start again when the other session is done".to_owned(),
-            _ if failure.kept == Kept::Unknown => format!(
-                "the connection was lost, so the history could not be completed\n\
-                 next: look whether its objects exist; then {resolve} (or --applied)"
+        let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
+        let next = match again {
+            true => "next: start again when the other session is done".to_owned(),
+            false => format!(
+                "next: repair the file, then {resolve}, and start again\n      \
+                 (doorstep resolve --applied {name} would record it as done: none of what is missing would ever run)"
             ),
-            _ => format!("next: repair the file, then {resolve}, and start again"),
         };
-        let again = certain && failure.fault.class == Class::LockTimeout;
-        Error::Migration { name: name.to_owned(), report: format!("{report}\n{next}"), again, fault: failure.fault }
-    }
-
-    /// Runs the script; repeats it after a lock timeout, where nothing of it was kept, until the deadline.
-    async fn run(
-        &self,
-        session: &mut dyn Session,
-        migration: &Migration,
-        patience: Option<Duration>,
-        stop: &Stop,
-    ) -> Result<(), Failure> {
-        let began = Instant::now();
-        let mut pace = Pace::new(Duration::from_millis(200), Duration::from_secs(5));
-        loop {
-            let failure = match cancellable(session, &migration.script, stop).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            let pause = pace.next();
-            let again = failure.fault.class == Class::LockTimeout && failure.kept == Kept::Nothing;
-            let over = patience.is_some_and(|patience| began.elapsed() + pause >= patience);
-            if !again || over || stop.signal().is_some() {
-                return Err(failure);
-            }
-            tracing::info!(
-                phase = "migrate",
-                event = "lock_timeout",
-                migration = migration.name,
-                sqlstate = failure.fault.code,
-                "{} met a lock, was rolled back and is tried again: {}",
-                migration.name,
-                failure.fault
-            );
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.raised() => return Err(failure),
-            }
-        }
+        Error::Migration { name, report: format!("{report}\n{next}"), again, fault: failure.fault }
     }
 }
 
-/// Runs a script; on a signal, asks the server to cancel it until it ends, one way or the other.
-async fn cancellable(session: &mut dyn Session, script: &str, stop: &Stop) -> Result<(), Failure> {
-    let cancel = session.canceller();
-    let mut running = session.script(script);
-    tokio::select! {
-        result = &mut running => return result,
-        signal = stop.raised() => tracing::warn!(
-            phase = "migrate",
-            event = "cancelling",
-            "{}: cancelling the running migration",
-            signal::name(signal)
-        ),
-    }
-    loop {
-        // The request itself may hang; what counts is the end of the script.
-        let again = async {
-            cancel().await;
-            tokio::time::sleep(CANCEL_AGAIN).await;
-        };
-        tokio::select! {
-            result = &mut running => return result,
-            () = again => {}
-        }
+fn refuses(failure: &Failure) -> bool {
+    failure.fault.class == Class::RefusesTransaction && failure.kept == Kept::Nothing && !failure.of_record
+}
+
+fn stopped_between(current: &Current<'_>, signal: u8) -> Error {
+    let (done, count) = current.steps.unwrap_or_default();
+    let name = &current.migration.name;
+    Error::Stopped {
+        signal,
+        note: format!("{done} of {count} statements of {name} are done; the next start goes on there"),
     }
 }
 
-async fn records(
-    session: &mut dyn Session,
-    format: &dyn Format,
-    table: Option<&TableName>,
-) -> Result<Vec<Record>, Error> {
-    let Some(table) = table else { return Ok(Vec::new()) };
-    let dialect = session.dialect();
-    let rows = session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
-        let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
-        let remedy = (fault.class == Class::Privilege).then_some(grant);
-        Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
-    })?;
-    Ok(rows.iter().map(|row| format.record(row)).collect())
+fn unrecorded(current: &Current<'_>, fault: Fault) -> Error {
+    let name = &current.migration.name;
+    if fault.class.is_transient() {
+        return Error::Lost { doing: format!("recording the end of {name}"), fault };
+    }
+    let report = format!(
+        "migration {name} ran, and its effects are there, but that could not be recorded\n\
+         next: doorstep resolve --applied {name}"
+    );
+    Error::Unrecorded { report, fault }
+}
+
+/// A place in a step, as a place in the file.
+fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
+    let before = sql[..step.offset].chars().count();
+    match place {
+        Place::Character(at) => Place::Character(before + at),
+        Place::Statement(_) => Place::Character(before + 1),
+    }
 }
 
 /// What happened, where in the file, and whether anything of it was kept.
-fn report(migration: &Migration, failure: &Failure) -> String {
+fn report(current: &Current<'_>, failure: &Failure, history: &History) -> String {
+    let migration = current.migration;
     let mut text = failure.fault.to_string();
-    if let Some(place) = failure.fault.place {
-        let (line, column) = excerpt::line_and_column(&migration.script, place);
-        let excerpt = excerpt::around(&migration.script, line, column);
+    if failure.of_record {
+        text = format!("the script ran, but its record could not be written, and both were rolled back: {text}");
+    } else if let Some(place) = failure.fault.place {
+        let (line, column) = excerpt::line_and_column(migration.sql(), place, history.dialect);
+        let excerpt = excerpt::around(migration.sql(), line, column);
         text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
     }
-    text + match failure.kept {
-        Kept::Nothing => "\nnothing of it was kept: it was rolled back as a whole",
-        Kept::Maybe => "\nparts of it may have been kept: it does not run in one transaction",
-        Kept::Unknown => "\nwhether it was kept is unknown: the connection was lost",
-    }
-}
-
-fn failed(entries: &[Entry]) -> String {
-    let mut text = "migrations that did not finish block all later ones:".to_owned();
-    let mut example = "";
-    for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
-        let started = entry.record.as_ref().and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
-        let message = entry.record.as_ref().and_then(|record| record.message.as_deref());
-        let message = message.unwrap_or("no message: it was interrupted, or is still running");
-        let message: Vec<&str> = message.lines().take(12).collect();
-        text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
-        example = &entry.name;
-    }
-    text + &format!(
-        "\nnext: look at what of it is there, then either\n  \
-         npx prisma migrate resolve --rolled-back {example}   to run it again, or\n  \
-         npx prisma migrate resolve --applied {example}       if all of it is there"
-    )
-}
-
-fn diverged(entries: &[Entry]) -> String {
-    let list = |states: &[State]| {
-        let names = entries.iter().filter(|entry| states.contains(&entry.state)).map(|entry| entry.name.as_str());
-        names.collect::<Vec<_>>().join(", ")
+    let before = match current.steps {
+        Some((done @ 1.., count)) => format!("; statements 1 to {done} of {count} were done before it, and stay"),
+        _ => String::new(),
     };
-    format!(
-        "folder and history have diverged\n  applied, but not in the folder: {}\n  in the folder, but not applied: {}\n\
-         next: merge the branches that the two come from, so that one folder holds both",
-        list(&[State::Missing]),
-        list(&[State::Pending, State::RolledBack])
-    )
-}
-
-fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
-    let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
-    let more = if strangers.len() > shown.len() { ", …" } else { "" };
-    format!(
-        "the database has tables but no {table}: {}{more}\n\
-         next: if they are what {} creates, baseline them: npx prisma migrate resolve --applied NAME for each migration; \
-         otherwise point the URL at the right database",
-        shown.join(", "),
-        folder.path.display()
-    )
+    text + &match failure.kept {
+        Kept::Nothing if before.is_empty() => "\nnothing of it was kept: it was rolled back as a whole".to_owned(),
+        Kept::Nothing => format!("\nnothing of this statement was kept{before}"),
+        Kept::Maybe => format!("\nparts of it may have been kept: it does not run in one transaction{before}"),
+        Kept::Unknown => "\nwhether it was kept is unknown: the connection was lost".to_owned(),
+    }
 }

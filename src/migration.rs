@@ -13,6 +13,17 @@ pub struct Migration {
     pub script: String,
     /// Checksum of the script, as the format computes it.
     pub checksum: String,
+    /// Why it cannot be run: its file is missing, or is no text. Of no account once it is applied.
+    pub unreadable: Option<String>,
+}
+
+impl Migration {
+    /// The text to run: without the byte order mark that some editors put before it, and every database
+    /// stumbles over.
+    #[must_use]
+    pub fn sql(&self) -> &str {
+        self.script.strip_prefix('\u{feff}').unwrap_or(&self.script)
+    }
 }
 
 /// One row of the history table, in the words of the field (all times as RFC 3339 text).
@@ -32,6 +43,24 @@ pub struct Record {
     pub rolled_back_at: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
+    /// How many of its statements are done; counted only while it runs statement by statement.
+    pub steps: usize,
+    /// Who wrote the row.
+    pub writer: Writer,
+}
+
+/// Who wrote a row of the history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Writer {
+    /// doorstep, for a script that commits together with its record: unfinished means rolled back.
+    Atomic,
+    /// doorstep, for a script that does not.
+    Doorstep,
+    /// A person, with `resolve` or `baseline`: nothing ran.
+    Resolve,
+    /// The original tool, or somebody else.
+    #[default]
+    Other,
 }
 
 impl Record {

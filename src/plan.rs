@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::migration::{Migration, Record};
+use crate::migration::{Migration, Record, Writer};
 
 /// State of one migration (contract: `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,19 +66,37 @@ pub struct Entry {
     pub record: Option<Record>,
     /// Pending, though a later one is applied already.
     pub out_of_order: bool,
+    /// Begun, and to go on with this statement (counted from 0).
+    pub resume: Option<usize>,
+    /// What was found out about it, beyond what the record says.
+    pub note: Option<String>,
+}
+
+impl Entry {
+    /// An unfinished row that nobody has explained yet.
+    #[must_use]
+    pub fn is_unexplained(&self) -> bool {
+        let interrupted = |record: &Record| record.is_unfinished() && record.message.is_none();
+        self.record.as_ref().is_some_and(interrupted) && self.resume.is_none()
+    }
 }
 
 /// Folder and history laid side by side.
 ///
 /// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
-/// stored checksum fits a migration; `running` whether somebody holds the migration lock.
+/// stored checksum fits a migration; `running` whether somebody holds the migration lock. Where nobody does,
+/// an unfinished row whose script commits together with it was rolled back.
 pub fn picture(
     resolved: &[Migration],
     records: &[Record],
     same: impl Fn(&Migration, &str) -> bool,
     running: bool,
 ) -> Vec<Entry> {
-    let unfinished = if running { State::Running } else { State::Failed };
+    let unfinished = |record: &Record, in_folder: bool| match (running, record.writer, &record.message) {
+        (true, ..) => State::Running,
+        (false, Writer::Atomic, None) if in_folder => State::RolledBack,
+        (false, ..) => State::Failed,
+    };
     let mut rows: HashMap<&str, Vec<&Record>> = HashMap::new();
     for record in records {
         rows.entry(&record.name).or_default().push(record);
@@ -88,7 +106,7 @@ pub fn picture(
     let in_folder = resolved.iter().enumerate().map(|(index, migration)| {
         let record = counted(rows_of(&migration.name));
         let state = match record {
-            Some(record) if record.is_unfinished() => unfinished,
+            Some(record) if record.is_unfinished() => unfinished(record, true),
             Some(record) if same(migration, &record.checksum) => State::Applied,
             Some(_) => State::Edited,
             None if rolled_back(rows_of(&migration.name)).is_some() => State::RolledBack,
@@ -96,15 +114,18 @@ pub fn picture(
         };
         let out_of_order = record.is_none() && Some(index) < last_applied;
         let record = record.or_else(|| rolled_back(rows_of(&migration.name)));
-        Entry { name: migration.name.clone(), state, record: record.cloned(), out_of_order }
+        let record = record.cloned();
+        Entry { name: migration.name.clone(), state, record, out_of_order, resume: None, note: None }
     });
     let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
     let gone = records.iter().filter(|record| record.rolled_back_at.is_none() && !known.contains(record.name.as_str()));
     let gone = gone.map(|record| Entry {
         name: record.name.clone(),
-        state: if record.is_unfinished() { unfinished } else { State::Missing },
+        state: if record.is_unfinished() { unfinished(record, false) } else { State::Missing },
         record: Some(record.clone()),
         out_of_order: false,
+        resume: None,
+        note: None,
     });
     in_folder.chain(gone).collect()
 }
@@ -152,6 +173,7 @@ mod tests {
             path: name.into(),
             script: String::new(),
             checksum: "sum".to_owned(),
+            unreadable: None,
         };
         names.iter().map(migration).collect()
     }
@@ -206,6 +228,18 @@ mod tests {
     fn an_edited_file_is_told_but_changes_no_verdict() {
         let other = Record { checksum: "other".to_owned(), ..applied("a") };
         assert_eq!(look(&["a"], &[other]), (vec![State::Edited], Verdict::Current, vec![]));
+    }
+
+    #[test]
+    fn an_unfinished_row_that_commits_with_its_script_was_rolled_back_unless_it_failed() {
+        let atomic = Record { writer: Writer::Atomic, ..row("a") };
+        assert_eq!(
+            look(&["a"], std::slice::from_ref(&atomic)),
+            (vec![State::RolledBack], Verdict::Behind, vec!["a".into()])
+        );
+        let failed = Record { message: Some("why".to_owned()), ..atomic.clone() };
+        assert_eq!(look(&["a"], &[failed]).1, Verdict::Failed);
+        assert_eq!(look(&[], &[atomic]).1, Verdict::Failed);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use crate::database::Database;
 use crate::engine::{Dialect, Session, Survey, Target, Wanted};
 use crate::error::Error;
 use crate::format::{Folder, Project};
+use crate::history::History;
+use crate::label::Label;
 use crate::log::{millis, seconds};
-use crate::migrate::{History, Limits};
+use crate::migrate::{self, Limits};
 use crate::retry::Pace;
 use crate::settings::{Environment, Mode, Patience, Settings};
 use crate::signal::Stop;
@@ -16,6 +18,9 @@ use crate::{lock, schemas, verify, wait};
 
 /// Pause before the wait begins again after a lost connection.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+
+/// How often a lost connection is made good in one start: a migration may be what kills the server.
+const LOSSES: u32 = 5;
 
 /// How much of the pipeline a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,7 @@ pub enum Extent {
 pub struct Preparation {
     settings: Settings,
     database: Database,
+    label: Label,
     dialect: Dialect,
     folder: Option<Folder>,
     /// Schemas to create when absent.
@@ -87,7 +93,8 @@ impl Preparation {
             (true, _) => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
         };
         let own_schemas = union(of_prisma, Some(url_schema.unwrap_or_else(|| "public".to_owned())));
-        Ok(Self { settings, database, dialect: target.dialect(), folder: project.folder, schemas, own_schemas })
+        let label = Label::of_process(environment);
+        Ok(Self { settings, database, label, dialect: target.dialect(), folder: project.folder, schemas, own_schemas })
     }
 
     /// Runs the pipeline; the session is closed when it returns, whatever happened.
@@ -104,6 +111,7 @@ impl Preparation {
                 "no migrations folder (prisma/migrations, migrations), so there is nothing to migrate"
             );
         }
+        let mut losses = 0;
         loop {
             if let Some(signal) = stop.signal() {
                 return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
@@ -118,13 +126,15 @@ impl Preparation {
             ready.session.close().await;
             match result {
                 // A server that restarts while it is being set up is ready once, and gone with the next
-                // query. What these statements do is looked at anew; the records of a migration are not
-                // among them.
-                Err(Error::Statement { doing, fault, .. }) if fault.class.is_transient() && self.has_time(begin) => {
+                // query. All is looked at anew, what became of a migration too.
+                Err(Error::Statement { doing, fault, .. } | Error::Lost { doing, fault })
+                    if fault.class.is_transient() && self.has_time(begin) && losses < LOSSES =>
+                {
+                    losses += 1;
                     tracing::info!(
                         phase = "wait",
                         event = "lost",
-                        "lost the database ({doing}: {fault}); waiting again"
+                        "lost the database ({doing}): {fault}; waiting again"
                     );
                     tokio::time::sleep(AFTER_A_LOSS).await;
                 }
@@ -226,8 +236,9 @@ impl Preparation {
                 schemas: &self.own_schemas,
                 statement_lock_timeout: self.settings.statement_lock_timeout,
                 lock_timeout: self.settings.lock_timeout,
+                label: &self.label,
             };
-            let apply = history.apply_pending(session, &survey, &limits, stop);
+            let apply = migrate::apply_pending(history, session, &survey, &limits, stop);
             report.applied = timed(&mut report.migrate, apply).await?;
         }
         Ok(history)

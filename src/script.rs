@@ -1,9 +1,16 @@
 //! A script as a list of statements: where each begins, and which words it is made of. A lexer, no
 //! parser: enough to count statements, to point at one, and to tell those that mind a transaction.
 //!
-//! Scripts are never run in pieces because of it; a file goes to the server whole, as it is.
+//! Why our own: of the crates, `sqlparser` refuses whatever its grammar lacks (a migration may hold any
+//! statement of any extension), and `pg_query` brings the server's own parser, which is exact for one
+//! version of one engine, needs libclang to build and triples the binary.
+
+mod object;
 
 use crate::engine::Dialect;
+
+pub(crate) use object::bare;
+pub use object::{Object, created, dropped_index};
 
 /// One statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,68 +24,116 @@ pub struct Statement<'a> {
 }
 
 impl Statement<'_> {
-    /// True for a statement that PostgreSQL refuses in a transaction block, so that a failure of it may
-    /// leave something behind (an INVALID index, a half-vacuumed table).
+    /// True for a statement that PostgreSQL refuses in a transaction block (PreventInTransactionBlock in
+    /// its source). Those not listed are found out by asking: the server answers 25001.
     #[must_use]
     pub fn refuses_transaction(&self) -> bool {
         let concurrently = self.has("CONCURRENTLY") && !self.starts(&["REFRESH"]);
-        let on_databases = ["CREATE", "DROP", "ALTER"]
-            .iter()
-            .any(|verb| ["DATABASE", "TABLESPACE", "SUBSCRIPTION", "SYSTEM"].iter().any(|on| self.starts(&[verb, on])));
-        let alone = ["VACUUM", "CLUSTER", "REINDEX"].iter().any(|verb| self.starts(&[verb]));
-        concurrently || on_databases || alone
+        let globally = [
+            &["CREATE", "DATABASE"][..],
+            &["DROP", "DATABASE"],
+            &["CREATE", "TABLESPACE"],
+            &["DROP", "TABLESPACE"],
+            &["CREATE", "SUBSCRIPTION"],
+            &["DROP", "SUBSCRIPTION"],
+            &["ALTER", "SYSTEM"],
+            &["DISCARD", "ALL"],
+            &["VACUUM"],
+        ];
+        concurrently || globally.iter().any(|words| self.starts(words))
     }
 
-    /// True for a statement whose code may commit by itself, when it is alone: CALL, and a DO block, which
-    /// may CALL.
+    /// True for a statement that begins or ends a transaction, or sets what one is.
+    #[must_use]
+    pub fn controls_transaction(&self) -> bool {
+        let verbs = ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"];
+        let settings = ["TRANSACTION", "TRANSACTION_READ_ONLY", "TRANSACTION_ISOLATION", "TRANSACTION_DEFERRABLE"];
+        let first = self.words.first().map(String::as_str).unwrap_or_default();
+        let scope = usize::from(self.starts(&["SET", "LOCAL"]) || self.starts(&["SET", "SESSION"]));
+        let sets = first == "SET" && self.words.get(1 + scope).is_some_and(|word| settings.contains(&word.as_str()));
+        verbs.contains(&first) || sets || self.starts(&["PREPARE", "TRANSACTION"])
+    }
+
+    /// True for a statement whose code may commit by itself, when it is alone: CALL, and a DO block that
+    /// mentions what would commit.
     #[must_use]
     pub fn may_commit_inside(&self) -> bool {
-        self.starts(&["CALL"]) || self.starts(&["DO"])
+        let mentions = |word: &str| self.text.to_ascii_uppercase().contains(word);
+        let commits = || ["COMMIT", "ROLLBACK", "CALL", "EXECUTE"].into_iter().any(mentions);
+        self.starts(&["CALL"]) || (self.starts(&["DO"]) && commits())
     }
 
-    /// The name of the table that this statement creates, without its schema, as written.
+    /// True if its first words, outside quotes and comments, are these (in upper case).
     #[must_use]
-    pub fn creates_table(&self, dialect: Dialect) -> Option<String> {
-        let position = self.words.iter().position(|word| word == "TABLE")?;
-        if !self.starts(&["CREATE"]) || position > 3 {
-            return None;
-        }
-        let rest = &self.text[find_word(self.text, "TABLE", dialect)?..];
-        let mut name = None;
-        for token in tokens(rest, dialect).filter(|token| token.kind != Kind::Blank) {
-            let is_noise = |noise: &str| token.text.eq_ignore_ascii_case(noise);
-            match token.kind {
-                Kind::Mark if token.text == "." => {}
-                Kind::Mark => break,
-                Kind::Word if ["IF", "NOT", "EXISTS"].into_iter().any(is_noise) && name.is_none() => {}
-                Kind::Word if is_noise("AS") || is_noise("PARTITION") => break,
-                Kind::Word | Kind::Quoted => {
-                    name = Some(token.text.trim_matches(['"', '`', '[', ']']).replace("\"\"", "\""))
-                }
-                Kind::Blank => {}
-            }
-        }
-        name
+    pub fn starts(&self, words: &[&str]) -> bool {
+        self.words.len() >= words.len() && self.words.iter().zip(words).all(|(mine, wanted)| mine == wanted)
     }
 
-    fn starts(&self, words: &[&str]) -> bool {
-        self.words.iter().zip(words).filter(|(mine, wanted)| mine == *wanted).count() == words.len()
+    /// True if these are all its words outside quotes and comments (in upper case).
+    #[must_use]
+    pub fn is(&self, words: &[&str]) -> bool {
+        self.words == words
     }
 
-    fn has(&self, word: &str) -> bool {
+    /// True if it holds this word outside quotes and comments (in upper case).
+    #[must_use]
+    pub fn has(&self, word: &str) -> bool {
         self.words.iter().any(|mine| mine == word)
+    }
+}
+
+/// A statement in one line of at most 100 characters. Texts in quotes are left out: they may hold a secret.
+#[must_use]
+pub fn summary(text: &str, dialect: Dialect) -> String {
+    let shown = |token: Token<'_>| match token.kind {
+        Kind::Blank => " ".to_owned(),
+        Kind::Quoted if token.text.starts_with(['"', '`', '[']) => token.text.to_owned(),
+        Kind::Quoted => "'…'".to_owned(),
+        Kind::Word | Kind::Mark => token.text.to_owned(),
+    };
+    let whole: String = tokens(text, dialect).map(shown).collect();
+    let line = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(100) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 
 /// The statements of a script; empty ones are left out, as every engine does.
 #[must_use]
 pub fn statements(script: &str, dialect: Dialect) -> Vec<Statement<'_>> {
+    scan(script, dialect).0
+}
+
+/// True unless a quote, a comment, a parenthesis or a body is left open at the end, so that whatever is put
+/// after the script would become part of it.
+#[must_use]
+pub fn is_complete(script: &str, dialect: Dialect) -> bool {
+    scan(script, dialect).1
+}
+
+/// The script with these statements blanked out: every other one stays at its line and column.
+#[must_use]
+pub fn without(script: &str, statements: &[&Statement<'_>]) -> String {
+    let (mut text, mut at) = (String::new(), 0);
+    for statement in statements {
+        text += &script[at..statement.offset];
+        // As many characters as before: that is what PostgreSQL's positions count.
+        text.extend(statement.text.chars().map(|character| if character == '\n' { '\n' } else { ' ' }));
+        at = statement.offset + statement.text.len();
+    }
+    text + &script[at..]
+}
+
+fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
     let mut found = Vec::new();
+    let mut open = false;
     let mut current: Option<Statement<'_>> = None;
     let (mut at, mut depth, mut body) = (0, 0_usize, 0_usize);
     while at < script.len() {
         let token = token(&script[at..], dialect);
         let end = at + token.text.len();
+        open |= token.is_open;
         match token.kind {
             Kind::Blank => {}
             Kind::Mark if token.text == ";" && depth == 0 && body == 0 => found.extend(current.take()),
@@ -100,7 +155,7 @@ pub fn statements(script: &str, dialect: Dialect) -> Vec<Statement<'_>> {
         at = end;
     }
     found.extend(current);
-    found
+    (found, !open && depth == 0 && body == 0)
 }
 
 /// How deep in a body of statements the next word is: `BEGIN ATOMIC … END` of an SQL function in
@@ -133,15 +188,6 @@ fn tokens(text: &str, dialect: Dialect) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// Where the text goes on after its first word `wanted`.
-fn find_word(text: &str, wanted: &str, dialect: Dialect) -> Option<usize> {
-    let mut at = 0;
-    tokens(text, dialect).find_map(|token| {
-        at += token.text.len();
-        (token.kind == Kind::Word && token.text.eq_ignore_ascii_case(wanted)).then_some(at)
-    })
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// White space or a comment.
@@ -157,26 +203,33 @@ enum Kind {
 struct Token<'a> {
     kind: Kind,
     text: &'a str,
+    /// Its closing quote or mark is missing.
+    is_open: bool,
 }
+
+/// How long a token is; `None` where it never closes.
+type Length = Option<usize>;
 
 /// The token that `rest`, which is not empty, begins with. An unclosed quote or comment goes to the end.
 fn token(rest: &str, dialect: Dialect) -> Token<'_> {
     let is_postgres = dialect == Dialect::Postgres;
     let first = rest.chars().next().unwrap_or(' ');
     let second = rest[first.len_utf8()..].chars().next();
-    let (kind, length) = match (first, second) {
-        ('-', Some('-')) => (Kind::Blank, rest.find('\n').map_or(rest.len(), |end| end + 1)),
+    let (kind, length): (Kind, Length) = match (first, second) {
+        ('-', Some('-')) => (Kind::Blank, Some(rest.find('\n').map_or(rest.len(), |end| end + 1))),
         ('/', Some('*')) => (Kind::Blank, comment(rest, is_postgres)),
         ('\'' | '"', _) => (Kind::Quoted, quoted(rest, first, false)),
         ('`', _) if !is_postgres => (Kind::Quoted, quoted(rest, '`', false)),
-        ('[', _) if !is_postgres => (Kind::Quoted, rest.find(']').map_or(rest.len(), |end| end + 1)),
-        ('e' | 'E', Some('\'')) if is_postgres => (Kind::Quoted, 1 + quoted(&rest[1..], '\'', true)),
-        ('$', _) if is_postgres => dollar_quoted(rest).map_or((Kind::Mark, 1), |length| (Kind::Quoted, length)),
-        _ if first.is_whitespace() => (Kind::Blank, first.len_utf8()),
-        _ if first.is_alphanumeric() || first == '_' => (Kind::Word, word(rest)),
-        _ => (Kind::Mark, first.len_utf8()),
+        ('[', _) if !is_postgres => (Kind::Quoted, rest.find(']').map(|end| end + 1)),
+        ('e' | 'E', Some('\'')) if is_postgres => {
+            (Kind::Quoted, quoted(&rest[1..], '\'', true).map(|length| length + 1))
+        }
+        ('$', _) if is_postgres => dollar_quoted(rest).map_or((Kind::Mark, Some(1)), |length| (Kind::Quoted, length)),
+        _ if first.is_whitespace() => (Kind::Blank, Some(first.len_utf8())),
+        _ if first.is_alphanumeric() || first == '_' => (Kind::Word, Some(word(rest))),
+        _ => (Kind::Mark, Some(first.len_utf8())),
     };
-    Token { kind, text: &rest[..length] }
+    Token { kind, text: &rest[..length.unwrap_or(rest.len())], is_open: length.is_none() }
 }
 
 fn word(rest: &str) -> usize {
@@ -184,7 +237,7 @@ fn word(rest: &str) -> usize {
 }
 
 /// PostgreSQL's comments nest, SQLite's do not.
-fn comment(rest: &str, nests: bool) -> usize {
+fn comment(rest: &str, nests: bool) -> Length {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(pair) = rest.as_bytes().get(at..at + 2) {
         match pair {
@@ -193,34 +246,34 @@ fn comment(rest: &str, nests: bool) -> usize {
             _ => at += 1,
         }
         if depth == 0 {
-            return at;
+            return Some(at);
         }
     }
-    rest.len()
+    None
 }
 
 /// A doubled quote is part of the text; a backslash escapes in E'' strings only.
-fn quoted(rest: &str, quote: char, escapes: bool) -> usize {
+fn quoted(rest: &str, quote: char, escapes: bool) -> Length {
     let mut characters = rest.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
         match character {
             '\\' if escapes => drop(characters.next()),
             _ if character == quote => match characters.peek() {
                 Some((_, next)) if *next == quote => drop(characters.next()),
-                _ => return at + quote.len_utf8(),
+                _ => return Some(at + quote.len_utf8()),
             },
             _ => {}
         }
     }
-    rest.len()
+    None
 }
 
 /// `$$ … $$` or `$tag$ … $tag$`; `None` for a lone dollar or a parameter.
-fn dollar_quoted(rest: &str) -> Option<usize> {
+fn dollar_quoted(rest: &str) -> Option<Length> {
     let tag_end = rest[1..].find(|c: char| !c.is_alphanumeric() && c != '_')? + 1;
     let is_tag = rest[tag_end..].starts_with('$') && !rest[1..tag_end].starts_with(|c: char| c.is_ascii_digit());
     let tag = is_tag.then(|| &rest[..=tag_end])?;
-    Some(rest[tag.len()..].find(tag).map_or(rest.len(), |end| tag.len() + end + tag.len()))
+    Some(rest[tag.len()..].find(tag).map(|end| tag.len() + end + tag.len()))
 }
 
 #[cfg(test)]
@@ -265,21 +318,34 @@ mod tests {
     }
 
     #[test]
-    fn the_table_that_a_statement_creates_is_known() {
-        let created = |script| statements(script, Dialect::Postgres)[0].creates_table(Dialect::Postgres);
-        assert_eq!(created("CREATE TABLE \"SLAPolicy\" (id int)").as_deref(), Some("SLAPolicy"));
-        assert_eq!(created("create table if not exists public . users(id int)").as_deref(), Some("users"));
-        assert_eq!(created("CREATE UNLOGGED TABLE a.\"b\" AS SELECT 1").as_deref(), Some("b"));
-        assert_eq!(created("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)").as_deref(), Some("p1"));
-        assert_eq!(created("CREATE INDEX i ON t (a)"), None);
-        assert_eq!(created("ALTER TABLE t ADD a int"), None);
-    }
-
-    #[test]
     fn unclosed_quotes_go_to_the_end() {
         for script in ["a ' ; b", "a \" ; b", "a $$ ; b", "a /* ; b", "a E'\\", "$", "a $tag", "é'"] {
             assert!(postgres(script).len() <= 1, "{script}");
         }
+    }
+
+    #[test]
+    fn what_would_swallow_the_next_statement_is_incomplete() {
+        for open in ["a 'b", "a /* b", "a $$ b", "f(", "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;"] {
+            assert!(!is_complete(open, Dialect::Postgres), "{open}");
+        }
+        for closed in ["", "a; -- b", "a 'b'", "SELECT $1", "f()"] {
+            assert!(is_complete(closed, Dialect::Postgres), "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_statement_is_blanked_out_without_moving_the_others() {
+        let script = "CREATE SCHEMA\n\"é\"; a; b";
+        let all = statements(script, Dialect::Postgres);
+        assert_eq!(without(script, &[&all[0], &all[1]]), "             \n   ;  ; b");
+    }
+
+    #[test]
+    fn a_summary_is_one_line_without_texts() {
+        let text = "ALTER ROLE \"a\"  -- why\n PASSWORD 'hunter2' $x$ hunter2 $x$";
+        assert_eq!(summary(text, Dialect::Postgres), "ALTER ROLE \"a\" PASSWORD '…' '…'");
+        assert_eq!(summary("SELECT 'cut off", Dialect::Postgres), "SELECT '…'");
     }
 
     #[test]
@@ -294,12 +360,16 @@ mod tests {
         ] {
             assert!(one(refusing).refuses_transaction(), "{refusing}");
         }
-        for fine in
-            ["REFRESH MATERIALIZED VIEW CONCURRENTLY v", "SELECT 'CONCURRENTLY'", "ALTER TABLE system ADD x int"]
+        for fine in ["REFRESH MATERIALIZED VIEW CONCURRENTLY v", "SELECT 'CONCURRENTLY'", "ALTER DATABASE d SET x = 1"]
         {
             assert!(!one(fine).refuses_transaction(), "{fine}");
         }
         assert!(one("DO $$ BEGIN COMMIT; END $$").may_commit_inside());
+        assert!(!one("DO $$ BEGIN PERFORM 1; END $$").may_commit_inside());
         assert!(!one("SELECT 'DO'").may_commit_inside());
+        for control in ["begin", "START TRANSACTION", "END", "SET LOCAL transaction_read_only = on", "ABORT"] {
+            assert!(one(control).controls_transaction(), "{control}");
+        }
+        assert!(!one("SET search_path = transaction").controls_transaction());
     }
 }

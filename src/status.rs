@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::migrate::History;
+use crate::history::History;
 use crate::plan::{Entry, State, Verdict};
 use crate::settings::LogFormat;
 

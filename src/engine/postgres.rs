@@ -8,9 +8,11 @@ mod catalog;
 mod dial;
 mod fault;
 mod passfile;
+mod pooler;
 mod resolve;
 mod target;
 mod tls;
+mod unit;
 mod wire;
 
 use std::future::Future;
@@ -22,9 +24,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, ValueRef as _};
 use tokio::task::JoinHandle;
 
-use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, first_column, silent};
+use super::{
+    Attempt, Canceller, Conditions, Dialect, Missing, Observer, Peer, Row, Survey, Trace, Unit, Wanted, Work,
+    first_column, silent,
+};
 use crate::fault::{Class, Fault};
-use crate::script;
+use crate::script::{self, Object};
 use crate::settings::TableName;
 
 pub(crate) use target::Target;
@@ -159,8 +164,8 @@ async fn login_once(target: &Target, host: &Host, database: &str, encrypted: boo
         wire,
         relay,
         way: Way { target: target.clone(), host: host.clone(), encrypted },
-        lock_timeout: None,
         lock: None,
+        conditions: None,
         unsettled: false,
     })
 }
@@ -190,9 +195,10 @@ pub(crate) struct Session {
     wire: Wire,
     relay: JoinHandle<()>,
     way: Way,
-    lock_timeout: Option<Duration>,
     /// The advisory lock that this session holds.
     lock: Option<i64>,
+    /// The settings made for a script, as they were sent; `None` when the session has its own.
+    conditions: Option<String>,
     /// A script has run: the session is to be put in order before the next statement of ours.
     unsettled: bool,
 }
@@ -215,106 +221,10 @@ impl Session {
         Ok(rows.iter().map(|row| (0..row.len()).map(|index| column(row, index)).collect()).collect())
     }
 
-    /// A script may have left any setting behind (`search_path` of a pg_dump baseline, `SET ROLE`, a
-    /// read-only session) and may have dropped the lock; the next statement starts from the session's own
-    /// settings. A message of its own, or a read-only transaction would cover what follows too.
-    async fn settle(&mut self) -> Result<(), Fault> {
-        let reset = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
-        self.send(reset.to_owned() + &self.search_path()).await?;
-        let Some(key) = self.lock else { return Ok(()) };
-        // Taking it once more is harmless, and the only way to know.
-        match is_true(&self.send(format!("SELECT pg_catalog.pg_try_advisory_lock({key})")).await?) {
-            true => Ok(()),
-            false => Err(Fault::new(
-                Class::Statement,
-                "the script dropped the migration lock, and another session has taken it",
-            )),
-        }
-    }
-
     /// `?schema=` is the search path, as in Prisma: the statement that sets it, to put before another.
     fn search_path(&self) -> String {
         let schema = self.way.target.schema.as_deref();
         schema.map_or_else(String::new, |schema| format!("SET search_path = {}; ", SQL.identifier(schema)))
-    }
-
-    async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
-        let is_transactional = is_transactional(sql);
-        // A statement outside transactions has to wait for others by its nature, and leaves an INVALID
-        // index behind when it gives up: no lock_timeout for it.
-        let timeout = self.lock_timeout.filter(|_| is_transactional);
-        let prepare = timeout.map_or_else(String::new, |timeout| format!("SET lock_timeout = {}", timeout.as_millis()));
-        self.run(prepare).await.map_err(|fault| Failure { fault, kept: Kept::Nothing })?;
-
-        self.wire.forget();
-        self.unsettled = true;
-        let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.connection).await;
-        let left_open = result.is_ok() && self.wire.seen().status != b'I';
-        let fault = match result {
-            Ok(_) if !left_open => return Ok(()),
-            Ok(_) => Fault::new(
-                Class::Statement,
-                "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
-            ),
-            Err(error) => fault(&error, &self.wire),
-        };
-        // The driver stops reading at the error; an empty query brings the state up to date. Where that
-        // fails the connection is gone, and nobody knows whether the last statement committed.
-        let empty = AssertSqlSafe(String::new());
-        if sqlx::raw_sql(empty).execute(&mut self.connection).await.is_err() {
-            return Err(Failure { fault, kept: Kept::Unknown });
-        }
-        if self.wire.seen().status != b'I' {
-            let rollback = AssertSqlSafe("ROLLBACK".to_owned());
-            let _ = sqlx::raw_sql(rollback).execute(&mut self.connection).await;
-        }
-        let seen = self.wire.seen();
-        let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
-        // Only the server's own word counts: the driver may have stumbled over an answer to a success.
-        let failed = seen.refused || left_open;
-        let kept = if failed && !committed && is_transactional { Kept::Nothing } else { Kept::Maybe };
-        Err(Failure { fault, kept })
-    }
-
-    /// Behind a pooler that gives each transaction another backend, a session lock excludes nobody and is
-    /// left behind. A pooler shows by its made-up process id; its mode by a second session, which then
-    /// finds the backend that should be ours.
-    async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
-        if self.wire.backend() == Some(backend) {
-            return Ok(());
-        }
-        let way = self.way.clone();
-        let pid = "SELECT pg_catalog.pg_backend_pid()";
-        let mut others = Vec::new();
-        let mut pooled = way.target.pgbouncer;
-        for _ in 0..3 {
-            // In a transaction it keeps its backend, so that ours, if shared, must be another one now.
-            let second = async {
-                let mut other = login(&way.target, &way.host, &way.target.database).await?;
-                let theirs = other.send(format!("BEGIN; {pid}")).await?;
-                Ok((other, theirs))
-            };
-            // No backend left for it: then ours is really kept for us.
-            let Ok(second) = tokio::time::timeout(way.target.connect_timeout, second).await else { break };
-            let (other, theirs) = second?;
-            let ours = self.send(pid.to_owned()).await?;
-            pooled |= number(&theirs) == Some(backend) || number(&ours) != Some(backend);
-            others.push(other);
-            if pooled {
-                break;
-            }
-        }
-        for other in others {
-            super::Session::close(Box::new(other)).await;
-        }
-        match pooled {
-            false => Ok(()),
-            true => Err(Fault::new(
-                Class::Config,
-                "a pooler in transaction mode stands between doorstep and the server, where a session lock means nothing\n\
-                 next: give a URL that leads to the server itself as migrate_url (Prisma's directUrl)",
-            )),
-        }
     }
 }
 
@@ -323,16 +233,25 @@ fn number(rows: &[Row]) -> Option<u32> {
     rows.first()?.first()?.as_ref()?.parse().ok()
 }
 
-fn is_true(rows: &[Row]) -> bool {
-    rows.first().and_then(|row| row.first()?.as_deref()) == Some("t")
+/// A row of pg_stat_activity, as `catalog` selects it.
+fn peer(row: &Row) -> Peer {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index: usize| value(index).unwrap_or_default();
+    let seconds = |seconds: String| Some(crate::log::seconds(Duration::from_secs(seconds.parse().ok()?)));
+    let state = value(4);
+    Peer {
+        pid: text(0),
+        application: text(1),
+        client: text(2),
+        since: value(3),
+        lasting: value(5).and_then(seconds),
+        query: state.as_ref().and(value(6)).map(|query| script::summary(&query, SQL)),
+        state,
+    }
 }
 
-/// True unless a statement commits on its own: then a failure may leave something behind. A lone CALL or
-/// DO may commit inside; among others it may not (they share an implicit transaction).
-fn is_transactional(sql: &str) -> bool {
-    let statements = script::statements(sql, SQL);
-    let alone = statements.len() == 1;
-    !statements.iter().any(|it| it.refuses_transaction() || (alone && it.may_commit_inside()))
+fn is_true(rows: &[Row]) -> bool {
+    rows.first().and_then(|row| row.first()?.as_deref()) == Some("t")
 }
 
 impl super::Session for Session {
@@ -379,12 +298,16 @@ impl super::Session for Session {
         Box::pin(async move { self.run(sql).await.map(drop) })
     }
 
-    fn script<'a>(&'a mut self, sql: &'a str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>> {
-        Box::pin(self.run_script(sql))
+    fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()> {
+        Box::pin(async move {
+            self.run(format!("{record}; {}", unit::setting(conditions))).await?;
+            self.conditions = Some(unit::setting(conditions));
+            Ok(())
+        })
     }
 
-    fn set_lock_timeout(&mut self, timeout: Option<Duration>) {
-        self.lock_timeout = timeout;
+    fn script<'a>(&'a mut self, unit: &'a Unit<'a>) -> Attempt<'a> {
+        Box::pin(self.run_unit(unit))
     }
 
     fn try_lock(&mut self, key: i64) -> Work<'_, bool> {
@@ -406,8 +329,34 @@ impl super::Session for Session {
         })
     }
 
-    fn lock_holder(&mut self, key: i64) -> Work<'_, Option<String>> {
-        Box::pin(async move { Ok(first_column(self.run(catalog::holder(key)).await?).into_iter().next()) })
+    fn lock_holder(&mut self, key: i64) -> Work<'_, Option<Peer>> {
+        Box::pin(async move { Ok(self.run(catalog::holder(key)).await?.first().map(peer)) })
+    }
+
+    fn runner<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>> {
+        Box::pin(async move { Ok(self.run(catalog::runner(text)).await?.first().map(peer)) })
+    }
+
+    fn traces<'a>(&'a mut self, objects: &'a [Object], since: &'a str) -> Work<'a, Vec<Trace>> {
+        Box::pin(async move {
+            let mut traces = vec![Trace::Absent; objects.len()];
+            if objects.is_empty() {
+                return Ok(traces);
+            }
+            for row in self.run(catalog::traces(objects, since)).await? {
+                let [Some(index), Some(transaction), newer, valid] = row.as_slice() else { continue };
+                let trace = match (valid.as_deref(), newer.as_deref()) {
+                    (Some("f"), _) => Trace::Invalid,
+                    (_, Some("t")) => Trace::Newer(transaction.clone()),
+                    (_, Some(_)) => Trace::Older,
+                    (_, None) => Trace::Present,
+                };
+                if let Some(place) = index.parse().ok().and_then(|index: usize| traces.get_mut(index)) {
+                    *place = trace;
+                }
+            }
+            Ok(traces)
+        })
     }
 
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()> {
@@ -464,24 +413,29 @@ impl super::Session for Session {
         })
     }
 
+    fn observer(&self) -> Option<Observer> {
+        let (way, backend) = (self.way.clone(), self.wire.backend()?);
+        Some(Box::new(move || {
+            let way = way.clone();
+            Box::pin(async move {
+                let look = async {
+                    let mut session = login(&way.target, &way.host, &way.target.database).await?;
+                    let rows = session.send(catalog::blockers(backend)).await;
+                    super::Session::close(Box::new(session)).await;
+                    rows
+                };
+                let rows = tokio::time::timeout(way.target.connect_timeout, look).await;
+                let rows = rows.unwrap_or_else(|_| Err(silent(way.target.connect_timeout)))?;
+                Ok(rows.iter().map(peer).collect())
+            })
+        }))
+    }
+
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             let _ = self.connection.close().await;
             // The goodbye is on its way only once the relay has passed it on.
             let _ = tokio::time::timeout(Duration::from_secs(1), self.relay).await;
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statements_outside_transactions_make_a_failure_uncertain() {
-        assert!(is_transactional("CREATE TABLE a (id int); UPDATE a SET id = 1; DO $$ BEGIN COMMIT; END $$;"));
-        assert!(is_transactional("DO $$ BEGIN PERFORM 1; END $$; SELECT 1; -- CONCURRENTLY"));
-        assert!(!is_transactional("create unique index concurrently i on t (a)"));
-        assert!(!is_transactional("DO $$ BEGIN CALL p(); END $$;"));
     }
 }

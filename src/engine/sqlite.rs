@@ -13,9 +13,13 @@ use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
-use super::{Canceller, Dialect, Failure, Kept, Missing, Row, Survey, Wanted, Work, first_column};
+use super::{
+    Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, Row, Survey, Trace, Unit, Wanted,
+    Work, first_column,
+};
 use crate::error::Error;
 use crate::fault::{Class, Fault, Place};
+use crate::script::Object;
 use crate::settings::TableName;
 
 const SQL: Dialect = Dialect::Sqlite;
@@ -118,18 +122,47 @@ impl Session {
         result.map(drop)
     }
 
-    async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
+    /// Runs a script statement by statement, as the driver does; on a failure says how many were done.
+    async fn stream(&mut self, sql: &str) -> Result<(), (Fault, usize)> {
         let mut done = 0;
         let mut results = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_many(&mut self.connection);
-        let failed = loop {
-            match results.next().await {
-                Some(Ok(Either::Left(_))) => done += 1,
-                Some(Ok(Either::Right(_))) => {}
-                Some(Err(error)) => break Some(fault(&error)),
-                None => break None,
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(Either::Left(_)) => done += 1,
+                Ok(Either::Right(_)) => {}
+                Err(error) => return Err((fault(&error), done)),
             }
+        }
+        Ok(())
+    }
+
+    async fn run_unit(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
+        let Some(record) = unit.record else { return self.run_plain(unit.sql).await };
+        self.run("BEGIN IMMEDIATE".to_owned()).await.map_err(Failure::without_effect)?;
+        let result = match self.stream(unit.sql).await {
+            Ok(()) => {
+                self.record(record).await.map_err(|fault| Failure { of_record: true, ..Failure::without_effect(fault) })
+            }
+            Err((fault, done)) => Err(Failure::without_effect(Fault { place: Some(Place::Statement(done)), ..fault })),
         };
-        drop(results);
+        self.stop.store(false, Ordering::SeqCst);
+        if result.is_err() {
+            let _ = self.run("ROLLBACK".to_owned()).await;
+        }
+        result
+    }
+
+    /// The record, which must change one row, and the commit.
+    async fn record(&mut self, record: &str) -> Result<(), Fault> {
+        let changed = self.run(format!("{record}; SELECT changes()")).await?;
+        if first_column(changed) != ["1"] {
+            return Err(Fault::new(Class::Statement, "the row in the history is not ours any more"));
+        }
+        self.run("COMMIT".to_owned()).await.map(drop)
+    }
+
+    async fn run_plain(&mut self, sql: &str) -> Result<(), Failure> {
+        let failed = self.stream(sql).await.err();
         self.stop.store(false, Ordering::SeqCst);
         // A script's own transaction must not swallow the bookkeeping; outside one, ROLLBACK is an error
         // that means all is well.
@@ -137,16 +170,19 @@ impl Session {
         // Nor may what it set: Prisma's own scripts turn foreign keys off and, if they fail, not on again.
         let settings = "PRAGMA query_only = OFF; PRAGMA foreign_keys = ON; PRAGMA main.locking_mode = EXCLUSIVE";
         let _ = self.run(settings.to_owned()).await;
-        let fault = match failed {
-            None if !left_open => return Ok(()),
-            None => Fault::new(
-                Class::Statement,
-                "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
-            ),
-            Some(fault) => Fault { place: Some(Place::Statement(done)), ..fault },
-        };
         // SQLite commits statement by statement, as Prisma runs it.
-        Err(Failure { fault, kept: if done == 0 { Kept::Nothing } else { Kept::Maybe } })
+        let kept = |done| if done == 0 { Kept::Nothing } else { Kept::Maybe };
+        match failed {
+            None if !left_open => Ok(()),
+            None => {
+                let text = "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back";
+                Err(Failure { fault: Fault::new(Class::Statement, text), kept: Kept::Maybe, of_record: false })
+            }
+            Some((fault, done)) => {
+                let fault = Fault { place: Some(Place::Statement(done)), ..fault };
+                Err(Failure { fault, kept: kept(done), of_record: false })
+            }
+        }
     }
 
     async fn relations(&mut self) -> Result<Vec<String>, Fault> {
@@ -190,12 +226,14 @@ impl super::Session for Session {
         Box::pin(self.run_atomically(sql))
     }
 
-    fn script<'a>(&'a mut self, sql: &'a str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>> {
-        Box::pin(self.run_script(sql))
+    /// The file's lock is ours as a whole, and nobody sees our name.
+    fn begin<'a>(&'a mut self, record: String, _conditions: Conditions<'a>) -> Work<'a, ()> {
+        Box::pin(self.run_atomically(record))
     }
 
-    /// The file's lock is ours as a whole already.
-    fn set_lock_timeout(&mut self, _timeout: Option<Duration>) {}
+    fn script<'a>(&'a mut self, unit: &'a Unit<'a>) -> Attempt<'a> {
+        Box::pin(self.run_unit(unit))
+    }
 
     /// Prisma's lock on SQLite: exclusive locking mode. Its lock begins with the first write, ours at
     /// once, so that two replicas cannot both believe they have it.
@@ -216,8 +254,34 @@ impl super::Session for Session {
         })
     }
 
-    fn lock_holder(&mut self, _key: i64) -> Work<'_, Option<String>> {
+    fn lock_holder(&mut self, _key: i64) -> Work<'_, Option<Peer>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn runner<'a>(&'a mut self, _text: &'a str) -> Work<'a, Option<Peer>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn traces<'a>(&'a mut self, objects: &'a [Object], _since: &'a str) -> Work<'a, Vec<Trace>> {
+        Box::pin(async move {
+            let mut traces = Vec::with_capacity(objects.len());
+            for object in objects {
+                let name = SQL.literal(&object.bare_name());
+                let sql = match object {
+                    Object::Relation { .. } => {
+                        format!("SELECT 1 FROM sqlite_master WHERE name = {name} COLLATE NOCASE")
+                    }
+                    Object::Column { table, .. } => {
+                        let table = SQL.literal(&crate::script::bare(table));
+                        format!("SELECT 1 FROM pragma_table_info({table}) WHERE name = {name} COLLATE NOCASE")
+                    }
+                    Object::Type(_) | Object::Schema(_) | Object::Constraint { .. } => "SELECT 1".to_owned(),
+                };
+                let found = !self.run(sql).await?.is_empty();
+                traces.push(if found { Trace::Present } else { Trace::Absent });
+            }
+            Ok(traces)
+        })
     }
 
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()> {
@@ -256,6 +320,10 @@ impl super::Session for Session {
             stop.store(true, Ordering::SeqCst);
             Box::pin(std::future::ready(()))
         })
+    }
+
+    fn observer(&self) -> Option<Observer> {
+        None
     }
 
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {

@@ -7,7 +7,6 @@ mod order;
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +16,7 @@ pub use datasource::{Datasource, Value};
 use super::{Format, Outcome, Resolved};
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
-use crate::migration::{Migration, Record};
+use crate::migration::{Migration, Record, Writer};
 use crate::settings::TableName;
 
 /// The format.
@@ -84,14 +83,13 @@ impl Format for Prisma {
                     .to_owned(),
             );
         }
-        let migrations: Result<Vec<Migration>, Error> = names.iter().map(|name| read(folder, name)).collect();
-        Ok(Resolved { migrations: migrations?, warnings })
+        Ok(Resolved { migrations: names.iter().map(|name| read(folder, name)).collect(), warnings })
     }
 
     /// As is, with every CRLF as LF, and with every LF as CRLF; and Prisma's earliest checksums, whose
     /// bytes are not padded to two digits.
     fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        if migration.checksum == checksum {
+        if migration.checksum == checksum || migration.unreadable.is_some() {
             return true;
         }
         let script = &migration.script;
@@ -150,7 +148,7 @@ impl Format for Prisma {
             ),
         };
         format!(
-            "SELECT id, checksum, migration_name, {}, {}, {}, logs FROM {} ORDER BY started_at",
+            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
             time("started_at"),
             time("finished_at"),
             time("rolled_back_at"),
@@ -161,7 +159,11 @@ impl Format for Prisma {
     fn record(&self, row: &Row) -> Record {
         let value = |index: usize| row.get(index).cloned().flatten();
         let text = |index| value(index).unwrap_or_default();
+        let steps = text(7).parse().unwrap_or(0);
+        // What `resolve --applied` writes, and nothing else does: no step, and an empty text.
+        let is_resolved = steps == 0 && value(6).as_deref() == Some("") && value(5).is_none();
         Record {
+            writer: if is_resolved { Writer::Resolve } else { writer(&text(0)) },
             id: text(0),
             checksum: text(1),
             name: text(2),
@@ -169,32 +171,77 @@ impl Format for Prisma {
             finished_at: value(4).map(rfc3339),
             rolled_back_at: value(5).map(rfc3339),
             message: value(6).filter(|logs| !logs.is_empty()),
+            steps,
         }
     }
 
-    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration, now: SystemTime) -> String {
+    fn new_id(&self, atomic: bool) -> String {
+        let mut bytes = uuid::Uuid::new_v4().into_bytes();
+        bytes[16 - MARK.len() - 1..15].copy_from_slice(MARK);
+        bytes[15] = if atomic { ATOMIC } else { b'.' };
+        uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+    }
+
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
         format!(
             "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
             dialect.table(table),
             dialect.literal(id),
             dialect.literal(&migration.checksum),
-            time(dialect, now),
+            now(dialect),
             dialect.literal(&migration.name)
         )
     }
 
-    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>, now: SystemTime) -> String {
-        let now = time(dialect, now);
+    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
+        let now = now(dialect);
         let change = match outcome {
-            Outcome::Succeeded => {
-                format!("applied_steps_count = applied_steps_count + 1, finished_at = {now}")
-            }
+            Outcome::Succeeded => format!("applied_steps_count = 1, finished_at = {now}"),
+            Outcome::Progress(steps) => format!("applied_steps_count = {steps}"),
             Outcome::Failed(message) => format!("logs = {}", dialect.literal(message)),
             Outcome::RolledBack(message) => {
-                format!("logs = {}, rolled_back_at = {now}", dialect.literal(message))
+                format!("logs = {}, applied_steps_count = 0, rolled_back_at = {now}", dialect.literal(message))
             }
         };
-        format!("UPDATE {} SET {change} WHERE id = {}", dialect.table(table), dialect.literal(id))
+        format!(
+            "UPDATE {} SET {change} WHERE id = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
+            dialect.table(table),
+            dialect.literal(id)
+        )
+    }
+
+    /// As `prisma migrate resolve --applied` has it: no step, an empty text, and both times the same.
+    fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
+        format!(
+            "INSERT INTO {} (id, checksum, logs, started_at, finished_at, migration_name) \
+             SELECT {}, {}, '', t, t, {} FROM (SELECT {} AS t) AS moment",
+            dialect.table(table),
+            dialect.literal(id),
+            dialect.literal(&migration.checksum),
+            dialect.literal(&migration.name),
+            now(dialect)
+        )
+    }
+
+    fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
+        format!("{} WHERE id = {}", dialect.table(table), dialect.literal(id))
+    }
+}
+
+/// The end of every id that doorstep writes: five letters, and one for the way it ran. A UUID of version 8 is
+/// what its maker makes of it (RFC 9562, 5.8); Prisma writes version 4, and reads any text.
+const MARK: &[u8] = b"dstep";
+
+/// The last byte of an id whose script commits together with its record.
+const ATOMIC: u8 = b'A';
+
+fn writer(id: &str) -> Writer {
+    let Ok(id) = uuid::Uuid::parse_str(id) else { return Writer::Other };
+    let is_ours = id.get_version_num() == 8 && id.as_bytes()[10..15] == *MARK;
+    match (is_ours, id.as_bytes()[15]) {
+        (true, ATOMIC) => Writer::Atomic,
+        (true, _) => Writer::Doorstep,
+        (false, _) => Writer::Other,
     }
 }
 
@@ -203,11 +250,12 @@ fn hex(script: &str) -> String {
     format!("{:x}", Sha256::digest(script))
 }
 
-/// The client's clock, as Prisma uses it.
-fn time(dialect: Dialect, now: SystemTime) -> String {
+/// The server's clock, for rows that are written together with a script. (Prisma uses the client's, in
+/// milliseconds on SQLite.)
+fn now(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::Postgres => dialect.literal(&humantime::format_rfc3339_micros(now).to_string()),
-        Dialect::Sqlite => now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string(),
+        Dialect::Postgres => "pg_catalog.clock_timestamp()",
+        Dialect::Sqlite => "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
     }
 }
 
@@ -224,26 +272,32 @@ fn rfc3339(text: String) -> String {
     }
 }
 
-fn read(folder: &Path, name: &str) -> Result<Migration, Error> {
+/// Reads one migration. A file that cannot be run is told, and stops nothing yet: it may be applied already,
+/// and then Prisma's deploy does not read it either.
+fn read(folder: &Path, name: &str) -> Migration {
     let path = folder.join(name).join("migration.sql");
-    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::IsADirectory => Error::History(format!(
-            "the migration {name} has no file migration.sql\n\
-             next: restore {}, or delete the folder if the migration was given up",
-            path.display()
-        )),
-        _ => Error::History(format!("cannot read {}: {error}", path.display())),
-    })?;
-    if bytes.contains(&0) {
-        return Err(Error::History(format!(
-            "{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8",
-            path.display()
-        )));
-    }
+    let (bytes, unreadable) = match std::fs::read(&path) {
+        Ok(bytes) if bytes.contains(&0) => (
+            Vec::new(),
+            Some(format!("{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8", path.display())),
+        ),
+        Ok(bytes) => (bytes, None),
+        Err(error) => (
+            Vec::new(),
+            Some(match error.kind() {
+                ErrorKind::NotFound | ErrorKind::IsADirectory => format!(
+                    "the migration {name} has no file migration.sql\n\
+                     next: restore {}, or delete the folder if the migration was given up",
+                    path.display()
+                ),
+                _ => format!("cannot read {}: {error}", path.display()),
+            }),
+        ),
+    };
     // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
     let script = String::from_utf8_lossy(&bytes).into_owned();
     let checksum = hex(&script);
-    Ok(Migration { name: name.to_owned(), path, script, checksum })
+    Migration { name: name.to_owned(), path, script, checksum, unreadable }
 }
 
 /// `migration_lock.toml` names the provider that the SQL was written for (Prisma's P3019). Prisma reads
@@ -275,7 +329,7 @@ mod tests {
 
     fn migration(script: &str) -> Migration {
         let checksum = hex(script);
-        Migration { name: "a".to_owned(), path: "a".into(), script: script.to_owned(), checksum }
+        Migration { name: "a".to_owned(), path: "a".into(), script: script.to_owned(), checksum, unreadable: None }
     }
 
     #[test]
@@ -284,6 +338,15 @@ mod tests {
         assert!(Prisma.fits(&lf, &crlf.checksum) && Prisma.fits(&crlf, &lf.checksum));
         assert!(!Prisma.fits(&lf, &migration("a\nc\n").checksum));
         assert!(!Prisma.fits(&lf, ""));
+    }
+
+    #[test]
+    fn an_id_tells_who_wrote_its_row() {
+        assert_eq!(writer(&Prisma.new_id(true)), Writer::Atomic);
+        assert_eq!(writer(&Prisma.new_id(false)), Writer::Doorstep);
+        assert_eq!(writer(&uuid::Uuid::new_v4().to_string()), Writer::Other);
+        assert_eq!(writer("not-a-uuid"), Writer::Other);
+        assert_eq!(Prisma.new_id(true).len(), 36);
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn session_settings_are_the_servers_not_the_drivers() {
                current_setting('work_mem') AS mem;";
     let url = format!("{}?options=-c%20work_mem%3D7MB", database.url());
     Project::new().migration("1_z", sql).doorstep(&url, &["run"]).run().code(0);
-    assert_eq!(database.sql("SELECT * FROM z"), "Asia/Tokyo|doorstep|7MB");
+    assert_eq!(database.sql("SELECT * FROM z"), "Asia/Tokyo|doorstep 1_z|7MB");
 }
 
 /// PgBouncer before the shared server, and the URL of a database behind it.

@@ -29,6 +29,9 @@ mod signals;
 /// Several replicas at once.
 mod replicas;
 
+/// Kill -9 at random moments, of doorstep and of the server.
+mod crashes;
+
 /// What sqlx leaves open: URLs, hosts, PgBouncer, COPY, time zones, round trips.
 mod driver;
 

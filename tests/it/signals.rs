@@ -83,8 +83,23 @@ fn a_signal_while_queueing_for_the_lock_ends_the_queueing() {
 
 #[test]
 fn sqlite_is_interrupted_too() {
+    let endless = "CREATE TABLE t (id integer);\n\
+                   WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
+    let project = Project::sqlite().migration("1_endless", endless);
+    let doorstep = project.doorstep("file:./dev.db", &["run"]).spawn();
+    // The row that says it has begun is committed, and the journal of the script's transaction stands.
+    until("the script runs", || {
+        let begun = std::fs::metadata(project.path("dev.db")).is_ok_and(|file| file.len() > 0);
+        (begun && project.path("dev.db-journal").exists()).then_some(())
+    });
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143).stderr_has("1_endless was cancelled and rolled back");
+}
+
+#[test]
+fn sqlite_is_interrupted_where_a_pragma_forbids_a_transaction_too() {
     // The first statement, committed on its own, makes the file grow: that is the handshake.
-    let endless = "CREATE TABLE t AS SELECT zeroblob(2000000);\n\
+    let endless = "PRAGMA foreign_keys = OFF; CREATE TABLE t AS SELECT zeroblob(2000000);\n\
                    WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
     let project = Project::sqlite().migration("1_endless", endless);
     let doorstep = project.doorstep("file:./dev.db", &["run"]).spawn();
@@ -96,7 +111,6 @@ fn sqlite_is_interrupted_too() {
     output.stderr_has("parts of it may have been kept");
 }
 
-/// Inside `unshare -pf` doorstep is PID 1, for which the kernel has no default action.
 fn as_pid_1(project: &Project, url: &str, arguments: &[&str]) -> Running {
     let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", BINARY], arguments);
     doorstep.directory(&project.path("")).env("DATABASE_URL", url).spawn()
@@ -133,7 +147,7 @@ fn as_pid_1_it_cancels_and_becomes_the_service() {
     let project = Project::new().migration("1_slow", "SELECT pg_sleep(600);");
     let doorstep = as_pid_1(&project, &database.url(), &["run"]);
     until("the script runs", || {
-        let running = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600);' AND datname = current_database()";
+        let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600);%' AND datname = current_database()";
         (database.sql(running) == "1").then_some(())
     });
     signal(inner(&doorstep), "TERM");

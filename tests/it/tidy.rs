@@ -44,7 +44,11 @@ fn only_in(word: &str, allowed: &[&str]) {
 #[test]
 fn each_crate_and_each_power_stays_behind_its_file() {
     only_in("backoff::", &["retry.rs"]);
-    only_in("sqlx::", &["engine/postgres.rs", "engine/postgres/fault.rs", "engine/sqlite.rs"]);
+    only_in(
+        "sqlx::",
+        &["engine/postgres.rs", "engine/postgres/fault.rs", "engine/postgres/unit.rs", "engine/sqlite.rs"],
+    );
+    only_in("indicatif", &["progress.rs"]);
     only_in("envy::", &["settings/environment.rs"]);
     only_in("toml::", &["settings/file.rs"]);
     only_in("signal_hook", &["signal.rs"]);

@@ -2,6 +2,7 @@
 //! have put another `pg_class` before them on the search path.
 
 use crate::engine::{Dialect, Wanted};
+use crate::script::Object;
 use crate::settings::TableName;
 
 const SQL: Dialect = Dialect::Postgres;
@@ -29,16 +30,77 @@ pub(super) fn survey(wanted: &Wanted) -> String {
     )
 }
 
-/// Who holds the advisory lock with this key, as one text.
+/// Columns of pg_stat_activity `a` for [`super::peer`]. What a role may not see is NULL, but for the query.
+const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
+    to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
+    extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::int, a.query";
+
+/// Who holds the advisory lock with this key.
 pub(super) fn holder(key: i64) -> String {
     format!(
-        "SELECT pg_catalog.format('pid %s, application %s, client %s, connected since %s, %s', \
-         a.pid, coalesce(nullif(a.application_name, ''), 'unnamed'), coalesce(host(a.client_addr), 'local'), \
-         to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), coalesce(a.state, 'state hidden')) \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+        "SELECT {PEER} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
          AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    )
+}
+
+/// Who keeps the backend with this process id waiting.
+pub(super) fn blockers(pid: u32) -> String {
+    format!(
+        "SELECT {PEER} FROM pg_catalog.pg_stat_activity a \
+         WHERE a.pid = ANY (pg_catalog.pg_blocking_pids({pid})) ORDER BY a.xact_start NULLS LAST"
+    )
+}
+
+/// Who else runs this text in this database. The server shows the first kilobyte of a statement.
+pub(super) fn runner(text: &str) -> String {
+    let beginning: String = text.chars().take(200).collect();
+    let beginning = SQL.literal(&beginning);
+    format!(
+        "SELECT {PEER} FROM pg_catalog.pg_stat_activity a WHERE a.state = 'active' AND a.query <> '' \
+         AND a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+         AND pg_catalog.strpos(a.query, {beginning}) > 0"
+    )
+}
+
+/// Of each object: its number in the list, the transaction that made its catalog row, whether that is
+/// younger than the row of `since`, and whether it is valid. Objects that do not exist give no row.
+///
+/// A catalog row's `xmin` is the transaction that last wrote it (PostgreSQL manual 5.5): for an object that
+/// nobody has altered, the one that created it.
+pub(super) fn traces(objects: &[Object], since: &str) -> String {
+    let each = objects.iter().enumerate().map(|(index, object)| match object {
+        Object::Relation { name, .. } => format!(
+            "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) FROM pg_catalog.pg_class c \
+             LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE c.oid = pg_catalog.to_regclass({})",
+            SQL.literal(name)
+        ),
+        Object::Type(name) => format!(
+            "SELECT {index}, t.xmin, true FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype({})",
+            SQL.literal(name)
+        ),
+        Object::Schema(_) => format!(
+            "SELECT {index}, n.xmin, true FROM pg_catalog.pg_namespace n WHERE n.nspname = {}",
+            SQL.literal(&object.bare_name())
+        ),
+        Object::Column { table, .. } => format!(
+            "SELECT {index}, a.xmin, true FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = pg_catalog.to_regclass({}) AND a.attname = {} AND NOT a.attisdropped",
+            SQL.literal(table),
+            SQL.literal(&object.bare_name())
+        ),
+        Object::Constraint { table, .. } => format!(
+            "SELECT {index}, o.xmin, true FROM pg_catalog.pg_constraint o \
+             WHERE o.conrelid = pg_catalog.to_regclass({}) AND o.conname = {}",
+            SQL.literal(table),
+            SQL.literal(&object.bare_name())
+        ),
+    });
+    let all = each.collect::<Vec<_>>().join(" UNION ALL ");
+    format!(
+        "SELECT f.index, f.xmin, pg_catalog.age(f.xmin) < (SELECT pg_catalog.age(xmin) FROM {since}), f.valid \
+         FROM ({all}) AS f (index, xmin, valid)"
     )
 }
 

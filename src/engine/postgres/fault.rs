@@ -18,6 +18,7 @@ pub(super) fn fault(error: &sqlx::Error, wire: &Wire) -> Fault {
                 message: error.message().to_owned(),
                 detail: error.detail().map(str::to_owned),
                 hint: error.hint().map(str::to_owned),
+                context: error.r#where().map(str::to_owned),
                 place: match error.position() {
                     Some(PgErrorPosition::Original(position)) => Some(Place::Character(position)),
                     _ => None,
@@ -46,9 +47,11 @@ fn class_of(code: &str) -> Class {
         "25006" => Class::ReadOnly,
         "3D000" => Class::NoDatabase,
         "42501" => Class::Privilege,
-        // A deadlock victim is as well rolled back, and as safe to repeat, as a lock_timeout.
-        "55P03" | "40P01" => Class::LockTimeout,
+        // The victim of a deadlock or of a serialization conflict is as well rolled back, and as safe to
+        // repeat, as one of lock_timeout.
+        "55P03" | "40P01" | "40001" => Class::LockTimeout,
         "57014" => Class::Cancelled,
+        "25001" | "2D000" => Class::RefusesTransaction,
         _ if code.starts_with("08") => Class::Unreachable,
         _ if code.starts_with("53") => Class::Busy,
         _ if code.starts_with("28") => Class::Authentication,

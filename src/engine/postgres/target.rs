@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use super::tls::{Mode, Roots, Tls};
 use crate::error::Error;
+use crate::label::Label;
 use crate::settings::{Environment, Secret};
 
 /// A parsed URL with every default filled in.
@@ -265,7 +266,9 @@ impl Parameters {
                 Some(seconds) => Duration::from_secs(seconds.max(1)),
             },
             schema: self.get("schema").map(str::to_owned),
-            application_name: self.get("application_name").unwrap_or("doorstep").to_owned(),
+            application_name: self
+                .get("application_name")
+                .map_or_else(|| Label::of_process(environment).idle(), str::to_owned),
             options: self.get("options").map(str::to_owned),
             pgbouncer: self.get("pgbouncer") == Some("true"),
             warnings,

@@ -1,0 +1,380 @@
+//! A folder and its history, side by side: what is applied, what is pending, what went wrong.
+
+use crate::engine::{Dialect, Session, Survey};
+use crate::error::Error;
+use crate::fault::Class;
+use crate::format::{Folder, Format, Outcome, Resolved};
+use crate::migration::{Migration, Record, Writer};
+use crate::plan::{self, Entry, State, Verdict};
+use crate::recovery::{self, Conclusion, Evidence};
+use crate::script;
+use crate::settings::TableName;
+use crate::transaction::{self, Way};
+
+/// A folder and its history, side by side.
+pub struct History {
+    /// What the format knows.
+    pub format: &'static dyn Format,
+    /// The folder.
+    pub folder: Folder,
+    /// How the engine quotes.
+    pub dialect: Dialect,
+    /// The folder's migrations, in their order.
+    pub migrations: Vec<Migration>,
+    /// Where the table is; `None` before the first migration ever.
+    pub table: Option<TableName>,
+    /// Every migration with its state.
+    pub entries: Vec<Entry>,
+}
+
+impl History {
+    /// A folder whose history is still unread.
+    #[must_use]
+    pub fn of(folder: &Folder, dialect: Dialect, resolved: Resolved) -> Self {
+        for warning in &resolved.warnings {
+            tracing::warn!(phase = "migrate", event = "folder", "{warning}");
+        }
+        let (folder, format) = (folder.clone(), folder.kind.format());
+        Self { format, folder, dialect, migrations: resolved.migrations, table: None, entries: Vec::new() }
+    }
+
+    /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] for a table that cannot be read.
+    pub async fn read(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
+        self.table.clone_from(&survey.history);
+        let records = records(session, self.format, self.table.as_ref()).await?;
+        let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
+        self.entries = plan::picture(&self.migrations, &records, fits, false);
+        Ok(())
+    }
+
+    /// Tells unfinished from running: somebody holds the migration lock. Who that is becomes the note.
+    pub async fn mark_running(&mut self, session: &mut dyn Session) {
+        if !self.entries.iter().any(Entry::is_unexplained) {
+            return;
+        }
+        let Ok(Some(holder)) = session.lock_holder(self.lock_key()).await else { return };
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_unexplained()) {
+            entry.state = State::Running;
+            entry.note = Some(holder.to_string());
+        }
+    }
+
+    /// Finds out what the unfinished rows mean that nobody has explained, for people; writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when the catalog cannot be read.
+    pub async fn explain(&mut self, session: &mut dyn Session) -> Result<(), Error> {
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            if !entry.is_unexplained() || entry.state == State::Running {
+                continue;
+            }
+            let note = match self.conclude(session, entry).await? {
+                Conclusion::RolledBack(why) => {
+                    format!("interrupted, and rolled back: {why}; the next start runs it again")
+                }
+                Conclusion::Committed(why) => {
+                    format!("interrupted after it was committed: {why}; the next start records it")
+                }
+                Conclusion::Resume(step) => format!("interrupted; the next start goes on with statement {}", step + 1),
+                Conclusion::Unclear(evidence) => unclear(&evidence),
+            };
+            self.entries[index].note = Some(note);
+        }
+        Ok(())
+    }
+
+    /// Heals what is certain about rows that were left unfinished. The lock must be held: then nobody is at
+    /// work on them.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when the catalog cannot be read or the history not be written.
+    pub async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
+        let Some(table) = self.table.clone() else { return Ok(()) };
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            let (true, Some(record)) = (entry.is_unexplained(), &entry.record) else { continue };
+            let (name, id) = (entry.name.clone(), record.id.clone());
+            let conclusion = self.conclude(session, entry).await?;
+            let (state, why) = match &conclusion {
+                Conclusion::RolledBack(why) => {
+                    (State::RolledBack, format!("it was rolled back, and runs again ({why})"))
+                }
+                Conclusion::Committed(why) => {
+                    (State::Applied, format!("it was committed, and is recorded now ({why})"))
+                }
+                Conclusion::Resume(step) => (State::Pending, format!("it goes on with statement {}", step + 1)),
+                Conclusion::Unclear(evidence) => (State::Failed, unclear(evidence)),
+            };
+            let text = format!("interrupted: {why}");
+            let outcome = match &conclusion {
+                Conclusion::RolledBack(_) => Some(Outcome::RolledBack(&text)),
+                Conclusion::Committed(_) => Some(Outcome::Succeeded),
+                Conclusion::Resume(_) | Conclusion::Unclear(_) => None,
+            };
+            if let Some(outcome) = outcome {
+                let sql = self.format.end(self.dialect, &table, &id, &outcome);
+                session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))?;
+            }
+            let entry = &mut self.entries[index];
+            entry.state = state;
+            match conclusion {
+                Conclusion::Unclear(_) => entry.note = Some(why),
+                conclusion => {
+                    if let Conclusion::Resume(step) = conclusion {
+                        entry.resume = Some(step);
+                    }
+                    tracing::warn!(phase = "migrate", event = "healed", migration = name, "{name} was {text}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gathers the evidence about one unfinished row, and concludes.
+    async fn conclude(&self, session: &mut dyn Session, entry: &Entry) -> Result<Conclusion, Error> {
+        let migration = self.migrations.iter().find(|migration| migration.name == entry.name);
+        let (Some(record), Some(migration)) = (&entry.record, migration) else {
+            return Ok(Conclusion::Unclear(vec!["its folder is gone".to_owned()]));
+        };
+        let looking = || Error::statement(format!("find out what became of {}", entry.name));
+        let way = transaction::way(migration.sql(), self.dialect);
+        let is_certain = record.writer == Writer::Atomic;
+        let objects = match is_certain {
+            true => Vec::new(),
+            false => recovery::witnesses(migration.sql(), &way, record, self.dialect),
+        };
+        let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
+        let traces = match &self.table {
+            Some(table) if !objects.is_empty() => {
+                let since = self.format.locate(self.dialect, table, &record.id);
+                session.traces(&objects, &since).await.map_err(looking())?
+            }
+            _ => Vec::new(),
+        };
+        let runner = match is_certain || migration.sql().trim().is_empty() {
+            true => None,
+            false => session.runner(migration.sql()).await.map_err(looking())?,
+        };
+        let traces = objects.into_iter().zip(lenient).zip(traces);
+        Ok(recovery::conclude(&Evidence {
+            record,
+            way: &way,
+            same_script: self.format.fits(migration, &record.checksum),
+            one_message: self.dialect == Dialect::Postgres,
+            traces: traces.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
+            runner,
+        }))
+    }
+
+    /// Key of the migration lock.
+    #[must_use]
+    pub fn lock_key(&self) -> i64 {
+        self.format.lock_key()
+    }
+
+    /// True when a start has something to apply, or an obstacle to report under the lock.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !plan::pending(&self.entries).is_empty() || self.verdict() == Verdict::Failed
+    }
+
+    /// The verdict in one word.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        plan::verdict(&self.entries)
+    }
+
+    /// Why a required table may be missing, from the scripts and the history.
+    #[must_use]
+    pub fn explain_missing(&self, table: &str) -> (String, String) {
+        let creates = |migration: &&Migration| {
+            let statements = script::statements(migration.sql(), self.dialect);
+            let is_it = |statement| {
+                let created = script::created(std::slice::from_ref(statement), self.dialect);
+                let is_table =
+                    |object: &script::Object| matches!(object, script::Object::Relation { kind: "table", .. });
+                created.iter().any(|(object, _)| is_table(object) && object.bare_name() == table)
+            };
+            statements.iter().any(is_it)
+        };
+        let folder = self.folder.path.display();
+        let Some(migration) = self.migrations.iter().rev().find(creates) else {
+            return (
+                format!("no migration in {folder} creates it"),
+                "write the migration (npx prisma migrate dev --name …), or correct the name".to_owned(),
+            );
+        };
+        let name = &migration.name;
+        let record = self.entries.iter().find(|entry| entry.name == *name).and_then(|entry| entry.record.as_ref());
+        let when = record.and_then(|record| record.finished_at.as_deref()).map(|at| format!(" at {at}"));
+        (
+            format!("{name} creates it and is recorded as applied{}", when.unwrap_or_default()),
+            "it was lost since, or never ran here: restore it, or create it in a new migration".to_owned(),
+        )
+    }
+
+    /// Says what a start should know though it does not stop it: ahead, edited, out of order.
+    pub fn log_oddities(&self) {
+        let names = |wanted: &dyn Fn(&Entry) -> bool| {
+            let names: Vec<&str> =
+                self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        if let Some(names) = names(&|entry| entry.state == State::Missing) {
+            tracing::warn!(
+                phase = "migrate",
+                event = "ahead",
+                "the database is ahead of this image: applied, but not in the folder: {names}"
+            );
+        }
+        if let Some(names) = names(&|entry| entry.state == State::Edited) {
+            tracing::warn!(phase = "migrate", event = "edited", "changed since they were applied: {names}");
+        }
+        if let Some(names) = names(&|entry| entry.out_of_order) {
+            tracing::warn!(phase = "migrate", event = "out_of_order", "older than what is applied already: {names}");
+        }
+        let unreadable = |entry: &Entry| {
+            self.migrations.iter().any(|migration| migration.name == entry.name && migration.unreadable.is_some())
+        };
+        if let Some(names) = names(&unreadable) {
+            tracing::warn!(
+                phase = "migrate",
+                event = "unreadable",
+                "applied, but their migration.sql is gone: {names}"
+            );
+        }
+    }
+
+    /// Refuses what Prisma refuses too (an unfinished row, P3009; a pending folder without its file, P3015), and
+    /// a history that has diverged.
+    ///
+    /// # Errors
+    /// [`Error::History`].
+    pub fn check(&self) -> Result<(), Error> {
+        match self.verdict() {
+            Verdict::Failed => return Err(Error::History(failed(&self.entries))),
+            Verdict::Diverged => return Err(Error::History(diverged(&self.entries))),
+            Verdict::Current | Verdict::Behind | Verdict::Ahead => {}
+        }
+        let pending = plan::pending(&self.entries);
+        let broken = self.migrations.iter().filter(|migration| pending.contains(&migration.name.as_str()));
+        match broken.filter_map(|migration| migration.unreadable.as_ref()).next() {
+            Some(why) => Err(Error::History(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The history table, created where Prisma would create it. With `own_schemas`, not in a database that is
+    /// somebody's already: one with tables in these schemas (P3005).
+    ///
+    /// # Errors
+    /// [`Error::History`] for such a database, [`Error::Statement`] where it cannot be created.
+    pub async fn ensure_table(
+        &mut self,
+        session: &mut dyn Session,
+        survey: &Survey,
+        own_schemas: Option<&[String]>,
+    ) -> Result<TableName, Error> {
+        if let Some(table) = &self.table {
+            return Ok(table.clone());
+        }
+        if let Some(schemas) = own_schemas {
+            let strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
+            if !strangers.is_empty() {
+                return Err(Error::History(not_empty(&strangers, &self.folder, self.format.history_table())));
+            }
+        }
+        let name = self.format.history_table().to_owned();
+        let table = TableName { schema: survey.current_schema.clone(), name };
+        let created = session.execute(self.format.create_history(self.dialect, &table)).await;
+        created.map_err(|mut fault| {
+            // 3F000, "no schema has been selected": none that exists may be used.
+            if fault.code.as_deref() == Some("3F000") {
+                fault.class = Class::Privilege;
+            }
+            let schema = self.dialect.identifier(survey.current_schema.as_deref().unwrap_or("public"));
+            let grant = format!(
+                "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
+                self.dialect.identifier(&survey.role)
+            );
+            let remedy = (fault.class == Class::Privilege).then_some(grant);
+            Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
+        })?;
+        self.table = Some(table.clone());
+        Ok(table)
+    }
+
+    /// How the script of a migration runs.
+    #[must_use]
+    pub fn way<'a>(&self, migration: &'a Migration) -> Way<'a> {
+        transaction::way(migration.sql(), self.dialect)
+    }
+}
+
+async fn records(
+    session: &mut dyn Session,
+    format: &dyn Format,
+    table: Option<&TableName>,
+) -> Result<Vec<Record>, Error> {
+    let Some(table) = table else { return Ok(Vec::new()) };
+    let dialect = session.dialect();
+    let rows = session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
+        let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
+        let remedy = (fault.class == Class::Privilege).then_some(grant);
+        Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
+    })?;
+    Ok(rows.iter().map(|row| format.record(row)).collect())
+}
+
+fn unclear(evidence: &[String]) -> String {
+    format!("interrupted, and what is there does not tell how it ended:\n{}", evidence.join("\n"))
+}
+
+fn failed(entries: &[Entry]) -> String {
+    let mut text = "migrations that did not finish block all later ones:".to_owned();
+    let mut example = "";
+    for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
+        let record = entry.record.as_ref();
+        let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
+        let message = record.and_then(|record| record.message.as_deref()).or(entry.note.as_deref());
+        // Prisma's texts have the terminal's colours in them, and a stack trace after them.
+        let message = console::strip_ansi_codes(message.unwrap_or("interrupted, or still running")).into_owned();
+        let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
+        text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
+        example = &entry.name;
+    }
+    text + &format!(
+        "\nnext: look at what of it is there, then one of\n  \
+         doorstep resolve --rolled-back {example}   to run it again (repair the file first)\n  \
+         doorstep resolve --applied {example}       if all of it is there, or was done by hand"
+    )
+}
+
+fn diverged(entries: &[Entry]) -> String {
+    let list = |states: &[State]| {
+        let names = entries.iter().filter(|entry| states.contains(&entry.state)).map(|entry| entry.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "folder and history have diverged\n  applied, but not in the folder: {}\n  in the folder, but not applied: {}\n\
+         next: merge the branches that the two come from, so that one folder holds both",
+        list(&[State::Missing]),
+        list(&[State::Pending, State::RolledBack])
+    )
+}
+
+fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
+    let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
+    let more = if strangers.len() > shown.len() { ", …" } else { "" };
+    format!(
+        "the database has tables but no {table}: {}{more}\n\
+         next: if they are what {} creates, adopt them: doorstep baseline; \
+         otherwise point the URL at the right database",
+        shown.join(", "),
+        folder.path.display()
+    )
+}

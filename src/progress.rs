@@ -1,0 +1,57 @@
+//! A bar for people who watch a long run on a terminal. Anywhere else the log has one line per migration.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The bar that log lines must not run into.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+fn show(bar: Option<ProgressBar>) {
+    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// Takes the bar off the terminal while `print` prints.
+pub(crate) fn aside<T>(print: impl FnOnce() -> T) -> T {
+    let bar = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
+}
+
+/// A run of so many migrations.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Shows nothing unless somebody watches, and there is more than one to watch.
+    pub(crate) fn start(count: usize, watched: bool) -> Self {
+        if !watched || count < 2 {
+            return Self(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}");
+        let bar = ProgressBar::with_draw_target(u64::try_from(count).ok(), ProgressDrawTarget::stderr_with_hz(8));
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(125));
+        show(Some(bar.clone()));
+        Self(bar)
+    }
+
+    /// This one is being applied.
+    pub(crate) fn begin(&self, name: &str) {
+        self.0.set_message(name.to_owned());
+    }
+
+    /// It is applied.
+    pub(crate) fn end(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        show(None);
+        self.0.finish_and_clear();
+    }
+}

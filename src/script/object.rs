@@ -1,0 +1,308 @@
+//! The objects that a script creates, by name: what must be there once it has run. Statements that are not
+//! understood give none; nothing is concluded from their absence.
+
+use super::{Kind, Statement, Token, tokens};
+use crate::engine::Dialect;
+
+/// Something that a statement creates. Names stand as the script writes them: quoted or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Object {
+    /// A table, view, sequence or index.
+    Relation {
+        /// What it is, for people: `table`, `index`, …
+        kind: &'static str,
+        /// Its name, with its schema if the script gives one.
+        name: String,
+    },
+    /// A type or domain.
+    Type(String),
+    /// A schema.
+    Schema(String),
+    /// A column of an existing table.
+    Column {
+        /// The table.
+        table: String,
+        /// The column.
+        name: String,
+    },
+    /// A named constraint of an existing table.
+    Constraint {
+        /// The table.
+        table: String,
+        /// The constraint.
+        name: String,
+    },
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Relation { kind, name } => write!(f, "{kind} {name}"),
+            Self::Type(name) => write!(f, "type {name}"),
+            Self::Schema(name) => write!(f, "schema {name}"),
+            Self::Column { table, name } => write!(f, "column {table}.{name}"),
+            Self::Constraint { table, name } => write!(f, "constraint {name} of {table}"),
+        }
+    }
+}
+
+impl Object {
+    /// True if it does not depend on the search path.
+    #[must_use]
+    pub fn is_qualified(&self) -> bool {
+        let (Self::Relation { name, .. }
+        | Self::Type(name)
+        | Self::Column { table: name, .. }
+        | Self::Constraint { table: name, .. }) = self
+        else {
+            return true;
+        };
+        last_part(name).len() < name.len()
+    }
+
+    /// Its own name without schema and quotes, as the database stores it.
+    #[must_use]
+    pub fn bare_name(&self) -> String {
+        let (Self::Relation { name, .. }
+        | Self::Type(name)
+        | Self::Schema(name)
+        | Self::Column { name, .. }
+        | Self::Constraint { name, .. }) = self;
+        bare(name)
+    }
+}
+
+/// A name as the database stores it: without schema, with quotes off or folded to lower case.
+pub(crate) fn bare(name: &str) -> String {
+    let last = last_part(name);
+    match last.strip_prefix(['"', '`', '[']).and_then(|last| last.strip_suffix(['"', '`', ']'])) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => last.to_lowercase(),
+    }
+}
+
+/// What follows the last dot that stands outside quotes.
+fn last_part(name: &str) -> &str {
+    let (mut quoted, mut start) = (false, 0);
+    for (at, character) in name.char_indices() {
+        match character {
+            '"' | '`' => quoted = !quoted,
+            '.' if !quoted => start = at + 1,
+            _ => {}
+        }
+    }
+    &name[start..]
+}
+
+/// What the statements create, in their order, without what a later one of them drops or renames. The flag
+/// tells whether the statement would pass over an object that exists (`IF NOT EXISTS`).
+#[must_use]
+pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(Object, bool)> {
+    let mut found: Vec<(Object, bool)> = Vec::new();
+    for statement in statements {
+        if statement.starts(&["DROP"]) && (statement.has("CASCADE") || statement.has("SCHEMA")) {
+            // Nobody knows what went with it.
+            found.clear();
+        }
+        let moves = statement.starts(&["ALTER"]) && (statement.has("RENAME") || statement.has("SCHEMA"));
+        if moves || statement.has("DROP") {
+            let mentioned: Vec<String> = names(statement.text, dialect).iter().map(|name| bare(name)).collect();
+            found.retain(|(object, _)| !mentioned.contains(&object.bare_name()));
+        }
+        of_statement(statement, dialect, &mut found);
+    }
+    found
+}
+
+/// The index that a `DROP INDEX CONCURRENTLY` drops.
+#[must_use]
+pub fn dropped_index(statement: &Statement<'_>, dialect: Dialect) -> Option<Object> {
+    let mut reader = Reader::new(statement.text, dialect);
+    if !reader.take_all(&["DROP", "INDEX", "CONCURRENTLY"]) {
+        return None;
+    }
+    reader.take_all(&["IF", "EXISTS"]);
+    reader.name().map(|name| Object::Relation { kind: "index", name })
+}
+
+/// Every name in a text, part by part.
+fn names(text: &str, dialect: Dialect) -> Vec<String> {
+    let is_name = |token: &Token<'_>| matches!(token.kind, Kind::Word | Kind::Quoted);
+    tokens(text, dialect).filter(is_name).map(|token| token.text.to_owned()).collect()
+}
+
+fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<(Object, bool)>) {
+    let mut reader = Reader::new(statement.text, dialect);
+    if reader.take("CREATE") {
+        while ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE"]
+            .iter()
+            .any(|word| reader.take(word))
+        {}
+        let kind = ["TABLE", "VIEW", "SEQUENCE", "INDEX", "TYPE", "DOMAIN", "SCHEMA"];
+        let Some(kind) = kind.into_iter().find(|kind| reader.take(kind)) else { return };
+        // `OR REPLACE` and TEMP objects prove nothing.
+        if statement.has("REPLACE") || statement.has("TEMP") || statement.has("TEMPORARY") {
+            return;
+        }
+        reader.take("CONCURRENTLY");
+        let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
+        let Some(name) = reader.name() else { return };
+        let relation = |kind| Object::Relation { kind, name: name.clone() };
+        let object = match kind {
+            "TABLE" => relation("table"),
+            "VIEW" => relation("view"),
+            "SEQUENCE" => relation("sequence"),
+            "TYPE" | "DOMAIN" => Object::Type(name),
+            "SCHEMA" => Object::Schema(name),
+            _ if name.eq_ignore_ascii_case("ON") => return,
+            // An index lives beside its table.
+            _ => {
+                reader.take("ON");
+                reader.take("ONLY");
+                let Some(table) = reader.name() else { return };
+                let schema = table.len() - last_part(&table).len();
+                Object::Relation { kind: "index", name: format!("{}{name}", &table[..schema]) }
+            }
+        };
+        found.push((object, lenient));
+    } else if reader.take("ALTER") && reader.take("TABLE") {
+        if reader.take_all(&["IF", "EXISTS"]) {
+            return;
+        }
+        reader.take("ONLY");
+        let Some(table) = reader.name() else { return };
+        loop {
+            if reader.take("ADD") {
+                addition(&mut reader, &table, found);
+            }
+            if !reader.skip_past_comma() {
+                return;
+            }
+        }
+    }
+}
+
+/// What follows ADD in ALTER TABLE.
+fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<(Object, bool)>) {
+    let table = table.to_owned();
+    if reader.take("CONSTRAINT") {
+        found.extend(reader.name().map(|name| (Object::Constraint { table, name }, false)));
+        return;
+    }
+    let unnamed = ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE"];
+    if !reader.take("COLUMN") && unnamed.iter().any(|word| reader.take(word)) {
+        return;
+    }
+    let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
+    found.extend(reader.name().map(|name| (Object::Column { table, name }, lenient)));
+}
+
+/// Walks over the tokens of one statement, blanks left out.
+struct Reader<'a> {
+    tokens: Vec<Token<'a>>,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self { tokens: tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect(), at: 0 }
+    }
+
+    /// Steps over this word, if it is next.
+    fn take(&mut self, word: &str) -> bool {
+        let token = self.tokens.get(self.at);
+        let taken = token.is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word));
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn take_all(&mut self, words: &[&str]) -> bool {
+        let start = self.at;
+        let taken = words.iter().all(|word| self.take(word));
+        self.at = if taken { self.at } else { start };
+        taken
+    }
+
+    /// A name with up to three parts, without the blanks that may stand around its dots.
+    fn name(&mut self) -> Option<String> {
+        let mut name = String::new();
+        for _ in 0..3 {
+            let part = self.tokens.get(self.at).filter(|token| {
+                token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+            })?;
+            name += part.text;
+            self.at += 1;
+            if self.tokens.get(self.at).is_none_or(|token| token.text != ".") {
+                return Some(name);
+            }
+            name.push('.');
+            self.at += 1;
+        }
+        None
+    }
+
+    /// To after the next comma outside parentheses; false at the end.
+    fn skip_past_comma(&mut self) -> bool {
+        let mut depth = 0_usize;
+        while let Some(token) = self.tokens.get(self.at) {
+            self.at += 1;
+            match token.text {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                "," if depth == 0 => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::statements;
+    use super::*;
+
+    fn all(script: &str) -> Vec<String> {
+        let found = created(&statements(script, Dialect::Postgres), Dialect::Postgres);
+        found.iter().map(|(object, lenient)| format!("{object}{}", if *lenient { "?" } else { "" })).collect()
+    }
+
+    #[test]
+    fn what_is_created_is_named_as_written() {
+        assert_eq!(all("CREATE TABLE \"SLAPolicy\" (id int)"), ["table \"SLAPolicy\""]);
+        assert_eq!(all("create table if not exists public . users(id int)"), ["table public.users?"]);
+        assert_eq!(all("CREATE UNLOGGED TABLE a.\"b\" AS SELECT 1"), ["table a.\"b\""]);
+        assert_eq!(all("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)"), ["table p1"]);
+        assert_eq!(all("CREATE UNIQUE INDEX CONCURRENTLY \"i\" ON app.\"t\"(a)"), ["index app.\"i\""]);
+        assert_eq!(all("CREATE INDEX ON t (a); CREATE INDEX \"i.j\" ON \"t.u\" (a)"), ["index \"i.j\""]);
+        assert_eq!(all("CREATE TYPE \"Role\" AS ENUM ('A'); CREATE SCHEMA s"), ["type \"Role\"", "schema s"]);
+        assert_eq!(all("SELECT 1; CREATE OR REPLACE VIEW v AS SELECT 1; CREATE TEMP TABLE t ()"), [""; 0]);
+    }
+
+    #[test]
+    fn additions_to_a_table_are_found_one_by_one() {
+        assert_eq!(
+            all(
+                "ALTER TABLE \"T\" ADD COLUMN \"a\" numeric(10, 2), ADD b int, DROP COLUMN x, ADD CONSTRAINT c CHECK (a > 0), ADD UNIQUE (b)"
+            ),
+            ["column \"T\".\"a\"", "column \"T\".b", "constraint c of \"T\""]
+        );
+    }
+
+    #[test]
+    fn what_is_dropped_or_renamed_later_is_left_out() {
+        assert_eq!(all("CREATE TABLE a (); CREATE TABLE \"B\" (); DROP TABLE \"B\""), ["table a"]);
+        assert_eq!(all("CREATE TABLE new_t (); ALTER TABLE new_t RENAME TO t"), [""; 0]);
+        assert_eq!(all("CREATE SCHEMA s; CREATE TABLE s.t (); DROP SCHEMA s CASCADE"), [""; 0]);
+        assert_eq!(all("ALTER TABLE IF EXISTS t ADD COLUMN a int"), [""; 0]);
+    }
+
+    #[test]
+    fn bare_names_are_what_the_database_stores() {
+        for (written, stored) in
+            [("Users", "users"), ("\"Users\"", "Users"), ("a.\"B.c\"", "B.c"), ("\"a\"\"b\"", "a\"b"), ("A.B", "b")]
+        {
+            assert_eq!(bare(written), stored);
+        }
+    }
+}

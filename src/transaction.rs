@@ -1,0 +1,153 @@
+//! How a script goes to the database: as one transaction together with its record, whole as it is, or
+//! statement by statement. A pure function of its text.
+
+use crate::engine::Dialect;
+use crate::script::{self, Statement};
+
+/// The way in which a script runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way<'a> {
+    /// Script and record in one transaction: both are kept, or neither. As Prisma runs it, in one message.
+    Atomic,
+    /// In one message, as Prisma runs it, and the record after it: the script has transaction control of its
+    /// own, or may commit on the way.
+    Whole {
+        /// It is one `BEGIN … COMMIT`, so that all of it was kept, or nothing.
+        all_or_nothing: bool,
+    },
+    /// One message for each statement, and a record of how far it got: some refuse a transaction. Prisma runs
+    /// such a file only if it holds nothing else.
+    Steps(Vec<Step<'a>>),
+}
+
+/// One statement of a script that runs statement by statement; or what stands between BEGIN and COMMIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// Where in the script it begins, in bytes.
+    pub offset: usize,
+    /// Its text.
+    pub text: &'a str,
+    /// It refuses a transaction, so that its record can only follow it.
+    pub alone: bool,
+}
+
+/// Decides by the script's text.
+#[must_use]
+pub fn way(script: &str, dialect: Dialect) -> Way<'_> {
+    let statements = script::statements(script, dialect);
+    // What is put after an unclosed quote would become part of it: let the server refuse it.
+    if !script::is_complete(script, dialect) {
+        return Way::Whole { all_or_nothing: true };
+    }
+    let controls = statements.iter().any(Statement::controls_transaction);
+    match dialect {
+        Dialect::Postgres => {
+            let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
+            let refused = statements.iter().any(Statement::refuses_transaction);
+            let steps = refused.then(|| steps(script, dialect)).flatten();
+            match steps {
+                Some(steps) => Way::Steps(steps),
+                None if controls => Way::Whole { all_or_nothing: is_one_transaction(&statements) },
+                None if commits_alone => Way::Whole { all_or_nothing: false },
+                None => Way::Atomic,
+            }
+        }
+        // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
+        Dialect::Sqlite => {
+            let refuses = ["PRAGMA", "VACUUM", "ATTACH", "DETACH"];
+            let refused = |statement: &Statement<'_>| refuses.iter().any(|word| statement.starts(&[word]));
+            if controls || statements.iter().any(refused) { Way::Whole { all_or_nothing: false } } else { Way::Atomic }
+        }
+    }
+}
+
+/// The script cut into statements, and into what stands between BEGIN and COMMIT; `None` where its transaction
+/// control is more than that.
+#[must_use]
+pub fn steps(script: &str, dialect: Dialect) -> Option<Vec<Step<'_>>> {
+    let statements = script::statements(script, dialect);
+    let mut steps = Vec::new();
+    let mut rest = statements.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        if begins(first) {
+            let end = after.iter().position(Statement::controls_transaction).filter(|end| commits(&after[*end]))?;
+            if let (Some(from), Some(to)) = (after[..end].first(), after[..end].last()) {
+                let text = &script[from.offset..to.offset + to.text.len()];
+                steps.push(Step { offset: from.offset, text, alone: false });
+            }
+            rest = &after[end + 1..];
+        } else if first.controls_transaction() {
+            return None;
+        } else {
+            steps.push(Step { offset: first.offset, text: first.text, alone: first.refuses_transaction() });
+            rest = after;
+        }
+    }
+    Some(steps)
+}
+
+fn begins(statement: &Statement<'_>) -> bool {
+    let plain = [&["BEGIN"][..], &["BEGIN", "TRANSACTION"], &["BEGIN", "WORK"], &["START", "TRANSACTION"]];
+    plain.iter().any(|words| statement.is(words))
+}
+
+fn commits(statement: &Statement<'_>) -> bool {
+    let plain = [&["COMMIT"][..], &["COMMIT", "TRANSACTION"], &["COMMIT", "WORK"], &["END"], &["END", "TRANSACTION"]];
+    plain.iter().any(|words| statement.is(words))
+}
+
+/// `BEGIN; …; COMMIT` around everything, and no other control inside.
+fn is_one_transaction(statements: &[Statement<'_>]) -> bool {
+    let [first, inner @ .., last] = statements else { return false };
+    begins(first) && commits(last) && !inner.iter().any(Statement::controls_transaction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(script: &str, dialect: Dialect) -> &'static str {
+        match way(script, dialect) {
+            Way::Atomic => "atomic",
+            Way::Whole { all_or_nothing: true } => "one transaction",
+            Way::Whole { all_or_nothing: false } => "whole",
+            Way::Steps(_) => "steps",
+        }
+    }
+
+    #[test]
+    fn the_way_of_each_kind_of_script() {
+        for (script, expected) in [
+            ("", "atomic"),
+            ("CREATE TABLE a (); INSERT INTO a DEFAULT VALUES;", "atomic"),
+            ("DO $$ BEGIN PERFORM 1; END $$", "atomic"),
+            ("ALTER TYPE e ADD VALUE 'x'", "atomic"),
+            ("CALL p(); SELECT 1", "atomic"),
+            ("CALL p()", "whole"),
+            ("DO $$ BEGIN COMMIT; END $$", "whole"),
+            ("BEGIN; CREATE TABLE a (); COMMIT;", "one transaction"),
+            ("BEGIN; a; COMMIT; b", "whole"),
+            ("BEGIN; a; SAVEPOINT s; COMMIT", "whole"),
+            ("SELECT 'x", "one transaction"),
+            ("CREATE INDEX CONCURRENTLY i ON t (a)", "steps"),
+            ("CREATE TABLE t (); VACUUM t", "steps"),
+            ("BEGIN; a; COMMIT; CREATE INDEX CONCURRENTLY i ON t (a)", "steps"),
+            ("BEGIN; a; ROLLBACK; CREATE INDEX CONCURRENTLY i ON t (a)", "whole"),
+        ] {
+            assert_eq!(name(script, Dialect::Postgres), expected, "{script}");
+        }
+        for (script, expected) in [("CREATE TABLE a (x)", "atomic"), ("PRAGMA foreign_keys=OFF; DROP TABLE a", "whole")]
+        {
+            assert_eq!(name(script, Dialect::Sqlite), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn statements_that_refuse_a_transaction_stand_alone_and_a_block_stays_whole() {
+        let script = "BEGIN; CREATE TABLE t (a int); SELECT 1; COMMIT; VACUUM t";
+        let steps = steps(script, Dialect::Postgres).unwrap();
+        let shown: Vec<_> = steps.iter().map(|step| (step.text, step.alone)).collect();
+        assert_eq!(shown, [("CREATE TABLE t (a int); SELECT 1", false), ("VACUUM t", true)]);
+        assert_eq!(steps[1].offset, script.find("VACUUM").unwrap());
+    }
+}
