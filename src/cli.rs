@@ -13,7 +13,7 @@ schemas, applies pending migrations, verifies that what the service needs is rea
 service (same PID).";
 
 const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       \
-doorstep wait|migrate|status|install [OPTIONS]";
+doorstep wait|migrate|status|replay|resolve|baseline|install [OPTIONS]";
 
 const AFTER: &str = "\
 Examples:
@@ -98,6 +98,37 @@ pub enum Verb {
     Migrate,
     /// Show every migration's state and one verdict: current, behind, ahead, diverged, failed; writes nothing
     Status {
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: LogFormat,
+    },
+    /// Apply the whole folder to a throwaway database and verify it: finds what cannot run from scratch
+    ///
+    /// The database is created beside the one of the URL, which needs CREATEDB, and dropped in the end; with
+    /// SQLite it is a temporary file.
+    Replay {
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: LogFormat,
+    },
+    /// Repair the history by name, one migration at a time; runs none of its SQL
+    #[command(group(clap::ArgGroup::new("mark").required(true)))]
+    Resolve {
+        /// All of it is there, or was done by hand: it is never to run
+        #[arg(long, value_name = "NAME", group = "mark")]
+        applied: Option<String>,
+        /// None of it is there: it is to run again
+        #[arg(long, value_name = "NAME", group = "mark")]
+        rolled_back: Option<String>,
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: LogFormat,
+    },
+    /// Adopt a database that has the tables but no history, if all that the folder creates is there
+    Baseline {
+        /// The last migration to record as applied [default: the last of the folder]
+        #[arg(long, value_name = "NAME")]
+        through: Option<String>,
         /// Form of the result on stdout
         #[arg(long, value_enum, default_value = "text")]
         format: LogFormat,

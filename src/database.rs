@@ -9,12 +9,14 @@ use crate::format::{Datasource, Value};
 use crate::settings::{Environment, Secret, Settings, Source};
 
 /// The database that doorstep itself works on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Database {
     source: Source,
     environment: Environment,
     /// Where a relative `file:` URL starts.
     base: PathBuf,
+    /// Instead of the database that the URL names, one of this name on the same server.
+    scratch: Option<String>,
 }
 
 impl Database {
@@ -46,7 +48,7 @@ impl Database {
         // Prisma 7, which does not, from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
-        Ok(Self { source, environment: environment.clone(), base })
+        Ok(Self { source, environment: environment.clone(), base, scratch: None })
     }
 
     /// The URL as it is now, parsed.
@@ -54,6 +56,17 @@ impl Database {
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read or the URL does not parse.
     pub fn target(&self) -> Result<Target, Error> {
-        Target::parse(&self.source.read()?, &self.environment, &self.base)
+        let target = Target::parse(&self.source.read()?, &self.environment, &self.base)?;
+        Ok(match &self.scratch {
+            Some(name) => target.scratch(name),
+            None => target,
+        })
+    }
+
+    /// A database beside this one that does not exist yet.
+    #[must_use]
+    pub fn scratch(&self) -> Self {
+        let name = format!("doorstep_replay_{}", uuid::Uuid::new_v4().simple());
+        Self { scratch: Some(name), ..self.clone() }
     }
 }

@@ -75,8 +75,8 @@ pub trait Session {
     /// Another session that is running this text in this moment.
     fn runner<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>>;
     /// What there is of each object; `since` names a row (`table WHERE condition`), and with it the moment that
-    /// tells old from new.
-    fn traces<'a>(&'a mut self, objects: &'a [Object], since: &'a str) -> Work<'a, Vec<Trace>>;
+    /// tells old from new. One round trip.
+    fn traces<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<Trace>>;
 
     /// Creates a schema; one that appeared meanwhile is fine.
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()>;
@@ -343,6 +343,26 @@ impl Target {
                 let survey = session.survey(wanted).await?;
                 Ok((Box::new(session), survey))
             }
+        }
+    }
+
+    /// The same server, and a database of this name that does not exist yet; with SQLite, a temporary file.
+    #[must_use]
+    pub fn scratch(&self, name: &str) -> Self {
+        Self(match &self.0 {
+            Engine::Postgres(target) => Engine::Postgres(Box::new(target.scratch(name))),
+            Engine::Sqlite(_) => Engine::Sqlite(sqlite::Target::temporary(name)),
+        })
+    }
+
+    /// Drops the database. Only ever called on a [`Target::scratch`].
+    ///
+    /// # Errors
+    /// The fault, classed.
+    pub(crate) async fn drop_scratch(&self) -> Result<(), Fault> {
+        match &self.0 {
+            Engine::Postgres(target) => postgres::drop_scratch(target).await,
+            Engine::Sqlite(target) => target.remove(),
         }
     }
 

@@ -47,6 +47,9 @@ pub trait Format: Sync {
     /// Whether a checksum from the history fits a migration.
     fn fits(&self, migration: &Migration, checksum: &str) -> bool;
 
+    /// Name of the tool whose format it is.
+    fn tool(&self) -> &'static str;
+
     /// Name of the history table.
     fn history_table(&self) -> &'static str;
 
@@ -89,6 +92,8 @@ pub enum Outcome<'a> {
     Failed(&'a str),
     /// It was interrupted and rolled back as a whole: it may run again; with the message.
     RolledBack(&'a str),
+    /// A person says that it may run again.
+    GivenUp,
 }
 
 /// What a folder holds.

@@ -23,6 +23,8 @@ pub struct History {
     pub migrations: Vec<Migration>,
     /// Where the table is; `None` before the first migration ever.
     pub table: Option<TableName>,
+    /// The table's rows, oldest first.
+    pub records: Vec<Record>,
     /// Every migration with its state.
     pub entries: Vec<Entry>,
 }
@@ -35,7 +37,15 @@ impl History {
             tracing::warn!(phase = "migrate", event = "folder", "{warning}");
         }
         let (folder, format) = (folder.clone(), folder.kind.format());
-        Self { format, folder, dialect, migrations: resolved.migrations, table: None, entries: Vec::new() }
+        Self {
+            format,
+            folder,
+            dialect,
+            migrations: resolved.migrations,
+            table: None,
+            records: Vec::new(),
+            entries: Vec::new(),
+        }
     }
 
     /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table.
@@ -44,9 +54,9 @@ impl History {
     /// [`Error::Statement`] for a table that cannot be read.
     pub async fn read(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
         self.table.clone_from(&survey.history);
-        let records = records(session, self.format, self.table.as_ref()).await?;
+        self.records = records(session, self.format, self.table.as_ref()).await?;
         let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
-        self.entries = plan::picture(&self.migrations, &records, fits, false);
+        self.entries = plan::picture(&self.migrations, &self.records, fits, false);
         Ok(())
     }
 
@@ -151,7 +161,7 @@ impl History {
         let traces = match &self.table {
             Some(table) if !objects.is_empty() => {
                 let since = self.format.locate(self.dialect, table, &record.id);
-                session.traces(&objects, &since).await.map_err(looking())?
+                session.traces(&objects, Some(&since)).await.map_err(looking())?
             }
             _ => Vec::new(),
         };

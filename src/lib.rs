@@ -23,7 +23,9 @@ pub mod verify;
 pub mod exec;
 
 // The other commands.
+pub mod baseline;
 pub mod install;
+pub mod resolve;
 pub mod status;
 
 // What the steps stand on: decisions over plain data …
@@ -50,14 +52,16 @@ mod progress;
 mod retry;
 pub mod script;
 pub mod signal;
+pub mod termination;
 
 use std::io::Write;
 
 use cli::{Cli, Verb};
 use error::Error;
 use exec::Service;
-use prepare::{Extent, Preparation};
-use settings::{Environment, Settings};
+use prepare::{Extent, Preparation, Repair};
+use resolve::Mark;
+use settings::{Environment, LogFormat, Settings};
 use signal::Stop;
 
 /// Runs what the command line asks for, up to the moment before exec.
@@ -80,12 +84,48 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
     }
     let settings = Settings::load(cli.layer, cli.config, environment)?;
     log::start(settings.log, settings.log_format);
+    if let Some(path) = &settings.termination_log {
+        termination::place(path.clone());
+    }
     let service = Service::find(&command, environment.get("PATH"))?;
     let preparation = Preparation::new(settings, environment)?;
     match verb {
         Some(Verb::Status { format }) => {
             let (target, history) = block_on(stop, preparation.history())?;
             print(&status::render(&history, &target.address(), format))?;
+        }
+        Some(Verb::Replay { format }) => replay(preparation, format, stop)?,
+        Some(Verb::Resolve { applied, rolled_back, format }) => {
+            let mark = applied.map(Mark::Applied).or(rolled_back.map(Mark::RolledBack));
+            let mark = mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))?;
+            let resolved = block_on(stop, async {
+                let mut repair = preparation.repair().await?;
+                let Repair { session, survey, history } = &mut repair;
+                let resolved = resolve::mark(history, session.as_mut(), survey, &mark).await;
+                repair.session.close().await;
+                resolved
+            })?;
+            print(&match format {
+                LogFormat::Json => json(&resolved),
+                LogFormat::Text => resolved.to_string(),
+            })?;
+        }
+        Some(Verb::Baseline { through, format }) => {
+            let baseline = block_on(stop, async {
+                let mut repair = preparation.repair().await?;
+                let verified = preparation.verify(&mut repair).await;
+                let Repair { session, survey, history } = &mut repair;
+                let baseline = match verified {
+                    Ok(()) => baseline::adopt(history, session.as_mut(), survey, through.as_deref()).await,
+                    Err(error) => Err(error),
+                };
+                repair.session.close().await;
+                baseline
+            })?;
+            print(&match format {
+                LogFormat::Json => json(&baseline),
+                LogFormat::Text => baseline.to_string(),
+            })?;
         }
         verb => {
             let extent = match verb {
@@ -103,11 +143,35 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
     }
 }
 
+/// The whole folder on a throwaway database, which is dropped whatever happens.
+fn replay(preparation: Preparation, format: LogFormat, stop: &Stop) -> Result<(), Error> {
+    let (rehearsal, scratch) = block_on(stop, preparation.replay())?;
+    let replayed = block_on(stop, rehearsal.run(Extent::Run, stop));
+    let dropped = runtime()?.block_on(scratch.drop_scratch());
+    if let Err(fault) = dropped {
+        let address = scratch.address();
+        tracing::warn!(
+            phase = "replay",
+            event = "left_behind",
+            "the throwaway database {address} is left behind: {fault}"
+        );
+    }
+    let message = replayed.as_ref().err().map(ToString::to_string);
+    let applied = replayed.as_ref().ok();
+    print(&match (format, applied) {
+        (LogFormat::Json, _) => {
+            json(&serde_json::json!({ "ok": applied.is_some(), "applied": applied, "message": message }))
+        }
+        (LogFormat::Text, Some(applied)) => format!("the folder runs from scratch: {applied} migrations\n"),
+        (LogFormat::Text, None) => String::new(),
+    })?;
+    replayed.map(drop)
+}
+
 /// Runs `work` on one thread, against the signals. The runtime, and every connection with it, is gone
 /// when this returns.
 fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Os(format!("cannot start: {error}")))?;
+    let runtime = runtime()?;
     let result = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -120,6 +184,16 @@ fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Res
     // A name resolution may still block a thread; nobody waits for it.
     runtime.shutdown_background();
     result
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::Os(format!("cannot start: {error}")))
+}
+
+/// A result for machines.
+fn json(result: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(result).unwrap_or_default() + "\n"
 }
 
 /// A result, on stdout.

@@ -7,7 +7,7 @@ use clap::Parser;
 use doorstep::cli::Cli;
 use doorstep::error::{Code, Error};
 use doorstep::settings::{Environment, LogFormat, LogLevel};
-use doorstep::{exec, log, signal};
+use doorstep::{exec, log, signal, termination};
 
 fn main() -> ExitCode {
     let listening = signal::listen();
@@ -50,6 +50,7 @@ fn fail(error: &Error, environment: &Environment) -> ExitCode {
     let is_json = environment.get("DOORSTEP_LOG_FORMAT") == Some("json");
     log::start(LogLevel::Info, if is_json { LogFormat::Json } else { LogFormat::Text });
     let exit_code = error.exit_code();
+    termination::note(&error.to_string());
     tracing::error!(phase = "exit", event = "failed", exit_code, sqlstate = error.sqlstate(), "{error}");
     ExitCode::from(exit_code)
 }

@@ -31,6 +31,8 @@ pub struct Limits<'a> {
     pub lock_timeout: Option<Duration>,
     /// What the session calls itself.
     pub label: &'a Label,
+    /// The database is a throwaway one: its history is nothing to repair.
+    pub rehearsal: bool,
 }
 
 /// Applies what is pending; the lock must be held. Returns how many were applied.
@@ -120,10 +122,12 @@ impl Run<'_> {
                 self.step_by_step(current, &steps, 0).await?;
             }
             (Way::Whole { .. }, _) => {
+                self.drop_invalid(&current, migration.sql()).await?;
                 let current = Current { id: self.begin(migration, false).await?, ..current };
                 self.whole(&current).await?;
             }
             (Way::Atomic, _) => {
+                self.drop_invalid(&current, migration.sql()).await?;
                 let current = Current { id: self.begin(migration, true).await?, ..current };
                 self.atomic(current).await?;
             }
@@ -257,7 +261,7 @@ impl Run<'_> {
             if let Some(signal) = self.stop.signal() {
                 return Err(stopped_between(&current, signal));
             }
-            self.drop_invalid(&current, step).await?;
+            self.drop_invalid(&current, step.text).await?;
             let is_last = index + 1 == count;
             let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
             let record = self.record(&current.id, &outcome);
@@ -276,7 +280,7 @@ impl Run<'_> {
             }
             if let Err(mut failure) = result {
                 failure.fault.place = failure.fault.place.map(|place| in_file(current.migration.sql(), step, place));
-                let failure = self.with_invalid_index(&current, step, failure).await;
+                let failure = self.with_invalid_index(step, failure).await;
                 return Err(self.failed(&current, failure).await);
             }
             if count > 1 {
@@ -300,36 +304,46 @@ impl Run<'_> {
 
     /// An index of that name which an interrupted build left INVALID is no index, and `IF NOT EXISTS` would
     /// accept it: it is dropped, to be built again.
-    async fn drop_invalid(&mut self, current: &Current<'_>, step: &Step<'_>) -> Result<(), Error> {
-        let Some(index) = self.invalid_index(current, step).await else { return Ok(()) };
+    async fn drop_invalid(&mut self, current: &Current<'_>, sql: &str) -> Result<(), Error> {
         let name = &current.migration.name;
-        let sql = format!("DROP INDEX CONCURRENTLY {index}");
-        self.session.execute(sql).await.map_err(Error::statement(format!("drop the INVALID index {index}")))?;
-        tracing::warn!(
-            phase = "migrate",
-            event = "invalid_index",
-            migration = name,
-            "{name}: dropped the INVALID index {index}, which an interrupted build had left; it is built again"
-        );
+        for index in self.invalid_indexes(sql).await {
+            let drop = format!("DROP INDEX CONCURRENTLY {index}");
+            let doing = format!("drop the INVALID index {index}, which an interrupted build left");
+            self.session.execute(drop).await.map_err(Error::statement(doing))?;
+            tracing::warn!(
+                phase = "migrate",
+                event = "invalid_index",
+                migration = name,
+                "{name}: dropped the INVALID index {index}, which an interrupted build left; it is built again"
+            );
+        }
         Ok(())
     }
 
-    /// The name of the INVALID index that stands where this statement builds one.
-    async fn invalid_index(&mut self, current: &Current<'_>, step: &Step<'_>) -> Option<String> {
-        let statements = script::statements(step.text, self.history.dialect);
-        let builds = statements.iter().any(recovery::builds_index);
-        let created = script::created(&statements, self.history.dialect);
-        let (Object::Relation { name, .. }, _) = created.into_iter().next().filter(|_| builds)? else { return None };
-        let index = [Object::Relation { kind: "index", name: name.clone() }];
-        let since = self.history.format.locate(self.history.dialect, &self.table, &current.id);
-        let traces = self.session.traces(&index, &since).await.ok()?;
-        (traces == [Trace::Invalid]).then_some(name)
+    /// The INVALID indexes that stand where this text builds one in a way that could leave or accept them.
+    async fn invalid_indexes(&mut self, sql: &str) -> Vec<String> {
+        let statements = script::statements(sql, self.history.dialect);
+        let suspicious = statements.into_iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
+        let created = script::created(&suspicious.collect::<Vec<_>>(), self.history.dialect);
+        let is_index = |object: &Object| matches!(object, Object::Relation { kind: "index", .. });
+        let indexes: Vec<Object> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
+        if indexes.is_empty() {
+            return Vec::new();
+        }
+        let Ok(traces) = self.session.traces(&indexes, None).await else { return Vec::new() };
+        let invalid = indexes.into_iter().zip(traces).filter(|(_, trace)| *trace == Trace::Invalid);
+        let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
+        invalid.map(name).collect()
     }
 
-    async fn with_invalid_index(&mut self, current: &Current<'_>, step: &Step<'_>, failure: Failure) -> Failure {
-        let Some(index) = self.invalid_index(current, step).await else { return failure };
-        let left = format!("the INVALID index {index} is left; the next attempt drops it and builds it again");
-        let detail = failure.fault.detail.map_or(left.clone(), |detail| format!("{detail}; {left}"));
+    async fn with_invalid_index(&mut self, step: &Step<'_>, failure: Failure) -> Failure {
+        let indexes = self.invalid_indexes(step.text).await;
+        if indexes.is_empty() {
+            return failure;
+        }
+        let left =
+            format!("an INVALID index is left; the next attempt drops it and builds it again: {}", indexes.join(", "));
+        let detail = failure.fault.detail.map_or(left.clone(), |detail| format!("{detail}\n        {left}"));
         Failure { fault: Fault { detail: Some(detail), ..failure.fault }, ..failure }
     }
 
@@ -400,6 +414,11 @@ impl Run<'_> {
         }
         let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
         let next = match again {
+            _ if self.limits.rehearsal => {
+                "it cannot run from scratch\nnext: repair the file; where it is applied already, that changes its checksum, \
+                 and nothing else"
+                    .to_owned()
+            }
             true => "next: start again when the other session is done".to_owned(),
             false => format!(
                 "next: repair the file, then {resolve}, and start again\n      \

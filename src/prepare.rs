@@ -14,7 +14,7 @@ use crate::migrate::{self, Limits};
 use crate::retry::Pace;
 use crate::settings::{Environment, Mode, Patience, Settings};
 use crate::signal::Stop;
-use crate::{lock, schemas, verify, wait};
+use crate::{lock, schemas, script, verify, wait};
 
 /// Pause before the wait begins again after a lost connection.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -38,12 +38,24 @@ pub struct Preparation {
     settings: Settings,
     database: Database,
     label: Label,
+    /// On a throwaway database.
+    rehearsal: bool,
     dialect: Dialect,
     folder: Option<Folder>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
     /// Schemas whose tables decide whether a database without history is empty.
     own_schemas: Vec<String>,
+}
+
+/// A session that holds the migration lock, and the history as it is then.
+pub struct Repair {
+    /// The session; close it.
+    pub session: Box<dyn Session>,
+    /// What its last look saw.
+    pub survey: Survey,
+    /// The history.
+    pub history: History,
 }
 
 /// How long each step took, and how much it did.
@@ -94,14 +106,78 @@ impl Preparation {
         };
         let own_schemas = union(of_prisma, Some(url_schema.unwrap_or_else(|| "public".to_owned())));
         let label = Label::of_process(environment);
-        Ok(Self { settings, database, label, dialect: target.dialect(), folder: project.folder, schemas, own_schemas })
+        let (dialect, folder) = (target.dialect(), project.folder);
+        Ok(Self { settings, database, label, rehearsal: false, dialect, folder, schemas, own_schemas })
+    }
+
+    /// The same start on a throwaway database beside the real one, and the place of that database.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] without a migrations folder, [`Error::History`] for a script that reaches beyond its
+    /// database: a throwaway one keeps nobody safe from it.
+    pub async fn replay(mut self) -> Result<(Self, Target), Error> {
+        let Some(history) = self.resolve_folder().await? else { return Err(no_folder()) };
+        let outside = history.migrations.iter().find_map(|migration| {
+            let statements = script::statements(migration.sql(), history.dialect);
+            let reaching = statements.iter().find(|statement| statement.reaches_outside())?;
+            Some(format!("{}: {}", migration.path.display(), script::summary(reaching.text, history.dialect)))
+        });
+        if let Some(outside) = outside {
+            return Err(Error::History(format!(
+                "the folder cannot be replayed beside the real database: a statement changes what all databases of the \
+                 server share\n  {outside}\n\
+                 next: replay on a server of its own, or create roles and databases outside the migrations"
+            )));
+        }
+        self.database = self.database.scratch();
+        self.settings.mode = Mode::Apply;
+        self.rehearsal = true;
+        let target = self.database.target()?;
+        Ok((self, target))
+    }
+
+    /// For `resolve` and `baseline`: waits for the database and for the migration lock, then reads the history.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
+    pub async fn repair(&self) -> Result<Repair, Error> {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let (ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let (mut session, Some(mut history)) = (ready.session, history) else { return Err(no_folder()) };
+        let survey = async {
+            lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;
+            let survey = self.look(session.as_mut()).await?;
+            history.read(session.as_mut(), &survey).await?;
+            Ok(survey)
+        };
+        match survey.await {
+            Ok(survey) => Ok(Repair { session, survey, history }),
+            Err(error) => {
+                session.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Step 4 by itself, as far as it needs no history: what must be there is there.
+    ///
+    /// # Errors
+    /// [`Error::Differences`].
+    pub async fn verify(&self, repair: &mut Repair) -> Result<(), Error> {
+        let home = repair.survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        let explain = |table: &str| repair.history.explain_missing(table);
+        let Settings { require_tables, allow, strictness, .. } = &self.settings;
+        verify::required_tables(repair.session.as_mut(), require_tables, allow, *strictness, &home, &explain).await
     }
 
     /// Runs the pipeline; the session is closed when it returns, whatever happened.
     ///
+    /// Returns how many migrations were applied.
+    ///
     /// # Errors
     /// The first step that fails ends it.
-    pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<(), Error> {
+    pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<usize, Error> {
         let begin = Instant::now();
         let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
         if self.folder.is_none() && creates {
@@ -143,19 +219,23 @@ impl Preparation {
                     if stop.signal().is_none() {
                         self.log_ready(extent, &report);
                     }
-                    return Ok(());
+                    return Ok(report.applied);
                 }
             }
         }
     }
 
-    /// Reads the migrations folder, on a thread of its own: the server takes milliseconds to let us in,
+    /// Reads the migrations folder, if this start is concerned with it: on a thread of its own: the server takes milliseconds to let us in,
     /// and what is wrong with the folder is said without waiting for it.
     async fn read_folder(&self, extent: Extent) -> Result<Option<History>, Error> {
-        let Some(folder) = self.folder.clone() else { return Ok(None) };
-        if extent == Extent::Wait || self.settings.mode == Mode::Off {
-            return Ok(None);
+        match extent == Extent::Wait || self.settings.mode == Mode::Off {
+            true => Ok(None),
+            false => self.resolve_folder().await,
         }
+    }
+
+    async fn resolve_folder(&self) -> Result<Option<History>, Error> {
+        let Some(folder) = self.folder.clone() else { return Ok(None) };
         let dialect = self.dialect;
         let reading = tokio::task::spawn_blocking(move || {
             let resolved = folder.kind.format().resolve(&folder.path, dialect)?;
@@ -237,6 +317,7 @@ impl Preparation {
                 statement_lock_timeout: self.settings.statement_lock_timeout,
                 lock_timeout: self.settings.lock_timeout,
                 label: &self.label,
+                rehearsal: self.rehearsal,
             };
             let apply = migrate::apply_pending(history, session, &survey, &limits, stop);
             report.applied = timed(&mut report.migrate, apply).await?;
@@ -330,19 +411,24 @@ impl Preparation {
     pub async fn history(&self) -> Result<(Target, History), Error> {
         let wanted = self.wanted();
         let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
-        let (mut ready, history) = tokio::try_join!(ready, self.read_folder(Extent::Migrate))?;
-        let Some(mut history) = history else {
-            return Err(Error::Settings(
-                "no migrations folder was found (prisma/migrations, migrations)\nnext: name it with --migrations"
-                    .to_owned(),
-            ));
+        let (mut ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let Some(mut history) = history else { return Err(no_folder()) };
+        let read = async {
+            history.read(ready.session.as_mut(), &ready.survey).await?;
+            history.mark_running(ready.session.as_mut()).await;
+            history.explain(ready.session.as_mut()).await
         };
-        let read = history.read(ready.session.as_mut(), &ready.survey).await;
-        history.mark_running(ready.session.as_mut()).await;
+        let read = read.await;
         ready.session.close().await;
         read?;
         Ok((self.database.target()?, history))
     }
+}
+
+fn no_folder() -> Error {
+    Error::Settings(
+        "no migrations folder was found (prisma/migrations, migrations)\nnext: name it with --migrations".to_owned(),
+    )
 }
 
 fn union(mut names: Vec<String>, more: Option<String>) -> Vec<String> {

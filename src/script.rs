@@ -63,6 +63,15 @@ impl Statement<'_> {
         self.starts(&["CALL"]) || (self.starts(&["DO"]) && commits())
     }
 
+    /// True for a statement that reaches beyond its database, to what all of the server's databases share.
+    #[must_use]
+    pub fn reaches_outside(&self) -> bool {
+        let verbs = ["CREATE", "ALTER", "DROP"];
+        let shared = ["DATABASE", "TABLESPACE", "SYSTEM", "ROLE", "USER", "GROUP"];
+        let pairs = verbs.iter().flat_map(|verb| shared.iter().map(move |on| [*verb, *on]));
+        pairs.into_iter().any(|words| self.starts(&words)) && !self.has("MAPPING")
+    }
+
     /// True if its first words, outside quotes and comments, are these (in upper case).
     #[must_use]
     pub fn starts(&self, words: &[&str]) -> bool {

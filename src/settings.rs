@@ -87,6 +87,8 @@ layer! {
     [ "Verify", "SEVERITY" ] verify: Strictness,
     /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
     [ "Verify", "PATTERNS" ] verify_allow: List,
+    /// Where to leave the reason of a failure, if the file exists [default: /dev/termination-log]
+    [ "Logs", "FILE" ] termination_log: PathBuf,
     /// How much to log [default: info]
     [ "Logs", "LEVEL" ] log: LogLevel,
     /// Form of the log lines on stderr [default: text]
@@ -166,6 +168,8 @@ pub struct Settings {
     pub strictness: Strictness,
     /// Findings to pass over.
     pub allow: Vec<Allow>,
+    /// Where the reason of a failure goes, if somewhere else.
+    pub termination_log: Option<PathBuf>,
     /// Log level.
     pub log: LogLevel,
     /// Log format.
@@ -207,6 +211,7 @@ impl Settings {
             require_tables: parse_all(&tables.0, "require_tables")?,
             strictness: merged.verify.unwrap_or(Strictness::Error),
             allow: parse_all(&patterns.0, "verify_allow")?,
+            termination_log: merged.termination_log,
             log: merged.log.unwrap_or(LogLevel::Info),
             log_format: merged.log_format.unwrap_or(LogFormat::Text),
         })

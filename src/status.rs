@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::history::History;
+use crate::migration::Writer;
 use crate::plan::{Entry, State, Verdict};
 use crate::settings::LogFormat;
 
@@ -22,12 +23,22 @@ struct Line<'a> {
     checksum_matches: Option<bool>,
     message: Option<&'a str>,
     out_of_order: bool,
+    /// Who wrote the row: `doorstep`, `resolve` (a person; nothing ran), or the tool of the format.
+    by: Option<&'a str>,
+    /// What was found out about it, beyond its record.
+    note: Option<&'a str>,
 }
 
-impl<'a> From<&'a Entry> for Line<'a> {
-    fn from(entry: &'a Entry) -> Self {
+impl<'a> Line<'a> {
+    fn of(entry: &'a Entry, tool: &'a str) -> Self {
         let record = entry.record.as_ref();
         Self {
+            by: record.map(|record| match record.writer {
+                Writer::Atomic | Writer::Doorstep => "doorstep",
+                Writer::Resolve => "resolve",
+                Writer::Other => tool,
+            }),
+            note: entry.note.as_deref(),
             name: &entry.name,
             state: entry.state,
             started_at: record.and_then(|record| record.started_at.as_deref()),
@@ -46,7 +57,8 @@ impl<'a> From<&'a Entry> for Line<'a> {
 /// The whole answer, ready to print.
 #[must_use]
 pub fn render(history: &History, address: &str, format: LogFormat) -> String {
-    let migrations: Vec<Line<'_>> = history.entries.iter().map(Line::from).collect();
+    let tool = history.format.tool();
+    let migrations: Vec<Line<'_>> = history.entries.iter().map(|entry| Line::of(entry, tool)).collect();
     let status = Status { verdict: history.verdict(), migrations };
     match format {
         LogFormat::Json => serde_json::to_string_pretty(&status).unwrap_or_default() + "\n",
@@ -68,12 +80,15 @@ fn text(status: &Status<'_>, address: &str) -> String {
             State::Running => "running",
         };
         let when = line.finished_at.or(line.started_at).unwrap_or_default();
+        let by = line.by.map(|by| format!("by {by}")).unwrap_or_default();
         let order = if line.out_of_order { "out of order" } else { "" };
-        let row = format!("{:<width$}  {state:<11}  {when}  {order}", line.name);
+        let row = format!("{:<width$}  {state:<11}  {when:<27}  {by:<11}  {order}", line.name);
         out += row.trim_end();
         out.push('\n');
-        if let (State::Failed, Some(message)) = (line.state, line.message) {
-            out += &format!("    {}\n", message.trim_end().replace('\n', "\n    "));
+        let cause = line.message.filter(|_| line.state == State::Failed);
+        for text in cause.into_iter().chain(line.note) {
+            let text = console::strip_ansi_codes(text);
+            out += &format!("    {}\n", text.trim_end().replace('\n', "\n    "));
         }
     }
     let count = status.migrations.len();

@@ -86,7 +86,16 @@ pub(super) async fn create_database(target: &Target) -> Result<(), Fault> {
         let text = format!("the URL names no database, and there is none called {} like the user", target.database);
         return Err(Fault::new(Class::Config, text));
     }
-    let sql = format!("CREATE DATABASE {}", SQL.identifier(&target.database));
+    maintain(target, format!("CREATE DATABASE {}", SQL.identifier(&target.database))).await
+}
+
+/// Drops a database that doorstep has made, even if a backend of ours has not noticed yet that we are gone.
+pub(super) async fn drop_scratch(target: &Target) -> Result<(), Fault> {
+    maintain(target, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", SQL.identifier(&target.database))).await
+}
+
+/// Runs a statement about databases, in one that is always there.
+async fn maintain(target: &Target, sql: String) -> Result<(), Fault> {
     let mut last = Fault::new(Class::NoDatabase, "there is no database to create another one from");
     for host in &target.hosts {
         for maintenance in ["postgres", "template1"] {
@@ -337,7 +346,7 @@ impl super::Session for Session {
         Box::pin(async move { Ok(self.run(catalog::runner(text)).await?.first().map(peer)) })
     }
 
-    fn traces<'a>(&'a mut self, objects: &'a [Object], since: &'a str) -> Work<'a, Vec<Trace>> {
+    fn traces<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<Trace>> {
         Box::pin(async move {
             let mut traces = vec![Trace::Absent; objects.len()];
             if objects.is_empty() {

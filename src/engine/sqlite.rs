@@ -59,6 +59,26 @@ impl Target {
         Ok(Self { path: base.join(path.as_ref()) })
     }
 
+    /// A file of this name where temporary files go.
+    pub(super) fn temporary(name: &str) -> Self {
+        Self { path: std::env::temp_dir().join(format!("{name}.db")) }
+    }
+
+    /// Removes the file, and what SQLite may have put beside it.
+    pub(super) fn remove(&self) -> Result<(), Fault> {
+        for suffix in ["-journal", "-wal", "-shm", ""] {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Fault::new(Class::Privilege, format!("cannot remove {}: {error}", path.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn address(&self) -> String {
         self.path.display().to_string()
     }
@@ -262,7 +282,7 @@ impl super::Session for Session {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn traces<'a>(&'a mut self, objects: &'a [Object], _since: &'a str) -> Work<'a, Vec<Trace>> {
+    fn traces<'a>(&'a mut self, objects: &'a [Object], _since: Option<&'a str>) -> Work<'a, Vec<Trace>> {
         Box::pin(async move {
             let mut traces = Vec::with_capacity(objects.len());
             for object in objects {

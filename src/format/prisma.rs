@@ -99,6 +99,10 @@ impl Format for Prisma {
         forms.iter().any(|form| if is_legacy { unpadded(form) == checksum } else { hex(form) == checksum })
     }
 
+    fn tool(&self) -> &'static str {
+        "prisma"
+    }
+
     fn history_table(&self) -> &'static str {
         "_prisma_migrations"
     }
@@ -202,6 +206,7 @@ impl Format for Prisma {
             Outcome::RolledBack(message) => {
                 format!("logs = {}, applied_steps_count = 0, rolled_back_at = {now}", dialect.literal(message))
             }
+            Outcome::GivenUp => format!("rolled_back_at = {now}"),
         };
         format!(
             "UPDATE {} SET {change} WHERE id = {} AND finished_at IS NULL AND rolled_back_at IS NULL",

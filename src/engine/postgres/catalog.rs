@@ -69,7 +69,7 @@ pub(super) fn runner(text: &str) -> String {
 ///
 /// A catalog row's `xmin` is the transaction that last wrote it (PostgreSQL manual 5.5): for an object that
 /// nobody has altered, the one that created it.
-pub(super) fn traces(objects: &[Object], since: &str) -> String {
+pub(super) fn traces(objects: &[Object], since: Option<&str>) -> String {
     let each = objects.iter().enumerate().map(|(index, object)| match object {
         Object::Relation { name, .. } => format!(
             "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) FROM pg_catalog.pg_class c \
@@ -98,8 +98,12 @@ pub(super) fn traces(objects: &[Object], since: &str) -> String {
         ),
     });
     let all = each.collect::<Vec<_>>().join(" UNION ALL ");
+    let newer = since.map_or_else(
+        || "NULL".to_owned(),
+        |row| format!("pg_catalog.age(f.xmin) < (SELECT pg_catalog.age(xmin) FROM {row})"),
+    );
     format!(
-        "SELECT f.index, f.xmin, pg_catalog.age(f.xmin) < (SELECT pg_catalog.age(xmin) FROM {since}), f.valid \
+        "SELECT f.index, f.xmin, {newer}, f.valid \
          FROM ({all}) AS f (index, xmin, valid)"
     )
 }

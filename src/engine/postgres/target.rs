@@ -116,6 +116,11 @@ impl Target {
         self.password.clone().or_else(from_file)
     }
 
+    /// The same, with another database.
+    pub(in crate::engine) fn scratch(&self, name: &str) -> Self {
+        Self { database: name.to_owned(), database_is_default: false, ..self.clone() }
+    }
+
     /// `db:5432/app`, `[::1]:5432/app`, `/run/postgresql/app`.
     pub(crate) fn address(&self) -> String {
         let hosts: Vec<String> = self.hosts.iter().map(Host::to_string).collect();
