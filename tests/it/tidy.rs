@@ -79,6 +79,11 @@ fn dependencies_point_one_way() {
     );
     above(&["engine"], &["format"]);
     above(&["plan.rs", "migration.rs"], &["engine", "format", "error", "prepare", "settings"]);
+    above(
+        &["history.rs", "recovery.rs", "transaction.rs", "attempt.rs"],
+        &["migrate", "prepare", "resolve", "baseline"],
+    );
+    above(&["script.rs", "script/"], &["transaction", "recovery", "format", "error"]);
     above(&["settings"], &["engine", "prepare", "migrate", "wait"]);
     for step in steps {
         let others: Vec<&str> = steps.into_iter().filter(|other| *other != step).chain(["prepare", "cli"]).collect();
@@ -112,7 +117,7 @@ fn help_names_every_setting_and_every_command_there_is() {
     for name in Layer::NAMES {
         assert!(help.contains(&format!("--{}", name.replace('_', "-"))), "--help lacks {name}");
     }
-    for command in ["run", "wait", "migrate", "status", "install"] {
+    for command in ["run", "wait", "migrate", "status", "replay", "resolve", "baseline", "install"] {
         assert!(help.contains(&format!("\n  {command} ")), "--help lacks the command {command}");
     }
 }
