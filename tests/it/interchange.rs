@@ -46,8 +46,9 @@ fn doorstep_finds_nothing_to_do(project: &Project, url: &str) {
 /// The history without what differs by nature: id and times. How a failure is worded is each tool's own.
 const ROWS: &str = "SELECT migration_name, checksum, \
      CASE WHEN logs <> '' THEN 'some text' ELSE quote_nullable(logs) END, rolled_back_at IS NULL, \
-     finished_at IS NOT NULL, started_at <= finished_at, started_at = finished_at, applied_steps_count, id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-4' \
-     FROM _prisma_migrations ORDER BY started_at, migration_name";
+     finished_at IS NOT NULL, started_at <= finished_at, applied_steps_count, \
+     CASE applied_steps_count WHEN 0 THEN started_at = finished_at END, id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-4' \
+     FROM _prisma_migrations ORDER BY migration_name, started_at";
 
 /// The history table as the catalogs see it.
 const DEFINITION: &str = "SELECT attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid) \
