@@ -290,6 +290,58 @@ fn a_transaction_left_open_that_prisma_calls_a_success_is_explained_by_doorstep(
 }
 
 #[test]
+fn what_doorstep_was_stopped_at_is_applied_by_prisma() {
+    for prisma in Prisma::BOTH {
+        let (project, database) = gated();
+        let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+        until_it_runs(&database);
+        doorstep.signal("TERM");
+        doorstep.finish("run").code(143).stderr_has("rolled back");
+        database.sql("DELETE FROM side.gate");
+        deploy(&project, prisma, &database.url()).code(0).stdout_has("1_once");
+        doorstep_finds_nothing_to_do(&project, &database.url());
+        assert_eq!(
+            database.sql("SELECT count(*), count(finished_at), count(rolled_back_at) FROM _prisma_migrations"),
+            "2|1|1"
+        );
+    }
+}
+
+#[test]
+fn a_connection_that_prisma_lost_is_explained_by_doorstep() {
+    for prisma in Prisma::BOTH {
+        let (project, database) = gated();
+        let other = project.prisma(prisma, &database.url(), &["migrate", "deploy"]).spawn();
+        until_it_runs(&database);
+        database.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO $$ BEGIN WHILE%' \
+             AND datname = current_database()",
+        );
+        other.finish("migrate deploy").code(1);
+        database.sql("DELETE FROM side.gate");
+        run(&project, &database.url()).code(65).stderr_has("1_once").stderr_has("did not finish");
+        resolve(&project, prisma, &database.url(), "--rolled-back", "1_once").code(0);
+        run(&project, &database.url()).code(0).stderr_has("(1 applied)");
+    }
+}
+
+#[test]
+fn what_a_script_sets_reaches_the_next_script_with_prisma_and_not_with_doorstep() {
+    // With Prisma it depends on how many migrations one deploy finds pending; with doorstep on nothing.
+    let project = project()
+        .migration("1_a", "CREATE SCHEMA app; SET search_path = app, public; CREATE TABLE a (id integer);")
+        .migration("2_b", "CREATE TABLE b (id integer);");
+    let place = "SELECT string_agg(schemaname || '.' || tablename, ' ' ORDER BY tablename) FROM pg_tables \
+                 WHERE tablename IN ('a', 'b')";
+    let (ours, theirs) = (Database::fresh(), Database::fresh());
+    run(&project, &ours.url()).code(0);
+    deploy(&project, Prisma::Seven, &theirs.url()).code(0);
+    assert_eq!((ours.sql(place).as_str(), theirs.sql(place).as_str()), ("app.a public.b", "app.a app.b"));
+    prisma_finds_nothing_to_do(&project, Prisma::Seven, &ours.url());
+    doorstep_finds_nothing_to_do(&project, &theirs.url());
+}
+
+#[test]
 fn rows_of_every_kind_mean_the_same_to_both() {
     let names = ["1_finished_and_rolled_back", "2_twice", "3_no_steps", "4_logs", "5_rolled_back", "6_new"];
     let project = names.iter().fold(project(), |project, name| project.migration(name, &note(name)));
