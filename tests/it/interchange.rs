@@ -834,3 +834,31 @@ fn what_counts_as_a_strangers_table_is_the_same_for_both() {
         deploy(&project, Prisma::Seven, &database.url()).code(1).stderr_has("P3005");
     }
 }
+
+#[test]
+fn a_folder_squashed_as_prisma_documents_it_goes_on_with_both() {
+    // https://www.prisma.io/docs/orm/prisma-migrate/workflows/squashing-migrations: the old rows stay for ever.
+    let squashed =
+        project().migration("0_squashed", "CREATE TABLE users (id integer); CREATE TABLE posts (id integer);\n");
+    let database = Database::fresh();
+    run(&Project::with_two(), &database.url()).code(0);
+    resolve(&squashed, Prisma::Seven, &database.url(), "--applied", "0_squashed").code(0);
+    doorstep_finds_nothing_to_do(&squashed, &database.url());
+    let next = squashed.migration("3_next", "SELECT 1;");
+    let copy = database.copy();
+    deploy(&next, Prisma::Seven, &copy.url()).code(0).stdout_has("3_next");
+    run(&next, &database.url()).code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn a_migration_that_creates_a_schema_of_the_schema_file_finds_it_absent() {
+    let schema = "datasource db {\n  provider = \"postgresql\"\n  url      = env(\"DATABASE_URL\")\n  schemas  = [\"app\", \"public\"]\n}\n";
+    let project = Project::new()
+        .file("prisma/schema.prisma", schema)
+        .migration("1_a", "CREATE SCHEMA \"app\";\nCREATE TABLE app.a (id integer);\n");
+    let theirs = Database::fresh();
+    deploy(&project, Prisma::Seven, &theirs.url()).code(0);
+    let ours = Database::fresh();
+    run(&project, &ours.url()).code(0).stderr_has("(1 applied)");
+    assert_eq!(ours.sql(ROWS), theirs.sql(ROWS));
+}
