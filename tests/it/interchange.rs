@@ -513,9 +513,18 @@ fn migrations_run_in_prismas_order_with_a_warning_where_the_order_of_bytes_diffe
     run(&usual, &Database::fresh().url()).code(0).stderr_lacks("the order of migration names");
 }
 
+/// Prisma's order is JavaScript's `localeCompare`: ask JavaScript itself.
+fn by_locale_compare(project: &Project) -> Vec<String> {
+    let script = "const names = require('fs').readdirSync(process.argv[1], { withFileTypes: true })\
+                  .filter(entry => entry.isDirectory()).map(entry => entry.name);\
+                  console.log(names.sort((a, b) => a.localeCompare(b)).join('\\n'))";
+    let node = Command::new("node").args(["-e", script]).arg(project.path("prisma/migrations")).output().unwrap();
+    assert!(node.status.success(), "{}", String::from_utf8_lossy(&node.stderr));
+    String::from_utf8(node.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn names_of_any_ascii_characters_sort_as_locale_compare_does() {
-    // Prisma's order is JavaScript's `names.sort((a, b) => a.localeCompare(b))`: ask JavaScript itself.
     let characters: Vec<char> = (' '..='~').filter(|character| *character != '/').collect();
     let mut names: Vec<String> = characters.iter().map(|character| format!("{character}x")).collect();
     // A fixed sequence of arbitrary numbers (Knuth's generator), for names with several odd places.
@@ -535,18 +544,27 @@ fn names_of_any_ascii_characters_sort_as_locale_compare_does() {
     names.sort();
     names.dedup();
     let project = names.iter().fold(project(), |project, name| project.migration(name, ""));
-    let script = "const names = require('fs').readdirSync(process.argv[1], { withFileTypes: true })\
-                  .filter(entry => entry.isDirectory()).map(entry => entry.name);\
-                  console.log(names.sort((a, b) => a.localeCompare(b)).join('\\n'))";
-    let node = Command::new("node").args(["-e", script]).arg(project.path("prisma/migrations")).output().unwrap();
-    assert!(node.status.success(), "{}", String::from_utf8_lossy(&node.stderr));
-    let theirs = String::from_utf8(node.stdout).unwrap();
+    let theirs = by_locale_compare(&project);
     let ours: Vec<String> =
         status(&project, &Database::fresh().url(), "state").into_iter().map(|(name, _)| name).collect();
-    for (index, (ours, theirs)) in ours.iter().zip(theirs.lines()).enumerate() {
+    for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
         assert_eq!(ours, theirs, "place {index} of {}", names.len());
     }
     assert_eq!(ours.len(), names.len());
+}
+
+#[test]
+fn names_of_other_letters_sort_as_locale_compare_does_or_with_a_warning() {
+    for names in [&["né_1", "ne_2"][..], &["Über", "über_a", "ubes"], &["straße_1", "strasse_2"], &["Б", "а", "б", "я"]]
+    {
+        let project = names.iter().fold(project(), |project, name| project.migration(name, ""));
+        let output = project.doorstep(&Database::fresh().url(), &["status", "--format", "json"]).run().code(0);
+        let status: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        let ours: Vec<&str> =
+            status["migrations"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let warned = output.stderr.contains("the order of migration names");
+        assert!(warned || ours == by_locale_compare(&project), "silently in another order: {ours:?}");
+    }
 }
 
 #[test]
