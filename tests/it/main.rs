@@ -17,6 +17,9 @@ mod schemas;
 /// Step 3: Prisma's folder, history and lock on PostgreSQL.
 mod migrate;
 
+/// Beside the real Prisma: each goes on where the other stopped.
+mod interchange;
+
 /// Step 4: required tables.
 mod verify;
 

@@ -67,6 +67,16 @@ impl Database {
         database
     }
 
+    /// A second database with all that is in this one, where nobody may be connected.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::absent_on(self.port);
+        let sql = format!("CREATE DATABASE \"{}\" TEMPLATE \"{}\"", copy.name, self.name);
+        until("nobody is connected to the template", || {
+            psql_command(self.port, "postgres").args(["-c", &sql]).output().unwrap().status.success().then_some(())
+        });
+        copy
+    }
+
     /// Only the name: the database does not exist.
     pub(crate) fn absent() -> Self {
         Self::absent_on(shared_port())
@@ -285,6 +295,35 @@ impl Project {
         let mut doorstep = Doorstep::new(arguments).directory(self.directory.path());
         doorstep.keep = Some(Arc::clone(&self.directory));
         if url.is_empty() { doorstep } else { doorstep.env("DATABASE_URL", url) }
+    }
+
+    /// The real Prisma of this version, on this project.
+    pub(crate) fn prisma(&self, prisma: Prisma, url: &str, arguments: &[&str]) -> Doorstep {
+        let program = format!("{}/tests/prisma/{}", env!("CARGO_MANIFEST_DIR"), prisma.program());
+        let mut call = Doorstep::through(&program, &[self.path("").to_str().unwrap()], arguments);
+        call.shown = format!("{} {}", prisma.program(), arguments.join(" "));
+        call.keep = Some(Arc::clone(&self.directory));
+        call.env("DATABASE_URL", url).env("PRISMA_HOME", &variable("PRISMA_HOME"))
+    }
+}
+
+/// A release of Prisma (tests/prisma/README.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prisma {
+    /// 6.19.3
+    Six,
+    /// 7.10.1
+    Seven,
+}
+
+impl Prisma {
+    pub(crate) const BOTH: [Self; 2] = [Self::Six, Self::Seven];
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Six => "prisma6",
+            Self::Seven => "prisma7",
+        }
     }
 }
 
