@@ -124,14 +124,25 @@ pub struct Project {
 }
 
 impl Project {
-    /// Looks where Prisma looks (schema.prisma, prisma/schema.prisma, prisma/schema/, and the folder
+    /// Looks where Prisma looks (what prisma.config.ts says, schema.prisma, prisma/schema.prisma, prisma/schema/, and the folder
     /// `migrations` beside it), unless a setting names the place.
     ///
     /// # Errors
     /// [`Error::Settings`] when a named place is not there, or a folder's format is not known.
     pub fn find(schema: Option<&Path>, migrations: Option<&Path>, kind: Option<Kind>) -> Result<Self, Error> {
-        let datasource = prisma::find_datasource(schema)?;
-        let folder = match migrations {
+        let config = prisma::find_config().unwrap_or_default();
+        if config.computed && (schema.is_none() || migrations.is_none()) {
+            tracing::warn!(
+                phase = "settings",
+                event = "computed",
+                "{} computes the place of the schema or of the migrations, which only Node can tell: name them with \
+                 --prisma-schema and --migrations",
+                config.file.display()
+            );
+        }
+        let datasource = prisma::find_datasource(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
+        let configured = config.migrations.as_deref().filter(|path| migrations.is_none() && path.is_dir());
+        let folder = match migrations.or(configured) {
             Some(named) if !named.is_dir() => {
                 return Err(Error::Settings(format!(
                     "the migrations folder {} does not exist\nnext: check --migrations, and that the image contains it",

@@ -234,7 +234,7 @@ impl History {
                 self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.as_str()).collect();
             (!names.is_empty()).then(|| names.join(", "))
         };
-        if let Some(names) = names(&|entry| entry.state == State::Missing) {
+        if let Some(names) = names(&|entry| entry.state == State::Missing && !entry.superseded) {
             tracing::warn!(
                 phase = "migrate",
                 event = "ahead",
@@ -294,6 +294,14 @@ impl History {
         }
         if let Some(schemas) = own_schemas {
             let strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
+            let suffix = format!(".{}", self.format.history_table());
+            if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
+                return Err(Error::History(format!(
+                    "the history is in the schema {schema}, but the session looks in {}\n\
+                     next: add ?schema={schema} to the URL, or take it off where it names another schema",
+                    survey.current_schema.as_deref().unwrap_or("none")
+                )));
+            }
             if !strangers.is_empty() {
                 return Err(Error::History(not_empty(&strangers, &self.folder, self.format.history_table())));
             }
@@ -316,6 +324,22 @@ impl History {
         })?;
         self.table = Some(table.clone());
         Ok(table)
+    }
+
+    /// Schemas that a pending migration creates by itself, and would stumble over if they were there.
+    #[must_use]
+    pub fn own_schemas(&self) -> Vec<String> {
+        let pending = plan::pending(&self.entries);
+        let scripts = self.migrations.iter().filter(|migration| pending.contains(&migration.name.as_str()));
+        let created = scripts.flat_map(|migration| {
+            let statements = script::statements(migration.sql(), self.dialect);
+            script::created(&statements, self.dialect)
+        });
+        let schema = |(object, lenient): (script::Object, bool)| match object {
+            script::Object::Schema(_) if !lenient => Some(object.bare_name()),
+            _ => None,
+        };
+        created.filter_map(schema).collect()
     }
 
     /// How the script of a migration runs.
@@ -366,12 +390,13 @@ fn failed(entries: &[Entry]) -> String {
 
 fn diverged(entries: &[Entry]) -> String {
     let list = |states: &[State]| {
-        let names = entries.iter().filter(|entry| states.contains(&entry.state)).map(|entry| entry.name.as_str());
-        names.collect::<Vec<_>>().join(", ")
+        let listed = entries.iter().filter(|entry| states.contains(&entry.state) && !entry.superseded);
+        listed.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ")
     };
     format!(
         "folder and history have diverged\n  applied, but not in the folder: {}\n  in the folder, but not applied: {}\n\
-         next: merge the branches that the two come from, so that one folder holds both",
+         next: merge the branches that the two come from, so that one folder holds both;\n      \
+         if a new migration stands for the missing ones (a squash): doorstep resolve --applied ITS_NAME",
         list(&[State::Missing]),
         list(&[State::Pending, State::RolledBack])
     )

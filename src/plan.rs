@@ -66,6 +66,9 @@ pub struct Entry {
     pub record: Option<Record>,
     /// Pending, though a later one is applied already.
     pub out_of_order: bool,
+    /// Missing, but recorded before a migration of the folder that somebody marked as applied: that is how Prisma's
+    /// documentation squashes migrations, and no divergence.
+    pub superseded: bool,
     /// Begun, and to go on with this statement (counted from 0).
     pub resume: Option<usize>,
     /// What was found out about it, beyond what the record says.
@@ -115,15 +118,23 @@ pub fn picture(
         let out_of_order = record.is_none() && Some(index) < last_applied;
         let record = record.or_else(|| rolled_back(rows_of(&migration.name)));
         let record = record.cloned();
-        Entry { name: migration.name.clone(), state, record, out_of_order, resume: None, note: None }
+        Entry { name: migration.name.clone(), state, record, out_of_order, superseded: false, resume: None, note: None }
     });
     let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
-    let gone = records.iter().filter(|record| record.rolled_back_at.is_none() && !known.contains(record.name.as_str()));
-    let gone = gone.map(|record| Entry {
+    let is_squash = |record: &Record| {
+        record.writer == Writer::Resolve && record.is_applied() && known.contains(record.name.as_str())
+    };
+    let squashed_at = records.iter().rposition(is_squash);
+    let gone = records
+        .iter()
+        .enumerate()
+        .filter(|(_, record)| record.rolled_back_at.is_none() && !known.contains(record.name.as_str()));
+    let gone = gone.map(|(index, record)| Entry {
         name: record.name.clone(),
         state: if record.is_unfinished() { unfinished(record, false) } else { State::Missing },
         record: Some(record.clone()),
         out_of_order: false,
+        superseded: Some(index) < squashed_at,
         resume: None,
         note: None,
     });
@@ -147,7 +158,8 @@ fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
 pub fn verdict(entries: &[Entry]) -> Verdict {
     let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
     let pending = any(&[State::Pending, State::RolledBack]);
-    match (any(&[State::Failed]), pending || any(&[State::Running]), any(&[State::Missing])) {
+    let missing = entries.iter().any(|entry| entry.state == State::Missing && !entry.superseded);
+    match (any(&[State::Failed]), pending || any(&[State::Running]), missing) {
         (true, _, _) => Verdict::Failed,
         (_, true, true) => Verdict::Diverged,
         (_, true, false) => Verdict::Behind,
@@ -222,6 +234,17 @@ mod tests {
         // Prisma: finished and rolled back both set means "runs again".
         let both = Record { rolled_back_at: Some("t".to_owned()), ..applied("a") };
         assert_eq!(look(&["a"], &[both]).2, ["a"]);
+    }
+
+    #[test]
+    fn migrations_that_a_squash_stands_for_are_no_divergence() {
+        let squash = Record { writer: Writer::Resolve, ..applied("0_all") };
+        let history = [applied("1_a"), applied("2_b"), squash.clone()];
+        assert_eq!(look(&["0_all", "3_c"], &history).1, Verdict::Behind);
+        assert_eq!(look(&["0_all"], &history).1, Verdict::Current);
+        // What came after it is missed.
+        let later = [applied("1_a"), squash, applied("2_b")];
+        assert_eq!(look(&["0_all", "3_c"], &later).1, Verdict::Diverged);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Preparation {
     folder: Option<Folder>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
+    /// The schema of the URL.
+    url_schema: Option<String>,
     /// Schemas whose tables decide whether a database without history is empty.
     own_schemas: Vec<String>,
 }
@@ -104,10 +106,10 @@ impl Preparation {
             (true, Mode::Off) => named.unwrap_or_default(),
             (true, _) => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
         };
-        let own_schemas = union(of_prisma, Some(url_schema.unwrap_or_else(|| "public".to_owned())));
+        let own_schemas = union(of_prisma, Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         let label = Label::of_process(environment);
         let (dialect, folder) = (target.dialect(), project.folder);
-        Ok(Self { settings, database, label, rehearsal: false, dialect, folder, schemas, own_schemas })
+        Ok(Self { settings, database, label, rehearsal: false, dialect, folder, schemas, url_schema, own_schemas })
     }
 
     /// The same start on a throwaway database beside the real one, and the place of that database.
@@ -307,7 +309,11 @@ impl Preparation {
         timed(&mut report.migrate, lock::acquire(session, self.lock_key(history.as_ref()), self.settings.lock_timeout))
             .await?;
         // Another replica may have been faster; what counts is what the lock's holder sees.
-        let survey = self.look(session).await?;
+        let mut survey = self.look(session).await?;
+        // A migration that creates its schema itself finds it absent, as it does with its own tool. Not so the
+        // schema of the URL, which that tool creates first.
+        let created_later = history.as_ref().map(History::own_schemas).unwrap_or_default();
+        survey.missing_schemas.retain(|name| !created_later.contains(name) || self.url_schema.as_ref() == Some(name));
         timed(&mut report.schemas, schemas::create(session, &survey)).await?;
         // A created schema may be where the history table goes.
         let survey = if survey.missing_schemas.is_empty() { survey } else { self.look(session).await? };

@@ -2,6 +2,7 @@
 //! Facts are Prisma's own, read in its source and observed on the real engine; a rule that looks odd
 //! says where it comes from.
 
+mod config;
 mod datasource;
 mod order;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+pub(super) use config::find as find_config;
 pub(super) use datasource::find as find_datasource;
 pub use datasource::{Datasource, Value};
 
@@ -76,10 +78,10 @@ impl Format for Prisma {
         names.sort_unstable();
         let by_bytes = names.clone();
         names.sort_by(|a, b| order::compare(a, b));
-        if names != by_bytes {
+        if names != by_bytes || !names.iter().all(|name| name.is_ascii()) {
             warnings.push(
                 "the order of migration names depends on the Prisma version (6.6 and later sort as ICU does, \
-                 earlier ones by bytes); doorstep follows the later ones"
+                 earlier ones by bytes); doorstep follows the later ones, for names in plain ASCII exactly"
                     .to_owned(),
             );
         }
@@ -183,7 +185,7 @@ impl Format for Prisma {
         let mut bytes = uuid::Uuid::new_v4().into_bytes();
         bytes[16 - MARK.len() - 1..15].copy_from_slice(MARK);
         bytes[15] = if atomic { ATOMIC } else { b'.' };
-        uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
     fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
@@ -233,8 +235,8 @@ impl Format for Prisma {
     }
 }
 
-/// The end of every id that doorstep writes: five letters, and one for the way it ran. A UUID of version 8 is
-/// what its maker makes of it (RFC 9562, 5.8); Prisma writes version 4, and reads any text.
+/// The end of every id that doorstep writes: five letters, and one for the way it ran. The rest is random, and the
+/// whole a UUID of version 4 like Prisma's, none of which ends so by chance (1 in 2^40).
 const MARK: &[u8] = b"dstep";
 
 /// The last byte of an id whose script commits together with its record.
@@ -242,8 +244,7 @@ const ATOMIC: u8 = b'A';
 
 fn writer(id: &str) -> Writer {
     let Ok(id) = uuid::Uuid::parse_str(id) else { return Writer::Other };
-    let is_ours = id.get_version_num() == 8 && id.as_bytes()[10..15] == *MARK;
-    match (is_ours, id.as_bytes()[15]) {
+    match (id.as_bytes()[10..15] == *MARK, id.as_bytes()[15]) {
         (true, ATOMIC) => Writer::Atomic,
         (true, _) => Writer::Doorstep,
         (false, _) => Writer::Other,
