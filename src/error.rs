@@ -90,8 +90,10 @@ pub enum Error {
     },
     /// A migration's outcome could not be recorded.
     Unrecorded {
-        /// What is true of it, and the next command.
+        /// What is true of it.
         report: String,
+        /// What to do about it.
+        next: String,
         /// What the database said.
         fault: Fault,
     },
@@ -148,6 +150,7 @@ impl Error {
                 _ => Code::Unavailable,
             },
             Self::Lost { .. } => Code::Unavailable,
+            Self::Unrecorded { fault, .. } if fault.class == Class::Privilege => Code::Permission,
             Self::Migration { again: true, .. } => Code::Locked,
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
@@ -220,7 +223,7 @@ impl fmt::Display for Error {
                 write!(f, "lost the database while {doing}: {fault}")?;
                 write!(f, "\nnext: start again; what became of it is found out then")
             }
-            Self::Unrecorded { report, fault } => write!(f, "{report}\ncause: {fault}"),
+            Self::Unrecorded { report, next, fault } => write!(f, "{report}\ncause: {fault}\nnext: {next}"),
             Self::Differences(findings) => {
                 write!(f, "the database lacks what the service needs:")?;
                 for finding in findings {

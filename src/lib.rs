@@ -36,6 +36,7 @@ pub mod lock;
 pub mod migration;
 pub mod plan;
 pub mod recovery;
+mod report;
 pub mod transaction;
 
 // … and dumb adapters.

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use crate::attempt;
 use crate::engine::{Conditions, Failure, Kept, Session, Survey, Trace, Unit, Wanted};
 use crate::error::Error;
-use crate::excerpt;
-use crate::fault::{Class, Fault, Place};
+use crate::fault::{Class, Fault};
 use crate::format::Outcome;
 use crate::history::History;
 use crate::label::Label;
@@ -16,6 +15,7 @@ use crate::migration::Migration;
 use crate::plan;
 use crate::progress::Progress;
 use crate::recovery;
+use crate::report;
 use crate::script::{self, Object, Statement};
 use crate::settings::TableName;
 use crate::signal::{self, Stop};
@@ -152,21 +152,21 @@ impl Run<'_> {
         let conditions = self.conditions(&label);
         let begin = self.session.begin(format.begin(dialect, &self.table, &id, migration), conditions).await;
         begin.map_err(|fault| match fault.class {
-            Class::Privilege => Error::Statement {
-                doing: format!("record the start of {name}"),
-                remedy: Some(format!(
-                    "let its owner run: GRANT SELECT, INSERT, UPDATE ON {} TO the role of the URL;",
-                    dialect.table(&self.table)
-                )),
-                fault,
-            },
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
-            _ => Error::Unrecorded {
-                report: format!("the start of migration {name} could not be recorded, so it was not run"),
-                fault,
-            },
+            _ => self.not_recorded(name, "it was not run".to_owned(), fault),
         })?;
         Ok(id)
+    }
+
+    fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
+        let table = self.history.dialect.table(&self.table);
+        let next = match fault.class {
+            Class::Privilege => {
+                format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
+            }
+            _ => format!("look at {table} (its columns, triggers, policies), and start again"),
+        };
+        Error::Unrecorded { report: format!("migration {name} could not be recorded\n{report}"), next, fault }
     }
 
     /// The script and its record in one transaction.
@@ -279,7 +279,8 @@ impl Run<'_> {
                 result = self.attempt(&unit, &current).await;
             }
             if let Err(mut failure) = result {
-                failure.fault.place = failure.fault.place.map(|place| in_file(current.migration.sql(), step, place));
+                failure.fault.place =
+                    failure.fault.place.map(|place| report::in_file(current.migration.sql(), step, place));
                 let failure = self.with_invalid_index(step, failure).await;
                 return Err(self.failed(&current, failure).await);
             }
@@ -379,9 +380,10 @@ impl Run<'_> {
         if failure.kept == Kept::Unknown {
             return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
         }
-        let report = report(current, &failure, self.history);
+        let report = report::failure(current.migration, &failure, current.steps, self.history.dialect);
         let signal = self.stop.signal();
-        let interrupted = signal.is_some() || failure.fault.class == Class::LockTimeout;
+        // A record that could not be written is no fault of the script's.
+        let interrupted = signal.is_some() || failure.of_record || failure.fault.class == Class::LockTimeout;
         let nothing_kept = failure.kept == Kept::Nothing;
         let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
         let logs = cause.unwrap_or_default() + &report;
@@ -412,19 +414,11 @@ impl Run<'_> {
             };
             return Error::Stopped { signal, note };
         }
+        if failure.of_record {
+            return self.not_recorded(&name, report, failure.fault);
+        }
         let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
-        let next = match again {
-            _ if self.limits.rehearsal => {
-                "it cannot run from scratch\nnext: repair the file; where it is applied already, that changes its checksum, \
-                 and nothing else"
-                    .to_owned()
-            }
-            true => "next: start again when the other session is done".to_owned(),
-            false => format!(
-                "next: repair the file, then {resolve}, and start again\n      \
-                 (doorstep resolve --applied {name} would record it as done: none of what is missing would ever run)"
-            ),
-        };
+        let next = report::next(&name, again, self.limits.rehearsal);
         Error::Migration { name, report: format!("{report}\n{next}"), again, fault: failure.fault }
     }
 }
@@ -447,41 +441,6 @@ fn unrecorded(current: &Current<'_>, fault: Fault) -> Error {
     if fault.class.is_transient() {
         return Error::Lost { doing: format!("recording the end of {name}"), fault };
     }
-    let report = format!(
-        "migration {name} ran, and its effects are there, but that could not be recorded\n\
-         next: doorstep resolve --applied {name}"
-    );
-    Error::Unrecorded { report, fault }
-}
-
-/// A place in a step, as a place in the file.
-fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
-    let before = sql[..step.offset].chars().count();
-    match place {
-        Place::Character(at) => Place::Character(before + at),
-        Place::Statement(_) => Place::Character(before + 1),
-    }
-}
-
-/// What happened, where in the file, and whether anything of it was kept.
-fn report(current: &Current<'_>, failure: &Failure, history: &History) -> String {
-    let migration = current.migration;
-    let mut text = failure.fault.to_string();
-    if failure.of_record {
-        text = format!("the script ran, but its record could not be written, and both were rolled back: {text}");
-    } else if let Some(place) = failure.fault.place {
-        let (line, column) = excerpt::line_and_column(migration.sql(), place, history.dialect);
-        let excerpt = excerpt::around(migration.sql(), line, column);
-        text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
-    }
-    let before = match current.steps {
-        Some((done @ 1.., count)) => format!("; statements 1 to {done} of {count} were done before it, and stay"),
-        _ => String::new(),
-    };
-    text + &match failure.kept {
-        Kept::Nothing if before.is_empty() => "\nnothing of it was kept: it was rolled back as a whole".to_owned(),
-        Kept::Nothing => format!("\nnothing of this statement was kept{before}"),
-        Kept::Maybe => format!("\nparts of it may have been kept: it does not run in one transaction{before}"),
-        Kept::Unknown => "\nwhether it was kept is unknown: the connection was lost".to_owned(),
-    }
+    let report = format!("migration {name} ran, and its effects are there, but that could not be recorded");
+    Error::Unrecorded { report, next: format!("doorstep resolve --applied {name}"), fault }
 }
