@@ -31,7 +31,12 @@ pub struct Adopted {
 impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Adopted { name, objects } in &self.adopted {
-            writeln!(f, "{name} is recorded as applied ({objects} objects vouch for it)")?;
+            let witness = match objects {
+                0 => "what came after it vouches for it".to_owned(),
+                1 => "1 object vouches for it".to_owned(),
+                count => format!("{count} objects vouch for it"),
+            };
+            writeln!(f, "{name} is recorded as applied ({witness})")?;
         }
         Ok(())
     }
@@ -73,13 +78,23 @@ pub async fn adopt(
     if !findings.is_empty() {
         return Err(Error::Differences(findings));
     }
-    let adopted = migrations.iter().enumerate().map(|(index, migration)| Adopted {
+    // One that creates nothing is vouched for by those that came after it, so the last of them are not.
+    let vouched = created.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
+    for migration in &migrations[vouched..] {
+        let name = &migration.name;
+        tracing::warn!(
+            phase = "baseline",
+            event = "unproven",
+            "nothing vouches for {name}, so it stays pending (if it did run: doorstep resolve --applied {name})"
+        );
+    }
+    let adopted = migrations[..vouched].iter().enumerate().map(|(index, migration)| Adopted {
         name: migration.name.clone(),
         objects: created.iter().filter(|(of, _)| *of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
     let (format, dialect) = (history.format, history.dialect);
-    let migrations: Vec<Migration> = migrations.into_iter().cloned().collect();
+    let migrations: Vec<Migration> = migrations[..vouched].iter().copied().cloned().collect();
     let table = history.ensure_table(session, survey, None).await?;
     let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(false), it));
     let doing = Error::statement("record what is applied");

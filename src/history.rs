@@ -1,13 +1,13 @@
 //! A folder and its history, side by side: what is applied, what is pending, what went wrong.
 
-use crate::engine::{Dialect, Session, Survey};
+use crate::engine::{Dialect, Session, Survey, Trace};
 use crate::error::Error;
 use crate::fault::Class;
 use crate::format::{Folder, Format, Outcome, Resolved};
 use crate::migration::{Migration, Record, Writer};
 use crate::plan::{self, Entry, State, Verdict};
 use crate::recovery::{self, Conclusion, Evidence};
-use crate::script;
+use crate::script::{self, Object};
 use crate::settings::TableName;
 use crate::transaction::{self, Way};
 
@@ -160,8 +160,16 @@ impl History {
         let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
         let traces = match &self.table {
             Some(table) if !objects.is_empty() => {
+                // A bare name leads where this role's search path says, or where it led for whoever made the history.
+                let home = table.schema.as_deref().map(|schema| self.dialect.identifier(schema));
+                let at_home =
+                    objects.iter().map(|object| home.as_deref().map_or(object.clone(), |home| object.within(home)));
+                let both: Vec<Object> = objects.iter().cloned().chain(at_home).collect();
                 let since = self.format.locate(self.dialect, table, &record.id);
-                session.traces(&objects, Some(&since)).await.map_err(looking())?
+                let mut traces = session.traces(&both, Some(&since)).await.map_err(looking())?;
+                let at_home = traces.split_off(objects.len());
+                let either = |(bare, at_home)| if bare == Trace::Absent { at_home } else { bare };
+                traces.into_iter().zip(at_home).map(either).collect()
             }
             _ => Vec::new(),
         };
@@ -205,8 +213,7 @@ impl History {
             let statements = script::statements(migration.sql(), self.dialect);
             let is_it = |statement| {
                 let created = script::created(std::slice::from_ref(statement), self.dialect);
-                let is_table =
-                    |object: &script::Object| matches!(object, script::Object::Relation { kind: "table", .. });
+                let is_table = |object: &Object| matches!(object, Object::Relation { kind: "table", .. });
                 created.iter().any(|(object, _)| is_table(object) && object.bare_name() == table)
             };
             statements.iter().any(is_it)
@@ -335,8 +342,8 @@ impl History {
             let statements = script::statements(migration.sql(), self.dialect);
             script::created(&statements, self.dialect)
         });
-        let schema = |(object, lenient): (script::Object, bool)| match object {
-            script::Object::Schema(_) if !lenient => Some(object.bare_name()),
+        let schema = |(object, lenient): (Object, bool)| match object {
+            Object::Schema(_) if !lenient => Some(object.bare_name()),
             _ => None,
         };
         created.filter_map(schema).collect()

@@ -34,21 +34,24 @@ pub(super) fn owns(folder: &Path) -> Result<bool, Error> {
     if directories.iter().any(|name| folder.join(name).join("migration.sql").exists()) {
         return Ok(true);
     }
-    // Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history: SPACE/NAME/ops.json.
-    let has_operations = |directory: &Path| directory.join("ops.json").exists();
     let is_next = |name: &String| {
         let space = folder.join(name);
         let inner = self::directories(&space).unwrap_or_default();
-        has_operations(&space) || inner.iter().any(|name| has_operations(&space.join(name)))
+        is_next(&space) || inner.iter().any(|name| is_next(&space.join(name)))
     };
     if directories.iter().any(is_next) {
         return Err(Error::Settings(format!(
-            "{} holds Prisma Next migrations (ops.json), which are no SQL files\n\
+            "{} holds Prisma Next migrations (migration.json, ops.json), which are no SQL files\n\
              next: apply them with Prisma's own tool and set migrate = off",
             folder.display()
         )));
     }
     Ok(false)
+}
+
+/// Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history.
+fn is_next(directory: &Path) -> bool {
+    ["ops.json", "migration.json"].iter().any(|file| directory.join(file).exists())
 }
 
 /// Direct children that are real directories. Prisma's listers do not follow symbolic links.
@@ -291,6 +294,10 @@ fn read(folder: &Path, name: &str) -> Migration {
         Err(error) => (
             Vec::new(),
             Some(match error.kind() {
+                ErrorKind::NotFound if is_next(&folder.join(name)) => format!(
+                    "the migration {name} is one of Prisma Next (migration.json, ops.json), which is no SQL file\n\
+                     next: apply it with Prisma's own tool and set migrate = off"
+                ),
                 ErrorKind::NotFound | ErrorKind::IsADirectory => format!(
                     "the migration {name} has no file migration.sql\n\
                      next: restore {}, or delete the folder if the migration was given up",

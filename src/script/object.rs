@@ -60,6 +60,23 @@ impl Object {
         last_part(name).len() < name.len()
     }
 
+    /// The same object in this schema (quoted), if its own name does not say in which it is.
+    #[must_use]
+    pub fn within(&self, schema: &str) -> Self {
+        let mut object = self.clone();
+        if let (
+            false,
+            Self::Relation { name, .. }
+            | Self::Type(name)
+            | Self::Column { table: name, .. }
+            | Self::Constraint { table: name, .. },
+        ) = (self.is_qualified(), &mut object)
+        {
+            *name = format!("{schema}.{name}");
+        }
+        object
+    }
+
     /// Its own name without schema and quotes, as the database stores it.
     #[must_use]
     pub fn bare_name(&self) -> String {
