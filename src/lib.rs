@@ -25,6 +25,7 @@ pub mod exec;
 // The other commands.
 pub mod baseline;
 pub mod install;
+pub mod replay;
 pub mod resolve;
 pub mod status;
 
@@ -61,6 +62,7 @@ use cli::{Cli, Verb};
 use error::Error;
 use exec::Service;
 use prepare::{Extent, Preparation, Repair};
+use replay::Replayed;
 use resolve::Mark;
 use settings::{Environment, LogFormat, Settings};
 use signal::Stop;
@@ -106,10 +108,7 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
                 repair.session.close().await;
                 resolved
             })?;
-            print(&match format {
-                LogFormat::Json => json(&resolved),
-                LogFormat::Text => resolved.to_string(),
-            })?;
+            show(&resolved, format)?;
         }
         Some(Verb::Baseline { through, format }) => {
             let baseline = block_on(stop, async {
@@ -123,10 +122,7 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
                 repair.session.close().await;
                 baseline
             })?;
-            print(&match format {
-                LogFormat::Json => json(&baseline),
-                LogFormat::Text => baseline.to_string(),
-            })?;
+            show(&baseline, format)?;
         }
         verb => {
             let extent = match verb {
@@ -157,15 +153,7 @@ fn replay(preparation: Preparation, format: LogFormat, stop: &Stop) -> Result<()
             "the throwaway database {address} is left behind: {fault}"
         );
     }
-    let message = replayed.as_ref().err().map(ToString::to_string);
-    let applied = replayed.as_ref().ok();
-    print(&match (format, applied) {
-        (LogFormat::Json, _) => {
-            json(&serde_json::json!({ "ok": applied.is_some(), "applied": applied, "message": message }))
-        }
-        (LogFormat::Text, Some(applied)) => format!("the folder runs from scratch: {applied} migrations\n"),
-        (LogFormat::Text, None) => String::new(),
-    })?;
+    show(&Replayed::of(&replayed), format)?;
     replayed.map(drop)
 }
 
@@ -192,9 +180,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     runtime.map_err(|error| Error::Os(format!("cannot start: {error}")))
 }
 
-/// A result for machines.
-fn json(result: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(result).unwrap_or_default() + "\n"
+/// Prints a result in the form asked for.
+fn show(result: &(impl serde::Serialize + std::fmt::Display), format: LogFormat) -> Result<(), Error> {
+    print(&match format {
+        LogFormat::Json => serde_json::to_string_pretty(result).unwrap_or_default() + "\n",
+        LogFormat::Text => result.to_string(),
+    })
 }
 
 /// A result, on stdout.

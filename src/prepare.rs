@@ -14,7 +14,7 @@ use crate::migrate::{self, Limits};
 use crate::retry::Pace;
 use crate::settings::{Environment, Mode, Patience, Settings};
 use crate::signal::Stop;
-use crate::{lock, schemas, script, verify, wait};
+use crate::{lock, replay, schemas, verify, wait};
 
 /// Pause before the wait begins again after a lost connection.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -115,22 +115,10 @@ impl Preparation {
     /// The same start on a throwaway database beside the real one, and the place of that database.
     ///
     /// # Errors
-    /// [`Error::Settings`] without a migrations folder, [`Error::History`] for a script that reaches beyond its
-    /// database: a throwaway one keeps nobody safe from it.
+    /// [`Error::Settings`] without a migrations folder, [`Error::History`] for one that cannot be replayed.
     pub async fn replay(mut self) -> Result<(Self, Target), Error> {
         let Some(history) = self.resolve_folder().await? else { return Err(no_folder()) };
-        let outside = history.migrations.iter().find_map(|migration| {
-            let statements = script::statements(migration.sql(), history.dialect);
-            let reaching = statements.iter().find(|statement| statement.reaches_outside())?;
-            Some(format!("{}: {}", migration.path.display(), script::summary(reaching.text, history.dialect)))
-        });
-        if let Some(outside) = outside {
-            return Err(Error::History(format!(
-                "the folder cannot be replayed beside the real database: a statement changes what all databases of the \
-                 server share\n  {outside}\n\
-                 next: replay on a server of its own, or create roles and databases outside the migrations"
-            )));
-        }
+        replay::refuse_what_reaches_outside(&history)?;
         self.database = self.database.scratch();
         self.settings.mode = Mode::Apply;
         self.rehearsal = true;
