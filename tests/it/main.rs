@@ -17,6 +17,18 @@ mod schemas;
 /// Step 3: Prisma's folder, history and lock on PostgreSQL.
 mod migrate;
 
+/// Gates, rows and backends for the five that follow.
+mod scene;
+
+/// What a crash leaves, and what the next start makes of it.
+mod recovery;
+
+/// Statements that refuse a transaction.
+mod steps;
+
+/// Scripts that leave a mess.
+mod hygiene;
+
 /// Step 4: required tables.
 mod verify;
 
