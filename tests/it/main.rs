@@ -26,6 +26,18 @@ mod recovery;
 /// Statements that refuse a transaction.
 mod steps;
 
+/// What people see of the history, and do to it.
+mod repair;
+
+/// The whole folder on a throwaway database.
+mod replay;
+
+/// Locks that explain themselves.
+mod locks;
+
+/// Terminals, and the termination log.
+mod terminal;
+
 /// Scripts that leave a mess.
 mod hygiene;
 

@@ -179,7 +179,11 @@ fn a_script_with_a_transaction_of_its_own_is_judged_by_what_is_there() {
             open_gate(&database);
         }
         let output = project.doorstep(&database.url(), &["run"]).run().code(0);
-        output.stderr_has(if commits { "it was committed, and is recorded now" } else { "it was rolled back, and runs again" });
+        output.stderr_has(if commits {
+            "it was committed, and is recorded now"
+        } else {
+            "it was rolled back, and runs again"
+        });
         assert_eq!(rows(&database, "1_own"), if commits { "t|f|1" } else { "f|t|0\nt|f|1" });
         assert!(exists(&database, "slow"));
     }
@@ -222,7 +226,8 @@ fn sqlite_rolls_back_what_was_killed_or_failed_and_runs_it_again() {
         std::fs::metadata(project.path("dev.db")).is_ok_and(|file| file.len() > 2_000_000).then_some(())
     });
     kill(doorstep);
-    project.write("prisma/migrations/1_endless/migration.sql", "CREATE TABLE t (id integer);\nSELECT * FROM nowhere;\n");
+    project
+        .write("prisma/migrations/1_endless/migration.sql", "CREATE TABLE t (id integer);\nSELECT * FROM nowhere;\n");
     let output = project.doorstep("file:./dev.db", &["run"]).run().code(65);
     output.stderr_has("1_endless was interrupted: it was rolled back").stderr_has("nothing of it was kept");
     let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
