@@ -38,6 +38,9 @@ mod locks;
 /// Terminals, and the termination log.
 mod terminal;
 
+/// Mixed files, their settings, and what happens on the way.
+mod settings_kept;
+
 /// Scripts that leave a mess.
 mod hygiene;
 

@@ -172,6 +172,18 @@ fn resolve_rolled_back_asks_for_no_provider_as_prisma_does_not() {
 }
 
 #[test]
+fn a_row_that_is_finished_and_rolled_back_counts_as_finished_for_resolve_as_with_prisma() {
+    // P3008 and P3012. What `run` makes of such a row is another matter: it runs again.
+    let database = Database::fresh();
+    let url = database.url();
+    let project = Project::with_two();
+    project.doorstep(&url, &["migrate"]).run().code(0);
+    database.sql("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '2_posts'");
+    project.doorstep(&url, &["resolve", "--rolled-back", "2_posts"]).run().code(65);
+    project.doorstep(&url, &["resolve", "--applied", "2_posts"]).run().code(65);
+}
+
+#[test]
 fn resolve_needs_exactly_one_mark() {
     let project = Project::with_two();
     let resolve = |arguments: &[&str]| project.doorstep("postgres://u@127.0.0.1:1/d", arguments).run();

@@ -4,7 +4,7 @@ use crate::scene::{GATE, at_gate, backend, exists, gated, gone, kill, open_gate,
 use crate::support::{Database, Project};
 
 /// A database with `t`, applied by `1_t`, and a migration `2_x` to come.
-fn with_t(script: &str) -> (Database, Project) {
+pub(crate) fn with_t(script: &str) -> (Database, Project) {
     let database = gated();
     let project = Project::new().migration("1_t", "CREATE TABLE t (a integer);\nINSERT INTO t VALUES (1), (1);\n");
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
@@ -150,47 +150,6 @@ fn a_block_between_begin_and_commit_stays_whole_beside_a_concurrent_index() {
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("2_x/migration.sql:4:29").stderr_has("nothing of this statement was kept");
     assert_eq!(database.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'b'"), "0");
-}
-
-const SETTINGS: &str = "SET statement_timeout = '59s';\nSET search_path = side;\nCREATE TABLE u (a integer);\n\
-                        CREATE INDEX CONCURRENTLY i ON u (a);\n";
-const SEEN: &str =
-    "CREATE TABLE seen AS SELECT current_setting('statement_timeout') AS t, current_setting('search_path') AS p;\n";
-
-#[test]
-fn settings_in_a_mixed_file_hold_for_its_later_statements_and_not_for_the_next_file() {
-    let (database, project) = with_t(&format!("{SETTINGS}{SEEN}"));
-    let project = project.migration("3_next", SEEN);
-    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(2 applied)");
-    assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
-    assert_eq!(database.sql("SELECT * FROM public.seen"), "0|\"$user\", public");
-}
-
-#[test]
-fn settings_in_a_mixed_file_hold_after_an_interruption_too() {
-    let (database, project) = with_t(&format!("{SETTINGS}{GATE}\n{SEEN}"));
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    at_gate(&database);
-    doorstep.signal("TERM");
-    doorstep.finish("run").code(143).stderr_has("4 of 6 statements");
-    open_gate(&database);
-    project.doorstep(&database.url(), &["run"]).run().code(0);
-    assert!(!exists(&database, "public.seen"), "it went to another schema than the one the file sets");
-    assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
-}
-
-#[test]
-fn a_role_set_in_a_mixed_file_need_not_reach_the_history() {
-    let (database, project) = with_t("");
-    let role = database.role("");
-    database.sql(&format!("GRANT ALL ON SCHEMA side TO {role}"));
-    let script = format!(
-        "SET ROLE {role};\nCREATE TABLE side.o (a integer);\nCREATE INDEX CONCURRENTLY i ON side.o (a);\nRESET ROLE;\nSELECT 1;\n"
-    );
-    project.write("prisma/migrations/2_x/migration.sql", &script);
-    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
-    assert_eq!(database.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'o'"), role);
-    database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
 #[test]
