@@ -250,3 +250,47 @@ fn the_holder_of_the_lock_is_known_before_anything_is_concluded() {
     doorstep.finish("run").code(0);
     follower.finish("run").code(0).stderr_lacks("interrupted");
 }
+
+/// Prisma began it, it was committed in one transaction, and Prisma died.
+#[track_caller]
+fn committed_is_never_called_rolled_back(script: &str) {
+    let (database, project) = begun_by_prisma(script);
+    database.sql("CREATE TABLE seen (id integer)");
+    database.sql(script);
+    let output = project.doorstep(&database.url(), &["run"]).run().stderr_lacks("rolled back, and runs again");
+    assert_eq!(database.sql("SELECT count(*) FROM seen"), "1", "{}", output.stderr);
+}
+
+#[test]
+fn a_committed_script_that_renames_the_table_it_altered_is_not_called_rolled_back() {
+    committed_is_never_called_rolled_back(
+        "INSERT INTO seen VALUES (1);\nALTER TABLE base ADD COLUMN x integer;\nALTER TABLE base RENAME TO other;\n",
+    );
+}
+
+#[test]
+fn a_committed_script_that_drops_dynamically_what_it_created_is_not_called_rolled_back() {
+    committed_is_never_called_rolled_back(
+        "INSERT INTO seen VALUES (1);\nCREATE TABLE temp_copy AS SELECT 1;\nDO $$ BEGIN EXECUTE 'DROP TABLE temp_copy'; END $$;\n",
+    );
+}
+
+#[test]
+fn a_committed_script_whose_index_went_with_its_table_is_not_called_rolled_back() {
+    committed_is_never_called_rolled_back(
+        "INSERT INTO seen VALUES (1);\nCREATE TABLE c (id integer);\nCREATE INDEX c_i ON c (id);\nDROP TABLE c;\n",
+    );
+}
+
+#[test]
+fn a_row_of_doorsteps_own_whose_folder_is_gone_stops_no_older_image() {
+    // The release is taken back after its migration was killed: nothing of it was kept, that is certain.
+    let database = gated();
+    let project = Project::new().migration("1_base", "SELECT 1;").migration("2_x", &format!("{SLOW}{GATE}"));
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let pid = at_gate(&database);
+    kill(doorstep);
+    terminate(&database, &pid);
+    std::fs::remove_dir_all(project.path("prisma/migrations/2_x")).unwrap();
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("2_x was interrupted: it was rolled back");
+}

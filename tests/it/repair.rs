@@ -239,6 +239,51 @@ fn baseline_through_leaves_the_rest_to_run() {
     assert!(!exists(&empty, "_prisma_migrations"));
 }
 
+/// Applies the folder to one database, copies what it made into another one without history, and adopts that.
+#[track_caller]
+fn adopts(project: &Project) {
+    let database = Database::fresh();
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    database.sql("DROP TABLE _prisma_migrations");
+    project.doorstep(&database.url(), &["baseline"]).run().code(0);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(0 applied)");
+}
+
+#[test]
+fn baseline_knows_what_went_with_a_table_that_a_later_migration_drops() {
+    let first = "CREATE TABLE \"User\" (id integer PRIMARY KEY);\nCREATE TABLE \"Old\" (id integer, \"userId\" integer);\n\
+                 CREATE UNIQUE INDEX \"Old_id_key\" ON \"Old\"(\"id\");\n\
+                 ALTER TABLE \"Old\" ADD COLUMN \"note\" text,\nADD CONSTRAINT \"Old_userId_fkey\" FOREIGN KEY (\"userId\") REFERENCES \"User\"(id);\n";
+    adopts(&Project::new().migration("1_init", first).migration("2_drop", "DROP TABLE \"Old\";\n"));
+}
+
+#[test]
+fn baseline_knows_what_went_with_a_column_that_a_later_migration_drops() {
+    let first = "CREATE TABLE \"User\" (id integer PRIMARY KEY, email text);\nCREATE INDEX \"User_email_idx\" ON \"User\"(\"email\");\n";
+    adopts(
+        &Project::new().migration("1_init", first).migration("2_drop", "ALTER TABLE \"User\" DROP COLUMN \"email\";\n"),
+    );
+}
+
+#[test]
+fn baseline_follows_tables_and_schemas_that_a_later_migration_renames() {
+    let first = "CREATE TABLE a (id integer);\nALTER TABLE a ADD COLUMN x integer, ADD CONSTRAINT a_c CHECK (x > 0);\n\
+                 CREATE INDEX a_i ON a (x);\nCREATE SCHEMA s;\nCREATE TABLE s.t (id integer);\nCREATE TABLE keep (id integer);\n";
+    let second = "ALTER TABLE a RENAME TO b;\nALTER SCHEMA s RENAME TO r;\n";
+    adopts(&Project::new().migration("1_init", first).migration("2_rename", second));
+}
+
+#[test]
+fn baseline_accepts_what_prisma_writes_to_change_an_enum() {
+    let first =
+        "CREATE TYPE \"Role\" AS ENUM ('A', 'B');\nCREATE TABLE \"User\" (id integer, role \"Role\" NOT NULL);\n";
+    let second = "BEGIN;\nCREATE TYPE \"Role_new\" AS ENUM ('A', 'C');\n\
+                  ALTER TABLE \"User\" ALTER COLUMN \"role\" TYPE \"Role_new\" USING (\"role\"::text::\"Role_new\");\n\
+                  ALTER TYPE \"Role\" RENAME TO \"Role_old\";\nALTER TYPE \"Role_new\" RENAME TO \"Role\";\n\
+                  DROP TYPE \"Role_old\";\nCOMMIT;\n";
+    adopts(&Project::new().migration("1_init", first).migration("2_enum", second));
+}
+
 #[test]
 fn sqlite_is_repaired_and_adopted_too() {
     let project = Project::sqlite()

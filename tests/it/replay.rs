@@ -62,6 +62,16 @@ fn a_good_folder_runs_and_the_real_database_is_not_even_asked() {
 }
 
 #[test]
+fn a_schema_of_the_url_and_of_the_settings_is_there_in_the_throwaway_database_too() {
+    let database = Database::fresh();
+    let project = Project::with_two().migration("3_more", "CREATE TABLE extra.t (id integer);");
+    let url = database.url() + "?schema=app";
+    let replay = ["replay", "--schemas", "extra", "--require-tables", "app.users,extra.t"];
+    project.doorstep(&url, &replay).run().code(0);
+    assert_eq!(database.sql("SELECT count(*) FROM pg_namespace WHERE nspname IN ('app', 'extra')"), "0");
+}
+
+#[test]
 fn the_result_is_held_against_what_is_required() {
     let database = Database::fresh();
     database.sql("CREATE TABLE lost (id integer)");

@@ -53,6 +53,22 @@ fn the_termination_log_keeps_kubernetes_limit_and_is_never_created() {
 }
 
 #[test]
+fn what_is_wrong_with_the_settings_goes_to_the_named_termination_log_too() {
+    for (url, variable, command) in
+        [("nonsense", "HOME", "true"), ("", "HOME", "no-such-command"), ("", "DOORSTEP_WAIT_TIMOUT", "true")]
+    {
+        let project = Project::with_two().file("termination", "");
+        let path = project.path("termination");
+        let doorstep = project.doorstep("postgres://u@127.0.0.1:1/d", &["run", "--", command]).env(variable, "1s");
+        let doorstep = doorstep.env("DOORSTEP_TERMINATION_LOG", path.to_str().unwrap());
+        let doorstep = if url.is_empty() { doorstep } else { doorstep.env("DATABASE_URL", url) };
+        let output = doorstep.run();
+        let report = std::fs::read_to_string(&path).unwrap();
+        assert!(!report.is_empty(), "{variable} {command}\n{}", output.stderr);
+    }
+}
+
+#[test]
 fn a_signal_leaves_its_reason_in_the_termination_log() {
     let database = gated();
     let project = Project::new().migration("1_slow", GATE).file("termination", "");
