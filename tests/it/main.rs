@@ -20,6 +20,33 @@ mod migrate;
 /// Beside the real Prisma: each goes on where the other stopped.
 mod interchange;
 
+/// Gates, rows and backends for the five that follow.
+mod scene;
+
+/// What a crash leaves, and what the next start makes of it.
+mod recovery;
+
+/// Statements that refuse a transaction.
+mod steps;
+
+/// What people see of the history, and do to it.
+mod repair;
+
+/// The whole folder on a throwaway database.
+mod replay;
+
+/// Locks that explain themselves.
+mod locks;
+
+/// Terminals, and the termination log.
+mod terminal;
+
+/// Mixed files, their settings, and what happens on the way.
+mod settings_kept;
+
+/// Scripts that leave a mess.
+mod hygiene;
+
 /// Step 4: required tables.
 mod verify;
 
