@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::engine::{Session, Survey, Trace};
 use crate::error::Error;
 use crate::history::History;
-use crate::migration::Migration;
+use crate::migration::{Migration, Writer, nearest};
 use crate::script::{self, Object};
 use crate::verify::{Difference, Finding, Severity};
 
@@ -32,7 +32,7 @@ impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Adopted { name, objects } in &self.adopted {
             let witness = match objects {
-                0 => "what came after it vouches for it".to_owned(),
+                0 => "it leaves nothing that could be looked for".to_owned(),
                 1 => "1 object vouches for it".to_owned(),
                 count => format!("{count} objects vouch for it"),
             };
@@ -62,41 +62,37 @@ pub async fn adopt(
         )));
     }
     let migrations = chosen(history, through)?;
-    let created = lasting(&migrations, history);
-    let objects: Vec<Object> = created.iter().map(|(_, object)| object.clone()).collect();
-    if objects.is_empty() {
-        return Err(Error::History(format!(
-            "nothing in {} creates an object that could be looked for, so nothing vouches for it\n\
-             next: if you know that they are applied: doorstep resolve --applied NAME for each",
-            history.folder.path.display()
-        )));
-    }
+    let witnesses = witnesses(&migrations, history);
+    let objects: Vec<Object> = witnesses.iter().map(|witness| witness.object.clone()).collect();
     let traces = session.traces(&objects, None).await;
     let traces = traces.map_err(Error::statement("look for what the migrations create"))?;
-    let missing = created.iter().zip(&traces).filter(|(_, trace)| matches!(trace, Trace::Absent | Trace::Invalid));
-    let findings: Vec<Finding> = missing.map(|((index, object), _)| finding(migrations[*index], object)).collect();
+    let is_there = |trace: &Trace| !matches!(trace, Trace::Absent | Trace::Invalid);
+    let against = witnesses.iter().zip(&traces).filter(|(witness, trace)| is_there(trace) != witness.created);
+    let findings: Vec<Finding> = against.map(|(witness, _)| finding(migrations[witness.of], witness)).collect();
     if !findings.is_empty() {
         return Err(Error::Differences(findings));
     }
-    // One that creates nothing is vouched for by those that came after it, so the last of them are not.
-    let vouched = created.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
-    for migration in &migrations[vouched..] {
-        let name = &migration.name;
-        tracing::warn!(
-            phase = "baseline",
-            event = "unproven",
-            "nothing vouches for {name}, so it stays pending (if it did run: doorstep resolve --applied {name})"
-        );
+    // One that leaves no trace is vouched for by those that came after it; for the last ones a person must.
+    let vouched = witnesses.iter().map(|witness| witness.of + 1).max().unwrap_or(0);
+    if let (None, Some(unproven)) = (through, migrations.get(vouched)) {
+        let last = migrations.last().map_or(&unproven.name, |last| &last.name);
+        let before = vouched.checked_sub(1).map(|index| &migrations[index].name);
+        let or_not = before.map_or(String::new(), |name| format!(", --through {name} if not"));
+        return Err(Error::History(format!(
+            "nothing vouches for {}: it leaves no object behind that could be looked for\n\
+             next: doorstep baseline --through {last} if it did run on this database{or_not}",
+            unproven.name
+        )));
     }
-    let adopted = migrations[..vouched].iter().enumerate().map(|(index, migration)| Adopted {
+    let adopted = migrations.iter().enumerate().map(|(index, migration)| Adopted {
         name: migration.name.clone(),
-        objects: created.iter().filter(|(of, _)| *of == index).count(),
+        objects: witnesses.iter().filter(|witness| witness.of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
     let (format, dialect) = (history.format, history.dialect);
-    let migrations: Vec<Migration> = migrations[..vouched].iter().copied().cloned().collect();
+    let migrations: Vec<Migration> = migrations.into_iter().cloned().collect();
     let table = history.ensure_table(session, survey, None).await?;
-    let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(false), it));
+    let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
     let doing = Error::statement("record what is applied");
     session.execute(rows.collect::<Vec<_>>().join("; ")).await.map_err(doing)?;
     Ok(Baseline { adopted })
@@ -110,7 +106,10 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
             Some(position) => position + 1,
             None => {
                 let folder = history.folder.path.display();
-                return Err(Error::History(format!("there is no migration {name} in {folder}")));
+                let slip = nearest(name, all.iter().map(|migration| migration.name.as_str()));
+                return Err(Error::History(format!(
+                    "there is no migration {name} in {folder}{slip}\nnext: give the whole name of its folder"
+                )));
             }
         },
     };
@@ -120,32 +119,54 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
     }
 }
 
-/// What the migrations create and no later one of them drops or renames, each with the index of its migration.
-fn lasting(migrations: &[&Migration], history: &History) -> Vec<(usize, Object)> {
+/// Something that tells whether a migration ran.
+struct Witness {
+    /// Index of the migration.
+    of: usize,
+    object: Object,
+    /// It was created, and must be there; otherwise it was dropped or renamed, and must not.
+    created: bool,
+}
+
+/// What the migrations create for good, and what they remove for good.
+fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
+    let dialect = history.dialect;
     let statements: Vec<Vec<script::Statement<'_>>> =
-        migrations.iter().map(|migration| script::statements(migration.sql(), history.dialect)).collect();
+        migrations.iter().map(|migration| script::statements(migration.sql(), dialect)).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<Object> =
-        script::created(&all, history.dialect).into_iter().map(|(object, _)| object).collect();
+    let mut lasting: Vec<Object> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
+    let mut gone = script::removed(&all, dialect);
+    let take = |objects: &mut Vec<Object>, object: &Object| {
+        let position = objects.iter().position(|known| known == object);
+        position.map(|position| objects.remove(position)).is_some()
+    };
     let mut found = Vec::new();
-    for (index, statements) in statements.iter().enumerate() {
-        for (object, _) in script::created(statements, history.dialect) {
-            if let Some(position) = lasting.iter().position(|known| *known == object) {
-                lasting.remove(position);
-                found.push((index, object));
+    for (of, statements) in statements.iter().enumerate() {
+        for (object, _) in script::created(statements, dialect) {
+            if take(&mut lasting, &object) {
+                found.push(Witness { of, object, created: true });
+            }
+        }
+        for object in script::removed(statements, dialect) {
+            if take(&mut gone, &object) {
+                found.push(Witness { of, object, created: false });
             }
         }
     }
     found
 }
 
-fn finding(migration: &Migration, object: &Object) -> Finding {
+fn finding(migration: &Migration, witness: &Witness) -> Finding {
+    let (kind, does) = match witness.created {
+        true => (Difference::Missing, "creates it"),
+        false => (Difference::Extra, "drops or renames it"),
+    };
     Finding {
         severity: Severity::Error,
-        kind: Difference::Missing,
-        object: object.to_string(),
+        kind,
+        object: witness.object.to_string(),
         source: migration.path.display().to_string(),
-        cause: Some(format!("{} creates it, so that was not applied here as it is", migration.name)),
+        cause: Some(format!("{} {does}, so that was not applied here as it is", migration.name)),
         remedy: Some("adopt up to the migration before it (--through NAME); later ones are applied".to_owned()),
     }
 }

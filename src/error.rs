@@ -139,6 +139,7 @@ impl Error {
         let code = match self {
             Self::Usage(_) => Code::Usage,
             Self::Settings(_) => Code::Settings,
+            Self::NotReady { last, .. } if last.class == Class::Held => Code::Locked,
             Self::NotReady { .. } => Code::Unavailable,
             Self::Refused { fault, .. } | Self::Statement { fault, .. } => match fault.class {
                 Class::Authentication | Class::Privilege => Code::Permission,
@@ -202,7 +203,11 @@ impl fmt::Display for Error {
                     crate::log::seconds(*waited)
                 )?;
                 write!(f, "last cause: {last}")?;
-                write!(f, "\nnext: check that address, or give it longer with --wait-timeout (0 = no limit)")
+                let check = match last.class {
+                    Class::Held => "start again when the other process is done",
+                    _ => "check that address",
+                };
+                write!(f, "\nnext: {check}, or give it longer with --wait-timeout (0 = no limit)")
             }
             Self::Refused { address, fault } => {
                 write!(f, "the database at {address} refused: {fault}")?;

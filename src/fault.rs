@@ -10,8 +10,10 @@ pub enum Class {
     Starting,
     /// No conversation yet: refused, reset, no such name, silence, 57P01, 08xxx.
     Unreachable,
-    /// The server is there but full (53300), or the file is locked.
+    /// The server is there but full (53300).
     Busy,
+    /// Another process has locked the file.
+    Held,
     /// It answers but takes no writes: a standby, or `default_transaction_read_only`.
     ReadOnly,
     /// The database of that name does not exist (3D000, or no such file).
@@ -38,7 +40,7 @@ impl Class {
     /// True where time alone may mend it, so that the wait goes on until its deadline.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Starting | Self::Unreachable | Self::Busy | Self::ReadOnly)
+        matches!(self, Self::Starting | Self::Unreachable | Self::Busy | Self::Held | Self::ReadOnly)
     }
 
     /// What a person can do about a final fault of this class.

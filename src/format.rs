@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
-use crate::migration::{Migration, Record};
+use crate::migration::{Migration, Record, Writer};
 use crate::settings::TableName;
 
 pub use prisma::{Datasource, Value};
@@ -66,7 +66,7 @@ pub trait Format: Sync {
     fn record(&self, row: &Row) -> Record;
 
     /// A key for a new row, from which [`Format::record`] later tells who wrote it.
-    fn new_id(&self, atomic: bool) -> String;
+    fn new_id(&self, writer: Writer) -> String;
 
     /// Notes that a migration begins.
     fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String;

@@ -56,7 +56,7 @@ impl History {
         self.table.clone_from(&survey.history);
         self.records = records(session, self.format, self.table.as_ref()).await?;
         let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
-        self.entries = plan::picture(&self.migrations, &self.records, fits, false);
+        self.entries = plan::picture(&self.migrations, &self.records, fits);
         Ok(())
     }
 
@@ -104,6 +104,7 @@ impl History {
     /// [`Error::Statement`] when the catalog cannot be read or the history not be written.
     pub async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
+        self.close_abandoned(session, &table).await?;
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             let (true, Some(record)) = (entry.is_unexplained(), &entry.record) else { continue };
@@ -144,6 +145,21 @@ impl History {
         Ok(())
     }
 
+    async fn close_abandoned(&self, session: &mut dyn Session, table: &TableName) -> Result<(), Error> {
+        for record in self.abandoned() {
+            let (name, outcome) = (&record.name, Outcome::RolledBack("interrupted: it was rolled back"));
+            let sql = self.format.end(self.dialect, table, &record.id, &outcome);
+            session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))?;
+            tracing::warn!(
+                phase = "migrate",
+                event = "healed",
+                migration = name,
+                "{name} was interrupted: it was rolled back, and is not in the folder any more"
+            );
+        }
+        Ok(())
+    }
+
     /// Gathers the evidence about one unfinished row, and concludes.
     async fn conclude(&self, session: &mut dyn Session, entry: &Entry) -> Result<Conclusion, Error> {
         let migration = self.migrations.iter().find(|migration| migration.name == entry.name);
@@ -151,7 +167,7 @@ impl History {
             return Ok(Conclusion::Unclear(vec!["its folder is gone".to_owned()]));
         };
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
-        let way = transaction::way(migration.sql(), self.dialect);
+        let way = self.way(migration, record.writer);
         let is_certain = record.writer == Writer::Atomic;
         let objects = match is_certain {
             true => Vec::new(),
@@ -197,7 +213,15 @@ impl History {
     /// True when a start has something to apply, or an obstacle to report under the lock.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !plan::pending(&self.entries).is_empty() || self.verdict() == Verdict::Failed
+        !plan::pending(&self.entries).is_empty() || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
+    }
+
+    /// Rows of an image that was taken back, whose scripts were rolled back with their records: nobody will run
+    /// them, but Prisma would stop at them.
+    fn abandoned(&self) -> Vec<&Record> {
+        let is_known = |record: &Record| self.entries.iter().any(|entry| entry.name == record.name);
+        let is_void = |record: &&Record| record.is_unfinished() && record.message.is_none() && !is_known(record);
+        self.records.iter().filter(|record| record.writer == Writer::Atomic).filter(is_void).collect()
     }
 
     /// The verdict in one word.
@@ -349,10 +373,12 @@ impl History {
         created.filter_map(schema).collect()
     }
 
-    /// How the script of a migration runs.
+    /// How the script of a migration runs: as its text says, unless it was found out otherwise by asking the
+    /// server, as the writer of its row remembers.
     #[must_use]
-    pub fn way<'a>(&self, migration: &'a Migration) -> Way<'a> {
-        transaction::way(migration.sql(), self.dialect)
+    pub fn way<'a>(&self, migration: &'a Migration, writer: Writer) -> Way<'a> {
+        let steps = (writer == Writer::Steps).then(|| transaction::steps(migration.sql(), self.dialect)).flatten();
+        steps.map_or_else(|| transaction::way(migration.sql(), self.dialect), Way::Steps)
     }
 }
 

@@ -57,6 +57,7 @@ pub mod signal;
 pub mod termination;
 
 use std::io::Write;
+use std::time::Duration;
 
 use cli::{Cli, Verb};
 use error::Error;
@@ -66,6 +67,9 @@ use replay::Replayed;
 use resolve::Mark;
 use settings::{Environment, LogFormat, Settings};
 use signal::Stop;
+
+/// How long a replay may take to notice a signal.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Runs what the command line asks for, up to the moment before exec.
 ///
@@ -85,11 +89,12 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
     if let Some(Verb::Install { dir }) = verb {
         return print(&format!("{}\n", install::copy_to(&dir)?.display())).map(|()| None);
     }
+    // What is wrong with the settings is worth a note, too.
+    let noted = cli.layer.termination_log.clone().or_else(|| environment.path("DOORSTEP_TERMINATION_LOG"));
+    noted.into_iter().for_each(termination::place);
     let settings = Settings::load(cli.layer, cli.config, environment)?;
     log::start(settings.log, settings.log_format);
-    if let Some(path) = &settings.termination_log {
-        termination::place(path.clone());
-    }
+    settings.termination_log.iter().cloned().for_each(termination::place);
     let service = Service::find(&command, environment.get("PATH"))?;
     let preparation = Preparation::new(settings, environment)?;
     match verb {
@@ -102,7 +107,7 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
             let mark = applied.map(Mark::Applied).or(rolled_back.map(Mark::RolledBack));
             let mark = mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))?;
             let resolved = block_on(stop, async {
-                let mut repair = preparation.repair().await?;
+                let mut repair = preparation.repair(matches!(mark, Mark::Applied(_))).await?;
                 let Repair { session, survey, history } = &mut repair;
                 let resolved = resolve::mark(history, session.as_mut(), survey, &mark).await;
                 repair.session.close().await;
@@ -112,7 +117,7 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
         }
         Some(Verb::Baseline { through, format }) => {
             let baseline = block_on(stop, async {
-                let mut repair = preparation.repair().await?;
+                let mut repair = preparation.repair(true).await?;
                 let verified = preparation.verify(&mut repair).await;
                 let Repair { session, survey, history } = &mut repair;
                 let baseline = match verified {
@@ -143,7 +148,18 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
 /// The whole folder on a throwaway database, which is dropped whatever happens.
 fn replay(preparation: Preparation, format: LogFormat, stop: &Stop) -> Result<(), Error> {
     let (rehearsal, scratch) = block_on(stop, preparation.replay())?;
-    let replayed = block_on(stop, rehearsal.run(Extent::Run, stop));
+    let replayed = runtime()?.block_on(async {
+        let mut work = std::pin::pin!(rehearsal.run(Extent::Run, stop));
+        tokio::select! {
+            replayed = &mut work => replayed,
+            // CREATE DATABASE would go on behind our back: what has begun may end.
+            signal = stop.raised() => {
+                let note = || "the throwaway database was dropped".to_owned();
+                let ended = tokio::time::timeout(GRACE, work).await;
+                ended.unwrap_or_else(|_| Err(Error::Stopped { signal, note: note() }))
+            }
+        }
+    });
     let dropped = runtime()?.block_on(scratch.drop_scratch());
     if let Err(fault) = dropped {
         let address = scratch.address();

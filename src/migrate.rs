@@ -11,7 +11,7 @@ use crate::format::Outcome;
 use crate::history::History;
 use crate::label::Label;
 use crate::log::{self, millis, seconds};
-use crate::migration::Migration;
+use crate::migration::{Migration, Writer};
 use crate::plan;
 use crate::progress::Progress;
 use crate::recovery;
@@ -112,23 +112,24 @@ impl Run<'_> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
         let current = Current { migration, id: String::new(), label: self.limits.label.with(name), steps: None };
-        match (self.history.way(migration), begun) {
+        let writer = begun.map_or(Writer::Other, |_| Writer::Steps);
+        match (self.history.way(migration, writer), begun) {
             (Way::Steps(steps), Some(begun)) => {
                 let current = Current { id: begun.id.clone(), ..current };
                 self.step_by_step(current, &steps, begun.done).await?;
             }
             (Way::Steps(steps), None) => {
-                let current = Current { id: self.begin(migration, false).await?, ..current };
+                let current = Current { id: self.begin(migration, Writer::Steps).await?, ..current };
                 self.step_by_step(current, &steps, 0).await?;
             }
             (Way::Whole { .. }, _) => {
                 self.drop_invalid(&current, migration.sql()).await?;
-                let current = Current { id: self.begin(migration, false).await?, ..current };
+                let current = Current { id: self.begin(migration, Writer::Whole).await?, ..current };
                 self.whole(&current).await?;
             }
             (Way::Atomic, _) => {
                 self.drop_invalid(&current, migration.sql()).await?;
-                let current = Current { id: self.begin(migration, true).await?, ..current };
+                let current = Current { id: self.begin(migration, Writer::Atomic).await?, ..current };
                 self.atomic(current).await?;
             }
         }
@@ -145,15 +146,15 @@ impl Run<'_> {
     }
 
     /// Notes that a migration begins; gives the key of its row.
-    async fn begin(&mut self, migration: &Migration, atomic: bool) -> Result<String, Error> {
+    async fn begin(&mut self, migration: &Migration, writer: Writer) -> Result<String, Error> {
         let History { format, dialect, .. } = *self.history;
-        let (id, name) = (format.new_id(atomic), &migration.name);
+        let (id, name) = (format.new_id(writer), &migration.name);
         let label = self.limits.label.with(name);
         let conditions = self.conditions(&label);
         let begin = self.session.begin(format.begin(dialect, &self.table, &id, migration), conditions).await;
         begin.map_err(|fault| match fault.class {
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
-            _ => self.not_recorded(name, "it was not run".to_owned(), fault),
+            _ => self.not_recorded(name, "its start could not be recorded, so it was not run".to_owned(), fault),
         })?;
         Ok(id)
     }
@@ -166,7 +167,7 @@ impl Run<'_> {
             }
             _ => format!("look at {table} (its columns, triggers, policies), and start again"),
         };
-        Error::Unrecorded { report: format!("migration {name} could not be recorded\n{report}"), next, fault }
+        Error::Unrecorded { report: format!("migration {name}: {report}"), next, fault }
     }
 
     /// The script and its record in one transaction.
@@ -235,11 +236,13 @@ impl Run<'_> {
         self.write(&current.id, &Outcome::RolledBack(&why)).await.map_err(|fault| unrecorded(&current, fault))?;
         let sql = current.migration.sql();
         let steps = transaction::steps(sql, self.history.dialect).unwrap_or_default();
-        let current = Current { id: self.begin(current.migration, false).await?, ..current };
-        match steps.len() {
-            // A lone CALL or DO that commits on the way.
-            0 | 1 => self.whole(&current).await,
-            _ => self.step_by_step(current, &steps, 0).await,
+        // A lone CALL or DO may commit on the way.
+        let is_alone = steps.len() < 2;
+        let writer = if is_alone { Writer::Whole } else { Writer::Steps };
+        let current = Current { id: self.begin(current.migration, writer).await?, ..current };
+        match is_alone {
+            true => self.whole(&current).await,
+            false => self.step_by_step(current, &steps, 0).await,
         }
     }
 
@@ -256,6 +259,7 @@ impl Run<'_> {
     async fn step_by_step(&mut self, mut current: Current<'_>, steps: &[Step<'_>], done: usize) -> Result<(), Error> {
         let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
         let (name, count) = (current.migration.name.clone(), steps.len());
+        self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
             if let Some(signal) = self.stop.signal() {
@@ -299,6 +303,16 @@ impl Run<'_> {
         }
         if done >= count {
             self.write(&current.id, &Outcome::Succeeded).await.map_err(|fault| unrecorded(&current, fault))?;
+        }
+        Ok(())
+    }
+
+    /// What the earlier statements of a file have set for the later ones went with the session they ran in.
+    async fn restore_settings(&mut self, current: &Current<'_>, done: &[Step<'_>]) -> Result<(), Error> {
+        for step in done.iter().filter(|step| transaction::only_sets(step, self.history.dialect)) {
+            if let Err(failure) = self.attempt(&self.unit(current, step.text), current).await {
+                return Err(self.failed(current, failure).await);
+            }
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ pub struct Record {
     pub rolled_back_at: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
-    /// How many of its statements are done; counted only while it runs statement by statement.
+    /// How many of its statements are done; they are counted while it runs statement by statement.
     pub steps: usize,
     /// Who wrote the row.
     pub writer: Writer,
@@ -54,8 +54,10 @@ pub struct Record {
 pub enum Writer {
     /// doorstep, for a script that commits together with its record: unfinished means rolled back.
     Atomic,
-    /// doorstep, for a script that does not.
-    Doorstep,
+    /// doorstep, for a script that runs statement by statement.
+    Steps,
+    /// doorstep, for a script that goes whole, with its record after it.
+    Whole,
     /// A person, with `resolve` or `baseline`: nothing ran.
     Resolve,
     /// The original tool, or somebody else.
@@ -75,4 +77,11 @@ impl Record {
     pub fn is_unfinished(&self) -> bool {
         self.finished_at.is_none() && self.rolled_back_at.is_none()
     }
+}
+
+/// The known name that a slip was probably meant to be, as an aside; empty if none is near.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
+    let best = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
 }

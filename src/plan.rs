@@ -87,18 +87,12 @@ impl Entry {
 /// Folder and history laid side by side.
 ///
 /// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
-/// stored checksum fits a migration; `running` whether somebody holds the migration lock. Where nobody does,
-/// an unfinished row whose script commits together with it was rolled back.
-pub fn picture(
-    resolved: &[Migration],
-    records: &[Record],
-    same: impl Fn(&Migration, &str) -> bool,
-    running: bool,
-) -> Vec<Entry> {
-    let unfinished = |record: &Record, in_folder: bool| match (running, record.writer, &record.message) {
-        (true, ..) => State::Running,
-        (false, Writer::Atomic, None) if in_folder => State::RolledBack,
-        (false, ..) => State::Failed,
+/// stored checksum fits a migration. An unfinished row whose script commits together with it was rolled back,
+/// unless somebody holds the migration lock: the caller knows.
+pub fn picture(resolved: &[Migration], records: &[Record], same: impl Fn(&Migration, &str) -> bool) -> Vec<Entry> {
+    let unfinished = |record: &Record| match (record.writer, &record.message) {
+        (Writer::Atomic, None) => State::RolledBack,
+        _ => State::Failed,
     };
     let mut rows: HashMap<&str, Vec<&Record>> = HashMap::new();
     for record in records {
@@ -107,38 +101,39 @@ pub fn picture(
     let rows_of = |name: &str| rows.get(name).map(Vec::as_slice).unwrap_or_default();
     let last_applied = resolved.iter().rposition(|migration| counted(rows_of(&migration.name)).is_some());
     let in_folder = resolved.iter().enumerate().map(|(index, migration)| {
-        let record = counted(rows_of(&migration.name));
+        let rows = rows_of(&migration.name);
+        let record = counted(rows);
         let state = match record {
-            Some(record) if record.is_unfinished() => unfinished(record, true),
+            Some(record) if record.is_unfinished() => unfinished(record),
             Some(record) if same(migration, &record.checksum) => State::Applied,
             Some(_) => State::Edited,
-            None if rolled_back(rows_of(&migration.name)).is_some() => State::RolledBack,
+            None if rolled_back(rows).is_some() => State::RolledBack,
             None => State::Pending,
         };
         let out_of_order = record.is_none() && Some(index) < last_applied;
-        let record = record.or_else(|| rolled_back(rows_of(&migration.name)));
-        let record = record.cloned();
-        Entry { name: migration.name.clone(), state, record, out_of_order, superseded: false, resume: None, note: None }
+        Entry { out_of_order, ..entry(&migration.name, state, record.or_else(|| rolled_back(rows))) }
     });
     let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
-    let is_squash = |record: &Record| {
-        record.writer == Writer::Resolve && record.is_applied() && known.contains(record.name.as_str())
-    };
-    let squashed_at = records.iter().rposition(is_squash);
-    let gone = records
-        .iter()
-        .enumerate()
-        .filter(|(_, record)| record.rolled_back_at.is_none() && !known.contains(record.name.as_str()));
-    let gone = gone.map(|(index, record)| Entry {
-        name: record.name.clone(),
-        state: if record.is_unfinished() { unfinished(record, false) } else { State::Missing },
-        record: Some(record.clone()),
-        out_of_order: false,
-        superseded: Some(index) < squashed_at,
-        resume: None,
-        note: None,
+    let is_known = |record: &Record| known.contains(record.name.as_str());
+    let is_squash = |record: &Record| record.writer == Writer::Resolve && record.is_applied() && is_known(record);
+    // What is pending must come after it: a migration that the squash stands for would have to come before.
+    let place = |record: &Record| resolved.iter().position(|migration| migration.name == record.name);
+    let first_pending = resolved.iter().position(|migration| counted(rows_of(&migration.name)).is_none());
+    let comes_first = |record: &Record| first_pending.is_none_or(|first| place(record) < Some(first));
+    let squashed_at = records.iter().rposition(|record| is_squash(record) && comes_first(record));
+    // One whose script was rolled back with it, and that nobody will run again, is as if it had never been.
+    let is_void = |record: &Record| record.is_unfinished() && unfinished(record) == State::RolledBack;
+    let is_gone = |record: &Record| record.rolled_back_at.is_none() && !is_known(record) && !is_void(record);
+    let gone = records.iter().enumerate().filter(|(_, record)| is_gone(record)).map(|(index, record)| {
+        let state = if record.is_unfinished() { unfinished(record) } else { State::Missing };
+        Entry { superseded: Some(index) < squashed_at, ..entry(&record.name, state, Some(record)) }
     });
     in_folder.chain(gone).collect()
+}
+
+fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
+    let record = record.cloned();
+    Entry { name: name.to_owned(), state, record, out_of_order: false, superseded: false, resume: None, note: None }
 }
 
 /// Of one migration's rows, the one that says it is applied or begun; an unfinished one weighs more.
@@ -203,7 +198,7 @@ mod tests {
     }
 
     fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
-        let entries = picture(&folder(names), records, |m, sum| m.checksum == sum, false);
+        let entries = picture(&folder(names), records, |m, sum| m.checksum == sum);
         let pending = pending(&entries).into_iter().map(str::to_owned).collect();
         (entries.iter().map(|entry| entry.state).collect(), verdict(&entries), pending)
     }
@@ -221,7 +216,7 @@ mod tests {
 
     #[test]
     fn an_earlier_name_is_applied_late_and_said_to_be_out_of_order() {
-        let entries = picture(&folder(&["a", "b"]), &[applied("b")], |_, _| true, false);
+        let entries = picture(&folder(&["a", "b"]), &[applied("b")], |_, _| true);
         assert!(entries[0].out_of_order && !entries[1].out_of_order);
         assert_eq!(pending(&entries), ["a"]);
     }
@@ -262,12 +257,6 @@ mod tests {
         );
         let failed = Record { message: Some("why".to_owned()), ..atomic.clone() };
         assert_eq!(look(&["a"], &[failed]).1, Verdict::Failed);
-        assert_eq!(look(&[], &[atomic]).1, Verdict::Failed);
-    }
-
-    #[test]
-    fn an_unfinished_row_is_running_while_the_lock_is_held() {
-        let entries = picture(&folder(&["a"]), &[row("a")], |_, _| true, true);
-        assert_eq!((entries[0].state, verdict(&entries)), (State::Running, Verdict::Behind));
+        assert_eq!(look(&[], &[atomic]), (vec![], Verdict::Current, vec![]));
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 use crate::engine::{Dialect, Session, Survey, Target, Wanted};
 use crate::error::Error;
-use crate::format::{Folder, Project};
+use crate::format::{Folder, Project, Resolved};
 use crate::history::History;
 use crate::label::Label;
 use crate::log::{millis, seconds};
@@ -127,13 +127,22 @@ impl Preparation {
     }
 
     /// For `resolve` and `baseline`: waits for the database and for the migration lock, then reads the history.
+    /// Unless it `needs_files`, a folder that does not fit the database is passed over, as Prisma does.
     ///
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
-    pub async fn repair(&self) -> Result<Repair, Error> {
+    pub async fn repair(&self, needs_files: bool) -> Result<Repair, Error> {
         let wanted = self.wanted();
         let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
-        let (ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let history = async {
+            match (self.resolve_folder().await, &self.folder) {
+                (Err(Error::History(_)), Some(folder)) if !needs_files => {
+                    Ok(Some(History::of(folder, self.dialect, Resolved::default())))
+                }
+                (history, _) => history,
+            }
+        };
+        let (ready, history) = tokio::try_join!(ready, history)?;
         let (mut session, Some(mut history)) = (ready.session, history) else { return Err(no_folder()) };
         let survey = async {
             lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;

@@ -116,13 +116,14 @@ fn resume(steps: &[Step<'_>], done: usize, traces: &[(Object, bool, Trace)]) -> 
     }
     let statements = script::statements(step.text, Dialect::Postgres);
     let Some(statement) = statements.first() else { return Conclusion::Resume(done) };
-    let is_there = traces.iter().any(|(_, _, trace)| !matches!(trace, Trace::Absent | Trace::Invalid));
     if builds_index(statement) {
-        // An INVALID one is dropped and built again.
-        return Conclusion::Resume(done + usize::from(is_there));
+        // An INVALID one is dropped and built again; an older one is not the one that was to be built.
+        let is_built = traces.iter().any(|(_, _, trace)| matches!(trace, Trace::Newer(_)));
+        return Conclusion::Resume(done + usize::from(is_built));
     }
     if statement.starts(&["DROP", "INDEX"]) {
-        return Conclusion::Resume(done + usize::from(!is_there));
+        let is_gone = traces.iter().all(|(_, _, trace)| *trace == Trace::Absent);
+        return Conclusion::Resume(done + usize::from(is_gone));
     }
     let repeatable = ["VACUUM", "REINDEX", "CLUSTER", "DISCARD"].iter().any(|word| statement.starts(&[word]));
     if repeatable || statement.starts(&["ALTER", "SYSTEM"]) {
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn statements_that_are_recorded_are_not_repeated() {
         let script = "SELECT 1; CREATE INDEX CONCURRENTLY i ON a (x); SELECT 2; CREATE DATABASE d";
-        let at = |steps| Record { steps, writer: Writer::Doorstep, ..Record::default() };
+        let at = |steps| Record { steps, writer: Writer::Steps, ..Record::default() };
         assert_eq!(of(script, &at(0), &[]), Conclusion::Resume(0));
         assert_eq!(of(script, &at(1), &[Trace::Absent]), Conclusion::Resume(1));
         assert_eq!(of(script, &at(1), &[Trace::Invalid]), Conclusion::Resume(1));

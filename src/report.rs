@@ -15,6 +15,9 @@ pub(crate) fn failure(
     dialect: Dialect,
 ) -> String {
     let mut text = failure.fault.to_string();
+    if failure.of_record {
+        text = format!("the script ran, but its record could not be written: {text}");
+    }
     if let (false, Some(place)) = (failure.of_record, failure.fault.place) {
         let (line, column) = excerpt::line_and_column(migration.sql(), place, dialect);
         let excerpt = excerpt::around(migration.sql(), line, column);

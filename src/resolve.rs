@@ -8,7 +8,7 @@ use crate::engine::{Session, Survey, Trace};
 use crate::error::Error;
 use crate::format::Outcome;
 use crate::history::History;
-use crate::migration::{Migration, Record};
+use crate::migration::{Migration, Record, Writer, nearest};
 use crate::script;
 
 /// What somebody says about a migration.
@@ -74,7 +74,8 @@ async fn applied(
     if let Some(why) = migration.unreadable {
         return Err(Error::History(why));
     }
-    if history.records.iter().any(|record| record.name == name && record.is_applied()) {
+    // As Prisma has it (P3008), even a row that is rolled back as well.
+    if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
     let table = history.ensure_table(session, survey, None).await?;
@@ -82,7 +83,7 @@ async fn applied(
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
     let mut statements: Vec<String> =
         unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
-    statements.push(format.adopt(dialect, &table, &format.new_id(false), &migration));
+    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), &migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
     warn_of_what_is_missing(history, session, &migration).await;
@@ -117,7 +118,7 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
             nearest(name, history.records.iter().map(|record| record.name.as_str()))
         )));
     };
-    if rows.iter().all(|record| record.is_applied()) {
+    if rows.iter().all(|record| record.finished_at.is_some()) {
         return Err(Error::History(format!(
             "the migration {name} is applied, it has not failed\n\
              next: write a new migration that takes back what it did"
@@ -133,11 +134,4 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         session.execute(statements.join("; ")).await.map_err(doing)?;
     }
     Ok(Resolved { name: name.to_owned(), state: "rolled_back", changed })
-}
-
-/// The known name that a slip was probably meant to be.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
-    let best = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
 }

@@ -10,7 +10,7 @@ mod object;
 use crate::engine::Dialect;
 
 pub(crate) use object::bare;
-pub use object::{Object, created, dropped_index};
+pub use object::{Object, created, dropped_index, removed};
 
 /// One statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +68,11 @@ impl Statement<'_> {
     pub fn reaches_outside(&self) -> bool {
         let verbs = ["CREATE", "ALTER", "DROP"];
         let shared = ["DATABASE", "TABLESPACE", "SYSTEM", "ROLE", "USER", "GROUP"];
-        let pairs = verbs.iter().flat_map(|verb| shared.iter().map(move |on| [*verb, *on]));
-        pairs.into_iter().any(|words| self.starts(&words)) && !self.has("MAPPING")
+        let mut pairs = verbs.iter().flat_map(|verb| shared.iter().map(move |on| [*verb, *on]));
+        let changes = pairs.any(|words| self.starts(&words)) && !self.has("MAPPING");
+        // Membership in a role, rather than a right on an object.
+        let grants = (self.starts(&["GRANT"]) || self.starts(&["REVOKE"])) && !self.has("ON");
+        changes || grants || self.starts(&["REASSIGN", "OWNED"]) || self.starts(&["DROP", "OWNED"])
     }
 
     /// True if its first words, outside quotes and comments, are these (in upper case).

@@ -34,7 +34,7 @@ impl<'a> Line<'a> {
         let record = entry.record.as_ref();
         Self {
             by: record.map(|record| match record.writer {
-                Writer::Atomic | Writer::Doorstep => "doorstep",
+                Writer::Atomic | Writer::Steps | Writer::Whole => "doorstep",
                 Writer::Resolve => "resolve",
                 Writer::Other => tool,
             }),

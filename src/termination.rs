@@ -1,8 +1,8 @@
 //! `/dev/termination-log`: what Kubernetes shows of a container that has ended (`kubectl describe pod`).
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 /// Where a container finds it, unless its manifest says otherwise (`terminationMessagePath`).
 const PLACE: &str = "/dev/termination-log";
@@ -11,16 +11,17 @@ const PLACE: &str = "/dev/termination-log";
 const LIMIT: usize = 4096;
 
 /// The file that the settings name.
-static NAMED: OnceLock<PathBuf> = OnceLock::new();
+static NAMED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Writes to this file instead of the usual one.
 pub fn place(path: PathBuf) {
-    let _ = NAMED.set(path);
+    *NAMED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
 }
 
 /// Leaves `text` there, if the file exists: elsewhere there is nobody to read it. Never fails.
 pub fn note(text: &str) {
-    let path = NAMED.get().map_or(Path::new(PLACE), PathBuf::as_path);
+    let named = NAMED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let path = named.unwrap_or_else(|| PLACE.into());
     let text = &text[..text.floor_char_boundary(LIMIT)];
     if let Ok(mut file) = std::fs::OpenOptions::new().write(true).truncate(true).open(path) {
         let _ = file.write_all(text.as_bytes());

@@ -86,6 +86,18 @@ pub fn steps(script: &str, dialect: Dialect) -> Option<Vec<Step<'_>>> {
     Some(steps)
 }
 
+/// True for a step that changes nothing but the session: `SET …`, `RESET …`, `SELECT set_config(…)`.
+#[must_use]
+pub fn only_sets(step: &Step<'_>, dialect: Dialect) -> bool {
+    let sets = |statement: &Statement<'_>| {
+        let plain = statement.starts(&["SELECT", "SET_CONFIG"]);
+        let configures = plain || statement.starts(&["SELECT", "PG_CATALOG", "SET_CONFIG"]);
+        let is_local = statement.starts(&["SET", "LOCAL"]);
+        configures || statement.starts(&["RESET"]) || (statement.starts(&["SET"]) && !is_local)
+    };
+    script::statements(step.text, dialect).iter().all(sets)
+}
+
 fn begins(statement: &Statement<'_>) -> bool {
     let plain = [&["BEGIN"][..], &["BEGIN", "TRANSACTION"], &["BEGIN", "WORK"], &["START", "TRANSACTION"]];
     plain.iter().any(|words| statement.is(words))

@@ -32,6 +32,8 @@ fn threshold(strictness: Strictness) -> Option<Severity> {
 pub enum Difference {
     /// Expected, and not there.
     Missing,
+    /// There, and expected not to be.
+    Extra,
 }
 
 /// One difference between what the service needs and what is there.
@@ -53,7 +55,10 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is missing (required by {})", self.object, self.source)?;
+        match self.kind {
+            Difference::Missing => write!(f, "{} is missing (required by {})", self.object, self.source)?,
+            Difference::Extra => write!(f, "{} should not be there (says {})", self.object, self.source)?,
+        }
         if let Some(cause) = &self.cause {
             write!(f, "; {cause}")?;
         }

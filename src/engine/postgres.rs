@@ -91,7 +91,10 @@ pub(super) async fn create_database(target: &Target) -> Result<(), Fault> {
 
 /// Drops a database that doorstep has made, even if a backend of ours has not noticed yet that we are gone.
 pub(super) async fn drop_scratch(target: &Target) -> Result<(), Fault> {
-    maintain(target, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", SQL.identifier(&target.database))).await
+    match maintain(target, format!("DROP DATABASE {} WITH (FORCE)", SQL.identifier(&target.database))).await {
+        Err(fault) if fault.class == Class::NoDatabase => Ok(()),
+        dropped => dropped,
+    }
 }
 
 /// Runs a statement about databases, in one that is always there.
@@ -246,14 +249,14 @@ fn number(rows: &[Row]) -> Option<u32> {
 fn peer(row: &Row) -> Peer {
     let value = |index: usize| row.get(index).cloned().flatten();
     let text = |index: usize| value(index).unwrap_or_default();
-    let seconds = |seconds: String| Some(crate::log::seconds(Duration::from_secs(seconds.parse().ok()?)));
+    let lasting = |millis: String| Some(crate::log::seconds(Duration::from_millis(millis.parse().ok()?)));
     let state = value(4);
     Peer {
         pid: text(0),
         application: text(1),
         client: text(2),
         since: value(3),
-        lasting: value(5).and_then(seconds),
+        lasting: value(5).and_then(lasting),
         query: state.as_ref().and(value(6)).map(|query| script::summary(&query, SQL)),
         state,
     }

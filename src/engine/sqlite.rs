@@ -262,7 +262,7 @@ impl super::Session for Session {
             let sql = "PRAGMA main.locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT";
             match self.run(sql.to_owned()).await {
                 Ok(_) => Ok(true),
-                Err(fault) if fault.class == Class::Busy => {
+                Err(fault) if fault.class == Class::Held => {
                     // A shared lock kept by the exclusive mode would block the other side for ever.
                     self.run("PRAGMA main.locking_mode = NORMAL; SELECT 1 FROM sqlite_master LIMIT 1".to_owned())
                         .await
@@ -369,7 +369,7 @@ fn fault(error: &sqlx::Error) -> Fault {
     let code = error.code().unwrap_or_default().parse::<i32>().unwrap_or(0);
     // Primary result codes are the low byte (sqlite.org/rescode.html).
     let class = match code & 0xff {
-        5 | 6 => Class::Busy,
+        5 | 6 => Class::Held,
         8 => Class::Privilege,
         9 => Class::Cancelled,
         14 => Class::Privilege,

@@ -184,10 +184,14 @@ impl Format for Prisma {
         }
     }
 
-    fn new_id(&self, atomic: bool) -> String {
+    fn new_id(&self, writer: Writer) -> String {
         let mut bytes = uuid::Uuid::new_v4().into_bytes();
         bytes[16 - MARK.len() - 1..15].copy_from_slice(MARK);
-        bytes[15] = if atomic { ATOMIC } else { b'.' };
+        bytes[15] = match writer {
+            Writer::Atomic => ATOMIC,
+            Writer::Steps => STEPS,
+            Writer::Whole | Writer::Resolve | Writer::Other => b'.',
+        };
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
@@ -245,11 +249,15 @@ const MARK: &[u8] = b"dstep";
 /// The last byte of an id whose script commits together with its record.
 const ATOMIC: u8 = b'A';
 
+/// The last byte of an id whose script runs statement by statement.
+const STEPS: u8 = b'S';
+
 fn writer(id: &str) -> Writer {
     let Ok(id) = uuid::Uuid::parse_str(id) else { return Writer::Other };
     match (id.as_bytes()[10..15] == *MARK, id.as_bytes()[15]) {
         (true, ATOMIC) => Writer::Atomic,
-        (true, _) => Writer::Doorstep,
+        (true, STEPS) => Writer::Steps,
+        (true, _) => Writer::Whole,
         (false, _) => Writer::Other,
     }
 }
@@ -355,11 +363,12 @@ mod tests {
 
     #[test]
     fn an_id_tells_who_wrote_its_row() {
-        assert_eq!(writer(&Prisma.new_id(true)), Writer::Atomic);
-        assert_eq!(writer(&Prisma.new_id(false)), Writer::Doorstep);
+        for ours in [Writer::Atomic, Writer::Steps, Writer::Whole] {
+            assert_eq!(writer(&Prisma.new_id(ours)), ours);
+        }
         assert_eq!(writer(&uuid::Uuid::new_v4().to_string()), Writer::Other);
         assert_eq!(writer("not-a-uuid"), Writer::Other);
-        assert_eq!(Prisma.new_id(true).len(), 36);
+        assert_eq!(Prisma.new_id(Writer::Atomic).len(), 36);
     }
 
     #[test]

@@ -91,44 +91,109 @@ impl Object {
 
 /// A name as the database stores it: without schema, with quotes off or folded to lower case.
 pub(crate) fn bare(name: &str) -> String {
-    let last = last_part(name);
-    match last.strip_prefix(['"', '`', '[']).and_then(|last| last.strip_suffix(['"', '`', ']'])) {
+    stored(last_part(name))
+}
+
+/// One part of a name as the database stores it.
+fn stored(part: &str) -> String {
+    match part.strip_prefix(['"', '`', '[']).and_then(|part| part.strip_suffix(['"', '`', ']'])) {
         Some(inner) => inner.replace("\"\"", "\""),
-        None => last.to_lowercase(),
+        None => part.to_lowercase(),
     }
 }
 
 /// What follows the last dot that stands outside quotes.
 fn last_part(name: &str) -> &str {
-    let (mut quoted, mut start) = (false, 0);
+    parts(name).pop().unwrap_or(name)
+}
+
+/// A name, cut at the dots that stand outside quotes.
+fn parts(name: &str) -> Vec<&str> {
+    let (mut quoted, mut start, mut parts) = (false, 0, Vec::new());
     for (at, character) in name.char_indices() {
         match character {
             '"' | '`' => quoted = !quoted,
-            '.' if !quoted => start = at + 1,
+            '.' if !quoted => {
+                parts.push(&name[start..at]);
+                start = at + 1;
+            }
             _ => {}
         }
     }
-    &name[start..]
+    parts.push(&name[start..]);
+    parts
 }
 
-/// What the statements create, in their order, without what a later one of them drops or renames. The flag
-/// tells whether the statement would pass over an object that exists (`IF NOT EXISTS`).
+/// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
+/// as anybody can tell. The flag tells whether the statement would pass over an object that exists
+/// (`IF NOT EXISTS`).
 #[must_use]
 pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(Object, bool)> {
-    let mut found: Vec<(Object, bool)> = Vec::new();
+    let mut found: Vec<Made> = Vec::new();
     for statement in statements {
-        if statement.starts(&["DROP"]) && (statement.has("CASCADE") || statement.has("SCHEMA")) {
-            // Nobody knows what went with it.
-            found.clear();
-        }
-        let moves = statement.starts(&["ALTER"]) && (statement.has("RENAME") || statement.has("SCHEMA"));
-        if moves || statement.has("DROP") {
-            let mentioned: Vec<String> = names(statement.text, dialect).iter().map(|name| bare(name)).collect();
-            found.retain(|(object, _)| !mentioned.contains(&object.bare_name()));
-        }
+        forget(&mut found, statement, dialect);
         of_statement(statement, dialect, &mut found);
     }
-    found
+    found.into_iter().map(|made| (made.object, made.lenient)).collect()
+}
+
+/// Something created, and where.
+struct Made {
+    object: Object,
+    lenient: bool,
+    /// The table that an index is on; it goes with it.
+    table: Option<String>,
+}
+
+impl Made {
+    fn new(object: Object, lenient: bool) -> Self {
+        Self { object, lenient, table: None }
+    }
+
+    /// Names, as the database stores them, without which it would not be found: its own, its table's, its schema's.
+    fn depends_on(&self) -> Vec<String> {
+        let (Object::Relation { name, .. }
+        | Object::Type(name)
+        | Object::Schema(name)
+        | Object::Column { table: name, .. }
+        | Object::Constraint { table: name, .. }) = &self.object;
+        let tables = [name, self.table.as_ref().unwrap_or(name)];
+        let mut names: Vec<String> = tables.iter().flat_map(|name| parts(name).into_iter().map(stored)).collect();
+        names.push(self.object.bare_name());
+        names
+    }
+}
+
+/// Takes off the list what this statement drops, moves or renames, or may: too much rather than too little.
+fn forget(found: &mut Vec<Made>, statement: &Statement<'_>, dialect: Dialect) {
+    let words = names(statement.text, dialect);
+    let mentioned: Vec<String> = words.iter().map(|name| stored(name)).collect();
+    let alters = statement.starts(&["ALTER"]);
+    let renames_table = statement.has("TO") && !statement.has("COLUMN") && !statement.has("CONSTRAINT");
+    let changes_parts = statement.has("DROP") || statement.has("RENAME");
+    let of_parts = alters && statement.has("TABLE") && changes_parts && !renames_table;
+    if statement.starts(&["DO"]) {
+        // It runs whatever its body says.
+        let body = statement.text.to_lowercase();
+        found.retain(|made| !made.depends_on().iter().any(|name| body.contains(&name.to_lowercase())));
+    } else if statement.starts(&["DROP"]) && statement.has("CASCADE") {
+        // Nobody knows what went with it.
+        found.clear();
+    } else if of_parts {
+        // `ALTER TABLE t DROP x`: t itself stays, but an index on x goes too.
+        let mut reader = Reader::new(statement.text, dialect);
+        reader.take_all(&["ALTER", "TABLE"]);
+        reader.take_all(&["IF", "EXISTS"]);
+        reader.take("ONLY");
+        let table = reader.name().map(|name| bare(&name)).unwrap_or_default();
+        found.retain(|made| {
+            let is_part = matches!(&made.object, Object::Column { .. } | Object::Constraint { .. });
+            let is_index = made.table.as_ref().is_some_and(|of| bare(of) == table);
+            !(is_index || is_part && mentioned.contains(&made.object.bare_name()))
+        });
+    } else if statement.starts(&["DROP"]) || (alters && (statement.has("RENAME") || statement.has("SCHEMA"))) {
+        found.retain(|made| !made.depends_on().iter().any(|name| mentioned.contains(name)));
+    }
 }
 
 /// The index that a `DROP INDEX CONCURRENTLY` drops.
@@ -148,7 +213,7 @@ fn names(text: &str, dialect: Dialect) -> Vec<String> {
     tokens(text, dialect).filter(is_name).map(|token| token.text.to_owned()).collect()
 }
 
-fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<(Object, bool)>) {
+fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<Made>) {
     let mut reader = Reader::new(statement.text, dialect);
     if reader.take("CREATE") {
         while ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE"]
@@ -178,16 +243,29 @@ fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<(Ob
                 reader.take("ONLY");
                 let Some(table) = reader.name() else { return };
                 let schema = table.len() - last_part(&table).len();
-                Object::Relation { kind: "index", name: format!("{}{name}", &table[..schema]) }
+                let object = Object::Relation { kind: "index", name: format!("{}{name}", &table[..schema]) };
+                found.push(Made { object, lenient, table: Some(table) });
+                return;
             }
         };
-        found.push((object, lenient));
-    } else if reader.take("ALTER") && reader.take("TABLE") {
-        if reader.take_all(&["IF", "EXISTS"]) {
-            return;
-        }
-        reader.take("ONLY");
-        let Some(table) = reader.name() else { return };
+        found.push(Made::new(object, lenient));
+        return;
+    }
+    if !reader.take("ALTER") {
+        return;
+    }
+    let kind = ["TABLE", "TYPE", "SCHEMA"].into_iter().find(|kind| reader.take(kind));
+    if reader.take_all(&["IF", "EXISTS"]) {
+        return;
+    }
+    reader.take("ONLY");
+    let (Some(kind), Some(name)) = (kind, reader.name()) else { return };
+    if reader.take_all(&["RENAME", "TO"]) {
+        let Some(new) = reader.name() else { return };
+        let schema = &name[..name.len() - last_part(&name).len()];
+        found.push(Made::new(named(kind, format!("{schema}{new}")), false));
+    } else if kind == "TABLE" {
+        let table = name;
         loop {
             if reader.take("ADD") {
                 addition(&mut reader, &table, found);
@@ -199,11 +277,81 @@ fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<(Ob
     }
 }
 
+/// An object of this kind.
+fn named(kind: &'static str, name: String) -> Object {
+    match kind {
+        "TYPE" | "DOMAIN" => Object::Type(name),
+        "SCHEMA" => Object::Schema(name),
+        "INDEX" => Object::Relation { kind: "index", name },
+        "VIEW" => Object::Relation { kind: "view", name },
+        "SEQUENCE" => Object::Relation { kind: "sequence", name },
+        _ => Object::Relation { kind: "table", name },
+    }
+}
+
+/// What the statements drop or rename, and no later one of them creates again: what must not be there once they
+/// have run.
+#[must_use]
+pub fn removed(statements: &[Statement<'_>], dialect: Dialect) -> Vec<Object> {
+    let mut gone: Vec<Object> = Vec::new();
+    for statement in statements {
+        let mut made = Vec::new();
+        of_statement(statement, dialect, &mut made);
+        gone.retain(|object| !made.iter().any(|made| made.object.bare_name() == object.bare_name()));
+        removals(statement, dialect, &mut gone);
+    }
+    gone
+}
+
+fn removals(statement: &Statement<'_>, dialect: Dialect, gone: &mut Vec<Object>) {
+    let kinds = ["TABLE", "VIEW", "SEQUENCE", "INDEX", "TYPE", "DOMAIN", "SCHEMA"];
+    let mut reader = Reader::new(statement.text, dialect);
+    if reader.take("DROP") {
+        reader.take("MATERIALIZED");
+        let Some(kind) = kinds.into_iter().find(|kind| reader.take(kind)) else { return };
+        reader.take("CONCURRENTLY");
+        reader.take_all(&["IF", "EXISTS"]);
+        loop {
+            gone.extend(reader.name().map(|name| named(kind, name)));
+            if !reader.skip_past_comma() {
+                return;
+            }
+        }
+    }
+    if !reader.take("ALTER") {
+        return;
+    }
+    let kind = ["TABLE", "TYPE", "SCHEMA"].into_iter().find(|kind| reader.take(kind));
+    reader.take_all(&["IF", "EXISTS"]);
+    reader.take("ONLY");
+    let (Some(kind), Some(name)) = (kind, reader.name()) else { return };
+    if reader.take_all(&["RENAME", "TO"]) {
+        gone.push(named(kind, name));
+    } else if kind == "TABLE" {
+        let table = name;
+        loop {
+            if reader.take("DROP") || reader.take("RENAME") {
+                let is_constraint = reader.take("CONSTRAINT");
+                reader.take("COLUMN");
+                reader.take_all(&["IF", "EXISTS"]);
+                let part = |name| match is_constraint {
+                    true => Object::Constraint { table: table.clone(), name },
+                    false => Object::Column { table: table.clone(), name },
+                };
+                gone.extend(reader.name().map(part));
+            }
+            if !reader.skip_past_comma() {
+                return;
+            }
+        }
+    }
+}
+
 /// What follows ADD in ALTER TABLE.
-fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<(Object, bool)>) {
+fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<Made>) {
     let table = table.to_owned();
     if reader.take("CONSTRAINT") {
-        found.extend(reader.name().map(|name| (Object::Constraint { table, name }, false)));
+        found.extend(reader.name().map(|name| Made::new(Object::Constraint { table, name }, false)));
         return;
     }
     let unnamed = ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE"];
@@ -211,7 +359,7 @@ fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<(Object, bool)
         return;
     }
     let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
-    found.extend(reader.name().map(|name| (Object::Column { table, name }, lenient)));
+    found.extend(reader.name().map(|name| Made::new(Object::Column { table, name }, lenient)));
 }
 
 /// Walks over the tokens of one statement, blanks left out.
@@ -309,9 +457,34 @@ mod tests {
     #[test]
     fn what_is_dropped_or_renamed_later_is_left_out() {
         assert_eq!(all("CREATE TABLE a (); CREATE TABLE \"B\" (); DROP TABLE \"B\""), ["table a"]);
-        assert_eq!(all("CREATE TABLE new_t (); ALTER TABLE new_t RENAME TO t"), [""; 0]);
         assert_eq!(all("CREATE SCHEMA s; CREATE TABLE s.t (); DROP SCHEMA s CASCADE"), [""; 0]);
         assert_eq!(all("ALTER TABLE IF EXISTS t ADD COLUMN a int"), [""; 0]);
+        // What goes with a table, a column or a schema.
+        assert_eq!(all("CREATE TABLE c (x int); CREATE INDEX c_i ON c (x); DROP TABLE c"), [""; 0]);
+        assert_eq!(all("CREATE TABLE c (x int); CREATE INDEX c_i ON c (x); ALTER TABLE c DROP COLUMN x"), ["table c"]);
+        assert_eq!(all("ALTER TABLE b ADD x int; ALTER TABLE b RENAME TO o"), ["table o"]);
+        assert_eq!(all("ALTER TABLE b ADD x int, ADD y int; ALTER TABLE b RENAME COLUMN x TO z"), ["column b.y"]);
+        assert_eq!(all("CREATE TABLE s.t (); ALTER SCHEMA s RENAME TO r"), ["schema r"]);
+        assert_eq!(
+            all("CREATE TABLE x (); CREATE TABLE y (); DO $$ BEGIN EXECUTE 'DROP TABLE X'; END $$"),
+            ["table y"]
+        );
+    }
+
+    #[test]
+    fn what_is_dropped_or_renamed_for_good_is_gone() {
+        let gone = |script: &str| {
+            let gone = removed(&statements(script, Dialect::Postgres), Dialect::Postgres);
+            gone.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(gone("DROP TABLE IF EXISTS a, s.\"B\" CASCADE"), ["table a", "table s.\"B\""]);
+        assert_eq!(
+            gone("ALTER TABLE t DROP COLUMN a, DROP CONSTRAINT IF EXISTS c, ALTER COLUMN d DROP NOT NULL, DROP e"),
+            ["column t.a", "constraint c of t", "column t.e"]
+        );
+        assert_eq!(gone("ALTER TYPE a RENAME TO b; ALTER TABLE t RENAME COLUMN x TO y"), ["type a", "column t.x"]);
+        assert_eq!(gone("CREATE TABLE new_t (); DROP TABLE t; ALTER TABLE new_t RENAME TO t"), ["table new_t"]);
+        assert_eq!(all("CREATE TABLE new_t (); DROP TABLE t; ALTER TABLE new_t RENAME TO t"), ["table t"]);
     }
 
     #[test]

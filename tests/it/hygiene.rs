@@ -59,7 +59,7 @@ fn a_script_that_drops_the_history_fails_and_keeps_nothing() {
     output.stderr_has("its record could not be written").stderr_has("nothing of it was kept");
     assert!(!exists(&database, "lost"));
     assert_eq!(rows(&database, "1_fine"), "t|f|1");
-    assert_eq!(rows(&database, "2_drop"), "f|f|0");
+    assert_eq!(rows(&database, "2_drop"), "f|t|0");
 }
 
 #[test]

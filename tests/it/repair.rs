@@ -235,7 +235,12 @@ fn baseline_through_leaves_the_rest_to_run() {
     // Where nothing vouches for the folder, nothing is taken on trust.
     let empty = Database::fresh();
     let project = Project::new().migration("1_data", "SELECT 1;");
-    project.doorstep(&empty.url(), &["baseline"]).run().code(65).stderr_has("nothing vouches for it");
+    project
+        .doorstep(&empty.url(), &["baseline"])
+        .run()
+        .code(65)
+        .stderr_has("nothing vouches for 1_data")
+        .stderr_has("--through 1_data");
     assert!(!exists(&empty, "_prisma_migrations"));
 }
 

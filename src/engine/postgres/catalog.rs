@@ -33,7 +33,7 @@ pub(super) fn survey(wanted: &Wanted) -> String {
 /// Columns of pg_stat_activity `a` for [`super::peer`]. What a role may not see is NULL, but for the query.
 const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
-    extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::int, a.query";
+    (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 
 /// Who holds the advisory lock with this key.
 pub(super) fn holder(key: i64) -> String {

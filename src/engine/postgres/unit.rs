@@ -14,6 +14,9 @@ use crate::script;
 /// Back to the session's own settings, whatever a script has set.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
 
+/// The session's own role until the end of the transaction.
+const OWN_ROLE: &str = "SET LOCAL ROLE NONE; ";
+
 impl Session {
     /// A script may have left any setting behind (`search_path` of a pg_dump baseline, `SET ROLE`, a
     /// read-only session) and may have dropped the lock; the next statement starts from the session's own
@@ -34,9 +37,9 @@ impl Session {
 
     /// See [`crate::engine::Session::script`].
     pub(super) async fn run_unit(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
-        if std::mem::take(&mut self.unsettled) {
-            self.settle().await.map_err(Failure::without_effect)?;
-        }
+        // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
+        // tried again. What begins a file has put the session in order.
+        self.unsettled = false;
         let setting = setting(unit.conditions);
         if self.conditions.as_ref() != Some(&setting) {
             self.send(setting.clone()).await.map_err(Failure::without_effect)?;
@@ -47,9 +50,10 @@ impl Session {
             record => (record, false),
         };
         let after = record.filter(|_| joint).map(|record| {
-            let reset = if unit.last { RESET.to_owned() + &self.search_path() } else { String::new() };
-            // A new line, for a script that ends in a comment.
-            format!("\n;{reset}{}", self.recording(record))
+            // Where the script's settings are to outlast the record, only the role is ours for a moment.
+            let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
+            // A new line, for a script that ends in a comment. What is deferred to the commit is the script's own.
+            format!("\n;SET CONSTRAINTS ALL IMMEDIATE; {own}{}", self.recording(record))
         });
         self.send_script(unit.sql, after.as_deref()).await?;
         if unit.last && joint {
@@ -68,7 +72,8 @@ impl Session {
             self.unsettled = false;
             self.settle().await?;
         }
-        self.send(self.recording(record)).await.map(drop).map_err(explained)
+        let own = if unit.last { "" } else { OWN_ROLE };
+        self.send(own.to_owned() + &self.recording(record)).await.map(drop).map_err(explained)
     }
 
     /// The record, and two conditions without which it must not stand: the lock is ours, and exactly one row
@@ -84,7 +89,7 @@ impl Session {
     async fn send_script(&mut self, sql: &str, after: Option<&str>) -> Result<(), Failure> {
         let message = sql.to_owned() + after.unwrap_or_default();
         self.wire.forget();
-        let result = sqlx::raw_sql(AssertSqlSafe(message.clone())).execute(&mut self.connection).await;
+        let result = sqlx::raw_sql(AssertSqlSafe(message)).execute(&mut self.connection).await;
         let left_open = result.is_ok() && self.wire.seen().status != b'I';
         let mut fault = match result {
             Ok(_) if !left_open => return Ok(()),
@@ -106,10 +111,10 @@ impl Session {
             let _ = sqlx::raw_sql(rollback).execute(&mut self.connection).await;
         }
         let seen = self.wire.seen();
-        // One tag for each statement that was completed. After the record's own, only the commit can fail.
-        let (done, with_record) = (seen.tags.len(), after.is_some());
-        let of_script = done < script::statements(sql, SQL).len();
-        let of_record = with_record && !of_script && done < script::statements(&message, SQL).len();
+        // One tag for each statement that was completed; the first after the script checks what it deferred.
+        let (done, count) = (seen.tags.len(), script::statements(sql, SQL).len());
+        let of_script = done < count;
+        let of_record = after.is_some() && done > count;
         fault.place = match fault.place {
             // What is wrong with the end of the script shows at what was put after it.
             Some(Place::Character(at)) => Some(Place::Character(at.min(sql.chars().count() + 1))),
@@ -119,7 +124,7 @@ impl Session {
         let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
         // Only the server's own word counts: the driver may have stumbled over an answer to a success.
         let failed = seen.refused || left_open;
-        let transactional = with_record || is_transactional(sql);
+        let transactional = after.is_some() || is_transactional(sql);
         let kept = if failed && !committed && transactional { Kept::Nothing } else { Kept::Maybe };
         let fault = if of_record { explained(fault) } else { fault };
         Err(Failure { fault, kept, of_record })
