@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import random
+import re
 import shutil
 import signal
 import statistics
@@ -15,14 +16,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import scripts
 from cluster import Cluster
 from listeners import Closes, Counts, StartsUp
 
 MIGRATIONS = 100
+REAL = 500
 REQUIRED = 20
 SPREAD = random.Random(20)
 
 DOORSTEP = str(Path(os.environ["DOORSTEP"]).resolve())
+HERE = Path(__file__).resolve().parent
 PSQL = shutil.which("psql")  # benches/run puts PostgreSQL's own bin first: not Debian's Perl wrapper
 
 
@@ -52,7 +56,8 @@ def say(text):
 
 
 def environment(url):
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": os.getcwd(), "DATABASE_URL": url}
+    given = {name: os.environ[name] for name in ("PATH", "PRISMA_HOME") if name in os.environ}
+    return {**given, "LANG": "C.UTF-8", "HOME": os.getcwd(), "DATABASE_URL": url}
 
 
 def checked(words, env):
@@ -88,17 +93,35 @@ def interleaved(commands, rounds):
     return {name: statistics.median(found) for name, found in times.items()}
 
 
+def peak_memory(words, env):
+    """MiB of the largest process, by GNU time: one spawned from Python would count Python's pages as its own."""
+    if not (gnu_time := shutil.which("time")):
+        return None
+    checked([gnu_time, "-f", "%M", "-o", "peak", *words], env)
+    return int(Path("peak").read_text()) / 1024
+
+
 def percentile(values, share):
     """The nearest rank: with few values p99 is the worst one."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def prisma_project(folder):
+    """What `prisma migrate deploy` wants beside the migrations."""
+    below = Path(folder, "prisma")
+    below.mkdir(parents=True, exist_ok=True)
+    (below / "schema.prisma").write_text(
+        'datasource db {\n  provider = "postgresql"\n  url      = env("DATABASE_URL")\n}\n')
+    (below / "migrations").mkdir(exist_ok=True)
+    (below / "migrations/migration_lock.toml").write_text('provider = "postgresql"\n')
+
+
 def write_folders():
     """The same SQL in each tool's layout, below the working directory."""
     for folder in ("prisma/migrations", "sqlx", "dbmate"):
         Path(folder).mkdir(parents=True)
-    Path("prisma/migrations/migration_lock.toml").write_text('provider = "postgresql"\n')
+    prisma_project(".")
     for number in range(1, MIGRATIONS + 1):
         table, version = f"t{number:03}", 20250101000000 + number
         sql = f"""-- CreateTable
@@ -132,6 +155,25 @@ def psql(url):
     return [PSQL, "-Atc", "select 1", url]
 
 
+def sql(cluster, *statements):
+    words = [word for statement in statements for word in ("-c", statement)]
+    return checked([PSQL, "-XAt", *words, cluster.url("postgres")], environment(""))
+
+
+def prismas(folder):
+    """`prisma migrate deploy` of both versions: the real engine as Wasm (tests/prisma/README.md), where it is there."""
+    found = os.environ.get("PRISMA_HOME")
+    if not found or not Path(found).is_dir():
+        say("Prisma is left out: PRISMA_HOME names no packages (scripts/prepare-tests)")
+        return {}
+    versions = {"prisma": "prisma6", "prisma7": "prisma7"}
+    return {
+        "prisma " + json.loads(Path(found, "node_modules", package, "package.json").read_text())["version"]:
+            [str(HERE.parent / "tests/prisma" / program), str(Path(folder).resolve()), "migrate", "deploy"]
+        for package, program in versions.items()
+    }
+
+
 def no_op(cluster, table, rounds):
     """A start with nothing to do, against the tools that do it in other images."""
     say(f"no-op start, {rounds} rounds")
@@ -155,7 +197,7 @@ def no_op(cluster, table, rounds):
             absent.append(name)
             continue
         env = environment(cluster.url(program))
-        checked(psql(cluster.url("postgres"))[:2] + [f"CREATE DATABASE {program}", cluster.url("postgres")], env)
+        sql(cluster, f"CREATE DATABASE {program}")
         commands[name] = ([found, *words], env)
         checked(*commands[name])  # applies the hundred
     times = interleaved(commands, rounds)
@@ -196,18 +238,83 @@ def round_trips(cluster, table):
 
 
 def memory(cluster, table):
-    """By GNU time: a process spawned from Python would count Python's pages as its own."""
     say("memory")
-    if not (gnu_time := shutil.which("time")):
-        table.add("peak memory, no-op start", "GNU time is not installed")
-        return
     for sslmode, what in (("disable", "peak memory, no-op start"), ("require", "  the same over TLS")):
-        peaks = []
-        for _ in range(5):
-            words = [gnu_time, "-f", "%M", "-o", "peak", *doorstep(service=())]
-            checked(words, environment(cluster.url("bench", sslmode)))
-            peaks.append(int(Path("peak").read_text()) / 1024)
-        table.at_most(what, max(peaks), 6, " MiB")
+        peaks = [peak_memory(doorstep(service=()), environment(cluster.url("bench", sslmode))) for _ in range(5)]
+        if None in peaks:
+            table.add(what, "GNU time is not installed")
+        else:
+            table.at_most(what, max(peaks), 6, " MiB")
+
+
+def no_op_against_prisma(cluster, table, rounds):
+    """The real engine beside doorstep, on the very same database and folder."""
+    others = prismas(".")
+    say(f"no-op against Prisma, {rounds} rounds")
+    env = environment(cluster.url("bench"))
+    commands = {"doorstep": doorstep(), **others}
+    times = interleaved({name: (words, env) for name, words in commands.items()}, rounds)
+    for name, words in others.items():
+        said = checked(words, env)
+        if "No pending migrations to apply" not in said:
+            raise SystemExit(f"{name} had something to do:\n{said}")
+        peak = peak_memory(words, env)
+        ratio = times[name] / times["doorstep"]
+        measured = f"{times[name]:.0f} / {times['doorstep']:.2f} ms: {ratio:.0f} ×"
+        table.add(f"no-op: {name} migrate deploy takes", measured, "≥ 100 ×", ratio >= 100)
+        table.add("  its largest process", f"{peak:.0f} MiB" if peak else "GNU time is not installed")
+    if not others:
+        table.add("no-op against prisma migrate deploy", "not installed")
+
+
+def apply_all(cluster, table, rounds, rounds_of_prisma):
+    """Real-sized migrations on fresh databases: doorstep, one psql session, and Prisma."""
+    say(f"{REAL} migrations, {rounds} rounds with psql, {rounds_of_prisma} with Prisma")
+    Path("real").mkdir()
+    prisma_project("real")
+    files = scripts.write("real", REAL)
+    # One transaction each, as Prisma's and doorstep's are, but no history.
+    Path("real/all.sql").write_text("".join(f"BEGIN;\n\\i {file}\nCOMMIT;\n" for file in files))
+    sizes = [file.stat().st_size for file in files]
+    env, others = environment(cluster.url("apply")), prismas("real")
+    commands = {
+        "doorstep": [DOORSTEP, "migrate", "--migrations", "real/prisma/migrations"],
+        "psql": [PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "real/all.sql", cluster.url("apply")],
+        **others,
+    }
+    times, dumps = {name: [] for name in commands}, {}
+    for turn in range(rounds + 1):
+        for name, words in commands.items():
+            if name in others and turn > rounds_of_prisma:
+                continue
+            sql(cluster, "DROP DATABASE IF EXISTS apply", "CREATE DATABASE apply", "CHECKPOINT")
+            took = milliseconds(words, env)
+            if turn:
+                times[name].append(took)
+            else:
+                dump = ["pg_dump", "--schema-only", "--exclude-table=_prisma_migrations", cluster.url("apply")]
+                # Newer servers' dumps have a random word in two lines.
+                dumps[name] = re.sub(r"(?m)^\\(un)?restrict .*$", "", checked(dump, env))
+    for name, dump in dumps.items():
+        if dump != dumps["psql"]:
+            raise SystemExit(f"{name} and psql have built different databases")
+    took = {name: statistics.median(found) for name, found in times.items()}
+    ours, theirs = took["doorstep"], took["psql"]
+    table.add(f"{REAL} migrations ({min(sizes)} to {max(sizes)} bytes, {sum(sizes) / 1024:.0f} KiB)", f"{ours:.0f} ms")
+    ratio = ours / theirs
+    table.add("  against one psql session", f"{theirs:.0f} ms: ratio {ratio:.2f}", "≤ 1.3", ratio <= 1.3)
+    for name in others:
+        table.add(f"  against {name} migrate deploy", f"{took[name]:.0f} ms: ratio {ours / took[name]:.2f}")
+    if not others:
+        table.add("  against prisma migrate deploy", "not installed")
+    messages = {}
+    for name in ("doorstep", "psql"):
+        sql(cluster, "DROP DATABASE IF EXISTS apply", "CREATE DATABASE apply")
+        with Counts(cluster.port) as proxy:
+            url = cluster.url("apply", port=proxy.port)
+            checked([word.replace(cluster.url("apply"), url) for word in commands[name]], environment(url))
+            messages[name] = proxy.round_trips() / REAL
+    table.add("  round trips per migration", f"{messages['doorstep']:.1f} (psql: {messages['psql']:.1f})")
 
 
 def size(table):
@@ -286,6 +393,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="of each comparison (default 100)")
     parser.add_argument("--starts", type=int, default=40, help="of the server, for the lag (default 40)")
+    parser.add_argument("--applies", type=int, default=9, help=f"of {REAL} migrations (default 9; a third with Prisma)")
     options = parser.parse_args()
     # So that the cluster goes away with us, and that we go away if anything hangs.
     for deadly in (signal.SIGTERM, signal.SIGALRM):
@@ -296,12 +404,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-") as project, Cluster() as cluster:
         os.chdir(project)
         write_folders()
-        version = checked(psql(cluster.url("postgres"))[:2] + ["SHOW server_version", cluster.url("postgres")], {})
+        version = sql(cluster, "SHOW server_version")
         no_op(cluster, table, options.rounds)
         tls(cluster, table, options.rounds)
         round_trips(cluster, table)
         memory(cluster, table)
         size(table)
+        no_op_against_prisma(cluster, table, max(options.rounds // 10, 1))
+        apply_all(cluster, table, options.applies, max(options.applies // 3, 1))
         lag(cluster, table, options.starts)
         pressure(table)
         os.chdir("/")
