@@ -72,7 +72,7 @@ pub trait Session {
 
     /// Who holds that lock; `None` when nobody does, or the engine cannot tell.
     fn lock_holder(&mut self, key: i64) -> Work<'_, Option<Peer>>;
-    /// Another session that is running this text in this moment.
+    /// Another session whose statement of this moment holds this text.
     fn runner<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>>;
     /// What there is of each object; `since` names a row (`table WHERE condition`), and with it the moment that
     /// tells old from new. One round trip.

@@ -322,6 +322,14 @@ impl Run<'_> {
     async fn drop_invalid(&mut self, current: &Current<'_>, sql: &str) -> Result<(), Error> {
         let name = &current.migration.name;
         for index in self.invalid_indexes(sql).await {
+            // INVALID is also what an index is while somebody builds it.
+            let builder = self.session.runner(&script::bare(&index)).await;
+            if let Some(peer) = builder.map_err(Error::statement("look who builds an index"))? {
+                let text = format!("the index {index} is being built by another session: {peer}");
+                let (name, fault) = (name.clone(), Fault::new(Class::LockTimeout, text));
+                let report = format!("{fault}\n{}", report::next(&name, true, self.limits.rehearsal));
+                return Err(Error::Migration { name, report, again: true, fault });
+            }
             let drop = format!("DROP INDEX CONCURRENTLY {index}");
             let doing = format!("drop the INVALID index {index}, which an interrupted build left");
             self.session.execute(drop).await.map_err(Error::statement(doing))?;
@@ -391,7 +399,8 @@ impl Run<'_> {
     /// Records a failure, and says what it means.
     async fn failed(&mut self, current: &Current<'_>, failure: Failure) -> Error {
         let name = current.migration.name.clone();
-        if failure.kept == Kept::Unknown {
+        let is_lost = matches!(failure.fault.class, Class::Unreachable | Class::Starting);
+        if failure.kept == Kept::Unknown || is_lost {
             return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
         }
         let report = report::failure(current.migration, &failure, current.steps, self.history.dialect);
