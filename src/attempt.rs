@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::{Failure, Kept, Observer, Peer, Session, Unit};
-use crate::fault::Class;
+use crate::engine::{Canceller, Failure, Kept, Observer, Peer, Session, Unit, Work};
+use crate::fault::{Class, Fault};
 use crate::log::HEARTBEAT;
 use crate::retry::Pace;
 use crate::signal::{self, Stop};
@@ -15,6 +15,9 @@ const CANCEL_AGAIN: Duration = Duration::from_millis(500);
 /// How often a running piece is looked at, at most and at least: who keeps it waiting must be seen before its
 /// lock_timeout runs out.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(2500));
+
+/// How far apart the looks grow where no lock_timeout demands more.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Runs the unit; repeats it after a lock timeout, where nothing of it was kept, until `patience` ends (`None`
 /// never does).
@@ -81,8 +84,22 @@ async fn watched(
             signal::name(signal)
         ),
     }
+    cancelled(&cancel, running).await
+}
+
+/// A statement of doorstep's own, which may have to wait for a lock; on a signal it is cancelled.
+pub(crate) async fn own<T>(cancel: Canceller, mut work: Work<'_, T>, stop: &Stop) -> Result<T, Fault> {
+    tokio::select! {
+        result = &mut work => return result,
+        _ = stop.raised() => {}
+    }
+    cancelled(&cancel, work).await
+}
+
+/// Asks the server to cancel what runs until it ends, one way or the other.
+async fn cancelled<T>(cancel: &Canceller, mut running: impl Future<Output = T> + Unpin) -> T {
     loop {
-        // The request itself may hang; what counts is the end of the script.
+        // The request itself may hang; what counts is the end of the statement.
         let again = async {
             cancel().await;
             tokio::time::sleep(CANCEL_AGAIN).await;
@@ -97,10 +114,14 @@ async fn watched(
 /// Looks again and again at who keeps the session waiting, and says so. Never ends.
 async fn watch(observer: Option<Observer>, timeout: Option<Duration>, name: &str, blocker: &mut Option<Peer>) {
     let Some(look) = observer else { return std::future::pending().await };
-    let pause = timeout.map_or(LOOK.1, |timeout| (timeout / 2).clamp(LOOK.0, LOOK.1));
+    let mut pause = timeout.map_or(LOOK.1, |timeout| (timeout / 2).clamp(LOOK.0, LOOK.1));
     let mut said: Option<Instant> = None;
     loop {
         tokio::time::sleep(pause).await;
+        if timeout.is_none() {
+            // Each look is a login: an index that takes hours is not worth thousands of them.
+            pause = (pause * 5 / 4).min(LONGEST);
+        }
         // A server that has no place for one more session has better things to do.
         let Some(peer) = look().await.ok().and_then(|peers| peers.into_iter().next()) else { continue };
         let is_new = blocker.as_ref().is_none_or(|known| known.pid != peer.pid);

@@ -132,6 +132,8 @@ pub struct Unit<'a> {
     pub record: Option<&'a str>,
     /// The text refuses a transaction: the record follows it, where it would otherwise commit with it.
     pub alone: bool,
+    /// A statement to be committed before the text.
+    pub announcement: Option<&'a str>,
     /// The last piece of its file: the session goes back to its own settings.
     pub last: bool,
     /// What holds for the session meanwhile.
@@ -156,12 +158,14 @@ pub struct Failure {
     pub kept: Kept,
     /// The script itself ran; it was the record that failed.
     pub of_record: bool,
+    /// The next start can find out whether it was done, or do it again.
+    pub repeatable: bool,
 }
 
 impl Failure {
     /// A failure that left nothing behind.
     pub(crate) fn without_effect(fault: Fault) -> Self {
-        Self { fault, kept: Kept::Nothing, of_record: false }
+        Self { fault, kept: Kept::Nothing, of_record: false, repeatable: false }
     }
 }
 
@@ -172,9 +176,9 @@ pub enum Trace {
     Absent,
     /// It was there before the moment in question.
     Older,
-    /// It was made after it; the number of the transaction.
+    /// One transaction has made it after that, and nobody has altered it since; its number.
     Newer(String),
-    /// It is there, and the engine cannot tell since when.
+    /// It is there, and nobody can tell since when.
     Present,
     /// An index whose build was interrupted.
     Invalid,

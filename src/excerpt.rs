@@ -28,15 +28,35 @@ pub fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, us
 pub fn around(script: &str, line: usize, column: usize) -> String {
     let mut text = String::new();
     for (index, content) in script.lines().enumerate().take(line).skip(line.saturating_sub(CONTEXT + 1)) {
-        let content: String = content.replace('\t', " ").chars().take(160).collect();
+        let content: String = masked(content).replace('\t', " ").chars().take(160).collect();
         text += &format!("{:>5} | {content}\n", index + 1);
     }
     text + &format!("      | {}^", " ".repeat(column.saturating_sub(1).min(160)))
 }
 
+/// A line that speaks of a secret, with its texts in quotes hidden; every character keeps its column.
+fn masked(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    if !["password", "secret", "token"].iter().any(|word| lower.contains(word)) {
+        return line.to_owned();
+    }
+    let mut quoted = false;
+    let hide = |character: char| {
+        quoted ^= character == '\'';
+        if quoted && character != '\'' { '*' } else { character }
+    };
+    line.chars().map(hide).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_in_a_script_are_not_shown() {
+        let text = around("OPTIONS (user 'a', password 'hunter2')", 1, 10);
+        assert!(text.contains("OPTIONS (user '*', password '*******')"), "{text}");
+    }
 
     #[test]
     fn positions_are_characters_and_lines_start_at_one() {

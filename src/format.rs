@@ -125,11 +125,17 @@ pub struct Project {
 
 impl Project {
     /// Looks where Prisma looks (what prisma.config.ts says, schema.prisma, prisma/schema.prisma, prisma/schema/, and the folder
-    /// `migrations` beside it), unless a setting names the place.
+    /// `migrations` beside it), unless a setting names the place. The folder
+    /// that prisma.config.ts names must be there if it is `needed`.
     ///
     /// # Errors
     /// [`Error::Settings`] when a named place is not there, or a folder's format is not known.
-    pub fn find(schema: Option<&Path>, migrations: Option<&Path>, kind: Option<Kind>) -> Result<Self, Error> {
+    pub fn find(
+        schema: Option<&Path>,
+        migrations: Option<&Path>,
+        kind: Option<Kind>,
+        needed: bool,
+    ) -> Result<Self, Error> {
         let config = prisma::find_config().unwrap_or_default();
         if config.computed && (schema.is_none() || migrations.is_none()) {
             tracing::warn!(
@@ -141,8 +147,10 @@ impl Project {
             );
         }
         let datasource = prisma::find_datasource(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
-        let configured = config.migrations.as_deref().filter(|path| migrations.is_none() && path.is_dir());
+        let configured = config.migrations.as_deref();
         let folder = match migrations.or(configured) {
+            // Nobody asks for it by hand, and nobody needs it.
+            Some(named) if migrations.is_none() && !needed && !named.is_dir() => None,
             Some(named) if !named.is_dir() => {
                 return Err(Error::Settings(format!(
                     "the migrations folder {} does not exist\nnext: check --migrations, and that the image contains it",

@@ -154,7 +154,7 @@ impl History {
                 phase = "migrate",
                 event = "healed",
                 migration = name,
-                "{name} was interrupted: it was rolled back, and is not in the folder any more"
+                "{name} was interrupted: it was rolled back, and nobody is to run it again"
             );
         }
         Ok(())
@@ -168,6 +168,10 @@ impl History {
         };
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
         let way = self.way(migration, record.writer);
+        let transaction_text = match &way {
+            Way::Atomic(text) => text.to_string(),
+            Way::Whole | Way::Steps(_) => migration.sql().to_owned(),
+        };
         let is_certain = record.writer == Writer::Atomic;
         let objects = match is_certain {
             true => Vec::new(),
@@ -198,7 +202,8 @@ impl History {
             record,
             way: &way,
             same_script: self.format.fits(migration, &record.checksum),
-            one_message: self.dialect == Dialect::Postgres,
+            all_or_nothing: self.dialect == Dialect::Postgres
+                && script::is_understood(&script::statements(&transaction_text, self.dialect), self.dialect),
             traces: traces.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
             runner,
         }))
@@ -219,7 +224,9 @@ impl History {
     /// Rows of an image that was taken back, whose scripts were rolled back with their records: nobody will run
     /// them, but Prisma would stop at them.
     fn abandoned(&self) -> Vec<&Record> {
-        let is_known = |record: &Record| self.entries.iter().any(|entry| entry.name == record.name);
+        let is_known = |record: &Record| {
+            self.entries.iter().any(|entry| entry.record.as_ref().is_some_and(|known| known.id == record.id))
+        };
         let is_void = |record: &&Record| record.is_unfinished() && record.message.is_none() && !is_known(record);
         self.records.iter().filter(|record| record.writer == Writer::Atomic).filter(is_void).collect()
     }

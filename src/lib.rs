@@ -33,6 +33,7 @@ pub mod status;
 mod attempt;
 pub mod database;
 pub mod history;
+mod index;
 pub mod lock;
 pub mod migration;
 pub mod plan;

@@ -4,17 +4,17 @@
 use std::time::{Duration, Instant};
 
 use crate::attempt;
-use crate::engine::{Conditions, Failure, Kept, Session, Survey, Trace, Unit, Wanted};
+use crate::engine::{Conditions, Failure, Kept, Session, Survey, Unit, Wanted};
 use crate::error::Error;
-use crate::fault::{Class, Fault};
+use crate::fault::{Class, Fault, Place};
 use crate::format::Outcome;
 use crate::history::History;
+use crate::index::{self, Blocked};
 use crate::label::Label;
 use crate::log::{self, millis, seconds};
 use crate::migration::{Migration, Writer};
 use crate::plan;
 use crate::progress::Progress;
-use crate::recovery;
 use crate::report;
 use crate::script::{self, Object, Statement};
 use crate::settings::TableName;
@@ -60,9 +60,9 @@ pub async fn apply_pending(
     if pending.is_empty() {
         return Ok(0);
     }
+    let table = history.ensure_table(session, survey, Some(limits.schemas)).await?;
     // From here on a signal is answered here: what runs is cancelled, and the history says so.
     stop.hold();
-    let table = history.ensure_table(session, survey, Some(limits.schemas)).await?;
     let progress = Progress::start(pending.len(), log::is_watched());
     let mut run = Run { history, session, table, limits, stop };
     for (done, (migration, begun)) in pending.iter().enumerate() {
@@ -122,15 +122,15 @@ impl Run<'_> {
                 let current = Current { id: self.begin(migration, Writer::Steps).await?, ..current };
                 self.step_by_step(current, &steps, 0).await?;
             }
-            (Way::Whole { .. }, _) => {
+            (Way::Whole, _) => {
                 self.drop_invalid(&current, migration.sql()).await?;
                 let current = Current { id: self.begin(migration, Writer::Whole).await?, ..current };
                 self.whole(&current).await?;
             }
-            (Way::Atomic, _) => {
-                self.drop_invalid(&current, migration.sql()).await?;
+            (Way::Atomic(sql), _) => {
+                self.drop_invalid(&current, &sql).await?;
                 let current = Current { id: self.begin(migration, Writer::Atomic).await?, ..current };
-                self.atomic(current).await?;
+                self.atomic(current, &sql).await?;
             }
         }
         let duration = began.elapsed();
@@ -151,12 +151,18 @@ impl Run<'_> {
         let (id, name) = (format.new_id(writer), &migration.name);
         let label = self.limits.label.with(name);
         let conditions = self.conditions(&label);
-        let begin = self.session.begin(format.begin(dialect, &self.table, &id, migration), conditions).await;
-        begin.map_err(|fault| match fault.class {
+        let cancel = self.session.canceller();
+        let begin = self.session.begin(format.begin(dialect, &self.table, &id, migration), conditions);
+        attempt::own(cancel, begin, self.stop).await.map_err(|fault| match fault.class {
+            Class::Cancelled if self.stop.signal().is_some() => self.not_begun(name),
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
             _ => self.not_recorded(name, "its start could not be recorded, so it was not run".to_owned(), fault),
         })?;
         Ok(id)
+    }
+
+    fn not_begun(&self, name: &str) -> Error {
+        Error::Stopped { signal: self.stop.signal().unwrap_or_default(), note: format!("{name} was not begun") }
     }
 
     fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
@@ -171,13 +177,14 @@ impl Run<'_> {
     }
 
     /// The script and its record in one transaction.
-    async fn atomic(&mut self, current: Current<'_>) -> Result<(), Error> {
-        let sql = current.migration.sql();
+    async fn atomic(&mut self, current: Current<'_>, sql: &str) -> Result<(), Error> {
         let Err(failure) = self.attempt_atomic(&current, sql).await else { return Ok(()) };
         let nothing_kept = failure.kept == Kept::Nothing && !failure.of_record;
         match failure.fault.class {
             // The server knows best which statements refuse a transaction.
-            Class::RefusesTransaction if nothing_kept => self.without_transaction(current, failure).await,
+            Class::RefusesTransaction if nothing_kept && self.is_utility(sql, failure.fault.place) => {
+                self.without_transaction(current, failure).await
+            }
             Class::Privilege if nothing_kept => match self.without_existing_schemas(sql).await {
                 Some(shorter) => match self.attempt_atomic(&current, &shorter).await {
                     Ok(()) => Ok(()),
@@ -201,11 +208,13 @@ impl Run<'_> {
     async fn without_existing_schemas(&mut self, sql: &str) -> Option<String> {
         let dialect = self.history.dialect;
         let statements = script::statements(sql, dialect);
+        // Only at the head of the file: what stands before it may have dropped the schema.
         let creations: Vec<(&Statement<'_>, String)> = statements
             .iter()
-            .filter(|statement| !statement.has("AUTHORIZATION"))
-            .filter_map(|statement| match script::created(std::slice::from_ref(statement), dialect).as_slice() {
-                [(schema @ Object::Schema(_), true)] => Some((statement, schema.bare_name())),
+            .map_while(|statement| match script::created(std::slice::from_ref(statement), dialect).as_slice() {
+                [(schema @ Object::Schema(_), true)] if !statement.has("AUTHORIZATION") => {
+                    Some((statement, schema.bare_name()))
+                }
                 _ => None,
             })
             .collect();
@@ -227,6 +236,19 @@ impl Run<'_> {
             names.join(", ")
         );
         Some(script::without(sql, &needless))
+    }
+
+    /// True if what failed is a statement that can only run outside a transaction; code that raises such an error, or
+    /// fails to commit, is no reason to give the transaction up, unless the file holds nothing else.
+    fn is_utility(&self, sql: &str, place: Option<Place>) -> bool {
+        let statements = script::statements(sql, self.history.dialect);
+        let code = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "DO", "CALL", "EXECUTE", "SET"];
+        match place {
+            Some(Place::Statement(index)) => statements
+                .get(index)
+                .is_some_and(|failed| statements.len() == 1 || !code.iter().any(|word| failed.starts(&[word]))),
+            _ => false,
+        }
     }
 
     /// The server refused the script in a transaction, where its text had not shown it.
@@ -278,14 +300,23 @@ impl Run<'_> {
             let began = Instant::now();
             let mut result = self.attempt(&unit, &current).await;
             if matches!(&result, Err(failure) if refuses(failure)) {
+                // Once it has begun outside a transaction, nobody can tell how far it came: the row says so until
+                // it is done.
+                let why = format!(
+                    "statement {} of {count} runs outside a transaction and was interrupted; it may be done, or half done",
+                    index + 1
+                );
+                let announcement = self.record(&current.id, &Outcome::Failed(&why));
                 let conditions = Conditions { lock_timeout: None, ..conditions };
-                unit = Unit { alone: true, conditions, ..unit };
+                unit = Unit { alone: true, announcement: Some(&announcement), conditions, ..unit };
                 result = self.attempt(&unit, &current).await;
             }
             if let Err(mut failure) = result {
+                // Such a statement is judged by what it leaves (`recovery`); one found out by asking is not.
+                failure.repeatable = step.alone;
                 failure.fault.place =
                     failure.fault.place.map(|place| report::in_file(current.migration.sql(), step, place));
-                let failure = self.with_invalid_index(step, failure).await;
+                let failure = index::with_invalid(self.session, step.text, failure).await;
                 return Err(self.failed(&current, failure).await);
             }
             if count > 1 {
@@ -317,62 +348,27 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// An index of that name which an interrupted build left INVALID is no index, and `IF NOT EXISTS` would
-    /// accept it: it is dropped, to be built again.
     async fn drop_invalid(&mut self, current: &Current<'_>, sql: &str) -> Result<(), Error> {
         let name = &current.migration.name;
-        for index in self.invalid_indexes(sql).await {
-            // INVALID is also what an index is while somebody builds it.
-            let builder = self.session.runner(&script::bare(&index)).await;
-            if let Some(peer) = builder.map_err(Error::statement("look who builds an index"))? {
-                let text = format!("the index {index} is being built by another session: {peer}");
-                let (name, fault) = (name.clone(), Fault::new(Class::LockTimeout, text));
-                let report = format!("{fault}\n{}", report::next(&name, true, self.limits.rehearsal));
-                return Err(Error::Migration { name, report, again: true, fault });
+        match index::drop_invalid(self.session, self.stop, name, sql).await {
+            Ok(()) => Ok(()),
+            Err(Blocked::Statement { fault, .. })
+                if fault.class == Class::Cancelled && self.stop.signal().is_some() =>
+            {
+                Err(self.not_begun(name))
             }
-            let drop = format!("DROP INDEX CONCURRENTLY {index}");
-            let doing = format!("drop the INVALID index {index}, which an interrupted build left");
-            self.session.execute(drop).await.map_err(Error::statement(doing))?;
-            tracing::warn!(
-                phase = "migrate",
-                event = "invalid_index",
-                migration = name,
-                "{name}: dropped the INVALID index {index}, which an interrupted build left; it is built again"
-            );
+            Err(Blocked::Statement { doing, fault }) => Err(Error::statement(doing)(fault)),
+            Err(Blocked::Builder(fault)) => {
+                let report = format!("{fault}\n{}", report::next(name, true, self.limits.rehearsal, None));
+                Err(Error::Migration { name: name.clone(), report, again: true, fault })
+            }
         }
-        Ok(())
-    }
-
-    /// The INVALID indexes that stand where this text builds one in a way that could leave or accept them.
-    async fn invalid_indexes(&mut self, sql: &str) -> Vec<String> {
-        let statements = script::statements(sql, self.history.dialect);
-        let suspicious = statements.into_iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
-        let created = script::created(&suspicious.collect::<Vec<_>>(), self.history.dialect);
-        let is_index = |object: &Object| matches!(object, Object::Relation { kind: "index", .. });
-        let indexes: Vec<Object> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
-        if indexes.is_empty() {
-            return Vec::new();
-        }
-        let Ok(traces) = self.session.traces(&indexes, None).await else { return Vec::new() };
-        let invalid = indexes.into_iter().zip(traces).filter(|(_, trace)| *trace == Trace::Invalid);
-        let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
-        invalid.map(name).collect()
-    }
-
-    async fn with_invalid_index(&mut self, step: &Step<'_>, failure: Failure) -> Failure {
-        let indexes = self.invalid_indexes(step.text).await;
-        if indexes.is_empty() {
-            return failure;
-        }
-        let left =
-            format!("an INVALID index is left; the next attempt drops it and builds it again: {}", indexes.join(", "));
-        let detail = failure.fault.detail.map_or(left.clone(), |detail| format!("{detail}\n        {left}"));
-        Failure { fault: Fault { detail: Some(detail), ..failure.fault }, ..failure }
     }
 
     /// The defaults of a piece of this migration.
     fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str) -> Unit<'b> {
-        Unit { sql, record: None, alone: false, last: false, conditions: self.conditions(&current.label) }
+        let conditions = self.conditions(&current.label);
+        Unit { sql, record: None, alone: false, announcement: None, last: false, conditions }
     }
 
     fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
@@ -411,7 +407,7 @@ impl Run<'_> {
         let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
         let logs = cause.unwrap_or_default() + &report;
         // What was interrupted between two statements goes on there, and its row stays as it is.
-        let goes_on = interrupted && current.steps.is_some();
+        let goes_on = interrupted && current.steps.is_some() && (nothing_kept || failure.repeatable);
         let outcome = match (nothing_kept && interrupted, goes_on) {
             (_, true) => None,
             // Nothing happened, and nothing is wrong with it: the next start runs it again.
@@ -441,7 +437,7 @@ impl Run<'_> {
             return self.not_recorded(&name, report, failure.fault);
         }
         let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
-        let next = report::next(&name, again, self.limits.rehearsal);
+        let next = report::next(&name, again, self.limits.rehearsal, current.steps);
         Error::Migration { name, report: format!("{report}\n{next}"), again, fault: failure.fault }
     }
 }

@@ -116,10 +116,7 @@ pub fn picture(resolved: &[Migration], records: &[Record], same: impl Fn(&Migrat
     let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
     let is_known = |record: &Record| known.contains(record.name.as_str());
     let is_squash = |record: &Record| record.writer == Writer::Resolve && record.is_applied() && is_known(record);
-    // What is pending must come after it: a migration that the squash stands for would have to come before.
-    let place = |record: &Record| resolved.iter().position(|migration| migration.name == record.name);
-    let first_pending = resolved.iter().position(|migration| counted(rows_of(&migration.name)).is_none());
-    let comes_first = |record: &Record| first_pending.is_none_or(|first| place(record) < Some(first));
+    let comes_first = |record: &Record| resolved.first().is_some_and(|first| first.name == record.name);
     let squashed_at = records.iter().rposition(|record| is_squash(record) && comes_first(record));
     // One whose script was rolled back with it, and that nobody will run again, is as if it had never been.
     let is_void = |record: &Record| record.is_unfinished() && unfinished(record) == State::RolledBack;
@@ -137,10 +134,17 @@ fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
 }
 
 /// Of one migration's rows, the one that says it is applied or begun; an unfinished one weighs more.
+///
+/// One that was rolled back together with its script weighs nothing beside one that is applied.
 fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
     let mut rows = rows.iter().copied().filter(|record| record.rolled_back_at.is_none());
     let first = rows.clone().next();
-    rows.find(|record| record.is_unfinished()).or(first)
+    let applied = rows.clone().find(|record| record.is_applied());
+    let unfinished = rows.find(|record| record.is_unfinished());
+    match (unfinished, applied) {
+        (Some(record), Some(applied)) if record.writer == Writer::Atomic && record.message.is_none() => Some(applied),
+        (unfinished, _) => unfinished.or(first),
+    }
 }
 
 /// Of one migration's rows, the last that was declared rolled back.

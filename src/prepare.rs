@@ -78,7 +78,8 @@ impl Preparation {
     /// [`Error::Settings`].
     pub fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
         let migrations = settings.migrations.as_deref();
-        let project = Project::find(settings.prisma_schema.as_deref(), migrations, settings.format)?;
+        let project =
+            Project::find(settings.prisma_schema.as_deref(), migrations, settings.format, settings.mode != Mode::Off)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let target = database.target()?;
         if environment.get("PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK").is_some_and(|value| value != "0") {

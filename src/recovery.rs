@@ -17,11 +17,12 @@ pub struct Evidence<'a> {
     pub way: &'a Way<'a>,
     /// That script is the one the row was written for.
     pub same_script: bool,
-    /// The engine runs a script of the original tool in one message: all of it is kept, or nothing.
-    pub one_message: bool,
+    /// Nothing but what it creates comes of it ([`script::is_understood`]), and the engine runs a script of the original
+    /// tool in one message: all of that is there, or nothing.
+    pub all_or_nothing: bool,
     /// What its script creates, whether it would pass over what exists, and what is there.
     pub traces: Vec<(Object, bool, Trace)>,
-    /// Another session that is running it in this moment.
+    /// Another session that is running it in this moment, or may be.
     pub runner: Option<Peer>,
 }
 
@@ -36,15 +37,10 @@ pub fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect)
         objects.extend(dropped);
         objects
     };
-    let mut objects = match way {
+    match way {
         Way::Steps(steps) => steps.get(record.steps).map(|step| created(step.text)).unwrap_or_default(),
-        Way::Atomic | Way::Whole { .. } => created(script),
-    };
-    // Where the script moves the search path, a bare name leads elsewhere now.
-    if script.contains("search_path") {
-        objects.retain(|(object, _)| object.is_qualified());
+        Way::Atomic(_) | Way::Whole => created(script),
     }
-    objects
 }
 
 /// What follows from the evidence.
@@ -63,43 +59,50 @@ pub enum Conclusion {
 /// Concludes.
 #[must_use]
 pub fn conclude(evidence: &Evidence<'_>) -> Conclusion {
-    let Evidence { record, way, same_script, one_message, traces, runner } = evidence;
+    let Evidence { record, way, same_script, all_or_nothing, traces, runner } = evidence;
     if record.writer == Writer::Atomic {
         return Conclusion::RolledBack("its script and its record commit together".to_owned());
     }
     if let Some(peer) = runner {
-        return Conclusion::Unclear(vec![format!("a session is still running it: {peer}")]);
+        return Conclusion::Unclear(vec![format!("a session is, or may be, still running it: {peer}")]);
+    }
+    // Prisma counts the step once the script has succeeded, just before it notes the end.
+    if record.writer == Writer::Other && record.steps > 0 {
+        return Conclusion::Committed("its tool had counted it as done already".to_owned());
     }
     if !same_script {
         return Conclusion::Unclear(vec!["the file has changed since it began".to_owned()]);
     }
     match way {
-        Way::Steps(steps) => resume(steps, record.steps, traces),
-        Way::Atomic | Way::Whole { all_or_nothing: true } if *one_message => all_or_nothing(traces),
-        Way::Atomic | Way::Whole { .. } => Conclusion::Unclear(lines(traces)),
+        Way::Steps(steps) if record.writer == Writer::Steps => resume(steps, record.steps, traces),
+        // Alone in its file, it is the one statement that may have been done.
+        Way::Steps(steps) if steps.len() == 1 && steps[0].alone => resume(steps, 0, traces),
+        Way::Atomic(_) if *all_or_nothing => by_objects(traces),
+        Way::Steps(_) | Way::Atomic(_) | Way::Whole => Conclusion::Unclear(lines(traces)),
     }
 }
 
-/// By the objects that all exist, or all do not, after a script that was one transaction.
-fn all_or_nothing(traces: &[(Object, bool, Trace)]) -> Conclusion {
-    let makers: Vec<&str> = traces
-        .iter()
-        .filter_map(
-            |(_, _, trace)| if let Trace::Newer(transaction) = trace { Some(transaction.as_str()) } else { None },
-        )
-        .collect();
-    let absent = traces.iter().filter(|(_, _, trace)| *trace == Trace::Absent).count();
+/// By the objects of a script that was one transaction and did nothing but create them: none is there, or one
+/// transaction has made them all, each in one go, after the row was written.
+fn by_objects(traces: &[(Object, bool, Trace)]) -> Conclusion {
     // What the script would have passed over proves nothing by being there.
-    let strangers =
-        traces.iter().filter(|(_, lenient, trace)| !matches!(trace, Trace::Absent | Trace::Newer(_)) && !lenient);
-    let one_maker = makers.windows(2).all(|pair| pair[0] == pair[1]);
-    match (absent, makers.len()) {
-        (1.., 0) => {
-            let (object, ..) = traces.iter().find(|(_, _, trace)| *trace == Trace::Absent).unwrap_or(&traces[0]);
-            Conclusion::RolledBack(format!("it is one transaction, and its {object} does not exist"))
-        }
-        (0, 1..) if one_maker && strangers.count() == 0 => {
-            Conclusion::Committed(format!("all it creates was made by one transaction ({}) after it began", makers[0]))
+    let (lenient, strict): (Vec<_>, Vec<_>) = traces.iter().partition(|(_, lenient, _)| *lenient);
+    let maker = |(_, _, trace): &&(Object, bool, Trace)| match trace {
+        Trace::Newer(transaction) => Some(transaction.clone()),
+        _ => None,
+    };
+    let Some((object, ..)) = strict.first() else { return Conclusion::Unclear(lines(traces)) };
+    if strict.iter().all(|(_, _, trace)| *trace == Trace::Absent) {
+        return Conclusion::RolledBack(format!("it is one transaction, and nothing of it is there: no {object}"));
+    }
+    let is_table = matches!(object, Object::Relation { kind: "table", .. });
+    let first = strict.first().and_then(maker);
+    let complete = lenient.iter().all(|(_, _, trace)| *trace != Trace::Absent);
+    match &first {
+        Some(transaction)
+            if complete && (strict.len() > 1 || is_table) && strict.iter().all(|trace| maker(trace) == first) =>
+        {
+            Conclusion::Committed(format!("all it creates was made by one transaction ({transaction}) after it began"))
         }
         _ => Conclusion::Unclear(lines(traces)),
     }
@@ -111,12 +114,24 @@ fn resume(steps: &[Step<'_>], done: usize, traces: &[(Object, bool, Trace)]) -> 
     let Some(step) = steps.get(done) else {
         return Conclusion::Committed("each of its statements is recorded as done".to_owned());
     };
+    let unclear = |why: String| {
+        Conclusion::Unclear(vec![format!("{done} of its {} statements are done for certain", steps.len()), why])
+    };
+    let of_session = ["TEMP ", "TEMPORARY ", "PREPARE ", "LISTEN ", "DECLARE "];
+    let needs_session = |step: &&Step<'_>| {
+        let text = step.text.to_ascii_uppercase();
+        of_session.iter().any(|word| text.contains(word))
+    };
+    if let Some(gone) = steps[..done].iter().find(needs_session) {
+        let summary = script::summary(gone.text, Dialect::Postgres);
+        return unclear(format!("what a statement of it made went with its session: {summary}"));
+    }
     if !step.alone {
         return Conclusion::Resume(done);
     }
     let statements = script::statements(step.text, Dialect::Postgres);
     let Some(statement) = statements.first() else { return Conclusion::Resume(done) };
-    if builds_index(statement) {
+    if builds_index(statement) && !traces.is_empty() {
         // An INVALID one is dropped and built again; an older one is not the one that was to be built.
         let is_built = traces.iter().any(|(_, _, trace)| matches!(trace, Trace::Newer(_)));
         return Conclusion::Resume(done + usize::from(is_built));
@@ -129,10 +144,11 @@ fn resume(steps: &[Step<'_>], done: usize, traces: &[(Object, bool, Trace)]) -> 
     if repeatable || statement.starts(&["ALTER", "SYSTEM"]) {
         return Conclusion::Resume(done);
     }
-    Conclusion::Unclear(vec![
-        format!("{done} of its {} statements are done for certain", steps.len()),
-        format!("the next may be done or not: {}", script::summary(step.text, Dialect::Postgres)),
-    ])
+    let summary = script::summary(step.text, Dialect::Postgres);
+    match builds_index(statement) {
+        true => unclear(format!("the next builds an index without a name, which may be there, or INVALID: {summary}")),
+        false => unclear(format!("the next may be done or not: {summary}")),
+    }
 }
 
 /// `CREATE INDEX CONCURRENTLY`, which leaves an INVALID index behind when it is interrupted.
@@ -170,16 +186,17 @@ mod tests {
         Trace::Newer(transaction.to_owned())
     }
 
-    /// Of a script by another tool, with these traces of what it creates.
+    /// Of a script, with these traces of what it creates.
     fn of(script: &str, record: &Record, found: &[Trace]) -> Conclusion {
         let statements = script::statements(script, Dialect::Postgres);
-        let objects = script::created(&statements, Dialect::Postgres);
+        let way = way(script, Dialect::Postgres);
+        let objects = witnesses(script, &way, record, Dialect::Postgres);
         let traces = objects.into_iter().zip(found).map(|((object, lenient), trace)| (object, lenient, trace.clone()));
         let evidence = Evidence {
             record,
-            way: &way(script, Dialect::Postgres),
+            way: &way,
             same_script: true,
-            one_message: true,
+            all_or_nothing: script::is_understood(&statements, Dialect::Postgres),
             traces: traces.collect(),
             runner: None,
         };
@@ -203,17 +220,27 @@ mod tests {
             ([newer("7"), newer("7")], "committed"),
             ([newer("7"), newer("8")], "unclear"),
             ([newer("7"), Trace::Absent], "unclear"),
-            ([Trace::Older, Trace::Absent], "rolled back"),
+            ([Trace::Older, Trace::Absent], "unclear"),
             ([newer("7"), Trace::Older], "unclear"),
-            ([Trace::Older, Trace::Older], "unclear"),
+            ([Trace::Present, newer("7")], "unclear"),
         ] {
             assert_eq!(kind(&of(two, &Record::default(), &found)), expected, "{found:?}");
         }
-        let lenient = "CREATE TABLE IF NOT EXISTS a (); CREATE INDEX i ON a (x);";
-        assert_eq!(kind(&of(lenient, &Record::default(), &[Trace::Older, newer("7")])), "committed");
-        assert_eq!(kind(&of("UPDATE a SET x = 1", &Record::default(), &[])), "unclear");
-        assert_eq!(kind(&of("BEGIN; CREATE TABLE a (); COMMIT", &Record::default(), &[newer("7")])), "committed");
-        assert_eq!(kind(&of("BEGIN; CREATE TABLE a (); COMMIT; b", &Record::default(), &[newer("7")])), "unclear");
+        for (script, found, expected) in [
+            ("CREATE TABLE IF NOT EXISTS a (); CREATE INDEX i ON a (x);", vec![newer("7"), newer("7")], "unclear"),
+            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Older, newer("7")], "committed"),
+            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Older, Trace::Absent], "rolled back"),
+            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Absent, newer("7")], "unclear"),
+            ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![newer("7")], "unclear"),
+            ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![Trace::Absent], "unclear"),
+            ("CREATE INDEX i ON a (x)", vec![newer("7")], "unclear"),
+            ("CREATE TABLE a ()", vec![newer("7")], "committed"),
+            ("UPDATE a SET x = 1", vec![], "unclear"),
+        ] {
+            assert_eq!(kind(&of(script, &Record::default(), &found)), expected, "{script}");
+        }
+        let counted = Record { steps: 1, ..Record::default() };
+        assert_eq!(kind(&of("UPDATE a SET x = 1", &counted, &[])), "committed");
     }
 
     #[test]
@@ -223,21 +250,31 @@ mod tests {
         assert_eq!(of(script, &at(0), &[]), Conclusion::Resume(0));
         assert_eq!(of(script, &at(1), &[Trace::Absent]), Conclusion::Resume(1));
         assert_eq!(of(script, &at(1), &[Trace::Invalid]), Conclusion::Resume(1));
+        assert_eq!(of(script, &at(1), &[Trace::Older]), Conclusion::Resume(1));
         assert_eq!(of(script, &at(1), &[newer("9")]), Conclusion::Resume(2));
-        assert_eq!(of(script, &at(2), &[newer("9")]), Conclusion::Resume(2));
-        assert_eq!(kind(&of(script, &at(3), &[newer("9")])), "unclear");
-        assert_eq!(kind(&of(script, &at(4), &[newer("9")])), "committed");
+        assert_eq!(of(script, &at(2), &[]), Conclusion::Resume(2));
+        assert_eq!(kind(&of(script, &at(3), &[])), "unclear");
+        assert_eq!(kind(&of(script, &at(4), &[])), "committed");
+        // The original tool counts no statements.
+        assert_eq!(kind(&of(script, &Record::default(), &[])), "unclear");
+        let lone = "CREATE INDEX CONCURRENTLY i ON a (x)";
+        assert_eq!(of(lone, &Record::default(), &[Trace::Invalid]), Conclusion::Resume(0));
+        let drop = "DROP INDEX CONCURRENTLY i";
+        assert_eq!(of(drop, &at(0), &[Trace::Invalid]), Conclusion::Resume(0));
+        assert_eq!(of(drop, &at(0), &[Trace::Absent]), Conclusion::Resume(1));
+        assert_eq!(kind(&of("CREATE INDEX CONCURRENTLY ON a (x)", &at(0), &[])), "unclear");
+        assert_eq!(kind(&of("CREATE TEMP TABLE a (); VACUUM b; SELECT 1", &at(2), &[])), "unclear");
     }
 
     #[test]
     fn a_changed_file_and_a_living_session_settle_nothing() {
         let record = Record::default();
-        let way = Way::Atomic;
+        let way = Way::Atomic("".into());
         let base = |same_script, runner| Evidence {
             record: &record,
             way: &way,
             same_script,
-            one_message: true,
+            all_or_nothing: true,
             traces: vec![(Object::Schema("s".to_owned()), false, Trace::Absent)],
             runner,
         };

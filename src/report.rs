@@ -36,8 +36,8 @@ pub(crate) fn failure(
     }
 }
 
-/// The next command. `again` where the next start tries once more by itself; `rehearsal` on a throwaway database.
-pub(crate) fn next(name: &str, again: bool, rehearsal: bool) -> String {
+/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `rehearsal` on a throwaway database.
+pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usize, usize)>) -> String {
     if rehearsal {
         return "it cannot run from scratch\n\
                 next: repair the file (where it is applied already, only its checksum changes)"
@@ -45,6 +45,12 @@ pub(crate) fn next(name: &str, again: bool, rehearsal: bool) -> String {
     }
     if again {
         return "next: start again when the other session is done".to_owned();
+    }
+    if let Some((done @ 1.., _)) = steps {
+        return format!(
+            "next: take the {done} statements that are done out of the file, or make them repeatable, and repair the \
+             rest;\n      then doorstep resolve --rolled-back {name}, and start again: the file runs from its beginning"
+        );
     }
     format!(
         "next: repair the file, then doorstep resolve --rolled-back {name}, and start again\n      \

@@ -124,6 +124,14 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
              next: write a new migration that takes back what it did"
         )));
     }
+    for record in rows.iter().filter(|record| record.is_unfinished() && record.steps > 0) {
+        tracing::warn!(
+            phase = "resolve",
+            event = "repeated",
+            "the first {} statements of {name} are done, and will run again with the others",
+            record.steps
+        );
+    }
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
     let format = history.format;
     let statements: Vec<String> =

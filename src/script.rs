@@ -10,7 +10,7 @@ mod object;
 use crate::engine::Dialect;
 
 pub(crate) use object::bare;
-pub use object::{Object, created, dropped_index, removed};
+pub use object::{Object, created, dropped_index, is_understood, removed};
 
 /// One statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,10 @@ impl Statement<'_> {
     /// its source). Those not listed are found out by asking: the server answers 25001.
     #[must_use]
     pub fn refuses_transaction(&self) -> bool {
-        let concurrently = self.has("CONCURRENTLY") && !self.starts(&["REFRESH"]);
+        let is_detach = self.starts(&["ALTER", "TABLE"]) && self.has("DETACH");
+        let on_index = ["CREATE", "DROP", "REINDEX"].iter().any(|verb| self.starts(&[verb]));
+        let among_first = self.words.iter().take(5).any(|word| word == "CONCURRENTLY");
+        let concurrently = (on_index && among_first) || (is_detach && self.has("CONCURRENTLY"));
         let globally = [
             &["CREATE", "DATABASE"][..],
             &["DROP", "DATABASE"],
@@ -38,9 +41,13 @@ impl Statement<'_> {
             &["DROP", "SUBSCRIPTION"],
             &["ALTER", "SYSTEM"],
             &["DISCARD", "ALL"],
+            &["REINDEX", "SCHEMA"],
+            &["REINDEX", "DATABASE"],
+            &["REINDEX", "SYSTEM"],
             &["VACUUM"],
         ];
-        concurrently || globally.iter().any(|words| self.starts(words))
+        let moves = self.starts(&["ALTER", "DATABASE"]) && self.has("TABLESPACE");
+        concurrently || moves || self.is(&["CLUSTER"]) || globally.iter().any(|words| self.starts(words))
     }
 
     /// True for a statement that begins or ends a transaction, or sets what one is.
@@ -71,8 +78,19 @@ impl Statement<'_> {
         let mut pairs = verbs.iter().flat_map(|verb| shared.iter().map(move |on| [*verb, *on]));
         let changes = pairs.any(|words| self.starts(&words)) && !self.has("MAPPING");
         // Membership in a role, rather than a right on an object.
-        let grants = (self.starts(&["GRANT"]) || self.starts(&["REVOKE"])) && !self.has("ON");
-        changes || grants || self.starts(&["REASSIGN", "OWNED"]) || self.starts(&["DROP", "OWNED"])
+        let grants = self.starts(&["GRANT"]) || self.starts(&["REVOKE"]);
+        let membership = grants && !self.has("ON");
+        let names_shared = |word: &&str| ["DATABASE", "TABLESPACE", "ROLE"].contains(word);
+        let labels = grants || self.starts(&["COMMENT"]) || self.starts(&["SECURITY"]);
+        let on_shared = labels && self.words.iter().map(String::as_str).any(|word| names_shared(&word));
+        let code = self.text.to_ascii_uppercase();
+        let hidden = ["ROLE", "DATABASE", "TABLESPACE", "DBLINK", "PROGRAM"].iter().any(|word| code.contains(word));
+        let by_code = (self.starts(&["DO"]) || self.starts(&["COPY"])) && hidden;
+        // SQLite's way to another file.
+        let other_file = self.starts(&["ATTACH"]) || (self.starts(&["VACUUM"]) && self.has("INTO"));
+        let owned = self.starts(&["REASSIGN", "OWNED"]) || self.starts(&["DROP", "OWNED"]);
+        let subscribes = self.starts(&["CREATE", "SUBSCRIPTION"]);
+        changes || membership || on_shared || by_code || other_file || owned || subscribes
     }
 
     /// True if its first words, outside quotes and comments, are these (in upper case).
@@ -94,16 +112,30 @@ impl Statement<'_> {
     }
 }
 
+/// True if a word that ends a transaction stands anywhere in the text but in dollar quotes, comments and texts
+/// included: where the lexer sees no such statement, better to believe that it may be wrong.
+#[must_use]
+pub fn mentions_commit(script: &str, dialect: Dialect) -> bool {
+    let shown = tokens(script, dialect).filter(|token| !token.text.starts_with('$'));
+    let mut words = shown.flat_map(|token| token.text.split(|c: char| !is_word(c)));
+    words.any(|word| ["COMMIT", "ROLLBACK", "ABORT"].iter().any(|ends| word.eq_ignore_ascii_case(ends)))
+}
+
 /// A statement in one line of at most 100 characters. Texts in quotes are left out: they may hold a secret.
 #[must_use]
 pub fn summary(text: &str, dialect: Dialect) -> String {
+    // Whether a backslash escapes the quote after it depends on a setting: nobody knows where such a text ends.
+    let is_doubtful = |token: &Token<'_>| token.text.starts_with('\'') && token.text.contains('\\');
     let shown = |token: Token<'_>| match token.kind {
         Kind::Blank => " ".to_owned(),
         Kind::Quoted if token.text.starts_with(['"', '`', '[']) => token.text.to_owned(),
         Kind::Quoted => "'…'".to_owned(),
         Kind::Word | Kind::Mark => token.text.to_owned(),
     };
-    let whole: String = tokens(text, dialect).map(shown).collect();
+    let mut whole: String = tokens(text, dialect).take_while(|token| !is_doubtful(token)).map(shown).collect();
+    if tokens(text, dialect).any(|token| is_doubtful(&token)) {
+        whole.push('…');
+    }
     let line = whole.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(100) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -141,7 +173,7 @@ fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
     let mut found = Vec::new();
     let mut open = false;
     let mut current: Option<Statement<'_>> = None;
-    let (mut at, mut depth, mut body) = (0, 0_usize, 0_usize);
+    let (mut at, mut depth, mut body, mut before) = (0, 0_usize, 0_usize, "");
     while at < script.len() {
         let token = token(&script[at..], dialect);
         let end = at + token.text.len();
@@ -157,11 +189,16 @@ fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
                     ")" => depth = depth.saturating_sub(1),
                     word if kind == Kind::Word => {
                         let word = word.to_ascii_uppercase();
-                        body = body_depth(body, &statement.words, &word, dialect);
+                        // `t.case` and `AS end` are names.
+                        let is_name = before == "." || before.eq_ignore_ascii_case("AS");
+                        if body == 0 || !is_name {
+                            body = body_depth(body, &statement.words, &word, dialect);
+                        }
                         statement.words.push(word);
                     }
                     _ => {}
                 }
+                before = token.text;
             }
         }
         at = end;
@@ -228,24 +265,44 @@ fn token(rest: &str, dialect: Dialect) -> Token<'_> {
     let first = rest.chars().next().unwrap_or(' ');
     let second = rest[first.len_utf8()..].chars().next();
     let (kind, length): (Kind, Length) = match (first, second) {
-        ('-', Some('-')) => (Kind::Blank, Some(rest.find('\n').map_or(rest.len(), |end| end + 1))),
+        // PostgreSQL ends a line at either character, SQLite at the line feed only.
+        ('-', Some('-')) => {
+            let end = rest.find(|c| c == '\n' || (is_postgres && c == '\r'));
+            (Kind::Blank, Some(end.map_or(rest.len(), |end| end + 1)))
+        }
         ('/', Some('*')) => (Kind::Blank, comment(rest, is_postgres)),
         ('\'' | '"', _) => (Kind::Quoted, quoted(rest, first, false)),
         ('`', _) if !is_postgres => (Kind::Quoted, quoted(rest, '`', false)),
         ('[', _) if !is_postgres => (Kind::Quoted, rest.find(']').map(|end| end + 1)),
-        ('e' | 'E', Some('\'')) if is_postgres => {
-            (Kind::Quoted, quoted(&rest[1..], '\'', true).map(|length| length + 1))
-        }
+        ('e' | 'E', Some('\'')) if is_postgres => (Kind::Quoted, escaped(&rest[1..]).map(|length| length + 1)),
         ('$', _) if is_postgres => dollar_quoted(rest).map_or((Kind::Mark, Some(1)), |length| (Kind::Quoted, length)),
         _ if first.is_whitespace() => (Kind::Blank, Some(first.len_utf8())),
-        _ if first.is_alphanumeric() || first == '_' => (Kind::Word, Some(word(rest))),
+        _ if is_word(first) => (Kind::Word, Some(word(rest))),
         _ => (Kind::Mark, Some(first.len_utf8())),
     };
     Token { kind, text: &rest[..length.unwrap_or(rest.len())], is_open: length.is_none() }
 }
 
+/// A character of a name. Every one outside ASCII is, whatever it means.
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_' || !character.is_ascii()
+}
+
 fn word(rest: &str) -> usize {
-    rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').unwrap_or(rest.len())
+    rest.find(|c: char| !is_word(c) && c != '$').unwrap_or(rest.len())
+}
+
+/// An E'' string; it goes on after a line break that another quote follows (PostgreSQL manual 4.1.2.1).
+fn escaped(rest: &str) -> Length {
+    let mut length = quoted(rest, '\'', true)?;
+    loop {
+        let after = rest[length..].trim_start();
+        let gap = &rest[length..rest.len() - after.len()];
+        if !after.starts_with('\'') || !gap.contains(['\n', '\r']) {
+            return Some(length);
+        }
+        length += gap.len() + quoted(after, '\'', true)?;
+    }
 }
 
 /// PostgreSQL's comments nest, SQLite's do not.
@@ -282,7 +339,7 @@ fn quoted(rest: &str, quote: char, escapes: bool) -> Length {
 
 /// `$$ … $$` or `$tag$ … $tag$`; `None` for a lone dollar or a parameter.
 fn dollar_quoted(rest: &str) -> Option<Length> {
-    let tag_end = rest[1..].find(|c: char| !c.is_alphanumeric() && c != '_')? + 1;
+    let tag_end = rest[1..].find(|c: char| !is_word(c))? + 1;
     let is_tag = rest[tag_end..].starts_with('$') && !rest[1..tag_end].starts_with(|c: char| c.is_ascii_digit());
     let tag = is_tag.then(|| &rest[..=tag_end])?;
     Some(rest[tag.len()..].find(tag).map(|end| tag.len() + end + tag.len()))
@@ -310,12 +367,17 @@ mod tests {
             ["a $$ ; $x$ $$", "b $x$ ; $$ ; $x$", "c $1", "d"]
         );
         assert_eq!(postgres(";; ;\n-- nothing\n"), [""; 0]);
+        assert_eq!(postgres("-- one\ra;\rb"), ["a", "b"]);
+        assert_eq!(postgres("E'a'\n'b\\''; c"), ["E'a'\n'b\\''", "c"]);
+        assert_eq!(postgres("$😀$ ; $😀$; b"), ["$😀$ ; $😀$", "b"]);
     }
 
     #[test]
     fn bodies_of_statements_are_one_statement() {
         let atomic = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END";
         assert_eq!(postgres(&format!("{atomic}; b")), [atomic, "b"]);
+        let named = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT t.case, 1 AS end FROM t; END";
+        assert_eq!(postgres(&format!("{named}; b")), [named, "b"]);
         let rule = "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)";
         assert_eq!(postgres(&format!("{rule}; b")), [rule, "b"]);
         let trigger =
@@ -358,6 +420,8 @@ mod tests {
         let text = "ALTER ROLE \"a\"  -- why\n PASSWORD 'hunter2' $x$ hunter2 $x$";
         assert_eq!(summary(text, Dialect::Postgres), "ALTER ROLE \"a\" PASSWORD '…' '…'");
         assert_eq!(summary("SELECT 'cut off", Dialect::Postgres), "SELECT '…'");
+        assert_eq!(summary("SELECT 'it\\'s hunter2 '", Dialect::Postgres), "SELECT …");
+        assert_eq!(summary("SELECT E'it\\'s hunter2', 2", Dialect::Postgres), "SELECT '…', 2");
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub fn place(path: PathBuf) {
 pub fn note(text: &str) {
     let named = NAMED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let path = named.unwrap_or_else(|| PLACE.into());
+    // A pipe without a reader would never open.
+    if !path.is_file() {
+        return;
+    }
     let text = &text[..text.floor_char_boundary(LIMIT)];
     if let Ok(mut file) = std::fs::OpenOptions::new().write(true).truncate(true).open(path) {
         let _ = file.write_all(text.as_bytes());

@@ -1,20 +1,21 @@
 //! How a script goes to the database: as one transaction together with its record, whole as it is, or
 //! statement by statement. A pure function of its text.
 
+use std::borrow::Cow;
+
 use crate::engine::Dialect;
 use crate::script::{self, Statement};
 
 /// The way in which a script runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way<'a> {
-    /// Script and record in one transaction: both are kept, or neither. As Prisma runs it, in one message.
-    Atomic,
+    /// Script and record in one transaction: both are kept, or neither. As Prisma runs it, in one message. The text
+    /// is the script's, without the `BEGIN` and `COMMIT` that may stand around all of it: the message is a
+    /// transaction anyway.
+    Atomic(Cow<'a, str>),
     /// In one message, as Prisma runs it, and the record after it: the script has transaction control of its
     /// own, or may commit on the way.
-    Whole {
-        /// It is one `BEGIN … COMMIT`, so that all of it was kept, or nothing.
-        all_or_nothing: bool,
-    },
+    Whole,
     /// One message for each statement, and a record of how far it got: some refuse a transaction. Prisma runs
     /// such a file only if it holds nothing else.
     Steps(Vec<Step<'a>>),
@@ -37,7 +38,7 @@ pub fn way(script: &str, dialect: Dialect) -> Way<'_> {
     let statements = script::statements(script, dialect);
     // What is put after an unclosed quote would become part of it: let the server refuse it.
     if !script::is_complete(script, dialect) {
-        return Way::Whole { all_or_nothing: true };
+        return Way::Whole;
     }
     let controls = statements.iter().any(Statement::controls_transaction);
     match dialect {
@@ -47,16 +48,19 @@ pub fn way(script: &str, dialect: Dialect) -> Way<'_> {
             let steps = refused.then(|| steps(script, dialect)).flatten();
             match steps {
                 Some(steps) => Way::Steps(steps),
-                None if controls => Way::Whole { all_or_nothing: is_one_transaction(&statements) },
-                None if commits_alone => Way::Whole { all_or_nothing: false },
-                None => Way::Atomic,
+                None if is_one_transaction(&statements) => {
+                    let around = [&statements[0], &statements[statements.len() - 1]];
+                    Way::Atomic(script::without(script, &around).into())
+                }
+                None if controls || commits_alone || script::mentions_commit(script, dialect) => Way::Whole,
+                None => Way::Atomic(script.into()),
             }
         }
         // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
         Dialect::Sqlite => {
             let refuses = ["PRAGMA", "VACUUM", "ATTACH", "DETACH"];
             let refused = |statement: &Statement<'_>| refuses.iter().any(|word| statement.starts(&[word]));
-            if controls || statements.iter().any(refused) { Way::Whole { all_or_nothing: false } } else { Way::Atomic }
+            if controls || statements.iter().any(refused) { Way::Whole } else { Way::Atomic(script.into()) }
         }
     }
 }
@@ -120,9 +124,8 @@ mod tests {
 
     fn name(script: &str, dialect: Dialect) -> &'static str {
         match way(script, dialect) {
-            Way::Atomic => "atomic",
-            Way::Whole { all_or_nothing: true } => "one transaction",
-            Way::Whole { all_or_nothing: false } => "whole",
+            Way::Atomic(_) => "atomic",
+            Way::Whole => "whole",
             Way::Steps(_) => "steps",
         }
     }
@@ -137,10 +140,12 @@ mod tests {
             ("CALL p(); SELECT 1", "atomic"),
             ("CALL p()", "whole"),
             ("DO $$ BEGIN COMMIT; END $$", "whole"),
-            ("BEGIN; CREATE TABLE a (); COMMIT;", "one transaction"),
+            ("BEGIN; CREATE TABLE a (); COMMIT;", "atomic"),
             ("BEGIN; a; COMMIT; b", "whole"),
             ("BEGIN; a; SAVEPOINT s; COMMIT", "whole"),
-            ("SELECT 'x", "one transaction"),
+            ("SELECT 1; -- here somebody wrote commit;\rSELECT 2", "whole"),
+            ("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$", "atomic"),
+            ("SELECT 'x", "whole"),
             ("CREATE INDEX CONCURRENTLY i ON t (a)", "steps"),
             ("CREATE TABLE t (); VACUUM t", "steps"),
             ("BEGIN; a; COMMIT; CREATE INDEX CONCURRENTLY i ON t (a)", "steps"),
@@ -152,6 +157,13 @@ mod tests {
         {
             assert_eq!(name(script, Dialect::Sqlite), expected, "{script}");
         }
+    }
+
+    #[test]
+    fn a_transaction_around_everything_is_the_messages_own() {
+        let script = "BEGIN;\nCREATE TABLE a ();\nCOMMIT;";
+        let Way::Atomic(text) = way(script, Dialect::Postgres) else { panic!("not atomic") };
+        assert_eq!(text, "     ;\nCREATE TABLE a ();\n      ;");
     }
 
     #[test]

@@ -356,12 +356,12 @@ impl super::Session for Session {
                 return Ok(traces);
             }
             for row in self.run(catalog::traces(objects, since)).await? {
-                let [Some(index), Some(transaction), newer, valid] = row.as_slice() else { continue };
+                let [Some(index), Some(transaction), newer, valid, untouched] = row.as_slice() else { continue };
                 let trace = match (valid.as_deref(), newer.as_deref()) {
                     (Some("f"), _) => Trace::Invalid,
-                    (_, Some("t")) => Trace::Newer(transaction.clone()),
-                    (_, Some(_)) => Trace::Older,
-                    (_, None) => Trace::Present,
+                    (_, Some("t")) if untouched.as_deref() == Some("t") => Trace::Newer(transaction.clone()),
+                    (_, Some("f")) => Trace::Older,
+                    _ => Trace::Present,
                 };
                 if let Some(place) = index.parse().ok().and_then(|index: usize| traces.get_mut(index)) {
                     *place = trace;

@@ -160,9 +160,11 @@ impl Session {
         let Some(record) = unit.record else { return self.run_plain(unit.sql).await };
         self.run("BEGIN IMMEDIATE".to_owned()).await.map_err(Failure::without_effect)?;
         let result = match self.stream(unit.sql).await {
-            Ok(()) => {
-                self.record(record).await.map_err(|fault| Failure { of_record: true, ..Failure::without_effect(fault) })
-            }
+            Ok(()) => match self.record(record).await {
+                // What fails only now, a deferred constraint, is the script's.
+                Ok(()) => self.run("COMMIT".to_owned()).await.map(drop).map_err(Failure::without_effect),
+                Err(fault) => Err(Failure { of_record: true, ..Failure::without_effect(fault) }),
+            },
             Err((fault, done)) => Err(Failure::without_effect(Fault { place: Some(Place::Statement(done)), ..fault })),
         };
         self.stop.store(false, Ordering::SeqCst);
@@ -172,13 +174,13 @@ impl Session {
         result
     }
 
-    /// The record, which must change one row, and the commit.
+    /// The record, which must change one row.
     async fn record(&mut self, record: &str) -> Result<(), Fault> {
         let changed = self.run(format!("{record}; SELECT changes()")).await?;
         if first_column(changed) != ["1"] {
             return Err(Fault::new(Class::Statement, "the row in the history is not ours any more"));
         }
-        self.run("COMMIT".to_owned()).await.map(drop)
+        Ok(())
     }
 
     async fn run_plain(&mut self, sql: &str) -> Result<(), Failure> {
@@ -196,11 +198,16 @@ impl Session {
             None if !left_open => Ok(()),
             None => {
                 let text = "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back";
-                Err(Failure { fault: Fault::new(Class::Statement, text), kept: Kept::Maybe, of_record: false })
+                Err(Failure {
+                    fault: Fault::new(Class::Statement, text),
+                    kept: Kept::Maybe,
+                    of_record: false,
+                    repeatable: false,
+                })
             }
             Some((fault, done)) => {
                 let fault = Fault { place: Some(Place::Statement(done)), ..fault };
-                Err(Failure { fault, kept: kept(done), of_record: false })
+                Err(Failure { fault, kept: kept(done), of_record: false, repeatable: false })
             }
         }
     }

@@ -209,8 +209,8 @@ impl Format for Prisma {
     fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
         let now = now(dialect);
         let change = match outcome {
-            Outcome::Succeeded => format!("applied_steps_count = 1, finished_at = {now}"),
-            Outcome::Progress(steps) => format!("applied_steps_count = {steps}"),
+            Outcome::Succeeded => format!("applied_steps_count = 1, logs = NULL, finished_at = {now}"),
+            Outcome::Progress(steps) => format!("applied_steps_count = {steps}, logs = NULL"),
             Outcome::Failed(message) => format!("logs = {}", dialect.literal(message)),
             Outcome::RolledBack(message) => {
                 format!("logs = {}, applied_steps_count = 0, rolled_back_at = {now}", dialect.literal(message))

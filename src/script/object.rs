@@ -98,7 +98,7 @@ pub(crate) fn bare(name: &str) -> String {
 fn stored(part: &str) -> String {
     match part.strip_prefix(['"', '`', '[']).and_then(|part| part.strip_suffix(['"', '`', ']'])) {
         Some(inner) => inner.replace("\"\"", "\""),
-        None => part.to_lowercase(),
+        None => part.to_ascii_lowercase(),
     }
 }
 
@@ -135,6 +135,45 @@ pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(Object, b
         of_statement(statement, dialect, &mut found);
     }
     found.into_iter().map(|made| (made.object, made.lenient)).collect()
+}
+
+/// True if every statement is one of which all that it leaves behind is known: it creates named objects, or adds
+/// to them. Then, and only then, what is there tells whether the statements ran.
+#[must_use]
+pub fn is_understood(statements: &[Statement<'_>], dialect: Dialect) -> bool {
+    let understood = |statement: &Statement<'_>| {
+        let mut made = Vec::new();
+        of_statement(statement, dialect, &mut made);
+        // `SELECT` runs code in a CREATE TABLE … AS, and so may a default, but they create what they create.
+        let only_adds = !statement.starts(&["ALTER"]) || is_addition(statement, dialect);
+        !made.is_empty() && only_adds && !statement.has("DROP") && !statement.has("RENAME") && !statement.has("SELECT")
+    };
+    statements.iter().all(understood)
+}
+
+/// `ALTER TABLE t ADD …, ADD …` and nothing else, each with a name.
+fn is_addition(statement: &Statement<'_>, dialect: Dialect) -> bool {
+    let mut reader = Reader::new(statement.text, dialect);
+    if !reader.take_all(&["ALTER", "TABLE"]) {
+        return false;
+    }
+    reader.take("ONLY");
+    if reader.name().is_none() {
+        return false;
+    }
+    loop {
+        let mut named = Vec::new();
+        if !reader.take("ADD") {
+            return false;
+        }
+        addition(&mut reader, "t", &mut named);
+        if named.is_empty() {
+            return false;
+        }
+        if !reader.skip_past_comma() {
+            return true;
+        }
+    }
 }
 
 /// Something created, and where.
@@ -235,6 +274,7 @@ fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<Mad
             "VIEW" => relation("view"),
             "SEQUENCE" => relation("sequence"),
             "TYPE" | "DOMAIN" => Object::Type(name),
+            "SCHEMA" if name.eq_ignore_ascii_case("AUTHORIZATION") => return,
             "SCHEMA" => Object::Schema(name),
             _ if name.eq_ignore_ascii_case("ON") => return,
             // An index lives beside its table.
@@ -469,6 +509,25 @@ mod tests {
             all("CREATE TABLE x (); CREATE TABLE y (); DO $$ BEGIN EXECUTE 'DROP TABLE X'; END $$"),
             ["table y"]
         );
+    }
+
+    #[test]
+    fn only_what_leaves_named_objects_and_nothing_else_is_understood() {
+        let understood = |script: &str| is_understood(&statements(script, Dialect::Postgres), Dialect::Postgres);
+        assert!(understood("CREATE TABLE a (x int DEFAULT now()); CREATE INDEX i ON a (x); ALTER TABLE b ADD c int"));
+        for script in [
+            "CREATE TEMP TABLE a ()",
+            "CREATE TABLE a (); INSERT INTO a VALUES (1)",
+            "CREATE TABLE a (); DROP TABLE a",
+            "ALTER TABLE a ADD b int, DROP COLUMN c",
+            "ALTER TABLE a ADD UNIQUE (b)",
+            "CREATE TABLE a AS SELECT f()",
+            "CREATE INDEX ON a (x)",
+            "CREATE SCHEMA AUTHORIZATION x",
+            "SET search_path = a; CREATE TABLE b ()",
+        ] {
+            assert!(!understood(script), "{script}");
+        }
     }
 
     #[test]

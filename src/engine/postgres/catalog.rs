@@ -53,14 +53,16 @@ pub(super) fn blockers(pid: u32) -> String {
     )
 }
 
-/// Who else runs this text in this database. The server shows the first kilobyte of a statement.
+/// Who else runs this text in this database, or may: one that is writing, and whose statement this role must not
+/// see. The server shows the first kilobyte of a statement.
 pub(super) fn runner(text: &str) -> String {
     let beginning: String = text.chars().take(200).collect();
     let beginning = SQL.literal(&beginning);
     format!(
-        "SELECT {PEER} FROM pg_catalog.pg_stat_activity a WHERE a.state = 'active' AND a.query <> '' \
+        "SELECT {PEER} FROM pg_catalog.pg_stat_activity a WHERE coalesce(a.state, 'active') = 'active' \
          AND a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
-         AND pg_catalog.strpos(a.query, {beginning}) > 0"
+         AND (pg_catalog.strpos(a.query, {beginning}) > 0 OR (a.query = '<insufficient privilege>' AND EXISTS \
+         (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'transactionid' AND l.granted)))"
     )
 }
 
@@ -68,30 +70,34 @@ pub(super) fn runner(text: &str) -> String {
 /// younger than the row of `since`, and whether it is valid. Objects that do not exist give no row.
 ///
 /// A catalog row's `xmin` is the transaction that last wrote it (PostgreSQL manual 5.5): for an object that
-/// nobody has altered, the one that created it.
+/// nobody has altered, the one that created it. A relation whose columns have another one was altered since
+/// (GRANT rewrites the row of the table, not those of its columns); what is INVALID on purpose, the index of a
+/// partitioned table, is valid here.
 pub(super) fn traces(objects: &[Object], since: Option<&str>) -> String {
     let each = objects.iter().enumerate().map(|(index, object)| match object {
         Object::Relation { name, .. } => format!(
-            "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) FROM pg_catalog.pg_class c \
-             LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE c.oid = pg_catalog.to_regclass({})",
+            "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) OR c.relkind = 'I', NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.xmin <> c.xmin) \
+             FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+             WHERE c.oid = pg_catalog.to_regclass({})",
             SQL.literal(name)
         ),
         Object::Type(name) => format!(
-            "SELECT {index}, t.xmin, true FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype({})",
+            "SELECT {index}, t.xmin, true, true FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype({})",
             SQL.literal(name)
         ),
         Object::Schema(_) => format!(
-            "SELECT {index}, n.xmin, true FROM pg_catalog.pg_namespace n WHERE n.nspname = {}",
+            "SELECT {index}, n.xmin, true, true FROM pg_catalog.pg_namespace n WHERE n.nspname = {}",
             SQL.literal(&object.bare_name())
         ),
         Object::Column { table, .. } => format!(
-            "SELECT {index}, a.xmin, true FROM pg_catalog.pg_attribute a \
+            "SELECT {index}, a.xmin, true, true FROM pg_catalog.pg_attribute a \
              WHERE a.attrelid = pg_catalog.to_regclass({}) AND a.attname = {} AND NOT a.attisdropped",
             SQL.literal(table),
             SQL.literal(&object.bare_name())
         ),
         Object::Constraint { table, .. } => format!(
-            "SELECT {index}, o.xmin, true FROM pg_catalog.pg_constraint o \
+            "SELECT {index}, o.xmin, true, true FROM pg_catalog.pg_constraint o \
              WHERE o.conrelid = pg_catalog.to_regclass({}) AND o.conname = {}",
             SQL.literal(table),
             SQL.literal(&object.bare_name())
@@ -102,10 +108,7 @@ pub(super) fn traces(objects: &[Object], since: Option<&str>) -> String {
         || "NULL".to_owned(),
         |row| format!("pg_catalog.age(f.xmin) < (SELECT pg_catalog.age(xmin) FROM {row})"),
     );
-    format!(
-        "SELECT f.index, f.xmin, {newer}, f.valid \
-         FROM ({all}) AS f (index, xmin, valid)"
-    )
+    format!("SELECT f.index, f.xmin, {newer}, f.valid, f.untouched FROM ({all}) AS f (index, xmin, valid, untouched)")
 }
 
 /// Ordinary tables in these schemas: relkind 'r' and the PostGIS names as Prisma's P3005 has them.

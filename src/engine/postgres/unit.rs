@@ -45,6 +45,10 @@ impl Session {
             self.send(setting.clone()).await.map_err(Failure::without_effect)?;
             self.conditions = Some(setting);
         }
+        if let Some(announcement) = unit.announcement {
+            let announced = self.send(OWN_ROLE.to_owned() + &self.recording(announcement)).await;
+            announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
+        }
         let (record, joint) = match unit.record {
             Some(record) if !unit.alone => (Some(record), true),
             record => (record, false),
@@ -56,6 +60,11 @@ impl Session {
             format!("\n;SET CONSTRAINTS ALL IMMEDIATE; {own}{}", self.recording(record))
         });
         self.send_script(unit.sql, after.as_deref()).await?;
+        // What a piece has set is no condition of ours any more.
+        let text = unit.sql.to_ascii_lowercase();
+        if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
+            self.conditions = None;
+        }
         if unit.last && joint {
             // The message has reset the session already.
             self.conditions = None;
@@ -64,7 +73,7 @@ impl Session {
         }
         let Some(record) = record.filter(|_| !joint) else { return Ok(()) };
         let recorded = self.record_after(unit, record).await;
-        recorded.map_err(|fault| Failure { fault, kept: Kept::Maybe, of_record: true })
+        recorded.map_err(|fault| Failure { fault, kept: Kept::Maybe, of_record: true, repeatable: false })
     }
 
     async fn record_after(&mut self, unit: &Unit<'_>, record: &str) -> Result<(), Fault> {
@@ -104,7 +113,7 @@ impl Session {
         // fails the connection is gone, and nobody knows whether the last statement committed.
         let empty = AssertSqlSafe(String::new());
         if sqlx::raw_sql(empty).execute(&mut self.connection).await.is_err() {
-            return Err(Failure { fault, kept: Kept::Unknown, of_record: false });
+            return Err(Failure { fault, kept: Kept::Unknown, of_record: false, repeatable: false });
         }
         if self.wire.seen().status != b'I' {
             let rollback = AssertSqlSafe("ROLLBACK".to_owned());
@@ -127,7 +136,7 @@ impl Session {
         let transactional = after.is_some() || is_transactional(sql);
         let kept = if failed && !committed && transactional { Kept::Nothing } else { Kept::Maybe };
         let fault = if of_record { explained(fault) } else { fault };
-        Err(Failure { fault, kept, of_record })
+        Err(Failure { fault, kept, of_record, repeatable: false })
     }
 }
 
