@@ -7,6 +7,7 @@ use crate::format::{Folder, Format, Outcome, Resolved};
 use crate::migration::{Migration, Record, Writer};
 use crate::plan::{self, Entry, State, Verdict};
 use crate::recovery::{self, Conclusion, Evidence};
+use crate::report;
 use crate::script::{self, Object};
 use crate::settings::TableName;
 use crate::transaction::{self, Way};
@@ -90,7 +91,7 @@ impl History {
                     format!("interrupted after it was committed: {why}; the next start records it")
                 }
                 Conclusion::Resume(step) => format!("interrupted; the next start goes on with statement {}", step + 1),
-                Conclusion::Unclear(evidence) => unclear(&evidence),
+                Conclusion::Unclear(evidence) => report::unclear(&evidence),
             };
             self.entries[index].note = Some(note);
         }
@@ -118,7 +119,7 @@ impl History {
                     (State::Applied, format!("it was committed, and is recorded now ({why})"))
                 }
                 Conclusion::Resume(step) => (State::Pending, format!("it goes on with statement {}", step + 1)),
-                Conclusion::Unclear(evidence) => (State::Failed, unclear(evidence)),
+                Conclusion::Unclear(evidence) => (State::Failed, report::unclear(evidence)),
             };
             let text = format!("interrupted: {why}");
             let outcome = match &conclusion {
@@ -202,8 +203,8 @@ impl History {
             record,
             way: &way,
             same_script: self.format.fits(migration, &record.checksum),
-            all_or_nothing: self.dialect == Dialect::Postgres
-                && script::is_understood(&script::statements(&transaction_text, self.dialect), self.dialect),
+            one_message: self.dialect == Dialect::Postgres,
+            leaves: script::leaves(&script::statements(&transaction_text, self.dialect), self.dialect),
             traces: traces.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
             runner,
         }))
@@ -304,8 +305,8 @@ impl History {
     /// [`Error::History`].
     pub fn check(&self) -> Result<(), Error> {
         match self.verdict() {
-            Verdict::Failed => return Err(Error::History(failed(&self.entries))),
-            Verdict::Diverged => return Err(Error::History(diverged(&self.entries))),
+            Verdict::Failed => return Err(Error::History(report::failed(&self.entries))),
+            Verdict::Diverged => return Err(Error::History(report::diverged(&self.entries))),
             Verdict::Current | Verdict::Behind | Verdict::Ahead => {}
         }
         let pending = plan::pending(&self.entries);
@@ -341,7 +342,7 @@ impl History {
                 )));
             }
             if !strangers.is_empty() {
-                return Err(Error::History(not_empty(&strangers, &self.folder, self.format.history_table())));
+                return Err(Error::History(report::not_empty(&strangers, &self.folder, self.format.history_table())));
             }
         }
         let name = self.format.history_table().to_owned();
@@ -402,54 +403,4 @@ async fn records(
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
     })?;
     Ok(rows.iter().map(|row| format.record(row)).collect())
-}
-
-fn unclear(evidence: &[String]) -> String {
-    format!("interrupted, and what is there does not tell how it ended:\n{}", evidence.join("\n"))
-}
-
-fn failed(entries: &[Entry]) -> String {
-    let mut text = "migrations that did not finish block all later ones:".to_owned();
-    let mut example = "";
-    for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
-        let record = entry.record.as_ref();
-        let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
-        let message = record.and_then(|record| record.message.as_deref()).or(entry.note.as_deref());
-        // Prisma's texts have the terminal's colours in them, and a stack trace after them.
-        let message = console::strip_ansi_codes(message.unwrap_or("interrupted, or still running")).into_owned();
-        let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
-        text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
-        example = &entry.name;
-    }
-    text + &format!(
-        "\nnext: look at what of it is there, then one of\n  \
-         doorstep resolve --rolled-back {example}   to run it again (repair the file first)\n  \
-         doorstep resolve --applied {example}       if all of it is there, or was done by hand"
-    )
-}
-
-fn diverged(entries: &[Entry]) -> String {
-    let list = |states: &[State]| {
-        let listed = entries.iter().filter(|entry| states.contains(&entry.state) && !entry.superseded);
-        listed.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    format!(
-        "folder and history have diverged\n  applied, but not in the folder: {}\n  in the folder, but not applied: {}\n\
-         next: merge the branches that the two come from, so that one folder holds both;\n      \
-         if a new migration stands for the missing ones (a squash): doorstep resolve --applied ITS_NAME",
-        list(&[State::Missing]),
-        list(&[State::Pending, State::RolledBack])
-    )
-}
-
-fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
-    let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
-    let more = if strangers.len() > shown.len() { ", …" } else { "" };
-    format!(
-        "the database has tables but no {table}: {}{more}\n\
-         next: if they are what {} creates, adopt them: doorstep baseline; \
-         otherwise point the URL at the right database",
-        shown.join(", "),
-        folder.path.display()
-    )
 }

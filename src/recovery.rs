@@ -5,7 +5,7 @@
 
 use crate::engine::{Dialect, Peer, Trace};
 use crate::migration::{Record, Writer};
-use crate::script::{self, Object, Statement};
+use crate::script::{self, Leaves, Object, Statement};
 use crate::transaction::{Step, Way};
 
 /// What is known about an unfinished migration.
@@ -17,9 +17,10 @@ pub struct Evidence<'a> {
     pub way: &'a Way<'a>,
     /// That script is the one the row was written for.
     pub same_script: bool,
-    /// Nothing but what it creates comes of it ([`script::is_understood`]), and the engine runs a script of the original
-    /// tool in one message: all of that is there, or nothing.
-    pub all_or_nothing: bool,
+    /// The engine runs a script of the original tool in one message: all of it was kept, or nothing.
+    pub one_message: bool,
+    /// What its statements leave behind.
+    pub leaves: Leaves,
     /// What its script creates, whether it would pass over what exists, and what is there.
     pub traces: Vec<(Object, bool, Trace)>,
     /// Another session that is running it in this moment, or may be.
@@ -59,7 +60,7 @@ pub enum Conclusion {
 /// Concludes.
 #[must_use]
 pub fn conclude(evidence: &Evidence<'_>) -> Conclusion {
-    let Evidence { record, way, same_script, all_or_nothing, traces, runner } = evidence;
+    let Evidence { record, way, same_script, one_message, leaves, traces, runner } = evidence;
     if record.writer == Writer::Atomic {
         return Conclusion::RolledBack("its script and its record commit together".to_owned());
     }
@@ -77,14 +78,14 @@ pub fn conclude(evidence: &Evidence<'_>) -> Conclusion {
         Way::Steps(steps) if record.writer == Writer::Steps => resume(steps, record.steps, traces),
         // Alone in its file, it is the one statement that may have been done.
         Way::Steps(steps) if steps.len() == 1 && steps[0].alone => resume(steps, 0, traces),
-        Way::Atomic(_) if *all_or_nothing => by_objects(traces),
+        Way::Atomic(_) if *one_message => by_objects(traces, *leaves),
         Way::Steps(_) | Way::Atomic(_) | Way::Whole => Conclusion::Unclear(lines(traces)),
     }
 }
 
-/// By the objects of a script that was one transaction and did nothing but create them: none is there, or one
-/// transaction has made them all, each in one go, after the row was written.
-fn by_objects(traces: &[(Object, bool, Trace)]) -> Conclusion {
+/// By the objects of a script that was one transaction: none is there, and it takes none of them back; or it does
+/// nothing else, and one transaction has made them all, each in one go, after the row was written.
+fn by_objects(traces: &[(Object, bool, Trace)], leaves: Leaves) -> Conclusion {
     // What the script would have passed over proves nothing by being there.
     let (lenient, strict): (Vec<_>, Vec<_>) = traces.iter().partition(|(_, lenient, _)| *lenient);
     let maker = |(_, _, trace): &&(Object, bool, Trace)| match trace {
@@ -92,7 +93,7 @@ fn by_objects(traces: &[(Object, bool, Trace)]) -> Conclusion {
         _ => None,
     };
     let Some((object, ..)) = strict.first() else { return Conclusion::Unclear(lines(traces)) };
-    if strict.iter().all(|(_, _, trace)| *trace == Trace::Absent) {
+    if leaves != Leaves::Unknown && strict.iter().all(|(_, _, trace)| *trace == Trace::Absent) {
         return Conclusion::RolledBack(format!("it is one transaction, and nothing of it is there: no {object}"));
     }
     let is_table = matches!(object, Object::Relation { kind: "table", .. });
@@ -100,7 +101,10 @@ fn by_objects(traces: &[(Object, bool, Trace)]) -> Conclusion {
     let complete = lenient.iter().all(|(_, _, trace)| *trace != Trace::Absent);
     match &first {
         Some(transaction)
-            if complete && (strict.len() > 1 || is_table) && strict.iter().all(|trace| maker(trace) == first) =>
+            if leaves == Leaves::Objects
+                && complete
+                && (strict.len() > 1 || is_table)
+                && strict.iter().all(|trace| maker(trace) == first) =>
         {
             Conclusion::Committed(format!("all it creates was made by one transaction ({transaction}) after it began"))
         }
@@ -196,7 +200,8 @@ mod tests {
             record,
             way: &way,
             same_script: true,
-            all_or_nothing: script::is_understood(&statements, Dialect::Postgres),
+            one_message: true,
+            leaves: script::leaves(&statements, Dialect::Postgres),
             traces: traces.collect(),
             runner: None,
         };
@@ -232,7 +237,8 @@ mod tests {
             ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Older, Trace::Absent], "rolled back"),
             ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Absent, newer("7")], "unclear"),
             ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![newer("7")], "unclear"),
-            ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![Trace::Absent], "unclear"),
+            ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![Trace::Absent], "rolled back"),
+            ("CREATE TABLE a (); DO $$ BEGIN END $$", vec![Trace::Absent], "unclear"),
             ("CREATE INDEX i ON a (x)", vec![newer("7")], "unclear"),
             ("CREATE TABLE a ()", vec![newer("7")], "committed"),
             ("UPDATE a SET x = 1", vec![], "unclear"),
@@ -274,7 +280,8 @@ mod tests {
             record: &record,
             way: &way,
             same_script,
-            all_or_nothing: true,
+            one_message: true,
+            leaves: Leaves::Objects,
             traces: vec![(Object::Schema("s".to_owned()), false, Trace::Absent)],
             runner,
         };

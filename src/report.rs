@@ -1,9 +1,12 @@
-//! What a failed migration says: what happened, where in the file, what of it was kept, and what to do next.
+//! What a failed migration says, and a history that forbids going on: what happened, where, what of it was kept,
+//! and what to do next.
 
 use crate::engine::{Dialect, Failure, Kept};
 use crate::excerpt;
 use crate::fault::Place;
+use crate::format::Folder;
 use crate::migration::Migration;
+use crate::plan::{Entry, State};
 use crate::transaction::Step;
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
@@ -65,4 +68,58 @@ pub(crate) fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
         Place::Character(at) => Place::Character(before + at),
         Place::Statement(_) => Place::Character(before + 1),
     }
+}
+
+/// An unfinished row that nobody can judge, with the evidence.
+pub(crate) fn unclear(evidence: &[String]) -> String {
+    format!("interrupted, and what is there does not tell how it ended:\n{}", evidence.join("\n"))
+}
+
+/// Unfinished rows, and the ways out (Prisma's P3009).
+pub(crate) fn failed(entries: &[Entry]) -> String {
+    let mut text = "migrations that did not finish block all later ones:".to_owned();
+    let mut example = "";
+    for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
+        let record = entry.record.as_ref();
+        let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
+        let message = record.and_then(|record| record.message.as_deref()).or(entry.note.as_deref());
+        // Prisma's texts have the terminal's colours in them, and a stack trace after them.
+        let message = console::strip_ansi_codes(message.unwrap_or("interrupted, or still running")).into_owned();
+        let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
+        text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
+        example = &entry.name;
+    }
+    text + &format!(
+        "\nnext: look at what of it is there, then one of\n  \
+         doorstep resolve --rolled-back {example}   to run it again (repair the file first)\n  \
+         doorstep resolve --applied {example}       if all of it is there, or was done by hand"
+    )
+}
+
+/// Folder and history each have what the other lacks.
+pub(crate) fn diverged(entries: &[Entry]) -> String {
+    let list = |states: &[State]| {
+        let listed = entries.iter().filter(|entry| states.contains(&entry.state) && !entry.superseded);
+        listed.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "folder and history have diverged\n  applied, but not in the folder: {}\n  in the folder, but not applied: {}\n\
+         next: merge the branches that the two come from, so that one folder holds both;\n      \
+         if a new migration stands for the missing ones (a squash): doorstep resolve --applied ITS_NAME",
+        list(&[State::Missing]),
+        list(&[State::Pending, State::RolledBack])
+    )
+}
+
+/// Tables, but no history: the database is somebody's (Prisma's P3005).
+pub(crate) fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
+    let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
+    let more = if strangers.len() > shown.len() { ", …" } else { "" };
+    format!(
+        "the database has tables but no {table}: {}{more}\n\
+         next: if they are what {} creates, adopt them: doorstep baseline; \
+         otherwise point the URL at the right database",
+        shown.join(", "),
+        folder.path.display()
+    )
 }

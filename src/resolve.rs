@@ -22,7 +22,7 @@ pub enum Mark {
 
 /// What was done, for `--format json`.
 #[derive(Debug, Serialize)]
-pub struct Resolved {
+pub struct Marked {
     /// The migration.
     pub name: String,
     /// `applied` or `rolled_back`.
@@ -31,7 +31,7 @@ pub struct Resolved {
     pub changed: bool,
 }
 
-impl fmt::Display for Resolved {
+impl fmt::Display for Marked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, state) = (&self.name, self.state.replace('_', " "));
         match self.changed {
@@ -51,7 +51,7 @@ pub async fn mark(
     session: &mut dyn Session,
     survey: &Survey,
     mark: &Mark,
-) -> Result<Resolved, Error> {
+) -> Result<Marked, Error> {
     match mark {
         Mark::Applied(name) => applied(history, session, survey, name).await,
         Mark::RolledBack(name) => rolled_back(history, session, name).await,
@@ -63,7 +63,7 @@ async fn applied(
     session: &mut dyn Session,
     survey: &Survey,
     name: &str,
-) -> Result<Resolved, Error> {
+) -> Result<Marked, Error> {
     let folder = history.folder.path.display().to_string();
     let Some(migration) = history.migrations.iter().find(|migration| migration.name == name).cloned() else {
         return Err(Error::History(format!(
@@ -87,7 +87,7 @@ async fn applied(
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
     warn_of_what_is_missing(history, session, &migration).await;
-    Ok(Resolved { name: name.to_owned(), state: "applied", changed: true })
+    Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
 
 /// Nothing will ever create it any more: the risk of this mark.
@@ -109,7 +109,7 @@ async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, m
     }
 }
 
-async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -> Result<Resolved, Error> {
+async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -> Result<Marked, Error> {
     let rows: Vec<&Record> = history.records.iter().filter(|record| record.name == name).collect();
     let (Some(table), false) = (&history.table, rows.is_empty()) else {
         return Err(Error::History(format!(
@@ -141,5 +141,5 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         let doing = Error::statement(format!("record that {name} is rolled back"));
         session.execute(statements.join("; ")).await.map_err(doing)?;
     }
-    Ok(Resolved { name: name.to_owned(), state: "rolled_back", changed })
+    Ok(Marked { name: name.to_owned(), state: "rolled_back", changed })
 }

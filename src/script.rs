@@ -6,11 +6,12 @@
 //! version of one engine, needs libclang to build and triples the binary.
 
 mod object;
+mod reader;
 
 use crate::engine::Dialect;
 
-pub(crate) use object::bare;
-pub use object::{Object, created, dropped_index, is_understood, removed};
+pub use object::{Leaves, Object, created, dropped_index, leaves, removed};
+pub(crate) use reader::bare;
 
 /// One statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]

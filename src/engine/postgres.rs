@@ -7,9 +7,9 @@
 mod catalog;
 mod dial;
 mod fault;
+mod names;
 mod passfile;
 mod pooler;
-mod resolve;
 mod target;
 mod tls;
 mod unit;

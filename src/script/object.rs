@@ -1,6 +1,7 @@
 //! The objects that a script creates, by name: what must be there once it has run. Statements that are not
 //! understood give none; nothing is concluded from their absence.
 
+use super::reader::{Reader, bare, last_part, parts, stored};
 use super::{Kind, Statement, Token, tokens};
 use crate::engine::Dialect;
 
@@ -89,41 +90,6 @@ impl Object {
     }
 }
 
-/// A name as the database stores it: without schema, with quotes off or folded to lower case.
-pub(crate) fn bare(name: &str) -> String {
-    stored(last_part(name))
-}
-
-/// One part of a name as the database stores it.
-fn stored(part: &str) -> String {
-    match part.strip_prefix(['"', '`', '[']).and_then(|part| part.strip_suffix(['"', '`', ']'])) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => part.to_ascii_lowercase(),
-    }
-}
-
-/// What follows the last dot that stands outside quotes.
-fn last_part(name: &str) -> &str {
-    parts(name).pop().unwrap_or(name)
-}
-
-/// A name, cut at the dots that stand outside quotes.
-fn parts(name: &str) -> Vec<&str> {
-    let (mut quoted, mut start, mut parts) = (false, 0, Vec::new());
-    for (at, character) in name.char_indices() {
-        match character {
-            '"' | '`' => quoted = !quoted,
-            '.' if !quoted => {
-                parts.push(&name[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&name[start..]);
-    parts
-}
-
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
 /// as anybody can tell. The flag tells whether the statement would pass over an object that exists
 /// (`IF NOT EXISTS`).
@@ -137,18 +103,35 @@ pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(Object, b
     found.into_iter().map(|made| (made.object, made.lenient)).collect()
 }
 
-/// True if every statement is one of which all that it leaves behind is known: it creates named objects, or adds
-/// to them. Then, and only then, what is there tells whether the statements ran.
+/// What the statements of a script leave behind, as far as anybody can tell from their text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// Nothing but named objects: what is there tells whether they ran.
+    Objects,
+    /// Named objects and changed rows: that the objects are missing tells that they did not run.
+    ObjectsAndRows,
+    /// Whatever code does; or something taken away again.
+    Unknown,
+}
+
+/// See [`Leaves`].
 #[must_use]
-pub fn is_understood(statements: &[Statement<'_>], dialect: Dialect) -> bool {
-    let understood = |statement: &Statement<'_>| {
+pub fn leaves(statements: &[Statement<'_>], dialect: Dialect) -> Leaves {
+    let creates = |statement: &Statement<'_>| {
         let mut made = Vec::new();
         of_statement(statement, dialect, &mut made);
-        // `SELECT` runs code in a CREATE TABLE … AS, and so may a default, but they create what they create.
         let only_adds = !statement.starts(&["ALTER"]) || is_addition(statement, dialect);
-        !made.is_empty() && only_adds && !statement.has("DROP") && !statement.has("RENAME") && !statement.has("SELECT")
+        !made.is_empty() && only_adds
     };
-    statements.iter().all(understood)
+    let changes_rows =
+        |statement: &Statement<'_>| ["INSERT", "UPDATE", "DELETE"].iter().any(|verb| statement.starts(&[verb]));
+    let runs_code = |statement: &Statement<'_>| ["DROP", "RENAME", "SELECT"].iter().any(|word| statement.has(word));
+    match statements {
+        _ if statements.iter().any(runs_code) => Leaves::Unknown,
+        _ if statements.iter().all(creates) => Leaves::Objects,
+        _ if statements.iter().all(|statement| creates(statement) || changes_rows(statement)) => Leaves::ObjectsAndRows,
+        _ => Leaves::Unknown,
+    }
 }
 
 /// `ALTER TABLE t ADD …, ADD …` and nothing else, each with a name.
@@ -402,66 +385,6 @@ fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<Made>) {
     found.extend(reader.name().map(|name| Made::new(Object::Column { table, name }, lenient)));
 }
 
-/// Walks over the tokens of one statement, blanks left out.
-struct Reader<'a> {
-    tokens: Vec<Token<'a>>,
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn new(text: &'a str, dialect: Dialect) -> Self {
-        Self { tokens: tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect(), at: 0 }
-    }
-
-    /// Steps over this word, if it is next.
-    fn take(&mut self, word: &str) -> bool {
-        let token = self.tokens.get(self.at);
-        let taken = token.is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word));
-        self.at += usize::from(taken);
-        taken
-    }
-
-    fn take_all(&mut self, words: &[&str]) -> bool {
-        let start = self.at;
-        let taken = words.iter().all(|word| self.take(word));
-        self.at = if taken { self.at } else { start };
-        taken
-    }
-
-    /// A name with up to three parts, without the blanks that may stand around its dots.
-    fn name(&mut self) -> Option<String> {
-        let mut name = String::new();
-        for _ in 0..3 {
-            let part = self.tokens.get(self.at).filter(|token| {
-                token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
-            })?;
-            name += part.text;
-            self.at += 1;
-            if self.tokens.get(self.at).is_none_or(|token| token.text != ".") {
-                return Some(name);
-            }
-            name.push('.');
-            self.at += 1;
-        }
-        None
-    }
-
-    /// To after the next comma outside parentheses; false at the end.
-    fn skip_past_comma(&mut self) -> bool {
-        let mut depth = 0_usize;
-        while let Some(token) = self.tokens.get(self.at) {
-            self.at += 1;
-            match token.text {
-                "(" => depth += 1,
-                ")" => depth = depth.saturating_sub(1),
-                "," if depth == 0 => return true,
-                _ => {}
-            }
-        }
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::statements;
@@ -512,12 +435,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leaves_named_objects_and_nothing_else_is_understood() {
-        let understood = |script: &str| is_understood(&statements(script, Dialect::Postgres), Dialect::Postgres);
-        assert!(understood("CREATE TABLE a (x int DEFAULT now()); CREATE INDEX i ON a (x); ALTER TABLE b ADD c int"));
+    fn what_a_script_leaves_is_known_only_where_all_its_statements_are() {
+        let leaves = |script: &str| leaves(&statements(script, Dialect::Postgres), Dialect::Postgres);
+        let plain = "CREATE TABLE a (x int DEFAULT now()); CREATE INDEX i ON a (x); ALTER TABLE b ADD c int";
+        assert_eq!(leaves(plain), Leaves::Objects);
+        assert_eq!(leaves("CREATE TABLE a (); INSERT INTO a VALUES (1)"), Leaves::ObjectsAndRows);
         for script in [
             "CREATE TEMP TABLE a ()",
-            "CREATE TABLE a (); INSERT INTO a VALUES (1)",
             "CREATE TABLE a (); DROP TABLE a",
             "ALTER TABLE a ADD b int, DROP COLUMN c",
             "ALTER TABLE a ADD UNIQUE (b)",
@@ -525,8 +449,9 @@ mod tests {
             "CREATE INDEX ON a (x)",
             "CREATE SCHEMA AUTHORIZATION x",
             "SET search_path = a; CREATE TABLE b ()",
+            "CREATE TABLE a (); DO $$ BEGIN END $$",
         ] {
-            assert!(!understood(script), "{script}");
+            assert_eq!(leaves(script), Leaves::Unknown, "{script}");
         }
     }
 

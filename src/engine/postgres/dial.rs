@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
-use super::resolve;
+use super::names;
 use super::target::{Host, Keepalive, Target};
 use super::tls::{self, Mode};
 use crate::fault::{Class, Fault};
@@ -79,7 +79,7 @@ async fn socket(host: &Host) -> Result<Stream, Fault> {
 async fn tcp(host: &Host, keepalive: Keepalive) -> Result<TcpStream, Fault> {
     let addresses = match host.address {
         Some(address) => vec![SocketAddr::new(address, host.port)],
-        None => resolve::addresses(&host.name, host.port).await.map_err(unreachable)?,
+        None => names::addresses(&host.name, host.port).await.map_err(unreachable)?,
     };
     let stream = race(addresses).await?;
     // Nagle's algorithm and delayed ACK cost 40 ms for each flight of a TLS handshake.

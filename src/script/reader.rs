@@ -1,0 +1,99 @@
+//! Reads one statement token by token, and takes names apart.
+
+use super::{Kind, Token, tokens};
+use crate::engine::Dialect;
+
+/// A name as the database stores it: without schema, with quotes off or folded to lower case.
+pub(crate) fn bare(name: &str) -> String {
+    stored(last_part(name))
+}
+
+/// One part of a name as the database stores it.
+pub(super) fn stored(part: &str) -> String {
+    match part.strip_prefix(['"', '`', '[']).and_then(|part| part.strip_suffix(['"', '`', ']'])) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => part.to_ascii_lowercase(),
+    }
+}
+
+/// What follows the last dot that stands outside quotes.
+pub(super) fn last_part(name: &str) -> &str {
+    parts(name).pop().unwrap_or(name)
+}
+
+/// A name, cut at the dots that stand outside quotes.
+pub(super) fn parts(name: &str) -> Vec<&str> {
+    let (mut quoted, mut start, mut parts) = (false, 0, Vec::new());
+    for (at, character) in name.char_indices() {
+        match character {
+            '"' | '`' => quoted = !quoted,
+            '.' if !quoted => {
+                parts.push(&name[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&name[start..]);
+    parts
+}
+
+/// Walks over the tokens of one statement, blanks left out.
+pub(super) struct Reader<'a> {
+    tokens: Vec<Token<'a>>,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self { tokens: tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect(), at: 0 }
+    }
+
+    /// Steps over this word, if it is next.
+    pub(super) fn take(&mut self, word: &str) -> bool {
+        let token = self.tokens.get(self.at);
+        let taken = token.is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word));
+        self.at += usize::from(taken);
+        taken
+    }
+
+    pub(super) fn take_all(&mut self, words: &[&str]) -> bool {
+        let start = self.at;
+        let taken = words.iter().all(|word| self.take(word));
+        self.at = if taken { self.at } else { start };
+        taken
+    }
+
+    /// A name with up to three parts, without the blanks that may stand around its dots.
+    pub(super) fn name(&mut self) -> Option<String> {
+        let mut name = String::new();
+        for _ in 0..3 {
+            let part = self.tokens.get(self.at).filter(|token| {
+                token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+            })?;
+            name += part.text;
+            self.at += 1;
+            if self.tokens.get(self.at).is_none_or(|token| token.text != ".") {
+                return Some(name);
+            }
+            name.push('.');
+            self.at += 1;
+        }
+        None
+    }
+
+    /// To after the next comma outside parentheses; false at the end.
+    pub(super) fn skip_past_comma(&mut self) -> bool {
+        let mut depth = 0_usize;
+        while let Some(token) = self.tokens.get(self.at) {
+            self.at += 1;
+            match token.text {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                "," if depth == 0 => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+}
