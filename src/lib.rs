@@ -31,6 +31,7 @@ pub mod status;
 
 // What the steps stand on: decisions over plain data …
 mod attempt;
+pub mod catalog;
 pub mod database;
 pub mod history;
 pub mod lock;
