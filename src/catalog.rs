@@ -1,6 +1,8 @@
 //! What a database holds, or should hold, as plain data: read from a live catalog, lowered from a Prisma schema,
 //! or read from a file. Comparing two of them is a pure function (`compare`).
 
+pub mod value;
+
 /// Where an expectation stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origin {

@@ -32,6 +32,7 @@ pub mod status;
 // What the steps stand on: decisions over plain data …
 mod attempt;
 pub mod catalog;
+pub mod compare;
 pub mod database;
 pub mod history;
 pub mod lock;

@@ -50,6 +50,9 @@ mod hygiene;
 /// Step 4: required tables.
 mod verify;
 
+/// What a schema file expects, against what a database holds.
+mod drift;
+
 /// Step 5: what the service finds when it wakes up.
 mod exec;
 
