@@ -104,7 +104,7 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
         }
         (Type::Native(one, arguments), Type::Native(other, _)) => match (one.as_str(), other.as_str()) {
             // "char", which Prisma takes for CHAR.
-            ("bpchar", "char") if arguments.is_empty() => None,
+            ("bpchar", "char") if matches!(arguments.as_slice(), [] | [1]) => None,
             _ if are_related(one, other) => Some(Severity::Warning),
             _ => Some(Severity::Error),
         },
