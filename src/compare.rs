@@ -168,30 +168,20 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
             }
             continue;
         };
-        let lacking = without(&e.values, &other.values);
-        let beyond = without(&other.values, &e.values);
-        if !lacking.is_empty() {
-            let has = if other.values.is_empty() { "no value".to_owned() } else { list(&other.values) };
-            findings.push(error(Difference::Missing).between(list(&lacking), has));
-        }
-        let notice = |kind| found(Severity::Notice, kind, object.clone(), e.origin.as_ref());
-        if !beyond.is_empty() {
-            findings.push(notice(Difference::Extra).but(list(&beyond)));
-        }
-        if lacking.is_empty() && beyond.is_empty() && e.values != other.values {
-            findings.push(notice(Difference::Different).between(list(&e.values), list(&other.values)));
+        let lacking: Vec<&String> = e.values.iter().filter(|value| !other.values.contains(value)).collect();
+        // A value that the service does not know is none that it asks for; of their order no query knows.
+        let severity = if lacking.is_empty() { Severity::Notice } else { Severity::Error };
+        if e.values != other.values {
+            let differs = found(severity, Difference::Different, object.clone(), e.origin.as_ref());
+            findings.push(differs.between(list(&e.values), list(&other.values)));
         }
     }
     let extra = |e: &Enum| found(Severity::Notice, Difference::Extra, format!("enum {}", show(&e.name)), None);
     findings.extend(spare.into_iter().map(extra));
 }
 
-fn without(values: &[String], others: &[String]) -> Vec<String> {
-    values.iter().filter(|value| !others.contains(value)).cloned().collect()
-}
-
 fn list(values: &[String]) -> String {
-    values.join(", ")
+    if values.is_empty() { "no value".to_owned() } else { values.join(", ") }
 }
 
 fn show(name: &Name) -> String {

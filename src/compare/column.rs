@@ -97,6 +97,9 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
     match (expected, actual) {
         (Type::Other(one), Type::Other(other)) => (bare(one) != bare(other)).then_some(Severity::Notice),
         // Nothing that a client of Prisma touches.
+        (Type::Other(one), Type::Native(other, _)) if bare(one) == *other || bare(one) == spoken(other) => {
+            Some(Severity::Notice)
+        }
         (Type::Other(_), _) => Some(Severity::Warning),
         (Type::Enum(one), Type::Enum(other)) => (one != other).then_some(Severity::Error),
         (Type::Native(one, arguments), Type::Native(other, others)) if one == other => {

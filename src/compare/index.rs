@@ -59,7 +59,10 @@ pub(super) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
     for (other, claimed) in actual.indexes.iter().zip(claimed) {
         let object = object(expected, other);
         if !other.valid {
-            findings.push(invalid(found(Severity::Warning, Difference::Invalid, object, None), expected, other, names));
+            let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
+            let origin = wanted.and_then(|index| index.origin.as_ref());
+            let finding = found(Severity::Warning, Difference::Invalid, object, origin);
+            findings.push(invalid(finding, expected, other, names));
         } else if !claimed
             // Prisma sees no expressions, and no predicates either but with a preview feature.
             && !other.has_expression
@@ -143,8 +146,7 @@ fn one(
 fn invalid(finding: Finding, table: &Table, index: &Index, names: Names) -> Finding {
     let name = format!("{}.{}", names.0.identifier(&table.name.schema), names.0.identifier(&index.name));
     let finding = finding.but("an index whose build was interrupted, or is under way: no query uses it");
-    let source = if finding.source.is_empty() { "the server".to_owned() } else { finding.source.clone() };
-    Finding { source, ..finding }.remedied(format!("REINDEX INDEX CONCURRENTLY {name}"))
+    finding.remedied(format!("REINDEX INDEX CONCURRENTLY {name}"))
 }
 
 /// As Prisma compares: included columns are columns, and without a predicate any will do.
