@@ -3,10 +3,11 @@
 
 use doorstep::catalog::Catalog;
 use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Session, Target, Wanted};
-use doorstep::settings::{Environment, Secret};
+use doorstep::engine::Dialect;
+use doorstep::format::psl;
 use doorstep::verify::{Difference, Finding, Severity};
 
+use crate::catalogs::{on_a_runtime, session};
 use crate::support::{Database, Project};
 
 /// The engine whose verdict counts.
@@ -21,15 +22,6 @@ const STRICT: &[&str] = &["table/fk not valid", "misc/invalid index (concurrent 
 /// Prisma refuses these schema files or databases: nothing to compare.
 fn is_refused(verdict: &str) -> bool {
     verdict == "error"
-}
-
-pub(crate) fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
-pub(crate) async fn session(url: &str) -> Box<dyn Session> {
-    let target = Target::parse(&Secret::new(url), &Environment::default(), std::path::Path::new(".")).unwrap();
-    target.open(&Wanted::default()).await.unwrap().0
 }
 
 fn tell(findings: &[Finding]) -> String {
@@ -87,37 +79,39 @@ fn is_severe_enough(finding: &Finding) -> bool {
         || !essential.iter().any(|thing| finding.object.starts_with(thing))
 }
 
-fn expected(_schema: &str) -> Catalog {
-    Catalog::default()
+fn expected(schema: &str) -> Catalog {
+    let schema = psl::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
+    psl::lower(&schema, "public")
 }
 
-/// What was read is compared with itself, and with what is left after a change.
+/// What Prisma makes of a schema on SQLite is what the schema expects.
 #[test]
-fn sqlite_is_read_and_compared() {
+fn prismas_own_tables_on_sqlite_are_as_expected() {
     let project = Project::sqlite();
     let path = project.path("dev.db");
     std::fs::write(&path, "").unwrap();
-    let read = |sql: &str| {
-        crate::support::sqlite(&path, sql);
-        on_a_runtime(async {
-            let mut session = session(&format!("file:{}", path.display())).await;
-            let catalog = session.catalog(&[]).await.unwrap();
-            session.close().await;
-            catalog
-        })
-    };
-    let before = read(
+    crate::support::sqlite(
+        &path,
         "CREATE TABLE \"User\" (\"id\" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, \"email\" TEXT NOT NULL, \
-         \"price\" DECIMAL DEFAULT 1.50, \"at\" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP);\
-         CREATE UNIQUE INDEX \"User_email_key\" ON \"User\"(\"email\");\
-         CREATE TABLE \"Post\" (\"id\" TEXT NOT NULL PRIMARY KEY, \"userId\" INTEGER, \
-         CONSTRAINT \"Post_userId_fkey\" FOREIGN KEY (\"userId\") REFERENCES \"User\" (\"id\") ON DELETE SET NULL ON UPDATE CASCADE)",
+         \"active\" BOOLEAN NOT NULL DEFAULT true, \"price\" DECIMAL DEFAULT 1.5, \"big\" BIGINT, \"ratio\" REAL, \
+         \"raw\" BLOB, \"at\" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, \"name\" TEXT NOT NULL DEFAULT 'it''s'); \
+         CREATE UNIQUE INDEX \"User_email_key\" ON \"User\"(\"email\"); \
+         CREATE TABLE \"Post\" (\"id\" TEXT NOT NULL PRIMARY KEY, \"userId\" INTEGER, CONSTRAINT \"Post_userId_fkey\" \
+         FOREIGN KEY (\"userId\") REFERENCES \"User\" (\"id\") ON DELETE SET NULL ON UPDATE CASCADE); \
+         CREATE TABLE \"_prisma_migrations\" (\"id\" TEXT PRIMARY KEY)",
     );
-    assert_eq!(before.tables.len(), 2, "{before:?}");
-    assert_eq!(compare(&before, &before, Dialect::Sqlite), []);
-    let after = read("DROP INDEX \"User_email_key\"; ALTER TABLE \"Post\" RENAME COLUMN \"userId\" TO \"user_id\"");
-    let found: Vec<String> = (compare(&before, &after, Dialect::Sqlite).iter())
-        .map(|finding| format!("{:?} {} {}", finding.severity, finding.kind.name(), finding.object))
-        .collect();
-    assert_eq!(found, ["Error renamed column main.Post.userId", "Error missing unique main.User_email_key"]);
+    let schema = "datasource db {\n provider = \"sqlite\"\n url = \"file:./dev.db\"\n}\nmodel User {\n \
+        id Int @id @default(autoincrement())\n email String @unique\n active Boolean @default(true)\n \
+        price Decimal? @default(1.5)\n big BigInt?\n ratio Float?\n raw Bytes?\n at DateTime @default(now())\n \
+        name String @default(\"it's\")\n posts Post[]\n}\nmodel Post {\n id String @id @default(uuid())\n userId Int?\n \
+        user User? @relation(fields: [userId], references: [id])\n}\n";
+    let actual = on_a_runtime(async {
+        let mut session = session(&format!("file:{}", path.display())).await;
+        let catalog = session.catalog(&[]).await.unwrap();
+        session.close().await;
+        catalog
+    });
+    let schema = psl::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
+    let findings = compare(&psl::lower(&schema, "main"), &actual, Dialect::Sqlite);
+    assert!(findings.is_empty(), "{}", tell(&findings));
 }

@@ -50,6 +50,9 @@ mod hygiene;
 /// Step 4: required tables.
 mod verify;
 
+/// What is read from a database.
+mod catalogs;
+
 /// What a schema file expects, against what a database holds.
 mod drift;
 
