@@ -47,6 +47,9 @@ mod settings_kept;
 /// Scripts that leave a mess.
 mod hygiene;
 
+/// The Prisma Schema Language, against Prisma's own verdicts.
+mod psl;
+
 /// Step 4: required tables.
 mod verify;
 
