@@ -165,6 +165,8 @@ fn finding(migration: &Migration, witness: &Witness) -> Finding {
         severity: Severity::Error,
         kind,
         object: witness.object.to_string(),
+        expected: None,
+        actual: None,
         source: migration.path.display().to_string(),
         cause: Some(format!("{} {does}, so that was not applied here as it is", migration.name)),
         remedy: Some("adopt up to the migration before it (--through NAME); later ones are applied".to_owned()),

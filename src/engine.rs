@@ -15,6 +15,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::fault::{Class, Fault};
 use crate::script::Object;
@@ -87,6 +88,10 @@ pub trait Session {
 
     /// Those of `tables` that do not exist; one round trip.
     fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>>;
+
+    /// What these schemas hold, as far as a service can need it; one round trip, and no right beyond what every
+    /// role has. Relations of other schemas are among the views: where to look for what is missing.
+    fn catalog<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Catalog>;
 
     /// See [`Canceller`].
     fn canceller(&self) -> Canceller;

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::migration::{Migration, Record, Writer};
 use crate::settings::TableName;
 
-pub use prisma::{Datasource, Value};
+pub use prisma::{Datasource, Value, psl};
 
 /// A known format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]

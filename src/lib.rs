@@ -31,6 +31,8 @@ pub mod status;
 
 // What the steps stand on: decisions over plain data …
 mod attempt;
+pub mod catalog;
+pub mod compare;
 pub mod database;
 pub mod history;
 mod index;

@@ -32,8 +32,28 @@ fn threshold(strictness: Strictness) -> Option<Severity> {
 pub enum Difference {
     /// Expected, and not there.
     Missing,
+    /// There, and not as expected.
+    Different,
     /// There, and expected not to be.
     Extra,
+    /// Missing, but there is one that only its name tells apart; or only the name is another.
+    Renamed,
+    /// There, and the server itself does not vouch for it: a broken index, an unchecked constraint.
+    Invalid,
+}
+
+impl Difference {
+    /// Its name in results and in `verify_allow`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Different => "different",
+            Self::Extra => "extra",
+            Self::Renamed => "renamed",
+            Self::Invalid => "invalid",
+        }
+    }
 }
 
 /// One difference between what the service needs and what is there.
@@ -45,7 +65,11 @@ pub struct Finding {
     pub kind: Difference,
     /// The kind of thing and its qualified name: `table public.users`.
     pub object: String,
-    /// Where the expectation comes from.
+    /// What is expected, where there is more to say than the object.
+    pub expected: Option<String>,
+    /// What there is.
+    pub actual: Option<String>,
+    /// Where the expectation comes from; empty for what nobody expects.
     pub source: String,
     /// Why it differs, as far as the facts in hand tell.
     pub cause: Option<String>,
@@ -55,9 +79,20 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { object, source, .. } = self;
         match self.kind {
-            Difference::Missing => write!(f, "{} is missing (required by {})", self.object, self.source)?,
-            Difference::Extra => write!(f, "{} should not be there (says {})", self.object, self.source)?,
+            Difference::Missing => write!(f, "{object} is missing (required by {source})")?,
+            Difference::Extra if source.is_empty() => write!(f, "{object} is there, and nothing speaks of it")?,
+            Difference::Extra => write!(f, "{object} should not be there (says {source})")?,
+            Difference::Different => write!(f, "{object} differs (from {source})")?,
+            Difference::Renamed => write!(f, "{object} has another name (in {source})")?,
+            Difference::Invalid => write!(f, "{object} is not valid (required by {source})")?,
+        }
+        match (&self.expected, &self.actual) {
+            (Some(expected), Some(actual)) => write!(f, ": expected {expected}, there is {actual}")?,
+            (Some(expected), None) => write!(f, ": expected {expected}")?,
+            (None, Some(actual)) => write!(f, ": there is {actual}")?,
+            (None, None) => {}
         }
         if let Some(cause) = &self.cause {
             write!(f, "; {cause}")?;
@@ -133,6 +168,8 @@ fn finding(missing: &Missing, explain: &dyn Fn(&str) -> (String, String)) -> Fin
         severity: Severity::Error,
         kind: Difference::Missing,
         object: format!("table {}", missing.table),
+        expected: None,
+        actual: None,
         source: "require_tables".to_owned(),
         cause: Some(cause),
         remedy: Some(remedy),

@@ -10,6 +10,7 @@ mod fault;
 mod names;
 mod passfile;
 mod pooler;
+mod reader;
 mod target;
 mod tls;
 mod unit;
@@ -20,7 +21,8 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use futures_util::TryStreamExt as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, ValueRef as _};
 use tokio::task::JoinHandle;
 
@@ -28,6 +30,7 @@ use super::{
     Attempt, Canceller, Conditions, Dialect, Missing, Observer, Peer, Row, Survey, Trace, Unit, Wanted, Work,
     first_column, silent,
 };
+use crate::catalog::Catalog;
 use crate::fault::{Class, Fault};
 use crate::script::{self, Object};
 use crate::settings::TableName;
@@ -226,11 +229,20 @@ impl Session {
     async fn send(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
         let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
         let rows = result.map_err(|error| fault(&error, &self.wire))?;
-        let column = |row: &sqlx::postgres::PgRow, index| {
-            let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
-            value.as_str().ok().map(str::to_owned)
-        };
-        Ok(rows.iter().map(|row| (0..row.len()).map(|index| column(row, index)).collect()).collect())
+        Ok(rows.iter().map(texts).collect())
+    }
+
+    /// Each row as it arrives, so that only what is made of them is kept.
+    async fn each(&mut self, sql: String, mut take: impl FnMut(&Row) -> Option<()>) -> Result<(), Fault> {
+        if std::mem::take(&mut self.unsettled) {
+            self.settle().await?;
+        }
+        let mut rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection);
+        while let Some(row) = rows.try_next().await.map_err(|error| fault(&error, &self.wire))? {
+            let row = texts(&row);
+            take(&row).ok_or_else(|| Fault::new(Class::Statement, format!("a row of no known kind: {row:?}")))?;
+        }
+        Ok(())
     }
 
     /// `?schema=` is the search path, as in Prisma: the statement that sets it, to put before another.
@@ -238,6 +250,15 @@ impl Session {
         let schema = self.way.target.schema.as_deref();
         schema.map_or_else(String::new, |schema| format!("SET search_path = {}; ", SQL.identifier(schema)))
     }
+}
+
+/// The values of a row, all of which are texts in the simple protocol.
+fn texts(row: &PgRow) -> Row {
+    let column = |index| {
+        let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
+        value.as_str().ok().map(str::to_owned)
+    };
+    (0..row.len()).map(column).collect()
 }
 
 /// The first value of the first row, as a number.
@@ -409,6 +430,14 @@ impl super::Session for Session {
             };
             let with_similar = absent.iter().enumerate();
             Ok(with_similar.map(|(i, table)| Missing { table: table.clone(), similar: similar(i).collect() }).collect())
+        })
+    }
+
+    fn catalog<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Catalog> {
+        Box::pin(async move {
+            let mut reader = reader::Reader::default();
+            self.each(reader::sql(schemas), |row| reader.row(row)).await?;
+            Ok(reader.finish())
         })
     }
 

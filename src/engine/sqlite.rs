@@ -1,6 +1,8 @@
 //! SQLite: one file, no server, no schemas. The embedded default of the quick start, with the same
 //! pipeline as a server.
 
+mod reader;
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -17,6 +19,7 @@ use super::{
     Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, Row, Survey, Trace, Unit, Wanted,
     Work, first_column,
 };
+use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::fault::{Class, Fault, Place};
 use crate::script::Object;
@@ -338,6 +341,13 @@ impl super::Session for Session {
                         .collect(),
                 })
                 .collect())
+        })
+    }
+
+    fn catalog<'a>(&'a mut self, _schemas: &'a [String]) -> Work<'a, Catalog> {
+        Box::pin(async move {
+            let rows = self.run(reader::CATALOG.to_owned()).await?;
+            reader::read(&rows).ok_or_else(|| Fault::new(Class::Statement, "a row of no known kind"))
         })
     }
 

@@ -5,6 +5,7 @@
 mod config;
 mod datasource;
 mod order;
+pub mod psl;
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -47,8 +47,17 @@ mod settings_kept;
 /// Scripts that leave a mess.
 mod hygiene;
 
+/// The Prisma Schema Language, against Prisma's own verdicts.
+mod psl;
+
 /// Step 4: required tables.
 mod verify;
+
+/// What is read from a database.
+mod catalogs;
+
+/// What a schema file expects, against what a database holds.
+mod drift;
 
 /// Step 5: what the service finds when it wakes up.
 mod exec;

@@ -1,0 +1,209 @@
+//! What a database holds, or should hold, as plain data: read from a live catalog, lowered from a Prisma schema,
+//! or read from a file. Comparing two of them is a pure function (`compare`).
+
+pub mod value;
+
+/// Where an expectation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The file, as the user would write its path.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// A whole database, or as much of it as is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Catalog {
+    /// Schemas (namespaces) by name.
+    pub schemas: Vec<String>,
+    /// Tables, ordinary and partitioned.
+    pub tables: Vec<Table>,
+    /// Enum types.
+    pub enums: Vec<Enum>,
+    /// Views, materialised views and foreign tables: things that a query can name, and nothing is known of.
+    pub views: Vec<Name>,
+    /// Extensions by name.
+    pub extensions: Vec<String>,
+}
+
+/// A name in a schema. The schema is always known: what is expected without one is lowered into the default one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Name {
+    /// The schema; `main` in SQLite.
+    pub schema: String,
+    /// The name in it, as the database stores it.
+    pub name: String,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Its name.
+    pub name: Name,
+    /// What the Prisma schema calls it; `None` for a table read from a database, or a join table.
+    pub model: Option<String>,
+    /// Its columns, in their order.
+    pub columns: Vec<Column>,
+    /// Its primary key.
+    pub primary_key: Option<Key>,
+    /// Unique constraints, unique indexes and other indexes.
+    pub indexes: Vec<Index>,
+    /// Its foreign keys.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Join table of an implicit many-to-many relation: Prisma 5 gave it a unique index, Prisma 6 gives a primary key.
+    pub is_join: bool,
+    /// Where it is expected.
+    pub origin: Option<Origin>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What the Prisma schema calls it.
+    pub field: Option<String>,
+    /// Its type.
+    pub kind: Type,
+    /// Required, optional or list.
+    pub arity: Arity,
+    /// Its default.
+    pub default: Default,
+    /// Where it is expected.
+    pub origin: Option<Origin>,
+}
+
+/// How many values a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// NOT NULL.
+    Required,
+    /// NULL allowed.
+    Optional,
+    /// An array; whether it may be NULL is of no interest.
+    List,
+}
+
+/// A column's type, or that of a list's elements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// A type of the engine's own: lower-case name as the engine's catalog has it (PostgreSQL: `pg_type.typname`, so
+    /// `int4`, `varchar`, `timestamptz`; SQLite and MySQL: the declared type without its arguments), and its
+    /// arguments: length, or precision and scale; empty where none is declared.
+    Native(String, Vec<u32>),
+    /// An enum type.
+    Enum(Name),
+    /// A type that Prisma does not know, as the schema file or the server writes it.
+    Other(String),
+}
+
+/// A column's default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Default {
+    /// None.
+    None,
+    /// A value, normalised: numbers in plain decimal, booleans `true`/`false`, texts without quotes, JSON compact, bytes
+    /// in lower-case hex.
+    Value(String),
+    /// A list of values.
+    List(Vec<String>),
+    /// The time of the transaction: `now()`, `CURRENT_TIMESTAMP`.
+    Now,
+    /// A sequence, an identity column, AUTO_INCREMENT.
+    Sequence,
+    /// Any other expression, as written, or as the server renders it.
+    Expression(String),
+    /// Expected to be whatever it is: `dbgenerated()` without an expression.
+    Any,
+}
+
+/// A primary key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Key {
+    /// Its name; empty where the engine has none.
+    pub name: String,
+    /// Its columns, in their order.
+    pub columns: Vec<String>,
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// Its key columns, in their order.
+    pub columns: Vec<IndexColumn>,
+    /// Whether it is unique.
+    pub unique: bool,
+    /// Access method, lower case: `btree`, `hash`, `gin`, `gist`, `spgist`, `brin`.
+    pub method: String,
+    /// Predicate of a partial index, as written or as the server renders it.
+    pub predicate: Option<String>,
+    /// Columns that it only includes.
+    pub include: Vec<String>,
+    /// It holds an expression, so that its columns do not say what it is.
+    pub has_expression: bool,
+    /// False after an interrupted `CREATE INDEX CONCURRENTLY`.
+    pub valid: bool,
+    /// Where it is expected.
+    pub origin: Option<Origin>,
+}
+
+/// A column of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexColumn {
+    /// The column.
+    pub name: String,
+    /// `DESC`.
+    pub descending: bool,
+    /// Operator class, where it is not the default one of type and method: `gin_trgm_ops`.
+    pub class: Option<String>,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// Its name; empty where the engine has none.
+    pub name: String,
+    /// Its columns, in their order.
+    pub columns: Vec<String>,
+    /// The table it points to.
+    pub target: Name,
+    /// The columns there, in the same order.
+    pub target_columns: Vec<String>,
+    /// What happens when the target is deleted.
+    pub on_delete: Action,
+    /// What happens when the target's key changes.
+    pub on_update: Action,
+    /// False for `NOT VALID`: rows from before are unchecked.
+    pub valid: bool,
+    /// Where it is expected.
+    pub origin: Option<Origin>,
+}
+
+/// A referential action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// `NO ACTION`
+    NoAction,
+    /// `RESTRICT`
+    Restrict,
+    /// `CASCADE`
+    Cascade,
+    /// `SET NULL`
+    SetNull,
+    /// `SET DEFAULT`
+    SetDefault,
+}
+
+/// An enum type.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Enum {
+    /// Its name.
+    pub name: Name,
+    /// Its values, as the database stores them.
+    pub values: Vec<String>,
+    /// Where it is expected.
+    pub origin: Option<Origin>,
+}

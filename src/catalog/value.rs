@@ -1,0 +1,447 @@
+//! Values in defaults: read from the text in which a server renders them, and compared by what they mean to the
+//! type of their column. `1`, `1.0` and `'1'::numeric` are one number; `{"a": 1}` and `{"a":1}` one document.
+
+use super::{Default, Type};
+
+/// Types whose values are written alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Texts of any length.
+    Text,
+    /// Whole numbers.
+    Integer,
+    /// Binary fractions.
+    Float,
+    /// Decimal fractions.
+    Decimal,
+    /// Truth values.
+    Boolean,
+    /// Dates with a time, and dates.
+    Moment,
+    /// Times of the day.
+    Time,
+    /// JSON documents.
+    Json,
+    /// Bytes.
+    Bytes,
+    /// Enum types.
+    Enum,
+    /// Types that are like themselves alone.
+    Other,
+}
+
+/// The family of a type, of whichever engine.
+#[must_use]
+pub fn family(kind: &Type) -> Family {
+    let name = match kind {
+        Type::Native(name, _) => name.to_ascii_lowercase(),
+        Type::Enum(_) => return Family::Enum,
+        Type::Other(_) => return Family::Other,
+    };
+    match name.as_str() {
+        "text" | "varchar" | "bpchar" | "char" | "citext" | "clob" => Family::Text,
+        "int2" | "int4" | "int8" | "oid" | "int" | "integer" | "bigint" | "smallint" | "tinyint" | "mediumint"
+        | "unsigned big int" => Family::Integer,
+        "float4" | "float8" | "real" | "double" | "double precision" | "float" => Family::Float,
+        "numeric" | "decimal" => Family::Decimal,
+        "bool" | "boolean" => Family::Boolean,
+        "timestamp" | "timestamptz" | "date" | "datetime" => Family::Moment,
+        "time" | "timetz" => Family::Time,
+        "json" | "jsonb" => Family::Json,
+        "bytea" | "blob" => Family::Bytes,
+        name if name.contains("char") || name.contains("text") => Family::Text,
+        _ => Family::Other,
+    }
+}
+
+/// A default from the text in which the server renders it (PostgreSQL's `pg_get_expr`, SQLite's `dflt_value`).
+#[must_use]
+pub fn read(text: &str, kind: &Type, is_list: bool) -> Default {
+    let text = text.trim();
+    if is_now(text) {
+        return Default::Now;
+    }
+    if starts_with_word(text, "nextval(") {
+        return Default::Sequence;
+    }
+    let family = family(kind);
+    match literal(text) {
+        Some((Literal::Null, "")) => Default::None,
+        Some((Literal::List(items), "")) if is_list => {
+            Default::List(items.iter().map(|item| normalised(item, family)).collect())
+        }
+        Some((Literal::Scalar(value), "")) if is_list => match array(&value) {
+            Some(items) => Default::List(items.iter().map(|item| normalised(item, family)).collect()),
+            None => Default::Expression(text.to_owned()),
+        },
+        Some((Literal::Scalar(value), "")) => Default::Value(normalised(&value, family)),
+        _ => Default::Expression(text.to_owned()),
+    }
+}
+
+/// Whether two values mean the same to a column of this family.
+#[must_use]
+pub fn same(one: &str, other: &str, family: Family) -> bool {
+    match family {
+        // Prisma never compares them: time zones and precision would need the server.
+        Family::Moment | Family::Time => true,
+        _ => one == other || normalised(one, family) == normalised(other, family),
+    }
+}
+
+/// A value in the form that [`Default::Value`] asks for.
+#[must_use]
+pub fn normalised(value: &str, family: Family) -> String {
+    match family {
+        Family::Integer | Family::Float | Family::Decimal => number(value).unwrap_or_else(|| value.to_owned()),
+        Family::Boolean => match value.to_ascii_lowercase().as_str() {
+            "t" | "true" | "1" | "yes" | "on" | "y" => "true".to_owned(),
+            "f" | "false" | "0" | "no" | "off" | "n" => "false".to_owned(),
+            _ => value.to_owned(),
+        },
+        Family::Json => match serde_json::from_str::<serde_json::Value>(value) {
+            Ok(mut document) => {
+                document.sort_all_objects();
+                document.to_string()
+            }
+            Err(_) => value.to_owned(),
+        },
+        Family::Bytes => value.strip_prefix("\\x").unwrap_or(value).to_ascii_lowercase(),
+        _ => value.to_owned(),
+    }
+}
+
+/// A number in plain decimal, without signs and zeros that say nothing.
+fn number(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok().filter(|e| e.abs() <= 1000)?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    // The place of the point, counted from the left.
+    let mut point = i32::try_from(whole.len()).ok()? + exponent;
+    while point < 0 {
+        digits.insert(0, '0');
+        point += 1;
+    }
+    let point = usize::try_from(point).ok()?;
+    while digits.len() < point {
+        digits.push('0');
+    }
+    let (whole, fraction) = digits.split_at(point);
+    let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+    let sign = if negative && !(whole.is_empty() && fraction.is_empty()) { "-" } else { "" };
+    let whole = if whole.is_empty() { "0" } else { whole };
+    Some(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
+}
+
+/// An expression without what servers add to it and leave out of it: spaces, brackets, casts, case, qualifiers.
+#[must_use]
+pub fn simplified(expression: &str) -> String {
+    let mut simple = String::new();
+    let mut rest = expression;
+    while let Some(c) = rest.chars().next() {
+        if c == '\'' {
+            let (text, after) = quoted(rest, '\'').unwrap_or((String::new(), ""));
+            simple.push('\'');
+            simple.push_str(&text);
+            simple.push('\'');
+            rest = after;
+        } else if c == '"' {
+            let (name, after) = quoted(rest, '"').unwrap_or((String::new(), ""));
+            // A qualifier is left out, as the search path may.
+            match after.strip_prefix('.') {
+                Some(after) => rest = after,
+                None => {
+                    simple.push_str(&name.to_ascii_lowercase());
+                    rest = after;
+                }
+            }
+        } else if rest.starts_with("::") {
+            rest = after_cast(rest).unwrap_or("");
+        } else {
+            if !(c.is_whitespace() || c == '(' || c == ')') {
+                simple.push(c.to_ascii_lowercase());
+            }
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    // Two ways to write one operator.
+    let simple = simple.replace("!=", "<>").replace("public.", "").replace("pg_catalog.", "");
+    if simple == "now" { "current_timestamp".to_owned() } else { simple }
+}
+
+/// `now()` or CURRENT_TIMESTAMP, and a cast after it. Not one in brackets: `(now() AT TIME ZONE 'utc')`.
+fn is_now(text: &str) -> bool {
+    let rest = ["now()", "current_timestamp", "pg_catalog.now()", "transaction_timestamp()"]
+        .iter()
+        .find_map(|word| starts_with_word(text, word).then(|| &text[word.len()..]));
+    rest.is_some_and(|rest| after_casts(rest).is_some_and(str::is_empty))
+}
+
+fn starts_with_word(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+#[derive(Debug, PartialEq)]
+enum Literal {
+    Null,
+    Scalar(String),
+    List(Vec<String>),
+}
+
+/// A literal with the casts after it, and what follows.
+fn literal(text: &str) -> Option<(Literal, &str)> {
+    let text = text.trim_start();
+    let (literal, rest) = if let Some(inner) = text.strip_prefix('(') {
+        let (literal, rest) = literal(inner)?;
+        (literal, rest.strip_prefix(')')?)
+    } else if text.starts_with('\'') {
+        let (value, rest) = quoted(text, '\'')?;
+        (Literal::Scalar(value), rest)
+    } else if starts_with_word(text, "E'") {
+        let (value, rest) = escaped(&text[1..])?;
+        (Literal::Scalar(value), rest)
+    } else if starts_with_word(text, "B'") || starts_with_word(text, "X'") {
+        let (value, rest) = quoted(&text[1..], '\'')?;
+        (Literal::Scalar(value), rest)
+    } else if starts_with_word(text, "ARRAY[") {
+        items(&text["ARRAY[".len()..])?
+    } else if text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(rest) => ("-", rest.trim_start()),
+            None => ("", text),
+        };
+        let end = digits.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-')));
+        let (digits, rest) = digits.split_at(end.unwrap_or(digits.len()));
+        (Literal::Scalar(number(&format!("{sign}{digits}"))?), rest)
+    } else {
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        match word.to_ascii_lowercase().as_str() {
+            "null" => (Literal::Null, rest),
+            word @ ("true" | "false") => (Literal::Scalar(word.to_owned()), rest),
+            _ => return None,
+        }
+    };
+    Some((literal, after_casts(rest)?))
+}
+
+/// The elements of `ARRAY[…]`, from behind the bracket.
+fn items(text: &str) -> Option<(Literal, &str)> {
+    let mut items = Vec::new();
+    let mut rest = text.trim_start();
+    if let Some(rest) = rest.strip_prefix(']') {
+        return Some((Literal::List(items), rest));
+    }
+    loop {
+        let (Literal::Scalar(item), after) = literal(rest)? else { return None };
+        items.push(item);
+        rest = match after.strip_prefix(',') {
+            Some(after) => after,
+            None => return Some((Literal::List(items), after.strip_prefix(']')?)),
+        };
+    }
+}
+
+/// A text up to the closing quote, doubled ones undone, and what follows.
+fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut rest = text.strip_prefix(quote)?;
+    loop {
+        let end = rest.find(quote)?;
+        value.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix(quote) {
+            Some(after) => {
+                value.push(quote);
+                rest = after;
+            }
+            None => return Some((value, rest)),
+        }
+    }
+}
+
+/// The same for `E'…'`, with the escapes that PostgreSQL itself writes.
+fn escaped(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let body = text.strip_prefix('\'')?;
+    let mut characters = body.char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => value.push(match characters.next()?.1 {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                other => other,
+            }),
+            '\'' if characters.peek().is_some_and(|(_, next)| *next == '\'') => {
+                characters.next();
+                value.push('\'');
+            }
+            '\'' => return Some((value, &body[at + 1..])),
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+/// What follows any casts; `None` where one is broken.
+fn after_casts(text: &str) -> Option<&str> {
+    let mut rest = text.trim_start();
+    while rest.starts_with("::") {
+        rest = after_cast(rest)?.trim_start();
+    }
+    Some(rest)
+}
+
+/// What follows one cast: `::timestamp(3) without time zone`, `::public."E"[]`.
+fn after_cast(text: &str) -> Option<&str> {
+    let mut rest = text.strip_prefix("::")?;
+    loop {
+        let word = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
+        rest = &rest[word..];
+        if rest.starts_with('"') {
+            rest = quoted(rest, '"')?.1;
+        } else if let Some(arguments) = rest.strip_prefix('(') {
+            rest = &arguments[arguments.find(')')? + 1..];
+        } else if let Some(after) = rest.strip_prefix("[]") {
+            rest = after;
+        } else if let Some(after) = [" without time zone", " with time zone", " precision", " varying"]
+            .iter()
+            .find_map(|w| rest.strip_prefix(w))
+        {
+            rest = after;
+        } else {
+            return Some(rest);
+        }
+    }
+}
+
+/// The elements of an array literal: `{a,"b c"}`.
+fn array(text: &str) -> Option<Vec<String>> {
+    let body = text.strip_prefix('{')?.strip_suffix('}')?;
+    let mut items = Vec::new();
+    let (mut item, mut is_quoted) = (String::new(), false);
+    let mut characters = body.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            '\\' => item.push(characters.next()?),
+            ',' if !is_quoted => items.push(std::mem::take(&mut item)),
+            '{' if !is_quoted => return None,
+            c => item.push(c),
+        }
+    }
+    if !body.is_empty() {
+        items.push(item);
+    }
+    Some(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn native(name: &str) -> Type {
+        Type::Native(name.to_owned(), Vec::new())
+    }
+
+    #[track_caller]
+    fn value(kind: &str, text: &str, expected: &str) {
+        assert_eq!(read(text, &native(kind), false), Default::Value(expected.to_owned()), "{text}");
+    }
+
+    #[track_caller]
+    fn list(kind: &str, text: &str, expected: &[&str]) {
+        let expected = expected.iter().map(|item| (*item).to_owned()).collect();
+        assert_eq!(read(text, &native(kind), true), Default::List(expected), "{text}");
+    }
+
+    #[test]
+    fn literals_as_servers_render_them() {
+        value("text", "'it''s'::text", "it's");
+        value("text", "E'a\\\\b\\n'::text", "a\\b\n");
+        value("varchar", "'abc'::character varying(20)", "abc");
+        value("int8", "'-1'::integer", "-1");
+        value("int4", "(-5)", "-5");
+        value("numeric", "0.00", "0");
+        value("numeric", "'-0.50'::numeric", "-0.5");
+        value("float8", "(1)::double precision", "1");
+        value("float8", "'1.5e3'::double precision", "1500");
+        value("bool", "false", "false");
+        value("bit", "'101'::\"bit\"", "101");
+        value("jsonb", "'{\"b\": [1, 2], \"a\": 1}'::jsonb", "{\"a\":1,\"b\":[1,2]}");
+        value("bytea", "'\\xAB01'::bytea", "ab01");
+        value("timestamp", "'2021-01-01 00:00:00'::timestamp(3) without time zone", "2021-01-01 00:00:00");
+        assert_eq!(
+            read("'A'::public.\"E\"", &Type::Enum(super::super::Name::default()), false),
+            Default::Value("A".into())
+        );
+        assert_eq!(read("NULL::character varying", &native("varchar"), false), Default::None);
+        assert_eq!(read("nextval('\"T_id_seq\"'::regclass)", &native("int4"), false), Default::Sequence);
+    }
+
+    #[test]
+    fn lists_in_both_notations() {
+        list("text", "ARRAY['a'::text, 'b c'::text]", &["a", "b c"]);
+        list("text", "'{a,\"b c\",\"d\\\"e\"}'::text[]", &["a", "b c", "d\"e"]);
+        list("text", "ARRAY[]::text[]", &[]);
+        list("int4", "'{}'::integer[]", &[]);
+        list("int4", "ARRAY[1, '-2'::integer]", &["1", "-2"]);
+        list(
+            "timestamp",
+            "(ARRAY['2020-01-01 00:00:00'::timestamp without time zone])::timestamp(3) without time zone[]",
+            &["2020-01-01 00:00:00"],
+        );
+    }
+
+    #[test]
+    fn what_is_now_and_what_is_not() {
+        for text in ["now()", "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP::date"] {
+            assert_eq!(read(text, &native("timestamp"), false), Default::Now, "{text}");
+        }
+        let others =
+            ["CURRENT_TIMESTAMP(3)", "LOCALTIMESTAMP", "(now())::timestamp without time zone", "clock_timestamp()"];
+        for text in others {
+            assert_eq!(read(text, &native("timestamp"), false), Default::Expression(text.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn expressions_are_no_literals() {
+        for text in ["('a'::text || 'b'::text)", "upper('b'::text)", "(1 + 1)", "gen_random_uuid()", "1 + 1"] {
+            assert_eq!(read(text, &native("text"), false), Default::Expression(text.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_expression_in_two_renderings() {
+        assert_eq!(simplified("b>0"), simplified("(b > 0)"));
+        assert_eq!(simplified("(\"t\" = 'x' AND \"b\" = 3)"), simplified("((t = 'x'::text) AND (b = 3))"));
+        assert_eq!(simplified("1+1"), simplified("(1 + 1)"));
+        assert_eq!(simplified("now()"), simplified("CURRENT_TIMESTAMP"));
+        assert_ne!(simplified("'A'"), simplified("'a'"));
+        assert_ne!(simplified("act"), simplified("act = true"));
+    }
+
+    #[test]
+    fn numbers_by_value() {
+        assert!(same("1", "1.0", Family::Float));
+        assert!(same("+01.50", "1.5", Family::Decimal));
+        assert!(same("1e-3", "0.001", Family::Float));
+        assert!(!same("1", "-1", Family::Integer));
+        assert!(same("-0", "0", Family::Integer));
+    }
+}

@@ -1,0 +1,93 @@
+//! Foreign keys: where they lead, what they do, and whether the server has checked the rows from before.
+
+use super::column::Columns;
+use super::index::{bracketed, translated};
+use super::{Names, found, show};
+use crate::catalog::{Action, ForeignKey, Table};
+use crate::verify::{Difference, Finding, Severity};
+
+pub(super) fn foreign_keys(
+    expected: &Table,
+    actual: &Table,
+    columns: &Columns,
+    names: Names,
+    findings: &mut Vec<Finding>,
+) {
+    let object = |key: &ForeignKey| format!("foreign_key {}.{}", show(&expected.name), key.columns.join(","));
+    let mut claimed = vec![false; actual.foreign_keys.len()];
+    let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
+    for key in &expected.foreign_keys {
+        let Some(from) = translated(&key.columns, columns) else { continue };
+        let finding = |severity, kind| found(severity, kind, object(key), key.origin.as_ref());
+        let alike: Vec<usize> = (0..actual.foreign_keys.len())
+            .filter(|place| is_alike(key, &from, &actual.foreign_keys[*place], names))
+            .collect();
+        alike.iter().for_each(|place| claimed[*place] = true);
+        // The best of them: with the same actions, checked, of the same name.
+        let apart = |other: &ForeignKey| {
+            !key.name.is_empty() && !other.name.is_empty() && !names.are_same(&key.name, &other.name)
+        };
+        let others = alike.into_iter().map(|place| &actual.foreign_keys[place]);
+        let best = others.min_by_key(|other| (!has_same_actions(key, other), !other.valid, apart(other)));
+        let Some(best) = best else {
+            findings.push(finding(Severity::Warning, Difference::Missing).between(described(key), "no such key"));
+            continue;
+        };
+        if !has_same_actions(key, best) {
+            findings.push(finding(Severity::Warning, Difference::Different).between(described(key), described(best)));
+        }
+        if !best.valid {
+            let table =
+                format!("{}.{}", names.0.identifier(&actual.name.schema), names.0.identifier(&actual.name.name));
+            let remedy = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {}", names.0.identifier(&best.name));
+            let invalid = finding(Severity::Warning, Difference::Invalid);
+            findings.push(invalid.but("NOT VALID: rows from before are unchecked").remedied(remedy));
+        }
+        // Prisma leaves the names in join tables alone.
+        if apart(best) && !is_join {
+            findings.push(finding(Severity::Notice, Difference::Renamed).between(&key.name, &best.name));
+        }
+    }
+    for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
+        if !claimed {
+            findings.push(found(Severity::Notice, Difference::Extra, object(other), None).but(described(other)));
+        }
+    }
+}
+
+/// The same columns, to the same columns of the same table; in any order of the pairs.
+fn is_alike(wanted: &ForeignKey, from: &[String], other: &ForeignKey, names: Names) -> bool {
+    let pairs = |from: &[String], to: &[String]| {
+        let mut pairs: Vec<(String, String)> =
+            from.iter().map(|name| names.key(name)).zip(to.iter().map(|name| names.key(name))).collect();
+        pairs.sort();
+        pairs
+    };
+    names.key_of(&wanted.target) == names.key_of(&other.target)
+        && pairs(from, &wanted.target_columns) == pairs(&other.columns, &other.target_columns)
+}
+
+fn has_same_actions(one: &ForeignKey, other: &ForeignKey) -> bool {
+    (one.on_delete, one.on_update) == (other.on_delete, other.on_update)
+}
+
+fn described(key: &ForeignKey) -> String {
+    format!(
+        "{} REFERENCES {} {} ON DELETE {} ON UPDATE {}",
+        bracketed(&key.columns),
+        show(&key.target),
+        bracketed(&key.target_columns),
+        spoken(key.on_delete),
+        spoken(key.on_update)
+    )
+}
+
+fn spoken(action: Action) -> &'static str {
+    match action {
+        Action::NoAction => "NO ACTION",
+        Action::Restrict => "RESTRICT",
+        Action::Cascade => "CASCADE",
+        Action::SetNull => "SET NULL",
+        Action::SetDefault => "SET DEFAULT",
+    }
+}

@@ -1,0 +1,453 @@
+//! PostgreSQL's catalog as plain data. Only pg_catalog is asked, which every role may read: information_schema
+//! hides what the role has no right to.
+//!
+//! One message of several queries, each with rows of its own kind: types and operator classes are sent once and
+//! named by their oid, columns by their number. Rows are folded as they arrive, so that nothing but the result is
+//! held in memory.
+
+use std::collections::HashMap;
+
+use super::SQL;
+use crate::catalog::{
+    Action, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
+};
+use crate::engine::Row;
+
+/// Tables that no schema file speaks of: the history, and PostGIS's.
+const PASSED_OVER: &str = "('_prisma_migrations', 'spatial_ref_sys', 'geometry_columns', 'geography_columns', \
+                           'raster_columns', 'raster_overviews')";
+
+/// How many relations elsewhere are read, as a hint where to look for what is missing.
+const HINTS: usize = 1000;
+
+/// The queries. The order matters: what is named by its oid comes before what names it.
+pub(super) fn sql(schemas: &[String]) -> String {
+    let names: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
+    let names = if names.is_empty() { "NULL".to_owned() } else { names.join(", ") };
+    let scope = format!("(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname IN ({names}))");
+    let relations = format!("c.relnamespace IN {scope} AND NOT c.relispartition");
+    let tables = format!("{relations} AND c.relkind IN ('r', 'p') AND lower(c.relname) NOT IN {PASSED_OVER}");
+    [
+        format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE nspname IN ({names}) ORDER BY 2"),
+        "SELECT 'x', extname FROM pg_catalog.pg_extension ORDER BY 2".to_owned(),
+        // Operator classes that must be named.
+        "SELECT 'o', oid, opcname FROM pg_catalog.pg_opclass WHERE NOT opcdefault".to_owned(),
+        // Types of columns, and what arrays and domains are made of.
+        format!(
+            "WITH RECURSIVE used (oid) AS (\
+             SELECT a.atttypid FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+             WHERE {tables} AND a.attnum > 0 AND NOT a.attisdropped \
+             UNION SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END \
+             FROM pg_catalog.pg_type t JOIN used u ON u.oid = t.oid WHERE t.typtype = 'd' OR t.typcategory = 'A') \
+             SELECT 'y', t.oid, n.nspname, t.typname, t.typtype, t.typcategory, \
+             CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, t.typtypmod, t.typnotnull \
+             FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+        ),
+        format!(
+            "SELECT 'e', n.nspname, t.typname, pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) \
+             FILTER (WHERE e.oid IS NOT NULL) FROM pg_catalog.pg_type t \
+             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+             LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid \
+             WHERE t.typtype = 'e' AND n.oid IN {scope} GROUP BY n.nspname, t.typname ORDER BY 2, 3"
+        ),
+        format!(
+            "SELECT 't', c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {tables} ORDER BY 3, 4"
+        ),
+        format!(
+            "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relnamespace IN {scope} AND c.relkind IN ('v', 'm', 'f') ORDER BY 2, 3"
+        ),
+        format!(
+            "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relnamespace NOT IN {scope} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+             AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
+        ),
+        format!(
+            "SELECT 'c', a.attrelid, a.attnum, a.attname, a.atttypid, nullif(a.atttypmod, -1), a.attnotnull, \
+             nullif(a.attidentity, ''), nullif(a.attgenerated, ''), \
+             CASE WHEN a.atthasdef THEN (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
+             FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END \
+             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+             WHERE {tables} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 2, 3"
+        ),
+        // An exclusion constraint's index excludes more than equals: it is none of ours.
+        format!(
+            "SELECT 'i', i.indrelid, x.relname, i.indisprimary, i.indisunique, i.indisvalid, m.amname, i.indkey, \
+             i.indnkeyatts, i.indoption, i.indclass, pg_catalog.pg_get_expr(i.indpred, i.indrelid) \
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+             JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam \
+             WHERE {tables} AND NOT i.indisexclusion ORDER BY x.relname"
+        ),
+        // Keys to tables that are not read bring the names of the columns there.
+        format!(
+            "SELECT 'f', k.conrelid, k.conname, k.conkey, k.confrelid, rn.nspname, r.relname, k.confkey, \
+             k.confdeltype, k.confupdtype, k.convalidated, CASE WHEN rn.oid NOT IN {scope} THEN \
+             (SELECT pg_catalog.json_agg(a.attname ORDER BY w.place) \
+             FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY w (number, place) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = w.number) END \
+             FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+             JOIN pg_catalog.pg_class r ON r.oid = k.confrelid \
+             JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \
+             WHERE {tables} AND k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname"
+        ),
+    ]
+    .join("; ")
+}
+
+/// Folds the rows of [`sql`] into a catalog.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    catalog: Catalog,
+    types: HashMap<u32, Described>,
+    /// Operator classes that are nobody's default.
+    classes: HashMap<u32, String>,
+    /// Where each table stands in the catalog, and its columns' numbers in their order.
+    tables: HashMap<u32, (usize, Vec<i16>)>,
+    /// Foreign keys whose target's columns are still numbers: table, key, target, numbers.
+    targets: Vec<(usize, usize, u32, Vec<i16>)>,
+}
+
+#[derive(Debug)]
+struct Described {
+    name: Name,
+    kind: char,
+    is_array: bool,
+    /// What an array or a domain is made of.
+    of: u32,
+    modifier: Option<i32>,
+    not_null: bool,
+}
+
+impl Reader {
+    /// Takes one row; `None` where it is not as the queries give them.
+    pub(super) fn row(&mut self, row: &Row) -> Option<()> {
+        let row = Values(row);
+        match row.text(0)? {
+            "s" => self.catalog.schemas.push(row.owned(1)?),
+            "x" => self.catalog.extensions.push(row.owned(1)?),
+            "v" => self.catalog.views.push(row.name(1)?),
+            "o" => {
+                self.classes.insert(row.number(1)?, row.owned(2)?);
+            }
+            "y" => {
+                let described = Described {
+                    name: row.name(2)?,
+                    kind: row.character(4)?,
+                    is_array: row.text(5)? == "A" && row.text(4)? != "d",
+                    of: row.number(6)?,
+                    modifier: row.number(7).filter(|modifier| *modifier != -1),
+                    not_null: row.is_true(8),
+                };
+                self.types.insert(row.number(1)?, described);
+            }
+            "e" => {
+                let values = serde_json::from_str(row.text(3).unwrap_or("[]")).ok()?;
+                self.catalog.enums.push(Enum { name: row.name(1)?, values, origin: None });
+            }
+            "t" => {
+                self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
+                self.catalog.tables.push(Table { name: row.name(2)?, ..Table::default() });
+            }
+            // Rows of a table that came into being between two of the queries are passed over.
+            "c" => self.column(row)?,
+            "i" => self.index(row)?,
+            "f" => self.foreign_key(row)?,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The catalog.
+    pub(super) fn finish(mut self) -> Catalog {
+        for (table, key, target, numbers) in std::mem::take(&mut self.targets) {
+            let columns = numbers.iter().filter_map(|number| self.column_name(target, *number)).collect();
+            self.catalog.tables[table].foreign_keys[key].target_columns = columns;
+        }
+        self.catalog
+    }
+
+    fn column(&mut self, row: Values<'_>) -> Option<()> {
+        let oid = row.number(1)?;
+        if !self.tables.contains_key(&oid) {
+            return Some(());
+        }
+        let (kind, is_list, is_required) = self.resolve(row.number(4)?, row.number(5))?;
+        let default = match (row.text(7), row.text(8), row.text(9)) {
+            (Some(_), _, _) => Default::Sequence,
+            (_, Some(_), text) => Default::Expression(text.unwrap_or_default().to_owned()),
+            (_, _, Some(text)) => value::read(text, &kind, is_list),
+            _ => Default::None,
+        };
+        let arity = match (is_list, row.is_true(6) || is_required) {
+            (true, _) => Arity::List,
+            (false, true) => Arity::Required,
+            (false, false) => Arity::Optional,
+        };
+        let (table, numbers) = self.tables.get_mut(&oid)?;
+        numbers.push(row.number(2)?);
+        let column = Column { name: row.owned(3)?, field: None, kind, arity, default, origin: None };
+        self.catalog.tables[*table].columns.push(column);
+        Some(())
+    }
+
+    /// The type behind domains and arrays, whether there was an array, and whether a domain forbids NULL.
+    fn resolve(&self, oid: u32, modifier: Option<i32>) -> Option<(Type, bool, bool)> {
+        let (mut oid, mut modifier) = (oid, modifier);
+        let (mut is_list, mut is_required) = (false, false);
+        loop {
+            let Some(described) = self.types.get(&oid) else {
+                // Made between two of the queries.
+                return Some((Type::Other(format!("type {oid}")), is_list, is_required));
+            };
+            match described {
+                Described { kind: 'd', .. } => {
+                    is_required |= described.not_null && !is_list;
+                    modifier = modifier.or(described.modifier);
+                }
+                Described { is_array: true, .. } => is_list = true,
+                Described { kind: 'e', .. } => return Some((Type::Enum(described.name.clone()), is_list, is_required)),
+                _ => return Some((native(&described.name.name, modifier, is_list), is_list, is_required)),
+            }
+            oid = described.of;
+        }
+    }
+
+    fn index(&mut self, row: Values<'_>) -> Option<()> {
+        let oid = row.number(1)?;
+        let Some((table, _)) = self.tables.get(&oid) else { return Some(()) };
+        let table = *table;
+        let numbers: Vec<i16> = numbers(row.text(7)?);
+        let keys: usize = row.number(8)?;
+        let options: Vec<u16> = row.text(9)?.split_whitespace().filter_map(|option| option.parse().ok()).collect();
+        let classes: Vec<u32> = row.text(10)?.split_whitespace().filter_map(|class| class.parse().ok()).collect();
+        let method = row.owned(6)?;
+        let column = |(place, number): (usize, &i16)| {
+            Some(IndexColumn {
+                name: self.column_name(oid, *number)?,
+                descending: options.get(place).is_some_and(|option| option & 1 == 1),
+                class: classes.get(place).and_then(|class| self.classes.get(class)).cloned(),
+            })
+        };
+        let index = Index {
+            name: row.owned(2)?,
+            columns: numbers.iter().take(keys).enumerate().filter_map(column).collect(),
+            unique: row.is_true(4),
+            method,
+            predicate: row.text(11).map(str::to_owned),
+            include: numbers.iter().skip(keys).filter_map(|number| self.column_name(oid, *number)).collect(),
+            has_expression: numbers.contains(&0),
+            valid: row.is_true(5),
+            origin: None,
+        };
+        let table = &mut self.catalog.tables[table];
+        if row.is_true(3) {
+            let columns = index.columns.iter().map(|column| column.name.clone()).collect();
+            table.primary_key = Some(Key { name: index.name.clone(), columns });
+            // A key's index that holds more than the key is an index of its own right.
+            if index.include.is_empty() {
+                return Some(());
+            }
+        }
+        table.indexes.push(index);
+        Some(())
+    }
+
+    fn foreign_key(&mut self, row: Values<'_>) -> Option<()> {
+        let oid = row.number(1)?;
+        let Some((table, _)) = self.tables.get(&oid) else { return Some(()) };
+        let table = *table;
+        let (target, there) = (row.number(4)?, numbers(row.text(7)?));
+        let named = row.text(11).and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
+        let key = ForeignKey {
+            name: row.owned(2)?,
+            columns: numbers(row.text(3)?).iter().filter_map(|number| self.column_name(oid, *number)).collect(),
+            target: row.name(5)?,
+            target_columns: named.clone().unwrap_or_default(),
+            on_delete: action(row.text(8)?)?,
+            on_update: action(row.text(9)?)?,
+            valid: row.is_true(10),
+            origin: None,
+        };
+        let keys = &mut self.catalog.tables[table].foreign_keys;
+        if named.is_none() {
+            self.targets.push((table, keys.len(), target, there));
+        }
+        keys.push(key);
+        Some(())
+    }
+
+    fn column_name(&self, table: u32, number: i16) -> Option<String> {
+        let (table, numbers) = self.tables.get(&table)?;
+        let place = numbers.binary_search(&number).ok()?;
+        Some(self.catalog.tables[*table].columns[place].name.clone())
+    }
+}
+
+/// The values of a row.
+#[derive(Clone, Copy)]
+struct Values<'a>(&'a Row);
+
+impl<'a> Values<'a> {
+    fn text(self, place: usize) -> Option<&'a str> {
+        self.0.get(place)?.as_deref()
+    }
+
+    fn owned(self, place: usize) -> Option<String> {
+        self.text(place).map(str::to_owned)
+    }
+
+    fn number<T: std::str::FromStr>(self, place: usize) -> Option<T> {
+        self.text(place)?.parse().ok()
+    }
+
+    fn character(self, place: usize) -> Option<char> {
+        self.text(place)?.chars().next()
+    }
+
+    fn is_true(self, place: usize) -> bool {
+        self.text(place) == Some("t")
+    }
+
+    fn name(self, place: usize) -> Option<Name> {
+        Some(Name { schema: self.owned(place)?, name: self.owned(place + 1)? })
+    }
+}
+
+/// The numbers of an int2vector (`1 2`) or an array (`{1,2}`).
+fn numbers(text: &str) -> Vec<i16> {
+    let text = text.trim_matches(['{', '}']);
+    text.split([' ', ',']).filter_map(|number| number.parse().ok()).collect()
+}
+
+fn action(code: &str) -> Option<Action> {
+    Some(match code {
+        "a" => Action::NoAction,
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => return None,
+    })
+}
+
+/// A base type with its modifier read as arguments (src/backend/utils/adt: varchar.c, numeric.c, timestamp.c).
+fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
+    let whole = |number: i32| u32::try_from(number).ok();
+    let length = || modifier.and_then(|modifier| whole(modifier - 4)).into_iter().collect();
+    let arguments: Vec<u32> = match name {
+        "varchar" | "bpchar" => length(),
+        "bit" | "varbit" => modifier.and_then(whole).into_iter().collect(),
+        "numeric" => {
+            let packed = modifier.map(|modifier| modifier - 4);
+            packed.map_or(Vec::new(), |packed| {
+                [whole(packed >> 16 & 0xffff), whole(packed & 0x7ff)].into_iter().flatten().collect()
+            })
+        }
+        "timestamp" | "timestamptz" | "time" | "timetz" => match modifier.and_then(whole) {
+            Some(precision) => vec![precision],
+            // The server rounds to microseconds; of an array's elements Prisma knows nothing.
+            None if is_list => Vec::new(),
+            None => vec![6],
+        },
+        "text" | "char" | "citext" | "uuid" | "xml" | "inet" | "bool" | "int2" | "int4" | "int8" | "oid" | "float4"
+        | "float8" | "money" | "date" | "json" | "jsonb" | "bytea" => Vec::new(),
+        _ => return Type::Other(name.to_owned()),
+    };
+    Type::Native(name.to_owned(), arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows as `kind|value|…`, where `~` is NULL.
+    fn read(rows: &[&str]) -> Catalog {
+        let mut reader = Reader::default();
+        for row in rows {
+            let row: Row = row.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect();
+            assert_eq!(reader.row(&row), Some(()), "{row:?}");
+        }
+        reader.finish()
+    }
+
+    #[test]
+    fn rows_become_tables() {
+        let catalog = read(&[
+            "s|public",
+            "x|citext",
+            "o|99|int4_bloom_ops",
+            "y|23|pg_catalog|int4|b|N|0|-1|f",
+            "y|1009|pg_catalog|_text|b|A|25|-1|f",
+            "y|25|pg_catalog|text|b|S|0|-1|f",
+            "y|500|public|short|d|S|1043|14|t",
+            "y|1043|pg_catalog|varchar|b|S|0|-1|f",
+            "y|600|public|E|e|E|0|-1|f",
+            "e|public|E|[\"A\",\"B\"]",
+            "t|10|public|T",
+            "t|11|public|U",
+            "c|10|1|id|23|~|t|~|~|nextval('\"T_id_seq\"'::regclass)",
+            "c|10|3|tags|1009|~|f|~|~|'{}'::text[]",
+            "c|10|4|short|500|~|f|~|~|~",
+            "c|10|5|e|600|~|t|~|~|'A'::\"E\"",
+            "c|10|6|twice|23|~|f|~|s|(id * 2)",
+            "c|11|1|t|23|~|f|a|~|~",
+            "i|10|T_pkey|t|t|t|btree|1|1|0|1978|~",
+            "i|10|T_x|f|f|f|brin|3 4 1|2|1 0|99 5|(id > 0)",
+            "i|10|T_y|f|f|t|btree|0 1|2|0 0|1 1|~",
+            "f|11|U_t_fkey|{1}|10|public|T|{1}|c|a|f|~",
+        ]);
+        let [t, u] = catalog.tables.as_slice() else { panic!("{catalog:?}") };
+        let kinds: Vec<(&str, &Type, Arity, &Default)> = t
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), &column.kind, column.arity, &column.default))
+            .collect();
+        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned(), arguments.to_vec());
+        let e = Type::Enum(Name { schema: "public".into(), name: "E".into() });
+        assert_eq!(
+            kinds,
+            [
+                ("id", &native("int4", &[]), Arity::Required, &Default::Sequence),
+                ("tags", &native("text", &[]), Arity::List, &Default::List(Vec::new())),
+                ("short", &native("varchar", &[10]), Arity::Required, &Default::None),
+                ("e", &e, Arity::Required, &Default::Value("A".into())),
+                ("twice", &native("int4", &[]), Arity::Optional, &Default::Expression("(id * 2)".into())),
+            ]
+        );
+        assert_eq!(t.primary_key, Some(Key { name: "T_pkey".into(), columns: vec!["id".into()] }));
+        let [x, y] = t.indexes.as_slice() else { panic!("{:?}", t.indexes) };
+        assert_eq!(x.include, ["id"]);
+        assert_eq!((x.columns[0].descending, x.columns[0].class.as_deref()), (true, Some("int4_bloom_ops")));
+        assert_eq!((x.columns[1].name.as_str(), x.columns[1].class.as_deref(), x.valid), ("short", None, false));
+        assert!(y.has_expression && !x.has_expression);
+        let key = &u.foreign_keys[0];
+        assert_eq!((key.columns.as_slice(), key.target_columns.as_slice()), (&["t".into()][..], &["id".into()][..]));
+        assert_eq!((key.on_delete, key.on_update, key.valid), (Action::Cascade, Action::NoAction, false));
+        assert_eq!(u.columns[0].default, Default::Sequence);
+        assert_eq!(catalog.enums[0].values, ["A", "B"]);
+    }
+
+    #[test]
+    fn modifiers_become_arguments() {
+        let of = |name, modifier, is_list| match native(name, modifier, is_list) {
+            Type::Native(_, arguments) => arguments,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of("numeric", Some((65 << 16 | 30) + 4), false), [65, 30]);
+        assert_eq!(of("numeric", None, false), [] as [u32; 0]);
+        assert_eq!(of("bpchar", Some(5), false), [1]);
+        assert_eq!(of("bit", Some(1), false), [1]);
+        assert_eq!(of("timestamptz", None, false), [6]);
+        assert_eq!(of("timestamp", None, true), [] as [u32; 0]);
+        assert_eq!(native("tsvector", None, false), Type::Other("tsvector".into()));
+    }
+
+    #[test]
+    fn a_row_of_no_kind_is_refused() {
+        assert_eq!(Reader::default().row(&vec![Some("?".to_owned())]), None);
+    }
+}
