@@ -13,7 +13,7 @@ schemas, applies pending migrations, verifies that what the service needs is rea
 service (same PID).";
 
 const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       \
-doorstep wait|migrate|status|replay|resolve|baseline|install [OPTIONS]";
+doorstep wait|migrate|verify|status|replay|resolve|baseline|install [OPTIONS]";
 
 const AFTER: &str = "\
 Examples:
@@ -96,6 +96,12 @@ pub enum Verb {
     Wait,
     /// Wait, create schemas, migrate
     Migrate,
+    /// Hold the live database against the Prisma schema and require_tables; writes nothing
+    Verify {
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: LogFormat,
+    },
     /// Show every migration's state and one verdict: current, behind, ahead, diverged, failed; writes nothing
     Status {
         /// Form of the result on stdout

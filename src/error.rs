@@ -101,6 +101,8 @@ pub enum Error {
     History(String),
     /// Things that the service needs are not there.
     Differences(Vec<Finding>),
+    /// `verify` has printed findings that would stop a start; their number.
+    Unverified(usize),
     /// Another session held the migration lock until the deadline.
     Locked {
         /// How long was waited.
@@ -155,7 +157,7 @@ impl Error {
             Self::Migration { again: true, .. } => Code::Locked,
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
-            Self::Differences(_) => Code::Differences,
+            Self::Differences(_) | Self::Unverified(_) => Code::Differences,
             Self::Locked { .. } => Code::Locked,
             Self::CommandNotFound(_) => Code::NotFound,
             Self::CommandNotExecutable(_) => Code::NotExecutable,
@@ -235,6 +237,9 @@ impl fmt::Display for Error {
                     write!(f, "\n  {finding}")?;
                 }
                 Ok(())
+            }
+            Self::Unverified(count) => {
+                write!(f, "the database lacks what the service needs: {count} findings would stop a start")
             }
             Self::Locked { waited, holder } => {
                 writeln!(f, "the migration lock was still taken after {}", crate::log::seconds(*waited))?;

@@ -34,6 +34,7 @@ mod attempt;
 pub mod catalog;
 pub mod compare;
 pub mod database;
+pub mod expectation;
 pub mod history;
 mod index;
 pub mod lock;
@@ -104,6 +105,15 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
         Some(Verb::Status { format }) => {
             let (target, history) = block_on(stop, preparation.history())?;
             print(&status::render(&history, &target.address(), format))?;
+        }
+        Some(Verb::Verify { format }) => {
+            let strictness = preparation.strictness();
+            let verified = block_on(stop, preparation.verified())?;
+            show(&verified, format)?;
+            if !verified.ok {
+                let stopping = verified.findings.iter().filter(|finding| verify::stops(finding, strictness));
+                return Err(Error::Unverified(stopping.count()));
+            }
         }
         Some(Verb::Replay { format }) => replay(preparation, format, stop)?,
         Some(Verb::Resolve { applied, rolled_back, format }) => {

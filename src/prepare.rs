@@ -12,9 +12,10 @@ use crate::label::Label;
 use crate::log::{millis, seconds};
 use crate::migrate::{self, Limits};
 use crate::retry::Pace;
-use crate::settings::{Environment, Mode, Patience, Settings};
+use crate::settings::{Environment, Mode, Patience, Settings, Strictness};
 use crate::signal::Stop;
-use crate::{lock, replay, schemas, verify, wait};
+use crate::verify::{Finding, Verified};
+use crate::{compare, expectation, lock, replay, schemas, verify, wait};
 
 /// Pause before the wait begins again after a lost connection.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
@@ -42,6 +43,8 @@ pub struct Preparation {
     rehearsal: bool,
     dialect: Dialect,
     folder: Option<Folder>,
+    /// The Prisma schema, file or folder.
+    prisma_schema: Option<std::path::PathBuf>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
     /// The schema of the URL.
@@ -92,6 +95,7 @@ impl Preparation {
         for warning in target.warnings() {
             tracing::warn!(phase = "settings", event = "ignored", "{warning}");
         }
+        let prisma_schema = project.datasource.as_ref().map(|datasource| datasource.path.clone());
         let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
         let url_schema = target.schema().map(str::to_owned);
         let named = settings.schemas.clone();
@@ -110,7 +114,18 @@ impl Preparation {
         let own_schemas = union(of_prisma, Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         let label = Label::of_process(environment);
         let (dialect, folder) = (target.dialect(), project.folder);
-        Ok(Self { settings, database, label, rehearsal: false, dialect, folder, schemas, url_schema, own_schemas })
+        Ok(Self {
+            settings,
+            database,
+            label,
+            rehearsal: false,
+            dialect,
+            folder,
+            prisma_schema,
+            schemas,
+            url_schema,
+            own_schemas,
+        })
     }
 
     /// The same start on a throwaway database beside the real one, and the place of that database.
@@ -158,6 +173,52 @@ impl Preparation {
                 Err(error)
             }
         }
+    }
+
+    /// The least severity that stops a start.
+    #[must_use]
+    pub fn strictness(&self) -> Strictness {
+        self.settings.strictness
+    }
+
+    /// `verify`: holds the live database against the Prisma schema and the required tables. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`]; findings are no error here.
+    pub async fn verified(&self) -> Result<Verified, Error> {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let (mut ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let findings = self.findings(ready.session.as_mut(), &ready.survey, history).await;
+        ready.session.close().await;
+        let findings = findings?;
+        let ok = !findings.iter().any(|finding| verify::stops(finding, self.settings.strictness));
+        Ok(Verified { ok, findings, address: self.database.target()?.address() })
+    }
+
+    async fn findings(
+        &self,
+        session: &mut dyn Session,
+        survey: &Survey,
+        mut history: Option<History>,
+    ) -> Result<Vec<Finding>, Error> {
+        let home = survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        if let Some(history) = &mut history {
+            history.read(session, survey).await?;
+        }
+        let explain = |table: &str| match &history {
+            Some(history) => history.explain_missing(table),
+            None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
+        };
+        let mut findings = verify::missing_tables(session, &self.settings.require_tables, &explain).await?;
+        if let Some(path) = &self.prisma_schema {
+            let expected = expectation::of_prisma(path, &home)?;
+            let schemas = union(expected.schemas.clone(), Some(home.clone()));
+            let actual = session.catalog(&schemas).await.map_err(Error::statement("read the catalog"))?;
+            let compared = compare::compare(&expected, &actual, self.dialect);
+            findings.extend(compared.into_iter().map(|finding| verify::with_cause(finding, &explain)));
+        }
+        Ok(verify::without_allowed(findings, &self.settings.allow, &home))
     }
 
     /// Step 4 by itself, as far as it needs no history: what must be there is there.

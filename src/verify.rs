@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::engine::{Missing, Session};
 use crate::error::Error;
 use crate::settings::{Allow, Strictness, TableName};
 
 /// How bad a finding is (contract: severity of a finding).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing the service needs.
     Notice,
@@ -28,7 +31,8 @@ fn threshold(strictness: Strictness) -> Option<Severity> {
 }
 
 /// What kind of difference it is (contract: results as JSON).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Difference {
     /// Expected, and not there.
     Missing,
@@ -57,7 +61,7 @@ impl Difference {
 }
 
 /// One difference between what the service needs and what is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -104,6 +108,35 @@ impl fmt::Display for Finding {
     }
 }
 
+/// The result of `verify` (contract: results as JSON).
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// No finding stops a start.
+    pub ok: bool,
+    /// All findings, by table.
+    pub findings: Vec<Finding>,
+    /// Where the database is, for people.
+    #[serde(skip)]
+    pub address: String,
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            let severity = match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Notice => "notice",
+            };
+            writeln!(f, "{severity:<8} {finding}")?;
+        }
+        let count = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
+        let (errors, warnings, notices) = (count(Severity::Error), count(Severity::Warning), count(Severity::Notice));
+        let verdict = if self.ok { "what the service needs is there" } else { "what the service needs is not there" };
+        writeln!(f, "{}: {verdict} ({errors} errors, {warnings} warnings, {notices} notices)", self.address)
+    }
+}
+
 /// Looks for every required table, in one round trip, and names all that are missing at once; `explain`
 /// gives cause and remedy for a name of which there is no trace in the database. `home` is the schema that
 /// an unqualified name belongs to, for `verify_allow`.
@@ -118,29 +151,12 @@ pub async fn required_tables(
     home: &str,
     explain: &dyn Fn(&str) -> (String, String),
 ) -> Result<(), Error> {
-    if tables.is_empty() || strictness == Strictness::Off {
+    if strictness == Strictness::Off {
         return Ok(());
     }
-    let missing = session.missing_tables(tables).await.map_err(Error::statement("look for the required tables"))?;
-    let allowed = |finding: &Missing| {
-        let name = finding.table.to_string();
-        let qualified = finding.table.schema.is_none().then(|| format!("{home}.{name}"));
-        let names = [Some(name), qualified];
-        let accepted = |name: &String| allow.iter().any(|allow| allow.accepts("missing", "table", name));
-        names.iter().flatten().any(accepted)
-    };
-    let (allowed, stopping): (Vec<_>, Vec<_>) = missing.iter().partition(|finding| allowed(finding));
-    for finding in allowed {
-        tracing::info!(
-            phase = "verify",
-            event = "allowed",
-            "table {} is missing, as verify_allow accepts",
-            finding.table
-        );
-    }
-    let findings: Vec<Finding> = stopping.into_iter().map(|missing| finding(missing, explain)).collect();
-    let stops = |finding: &Finding| threshold(strictness).is_some_and(|least| finding.severity >= least);
-    let (stopping, reported): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(stops);
+    let findings = without_allowed(missing_tables(session, tables, explain).await?, allow, home);
+    let (stopping, reported): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|finding| stops(finding, strictness));
     for finding in reported {
         tracing::warn!(phase = "verify", event = "finding", "{finding}");
     }
@@ -148,6 +164,53 @@ pub async fn required_tables(
         true => Ok(()),
         false => Err(Error::Differences(stopping)),
     }
+}
+
+/// The required tables that are not there; no round trip where none is required.
+///
+/// # Errors
+/// [`Error::Statement`] when the catalog cannot be read.
+pub async fn missing_tables(
+    session: &mut dyn Session,
+    tables: &[TableName],
+    explain: &dyn Fn(&str) -> (String, String),
+) -> Result<Vec<Finding>, Error> {
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let missing = session.missing_tables(tables).await.map_err(Error::statement("look for the required tables"))?;
+    Ok(missing.iter().map(|missing| finding(missing, explain)).collect())
+}
+
+/// Whether a finding stops a start.
+#[must_use]
+pub fn stops(finding: &Finding, strictness: Strictness) -> bool {
+    threshold(strictness).is_some_and(|least| finding.severity >= least)
+}
+
+/// Passes over what `verify_allow` accepts, and says so.
+#[must_use]
+pub fn without_allowed(findings: Vec<Finding>, allow: &[Allow], home: &str) -> Vec<Finding> {
+    let is_allowed = |finding: &Finding| {
+        let (thing, name) = finding.object.split_once(' ').unwrap_or(("", &finding.object));
+        let qualified = format!("{home}.{name}");
+        let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind.name(), thing, name));
+        accepted(name) || (!name.contains('.') && accepted(&qualified))
+    };
+    let (allowed, findings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(is_allowed);
+    for Finding { object, kind, .. } in allowed {
+        tracing::info!(phase = "verify", event = "allowed", "{object} is {}, as verify_allow accepts", kind.name());
+    }
+    findings
+}
+
+/// A finding about a missing table, with its cause and remedy from the migrations.
+#[must_use]
+pub fn with_cause(finding: Finding, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
+    let table = finding.object.strip_prefix("table ").filter(|_| finding.kind == Difference::Missing);
+    let Some((_, name)) = table.and_then(|table| table.split_once('.')) else { return finding };
+    let (cause, remedy) = explain(name);
+    Finding { cause: finding.cause.or(Some(cause)), remedy: finding.remedy.or(Some(remedy)), ..finding }
 }
 
 fn finding(missing: &Missing, explain: &dyn Fn(&str) -> (String, String)) -> Finding {

@@ -10,6 +10,8 @@ use crate::error::Error;
 pub struct Datasource {
     /// Directory of the schema file, or the schema folder itself: `migrations` stands in it.
     pub directory: PathBuf,
+    /// The schema file or folder itself.
+    pub path: PathBuf,
     /// `url`, in Prisma 6 and older.
     pub url: Option<Value>,
     /// `directUrl`: what migrations use.
@@ -46,10 +48,10 @@ pub(in crate::format) fn find(named: Option<&Path>) -> Result<Option<Datasource>
     };
     for file in files(path)? {
         if let Some(datasource) = parse(&read(&file)?) {
-            return Ok(Some(Datasource { directory, ..datasource }));
+            return Ok(Some(Datasource { directory, path: path.to_owned(), ..datasource }));
         }
     }
-    Ok(Some(Datasource { directory, ..Datasource::default() }))
+    Ok(Some(Datasource { directory, path: path.to_owned(), ..Datasource::default() }))
 }
 
 /// The schema file, or all `*.prisma` below the schema folder.
