@@ -44,6 +44,9 @@ mod terminal;
 /// Mixed files, their settings, and what happens on the way.
 mod settings_kept;
 
+/// What a review found, and what must never come back.
+mod hardened;
+
 /// Scripts that leave a mess.
 mod hygiene;
 
