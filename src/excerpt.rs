@@ -27,25 +27,32 @@ pub fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, us
 #[must_use]
 pub fn around(script: &str, line: usize, column: usize) -> String {
     let mut text = String::new();
-    for (index, content) in script.lines().enumerate().take(line).skip(line.saturating_sub(CONTEXT + 1)) {
-        let content: String = masked(content).replace('\t', " ").chars().take(160).collect();
+    let shown = || script.lines().enumerate().take(line).skip(line.saturating_sub(CONTEXT + 1));
+    let hides = shown().any(|(_, content)| speaks_of_a_secret(content));
+    for (index, content) in shown() {
+        let content = if hides { masked(content) } else { content.to_owned() };
+        let content: String = content.replace('\t', " ").chars().take(160).collect();
         text += &format!("{:>5} | {content}\n", index + 1);
     }
     text + &format!("      | {}^", " ".repeat(column.saturating_sub(1).min(160)))
 }
 
-/// A line that speaks of a secret, with its texts in quotes hidden; every character keeps its column.
-fn masked(line: &str) -> String {
+fn speaks_of_a_secret(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
-    if !["password", "secret", "token"].iter().any(|word| lower.contains(word)) {
-        return line.to_owned();
-    }
-    let mut quoted = false;
-    let hide = |character: char| {
-        quoted ^= character == '\'';
-        if quoted && character != '\'' { '*' } else { character }
+    ["password", "secret", "token"].iter().any(|word| lower.contains(word))
+}
+
+/// A line with its texts in quotes, of either kind, hidden; every character keeps its column.
+fn masked(line: &str) -> String {
+    let (mut quoted, mut before) = (false, ' ');
+    let mut hide = |character: char| {
+        // A dollar quote begins and ends with the second of two dollars.
+        let ends = character == '\'' || (character == '$' && before == '$');
+        quoted ^= ends;
+        before = if ends { ' ' } else { character };
+        if quoted && !ends && character != '$' { '*' } else { character }
     };
-    line.chars().map(hide).collect()
+    line.chars().map(&mut hide).collect()
 }
 
 #[cfg(test)]
@@ -56,6 +63,8 @@ mod tests {
     fn secrets_in_a_script_are_not_shown() {
         let text = around("OPTIONS (user 'a', password 'hunter2')", 1, 10);
         assert!(text.contains("OPTIONS (user '*', password '*******')"), "{text}");
+        let text = around("ALTER ROLE r PASSWORD\n  $$hunter2$$, costs 5$ a $ day, 'x'", 2, 3);
+        assert!(text.contains("  $$*******$$, costs 5$ a $ day, '*'"), "{text}");
     }
 
     #[test]

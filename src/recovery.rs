@@ -121,10 +121,10 @@ fn resume(steps: &[Step<'_>], done: usize, traces: &[(Object, bool, Trace)]) -> 
     let unclear = |why: String| {
         Conclusion::Unclear(vec![format!("{done} of its {} statements are done for certain", steps.len()), why])
     };
-    let of_session = ["TEMP ", "TEMPORARY ", "PREPARE ", "LISTEN ", "DECLARE "];
+    let of_session = ["TEMP", "TEMPORARY", "PG_TEMP", "PREPARE", "LISTEN", "DECLARE"];
     let needs_session = |step: &&Step<'_>| {
-        let text = step.text.to_ascii_uppercase();
-        of_session.iter().any(|word| text.contains(word))
+        let statements = script::statements(step.text, Dialect::Postgres);
+        statements.iter().any(|statement| of_session.iter().any(|word| statement.has(word)))
     };
     if let Some(gone) = steps[..done].iter().find(needs_session) {
         let summary = script::summary(gone.text, Dialect::Postgres);

@@ -81,12 +81,16 @@ impl Statement<'_> {
         // Membership in a role, rather than a right on an object.
         let grants = self.starts(&["GRANT"]) || self.starts(&["REVOKE"]);
         let membership = grants && !self.has("ON");
-        let names_shared = |word: &&str| ["DATABASE", "TABLESPACE", "ROLE"].contains(word);
         let labels = grants || self.starts(&["COMMENT"]) || self.starts(&["SECURITY"]);
-        let on_shared = labels && self.words.iter().map(String::as_str).any(|word| names_shared(&word));
+        let mut pairs = self.words.windows(2);
+        let on_shared = labels && pairs.any(|pair| pair[0] == "ON" && shared.contains(&pair[1].as_str()));
+        // In code a verb and what it is about stand side by side, whatever quotes are around them.
         let code = self.text.to_ascii_uppercase();
-        let hidden = ["ROLE", "DATABASE", "TABLESPACE", "DBLINK", "PROGRAM"].iter().any(|word| code.contains(word));
-        let by_code = (self.starts(&["DO"]) || self.starts(&["COPY"])) && hidden;
+        let words: Vec<&str> = code.split(|c: char| !is_word(c)).filter(|word| !word.is_empty()).collect();
+        let is_change = |pair: &[&str]| verbs.contains(&pair[0]) && shared.contains(&pair[1]);
+        let in_code = self.starts(&["DO"]) && words.windows(2).any(is_change);
+        let to_program = self.starts(&["COPY"]) && self.has("PROGRAM");
+        let by_code = in_code || to_program || code.contains("DBLINK");
         // SQLite's way to another file.
         let other_file = self.starts(&["ATTACH"]) || (self.starts(&["VACUUM"]) && self.has("INTO"));
         let owned = self.starts(&["REASSIGN", "OWNED"]) || self.starts(&["DROP", "OWNED"]);

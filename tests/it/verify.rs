@@ -64,3 +64,71 @@ fn a_lost_table_is_told_from_one_that_no_migration_creates() {
         "table SLAPolicy is missing (required by require_tables); no migration in prisma/migrations creates it",
     );
 }
+
+/// A project whose schema file has two models, two mapped columns and an enum, and whose migrations create less.
+fn project_of_a_schema() -> Project {
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel User {\n  id Int @id\n  email String @unique\n  reportId Int?\n}\n\n\
+                  model SLAPolicy {\n  id Int @id\n  role Role\n}\n\nenum Role {\n  A\n  B\n}\n";
+    Project::new().file("prisma/schema.prisma", schema).migration(
+        "1_init",
+        "CREATE TABLE \"User\" (id integer NOT NULL, email text NOT NULL, report_id integer, CONSTRAINT \"User_pkey\" PRIMARY KEY (id));",
+    )
+}
+
+#[test]
+fn verify_holds_the_database_against_the_prisma_schema() {
+    let database = Database::fresh();
+    let project = project_of_a_schema();
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let output = project.doorstep(&database.url(), &["verify"]).run().code(3);
+    let output = output.stdout_has("error    table public.SLAPolicy is missing (required by prisma/schema.prisma:11)");
+    let output =
+        output.stdout_has("no migration in prisma/migrations creates it").stdout_has("enum public.Role is missing");
+    let output = output.stdout_has("column public.User.reportId").stdout_has("there is column public.User.report_id");
+    output.stdout_has("what the service needs is not there").stderr_has("would stop a start");
+
+    let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(3);
+    let verified: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(verified["ok"], false);
+    let findings = verified["findings"].as_array().unwrap();
+    for finding in findings {
+        for key in ["severity", "kind", "object", "expected", "actual", "source", "cause", "remedy"] {
+            assert!(finding.get(key).is_some(), "{key} {finding}");
+        }
+    }
+    let renamed = findings.iter().find(|finding| finding["kind"] == "renamed").unwrap();
+    assert_eq!((&renamed["severity"], &renamed["source"]), (&"error".into(), &"prisma/schema.prisma:8".into()));
+
+    // Accepted by name, below the threshold, or told only: it is no failure then.
+    let allow = "*:public.SLAPolicy*,*:public.User*,enum:public.Role";
+    project
+        .doorstep(&database.url(), &["verify", "--verify-allow", allow])
+        .run()
+        .code(0)
+        .stderr_has("as verify_allow accepts");
+    project.doorstep(&database.url(), &["verify", "--verify", "report"]).run().code(0);
+}
+
+#[test]
+fn what_prisma_would_create_is_verified_without_a_finding_and_without_a_right() {
+    let database = Database::fresh();
+    let project = project_of_a_schema();
+    database.sql(
+        "CREATE TYPE \"Role\" AS ENUM ('A', 'B'); \
+         CREATE TABLE \"User\" (id integer NOT NULL, email text NOT NULL, \"reportId\" integer, CONSTRAINT \"User_pkey\" PRIMARY KEY (id)); \
+         CREATE UNIQUE INDEX \"User_email_key\" ON \"User\"(email); \
+         CREATE TABLE \"SLAPolicy\" (id integer NOT NULL, role \"Role\" NOT NULL, CONSTRAINT \"SLAPolicy_pkey\" PRIMARY KEY (id))",
+    );
+    let role = database.role("");
+    let output = project.doorstep(&database.url_as(&role), &["verify"]).run().code(0);
+    output.stdout_has("what the service needs is there (0 errors, 0 warnings, 0 notices)");
+}
+
+#[test]
+fn a_schema_file_that_cannot_be_read_is_shown_by_line() {
+    let database = Database::fresh();
+    let project = Project::new()
+        .file("prisma/schema.prisma", "datasource db {\n  provider = \"postgresql\"\n}\nmodel A {\n  id Intt @id\n}\n");
+    let output = project.doorstep(&database.url(), &["verify"]).run().code(78);
+    output.stderr_has("prisma/schema.prisma:5:");
+}

@@ -61,7 +61,7 @@ pub(super) fn runner(text: &str) -> String {
     format!(
         "SELECT {PEER} FROM pg_catalog.pg_stat_activity a WHERE coalesce(a.state, 'active') = 'active' \
          AND a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
-         AND (pg_catalog.strpos(a.query, {beginning}) > 0 OR (a.query = '<insufficient privilege>' AND EXISTS \
+         AND (pg_catalog.strpos(lower(a.query), lower({beginning})) > 0 OR (a.query = '<insufficient privilege>' AND EXISTS \
          (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'transactionid' AND l.granted)))"
     )
 }

@@ -1,0 +1,152 @@
+//! The ways in for the other commands: each a session of its own, and no pipeline.
+
+use super::{Preparation, union};
+use crate::engine::{Session, Survey, Target};
+use crate::error::Error;
+use crate::format::Resolved;
+use crate::history::History;
+use crate::settings::{Mode, Settings, Strictness};
+use crate::verify::{Finding, Verified};
+use crate::{compare, expectation, lock, replay, verify, wait};
+
+/// A session that holds the migration lock, and the history as it is then.
+pub struct Repair {
+    /// The session; close it.
+    pub session: Box<dyn Session>,
+    /// What its last look saw.
+    pub survey: Survey,
+    /// The history.
+    pub history: History,
+}
+
+impl Preparation {
+    /// The same start on a throwaway database beside the real one, and the place of that database.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] without a migrations folder, [`Error::History`] for one that cannot be replayed.
+    pub async fn replay(mut self) -> Result<(Self, Target), Error> {
+        let Some(history) = self.resolve_folder().await? else { return Err(no_folder()) };
+        replay::refuse_what_reaches_outside(&history)?;
+        self.database = self.database.scratch();
+        self.settings.mode = Mode::Apply;
+        self.rehearsal = true;
+        let target = self.database.target()?;
+        Ok((self, target))
+    }
+
+    /// For `resolve` and `baseline`: waits for the database and for the migration lock, then reads the history.
+    /// Unless it `needs_files`, a folder that does not fit the database is passed over, as Prisma does.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
+    pub async fn repair(&self, needs_files: bool) -> Result<Repair, Error> {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let history = async {
+            match (self.resolve_folder().await, &self.folder) {
+                (Err(Error::History(_)), Some(folder)) if !needs_files => {
+                    Ok(Some(History::of(folder, self.dialect, Resolved::default())))
+                }
+                (history, _) => history,
+            }
+        };
+        let (ready, history) = tokio::try_join!(ready, history)?;
+        let (mut session, Some(mut history)) = (ready.session, history) else { return Err(no_folder()) };
+        let survey = async {
+            lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;
+            let survey = self.look(session.as_mut()).await?;
+            history.read(session.as_mut(), &survey).await?;
+            Ok(survey)
+        };
+        match survey.await {
+            Ok(survey) => Ok(Repair { session, survey, history }),
+            Err(error) => {
+                session.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The least severity that stops a start.
+    #[must_use]
+    pub fn strictness(&self) -> Strictness {
+        self.settings.strictness
+    }
+
+    /// `verify`: holds the live database against the Prisma schema and the required tables. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`]; findings are no error here.
+    pub async fn verified(&self) -> Result<Verified, Error> {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let (mut ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let findings = self.findings(ready.session.as_mut(), &ready.survey, history).await;
+        ready.session.close().await;
+        let findings = findings?;
+        let ok = !findings.iter().any(|finding| verify::stops(finding, self.settings.strictness));
+        Ok(Verified { ok, findings, address: self.database.target()?.address() })
+    }
+
+    async fn findings(
+        &self,
+        session: &mut dyn Session,
+        survey: &Survey,
+        mut history: Option<History>,
+    ) -> Result<Vec<Finding>, Error> {
+        let home = survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        if let Some(history) = &mut history {
+            history.read(session, survey).await?;
+        }
+        let explain = |table: &str| match &history {
+            Some(history) => history.explain_missing(table),
+            None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
+        };
+        let mut findings = verify::missing_tables(session, &self.settings.require_tables, &explain).await?;
+        if let Some(path) = &self.prisma_schema {
+            let expected = expectation::of_prisma(path, &home)?;
+            let schemas = union(expected.schemas.clone(), Some(home.clone()));
+            let actual = session.catalog(&schemas).await.map_err(Error::statement("read the catalog"))?;
+            let compared = compare::compare(&expected, &actual, self.dialect);
+            findings.extend(compared.into_iter().map(|finding| verify::with_cause(finding, &explain)));
+        }
+        Ok(verify::without_allowed(findings, &self.settings.allow, &home))
+    }
+
+    /// Step 4 by itself, as far as it needs no history: what must be there is there.
+    ///
+    /// # Errors
+    /// [`Error::Differences`].
+    pub async fn verify(&self, repair: &mut Repair) -> Result<(), Error> {
+        let home = repair.survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        let explain = |table: &str| repair.history.explain_missing(table);
+        let Settings { require_tables, allow, strictness, .. } = &self.settings;
+        verify::required_tables(repair.session.as_mut(), require_tables, allow, *strictness, &home, &explain).await
+    }
+
+    /// For `status`: one session, and the history as it is.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
+    pub async fn history(&self) -> Result<(Target, History), Error> {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let (mut ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let Some(mut history) = history else { return Err(no_folder()) };
+        let read = async {
+            history.read(ready.session.as_mut(), &ready.survey).await?;
+            history.mark_running(ready.session.as_mut()).await;
+            history.explain(ready.session.as_mut()).await
+        };
+        let read = read.await;
+        ready.session.close().await;
+        read?;
+        Ok((self.database.target()?, history))
+    }
+}
+
+fn no_folder() -> Error {
+    Error::Settings(
+        "no migrations folder was found (prisma/migrations, migrations)\nnext: name it with --migrations".to_owned(),
+    )
+}
