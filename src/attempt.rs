@@ -52,7 +52,7 @@ pub(crate) async fn run(
             migration = name,
             sqlstate = failure.fault.code,
             "{name} met a lock, was rolled back and is tried again: {}",
-            failure.fault
+            failure.fault.message
         );
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

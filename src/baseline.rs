@@ -168,7 +168,11 @@ fn finding(migration: &Migration, witness: &Witness) -> Finding {
         expected: None,
         actual: None,
         source: migration.path.display().to_string(),
-        cause: Some(format!("{} {does}, so that was not applied here as it is", migration.name)),
-        remedy: Some("adopt up to the migration before it (--through NAME); later ones are applied".to_owned()),
+        cause: Some(format!("{} {does}, so it was not applied here, or was undone since", migration.name)),
+        remedy: Some(
+            "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
+             doorstep run applies them; otherwise bring the database to what it should be, and try again"
+                .to_owned(),
+        ),
     }
 }

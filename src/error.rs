@@ -207,6 +207,9 @@ impl fmt::Display for Error {
                 write!(f, "last cause: {last}")?;
                 let check = match last.class {
                     Class::Held => "start again when the other process is done",
+                    Class::NoDatabase => {
+                        "check its name (doorstep run creates it where the role may; nothing else does)"
+                    }
                     _ => "check that address",
                 };
                 write!(f, "\nnext: {check}, or give it longer with --wait-timeout (0 = no limit)")

@@ -29,15 +29,17 @@ pub mod replay;
 pub mod resolve;
 pub mod status;
 
-// What the steps stand on: decisions over plain data …
+// What the steps share: a session at work …
 mod attempt;
-pub mod catalog;
-pub mod compare;
 pub mod database;
-pub mod expectation;
 pub mod history;
 mod index;
 pub mod lock;
+
+// … decisions over plain data …
+pub mod catalog;
+pub mod compare;
+pub mod expectation;
 pub mod migration;
 pub mod plan;
 pub mod recovery;

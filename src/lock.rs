@@ -18,13 +18,13 @@ pub async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Durati
     let mut said: Option<Instant> = None;
     loop {
         if session.try_lock(key).await.map_err(Error::statement("take the migration lock"))? {
-            tracing::debug!(
-                phase = "migrate",
-                event = "locked",
-                duration_ms = millis(began.elapsed()),
-                "took the migration lock after {}",
-                seconds(began.elapsed())
-            );
+            // Whoever was told of the wait is told of its end.
+            let duration_ms = millis(began.elapsed());
+            let text = format!("took the migration lock after {}", seconds(began.elapsed()));
+            match said {
+                Some(_) => tracing::info!(phase = "migrate", event = "locked", duration_ms, "{text}"),
+                None => tracing::debug!(phase = "migrate", event = "locked", duration_ms, "{text}"),
+            }
             return Ok(());
         }
         let pause = pace.next();

@@ -131,10 +131,13 @@ impl Preparation {
         let begin = Instant::now();
         let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
         if self.folder.is_none() && creates {
-            tracing::info!(
+            let here = std::env::current_dir().unwrap_or_default();
+            tracing::warn!(
                 phase = "migrate",
                 event = "no_folder",
-                "no migrations folder (prisma/migrations, migrations), so there is nothing to migrate"
+                "no migrations folder (prisma/migrations, migrations) in {}, so there is nothing to migrate \
+                 (name it with --migrations, or say so with --migrate off)",
+                here.display()
             );
         }
         let mut losses = 0;

@@ -5,7 +5,7 @@ use crate::engine::{Dialect, Failure, Kept};
 use crate::excerpt;
 use crate::fault::Place;
 use crate::format::Folder;
-use crate::migration::Migration;
+use crate::migration::{Migration, Writer};
 use crate::plan::{Entry, State};
 use crate::transaction::Step;
 
@@ -51,8 +51,8 @@ pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usiz
     }
     if let Some((done @ 1.., _)) = steps {
         return format!(
-            "next: take the {done} statements that are done out of the file, or make them repeatable, and repair the \
-             rest;\n      then doorstep resolve --rolled-back {name}, and start again: the file runs from its beginning"
+            "next: repair the file, and make its first {done} statements, which are done, repeatable (IF NOT EXISTS);\n      \
+             then doorstep resolve --rolled-back {name}, and start again: the file runs from its beginning"
         );
     }
     format!(
@@ -78,7 +78,7 @@ pub(crate) fn unclear(evidence: &[String]) -> String {
 /// Unfinished rows, and the ways out (Prisma's P3009).
 pub(crate) fn failed(entries: &[Entry]) -> String {
     let mut text = "migrations that did not finish block all later ones:".to_owned();
-    let mut example = "";
+    let (mut example, mut nothing_kept) = ("", false);
     for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
         let record = entry.record.as_ref();
         let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
@@ -87,7 +87,16 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
         let message = console::strip_ansi_codes(message.unwrap_or("interrupted, or still running")).into_owned();
         let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
         text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
+        let steps = record.map_or(0, |record| record.steps);
+        if steps > 0 && record.is_some_and(|record| record.writer == Writer::Steps) {
+            text += &format!("\n    its first {steps} statements are done, and stay");
+        }
+        nothing_kept = message.iter().any(|line| line.starts_with("nothing of it was kept")) && steps == 0;
         example = &entry.name;
+    }
+    if nothing_kept {
+        return text
+            + &format!("\nnext: repair the file, then doorstep resolve --rolled-back {example}, and start again");
     }
     text + &format!(
         "\nnext: look at what of it is there, then one of\n  \

@@ -91,6 +91,12 @@ fn text(status: &Status<'_>, address: &str) -> String {
             out += &format!("    {}\n", text.trim_end().replace('\n', "\n    "));
         }
     }
+    let failed = status.migrations.iter().rev().find(|line| line.state == State::Failed).map(|line| line.name);
+    if let Some(name) = failed {
+        out += &format!(
+            "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it is there\n"
+        );
+    }
     let count = status.migrations.len();
     let meaning = match status.verdict {
         Verdict::Current => "folder and history agree",

@@ -278,7 +278,9 @@ fn peer(row: &Row) -> Peer {
         client: text(2),
         since: value(3),
         lasting: value(5).and_then(lasting),
-        query: state.as_ref().and(value(6)).map(|query| script::summary(&query, SQL)),
+        // Of a doorstep's message, the script; what is put after it tells nobody anything.
+        query: (state.as_ref().and(value(6)))
+            .map(|query| script::summary(query.split(unit::AFTER).next().unwrap_or_default(), SQL)),
         state,
     }
 }

@@ -14,6 +14,9 @@ use crate::script;
 /// Back to the session's own settings, whatever a script has set.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
 
+/// What stands between a script and what is put after it.
+pub(super) const AFTER: &str = "\n;SET CONSTRAINTS ALL IMMEDIATE; ";
+
 /// The session's own role until the end of the transaction.
 const OWN_ROLE: &str = "SET LOCAL ROLE NONE; ";
 
@@ -57,7 +60,7 @@ impl Session {
             // Where the script's settings are to outlast the record, only the role is ours for a moment.
             let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
             // A new line, for a script that ends in a comment. What is deferred to the commit is the script's own.
-            format!("\n;SET CONSTRAINTS ALL IMMEDIATE; {own}{}", self.recording(record))
+            format!("{AFTER}{own}{}", self.recording(record))
         });
         self.send_script(unit.sql, after.as_deref()).await?;
         // What a piece has set is no condition of ours any more.
