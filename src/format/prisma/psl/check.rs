@@ -182,7 +182,6 @@ fn enumeration(block: &Block, provider: Provider, schemas: &[String], problems: 
         }
     }
     let mut seen = HashSet::new();
-    let mut labels = HashSet::new();
     let mut values = Vec::new();
     for field in &block.fields {
         let value = &field.name;
@@ -200,7 +199,7 @@ fn enumeration(block: &Block, provider: Provider, schemas: &[String], problems: 
             }
         }
         let label = label.unwrap_or_else(|| value.text.clone());
-        if !seen.insert(value.text.as_str()) || !labels.insert(label.clone()) {
+        if !seen.insert(value.text.as_str()) {
             let message = format!("the enum `{name}` has the value `{}` twice; remove one", value.text);
             wrong(problems, value.place, message);
         }

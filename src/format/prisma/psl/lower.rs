@@ -1,5 +1,7 @@
 //! A schema to what a database that has it holds.
 
+use std::collections::HashSet;
+
 use super::Place;
 use super::names;
 use super::schema::{FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema, Source};
@@ -19,16 +21,15 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         Provider::Sqlite => Vec::new(),
         _ => schema.enums.iter().map(|of| lowering.enumeration(of)).collect(),
     };
-    Catalog {
-        schemas: match source.schemas.as_slice() {
-            [] => vec![default_schema.to_owned()],
-            schemas => schemas.to_vec(),
-        },
-        tables,
-        enums,
-        views: schema.views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect(),
-        extensions: source.extensions.clone(),
-    }
+    let views: Vec<_> = schema.views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect();
+    // Prisma expects no schema that it lists and puts nothing into.
+    let used: HashSet<_> = tables.iter().map(|table| &table.name).chain(enums.iter().map(|of| &of.name)).collect();
+    let used: HashSet<_> = used.into_iter().chain(&views).map(|name| name.schema.as_str()).collect();
+    let schemas = match source.schemas.as_slice() {
+        [] => vec![default_schema.to_owned()],
+        schemas => schemas.iter().filter(|schema| used.contains(schema.as_str())).cloned().collect(),
+    };
+    Catalog { schemas, tables, enums, views, extensions: source.extensions.clone() }
 }
 
 struct Lowering<'a> {

@@ -45,7 +45,7 @@ impl Provider {
 #[derive(Clone, Copy)]
 enum Arguments {
     None,
-    /// A length or precision that may be left out, up to this.
+    /// A length or precision that may be left out, up to this. Prisma leaves the longest length to PostgreSQL.
     Optional(u32),
     /// A length that may not be left out, up to this.
     One(u32),
@@ -61,10 +61,10 @@ type NativeType = (Scalar, &'static str, &'static str, Arguments);
 /// PostgreSQL's, by `pg_type.typname`.
 const POSTGRES: &[NativeType] = &[
     (Scalar::String, "Text", "text", No),
-    (Scalar::String, "VarChar", "varchar", Optional(10_485_760)),
-    (Scalar::String, "Char", "bpchar", Optional(10_485_760)),
-    (Scalar::String, "Bit", "bit", Optional(83_886_080)),
-    (Scalar::String, "VarBit", "varbit", Optional(83_886_080)),
+    (Scalar::String, "VarChar", "varchar", Optional(u32::MAX)),
+    (Scalar::String, "Char", "bpchar", Optional(u32::MAX)),
+    (Scalar::String, "Bit", "bit", Optional(u32::MAX)),
+    (Scalar::String, "VarBit", "varbit", Optional(u32::MAX)),
     (Scalar::String, "Uuid", "uuid", No),
     (Scalar::String, "Xml", "xml", No),
     (Scalar::String, "Inet", "inet", No),
@@ -157,6 +157,7 @@ pub(super) fn check(provider: Provider, scalar: Scalar, name: &str, arguments: &
         (Optional(limit) | One(limit), [length]) if length <= limit => Ok(()),
         (Two(limit, most), [precision, scale]) if precision <= limit && scale <= most && scale <= precision => Ok(()),
         (No, _) => Err(format!("`{name}` takes no arguments")),
+        (Optional(u32::MAX), _) => Err(format!("`{name}` takes one number, or none")),
         (Optional(limit), _) => Err(format!("`{name}` takes one number, at most {limit}, or none")),
         (One(limit), _) => Err(format!("`{name}` takes one number, at most {limit}")),
         (Two(limit, most), _) => {

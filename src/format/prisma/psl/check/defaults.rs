@@ -65,6 +65,7 @@ fn call(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Default,
         )),
     };
     match name {
+        "autoincrement" | "now" if !arguments.is_empty() => Err(format!("{name}() takes no argument")),
         "autoincrement" => suits(&[Scalar::Int, Scalar::BigInt], Default::Sequence),
         "now" => suits(&[Scalar::DateTime], Default::Now),
         // The client makes these up; the database knows nothing of them.
@@ -92,13 +93,18 @@ fn literal(value: &Value, kind: &FieldType, context: &Context) -> Result<String,
         }
     };
     match (scalar, &value.kind) {
-        (Scalar::String | Scalar::DateTime, ValueKind::Text(text)) => Ok(text.clone()),
+        (Scalar::String, ValueKind::Text(text)) => Ok(text.clone()),
+        (Scalar::DateTime, ValueKind::Text(text)) => match is_time(text) {
+            true => Ok(text.clone()),
+            false => Err(format!("{text:?} is no time; write it as in \"2030-01-31T10:00:00Z\"")),
+        },
         (Scalar::Boolean, ValueKind::Constant(text)) if text == "true" || text == "false" => Ok(text.clone()),
         (Scalar::Int | Scalar::BigInt, ValueKind::Number(text)) => {
             let number: Result<i64, _> = text.parse();
             number.map(|number| number.to_string()).map_err(|_| format!("{text} is no whole number of 64 bits"))
         }
         (Scalar::Float | Scalar::Decimal, ValueKind::Number(text)) => Ok(plain(text)),
+        (Scalar::Decimal, ValueKind::Text(text)) if is_number(text) => Ok(plain(text)),
         (Scalar::Json, ValueKind::Text(text)) => {
             let parsed: Result<serde_json::Value, _> = serde_json::from_str(text);
             parsed.map(|value| value.to_string()).map_err(|error| format!("this default is no JSON: {error}"))
@@ -120,6 +126,24 @@ fn label(value: &Value, of: &super::Enumeration) -> Result<String, String> {
     found.map(|(_, label)| label.clone()).ok_or_else(|| format!("the enum `{}` has no value `{name}`", of.name))
 }
 
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    digits(whole) && digits(fraction)
+}
+
+/// Whether the text has the shape of an RFC 3339 time. Nothing compares its value.
+fn is_time(text: &str) -> bool {
+    let shape = b"0000-00-00T00:00:00";
+    let same = |(shape, byte): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => shape == byte,
+    };
+    text.len() > shape.len() && shape.iter().zip(text.as_bytes()).all(same)
+}
+
 /// A decimal number without superfluous zeros or a negative zero.
 fn plain(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
@@ -133,10 +157,10 @@ fn plain(number: &str) -> String {
     }
 }
 
-/// Decodes base64 as of RFC 4648, with its padding or without.
+/// Decodes base64 as of RFC 4648.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    if text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
+    if text.len() - digits.len() > 2 || !text.len().is_multiple_of(4) {
         return None;
     }
     let mut bytes = Vec::new();

@@ -88,8 +88,8 @@ fn column<'a>(
             continue;
         }
         match name {
-            "id" => id(attribute, at, arity, draft, problems),
-            "unique" => unique(attribute, at, draft, problems),
+            "id" => id(attribute, at, arity, draft, context, problems),
+            "unique" => unique(attribute, at, draft, context, problems),
             "map" => {
                 let arguments = Arguments::read(attribute, "@", &["name"], 1, problems);
                 mapped = arguments.text("name", problems);
@@ -152,8 +152,14 @@ fn native(attribute: &Attribute, kind: &mut FieldType, context: &Context, proble
     }
 }
 
-fn id(attribute: &Attribute, at: usize, arity: Arity, draft: &mut Draft, problems: &mut Problems) {
-    let arguments = Arguments::read(attribute, "@", &["map", "length", "sort", "clustered"], 0, problems);
+fn id(attribute: &Attribute, at: usize, arity: Arity, draft: &mut Draft, context: &Context, problems: &mut Problems) {
+    let arguments = Arguments::read(
+        attribute,
+        "@",
+        if context.provider == schema::Provider::MySql { &["map", "length"] } else { &["map"] },
+        0,
+        problems,
+    );
     let map = arguments.text("map", problems);
     if arity != Arity::Required {
         wrong(problems, attribute.name.place, "a field with @id is required; it is neither optional nor a list");
@@ -166,9 +172,12 @@ fn id(attribute: &Attribute, at: usize, arity: Arity, draft: &mut Draft, problem
     draft.model.id = Some(Id { fields: vec![at], map, place: attribute.name.place });
 }
 
-fn unique<'a>(attribute: &'a Attribute, at: usize, draft: &mut Draft<'a>, problems: &mut Problems) {
-    let names = ["map", "length", "sort", "clustered", "where"];
-    let arguments = Arguments::read(attribute, "@", &names, 0, problems);
+fn unique<'a>(attribute: &'a Attribute, at: usize, draft: &mut Draft<'a>, context: &Context, problems: &mut Problems) {
+    let names: &[&str] = match context.provider {
+        schema::Provider::MySql => &["map", "length", "sort", "where"],
+        _ => &["map", "sort", "where"],
+    };
+    let arguments = Arguments::read(attribute, "@", names, 0, problems);
     let descending = indexes::descending(&arguments, problems);
     draft.model.indexes.push(Index {
         fields: vec![IndexField { field: at, descending, class: None }],

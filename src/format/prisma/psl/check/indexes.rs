@@ -63,7 +63,7 @@ fn identified(draft: &Draft, problems: &mut Problems) {
 }
 
 fn id(attribute: &Attribute, draft: &mut Draft, context: &Context, problems: &mut Problems) {
-    let arguments = Arguments::read(attribute, "@@", &["fields", "name", "map", "clustered"], 1, problems);
+    let arguments = Arguments::read(attribute, "@@", &["fields", "name", "map"], 1, problems);
     let fields = columns(&arguments, draft, context, &["length"], problems);
     let map = arguments.text("map", problems);
     for field in &fields {
@@ -89,8 +89,8 @@ fn index<'a>(
     problems: &mut Problems,
 ) {
     let (names, of_fields): (&[&str], &[&str]) = match kind {
-        IndexKind::Unique => (&["fields", "name", "map", "clustered", "where"], &["sort", "length"]),
-        IndexKind::Normal => (&["fields", "name", "map", "type", "clustered", "where"], &["sort", "length", "ops"]),
+        IndexKind::Unique => (&["fields", "name", "map", "where"], &["sort", "length"]),
+        IndexKind::Normal => (&["fields", "name", "map", "type", "where"], &["sort", "length", "ops"]),
         IndexKind::Fulltext => (&["fields", "name", "map"], &["sort", "length"]),
     };
     let arguments = Arguments::read(attribute, "@@", names, 1, problems);
@@ -123,6 +123,9 @@ fn index<'a>(
     let method = arguments.one_of("type", methods, problems);
     if method == Some("spgist") && fields.len() > 1 {
         wrong(problems, attribute.name.place, "an SpGist index has one field");
+    }
+    if method == Some("hash") && fields.iter().any(|field| field.descending) {
+        wrong(problems, attribute.name.place, "a Hash index has no order; leave `sort` out");
     }
     if let Some(condition) = arguments.get("where") {
         draft.conditions.push((draft.model.indexes.len(), condition));
@@ -233,6 +236,7 @@ fn predicate(value: &Value, draft: &Draft, problems: &mut Problems) -> Option<St
         ValueKind::Call(name, arguments) if name == "raw" => {
             if let [argument] = arguments.as_slice()
                 && let ValueKind::Text(text) = &argument.value.kind
+                && !text.trim().is_empty()
             {
                 return Some(text.clone());
             }
@@ -273,14 +277,18 @@ fn condition(field: usize, value: &Value, draft: &Draft) -> Option<String> {
         FieldType::Scalar(scalar, _) => Some(*scalar),
         _ => None,
     };
+    let is_numeric = matches!(scalar, Some(Scalar::Int | Scalar::BigInt | Scalar::Float | Scalar::Decimal));
     let literal = match &value.kind {
         ValueKind::Constant(text) if text == "null" => {
             return Some(format!("{column} IS {}NULL", if negated { "NOT " } else { "" }));
         }
-        ValueKind::Constant(text) if text == "true" || text == "false" => text.clone(),
-        ValueKind::Constant(text) if scalar.is_none() => format!("'{}'", text.replace('\'', "''")),
-        ValueKind::Number(text) if scalar != Some(Scalar::String) => text.clone(),
-        ValueKind::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        ValueKind::Constant(text) if scalar == Some(Scalar::Boolean) && (text == "true" || text == "false") => {
+            text.clone()
+        }
+        ValueKind::Number(text) if is_numeric => text.clone(),
+        ValueKind::Text(text) if !is_numeric && scalar != Some(Scalar::Boolean) => {
+            format!("'{}'", text.replace('\'', "''"))
+        }
         _ => return None,
     };
     Some(format!("{column} {} {literal}", if negated { "!=" } else { "=" }))

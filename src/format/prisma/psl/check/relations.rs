@@ -7,7 +7,7 @@ use super::{Context, Draft, Problems, Slot, wrong};
 use crate::catalog::{Action, Arity};
 use crate::format::prisma::psl::Place;
 use crate::format::prisma::psl::names;
-use crate::format::prisma::psl::schema::{IndexKind, Join, Relation};
+use crate::format::prisma::psl::schema::{FieldType, IndexKind, Join, Relation};
 use crate::format::prisma::psl::syntax::Field;
 
 /// What a relation field points to.
@@ -148,6 +148,13 @@ fn columns(model: usize, link: &Link, drafts: &[Draft], problems: &mut Problems)
         wrong(problems, link.place, message);
     }
     criterion(link, &references, &drafts[target], problems);
+    for (at, reference) in fields.iter().zip(&references) {
+        let (field, other) = (own(at), &drafts[target].model.fields[*reference]);
+        if !alike(&field.kind, &other.kind) {
+            let message = format!("`{}` has another type than `{}`, to which it points", field.name, other.name);
+            wrong(problems, field.place, message);
+        }
+    }
     Some(Relation {
         on_delete: link.on_delete.unwrap_or(if required { Action::Restrict } else { Action::SetNull }),
         on_update: link.on_update.unwrap_or(Action::Cascade),
@@ -157,6 +164,16 @@ fn columns(model: usize, link: &Link, drafts: &[Draft], problems: &mut Problems)
         map: link.map.clone(),
         place: link.place,
     })
+}
+
+/// Whether one may point to the other: native types are the database's affair.
+fn alike(one: &FieldType, other: &FieldType) -> bool {
+    match (one, other) {
+        (FieldType::Scalar(one, _), FieldType::Scalar(other, _)) => one == other,
+        (FieldType::Enum(one), FieldType::Enum(other)) => one == other,
+        (FieldType::Unsupported(_), FieldType::Unsupported(_)) => true,
+        _ => false,
+    }
 }
 
 /// Complains if nothing makes the referenced fields unique.

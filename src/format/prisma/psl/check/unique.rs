@@ -1,6 +1,6 @@
 //! Names in the database that must differ, after all mapping and cutting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Problems, wrong};
 use crate::format::prisma::psl::Place;
@@ -10,9 +10,17 @@ use crate::format::prisma::psl::schema::{Provider, Schema};
 
 /// Complains of tables, columns, keys and indexes that share a name.
 pub(super) fn check(schema: &Schema, provider: Provider, problems: &mut Problems) {
+    let mut types = HashSet::new();
+    for of in &schema.enums {
+        if !types.insert((of.schema.as_deref(), of.type_name.as_str())) {
+            let message =
+                format!("there are two enums with the name {:?} in the database; map one to another", of.type_name);
+            wrong(problems, of.place, message);
+        }
+    }
     let mut tables = HashMap::new();
     // PostgreSQL has keys and indexes in one namespace per schema; SQLite has indexes in one.
-    let mut names: HashMap<(&str, String), ()> = HashMap::new();
+    let mut names = HashSet::new();
     for model in &schema.models {
         let within = model.schema.as_deref().unwrap_or_default();
         if let Some(other) = tables.insert((within, model.table.as_str()), model.name.as_str()) {
@@ -27,7 +35,7 @@ pub(super) fn check(schema: &Schema, provider: Provider, problems: &mut Problems
                 wrong(problems, field.place, message);
             }
         }
-        let mut own: HashMap<(&str, String), ()> = HashMap::new();
+        let mut own = HashSet::new();
         let mut taken = |shared: bool, name: String, place: Place, problems: &mut Problems| {
             if name.is_empty() {
                 return;
@@ -36,8 +44,8 @@ pub(super) fn check(schema: &Schema, provider: Provider, problems: &mut Problems
                 let message = format!("the name {name:?} is longer than {} bytes", names::limit(provider));
                 wrong(problems, place, message);
             }
-            let names = if shared { &mut names } else { &mut own };
-            if names.insert((within, name.clone()), ()).is_some() {
+            let known = shared && !names.insert((within, name.clone()));
+            if !own.insert(name.clone()) || known {
                 let message = format!("there are two keys or indexes with the name {name:?}; set another with `map`");
                 wrong(problems, place, message);
             }
