@@ -1,6 +1,7 @@
 //! The Prisma Schema Language against what Prisma's own engine said of the same texts: `tests/cases/prisma-psl.jsonl`
 //! (accepted, with the statements that Prisma would run, or rejected), `prisma-psl-more.jsonl` (the same of the engine
-//! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it can read).
+//! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it
+//! can read).
 
 use doorstep::catalog::{Action, Arity, Catalog, Default, Name, Table, Type};
 use doorstep::format::psl;

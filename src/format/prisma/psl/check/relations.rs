@@ -224,7 +224,7 @@ fn pair(
                 link.name
             ),
             _ => format!(
-                "`{}` of `{model}` is one of several relations of the same models; give each pair a name: @relation(\"…\")",
+                "`{}` of `{model}` is one of several relations of these models; name each pair: @relation(\"…\")",
                 link.name
             ),
         };
