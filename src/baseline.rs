@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::engine::{Session, Survey, Trace};
 use crate::error::Error;
 use crate::history::History;
-use crate::migration::{Migration, Writer, nearest};
+use crate::migration::{Migration, Writer};
 use crate::script::{self, Object};
 use crate::verify::{Difference, Finding, Severity};
 
@@ -48,7 +48,7 @@ impl fmt::Display for Baseline {
 /// [`Error::History`] where there is a history already or nothing to go by, [`Error::Differences`] when
 /// something that the migrations create is not there. Nothing is written then.
 pub async fn adopt(
-    history: &mut History,
+    history: &History,
     session: &mut dyn Session,
     survey: &Survey,
     through: Option<&str>,
@@ -90,7 +90,6 @@ pub async fn adopt(
     });
     let adopted: Vec<Adopted> = adopted.collect();
     let (format, dialect) = (history.format, history.dialect);
-    let migrations: Vec<Migration> = migrations.into_iter().cloned().collect();
     let table = history.ensure_table(session, survey, None).await?;
     let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
     let doing = Error::statement("record what is applied");
@@ -102,16 +101,10 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
     let all = &history.migrations;
     let end = match through {
         None => all.len(),
-        Some(name) => match all.iter().position(|migration| migration.name == name) {
-            Some(position) => position + 1,
-            None => {
-                let folder = history.folder.path.display();
-                let slip = nearest(name, all.iter().map(|migration| migration.name.as_str()));
-                return Err(Error::History(format!(
-                    "there is no migration {name} in {folder}{slip}\nnext: give the whole name of its folder"
-                )));
-            }
-        },
+        Some(name) => {
+            let last = history.migration(name)?;
+            all.iter().take_while(|migration| migration.name != last.name).count() + 1
+        }
     };
     match all[..end].iter().find_map(|migration| migration.unreadable.clone()) {
         Some(why) => Err(Error::History(why)),

@@ -197,6 +197,19 @@ pub enum Action {
     SetDefault,
 }
 
+impl std::fmt::Display for Action {
+    /// As SQL has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        })
+    }
+}
+
 /// An enum type.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Enum {

@@ -128,6 +128,14 @@ pub struct Survey {
     pub role: String,
 }
 
+impl Survey {
+    /// The schema that an unqualified name belongs to.
+    #[must_use]
+    pub fn home(&self) -> &str {
+        self.current_schema.as_deref().unwrap_or("main")
+    }
+}
+
 /// A script, or a piece of one, and what is to be recorded with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Unit<'a> {

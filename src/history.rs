@@ -4,7 +4,7 @@ use crate::engine::{Dialect, Session, Survey, Trace};
 use crate::error::Error;
 use crate::fault::Class;
 use crate::format::{Folder, Format, Outcome, Resolved};
-use crate::migration::{Migration, Record, Writer};
+use crate::migration::{Migration, Record, Writer, nearest};
 use crate::plan::{self, Entry, State, Verdict};
 use crate::recovery::{self, Conclusion, Evidence};
 use crate::report;
@@ -128,8 +128,7 @@ impl History {
                 Conclusion::Resume(_) | Conclusion::Unclear(_) => None,
             };
             if let Some(outcome) = outcome {
-                let sql = self.format.end(self.dialect, &table, &id, &outcome);
-                session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))?;
+                self.record_end(session, &table, &id, &name, &outcome).await?;
             }
             let entry = &mut self.entries[index];
             entry.state = state;
@@ -149,8 +148,7 @@ impl History {
     async fn close_abandoned(&self, session: &mut dyn Session, table: &TableName) -> Result<(), Error> {
         for record in self.abandoned() {
             let (name, outcome) = (&record.name, Outcome::RolledBack("interrupted: it was rolled back"));
-            let sql = self.format.end(self.dialect, table, &record.id, &outcome);
-            session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))?;
+            self.record_end(session, table, &record.id, name, &outcome).await?;
             tracing::warn!(
                 phase = "migrate",
                 event = "healed",
@@ -161,6 +159,18 @@ impl History {
         Ok(())
     }
 
+    async fn record_end(
+        &self,
+        session: &mut dyn Session,
+        table: &TableName,
+        id: &str,
+        name: &str,
+        outcome: &Outcome<'_>,
+    ) -> Result<(), Error> {
+        let sql = self.format.end(self.dialect, table, id, outcome);
+        session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
+    }
+
     /// Gathers the evidence about one unfinished row, and concludes.
     async fn conclude(&self, session: &mut dyn Session, entry: &Entry) -> Result<Conclusion, Error> {
         let migration = self.migrations.iter().find(|migration| migration.name == entry.name);
@@ -169,9 +179,9 @@ impl History {
         };
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
         let way = self.way(migration, record.writer);
-        let transaction_text = match &way {
-            Way::Atomic(text) => text.to_string(),
-            Way::Whole | Way::Steps(_) => migration.sql().to_owned(),
+        let text: &str = match &way {
+            Way::Atomic(text) => text,
+            Way::Whole | Way::Steps(_) => migration.sql(),
         };
         let is_certain = record.writer == Writer::Atomic;
         let objects = match is_certain {
@@ -204,7 +214,7 @@ impl History {
             way: &way,
             same_script: self.format.fits(migration, &record.checksum),
             one_message: self.dialect == Dialect::Postgres,
-            leaves: script::leaves(&script::statements(&transaction_text, self.dialect), self.dialect),
+            leaves: script::leaves(&script::statements(text, self.dialect), self.dialect),
             traces: traces.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
             runner,
         }))
@@ -323,7 +333,7 @@ impl History {
     /// # Errors
     /// [`Error::History`] for such a database, [`Error::Statement`] where it cannot be created.
     pub async fn ensure_table(
-        &mut self,
+        &self,
         session: &mut dyn Session,
         survey: &Survey,
         own_schemas: Option<&[String]>,
@@ -361,8 +371,23 @@ impl History {
             let remedy = (fault.class == Class::Privilege).then_some(grant);
             Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
         })?;
-        self.table = Some(table.clone());
         Ok(table)
+    }
+
+    /// The migration of this name.
+    ///
+    /// # Errors
+    /// [`Error::History`] with the name that was probably meant.
+    pub fn migration(&self, name: &str) -> Result<&Migration, Error> {
+        let Some(migration) = self.migrations.iter().find(|migration| migration.name == name) else {
+            let names = self.migrations.iter().map(|migration| migration.name.as_str());
+            return Err(Error::History(format!(
+                "there is no migration {name} in {}{}\nnext: give the whole name of its folder",
+                self.folder.path.display(),
+                nearest(name, names)
+            )));
+        };
+        Ok(migration)
     }
 
     /// Schemas that a pending migration creates by itself, and would stumble over if they were there.

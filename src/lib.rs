@@ -109,12 +109,10 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
             print(&status::render(&history, &target.address(), format))?;
         }
         Some(Verb::Verify { format }) => {
-            let strictness = preparation.strictness();
             let verified = block_on(stop, preparation.verified())?;
             show(&verified, format)?;
             if !verified.ok {
-                let stopping = verified.findings.iter().filter(|finding| verify::stops(finding, strictness));
-                return Err(Error::Unverified(stopping.count()));
+                return Err(Error::Unverified(verified.stopping));
             }
         }
         Some(Verb::Replay { format }) => replay(preparation, format, stop)?,

@@ -53,9 +53,9 @@ pub async fn apply_pending(
     history.check()?;
     let names = plan::pending(&history.entries);
     let resume = |name: &str| history.entries.iter().find(|entry| entry.name == name).and_then(resumed);
-    let pending: Vec<(Migration, Option<Begun>)> = (history.migrations.iter())
+    let pending: Vec<(&Migration, Option<Begun>)> = (history.migrations.iter())
         .filter(|migration| names.contains(&migration.name.as_str()))
-        .map(|migration| (migration.clone(), resume(&migration.name)))
+        .map(|migration| (migration, resume(&migration.name)))
         .collect();
     if pending.is_empty() {
         return Ok(0);

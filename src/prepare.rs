@@ -178,8 +178,7 @@ impl Preparation {
         }
     }
 
-    /// Reads the migrations folder, if this start is concerned with it: on a thread of its own: the server takes milliseconds to let us in,
-    /// and what is wrong with the folder is said without waiting for it.
+    /// Reads the migrations folder, if this start is concerned with it.
     async fn read_folder(&self, extent: Extent) -> Result<Option<History>, Error> {
         match extent == Extent::Wait || self.settings.mode == Mode::Off {
             true => Ok(None),
@@ -187,6 +186,8 @@ impl Preparation {
         }
     }
 
+    /// Reads the migrations folder, on a thread of its own: the server takes milliseconds to let us in, and what is
+    /// wrong with the folder is said without waiting for it.
     async fn resolve_folder(&self) -> Result<Option<History>, Error> {
         let Some(folder) = self.folder.clone() else { return Ok(None) };
         let dialect = self.dialect;
@@ -220,7 +221,7 @@ impl Preparation {
         if extent == Extent::Wait {
             return Ok(());
         }
-        let home = survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        let home = survey.home().to_owned();
         let history = match self.settings.mode {
             Mode::Apply | Mode::Off => self.apply(session, survey, history, stop, report).await?,
             Mode::Await => Some(timed(&mut report.migrate, self.until_applied(session, survey, history)).await?),
@@ -229,10 +230,7 @@ impl Preparation {
             history.log_oddities();
         }
         if extent == Extent::Run {
-            let explain = |table: &str| match &history {
-                Some(history) => history.explain_missing(table),
-                None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
-            };
+            let explain = |table: &str| explain_missing(history.as_ref(), table);
             let Settings { require_tables, allow, strictness, .. } = &self.settings;
             let verify = verify::required_tables(session, require_tables, allow, *strictness, &home, &explain);
             timed(&mut report.verify, verify).await?;
@@ -263,8 +261,10 @@ impl Preparation {
         let mut survey = self.look(session).await?;
         // A migration that creates its schema itself finds it absent, as it does with its own tool. Not so the
         // schema of the URL, which that tool creates first.
-        let created_later = history.as_ref().map(History::own_schemas).unwrap_or_default();
-        survey.missing_schemas.retain(|name| !created_later.contains(name) || self.url_schema.as_ref() == Some(name));
+        if let (false, Some(history)) = (survey.missing_schemas.is_empty(), &history) {
+            let later = history.own_schemas();
+            survey.missing_schemas.retain(|name| !later.contains(name) || self.url_schema.as_ref() == Some(name));
+        }
         timed(&mut report.schemas, schemas::create(session, &survey)).await?;
         // A created schema may be where the history table goes.
         let survey = if survey.missing_schemas.is_empty() { survey } else { self.look(session).await? };
@@ -359,6 +359,14 @@ impl Preparation {
             report.applied,
             seconds(report.verify)
         );
+    }
+}
+
+/// Cause and remedy of a missing table, as far as the migrations tell.
+fn explain_missing(history: Option<&History>, table: &str) -> (String, String) {
+    match history {
+        Some(history) => history.explain_missing(table),
+        None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
     }
 }
 

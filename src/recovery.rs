@@ -32,10 +32,10 @@ pub struct Evidence<'a> {
 pub fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect) -> Vec<(Object, bool)> {
     let created = |text: &str| {
         let statements = script::statements(text, dialect);
-        let dropped = statements.iter().filter_map(|statement| script::dropped_index(statement, dialect));
-        let dropped: Vec<(Object, bool)> = dropped.map(|object| (object, true)).collect();
         let mut objects = script::created(&statements, dialect);
-        objects.extend(dropped);
+        let drops: Vec<Statement<'_>> =
+            statements.into_iter().filter(|it| it.starts(&["DROP", "INDEX", "CONCURRENTLY"])).collect();
+        objects.extend(script::removed(&drops, dialect).into_iter().map(|object| (object, true)));
         objects
     };
     match way {

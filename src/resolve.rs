@@ -46,33 +46,17 @@ impl fmt::Display for Marked {
 /// # Errors
 /// [`Error::History`] where the mark contradicts the history or the folder, [`Error::Statement`] where it
 /// cannot be written.
-pub async fn mark(
-    history: &mut History,
-    session: &mut dyn Session,
-    survey: &Survey,
-    mark: &Mark,
-) -> Result<Marked, Error> {
+pub async fn mark(history: &History, session: &mut dyn Session, survey: &Survey, mark: &Mark) -> Result<Marked, Error> {
     match mark {
         Mark::Applied(name) => applied(history, session, survey, name).await,
         Mark::RolledBack(name) => rolled_back(history, session, name).await,
     }
 }
 
-async fn applied(
-    history: &mut History,
-    session: &mut dyn Session,
-    survey: &Survey,
-    name: &str,
-) -> Result<Marked, Error> {
-    let folder = history.folder.path.display().to_string();
-    let Some(migration) = history.migrations.iter().find(|migration| migration.name == name).cloned() else {
-        return Err(Error::History(format!(
-            "there is no migration {name} in {folder}{}\nnext: give the whole name of its folder",
-            nearest(name, history.migrations.iter().map(|migration| migration.name.as_str()))
-        )));
-    };
-    if let Some(why) = migration.unreadable {
-        return Err(Error::History(why));
+async fn applied(history: &History, session: &mut dyn Session, survey: &Survey, name: &str) -> Result<Marked, Error> {
+    let migration = history.migration(name)?;
+    if let Some(why) = &migration.unreadable {
+        return Err(Error::History(why.clone()));
     }
     // As Prisma has it (P3008), even a row that is rolled back as well.
     if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
@@ -83,10 +67,10 @@ async fn applied(
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
     let mut statements: Vec<String> =
         unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
-    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), &migration));
+    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
-    warn_of_what_is_missing(history, session, &migration).await;
+    warn_of_what_is_missing(history, session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
 

@@ -10,7 +10,7 @@ mod reader;
 
 use crate::engine::Dialect;
 
-pub use object::{Leaves, Object, created, dropped_index, leaves, removed};
+pub use object::{Leaves, Object, created, leaves, removed};
 pub(crate) use reader::bare;
 
 /// One statement of a script.

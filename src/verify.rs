@@ -115,6 +115,9 @@ pub struct Verified {
     pub ok: bool,
     /// All findings, by table.
     pub findings: Vec<Finding>,
+    /// How many findings would stop a start.
+    #[serde(skip)]
+    pub stopping: usize,
     /// Where the database is, for people.
     #[serde(skip)]
     pub address: String,

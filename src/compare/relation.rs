@@ -3,7 +3,7 @@
 use super::column::Columns;
 use super::index::{bracketed, translated};
 use super::{Names, found, show};
-use crate::catalog::{Action, ForeignKey, Table};
+use crate::catalog::{ForeignKey, Table};
 use crate::verify::{Difference, Finding, Severity};
 
 pub(super) fn foreign_keys(
@@ -77,17 +77,7 @@ fn described(key: &ForeignKey) -> String {
         bracketed(&key.columns),
         show(&key.target),
         bracketed(&key.target_columns),
-        spoken(key.on_delete),
-        spoken(key.on_update)
+        key.on_delete,
+        key.on_update
     )
-}
-
-fn spoken(action: Action) -> &'static str {
-    match action {
-        Action::NoAction => "NO ACTION",
-        Action::Restrict => "RESTRICT",
-        Action::Cascade => "CASCADE",
-        Action::SetNull => "SET NULL",
-        Action::SetDefault => "SET DEFAULT",
-    }
 }

@@ -1,13 +1,14 @@
 //! The ways in for the other commands: each a session of its own, and no pipeline.
 
-use super::{Preparation, union};
+use super::{Preparation, explain_missing, union};
 use crate::engine::{Session, Survey, Target};
 use crate::error::Error;
 use crate::format::Resolved;
 use crate::history::History;
-use crate::settings::{Mode, Settings, Strictness};
+use crate::settings::{Mode, Settings};
 use crate::verify::{Finding, Verified};
-use crate::{compare, expectation, lock, replay, verify, wait};
+use crate::wait::{self, Ready};
+use crate::{compare, expectation, lock, replay, verify};
 
 /// A session that holds the migration lock, and the history as it is then.
 pub struct Repair {
@@ -40,8 +41,6 @@ impl Preparation {
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
     pub async fn repair(&self, needs_files: bool) -> Result<Repair, Error> {
-        let wanted = self.wanted();
-        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
         let history = async {
             match (self.resolve_folder().await, &self.folder) {
                 (Err(Error::History(_)), Some(folder)) if !needs_files => {
@@ -50,7 +49,7 @@ impl Preparation {
                 (history, _) => history,
             }
         };
-        let (ready, history) = tokio::try_join!(ready, history)?;
+        let (ready, history) = self.ready_with(history).await?;
         let (mut session, Some(mut history)) = (ready.session, history) else { return Err(no_folder()) };
         let survey = async {
             lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;
@@ -67,25 +66,27 @@ impl Preparation {
         }
     }
 
-    /// The least severity that stops a start.
-    #[must_use]
-    pub fn strictness(&self) -> Strictness {
-        self.settings.strictness
-    }
-
     /// `verify`: holds the live database against the Prisma schema and the required tables. Writes nothing.
     ///
     /// # Errors
     /// As [`Preparation::run`]; findings are no error here.
     pub async fn verified(&self) -> Result<Verified, Error> {
-        let wanted = self.wanted();
-        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
-        let (mut ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let findings = self.findings(ready.session.as_mut(), &ready.survey, history).await;
         ready.session.close().await;
         let findings = findings?;
-        let ok = !findings.iter().any(|finding| verify::stops(finding, self.settings.strictness));
-        Ok(Verified { ok, findings, address: self.database.target()?.address() })
+        let stopping = findings.iter().filter(|finding| verify::stops(finding, self.settings.strictness)).count();
+        Ok(Verified { ok: stopping == 0, findings, stopping, address: self.database.target()?.address() })
+    }
+
+    /// A session on a database that is there already, and the folder, read meanwhile.
+    async fn ready_with(
+        &self,
+        history: impl Future<Output = Result<Option<History>, Error>>,
+    ) -> Result<(Ready, Option<History>), Error> {
+        let wanted = self.wanted();
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        tokio::try_join!(ready, history)
     }
 
     async fn findings(
@@ -94,23 +95,20 @@ impl Preparation {
         survey: &Survey,
         mut history: Option<History>,
     ) -> Result<Vec<Finding>, Error> {
-        let home = survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        let home = survey.home();
         if let Some(history) = &mut history {
             history.read(session, survey).await?;
         }
-        let explain = |table: &str| match &history {
-            Some(history) => history.explain_missing(table),
-            None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
-        };
+        let explain = |table: &str| explain_missing(history.as_ref(), table);
         let mut findings = verify::missing_tables(session, &self.settings.require_tables, &explain).await?;
         if let Some(path) = &self.prisma_schema {
-            let expected = expectation::of_prisma(path, &home)?;
-            let schemas = union(expected.schemas.clone(), Some(home.clone()));
+            let expected = expectation::of_prisma(path, home)?;
+            let schemas = union(expected.schemas.clone(), Some(home.to_owned()));
             let actual = session.catalog(&schemas).await.map_err(Error::statement("read the catalog"))?;
             let compared = compare::compare(&expected, &actual, self.dialect);
             findings.extend(compared.into_iter().map(|finding| verify::with_cause(finding, &explain)));
         }
-        Ok(verify::without_allowed(findings, &self.settings.allow, &home))
+        Ok(verify::without_allowed(findings, &self.settings.allow, home))
     }
 
     /// Step 4 by itself, as far as it needs no history: what must be there is there.
@@ -118,10 +116,10 @@ impl Preparation {
     /// # Errors
     /// [`Error::Differences`].
     pub async fn verify(&self, repair: &mut Repair) -> Result<(), Error> {
-        let home = repair.survey.current_schema.clone().unwrap_or_else(|| "main".to_owned());
+        let home = repair.survey.home();
         let explain = |table: &str| repair.history.explain_missing(table);
         let Settings { require_tables, allow, strictness, .. } = &self.settings;
-        verify::required_tables(repair.session.as_mut(), require_tables, allow, *strictness, &home, &explain).await
+        verify::required_tables(repair.session.as_mut(), require_tables, allow, *strictness, home, &explain).await
     }
 
     /// For `status`: one session, and the history as it is.
@@ -129,9 +127,7 @@ impl Preparation {
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
     pub async fn history(&self) -> Result<(Target, History), Error> {
-        let wanted = self.wanted();
-        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
-        let (mut ready, history) = tokio::try_join!(ready, self.resolve_folder())?;
+        let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let Some(mut history) = history else { return Err(no_folder()) };
         let read = async {
             history.read(ready.session.as_mut(), &ready.survey).await?;

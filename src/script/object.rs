@@ -218,17 +218,6 @@ fn forget(found: &mut Vec<Made>, statement: &Statement<'_>, dialect: Dialect) {
     }
 }
 
-/// The index that a `DROP INDEX CONCURRENTLY` drops.
-#[must_use]
-pub fn dropped_index(statement: &Statement<'_>, dialect: Dialect) -> Option<Object> {
-    let mut reader = Reader::new(statement.text, dialect);
-    if !reader.take_all(&["DROP", "INDEX", "CONCURRENTLY"]) {
-        return None;
-    }
-    reader.take_all(&["IF", "EXISTS"]);
-    reader.name().map(|name| Object::Relation { kind: "index", name })
-}
-
 /// Every name in a text, part by part.
 fn names(text: &str, dialect: Dialect) -> Vec<String> {
     let is_name = |token: &Token<'_>| matches!(token.kind, Kind::Word | Kind::Quoted);

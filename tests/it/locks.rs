@@ -1,6 +1,6 @@
 //! Locks that explain themselves: whoever waits says for whom, and whoever is waited for says who it is.
 
-use crate::scene::{GATE, at_gate, backend, gated, kill, open_gate, terminate, writer};
+use crate::scene::{GATE, at_gate, backend, gated, kill, open_gate, sqlite_at_work, terminate, writer};
 use crate::support::{Database, Project, until};
 
 #[test]
@@ -148,13 +148,7 @@ fn a_role_that_may_not_see_others_still_names_the_holder() {
 
 #[test]
 fn on_sqlite_another_replica_at_work_is_a_lock_and_no_missing_database() {
-    let endless = "CREATE TABLE t AS SELECT zeroblob(6000000);\n\
-                   WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
-    let project = Project::sqlite().migration("1_endless", endless);
-    let doorstep = project.doorstep("file:./dev.db", &["run"]).spawn();
-    until("the script runs", || {
-        std::fs::metadata(project.path("dev.db")).is_ok_and(|file| file.len() > 2_000_000).then_some(())
-    });
+    let (project, doorstep) = sqlite_at_work();
     let limits = ["run", "--migration-lock-timeout", "500ms", "--wait-timeout", "2s"];
     project.doorstep("file:./dev.db", &limits).run().code(75);
     doorstep.signal("TERM");

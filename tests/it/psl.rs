@@ -3,7 +3,7 @@
 //! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it
 //! can read).
 
-use doorstep::catalog::{Action, Arity, Catalog, Default, Name, Table, Type};
+use doorstep::catalog::{Arity, Catalog, Default, Name, Table, Type};
 use doorstep::format::psl;
 
 fn cases(file: &str) -> Vec<serde_json::Value> {
@@ -117,8 +117,8 @@ fn statements(catalog: &Catalog) -> Vec<String> {
                 list(&key.columns).replace(',', ", "),
                 name(&key.target),
                 list(&key.target_columns).replace(',', ", "),
-                action(key.on_delete),
-                action(key.on_update),
+                key.on_delete,
+                key.on_update,
             ));
         }
     }
@@ -175,16 +175,6 @@ fn columns(table: &Table, name: &dyn Fn(&Name) -> String) -> Vec<String> {
 
 fn list(columns: &[String]) -> String {
     columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(",")
-}
-
-fn action(action: Action) -> &'static str {
-    match action {
-        Action::NoAction => "NO ACTION",
-        Action::Restrict => "RESTRICT",
-        Action::Cascade => "CASCADE",
-        Action::SetNull => "SET NULL",
-        Action::SetDefault => "SET DEFAULT",
-    }
 }
 
 /// Numbers that look random and are the same each time (xorshift).

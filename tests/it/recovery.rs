@@ -1,9 +1,10 @@
 //! What a crash leaves, and what the next start makes of it.
 
 use crate::scene::{
-    GATE, at_gate, begun_by_prisma, exists, gated, gone, kill, open_gate, prisma_begins, rows, terminate,
+    GATE, at_gate, begun_by_prisma, dies_at_gate, exists, gated, gone, kill, open_gate, prisma_begins, rows,
+    sqlite_at_work, terminate,
 };
-use crate::support::{Database, Project, sqlite, until};
+use crate::support::{Database, Project, sqlite};
 
 const SLOW: &str = "CREATE TABLE slow (id integer);\n";
 
@@ -28,10 +29,7 @@ fn a_script_whose_client_died_and_that_commits_is_applied() {
 fn a_script_that_died_with_its_client_is_rolled_back_and_runs_again() {
     let database = gated();
     let project = Project::new().migration("1_slow", &format!("{SLOW}{GATE}"));
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = at_gate(&database);
-    kill(doorstep);
-    terminate(&database, &pid);
+    dies_at_gate(&database, &project);
     assert_eq!(rows(&database, "1_slow"), "f|f|0");
     let status = project.doorstep(&database.url(), &["status"]).run().code(0);
     status.stdout_has("1_slow  rolled back").stdout_has("the next start runs it again").stdout_has(": behind (");
@@ -45,10 +43,7 @@ fn a_script_that_died_with_its_client_is_rolled_back_and_runs_again() {
 fn a_file_that_was_repaired_after_the_crash_runs_as_it_is_now() {
     let database = gated();
     let project = Project::new().migration("1_slow", &format!("{SLOW}{GATE}"));
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = at_gate(&database);
-    kill(doorstep);
-    terminate(&database, &pid);
+    dies_at_gate(&database, &project);
     project.write("prisma/migrations/1_slow/migration.sql", "CREATE TABLE quick (id integer);");
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
     assert!(exists(&database, "quick") && !exists(&database, "slow"));
@@ -212,10 +207,7 @@ fn a_script_that_commits_on_the_way_is_put_before_a_person() {
     let database = gated();
     let script = format!("BEGIN;\nCREATE TABLE first (id integer);\nCOMMIT;\n{SLOW}{GATE}");
     let project = Project::new().migration("2_x", &script);
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = at_gate(&database);
-    kill(doorstep);
-    terminate(&database, &pid);
+    dies_at_gate(&database, &project);
     unclear(&database, &project, &["table first: exists, made", "table slow: does not exist"]);
 }
 
@@ -235,14 +227,7 @@ fn a_server_that_goes_away_while_a_script_commits_leaves_the_truth() {
 
 #[test]
 fn sqlite_rolls_back_what_was_killed_or_failed_and_runs_it_again() {
-    // More than the cache holds: that it is in the file says that the script is under way.
-    let endless = "CREATE TABLE t AS SELECT zeroblob(6000000);\n\
-                   WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
-    let project = Project::sqlite().migration("1_endless", endless);
-    let doorstep = project.doorstep("file:./dev.db", &["run"]).spawn();
-    until("the script runs", || {
-        std::fs::metadata(project.path("dev.db")).is_ok_and(|file| file.len() > 2_000_000).then_some(())
-    });
+    let (project, doorstep) = sqlite_at_work();
     kill(doorstep);
     project
         .write("prisma/migrations/1_endless/migration.sql", "CREATE TABLE t (id integer);\nSELECT * FROM nowhere;\n");
@@ -305,10 +290,7 @@ fn a_row_of_doorsteps_own_whose_folder_is_gone_stops_no_older_image() {
     // The release is taken back after its migration was killed: nothing of it was kept, that is certain.
     let database = gated();
     let project = Project::new().migration("1_base", "SELECT 1;").migration("2_x", &format!("{SLOW}{GATE}"));
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = at_gate(&database);
-    kill(doorstep);
-    terminate(&database, &pid);
+    dies_at_gate(&database, &project);
     std::fs::remove_dir_all(project.path("prisma/migrations/2_x")).unwrap();
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("2_x was interrupted: it was rolled back");
 }

@@ -92,3 +92,24 @@ pub(crate) fn rows(database: &Database, name: &str) -> String {
 pub(crate) fn exists(database: &Database, relation: &str) -> bool {
     database.sql(&format!("SELECT to_regclass('{relation}') IS NOT NULL")) == "t"
 }
+
+/// doorstep waits at the gate and is killed there, and its backend with it.
+pub(crate) fn dies_at_gate(database: &Database, project: &Project) {
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let pid = at_gate(database);
+    kill(doorstep);
+    terminate(database, &pid);
+}
+
+/// doorstep in the middle of a script on SQLite that never ends.
+pub(crate) fn sqlite_at_work() -> (Project, Running) {
+    // More than the cache holds: that it is in the file says that the script is under way.
+    let endless = "CREATE TABLE t AS SELECT zeroblob(6000000);\n\
+                   WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
+    let project = Project::sqlite().migration("1_endless", endless);
+    let doorstep = project.doorstep("file:./dev.db", &["run"]).spawn();
+    until("the script runs", || {
+        std::fs::metadata(project.path("dev.db")).is_ok_and(|file| file.len() > 2_000_000).then_some(())
+    });
+    (project, doorstep)
+}
