@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::engine::{Session, Survey, Trace};
 use crate::error::Error;
+use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::history::History;
 use crate::migration::{Migration, Writer};
 use crate::script::{self, Object};
-use crate::verify::{Difference, Finding, Severity};
 
 /// What was recorded, for `--format json`.
 #[derive(Debug, Serialize)]
@@ -154,18 +154,11 @@ fn finding(migration: &Migration, witness: &Witness) -> Finding {
         true => (Difference::Missing, "creates it"),
         false => (Difference::Extra, "drops or renames it"),
     };
-    Finding {
-        severity: Severity::Error,
-        kind,
-        object: witness.object.to_string(),
-        expected: None,
-        actual: None,
-        source: migration.path.display().to_string(),
-        cause: Some(format!("{} {does}, so it was not applied here, or was undone since", migration.name)),
-        remedy: Some(
+    let source = Source::Named(migration.path.display().to_string());
+    Finding::new(Severity::Error, kind, Subject::Scripted(witness.object.clone()), source)
+        .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
+        .remedied(
             "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
-             doorstep run applies them; otherwise bring the database to what it should be, and try again"
-                .to_owned(),
-        ),
-    }
+             doorstep run applies them; otherwise bring the database to what it should be, and try again",
+        )
 }

@@ -4,7 +4,7 @@
 pub mod value;
 
 /// Where an expectation stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Origin {
     /// The file, as the user would write its path.
     pub file: String,
@@ -36,6 +36,12 @@ pub struct Name {
     pub name: String,
 }
 
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
@@ -51,10 +57,39 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Its foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Its other named constraints: checks and exclusions.
+    pub constraints: Vec<Constraint>,
+    /// What the service's role may do with it.
+    pub access: Access,
     /// Join table of an implicit many-to-many relation: Prisma 5 gave it a unique index, Prisma 6 gives a primary key.
     pub is_join: bool,
     /// Where it is expected.
     pub origin: Option<Origin>,
+}
+
+/// What a role may do with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Read it, or nobody knows.
+    #[default]
+    Granted,
+    /// Nothing, as it may not use the schema.
+    NoSchema,
+    /// Nothing.
+    Nothing,
+    /// Write it, but not read it.
+    WriteOnly,
+    /// Read it, but row security shows it no row: no policy speaks of this role.
+    NoRows,
+}
+
+/// A constraint that is neither a key nor a foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Constraint {
+    /// Its name.
+    pub name: String,
+    /// False for `NOT VALID`: rows from before are unchecked.
+    pub valid: bool,
 }
 
 /// A column.

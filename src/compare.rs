@@ -10,9 +10,9 @@ mod relation;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{Catalog, Enum, Name, Origin, Table};
+use crate::catalog::{Access, Catalog, Constraint, Enum, Name, Origin, Table};
 use crate::engine::Dialect;
-use crate::verify::{Difference, Finding, Severity};
+use crate::finding::{Difference, Finding, Severity, Source, Subject};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
 /// order of the expectation, what nobody expects at the end.
@@ -34,10 +34,10 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Fi
     }
     let known: HashSet<Key> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
     for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
-        findings.push(found(Severity::Notice, Difference::Missing, format!("view {}", show(view)), None));
+        findings.push(found(Severity::Notice, Difference::Missing, Subject::View(view.clone()), None));
     }
     for table in spare.rest() {
-        findings.push(found(Severity::Notice, Difference::Extra, format!("table {}", show(&table.name)), None));
+        findings.push(found(Severity::Notice, Difference::Extra, Subject::Table(table.name.clone()), None));
     }
     findings
 }
@@ -60,6 +60,11 @@ impl Names {
 
     fn key_of(self, name: &Name) -> Key {
         (self.key(&name.schema), self.key(&name.name))
+    }
+
+    /// The name as SQL has it.
+    fn sql(self, name: &Name) -> String {
+        format!("{}.{}", self.0.identifier(&name.schema), self.0.identifier(&name.name))
     }
 
     fn are_same(self, one: &str, other: &str) -> bool {
@@ -108,11 +113,11 @@ impl<'a> Spare<'a> {
 }
 
 fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: Names) -> Finding {
-    let object = format!("table {}", show(&table.name));
-    let error = |kind| found(Severity::Error, kind, object.clone(), table.origin.as_ref());
+    let subject = Subject::Table(table.name.clone());
+    let error = |kind| found(Severity::Error, kind, subject.clone(), table.origin.as_ref());
     if actual.views.iter().any(|view| names.key_of(view) == names.key_of(&table.name)) {
         // Queries can name it, and perhaps write to it.
-        let finding = found(Severity::Warning, Difference::Different, object, table.origin.as_ref());
+        let finding = found(Severity::Warning, Difference::Different, subject, table.origin.as_ref());
         return finding.between("a table", "a view or foreign table");
     }
     let similar = folded(&table.name.name);
@@ -123,7 +128,7 @@ fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: 
                 true => "names of tables belong to a schema: correct it (@@schema, ?schema=), or move the table",
                 false => "names are case-sensitive: map the model to it (@@map), or rename it",
             };
-            error(Difference::Renamed).but(format!("table {}", show(other))).remedied(remedy.to_owned())
+            error(Difference::Renamed).but(format!("table {other}")).remedied(remedy)
         }
         None => error(Difference::Missing),
     }
@@ -134,6 +139,50 @@ fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
     index::primary_key(expected, actual, &columns, names, findings);
     index::indexes(expected, actual, &columns, names, findings);
     relation::foreign_keys(expected, actual, &columns, names, findings);
+    constraints(expected, actual, names, findings);
+    findings.extend(hidden(expected, actual, names));
+}
+
+/// Checks that the server has not made on the rows from before; nobody has to expect them.
+fn constraints(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
+    for Constraint { name, .. } in actual.constraints.iter().filter(|constraint| !constraint.valid) {
+        let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
+        let finding = found(Severity::Warning, Difference::Invalid, subject, expected.origin.as_ref());
+        findings.push(unchecked(finding, actual, name, names));
+    }
+}
+
+/// A constraint whose rows from before are unchecked, and how they are checked.
+fn unchecked(finding: Finding, table: &Table, name: &str, names: Names) -> Finding {
+    let sql = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", names.sql(&table.name), names.0.identifier(name));
+    finding.but("NOT VALID: rows from before are unchecked").remedied(sql)
+}
+
+/// A table that is there, and not for the service's role.
+fn hidden(expected: &Table, actual: &Table, names: Names) -> Option<Finding> {
+    let table = names.sql(&actual.name);
+    let (severity, there, remedy) = match actual.access {
+        Access::Granted => return None,
+        Access::NoSchema => {
+            let schema = names.0.identifier(&actual.name.schema);
+            let grant = format!("GRANT USAGE ON SCHEMA {schema} TO the role, and its rights on the tables");
+            (Severity::Error, "a schema that the role may not use", grant)
+        }
+        Access::Nothing => {
+            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the role");
+            (Severity::Error, "a table on which the role has no right", grant)
+        }
+        Access::WriteOnly => {
+            let grant = format!("GRANT SELECT ON {table} TO the role, if the service reads it");
+            (Severity::Warning, "a table that the role may write to, and not read", grant)
+        }
+        Access::NoRows => {
+            let policy = format!("CREATE POLICY … ON {table} … TO the role, or use a role that bypasses row security");
+            (Severity::Warning, "row security, and no policy that shows the role a row", policy)
+        }
+    };
+    let subject = Subject::Table(expected.name.clone());
+    Some(found(severity, Difference::Hidden, subject, expected.origin.as_ref()).but(there).remedied(remedy))
 }
 
 fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
@@ -141,11 +190,11 @@ fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut V
         let is_used = expected.tables.iter().map(|table| &table.name).chain(expected.enums.iter().map(|e| &e.name));
         let is_used = is_used.into_iter().any(|name| names.are_same(&name.schema, schema));
         let severity = if is_used { Severity::Error } else { Severity::Notice };
-        findings.push(found(severity, Difference::Missing, format!("schema {schema}"), None));
+        findings.push(found(severity, Difference::Missing, Subject::Schema(schema.clone()), None));
     }
     for extension in expected.extensions.iter().filter(|extension| !actual.extensions.contains(extension)) {
         // What the service needs of it, a type or a function, is looked at for itself.
-        findings.push(found(Severity::Warning, Difference::Missing, format!("extension {extension}"), None));
+        findings.push(found(Severity::Warning, Difference::Missing, Subject::Extension(extension.clone()), None));
     }
 }
 
@@ -155,14 +204,14 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
     let is_spare = |e: &&Enum| !wanted.contains(&names.key_of(&e.name));
     let mut spare: Vec<&Enum> = actual.enums.iter().filter(is_spare).collect();
     for e in &expected.enums {
-        let object = format!("enum {}", show(&e.name));
-        let error = |kind| found(Severity::Error, kind, object.clone(), e.origin.as_ref());
+        let subject = Subject::Enum(e.name.clone());
+        let error = |kind| found(Severity::Error, kind, subject.clone(), e.origin.as_ref());
         let Some(other) = there.get(&names.key_of(&e.name)) else {
             let similar = |other: &&Enum| folded(&other.name.name) == folded(&e.name.name);
             match spare.iter().position(similar) {
                 Some(place) => {
                     let other = spare.remove(place);
-                    findings.push(error(Difference::Renamed).but(format!("enum {}", show(&other.name))));
+                    findings.push(error(Difference::Renamed).but(format!("enum {}", other.name)));
                 }
                 None => findings.push(error(Difference::Missing)),
             }
@@ -172,11 +221,11 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
         // A value that the service does not know is none that it asks for; of their order no query knows.
         let severity = if lacking.is_empty() { Severity::Notice } else { Severity::Error };
         if e.values != other.values {
-            let differs = found(severity, Difference::Different, object.clone(), e.origin.as_ref());
+            let differs = found(severity, Difference::Different, subject.clone(), e.origin.as_ref());
             findings.push(differs.between(list(&e.values), list(&other.values)));
         }
     }
-    let extra = |e: &Enum| found(Severity::Notice, Difference::Extra, format!("enum {}", show(&e.name)), None);
+    let extra = |e: &Enum| found(Severity::Notice, Difference::Extra, Subject::Enum(e.name.clone()), None);
     findings.extend(spare.into_iter().map(extra));
 }
 
@@ -184,35 +233,13 @@ fn list(values: &[String]) -> String {
     if values.is_empty() { "no value".to_owned() } else { values.join(", ") }
 }
 
-fn show(name: &Name) -> String {
-    format!("{}.{}", name.schema, name.name)
-}
-
-fn found(severity: Severity, kind: Difference, object: String, origin: Option<&Origin>) -> Finding {
+fn found(severity: Severity, kind: Difference, subject: Subject, origin: Option<&Origin>) -> Finding {
     let source = match (origin, kind) {
-        (Some(origin), _) => format!("{}:{}", origin.file, origin.line),
-        (None, Difference::Extra) => String::new(),
-        (None, _) => "the schema".to_owned(),
+        (Some(origin), _) => Source::At(origin.clone()),
+        (None, Difference::Extra) => Source::Nobody,
+        (None, _) => Source::Named("the schema".to_owned()),
     };
-    Finding { severity, kind, object, expected: None, actual: None, source, cause: None, remedy: None }
-}
-
-impl Finding {
-    fn between(mut self, expected: impl Into<String>, actual: impl Into<String>) -> Self {
-        self.expected = Some(expected.into());
-        self.actual = Some(actual.into());
-        self
-    }
-
-    fn but(mut self, actual: impl Into<String>) -> Self {
-        self.actual = Some(actual.into());
-        self
-    }
-
-    fn remedied(mut self, remedy: String) -> Self {
-        self.remedy = Some(remedy);
-        self
-    }
+    Finding::new(severity, kind, subject, source)
 }
 
 #[cfg(test)]

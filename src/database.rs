@@ -12,6 +12,8 @@ use crate::settings::{Environment, Secret, Settings, Source};
 #[derive(Debug, Clone)]
 pub struct Database {
     source: Source,
+    /// The URL that the service itself uses, if it is another one.
+    service: Option<Source>,
     environment: Environment,
     /// Where a relative `file:` URL starts.
     base: PathBuf,
@@ -36,8 +38,10 @@ impl Database {
         let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
         let plain = datasource.and_then(|datasource| from_schema(&datasource.url));
         let libpq = || has_libpq_variables(environment).then_some(Source::Libpq);
-        let source = settings.migrate_database.clone().or(direct).or_else(|| settings.database.clone());
-        let source = source.or(plain).or_else(libpq).ok_or_else(|| {
+        let own = settings.migrate_database.clone().or(direct);
+        let plain = settings.database.clone().or(plain);
+        let service = own.as_ref().and(plain.clone());
+        let source = own.or(plain).or_else(libpq).ok_or_else(|| {
             Error::Settings(
                 "no database is named\n\
                  next: set DATABASE_URL (or DATABASE_URL_FILE, --database-url, or PGHOST and its kin)"
@@ -48,7 +52,7 @@ impl Database {
         // Prisma 7, which does not, from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
-        Ok(Self { source, environment: environment.clone(), base, scratch: None })
+        Ok(Self { source, service, environment: environment.clone(), base, scratch: None })
     }
 
     /// The URL as it is now, parsed.
@@ -61,6 +65,15 @@ impl Database {
             Some(name) => target.scratch(name),
             None => target,
         })
+    }
+
+    /// The role that the service logs in with, if it has a URL of its own that leads to a database: a hosted proxy's
+    /// does not.
+    #[must_use]
+    pub fn service_role(&self) -> Option<String> {
+        let url = self.service.as_ref()?.read().ok()?;
+        let target = Target::parse(&url, &self.environment, &self.base).ok()?;
+        target.role().map(str::to_owned)
     }
 
     /// A database beside this one that does not exist yet.

@@ -89,9 +89,9 @@ pub trait Session {
     /// Those of `tables` that do not exist; one round trip.
     fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>>;
 
-    /// What these schemas hold, as far as a service can need it; one round trip, and no right beyond what every
+    /// What the scope holds, as far as a service can need it; one round trip, and no right beyond what every
     /// role has. Relations of other schemas are among the views: where to look for what is missing.
-    fn catalog<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Catalog>;
+    fn catalog<'a>(&'a mut self, scope: &'a Scope<'a>) -> Work<'a, Catalog>;
 
     /// See [`Canceller`].
     fn canceller(&self) -> Canceller;
@@ -109,6 +109,15 @@ pub struct Wanted {
     pub schemas: Vec<String>,
     /// Name of the history table to locate.
     pub history: Option<String>,
+}
+
+/// What of a database is looked at, for [`Session::catalog`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope<'a> {
+    /// Schemas; an engine without them looks at everything.
+    pub schemas: &'a [String],
+    /// The role whose access counts; `None` for the session's own.
+    pub role: Option<&'a str>,
 }
 
 /// What a survey found.
@@ -317,6 +326,15 @@ impl Target {
     pub fn schema(&self) -> Option<&str> {
         match &self.0 {
             Engine::Postgres(target) => target.schema.as_deref(),
+            Engine::Sqlite(_) => None,
+        }
+    }
+
+    /// The role that the URL logs in with, where the engine has roles.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match &self.0 {
+            Engine::Postgres(target) => Some(&target.user),
             Engine::Sqlite(_) => None,
         }
     }

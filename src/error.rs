@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fault::{Class, Fault};
+use crate::finding::Finding;
 use crate::plan::Verdict;
-use crate::verify::Finding;
 
 /// The exit codes of the contract; 128+n for a signal is not in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,6 +40,7 @@ pub mod lock;
 pub mod catalog;
 pub mod compare;
 pub mod expectation;
+pub mod finding;
 pub mod migration;
 pub mod plan;
 pub mod recovery;
@@ -131,7 +132,7 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
         Some(Verb::Baseline { through, format }) => {
             let baseline = block_on(stop, async {
                 let mut repair = preparation.repair(true).await?;
-                let verified = preparation.verify(&mut repair).await;
+                let verified = preparation.verify(&mut repair, through.is_some()).await;
                 let Repair { session, survey, history } = &mut repair;
                 let baseline = match verified {
                     Ok(()) => baseline::adopt(history, session.as_mut(), survey, through.as_deref()).await,

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 use crate::engine::{Dialect, Session, Survey, Wanted};
 use crate::error::Error;
+use crate::expectation::Expectation;
+use crate::finding::Finding;
 use crate::format::{Folder, Project};
 use crate::history::History;
 use crate::label::Label;
 use crate::log::{millis, seconds};
 use crate::migrate::{self, Limits};
 use crate::retry::Pace;
-use crate::settings::{Environment, Mode, Patience, Settings};
+use crate::settings::{Environment, Mode, Patience, Settings, Strictness};
 use crate::signal::Stop;
 use crate::{lock, schemas, verify, wait};
 
@@ -54,6 +56,13 @@ pub struct Preparation {
     url_schema: Option<String>,
     /// Schemas whose tables decide whether a database without history is empty.
     own_schemas: Vec<String>,
+}
+
+/// What is to be done in a session.
+struct Plan<'a> {
+    extent: Extent,
+    history: Option<History>,
+    expectation: &'a Expectation,
 }
 
 /// How long each step took, and how much it did.
@@ -149,9 +158,16 @@ impl Preparation {
             let (mut report, waiting) = (Report::default(), Instant::now());
             let wanted = self.wanted();
             let ready = wait::until_ready(&self.database, &wanted, self.patience(begin), creates);
-            let (mut ready, history) = tokio::try_join!(ready, self.read_folder(extent))?;
+            let expectation = async {
+                match extent {
+                    Extent::Run => self.read_expectation().await,
+                    Extent::Wait | Extent::Migrate => Ok(Expectation::default()),
+                }
+            };
+            let (mut ready, history, expectation) = tokio::try_join!(ready, self.read_folder(extent), expectation)?;
             report.wait = waiting.elapsed();
-            let result = self.work(ready.session.as_mut(), ready.survey, history, extent, stop, &mut report).await;
+            let plan = Plan { extent, history, expectation: &expectation };
+            let result = self.work(ready.session.as_mut(), ready.survey, plan, stop, &mut report).await;
             ready.session.close().await;
             match result {
                 // A server that restarts while it is being set up is ready once, and gone with the next
@@ -198,6 +214,43 @@ impl Preparation {
         reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
     }
 
+    /// Reads what the service was built for, on a thread of its own. A start that findings cannot stop is not stopped by
+    /// a schema file that cannot be read either.
+    async fn read_expectation(&self) -> Result<Expectation, Error> {
+        if self.settings.strictness == Strictness::Off {
+            return Ok(Expectation::default());
+        }
+        let (settings, prisma) = (self.settings.clone(), self.prisma_schema.clone());
+        let reading = tokio::task::spawn_blocking(move || Expectation::read(&settings, prisma.as_deref()));
+        match reading.await.map_err(|error| Error::Internal(error.to_string()))? {
+            Err(error) if self.settings.strictness == Strictness::Report => {
+                tracing::warn!(phase = "verify", event = "unreadable", "{error}");
+                Expectation::read(&self.settings, None)
+            }
+            read => read,
+        }
+    }
+
+    /// Step 4: what of the expectation is not there, and why.
+    async fn hold_against(
+        &self,
+        session: &mut dyn Session,
+        expectation: &Expectation,
+        history: Option<&History>,
+        home: &str,
+    ) -> Result<Vec<Finding>, Error> {
+        // A throwaway database has none of the grants.
+        let role = if self.rehearsal { None } else { self.database.service_role() };
+        let context = verify::Context {
+            dialect: self.dialect,
+            home,
+            role: role.as_deref(),
+            allow: &self.settings.allow,
+            explain: &|table| explain_missing(history, table),
+        };
+        verify::findings(session, expectation, &context).await
+    }
+
     /// What is left of the patience since `begin`.
     fn patience(&self, begin: Instant) -> Patience {
         let timeout = self.settings.patience.timeout.map(|timeout| timeout.saturating_sub(begin.elapsed()));
@@ -213,11 +266,11 @@ impl Preparation {
         &self,
         session: &mut dyn Session,
         survey: Survey,
-        history: Option<History>,
-        extent: Extent,
+        plan: Plan<'_>,
         stop: &Stop,
         report: &mut Report,
     ) -> Result<(), Error> {
+        let Plan { extent, history, expectation } = plan;
         if extent == Extent::Wait {
             return Ok(());
         }
@@ -230,10 +283,9 @@ impl Preparation {
             history.log_oddities();
         }
         if extent == Extent::Run {
-            let explain = |table: &str| explain_missing(history.as_ref(), table);
-            let Settings { require_tables, allow, strictness, .. } = &self.settings;
-            let verify = verify::required_tables(session, require_tables, allow, *strictness, &home, &explain);
-            timed(&mut report.verify, verify).await?;
+            let findings = self.hold_against(session, expectation, history.as_ref(), &home);
+            let findings = timed(&mut report.verify, findings).await?;
+            verify::judge(findings, self.settings.strictness)?;
         }
         Ok(())
     }

@@ -4,21 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::engine::{Missing, Session};
+use crate::compare;
+use crate::engine::{Dialect, Missing, Scope, Session};
 use crate::error::Error;
+use crate::expectation::Expectation;
+use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::settings::{Allow, Strictness, TableName};
-
-/// How bad a finding is (contract: severity of a finding).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Nothing the service needs.
-    Notice,
-    /// It works, but slower or less safe.
-    Warning,
-    /// A query of the service would fail.
-    Error,
-}
 
 /// The least severity that stops a start; `None` where nothing does.
 fn threshold(strictness: Strictness) -> Option<Severity> {
@@ -27,84 +18,6 @@ fn threshold(strictness: Strictness) -> Option<Severity> {
         Strictness::Warning => Some(Severity::Warning),
         Strictness::Notice => Some(Severity::Notice),
         Strictness::Report | Strictness::Off => None,
-    }
-}
-
-/// What kind of difference it is (contract: results as JSON).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Difference {
-    /// Expected, and not there.
-    Missing,
-    /// There, and not as expected.
-    Different,
-    /// There, and expected not to be.
-    Extra,
-    /// Missing, but there is one that only its name tells apart; or only the name is another.
-    Renamed,
-    /// There, and the server itself does not vouch for it: a broken index, an unchecked constraint.
-    Invalid,
-}
-
-impl Difference {
-    /// Its name in results and in `verify_allow`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Different => "different",
-            Self::Extra => "extra",
-            Self::Renamed => "renamed",
-            Self::Invalid => "invalid",
-        }
-    }
-}
-
-/// One difference between what the service needs and what is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What kind of difference.
-    pub kind: Difference,
-    /// The kind of thing and its qualified name: `table public.users`.
-    pub object: String,
-    /// What is expected, where there is more to say than the object.
-    pub expected: Option<String>,
-    /// What there is.
-    pub actual: Option<String>,
-    /// Where the expectation comes from; empty for what nobody expects.
-    pub source: String,
-    /// Why it differs, as far as the facts in hand tell.
-    pub cause: Option<String>,
-    /// What to do about it.
-    pub remedy: Option<String>,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { object, source, .. } = self;
-        match self.kind {
-            Difference::Missing => write!(f, "{object} is missing (required by {source})")?,
-            Difference::Extra if source.is_empty() => write!(f, "{object} is there, and nothing speaks of it")?,
-            Difference::Extra => write!(f, "{object} should not be there (says {source})")?,
-            Difference::Different => write!(f, "{object} differs (from {source})")?,
-            Difference::Renamed => write!(f, "{object} has another name (in {source})")?,
-            Difference::Invalid => write!(f, "{object} is not valid (required by {source})")?,
-        }
-        match (&self.expected, &self.actual) {
-            (Some(expected), Some(actual)) => write!(f, ": expected {expected}, there is {actual}")?,
-            (Some(expected), None) => write!(f, ": expected {expected}")?,
-            (None, Some(actual)) => write!(f, ": there is {actual}")?,
-            (None, None) => {}
-        }
-        if let Some(cause) = &self.cause {
-            write!(f, "; {cause}")?;
-        }
-        if let Some(remedy) = &self.remedy {
-            write!(f, "\n    next: {remedy}")?;
-        }
-        Ok(())
     }
 }
 
@@ -126,12 +39,7 @@ pub struct Verified {
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let severity = match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::Notice => "notice",
-            };
-            writeln!(f, "{severity:<8} {finding}")?;
+            writeln!(f, "{:<8} {finding}", finding.severity)?;
         }
         let count = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
         let (errors, warnings, notices) = (count(Severity::Error), count(Severity::Warning), count(Severity::Notice));
@@ -140,28 +48,65 @@ impl fmt::Display for Verified {
     }
 }
 
-/// Looks for every required table, in one round trip, and names all that are missing at once; `explain`
-/// gives cause and remedy for a name of which there is no trace in the database. `home` is the schema that
-/// an unqualified name belongs to, for `verify_allow`.
+/// What is known besides the expectation.
+pub struct Context<'a> {
+    /// How the engine tells names apart, and writes SQL.
+    pub dialect: Dialect,
+    /// The schema that an unqualified name belongs to.
+    pub home: &'a str,
+    /// The service's role, if it is not the session's.
+    pub role: Option<&'a str>,
+    /// Findings to pass over.
+    pub allow: &'a [Allow],
+    /// Cause and remedy of a missing table of this name, as far as the migrations tell.
+    pub explain: &'a dyn Fn(&str) -> (String, String),
+}
+
+/// Holds the database against all that is expected of it: one round trip for the required tables, one for
+/// everything else, and none where nothing is expected.
 ///
 /// # Errors
-/// [`Error::Differences`] when a finding is neither allowed nor below the strictness.
-pub async fn required_tables(
+/// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
+pub async fn findings(
     session: &mut dyn Session,
-    tables: &[TableName],
-    allow: &[Allow],
-    strictness: Strictness,
-    home: &str,
-    explain: &dyn Fn(&str) -> (String, String),
-) -> Result<(), Error> {
-    if strictness == Strictness::Off {
-        return Ok(());
+    expectation: &Expectation,
+    context: &Context<'_>,
+) -> Result<Vec<Finding>, Error> {
+    let Context { dialect, home, role, allow, explain } = *context;
+    let mut findings = missing_tables(session, &expectation.tables, explain).await?;
+    let expected = expectation.catalogs(home);
+    if !expected.is_empty() {
+        let mut schemas: Vec<String> = expected.iter().flat_map(|catalog| catalog.schemas.clone()).collect();
+        schemas.push(home.to_owned());
+        schemas.sort_unstable();
+        schemas.dedup();
+        let scope = Scope { schemas: &schemas, role };
+        let actual = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
+        let compared = expected.iter().flat_map(|expected| compare::compare(expected, &actual, dialect));
+        findings.extend(compared.map(|finding| with_cause(finding, explain)));
     }
-    let findings = without_allowed(missing_tables(session, tables, explain).await?, allow, home);
+    Ok(without_allowed(findings, allow, home))
+}
+
+/// Lets the start go on, or not. What does not stop it is said in the log; of notices, only how many there are.
+///
+/// # Errors
+/// [`Error::Differences`] with the findings that stop it.
+pub fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error> {
     let (stopping, reported): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| stops(finding, strictness));
+    let (notices, reported): (Vec<Finding>, Vec<Finding>) =
+        reported.into_iter().partition(|finding| finding.severity == Severity::Notice);
     for finding in reported {
         tracing::warn!(phase = "verify", event = "finding", "{finding}");
+    }
+    if !notices.is_empty() {
+        tracing::info!(
+            phase = "verify",
+            event = "notices",
+            "{} differences that no query of the service can feel (doorstep verify names them)",
+            notices.len()
+        );
     }
     match stopping.is_empty() {
         true => Ok(()),
@@ -170,10 +115,7 @@ pub async fn required_tables(
 }
 
 /// The required tables that are not there; no round trip where none is required.
-///
-/// # Errors
-/// [`Error::Statement`] when the catalog cannot be read.
-pub async fn missing_tables(
+async fn missing_tables(
     session: &mut dyn Session,
     tables: &[TableName],
     explain: &dyn Fn(&str) -> (String, String),
@@ -192,27 +134,23 @@ pub fn stops(finding: &Finding, strictness: Strictness) -> bool {
 }
 
 /// Passes over what `verify_allow` accepts, and says so.
-#[must_use]
-pub fn without_allowed(findings: Vec<Finding>, allow: &[Allow], home: &str) -> Vec<Finding> {
+fn without_allowed(findings: Vec<Finding>, allow: &[Allow], home: &str) -> Vec<Finding> {
     let is_allowed = |finding: &Finding| {
-        let (thing, name) = finding.object.split_once(' ').unwrap_or(("", &finding.object));
-        let qualified = format!("{home}.{name}");
+        let (thing, name) = (finding.subject.thing(), finding.subject.name());
         let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind.name(), thing, name));
-        accepted(name) || (!name.contains('.') && accepted(&qualified))
+        accepted(&name) || (!name.contains('.') && accepted(&format!("{home}.{name}")))
     };
     let (allowed, findings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(is_allowed);
-    for Finding { object, kind, .. } in allowed {
-        tracing::info!(phase = "verify", event = "allowed", "{object} is {}, as verify_allow accepts", kind.name());
+    for Finding { subject, kind, .. } in allowed {
+        tracing::info!(phase = "verify", event = "allowed", "{subject} is {}, as verify_allow accepts", kind.name());
     }
     findings
 }
 
 /// A finding about a missing table, with its cause and remedy from the migrations.
-#[must_use]
-pub fn with_cause(finding: Finding, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
-    let table = finding.object.strip_prefix("table ").filter(|_| finding.kind == Difference::Missing);
-    let Some((_, name)) = table.and_then(|table| table.split_once('.')) else { return finding };
-    let (cause, remedy) = explain(name);
+fn with_cause(finding: Finding, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
+    let (Difference::Missing, Subject::Table(name)) = (finding.kind, &finding.subject) else { return finding };
+    let (cause, remedy) = explain(&name.name);
     Finding { cause: finding.cause.or(Some(cause)), remedy: finding.remedy.or(Some(remedy)), ..finding }
 }
 
@@ -230,14 +168,7 @@ fn finding(missing: &Missing, explain: &dyn Fn(&str) -> (String, String)) -> Fin
             "names are case-sensitive; correct the name, or map it (@@map)".to_owned(),
         ),
     };
-    Finding {
-        severity: Severity::Error,
-        kind: Difference::Missing,
-        object: format!("table {}", missing.table),
-        expected: None,
-        actual: None,
-        source: "require_tables".to_owned(),
-        cause: Some(cause),
-        remedy: Some(remedy),
-    }
+    let subject = Subject::Required(missing.table.clone());
+    let source = Source::Named("require_tables".to_owned());
+    Finding::new(Severity::Error, Difference::Missing, subject, source).caused(cause).remedied(remedy)
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Names, folded, found, show};
+use super::{Names, folded, found};
 use crate::catalog::value::{self, Family, family};
 use crate::catalog::{Arity, Column, Default, Table, Type};
 use crate::engine::Dialect;
-use crate::verify::{Difference, Finding, Severity};
+use crate::finding::{Difference, Finding, Severity, Subject};
 
 /// What each expected column is called in the database; missing ones are not there.
 pub(super) type Columns = HashMap<String, String>;
@@ -18,21 +18,21 @@ pub(super) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
     let is_spare = |column: &&Column| !wanted.contains(&names.key(&column.name));
     let mut spare: Vec<&Column> = actual.columns.iter().filter(is_spare).collect();
     let mut columns = Columns::new();
-    let object = |column: &Column| format!("column {}.{}", show(&expected.name), column.name);
+    let subject = |column: &Column| Subject::Column { table: expected.name.clone(), name: column.name.clone() };
     for column in &expected.columns {
         if let Some(other) = there.get(&names.key(&column.name)) {
             columns.insert(column.name.clone(), other.name.clone());
-            differences(column, other, &object(column), names.0, findings);
+            differences(column, other, &subject(column), names.0, findings);
             continue;
         }
-        let error = |kind| found(Severity::Error, kind, object(column), column.origin.as_ref());
+        let error = |kind| found(Severity::Error, kind, subject(column), column.origin.as_ref());
         match spare.iter().position(|other| folded(&other.name) == folded(&column.name)) {
             Some(place) => {
                 let other = spare.remove(place);
                 columns.insert(column.name.clone(), other.name.clone());
                 let remedy = "names are case-sensitive: map the field to it (@map), or rename it";
-                let finding = error(Difference::Renamed).but(format!("column {}.{}", show(&actual.name), other.name));
-                findings.push(finding.remedied(remedy.to_owned()));
+                let finding = error(Difference::Renamed).but(format!("column {}.{}", actual.name, other.name));
+                findings.push(finding.remedied(remedy));
             }
             None => findings.push(error(Difference::Missing)),
         }
@@ -41,17 +41,17 @@ pub(super) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
         let is_in_the_way = other.arity == Arity::Required && other.default == Default::None;
         let finding = match is_in_the_way {
             // The service does not know that it has to fill it.
-            true => found(Severity::Error, Difference::Extra, object(other), None)
+            true => found(Severity::Error, Difference::Extra, subject(other), None)
                 .but("NOT NULL without a default, so that no row can be inserted without it"),
-            false => found(Severity::Notice, Difference::Extra, object(other), None),
+            false => found(Severity::Notice, Difference::Extra, subject(other), None),
         };
         findings.push(finding);
     }
     columns
 }
 
-fn differences(expected: &Column, actual: &Column, object: &str, dialect: Dialect, findings: &mut Vec<Finding>) {
-    let differs = |severity| found(severity, Difference::Different, object.to_owned(), expected.origin.as_ref());
+fn differences(expected: &Column, actual: &Column, subject: &Subject, dialect: Dialect, findings: &mut Vec<Finding>) {
+    let differs = |severity| found(severity, Difference::Different, subject.clone(), expected.origin.as_ref());
     let is_list = actual.arity == Arity::List;
     if is_list != (expected.arity == Arity::List) {
         findings.push(differs(Severity::Error).between(type_of(expected), type_of(actual)));
@@ -191,7 +191,7 @@ fn type_of(column: &Column) -> String {
             let name = spoken(name);
             if arguments.is_empty() { name.to_owned() } else { format!("{name}({})", arguments.join(", ")) }
         }
-        Type::Enum(name) => format!("enum {}", show(name)),
+        Type::Enum(name) => format!("enum {name}"),
         Type::Other(name) => name.clone(),
     };
     if column.arity == Arity::List { format!("{name}[]") } else { name }

@@ -1,10 +1,10 @@
 //! Primary keys and indexes: what they make unique, what they make fast, and whether they are whole.
 
 use super::column::Columns;
-use super::{Names, found, show};
+use super::{Names, found};
 use crate::catalog::value::simplified;
 use crate::catalog::{Index, Table};
-use crate::verify::{Difference, Finding, Severity};
+use crate::finding::{Difference, Finding, Severity, Subject};
 
 pub(super) fn primary_key(
     expected: &Table,
@@ -13,8 +13,8 @@ pub(super) fn primary_key(
     names: Names,
     findings: &mut Vec<Finding>,
 ) {
-    let object = format!("primary_key {}", show(&expected.name));
-    let finding = |severity, kind| found(severity, kind, object.clone(), expected.origin.as_ref());
+    let subject = Subject::PrimaryKey(expected.name.clone());
+    let finding = |severity, kind| found(severity, kind, subject.clone(), expected.origin.as_ref());
     let wanted = expected.primary_key.as_ref().and_then(|key| Some((key, translated(&key.columns, columns)?)));
     match (wanted, &actual.primary_key) {
         // Without one of its columns there can be no key, and that is told already.
@@ -57,11 +57,11 @@ pub(super) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
     let key = expected.primary_key.as_ref().filter(|_| actual.primary_key.is_none());
     let key = key.and_then(|key| translated(&key.columns, columns));
     for (other, claimed) in actual.indexes.iter().zip(claimed) {
-        let object = object(expected, other);
+        let subject = subject(expected, other);
         if !other.valid {
             let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
             let origin = wanted.and_then(|index| index.origin.as_ref());
-            let finding = found(Severity::Warning, Difference::Invalid, object, origin);
+            let finding = found(Severity::Warning, Difference::Invalid, subject, origin);
             findings.push(invalid(finding, expected, other, names));
         } else if !claimed
             // Prisma sees no expressions, and no predicates either but with a preview feature.
@@ -69,7 +69,7 @@ pub(super) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
             && other.predicate.is_none()
             && !key.as_ref().is_some_and(|key| is_unique_over(other, key))
         {
-            findings.push(found(Severity::Notice, Difference::Extra, object, None).but(described(other)));
+            findings.push(found(Severity::Notice, Difference::Extra, subject, None).but(described(other)));
         }
     }
 }
@@ -82,7 +82,7 @@ fn one(
     claimed: &mut [bool],
     findings: &mut Vec<Finding>,
 ) {
-    let finding = |severity, kind| found(severity, kind, object(expected, wanted), wanted.origin.as_ref());
+    let finding = |severity, kind| found(severity, kind, subject(expected, wanted), wanted.origin.as_ref());
     let places: Vec<usize> =
         (0..actual.indexes.len()).filter(|place| is_same(wanted, &actual.indexes[*place])).collect();
     places.iter().for_each(|place| claimed[*place] = true);
@@ -231,9 +231,8 @@ pub(super) fn translated(names: &[String], columns: &Columns) -> Option<Vec<Stri
     names.iter().map(|name| columns.get(name).cloned()).collect()
 }
 
-fn object(table: &Table, index: &Index) -> String {
-    let thing = if index.unique { "unique" } else { "index" };
-    format!("{thing} {}.{}", table.name.schema, index.name)
+fn subject(table: &Table, index: &Index) -> Subject {
+    Subject::Index { table: table.name.clone(), name: index.name.clone(), unique: index.unique }
 }
 
 pub(super) fn bracketed(columns: &[String]) -> String {

@@ -2,9 +2,9 @@
 
 use super::column::Columns;
 use super::index::{bracketed, translated};
-use super::{Names, found, show};
+use super::{Names, found, unchecked};
 use crate::catalog::{ForeignKey, Table};
-use crate::verify::{Difference, Finding, Severity};
+use crate::finding::{Difference, Finding, Severity, Subject};
 
 pub(super) fn foreign_keys(
     expected: &Table,
@@ -13,12 +13,12 @@ pub(super) fn foreign_keys(
     names: Names,
     findings: &mut Vec<Finding>,
 ) {
-    let object = |key: &ForeignKey| format!("foreign_key {}.{}", show(&expected.name), key.columns.join(","));
+    let subject = |key: &ForeignKey| Subject::ForeignKey { table: expected.name.clone(), columns: key.columns.clone() };
     let mut claimed = vec![false; actual.foreign_keys.len()];
     let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
-        let finding = |severity, kind| found(severity, kind, object(key), key.origin.as_ref());
+        let finding = |severity, kind| found(severity, kind, subject(key), key.origin.as_ref());
         let alike: Vec<usize> = (0..actual.foreign_keys.len())
             .filter(|place| is_alike(key, &from, &actual.foreign_keys[*place], names))
             .collect();
@@ -37,11 +37,8 @@ pub(super) fn foreign_keys(
             findings.push(finding(Severity::Warning, Difference::Different).between(described(key), described(best)));
         }
         if !best.valid {
-            let table =
-                format!("{}.{}", names.0.identifier(&actual.name.schema), names.0.identifier(&actual.name.name));
-            let remedy = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {}", names.0.identifier(&best.name));
             let invalid = finding(Severity::Warning, Difference::Invalid);
-            findings.push(invalid.but("NOT VALID: rows from before are unchecked").remedied(remedy));
+            findings.push(unchecked(invalid, actual, &best.name, names));
         }
         // Prisma leaves the names in join tables alone.
         if apart(best) && !is_join {
@@ -50,7 +47,7 @@ pub(super) fn foreign_keys(
     }
     for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
         if !claimed {
-            findings.push(found(Severity::Notice, Difference::Extra, object(other), None).but(described(other)));
+            findings.push(found(Severity::Notice, Difference::Extra, subject(other), None).but(described(other)));
         }
     }
 }
@@ -75,7 +72,7 @@ fn described(key: &ForeignKey) -> String {
     format!(
         "{} REFERENCES {} {} ON DELETE {} ON UPDATE {}",
         bracketed(&key.columns),
-        show(&key.target),
+        key.target,
         bracketed(&key.target_columns),
         key.on_delete,
         key.on_update

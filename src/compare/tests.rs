@@ -69,7 +69,7 @@ fn expecting(change: impl FnOnce(&mut Catalog)) -> Vec<String> {
 fn told(findings: &[Finding]) -> Vec<String> {
     let one = |finding: &Finding| {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        format!("{severity} {} {}", finding.kind.name(), finding.object)
+        format!("{severity} {} {}", finding.kind.name(), finding.subject)
     };
     findings.iter().map(one).collect()
 }

@@ -27,7 +27,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, ValueR
 use tokio::task::JoinHandle;
 
 use super::{
-    Attempt, Canceller, Conditions, Dialect, Missing, Observer, Peer, Row, Survey, Trace, Unit, Wanted, Work,
+    Attempt, Canceller, Conditions, Dialect, Missing, Observer, Peer, Row, Scope, Survey, Trace, Unit, Wanted, Work,
     first_column, silent,
 };
 use crate::catalog::Catalog;
@@ -435,10 +435,10 @@ impl super::Session for Session {
         })
     }
 
-    fn catalog<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Catalog> {
+    fn catalog<'a>(&'a mut self, scope: &'a Scope<'a>) -> Work<'a, Catalog> {
         Box::pin(async move {
             let mut reader = reader::Reader::default();
-            self.each(reader::sql(schemas), |row| reader.row(row)).await?;
+            self.each(reader::sql(scope), |row| reader.row(row)).await?;
             Ok(reader.finish())
         })
     }

@@ -16,8 +16,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
 use super::{
-    Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, Row, Survey, Trace, Unit, Wanted,
-    Work, first_column,
+    Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, Row, Scope, Survey, Trace, Unit,
+    Wanted, Work, first_column,
 };
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -344,7 +344,7 @@ impl super::Session for Session {
         })
     }
 
-    fn catalog<'a>(&'a mut self, _schemas: &'a [String]) -> Work<'a, Catalog> {
+    fn catalog<'a>(&'a mut self, _scope: &'a Scope<'a>) -> Work<'a, Catalog> {
         Box::pin(async move {
             let rows = self.run(reader::CATALOG.to_owned()).await?;
             reader::read(&rows).ok_or_else(|| Fault::new(Class::Statement, "a row of no known kind"))

@@ -1,14 +1,16 @@
 //! The ways in for the other commands: each a session of its own, and no pipeline.
 
-use super::{Preparation, explain_missing, union};
+use super::Preparation;
 use crate::engine::{Session, Survey, Target};
 use crate::error::Error;
+use crate::expectation::Expectation;
+use crate::finding::Finding;
 use crate::format::Resolved;
 use crate::history::History;
-use crate::settings::{Mode, Settings};
-use crate::verify::{Finding, Verified};
+use crate::settings::Mode;
+use crate::verify::Verified;
 use crate::wait::{self, Ready};
-use crate::{compare, expectation, lock, replay, verify};
+use crate::{lock, replay, verify};
 
 /// A session that holds the migration lock, and the history as it is then.
 pub struct Repair {
@@ -95,31 +97,26 @@ impl Preparation {
         survey: &Survey,
         mut history: Option<History>,
     ) -> Result<Vec<Finding>, Error> {
-        let home = survey.home();
         if let Some(history) = &mut history {
             history.read(session, survey).await?;
         }
-        let explain = |table: &str| explain_missing(history.as_ref(), table);
-        let mut findings = verify::missing_tables(session, &self.settings.require_tables, &explain).await?;
-        if let Some(path) = &self.prisma_schema {
-            let expected = expectation::of_prisma(path, home)?;
-            let schemas = union(expected.schemas.clone(), Some(home.to_owned()));
-            let actual = session.catalog(&schemas).await.map_err(Error::statement("read the catalog"))?;
-            let compared = compare::compare(&expected, &actual, self.dialect);
-            findings.extend(compared.into_iter().map(|finding| verify::with_cause(finding, &explain)));
-        }
-        Ok(verify::without_allowed(findings, &self.settings.allow, home))
+        let expectation = self.read_expectation().await?;
+        self.hold_against(session, &expectation, history.as_ref(), survey.home()).await
     }
 
-    /// Step 4 by itself, as far as it needs no history: what must be there is there.
+    /// Step 4 by itself. Of a database that is adopted `in_part` only the required tables are asked for: the schema
+    /// file knows the rest as well.
     ///
     /// # Errors
     /// [`Error::Differences`].
-    pub async fn verify(&self, repair: &mut Repair) -> Result<(), Error> {
-        let home = repair.survey.home();
-        let explain = |table: &str| repair.history.explain_missing(table);
-        let Settings { require_tables, allow, strictness, .. } = &self.settings;
-        verify::required_tables(repair.session.as_mut(), require_tables, allow, *strictness, home, &explain).await
+    pub async fn verify(&self, repair: &mut Repair, in_part: bool) -> Result<(), Error> {
+        let Repair { session, survey, history } = repair;
+        let expectation = match in_part {
+            true => Expectation::read(&self.settings, None)?,
+            false => self.read_expectation().await?,
+        };
+        let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey.home()).await?;
+        verify::judge(findings, self.settings.strictness)
     }
 
     /// For `status`: one session, and the history as it is.

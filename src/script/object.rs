@@ -6,7 +6,7 @@ use super::{Kind, Statement, Token, tokens};
 use crate::engine::Dialect;
 
 /// Something that a statement creates. Names stand as the script writes them: quoted or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Object {
     /// A table, view, sequence or index.
     Relation {
@@ -48,6 +48,18 @@ impl std::fmt::Display for Object {
 }
 
 impl Object {
+    /// The kind of thing, in one word.
+    #[must_use]
+    pub fn thing(&self) -> &'static str {
+        match self {
+            Self::Relation { kind, .. } => kind,
+            Self::Type(_) => "type",
+            Self::Schema(_) => "schema",
+            Self::Column { .. } => "column",
+            Self::Constraint { .. } => "constraint",
+        }
+    }
+
     /// True if it does not depend on the search path.
     #[must_use]
     pub fn is_qualified(&self) -> bool {

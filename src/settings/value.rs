@@ -174,7 +174,7 @@ pub enum LogFormat {
 
 /// A table as the catalog spells it (case matters, as it does for Prisma's quoted names), with or
 /// without its schema: `users`, `financial.invoices`, `"odd.name"`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TableName {
     /// The schema; without it the table is looked for along the search path.
     pub schema: Option<String>,
@@ -256,6 +256,9 @@ const SUBJECTS: &[&str] = &[
     "enum",
     "extension",
     "view",
+    "constraint",
+    "row",
+    "query",
 ];
 
 impl FromStr for Allow {

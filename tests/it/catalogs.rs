@@ -1,7 +1,7 @@
 //! What is read from a database, column by column.
 
 use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Session, Target, Wanted};
+use doorstep::engine::{Dialect, Scope, Session, Target, Wanted};
 use doorstep::settings::{Environment, Secret};
 
 use crate::support::{Database, Project};
@@ -25,7 +25,7 @@ fn sqlite_is_read_and_compared() {
         crate::support::sqlite(&path, sql);
         on_a_runtime(async {
             let mut session = session(&format!("file:{}", path.display())).await;
-            let catalog = session.catalog(&[]).await.unwrap();
+            let catalog = session.catalog(&Scope::default()).await.unwrap();
             session.close().await;
             catalog
         })
@@ -41,7 +41,7 @@ fn sqlite_is_read_and_compared() {
     assert_eq!(compare(&before, &before, Dialect::Sqlite), []);
     let after = read("DROP INDEX \"User_email_key\"; ALTER TABLE \"Post\" RENAME COLUMN \"userId\" TO \"user_id\"");
     let found: Vec<String> = (compare(&before, &after, Dialect::Sqlite).iter())
-        .map(|finding| format!("{:?} {} {}", finding.severity, finding.kind.name(), finding.object))
+        .map(|finding| format!("{:?} {} {}", finding.severity, finding.kind.name(), finding.subject))
         .collect();
     assert_eq!(found, ["Error renamed column main.Post.userId", "Error missing unique main.User_email_key"]);
 }
@@ -63,7 +63,8 @@ fn everything_is_read_without_any_right() {
     let role = database.role("");
     let catalog = on_a_runtime(async {
         let mut session = session(&database.url_as(&role)).await;
-        let catalog = session.catalog(&["app".to_owned(), "absent".to_owned()]).await.unwrap();
+        let catalog =
+            session.catalog(&Scope { schemas: &["app".to_owned(), "absent".to_owned()], role: None }).await.unwrap();
         session.close().await;
         catalog
     });

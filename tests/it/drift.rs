@@ -3,9 +3,9 @@
 
 use doorstep::catalog::Catalog;
 use doorstep::compare::compare;
-use doorstep::engine::Dialect;
+use doorstep::engine::{Dialect, Scope};
+use doorstep::finding::{Difference, Finding, Severity};
 use doorstep::format::psl;
-use doorstep::verify::{Difference, Finding, Severity};
 
 use crate::catalogs::{on_a_runtime, session};
 use crate::support::{Database, Project};
@@ -47,7 +47,7 @@ fn the_verdict_is_prismas() {
             let clean = "DROP SCHEMA IF EXISTS s2 CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public; ";
             session.execute(format!("{clean}{}", text("sql"))).await.unwrap_or_else(|fault| panic!("{id}: {fault:?}"));
             let schemas = ["public".to_owned(), "s2".to_owned()];
-            let actual = session.catalog(&schemas).await.unwrap();
+            let actual = session.catalog(&Scope { schemas: &schemas, role: None }).await.unwrap();
             let expected = expected(text("psl"));
             let findings = compare(&expected, &actual, Dialect::Postgres);
             counted += 1;
@@ -76,7 +76,7 @@ fn is_severe_enough(finding: &Finding) -> bool {
     let is_missing = matches!(finding.kind, Difference::Missing);
     !is_missing
         || finding.severity == Severity::Error
-        || !essential.iter().any(|thing| finding.object.starts_with(thing))
+        || !essential.iter().any(|thing| finding.subject.to_string().starts_with(thing))
 }
 
 fn expected(schema: &str) -> Catalog {
@@ -107,7 +107,7 @@ fn prismas_own_tables_on_sqlite_are_as_expected() {
         user User? @relation(fields: [userId], references: [id])\n}\n";
     let actual = on_a_runtime(async {
         let mut session = session(&format!("file:{}", path.display())).await;
-        let catalog = session.catalog(&[]).await.unwrap();
+        let catalog = session.catalog(&Scope::default()).await.unwrap();
         session.close().await;
         catalog
     });

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 
 use super::SQL;
 use crate::catalog::{
-    Action, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
+    Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, ForeignKey, Index, IndexColumn, Key, Name,
+    Table, Type, value,
 };
-use crate::engine::Row;
+use crate::engine::{Row, Scope};
 
 /// Tables that no schema file speaks of: the history, and PostGIS's.
 const PASSED_OVER: &str = "('_prisma_migrations', 'spatial_ref_sys', 'geometry_columns', 'geography_columns', \
@@ -20,9 +21,23 @@ const PASSED_OVER: &str = "('_prisma_migrations', 'spatial_ref_sys', 'geometry_c
 /// How many relations elsewhere are read, as a hint where to look for what is missing.
 const HINTS: usize = 1000;
 
+/// What the role `r` may do with the table `c` of the schema `n`. Row security is as check_enable_rls in the server's
+/// source has it: the owner and whoever bypasses it see everything, others what a permissive policy shows them.
+const ACCESS: &str = "\
+    CASE WHEN r.oid IS NULL OR r.rolsuper THEN NULL \
+    WHEN NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE') THEN 's' \
+    WHEN NOT pg_catalog.has_any_column_privilege(r.oid, c.oid, 'SELECT') THEN \
+    CASE WHEN pg_catalog.has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE') THEN 'w' ELSE 'n' END \
+    WHEN c.relrowsecurity AND NOT r.rolbypassrls \
+    AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')) \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive \
+    AND p.polcmd IN ('r', '*') AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS member (oid) \
+    WHERE member.oid = 0 OR pg_catalog.pg_has_role(r.oid, member.oid, 'USAGE'))) THEN 'r' END";
+
 /// The queries. The order matters: what is named by its oid comes before what names it.
-pub(super) fn sql(schemas: &[String]) -> String {
-    let names: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
+pub(super) fn sql(scope: &Scope<'_>) -> String {
+    let role = scope.role.map_or("current_user".to_owned(), |role| SQL.literal(role));
+    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
     let names = if names.is_empty() { "NULL".to_owned() } else { names.join(", ") };
     let scope = format!("(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname IN ({names}))");
     let relations = format!("c.relnamespace IN {scope} AND NOT c.relispartition");
@@ -52,8 +67,9 @@ pub(super) fn sql(schemas: &[String]) -> String {
              WHERE t.typtype = 'e' AND n.oid IN {scope} GROUP BY n.nspname, t.typname ORDER BY 2, 3"
         ),
         format!(
-            "SELECT 't', c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {tables} ORDER BY 3, 4"
+            "SELECT 't', c.oid, n.nspname, c.relname, {ACCESS} FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {role} WHERE {tables} ORDER BY 3, 4"
         ),
         format!(
             "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
@@ -93,6 +109,11 @@ pub(super) fn sql(schemas: &[String]) -> String {
              JOIN pg_catalog.pg_class r ON r.oid = k.confrelid \
              JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \
              WHERE {tables} AND k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname"
+        ),
+        format!(
+            "SELECT 'k', k.conrelid, k.conname, k.convalidated FROM pg_catalog.pg_constraint k \
+             JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+             WHERE {tables} AND k.contype IN ('c', 'x') AND k.conparentid = 0 ORDER BY k.conname"
         ),
     ]
     .join("; ")
@@ -150,12 +171,19 @@ impl Reader {
             }
             "t" => {
                 self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
-                self.catalog.tables.push(Table { name: row.name(2)?, ..Table::default() });
+                let access = row.text(4).map_or(Some(Access::Granted), access)?;
+                self.catalog.tables.push(Table { name: row.name(2)?, access, ..Table::default() });
             }
             // Rows of a table that came into being between two of the queries are passed over.
             "c" => self.column(row)?,
             "i" => self.index(row)?,
             "f" => self.foreign_key(row)?,
+            "k" => {
+                if let Some((table, _)) = self.tables.get(&row.number(1)?) {
+                    let constraint = Constraint { name: row.owned(2)?, valid: row.is_true(3) };
+                    self.catalog.tables[*table].constraints.push(constraint);
+                }
+            }
             _ => return None,
         }
         Some(())
@@ -323,6 +351,16 @@ fn numbers(text: &str) -> Vec<i16> {
     text.split([' ', ',']).filter_map(|number| number.parse().ok()).collect()
 }
 
+fn access(code: &str) -> Option<Access> {
+    Some(match code {
+        "s" => Access::NoSchema,
+        "n" => Access::Nothing,
+        "w" => Access::WriteOnly,
+        "r" => Access::NoRows,
+        _ => return None,
+    })
+}
+
 fn action(code: &str) -> Option<Action> {
     Some(match code {
         "a" => Action::NoAction,
@@ -387,8 +425,8 @@ mod tests {
             "y|1043|pg_catalog|varchar|b|S|0|-1|f",
             "y|600|public|E|e|E|0|-1|f",
             "e|public|E|[\"A\",\"B\"]",
-            "t|10|public|T",
-            "t|11|public|U",
+            "t|10|public|T|~",
+            "t|11|public|U|w",
             "c|10|1|id|23|~|t|~|~|nextval('\"T_id_seq\"'::regclass)",
             "c|10|3|tags|1009|~|f|~|~|'{}'::text[]",
             "c|10|4|short|500|~|f|~|~|~",
@@ -399,6 +437,8 @@ mod tests {
             "i|10|T_x|f|f|f|brin|3 4 1|2|1 0|99 5|(id > 0)",
             "i|10|T_y|f|f|t|btree|0 1|2|0 0|1 1|~",
             "f|11|U_t_fkey|{1}|10|public|T|{1}|c|a|f|~",
+            "k|11|U_check|f",
+            "k|12|appeared_meanwhile|t",
         ]);
         let [t, u] = catalog.tables.as_slice() else { panic!("{catalog:?}") };
         let kinds: Vec<(&str, &Type, Arity, &Default)> = t
@@ -428,6 +468,8 @@ mod tests {
         assert_eq!((key.columns.as_slice(), key.target_columns.as_slice()), (&["t".into()][..], &["id".into()][..]));
         assert_eq!((key.on_delete, key.on_update, key.valid), (Action::Cascade, Action::NoAction, false));
         assert_eq!(u.columns[0].default, Default::Sequence);
+        assert_eq!(u.constraints, [Constraint { name: "U_check".into(), valid: false }]);
+        assert_eq!((t.access, u.access), (Access::Granted, Access::WriteOnly));
         assert_eq!(catalog.enums[0].values, ["A", "B"]);
     }
 

@@ -20,7 +20,7 @@ use crate::settings::{Environment, Secret};
 pub(crate) struct Target {
     /// Servers to try in order.
     pub(super) hosts: Vec<Host>,
-    pub(super) user: String,
+    pub(in crate::engine) user: String,
     password: Option<Secret>,
     /// Looked at for each host when there is no password.
     passfile: Option<PathBuf>,

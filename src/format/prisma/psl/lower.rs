@@ -75,8 +75,8 @@ impl Lowering<'_> {
             }),
             indexes: model.indexes.iter().map(|index| self.index(model, index)).collect(),
             foreign_keys,
-            is_join: false,
             origin: self.origin(model.place),
+            ..Table::default()
         }
     }
 
