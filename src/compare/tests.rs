@@ -371,6 +371,7 @@ fn a_finding_says_where_and_what() {
     let mut actual = sample();
     actual.tables[0].columns[2].arity = Arity::Optional;
     let findings = compare(&sample(), &actual, Dialect::Postgres);
-    let text = "column public.T.reportId differs (from schema.prisma:7): expected NOT NULL, there is NULL allowed";
+    let text =
+        "column public.T.reportId differs (required by schema.prisma:7): expected NOT NULL, there is NULL allowed";
     assert_eq!(findings[0].to_string(), text);
 }

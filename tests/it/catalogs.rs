@@ -2,6 +2,7 @@
 
 use doorstep::compare::compare;
 use doorstep::engine::{Dialect, Scope, Session, Target, Wanted};
+use doorstep::finding::Difference;
 use doorstep::settings::{Environment, Secret};
 
 use crate::support::{Database, Project};
@@ -99,5 +100,11 @@ fn everything_is_read_without_any_right() {
         (&key.columns, &key.target_columns),
         (&vec!["y".to_owned(), "x".into()], &vec!["a".to_owned(), "b".into()])
     );
-    assert_eq!(compare(&catalog, &catalog, Dialect::Postgres), []);
+    // What this role may not use is said, and nothing else.
+    let findings = compare(&catalog, &catalog, Dialect::Postgres);
+    let [hidden] = findings.as_slice() else { panic!("{findings:?}") };
+    assert_eq!(
+        (hidden.kind, hidden.actual.as_deref()),
+        (Difference::Hidden, Some("a schema that the role may not use"))
+    );
 }

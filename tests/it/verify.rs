@@ -110,7 +110,7 @@ fn verify_holds_the_database_against_the_prisma_schema() {
 }
 
 #[test]
-fn what_prisma_would_create_is_verified_without_a_finding_and_without_a_right() {
+fn what_prisma_would_create_is_verified_without_a_finding_by_a_role_that_may_only_read() {
     let database = Database::fresh();
     let project = project_of_a_schema();
     database.sql(
@@ -120,8 +120,12 @@ fn what_prisma_would_create_is_verified_without_a_finding_and_without_a_right() 
          CREATE TABLE \"SLAPolicy\" (id integer NOT NULL, role \"Role\" NOT NULL, CONSTRAINT \"SLAPolicy_pkey\" PRIMARY KEY (id))",
     );
     let role = database.role("");
-    let output = project.doorstep(&database.url_as(&role), &["verify"]).run().code(0);
-    output.stdout_has("what the service needs is there (0 errors, 0 warnings, 0 notices)");
+    let verify = || project.doorstep(&database.url_as(&role), &["verify"]).run();
+    // A role without any right sees the catalog all the same; the service would see nothing.
+    let output = verify().code(3).stdout_has("table public.User is hidden from the service's role");
+    output.stdout_has("(2 errors, 0 warnings, 0 notices)");
+    database.sql(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
+    verify().code(0).stdout_has("what the service needs is there (0 errors, 0 warnings, 0 notices)");
 }
 
 #[test]
