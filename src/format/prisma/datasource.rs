@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::psl::{self, ValueKind};
 use crate::error::Error;
 
 /// What the datasource says.
@@ -46,81 +47,56 @@ pub(in crate::format) fn find(named: Option<&Path>) -> Result<Option<Datasource>
         true => path.to_owned(),
         false => path.parent().map_or_else(PathBuf::new, Path::to_owned),
     };
-    for file in files(path)? {
-        if let Some(datasource) = parse(&read(&file)?) {
-            return Ok(Some(Datasource { directory, path: path.to_owned(), ..datasource }));
-        }
-    }
-    Ok(Some(Datasource { directory, path: path.to_owned(), ..Datasource::default() }))
+    let found = of_files(&psl::read(path)?);
+    Ok(Some(Datasource { directory, path: path.to_owned(), ..found }))
 }
 
-/// The schema file, or all `*.prisma` below the schema folder.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", path.display()));
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let child = entry.map_err(unreadable)?.path();
-        if child.is_dir() {
-            found.extend(files(&child)?);
-        } else if child.extension().is_some_and(|extension| extension == "prisma") {
-            found.push(child);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| Error::Settings(format!("cannot read {}: {error}", path.display())))
-}
-
-/// Prisma's grammar is line-oriented: one `key = value` per line, the closing brace on its own.
-fn parse(text: &str) -> Option<Datasource> {
-    let mut lines = text.lines().map(|line| without_comment(line).trim());
-    lines.find(|line| line.starts_with("datasource ") && line.contains('{'))?;
+/// What concerns a start in the first datasource of these files; of what else is wrong in them nobody has asked yet.
+fn of_files(files: &[(String, String)]) -> Datasource {
     let mut found = Datasource::default();
-    for (key, value) in lines.take_while(|line| *line != "}").filter_map(|line| line.split_once('=')) {
-        match key.trim() {
+    for (key, value) in psl::datasource(files) {
+        match key.as_str() {
             "url" => found.url = url(value),
             "directUrl" => found.direct_url = url(value),
             "schemas" => found.schemas = strings(value),
             _ => {}
         }
     }
-    Some(found)
+    found
 }
 
-/// Cuts a `//` comment, unless it stands in a string (`"postgres://…"`).
-fn without_comment(line: &str) -> &str {
-    let mut quoted = false;
-    for (at, character) in line.char_indices() {
-        quoted ^= character == '"';
-        if !quoted && line[at..].starts_with("//") {
-            return &line[..at];
+fn url(value: ValueKind) -> Option<Value> {
+    match value {
+        ValueKind::Text(url) => Some(Value::Literal(url)),
+        ValueKind::Call(function, arguments) if function == "env" => {
+            let name = arguments.into_iter().next()?.value.kind;
+            strings(name).into_iter().next().map(Value::Environment)
         }
-    }
-    line
-}
-
-fn url(value: &str) -> Option<Value> {
-    let text = strings(value).into_iter().next()?;
-    match value.trim().starts_with("env") {
-        true => Some(Value::Environment(text)),
-        false => Some(Value::Literal(text)),
+        _ => None,
     }
 }
 
-/// The string literals of a value.
-fn strings(value: &str) -> Vec<String> {
-    value.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+fn strings(value: ValueKind) -> Vec<String> {
+    match value {
+        ValueKind::Text(text) => vec![text],
+        ValueKind::List(values) => values.into_iter().flat_map(|value| strings(value.kind)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(text: &str) -> Datasource {
+        of_files(&[("schema.prisma".to_owned(), text.to_owned())])
+    }
+
+    #[test]
+    fn what_is_wrong_around_it_does_not_matter() {
+        let text = "model A {\n id Intt @idd(\n}\ndatasource db {\n what is this\n url = env(\"A\")\n}\n}}";
+        assert_eq!(of(text).url, Some(Value::Environment("A".to_owned())));
+    }
 
     #[test]
     fn urls_and_schemas_are_read_past_comments() {
@@ -135,7 +111,7 @@ mod tests {
             }
             model A { }
         "#;
-        let found = parse(text).unwrap();
+        let found = of(text);
         assert_eq!(found.url, Some(Value::Environment("DATABASE_URL".to_owned())));
         assert_eq!(found.direct_url, Some(Value::Literal("postgres://u@h/d".to_owned())));
         assert_eq!(found.schemas, ["financial", "public", "tagging", "trading"]);
@@ -143,6 +119,6 @@ mod tests {
 
     #[test]
     fn a_schema_without_datasource_has_none() {
-        assert_eq!(parse("model A {\n id Int @id\n}"), None);
+        assert_eq!(of("model A {\n id Int @id\n}"), Datasource::default());
     }
 }

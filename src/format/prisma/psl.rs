@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 pub use lower::lower;
 pub use schema::Schema;
+use syntax::Kind;
+pub(super) use syntax::ValueKind;
 
 /// A place in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -121,6 +123,14 @@ pub fn parse(files: &[(String, String)]) -> Result<Schema, Vec<Diagnostic>> {
         message,
     };
     Err(problems.into_iter().map(named).collect())
+}
+
+/// Key and value of each line in the first datasource of the files, whatever is wrong in the rest of them.
+pub(super) fn datasource(files: &[(String, String)]) -> Vec<(String, ValueKind)> {
+    let blocks = files.iter().enumerate().flat_map(|(number, (_, text))| parser::parse(text, number, &mut Vec::new()));
+    let settings = blocks.into_iter().find(|block| block.kind == Kind::Datasource).map(|block| block.settings);
+    let pair = |(key, value): (syntax::Word, Option<syntax::Value>)| Some((key.text, value?.kind));
+    settings.unwrap_or_default().into_iter().filter_map(pair).collect()
 }
 
 #[cfg(test)]

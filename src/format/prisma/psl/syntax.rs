@@ -46,7 +46,7 @@ impl Kind {
 
 /// A name, and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Word {
+pub(in crate::format::prisma) struct Word {
     pub(super) text: String,
     pub(super) place: Place,
 }
@@ -77,20 +77,20 @@ pub(super) struct Attribute {
 
 /// An argument, named or not.
 #[derive(Debug, Clone)]
-pub(super) struct Argument {
-    pub(super) name: Option<Word>,
-    pub(super) value: Value,
+pub(in crate::format::prisma) struct Argument {
+    pub(in crate::format::prisma) name: Option<Word>,
+    pub(in crate::format::prisma) value: Value,
 }
 
 /// An expression, and where it begins.
 #[derive(Debug, Clone)]
-pub(super) struct Value {
-    pub(super) place: Place,
-    pub(super) kind: ValueKind,
+pub(in crate::format::prisma) struct Value {
+    pub(in crate::format::prisma) place: Place,
+    pub(in crate::format::prisma) kind: ValueKind,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum ValueKind {
+pub(in crate::format::prisma) enum ValueKind {
     Text(String),
     Number(String),
     /// `true`, `Cascade`, `email`
