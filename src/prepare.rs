@@ -2,6 +2,7 @@
 //! exec.
 
 mod commands;
+mod follow;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,6 @@ use crate::history::History;
 use crate::label::Label;
 use crate::log::{millis, seconds};
 use crate::migrate::{self, Limits};
-use crate::retry::Pace;
 use crate::settings::{Environment, Mode, Patience, Settings, Strictness};
 use crate::signal::Stop;
 use crate::{lock, schemas, verify, wait};
@@ -270,15 +270,15 @@ impl Preparation {
         stop: &Stop,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let Plan { extent, history, expectation } = plan;
-        if extent == Extent::Wait {
+        if plan.extent == Extent::Wait {
             return Ok(());
         }
+        if self.settings.mode == Mode::Await {
+            return self.follow(session, survey, plan, report).await;
+        }
+        let Plan { extent, history, expectation } = plan;
         let home = survey.home().to_owned();
-        let history = match self.settings.mode {
-            Mode::Apply | Mode::Off => self.apply(session, survey, history, stop, report).await?,
-            Mode::Await => Some(timed(&mut report.migrate, self.until_applied(session, survey, history)).await?),
-        };
+        let history = self.apply(session, survey, history, stop, report).await?;
         if let Some(history) = &history {
             history.log_oddities();
         }
@@ -332,49 +332,6 @@ impl Preparation {
             report.applied = timed(&mut report.migrate, apply).await?;
         }
         Ok(history)
-    }
-
-    /// `migrate = await`: somebody else applies the folder; poll with reads only.
-    async fn until_applied(
-        &self,
-        session: &mut dyn Session,
-        mut survey: Survey,
-        history: Option<History>,
-    ) -> Result<History, Error> {
-        let Some(mut history) = history else {
-            return Err(Error::Settings(
-                "migrate = await needs the migrations folder, and none was found\nnext: name it with --migrations"
-                    .to_owned(),
-            ));
-        };
-        let (began, mut pace) = (Instant::now(), Pace::new(Duration::from_millis(250), Duration::from_secs(2)));
-        let patience = self.settings.patience;
-        let limit = patience.timeout.or(patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts)));
-        let mut said = false;
-        loop {
-            history.read(session, &survey).await?;
-            if !history.has_work() && survey.missing_schemas.is_empty() {
-                return Ok(history);
-            }
-            history.mark_running(session).await;
-            let pause = pace.next();
-            if limit.is_some_and(|limit| began.elapsed() + pause >= limit) {
-                // A history that cannot go on by itself is no matter of time.
-                history.check()?;
-                return Err(Error::NotMigrated { waited: began.elapsed(), verdict: history.verdict() });
-            }
-            if !said {
-                let verdict = history.verdict();
-                tracing::info!(
-                    phase = "migrate",
-                    event = "awaiting",
-                    "waiting for another process to migrate: {verdict}"
-                );
-                said = true;
-            }
-            tokio::time::sleep(pause).await;
-            survey = self.look(session).await?;
-        }
     }
 
     async fn look(&self, session: &mut dyn Session) -> Result<Survey, Error> {

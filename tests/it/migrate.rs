@@ -212,6 +212,24 @@ fn a_follower_awaits_what_another_applies() {
 }
 
 #[test]
+fn a_follower_may_only_read_and_awaits_what_verify_asks_for_too() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    let role = database.role("");
+    database.sql(&format!("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {role}"));
+    let follow = ["run", "--migrate", "await", "--require-tables", "users,by_hand", "--", "echo", "up"];
+    let mut follower = project.doorstep(&database.url_as(&role), &follow).spawn();
+    follower.until_stderr("waiting for another process to migrate: behind");
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    follower.until_stderr("it is migrated, but table by_hand is missing");
+    database.sql("CREATE TABLE by_hand (id integer)");
+    follower.finish("run").code(0).stdout_is("up");
+
+    let never = ["run", "--migrate", "await", "--require-tables", "never", "--wait-timeout", "1s"];
+    project.doorstep(&database.url_as(&role), &never).run().code(3).stderr_has("table never is missing");
+}
+
+#[test]
 fn migrations_can_be_off() {
     let database = Database::fresh();
     Project::with_two()
