@@ -192,8 +192,10 @@ pub struct IndexColumn {
     pub name: String,
     /// `DESC`.
     pub descending: bool,
-    /// Operator class, where it is not the default one of type and method: `gin_trgm_ops`.
+    /// Operator class, where it is named or known: `gin_trgm_ops`.
     pub class: Option<String>,
+    /// The server takes this class for type and method where none is named.
+    pub usual: bool,
 }
 
 /// A foreign key.

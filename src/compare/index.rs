@@ -3,7 +3,7 @@
 use super::column::Columns;
 use super::{Names, found};
 use crate::catalog::value::simplified;
-use crate::catalog::{Index, Table};
+use crate::catalog::{Index, IndexColumn, Table};
 use crate::finding::{Difference, Finding, Severity, Subject};
 
 pub(super) fn primary_key(
@@ -161,7 +161,7 @@ fn is_same(wanted: &Index, other: &Index) -> bool {
         && wanted.unique == other.unique
         && method == self::method(other)
         && seen(wanted) == seen(other)
-        && classes.into_iter().all(|(one, other)| is_same_class(one.class.as_deref(), other.class.as_deref(), method))
+        && classes.into_iter().all(|(one, other)| is_same_class(one, other, method))
         && is_same_predicate(wanted, other)
 }
 
@@ -173,19 +173,12 @@ fn is_same_predicate(wanted: &Index, other: &Index) -> bool {
     }
 }
 
-/// Without a class it is the default one of type and method, which may also be named.
-fn is_same_class(wanted: Option<&str>, other: Option<&str>, method: &str) -> bool {
-    match (wanted, other) {
-        (None, Some(_)) => matches!(method, "btree" | "hash"),
-        (Some(wanted), None) => match method {
-            "btree" | "hash" => !wanted.contains("pattern"),
-            _ => {
-                matches!(wanted, "jsonb_ops" | "array_ops" | "text_ops" | "inet_inclusion_ops")
-                    || wanted.ends_with("_minmax_ops")
-                    || (wanted == "inet_ops" && method == "spgist")
-            }
-        },
-        (wanted, other) => wanted == other,
+/// Without a class it is the default one. Prisma asks no B-tree and no hash for its class unless one is named.
+fn is_same_class(wanted: &IndexColumn, other: &IndexColumn, method: &str) -> bool {
+    match (&wanted.class, &other.class) {
+        (Some(wanted), Some(other)) => wanted == other,
+        (None, Some(_)) => other.usual || matches!(method, "btree" | "hash"),
+        (_, None) => true,
     }
 }
 
@@ -240,8 +233,8 @@ pub(super) fn bracketed(columns: &[String]) -> String {
 }
 
 fn described(index: &Index) -> String {
-    let column = |column: &crate::catalog::IndexColumn| {
-        let class = column.class.as_ref().map_or(String::new(), |class| format!(" {class}"));
+    let column = |column: &IndexColumn| {
+        let class = column.class.as_ref().filter(|_| !column.usual).map_or(String::new(), |class| format!(" {class}"));
         format!("{}{class}{}", column.name, if column.descending { " DESC" } else { "" })
     };
     let columns: Vec<String> = index.columns.iter().map(column).collect();

@@ -298,21 +298,25 @@ fn predicates_in_two_renderings() {
 
 #[test]
 fn operator_classes() {
-    let class = |method: &str, expected: Option<&str>, actual: Option<&str>| {
-        let set = |class: Option<&str>| {
+    let class = |method: &str, expected: Option<&str>, (actual, usual): (&str, bool)| {
+        let set = |class: Option<&str>, usual: bool| {
             let mut catalog = sample();
             let index = &mut catalog.tables[0].indexes[0];
             index.method = method.to_owned();
             index.columns[0].class = class.map(str::to_owned);
+            index.columns[0].usual = usual;
             catalog
         };
-        compare(&set(expected), &set(actual), Dialect::Postgres).len()
+        compare(&set(expected, false), &set(Some(actual), usual), Dialect::Postgres).len()
     };
-    assert_eq!(class("gin", Some("jsonb_path_ops"), Some("jsonb_path_ops")), 0);
-    assert_eq!(class("gin", Some("jsonb_ops"), None), 0);
-    assert_eq!(class("gin", Some("jsonb_path_ops"), None), 1);
-    assert_eq!(class("brin", None, Some("int4_bloom_ops")), 1);
-    assert_eq!(class("btree", None, Some("text_pattern_ops")), 0);
+    assert_eq!(class("gin", Some("jsonb_path_ops"), ("jsonb_path_ops", false)), 0);
+    assert_eq!(class("gin", Some("jsonb_ops"), ("jsonb_ops", true)), 0);
+    assert_eq!(class("gin", Some("tsvector_ops"), ("tsvector_ops", true)), 0);
+    assert_eq!(class("gin", None, ("jsonb_ops", true)), 0);
+    assert_eq!(class("gin", Some("jsonb_path_ops"), ("jsonb_ops", true)), 1);
+    assert_eq!(class("brin", None, ("int4_bloom_ops", false)), 1);
+    assert_eq!(class("btree", None, ("text_pattern_ops", false)), 0);
+    assert_eq!(class("btree", Some("text_pattern_ops"), ("text_ops", true)), 1);
 }
 
 #[test]

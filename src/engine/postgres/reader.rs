@@ -45,8 +45,12 @@ pub(super) fn sql(scope: &Scope<'_>) -> String {
     [
         format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE nspname IN ({names}) ORDER BY 2"),
         "SELECT 'x', extname FROM pg_catalog.pg_extension ORDER BY 2".to_owned(),
-        // Operator classes that must be named.
-        "SELECT 'o', oid, opcname FROM pg_catalog.pg_opclass WHERE NOT opcdefault".to_owned(),
+        // Operator classes of indexes, and whether they had to be named.
+        format!(
+            "SELECT 'o', o.oid, o.opcname, o.opcdefault FROM pg_catalog.pg_opclass o WHERE o.oid IN \
+             (SELECT pg_catalog.unnest(i.indclass::pg_catalog.oid[]) FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indrelid WHERE {tables})"
+        ),
         // Types of columns, and what arrays and domains are made of.
         format!(
             "WITH RECURSIVE used (oid) AS (\
@@ -124,8 +128,8 @@ pub(super) fn sql(scope: &Scope<'_>) -> String {
 pub(super) struct Reader {
     catalog: Catalog,
     types: HashMap<u32, Described>,
-    /// Operator classes that are nobody's default.
-    classes: HashMap<u32, String>,
+    /// Operator classes by name, and whether they are the default of their type.
+    classes: HashMap<u32, (String, bool)>,
     /// Where each table stands in the catalog, and its columns' numbers in their order.
     tables: HashMap<u32, (usize, Vec<i16>)>,
     /// Foreign keys whose target's columns are still numbers: table, key, target, numbers.
@@ -152,7 +156,7 @@ impl Reader {
             "x" => self.catalog.extensions.push(row.owned(1)?),
             "v" => self.catalog.views.push(row.name(1)?),
             "o" => {
-                self.classes.insert(row.number(1)?, row.owned(2)?);
+                self.classes.insert(row.number(1)?, (row.owned(2)?, row.is_true(3)));
             }
             "y" => {
                 let described = Described {
@@ -254,10 +258,12 @@ impl Reader {
         let classes: Vec<u32> = row.text(10)?.split_whitespace().filter_map(|class| class.parse().ok()).collect();
         let method = row.owned(6)?;
         let column = |(place, number): (usize, &i16)| {
+            let class = classes.get(place).and_then(|class| self.classes.get(class));
             Some(IndexColumn {
                 name: self.column_name(oid, *number)?,
                 descending: options.get(place).is_some_and(|option| option & 1 == 1),
-                class: classes.get(place).and_then(|class| self.classes.get(class)).cloned(),
+                class: class.map(|(name, _)| name.clone()),
+                usual: class.is_some_and(|(_, usual)| *usual),
             })
         };
         let index = Index {
@@ -417,7 +423,8 @@ mod tests {
         let catalog = read(&[
             "s|public",
             "x|citext",
-            "o|99|int4_bloom_ops",
+            "o|99|int4_bloom_ops|f",
+            "o|5|text_minmax_ops|t",
             "y|23|pg_catalog|int4|b|N|0|-1|f",
             "y|1009|pg_catalog|_text|b|A|25|-1|f",
             "y|25|pg_catalog|text|b|S|0|-1|f",
@@ -462,7 +469,8 @@ mod tests {
         let [x, y] = t.indexes.as_slice() else { panic!("{:?}", t.indexes) };
         assert_eq!(x.include, ["id"]);
         assert_eq!((x.columns[0].descending, x.columns[0].class.as_deref()), (true, Some("int4_bloom_ops")));
-        assert_eq!((x.columns[1].name.as_str(), x.columns[1].class.as_deref(), x.valid), ("short", None, false));
+        assert_eq!((x.columns[1].class.as_deref(), x.columns[1].usual), (Some("text_minmax_ops"), true));
+        assert_eq!((x.columns[1].name.as_str(), x.valid), ("short", false));
         assert!(y.has_expression && !x.has_expression);
         let key = &u.foreign_keys[0];
         assert_eq!((key.columns.as_slice(), key.target_columns.as_slice()), (&["t".into()][..], &["id".into()][..]));

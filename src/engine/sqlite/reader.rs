@@ -62,7 +62,11 @@ pub(super) fn read(rows: &[Row]) -> Option<Catalog> {
                     catalog.tables[table].indexes.iter_mut().find(|index| Some(index.name.as_str()) == value(2));
                 match (index, owned(3)) {
                     (Some(index), Some(name)) => {
-                        index.columns.push(IndexColumn { name, descending: value(4) == Some("1"), class: None });
+                        index.columns.push(IndexColumn {
+                            name,
+                            descending: value(4) == Some("1"),
+                            ..IndexColumn::default()
+                        });
                     }
                     (Some(index), None) => index.has_expression = true,
                     (None, _) => {}

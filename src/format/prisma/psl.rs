@@ -204,13 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn operator_classes_are_left_out_where_they_are_usual() {
+    fn operator_classes_have_the_databases_names() {
         let catalog = lowered(
             "model A {\n id Int @id\n j Json\n t String\n @@index([j(ops: JsonbOps)], type: Gin)\n \
              @@index([t(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n @@index([id(ops: Int4MinMaxMultiOps)], type: Brin)\n}",
         );
         let class = |at: usize| catalog.tables[0].indexes[at].columns[0].class.as_deref();
-        assert_eq!([class(0), class(1), class(2)], [None, Some("gin_trgm_ops"), Some("int4_minmax_multi_ops")]);
+        assert_eq!(
+            [class(0), class(1), class(2)],
+            [Some("jsonb_ops"), Some("gin_trgm_ops"), Some("int4_minmax_multi_ops")]
+        );
     }
 
     #[test]

@@ -115,7 +115,8 @@ impl Lowering<'_> {
         let fields = index.fields.iter().map(|field| IndexColumn {
             name: names::stored(self.provider, &model.fields[field.field].column),
             descending: field.descending,
-            class: field.class.clone().filter(|class| !is_usual(method, class)),
+            class: field.class.clone(),
+            usual: false,
         });
         catalog::Index {
             name: index_name(self.provider, model, index),
@@ -234,36 +235,5 @@ pub(super) fn foreign_key_name(provider: Provider, model: &Model, relation: &Rel
         (Provider::Sqlite, _) => String::new(),
         (_, Some(name)) => name.clone(),
         _ => names::foreign_key(provider, &model.table, &columns(model, relation.fields.iter().copied())),
-    }
-}
-
-/// Whether the operator class is the one that the method takes if none is named.
-fn is_usual(method: &str, class: &str) -> bool {
-    match method {
-        "gin" => matches!(class, "jsonb_ops" | "array_ops"),
-        "spgist" => matches!(class, "text_ops" | "inet_ops"),
-        "brin" => class.ends_with("_minmax_ops") || class == "inet_inclusion_ops",
-        "btree" | "hash" => matches!(
-            class,
-            "text_ops"
-                | "int2_ops"
-                | "int4_ops"
-                | "int8_ops"
-                | "bool_ops"
-                | "uuid_ops"
-                | "date_ops"
-                | "float4_ops"
-                | "float8_ops"
-                | "timestamp_ops"
-                | "timestamptz_ops"
-                | "numeric_ops"
-                | "inet_ops"
-                | "bytea_ops"
-                | "jsonb_ops"
-                | "array_ops"
-                | "enum_ops"
-                | "citext_ops"
-        ),
-        _ => false,
     }
 }
