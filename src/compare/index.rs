@@ -199,8 +199,12 @@ fn are_named_apart(wanted: &str, other: &str, names: Names) -> bool {
     !wanted.is_empty() && !other.is_empty() && !names.are_same(wanted, other)
 }
 
+/// The method as Prisma sees it: what it does not know, such as pgvector's hnsw, it takes for a B-tree.
 fn method(index: &Index) -> &str {
-    if index.method.is_empty() { "btree" } else { &index.method }
+    match index.method.as_str() {
+        known @ ("hash" | "gin" | "gist" | "spgist" | "brin" | "fulltext") => known,
+        _ => "btree",
+    }
 }
 
 fn keys(index: &Index) -> Vec<String> {
@@ -239,8 +243,8 @@ fn described(index: &Index) -> String {
     };
     let columns: Vec<String> = index.columns.iter().map(column).collect();
     let mut text = if index.unique { "unique ".to_owned() } else { String::new() };
-    if method(index) != "btree" {
-        text = text + method(index) + " ";
+    if !matches!(index.method.as_str(), "" | "btree") {
+        text = text + &index.method + " ";
     }
     text += &bracketed(&columns);
     if !index.include.is_empty() {

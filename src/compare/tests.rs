@@ -320,6 +320,21 @@ fn operator_classes() {
 }
 
 #[test]
+fn a_method_that_prisma_does_not_know_is_a_b_tree_to_it() {
+    let found = |expected: &str, actual: &str| {
+        let set = |method: &str| {
+            let mut catalog = sample();
+            catalog.tables[0].indexes[0].method = method.to_owned();
+            catalog
+        };
+        told(&compare(&set(expected), &set(actual), Dialect::Postgres))
+    };
+    assert_eq!(found("btree", "hnsw"), [] as [&str; 0]);
+    assert_eq!(found("btree", "gist"), ["warning different index public.T_a_idx"]);
+    assert_eq!(found("hash", "hnsw"), ["warning different index public.T_a_idx"]);
+}
+
+#[test]
 fn foreign_keys() {
     let found = after(|it| it.tables[0].foreign_keys.clear());
     assert_eq!(found, ["warning missing foreign_key public.T.a"]);
