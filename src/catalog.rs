@@ -23,8 +23,19 @@ pub struct Catalog {
     pub enums: Vec<Enum>,
     /// Views, materialised views and foreign tables: things that a query can name, and nothing is known of.
     pub views: Vec<Name>,
-    /// Extensions by name.
-    pub extensions: Vec<String>,
+    /// Extensions.
+    pub extensions: Vec<Extension>,
+}
+
+/// An extension.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extension {
+    /// Its name.
+    pub name: String,
+    /// The schema that its objects are in; `None` where any will do.
+    pub schema: Option<String>,
+    /// Its version; `None` where any will do.
+    pub version: Option<String>,
 }
 
 /// A name in a schema. The schema is always known: what is expected without one is lowered into the default one.

@@ -192,9 +192,23 @@ fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut V
         let severity = if is_used { Severity::Error } else { Severity::Notice };
         findings.push(found(severity, Difference::Missing, Subject::Schema(schema.clone()), None));
     }
-    for extension in expected.extensions.iter().filter(|extension| !actual.extensions.contains(extension)) {
-        // What the service needs of it, a type or a function, is looked at for itself.
-        findings.push(found(Severity::Warning, Difference::Missing, Subject::Extension(extension.clone()), None));
+    for extension in &expected.extensions {
+        let finding = |severity, kind| found(severity, kind, Subject::Extension(extension.name.clone()), None);
+        let Some(other) = actual.extensions.iter().find(|other| other.name == extension.name) else {
+            // What the service needs of it, a type or a function, is looked at for itself.
+            findings.push(finding(Severity::Warning, Difference::Missing));
+            continue;
+        };
+        for (what, wanted, there) in
+            [("schema", &extension.schema, &other.schema), ("version", &extension.version, &other.version)]
+        {
+            if let (Some(wanted), Some(there)) = (wanted, there)
+                && wanted != there
+            {
+                let differs = finding(Severity::Notice, Difference::Different);
+                findings.push(differs.between(format!("{what} {wanted}"), format!("{what} {there}")));
+            }
+        }
     }
 }
 

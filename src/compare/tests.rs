@@ -1,5 +1,7 @@
 use super::*;
-use crate::catalog::{Action, Arity, Column, Default, ForeignKey, Index, IndexColumn, Key as PrimaryKey, Type};
+use crate::catalog::{
+    Action, Arity, Column, Default, Extension, ForeignKey, Index, IndexColumn, Key as PrimaryKey, Type,
+};
 
 fn name(name: &str) -> Name {
     Name { schema: "public".to_owned(), name: name.to_owned() }
@@ -370,8 +372,21 @@ fn schemas_and_extensions() {
         it.tables.push(Table { name: Name { schema: "s2".into(), name: "X".into() }, ..Table::default() });
     });
     assert_eq!(found, ["error missing schema s2", "error missing table s2.X"]);
-    assert_eq!(expecting(|it| it.extensions.push("hstore".into())), ["warning missing extension hstore"]);
-    assert_eq!(after(|it| it.extensions.push("hstore".into())), [] as [&str; 0]);
+    let hstore = |schema: Option<&str>, version: Option<&str>| {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        Extension { name: "hstore".into(), schema: text(schema), version: text(version) }
+    };
+    assert_eq!(expecting(|it| it.extensions.push(hstore(None, None))), ["warning missing extension hstore"]);
+    assert_eq!(after(|it| it.extensions.push(hstore(Some("public"), Some("1.8")))), [] as [&str; 0]);
+    let found = |schema, version| {
+        let (mut expected, mut actual) = (sample(), sample());
+        expected.extensions.push(hstore(schema, version));
+        actual.extensions.push(hstore(Some("public"), Some("1.8")));
+        told(&compare(&expected, &actual, Dialect::Postgres))
+    };
+    assert_eq!(found(None, Some("1.8")), [] as [&str; 0]);
+    assert_eq!(found(Some("tools"), None), ["notice different extension hstore"]);
+    assert_eq!(found(Some("public"), Some("1.7")), ["notice different extension hstore"]);
 }
 
 #[test]

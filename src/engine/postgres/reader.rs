@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use super::SQL;
 use crate::catalog::{
-    Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, ForeignKey, Index, IndexColumn, Key, Name,
-    Table, Type, value,
+    Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Index, IndexColumn, Key,
+    Name, Table, Type, value,
 };
 use crate::engine::{Row, Scope};
 
@@ -44,7 +44,9 @@ pub(super) fn sql(scope: &Scope<'_>) -> String {
     let tables = format!("{relations} AND c.relkind IN ('r', 'p') AND lower(c.relname) NOT IN {PASSED_OVER}");
     [
         format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE nspname IN ({names}) ORDER BY 2"),
-        "SELECT 'x', extname FROM pg_catalog.pg_extension ORDER BY 2".to_owned(),
+        "SELECT 'x', x.extname, n.nspname, x.extversion FROM pg_catalog.pg_extension x \
+         JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace ORDER BY 2"
+            .to_owned(),
         // Operator classes of indexes, and whether they had to be named.
         format!(
             "SELECT 'o', o.oid, o.opcname, o.opcdefault FROM pg_catalog.pg_opclass o WHERE o.oid IN \
@@ -153,7 +155,10 @@ impl Reader {
         let row = Values(row);
         match row.text(0)? {
             "s" => self.catalog.schemas.push(row.owned(1)?),
-            "x" => self.catalog.extensions.push(row.owned(1)?),
+            "x" => {
+                let extension = Extension { name: row.owned(1)?, schema: row.owned(2), version: row.owned(3) };
+                self.catalog.extensions.push(extension);
+            }
             "v" => self.catalog.views.push(row.name(1)?),
             "o" => {
                 self.classes.insert(row.number(1)?, (row.owned(2)?, row.is_true(3)));
@@ -422,7 +427,7 @@ mod tests {
     fn rows_become_tables() {
         let catalog = read(&[
             "s|public",
-            "x|citext",
+            "x|citext|public|1.6",
             "o|99|int4_bloom_ops|f",
             "o|5|text_minmax_ops|t",
             "y|23|pg_catalog|int4|b|N|0|-1|f",

@@ -1,7 +1,7 @@
 //! What the files mean: names resolved, arguments understood, everything that the database is concerned with.
 
 use super::Place;
-use crate::catalog::{Action, Arity};
+use crate::catalog::{Action, Arity, Extension};
 
 /// A Prisma schema, from all of its files.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,7 @@ pub struct Source {
     /// `schemas = […]`; empty without it.
     pub schemas: Vec<String>,
     /// `extensions = […]`, by the database's names.
-    pub extensions: Vec<String>,
+    pub extensions: Vec<Extension>,
     /// Relations are foreign keys: not with `relationMode = "prisma"`.
     pub foreign_keys: bool,
     /// Where it stands.

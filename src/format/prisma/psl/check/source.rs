@@ -1,6 +1,7 @@
 //! The `datasource` block, and the preview features that the generators ask for.
 
 use super::{Problems, of, wrong};
+use crate::catalog::Extension;
 use crate::format::prisma::psl::schema::{Provider, Source};
 use crate::format::prisma::psl::syntax::{Block, Kind, Value, ValueKind};
 
@@ -103,15 +104,19 @@ pub(super) fn find(blocks: &[Block], features: &Features, problems: &mut Problem
     Some((block.name.text.clone(), source))
 }
 
-/// `hstore`, `uuidOssp(map: "uuid-ossp")`
-fn extension(item: &Value, problems: &mut Problems) -> Option<String> {
+/// `hstore`, `uuidOssp(map: "uuid-ossp", schema: "public")`
+fn extension(item: &Value, problems: &mut Problems) -> Option<Extension> {
     match &item.kind {
-        ValueKind::Constant(name) => Some(name.clone()),
+        ValueKind::Constant(name) => Some(Extension { name: name.clone(), ..Extension::default() }),
         ValueKind::Call(name, arguments) => {
             let names = ["map", "schema", "version"];
             let arguments =
                 super::Arguments::of(format!("the extension `{name}`"), item.place, arguments, &names, 0, problems);
-            Some(arguments.text("map", problems).unwrap_or_else(|| name.clone()))
+            Some(Extension {
+                name: arguments.text("map", problems).unwrap_or_else(|| name.clone()),
+                schema: arguments.text("schema", problems),
+                version: arguments.text("version", problems),
+            })
         }
         _ => {
             wrong(problems, item.place, "an extension is a name, or `name(map: \"…\")`");
