@@ -137,14 +137,6 @@ pub struct Survey {
     pub role: String,
 }
 
-impl Survey {
-    /// The schema that an unqualified name belongs to.
-    #[must_use]
-    pub fn home(&self) -> &str {
-        self.current_schema.as_deref().unwrap_or("main")
-    }
-}
-
 /// A script, or a piece of one, and what is to be recorded with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Unit<'a> {
@@ -242,6 +234,15 @@ impl Dialect {
         match self {
             Self::Postgres => "postgresql",
             Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// The schema of unqualified names where nothing names another.
+    #[must_use]
+    pub fn home(self) -> &'static str {
+        match self {
+            Self::Postgres => "public",
+            Self::Sqlite => "main",
         }
     }
 

@@ -237,13 +237,15 @@ impl Preparation {
         session: &mut dyn Session,
         expectation: &Expectation,
         history: Option<&History>,
-        home: &str,
+        survey: &Survey,
     ) -> Result<Vec<Finding>, Error> {
+        // A schema that the URL names, and nobody has created yet, is where the service's tables belong all the same.
+        let home = survey.current_schema.as_deref().or(self.url_schema.as_deref());
         // A throwaway database has none of the grants.
         let role = if self.rehearsal { None } else { self.database.service_role() };
         let context = verify::Context {
             dialect: self.dialect,
-            home,
+            home: home.unwrap_or(self.dialect.home()),
             role: role.as_deref(),
             allow: &self.settings.allow,
             explain: &|table| explain_missing(history, table),
@@ -277,13 +279,12 @@ impl Preparation {
             return self.follow(session, survey, plan, report).await;
         }
         let Plan { extent, history, expectation } = plan;
-        let home = survey.home().to_owned();
-        let history = self.apply(session, survey, history, stop, report).await?;
+        let (history, survey) = self.apply(session, survey, history, stop, report).await?;
         if let Some(history) = &history {
             history.log_oddities();
         }
         if extent == Extent::Run {
-            let findings = self.hold_against(session, expectation, history.as_ref(), &home);
+            let findings = self.hold_against(session, expectation, history.as_ref(), &survey);
             let findings = timed(&mut report.verify, findings).await?;
             verify::judge(findings, self.settings.strictness)?;
         }
@@ -291,7 +292,8 @@ impl Preparation {
     }
 
     /// Schemas and migrations. Looks first, and takes the lock only when there is something to write: a
-    /// replica with nothing to do never queues.
+    /// replica with nothing to do never queues. Gives back the survey that counts from then on: a schema that was
+    /// created may be where unqualified names belong.
     async fn apply(
         &self,
         session: &mut dyn Session,
@@ -299,13 +301,13 @@ impl Preparation {
         mut history: Option<History>,
         stop: &Stop,
         report: &mut Report,
-    ) -> Result<Option<History>, Error> {
+    ) -> Result<(Option<History>, Survey), Error> {
         if let Some(history) = &mut history {
             timed(&mut report.migrate, history.read(session, &survey)).await?;
         }
         let has_work = history.as_ref().is_some_and(History::has_work);
         if survey.missing_schemas.is_empty() && !has_work {
-            return Ok(history);
+            return Ok((history, survey));
         }
         timed(&mut report.migrate, lock::acquire(session, self.lock_key(history.as_ref()), self.settings.lock_timeout))
             .await?;
@@ -331,7 +333,7 @@ impl Preparation {
             let apply = migrate::apply_pending(history, session, &survey, &limits, stop);
             report.applied = timed(&mut report.migrate, apply).await?;
         }
-        Ok(history)
+        Ok((history, survey))
     }
 
     async fn look(&self, session: &mut dyn Session) -> Result<Survey, Error> {

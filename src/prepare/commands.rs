@@ -101,7 +101,7 @@ impl Preparation {
             history.read(session, survey).await?;
         }
         let expectation = self.read_expectation().await?;
-        self.hold_against(session, &expectation, history.as_ref(), survey.home()).await
+        self.hold_against(session, &expectation, history.as_ref(), &survey).await
     }
 
     /// Step 4 by itself. Of a database that is adopted `in_part` only the required tables are asked for: the schema
@@ -115,7 +115,7 @@ impl Preparation {
             true => Expectation::read(&self.settings, None)?,
             false => self.read_expectation().await?,
         };
-        let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey.home()).await?;
+        let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey).await?;
         verify::judge(findings, self.settings.strictness)
     }
 

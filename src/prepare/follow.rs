@@ -53,7 +53,7 @@ impl Preparation {
             let look = match extent {
                 _ if is_behind => Look::Behind,
                 Extent::Run => {
-                    let found = self.hold_against(session, expectation, Some(&history), survey.home());
+                    let found = self.hold_against(session, expectation, Some(&history), &survey);
                     let found = timed(&mut report.verify, found).await?;
                     let stops = found.iter().any(|finding| verify::stops(finding, self.settings.strictness));
                     if stops { Look::Lacking(found) } else { Look::Ready(found) }

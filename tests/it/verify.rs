@@ -110,6 +110,20 @@ fn verify_holds_the_database_against_the_prisma_schema() {
 }
 
 #[test]
+fn a_schema_of_the_url_that_this_start_creates_is_where_the_tables_are_looked_for() {
+    let database = Database::fresh();
+    let url = format!("{}?schema=app", database.url());
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel User {\n  id Int @id\n}\n";
+    let table = "CREATE TABLE \"User\" (id integer NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (id));";
+    let project = Project::new().file("prisma/schema.prisma", schema).migration("1_init", table);
+    let absent = project.doorstep(&url, &["verify"]).run().code(3);
+    absent.stdout_has("schema app is missing").stdout_has("table app.User is missing");
+    project.doorstep(&url, &["replay"]).run().code(0);
+    project.doorstep(&url, &["run", "--verify", "notice"]).run().code(0);
+    assert_eq!(database.sql("SELECT to_regclass('app.\"User\"') IS NOT NULL"), "t");
+}
+
+#[test]
 fn what_prisma_would_create_is_verified_without_a_finding_by_a_role_that_may_only_read() {
     let database = Database::fresh();
     let project = project_of_a_schema();
