@@ -101,7 +101,7 @@ impl Preparation {
             history.read(session, survey).await?;
         }
         let expectation = self.read_expectation().await?;
-        self.hold_against(session, &expectation, history.as_ref(), &survey).await
+        self.hold_against(session, &expectation, history.as_ref(), survey).await
     }
 
     /// Step 4 by itself. Of a database that is adopted `in_part` only the required tables are asked for: the schema

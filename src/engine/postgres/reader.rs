@@ -5,6 +5,8 @@
 //! named by their oid, columns by their number. Rows are folded as they arrive, so that nothing but the result is
 //! held in memory.
 
+mod builtin;
+
 use std::collections::HashMap;
 
 use super::SQL;
@@ -15,8 +17,17 @@ use crate::catalog::{
 use crate::engine::{Row, Scope};
 
 /// Tables that no schema file speaks of: the history, and PostGIS's.
-const PASSED_OVER: &str = "('_prisma_migrations', 'spatial_ref_sys', 'geometry_columns', 'geography_columns', \
-                           'raster_columns', 'raster_overviews')";
+const PASSED_OVER: &[&str] = &[
+    "_prisma_migrations",
+    "spatial_ref_sys",
+    "geometry_columns",
+    "geography_columns",
+    "raster_columns",
+    "raster_overviews",
+];
+
+/// The first oid that is not the server's own (FirstNormalObjectId in its source).
+const OWN: u32 = 16384;
 
 /// How many relations elsewhere are read, as a hint where to look for what is missing.
 const HINTS: usize = 1000;
@@ -35,91 +46,83 @@ const ACCESS: &str = "\
     WHERE member.oid = 0 OR pg_catalog.pg_has_role(r.oid, member.oid, 'USAGE'))) THEN 'r' END";
 
 /// The queries. The order matters: what is named by its oid comes before what names it.
+///
+/// A fresh session pays for every table that a query touches and for every join that is planned, more than for the
+/// rows: schemas and tables are arrays of oids, and rows of tables that nobody asked for are passed over here.
 pub(super) fn sql(scope: &Scope<'_>) -> String {
     let role = scope.role.map_or("current_user".to_owned(), |role| SQL.literal(role));
-    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
-    let names = if names.is_empty() { "NULL".to_owned() } else { names.join(", ") };
-    let scope = format!("(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname IN ({names}))");
-    let relations = format!("c.relnamespace IN {scope} AND NOT c.relispartition");
-    let tables = format!("{relations} AND c.relkind IN ('r', 'p') AND lower(c.relname) NOT IN {PASSED_OVER}");
+    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(&SQL.identifier(name))).collect();
+    let names: Vec<String> = names.iter().map(|name| format!("pg_catalog.to_regnamespace({name})")).collect();
+    let schemas = format!("pg_catalog.array_remove(ARRAY[{}]::pg_catalog.oid[], NULL)", names.join(", "));
+    let tables = format!(
+        "ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) AND relkind IN ('r', 'p') \
+         AND NOT relispartition)"
+    );
     [
-        format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE nspname IN ({names}) ORDER BY 2"),
+        format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE oid = ANY ({schemas}) ORDER BY 2"),
         "SELECT 'x', x.extname, n.nspname, x.extversion FROM pg_catalog.pg_extension x \
          JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace ORDER BY 2"
             .to_owned(),
         // Operator classes of indexes, and whether they had to be named.
         format!(
-            "SELECT 'o', o.oid, o.opcname, o.opcdefault FROM pg_catalog.pg_opclass o WHERE o.oid IN \
-             (SELECT pg_catalog.unnest(i.indclass::pg_catalog.oid[]) FROM pg_catalog.pg_index i \
-             JOIN pg_catalog.pg_class c ON c.oid = i.indrelid WHERE {tables})"
+            "SELECT 'o', oid, opcname, opcdefault FROM pg_catalog.pg_opclass WHERE oid = ANY (ARRAY(\
+             SELECT DISTINCT pg_catalog.unnest(indclass::pg_catalog.oid[]) FROM pg_catalog.pg_index \
+             WHERE indrelid = ANY ({tables})))"
         ),
-        // Types of columns, and what arrays and domains are made of.
+        // Types that are not the server's own: the schemas' enums, what columns are of, and what that is made of.
         format!(
             "WITH RECURSIVE used (oid) AS (\
-             SELECT a.atttypid FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-             WHERE {tables} AND a.attnum > 0 AND NOT a.attisdropped \
-             UNION SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END \
-             FROM pg_catalog.pg_type t JOIN used u ON u.oid = t.oid WHERE t.typtype = 'd' OR t.typcategory = 'A') \
+             (SELECT oid FROM pg_catalog.pg_type WHERE typtype = 'e' AND typnamespace = ANY ({schemas}) \
+             UNION SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({tables}) AND attnum > 0 \
+             AND atttypid >= {OWN}) UNION SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END \
+             FROM pg_catalog.pg_type t JOIN used u ON u.oid = t.oid \
+             WHERE (t.typtype = 'd' OR t.typcategory = 'A') AND t.oid >= {OWN}) \
              SELECT 'y', t.oid, n.nspname, t.typname, t.typtype, t.typcategory, \
-             CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, t.typtypmod, t.typnotnull \
+             CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, t.typtypmod, t.typnotnull, \
+             CASE t.typtype WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) \
+             FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) END \
              FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace ORDER BY 3, 4"
         ),
         format!(
-            "SELECT 'e', n.nspname, t.typname, pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) \
-             FILTER (WHERE e.oid IS NOT NULL) FROM pg_catalog.pg_type t \
-             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-             LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid \
-             WHERE t.typtype = 'e' AND n.oid IN {scope} GROUP BY n.nspname, t.typname ORDER BY 2, 3"
-        ),
-        format!(
-            "SELECT 't', c.oid, n.nspname, c.relname, {ACCESS} FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {role} WHERE {tables} ORDER BY 3, 4"
+            "SELECT 't', c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind IN ('r', 'p') THEN {ACCESS} END \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {role} WHERE c.relnamespace = ANY ({schemas}) \
+             AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 3, 4"
         ),
         format!(
             "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relnamespace IN {scope} AND c.relkind IN ('v', 'm', 'f') ORDER BY 2, 3"
-        ),
-        format!(
-            "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relnamespace NOT IN {scope} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+             WHERE c.relnamespace <> ALL ({schemas}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
              AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
         ),
+        // Without a column in it, an expression is shown without opening its table.
         format!(
             "SELECT 'c', a.attrelid, a.attnum, a.attname, a.atttypid, nullif(a.atttypmod, -1), a.attnotnull, \
-             nullif(a.attidentity, ''), nullif(a.attgenerated, ''), \
-             CASE WHEN a.atthasdef THEN (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
+             nullif(a.attidentity, ''), nullif(a.attgenerated, ''), CASE WHEN a.atthasdef THEN \
+             (SELECT pg_catalog.pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END) \
              FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END \
-             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-             WHERE {tables} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 2, 3"
+             FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY ({tables}) AND a.attnum > 0 AND NOT a.attisdropped \
+             ORDER BY 2, 3"
         ),
         // An exclusion constraint's index excludes more than equals: it is none of ours.
         format!(
             "SELECT 'i', i.indrelid, x.relname, i.indisprimary, i.indisunique, i.indisvalid, m.amname, i.indkey, \
              i.indnkeyatts, i.indoption, i.indclass, pg_catalog.pg_get_expr(i.indpred, i.indrelid) \
-             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
-             JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam \
-             WHERE {tables} AND NOT i.indisexclusion ORDER BY x.relname"
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+             JOIN pg_catalog.pg_am m ON m.oid = x.relam \
+             WHERE i.indrelid = ANY ({tables}) AND NOT i.indisexclusion ORDER BY x.relname"
         ),
         // Keys to tables that are not read bring the names of the columns there.
         format!(
-            "SELECT 'f', k.conrelid, k.conname, k.conkey, k.confrelid, rn.nspname, r.relname, k.confkey, \
-             k.confdeltype, k.confupdtype, k.convalidated, CASE WHEN rn.oid NOT IN {scope} THEN \
+            "SELECT 'k', k.contype, k.conrelid, k.conname, k.convalidated, k.conkey, k.confrelid, n.nspname, r.relname, \
+             k.confkey, k.confdeltype, k.confupdtype, CASE WHEN n.oid <> ALL ({schemas}) THEN \
              (SELECT pg_catalog.json_agg(a.attname ORDER BY w.place) \
              FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY w (number, place) \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = w.number) END \
-             FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
-             JOIN pg_catalog.pg_class r ON r.oid = k.confrelid \
-             JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace \
-             WHERE {tables} AND k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname"
-        ),
-        format!(
-            "SELECT 'k', k.conrelid, k.conname, k.convalidated FROM pg_catalog.pg_constraint k \
-             JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
-             WHERE {tables} AND k.contype IN ('c', 'x') AND k.conparentid = 0 ORDER BY k.conname"
+             FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class r ON r.oid = k.confrelid \
+             LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE k.conrelid = ANY ({tables}) \
+             AND k.contype IN ('f', 'c', 'x') AND k.conparentid = 0 ORDER BY k.conname"
         ),
     ]
     .join("; ")
@@ -172,27 +175,25 @@ impl Reader {
                     modifier: row.number(7).filter(|modifier| *modifier != -1),
                     not_null: row.is_true(8),
                 };
+                if described.kind == 'e' && self.catalog.schemas.contains(&described.name.schema) {
+                    let values = serde_json::from_str(row.text(9).unwrap_or("[]")).ok()?;
+                    self.catalog.enums.push(Enum { name: described.name.clone(), values, origin: None });
+                }
                 self.types.insert(row.number(1)?, described);
             }
-            "e" => {
-                let values = serde_json::from_str(row.text(3).unwrap_or("[]")).ok()?;
-                self.catalog.enums.push(Enum { name: row.name(1)?, values, origin: None });
-            }
+            "t" if !matches!(row.character(4)?, 'r' | 'p') => self.catalog.views.push(row.name(2)?),
             "t" => {
-                self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
-                let access = row.text(4).map_or(Some(Access::Granted), access)?;
-                self.catalog.tables.push(Table { name: row.name(2)?, access, ..Table::default() });
-            }
-            // Rows of a table that came into being between two of the queries are passed over.
-            "c" => self.column(row)?,
-            "i" => self.index(row)?,
-            "f" => self.foreign_key(row)?,
-            "k" => {
-                if let Some((table, _)) = self.tables.get(&row.number(1)?) {
-                    let constraint = Constraint { name: row.owned(2)?, valid: row.is_true(3) };
-                    self.catalog.tables[*table].constraints.push(constraint);
+                let name = row.name(2)?;
+                if !PASSED_OVER.contains(&name.name.to_lowercase().as_str()) {
+                    self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
+                    let access = row.text(5).map_or(Some(Access::Granted), access)?;
+                    self.catalog.tables.push(Table { name, access, ..Table::default() });
                 }
             }
+            // Rows of other tables, and of one that came into being between two of the queries, are passed over.
+            "c" => self.column(row)?,
+            "i" => self.index(row)?,
+            "k" => self.constraint(row)?,
             _ => return None,
         }
         Some(())
@@ -236,6 +237,10 @@ impl Reader {
         let (mut oid, mut modifier) = (oid, modifier);
         let (mut is_list, mut is_required) = (false, false);
         loop {
+            if let Some((name, is_array)) = builtin::name(oid) {
+                is_list |= is_array;
+                return Some((native(name, modifier, is_list), is_list, is_required));
+            }
             let Some(described) = self.types.get(&oid) else {
                 // Made between two of the queries.
                 return Some((Type::Other(format!("type {oid}")), is_list, is_required));
@@ -295,20 +300,24 @@ impl Reader {
         Some(())
     }
 
-    fn foreign_key(&mut self, row: Values<'_>) -> Option<()> {
-        let oid = row.number(1)?;
+    fn constraint(&mut self, row: Values<'_>) -> Option<()> {
+        let oid = row.number(2)?;
         let Some((table, _)) = self.tables.get(&oid) else { return Some(()) };
-        let table = *table;
-        let (target, there) = (row.number(4)?, numbers(row.text(7)?));
-        let named = row.text(11).and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
+        let (table, name, valid) = (*table, row.owned(3)?, row.is_true(4));
+        if row.text(1)? != "f" {
+            self.catalog.tables[table].constraints.push(Constraint { name, valid });
+            return Some(());
+        }
+        let (target, there) = (row.number(6)?, numbers(row.text(9)?));
+        let named = row.text(12).and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
         let key = ForeignKey {
-            name: row.owned(2)?,
-            columns: numbers(row.text(3)?).iter().filter_map(|number| self.column_name(oid, *number)).collect(),
-            target: row.name(5)?,
+            name,
+            columns: numbers(row.text(5)?).iter().filter_map(|number| self.column_name(oid, *number)).collect(),
+            target: row.name(7)?,
             target_columns: named.clone().unwrap_or_default(),
-            on_delete: action(row.text(8)?)?,
-            on_update: action(row.text(9)?)?,
-            valid: row.is_true(10),
+            on_delete: action(row.text(10)?)?,
+            on_update: action(row.text(11)?)?,
+            valid,
             origin: None,
         };
         let keys = &mut self.catalog.tables[table].foreign_keys;
@@ -430,27 +439,26 @@ mod tests {
             "x|citext|public|1.6",
             "o|99|int4_bloom_ops|f",
             "o|5|text_minmax_ops|t",
-            "y|23|pg_catalog|int4|b|N|0|-1|f",
-            "y|1009|pg_catalog|_text|b|A|25|-1|f",
-            "y|25|pg_catalog|text|b|S|0|-1|f",
-            "y|500|public|short|d|S|1043|14|t",
-            "y|1043|pg_catalog|varchar|b|S|0|-1|f",
-            "y|600|public|E|e|E|0|-1|f",
-            "e|public|E|[\"A\",\"B\"]",
-            "t|10|public|T|~",
-            "t|11|public|U|w",
+            "y|20500|public|short|d|S|1043|14|t|~",
+            "y|20600|public|E|e|E|0|-1|f|[\"A\",\"B\"]",
+            "y|20700|other|F|e|E|0|-1|f|[\"A\"]",
+            "t|10|public|T|r|~",
+            "t|11|public|U|p|w",
+            "t|12|public|_prisma_migrations|r|~",
+            "t|13|public|seen|v|~",
             "c|10|1|id|23|~|t|~|~|nextval('\"T_id_seq\"'::regclass)",
             "c|10|3|tags|1009|~|f|~|~|'{}'::text[]",
-            "c|10|4|short|500|~|f|~|~|~",
-            "c|10|5|e|600|~|t|~|~|'A'::\"E\"",
+            "c|10|4|short|20500|~|f|~|~|~",
+            "c|10|5|e|20600|~|t|~|~|'A'::\"E\"",
             "c|10|6|twice|23|~|f|~|s|(id * 2)",
             "c|11|1|t|23|~|f|a|~|~",
             "i|10|T_pkey|t|t|t|btree|1|1|0|1978|~",
             "i|10|T_x|f|f|f|brin|3 4 1|2|1 0|99 5|(id > 0)",
             "i|10|T_y|f|f|t|btree|0 1|2|0 0|1 1|~",
-            "f|11|U_t_fkey|{1}|10|public|T|{1}|c|a|f|~",
-            "k|11|U_check|f",
-            "k|12|appeared_meanwhile|t",
+            "k|f|11|U_t_fkey|f|{1}|10|public|T|{1}|c|a|~",
+            "k|c|11|U_check|f|{1}|0|~|~|~| | |~",
+            "k|c|99|appeared_meanwhile|t|{1}|0|~|~|~| | |~",
+            "c|12|1|id|25|~|t|~|~|~",
         ]);
         let [t, u] = catalog.tables.as_slice() else { panic!("{catalog:?}") };
         let kinds: Vec<(&str, &Type, Arity, &Default)> = t
@@ -483,6 +491,7 @@ mod tests {
         assert_eq!(u.columns[0].default, Default::Sequence);
         assert_eq!(u.constraints, [Constraint { name: "U_check".into(), valid: false }]);
         assert_eq!((t.access, u.access), (Access::Granted, Access::WriteOnly));
+        assert_eq!((catalog.enums.len(), catalog.views.len()), (1, 1));
         assert_eq!(catalog.enums[0].values, ["A", "B"]);
     }
 
