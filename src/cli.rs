@@ -139,6 +139,13 @@ pub enum Verb {
         #[arg(long, value_enum, default_value = "text")]
         format: LogFormat,
     },
+    /// Start CMD and stay beside it: what `run --init` becomes when all is ready
+    #[command(hide = true)]
+    Init {
+        /// The service
+        #[arg(last = true, required = true, value_name = "CMD")]
+        command: Vec<OsString>,
+    },
     /// Copy this binary to DIR (scratch images have no cp)
     Install {
         /// Where to

@@ -182,6 +182,11 @@ impl Error {
         }
     }
 
+    /// A signal has come so late that the service would never hear of it.
+    pub(crate) fn not_started(signal: u8) -> Self {
+        Self::Stopped { signal, note: "the service was not started".to_owned() }
+    }
+
     /// Turns a failed statement of doorstep's own into an error that says what it was for.
     pub(crate) fn statement(doing: impl Into<String>) -> impl FnOnce(Fault) -> Self {
         let doing = doing.into();

@@ -1,6 +1,9 @@
 //! Step 5: become the service. Same PID, arguments, environment and working directory; handlers and
 //! SIGPIPE are back at their defaults (the kernel and std see to that), every descriptor of ours closes
 //! on exec.
+//!
+//! With `--init` it becomes doorstep once more, as `doorstep init -- CMD`: a fresh process that has nothing of the
+//! start in its memory, its environment or its descriptors, and stays beside the service (`init.rs`).
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -9,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::Error;
+use crate::signal::{self, Stop};
 
 /// Variables that may carry a secret of doorstep's and are gone from the service's environment.
 const OURS: &[&str] =
@@ -19,6 +23,8 @@ const OURS: &[&str] =
 pub struct Service {
     program: PathBuf,
     words: Vec<OsString>,
+    /// The program is doorstep, which stays as init.
+    stays: bool,
 }
 
 impl Service {
@@ -40,7 +46,7 @@ impl Service {
         };
         if let Some(program) = candidates.iter().find(|path| is_executable(path)) {
             check_interpreter(program)?;
-            return Ok(Some(Self { program: program.clone(), words: words.to_vec() }));
+            return Ok(Some(Self { program: program.clone(), words: words.to_vec(), stays: false }));
         }
         match candidates.iter().find(|path| path.exists()) {
             Some(path) if path.is_dir() => {
@@ -57,15 +63,44 @@ impl Service {
         }
     }
 
-    /// Replaces this process; returns only if the kernel refuses.
+    /// doorstep beside the service, instead of the service itself.
+    ///
+    /// # Errors
+    /// [`Error::Os`] where the kernel does not tell which file this program is (no /proc).
+    pub fn beside_init(self) -> Result<Self, Error> {
+        let program = std::env::current_exe()
+            .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
+        let words = ["doorstep", "init", "--"].into_iter().map(OsString::from).chain(self.words).collect();
+        Ok(Self { program, words, stays: true })
+    }
+
+    /// Replaces this process; returns only if a signal has come meanwhile, or the kernel refuses.
     #[must_use]
-    pub fn exec(self) -> Error {
+    pub fn exec(self, stop: &Stop) -> Error {
+        let mut command = self.command();
+        let mut replace = || match stop.signal() {
+            Some(signal) => Error::not_started(signal),
+            None => self.refused(&command.exec()),
+        };
+        match self.stays {
+            true => signal::held_back(&mut replace),
+            // Its mask is to be empty.
+            false => replace(),
+        }
+    }
+
+    /// The command, with the environment that the service is to have.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg0(&self.words[0]).args(&self.words[1..]);
         for name in OURS {
             command.env_remove(name);
         }
-        let error = command.exec();
+        command
+    }
+
+    /// What it means that the kernel did not start it.
+    pub(crate) fn refused(&self, error: &std::io::Error) -> Error {
         let program = self.program.display();
         match error.kind() {
             ErrorKind::NotFound => Error::CommandNotFound(format!(
@@ -161,7 +196,7 @@ pub fn hide_secrets(arguments: &[OsString]) {
         // The flag is stronger than either form in the environment.
         command.env_remove(format!("{variable}_FILE")).env(variable, value);
     }
-    let _ = command.exec();
+    let _ = signal::held_back(|| command.exec());
 }
 
 #[cfg(test)]

@@ -20,7 +20,12 @@ pub mod migrate;
 
 pub mod verify;
 
+pub mod init;
+
 pub mod exec;
+
+// Beside it, until the service takes over.
+pub mod health;
 
 // The other commands.
 pub mod baseline;
@@ -57,6 +62,7 @@ pub mod excerpt;
 pub mod fault;
 pub mod label;
 pub mod log;
+pub mod phase;
 mod progress;
 mod retry;
 pub mod script;
@@ -69,6 +75,7 @@ use std::time::Duration;
 use cli::{Cli, Verb};
 use error::Error;
 use exec::Service;
+use health::Port;
 use prepare::{Extent, Preparation, Repair};
 use replay::Replayed;
 use resolve::Mark;
@@ -78,14 +85,25 @@ use signal::Stop;
 /// How long a replay may take to notice a signal.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// What is left for `main` to do.
+#[derive(Debug)]
+pub enum Next {
+    /// Exec, after the runtime is gone.
+    Exec(Service),
+    /// End with this code.
+    Exit(u8),
+}
+
 /// Runs what the command line asks for, up to the moment before exec.
-///
-/// Gives back the service to become, if there is one: exec belongs to `main`, after the runtime is gone.
 ///
 /// # Errors
 /// Any [`Error`]; its exit code is the program's.
-pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Service>, Error> {
+pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> {
     let (verb, command) = match (cli.verb, cli.command) {
+        (Some(Verb::Init { command }), _) => {
+            let service = Service::find(&command, environment.get("PATH"))?;
+            return service.map_or(Ok(Next::Exit(0)), |service| init::stay(&service, stop).map(Next::Exit));
+        }
         (Some(Verb::Run { command }), _) => (None, command),
         (None, command) if !command.is_empty() => (None, command),
         (None, _) => {
@@ -94,7 +112,7 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
         (verb, _) => (verb, Vec::new()),
     };
     if let Some(Verb::Install { dir }) = verb {
-        return print(&format!("{}\n", install::copy_to(&dir)?.display())).map(|()| None);
+        return print(&format!("{}\n", install::copy_to(&dir)?.display())).map(|()| Next::Exit(0));
     }
     // What is wrong with the settings is worth a note, too.
     let noted = cli.layer.termination_log.clone().or_else(|| environment.path("DOORSTEP_TERMINATION_LOG"));
@@ -103,6 +121,8 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
     log::start(settings.log, settings.log_format);
     settings.termination_log.iter().cloned().for_each(termination::place);
     let service = Service::find(&command, environment.get("PATH"))?;
+    let service = if settings.init { service.map(Service::beside_init).transpose()? } else { service };
+    let health_addr = settings.health_addr;
     let preparation = Preparation::new(settings, environment)?;
     match verb {
         Some(Verb::Status { format }) => {
@@ -149,13 +169,18 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Option<Se
                 Some(Verb::Migrate) => Extent::Migrate,
                 _ => Extent::Run,
             };
-            block_on(stop, preparation.run(extent, stop))?;
+            let port = health_addr.map(Port::open).transpose()?;
+            let work = preparation.run(extent, stop);
+            match port {
+                Some(port) => block_on(stop, port.beside(preparation.tracker(), work))?,
+                None => block_on(stop, work)?,
+            };
         }
     }
     match stop.signal() {
         // Caught in the last moment: the service would never hear of it.
-        Some(signal) => Err(Error::Stopped { signal, note: "the service was not started".to_owned() }),
-        None => Ok(service),
+        Some(signal) => Err(Error::not_started(signal)),
+        None => Ok(service.map_or(Next::Exit(0), Next::Exec)),
     }
 }
 

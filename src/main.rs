@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use doorstep::Next;
 use doorstep::cli::Cli;
 use doorstep::error::{Code, Error};
 use doorstep::settings::{Environment, LogFormat, LogLevel};
@@ -38,8 +39,8 @@ fn main() -> ExitCode {
         }
     };
     match doorstep::run(cli, &environment, &stop) {
-        Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(service)) => fail(service.exec()),
+        Ok(Next::Exit(code)) => ExitCode::from(code),
+        Ok(Next::Exec(service)) => fail(service.exec(&stop)),
         Err(error) => fail(error),
     }
 }

@@ -13,6 +13,7 @@ use crate::index::{self, Blocked};
 use crate::label::Label;
 use crate::log::{self, millis, seconds};
 use crate::migration::{Migration, Writer};
+use crate::phase::Tracker;
 use crate::plan;
 use crate::progress::Progress;
 use crate::report;
@@ -31,6 +32,8 @@ pub struct Limits<'a> {
     pub lock_timeout: Option<Duration>,
     /// What the session calls itself.
     pub label: &'a Label,
+    /// Where the migration under way is written down.
+    pub tracker: &'a Tracker,
     /// The database is a throwaway one: its history is nothing to repair.
     pub rehearsal: bool,
 }
@@ -71,6 +74,7 @@ pub async fn apply_pending(
             return Err(Error::Stopped { signal, note });
         }
         progress.begin(&migration.name);
+        limits.tracker.migrating(&migration.name, done, pending.len());
         run.apply(migration, begun.as_ref()).await?;
         progress.end();
     }

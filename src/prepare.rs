@@ -16,6 +16,7 @@ use crate::history::History;
 use crate::label::Label;
 use crate::log::{millis, seconds};
 use crate::migrate::{self, Limits};
+use crate::phase::{Phase, Tracker};
 use crate::settings::{Environment, Mode, Patience, Settings, Strictness};
 use crate::signal::Stop;
 use crate::{lock, schemas, verify, wait};
@@ -44,6 +45,7 @@ pub struct Preparation {
     settings: Settings,
     database: Database,
     label: Label,
+    tracker: Tracker,
     /// On a throwaway database.
     rehearsal: bool,
     dialect: Dialect,
@@ -120,6 +122,7 @@ impl Preparation {
             settings,
             database,
             label,
+            tracker: Tracker::default(),
             rehearsal: false,
             dialect,
             folder,
@@ -128,6 +131,12 @@ impl Preparation {
             url_schema,
             own_schemas,
         })
+    }
+
+    /// Where this start stands, whenever it is asked.
+    #[must_use]
+    pub fn tracker(&self) -> Tracker {
+        self.tracker.clone()
     }
 
     /// Runs the pipeline; the session is closed when it returns, whatever happened.
@@ -157,7 +166,7 @@ impl Preparation {
             stop.release();
             let (mut report, waiting) = (Report::default(), Instant::now());
             let wanted = self.wanted();
-            let ready = wait::until_ready(&self.database, &wanted, self.patience(begin), creates);
+            let ready = wait::until_ready(&self.database, &wanted, self.patience(begin), creates, &self.tracker);
             let expectation = async {
                 match extent {
                     Extent::Run => self.read_expectation().await,
@@ -239,6 +248,7 @@ impl Preparation {
         history: Option<&History>,
         survey: &Survey,
     ) -> Result<Vec<Finding>, Error> {
+        self.tracker.enter(Phase::Verify);
         // A schema that the URL names, and nobody has created yet, is where the service's tables belong all the same.
         let home = survey.current_schema.as_deref().or(self.url_schema.as_deref());
         // A throwaway database has none of the grants.
@@ -279,6 +289,7 @@ impl Preparation {
             return self.follow(session, survey, plan, report).await;
         }
         let Plan { extent, history, expectation } = plan;
+        self.tracker.enter(Phase::Migrate);
         let (history, survey) = self.apply(session, survey, history, stop, report).await?;
         if let Some(history) = &history {
             history.log_oddities();
@@ -309,6 +320,7 @@ impl Preparation {
         if survey.missing_schemas.is_empty() && !has_work {
             return Ok((history, survey));
         }
+        self.tracker.held_up("queueing for the migration lock");
         timed(&mut report.migrate, lock::acquire(session, self.lock_key(history.as_ref()), self.settings.lock_timeout))
             .await?;
         // Another replica may have been faster; what counts is what the lock's holder sees.
@@ -319,15 +331,18 @@ impl Preparation {
             let later = history.own_schemas();
             survey.missing_schemas.retain(|name| !later.contains(name) || self.url_schema.as_ref() == Some(name));
         }
+        self.tracker.enter(Phase::Schemas);
         timed(&mut report.schemas, schemas::create(session, &survey)).await?;
         // A created schema may be where the history table goes.
         let survey = if survey.missing_schemas.is_empty() { survey } else { self.look(session).await? };
+        self.tracker.enter(Phase::Migrate);
         if let Some(history) = &mut history {
             let limits = Limits {
                 schemas: &self.own_schemas,
                 statement_lock_timeout: self.settings.statement_lock_timeout,
                 lock_timeout: self.settings.lock_timeout,
                 label: &self.label,
+                tracker: &self.tracker,
                 rehearsal: self.rehearsal,
             };
             let apply = migrate::apply_pending(history, session, &survey, &limits, stop);

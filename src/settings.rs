@@ -14,20 +14,23 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use environment::Environment;
-pub use value::{Allow, List, LogFormat, LogLevel, Mode, Secret, Span, Strictness, TableName};
+pub use value::{Allow, List, Listen, LogFormat, LogLevel, Mode, Secret, Span, Strictness, Switch, TableName};
 
 use crate::error::Error;
 
 /// Declares the settings; the doc comment of a field is its help text.
 macro_rules! layer {
-    ($( $(#[doc = $doc:literal])+ [$heading:literal, $value:literal] $name:ident: $type:ty, )*) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        [$heading:literal, $value:literal $(, $key:ident = $set:expr)*] $name:ident: $type:ty,
+    )*) => {
         /// One source of settings: the flags, the environment or doorstep.toml. All of it optional.
         #[derive(clap::Args, Deserialize, Debug, Default, Clone)]
         #[serde(deny_unknown_fields)]
         pub struct Layer {
             $(
                 $(#[doc = $doc])+
-                #[arg(long, global = true, help_heading = $heading, value_name = $value)]
+                #[arg(long, global = true, help_heading = $heading, value_name = $value $(, $key = $set)*)]
                 #[serde(default)]
                 pub $name: Option<$type>,
             )*
@@ -87,6 +90,10 @@ layer! {
     [ "Verify", "SEVERITY" ] verify: Strictness,
     /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
     [ "Verify", "PATTERNS" ] verify_allow: List,
+    /// Stay beside the service: pass signals on, reap orphans, end with its exit code [default: false]
+    [ "Service", "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true" ] init: Switch,
+    /// Tell the phase over HTTP until the service starts: /live and /ready, e.g. at :8080
+    [ "Service", "ADDRESS" ] health_addr: Listen,
     /// Where to leave the reason of a failure, if the file exists [default: /dev/termination-log]
     [ "Logs", "FILE" ] termination_log: PathBuf,
     /// How much to log [default: info]
@@ -168,6 +175,10 @@ pub struct Settings {
     pub strictness: Strictness,
     /// Findings to pass over.
     pub allow: Vec<Allow>,
+    /// Stay beside the service instead of becoming it.
+    pub init: bool,
+    /// Where to tell the phase.
+    pub health_addr: Option<Listen>,
     /// Where the reason of a failure goes, if somewhere else.
     pub termination_log: Option<PathBuf>,
     /// Log level.
@@ -211,6 +222,8 @@ impl Settings {
             require_tables: parse_all(&tables.0, "require_tables")?,
             strictness: merged.verify.unwrap_or(Strictness::Error),
             allow: parse_all(&patterns.0, "verify_allow")?,
+            init: merged.init.is_some_and(|switch| switch.0),
+            health_addr: merged.health_addr,
             termination_log: merged.termination_log,
             log: merged.log.unwrap_or(LogLevel::Info),
             log_format: merged.log_format.unwrap_or(LogFormat::Text),

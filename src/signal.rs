@@ -9,11 +9,19 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::{flag, low_level};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use signal_hook::consts::{
+    FORBIDDEN, SIGABRT, SIGBUS, SIGHUP, SIGINT, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGTTIN, SIGTTOU,
+};
+use signal_hook::iterator::Signals;
+use signal_hook::{SigId, flag, low_level};
 
 /// Signals that ask a process to end.
 const TERMINATING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
+
+/// Signals that are about this process itself: the kernel reports a fault of its own, or that it must not touch
+/// the terminal. [`FORBIDDEN`] has the rest of them.
+const OWN: [i32; 6] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU];
 
 /// The caught signals, and who wants to hear of them.
 #[derive(Debug)]
@@ -21,18 +29,19 @@ pub struct Stop {
     raised: Arc<AtomicUsize>,
     wake: UnixStream,
     held: Cell<bool>,
+    /// The handlers by which a second signal ends the process.
+    last_words: Vec<SigId>,
 }
 
 /// Installs the handlers; call it first in `main`.
 ///
-/// The signal mask that a parent left behind is cleared, and signals that it ignored get a handler: the
-/// kernel resets handlers on exec, so the service starts with defaults. Only a SIGHUP ignored by `nohup`
-/// stays ignored, which is what nohup is for.
+/// Signals that a parent ignored get a handler: the kernel resets handlers on exec, so the service starts with
+/// defaults. Only a SIGHUP ignored by `nohup` stays ignored, which is what nohup is for. The mask that a parent left
+/// behind is cleared when the handlers are there, so that what was held back until now is heard.
 ///
 /// # Errors
 /// When the kernel refuses a handler or a socket pair.
 pub fn listen() -> io::Result<Stop> {
-    nix::sys::signal::SigSet::empty().thread_set_mask()?;
     let raised = Arc::new(AtomicUsize::new(0));
     let armed = Arc::new(AtomicBool::new(false));
     let (wake, waker) = UnixStream::pair()?;
@@ -40,20 +49,30 @@ pub fn listen() -> io::Result<Stop> {
     let ignored = ignored_signals();
     let is_ignored = |signal: &i32| ignored & (1 << (signal - 1)) != 0;
     let others = (1..32).filter(|signal| !TERMINATING.contains(signal) && is_ignored(signal));
-    for signal in others.filter(|signal| !signal_hook::consts::FORBIDDEN.contains(signal)) {
+    for signal in others.filter(|signal| !FORBIDDEN.contains(signal)) {
         flag::register(signal, Arc::default())?;
     }
+    let mut last_words = Vec::new();
     for signal in TERMINATING {
         if signal == SIGHUP && is_ignored(&SIGHUP) {
             continue;
         }
         // Order matters: the second signal must find `armed` set by the first one.
-        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?;
+        last_words.push(flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?);
         flag::register(signal, Arc::clone(&armed))?;
         flag::register_usize(signal, Arc::clone(&raised), usize::try_from(signal).unwrap_or(0))?;
         low_level::pipe::register(signal, waker.try_clone()?)?;
     }
-    Ok(Stop { raised, wake, held: Cell::new(false) })
+    SigSet::empty().thread_set_mask()?;
+    Ok(Stop { raised, wake, held: Cell::new(false), last_words })
+}
+
+/// Keeps all signals waiting while `work` replaces the process: what it becomes hears them once it listens.
+pub(crate) fn held_back<T>(work: impl FnOnce() -> T) -> T {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let result = work();
+    let _ = before.and_then(|before| before.thread_set_mask());
+    result
 }
 
 /// The `SigIgn` mask this process was started with (`man 5 proc`); zero where /proc is absent.
@@ -72,6 +91,22 @@ impl Stop {
     #[must_use]
     pub fn signal(&self) -> Option<u8> {
         u8::try_from(self.raised.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
+    }
+
+    /// From here on every signal that can be passed on is handed out one by one, SIGCHLD among them, and no second
+    /// one ends the process. One that `nohup` has ignored stays ignored.
+    ///
+    /// # Errors
+    /// When the kernel refuses a handler.
+    pub(crate) fn hand_out(&self) -> io::Result<Signals> {
+        let ignored = ignored_signals();
+        let is_passed_on =
+            |signal: &i32| !FORBIDDEN.contains(signal) && !OWN.contains(signal) && ignored & (1 << (signal - 1)) == 0;
+        let signals = Signals::new((1..32).filter(is_passed_on))?;
+        for handler in &self.last_words {
+            low_level::unregister(*handler);
+        }
+        Ok(signals)
     }
 
     /// Completes once a signal has arrived, whether or not it is held.

@@ -10,6 +10,7 @@ use crate::engine::{Session, Survey, Target, Wanted};
 use crate::error::Error;
 use crate::fault::{Class, Fault};
 use crate::log::{HEARTBEAT, millis, seconds};
+use crate::phase::{Phase, Tracker};
 use crate::retry::Pace;
 use crate::settings::Patience;
 
@@ -35,12 +36,14 @@ pub async fn until_ready(
     wanted: &Wanted,
     patience: Patience,
     create: bool,
+    tracker: &Tracker,
 ) -> Result<Ready, Error> {
     let began = Instant::now();
     let deadline = patience.timeout.map(|timeout| began + timeout);
     let mut log = StateLog::new(began);
     let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
     let mut attempts = 0;
+    tracker.enter(Phase::Wait);
     loop {
         attempts += 1;
         let target = database.target()?;
@@ -70,6 +73,7 @@ pub async fn until_ready(
             let (address, waited) = (target.address(), began.elapsed());
             return Err(Error::NotReady { address, waited, attempts, last: fault });
         }
+        tracker.refused(attempts, &fault.message);
         log.waiting(&target, fault, attempts);
         tokio::time::sleep(pause).await;
     }

@@ -87,7 +87,7 @@ impl Preparation {
         history: impl Future<Output = Result<Option<History>, Error>>,
     ) -> Result<(Ready, Option<History>), Error> {
         let wanted = self.wanted();
-        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false);
+        let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false, &self.tracker);
         tokio::try_join!(ready, history)
     }
 

@@ -7,6 +7,7 @@ use super::{Extent, Plan, Preparation, Report, timed};
 use crate::engine::{Session, Survey};
 use crate::error::Error;
 use crate::finding::Finding;
+use crate::phase::Phase;
 use crate::retry::Pace;
 use crate::verify;
 
@@ -48,6 +49,7 @@ impl Preparation {
         let limit = patience.timeout.or(patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts)));
         let mut said = String::new();
         loop {
+            self.tracker.enter(Phase::Migrate);
             timed(&mut report.migrate, history.read(session, &survey)).await?;
             let is_behind = history.has_work() || !survey.missing_schemas.is_empty();
             let look = match extent {
@@ -79,6 +81,7 @@ impl Preparation {
                     history.verdict().to_string()
                 }
             };
+            self.tracker.held_up(&format!("waiting for another process to migrate: {reason}"));
             if said != reason {
                 tracing::info!(
                     phase = "migrate",

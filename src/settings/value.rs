@@ -1,6 +1,7 @@
 //! The types of single settings: how each is written, and what is wrong when it does not parse.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -119,6 +120,62 @@ impl<'de> Visitor<'de> for OneOrMany {
             texts.push(text);
         }
         Ok(texts)
+    }
+}
+
+/// Yes or no: `true`, `1`, `yes`, `on` or `false`, `0`, `no`, `off`; a plain `true` in doorstep.toml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Self(true)),
+            "false" | "0" | "no" | "off" => Ok(Self(false)),
+            _ => Err(format!("`{text}` is neither true nor false")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected true or false")]
+        enum Written {
+            Plain(bool),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Plain(is_on) => Ok(Self(is_on)),
+            Written::Text(text) => text.parse().map_err(de::Error::custom),
+        }
+    }
+}
+
+/// An address to listen on: `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for every interface, IPv4 and IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.trim();
+        let parsed = match address.strip_prefix(':') {
+            Some(port) => port.parse().ok().map(|port| (IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into()),
+            None => address.parse().ok(),
+        };
+        parsed.map(Self).ok_or_else(|| {
+            format!("`{text}` is not an address to listen on; write :8080, 127.0.0.1:8080 or [::1]:8080")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -302,6 +359,27 @@ mod tests {
         assert_eq!("5m".parse::<Span>().unwrap().0, Duration::from_secs(300));
         assert_eq!("0".parse::<Span>().unwrap().0, Duration::ZERO);
         assert!("10o".parse::<Span>().unwrap_err().contains("`10o` is not a duration"));
+    }
+
+    #[test]
+    fn switches() {
+        assert!("YES".parse::<Switch>().unwrap().0 && !"0".parse::<Switch>().unwrap().0);
+        assert!("maybe".parse::<Switch>().unwrap_err().contains("neither true nor false"));
+        let toml = |text: &str| toml::from_str::<crate::settings::Layer>(text).map(|layer| layer.init);
+        assert_eq!(toml("init = true").unwrap(), Some(Switch(true)));
+        assert_eq!(toml("init = \"off\"").unwrap(), Some(Switch(false)));
+        assert!(toml("init = 7").unwrap_err().message().contains("expected true or false"));
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        let listen = |text: &str| text.parse::<Listen>().map(|listen| listen.0.to_string());
+        assert_eq!(listen(":8080").unwrap(), "[::]:8080");
+        assert_eq!(listen("0.0.0.0:80").unwrap(), "0.0.0.0:80");
+        assert_eq!(listen("[::1]:0").unwrap(), "[::1]:0");
+        for bad in ["", ":", "8080", ":65536", "localhost:80", "0.0.0.0", "http://0.0.0.0:80"] {
+            assert!(listen(bad).unwrap_err().contains("write :8080"), "{bad}");
+        }
     }
 
     #[test]

@@ -68,6 +68,12 @@ mod exec;
 /// SIGTERM and SIGINT at any moment, as PID 1 too.
 mod signals;
 
+/// Staying beside the service, as tini does.
+mod init;
+
+/// The port that tells the phase.
+mod health;
+
 /// Several replicas at once.
 mod replicas;
 

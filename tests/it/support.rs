@@ -369,6 +369,12 @@ impl Doorstep {
         pairs.iter().fold(self, |doorstep, (name, value)| doorstep.env(name, value))
     }
 
+    /// With a stdin to write to.
+    pub(crate) fn piped(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
     pub(crate) fn run(mut self) -> Output {
         let child = self.command.spawn().unwrap();
         Running { child, _keep: self.keep }.finish(&self.shown)
