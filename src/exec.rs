@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::Error;
+use crate::settings::{LogFormat, Settings};
 use crate::signal::{self, Stop};
 
 /// Variables that may carry a secret of doorstep's and are gone from the service's environment.
@@ -63,14 +64,22 @@ impl Service {
         }
     }
 
-    /// doorstep beside the service, instead of the service itself.
+    /// doorstep beside the service, instead of the service itself; what fails then is told in the same places.
     ///
     /// # Errors
     /// [`Error::Os`] where the kernel does not tell which file this program is (no /proc).
-    pub fn beside_init(self) -> Result<Self, Error> {
+    pub fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
-        let words = ["doorstep", "init", "--"].into_iter().map(OsString::from).chain(self.words).collect();
+        let mut words: Vec<OsString> = vec!["doorstep".into(), "init".into()];
+        if settings.log_format == LogFormat::Json {
+            words.push("--log-format=json".into());
+        }
+        if let Some(path) = &settings.termination_log {
+            words.extend(["--termination-log".into(), path.into()]);
+        }
+        words.push("--".into());
+        words.extend(self.words);
         Ok(Self { program, words, stays: true })
     }
 

@@ -79,7 +79,7 @@ use health::Port;
 use prepare::{Extent, Preparation, Repair};
 use replay::Replayed;
 use resolve::Mark;
-use settings::{Environment, LogFormat, Settings};
+use settings::{Environment, LogFormat, LogLevel, Settings};
 use signal::Stop;
 
 /// How long a replay may take to notice a signal.
@@ -99,8 +99,12 @@ pub enum Next {
 /// # Errors
 /// Any [`Error`]; its exit code is the program's.
 pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> {
+    // What is wrong with the settings is worth a note, too.
+    let noted = cli.layer.termination_log.clone().or_else(|| environment.path("DOORSTEP_TERMINATION_LOG"));
+    noted.into_iter().for_each(termination::place);
     let (verb, command) = match (cli.verb, cli.command) {
         (Some(Verb::Init { command }), _) => {
+            log::start(LogLevel::Info, cli.layer.log_format.unwrap_or(LogFormat::Text));
             let service = Service::find(&command, environment.get("PATH"))?;
             return service.map_or(Ok(Next::Exit(0)), |service| init::stay(&service, stop).map(Next::Exit));
         }
@@ -114,14 +118,12 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
     if let Some(Verb::Install { dir }) = verb {
         return print(&format!("{}\n", install::copy_to(&dir)?.display())).map(|()| Next::Exit(0));
     }
-    // What is wrong with the settings is worth a note, too.
-    let noted = cli.layer.termination_log.clone().or_else(|| environment.path("DOORSTEP_TERMINATION_LOG"));
-    noted.into_iter().for_each(termination::place);
     let settings = Settings::load(cli.layer, cli.config, environment)?;
     log::start(settings.log, settings.log_format);
     settings.termination_log.iter().cloned().for_each(termination::place);
     let service = Service::find(&command, environment.get("PATH"))?;
-    let service = if settings.init { service.map(Service::beside_init).transpose()? } else { service };
+    let service =
+        if settings.init { service.map(|service| service.beside_init(&settings)).transpose()? } else { service };
     let health_addr = settings.health_addr;
     let preparation = Preparation::new(settings, environment)?;
     match verb {

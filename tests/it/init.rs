@@ -131,7 +131,15 @@ fn a_command_that_only_the_kernel_refuses_has_its_exit_code_too() {
     let project = Project::bare().file("odd", "\u{7f}ELF garbage");
     let path = project.path("odd");
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    project.doorstep(&database.url(), &["run", "--init", "--", "./odd"]).run().code(126).stderr_has("./odd cannot");
+    let run = |flags: &[&str]| {
+        project.doorstep(&database.url(), &[&["run", "--init"], flags, &["--", "./odd"]].concat()).run()
+    };
+    run(&[]).code(126).stderr_has("./odd cannot be executed");
+    // It is told where and as any failure is.
+    project.write("termination", "");
+    let output = run(&["--log-format", "json", "--termination-log", "termination"]).code(126);
+    assert_eq!(output.last_event()["exit_code"], 126);
+    assert!(std::fs::read_to_string(project.path("termination")).unwrap().contains("cannot be executed"));
 }
 
 /// A Python service that prints the name of every signal it hears, and ends on SIGTERM with code 7.
