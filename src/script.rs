@@ -126,6 +126,9 @@ pub fn mentions_commit(script: &str, dialect: Dialect) -> bool {
     words.any(|word| ["COMMIT", "ROLLBACK", "ABORT"].iter().any(|ends| word.eq_ignore_ascii_case(ends)))
 }
 
+/// How many characters a summary has at most.
+const SUMMARY: usize = 100;
+
 /// A statement in one line of at most 100 characters. Texts in quotes are left out: they may hold a secret.
 #[must_use]
 pub fn summary(text: &str, dialect: Dialect) -> String {
@@ -142,9 +145,10 @@ pub fn summary(text: &str, dialect: Dialect) -> String {
         whole.push('…');
     }
     let line = whole.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(100) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    let mut last = line.char_indices().skip(SUMMARY - 1);
+    match (last.next(), last.next()) {
+        (Some((end, _)), Some(_)) => format!("{}…", &line[..end]),
+        _ => line,
     }
 }
 
@@ -178,14 +182,18 @@ fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
     let mut found = Vec::new();
     let mut open = false;
     let mut current: Option<Statement<'_>> = None;
-    let (mut at, mut depth, mut body, mut before) = (0, 0_usize, 0_usize, "");
+    let (mut at, mut depth, mut before) = (0, 0_usize, "");
+    let mut body = Body::default();
     while at < script.len() {
         let token = token(&script[at..], dialect);
         let end = at + token.text.len();
         open |= token.is_open;
         match token.kind {
             Kind::Blank => {}
-            Kind::Mark if token.text == ";" && depth == 0 && body == 0 => found.extend(current.take()),
+            Kind::Mark if token.text == ";" && depth == 0 && body.depth == 0 => {
+                found.extend(current.take());
+                body = Body::default();
+            }
             kind => {
                 let statement = current.get_or_insert_with(|| Statement { offset: at, text: "", words: Vec::new() });
                 statement.text = &script[statement.offset..end];
@@ -196,8 +204,8 @@ fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
                         let word = word.to_ascii_uppercase();
                         // `t.case` and `AS end` are names.
                         let is_name = before == "." || before.eq_ignore_ascii_case("AS");
-                        if body == 0 || !is_name {
-                            body = body_depth(body, &statement.words, &word, dialect);
+                        if body.depth == 0 || !is_name {
+                            body.read(&word, &statement.words, dialect);
                         }
                         statement.words.push(word);
                     }
@@ -209,26 +217,37 @@ fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
         at = end;
     }
     found.extend(current);
-    (found, !open && depth == 0 && body == 0)
+    (found, !open && depth == 0 && body.depth == 0)
 }
 
-/// How deep in a body of statements the next word is: `BEGIN ATOMIC … END` of an SQL function in
-/// PostgreSQL, `BEGIN … END` of a trigger in SQLite. `CASE … END` nests in both.
-fn body_depth(depth: usize, before: &[String], word: &str, dialect: Dialect) -> usize {
-    let has = |word: &str| before.iter().any(|known| known == word);
-    let creates = before.first().is_some_and(|first| first == "CREATE");
-    let begins = match dialect {
-        Dialect::Postgres => {
-            let after_begin = before.last().is_some_and(|last| last == "BEGIN");
-            word == "ATOMIC" && after_begin && (has("FUNCTION") || has("PROCEDURE"))
-        }
-        Dialect::Sqlite => word == "BEGIN" && has("TRIGGER"),
-    };
-    match (depth, word) {
-        (0, _) => usize::from(creates && begins),
-        (_, "CASE") => depth + 1,
-        (_, "END") => depth - 1,
-        _ => depth,
+/// The body of statements within a statement: `BEGIN ATOMIC … END` of an SQL function in PostgreSQL, `BEGIN … END` of a
+/// trigger in SQLite. `CASE … END` nests in both.
+#[derive(Default)]
+struct Body {
+    /// How deep in it the next word is.
+    depth: usize,
+    /// The statement creates something that may have one.
+    may_begin: bool,
+}
+
+impl Body {
+    /// Takes in a word, given those before it.
+    fn read(&mut self, word: &str, before: &[String], dialect: Dialect) {
+        let begins = match dialect {
+            Dialect::Postgres => word == "ATOMIC" && before.last().is_some_and(|last| last == "BEGIN"),
+            Dialect::Sqlite => word == "BEGIN",
+        };
+        self.depth = match (self.depth, word) {
+            (0, _) => usize::from(self.may_begin && begins),
+            (depth, "CASE") => depth + 1,
+            (depth, "END") => depth - 1,
+            (depth, _) => depth,
+        };
+        let has_body = match dialect {
+            Dialect::Postgres => matches!(word, "FUNCTION" | "PROCEDURE"),
+            Dialect::Sqlite => word == "TRIGGER",
+        };
+        self.may_begin |= has_body && before.first().is_some_and(|first| first == "CREATE");
     }
 }
 
@@ -281,11 +300,16 @@ fn token(rest: &str, dialect: Dialect) -> Token<'_> {
         ('[', _) if !is_postgres => (Kind::Quoted, rest.find(']').map(|end| end + 1)),
         ('e' | 'E', Some('\'')) if is_postgres => (Kind::Quoted, escaped(&rest[1..]).map(|length| length + 1)),
         ('$', _) if is_postgres => dollar_quoted(rest).map_or((Kind::Mark, Some(1)), |length| (Kind::Quoted, length)),
-        _ if first.is_whitespace() => (Kind::Blank, Some(first.len_utf8())),
+        _ if is_blank(first) => (Kind::Blank, Some(1)),
         _ if is_word(first) => (Kind::Word, Some(word(rest))),
         _ => (Kind::Mark, Some(first.len_utf8())),
     };
     Token { kind, text: &rest[..length.unwrap_or(rest.len())], is_open: length.is_none() }
+}
+
+/// White space, as PostgreSQL has it. SQLite takes the vertical tab for an error, so that nothing depends on it.
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
 }
 
 /// A character of a name. Every one outside ASCII is, whatever it means.
@@ -297,11 +321,15 @@ fn word(rest: &str) -> usize {
     rest.find(|c: char| !is_word(c) && c != '$').unwrap_or(rest.len())
 }
 
-/// An E'' string; it goes on after a line break that another quote follows (PostgreSQL manual 4.1.2.1).
+/// An E'' string; it goes on after a line break that another quote follows (PostgreSQL manual 4.1.2.1), with comments
+/// of one line between them.
 fn escaped(rest: &str) -> Length {
     let mut length = quoted(rest, '\'', true)?;
     loop {
-        let after = rest[length..].trim_start();
+        let mut after = rest[length..].trim_start_matches(is_blank);
+        while after.starts_with("--") {
+            after = after.trim_start_matches(|c| !matches!(c, '\n' | '\r')).trim_start_matches(is_blank);
+        }
         let gap = &rest[length..rest.len() - after.len()];
         if !after.starts_with('\'') || !gap.contains(['\n', '\r']) {
             return Some(length);
@@ -374,6 +402,8 @@ mod tests {
         assert_eq!(postgres(";; ;\n-- nothing\n"), [""; 0]);
         assert_eq!(postgres("-- one\ra;\rb"), ["a", "b"]);
         assert_eq!(postgres("E'a'\n'b\\''; c"), ["E'a'\n'b\\''", "c"]);
+        assert_eq!(postgres("E'a' -- b\n -- c\n'd\\''; e"), ["E'a' -- b\n -- c\n'd\\''", "e"]);
+        assert_eq!(postgres("\u{a0}$x$ ; b"), ["\u{a0}$x$", "b"]);
         assert_eq!(postgres("$😀$ ; $😀$; b"), ["$😀$ ; $😀$", "b"]);
     }
 

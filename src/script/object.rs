@@ -1,8 +1,10 @@
 //! The objects that a script creates, by name: what must be there once it has run. Statements that are not
 //! understood give none; nothing is concluded from their absence.
 
+use std::collections::HashSet;
+
 use super::reader::{Reader, bare, last_part, parts, stored};
-use super::{Kind, Statement, Token, tokens};
+use super::{Kind, Statement, Token, is_word, tokens};
 use crate::engine::Dialect;
 
 /// Something that a statement creates. Names stand as the script writes them: quoted or not.
@@ -107,12 +109,15 @@ impl Object {
 /// (`IF NOT EXISTS`).
 #[must_use]
 pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(Object, bool)> {
-    let mut found: Vec<Made> = Vec::new();
-    for statement in statements {
-        forget(&mut found, statement, dialect);
-        of_statement(statement, dialect, &mut found);
+    let mut later = Later::default();
+    let mut found = Vec::new();
+    for statement in statements.iter().rev() {
+        let mut made = Vec::new();
+        of_statement(statement, dialect, &mut made);
+        found.extend(made.into_iter().rev().filter(|made| !later.takes(made)));
+        later.add(statement, dialect);
     }
-    found.into_iter().map(|made| (made.object, made.lenient)).collect()
+    found.into_iter().rev().map(|made| (made.object, made.lenient)).collect()
 }
 
 /// What the statements of a script leave behind, as far as anybody can tell from their text.
@@ -198,36 +203,66 @@ impl Made {
     }
 }
 
-/// Takes off the list what this statement drops, moves or renames, or may: too much rather than too little.
-fn forget(found: &mut Vec<Made>, statement: &Statement<'_>, dialect: Dialect) {
-    let words = names(statement.text, dialect);
-    let mentioned: Vec<String> = words.iter().map(|name| stored(name)).collect();
-    let alters = statement.starts(&["ALTER"]);
-    let renames_table = statement.has("TO") && !statement.has("COLUMN") && !statement.has("CONSTRAINT");
-    let changes_parts = statement.has("DROP") || statement.has("RENAME");
-    let of_parts = alters && statement.has("TABLE") && changes_parts && !renames_table;
-    if statement.starts(&["DO"]) {
-        // It runs whatever its body says.
-        let body = statement.text.to_lowercase();
-        found.retain(|made| !made.depends_on().iter().any(|name| body.contains(&name.to_lowercase())));
-    } else if statement.starts(&["DROP"]) && statement.has("CASCADE") {
-        // Nobody knows what went with it.
-        found.clear();
-    } else if of_parts {
-        // `ALTER TABLE t DROP x`: t itself stays, but an index on x goes too.
-        let mut reader = Reader::new(statement.text, dialect);
-        reader.take_all(&["ALTER", "TABLE"]);
-        reader.take_all(&["IF", "EXISTS"]);
-        reader.take("ONLY");
-        let table = reader.name().map(|name| bare(&name)).unwrap_or_default();
-        found.retain(|made| {
-            let is_part = matches!(&made.object, Object::Column { .. } | Object::Constraint { .. });
-            let is_index = made.table.as_ref().is_some_and(|of| bare(of) == table);
-            !(is_index || is_part && mentioned.contains(&made.object.bare_name()))
-        });
-    } else if statement.starts(&["DROP"]) || (alters && (statement.has("RENAME") || statement.has("SCHEMA"))) {
-        found.retain(|made| !made.depends_on().iter().any(|name| mentioned.contains(name)));
+/// What later statements drop, move or rename, or may: too much rather than too little. Names are as the database
+/// stores them.
+#[derive(Default)]
+struct Later {
+    /// Nobody knows what went with something dropped.
+    everything: bool,
+    /// Whatever depends on these.
+    names: HashSet<String>,
+    /// Columns and constraints, of whichever table.
+    parts: HashSet<String>,
+    /// Tables that lose a part, and perhaps an index with it.
+    tables: HashSet<String>,
+    /// The words of code, in lower case: it runs whatever it says.
+    code: HashSet<String>,
+}
+
+impl Later {
+    fn add(&mut self, statement: &Statement<'_>, dialect: Dialect) {
+        let mentioned = || names(statement.text, dialect).into_iter().map(|name| stored(&name));
+        let alters = statement.starts(&["ALTER"]);
+        let renames_table = statement.has("TO") && !statement.has("COLUMN") && !statement.has("CONSTRAINT");
+        let changes_parts = statement.has("DROP") || statement.has("RENAME");
+        let of_parts = alters && statement.has("TABLE") && changes_parts && !renames_table;
+        if statement.starts(&["DO"]) {
+            let code = statement.text.to_lowercase();
+            for word in words(&code) {
+                // `\nusers` in an E'' string, `%Iusers` in a format: the letter may not belong to the name.
+                let mut letters = word.chars();
+                letters.next();
+                self.code.extend([word, letters.as_str()].map(str::to_owned));
+            }
+        } else if statement.starts(&["DROP"]) && statement.has("CASCADE") {
+            self.everything = true;
+        } else if of_parts {
+            // `ALTER TABLE t DROP x`: t itself stays, but an index on x goes too.
+            let mut reader = Reader::new(statement.text, dialect);
+            reader.take_all(&["ALTER", "TABLE"]);
+            reader.take_all(&["IF", "EXISTS"]);
+            reader.take("ONLY");
+            self.tables.insert(reader.name().map(|name| bare(&name)).unwrap_or_default());
+            self.parts.extend(mentioned());
+        } else if statement.starts(&["DROP"]) || (alters && (statement.has("RENAME") || statement.has("SCHEMA"))) {
+            self.names.extend(mentioned());
+        }
     }
+
+    fn takes(&self, made: &Made) -> bool {
+        let is_in_code =
+            |name: &String| !self.code.is_empty() && words(&name.to_lowercase()).all(|word| self.code.contains(word));
+        let is_part = matches!(&made.object, Object::Column { .. } | Object::Constraint { .. });
+        self.everything
+            || (is_part && self.parts.contains(&made.object.bare_name()))
+            || made.table.as_ref().is_some_and(|of| self.tables.contains(&bare(of)))
+            || made.depends_on().iter().any(|name| self.names.contains(name) || is_in_code(name))
+    }
+}
+
+/// The words of a text, whatever stands between them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character| !is_word(character)).filter(|word| !word.is_empty())
 }
 
 /// Every name in a text, part by part.
@@ -317,13 +352,16 @@ fn named(kind: &'static str, name: String) -> Object {
 /// have run.
 #[must_use]
 pub fn removed(statements: &[Statement<'_>], dialect: Dialect) -> Vec<Object> {
-    let mut gone: Vec<Object> = Vec::new();
-    for statement in statements {
-        let mut made = Vec::new();
+    let mut made_later = HashSet::new();
+    let mut gone = Vec::new();
+    for statement in statements.iter().rev() {
+        let (mut removed, mut made) = (Vec::new(), Vec::new());
+        removals(statement, dialect, &mut removed);
+        gone.extend(removed.into_iter().rev().filter(|object| !made_later.contains(&object.bare_name())));
         of_statement(statement, dialect, &mut made);
-        gone.retain(|object| !made.iter().any(|made| made.object.bare_name() == object.bare_name()));
-        removals(statement, dialect, &mut gone);
+        made_later.extend(made.iter().map(|made| made.object.bare_name()));
     }
+    gone.reverse();
     gone
 }
 
@@ -433,6 +471,10 @@ mod tests {
             all("CREATE TABLE x (); CREATE TABLE y (); DO $$ BEGIN EXECUTE 'DROP TABLE X'; END $$"),
             ["table y"]
         );
+        assert_eq!(
+            all("CREATE TABLE x (); CREATE TABLE y (); DO $$ BEGIN EXECUTE E'DROP TABLE\\nX'; END $$"),
+            ["table y"]
+        );
     }
 
     #[test]
@@ -474,9 +516,15 @@ mod tests {
 
     #[test]
     fn bare_names_are_what_the_database_stores() {
-        for (written, stored) in
-            [("Users", "users"), ("\"Users\"", "Users"), ("a.\"B.c\"", "B.c"), ("\"a\"\"b\"", "a\"b"), ("A.B", "b")]
-        {
+        for (written, stored) in [
+            ("Users", "users"),
+            ("\"Users\"", "Users"),
+            ("a.\"B.c\"", "B.c"),
+            ("\"a\"\"b\"", "a\"b"),
+            ("A.B", "b"),
+            ("\"a`.b\"", "a`.b"),
+            ("[a.b]", "a.b"),
+        ] {
             assert_eq!(bare(written), stored);
         }
     }

@@ -10,9 +10,15 @@ pub(crate) fn bare(name: &str) -> String {
 
 /// One part of a name as the database stores it.
 pub(super) fn stored(part: &str) -> String {
-    match part.strip_prefix(['"', '`', '[']).and_then(|part| part.strip_suffix(['"', '`', ']'])) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => part.to_ascii_lowercase(),
+    let within = |open, close| part.strip_prefix(open)?.strip_suffix(close);
+    if let Some(name) = within('"', '"') {
+        name.replace("\"\"", "\"")
+    } else if let Some(name) = within('`', '`') {
+        name.replace("``", "`")
+    } else if let Some(name) = within('[', ']') {
+        name.to_owned()
+    } else {
+        part.to_ascii_lowercase()
     }
 }
 
@@ -23,20 +29,25 @@ pub(super) fn last_part(name: &str) -> &str {
 
 /// A name, cut at the dots that stand outside quotes.
 pub(super) fn parts(name: &str) -> Vec<&str> {
-    let (mut quoted, mut start, mut parts) = (false, 0, Vec::new());
+    let (mut quote, mut start, mut parts) = (None, 0, Vec::new());
     for (at, character) in name.char_indices() {
-        match character {
-            '"' | '`' => quoted = !quoted,
-            '.' if !quoted => {
+        match (quote, character) {
+            (None, '"' | '`') => quote = Some(character),
+            (None, '[') => quote = Some(']'),
+            (None, '.') => {
                 parts.push(&name[start..at]);
                 start = at + 1;
             }
+            (Some(end), _) if character == end => quote = None,
             _ => {}
         }
     }
     parts.push(&name[start..]);
     parts
 }
+
+/// How many bytes a name has at most; no engine keeps as many. Objects repeat the names of their tables.
+const LONGEST: usize = 1000;
 
 /// Walks over the tokens of one statement, blanks left out.
 pub(super) struct Reader<'a> {
@@ -64,7 +75,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// A name with up to three parts, without the blanks that may stand around its dots.
+    /// A name with up to three parts, without the blanks that may stand around its dots. `None` if it is too long.
     pub(super) fn name(&mut self) -> Option<String> {
         let mut name = String::new();
         for _ in 0..3 {
@@ -73,6 +84,9 @@ impl<'a> Reader<'a> {
             })?;
             name += part.text;
             self.at += 1;
+            if name.len() > LONGEST {
+                return None;
+            }
             if self.tokens.get(self.at).is_none_or(|token| token.text != ".") {
                 return Some(name);
             }

@@ -53,6 +53,12 @@ mod hygiene;
 /// The Prisma Schema Language, against Prisma's own verdicts.
 mod psl;
 
+/// What holds for every text.
+mod properties;
+
+/// Texts that were chosen to hurt.
+mod hostile;
+
 /// Step 4: required tables.
 mod verify;
 

@@ -35,6 +35,10 @@ pub struct Place {
     pub column: usize,
 }
 
+/// How many bytes a name has at most. Prisma knows no limit, but engines that keep 64 do; and tables, keys and
+/// complaints repeat names.
+const LONGEST_NAME: usize = 1000;
+
 /// Something that is wrong, before the file has its name.
 struct Problem {
     place: Place,
@@ -305,6 +309,16 @@ mod tests {
         // A list over several lines is one complaint.
         let found = complaints("model A {\n @@id([\n  a,\n  b\n ])\n a Int\n b Int\n}");
         assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn names_that_nobody_could_mean_are_refused() {
+        let long = "x".repeat(LONGEST_NAME + 1);
+        for line in [format!("{long} Int"), format!("a Int @map(\"{long}\")"), format!("a Int @db{}", ".x".repeat(500))]
+        {
+            let found = complaints(&format!("{DATASOURCE}model A {{\n id Int @id\n {line}\n}}"));
+            assert!(found.len() == 1 && found[0].contains("more than 1000 bytes"), "{found:?}");
+        }
     }
 
     #[test]

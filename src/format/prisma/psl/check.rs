@@ -29,11 +29,21 @@ struct Context<'a> {
     provider: Provider,
     /// The datasource's name: the prefix of native types.
     prefix: &'a str,
-    schemas: &'a [String],
+    schemas: &'a Listed<'a>,
     /// `partialIndexes`
     partial_indexes: bool,
     names: HashMap<&'a str, Named>,
-    enums: &'a [Enumeration],
+    enums: Vec<Values<'a>>,
+}
+
+/// The schemas that the datasource lists.
+type Listed<'a> = HashSet<&'a str>;
+
+/// An enum, as defaults need it.
+struct Values<'a> {
+    name: &'a str,
+    /// What the database calls each value.
+    labels: HashMap<&'a str, &'a str>,
 }
 
 /// Problems so far.
@@ -49,6 +59,7 @@ pub(super) fn check(blocks: &[Block], files: Vec<String>, problems: &mut Problem
     let features = source::features(blocks);
     let Some((prefix, source)) = source::find(blocks, &features, problems) else { return schema };
     let (provider, schemas) = (source.provider, source.schemas.clone());
+    let schemas = schemas.iter().map(String::as_str).collect();
     schema.datasource = Some(source);
 
     let names = names(blocks, problems);
@@ -75,7 +86,7 @@ pub(super) fn check(blocks: &[Block], files: Vec<String>, problems: &mut Problem
         schemas: &schemas,
         partial_indexes: features.has("partialIndexes"),
         names,
-        enums: &schema.enums,
+        enums: schema.enums.iter().map(values).collect(),
     };
     let mut drafts: Vec<_> = of(blocks, Kind::Model).map(|block| model(block, &context, problems)).collect();
     schema.joins = relations::resolve(&mut drafts, &context, problems);
@@ -132,7 +143,7 @@ struct Head {
 }
 
 impl Head {
-    fn read(block: &Block, schemas: &[String], provider: Provider, problems: &mut Problems) -> Self {
+    fn read(block: &Block, schemas: &Listed<'_>, provider: Provider, problems: &mut Problems) -> Self {
         let mut head = Self { mapped: None, schema: None };
         let mut seen = HashSet::new();
         for attribute in &block.attributes {
@@ -153,11 +164,11 @@ impl Head {
             }
             if name == "schema"
                 && let Some(schema) = &head.schema
-                && !schemas.contains(schema)
+                && !schemas.contains(schema.as_str())
             {
-                let message = match schemas {
-                    [] => "@@schema needs `schemas = […]` in the datasource".to_owned(),
-                    _ => format!("the schema {schema:?} is not among the datasource's `schemas`; add it there"),
+                let message = match schemas.is_empty() {
+                    true => "@@schema needs `schemas = […]` in the datasource".to_owned(),
+                    false => format!("the schema {schema:?} is not among the datasource's `schemas`; add it there"),
                 };
                 wrong(problems, attribute.name.place, message);
             }
@@ -173,7 +184,7 @@ impl Head {
     }
 }
 
-fn enumeration(block: &Block, provider: Provider, schemas: &[String], problems: &mut Problems) -> Enumeration {
+fn enumeration(block: &Block, provider: Provider, schemas: &Listed<'_>, problems: &mut Problems) -> Enumeration {
     let head = Head::read(block, schemas, provider, problems);
     let name = block.name.text.clone();
     for attribute in &block.attributes {
@@ -210,6 +221,12 @@ fn enumeration(block: &Block, provider: Provider, schemas: &[String], problems: 
     }
     let type_name = head.mapped.unwrap_or_else(|| name.clone());
     Enumeration { name, type_name, schema: head.schema, values, place: block.name.place }
+}
+
+fn values(of: &Enumeration) -> Values<'_> {
+    // Of a value that stands there twice, the first.
+    let labels = of.values.iter().rev().map(|(value, label)| (value.as_str(), label.as_str())).collect();
+    Values { name: &of.name, labels }
 }
 
 fn unknown(attribute: &Attribute, signs: &str, of: &str, problems: &mut Problems) {

@@ -1,6 +1,6 @@
 //! Text to tokens, one at a time, each character read once.
 
-use super::Place;
+use super::{LONGEST_NAME, Place};
 
 /// A token; what the parser says of it in an error is its `Display`.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,7 +157,10 @@ impl<'a> Lexer<'a> {
     fn word(&mut self) -> Token {
         let word = self.bump_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
         if !word.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Token::Word(word.to_owned());
+            return match word.len() <= LONGEST_NAME {
+                true => Token::Word(word.to_owned()),
+                false => Token::Bad(format!("a name of more than {LONGEST_NAME} bytes")),
+            };
         }
         let mut ahead = self.rest.clone();
         match (ahead.next(), ahead.next()) {

@@ -3,7 +3,7 @@
 
 use super::lexer::{Lexer, Token};
 use super::syntax::{Argument, Attribute, Block, Field, Kind, TypeName, Value, ValueKind, Word};
-use super::{Place, Problem};
+use super::{LONGEST_NAME, Place, Problem};
 use crate::catalog::Arity;
 
 /// How deep values may nest. Two levels have a meaning.
@@ -106,6 +106,19 @@ impl Parser<'_, '_> {
             }
             _ => self.unexpected(wanted),
         }
+    }
+
+    /// A name with the parts that follow it: `db.VarChar`.
+    fn dotted(&mut self, mut name: Word, wanted: &str) -> Parsed<Word> {
+        while self.took('.') {
+            let part = self.word(wanted)?;
+            name.text.push('.');
+            name.text.push_str(&part.text);
+            if name.text.len() > LONGEST_NAME {
+                return self.wrong(format!("the name before this has more than {LONGEST_NAME} bytes"));
+            }
+        }
+        Ok(name)
     }
 
     /// `keyword name {`: what follows the brace on its line means nothing to Prisma, nor here.
@@ -281,12 +294,8 @@ impl Parser<'_, '_> {
     /// `@name.name(…)`, from its `@` or `@@`.
     fn attribute(&mut self) -> Parsed<Attribute> {
         self.advance();
-        let mut name = self.word("the attribute's name")?;
-        while self.took('.') {
-            let part = self.word("the name of a native type")?;
-            name.text.push('.');
-            name.text.push_str(&part.text);
-        }
+        let name = self.word("the attribute's name")?;
+        let name = self.dotted(name, "the name of a native type")?;
         let arguments = match self.is('(') {
             true => self.arguments(0)?,
             false => Vec::new(),
@@ -383,13 +392,9 @@ impl Parser<'_, '_> {
                 })?;
                 return Ok(Value { place, kind: ValueKind::Object(items) });
             }
-            Token::Word(text) => {
-                let mut text = std::mem::take(text);
-                self.advance();
-                while self.took('.') {
-                    text.push('.');
-                    text.push_str(&self.word("a name")?.text);
-                }
+            Token::Word(_) => {
+                let name = self.word("a name")?;
+                let text = self.dotted(name, "a name")?.text;
                 let kind = match self.is('(') {
                     true => ValueKind::Call(text, self.arguments(depth + 1)?),
                     false => ValueKind::Constant(text),

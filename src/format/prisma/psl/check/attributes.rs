@@ -1,8 +1,8 @@
 //! The arguments of attributes and functions.
 
 use super::{Problems, wrong};
-use crate::format::prisma::psl::Place;
 use crate::format::prisma::psl::syntax::{Argument, Attribute, Value, ValueKind};
+use crate::format::prisma::psl::{LONGEST_NAME, Place};
 
 /// An attribute's arguments by name.
 pub(super) struct Arguments<'a> {
@@ -59,10 +59,15 @@ impl<'a> Arguments<'a> {
         self.found.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
-    /// A string.
+    /// A string that is a name.
     pub(super) fn text(&self, name: &str, problems: &mut Problems) -> Option<String> {
         let value = self.get(name)?;
         match &value.kind {
+            ValueKind::Text(text) if text.len() > LONGEST_NAME => {
+                let message = format!("`{name}` of {} has more than {LONGEST_NAME} bytes", self.title);
+                wrong(problems, value.place, message);
+                Some(String::new())
+            }
             ValueKind::Text(text) => Some(text.clone()),
             _ => {
                 wrong(problems, value.place, format!("`{name}` of {} is a string, in double quotes", self.title));

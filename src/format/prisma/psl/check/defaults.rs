@@ -1,7 +1,7 @@
 //! `@default(…)`: what the database has of it.
 
 use super::attributes::Arguments;
-use super::{Context, Problems, wrong};
+use super::{Context, Problems, Values, wrong};
 use crate::catalog::{Arity, Default};
 use crate::format::prisma::psl::schema::{FieldType, Scalar};
 use crate::format::prisma::psl::syntax::{Argument, Attribute, Value, ValueKind};
@@ -118,12 +118,12 @@ fn literal(value: &Value, kind: &FieldType, context: &Context) -> Result<String,
 }
 
 /// An enum's value: by its name in the schema, as the database has it.
-fn label(value: &Value, of: &super::Enumeration) -> Result<String, String> {
+fn label(value: &Value, of: &Values<'_>) -> Result<String, String> {
     let ValueKind::Constant(name) = &value.kind else {
         return Err(format!("the default of the enum `{}` is one of its values, without quotes", of.name));
     };
-    let found = of.values.iter().find(|(known, _)| known == name);
-    found.map(|(_, label)| label.clone()).ok_or_else(|| format!("the enum `{}` has no value `{name}`", of.name))
+    let found = of.labels.get(name.as_str()).map(|label| (*label).to_owned());
+    found.ok_or_else(|| format!("the enum `{}` has no value `{name}`", of.name))
 }
 
 fn is_number(text: &str) -> bool {

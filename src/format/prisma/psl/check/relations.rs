@@ -1,13 +1,13 @@
 //! Relations: which fields belong together, and what the database has of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::attributes::Arguments;
 use super::{Context, Draft, Problems, Slot, wrong};
 use crate::catalog::{Action, Arity};
 use crate::format::prisma::psl::Place;
 use crate::format::prisma::psl::names;
-use crate::format::prisma::psl::schema::{FieldType, IndexKind, Join, Relation};
+use crate::format::prisma::psl::schema::{FieldType, IndexKind, Join, Model, Relation};
 use crate::format::prisma::psl::syntax::Field;
 
 /// What a relation field points to.
@@ -91,6 +91,7 @@ type At = (usize, usize);
 pub(super) fn resolve(drafts: &mut [Draft], context: &Context, problems: &mut Problems) -> Vec<Join> {
     let mut pairs: BTreeMap<(usize, usize, Option<String>), Vec<At>> = BTreeMap::new();
     let mut found = Vec::new();
+    let keys: Vec<_> = drafts.iter().map(|draft| keys(&draft.model)).collect();
     for (model, draft) in drafts.iter().enumerate() {
         for (at, link) in draft.links.iter().enumerate() {
             if let Target::Model(target) = link.target {
@@ -102,7 +103,7 @@ pub(super) fn resolve(drafts: &mut [Draft], context: &Context, problems: &mut Pr
                     wrong(problems, link.place, message);
                 }
             }
-            found.extend(columns(model, link, drafts, problems).map(|relation| (model, relation)));
+            found.extend(columns(model, link, drafts, &keys, problems).map(|relation| (model, relation)));
         }
     }
     let mut joins = Vec::new();
@@ -117,7 +118,7 @@ pub(super) fn resolve(drafts: &mut [Draft], context: &Context, problems: &mut Pr
 }
 
 /// The columns of a relation that has them on this side.
-fn columns(model: usize, link: &Link, drafts: &[Draft], problems: &mut Problems) -> Option<Relation> {
+fn columns(model: usize, link: &Link, drafts: &[Draft], keys: &[Keys], problems: &mut Problems) -> Option<Relation> {
     let (fields, references) = match (&link.fields, &link.references) {
         (Some(fields), Some(references)) if !fields.is_empty() => (fields, references),
         (None, None) => return None,
@@ -147,7 +148,11 @@ fn columns(model: usize, link: &Link, drafts: &[Draft], problems: &mut Problems)
             format!("`{}` is required, but a field that holds it is optional; add a `?`, or take it away", link.name);
         wrong(problems, link.place, message);
     }
-    criterion(link, &references, &drafts[target], problems);
+    if !keys[target].contains(&references.iter().copied().collect::<BTreeSet<_>>()) {
+        let other = &drafts[target].model.name;
+        let message = format!("`{}` points to fields of `{other}` that are not unique; add @unique there", link.name);
+        wrong(problems, link.place, message);
+    }
     for (at, reference) in fields.iter().zip(&references) {
         let (field, other) = (own(at), &drafts[target].model.fields[*reference]);
         if !alike(&field.kind, &other.kind) {
@@ -176,18 +181,13 @@ fn alike(one: &FieldType, other: &FieldType) -> bool {
     }
 }
 
-/// Complains if nothing makes the referenced fields unique.
-fn criterion(link: &Link, references: &[usize], target: &Draft, problems: &mut Problems) {
-    let wanted: HashSet<usize> = references.iter().copied().collect();
-    let model = &target.model;
-    let key = model.id.iter().map(|id| id.fields.iter().copied().collect::<HashSet<_>>());
+/// The fields of each key and each unique index of a model.
+type Keys = HashSet<BTreeSet<usize>>;
+
+fn keys(model: &Model) -> Keys {
+    let key = model.id.iter().map(|id| id.fields.iter().copied().collect());
     let unique = model.indexes.iter().filter(|index| index.kind == IndexKind::Unique);
-    let indexes = unique.map(|index| index.fields.iter().map(|field| field.field).collect());
-    if !key.chain(indexes).any(|known| known == wanted) {
-        let message =
-            format!("`{}` points to fields of `{}` that are not unique; add @unique there", link.name, model.name);
-        wrong(problems, link.place, message);
-    }
+    key.chain(unique.map(|index| index.fields.iter().map(|field| field.field).collect())).collect()
 }
 
 fn among(fields: &[(&str, Place)], draft: &Draft, problems: &mut Problems) -> Option<Vec<usize>> {

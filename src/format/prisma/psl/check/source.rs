@@ -1,22 +1,24 @@
 //! The `datasource` block, and the preview features that the generators ask for.
 
+use std::collections::HashSet;
+
 use super::{Problems, of, wrong};
 use crate::catalog::Extension;
 use crate::format::prisma::psl::schema::{Provider, Source};
 use crate::format::prisma::psl::syntax::{Block, Kind, Value, ValueKind};
 
 /// Preview features, in lower case.
-pub(super) struct Features(Vec<String>);
+pub(super) struct Features(HashSet<String>);
 
 impl Features {
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|feature| feature.eq_ignore_ascii_case(name))
+        self.0.contains(&name.to_lowercase())
     }
 }
 
 /// All features that a generator lists. Those that nobody knows are nobody's business here.
 pub(super) fn features(blocks: &[Block]) -> Features {
-    let mut features = Features(Vec::new());
+    let mut features = Features(HashSet::new());
     for (key, value) in of(blocks, Kind::Generator).flat_map(|block| &block.settings) {
         let (true, Some(value)) = (key.text == "previewFeatures", value) else { continue };
         let items = match &value.kind {
@@ -51,6 +53,7 @@ pub(super) fn find(blocks: &[Block], features: &Features, problems: &mut Problem
         foreign_keys: true,
         place: block.name.place,
     };
+    let mut listed = HashSet::new();
     for (key, value) in &block.settings {
         let Some(value) = value else {
             wrong(problems, key.place, format!("`{}` has no value", key.text));
@@ -70,7 +73,7 @@ pub(super) fn find(blocks: &[Block], features: &Features, problems: &mut Problem
             ("schemas", ValueKind::List(items)) if !items.is_empty() => {
                 for item in items {
                     match &item.kind {
-                        ValueKind::Text(name) if source.schemas.contains(name) => {
+                        ValueKind::Text(name) if !listed.insert(name) => {
                             wrong(problems, item.place, format!("the schema {name:?} is listed twice"));
                         }
                         ValueKind::Text(name) => source.schemas.push(name.clone()),

@@ -1,0 +1,9 @@
+//! Texts for the parser of Prisma schemas.
+
+#![no_main]
+
+#[path = "../../tests/it/properties.rs"]
+#[allow(dead_code, reason = "the other target's half")]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|text: &str| properties::schema(text));
