@@ -70,6 +70,11 @@ impl Names {
     fn are_same(self, one: &str, other: &str) -> bool {
         self.key(one) == self.key(other)
     }
+
+    /// Names that SQLite takes for one, and Prisma for two.
+    fn are_spelled_apart(self, one: &str, other: &str) -> bool {
+        self.0 == Dialect::Sqlite && one != other
+    }
 }
 
 /// `reportId`, `report_id`, `ReportID`: what people write for one another.
@@ -135,6 +140,11 @@ fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: 
 }
 
 fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
+    if names.are_spelled_apart(&expected.name.name, &actual.name.name) {
+        let subject = Subject::Table(expected.name.clone());
+        let spelled = found(Severity::Notice, Difference::Renamed, subject, expected.origin.as_ref());
+        findings.push(spelled.but(format!("table {}", actual.name)));
+    }
     let columns = column::compare(expected, actual, names, findings);
     index::primary_key(expected, actual, &columns, names, findings);
     index::indexes(expected, actual, &columns, names, findings);

@@ -41,14 +41,14 @@ pub fn family(kind: &Type) -> Family {
     match name.as_str() {
         "text" | "varchar" | "bpchar" | "char" | "citext" | "clob" => Family::Text,
         "int2" | "int4" | "int8" | "oid" | "int" | "integer" | "bigint" | "smallint" | "tinyint" | "mediumint"
-        | "unsigned big int" => Family::Integer,
+        | "serial" | "unsigned big int" => Family::Integer,
         "float4" | "float8" | "real" | "double" | "double precision" | "float" => Family::Float,
         "numeric" | "decimal" => Family::Decimal,
         "bool" | "boolean" => Family::Boolean,
         "timestamp" | "timestamptz" | "date" | "datetime" => Family::Moment,
         "time" | "timetz" => Family::Time,
         "json" | "jsonb" => Family::Json,
-        "bytea" | "blob" => Family::Bytes,
+        "bytea" | "blob" | "binary" => Family::Bytes,
         name if name.contains("char") || name.contains("text") => Family::Text,
         _ => Family::Other,
     }
@@ -181,10 +181,17 @@ pub fn simplified(expression: &str) -> String {
 }
 
 /// `now()` or CURRENT_TIMESTAMP, and a cast after it. Not one in brackets: `(now() AT TIME ZONE 'utc')`.
+/// Prisma knows two more in SQLite, one of which is not in UTC.
 fn is_now(text: &str) -> bool {
-    let rest = ["now()", "current_timestamp", "pg_catalog.now()", "transaction_timestamp()"]
-        .iter()
-        .find_map(|word| starts_with_word(text, word).then(|| &text[word.len()..]));
+    const SPELLINGS: [&str; 6] = [
+        "now()",
+        "current_timestamp",
+        "pg_catalog.now()",
+        "transaction_timestamp()",
+        "datetime('now')",
+        "datetime('now', 'localtime')",
+    ];
+    let rest = SPELLINGS.iter().find_map(|word| starts_with_word(text, word).then(|| &text[word.len()..]));
     rest.is_some_and(|rest| after_casts(rest).is_some_and(str::is_empty))
 }
 
@@ -205,8 +212,9 @@ fn literal(text: &str) -> Option<(Literal, &str)> {
     let (literal, rest) = if let Some(inner) = text.strip_prefix('(') {
         let (literal, rest) = literal(inner)?;
         (literal, rest.strip_prefix(')')?)
-    } else if text.starts_with('\'') {
-        let (value, rest) = quoted(text, '\'')?;
+    } else if let Some(quote @ ('\'' | '"')) = text.chars().next() {
+        // SQLite takes a text in double quotes, too.
+        let (value, rest) = quoted(text, quote)?;
         (Literal::Scalar(value), rest)
     } else if starts_with_word(text, "E'") {
         let (value, rest) = escaped(&text[1..])?;
@@ -372,6 +380,7 @@ mod tests {
     #[test]
     fn literals_as_servers_render_them() {
         value("text", "'it''s'::text", "it's");
+        value("text", "\"x\"", "x");
         value("text", "E'a\\\\b\\n'::text", "a\\b\n");
         value("varchar", "'abc'::character varying(20)", "abc");
         value("int8", "'-1'::integer", "-1");
@@ -409,7 +418,9 @@ mod tests {
 
     #[test]
     fn what_is_now_and_what_is_not() {
-        for text in ["now()", "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP::date"] {
+        for text in
+            ["now()", "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP::date", "DATETIME('now')", "datetime('now', 'localtime')"]
+        {
             assert_eq!(read(text, &native("timestamp"), false), Default::Now, "{text}");
         }
         let others =
@@ -421,7 +432,9 @@ mod tests {
 
     #[test]
     fn expressions_are_no_literals() {
-        for text in ["('a'::text || 'b'::text)", "upper('b'::text)", "(1 + 1)", "gen_random_uuid()", "1 + 1"] {
+        for text in
+            ["('a'::text || 'b'::text)", "upper('b'::text)", "(1 + 1)", "gen_random_uuid()", "1 + 1", "\"f\"('a')"]
+        {
             assert_eq!(read(text, &native("text"), false), Default::Expression(text.to_owned()), "{text}");
         }
     }

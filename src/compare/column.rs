@@ -22,6 +22,10 @@ pub(super) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
     for column in &expected.columns {
         if let Some(other) = there.get(&names.key(&column.name)) {
             columns.insert(column.name.clone(), other.name.clone());
+            if names.are_spelled_apart(&column.name, &other.name) {
+                let spelled = found(Severity::Notice, Difference::Renamed, subject(column), column.origin.as_ref());
+                findings.push(spelled.but(format!("column {}.{}", actual.name, other.name)));
+            }
             differences(column, other, &subject(column), names.0, findings);
             continue;
         }
@@ -88,7 +92,7 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
             family => family,
         };
         return match (plain(expected), plain(actual)) {
-            (one, other) if one == other => None,
+            (one, other) if one == other => (!has_prismas_name(expected, actual)).then_some(Severity::Notice),
             _ if matches!(expected, Type::Other(_)) => None,
             (Family::Json, Family::Text | Family::Bytes) | (Family::Text, Family::Json) => Some(Severity::Warning),
             _ => Some(Severity::Error),
@@ -112,6 +116,20 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
             _ => Some(Severity::Error),
         },
         _ => Some(Severity::Error),
+    }
+}
+
+/// Whether Prisma knows SQLite's type under this name; any that sounds like it is stored and read alike.
+fn has_prismas_name(expected: &Type, actual: &Type) -> bool {
+    let (Type::Native(expected, _), Type::Native(actual, _)) = (expected, actual) else { return true };
+    match (expected.as_str(), actual.as_str()) {
+        ("text", name) => name == "text" || name.contains("char"),
+        ("decimal", name) => name == "decimal" || name.contains("numeric"),
+        ("integer", name) => matches!(name, "integer" | "int" | "serial"),
+        ("real", name) => matches!(name, "real" | "double" | "float"),
+        ("datetime", name) => matches!(name, "datetime" | "date" | "timestamp"),
+        ("blob", name) => matches!(name, "blob" | "binary"),
+        (expected, name) => expected == name,
     }
 }
 
@@ -164,6 +182,8 @@ fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Seve
         (Default::None, Default::Sequence) if dialect == Dialect::Sqlite => true,
         // Nothing that the service counts on.
         (Default::None, _) => return Some(Severity::Notice),
+        // Prisma expects a number of any key, and creates a BIGINT that has none.
+        (Default::Sequence, Default::None) if dialect == Dialect::Sqlite => return Some(Severity::Notice),
         // These the database alone can fill in.
         (Default::Sequence | Default::Expression(_), Default::None) if expected.arity == Arity::Required => {
             return Some(Severity::Error);

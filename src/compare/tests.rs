@@ -179,6 +179,39 @@ fn types_by_what_a_query_feels() {
 }
 
 #[test]
+fn sqlite_knows_a_type_by_what_its_name_sounds_like_and_prisma_by_some_names() {
+    let found = |expected: &str, actual: &str| {
+        let set = |kind: &str| {
+            let mut catalog = sample();
+            catalog.tables[0].columns[2].kind = Type::Native(kind.to_owned(), Vec::new());
+            catalog
+        };
+        told(&compare(&set(expected), &set(actual), Dialect::Sqlite))
+    };
+    for (expected, actual) in [("text", "nvarchar"), ("real", "double"), ("decimal", "numeric"), ("blob", "binary")] {
+        assert_eq!(found(expected, actual), [] as [&str; 0], "{expected} {actual}");
+    }
+    for (expected, actual) in [("text", "clob"), ("integer", "bigint"), ("integer", "tinyint"), ("boolean", "bool")] {
+        assert_eq!(found(expected, actual), ["notice different column public.T.reportId"], "{expected} {actual}");
+    }
+    assert_eq!(found("text", "integer"), ["error different column public.T.reportId"]);
+}
+
+#[test]
+fn what_sqlite_takes_for_the_same_and_prisma_does_not_is_a_notice() {
+    let mut actual = sample();
+    actual.tables[0].name.name = "t".into();
+    actual.tables[0].columns[2].name = "REPORTID".into();
+    let found = told(&compare(&sample(), &actual, Dialect::Sqlite));
+    assert_eq!(found, ["notice renamed table public.T", "notice renamed column public.T.reportId"]);
+    // A BIGINT that is the key is no row number, whatever Prisma expects of it.
+    let mut expected = sample();
+    expected.tables[0].columns[0].default = Default::Sequence;
+    let found = told(&compare(&expected, &sample(), Dialect::Sqlite));
+    assert_eq!(found, ["notice different column public.T.id"]);
+}
+
+#[test]
 fn nulls_and_lists() {
     let found = after(|it| it.tables[0].columns[2].arity = Arity::Optional);
     assert_eq!(found, ["warning different column public.T.reportId"]);

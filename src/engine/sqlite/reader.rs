@@ -103,12 +103,15 @@ pub(super) fn read(rows: &[Row]) -> Option<Catalog> {
     }
     for table in &mut catalog.tables {
         let Some(key) = &table.primary_key else { continue };
-        for column in table.columns.iter_mut().filter(|column| key.columns.contains(&column.name)) {
+        // The only column of a key that is an INTEGER is the row's number, AUTOINCREMENT or not. Any other may be NULL
+        // unless it is said that it may not.
+        let [name] = key.columns.as_slice() else { continue };
+        let is_number = |column: &&mut Column| {
+            column.name == *name && column.kind == Type::Native("integer".to_owned(), Vec::new())
+        };
+        if let Some(column) = table.columns.iter_mut().find(is_number) {
             column.arity = Arity::Required;
-            // The only column of a key that is an INTEGER is the row's number, AUTOINCREMENT or not.
-            if key.columns.len() == 1 && column.kind == Type::Native("integer".to_owned(), Vec::new()) {
-                column.default = Default::Sequence;
-            }
+            column.default = Default::Sequence;
         }
     }
     // A key that names no columns there means the primary key.
@@ -175,6 +178,7 @@ mod tests {
             "c|a|price|DECIMAL(10, 2)|0|0.50|0|0|1",
             "c|b|x|TEXT|1|'it''s'|2|0|0",
             "c|b|y|integer|1|~|1|0|1",
+            "c|b|z|text|0|~|3|0|2",
             "c|_prisma_migrations|id|TEXT|1|~|1|0|1",
             "i|a|a_price_key|1|c|1|CREATE UNIQUE INDEX a_price_key ON a (price DESC) WHERE price > 0",
             "i|b|sqlite_autoindex_b_1|1|pk|0|~",
@@ -188,8 +192,9 @@ mod tests {
         assert_eq!(a.columns[1].default, Default::Value("0.5".into()));
         assert_eq!(a.indexes[0].predicate.as_deref(), Some("price > 0"));
         assert!(a.indexes[0].columns[0].descending);
-        assert_eq!(b.primary_key.as_ref().unwrap().columns, ["y", "x"]);
+        assert_eq!(b.primary_key.as_ref().unwrap().columns, ["y", "x", "z"]);
         assert_eq!(b.columns[1].default, Default::None);
+        assert_eq!((b.columns[1].arity, b.columns[2].arity), (Arity::Required, Arity::Optional));
         assert_eq!(b.indexes, []);
         assert_eq!(
             (b.foreign_keys[0].target_columns.as_slice(), b.foreign_keys[0].on_delete),
