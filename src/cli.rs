@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{Layer, LogFormat};
 
@@ -13,7 +13,7 @@ schemas, applies pending migrations, verifies that what the service needs is rea
 service (same PID).";
 
 const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       \
-doorstep wait|migrate|verify|status|replay|resolve|baseline|install [OPTIONS]";
+doorstep wait|migrate|verify|check|status|replay|resolve|baseline|install [OPTIONS]";
 
 const AFTER: &str = "\
 Examples:
@@ -29,6 +29,7 @@ these that names it decides. Durations: 500ms, 30s, 5m; 0 = no limit.
 
 Exit codes (+ = trying again may help):
     0   done; after exec, the service's own code
+    1   check: not healthy
     3   verify found differences
    64   bad command line
    65   a migration failed, or the history contradicts the folder
@@ -80,6 +81,33 @@ impl Cli {
             _ => None,
         }
     }
+
+    /// Whether these arguments, right or wrong, ask for `check`: whoever probes knows two exit codes, 0 and 1.
+    #[must_use]
+    pub fn is_probe(arguments: &[OsString]) -> bool {
+        let words: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
+        let words = words.split(|word| *word == "--").next().unwrap_or_default();
+        // The list of commands is not built for nothing.
+        words.contains(&"check") && {
+            let command = Self::command();
+            words.iter().find(|word| command.find_subcommand(word).is_some()) == Some(&"check")
+        }
+    }
+}
+
+/// The forms in which `verify` tells what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people, by table; coloured on a terminal
+    Text,
+    /// For machines, with everything
+    Json,
+    /// JUnit's XML: a suite per file, a case per table
+    Junit,
+    /// Annotations of GitHub Actions: ::error file=…,line=…
+    Github,
+    /// Tables, e.g. for $GITHUB_STEP_SUMMARY
+    Markdown,
 }
 
 /// The commands.
@@ -97,7 +125,22 @@ pub enum Verb {
     /// Wait, create schemas, migrate
     Migrate,
     /// Hold the live database against the Prisma schema and require_tables; writes nothing
+    ///
+    /// Prints by table what differs, why, and what to do about it. Exit code 3 if a finding is of the severity that
+    /// --verify names, or worse.
     Verify {
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Form,
+        /// Name the notices, too: what differs, and no query of the service can feel
+        #[arg(long)]
+        notices: bool,
+    },
+    /// Probe for HEALTHCHECK: reachable, migrations current, verified? One try, one line, exit code 0 or 1; writes nothing
+    ///
+    /// Healthy is also a database with more migrations than this image knows: an old replica keeps serving while a newer
+    /// one migrates. What --verify does not stop at is no reason here either.
+    Check {
         /// Form of the result on stdout
         #[arg(long, value_enum, default_value = "text")]
         format: LogFormat,

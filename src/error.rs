@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use crate::fault::{Class, Fault};
 use crate::finding::Finding;
+use crate::finding::summary::summary;
 use crate::plan::Verdict;
 
 /// The exit codes of the contract; 128+n for a signal is not in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Code {
+    /// `check` found something that is not as it should be.
+    Unhealthy = 1,
     /// `verify` found differences. Final.
     Differences = 3,
     /// Bad command line (sysexits `EX_USAGE`). Final.
@@ -240,11 +243,7 @@ impl fmt::Display for Error {
             }
             Self::Unrecorded { report, next, fault } => write!(f, "{report}\ncause: {fault}\nnext: {next}"),
             Self::Differences(findings) => {
-                write!(f, "the database lacks what the service needs:")?;
-                for finding in findings {
-                    write!(f, "\n  {finding}")?;
-                }
-                Ok(())
+                write!(f, "the database lacks what the service needs: {}", summary(findings))
             }
             Self::Unverified(count) => {
                 write!(f, "the database lacks what the service needs: {count} findings would stop a start")

@@ -1,7 +1,11 @@
 //! What verifying finds, as plain data: one difference between what the service needs and what is there. The steps
 //! produce findings, the report forms print them.
 
+pub mod summary;
+
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
 use serde::{Serialize, Serializer};
 
@@ -288,26 +292,60 @@ impl Finding {
             (None, None) => String::new(),
         }
     }
+
+    /// The name under which it is there after all: of a column in its table, of a table with its schema.
+    #[must_use]
+    pub fn other_name(&self) -> Option<&str> {
+        let actual = self.actual.as_deref().filter(|_| self.kind == Difference::Renamed)?;
+        match &self.subject {
+            Subject::Column { .. } => Some(actual.strip_prefix("column ")?.rsplit_once('.')?.1),
+            Subject::Table(_) => actual.strip_prefix("table "),
+            _ => None,
+        }
+    }
+
+    /// All of it but the remedy, on one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let mut text = format!("{} {}", self.subject, self.predicate());
+        if self.source != Source::Nobody {
+            text += &format!(" (required by {})", self.source);
+        }
+        let detail = self.detail();
+        if !detail.is_empty() {
+            text += &format!(": {detail}");
+        }
+        if let Some(cause) = &self.cause {
+            text += &format!("; {cause}");
+        }
+        text
+    }
 }
 
 impl fmt::Display for Finding {
     /// On one line but for the remedy, which has its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.subject, self.predicate())?;
-        match &self.source {
-            Source::Nobody => {}
-            source => write!(f, " (required by {source})")?,
+        f.write_str(&self.sentence())?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "\n    next: {remedy}"),
+            None => Ok(()),
         }
-        let detail = self.detail();
-        if !detail.is_empty() {
-            write!(f, ": {detail}")?;
-        }
-        if let Some(cause) = &self.cause {
-            write!(f, "; {cause}")?;
-        }
-        if let Some(remedy) = &self.remedy {
-            write!(f, "\n    next: {remedy}")?;
-        }
-        Ok(())
     }
+}
+
+/// Findings that have something in common, in the order in which each group begins.
+pub(crate) fn grouped<'a, K: Eq + Hash>(
+    findings: impl IntoIterator<Item = &'a Finding>,
+    key: impl Fn(&&'a Finding) -> K,
+) -> Vec<Vec<&'a Finding>> {
+    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let place = *places.entry(key(&finding)).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
 }

@@ -29,10 +29,12 @@ pub mod health;
 
 // The other commands.
 pub mod baseline;
+pub mod check;
 pub mod install;
 pub mod replay;
 pub mod resolve;
 pub mod status;
+pub mod verified;
 
 // What the steps share: a session at work …
 mod attempt;
@@ -69,18 +71,22 @@ pub mod script;
 pub mod signal;
 pub mod termination;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use cli::{Cli, Verb};
-use error::Error;
+use check::Checked;
+use cli::{Cli, Form, Verb};
+use error::{Code, Error};
 use exec::Service;
 use health::Port;
 use prepare::{Extent, Preparation, Repair};
 use replay::Replayed;
 use resolve::Mark;
-use settings::{Environment, LogFormat, LogLevel, Settings};
+use settings::{Environment, Layer, LogFormat, LogLevel, Settings};
 use signal::Stop;
+use verified::text::Screen;
+use verified::{github, junit, markdown, text};
 
 /// How long a replay may take to notice a signal.
 const GRACE: Duration = Duration::from_secs(3);
@@ -118,6 +124,11 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
     if let Some(Verb::Install { dir }) = verb {
         return print(&format!("{}\n", install::copy_to(&dir)?.display())).map(|()| Next::Exit(0));
     }
+    if let Some(Verb::Check { format }) = verb {
+        let checked = check(cli.layer, cli.config, environment, stop).unwrap_or_else(|error| Checked::of(&error));
+        show(&checked, format)?;
+        return Ok(Next::Exit(if checked.ok { 0 } else { Code::Unhealthy as u8 }));
+    }
     let settings = Settings::load(cli.layer, cli.config, environment)?;
     log::start(settings.log, settings.log_format);
     settings.termination_log.iter().cloned().for_each(termination::place);
@@ -131,11 +142,17 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
             let (target, history) = block_on(stop, preparation.history())?;
             print(&status::render(&history, &target.address(), format))?;
         }
-        Some(Verb::Verify { format }) => {
+        Some(Verb::Verify { format, notices }) => {
             let verified = block_on(stop, preparation.verified())?;
-            show(&verified, format)?;
+            print(&match format {
+                Form::Text => text::render(&verified, notices, screen(environment)),
+                Form::Json => json(&verified),
+                Form::Junit => junit::render(&verified),
+                Form::Github => github::render(&verified),
+                Form::Markdown => markdown::render(&verified),
+            })?;
             if !verified.ok {
-                return Err(Error::Unverified(verified.stopping));
+                return Err(Error::Unverified(verified.stopping()));
             }
         }
         Some(Verb::Replay { format }) => replay(preparation, format, stop)?,
@@ -184,6 +201,14 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
         Some(signal) => Err(Error::not_started(signal)),
         None => Ok(service.map_or(Next::Exit(0), Next::Exec)),
     }
+}
+
+/// One look, in which nothing but the answer is said: whoever probes keeps all that is printed.
+fn check(layer: Layer, config: Option<PathBuf>, environment: &Environment, stop: &Stop) -> Result<Checked, Error> {
+    let settings = Settings::load(layer, config, environment)?;
+    log::start(LogLevel::Error, settings.log_format);
+    let preparation = Preparation::new(settings, environment)?;
+    block_on(stop, async { Ok(preparation.check().await) })
 }
 
 /// The whole folder on a throwaway database, which is dropped whatever happens.
@@ -240,9 +265,19 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 /// Prints a result in the form asked for.
 fn show(result: &(impl serde::Serialize + std::fmt::Display), format: LogFormat) -> Result<(), Error> {
     print(&match format {
-        LogFormat::Json => serde_json::to_string_pretty(result).unwrap_or_default() + "\n",
+        LogFormat::Json => json(result),
         LogFormat::Text => result.to_string(),
     })
+}
+
+fn json(result: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(result).unwrap_or_default() + "\n"
+}
+
+/// What stdout is.
+fn screen(environment: &Environment) -> Screen {
+    let columns = std::io::stdout().is_terminal().then(|| usize::from(console::Term::stdout().size().1));
+    Screen::of(columns, environment)
 }
 
 /// A result, on stdout.

@@ -13,17 +13,21 @@ use doorstep::{exec, log, signal, termination};
 fn main() -> ExitCode {
     let listening = signal::listen();
     let environment = Environment::of_process();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let is_probe = Cli::is_probe(&arguments);
     let for_panics = environment.clone();
     std::panic::set_hook(Box::new(move |panic| {
         fail(&Error::Internal(panic.to_string()), &for_panics);
-        std::process::exit(i32::from(Code::Internal as u8));
+        std::process::exit(if is_probe { Code::Unhealthy as i32 } else { Code::Internal as i32 });
     }));
-    let fail = |error| fail(&error, &environment);
+    let fail = |error| match is_probe {
+        true => unhealthy(&error),
+        false => fail(&error, &environment),
+    };
     let stop = match listening {
         Ok(stop) => stop,
         Err(error) => return fail(Error::Os(format!("cannot listen for signals: {error}"))),
     };
-    let arguments: Vec<_> = std::env::args_os().collect();
     if stop.signal().is_none() {
         exec::hide_secrets(&arguments);
     }
@@ -35,7 +39,11 @@ fn main() -> ExitCode {
             if let Some(tip) = Cli::tip(&error) {
                 let _ = writeln!(std::io::stderr(), "\n{tip}");
             }
-            return ExitCode::from(if error.use_stderr() { Code::Usage as u8 } else { 0 });
+            return ExitCode::from(match (error.use_stderr(), is_probe) {
+                (false, _) => 0,
+                (true, true) => Code::Unhealthy as u8,
+                (true, false) => Code::Usage as u8,
+            });
         }
     };
     match doorstep::run(cli, &environment, &stop) {
@@ -43,6 +51,12 @@ fn main() -> ExitCode {
         Ok(Next::Exec(service)) => fail(service.exec(&stop)),
         Err(error) => fail(error),
     }
+}
+
+/// `check` knows one code for all that is wrong, even if it could not begin, or say it.
+fn unhealthy(error: &Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "unhealthy: {error}");
+    ExitCode::from(Code::Unhealthy as u8)
 }
 
 /// Says the error once, whole, and turns it into the exit code.

@@ -240,6 +240,13 @@ impl Preparation {
         }
     }
 
+    /// The schema that an unqualified name belongs to. One that the URL names, and nobody has created yet, is where the
+    /// service's tables belong all the same.
+    fn home<'a>(&'a self, survey: &'a Survey) -> &'a str {
+        let home = survey.current_schema.as_deref().or(self.url_schema.as_deref());
+        home.unwrap_or(self.dialect.home())
+    }
+
     /// Step 4: what of the expectation is not there, and why.
     async fn hold_against(
         &self,
@@ -249,13 +256,11 @@ impl Preparation {
         survey: &Survey,
     ) -> Result<Vec<Finding>, Error> {
         self.tracker.enter(Phase::Verify);
-        // A schema that the URL names, and nobody has created yet, is where the service's tables belong all the same.
-        let home = survey.current_schema.as_deref().or(self.url_schema.as_deref());
         // A throwaway database has none of the grants.
         let role = if self.rehearsal { None } else { self.database.service_role() };
         let context = verify::Context {
             dialect: self.dialect,
-            home: home.unwrap_or(self.dialect.home()),
+            home: self.home(survey),
             role: role.as_deref(),
             allow: &self.settings.allow,
             explain: &|table| explain_missing(history, table),

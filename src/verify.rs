@@ -1,50 +1,21 @@
 //! Step 4: what the service needs is really there. A history says what ran, the catalog says what exists.
 
-use std::fmt;
-
-use serde::Serialize;
-
 use crate::compare;
 use crate::engine::{Dialect, Missing, Scope, Session};
 use crate::error::Error;
 use crate::expectation::Expectation;
+use crate::finding::summary::summary;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::settings::{Allow, Strictness, TableName};
 
 /// The least severity that stops a start; `None` where nothing does.
-fn threshold(strictness: Strictness) -> Option<Severity> {
+#[must_use]
+pub fn threshold(strictness: Strictness) -> Option<Severity> {
     match strictness {
         Strictness::Error => Some(Severity::Error),
         Strictness::Warning => Some(Severity::Warning),
         Strictness::Notice => Some(Severity::Notice),
         Strictness::Report | Strictness::Off => None,
-    }
-}
-
-/// The result of `verify` (contract: results as JSON).
-#[derive(Debug, Serialize)]
-pub struct Verified {
-    /// No finding stops a start.
-    pub ok: bool,
-    /// All findings, by table.
-    pub findings: Vec<Finding>,
-    /// How many findings would stop a start.
-    #[serde(skip)]
-    pub stopping: usize,
-    /// Where the database is, for people.
-    #[serde(skip)]
-    pub address: String,
-}
-
-impl fmt::Display for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
-            writeln!(f, "{:<8} {finding}", finding.severity)?;
-        }
-        let count = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
-        let (errors, warnings, notices) = (count(Severity::Error), count(Severity::Warning), count(Severity::Notice));
-        let verdict = if self.ok { "what the service needs is there" } else { "what the service needs is not there" };
-        writeln!(f, "{}: {verdict} ({errors} errors, {warnings} warnings, {notices} notices)", self.address)
     }
 }
 
@@ -88,7 +59,8 @@ pub async fn findings(
     Ok(without_allowed(findings, allow, home))
 }
 
-/// Lets the start go on, or not. What does not stop it is said in the log; of notices, only how many there are.
+/// Lets the start go on, or not. What does not stop it is said in the log, in a few lines; of notices, only how many there
+/// are.
 ///
 /// # Errors
 /// [`Error::Differences`] with the findings that stop it.
@@ -97,14 +69,18 @@ pub fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error
         findings.into_iter().partition(|finding| stops(finding, strictness));
     let (notices, reported): (Vec<Finding>, Vec<Finding>) =
         reported.into_iter().partition(|finding| finding.severity == Severity::Notice);
-    for finding in reported {
-        tracing::warn!(phase = "verify", event = "finding", "{finding}");
+    let told = summary(&reported);
+    for line in told.lines {
+        tracing::warn!(phase = "verify", event = "finding", "{line}");
+    }
+    if told.more > 0 {
+        tracing::warn!(phase = "verify", event = "findings", "and {} more: doorstep verify names them all", told.more);
     }
     if !notices.is_empty() {
         tracing::info!(
             phase = "verify",
             event = "notices",
-            "{} differences that no query of the service can feel (doorstep verify names them)",
+            "{} differences that no query of the service can feel (doorstep verify --notices names them)",
             notices.len()
         );
     }

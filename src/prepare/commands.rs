@@ -1,16 +1,24 @@
 //! The ways in for the other commands: each a session of its own, and no pipeline.
 
-use super::Preparation;
+use std::time::Duration;
+
+use super::{Extent, Preparation};
+use crate::check::{self, Checked};
 use crate::engine::{Session, Survey, Target};
 use crate::error::Error;
 use crate::expectation::Expectation;
-use crate::finding::Finding;
+use crate::finding::summary::summary;
 use crate::format::Resolved;
 use crate::history::History;
-use crate::settings::Mode;
-use crate::verify::Verified;
+use crate::log::seconds;
+use crate::settings::{Mode, Strictness};
+use crate::verified::{Place, Verified};
 use crate::wait::{self, Ready};
 use crate::{lock, replay, verify};
+
+/// How long a probe may take: less than the patience of those who ask (Docker has 30 s), and ample for a database that is
+/// well.
+const AT_A_GLANCE: Duration = Duration::from_secs(5);
 
 /// A session that holds the migration lock, and the history as it is then.
 pub struct Repair {
@@ -74,11 +82,65 @@ impl Preparation {
     /// As [`Preparation::run`]; findings are no error here.
     pub async fn verified(&self) -> Result<Verified, Error> {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
-        let findings = self.findings(ready.session.as_mut(), &ready.survey, history).await;
+        let verified = self.verified_in(ready.session.as_mut(), &ready.survey, history).await;
         ready.session.close().await;
-        let findings = findings?;
-        let stopping = findings.iter().filter(|finding| verify::stops(finding, self.settings.strictness)).count();
-        Ok(Verified { ok: stopping == 0, findings, stopping, address: self.database.target()?.address() })
+        verified
+    }
+
+    /// `check`: one attempt, no wait, and nothing but reads; all of it together has [`AT_A_GLANCE`].
+    pub async fn check(&self) -> Checked {
+        let mut checked = Checked::default();
+        let result = match tokio::time::timeout(AT_A_GLANCE, self.glance(&mut checked)).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no answer within {}", seconds(AT_A_GLANCE))),
+        };
+        checked.conclude(result);
+        checked
+    }
+
+    /// What is well, or the first thing that is not.
+    async fn glance(&self, checked: &mut Checked) -> Result<String, String> {
+        let said = |error: Error| error.to_string();
+        let (target, wanted) = (self.database.target().map_err(said)?, self.wanted());
+        let opened = target.open(&wanted).await;
+        let (mut session, survey) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
+        checked.reachable = true;
+        let told = self.glance_inside(session.as_mut(), &survey, checked).await;
+        session.close().await;
+        told
+    }
+
+    async fn glance_inside(
+        &self,
+        session: &mut dyn Session,
+        survey: &Survey,
+        checked: &mut Checked,
+    ) -> Result<String, String> {
+        let said = |error: Error| error.to_string();
+        let history = self.read_folder(Extent::Run).await.map_err(said)?;
+        let (history, migrations) = match history {
+            None => (None, None),
+            Some(mut history) => {
+                history.read(session, survey).await.map_err(said)?;
+                history.mark_running(session).await;
+                let (verdict, told) = check::standing(&history);
+                checked.migrations = Some(verdict);
+                (Some(history), Some(told?))
+            }
+        };
+        if self.settings.strictness != Strictness::Off {
+            let expectation = self.read_expectation().await.map_err(said)?;
+            let findings = self.hold_against(session, &expectation, history.as_ref(), survey);
+            let mut findings = findings.await.map_err(said)?;
+            findings.retain(|finding| verify::stops(finding, self.settings.strictness));
+            checked.verified = Some(findings.is_empty());
+            if let Some(first) = summary(&findings).lines.first() {
+                return Err(first.clone());
+            }
+        }
+        let verified = checked.verified.map(|_| "verified".to_owned());
+        let well: Vec<String> = migrations.into_iter().chain(verified).collect();
+        Ok(if well.is_empty() { "reachable".to_owned() } else { well.join(", ") })
     }
 
     /// A session on a database that is there already, and the folder, read meanwhile.
@@ -91,17 +153,20 @@ impl Preparation {
         tokio::try_join!(ready, history)
     }
 
-    async fn findings(
+    async fn verified_in(
         &self,
         session: &mut dyn Session,
         survey: &Survey,
         mut history: Option<History>,
-    ) -> Result<Vec<Finding>, Error> {
+    ) -> Result<Verified, Error> {
         if let Some(history) = &mut history {
             history.read(session, survey).await?;
         }
         let expectation = self.read_expectation().await?;
-        self.hold_against(session, &expectation, history.as_ref(), survey).await
+        let findings = self.hold_against(session, &expectation, history.as_ref(), survey).await?;
+        let places = Place::of(&expectation.catalogs(self.home(survey)));
+        let least = verify::threshold(self.settings.strictness);
+        Ok(Verified::new(findings, least, places, self.database.target()?.address()))
     }
 
     /// Step 4 by itself. Of a database that is adopted `in_part` only the required tables are asked for: the schema

@@ -106,7 +106,7 @@ fn the_readme_names_every_setting_and_every_exit_code() {
     for name in Layer::NAMES {
         assert!(readme.contains(&format!("`{name}`")), "README.md lacks the setting {name}");
     }
-    for code in [0, 3, 64, 65, 69, 70, 71, 75, 77, 78, 126, 127] {
+    for code in [0, 1, 3, 64, 65, 69, 70, 71, 75, 77, 78, 126, 127] {
         assert!(readme.contains(&format!("| {code} |")), "README.md lacks the exit code {code}");
     }
 }
@@ -117,7 +117,7 @@ fn help_names_every_setting_and_every_command_there_is() {
     for name in Layer::NAMES {
         assert!(help.contains(&format!("--{}", name.replace('_', "-"))), "--help lacks {name}");
     }
-    for command in ["run", "wait", "migrate", "verify", "status", "replay", "resolve", "baseline", "install"] {
+    for command in ["run", "wait", "migrate", "verify", "check", "status", "replay", "resolve", "baseline", "install"] {
         assert!(help.contains(&format!("\n  {command} ")), "--help lacks the command {command}");
     }
 }

@@ -1,0 +1,38 @@
+//! For GitHub Actions: workflow commands, which the runner turns into annotations of the lines they name.
+
+use super::{Verified, flat};
+use crate::catalog::Origin;
+use crate::finding::{Finding, Severity, Source};
+
+/// One command per finding, most severe first (GitHub shows ten of a kind), and the verdict as a line of the log.
+#[must_use]
+pub fn render(verified: &Verified) -> String {
+    let mut findings: Vec<&Finding> = verified.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let lines: String = findings.into_iter().map(command).collect();
+    format!("{lines}{}: {}\n", flat(&verified.address), verified.verdict())
+}
+
+fn command(finding: &Finding) -> String {
+    let command = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Notice => "notice",
+    };
+    let place = match &finding.source {
+        Source::At(Origin { file, line }) => format!("file={},line={line},", property(file)),
+        Source::Named(_) | Source::Nobody => String::new(),
+    };
+    let title = property(&format!("{} {}", finding.subject, finding.predicate()));
+    format!("::{command} {place}title={title}::{}\n", data(&finding.to_string()))
+}
+
+/// The text of a command (actions/toolkit, `escapeData`).
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a command (actions/toolkit, `escapeProperty`).
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,138 @@
+//! For CI servers: JUnit's XML. A suite per file of expectations, a case per table or other object; what would stop a
+//! start is a failure, the rest is output of its case. A case that is well is there, too.
+
+use std::collections::HashMap;
+
+use super::{Place, Verified};
+use crate::catalog::{Name, Origin};
+use crate::finding::{Finding, Source};
+
+/// The suite of what no file speaks of.
+const DATABASE: &str = "database";
+
+/// What is reported together: a table with all that belongs to it, or another object.
+#[derive(Default)]
+struct Case<'a> {
+    name: String,
+    place: Option<&'a Origin>,
+    findings: Vec<&'a Finding>,
+}
+
+/// Suites and their cases, in the order in which they are met.
+#[derive(Default)]
+struct Suites<'a> {
+    suites: Vec<(String, Vec<Case<'a>>)>,
+    places: HashMap<(String, String), (usize, usize)>,
+}
+
+impl<'a> Suites<'a> {
+    fn case(&mut self, suite: &str, name: String, place: Option<&'a Origin>) -> &mut Case<'a> {
+        let at = match self.places.get(&(suite.to_owned(), name.clone())) {
+            Some(at) => *at,
+            None => {
+                let suite_at = self.suites.iter().position(|(name, _)| name == suite).unwrap_or_else(|| {
+                    self.suites.push((suite.to_owned(), Vec::new()));
+                    self.suites.len() - 1
+                });
+                let at = (suite_at, self.suites[suite_at].1.len());
+                self.places.insert((suite.to_owned(), name.clone()), at);
+                self.suites[suite_at].1.push(Case { name, place, findings: Vec::new() });
+                at
+            }
+        };
+        &mut self.suites[at.0].1[at.1]
+    }
+}
+
+/// The whole document.
+#[must_use]
+pub fn render(verified: &Verified) -> String {
+    let known: HashMap<&Name, &Place> = verified.tables.iter().map(|place| (&place.table, place)).collect();
+    let mut suites = Suites::default();
+    for Place { table, origin, .. } in &verified.tables {
+        let suite = origin.as_ref().map_or(DATABASE, |origin| origin.file.as_str());
+        suites.case(suite, format!("table {table}"), origin.as_ref());
+    }
+    for finding in &verified.findings {
+        let table = finding.subject.table();
+        let place = table.and_then(|table| known.get(table)).and_then(|place| place.origin.as_ref());
+        let (suite, place) = match (place, &finding.source) {
+            (Some(place), _) | (None, Source::At(place)) => (place.file.as_str(), Some(place)),
+            (None, Source::Named(name)) => (name.as_str(), None),
+            (None, Source::Nobody) => (DATABASE, None),
+        };
+        let name = table.map_or_else(|| finding.subject.to_string(), |table| format!("table {table}"));
+        suites.case(suite, name, place).findings.push(finding);
+    }
+    if suites.suites.is_empty() {
+        suites.case(DATABASE, "nothing is expected of it".to_owned(), None);
+    }
+    let failing = |case: &Case<'_>| case.findings.iter().any(|finding| verified.stops(finding));
+    let counts = |cases: &[Case<'_>]| {
+        let failures = cases.iter().filter(|case| failing(case)).count();
+        format!("tests=\"{}\" failures=\"{failures}\" errors=\"0\"", cases.len())
+    };
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for (name, cases) in &suites.suites {
+        out += &format!("  <testsuite name=\"{}\" {}>\n", escaped(name), counts(cases));
+        for case in cases {
+            out += &test_case(name, case, verified);
+        }
+        out += "  </testsuite>\n";
+    }
+    out + "</testsuites>\n"
+}
+
+fn test_case(suite: &str, case: &Case<'_>, verified: &Verified) -> String {
+    let place = case.place.map(|origin| format!(" file=\"{}\" line=\"{}\"", escaped(&origin.file), origin.line));
+    let head = format!(
+        "    <testcase classname=\"{}\" name=\"{}\"{}",
+        escaped(suite),
+        escaped(&case.name),
+        place.unwrap_or_default()
+    );
+    if case.findings.is_empty() {
+        return head + "/>\n";
+    }
+    let (stopping, rest): (Vec<&Finding>, Vec<&Finding>) =
+        case.findings.iter().partition(|finding| verified.stops(finding));
+    let mut out = head + ">\n";
+    if let Some(first) = stopping.first() {
+        // One failure per case is all that most readers show.
+        let message = match stopping.len() {
+            1 => format!("{} {}", first.subject, first.predicate()),
+            count => format!("{} {} (and {} more)", first.subject, first.predicate(), count - 1),
+        };
+        let text = lines(&stopping);
+        let kind = first.kind.name();
+        out +=
+            &format!("      <failure type=\"{kind}\" message=\"{}\">{}</failure>\n", escaped(&message), escaped(&text));
+    }
+    if !rest.is_empty() {
+        out += &format!("      <system-out>{}</system-out>\n", escaped(&lines(&rest)));
+    }
+    out + "    </testcase>\n"
+}
+
+fn lines(findings: &[&Finding]) -> String {
+    let lines: Vec<String> = findings.iter().map(|finding| format!("{}: {finding}", finding.severity)).collect();
+    lines.join("\n")
+}
+
+/// As text or in quotes; characters that XML 1.0 has no way to write are left out.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\n' | '\t' => out.push(character),
+            '\u{FFFE}' | '\u{FFFF}' => {}
+            character if character.is_control() => {}
+            character => out.push(character),
+        }
+    }
+    out
+}

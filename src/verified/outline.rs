@@ -1,0 +1,121 @@
+//! The order in which people read findings: what is missing as a whole, then table by table, then the rest of the
+//! database; and what is the same for many said once.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::{Place, Verified, flat, mapping, trouble};
+use crate::catalog::Name;
+use crate::finding::summary::of_many;
+use crate::finding::{Finding, Severity, Subject, grouped};
+
+/// Findings with one title.
+pub(super) struct Section<'a> {
+    /// What they are about: a table, or `tables`, or `database`.
+    pub(super) title: String,
+    /// Where that is expected: model, file and line.
+    pub(super) place: Option<String>,
+    /// The findings, most severe first.
+    pub(super) blocks: Vec<Block<'a>>,
+}
+
+/// Findings of one severity with the same cause and remedy.
+pub(super) struct Block<'a> {
+    /// At least one.
+    pub(super) rows: Vec<Row<'a>>,
+    /// Why, said of all of them.
+    pub(super) cause: Option<String>,
+    /// What to do about all of them.
+    pub(super) remedy: Option<&'a str>,
+}
+
+/// One finding in its section.
+pub(super) struct Row<'a> {
+    /// The finding.
+    pub(super) finding: &'a Finding,
+    /// Its name, as short as the section's title allows.
+    pub(super) name: String,
+    /// What is the matter.
+    pub(super) trouble: String,
+}
+
+/// The findings of at least this severity.
+pub(super) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Section<'a>> {
+    let (mut whole, mut database) = (Vec::new(), Vec::new());
+    let mut tables: Vec<(&Name, Vec<&Finding>)> = Vec::new();
+    let mut places: HashMap<&Name, usize> = HashMap::new();
+    for finding in verified.findings.iter().filter(|finding| finding.severity >= least) {
+        match (&finding.subject, finding.subject.table()) {
+            (Subject::Table(_) | Subject::Required(_) | Subject::View(_), _) => whole.push(finding),
+            (_, Some(table)) => {
+                let place = *places.entry(table).or_insert(tables.len());
+                match tables.get_mut(place) {
+                    Some((_, findings)) => findings.push(finding),
+                    None => tables.push((table, vec![finding])),
+                }
+            }
+            (_, None) => database.push(finding),
+        }
+    }
+    // An enum that is missing for the reason for which tables are belongs to them.
+    let reasons: Vec<_> = whole.iter().map(reason).collect();
+    let (with_tables, database): (Vec<_>, Vec<_>) =
+        database.into_iter().partition(|finding| finding.cause.is_some() && reasons.contains(&reason(finding)));
+    whole.extend(with_tables);
+
+    tables.sort_by_key(|(_, findings)| Reverse(findings.iter().map(|finding| finding.severity).max()));
+    let known: HashMap<&Name, &Place> = verified.tables.iter().map(|place| (&place.table, place)).collect();
+    let by_table = tables.into_iter().map(|(table, findings)| Section {
+        title: table.to_string(),
+        place: known.get(table).and_then(|place| described(place)),
+        blocks: blocks(&findings, true),
+    });
+    let section = |title: &str, findings: &[&'a Finding]| {
+        let blocks = blocks(findings, false);
+        (!blocks.is_empty()).then(|| Section { title: title.to_owned(), place: None, blocks })
+    };
+    let (whole, database) = (section("tables", &whole), section("database", &database));
+    whole.into_iter().chain(by_table).chain(database).collect()
+}
+
+/// What findings share that are said together.
+fn reason<'a>(finding: &&'a Finding) -> (Severity, Option<&'a str>, Option<&'a str>) {
+    (finding.severity, finding.cause.as_deref(), finding.remedy.as_deref())
+}
+
+/// `model User, prisma/schema.prisma:5`
+fn described(place: &Place) -> Option<String> {
+    let origin = place.origin.as_ref().map(|origin| format!("{}:{}", origin.file, origin.line));
+    let model = place.model.as_ref().map(|model| format!("model {model}"));
+    let parts: Vec<String> = model.into_iter().chain(origin).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
+    let mut groups = grouped(findings.iter().copied(), reason);
+    groups.sort_by_key(|group| Reverse(group[0].severity));
+    let block = |group: Vec<&'a Finding>| Block {
+        cause: group[0].cause.as_deref().map(|cause| if group.len() > 1 { of_many(cause) } else { cause.to_owned() }),
+        remedy: group[0].remedy.as_deref(),
+        rows: group.into_iter().map(|finding| row(finding, in_table)).collect(),
+    };
+    groups.into_iter().map(block).collect()
+}
+
+/// A thing that only its name sets apart is told by the two names, and by what maps one to the other.
+fn row(finding: &Finding, in_table: bool) -> Row<'_> {
+    let name = match &finding.subject {
+        Subject::Column { name, .. } | Subject::Index { name, .. } | Subject::Constraint { name, .. } if in_table => {
+            name.clone()
+        }
+        Subject::ForeignKey { columns, .. } if in_table => columns.join(", "),
+        Subject::PrimaryKey(_) if in_table => String::new(),
+        subject => subject.name(),
+    };
+    match (finding.other_name(), mapping(finding)) {
+        (Some(other), Some(mapping)) => {
+            Row { finding, name: flat(&format!("{name} → {other}")), trouble: flat(&mapping) }
+        }
+        _ => Row { finding, name: flat(&name), trouble: trouble(finding) },
+    }
+}
