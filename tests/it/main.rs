@@ -62,6 +62,15 @@ mod hostile;
 /// Step 4: required tables.
 mod verify;
 
+/// Step 4: the Prisma schema, at a start.
+mod verified_start;
+
+/// The forms in which verify tells what it found.
+mod forms;
+
+/// The probe.
+mod check;
+
 /// What is read from a database.
 mod catalogs;
 

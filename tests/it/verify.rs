@@ -10,7 +10,9 @@ fn everything_that_is_missing_is_named_at_once_with_the_likely_slip() {
     let output = Project::bare().doorstep(&database.url(), &["run", "--require-tables", required]).run().code(3);
     let output =
         output.stderr_has("table slapolicy is missing").stderr_has("there is public.SLAPolicy, under another name");
-    let output = output.stderr_has("table sla_metric is missing").stderr_has("table financial.clients is missing");
+    let output = output.stderr_has(
+        "tables sla_metric and financial.clients are missing (required by require_tables); no migrations are looked at",
+    );
     let output =
         output.stderr_has("table invoices is missing (required by require_tables); it exists as financial.invoices");
     output.stderr_lacks("table SLAPolicy is").stderr_lacks("table financial.invoices is");
@@ -42,7 +44,7 @@ fn findings_can_be_reported_allowed_or_not_looked_for() {
         project.doorstep(&database.url(), &arguments).run()
     };
     run(&[]).code(3).stdout_is("").stderr_has("legacy_a").stderr_has("users");
-    run(&["--verify", "report"]).code(0).stdout_is("up").stderr_has("table users is missing");
+    run(&["--verify", "report"]).code(0).stdout_is("up").stderr_has("tables legacy_a and users are missing");
     run(&["--verify", "off"]).code(0).stdout_is("up").stderr_lacks("missing");
     run(&["--verify-allow", "table:legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
     run(&["--verify-allow", "table:public.legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
@@ -66,7 +68,7 @@ fn a_lost_table_is_told_from_one_that_no_migration_creates() {
 }
 
 /// A project whose schema file has two models, two mapped columns and an enum, and whose migrations create less.
-fn project_of_a_schema() -> Project {
+pub(crate) fn project_of_a_schema() -> Project {
     let schema = "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel User {\n  id Int @id\n  email String @unique\n  reportId Int?\n}\n\n\
                   model SLAPolicy {\n  id Int @id\n  role Role\n}\n\nenum Role {\n  A\n  B\n}\n";
     Project::new().file("prisma/schema.prisma", schema).migration(
@@ -81,10 +83,10 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     let project = project_of_a_schema();
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     let output = project.doorstep(&database.url(), &["verify"]).run().code(3);
-    let output = output.stdout_has("error    table public.SLAPolicy is missing (required by prisma/schema.prisma:11)");
-    let output =
-        output.stdout_has("no migration in prisma/migrations creates it").stdout_has("enum public.Role is missing");
-    let output = output.stdout_has("column public.User.reportId").stdout_has("there is column public.User.report_id");
+    let output = output.stdout_has("error    table public.SLAPolicy  is missing  prisma/schema.prisma:11");
+    let output = output.stdout_has("no migration in prisma/migrations creates it").stdout_has("enum public.Role");
+    let output = output.stdout_has("public.User  (model User, prisma/schema.prisma:5)\n");
+    let output = output.stdout_has("column reportId → report_id  @map(\"report_id\")");
     output.stdout_has("what the service needs is not there").stderr_has("would stop a start");
 
     let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(3);
@@ -136,7 +138,7 @@ fn what_prisma_would_create_is_verified_without_a_finding_by_a_role_that_may_onl
     let role = database.role("");
     let verify = || project.doorstep(&database.url_as(&role), &["verify"]).run();
     // A role without any right sees the catalog all the same; the service would see nothing.
-    let output = verify().code(3).stdout_has("table public.User is hidden from the service's role");
+    let output = verify().code(3).stdout_has("table public.User       is hidden from the service's role");
     output.stdout_has("(2 errors, 0 warnings, 0 notices)");
     database.sql(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
     verify().code(0).stdout_has("what the service needs is there (0 errors, 0 warnings, 0 notices)");
