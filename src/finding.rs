@@ -333,6 +333,11 @@ impl fmt::Display for Finding {
     }
 }
 
+/// On one line, and without what steers a terminal: names and defaults of a database are foreign texts.
+pub(crate) fn flat(text: &str) -> String {
+    text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// Findings that have something in common, in the order in which each group begins.
 pub(crate) fn grouped<'a, K: Eq + Hash>(
     findings: impl IntoIterator<Item = &'a Finding>,

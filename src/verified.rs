@@ -10,7 +10,7 @@ pub mod text;
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Name, Origin};
-use crate::finding::{Finding, Severity, Source};
+use crate::finding::{Finding, Severity, Source, flat};
 
 /// Findings, and what they mean (contract: results as JSON).
 #[derive(Debug, Serialize)]
@@ -109,11 +109,6 @@ impl Verified {
 /// `1 error`, `2 errors`.
 fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
-/// On one line, and without what steers a terminal: names and defaults of a database are foreign texts.
-fn flat(text: &str) -> String {
-    text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// `@map("report_id")`, where a finding is about nothing but a name in a Prisma schema.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use super::{Difference, Finding, Source, Subject, grouped};
+use super::{Difference, Finding, Source, Subject, flat, grouped};
 
 /// Lines of a summary.
 const LINES: usize = 3;
@@ -34,7 +34,7 @@ pub fn summary(findings: &[Finding]) -> Summary {
     };
     groups.sort_by_key(|group| (Reverse(group[0].severity), rank(group[0].subject.thing()), Reverse(group.len())));
     Summary {
-        lines: groups.iter().take(LINES).map(|group| line(group)).collect(),
+        lines: groups.iter().take(LINES).map(|group| flat(&line(group))).collect(),
         more: groups.iter().skip(LINES).map(Vec::len).sum(),
         next: groups.first().and_then(|group| group[0].remedy.clone()),
     }

@@ -1,8 +1,8 @@
 //! For GitHub Actions: workflow commands, which the runner turns into annotations of the lines they name.
 
-use super::{Verified, flat};
+use super::Verified;
 use crate::catalog::Origin;
-use crate::finding::{Finding, Severity, Source};
+use crate::finding::{Finding, Severity, Source, flat};
 
 /// One command per finding, most severe first (GitHub shows ten of a kind), and the verdict as a line of the log.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use super::outline::{Block, sections};
 use super::{Verified, counted};
-use crate::finding::Severity;
+use crate::finding::{Severity, flat};
 
 /// The whole page, a section of some larger one.
 #[must_use]
@@ -59,7 +59,7 @@ fn details(title: &str, body: &str) -> String {
 
 /// A name, as code; one that code cannot hold, as text.
 fn code(name: &str) -> String {
-    let name = super::flat(name);
+    let name = flat(name);
     match name.contains('`') {
         true => text(&name),
         false => format!("`{}`", name.replace('|', "\\|")),
@@ -69,7 +69,7 @@ fn code(name: &str) -> String {
 /// Words that are nothing but words; on one line, as a cell has to be.
 fn text(text: &str) -> String {
     let mut out = String::new();
-    for character in super::flat(text).chars() {
+    for character in flat(text).chars() {
         if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '@') {
             out.push('\\');
         }

@@ -4,10 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::{Place, Verified, flat, mapping, trouble};
+use super::{Place, Verified, mapping, trouble};
 use crate::catalog::Name;
 use crate::finding::summary::of_many;
-use crate::finding::{Finding, Severity, Subject, grouped};
+use crate::finding::{Finding, Severity, Subject, flat, grouped};
 
 /// Findings with one title.
 pub(super) struct Section<'a> {

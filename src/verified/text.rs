@@ -4,8 +4,8 @@
 use console::Style;
 
 use super::outline::{Block, Row, Section, sections};
-use super::{Verified, counted, flat};
-use crate::finding::Severity;
+use super::{Verified, counted};
+use crate::finding::{Severity, flat};
 use crate::settings::Environment;
 
 /// Lines longer than this are hard to read, however wide the terminal is.
