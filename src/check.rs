@@ -1,6 +1,5 @@
 //! `check`: one look for HEALTHCHECK and exec probes, and one line about it.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -54,12 +53,12 @@ impl fmt::Display for Checked {
 /// Whatever the folder does not know is a newer image's business, finished or not: an old replica keeps serving while
 /// that one migrates.
 pub(crate) fn standing(history: &History) -> (Verdict, Result<String, String>) {
-    let known: HashSet<&str> = history.migrations.iter().map(|migration| migration.name.as_str()).collect();
+    let known: Vec<&str> = history.migrations.iter().map(|migration| migration.name.as_str()).collect();
     judged(&history.entries, &known)
 }
 
-fn judged(entries: &[Entry], known: &HashSet<&str>) -> (Verdict, Result<String, String>) {
-    let ours = |entry: &Entry| match known.contains(entry.name.as_str()) {
+fn judged(entries: &[Entry], known: &[&str]) -> (Verdict, Result<String, String>) {
+    let ours = |entry: &Entry| match known.contains(&entry.name.as_str()) {
         true => entry.clone(),
         false => Entry { state: State::Missing, ..entry.clone() },
     };
@@ -107,7 +106,7 @@ mod tests {
             note: None,
         };
         let entries: Vec<Entry> = entries.iter().map(entry).collect();
-        judged(&entries, &known.iter().copied().collect())
+        judged(&entries, known)
     }
 
     #[test]

@@ -5,7 +5,6 @@ pub mod summary;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 
 use serde::{Serialize, Serializer};
 
@@ -23,6 +22,11 @@ pub enum Severity {
     Warning,
     /// A query of the service would fail.
     Error,
+}
+
+impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Notice];
 }
 
 impl fmt::Display for Severity {
@@ -339,14 +343,11 @@ pub(crate) fn flat(text: &str) -> String {
 }
 
 /// Findings that have something in common, in the order in which each group begins.
-pub(crate) fn grouped<'a, K: Eq + Hash>(
-    findings: impl IntoIterator<Item = &'a Finding>,
-    key: impl Fn(&&'a Finding) -> K,
-) -> Vec<Vec<&'a Finding>> {
-    let mut places: HashMap<K, usize> = HashMap::new();
+pub(crate) fn grouped<'a>(findings: &[&'a Finding], key: &dyn Fn(&Finding) -> String) -> Vec<Vec<&'a Finding>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings {
-        let place = *places.entry(key(&finding)).or_insert(groups.len());
+    for finding in findings.iter().copied() {
+        let place = *places.entry(key(finding)).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(finding),
             None => groups.push(vec![finding]),

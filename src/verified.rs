@@ -7,6 +7,8 @@ pub mod markdown;
 mod outline;
 pub mod text;
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Name, Origin};
@@ -73,6 +75,11 @@ impl Verified {
     #[must_use]
     pub fn stopping(&self) -> usize {
         self.findings.iter().filter(|finding| self.stops(finding)).count()
+    }
+
+    /// Where each table is expected.
+    fn places(&self) -> HashMap<&Name, &Place> {
+        self.tables.iter().map(|place| (&place.table, place)).collect()
     }
 
     fn count(&self, severity: Severity) -> usize {

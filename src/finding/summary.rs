@@ -1,6 +1,5 @@
 //! The most telling of many findings, in a few lines: what a start that stops says, and what Kubernetes keeps of it.
 
-use std::cmp::Reverse;
 use std::fmt;
 
 use super::{Difference, Finding, Source, Subject, flat, grouped};
@@ -25,19 +24,31 @@ pub struct Summary {
 /// The most telling first: errors, then tables, then columns, then what concerns most things.
 #[must_use]
 pub fn summary(findings: &[Finding]) -> Summary {
-    let alike = |finding: &&Finding| (finding.severity, finding.kind, finding.subject.thing(), finding.cause.clone());
-    let mut groups = grouped(findings.iter(), alike);
-    let rank = |thing| match thing {
-        "table" => 0,
-        "column" => 1,
-        _ => 2,
+    let alike = |finding: &Finding| {
+        let Finding { severity, kind, subject, cause, .. } = finding;
+        format!("{severity} {} {} {}", kind.name(), subject.thing(), cause.as_deref().unwrap_or_default())
     };
-    groups.sort_by_key(|group| (Reverse(group[0].severity), rank(group[0].subject.thing()), Reverse(group.len())));
-    Summary {
-        lines: groups.iter().take(LINES).map(|group| flat(&line(group))).collect(),
-        more: groups.iter().skip(LINES).map(Vec::len).sum(),
-        next: groups.first().and_then(|group| group[0].remedy.clone()),
+    let findings: Vec<&Finding> = findings.iter().collect();
+    let mut groups = grouped(&findings, &alike);
+    let weight = |group: &Vec<&Finding>| {
+        let about = match group[0].subject.thing() {
+            "table" => 2,
+            "column" => 1,
+            _ => 0,
+        };
+        (group[0].severity, about, group.len())
+    };
+    let (mut lines, mut next) = (Vec::new(), None);
+    while lines.len() < LINES {
+        // Of several that weigh the same, the first.
+        let Some(place) = (0..groups.len()).rev().max_by_key(|place| weight(&groups[*place])) else { break };
+        let group = groups.remove(place);
+        if lines.is_empty() {
+            next.clone_from(&group[0].remedy);
+        }
+        lines.push(flat(&line(&group)));
     }
+    Summary { lines, more: groups.iter().map(Vec::len).sum(), next }
 }
 
 impl fmt::Display for Summary {

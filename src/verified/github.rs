@@ -7,9 +7,8 @@ use crate::finding::{Finding, Severity, Source, flat};
 /// One command per finding, most severe first (GitHub shows ten of a kind), and the verdict as a line of the log.
 #[must_use]
 pub fn render(verified: &Verified) -> String {
-    let mut findings: Vec<&Finding> = verified.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let lines: String = findings.into_iter().map(command).collect();
+    let of = |severity| verified.findings.iter().filter(move |finding| finding.severity == severity);
+    let lines: String = Severity::ALL.into_iter().flat_map(of).map(command).collect();
     format!("{lines}{}: {}\n", flat(&verified.address), verified.verdict())
 }
 

@@ -4,54 +4,62 @@
 use std::collections::HashMap;
 
 use super::{Place, Verified};
-use crate::catalog::{Name, Origin};
+use crate::catalog::Origin;
 use crate::finding::{Finding, Source};
 
 /// The suite of what no file speaks of.
 const DATABASE: &str = "database";
 
 /// What is reported together: a table with all that belongs to it, or another object.
-#[derive(Default)]
 struct Case<'a> {
+    suite: &'a str,
     name: String,
     place: Option<&'a Origin>,
     findings: Vec<&'a Finding>,
 }
 
-/// Suites and their cases, in the order in which they are met.
-#[derive(Default)]
-struct Suites<'a> {
-    suites: Vec<(String, Vec<Case<'a>>)>,
-    places: HashMap<(String, String), (usize, usize)>,
+impl Case<'_> {
+    fn fails(&self, verified: &Verified) -> bool {
+        self.findings.iter().any(|finding| verified.stops(finding))
+    }
 }
 
-impl<'a> Suites<'a> {
-    fn case(&mut self, suite: &str, name: String, place: Option<&'a Origin>) -> &mut Case<'a> {
-        let at = match self.places.get(&(suite.to_owned(), name.clone())) {
-            Some(at) => *at,
-            None => {
-                let suite_at = self.suites.iter().position(|(name, _)| name == suite).unwrap_or_else(|| {
-                    self.suites.push((suite.to_owned(), Vec::new()));
-                    self.suites.len() - 1
-                });
-                let at = (suite_at, self.suites[suite_at].1.len());
-                self.places.insert((suite.to_owned(), name.clone()), at);
-                self.suites[suite_at].1.push(Case { name, place, findings: Vec::new() });
-                at
+/// Cases in the order in which they are met.
+#[derive(Default)]
+struct Cases<'a> {
+    cases: Vec<Case<'a>>,
+    places: HashMap<String, usize>,
+}
+
+impl<'a> Cases<'a> {
+    fn case(&mut self, suite: &'a str, name: String, place: Option<&'a Origin>) -> &mut Case<'a> {
+        let at = *self.places.entry(format!("{suite}\n{name}")).or_insert(self.cases.len());
+        if at == self.cases.len() {
+            self.cases.push(Case { suite, name, place, findings: Vec::new() });
+        }
+        &mut self.cases[at]
+    }
+
+    /// The suites, in the same order.
+    fn suites(&self) -> Vec<&'a str> {
+        let mut suites = Vec::new();
+        for case in &self.cases {
+            if !suites.contains(&case.suite) {
+                suites.push(case.suite);
             }
-        };
-        &mut self.suites[at.0].1[at.1]
+        }
+        suites
     }
 }
 
 /// The whole document.
 #[must_use]
 pub fn render(verified: &Verified) -> String {
-    let known: HashMap<&Name, &Place> = verified.tables.iter().map(|place| (&place.table, place)).collect();
-    let mut suites = Suites::default();
+    let known = verified.places();
+    let mut cases = Cases::default();
     for Place { table, origin, .. } in &verified.tables {
         let suite = origin.as_ref().map_or(DATABASE, |origin| origin.file.as_str());
-        suites.case(suite, format!("table {table}"), origin.as_ref());
+        cases.case(suite, format!("table {table}"), origin.as_ref());
     }
     for finding in &verified.findings {
         let table = finding.subject.table();
@@ -62,32 +70,28 @@ pub fn render(verified: &Verified) -> String {
             (None, Source::Nobody) => (DATABASE, None),
         };
         let name = table.map_or_else(|| finding.subject.to_string(), |table| format!("table {table}"));
-        suites.case(suite, name, place).findings.push(finding);
+        cases.case(suite, name, place).findings.push(finding);
     }
-    if suites.suites.is_empty() {
-        suites.case(DATABASE, "nothing is expected of it".to_owned(), None);
+    if cases.cases.is_empty() {
+        cases.case(DATABASE, "nothing is expected of it".to_owned(), None);
     }
-    let failing = |case: &Case<'_>| case.findings.iter().any(|finding| verified.stops(finding));
-    let counts = |cases: &[Case<'_>]| {
-        let failures = cases.iter().filter(|case| failing(case)).count();
-        format!("tests=\"{}\" failures=\"{failures}\" errors=\"0\"", cases.len())
-    };
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for (name, cases) in &suites.suites {
-        out += &format!("  <testsuite name=\"{}\" {}>\n", escaped(name), counts(cases));
-        for case in cases {
-            out += &test_case(name, case, verified);
-        }
+    for suite in cases.suites() {
+        let of_suite = || cases.cases.iter().filter(|case| case.suite == suite);
+        let (tests, failures) = (of_suite().count(), of_suite().filter(|case| case.fails(verified)).count());
+        let name = escaped(suite);
+        out += &format!("  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\">\n");
+        of_suite().for_each(|case| out += &test_case(case, verified));
         out += "  </testsuite>\n";
     }
     out + "</testsuites>\n"
 }
 
-fn test_case(suite: &str, case: &Case<'_>, verified: &Verified) -> String {
+fn test_case(case: &Case<'_>, verified: &Verified) -> String {
     let place = case.place.map(|origin| format!(" file=\"{}\" line=\"{}\"", escaped(&origin.file), origin.line));
     let head = format!(
         "    <testcase classname=\"{}\" name=\"{}\"{}",
-        escaped(suite),
+        escaped(case.suite),
         escaped(&case.name),
         place.unwrap_or_default()
     );

@@ -1,9 +1,6 @@
 //! The order in which people read findings: what is missing as a whole, then table by table, then the rest of the
 //! database; and what is the same for many said once.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-
 use super::{Place, Verified, mapping, trouble};
 use crate::catalog::Name;
 use crate::finding::summary::of_many;
@@ -41,33 +38,25 @@ pub(super) struct Row<'a> {
 
 /// The findings of at least this severity.
 pub(super) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Section<'a>> {
-    let (mut whole, mut database) = (Vec::new(), Vec::new());
-    let mut tables: Vec<(&Name, Vec<&Finding>)> = Vec::new();
-    let mut places: HashMap<&Name, usize> = HashMap::new();
+    let (mut whole, mut parts, mut database) = (Vec::new(), Vec::new(), Vec::new());
     for finding in verified.findings.iter().filter(|finding| finding.severity >= least) {
         match (&finding.subject, finding.subject.table()) {
             (Subject::Table(_) | Subject::Required(_) | Subject::View(_), _) => whole.push(finding),
-            (_, Some(table)) => {
-                let place = *places.entry(table).or_insert(tables.len());
-                match tables.get_mut(place) {
-                    Some((_, findings)) => findings.push(finding),
-                    None => tables.push((table, vec![finding])),
-                }
-            }
+            (_, Some(_)) => parts.push(finding),
             (_, None) => database.push(finding),
         }
     }
     // An enum that is missing for the reason for which tables are belongs to them.
-    let reasons: Vec<_> = whole.iter().map(reason).collect();
+    let reasons: Vec<String> = whole.iter().map(|finding| reason(finding)).collect();
     let (with_tables, database): (Vec<_>, Vec<_>) =
         database.into_iter().partition(|finding| finding.cause.is_some() && reasons.contains(&reason(finding)));
     whole.extend(with_tables);
 
-    tables.sort_by_key(|(_, findings)| Reverse(findings.iter().map(|finding| finding.severity).max()));
-    let known: HashMap<&Name, &Place> = verified.tables.iter().map(|place| (&place.table, place)).collect();
-    let by_table = tables.into_iter().map(|(table, findings)| Section {
-        title: table.to_string(),
-        place: known.get(table).and_then(|place| described(place)),
+    let known = verified.places();
+    let by_table = grouped(&parts, &|finding| finding.subject.table().map(Name::to_string).unwrap_or_default());
+    let by_table = worst_first(by_table).into_iter().map(|findings| Section {
+        title: findings[0].subject.table().map(Name::to_string).unwrap_or_default(),
+        place: findings[0].subject.table().and_then(|table| described(known.get(table)?)),
         blocks: blocks(&findings, true),
     });
     let section = |title: &str, findings: &[&'a Finding]| {
@@ -79,8 +68,19 @@ pub(super) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Secti
 }
 
 /// What findings share that are said together.
-fn reason<'a>(finding: &&'a Finding) -> (Severity, Option<&'a str>, Option<&'a str>) {
-    (finding.severity, finding.cause.as_deref(), finding.remedy.as_deref())
+fn reason(finding: &Finding) -> String {
+    let Finding { severity, cause, remedy, .. } = finding;
+    format!("{severity}\n{}\n{}", cause.as_deref().unwrap_or_default(), remedy.as_deref().unwrap_or_default())
+}
+
+/// Groups that hold an error, then those that hold a warning at the worst, then the rest; each as they came.
+fn worst_first(mut groups: Vec<Vec<&Finding>>) -> Vec<Vec<&Finding>> {
+    let mut sorted = Vec::new();
+    for severity in Severity::ALL {
+        let holds = |group: &mut Vec<&Finding>| group.iter().any(|finding| finding.severity == severity);
+        sorted.extend(groups.extract_if(.., holds));
+    }
+    sorted
 }
 
 /// `model User, prisma/schema.prisma:5`
@@ -92,8 +92,7 @@ fn described(place: &Place) -> Option<String> {
 }
 
 fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
-    let mut groups = grouped(findings.iter().copied(), reason);
-    groups.sort_by_key(|group| Reverse(group[0].severity));
+    let groups = worst_first(grouped(findings, &reason));
     let block = |group: Vec<&'a Finding>| Block {
         cause: group[0].cause.as_deref().map(|cause| if group.len() > 1 { of_many(cause) } else { cause.to_owned() }),
         remedy: group[0].remedy.as_deref(),
