@@ -80,7 +80,7 @@ pub fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error
         tracing::info!(
             phase = "verify",
             event = "notices",
-            "{} differences that no query of the service can feel (doorstep verify --notices names them)",
+            "besides, what no query of the service can feel: {} (doorstep verify --notices)",
             notices.len()
         );
     }

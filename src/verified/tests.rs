@@ -195,6 +195,10 @@ fn github_gets_a_command_per_finding_with_its_line() {
          table public.old|table is there, and nothing speaks of it",
     );
     assert!(lines[9].starts_with("db:5432/app: what the service needs is not there"), "{text}");
+    let subject = Subject::Column { table: name("users"), name: "x".to_owned() };
+    let extra = Finding::new(Severity::Error, Difference::Extra, subject, Source::Nobody);
+    let text = github::render(&verified(vec![extra]));
+    assert!(text.starts_with("::error file=prisma/schema.prisma,line=50,title=column public.users.x "), "{text}");
     // What would end the command, or begin another one.
     let subject = Subject::Table(name("a,b:c%\r\n::error::d"));
     let text = github::render(&verified(vec![finding(Severity::Error, Difference::Missing, subject, 1)]));
