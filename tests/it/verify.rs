@@ -119,7 +119,7 @@ fn a_schema_of_the_url_that_this_start_creates_is_where_the_tables_are_looked_fo
     let table = "CREATE TABLE \"User\" (id integer NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (id));";
     let project = Project::new().file("prisma/schema.prisma", schema).migration("1_init", table);
     let absent = project.doorstep(&url, &["verify"]).run().code(3);
-    absent.stdout_has("schema app  is missing").stdout_has("table app.User is missing");
+    absent.stdout_has("schema app  is missing").stdout_has("table app.User  is missing");
     project.doorstep(&url, &["replay"]).run().code(0);
     project.doorstep(&url, &["run", "--verify", "notice"]).run().code(0);
     assert_eq!(database.sql("SELECT to_regclass('app.\"User\"') IS NOT NULL"), "t");
