@@ -1,7 +1,10 @@
 //! What a database holds, or should hold, as plain data: read from a live catalog, lowered from a Prisma schema,
 //! or read from a file. Comparing two of them is a pure function (`compare`).
 
+pub mod spelling;
 pub mod value;
+
+use std::borrow::Cow;
 
 /// Where an expectation stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -76,6 +79,21 @@ pub struct Table {
     pub is_join: bool,
     /// Where it is expected.
     pub origin: Option<Origin>,
+}
+
+impl Table {
+    /// Its indexes, and that of its primary key, which engines keep apart.
+    pub(crate) fn every_index(&self) -> impl Iterator<Item = Cow<'_, Index>> {
+        let key = self.primary_key.iter().map(|key| Cow::Owned(key.index()));
+        self.indexes.iter().map(Cow::Borrowed).chain(key)
+    }
+
+    /// The index of this name, as `is_it` tells, or the primary key.
+    pub(crate) fn index(&self, is_it: impl Fn(&str) -> bool) -> Option<Cow<'_, Index>> {
+        let key = || self.primary_key.as_ref().filter(|key| is_it(&key.name));
+        let index = self.indexes.iter().find(|index| is_it(&index.name)).map(Cow::Borrowed);
+        index.or_else(|| key().map(|key| Cow::Owned(key.index())))
+    }
 }
 
 /// What a role may do with a table.
@@ -171,6 +189,21 @@ pub struct Key {
     pub name: String,
     /// Its columns, in their order.
     pub columns: Vec<String>,
+}
+
+impl Key {
+    /// The index behind it.
+    fn index(&self) -> Index {
+        let column = |name: &String| IndexColumn { name: name.clone(), ..IndexColumn::default() };
+        Index {
+            name: self.name.clone(),
+            columns: self.columns.iter().map(column).collect(),
+            unique: true,
+            method: "btree".to_owned(),
+            valid: true,
+            ..Index::default()
+        }
+    }
 }
 
 /// An index.

@@ -6,6 +6,7 @@
 
 mod column;
 mod index;
+mod part;
 mod relation;
 
 use std::collections::{HashMap, HashSet};
@@ -13,6 +14,10 @@ use std::collections::{HashMap, HashSet};
 use crate::catalog::{Access, Catalog, Constraint, Enum, Name, Origin, Table};
 use crate::engine::Dialect;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
+
+pub(crate) use column::type_of;
+pub(crate) use index::{described, invalid};
+pub(crate) use part::{index_named, required_columns, required_enums};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
 /// order of the expectation, what nobody expects at the end.
@@ -43,32 +48,39 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Fi
 }
 
 /// A qualified name in the form in which the engine tells names apart.
-type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// How an engine tells names apart.
 #[derive(Debug, Clone, Copy)]
-struct Names(Dialect);
+pub(crate) struct Names(pub(crate) Dialect);
 
 impl Names {
     /// PostgreSQL cuts names at 63 bytes, also in queries; SQLite ignores the case of ASCII letters.
-    fn key(self, name: &str) -> String {
+    pub(crate) fn key(self, name: &str) -> String {
         match self.0 {
             Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
             Dialect::Sqlite => name.to_ascii_lowercase(),
         }
     }
 
-    fn key_of(self, name: &Name) -> Key {
+    pub(crate) fn key_of(self, name: &Name) -> Key {
         (self.key(&name.schema), self.key(&name.name))
     }
 
     /// The name as SQL has it.
-    fn sql(self, name: &Name) -> String {
+    pub(crate) fn sql(self, name: &Name) -> String {
         format!("{}.{}", self.0.identifier(&name.schema), self.0.identifier(&name.name))
     }
 
-    fn are_same(self, one: &str, other: &str) -> bool {
-        self.key(one) == self.key(other)
+    pub(crate) fn are_same(self, one: &str, other: &str) -> bool {
+        match self.0 {
+            Dialect::Postgres => one[..one.floor_char_boundary(63)] == other[..other.floor_char_boundary(63)],
+            Dialect::Sqlite => one.eq_ignore_ascii_case(other),
+        }
+    }
+
+    pub(crate) fn are_one(self, one: &Name, other: &Name) -> bool {
+        self.are_same(&one.name, &other.name) && self.are_same(&one.schema, &other.schema)
     }
 
     /// Names that SQLite takes for one, and Prisma for two.
@@ -78,7 +90,7 @@ impl Names {
 }
 
 /// `reportId`, `report_id`, `ReportID`: what people write for one another.
-fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     name.replace('_', "").to_lowercase()
 }
 
@@ -150,7 +162,9 @@ fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
     index::indexes(expected, actual, &columns, names, findings);
     relation::foreign_keys(expected, actual, &columns, names, findings);
     constraints(expected, actual, names, findings);
-    findings.extend(hidden(expected, actual, names));
+    let source = expected.origin.clone().map_or_else(|| Source::Named("the schema".to_owned()), Source::At);
+    let subject = Subject::Table(expected.name.clone());
+    findings.extend(hidden(&actual.name, actual.access, subject, source, names));
 }
 
 /// Checks that the server has not made on the rows from before; nobody has to expect them.
@@ -163,18 +177,18 @@ fn constraints(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
 }
 
 /// A constraint whose rows from before are unchecked, and how they are checked.
-fn unchecked(finding: Finding, table: &Table, name: &str, names: Names) -> Finding {
+pub(crate) fn unchecked(finding: Finding, table: &Table, name: &str, names: Names) -> Finding {
     let sql = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", names.sql(&table.name), names.0.identifier(name));
     finding.but("NOT VALID: rows from before are unchecked").remedied(sql)
 }
 
 /// A table that is there, and not for the service's role.
-fn hidden(expected: &Table, actual: &Table, names: Names) -> Option<Finding> {
-    let table = names.sql(&actual.name);
-    let (severity, there, remedy) = match actual.access {
+pub(crate) fn hidden(name: &Name, access: Access, subject: Subject, source: Source, names: Names) -> Option<Finding> {
+    let table = names.sql(name);
+    let (severity, there, remedy) = match access {
         Access::Granted => return None,
         Access::NoSchema => {
-            let schema = names.0.identifier(&actual.name.schema);
+            let schema = names.0.identifier(&name.schema);
             let grant = format!("GRANT USAGE ON SCHEMA {schema} TO the role, and its rights on the tables");
             (Severity::Error, "a schema that the role may not use", grant)
         }
@@ -191,8 +205,7 @@ fn hidden(expected: &Table, actual: &Table, names: Names) -> Option<Finding> {
             (Severity::Warning, "row security, and no policy that shows the role a row", policy)
         }
     };
-    let subject = Subject::Table(expected.name.clone());
-    Some(found(severity, Difference::Hidden, subject, expected.origin.as_ref()).but(there).remedied(remedy))
+    Some(Finding::new(severity, Difference::Hidden, subject, source).but(there).remedied(remedy))
 }
 
 fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
@@ -257,7 +270,7 @@ fn list(values: &[String]) -> String {
     if values.is_empty() { "no value".to_owned() } else { values.join(", ") }
 }
 
-fn found(severity: Severity, kind: Difference, subject: Subject, origin: Option<&Origin>) -> Finding {
+pub(crate) fn found(severity: Severity, kind: Difference, subject: Subject, origin: Option<&Origin>) -> Finding {
     let source = match (origin, kind) {
         (Some(origin), _) => Source::At(origin.clone()),
         (None, Difference::Extra) => Source::Nobody,

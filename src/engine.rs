@@ -8,6 +8,7 @@
 
 mod peer;
 mod postgres;
+mod query_plan;
 mod sqlite;
 
 use std::future::Future;
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Access, Catalog, Name};
 use crate::error::Error;
 use crate::fault::{Class, Fault};
 use crate::script::Object;
@@ -23,6 +24,7 @@ use crate::settings::{Environment, Secret, TableName};
 
 pub use peer::Peer;
 pub use postgres::has_libpq_variables;
+pub use query_plan::{QueryPlan, Scan};
 
 /// What every session method returns: boxed, so that the steps can hold a `dyn Session` and stay one
 /// piece of machine code for all engines.
@@ -86,12 +88,19 @@ pub trait Session {
     /// when the engine has no schemas).
     fn tables_in<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Vec<String>>;
 
-    /// Those of `tables` that do not exist; one round trip.
-    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>>;
+    /// Those of `tables` that do not exist, or not for the role of the scope; one round trip.
+    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName], role: Option<&'a str>) -> Work<'a, Vec<Missing>>;
 
     /// What the scope holds, as far as a service can need it; one round trip, and no right beyond what every
     /// role has. Relations of other schemas are among the views: where to look for what is missing.
     fn catalog<'a>(&'a mut self, scope: &'a Scope<'a>) -> Work<'a, Catalog>;
+
+    /// Ways to run each query, without one that reads a whole table where the engine can leave it out; or why there is
+    /// none. Executes nothing; one round trip if no query is refused.
+    fn explain<'a>(&'a mut self, queries: &'a [&'a str]) -> Work<'a, Vec<Result<Vec<QueryPlan>, Fault>>>;
+    /// The truth value that each query gives, in a transaction that cannot write and in which no row is hidden: what
+    /// would be, is a fault. One round trip if no query is refused.
+    fn truths<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>>;
 
     /// See [`Canceller`].
     fn canceller(&self) -> Canceller;
@@ -209,13 +218,15 @@ pub enum Kept {
     Unknown,
 }
 
-/// A required table that does not exist.
+/// A required table that the service cannot use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// As required, with the schema it was looked for in, where that is certain.
     pub table: TableName,
     /// Tables of the same name elsewhere, or in another case: the likely slip.
     pub similar: Vec<TableName>,
+    /// It is there, and this is all that the role may do with it.
+    pub hidden: Option<(Name, Access)>,
 }
 
 /// How an engine quotes.

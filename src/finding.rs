@@ -155,6 +155,7 @@ impl Subject {
         match self {
             Self::Schema(name) | Self::Extension(name) | Self::Row(name) | Self::Query(name) => name.clone(),
             Self::Table(name) | Self::View(name) | Self::Enum(name) | Self::PrimaryKey(name) => name.to_string(),
+            Self::Constraint { table, name } if table.name.is_empty() => format!("{}.{name}", table.schema),
             Self::Column { table, name } | Self::Constraint { table, name } => format!("{table}.{name}"),
             Self::Index { table, name, .. } => format!("{}.{name}", table.schema),
             Self::ForeignKey { table, columns } => format!("{table}.{}", columns.join(",")),
@@ -169,15 +170,17 @@ impl Subject {
     /// The table that it belongs to, or is.
     #[must_use]
     pub fn table(&self) -> Option<&Name> {
-        match self {
+        let table = match self {
             Self::Table(table)
             | Self::PrimaryKey(table)
             | Self::Column { table, .. }
             | Self::Index { table, .. }
             | Self::ForeignKey { table, .. }
-            | Self::Constraint { table, .. } => Some(table),
-            _ => None,
-        }
+            | Self::Constraint { table, .. } => table,
+            _ => return None,
+        };
+        // One that nobody knows has no name.
+        Some(table).filter(|table| !table.name.is_empty())
     }
 }
 
@@ -276,6 +279,9 @@ impl Finding {
     #[must_use]
     pub fn predicate(&self) -> &'static str {
         match (self.kind, &self.source) {
+            (Difference::Missing, _) if self.is_of_query() && self.expected.is_none() => "does not run",
+            (Difference::Hidden, _) if self.is_of_query() => "cannot be looked at",
+            (_, _) if self.is_of_query() => "cannot use its index",
             (Difference::Missing, _) => "is missing",
             (Difference::Extra, Source::Nobody) => "is there, and nothing speaks of it",
             (Difference::Extra, _) => "should not be there",
@@ -284,6 +290,10 @@ impl Finding {
             (Difference::Invalid, _) => "is not valid",
             (Difference::Hidden, _) => "is hidden from the service's role",
         }
+    }
+
+    fn is_of_query(&self) -> bool {
+        matches!(self.subject, Subject::Query(_))
     }
 
     /// What is expected and what there is, where there is more to say; empty otherwise.

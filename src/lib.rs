@@ -50,8 +50,10 @@ pub mod expectation;
 pub mod finding;
 pub mod migration;
 pub mod plan;
+pub mod query;
 pub mod recovery;
 mod report;
+pub mod require;
 pub mod transaction;
 
 // … and dumb adapters.

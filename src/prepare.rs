@@ -118,6 +118,8 @@ impl Preparation {
         let own_schemas = union(of_prisma, Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         let label = Label::of_process(environment);
         let (dialect, folder) = (target.dialect(), project.folder);
+        settings.require.suits(dialect)?;
+        settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
         Ok(Self {
             settings,
             database,
@@ -263,6 +265,7 @@ impl Preparation {
             home: self.home(survey),
             role: role.as_deref(),
             allow: &self.settings.allow,
+            has_rows: !self.rehearsal,
             explain: &|table| explain_missing(history, table),
         };
         verify::findings(session, expectation, &context).await

@@ -14,9 +14,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use environment::Environment;
+use file::File;
 pub use value::{Allow, List, Listen, LogFormat, LogLevel, Mode, Secret, Span, Strictness, Switch, TableName};
 
 use crate::error::Error;
+use crate::query::Query;
+use crate::require::Require;
 
 /// Declares the settings; the doc comment of a field is its help text.
 macro_rules! layer {
@@ -26,7 +29,6 @@ macro_rules! layer {
     )*) => {
         /// One source of settings: the flags, the environment or doorstep.toml. All of it optional.
         #[derive(clap::Args, Deserialize, Debug, Default, Clone)]
-        #[serde(deny_unknown_fields)]
         pub struct Layer {
             $(
                 $(#[doc = $doc])+
@@ -171,6 +173,10 @@ pub struct Settings {
     pub statement_lock_timeout: Option<Duration>,
     /// Tables that must exist.
     pub require_tables: Vec<TableName>,
+    /// What else must be there.
+    pub require: Require,
+    /// Queries that must be able to use their indexes.
+    pub queries: Vec<Query>,
     /// Which findings stop the start.
     pub strictness: Strictness,
     /// Findings to pass over.
@@ -194,7 +200,8 @@ impl Settings {
     /// [`Error::Settings`] for an unknown name, a value that does not parse, or two forms of one secret.
     pub fn load(flags: Layer, config: Option<PathBuf>, environment: &Environment) -> Result<Self, Error> {
         let variables = environment.layer()?;
-        let file = file::layer(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
+        let File { layer: file, require, queries } =
+            file::read(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
         let layers = [&flags, &variables, &file];
 
         let database = secret(&layers, "database_url", |l| (&l.database_url, &l.database_url_file))?;
@@ -220,6 +227,8 @@ impl Settings {
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),
             require_tables: parse_all(&tables.0, "require_tables")?,
+            require,
+            queries,
             strictness: merged.verify.unwrap_or(Strictness::Error),
             allow: parse_all(&patterns.0, "verify_allow")?,
             init: merged.init.is_some_and(|switch| switch.0),
@@ -289,10 +298,10 @@ fn both_forms(name: &str) -> Error {
 
 /// An unknown name is an error, and says which known one is nearest, if one is near enough to be a slip.
 /// Compared without prefix and case, which all names share.
-fn unknown(what: &str, name: &str, written: fn(&str) -> String) -> Error {
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>, written: fn(&str) -> String) -> Error {
     let bare = name.to_ascii_lowercase();
     let bare = bare.strip_prefix("doorstep_").unwrap_or(&bare);
-    let likeness = Layer::NAMES.iter().map(|known| (strsim::normalized_damerau_levenshtein(bare, known), known));
+    let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(bare, known), known));
     let nearest = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
     let hint = match nearest {
         Some((_, known)) => format!("did you mean {}?", written(known)),

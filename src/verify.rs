@@ -6,6 +6,8 @@ use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::finding::summary::summary;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::query;
+use crate::require::{self, Line, RowForm};
 use crate::settings::{Allow, Strictness, TableName};
 
 /// The least severity that stops a start; `None` where nothing does.
@@ -29,12 +31,14 @@ pub struct Context<'a> {
     pub role: Option<&'a str>,
     /// Findings to pass over.
     pub allow: &'a [Allow],
+    /// Whether rows that must be there can be: not in a database that only its migrations have filled.
+    pub has_rows: bool,
     /// Cause and remedy of a missing table of this name, as far as the migrations tell.
     pub explain: &'a dyn Fn(&str) -> (String, String),
 }
 
-/// Holds the database against all that is expected of it: one round trip for the required tables, one for
-/// everything else, and none where nothing is expected.
+/// Holds the database against all that is expected of it: one round trip for the required tables, one each for queries
+/// and rows, one for everything else, and none where nothing is expected.
 ///
 /// # Errors
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
@@ -43,18 +47,28 @@ pub async fn findings(
     expectation: &Expectation,
     context: &Context<'_>,
 ) -> Result<Vec<Finding>, Error> {
-    let Context { dialect, home, role, allow, explain } = *context;
-    let mut findings = missing_tables(session, &expectation.tables, explain).await?;
+    let Context { dialect, home, role, allow, has_rows, explain } = *context;
+    let Expectation { tables, require, queries, .. } = expectation;
+    let mut findings = missing_tables(session, tables, context).await?;
     let expected = expectation.catalogs(home);
-    if !expected.is_empty() {
+    let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
+    let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
+    if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
         let mut schemas: Vec<String> = expected.iter().flat_map(|catalog| catalog.schemas.clone()).collect();
         schemas.push(home.to_owned());
+        schemas.extend(require.schemas().map(str::to_owned));
+        schemas.extend(query::schemas(queries, &plans).map(str::to_owned));
         schemas.sort_unstable();
         schemas.dedup();
         let scope = Scope { schemas: &schemas, role };
         let actual = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
         let compared = expected.iter().flat_map(|expected| compare::compare(expected, &actual, dialect));
         findings.extend(compared.map(|finding| with_cause(finding, explain)));
+        findings.extend(require::findings(require, &actual, home, dialect));
+        findings.extend(query::findings(queries, &plans, &actual, dialect));
+    }
+    if has_rows {
+        findings.extend(missing_rows(session, &require.rows, dialect).await?);
     }
     Ok(without_allowed(findings, allow, home))
 }
@@ -90,17 +104,39 @@ pub fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error
     }
 }
 
-/// The required tables that are not there; no round trip where none is required.
+/// The required tables that are not there, or not for the service; no round trip where none is required.
 async fn missing_tables(
     session: &mut dyn Session,
-    tables: &[TableName],
-    explain: &dyn Fn(&str) -> (String, String),
+    tables: &[(TableName, Source)],
+    context: &Context<'_>,
 ) -> Result<Vec<Finding>, Error> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
-    let missing = session.missing_tables(tables).await.map_err(Error::statement("look for the required tables"))?;
-    Ok(missing.iter().map(|missing| finding(missing, explain)).collect())
+    let names: Vec<TableName> = tables.iter().map(|(name, _)| name.clone()).collect();
+    let missing = session.missing_tables(&names, context.role).await;
+    let missing = missing.map_err(Error::statement("look for the required tables"))?;
+    let of_each = |missing: &Missing| {
+        let source = tables.iter().find(|(name, _)| *name == missing.table).map(|(_, source)| source.clone());
+        let source = source.unwrap_or_else(|| Source::Named("require_tables".to_owned()));
+        let subject = Subject::Required(missing.table.clone());
+        match &missing.hidden {
+            Some((name, access)) => compare::hidden(name, *access, subject, source, compare::Names(context.dialect)),
+            None => Some(finding(missing, subject, source, context.explain)),
+        }
+    };
+    Ok(missing.iter().filter_map(of_each).collect())
+}
+
+/// The required rows that are not there, or cannot be looked for; no round trip where none is required.
+async fn missing_rows(
+    session: &mut dyn Session,
+    rows: &[Line<RowForm>],
+    dialect: Dialect,
+) -> Result<Vec<Finding>, Error> {
+    let queries: Vec<String> = rows.iter().map(|line| require::row_query(&line.what, dialect)).collect();
+    let answers = session.truths(&queries).await.map_err(Error::statement("look for the required rows"))?;
+    Ok(rows.iter().zip(&answers).filter_map(|(row, answer)| require::row_finding(row, answer)).collect())
 }
 
 /// Whether a finding stops a start.
@@ -130,7 +166,7 @@ fn with_cause(finding: Finding, explain: &dyn Fn(&str) -> (String, String)) -> F
     Finding { cause: finding.cause.or(Some(cause)), remedy: finding.remedy.or(Some(remedy)), ..finding }
 }
 
-fn finding(missing: &Missing, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
+fn finding(missing: &Missing, subject: Subject, source: Source, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
     let similar: Vec<String> = missing.similar.iter().map(TableName::to_string).collect();
     let is_elsewhere = missing.similar.iter().any(|table| table.name == missing.table.name);
     let (cause, remedy) = match (similar.is_empty(), is_elsewhere) {
@@ -144,7 +180,5 @@ fn finding(missing: &Missing, explain: &dyn Fn(&str) -> (String, String)) -> Fin
             "names are case-sensitive; correct the name, or map it (@@map)".to_owned(),
         ),
     };
-    let subject = Subject::Required(missing.table.clone());
-    let source = Source::Named("require_tables".to_owned());
     Finding::new(Severity::Error, Difference::Missing, subject, source).caused(cause).remedied(remedy)
 }

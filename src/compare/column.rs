@@ -204,7 +204,8 @@ fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Seve
     (!same).then_some(Severity::Warning)
 }
 
-fn type_of(column: &Column) -> String {
+/// The type as people know it.
+pub(crate) fn type_of(column: &Column) -> String {
     let name = match &column.kind {
         Type::Native(name, arguments) => {
             let arguments: Vec<String> = arguments.iter().map(u32::to_string).collect();

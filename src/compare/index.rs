@@ -3,7 +3,7 @@
 use super::column::Columns;
 use super::{Names, found};
 use crate::catalog::value::simplified;
-use crate::catalog::{Index, IndexColumn, Table};
+use crate::catalog::{Index, IndexColumn, Name, Table};
 use crate::finding::{Difference, Finding, Severity, Subject};
 
 pub(super) fn primary_key(
@@ -62,7 +62,7 @@ pub(super) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
             let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
             let origin = wanted.and_then(|index| index.origin.as_ref());
             let finding = found(Severity::Warning, Difference::Invalid, subject, origin);
-            findings.push(invalid(finding, expected, other, names));
+            findings.push(invalid(finding, &expected.name, &other.name, names));
         } else if !claimed
             // Prisma sees no expressions, and no predicates either but with a preview feature.
             && !other.has_expression
@@ -143,8 +143,8 @@ fn one(
 }
 
 /// What an invalid index says of itself, and how it is repaired.
-fn invalid(finding: Finding, table: &Table, index: &Index, names: Names) -> Finding {
-    let name = format!("{}.{}", names.0.identifier(&table.name.schema), names.0.identifier(&index.name));
+pub(crate) fn invalid(finding: Finding, table: &Name, index: &str, names: Names) -> Finding {
+    let name = format!("{}.{}", names.0.identifier(&table.schema), names.0.identifier(index));
     let finding = finding.but("an index whose build was interrupted, or is under way: no query uses it");
     finding.remedied(format!("REINDEX INDEX CONCURRENTLY {name}"))
 }
@@ -236,7 +236,8 @@ pub(super) fn bracketed(columns: &[String]) -> String {
     format!("({})", columns.join(", "))
 }
 
-fn described(index: &Index) -> String {
+/// An index without its name: `unique (a, b DESC) WHERE c`.
+pub(crate) fn described(index: &Index) -> String {
     let column = |column: &IndexColumn| {
         let class = column.class.as_ref().filter(|_| !column.usual).map_or(String::new(), |class| format!(" {class}"));
         format!("{}{class}{}", column.name, if column.descending { " DESC" } else { "" })

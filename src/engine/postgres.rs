@@ -6,6 +6,7 @@
 
 mod catalog;
 mod dial;
+mod explain;
 mod fault;
 mod names;
 mod passfile;
@@ -27,10 +28,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, ValueR
 use tokio::task::JoinHandle;
 
 use super::{
-    Attempt, Canceller, Conditions, Dialect, Missing, Observer, Peer, Row, Scope, Survey, Trace, Unit, Wanted, Work,
-    first_column, silent,
+    Attempt, Canceller, Conditions, Dialect, Missing, Observer, Peer, QueryPlan, Row, Scope, Survey, Trace, Unit,
+    Wanted, Work, first_column, silent,
 };
-use crate::catalog::Catalog;
+use crate::catalog::{Access, Catalog};
 use crate::fault::{Class, Fault};
 use crate::script::{self, Object};
 use crate::settings::TableName;
@@ -408,21 +409,28 @@ impl super::Session for Session {
         Box::pin(async move { Ok(first_column(self.run(catalog::tables_in(schemas)).await?)) })
     }
 
-    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>> {
+    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName], role: Option<&'a str>) -> Work<'a, Vec<Missing>> {
         Box::pin(async move {
-            let found = self.run(catalog::present(tables)).await?;
-            let is_there = |table: &&TableName| {
-                found.iter().any(|row| match (row.as_slice(), &table.schema) {
-                    ([schema, name, _], Some(wanted)) => {
-                        name.as_ref() == Some(&table.name) && schema.as_ref() == Some(wanted)
-                    }
-                    ([_, name, visible], None) => name.as_ref() == Some(&table.name) && visible.as_deref() == Some("t"),
-                    _ => false,
+            let found: Vec<reader::Present> =
+                self.run(reader::present(tables, role)).await?.iter().filter_map(reader::read_present).collect();
+            let (there, absent): (Vec<_>, Vec<_>) = tables
+                .iter()
+                .cloned()
+                .map(|table| {
+                    // Of several on the search path, one that can be used.
+                    let same = found.iter().filter(|present| present.is(&table));
+                    (same.min_by_key(|present| present.access != Access::Granted), table)
                 })
-            };
-            let absent: Vec<TableName> = tables.iter().filter(|table| !is_there(table)).cloned().collect();
+                .partition(|(present, _)| present.is_some());
+            let absent: Vec<TableName> = absent.into_iter().map(|(_, table)| table).collect();
+            let hidden = there.into_iter().filter_map(|(present, table)| {
+                let (name, access) = present.map(|present| (present.name.clone(), present.access))?;
+                let hidden = Some((name, access)).filter(|_| access != Access::Granted)?;
+                Some(Missing { table, similar: Vec::new(), hidden: Some(hidden) })
+            });
+            let mut missing: Vec<Missing> = hidden.collect();
             if absent.is_empty() {
-                return Ok(Vec::new());
+                return Ok(missing);
             }
             let index = |row: &Row| row.first()?.as_ref()?.parse::<usize>().ok();
             let rows = self.run(catalog::similar(&absent)).await?;
@@ -431,7 +439,12 @@ impl super::Session for Session {
                 of_it.filter_map(|row| Some(TableName { schema: row.get(1)?.clone(), name: row.get(2)?.clone()? }))
             };
             let with_similar = absent.iter().enumerate();
-            Ok(with_similar.map(|(i, table)| Missing { table: table.clone(), similar: similar(i).collect() }).collect())
+            missing.extend(with_similar.map(|(i, table)| Missing {
+                table: table.clone(),
+                similar: similar(i).collect(),
+                hidden: None,
+            }));
+            Ok(missing)
         })
     }
 
@@ -441,6 +454,14 @@ impl super::Session for Session {
             self.each(reader::sql(scope), |row| reader.row(row)).await?;
             Ok(reader.finish())
         })
+    }
+
+    fn explain<'a>(&'a mut self, queries: &'a [&'a str]) -> Work<'a, Vec<Result<Vec<QueryPlan>, Fault>>> {
+        Box::pin(self.plans(queries))
+    }
+
+    fn truths<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>> {
+        Box::pin(self.answers(queries))
     }
 
     fn canceller(&self) -> Canceller {

@@ -1,6 +1,7 @@
 //! SQLite: one file, no server, no schemas. The embedded default of the quick start, with the same
 //! pipeline as a server.
 
+mod explain;
 mod reader;
 
 use std::future::Future;
@@ -16,8 +17,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
 use super::{
-    Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, Row, Scope, Survey, Trace, Unit,
-    Wanted, Work, first_column,
+    Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, QueryPlan, Row, Scope, Survey,
+    Trace, Unit, Wanted, Work, first_column,
 };
 use crate::catalog::Catalog;
 use crate::error::Error;
@@ -323,7 +324,7 @@ impl super::Session for Session {
         Box::pin(self.relations())
     }
 
-    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName]) -> Work<'a, Vec<Missing>> {
+    fn missing_tables<'a>(&'a mut self, tables: &'a [TableName], _role: Option<&'a str>) -> Work<'a, Vec<Missing>> {
         Box::pin(async move {
             let present = self.relations().await?;
             // SQLite compares names without case (ASCII).
@@ -339,6 +340,7 @@ impl super::Session for Session {
                     similar: (present.iter().filter(|name| plain(name) == plain(&table.name)))
                         .map(|name| TableName { schema: None, name: name.clone() })
                         .collect(),
+                    hidden: None,
                 })
                 .collect())
         })
@@ -348,6 +350,27 @@ impl super::Session for Session {
         Box::pin(async move {
             let rows = self.run(reader::CATALOG.to_owned()).await?;
             reader::read(&rows).ok_or_else(|| Fault::new(Class::Statement, "a row of no known kind"))
+        })
+    }
+
+    fn explain<'a>(&'a mut self, queries: &'a [&'a str]) -> Work<'a, Vec<Result<Vec<QueryPlan>, Fault>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(queries.len());
+            for query in queries {
+                let rows = self.run(explain::sql(query)).await;
+                answers.push(rows.map(|rows| vec![explain::read(&rows)]));
+            }
+            Ok(answers)
+        })
+    }
+
+    fn truths<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(queries.len());
+            for query in queries {
+                answers.push(self.run(query.clone()).await.map(|rows| first_column(rows) == ["1"]));
+            }
+            Ok(answers)
         })
     }
 

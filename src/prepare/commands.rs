@@ -177,7 +177,7 @@ impl Preparation {
     pub async fn verify(&self, repair: &mut Repair, in_part: bool) -> Result<(), Error> {
         let Repair { session, survey, history } = repair;
         let expectation = match in_part {
-            true => Expectation::read(&self.settings, None)?,
+            true => Expectation::of_tables(&self.settings),
             false => self.read_expectation().await?,
         };
         let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey).await?;

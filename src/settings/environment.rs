@@ -65,7 +65,7 @@ impl Environment {
                 continue;
             }
             if !Layer::NAMES.iter().any(|known| written(known) == *variable) {
-                return Err(unknown("variable", variable, written));
+                return Err(unknown("variable", variable, Layer::NAMES.iter().copied(), written));
             }
             if value.expose().is_empty() {
                 continue; // compose writes `${UNSET:-}` as an empty value

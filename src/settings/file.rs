@@ -1,38 +1,57 @@
-//! doorstep.toml: the same settings, one key each.
+//! doorstep.toml: the same settings, one key each; and what the service needs of its database, which has no other form.
+
+mod demands;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use toml::de::DeTable;
+
 use super::{Layer, unknown};
 use crate::error::Error;
+use crate::query::Query;
+use crate::require::Require;
+
+/// What stands in doorstep.toml.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    /// The settings.
+    pub(super) layer: Layer,
+    /// `[require]`
+    pub(super) require: Require,
+    /// `[[query]]`
+    pub(super) queries: Vec<Query>,
+}
 
 /// Read when it stands in the working directory and no other file is named.
 const DEFAULT: &str = "doorstep.toml";
 
-/// The layer in `named`, or in ./doorstep.toml when there is one.
-pub(super) fn layer(named: Option<PathBuf>) -> Result<Layer, Error> {
+/// What stands in `named`, or in ./doorstep.toml when there is one.
+pub(super) fn read(named: Option<PathBuf>) -> Result<File, Error> {
     let path = named.as_deref().unwrap_or(Path::new(DEFAULT));
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&text, path),
-        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(Layer::default()),
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(File::default()),
         Err(error) => Err(Error::Settings(format!("cannot read {}: {error}", path.display()))),
     }
 }
 
 /// Only the message and the line of a TOML error are shown: the parser's own rendering quotes the line,
 /// which may hold a password.
-fn parse(text: &str, path: &Path) -> Result<Layer, Error> {
+fn parse(text: &str, path: &Path) -> Result<File, Error> {
+    let source = demands::Text { text, file: path.display().to_string() };
     let explain = |error: toml::de::Error| {
-        let offset = error.span().map_or(0, |span| span.start).min(text.len());
-        let line = text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = source.line(error.span().map_or(0, |span| span.start));
         Error::Settings(format!("{}:{line}: {}", path.display(), error.message()))
     };
-    let table: toml::Table = toml::from_str(text).map_err(explain)?;
-    if let Some(key) = table.keys().find(|key| !Layer::NAMES.contains(&key.as_str())) {
-        let what = format!("key in {}:", path.display());
-        return Err(unknown(&what, key, str::to_owned));
+    let document = DeTable::parse(text).map_err(explain)?;
+    let known = || Layer::NAMES.iter().chain(demands::TABLES).copied();
+    if let Some(key) = document.get_ref().keys().find(|key| !known().any(|known| known == key.get_ref())) {
+        let what = format!("key in {}:{}:", path.display(), source.line(key.span().start));
+        return Err(unknown(&what, key.get_ref(), known(), str::to_owned));
     }
-    toml::from_str(text).map_err(explain)
+    let (require, queries) = source.demands(document.get_ref())?;
+    Ok(File { layer: toml::from_str(text).map_err(explain)?, require, queries })
 }
 
 #[cfg(test)]
@@ -40,7 +59,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Layer, String> {
-        parse(text, Path::new("doorstep.toml")).map_err(|error| error.to_string())
+        let file = parse(text, Path::new("doorstep.toml")).map_err(|error| error.to_string());
+        file.map(|file| file.layer)
     }
 
     #[test]

@@ -70,6 +70,8 @@ mod forms;
 
 /// The probe.
 mod check;
+/// What doorstep.toml requires.
+mod require;
 
 /// What is read from a database.
 mod catalogs;

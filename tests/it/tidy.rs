@@ -50,7 +50,7 @@ fn each_crate_and_each_power_stays_behind_its_file() {
     );
     only_in("indicatif", &["progress.rs"]);
     only_in("envy::", &["settings/environment.rs"]);
-    only_in("toml::", &["settings/file.rs"]);
+    only_in("toml::", &["settings/file"]);
     only_in("signal_hook", &["signal.rs"]);
     only_in("tracing_subscriber::", &["log.rs"]);
     only_in("rustls", &["engine/postgres/tls.rs"]);

@@ -124,18 +124,6 @@ pub(super) fn tables_in(schemas: &[String]) -> String {
     )
 }
 
-/// Every relation of one of the names, and whether its schema is on the search path. Views, materialised
-/// views and foreign tables answer queries too.
-pub(super) fn present(tables: &[TableName]) -> String {
-    let names: Vec<String> = tables.iter().map(|table| SQL.literal(&table.name)).collect();
-    format!(
-        "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)) \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
-        names.join(", ")
-    )
-}
-
 /// Same name in another schema, other case, or snake_case against camelCase.
 pub(super) fn similar(tables: &[TableName]) -> String {
     let row = |(index, table): (usize, &TableName)| format!("({index}, {})", SQL.literal(&table.name));

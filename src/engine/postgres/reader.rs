@@ -15,6 +15,7 @@ use crate::catalog::{
     Name, Table, Type, value,
 };
 use crate::engine::{Row, Scope};
+use crate::settings::TableName;
 
 /// Tables that no schema file speaks of: the history, and PostGIS's.
 const PASSED_OVER: &[&str] = &[
@@ -44,6 +45,45 @@ const ACCESS: &str = "\
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive \
     AND p.polcmd IN ('r', '*') AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS member (oid) \
     WHERE member.oid = 0 OR pg_catalog.pg_has_role(r.oid, member.oid, 'USAGE'))) THEN 'r' END";
+
+/// A relation of a required name.
+pub(super) struct Present {
+    /// Its name.
+    pub(super) name: Name,
+    /// Its schema is on the search path.
+    is_visible: bool,
+    /// What the role may do with it.
+    pub(super) access: Access,
+}
+
+impl Present {
+    /// Whether the name leads to it.
+    pub(super) fn is(&self, table: &TableName) -> bool {
+        let is_meant = table.schema.as_ref().map_or(self.is_visible, |schema| *schema == self.name.schema);
+        is_meant && self.name.name == table.name
+    }
+}
+
+/// Every relation of one of the names, for [`read_present`]. Views, materialised views and foreign tables answer
+/// queries too.
+pub(super) fn present(tables: &[TableName], role: Option<&str>) -> String {
+    let role = role.map_or("current_user".to_owned(), |role| SQL.literal(role));
+    let names: Vec<String> = tables.iter().map(|table| SQL.literal(&table.name)).collect();
+    format!(
+        "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)), {ACCESS} \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {role} \
+         WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+        names.join(", ")
+    )
+}
+
+/// A row of [`present`].
+pub(super) fn read_present(row: &Row) -> Option<Present> {
+    let row = Values(row);
+    let access = row.text(3).map_or(Some(Access::Granted), access)?;
+    Some(Present { name: row.name(0)?, is_visible: row.is_true(2), access })
+}
 
 /// The queries. The order matters: what is named by its oid comes before what names it.
 ///

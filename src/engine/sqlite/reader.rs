@@ -1,15 +1,16 @@
 //! SQLite's catalog as plain data: `sqlite_master` and the pragmas, as table-valued functions in one query.
 
 use crate::catalog::{
-    Action, Arity, Catalog, Column, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
+    Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
 };
-use crate::engine::Row;
+use crate::engine::{Dialect, Row};
+use crate::script;
 
 const SCHEMA: &str = "main";
 
 /// Rows in the order in which [`Reader`] wants them; nine values each.
 pub(super) const CATALOG: &str = "\
-    SELECT 't', name, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT name FROM sqlite_master \
+    SELECT 't', name, sql, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT name, sql FROM sqlite_master \
     WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '_prisma_migrations' ORDER BY name); \
     SELECT 'v', name FROM sqlite_master WHERE type = 'view' ORDER BY name; \
     SELECT 'c', m.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden, c.cid FROM sqlite_master m \
@@ -34,7 +35,12 @@ pub(super) fn read(rows: &[Row]) -> Option<Catalog> {
         let name = |place: usize| Some(Name { schema: SCHEMA.to_owned(), name: owned(place)? });
         let table = catalog.tables.iter().position(|table| Some(table.name.name.as_str()) == value(1));
         match (value(0)?, table) {
-            ("t", _) => catalog.tables.push(Table { name: name(1)?, ..Table::default() }),
+            ("t", _) => {
+                // Nowhere else are the names of constraints kept; what each one is, is not looked at.
+                let names = script::constraints(value(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
+                let constraints = names.map(|name| Constraint { name, valid: true }).collect();
+                catalog.tables.push(Table { name: name(1)?, constraints, ..Table::default() });
+            }
             ("v", _) => catalog.views.push(name(1)?),
             ("c", Some(table)) => {
                 if let Some(place) = value(6).and_then(|place| place.parse().ok()).filter(|place| *place > 0) {

@@ -1,0 +1,82 @@
+//! Types as people write them in SQL: `numeric(10,2)`, `timestamp(3) with time zone`, `text[]`.
+
+use super::Type;
+use crate::engine::Dialect;
+
+/// A type from its SQL text, and whether it is an array.
+#[must_use]
+pub fn read(text: &str, dialect: Dialect) -> (Type, bool) {
+    let mut element = text.trim();
+    let mut is_list = false;
+    while let Some(rest) = element.strip_suffix("[]").filter(|_| dialect == Dialect::Postgres) {
+        (element, is_list) = (rest.trim_end(), true);
+    }
+    (base(element, dialect), is_list)
+}
+
+fn base(text: &str, dialect: Dialect) -> Type {
+    let other = || Type::Other(text.to_owned());
+    let (before, rest) = text.split_once('(').unwrap_or((text, ")"));
+    let Some((inside, after)) = rest.split_once(')') else { return other() };
+    let arguments: Option<Vec<u32>> =
+        inside.split(',').filter(|part| !part.trim().is_empty()).map(|part| part.trim().parse().ok()).collect();
+    let words: Vec<&str> = before.split_whitespace().chain(after.split_whitespace()).collect();
+    let name = words.join(" ").to_ascii_lowercase();
+    let native = match dialect {
+        Dialect::Postgres => internal(&name, text),
+        Dialect::Sqlite => Some(name.as_str()),
+    };
+    match (native, arguments) {
+        (Some(name), Some(arguments)) => Type::Native(name.to_owned(), arguments),
+        _ => other(),
+    }
+}
+
+/// The name in `pg_type` (PostgreSQL manual, table 8.1); `None` for a type that is none of the well-known ones.
+fn internal<'a>(name: &'a str, text: &str) -> Option<&'a str> {
+    Some(match name {
+        _ if text == "\"char\"" => "char",
+        "smallint" | "int2" | "smallserial" | "serial2" => "int2",
+        "integer" | "int" | "int4" | "serial" | "serial4" => "int4",
+        "bigint" | "int8" | "bigserial" | "serial8" => "int8",
+        "real" | "float4" => "float4",
+        "double precision" | "float8" | "float" => "float8",
+        "numeric" | "decimal" => "numeric",
+        "boolean" | "bool" => "bool",
+        "character varying" | "varchar" => "varchar",
+        "character" | "char" | "bpchar" => "bpchar",
+        "bit varying" | "varbit" => "varbit",
+        "timestamp" | "timestamp without time zone" => "timestamp",
+        "timestamptz" | "timestamp with time zone" => "timestamptz",
+        "time" | "time without time zone" => "time",
+        "timetz" | "time with time zone" => "timetz",
+        "text" | "citext" | "uuid" | "xml" | "inet" | "bit" | "oid" | "money" | "date" | "json" | "jsonb" | "bytea" => {
+            name
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_sql_are_the_types_of_the_catalog() {
+        let native = |text, name: &str, arguments: &[u32], is_list| {
+            let expected = (Type::Native(name.to_owned(), arguments.to_vec()), is_list);
+            assert_eq!(read(text, Dialect::Postgres), expected, "{text}");
+        };
+        native("numeric(10, 2)", "numeric", &[10, 2], false);
+        native("TIMESTAMP(3)  WITH TIME ZONE", "timestamptz", &[3], false);
+        native("character varying(20)[]", "varchar", &[20], true);
+        native("double precision", "float8", &[], false);
+        native("\"char\"", "char", &[], false);
+        native("char", "bpchar", &[], false);
+        for other in ["tsvector", "geometry(Point, 4326)", "numeric(10", "public.\"Role\""] {
+            assert_eq!(read(other, Dialect::Postgres), (Type::Other(other.to_owned()), false));
+        }
+        let decimal = Type::Native("decimal".to_owned(), vec![10, 2]);
+        assert_eq!(read("DECIMAL(10,2)", Dialect::Sqlite), (decimal, false));
+    }
+}
