@@ -5,12 +5,14 @@
 //! statement of any extension), and `pg_query` brings the server's own parser, which is exact for one
 //! version of one engine, needs libclang to build and triples the binary.
 
+mod change;
 mod names;
 mod object;
 mod reader;
 
 use crate::engine::Dialect;
 
+pub use change::{Aspect, Change, Deed, Kind as Whole, Part, Target, changes};
 pub use names::{constraints, names, parameters};
 pub use object::{Leaves, Object, created, leaves, removed};
 pub(crate) use reader::bare;

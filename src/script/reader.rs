@@ -51,13 +51,80 @@ const LONGEST: usize = 1000;
 
 /// Walks over the tokens of one statement, blanks left out.
 pub(super) struct Reader<'a> {
+    text: &'a str,
     tokens: Vec<Token<'a>>,
+    /// Where in the text each token begins.
+    offsets: Vec<usize>,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
-        Self { tokens: tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect(), at: 0 }
+        let mut reader = Self { text, tokens: Vec::new(), offsets: Vec::new(), at: 0 };
+        let mut offset = 0;
+        for token in tokens(text, dialect) {
+            let length = token.text.len();
+            if token.kind != Kind::Blank {
+                reader.tokens.push(token);
+                reader.offsets.push(offset);
+            }
+            offset += length;
+        }
+        reader
+    }
+
+    /// Where in the text the next token begins.
+    pub(super) fn offset(&self) -> usize {
+        self.offsets.get(self.at).copied().unwrap_or(self.text.len())
+    }
+
+    /// What was read since this offset.
+    pub(super) fn since(&self, offset: usize) -> &'a str {
+        let last = self.at.checked_sub(1).and_then(|last| Some((self.offsets.get(last)?, self.tokens.get(last)?)));
+        let end = last.map_or(offset, |(start, token)| start + token.text.len());
+        self.text.get(offset..end).unwrap_or_default()
+    }
+
+    /// The next token, stepped over.
+    pub(super) fn step(&mut self) -> Option<&Token<'a>> {
+        let token = self.tokens.get(self.at)?;
+        self.at += 1;
+        Some(token)
+    }
+
+    /// Steps over this mark, if it is next.
+    pub(super) fn take_mark(&mut self, mark: &str) -> bool {
+        let taken = self.tokens.get(self.at).is_some_and(|token| token.text == mark);
+        self.at += usize::from(taken);
+        taken
+    }
+
+    /// True before a comma or a closing parenthesis, and at the end.
+    pub(super) fn is_at_end_of_item(&self) -> bool {
+        self.tokens.get(self.at).is_none_or(|token| matches!(token.text, "," | ")"))
+    }
+
+    /// Steps over one token, or over all that stands in parentheses.
+    pub(super) fn skip(&mut self) {
+        let mut depth = 0_usize;
+        while let Some(token) = self.step() {
+            match token.text {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return;
+            }
+        }
+    }
+
+    /// A text in quotes, as the database stores it.
+    pub(super) fn literal(&mut self) -> Option<String> {
+        let token = self.tokens.get(self.at)?;
+        let inner = token.text.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'");
+        self.at += 1;
+        Some(inner)
     }
 
     /// Steps over this word, if it is next.
@@ -94,6 +161,14 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         None
+    }
+
+    /// To after the next comma in the same parentheses; false where they close, and at the end.
+    pub(super) fn skip_to_next_item(&mut self) -> bool {
+        while !self.is_at_end_of_item() {
+            self.skip();
+        }
+        self.take_mark(",")
     }
 
     /// To after the next comma outside parentheses; false at the end.
