@@ -55,12 +55,8 @@ pub(crate) type Key = (String, String);
 pub(crate) struct Names(pub(crate) Dialect);
 
 impl Names {
-    /// PostgreSQL cuts names at 63 bytes, also in queries; SQLite ignores the case of ASCII letters.
     pub(crate) fn key(self, name: &str) -> String {
-        match self.0 {
-            Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
-            Dialect::Sqlite => name.to_ascii_lowercase(),
-        }
+        self.0.folded(name)
     }
 
     pub(crate) fn key_of(self, name: &Name) -> Key {
@@ -94,6 +90,15 @@ pub(crate) fn folded(name: &str) -> String {
     name.replace('_', "").to_lowercase()
 }
 
+/// The same for tables, which are often in the plural where a model is not: `SLAPolicy`, `sla_policies`.
+fn singular(name: &str) -> String {
+    let folded = folded(name);
+    let cut = |end: &str, instead: &str| folded.strip_suffix(end).map(|stem| format!("{stem}{instead}"));
+    let es = ["sses", "xes", "ches", "shes"].iter().any(|end| folded.ends_with(end)).then(|| cut("es", "")).flatten();
+    let singular = cut("ies", "y").or(es).or_else(|| cut("s", "").filter(|stem| !stem.ends_with('s')));
+    singular.unwrap_or(folded)
+}
+
 /// Tables that nobody expects, to be found under a similar name or left over.
 struct Spare<'a> {
     tables: Vec<&'a Table>,
@@ -107,17 +112,18 @@ impl<'a> Spare<'a> {
         let tables: Vec<&Table> = actual.tables.iter().filter(is_spare).collect();
         let mut similar: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, table) in tables.iter().enumerate() {
-            similar.entry(folded(&table.name.name)).or_default().push(place);
+            similar.entry(singular(&table.name.name)).or_default().push(place);
         }
         Self { tables, similar, taken: HashSet::new() }
     }
 
     /// The most similar of them, which is then accounted for.
     fn take(&mut self, name: &Name) -> Option<&'a Name> {
-        let places = self.similar.get(&folded(&name.name))?.iter().copied().filter(|place| !self.taken.contains(place));
+        let places =
+            self.similar.get(&singular(&name.name))?.iter().copied().filter(|place| !self.taken.contains(place));
         let distance = |place: &usize| {
             let other = &self.tables[*place].name;
-            (other.name != name.name, other.schema != name.schema)
+            (other.name != name.name, folded(&other.name) != folded(&name.name), other.schema != name.schema)
         };
         let place = places.min_by_key(distance)?;
         self.taken.insert(place);
@@ -140,13 +146,7 @@ fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: 
     let similar = folded(&table.name.name);
     let elsewhere = || actual.views.iter().find(|view| folded(&view.name) == similar);
     match spare.take(&table.name).or_else(elsewhere) {
-        Some(other) => {
-            let remedy = match other.name == table.name.name {
-                true => "names of tables belong to a schema: correct it (@@schema, ?schema=), or move the table",
-                false => "names are case-sensitive: map the model to it (@@map), or rename it",
-            };
-            error(Difference::Renamed).but(format!("table {other}")).remedied(remedy)
-        }
+        Some(other) => error(Difference::Renamed).instead(Subject::Table(other.clone())),
         None => error(Difference::Missing),
     }
 }
@@ -163,8 +163,7 @@ fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
     relation::foreign_keys(expected, actual, &columns, names, findings);
     constraints(expected, actual, names, findings);
     let source = expected.origin.clone().map_or_else(|| Source::Named("the schema".to_owned()), Source::At);
-    let subject = Subject::Table(expected.name.clone());
-    findings.extend(hidden(&actual.name, actual.access, subject, source, names));
+    findings.extend(hidden(actual.access, Subject::Table(expected.name.clone()), source));
 }
 
 /// Checks that the server has not made on the rows from before; nobody has to expect them.
@@ -183,29 +182,15 @@ pub(crate) fn unchecked(finding: Finding, table: &Table, name: &str, names: Name
 }
 
 /// A table that is there, and not for the service's role.
-pub(crate) fn hidden(name: &Name, access: Access, subject: Subject, source: Source, names: Names) -> Option<Finding> {
-    let table = names.sql(name);
-    let (severity, there, remedy) = match access {
+pub(crate) fn hidden(access: Access, subject: Subject, source: Source) -> Option<Finding> {
+    let (severity, there) = match access {
         Access::Granted => return None,
-        Access::NoSchema => {
-            let schema = names.0.identifier(&name.schema);
-            let grant = format!("GRANT USAGE ON SCHEMA {schema} TO the role, and its rights on the tables");
-            (Severity::Error, "a schema that the role may not use", grant)
-        }
-        Access::Nothing => {
-            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO the role");
-            (Severity::Error, "a table on which the role has no right", grant)
-        }
-        Access::WriteOnly => {
-            let grant = format!("GRANT SELECT ON {table} TO the role, if the service reads it");
-            (Severity::Warning, "a table that the role may write to, and not read", grant)
-        }
-        Access::NoRows => {
-            let policy = format!("CREATE POLICY … ON {table} … TO the role, or use a role that bypasses row security");
-            (Severity::Warning, "row security, and no policy that shows the role a row", policy)
-        }
+        Access::NoSchema => (Severity::Error, "a schema that the role may not use"),
+        Access::Nothing => (Severity::Error, "a table on which the role has no right"),
+        Access::WriteOnly => (Severity::Warning, "a table that the role may write to, and not read"),
+        Access::NoRows => (Severity::Warning, "row security, and no policy that shows the role a row"),
     };
-    Some(Finding::new(severity, Difference::Hidden, subject, source).but(there).remedied(remedy))
+    Some(Finding::new(severity, Difference::Hidden, subject, source).but(there))
 }
 
 fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
@@ -248,7 +233,7 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
             match spare.iter().position(similar) {
                 Some(place) => {
                     let other = spare.remove(place);
-                    findings.push(error(Difference::Renamed).but(format!("enum {}", other.name)));
+                    findings.push(error(Difference::Renamed).instead(Subject::Enum(other.name.clone())));
                 }
                 None => findings.push(error(Difference::Missing)),
             }

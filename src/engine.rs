@@ -263,6 +263,16 @@ impl Dialect {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
 
+    /// A name in the form in which the engine tells names apart: PostgreSQL cuts them at 63 bytes, also in queries;
+    /// SQLite ignores the case of ASCII letters.
+    #[must_use]
+    pub fn folded(self, name: &str) -> String {
+        match self {
+            Self::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
+            Self::Sqlite => name.to_ascii_lowercase(),
+        }
+    }
+
     /// A qualified table name, quoted.
     #[must_use]
     pub fn table(self, table: &TableName) -> String {

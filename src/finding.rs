@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::catalog::{Name, Origin};
-use crate::script::Object;
+use crate::script::{Aspect, Object};
 use crate::settings::TableName;
 
 /// How bad a finding is (contract: severity of a finding).
@@ -237,6 +237,12 @@ pub struct Finding {
     pub expected: Option<String>,
     /// What there is.
     pub actual: Option<String>,
+    /// What is there in its place, where that is one thing.
+    #[serde(skip)]
+    pub instead: Option<Subject>,
+    /// In what a column differs.
+    #[serde(skip)]
+    pub aspect: Option<Aspect>,
     /// Where the expectation comes from; empty for what nobody expects.
     pub source: Source,
     /// Why it differs, as far as the facts in hand tell.
@@ -251,7 +257,19 @@ impl Finding {
     /// A finding of which no more is known yet.
     #[must_use]
     pub fn new(severity: Severity, kind: Difference, subject: Subject, source: Source) -> Self {
-        Self { severity, kind, subject, expected: None, actual: None, source, cause: None, remedy: None, sql: None }
+        Self {
+            severity,
+            kind,
+            subject,
+            expected: None,
+            actual: None,
+            instead: None,
+            aspect: None,
+            source,
+            cause: None,
+            remedy: None,
+            sql: None,
+        }
     }
 
     pub(crate) fn between(mut self, expected: impl Into<String>, actual: impl Into<String>) -> Self {
@@ -262,6 +280,17 @@ impl Finding {
 
     pub(crate) fn but(mut self, actual: impl Into<String>) -> Self {
         self.actual = Some(actual.into());
+        self
+    }
+
+    pub(crate) fn instead(mut self, there: Subject) -> Self {
+        self.actual = Some(there.to_string());
+        self.instead = Some(there);
+        self
+    }
+
+    pub(crate) fn in_its(mut self, aspect: Aspect) -> Self {
+        self.aspect = Some(aspect);
         self
     }
 

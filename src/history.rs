@@ -1,5 +1,6 @@
 //! A folder and its history, side by side: what is applied, what is pending, what went wrong.
 
+use crate::cause::{Scripted, Told};
 use crate::engine::{Dialect, Session, Survey, Trace};
 use crate::error::Error;
 use crate::fault::Class;
@@ -248,32 +249,30 @@ impl History {
         plan::verdict(&self.entries)
     }
 
-    /// Why a required table may be missing, from the scripts and the history.
+    /// All that causes are found in: what the scripts do, and what became of them.
     #[must_use]
-    pub fn explain_missing(&self, table: &str) -> (String, String) {
-        let creates = |migration: &&Migration| {
-            let statements = script::statements(migration.sql(), self.dialect);
-            let is_it = |statement| {
-                let created = script::created(std::slice::from_ref(statement), self.dialect);
-                let is_table = |object: &Object| matches!(object, Object::Relation { kind: "table", .. });
-                created.iter().any(|(object, _)| is_table(object) && object.bare_name() == table)
-            };
-            statements.iter().any(is_it)
+    pub fn told(&self) -> Told {
+        // The entries begin with those of the folder, in its order.
+        let scripted = |(place, migration): (usize, &Migration)| {
+            let entry = self.entries.get(place).filter(|entry| entry.name == migration.name);
+            let record = entry.and_then(|entry| entry.record.as_ref());
+            let moments = record.map(|record| [&record.rolled_back_at, &record.finished_at, &record.started_at]);
+            Scripted {
+                name: migration.name.clone(),
+                file: migration.path.display().to_string(),
+                state: entry.map_or(State::Pending, |entry| entry.state),
+                at: moments.and_then(|moments| moments.into_iter().find_map(Clone::clone)),
+                by_hand: record.is_some_and(|record| record.writer == Writer::Resolve),
+                changes: script::changes(migration.sql(), self.dialect),
+            }
         };
-        let folder = self.folder.path.display();
-        let Some(migration) = self.migrations.iter().rev().find(creates) else {
-            return (
-                format!("no migration in {folder} creates it"),
-                "write the migration (npx prisma migrate dev --name …), or correct the name".to_owned(),
-            );
-        };
-        let name = &migration.name;
-        let record = self.entries.iter().find(|entry| entry.name == *name).and_then(|entry| entry.record.as_ref());
-        let when = record.and_then(|record| record.finished_at.as_deref()).map(|at| format!(" at {at}"));
-        (
-            format!("{name} creates it and is recorded as applied{}", when.unwrap_or_default()),
-            "it was lost since, or never ran here: restore it, or create it in a new migration".to_owned(),
-        )
+        let ahead = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
+        Told {
+            folder: self.folder.path.display().to_string(),
+            tool: self.format.tool(),
+            migrations: self.migrations.iter().enumerate().map(scripted).collect(),
+            ahead: ahead.map(|entry| entry.name.clone()).collect(),
+        }
     }
 
     /// Says what a start should know though it does not stop it: ahead, edited, out of order.

@@ -45,11 +45,13 @@ pub mod lock;
 
 // … decisions over plain data …
 pub mod catalog;
+pub mod cause;
 pub mod compare;
 pub mod expectation;
 pub mod finding;
 pub mod migration;
 pub mod plan;
+pub mod provenance;
 pub mod query;
 pub mod recovery;
 mod report;

@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::engine::{Dialect, Session, Survey, Wanted};
 use crate::error::Error;
 use crate::expectation::Expectation;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::format::{Folder, Project};
 use crate::history::History;
 use crate::label::Label;
@@ -249,13 +249,14 @@ impl Preparation {
         home.unwrap_or(self.dialect.home())
     }
 
-    /// Step 4: what of the expectation is not there, and why.
+    /// Step 4: what of the expectation is not there, and why; of notices why only if they are `explained`.
     async fn hold_against(
         &self,
         session: &mut dyn Session,
         expectation: &Expectation,
         history: Option<&History>,
         survey: &Survey,
+        explained: Severity,
     ) -> Result<Vec<Finding>, Error> {
         self.tracker.enter(Phase::Verify);
         // A throwaway database has none of the grants.
@@ -264,9 +265,12 @@ impl Preparation {
             dialect: self.dialect,
             home: self.home(survey),
             role: role.as_deref(),
+            grantee: role.as_deref().unwrap_or(&survey.role),
             allow: &self.settings.allow,
             has_rows: !self.rehearsal,
-            explain: &|table| explain_missing(history, table),
+            history,
+            mode: self.settings.mode,
+            explained,
         };
         verify::findings(session, expectation, &context).await
     }
@@ -303,7 +307,7 @@ impl Preparation {
             history.log_oddities();
         }
         if extent == Extent::Run {
-            let findings = self.hold_against(session, expectation, history.as_ref(), &survey);
+            let findings = self.hold_against(session, expectation, history.as_ref(), &survey, Severity::Warning);
             let findings = timed(&mut report.verify, findings).await?;
             verify::judge(findings, self.settings.strictness)?;
         }
@@ -393,14 +397,6 @@ impl Preparation {
             report.applied,
             seconds(report.verify)
         );
-    }
-}
-
-/// Cause and remedy of a missing table, as far as the migrations tell.
-fn explain_missing(history: Option<&History>, table: &str) -> (String, String) {
-    match history {
-        Some(history) => history.explain_missing(table),
-        None => ("no migrations are looked at".to_owned(), "let what creates it run first".to_owned()),
     }
 }
 

@@ -281,7 +281,7 @@ impl Look<'_> {
             let Some(table) = self.table(&name).filter(|table| table.access != Access::Granted) else { continue };
             if !seen.contains(&name) {
                 let (subject, source) = (Subject::Table(name.clone()), Source::At(origin.clone()));
-                findings.extend(compare::hidden(&table.name, table.access, subject, source, self.names));
+                findings.extend(compare::hidden(table.access, subject, source));
                 seen.push(name);
             }
         }

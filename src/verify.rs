@@ -1,14 +1,16 @@
 //! Step 4: what the service needs is really there. A history says what ran, the catalog says what exists.
 
+use crate::cause::{self, Facts};
 use crate::compare;
 use crate::engine::{Dialect, Missing, Scope, Session};
 use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::finding::summary::summary;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::history::History;
 use crate::query;
 use crate::require::{self, Line, RowForm};
-use crate::settings::{Allow, Strictness, TableName};
+use crate::settings::{Allow, Mode, Strictness, TableName};
 
 /// The least severity that stops a start; `None` where nothing does.
 #[must_use]
@@ -29,12 +31,18 @@ pub struct Context<'a> {
     pub home: &'a str,
     /// The service's role, if it is not the session's.
     pub role: Option<&'a str>,
+    /// The role that needs the rights, for GRANTs; empty where the engine has none.
+    pub grantee: &'a str,
     /// Findings to pass over.
     pub allow: &'a [Allow],
     /// Whether rows that must be there can be: not in a database that only its migrations have filled.
     pub has_rows: bool,
-    /// Cause and remedy of a missing table of this name, as far as the migrations tell.
-    pub explain: &'a dyn Fn(&str) -> (String, String),
+    /// The folder and its history; `None` where migrations are not looked at.
+    pub history: Option<&'a History>,
+    /// What is done about migrations.
+    pub mode: Mode,
+    /// The least severity of which causes are asked for: finding them takes reading every script.
+    pub explained: Severity,
 }
 
 /// Holds the database against all that is expected of it: one round trip for the required tables, one each for queries
@@ -47,12 +55,13 @@ pub async fn findings(
     expectation: &Expectation,
     context: &Context<'_>,
 ) -> Result<Vec<Finding>, Error> {
-    let Context { dialect, home, role, allow, has_rows, explain } = *context;
+    let Context { dialect, home, role, allow, has_rows, .. } = *context;
     let Expectation { tables, require, queries, .. } = expectation;
-    let mut findings = missing_tables(session, tables, context).await?;
+    let mut findings = missing_tables(session, tables, role).await?;
     let expected = expectation.catalogs(home);
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
+    let mut actual = None;
     if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
         let mut schemas: Vec<String> = expected.iter().flat_map(|catalog| catalog.schemas.clone()).collect();
         schemas.push(home.to_owned());
@@ -61,16 +70,25 @@ pub async fn findings(
         schemas.sort_unstable();
         schemas.dedup();
         let scope = Scope { schemas: &schemas, role };
-        let actual = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
-        let compared = expected.iter().flat_map(|expected| compare::compare(expected, &actual, dialect));
-        findings.extend(compared.map(|finding| with_cause(finding, explain)));
-        findings.extend(require::findings(require, &actual, home, dialect));
-        findings.extend(query::findings(queries, &plans, &actual, dialect));
+        let read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
+        findings.extend(expected.iter().flat_map(|expected| compare::compare(expected, &read, dialect)));
+        findings.extend(require::findings(require, &read, home, dialect));
+        findings.extend(query::findings(queries, &plans, &read, dialect));
+        actual = Some(read);
     }
     if has_rows {
         findings.extend(missing_rows(session, &require.rows, dialect).await?);
     }
-    Ok(without_allowed(findings, allow, home))
+    let findings = without_allowed(findings, allow, home);
+    let facts = Facts {
+        dialect,
+        home,
+        role: context.grantee,
+        mode: context.mode,
+        expected: &expected,
+        actual: actual.as_ref(),
+    };
+    Ok(cause::explain(findings, context.explained, &facts, || context.history.map(History::told)))
 }
 
 /// Lets the start go on, or not. What does not stop it is said in the log, in a few lines; of notices, only how many there
@@ -104,25 +122,24 @@ pub fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error
     }
 }
 
-/// The required tables that are not there, or not for the service; no round trip where none is required.
+/// The required tables that are not there, or not for the service's role; no round trip where none is required.
 async fn missing_tables(
     session: &mut dyn Session,
     tables: &[(TableName, Source)],
-    context: &Context<'_>,
+    role: Option<&str>,
 ) -> Result<Vec<Finding>, Error> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<TableName> = tables.iter().map(|(name, _)| name.clone()).collect();
-    let missing = session.missing_tables(&names, context.role).await;
+    let missing = session.missing_tables(&names, role).await;
     let missing = missing.map_err(Error::statement("look for the required tables"))?;
     let of_each = |missing: &Missing| {
         let source = tables.iter().find(|(name, _)| *name == missing.table).map(|(_, source)| source.clone());
         let source = source.unwrap_or_else(|| Source::Named("require_tables".to_owned()));
-        let subject = Subject::Required(missing.table.clone());
         match &missing.hidden {
-            Some((name, access)) => compare::hidden(name, *access, subject, source, compare::Names(context.dialect)),
-            None => Some(finding(missing, subject, source, context.explain)),
+            Some((name, access)) => compare::hidden(*access, Subject::Table(name.clone()), source),
+            None => Some(finding(missing, source)),
         }
     };
     Ok(missing.iter().filter_map(of_each).collect())
@@ -159,26 +176,19 @@ fn without_allowed(findings: Vec<Finding>, allow: &[Allow], home: &str) -> Vec<F
     findings
 }
 
-/// A finding about a missing table, with its cause and remedy from the migrations.
-fn with_cause(finding: Finding, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
-    let (Difference::Missing, Subject::Table(name)) = (finding.kind, &finding.subject) else { return finding };
-    let (cause, remedy) = explain(&name.name);
-    Finding { cause: finding.cause.or(Some(cause)), remedy: finding.remedy.or(Some(remedy)), ..finding }
-}
-
-fn finding(missing: &Missing, subject: Subject, source: Source, explain: &dyn Fn(&str) -> (String, String)) -> Finding {
+/// A required table that is not there. What is like it explains it best.
+fn finding(missing: &Missing, source: Source) -> Finding {
+    let subject = Subject::Required(missing.table.clone());
+    let finding = Finding::new(Severity::Error, Difference::Missing, subject, source);
     let similar: Vec<String> = missing.similar.iter().map(TableName::to_string).collect();
-    let is_elsewhere = missing.similar.iter().any(|table| table.name == missing.table.name);
-    let (cause, remedy) = match (similar.is_empty(), is_elsewhere) {
-        (true, _) => explain(&missing.table.name),
-        (false, true) => (
-            format!("it exists as {}", similar.join(", ")),
-            "name its schema, or add that schema to the search path".to_owned(),
-        ),
-        (false, false) => (
-            format!("there is {}, under another name or case", similar.join(", ")),
-            "names are case-sensitive; correct the name, or map it (@@map)".to_owned(),
-        ),
-    };
-    Finding::new(Severity::Error, Difference::Missing, subject, source).caused(cause).remedied(remedy)
+    let likely = missing.similar.iter().find(|table| table.name == missing.table.name).or(missing.similar.first());
+    match likely {
+        None => finding,
+        Some(table) if table.name == missing.table.name => finding
+            .caused(format!("it exists as {}", similar.join(", ")))
+            .remedied(format!("require {table}, or add its schema to the search path")),
+        Some(table) => finding
+            .caused(format!("there is {}, under another name or case", similar.join(", ")))
+            .remedied(format!("require {table} (names are case-sensitive), or rename it")),
+    }
 }

@@ -7,6 +7,7 @@ use crate::catalog::value::{self, Family, family};
 use crate::catalog::{Arity, Column, Default, Table, Type};
 use crate::engine::Dialect;
 use crate::finding::{Difference, Finding, Severity, Subject};
+use crate::script::Aspect;
 
 /// What each expected column is called in the database; missing ones are not there.
 pub(super) type Columns = HashMap<String, String>;
@@ -34,9 +35,8 @@ pub(super) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
             Some(place) => {
                 let other = spare.remove(place);
                 columns.insert(column.name.clone(), other.name.clone());
-                let remedy = "names are case-sensitive: map the field to it (@map), or rename it";
-                let finding = error(Difference::Renamed).but(format!("column {}.{}", actual.name, other.name));
-                findings.push(finding.remedied(remedy));
+                let there = Subject::Column { table: actual.name.clone(), name: other.name.clone() };
+                findings.push(error(Difference::Renamed).instead(there));
             }
             None => findings.push(error(Difference::Missing)),
         }
@@ -55,14 +55,16 @@ pub(super) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
 }
 
 fn differences(expected: &Column, actual: &Column, subject: &Subject, dialect: Dialect, findings: &mut Vec<Finding>) {
-    let differs = |severity| found(severity, Difference::Different, subject.clone(), expected.origin.as_ref());
+    let differs = |severity, aspect| {
+        found(severity, Difference::Different, subject.clone(), expected.origin.as_ref()).in_its(aspect)
+    };
     let is_list = actual.arity == Arity::List;
     if is_list != (expected.arity == Arity::List) {
-        findings.push(differs(Severity::Error).between(type_of(expected), type_of(actual)));
+        findings.push(differs(Severity::Error, Aspect::Type).between(type_of(expected), type_of(actual)));
         return;
     }
     if let Some(severity) = types(&expected.kind, &actual.kind, dialect) {
-        findings.push(differs(severity).between(type_of(expected), type_of(actual)));
+        findings.push(differs(severity, Aspect::Type).between(type_of(expected), type_of(actual)));
         if severity == Severity::Error {
             // The default of another type is another.
             return;
@@ -70,15 +72,17 @@ fn differences(expected: &Column, actual: &Column, subject: &Subject, dialect: D
     }
     match (expected.arity, actual.arity) {
         (Arity::Optional, Arity::Required) => {
-            findings.push(differs(Severity::Error).between("NULL allowed", "NOT NULL"));
+            findings.push(differs(Severity::Error, Aspect::Null).between("NULL allowed", "NOT NULL"));
         }
         (Arity::Required, Arity::Optional) => {
-            findings.push(differs(Severity::Warning).between("NOT NULL", "NULL allowed"));
+            findings.push(differs(Severity::Warning, Aspect::Null).between("NOT NULL", "NULL allowed"));
         }
         _ => {}
     }
     if let Some(severity) = defaults(expected, actual, dialect) {
-        findings.push(differs(severity).between(default_of(&expected.default), default_of(&actual.default)));
+        findings.push(
+            differs(severity, Aspect::Default).between(default_of(&expected.default), default_of(&actual.default)),
+        );
     }
 }
 

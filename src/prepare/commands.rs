@@ -7,6 +7,7 @@ use crate::check::{self, Checked};
 use crate::engine::{Session, Survey, Target};
 use crate::error::Error;
 use crate::expectation::Expectation;
+use crate::finding::Severity;
 use crate::finding::summary::summary;
 use crate::format::Resolved;
 use crate::history::History;
@@ -130,7 +131,7 @@ impl Preparation {
         };
         if self.settings.strictness != Strictness::Off {
             let expectation = self.read_expectation().await.map_err(said)?;
-            let findings = self.hold_against(session, &expectation, history.as_ref(), survey);
+            let findings = self.hold_against(session, &expectation, history.as_ref(), survey, Severity::Warning);
             let mut findings = findings.await.map_err(said)?;
             findings.retain(|finding| verify::stops(finding, self.settings.strictness));
             checked.verified = Some(findings.is_empty());
@@ -161,9 +162,11 @@ impl Preparation {
     ) -> Result<Verified, Error> {
         if let Some(history) = &mut history {
             history.read(session, survey).await?;
+            history.mark_running(session).await;
         }
         let expectation = self.read_expectation().await?;
-        let findings = self.hold_against(session, &expectation, history.as_ref(), survey).await?;
+        let explained = Severity::Notice;
+        let findings = self.hold_against(session, &expectation, history.as_ref(), survey, explained).await?;
         let places = Place::of(&expectation.catalogs(self.home(survey)));
         let least = verify::threshold(self.settings.strictness);
         Ok(Verified::new(findings, least, places, self.database.target()?.address()))
@@ -180,7 +183,8 @@ impl Preparation {
             true => Expectation::of_tables(&self.settings),
             false => self.read_expectation().await?,
         };
-        let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey).await?;
+        let explained = Severity::Warning;
+        let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey, explained).await?;
         verify::judge(findings, self.settings.strictness)
     }
 

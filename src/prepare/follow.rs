@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Extent, Plan, Preparation, Report, timed};
 use crate::engine::{Session, Survey};
 use crate::error::Error;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::phase::Phase;
 use crate::retry::Pace;
 use crate::verify;
@@ -55,7 +55,8 @@ impl Preparation {
             let look = match extent {
                 _ if is_behind => Look::Behind,
                 Extent::Run => {
-                    let found = self.hold_against(session, expectation, Some(&history), &survey);
+                    let explained = Severity::Warning;
+                    let found = self.hold_against(session, expectation, Some(&history), &survey, explained);
                     let found = timed(&mut report.verify, found).await?;
                     let stops = found.iter().any(|finding| verify::stops(finding, self.settings.strictness));
                     if stops { Look::Lacking(found) } else { Look::Ready(found) }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use doorstep::engine::Dialect;
 use doorstep::format::psl;
+use doorstep::provenance::Provenance;
 use doorstep::{script, transaction};
 
 use crate::properties;
@@ -70,6 +71,10 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
         large("", |number| format!("CREATE INDEX i{number} ON t(a);ALTER TABLE t DROP c{number};")),
         large("", |number| format!("CREATE TABLE t{number}();DO 'u{number}';")),
         large("ALTER TABLE t ", |number| format!("DROP c{number},ADD d{number},")),
+        large("", |number| format!("ALTER TABLE t RENAME c{number} TO d{number};")),
+        large("", |number| format!("ALTER TABLE t{number} RENAME TO t{};", number + 1)),
+        large("CREATE TABLE t (", |number| format!("c{number} a REFERENCES b UNIQUE,")),
+        same("DO $$ BEGIN DROP TABLE a;"),
         large(&format!("ALTER TABLE {names} "), |_| "ADD c,".to_owned()),
         large(&format!("DROP TABLE a.{names};"), |_| "DROP TABLE a.b.c;".to_owned()),
     ];
@@ -80,6 +85,7 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
                 let _ = script::created(&statements, dialect);
                 let _ = script::removed(&statements, dialect);
                 let _ = script::leaves(&statements, dialect);
+                let _ = Provenance::of(vec![script::changes(&text, dialect)], "public", dialect);
                 let _ = script::summary(&text, dialect);
                 let _ = script::without(&text, &statements.iter().collect::<Vec<_>>());
                 let _ = transaction::way(&text, dialect);

@@ -68,6 +68,8 @@ mod verified_start;
 /// The forms in which verify tells what it found.
 mod forms;
 
+/// Why something is missing, and what to do about it.
+mod causes;
 /// The probe.
 mod check;
 /// What doorstep.toml requires.

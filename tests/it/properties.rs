@@ -7,6 +7,7 @@ use doorstep::catalog::{Arity, Catalog, Default, Name, value};
 use doorstep::compare::compare;
 use doorstep::engine::Dialect;
 use doorstep::format::psl::{self, schema::Provider};
+use doorstep::provenance::Provenance;
 use doorstep::script::{self, Statement};
 use doorstep::transaction::{self, Way};
 
@@ -86,7 +87,7 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
 
 /// Of a script: its statements are pieces of it, in order, with nothing lost between them; each is the same when it
 /// stands alone; one can be blanked out without moving the others; and what is put after a complete script does not
-/// become part of it.
+/// become part of it; and what it does has a line.
 ///
 /// # Panics
 /// Where that does not hold.
@@ -97,8 +98,20 @@ pub(crate) fn script(text: &str) {
         blanked(text, &statements, dialect);
         appended(text, dialect);
         told(text, &statements, dialect);
+        changes(text, dialect);
         ways(text, dialect);
     }
+}
+
+/// What a script does stands on lines that there are, in their order; and whatever it does can be followed.
+fn changes(text: &str, dialect: Dialect) {
+    let changes = script::changes(text, dialect);
+    let lines: Vec<usize> = changes.iter().map(|change| change.line).collect();
+    assert!(lines.is_sorted(), "{lines:?}");
+    let last = text.split('\n').count();
+    assert!(lines.iter().all(|line| (1..=last).contains(line)), "{lines:?} of {last}");
+    let followed = Provenance::of(vec![changes.clone(), changes], "public", dialect);
+    assert!(followed.lasting().all(|(step, _)| step.migration < 2));
 }
 
 fn pieces(text: &str, statements: &[Statement<'_>], dialect: Dialect) {

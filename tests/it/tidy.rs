@@ -83,6 +83,7 @@ fn dependencies_point_one_way() {
         &["history.rs", "recovery.rs", "transaction.rs", "attempt.rs"],
         &["migrate", "prepare", "resolve", "baseline"],
     );
+    above(&["cause", "provenance.rs", "compare"], &["history", "format", "error", "prepare", "verify"]);
     above(&["script.rs", "script/"], &["transaction", "recovery", "format", "error"]);
     above(&["settings"], &["engine", "prepare", "migrate", "wait"]);
     for step in steps {

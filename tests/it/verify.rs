@@ -60,7 +60,8 @@ fn a_lost_table_is_told_from_one_that_no_migration_creates() {
     database.sql("DROP TABLE posts");
     let output = project.doorstep(&database.url(), &["run", "--require-tables", "users,posts,SLAPolicy"]).run().code(3);
     let output = output.stderr_has(
-        "table posts is missing (required by require_tables); 2_posts creates it and is recorded as applied at 20",
+        "table posts is missing (required by require_tables); 2_posts creates it (prisma/migrations/2_posts/migration.sql:1) and is \
+         recorded as applied at 20",
     );
     output.stderr_has(
         "table SLAPolicy is missing (required by require_tables); no migration in prisma/migrations creates it",
