@@ -13,7 +13,7 @@ schemas, applies pending migrations, verifies that what the service needs is rea
 service (same PID).";
 
 const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       \
-doorstep wait|migrate|verify|check|status|replay|resolve|baseline|install [OPTIONS]";
+doorstep wait|migrate|verify|check|diff|status|replay|snapshot|resolve|baseline|install [OPTIONS]";
 
 const AFTER: &str = "\
 Examples:
@@ -145,6 +145,15 @@ pub enum Verb {
         #[arg(long, value_enum, default_value = "text")]
         format: LogFormat,
     },
+    /// Print what differs from what is expected, or the SQL that creates what is missing; writes nothing
+    Diff {
+        /// The SQL of the gap on stdout, as the text of a migration.sql: it creates, and never drops
+        #[arg(long, conflicts_with = "format")]
+        script: bool,
+        /// Form of the result on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: LogFormat,
+    },
     /// Show every migration's state and one verdict: current, behind, ahead, diverged, failed; writes nothing
     Status {
         /// Form of the result on stdout
@@ -159,6 +168,14 @@ pub enum Verb {
         /// Form of the result on stdout
         #[arg(long, value_enum, default_value = "text")]
         format: LogFormat,
+    },
+    /// Apply the whole folder to a throwaway database, and write down what it makes (the setting snapshot)
+    ///
+    /// The throwaway database is that of replay.
+    Snapshot {
+        /// Where to write it [default: stdout]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Repair the history by name, one migration at a time; runs none of its SQL
     #[command(group(clap::ArgGroup::new("mark").required(true)))]

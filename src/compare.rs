@@ -15,9 +15,10 @@ use crate::catalog::{Access, Catalog, Constraint, Enum, Name, Origin, Table};
 use crate::engine::Dialect;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
 
-pub(crate) use column::type_of;
+pub(crate) use column::{counterparts, is_comparable, type_of};
 pub(crate) use index::{described, invalid};
 pub(crate) use part::{index_named, required_columns, required_enums};
+pub(crate) use relation::described as described_foreign_key;
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
 /// order of the expectation, what nobody expects at the end.
@@ -43,6 +44,11 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Fi
     }
     for table in spare.rest() {
         findings.push(found(Severity::Notice, Difference::Extra, Subject::Table(table.name.clone()), None));
+    }
+    for finding in &mut findings {
+        if let Source::Named(source) = &mut finding.source {
+            source.clone_from(&expected.source);
+        }
     }
     findings
 }
@@ -162,13 +168,22 @@ fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
     index::indexes(expected, actual, &columns, names, findings);
     relation::foreign_keys(expected, actual, &columns, names, findings);
     constraints(expected, actual, names, findings);
-    let source = expected.origin.clone().map_or_else(|| Source::Named("the schema".to_owned()), Source::At);
+    let source = expected.origin.clone().map_or_else(|| Source::Named(String::new()), Source::At);
     findings.extend(hidden(actual.access, Subject::Table(expected.name.clone()), source));
 }
 
-/// Checks that the server has not made on the rows from before; nobody has to expect them.
+/// Checks and exclusions: known by name alone. One that the server has not made on the rows from before is told even
+/// where nobody expects it.
 fn constraints(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
-    for Constraint { name, .. } in actual.constraints.iter().filter(|constraint| !constraint.valid) {
+    for Constraint { name, .. } in &expected.constraints {
+        if !actual.constraints.iter().any(|other| names.are_same(&other.name, name)) {
+            let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
+            findings.push(found(Severity::Warning, Difference::Missing, subject, expected.origin.as_ref()));
+        }
+    }
+    let is_expected = |name: &str| expected.constraints.iter().any(|other| other.name == name && !other.valid);
+    let invalid = actual.constraints.iter().filter(|constraint| !constraint.valid && !is_expected(&constraint.name));
+    for Constraint { name, .. } in invalid {
         let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
         let finding = found(Severity::Warning, Difference::Invalid, subject, expected.origin.as_ref());
         findings.push(unchecked(finding, actual, name, names));
@@ -259,7 +274,8 @@ pub(crate) fn found(severity: Severity, kind: Difference, subject: Subject, orig
     let source = match (origin, kind) {
         (Some(origin), _) => Source::At(origin.clone()),
         (None, Difference::Extra) => Source::Nobody,
-        (None, _) => Source::Named("the schema".to_owned()),
+        // Whom the catalog names: filled in at the end.
+        (None, _) => Source::Named(String::new()),
     };
     Finding::new(severity, kind, subject, source)
 }

@@ -84,6 +84,9 @@ pub trait Session {
     /// Creates a schema; one that appeared meanwhile is fine.
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()>;
 
+    /// Names of the schemas that are neither the engine's nor an extension's.
+    fn schemas(&mut self) -> Work<'_, Vec<String>>;
+
     /// Names of ordinary tables in the schemas that decide whether a database is "empty" (all of them
     /// when the engine has no schemas).
     fn tables_in<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Vec<String>>;

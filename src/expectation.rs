@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use crate::catalog::Catalog;
+use crate::engine::Dialect;
 use crate::error::Error;
 use crate::finding::Source;
 use crate::format::psl;
 use crate::query::Query;
 use crate::require::{Line, Require};
 use crate::settings::{Settings, TableName};
+use crate::snapshot::{self, Snapshot};
 
 /// All that is expected of the database.
 #[derive(Debug, Default)]
@@ -22,6 +24,10 @@ pub struct Expectation {
     pub queries: Vec<Query>,
     /// The Prisma schema.
     prisma: Option<psl::Schema>,
+    /// The snapshot, and the path that it was read from.
+    snapshot: Option<(Snapshot, String)>,
+    /// The paths of both.
+    pub files: Vec<String>,
 }
 
 impl Expectation {
@@ -29,10 +35,21 @@ impl Expectation {
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
-    pub fn read(settings: &Settings, prisma: Option<&Path>) -> Result<Self, Error> {
+    pub fn read(settings: &Settings, prisma: Option<&Path>, dialect: Dialect) -> Result<Self, Error> {
+        let usual = Path::new(snapshot::USUAL);
+        let path = settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual));
+        let snapshot = path.map(|path| Ok((Snapshot::read(path, dialect)?, path.display().to_string()))).transpose()?;
+        let files = prisma.into_iter().chain(path).map(|path| path.display().to_string()).collect();
         let prisma = prisma.map(of_prisma).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());
-        Ok(Self { require, queries, prisma, ..Self::of_tables(settings) })
+        Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
+    }
+
+    /// True where nothing is expected at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
+        self.files.is_empty() && self.queries.is_empty() && !is_written
     }
 
     /// The required tables alone.
@@ -52,7 +69,8 @@ impl Expectation {
     /// The catalogs to hold the database against. What names no schema goes to `home`.
     #[must_use]
     pub fn catalogs(&self, home: &str) -> Vec<Catalog> {
-        self.prisma.iter().map(|schema| psl::lower(schema, home)).collect()
+        let prisma = self.prisma.iter().map(|schema| psl::lower(schema, home));
+        prisma.chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path))).collect()
     }
 }
 

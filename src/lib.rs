@@ -30,6 +30,7 @@ pub mod health;
 // The other commands.
 pub mod baseline;
 pub mod check;
+pub mod diff;
 pub mod install;
 pub mod replay;
 pub mod resolve;
@@ -49,6 +50,7 @@ pub mod cause;
 pub mod compare;
 pub mod expectation;
 pub mod finding;
+pub mod gap;
 pub mod migration;
 pub mod plan;
 pub mod provenance;
@@ -56,6 +58,7 @@ pub mod query;
 pub mod recovery;
 mod report;
 pub mod require;
+pub mod snapshot;
 pub mod transaction;
 
 // … and dumb adapters.
@@ -159,7 +162,29 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
                 return Err(Error::Unverified(verified.stopping()));
             }
         }
-        Some(Verb::Replay { format }) => replay(preparation, format, stop)?,
+        Some(Verb::Diff { script, format }) => {
+            let diff = block_on(stop, preparation.diff())?;
+            match script {
+                true => print(&diff.script())?,
+                false => show(&diff, format)?,
+            }
+        }
+        Some(Verb::Replay { format }) => {
+            let replayed = rehearse(preparation, stop, async |rehearsal| rehearsal.run(Extent::Run, stop).await);
+            show(&Replayed::of(&replayed), format)?;
+            replayed?;
+        }
+        Some(Verb::Snapshot { output }) => {
+            let snapshot = rehearse(preparation, stop, async |rehearsal| {
+                rehearsal.run(Extent::Migrate, stop).await?;
+                rehearsal.snapshot().await
+            })?;
+            match output {
+                None => print(&snapshot.text()?)?,
+                Some(path) => std::fs::write(&path, snapshot.text()?)
+                    .map_err(|error| Error::Os(format!("cannot write {}: {error}", path.display())))?,
+            }
+        }
         Some(Verb::Resolve { applied, rolled_back, format }) => {
             let mark = applied.map(Mark::Applied).or(rolled_back.map(Mark::RolledBack));
             let mark = mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))?;
@@ -215,13 +240,17 @@ fn check(layer: Layer, config: Option<PathBuf>, environment: &Environment, stop:
     block_on(stop, async { Ok(preparation.check().await) })
 }
 
-/// The whole folder on a throwaway database, which is dropped whatever happens.
-fn replay(preparation: Preparation, format: LogFormat, stop: &Stop) -> Result<(), Error> {
+/// Work on a throwaway database, which is dropped whatever happens.
+fn rehearse<T>(
+    preparation: Preparation,
+    stop: &Stop,
+    work: impl AsyncFnOnce(&Preparation) -> Result<T, Error>,
+) -> Result<T, Error> {
     let (rehearsal, scratch) = block_on(stop, preparation.replay())?;
-    let replayed = runtime()?.block_on(async {
-        let mut work = std::pin::pin!(rehearsal.run(Extent::Run, stop));
+    let result = runtime()?.block_on(async {
+        let mut work = std::pin::pin!(work(&rehearsal));
         tokio::select! {
-            replayed = &mut work => replayed,
+            result = &mut work => result,
             // CREATE DATABASE would go on behind our back: what has begun may end.
             signal = stop.raised() => {
                 let note = || "the throwaway database was dropped".to_owned();
@@ -239,8 +268,7 @@ fn replay(preparation: Preparation, format: LogFormat, stop: &Stop) -> Result<()
             "the throwaway database {address} is left behind: {fault}"
         );
     }
-    show(&Replayed::of(&replayed), format)?;
-    replayed.map(drop)
+    result
 }
 
 /// Runs `work` on one thread, against the signals. The runtime, and every connection with it, is gone

@@ -19,6 +19,7 @@ use crate::migrate::{self, Limits};
 use crate::phase::{Phase, Tracker};
 use crate::settings::{Environment, Mode, Patience, Settings, Strictness};
 use crate::signal::Stop;
+use crate::verify::Held;
 use crate::{lock, schemas, verify, wait};
 
 pub use commands::Repair;
@@ -231,12 +232,10 @@ impl Preparation {
         if self.settings.strictness == Strictness::Off {
             return Ok(Expectation::default());
         }
-        let (settings, prisma) = (self.settings.clone(), self.prisma_schema.clone());
-        let reading = tokio::task::spawn_blocking(move || Expectation::read(&settings, prisma.as_deref()));
-        match reading.await.map_err(|error| Error::Internal(error.to_string()))? {
+        match self.read_files().await {
             Err(error) if self.settings.strictness == Strictness::Report => {
                 tracing::warn!(phase = "verify", event = "unreadable", "{error}");
-                Expectation::read(&self.settings, None)
+                Ok(Expectation::of_tables(&self.settings))
             }
             read => read,
         }
@@ -249,6 +248,12 @@ impl Preparation {
         home.unwrap_or(self.dialect.home())
     }
 
+    async fn read_files(&self) -> Result<Expectation, Error> {
+        let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
+        let reading = tokio::task::spawn_blocking(move || Expectation::read(&settings, prisma.as_deref(), dialect));
+        reading.await.map_err(|error| Error::Internal(error.to_string()))?
+    }
+
     /// Step 4: what of the expectation is not there, and why; of notices why only if they are `explained`.
     async fn hold_against(
         &self,
@@ -258,6 +263,18 @@ impl Preparation {
         survey: &Survey,
         explained: Severity,
     ) -> Result<Vec<Finding>, Error> {
+        Ok(self.held(session, expectation, history, survey, explained).await?.findings)
+    }
+
+    /// The same, with what would close the gap.
+    async fn held(
+        &self,
+        session: &mut dyn Session,
+        expectation: &Expectation,
+        history: Option<&History>,
+        survey: &Survey,
+        explained: Severity,
+    ) -> Result<Held, Error> {
         self.tracker.enter(Phase::Verify);
         // A throwaway database has none of the grants.
         let role = if self.rehearsal { None } else { self.database.service_role() };
@@ -272,7 +289,7 @@ impl Preparation {
             mode: self.settings.mode,
             explained,
         };
-        verify::findings(session, expectation, &context).await
+        verify::hold(session, expectation, &context).await
     }
 
     /// What is left of the patience since `begin`.

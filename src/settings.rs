@@ -88,6 +88,8 @@ layer! {
     [ "Migrate", "DURATION" ] statement_lock_timeout: Span,
     /// Tables that must exist before the service starts, comma-separated, e.g. users,financial.invoices
     [ "Verify", "TABLES" ] require_tables: List,
+    /// What `doorstep snapshot` has written; held against the database, too [default: ./doorstep.snapshot.json, if it exists]
+    [ "Verify", "FILE" ] snapshot: PathBuf,
     /// Least severity of a finding that stops the start [default: error]
     [ "Verify", "SEVERITY" ] verify: Strictness,
     /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
@@ -171,6 +173,8 @@ pub struct Settings {
     pub lock_timeout: Option<Duration>,
     /// `lock_timeout` of statements while migrating; `None` leaves the server's.
     pub statement_lock_timeout: Option<Duration>,
+    /// The snapshot to hold the database against, if named.
+    pub snapshot: Option<PathBuf>,
     /// Tables that must exist.
     pub require_tables: Vec<TableName>,
     /// What else must be there.
@@ -226,6 +230,7 @@ impl Settings {
             prisma_schema: merged.prisma_schema,
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),
+            snapshot: merged.snapshot,
             require_tables: parse_all(&tables.0, "require_tables")?,
             require,
             queries,

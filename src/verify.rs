@@ -1,5 +1,7 @@
 //! Step 4: what the service needs is really there. A history says what ran, the catalog says what exists.
 
+use std::collections::HashSet;
+
 use crate::cause::{self, Facts};
 use crate::compare;
 use crate::engine::{Dialect, Missing, Scope, Session};
@@ -7,6 +9,7 @@ use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::finding::summary::summary;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::gap::{self, Gap};
 use crate::history::History;
 use crate::query;
 use crate::require::{self, Line, RowForm};
@@ -45,19 +48,25 @@ pub struct Context<'a> {
     pub explained: Severity,
 }
 
+/// What a database was found to lack, and what would close the gap.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The findings, each with its part of the gap.
+    pub findings: Vec<Finding>,
+    /// All of the gap.
+    pub gap: Gap,
+}
+
 /// Holds the database against all that is expected of it: one round trip for the required tables, one each for queries
 /// and rows, one for everything else, and none where nothing is expected.
 ///
 /// # Errors
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
-pub async fn findings(
-    session: &mut dyn Session,
-    expectation: &Expectation,
-    context: &Context<'_>,
-) -> Result<Vec<Finding>, Error> {
+pub async fn hold(session: &mut dyn Session, expectation: &Expectation, context: &Context<'_>) -> Result<Held, Error> {
     let Context { dialect, home, role, allow, has_rows, .. } = *context;
     let Expectation { tables, require, queries, .. } = expectation;
-    let mut findings = missing_tables(session, tables, role).await?;
+    let mut gap = Gap::default();
+    let mut findings = without_allowed(missing_tables(session, tables, role).await?, allow, home);
     let expected = expectation.catalogs(home);
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
@@ -71,15 +80,21 @@ pub async fn findings(
         schemas.dedup();
         let scope = Scope { schemas: &schemas, role };
         let read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
-        findings.extend(expected.iter().flat_map(|expected| compare::compare(expected, &read, dialect)));
-        findings.extend(require::findings(require, &read, home, dialect));
-        findings.extend(query::findings(queries, &plans, &read, dialect));
+        for expected in &expected {
+            let compared = without_allowed(compare::compare(expected, &read, dialect), allow, home);
+            gap.extend(gap::plan(&compared, expected, &read, dialect, home));
+            let new = without_known_extras(compared, &findings);
+            findings.extend(new);
+        }
+        let mut written = require::findings(require, &read, home, dialect);
+        written.extend(query::findings(queries, &plans, &read, dialect));
+        findings.extend(without_allowed(written, allow, home));
         actual = Some(read);
     }
     if has_rows {
-        findings.extend(missing_rows(session, &require.rows, dialect).await?);
+        let missing = missing_rows(session, &require.rows, dialect).await?;
+        findings.extend(without_allowed(missing, allow, home));
     }
-    let findings = without_allowed(findings, allow, home);
     let facts = Facts {
         dialect,
         home,
@@ -88,7 +103,16 @@ pub async fn findings(
         expected: &expected,
         actual: actual.as_ref(),
     };
-    Ok(cause::explain(findings, context.explained, &facts, || context.history.map(History::told)))
+    let mut findings = cause::explain(findings, context.explained, &facts, || context.history.map(History::told));
+    gap.attach(&mut findings);
+    Ok(Held { findings, gap })
+}
+
+/// What two sources know nothing of is told once.
+fn without_known_extras(findings: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
+    let is_extra = |finding: &Finding| finding.kind == Difference::Extra;
+    let known: HashSet<&Subject> = known.iter().filter(|it| is_extra(it)).map(|it| &it.subject).collect();
+    findings.into_iter().filter(|it| !(is_extra(it) && known.contains(&it.subject))).collect()
 }
 
 /// Lets the start go on, or not. What does not stop it is said in the log, in a few lines; of notices, only how many there

@@ -261,6 +261,13 @@ fn items(text: &str) -> Option<(Literal, &str)> {
     }
 }
 
+/// A name of two parts, both in quotes.
+pub(super) fn qualified(text: &str) -> Option<super::Name> {
+    let (schema, rest) = quoted(text, '"')?;
+    let (name, rest) = quoted(rest.strip_prefix('.')?, '"')?;
+    rest.is_empty().then_some(super::Name { schema, name })
+}
+
 /// A text up to the closing quote, doubled ones undone, and what follows.
 fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let mut value = String::new();

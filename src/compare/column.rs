@@ -10,7 +10,17 @@ use crate::finding::{Difference, Finding, Severity, Subject};
 use crate::script::Aspect;
 
 /// What each expected column is called in the database; missing ones are not there.
-pub(super) type Columns = HashMap<String, String>;
+pub(crate) type Columns = HashMap<String, String>;
+
+/// What each column of the expected table is called in the actual one.
+pub(crate) fn counterparts(expected: &Table, actual: &Table, dialect: Dialect) -> Columns {
+    compare(expected, actual, Names(dialect), &mut Vec::new())
+}
+
+/// Whether the server compares values of the two types with each other, as a foreign key must.
+pub(crate) fn is_comparable(one: &Type, other: &Type, dialect: Dialect) -> bool {
+    types(one, other, dialect) != Some(Severity::Error)
+}
 
 pub(super) fn compare(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) -> Columns {
     let there: HashMap<String, &Column> =
@@ -182,8 +192,8 @@ fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Seve
     };
     let same = match (&wanted, &actual.default) {
         (Default::Any, _) | (Default::None, Default::None) => true,
-        // The number of a row, which an INTEGER PRIMARY KEY always is.
-        (Default::None, Default::Sequence) if dialect == Dialect::Sqlite => true,
+        // The number of a row, which an INTEGER PRIMARY KEY always is, whatever its default says.
+        (_, Default::Sequence) if dialect == Dialect::Sqlite => true,
         // Nothing that the service counts on.
         (Default::None, _) => return Some(Severity::Notice),
         // Prisma expects a number of any key, and creates a BIGINT that has none.

@@ -36,7 +36,7 @@ pub(super) fn foreign_keys(
         if !has_same_actions(key, best) {
             findings.push(finding(Severity::Warning, Difference::Different).between(described(key), described(best)));
         }
-        if !best.valid {
+        if key.valid && !best.valid {
             let invalid = finding(Severity::Warning, Difference::Invalid);
             findings.push(unchecked(invalid, actual, &best.name, names));
         }
@@ -68,7 +68,8 @@ fn has_same_actions(one: &ForeignKey, other: &ForeignKey) -> bool {
     (one.on_delete, one.on_update) == (other.on_delete, other.on_update)
 }
 
-fn described(key: &ForeignKey) -> String {
+/// What a finding says of a foreign key.
+pub(crate) fn described(key: &ForeignKey) -> String {
     format!(
         "{} REFERENCES {} {} ON DELETE {} ON UPDATE {}",
         bracketed(&key.columns),

@@ -405,6 +405,10 @@ impl super::Session for Session {
         })
     }
 
+    fn schemas(&mut self) -> Work<'_, Vec<String>> {
+        Box::pin(async move { Ok(first_column(self.run(catalog::SCHEMAS.to_owned()).await?)) })
+    }
+
     fn tables_in<'a>(&'a mut self, schemas: &'a [String]) -> Work<'a, Vec<String>> {
         Box::pin(async move { Ok(first_column(self.run(catalog::tables_in(schemas)).await?)) })
     }

@@ -320,6 +320,10 @@ impl super::Session for Session {
         Box::pin(std::future::ready(Err(Fault::new(Class::Config, text))))
     }
 
+    fn schemas(&mut self) -> Work<'_, Vec<String>> {
+        Box::pin(async { Ok(vec!["main".to_owned()]) })
+    }
+
     fn tables_in<'a>(&'a mut self, _schemas: &'a [String]) -> Work<'a, Vec<String>> {
         Box::pin(self.relations())
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Extent, Preparation};
 use crate::check::{self, Checked};
-use crate::engine::{Session, Survey, Target};
+use crate::diff::Diff;
+use crate::engine::{Scope, Session, Survey, Target};
 use crate::error::Error;
 use crate::expectation::Expectation;
 use crate::finding::Severity;
@@ -13,7 +14,9 @@ use crate::format::Resolved;
 use crate::history::History;
 use crate::log::seconds;
 use crate::settings::{Mode, Strictness};
+use crate::snapshot::Snapshot;
 use crate::verified::{Place, Verified};
+use crate::verify::Held;
 use crate::wait::{self, Ready};
 use crate::{lock, replay, verify};
 
@@ -144,6 +147,44 @@ impl Preparation {
         Ok(if well.is_empty() { "reachable".to_owned() } else { well.join(", ") })
     }
 
+    /// `diff`: the same without a verdict, and with what would close the gap. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`], and [`Error::Settings`] where nothing is expected of the database.
+    pub async fn diff(&self) -> Result<Diff, Error> {
+        let expectation = self.read_files().await?;
+        if expectation.is_empty() {
+            return Err(Error::Settings(
+                "there is nothing to hold the database against: no Prisma schema, no snapshot, nothing required\n\
+                 next: name the schema with --prisma-schema, or make a snapshot (doorstep snapshot --output doorstep.snapshot.json)"
+                    .to_owned(),
+            ));
+        }
+        let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
+        let held = self.held_of(ready.session.as_mut(), &ready.survey, &expectation, history).await;
+        ready.session.close().await;
+        let Held { findings, gap } = held?;
+        Ok(Diff { findings, gap, address: self.database.target()?.address(), files: expectation.files })
+    }
+
+    /// `snapshot`, on the throwaway database of [`Preparation::replay`] that has been migrated.
+    ///
+    /// # Errors
+    /// As [`Preparation::run`].
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
+        let session = ready.session.as_mut();
+        let catalog = async {
+            let schemas = session.schemas().await?;
+            session.catalog(&Scope { schemas: &schemas, role: None }).await
+        };
+        let catalog = catalog.await.map_err(Error::statement("read the catalog"));
+        ready.session.close().await;
+        let migrations = history.iter().flat_map(|history| &history.migrations).map(|it| it.name.clone()).collect();
+        let home = ready.survey.current_schema.as_deref().unwrap_or(self.dialect.home());
+        Ok(Snapshot::of(catalog?, self.dialect, home, migrations))
+    }
+
     /// A session on a database that is there already, and the folder, read meanwhile.
     async fn ready_with(
         &self,
@@ -158,18 +199,27 @@ impl Preparation {
         &self,
         session: &mut dyn Session,
         survey: &Survey,
-        mut history: Option<History>,
+        history: Option<History>,
     ) -> Result<Verified, Error> {
+        let expectation = self.read_expectation().await?;
+        let findings = self.held_of(session, survey, &expectation, history).await?.findings;
+        let places = Place::of(&expectation.catalogs(self.home(survey)));
+        let least = verify::threshold(self.settings.strictness);
+        Ok(Verified::new(findings, least, places, self.database.target()?.address()))
+    }
+
+    async fn held_of(
+        &self,
+        session: &mut dyn Session,
+        survey: &Survey,
+        expectation: &Expectation,
+        mut history: Option<History>,
+    ) -> Result<Held, Error> {
         if let Some(history) = &mut history {
             history.read(session, survey).await?;
             history.mark_running(session).await;
         }
-        let expectation = self.read_expectation().await?;
-        let explained = Severity::Notice;
-        let findings = self.hold_against(session, &expectation, history.as_ref(), survey, explained).await?;
-        let places = Place::of(&expectation.catalogs(self.home(survey)));
-        let least = verify::threshold(self.settings.strictness);
-        Ok(Verified::new(findings, least, places, self.database.target()?.address()))
+        self.held(session, expectation, history.as_ref(), survey, Severity::Notice).await
     }
 
     /// Step 4 by itself. Of a database that is adopted `in_part` only the required tables are asked for: the schema

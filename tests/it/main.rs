@@ -81,6 +81,15 @@ mod catalogs;
 /// What a schema file expects, against what a database holds.
 mod drift;
 
+/// The command that tells what differs.
+mod diff;
+
+/// The SQL that closes the gap, against Prisma's own scripts and a real server.
+mod gap;
+
+/// A catalog as a file.
+mod snapshot;
+
 /// Step 5: what the service finds when it wakes up.
 mod exec;
 

@@ -72,6 +72,19 @@ fn a_schema_of_the_url_and_of_the_settings_is_there_in_the_throwaway_database_to
 }
 
 #[test]
+fn the_result_is_held_against_the_schema_file() {
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\nmodel User {\n  id Int @id\n}\nmodel SLAPolicy {\n  id Int @id\n}\n";
+    let project = Project::new()
+        .file("prisma/schema.prisma", schema)
+        .migration("1_init", "CREATE TABLE \"User\" (id integer PRIMARY KEY);");
+    // The real database has it, by hand; the folder does not.
+    let database = Database::fresh();
+    database.sql("CREATE TABLE \"SLAPolicy\" (id integer PRIMARY KEY)");
+    let output = project.doorstep(&database.url(), &["replay"]).run().code(3).stdout_is("");
+    output.stderr_has("table public.SLAPolicy is missing (required by prisma/schema.prisma:7)");
+}
+
+#[test]
 fn the_result_is_held_against_what_is_required() {
     let database = Database::fresh();
     database.sql("CREATE TABLE lost (id integer)");

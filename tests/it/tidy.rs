@@ -118,7 +118,10 @@ fn help_names_every_setting_and_every_command_there_is() {
     for name in Layer::NAMES {
         assert!(help.contains(&format!("--{}", name.replace('_', "-"))), "--help lacks {name}");
     }
-    for command in ["run", "wait", "migrate", "verify", "check", "status", "replay", "resolve", "baseline", "install"] {
+    for command in [
+        "run", "wait", "migrate", "verify", "check", "diff", "status", "replay", "snapshot", "resolve", "baseline",
+        "install",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "--help lacks the command {command}");
     }
 }

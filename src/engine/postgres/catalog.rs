@@ -7,6 +7,12 @@ use crate::settings::TableName;
 
 const SQL: Dialect = Dialect::Postgres;
 
+/// Schemas that are neither the server's nor an extension's.
+pub(super) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n \
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+    AND d.objid = n.oid AND d.deptype = 'e') ORDER BY 1";
+
 /// Every subquery costs a fresh backend some hundred microseconds of catalog loading, so there are no joins,
 /// and nothing about schemas where none is wanted.
 pub(super) fn survey(wanted: &Wanted) -> String {

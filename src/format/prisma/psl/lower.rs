@@ -29,7 +29,14 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         [] => vec![default_schema.to_owned()],
         schemas => schemas.iter().filter(|schema| used.contains(schema.as_str())).cloned().collect(),
     };
-    Catalog { schemas, tables, enums, views, extensions: source.extensions.clone() }
+    Catalog {
+        source: "the Prisma schema".to_owned(),
+        schemas,
+        tables,
+        enums,
+        views,
+        extensions: source.extensions.clone(),
+    }
 }
 
 struct Lowering<'a> {
@@ -73,7 +80,7 @@ impl Lowering<'_> {
                 name: key_name(self.provider, model, id),
                 columns: self.stored(&columns(model, id.fields.iter().copied())),
             }),
-            indexes: model.indexes.iter().map(|index| self.index(model, index)).collect(),
+            indexes: self.indexes(model),
             foreign_keys,
             origin: self.origin(model.place),
             ..Table::default()
@@ -104,6 +111,15 @@ impl Lowering<'_> {
             }
             FieldType::Unsupported(text) => Type::Other(text.clone()),
         }
+    }
+
+    /// In the order in which Prisma creates them: those of fields, `@@index`, `@@unique`.
+    fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
+        let mut indexes: Vec<&Index> = model.indexes.iter().collect();
+        let is_of_field =
+            |index: &Index| index.fields.iter().any(|field| model.fields[field.field].place.line == index.place.line);
+        indexes.sort_by_key(|index| index.kind == IndexKind::Unique && !is_of_field(index));
+        indexes.into_iter().map(|index| self.index(model, index)).collect()
     }
 
     fn index(&self, model: &Model, index: &Index) -> catalog::Index {

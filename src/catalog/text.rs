@@ -1,0 +1,65 @@
+//! A type as one text, so that a file of many columns reads well: `varchar(20)`, `enum "public"."Role"`, `other vector`.
+
+use super::{Type, value};
+
+impl From<Type> for String {
+    fn from(kind: Type) -> Self {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        match kind {
+            Type::Native(name, arguments) if arguments.is_empty() => name,
+            Type::Native(name, arguments) => {
+                let arguments: Vec<String> = arguments.iter().map(u32::to_string).collect();
+                format!("{name}({})", arguments.join(","))
+            }
+            Type::Enum(name) => format!("enum {}.{}", quoted(&name.schema), quoted(&name.name)),
+            Type::Other(text) => format!("other {text}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Type {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if let Some(other) = text.strip_prefix("other ") {
+            return Ok(Self::Other(other.to_owned()));
+        }
+        if let Some(name) = text.strip_prefix("enum \"") {
+            let name = value::qualified(&format!("\"{name}")).ok_or_else(|| format!("`{text}` names no enum"))?;
+            return Ok(Self::Enum(name));
+        }
+        let Some((name, arguments)) = text.split_once('(') else { return Ok(Self::Native(text, Vec::new())) };
+        let arguments = arguments.strip_suffix(')').map(|arguments| arguments.split(',').map(str::parse).collect());
+        match arguments {
+            Some(Ok(arguments)) => Ok(Self::Native(name.to_owned(), arguments)),
+            _ => Err(format!("`{text}` is no type")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Name;
+
+    #[test]
+    fn a_type_survives_being_written() {
+        let name = |schema: &str, name: &str| Name { schema: schema.to_owned(), name: name.to_owned() };
+        let types = [
+            (Type::Native("int4".to_owned(), Vec::new()), "int4"),
+            (Type::Native("numeric".to_owned(), vec![65, 30]), "numeric(65,30)"),
+            (Type::Native("double precision".to_owned(), Vec::new()), "double precision"),
+            (Type::Enum(name("public", "Role")), "enum \"public\".\"Role\""),
+            (Type::Enum(name("a.b", "c\"d")), "enum \"a.b\".\"c\"\"d\""),
+            (Type::Other("geography(Point, 4326)".to_owned()), "other geography(Point, 4326)"),
+            (Type::Other(String::new()), "other "),
+        ];
+        for (kind, text) in types {
+            assert_eq!(String::from(kind.clone()), text);
+            assert_eq!(Type::try_from(text.to_owned()), Ok(kind));
+        }
+        for text in ["int4(", "int4(x)", "enum \"public\"", "enum \"public\".Role"] {
+            assert!(Type::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+}
