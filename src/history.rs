@@ -249,6 +249,14 @@ impl History {
         plan::verdict(&self.entries)
     }
 
+    /// Notes that nothing is pending any more: all of it has just been applied.
+    pub fn note_applied(&mut self) {
+        let names: Vec<String> = plan::pending(&self.entries).into_iter().map(str::to_owned).collect();
+        for entry in self.entries.iter_mut().filter(|entry| names.contains(&entry.name)) {
+            (entry.state, entry.record, entry.resume) = (State::Applied, None, None);
+        }
+    }
+
     /// All that causes are found in: what the scripts do, and what became of them.
     #[must_use]
     pub fn told(&self) -> Told {

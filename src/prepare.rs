@@ -376,6 +376,7 @@ impl Preparation {
             };
             let apply = migrate::apply_pending(history, session, &survey, &limits, stop);
             report.applied = timed(&mut report.migrate, apply).await?;
+            history.note_applied();
         }
         Ok((history, survey))
     }

@@ -85,7 +85,7 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     let output = project.doorstep(&database.url(), &["verify"]).run().code(3);
     let output = output.stdout_has("error    table public.SLAPolicy  is missing  prisma/schema.prisma:11");
-    let output = output.stdout_has("no migration in prisma/migrations creates it").stdout_has("enum public.Role");
+    let output = output.stdout_has("no migration in prisma/migrations creates them").stdout_has("enum  public.Role ");
     let output = output.stdout_has("public.User  (model User, prisma/schema.prisma:5)\n");
     let output = output.stdout_has("column reportId → report_id  @map(\"report_id\")");
     output.stdout_has("what the service needs is not there").stderr_has("would stop a start");
