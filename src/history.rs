@@ -176,7 +176,7 @@ impl History {
     async fn conclude(&self, session: &mut dyn Session, entry: &Entry) -> Result<Conclusion, Error> {
         let migration = self.migrations.iter().find(|migration| migration.name == entry.name);
         let (Some(record), Some(migration)) = (&entry.record, migration) else {
-            return Ok(Conclusion::Unclear(vec!["its folder is gone".to_owned()]));
+            return Ok(Conclusion::Unclear(vec!["it is no longer in the folder".to_owned()]));
         };
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
         let way = self.way(migration, record.writer);
@@ -310,7 +310,7 @@ impl History {
             tracing::warn!(
                 phase = "migrate",
                 event = "unreadable",
-                "applied, but their migration.sql is gone: {names}"
+                "applied, but their files are gone or unreadable: {names}"
             );
         }
     }
@@ -389,7 +389,7 @@ impl History {
         let Some(migration) = self.migrations.iter().find(|migration| migration.name == name) else {
             let names = self.migrations.iter().map(|migration| migration.name.as_str());
             return Err(Error::History(format!(
-                "there is no migration {name} in {}{}\nnext: give the whole name of its folder",
+                "there is no migration {name} in {}{}\nnext: give the whole name, as doorstep status shows it",
                 self.folder.path.display(),
                 nearest(name, names)
             )));

@@ -156,7 +156,7 @@ impl Run<'_> {
         let label = self.limits.label.with(name);
         let conditions = self.conditions(&label);
         let cancel = self.session.canceller();
-        let begin = self.session.begin(format.begin(dialect, &self.table, &id, migration), conditions);
+        let begin = self.session.begin(format.begin(dialect, &self.table, &id, writer, migration), conditions);
         attempt::own(cancel, begin, self.stop).await.map_err(|fault| match fault.class {
             Class::Cancelled if self.stop.signal().is_some() => self.not_begun(name),
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },

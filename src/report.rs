@@ -124,11 +124,33 @@ pub(crate) fn diverged(entries: &[Entry]) -> String {
 pub(crate) fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
     let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
     let more = if strangers.len() > shown.len() { ", …" } else { "" };
+    let bare = |name: &&String| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let tool = strangers.iter().find_map(|name| {
+        let (_, tool) = HISTORIES.iter().find(|(table, _)| bare(&name) == *table)?;
+        Some(format!("\n{name} is the history of {tool}, which has migrated it so far"))
+    });
     format!(
-        "the database has tables but no {table}: {}{more}\n\
+        "the database has tables but no {table}: {}{more}{}\n\
          next: if they are what {} creates, adopt them: doorstep baseline; \
          otherwise point the URL at the right database",
         shown.join(", "),
+        tool.unwrap_or_default(),
         folder.path.display()
     )
 }
+
+/// History tables of other tools, for a database that one of them has migrated.
+const HISTORIES: [(&str, &str); 12] = [
+    ("_prisma_migrations", "Prisma"),
+    ("_doorstep_migrations", "a folder of plain SQL"),
+    ("_sqlx_migrations", "sqlx"),
+    ("__diesel_schema_migrations", "diesel"),
+    ("goose_db_version", "goose"),
+    ("schema_migrations", "golang-migrate, dbmate or Rails"),
+    ("flyway_schema_history", "Flyway"),
+    ("refinery_schema_history", "refinery"),
+    ("pgmigrations", "node-pg-migrate"),
+    ("knex_migrations", "knex"),
+    ("alembic_version", "Alembic"),
+    ("django_migrations", "Django"),
+];

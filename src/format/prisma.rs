@@ -16,7 +16,7 @@ pub(super) use config::find as find_config;
 pub(super) use datasource::find as find_datasource;
 pub use datasource::{Datasource, Value};
 
-use super::{Format, Outcome, Resolved};
+use super::{Format, Outcome, Resolved, rfc3339};
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
 use crate::migration::{Migration, Record, Writer};
@@ -109,6 +109,10 @@ impl Format for Prisma {
         "prisma"
     }
 
+    fn authoring(&self, slug: &str) -> String {
+        format!("npx prisma migrate dev --name {slug}")
+    }
+
     fn history_table(&self) -> &'static str {
         "_prisma_migrations"
     }
@@ -196,7 +200,7 @@ impl Format for Prisma {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, _writer: Writer, migration: &Migration) -> String {
         format!(
             "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
             dialect.table(table),
@@ -274,19 +278,6 @@ fn now(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Postgres => "pg_catalog.clock_timestamp()",
         Dialect::Sqlite => "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
-    }
-}
-
-/// `2026-11-21 09:00:00.5+00` as RFC 3339. Done here, since the server's to_char costs a fresh backend a
-/// millisecond for each hundred rows; any other text stays as it is.
-fn rfc3339(text: String) -> String {
-    let Some((date, time)) = text.split_once(' ') else { return text };
-    let zone = time.rfind(['+', '-']).unwrap_or(time.len());
-    match &time[zone..] {
-        "+00" => format!("{date}T{}Z", &time[..zone]),
-        hours if hours.len() == 3 => format!("{date}T{time}:00"),
-        "" => format!("{date}T{time}Z"),
-        _ => format!("{date}T{time}"),
     }
 }
 
@@ -370,15 +361,6 @@ mod tests {
         assert_eq!(writer(&uuid::Uuid::new_v4().to_string()), Writer::Other);
         assert_eq!(writer("not-a-uuid"), Writer::Other);
         assert_eq!(Prisma.new_id(Writer::Atomic).len(), 36);
-    }
-
-    #[test]
-    fn times_are_rfc_3339_in_the_servers_zone() {
-        let rfc3339 = |text: &str| rfc3339(text.to_owned());
-        assert_eq!(rfc3339("2026-11-21 09:00:00.123456+00"), "2026-11-21T09:00:00.123456Z");
-        assert_eq!(rfc3339("2026-11-21 18:00:00+09"), "2026-11-21T18:00:00+09:00");
-        assert_eq!(rfc3339("2026-11-21 14:30:00+05:30"), "2026-11-21T14:30:00+05:30");
-        assert_eq!(rfc3339("2026-11-21 09:00:00"), "2026-11-21T09:00:00Z"); // SQLite's current_timestamp
     }
 
     #[test]

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Cluster, Database, Output, Project, Running, as_postgres, until};
+use crate::support::{Cluster, Database, Output, Project, Running, Scripts, as_postgres, until};
 
 /// Together at least 200.
 const KILLS_OF_DOORSTEP: u32 = 130;
+const KILLS_WITH_PLAIN_SQL: u32 = 40;
 const KILLS_OF_THE_SERVER: u32 = 80;
 
 /// Each start gets further than the one before, so far fewer do; more means that none gets through.
@@ -167,12 +168,15 @@ const APPLIED: &str = "finished_at IS NOT NULL AND rolled_back_at IS NULL";
 const OPEN: &str = "finished_at IS NULL AND rolled_back_at IS NULL";
 
 /// `name|applied rows|open rows|effects` of each migration, all in one snapshot.
-fn picture() -> String {
+fn picture(format: Scripts) -> String {
     let line =
         |Migration { name, table: (table, _), index, .. }: &Migration| format!("('{name}', '{table}', '{index}')");
     let values: Vec<String> = MIGRATIONS.iter().map(line).collect();
     let rows = |state: &str| {
-        format!("audit.count_of('_prisma_migrations WHERE {state} AND migration_name = ' || quote_literal(name))")
+        let sql = format!(
+            "audit.count_of('_prisma_migrations WHERE {state} AND migration_name = ' || quote_literal(m.name))"
+        );
+        format.query(&sql)
     };
     format!(
         "SELECT name, {}, {}, format('ledger %s, rows %s, valid %s',
@@ -189,15 +193,17 @@ fn picture() -> String {
 
 /// A database, and what is started against it over and over.
 struct Stage {
+    format: Scripts,
     database: Database,
     project: Project,
 }
 
 impl Stage {
-    fn on(database: Database) -> Self {
+    fn on(database: Database, format: Scripts) -> Self {
         database.sql(AUDIT);
-        let folder = |project: Project, migration: &Migration| project.migration(migration.name, migration.script);
-        Self { database, project: MIGRATIONS.iter().fold(Project::new(), folder) }
+        let folder =
+            |project: Project, Migration { name, script, .. }: &Migration| project.file(&format.file(name), script);
+        Self { format, database, project: MIGRATIONS.iter().fold(Project::bare(), folder) }
     }
 
     fn start(&self) -> Running {
@@ -229,7 +235,7 @@ impl Stage {
 
     /// Compares each migration with the truth.
     fn check(&self, is_right: impl Fn(u32, u32, &str, &str) -> bool) -> Result<u32, String> {
-        let picture = self.database.sql(&picture());
+        let picture = self.database.sql(&picture(self.format));
         let mut all_open = 0;
         assert_eq!(picture.lines().count(), MIGRATIONS.len(), "{picture}");
         for (migration, line) in MIGRATIONS.iter().zip(picture.lines()) {
@@ -352,8 +358,17 @@ impl Campaign {
 
 #[test]
 fn doorstep_killed_at_any_moment_leaves_a_history_that_the_next_start_completes() {
-    let stage = Stage::on(Database::fresh());
-    let campaign = Campaign::new(1, KILLS_OF_DOORSTEP, stage.span());
+    kill_doorstep(Scripts::Prisma, 1, KILLS_OF_DOORSTEP);
+}
+
+#[test]
+fn so_it_is_with_plain_sql() {
+    kill_doorstep(Scripts::Sql, 3, KILLS_WITH_PLAIN_SQL);
+}
+
+fn kill_doorstep(format: Scripts, salt: u64, kills: u32) {
+    let stage = Stage::on(Database::fresh(), format);
+    let campaign = Campaign::new(salt, kills, stage.span());
     campaign.run(|campaign| {
         stage.database.sql(RESET);
         for _ in 0..STARTS_OF_A_ROUND {
@@ -469,7 +484,7 @@ fn is_gone(pid: Pid) -> bool {
 #[test]
 fn a_server_killed_at_any_moment_loses_no_migration_and_doorstep_goes_on_or_the_next_start_does() {
     let mut server = Server::started();
-    let stage = Stage::on(Database::fresh_on(server.cluster.port));
+    let stage = Stage::on(Database::fresh_on(server.cluster.port), Scripts::Prisma);
     let campaign = Campaign::new(2, KILLS_OF_THE_SERVER, stage.span());
     campaign.run(|campaign| {
         stage.database.sql(RESET);

@@ -17,6 +17,9 @@ mod schemas;
 /// Step 3: Prisma's folder, history and lock on PostgreSQL.
 mod migrate;
 
+/// Plain SQL: a folder of numbered files, and doorstep's own history.
+mod sql_folder;
+
 /// Beside the real Prisma: each goes on where the other stopped.
 mod interchange;
 

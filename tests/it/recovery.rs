@@ -146,7 +146,7 @@ fn scripts_without_witnesses_changed_files_and_lost_folders_are_put_before_a_per
     project.write("prisma/migrations/2_x/migration.sql", "CREATE TABLE a (id integer);\n");
     unclear(&database, &project, &["the file has changed since it began"]);
     std::fs::remove_dir_all(project.path("prisma/migrations/2_x")).unwrap();
-    unclear(&database, &project, &["its folder is gone"]);
+    unclear(&database, &project, &["it is no longer in the folder"]);
 }
 
 #[test]

@@ -285,6 +285,12 @@ impl Project {
             .migration("2_posts", "CREATE TABLE posts (id integer PRIMARY KEY);\n")
     }
 
+    /// A folder of numbered files.
+    pub(crate) fn numbered(files: &[(&str, &str)]) -> Self {
+        let file = |project: Self, (name, sql): &(&str, &str)| project.file(&format!("migrations/{name}"), sql);
+        files.iter().fold(Self::bare(), file)
+    }
+
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
     }
@@ -304,6 +310,38 @@ impl Project {
         call.shown = format!("{} {}", prisma.program(), arguments.join(" "));
         call.keep = Some(Arc::clone(&self.directory));
         call.env("DATABASE_URL", url).env("PRISMA_HOME", &variable("PRISMA_HOME"))
+    }
+}
+
+/// A format whose migrations are scripts, and how its folder and history look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scripts {
+    Prisma,
+    Sql,
+}
+
+impl Scripts {
+    /// Where the script of this migration stands.
+    pub(crate) fn file(self, name: &str) -> String {
+        match self {
+            Self::Prisma => format!("prisma/migrations/{name}/migration.sql"),
+            Self::Sql => format!("migrations/{name}.sql"),
+        }
+    }
+
+    /// A query on Prisma's history, as a query on this format's.
+    pub(crate) fn query(self, sql: &str) -> String {
+        let names = [
+            ("_prisma_migrations", "_doorstep_migrations"),
+            ("migration_name", "name"),
+            ("applied_steps_count", "steps"),
+            ("logs", "message"),
+            ("length(id)", "length(run)"),
+        ];
+        match self {
+            Self::Prisma => sql.to_owned(),
+            Self::Sql => names.iter().fold(sql.to_owned(), |sql, (prismas, ours)| sql.replace(prismas, ours)),
+        }
     }
 }
 

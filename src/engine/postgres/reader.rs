@@ -17,9 +17,10 @@ use crate::catalog::{
 use crate::engine::{Row, Scope};
 use crate::settings::TableName;
 
-/// Tables that no schema file speaks of: the history, and PostGIS's.
+/// Tables that no schema file speaks of: the histories, and PostGIS's.
 const PASSED_OVER: &[&str] = &[
     "_prisma_migrations",
+    "_doorstep_migrations",
     "spatial_ref_sys",
     "geometry_columns",
     "geography_columns",

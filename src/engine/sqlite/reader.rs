@@ -11,7 +11,8 @@ const SCHEMA: &str = "main";
 /// Rows in the order in which [`Reader`] wants them; nine values each.
 pub(super) const CATALOG: &str = "\
     SELECT 't', name, sql, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT name, sql FROM sqlite_master \
-    WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '_prisma_migrations' ORDER BY name); \
+    WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+    AND name NOT IN ('_prisma_migrations', '_doorstep_migrations') ORDER BY name); \
     SELECT 'v', name FROM sqlite_master WHERE type = 'view' ORDER BY name; \
     SELECT 'c', m.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden, c.cid FROM sqlite_master m \
     JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid; \
