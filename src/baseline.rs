@@ -89,7 +89,7 @@ pub async fn adopt(
         objects: witnesses.iter().filter(|witness| witness.of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
-    let (format, dialect) = (history.format, history.dialect);
+    let (format, dialect) = (history.scripts()?, history.dialect);
     let table = history.ensure_table(session, survey, None).await?;
     let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
     let doing = Error::statement("record what is applied");

@@ -43,6 +43,10 @@ pub struct Told {
     pub folder: String,
     /// The tool whose format it is.
     pub tool: &'static str,
+    /// They are a program's code: what they create cannot be read.
+    pub is_code: bool,
+    /// How a migration is made there, where they are code.
+    pub authoring: String,
     /// The migrations, in their order.
     pub migrations: Vec<Scripted>,
     /// What is applied, and not in the folder.
@@ -276,6 +280,12 @@ impl<'a> Court<'a> {
             (all, 0) => format!("no pending migrations: all {all} are applied"),
             (_, _) => "nor do the pending ones".to_owned(),
         };
+        if told.is_code {
+            let (tool, authoring) = (told.tool, &told.authoring);
+            let cause =
+                format!("{tool} applies the migrations, which are code: what they create is not read ({history})");
+            return (Some(cause), Some(format!("if none of them creates it: {authoring}")));
+        }
         let mut cause = format!("no migration in {} creates it ({history})", told.folder);
         if let Some(other) = self.namesake(&finding.subject) {
             let steps = self.provenance.steps(&other);

@@ -76,6 +76,33 @@ impl Database {
         target.role().map(str::to_owned)
     }
 
+    /// The URL as it is now, for a child that works on the same database; `None` where libpq's variables name it.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the file cannot be read.
+    pub fn url(&self) -> Result<Option<Secret>, Error> {
+        let url = self.source.read()?;
+        Ok((!url.expose().is_empty()).then_some(url))
+    }
+
+    /// The URLs and their passwords: what must not be shown of another program's output.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let urls = [Some(&self.source), self.service.as_ref()].into_iter().flatten().filter_map(|it| it.read().ok());
+        let secrets = urls.flat_map(|url| {
+            let url = url.expose().trim().to_owned();
+            let password = url.split_once("://").and_then(|(_, rest)| {
+                let (user, _) = rest.split_once(['/', '?']).unwrap_or((rest, "")).0.rsplit_once('@')?;
+                user.split_once(':').map(|(_, password)| password.to_owned())
+            });
+            let decoded = password.iter().map(|it| percent_encoding::percent_decode_str(it).decode_utf8_lossy().into());
+            let decoded: Vec<String> = decoded.collect();
+            [vec![url], password.into_iter().collect(), decoded].concat()
+        });
+        // A shorter one would hide half of the text, and no secret.
+        secrets.filter(|secret| secret.len() > 3).collect()
+    }
+
     /// A database beside this one that does not exist yet.
     #[must_use]
     pub fn scratch(&self) -> Self {

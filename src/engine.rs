@@ -73,6 +73,12 @@ pub trait Session {
     /// [`Class::Config`] where a session lock means nothing, behind a transaction-mode pooler.
     fn try_lock(&mut self, key: i64) -> Work<'_, bool>;
 
+    /// Lets other processes at the data, while the lock goes on to keep other doorsteps away: SQLite's is on the file
+    /// itself. [`Session::try_lock`] takes it back.
+    fn lend(&mut self) -> Work<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Who holds that lock; `None` when nobody does, or the engine cannot tell.
     fn lock_holder(&mut self, key: i64) -> Work<'_, Option<Peer>>;
     /// Another session whose statement of this moment holds this text.

@@ -102,6 +102,8 @@ pub enum Error {
     },
     /// The history table contradicts the folder, or forbids going on.
     History(String),
+    /// The tool that migrates, or a hook, failed; with its last lines.
+    Command(String),
     /// Things that the service needs are not there.
     Differences(Vec<Finding>),
     /// `verify` has printed findings that would stop a start; their number.
@@ -158,7 +160,7 @@ impl Error {
             Self::Lost { .. } => Code::Unavailable,
             Self::Unrecorded { fault, .. } if fault.class == Class::Privilege => Code::Permission,
             Self::Migration { again: true, .. } => Code::Locked,
-            Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) => Code::Migration,
+            Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
             Self::Differences(_) | Self::Unverified(_) => Code::Differences,
             Self::Locked { .. } => Code::Locked,
@@ -203,6 +205,7 @@ impl fmt::Display for Error {
             Self::Usage(text)
             | Self::Settings(text)
             | Self::History(text)
+            | Self::Command(text)
             | Self::CommandNotFound(text)
             | Self::CommandNotExecutable(text)
             | Self::Os(text) => f.write_str(text),

@@ -3,11 +3,16 @@
 //!
 //! Statements are text per dialect rather than a description of columns: the ten tools of the field
 //! differ in more than names (several rows per migration, one row in all, batches, times as integers).
-//! To add a format: one file here, a variant of [`Kind`], an arm in [`Kind::format`] and in `detect`.
+//! To add a format: one file here, a variant of [`Kind`], and an arm where [`Project`] finds it.
 
+mod alembic;
+mod django;
 mod prisma;
+mod python;
 mod sql;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -15,7 +20,7 @@ use serde::Deserialize;
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
 use crate::migration::{Migration, Record, Writer};
-use crate::settings::TableName;
+use crate::settings::{Environment, Mode, Settings, TableName, Words};
 
 pub use prisma::{Datasource, Value, psl};
 
@@ -27,32 +32,31 @@ pub enum Kind {
     Prisma,
     /// Numbered files: 0001_NAME.sql and _doorstep_migrations
     Sql,
+    /// Alembic applies them: versions/*.py and alembic_version
+    Alembic,
+    /// Django applies them: APP/migrations/*.py and django_migrations
+    Django,
 }
 
 /// Key of doorstep's own lock, where no other tool's is to be taken.
 pub(crate) const OWN_LOCK: i64 = i64::from_be_bytes(*b"doorstep");
 
-impl Kind {
-    /// The format's knowledge.
-    #[must_use]
-    pub fn format(self) -> &'static dyn Format {
-        match self {
-            Self::Prisma => &prisma::Prisma,
-            Self::Sql => &sql::Sql,
-        }
-    }
-}
+/// The format of Prisma.
+pub(crate) const PRISMA: &dyn Format = &prisma::Prisma;
 
-/// One tool's convention.
-pub trait Format: Sync {
+/// One tool's convention: what it reads, and where it notes what is done. How a migration is applied is another
+/// matter: doorstep does it where the format has [`Scripts`], else the tool itself.
+pub trait Format: Sync + fmt::Debug {
     /// Reads, orders and checksums the whole folder, before anything is written.
     ///
     /// # Errors
     /// [`Error::History`] for a folder that the tool itself would not accept.
     fn resolve(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error>;
 
-    /// Whether a checksum from the history fits a migration.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool;
+    /// Whether a checksum from the history fits a migration. Tools of their own mostly keep none.
+    fn fits(&self, _migration: &Migration, _checksum: &str) -> bool {
+        true
+    }
 
     /// Name of the tool whose format it is.
     fn tool(&self) -> &'static str;
@@ -60,22 +64,54 @@ pub trait Format: Sync {
     /// How a new migration of this name is made, as an instruction to a person.
     fn authoring(&self, slug: &str) -> String;
 
+    /// What of the tool's writes its history by hand, where doorstep does not.
+    fn by_hand(&self) -> &'static str {
+        ""
+    }
+
     /// Name of the history table.
-    fn history_table(&self) -> &'static str;
+    fn history_table(&self) -> &str;
 
-    /// Key of the lock that the tool itself takes, so that the two exclude each other.
-    fn lock_key(&self) -> i64;
+    /// Its schema, if it is not looked for along the search path.
+    fn history_schema(&self) -> Option<&str> {
+        None
+    }
 
+    /// Key of the lock that the tool itself takes, so that the two exclude each other; doorstep's own where it takes
+    /// none.
+    fn lock_key(&self) -> i64 {
+        OWN_LOCK
+    }
+
+    /// Reads the history, oldest first; the rows go to [`Format::records`].
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String;
+
+    /// What the rows of [`Format::read_history`] say.
+    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record>;
+
+    /// Whether the file of an applied migration that is not there should be.
+    fn is_missed(&self, _name: &str, _known: &[Migration]) -> bool {
+        true
+    }
+
+    /// Why the tool would not go on from here: applied ones are `missing` from the folder, or it cannot tell how to
+    /// apply the `pending` ones. With the command that mends it.
+    fn obstacle(&self, _missing: &[&str], _pending: &[&str], _lineage: &Lineage) -> Option<String> {
+        None
+    }
+
+    /// How doorstep itself applies the migrations and notes it; `None` where the tool does.
+    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
+        None
+    }
+}
+
+/// A format whose migrations are scripts that doorstep runs, and whose history it writes.
+pub trait Scripts: Format {
     /// Creates the history table.
     fn create_history(&self, dialect: Dialect, table: &TableName) -> String;
 
-    /// Reads the history, oldest first; each row goes to [`Format::record`].
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String;
-
-    /// One row of [`Format::read_history`].
-    fn record(&self, row: &Row) -> Record;
-
-    /// A key for a new row, from which [`Format::record`] later tells who wrote it.
+    /// A key for a new row, from which [`Format::records`] may later tell who wrote it.
     fn new_id(&self, writer: Writer) -> String;
 
     /// Notes that a migration begins, and how it runs.
@@ -113,15 +149,28 @@ pub struct Resolved {
     pub migrations: Vec<Migration>,
     /// Things worth a warning.
     pub warnings: Vec<String>,
+    /// What they say of each other.
+    pub lineage: Lineage,
+}
+
+/// What the migrations of a tool of its own say of each other.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    /// By name, those that are applied wherever it is.
+    pub implies: BTreeMap<String, Vec<String>>,
+    /// Why the tool could apply none of them.
+    pub broken: Option<String>,
+    /// Why the files alone do not tell what is pending: the tool has to be asked.
+    pub partial: Option<String>,
 }
 
 /// A folder of migrations, and whose it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Folder {
-    /// The folder.
-    pub path: PathBuf,
+    /// The folder; of a tool of its own, where it is started.
+    pub path: &'static Path,
     /// Its format.
-    pub kind: Kind,
+    pub format: &'static dyn Format,
 }
 
 /// What of the project concerns a start: found once, by convention or by name.
@@ -131,23 +180,23 @@ pub struct Project {
     pub datasource: Option<Datasource>,
     /// The migrations folder.
     pub folder: Option<Folder>,
+    /// The tool that applies the migrations, where doorstep does not.
+    pub command: Option<Words>,
 }
 
 impl Project {
     /// Looks where Prisma looks (what prisma.config.ts says, schema.prisma, prisma/schema.prisma, prisma/schema/, and the folder
-    /// `migrations` beside it), unless a setting names the place. The folder
-    /// that prisma.config.ts names must be there if it is `needed`.
+    /// `migrations` beside it), then for alembic.ini and manage.py, unless a setting names the place. The folder
+    /// that prisma.config.ts names must be there if migrations matter.
     ///
     /// # Errors
     /// [`Error::Settings`] when a named place is not there, or a folder's format is not known.
-    pub fn find(
-        schema: Option<&Path>,
-        migrations: Option<&Path>,
-        kind: Option<Kind>,
-        needed: bool,
-    ) -> Result<Self, Error> {
+    pub fn find(settings: &Settings, environment: &Environment) -> Result<Self, Error> {
+        let (schema, named, kind) =
+            (settings.prisma_schema.as_deref(), settings.migrations.as_deref(), settings.format);
+        let needed = settings.mode != Mode::Off;
         let config = prisma::find_config().unwrap_or_default();
-        if config.computed && (schema.is_none() || migrations.is_none()) {
+        if config.computed && (schema.is_none() || named.is_none()) {
             tracing::warn!(
                 phase = "settings",
                 event = "computed",
@@ -157,20 +206,105 @@ impl Project {
             );
         }
         let datasource = prisma::find_datasource(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
-        let configured = config.migrations.as_deref();
-        let folder = match migrations.or(configured) {
-            // Nobody asks for it by hand, and nobody needs it.
-            Some(named) if migrations.is_none() && !needed && !named.is_dir() => None,
-            Some(named) if !named.is_dir() => {
-                return Err(Error::Settings(format!(
-                    "the migrations folder {} does not exist\nnext: check --migrations, and that the image contains it",
-                    named.display()
-                )));
-            }
-            Some(named) => Some(Folder { path: named.to_owned(), kind: kind.map_or_else(|| named_kind(named), Ok)? }),
-            None => conventional(datasource.as_ref(), kind)?,
+        let command = settings.migrate_command.as_ref();
+        if let (Some(Kind::Prisma | Kind::Sql), Some(command)) = (kind, command) {
+            return Err(Error::Settings(format!(
+                "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
+                 next: keep one of them"
+            )));
+        }
+        let of_tool = |kind| match tool(kind, named, command, environment) {
+            // Nobody needs it.
+            Err(_) if !needed => Ok(None),
+            found => found,
         };
-        Ok(Self { datasource, folder })
+        let folder = match (kind, command) {
+            (Some(Kind::Alembic | Kind::Django), _) | (None, Some(_)) => of_tool(kind)?,
+            _ => match named.or(config.migrations.as_deref()) {
+                // Nobody asks for it by hand, and nobody needs it.
+                Some(folder) if named.is_none() && !needed && !folder.is_dir() => None,
+                Some(folder) if !folder.is_dir() => {
+                    return Err(Error::Settings(format!(
+                        "the migrations folder {} does not exist\n\
+                         next: check --migrations, and that the image contains it",
+                        folder.display()
+                    )));
+                }
+                Some(folder) => Some(scripts_in(folder, kind.map_or_else(|| named_kind(folder), Ok)?)),
+                None => match conventional(datasource.as_ref(), kind)? {
+                    None if kind.is_none() => of_tool(None)?,
+                    found => found,
+                },
+            },
+        };
+        let runs_by_itself = folder.is_some_and(|folder| folder.format.scripts().is_some());
+        let command = match (command, &folder) {
+            (Some(command), _) => Some(command.clone()),
+            (None, Some(folder)) if !runs_by_itself => Some(default_command(folder, environment)),
+            (None, _) => None,
+        };
+        Ok(Self { datasource, folder, command })
+    }
+}
+
+/// A folder whose migrations doorstep applies.
+fn scripts_in(path: &Path, kind: Kind) -> Folder {
+    let format: &'static dyn Format = if kind == Kind::Sql { &sql::Sql } else { PRISMA };
+    Folder { path: kept(path.to_owned()), format }
+}
+
+/// Found once in a start, and needed to its end.
+fn kept(path: PathBuf) -> &'static Path {
+    Box::leak(path.into_boxed_path())
+}
+
+/// The project of a tool that applies its migrations itself, if its files are where they usually are. Flask-Migrate
+/// has alembic.ini in the folder of the migrations.
+fn tool(
+    kind: Option<Kind>,
+    named: Option<&Path>,
+    command: Option<&Words>,
+    environment: &Environment,
+) -> Result<Option<Folder>, Error> {
+    let first = |places: &[&str]| places.iter().map(PathBuf::from).find(|place| place.is_file());
+    let absent = |file: &str| Error::Settings(format!("there is no {file} here\nnext: run doorstep where it is"));
+    let alembic = match kind {
+        None | Some(Kind::Alembic) => first(&["alembic.ini", "migrations/alembic.ini"]),
+        Some(_) => None,
+    };
+    if let Some(ini) = alembic {
+        let format = alembic::Alembic::of(&ini, named, command)?;
+        return Ok(Some(Folder { path: kept(ini), format: Box::leak(Box::new(format)) }));
+    }
+    let django = if kind == Some(Kind::Alembic) { None } else { first(&["manage.py"]) };
+    if let Some(manage) = django {
+        let format = django::Django::of(&manage, environment);
+        return Ok(Some(Folder { path: kept(manage), format: Box::leak(Box::new(format)) }));
+    }
+    match kind {
+        Some(Kind::Alembic) => Err(absent("alembic.ini")),
+        Some(Kind::Django) => Err(absent("manage.py")),
+        _ => Ok(None),
+    }
+}
+
+/// What people type. Poetry and uv put a virtual environment beside the project that is not on the path.
+fn default_command(folder: &Folder, environment: &Environment) -> Words {
+    let is_on_path = |name: &str| {
+        let path = environment.get("PATH").unwrap_or_default();
+        std::env::split_paths(path).any(|folder| folder.join(name).is_file())
+    };
+    let program = |names: &[&'static str], beside: &'static str| {
+        let found = names.iter().find(|name| is_on_path(name));
+        let beside = || Path::new(beside).is_file().then_some(beside);
+        found.copied().or_else(beside).unwrap_or(names[0])
+    };
+    match folder.format.tool() {
+        "alembic" if folder.path.starts_with("migrations") => {
+            [program(&["flask"], ".venv/bin/flask"), "db", "upgrade"][..].into()
+        }
+        "alembic" => [program(&["alembic"], ".venv/bin/alembic"), "upgrade", "heads"][..].into(),
+        _ => [program(&["python", "python3"], ".venv/bin/python"), "manage.py", "migrate", "--noinput"][..].into(),
     }
 }
 
@@ -184,6 +318,7 @@ fn conventional(datasource: Option<&Datasource>, kind: Option<Kind>) -> Result<O
     let kind = match (kind, detect(&path)?) {
         (Some(kind), _) | (None, Some(kind)) => kind,
         (None, None) if is_prismas_place => Kind::Prisma,
+        (None, None) if path.join("alembic.ini").is_file() => return Ok(None),
         (None, None) => {
             tracing::warn!(
                 phase = "migrate",
@@ -194,7 +329,7 @@ fn conventional(datasource: Option<&Datasource>, kind: Option<Kind>) -> Result<O
             return Ok(None);
         }
     };
-    Ok(Some(Folder { path, kind }))
+    Ok(Some(scripts_in(&path, kind)))
 }
 
 fn named_kind(folder: &Path) -> Result<Kind, Error> {

@@ -1,10 +1,10 @@
 //! A folder and its history, side by side: what is applied, what is pending, what went wrong.
 
 use crate::cause::{Scripted, Told};
-use crate::engine::{Dialect, Session, Survey, Trace};
+use crate::engine::{Dialect, Row, Session, Survey, Trace};
 use crate::error::Error;
 use crate::fault::Class;
-use crate::format::{Folder, Format, Outcome, Resolved};
+use crate::format::{Folder, Format, Lineage, Outcome, Resolved, Scripts};
 use crate::migration::{Migration, Record, Writer, nearest};
 use crate::plan::{self, Entry, State, Verdict};
 use crate::recovery::{self, Conclusion, Evidence};
@@ -23,6 +23,8 @@ pub struct History {
     pub dialect: Dialect,
     /// The folder's migrations, in their order.
     pub migrations: Vec<Migration>,
+    /// What they say of each other.
+    pub lineage: Lineage,
     /// Where the table is; `None` before the first migration ever.
     pub table: Option<TableName>,
     /// The table's rows, oldest first.
@@ -38,12 +40,13 @@ impl History {
         for warning in &resolved.warnings {
             tracing::warn!(phase = "migrate", event = "folder", "{warning}");
         }
-        let (folder, format) = (folder.clone(), folder.kind.format());
+        let (folder, format) = (*folder, folder.format);
         Self {
             format,
             folder,
             dialect,
             migrations: resolved.migrations,
+            lineage: resolved.lineage,
             table: None,
             records: Vec::new(),
             entries: Vec::new(),
@@ -55,11 +58,42 @@ impl History {
     /// # Errors
     /// [`Error::Statement`] for a table that cannot be read.
     pub async fn read(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
-        self.table.clone_from(&survey.history);
-        self.records = records(session, self.format, self.table.as_ref()).await?;
+        self.table = match self.format.history_schema() {
+            None => survey.history.clone(),
+            Some(schema) => {
+                let table = TableName { schema: Some(schema.to_owned()), name: self.format.history_table().to_owned() };
+                let missing = session.missing_tables(std::slice::from_ref(&table), None).await;
+                let missing = missing.map_err(Error::statement(format!("look for the history table {table}")))?;
+                missing.is_empty().then_some(table)
+            }
+        };
+        let rows = rows(session, self.format, self.table.as_ref()).await?;
+        self.records = self.format.records(&rows, &self.lineage);
         let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
         self.entries = plan::picture(&self.migrations, &self.records, fits);
+        let is_list = self.format.scripts().is_some();
+        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
+        let is_missed = |entry: &Entry| self.format.is_missed(&entry.name, &self.migrations);
+        self.entries.retain(|entry| entry.state != State::Missing || is_missed(entry));
         Ok(())
+    }
+
+    /// How doorstep itself applies the migrations, and writes their history.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where a tool of its own does.
+    pub fn scripts(&self) -> Result<&'static dyn Scripts, Error> {
+        self.format.scripts().ok_or_else(|| {
+            let (tool, by_hand) = (self.format.tool(), self.format.by_hand());
+            let text = format!("{tool} applies these migrations and keeps their history, doorstep only lets it");
+            Error::Settings(format!("{text}\nnext: do it with {tool} (its history by hand: {by_hand})"))
+        })
+    }
+
+    /// Why the files alone do not tell what is pending, so that the tool has to be asked.
+    #[must_use]
+    pub fn uncertainty(&self) -> Option<&str> {
+        self.lineage.partial.as_deref()
     }
 
     /// Tells unfinished from running: somebody holds the migration lock. Who that is becomes the note.
@@ -168,7 +202,7 @@ impl History {
         name: &str,
         outcome: &Outcome<'_>,
     ) -> Result<(), Error> {
-        let sql = self.format.end(self.dialect, table, id, outcome);
+        let sql = self.scripts()?.end(self.dialect, table, id, outcome);
         session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
     }
 
@@ -197,7 +231,7 @@ impl History {
                 let at_home =
                     objects.iter().map(|object| home.as_deref().map_or(object.clone(), |home| object.within(home)));
                 let both: Vec<Object> = objects.iter().cloned().chain(at_home).collect();
-                let since = self.format.locate(self.dialect, table, &record.id);
+                let since = self.scripts()?.locate(self.dialect, table, &record.id);
                 let mut traces = session.traces(&both, Some(&since)).await.map_err(looking())?;
                 let at_home = traces.split_off(objects.len());
                 let either = |(bare, at_home)| if bare == Trace::Absent { at_home } else { bare };
@@ -260,6 +294,7 @@ impl History {
     /// All that causes are found in: what the scripts do, and what became of them.
     #[must_use]
     pub fn told(&self) -> Told {
+        let is_code = self.format.scripts().is_none();
         // The entries begin with those of the folder, in its order.
         let scripted = |(place, migration): (usize, &Migration)| {
             let entry = self.entries.get(place).filter(|entry| entry.name == migration.name);
@@ -271,13 +306,15 @@ impl History {
                 state: entry.map_or(State::Pending, |entry| entry.state),
                 at: moments.and_then(|moments| moments.into_iter().find_map(Clone::clone)),
                 by_hand: record.is_some_and(|record| record.writer == Writer::Resolve),
-                changes: script::changes(migration.sql(), self.dialect),
+                changes: if is_code { Vec::new() } else { script::changes(migration.sql(), self.dialect) },
             }
         };
         let ahead = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
         Told {
             folder: self.folder.path.display().to_string(),
             tool: self.format.tool(),
+            is_code,
+            authoring: self.format.authoring("NAME"),
             migrations: self.migrations.iter().enumerate().map(scripted).collect(),
             ahead: ahead.map(|entry| entry.name.clone()).collect(),
         }
@@ -321,12 +358,17 @@ impl History {
     /// # Errors
     /// [`Error::History`].
     pub fn check(&self) -> Result<(), Error> {
+        let pending = plan::pending(&self.entries);
+        let missing = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
+        let missing: Vec<&str> = missing.map(|entry| entry.name.as_str()).collect();
+        if let Some(why) = self.format.obstacle(&missing, &pending, &self.lineage) {
+            return Err(Error::History(why));
+        }
         match self.verdict() {
             Verdict::Failed => return Err(Error::History(report::failed(&self.entries))),
             Verdict::Diverged => return Err(Error::History(report::diverged(&self.entries))),
             Verdict::Current | Verdict::Behind | Verdict::Ahead => {}
         }
-        let pending = plan::pending(&self.entries);
         let broken = self.migrations.iter().filter(|migration| pending.contains(&migration.name.as_str()));
         match broken.filter_map(|migration| migration.unreadable.as_ref()).next() {
             Some(why) => Err(Error::History(why.clone())),
@@ -364,7 +406,7 @@ impl History {
         }
         let name = self.format.history_table().to_owned();
         let table = TableName { schema: survey.current_schema.clone(), name };
-        let created = session.execute(self.format.create_history(self.dialect, &table)).await;
+        let created = session.execute(self.scripts()?.create_history(self.dialect, &table)).await;
         created.map_err(|mut fault| {
             // 3F000, "no schema has been selected": none that exists may be used.
             if fault.code.as_deref() == Some("3F000") {
@@ -400,6 +442,9 @@ impl History {
     /// Schemas that a pending migration creates by itself, and would stumble over if they were there.
     #[must_use]
     pub fn own_schemas(&self) -> Vec<String> {
+        if self.format.scripts().is_none() {
+            return Vec::new();
+        }
         let pending = plan::pending(&self.entries);
         let scripts = self.migrations.iter().filter(|migration| pending.contains(&migration.name.as_str()));
         let created = scripts.flat_map(|migration| {
@@ -422,17 +467,12 @@ impl History {
     }
 }
 
-async fn records(
-    session: &mut dyn Session,
-    format: &dyn Format,
-    table: Option<&TableName>,
-) -> Result<Vec<Record>, Error> {
+async fn rows(session: &mut dyn Session, format: &dyn Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    let rows = session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
+    session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
         let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
         let remedy = (fault.class == Class::Privilege).then_some(grant);
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
-    })?;
-    Ok(rows.iter().map(|row| format.record(row)).collect())
+    })
 }

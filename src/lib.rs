@@ -22,6 +22,8 @@ pub mod verify;
 
 pub mod init;
 
+pub mod command;
+
 pub mod exec;
 
 // Beside it, until the service takes over.

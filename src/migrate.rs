@@ -7,7 +7,7 @@ use crate::attempt;
 use crate::engine::{Conditions, Failure, Kept, Session, Survey, Unit, Wanted};
 use crate::error::Error;
 use crate::fault::{Class, Fault, Place};
-use crate::format::Outcome;
+use crate::format::{Outcome, Scripts};
 use crate::history::History;
 use crate::index::{self, Blocked};
 use crate::label::Label;
@@ -38,7 +38,19 @@ pub struct Limits<'a> {
     pub rehearsal: bool,
 }
 
-/// Applies what is pending; the lock must be held. Returns how many were applied.
+/// Whether something is to be applied, or the tool has to be asked; the lock must be held. Heals what an earlier start
+/// has left behind, and writes nothing else.
+///
+/// # Errors
+/// [`Error::History`] when the history forbids to go on.
+pub async fn due(history: &mut History, session: &mut dyn Session, survey: &Survey) -> Result<bool, Error> {
+    history.read(session, survey).await?;
+    history.heal(session).await?;
+    history.check()?;
+    Ok(!plan::pending(&history.entries).is_empty() || history.uncertainty().is_some())
+}
+
+/// Applies what is [`due`]; the lock must be held. Returns how many were applied.
 ///
 /// # Errors
 /// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails,
@@ -51,9 +63,6 @@ pub async fn apply_pending(
     limits: &Limits<'_>,
     stop: &Stop,
 ) -> Result<usize, Error> {
-    history.read(session, survey).await?;
-    history.heal(session).await?;
-    history.check()?;
     let names = plan::pending(&history.entries);
     let resume = |name: &str| history.entries.iter().find(|entry| entry.name == name).and_then(resumed);
     let pending: Vec<(&Migration, Option<Begun>)> = (history.migrations.iter())
@@ -67,7 +76,7 @@ pub async fn apply_pending(
     // From here on a signal is answered here: what runs is cancelled, and the history says so.
     stop.hold();
     let progress = Progress::start(pending.len(), log::is_watched());
-    let mut run = Run { history, session, table, limits, stop };
+    let mut run = Run { scripts: history.scripts()?, history, session, table, limits, stop };
     for (done, (migration, begun)) in pending.iter().enumerate() {
         if let Some(signal) = stop.signal() {
             let note = format!("{done} of {} pending migrations are applied, the next was not begun", pending.len());
@@ -96,6 +105,7 @@ fn resumed(entry: &plan::Entry) -> Option<Begun> {
 /// A run of migrations under way.
 struct Run<'a> {
     history: &'a History,
+    scripts: &'static dyn Scripts,
     session: &'a mut dyn Session,
     table: TableName,
     limits: &'a Limits<'a>,
@@ -151,12 +161,12 @@ impl Run<'_> {
 
     /// Notes that a migration begins; gives the key of its row.
     async fn begin(&mut self, migration: &Migration, writer: Writer) -> Result<String, Error> {
-        let History { format, dialect, .. } = *self.history;
-        let (id, name) = (format.new_id(writer), &migration.name);
+        let (scripts, dialect) = (self.scripts, self.history.dialect);
+        let (id, name) = (scripts.new_id(writer), &migration.name);
         let label = self.limits.label.with(name);
         let conditions = self.conditions(&label);
         let cancel = self.session.canceller();
-        let begin = self.session.begin(format.begin(dialect, &self.table, &id, writer, migration), conditions);
+        let begin = self.session.begin(scripts.begin(dialect, &self.table, &id, writer, migration), conditions);
         attempt::own(cancel, begin, self.stop).await.map_err(|fault| match fault.class {
             Class::Cancelled if self.stop.signal().is_some() => self.not_begun(name),
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
@@ -388,7 +398,7 @@ impl Run<'_> {
     }
 
     fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
-        self.history.format.end(self.history.dialect, &self.table, id, outcome)
+        self.scripts.end(self.history.dialect, &self.table, id, outcome)
     }
 
     async fn write(&mut self, id: &str, outcome: &Outcome<'_>) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 
 mod commands;
 mod follow;
+mod tools;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::settings::{Environment, Mode, Patience, Settings, Strictness};
 use crate::signal::Stop;
 use crate::verify::Held;
 use crate::{lock, schemas, verify, wait};
+
+use tools::{Commands, Tools};
 
 pub use commands::Repair;
 
@@ -51,6 +54,7 @@ pub struct Preparation {
     rehearsal: bool,
     dialect: Dialect,
     folder: Option<Folder>,
+    commands: Commands,
     /// The Prisma schema, file or folder.
     prisma_schema: Option<std::path::PathBuf>,
     /// Schemas to create when absent.
@@ -65,6 +69,7 @@ pub struct Preparation {
 struct Plan<'a> {
     extent: Extent,
     history: Option<History>,
+    tools: &'a Tools,
     expectation: &'a Expectation,
 }
 
@@ -85,9 +90,7 @@ impl Preparation {
     /// # Errors
     /// [`Error::Settings`].
     pub fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
-        let migrations = settings.migrations.as_deref();
-        let project =
-            Project::find(settings.prisma_schema.as_deref(), migrations, settings.format, settings.mode != Mode::Off)?;
+        let project = Project::find(&settings, environment)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let target = database.target()?;
         if environment.get("PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK").is_some_and(|value| value != "0") {
@@ -121,6 +124,12 @@ impl Preparation {
         let (dialect, folder) = (target.dialect(), project.folder);
         settings.require.suits(dialect)?;
         settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
+        let commands = Commands {
+            migrate: project.command,
+            before: settings.before_migrate.clone(),
+            after: settings.after_migrate.clone(),
+            path: environment.get("PATH").map(str::to_owned),
+        };
         Ok(Self {
             settings,
             database,
@@ -129,6 +138,7 @@ impl Preparation {
             rehearsal: false,
             dialect,
             folder,
+            commands,
             prisma_schema,
             schemas,
             url_schema,
@@ -151,7 +161,9 @@ impl Preparation {
     pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<usize, Error> {
         let begin = Instant::now();
         let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
-        if self.folder.is_none() && creates {
+        // A misspelt command should cost milliseconds, not a migration.
+        let tools = if creates { self.commands.find()? } else { Tools::default() };
+        if self.folder.is_none() && self.commands.migrate.is_none() && creates {
             let here = std::env::current_dir().unwrap_or_default();
             tracing::warn!(
                 phase = "migrate",
@@ -178,7 +190,7 @@ impl Preparation {
             };
             let (mut ready, history, expectation) = tokio::try_join!(ready, self.read_folder(extent), expectation)?;
             report.wait = waiting.elapsed();
-            let plan = Plan { extent, history, expectation: &expectation };
+            let plan = Plan { extent, history, tools: &tools, expectation: &expectation };
             let result = self.work(ready.session.as_mut(), ready.survey, plan, stop, &mut report).await;
             ready.session.close().await;
             match result {
@@ -217,10 +229,10 @@ impl Preparation {
     /// Reads the migrations folder, on a thread of its own: the server takes milliseconds to let us in, and what is
     /// wrong with the folder is said without waiting for it.
     async fn resolve_folder(&self) -> Result<Option<History>, Error> {
-        let Some(folder) = self.folder.clone() else { return Ok(None) };
+        let Some(folder) = self.folder else { return Ok(None) };
         let dialect = self.dialect;
         let reading = tokio::task::spawn_blocking(move || {
-            let resolved = folder.kind.format().resolve(&folder.path, dialect)?;
+            let resolved = folder.format.resolve(folder.path, dialect)?;
             Ok(History::of(&folder, dialect, resolved))
         });
         reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
@@ -317,9 +329,9 @@ impl Preparation {
         if self.settings.mode == Mode::Await {
             return self.follow(session, survey, plan, report).await;
         }
-        let Plan { extent, history, expectation } = plan;
+        let Plan { extent, history, tools, expectation } = plan;
         self.tracker.enter(Phase::Migrate);
-        let (history, survey) = self.apply(session, survey, history, stop, report).await?;
+        let (history, survey) = self.apply(session, survey, history, tools, stop, report).await?;
         if let Some(history) = &history {
             history.log_oddities();
         }
@@ -339,19 +351,18 @@ impl Preparation {
         session: &mut dyn Session,
         survey: Survey,
         mut history: Option<History>,
+        tools: &Tools,
         stop: &Stop,
         report: &mut Report,
     ) -> Result<(Option<History>, Survey), Error> {
         if let Some(history) = &mut history {
             timed(&mut report.migrate, history.read(session, &survey)).await?;
         }
-        let has_work = history.as_ref().is_some_and(History::has_work);
-        if survey.missing_schemas.is_empty() && !has_work {
+        if survey.missing_schemas.is_empty() && !self.has_work(history.as_ref(), tools) {
             return Ok((history, survey));
         }
         self.tracker.held_up("queueing for the migration lock");
-        timed(&mut report.migrate, lock::acquire(session, self.lock_key(history.as_ref()), self.settings.lock_timeout))
-            .await?;
+        timed(&mut report.migrate, lock::acquire(session, self.lock_key(), self.settings.lock_timeout)).await?;
         // Another replica may have been faster; what counts is what the lock's holder sees.
         let mut survey = self.look(session).await?;
         // A migration that creates its schema itself finds it absent, as it does with its own tool. Not so the
@@ -360,12 +371,25 @@ impl Preparation {
             let later = history.own_schemas();
             survey.missing_schemas.retain(|name| !later.contains(name) || self.url_schema.as_ref() == Some(name));
         }
+        let is_due = match &mut history {
+            Some(history) => timed(&mut report.migrate, migrate::due(history, session, &survey)).await?,
+            None => tools.migrate.is_some(),
+        };
+        if is_due {
+            let next = "nothing was migrated\nnext: repair what it stumbled over, and start again";
+            timed(&mut report.migrate, self.hook(tools.before.as_ref(), session, stop, next)).await?;
+        }
         self.tracker.enter(Phase::Schemas);
         timed(&mut report.schemas, schemas::create(session, &survey)).await?;
         // A created schema may be where the history table goes.
         let survey = if survey.missing_schemas.is_empty() { survey } else { self.look(session).await? };
         self.tracker.enter(Phase::Migrate);
-        if let Some(history) = &mut history {
+        if !is_due {
+            return Ok((history, survey));
+        }
+        if let Some(tool) = &tools.migrate {
+            report.applied = self.delegate(tool, history.as_mut(), session, stop, report).await?;
+        } else if let Some(history) = &mut history {
             let limits = Limits {
                 schemas: &self.own_schemas,
                 statement_lock_timeout: self.settings.statement_lock_timeout,
@@ -378,6 +402,9 @@ impl Preparation {
             report.applied = timed(&mut report.migrate, apply).await?;
             history.note_applied();
         }
+        let next = "the migrations are applied\nnext: repair what it stumbled over, and run it by hand if it has to run: \
+                    the next start has nothing to migrate, and does not call it again";
+        timed(&mut report.migrate, self.hook(tools.after.as_ref(), session, stop, next)).await?;
         Ok((history, survey))
     }
 
@@ -386,13 +413,8 @@ impl Preparation {
     }
 
     fn wanted(&self) -> Wanted {
-        let history = self.folder.as_ref().map(|folder| folder.kind.format().history_table().to_owned());
+        let history = self.folder.map(|folder| folder.format.history_table().to_owned());
         Wanted { schemas: self.schemas.clone(), history }
-    }
-
-    /// The format's own key, so that the original tool is excluded too; Prisma's where there is no folder.
-    fn lock_key(&self, history: Option<&History>) -> i64 {
-        history.map_or_else(|| crate::format::Kind::Prisma.format().lock_key(), History::lock_key)
     }
 
     /// The last line of a start.

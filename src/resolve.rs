@@ -63,7 +63,7 @@ async fn applied(history: &History, session: &mut dyn Session, survey: &Survey, 
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
     let table = history.ensure_table(session, survey, None).await?;
-    let (format, dialect) = (history.format, history.dialect);
+    let (format, dialect) = (history.scripts()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
     let mut statements: Vec<String> =
         unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
@@ -117,7 +117,7 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         );
     }
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
-    let format = history.format;
+    let format = history.scripts()?;
     let statements: Vec<String> =
         unfinished.map(|record| format.end(history.dialect, table, &record.id, &Outcome::GivenUp)).collect();
     let changed = !statements.is_empty();

@@ -7,6 +7,7 @@
 mod environment;
 mod file;
 mod value;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub use environment::Environment;
 use file::File;
 pub use value::{Allow, List, Listen, LogFormat, LogLevel, Mode, Secret, Span, Strictness, Switch, TableName};
+pub use words::Words;
 
 use crate::error::Error;
 use crate::query::Query;
@@ -80,6 +82,14 @@ layer! {
     [ "Migrate", "DIR" ] migrations: PathBuf,
     /// Which tool's folder and history table it is [default: detected]
     [ "Migrate", "FORMAT" ] migration_format: crate::format::Kind,
+    /// Let this tool apply the migrations, under doorstep's lock and without a shell [default: alembic, manage.py by their files]
+    ///
+    /// e.g. alembic upgrade head. Where Alembic's or Django's files tell that nothing is pending, it is not started.
+    [ "Migrate", "COMMAND" ] migrate_command: Words,
+    /// Run this before anything is migrated, under the lock and without a shell: a backup
+    [ "Migrate", "COMMAND" ] before_migrate: Words,
+    /// Run this after something was migrated, under the lock and without a shell
+    [ "Migrate", "COMMAND" ] after_migrate: Words,
     /// The Prisma schema, file or folder [default: found by convention: schema.prisma, prisma/schema.prisma, prisma/schema]
     [ "Migrate", "PATH" ] prisma_schema: PathBuf,
     /// How long to queue for another replica's migration; 0 = no limit [default: 5m]
@@ -167,6 +177,12 @@ pub struct Settings {
     pub migrations: Option<PathBuf>,
     /// Its format, if named.
     pub format: Option<crate::format::Kind>,
+    /// The tool that migrates in doorstep's place, if named.
+    pub migrate_command: Option<Words>,
+    /// What runs before migrations.
+    pub before_migrate: Option<Words>,
+    /// What runs after migrations.
+    pub after_migrate: Option<Words>,
     /// The Prisma schema, if named.
     pub prisma_schema: Option<PathBuf>,
     /// How long to queue for the migration lock; `None` for ever.
@@ -227,6 +243,9 @@ impl Settings {
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,
             format: merged.migration_format,
+            migrate_command: merged.migrate_command,
+            before_migrate: merged.before_migrate,
+            after_migrate: merged.after_migrate,
             prisma_schema: merged.prisma_schema,
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),

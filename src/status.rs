@@ -12,6 +12,9 @@ use crate::settings::LogFormat;
 struct Status<'a> {
     verdict: Verdict,
     migrations: Vec<Line<'a>>,
+    /// Why all of this may be otherwise: only the tool itself can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncertain: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -42,8 +45,10 @@ impl<'a> Line<'a> {
             name: &entry.name,
             state: entry.state,
             started_at: record.and_then(|record| record.started_at.as_deref()),
-            finished_at: record.and_then(|record| record.finished_at.as_deref()),
+            // Some tools note no times.
+            finished_at: record.and_then(|record| record.finished_at.as_deref()).filter(|at| !at.is_empty()),
             checksum_matches: match entry.state {
+                State::Applied if record.is_none_or(|record| record.checksum.is_empty()) => None,
                 State::Applied => Some(true),
                 State::Edited => Some(false),
                 _ => None,
@@ -59,7 +64,7 @@ impl<'a> Line<'a> {
 pub fn render(history: &History, address: &str, format: LogFormat) -> String {
     let tool = history.format.tool();
     let migrations: Vec<Line<'_>> = history.entries.iter().map(|entry| Line::of(entry, tool)).collect();
-    let status = Status { verdict: history.verdict(), migrations };
+    let status = Status { verdict: history.verdict(), migrations, uncertain: history.uncertainty() };
     match format {
         LogFormat::Json => serde_json::to_string_pretty(&status).unwrap_or_default() + "\n",
         LogFormat::Text => text(&status, address),
@@ -96,6 +101,9 @@ fn text(status: &Status<'_>, address: &str) -> String {
         out += &format!(
             "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it is there\n"
         );
+    }
+    if let Some(why) = status.uncertain {
+        out += &format!("only the tool itself can tell for certain: {why}\n");
     }
     let count = status.migrations.len();
     let meaning = match status.verdict {

@@ -18,7 +18,7 @@ fn told(scripts: &[(State, &str)]) -> Told {
         }
     };
     let migrations = scripts.iter().enumerate().map(migration).collect();
-    Told { folder: "prisma/migrations".to_owned(), tool: "prisma", migrations, ahead: Vec::new() }
+    Told { folder: "prisma/migrations".to_owned(), tool: "prisma", migrations, ..Told::default() }
 }
 
 fn name(schema: &str, name: &str) -> Name {

@@ -2,6 +2,7 @@
 //! pipeline as a server.
 
 mod explain;
+mod guard;
 mod reader;
 
 use std::future::Future;
@@ -15,6 +16,8 @@ use futures_util::StreamExt as _;
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
+
+use guard::Guard;
 
 use super::{
     Attempt, Canceller, Conditions, Dialect, Failure, Kept, Missing, Observer, Peer, QueryPlan, Row, Scope, Survey,
@@ -107,7 +110,7 @@ pub(super) async fn open(target: &Target) -> Result<Session, Fault> {
     let mut handle = connection.lock_handle().await.map_err(|error| fault(&error))?;
     handle.set_progress_handler(STEPS_PER_LOOK, go_on);
     drop(handle);
-    Ok(Session { connection, stop, path: target.path.clone() })
+    Ok(Session { connection, stop, path: target.path.clone(), guard: Guard::Unopened })
 }
 
 /// Creates the file and its directory, as Prisma does.
@@ -129,6 +132,9 @@ pub(crate) struct Session {
     connection: SqliteConnection,
     stop: Arc<AtomicBool>,
     path: PathBuf,
+    /// The file once more, for the lock that remains when it is lent. Kept to the end: POSIX takes SQLite's locks away
+    /// from a process that closes any descriptor of the file.
+    guard: Guard,
 }
 
 impl Session {
@@ -270,19 +276,26 @@ impl super::Session for Session {
     /// once, so that two replicas cannot both believe they have it.
     fn try_lock(&mut self, _key: i64) -> Work<'_, bool> {
         Box::pin(async move {
+            if !self.guard.lock(&self.path) {
+                return Ok(false);
+            }
             let sql = "PRAGMA main.locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT";
             match self.run(sql.to_owned()).await {
                 Ok(_) => Ok(true),
                 Err(fault) if fault.class == Class::Held => {
                     // A shared lock kept by the exclusive mode would block the other side for ever.
-                    self.run("PRAGMA main.locking_mode = NORMAL; SELECT 1 FROM sqlite_master LIMIT 1".to_owned())
-                        .await
-                        .ok();
+                    self.lend().await.ok();
+                    self.guard.unlock();
                     Ok(false)
                 }
                 Err(fault) => Err(fault),
             }
         })
+    }
+
+    fn lend(&mut self) -> Work<'_, ()> {
+        let sql = "PRAGMA main.locking_mode = NORMAL; SELECT 1 FROM sqlite_master LIMIT 1";
+        Box::pin(async move { self.run(sql.to_owned()).await.map(drop) })
     }
 
     fn lock_holder(&mut self, _key: i64) -> Work<'_, Option<Peer>> {

@@ -16,7 +16,7 @@ pub(super) use config::find as find_config;
 pub(super) use datasource::find as find_datasource;
 pub use datasource::{Datasource, Value};
 
-use super::{Format, Outcome, Resolved, rfc3339};
+use super::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
 use crate::migration::{Migration, Record, Writer};
@@ -89,7 +89,11 @@ impl Format for Prisma {
                     .to_owned(),
             );
         }
-        Ok(Resolved { migrations: names.iter().map(|name| read(folder, name)).collect(), warnings })
+        Ok(Resolved {
+            migrations: names.iter().map(|name| read(folder, name)).collect(),
+            warnings,
+            ..Resolved::default()
+        })
     }
 
     /// As is, with every CRLF as LF, and with every LF as CRLF; and Prisma's earliest checksums, whose
@@ -122,6 +126,34 @@ impl Format for Prisma {
         72_707_369
     }
 
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| match dialect {
+            Dialect::Postgres => format!("{column}::text"),
+            // Prisma writes milliseconds since the epoch, people write texts.
+            Dialect::Sqlite => format!(
+                "CASE typeof({column}) WHEN 'integer' \
+                 THEN strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch') ELSE {column} END"
+            ),
+        };
+        format!(
+            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
+            time("started_at"),
+            time("finished_at"),
+            time("rolled_back_at"),
+            dialect.table(table)
+        )
+    }
+
+    fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
+        rows.iter().map(record).collect()
+    }
+
+    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
+        Some(self)
+    }
+}
+
+impl Scripts for Prisma {
     fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
         let table = dialect.table(table);
         match dialect {
@@ -149,43 +181,6 @@ impl Format for Prisma {
     \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0
 )"
             ),
-        }
-    }
-
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| match dialect {
-            Dialect::Postgres => format!("{column}::text"),
-            // Prisma writes milliseconds since the epoch, people write texts.
-            Dialect::Sqlite => format!(
-                "CASE typeof({column}) WHEN 'integer' \
-                 THEN strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch') ELSE {column} END"
-            ),
-        };
-        format!(
-            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
-            time("started_at"),
-            time("finished_at"),
-            time("rolled_back_at"),
-            dialect.table(table)
-        )
-    }
-
-    fn record(&self, row: &Row) -> Record {
-        let value = |index: usize| row.get(index).cloned().flatten();
-        let text = |index| value(index).unwrap_or_default();
-        let steps = text(7).parse().unwrap_or(0);
-        // What `resolve --applied` writes, and nothing else does: no step, and an empty text.
-        let is_resolved = steps == 0 && value(6).as_deref() == Some("") && value(5).is_none();
-        Record {
-            writer: if is_resolved { Writer::Resolve } else { writer(&text(0)) },
-            id: text(0),
-            checksum: text(1),
-            name: text(2),
-            started_at: value(3).map(rfc3339),
-            finished_at: value(4).map(rfc3339),
-            rolled_back_at: value(5).map(rfc3339),
-            message: value(6).filter(|logs| !logs.is_empty()),
-            steps,
         }
     }
 
@@ -244,6 +239,26 @@ impl Format for Prisma {
 
     fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
         format!("{} WHERE id = {}", dialect.table(table), dialect.literal(id))
+    }
+}
+
+/// One row of the history.
+fn record(row: &Row) -> Record {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index| value(index).unwrap_or_default();
+    let steps = text(7).parse().unwrap_or(0);
+    // What `resolve --applied` writes, and nothing else does: no step, and an empty text.
+    let is_resolved = steps == 0 && value(6).as_deref() == Some("") && value(5).is_none();
+    Record {
+        writer: if is_resolved { Writer::Resolve } else { writer(&text(0)) },
+        id: text(0),
+        checksum: text(1),
+        name: text(2),
+        started_at: value(3).map(rfc3339),
+        finished_at: value(4).map(rfc3339),
+        rolled_back_at: value(5).map(rfc3339),
+        message: value(6).filter(|logs| !logs.is_empty()),
+        steps,
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Format, Outcome, Resolved, rfc3339};
+use super::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
 use crate::migration::{Migration, Record, Writer};
@@ -137,6 +137,7 @@ impl Format for Sql {
         Ok(Resolved {
             migrations: migrations.into_iter().map(|(_, name, file)| read(&folder.join(file), name)).collect(),
             warnings: if passed_over.is_empty() { Vec::new() } else { vec![warning] },
+            ..Resolved::default()
         })
     }
 
@@ -161,6 +162,30 @@ impl Format for Sql {
         super::OWN_LOCK
     }
 
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| match dialect {
+            Dialect::Postgres => format!("{column}::text"),
+            Dialect::Sqlite => column.to_owned(),
+        };
+        format!(
+            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
+            time("started_at"),
+            time("finished_at"),
+            time("rolled_back_at"),
+            dialect.table(table)
+        )
+    }
+
+    fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
+        rows.iter().map(record).collect()
+    }
+
+    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
+        Some(self)
+    }
+}
+
+impl Scripts for Sql {
     /// One row for each migration, which tells how its last run went; the words of the field, and no type that one
     /// engine lacks but for the times.
     fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
@@ -183,36 +208,6 @@ impl Format for Sql {
 )",
             dialect.table(table)
         )
-    }
-
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| match dialect {
-            Dialect::Postgres => format!("{column}::text"),
-            Dialect::Sqlite => column.to_owned(),
-        };
-        format!(
-            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
-            time("started_at"),
-            time("finished_at"),
-            time("rolled_back_at"),
-            dialect.table(table)
-        )
-    }
-
-    fn record(&self, row: &Row) -> Record {
-        let value = |index: usize| row.get(index).cloned().flatten();
-        let text = |index| value(index).unwrap_or_default();
-        Record {
-            writer: writer(&text(8)),
-            id: text(0),
-            checksum: text(1),
-            name: text(2),
-            started_at: value(3).map(rfc3339),
-            finished_at: value(4).map(rfc3339),
-            rolled_back_at: value(5).map(rfc3339),
-            message: value(6),
-            steps: text(7).parse().unwrap_or(0),
-        }
     }
 
     fn new_id(&self, _writer: Writer) -> String {
@@ -245,6 +240,23 @@ impl Format for Sql {
 
     fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
         format!("{} WHERE run = {}", dialect.table(table), dialect.literal(id))
+    }
+}
+
+/// One row of the history.
+fn record(row: &Row) -> Record {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index| value(index).unwrap_or_default();
+    Record {
+        writer: writer(&text(8)),
+        id: text(0),
+        checksum: text(1),
+        name: text(2),
+        started_at: value(3).map(rfc3339),
+        finished_at: value(4).map(rfc3339),
+        rolled_back_at: value(5).map(rfc3339),
+        message: value(6),
+        steps: text(7).parse().unwrap_or(0),
     }
 }
 

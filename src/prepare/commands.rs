@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::tools::Commands;
 use super::{Extent, Preparation};
 use crate::check::{self, Checked};
 use crate::diff::Diff;
@@ -40,7 +41,16 @@ impl Preparation {
     /// # Errors
     /// [`Error::Settings`] without a migrations folder, [`Error::History`] for one that cannot be replayed.
     pub async fn replay(mut self) -> Result<(Self, Target), Error> {
-        let Some(history) = self.resolve_folder().await? else { return Err(no_folder()) };
+        let Some(history) = self.resolve_folder().await? else { return Err(self.no_folder()) };
+        if history.scripts().is_err() {
+            let tool = history.format.tool();
+            return Err(Error::Settings(format!(
+                "{tool} applies these migrations, and only it decides on which database: replay is for folders that \
+                 doorstep applies itself\n\
+                 next: in CI, let {tool} migrate an empty database, and doorstep verify look at it"
+            )));
+        }
+        self.commands = Commands::default();
         replay::refuse_what_reaches_outside(&history)?;
         self.database = self.database.scratch();
         self.settings.mode = Mode::Apply;
@@ -64,8 +74,9 @@ impl Preparation {
             }
         };
         let (ready, history) = self.ready_with(history).await?;
-        let (mut session, Some(mut history)) = (ready.session, history) else { return Err(no_folder()) };
+        let (mut session, Some(mut history)) = (ready.session, history) else { return Err(self.no_folder()) };
         let survey = async {
+            history.scripts()?;
             lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;
             let survey = self.look(session.as_mut()).await?;
             history.read(session.as_mut(), &survey).await?;
@@ -244,7 +255,7 @@ impl Preparation {
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
     pub async fn history(&self) -> Result<(Target, History), Error> {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
-        let Some(mut history) = history else { return Err(no_folder()) };
+        let Some(mut history) = history else { return Err(self.no_folder()) };
         let read = async {
             history.read(ready.session.as_mut(), &ready.survey).await?;
             history.mark_running(ready.session.as_mut()).await;
@@ -257,8 +268,16 @@ impl Preparation {
     }
 }
 
-fn no_folder() -> Error {
-    Error::Settings(
-        "no migrations folder was found (prisma/migrations, migrations)\nnext: name it with --migrations".to_owned(),
-    )
+impl Preparation {
+    fn no_folder(&self) -> Error {
+        Error::Settings(match &self.commands.migrate {
+            Some(command) => format!(
+                "of {command} doorstep knows neither files nor history\n\
+                 next: ask the tool itself; those that doorstep knows are listed under migration_format"
+            ),
+            None => "no migrations folder was found (prisma/migrations, migrations)\n\
+                     next: name it with --migrations"
+                .to_owned(),
+        })
+    }
 }

@@ -37,12 +37,17 @@ impl Preparation {
         plan: Plan<'_>,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let Plan { extent, history, expectation } = plan;
+        let Plan { extent, history, expectation, .. } = plan;
         let Some(mut history) = history else {
-            return Err(Error::Settings(
-                "migrate = await needs the migrations folder, and none was found\nnext: name it with --migrations"
+            return Err(Error::Settings(match &self.commands.migrate {
+                Some(command) => format!(
+                    "nobody but {command} itself can tell when it is done, so that there is nothing to await\n\
+                     next: --migrate off, and name what has to be there: --require-tables"
+                ),
+                None => "migrate = await needs the migrations folder, and none was found\n\
+                         next: name it with --migrations"
                     .to_owned(),
-            ));
+            }));
         };
         let (began, mut pace) = (Instant::now(), Pace::new(PACE.0, PACE.1));
         let patience = self.settings.patience;

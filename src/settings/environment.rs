@@ -9,8 +9,8 @@ use crate::error::Error;
 
 const PREFIX: &str = "DOORSTEP_";
 
-/// Variables under our prefix that are no settings: doorstep.toml's place.
-const OTHERS: &[&str] = &["CONFIG"];
+/// Variables under our prefix that are no settings: doorstep.toml's place, and what a child is told of the lock.
+const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK"];
 
 /// A snapshot of the environment. Values that are not UTF-8 are of no use to doorstep and left out;
 /// the service still gets them (envy would panic on them).

@@ -20,6 +20,18 @@ mod migrate;
 /// Plain SQL: a folder of numbered files, and doorstep's own history.
 mod sql_folder;
 
+/// Another tool that migrates under doorstep's lock.
+mod delegate;
+
+/// Commands before and after migrations.
+mod hooks;
+
+/// The real Alembic.
+mod alembic;
+
+/// The real Django.
+mod django;
+
 /// Beside the real Prisma: each goes on where the other stopped.
 mod interchange;
 

@@ -303,6 +303,19 @@ impl Project {
         if url.is_empty() { doorstep } else { doorstep.env("DATABASE_URL", url) }
     }
 
+    /// doorstep with Alembic and Django on its path.
+    pub(crate) fn with_python(&self, url: &str, arguments: &[&str]) -> Doorstep {
+        let path = format!("{}/bin:{}", variable("PYTHON_HOME"), variable("PATH"));
+        self.doorstep(url, arguments).env("PATH", &path)
+    }
+
+    /// A program of that virtual environment, to its good end.
+    pub(crate) fn python(&self, url: &str, program: &str, arguments: &[&str]) {
+        let mut command = Command::new(format!("{}/bin/{program}", variable("PYTHON_HOME")));
+        let output = command.args(arguments).current_dir(self.path("")).env("DATABASE_URL", url).output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// The real Prisma of this version, on this project.
     pub(crate) fn prisma(&self, prisma: Prisma, url: &str, arguments: &[&str]) -> Doorstep {
         let program = format!("{}/tests/prisma/{}", env!("CARGO_MANIFEST_DIR"), prisma.program());

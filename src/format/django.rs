@@ -1,0 +1,324 @@
+//! Django: `APP/migrations/*.py` and the table `django_migrations`. Django applies them itself; here is read, without
+//! Python, whether it has anything to do.
+//!
+//! That can be told only if every installed app is known, and its files are found: those of the project stand beside
+//! manage.py, others (`django.contrib.auth`) where Python keeps its packages. Whenever one of them is not found, or the
+//! settings are computed, nothing is concluded: Django is started, and the log says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::python::{Value, assigned, assignments};
+use super::{Format, Lineage, Resolved, rfc3339};
+use crate::engine::{Dialect, Row};
+use crate::error::Error;
+use crate::migration::{Migration, Record};
+use crate::settings::{Environment, TableName};
+
+/// Folders that hold no code of the project's.
+const PASSED_OVER: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];
+
+/// How deep apps are looked for.
+const DEPTH: usize = 6;
+
+/// A project.
+#[derive(Debug)]
+pub(super) struct Django {
+    /// Where manage.py is.
+    root: PathBuf,
+    /// The files of the settings module; empty if it is not known.
+    settings: Vec<PathBuf>,
+    /// Where Python keeps its packages, if that can be told.
+    packages: Vec<PathBuf>,
+}
+
+/// The migrations of one app.
+struct App {
+    label: String,
+    files: Vec<PathBuf>,
+}
+
+impl Django {
+    /// The project of this manage.py.
+    pub(super) fn of(manage: &Path, environment: &Environment) -> Self {
+        let root = manage.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let text = std::fs::read_to_string(manage).unwrap_or_default();
+        let by_default = || {
+            let (_, rest) = text.split_once("DJANGO_SETTINGS_MODULE")?;
+            rest.split(['"', '\'']).find(|part| part.contains(|c: char| c.is_alphanumeric())).map(str::to_owned)
+        };
+        let module = environment.get("DJANGO_SETTINGS_MODULE").map(str::to_owned).or_else(by_default);
+        let settings = module.map(|module| settings_files(&root, &module)).unwrap_or_default();
+        Self { packages: packages(&root, environment), root, settings }
+    }
+
+    /// The installed apps, by their dotted names; or why they cannot be told.
+    fn installed(&self) -> Result<BTreeSet<String>, String> {
+        let mut apps = BTreeSet::new();
+        for file in &self.settings {
+            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let computes = |what: &str| Err(format!("{} computes {what}", file.display()));
+            for word in ["INSTALLED_APPS.", "MIGRATION_MODULES"] {
+                if text.contains(word) {
+                    return computes(word.trim_end_matches('.'));
+                }
+            }
+            for (name, value, written) in assignments(&text, |name| name.ends_with("APPS")) {
+                match value {
+                    Value::Texts(texts) => apps.extend(texts),
+                    Value::None => {}
+                    Value::Computed if is_sum(written) => {}
+                    Value::Computed => return computes(name),
+                }
+            }
+        }
+        match apps.is_empty() {
+            true => Err("INSTALLED_APPS was not found".to_owned()),
+            // An app may be named by its configuration: polls.apps.PollsConfig.
+            false => Ok(apps.iter().map(|app| app.split(".apps.").next().unwrap_or(app).to_owned()).collect()),
+        }
+    }
+
+    /// The apps with migrations; and what could not be found out.
+    fn apps(&self) -> (Vec<App>, Option<String>) {
+        let mut own = Vec::new();
+        find_apps(&self.root, DEPTH, &mut own);
+        own.sort();
+        let dotted = |folder: &Path| {
+            let relative = folder.strip_prefix(&self.root).unwrap_or(folder);
+            relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(".")
+        };
+        let (installed, mut unknown) = match self.installed() {
+            Ok(installed) => (installed, None),
+            Err(why) => (BTreeSet::new(), Some(why)),
+        };
+        let mut apps = Vec::new();
+        let is_named = |name: &str| installed.iter().any(|app| app == name || name.ends_with(&format!(".{app}")));
+        for folder in &own {
+            let name = dotted(folder);
+            match is_named(&name) {
+                true => apps.push(App::of(folder)),
+                false => {
+                    unknown.get_or_insert(format!("whether the app {name} is installed, the settings do not say"));
+                }
+            }
+        }
+        let elsewhere = installed.iter().filter(|app| {
+            !own.iter().any(|folder| {
+                let name = dotted(folder);
+                name == **app || name.ends_with(&format!(".{app}"))
+            })
+        });
+        for app in elsewhere {
+            let path: PathBuf = app.split('.').collect();
+            let places = std::iter::once(&self.root).chain(&self.packages);
+            match places.map(|place| place.join(&path)).find(|folder| folder.is_dir()) {
+                Some(folder) if folder.join("migrations").is_dir() => apps.push(App::of(&folder)),
+                Some(_) => {}
+                None => {
+                    unknown.get_or_insert(format!("the app {app} was not found among the packages of Python"));
+                }
+            }
+        }
+        (apps, unknown)
+    }
+}
+
+impl App {
+    fn of(folder: &Path) -> Self {
+        let config = std::fs::read_to_string(folder.join("apps.py")).unwrap_or_default();
+        let label = assigned(&config, "label").and_then(Value::texts).map(|texts| texts.concat());
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("migrations"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|it| it == "py"))
+            .filter(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with(['_', '~', '.'])))
+            .collect();
+        files.sort();
+        Self { label: label.or(name).unwrap_or_default(), files }
+    }
+}
+
+impl Format for Django {
+    fn resolve(&self, _folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
+        let (apps, mut unknown) = self.apps();
+        let (mut migrations, mut implies) = (Vec::new(), BTreeMap::new());
+        for App { label, files } in apps {
+            for path in files {
+                let script = std::fs::read_to_string(&path)
+                    .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
+                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                let name = format!("{label}.{stem}");
+                match assigned(&script, "replaces").unwrap_or(Value::None).texts() {
+                    Some(pairs) => {
+                        let replaced: Vec<String> = pairs.chunks(2).map(|pair| pair.join(".")).collect();
+                        implies.extend((!replaced.is_empty()).then(|| (name.clone(), replaced)));
+                    }
+                    None => {
+                        unknown.get_or_insert(format!("{} computes what it replaces", path.display()));
+                    }
+                }
+                migrations.push(Migration { name, path, script, checksum: String::new(), unreadable: None });
+            }
+        }
+        Ok(Resolved { migrations, warnings: Vec::new(), lineage: Lineage { implies, broken: None, partial: unknown } })
+    }
+
+    fn tool(&self) -> &'static str {
+        "django"
+    }
+
+    fn authoring(&self, slug: &str) -> String {
+        format!("python manage.py makemigrations --name {slug}")
+    }
+
+    fn by_hand(&self) -> &'static str {
+        "python manage.py migrate --fake APP NAME"
+    }
+
+    fn history_table(&self) -> &'static str {
+        "django_migrations"
+    }
+
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = if dialect == Dialect::Postgres { "applied::text" } else { "applied" };
+        format!("SELECT app || '.' || name, {time} FROM {} ORDER BY id", dialect.table(table))
+    }
+
+    /// A migration that replaces others stands for them, and they for it. Rows that are left of what was squashed away
+    /// later are as Django leaves them: nobody misses their files.
+    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
+        let record = |name: &str, at: Option<String>| Record {
+            name: name.to_owned(),
+            finished_at: Some(at.map(rfc3339).unwrap_or_default()),
+            ..Record::default()
+        };
+        let mut records: BTreeMap<String, Record> = BTreeMap::new();
+        for row in rows {
+            let [Some(name), at] = row.as_slice() else { continue };
+            records.insert(name.clone(), record(name, at.clone()));
+        }
+        for (squash, replaced) in &lineage.implies {
+            if replaced.iter().all(|name| records.contains_key(name)) {
+                records.entry(squash.clone()).or_insert_with(|| record(squash, None));
+            }
+            if records.contains_key(squash) {
+                for name in replaced {
+                    records.entry(name.clone()).or_insert_with(|| record(name, None));
+                }
+            }
+        }
+        records.into_values().collect()
+    }
+
+    fn is_missed(&self, name: &str, known: &[Migration]) -> bool {
+        let app = name.split('.').next().unwrap_or_default();
+        let of_app = known.iter().filter(|migration| migration.name.split('.').next() == Some(app));
+        of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
+    }
+
+    fn obstacle(&self, missing: &[&str], pending: &[&str], _lineage: &Lineage) -> Option<String> {
+        (!missing.is_empty() && !pending.is_empty()).then(|| {
+            format!(
+                "project and database have diverged\n  applied, but without a file: {}\n  with a file, but not applied: {}\n\
+                 next: bring both branches together where you develop: python manage.py makemigrations --merge",
+                missing.join(", "),
+                pending.join(", ")
+            )
+        })
+    }
+}
+
+/// `A_APPS + B_APPS`: each part is a list that is read by its own.
+fn is_sum(written: &str) -> bool {
+    let is_list = |part: &str| part.ends_with("APPS") && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+    written.split('#').next().is_some_and(|sum| sum.split('+').all(|part| is_list(part.trim())))
+}
+
+/// The module itself, or all files of the package that it stands in: settings/base.py, settings/production.py.
+fn settings_files(root: &Path, module: &str) -> Vec<PathBuf> {
+    let path = root.join(module.replace('.', "/"));
+    let file = path.with_extension("py");
+    let is_package = |folder: &Path| folder.file_name().is_some_and(|name| name == "settings");
+    let folder = match file.is_file() {
+        true if !path.parent().is_some_and(is_package) => return vec![file],
+        true => path.parent().map(Path::to_owned).unwrap_or_default(),
+        false => path,
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "py")).collect();
+    files.sort();
+    files
+}
+
+/// Folders with a package `migrations` in them.
+fn find_apps(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let is_environment = folder.join("pyvenv.cfg").exists();
+    if depth == 0 || is_environment {
+        return;
+    }
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_folder || name.starts_with('.') || PASSED_OVER.contains(&name.as_ref()) {
+            continue;
+        }
+        match name == "migrations" && path.join("__init__.py").exists() {
+            true => found.push(folder.to_owned()),
+            false => find_apps(&path, depth - 1, found),
+        }
+    }
+}
+
+/// The packages of the Python that `python` on the path is: beside its folder, if it is in a place of its own (a virtual
+/// environment, /usr/local). Those of a shim cannot be told.
+fn packages(root: &Path, environment: &Environment) -> Vec<PathBuf> {
+    let named = environment.get("VIRTUAL_ENV").map(PathBuf::from);
+    let beside = Some(root.join(".venv")).filter(|folder| folder.join("pyvenv.cfg").exists());
+    let on_path = || {
+        let path = environment.get("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> = std::env::split_paths(path).collect();
+        let first =
+            folders.into_iter().find(|folder| ["python", "python3"].iter().any(|it| folder.join(it).exists()))?;
+        first.parent().map(Path::to_owned)
+    };
+    let Some(prefix) = named.or_else(on_path).or(beside) else { return Vec::new() };
+    let versions = std::fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten();
+    let pythons = versions.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"));
+    let places = pythons.flat_map(|entry| ["site-packages", "dist-packages"].map(|name| entry.path().join(name)));
+    let mut places: Vec<PathBuf> = places.filter(|place| place.is_dir()).collect();
+    places.sort();
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_squashed_is_applied_with_what_replaces_it() {
+        let django = Django { root: PathBuf::new(), settings: Vec::new(), packages: Vec::new() };
+        let replaced = vec!["a.0001".to_owned(), "a.0002".to_owned()];
+        let lineage = Lineage { implies: [("a.0003_squash".to_owned(), replaced)].into(), ..Lineage::default() };
+        let applied = |rows: &[&str]| {
+            let rows: Vec<Row> = rows.iter().map(|row| vec![Some((*row).to_owned()), None]).collect();
+            django.records(&rows, &lineage).into_iter().map(|record| record.name).collect::<Vec<_>>()
+        };
+        assert_eq!(applied(&["a.0003_squash"]), ["a.0001", "a.0002", "a.0003_squash"]);
+        assert_eq!(applied(&["a.0001", "a.0002"]), ["a.0001", "a.0002", "a.0003_squash"]);
+        assert_eq!(applied(&["a.0001"]), ["a.0001"]);
+    }
+
+    #[test]
+    fn a_sum_of_lists_is_told_from_anything_else() {
+        assert!(is_sum(" DJANGO_APPS + LOCAL_APPS  # all"));
+        assert!(is_sum("APPS"));
+        for other in ["DJANGO_APPS + list()", "env('APPS_')", "['a'] + APPS", "[", ""] {
+            assert!(!is_sum(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The real Alembic, with the asynchronous template and asyncpg.
+
+use crate::support::{Database, Project};
+
+/// As `alembic init -t async` has it, but for its comments and its logging.
+const ENV: &str = r#"
+import asyncio, os
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+
+print("python was started", flush=True)
+
+def do_run_migrations(connection):
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def run():
+    engine = create_async_engine(os.environ["DATABASE_URL"])
+    async with engine.begin() as connection:
+        await connection.run_sync(do_run_migrations)
+    await engine.dispose()
+
+asyncio.run(run())
+"#;
+
+/// As Alembic's own, but for its comments.
+const TEMPLATE: &str = "\"\"\"${message}\"\"\"\nrevision: str = ${repr(up_revision)}\n\
+    down_revision = ${repr(down_revision)}\nbranch_labels = ${repr(branch_labels)}\ndepends_on = ${repr(depends_on)}\n\n\
+    def upgrade() -> None:\n    pass\n";
+
+const INI: &str = "[alembic]\nscript_location = %(here)s/alembic\n";
+
+/// A revision that creates a table of its name.
+fn revision(project: &Project, id: &str, down: &str) {
+    let text = format!(
+        "\"\"\"{id}\n\"\"\"\nfrom typing import Sequence, Union\nfrom alembic import op\nimport sqlalchemy as sa\n\n\
+         revision: str = '{id}'\ndown_revision: Union[str, Sequence[str], None] = {down}\n\
+         branch_labels: Union[str, Sequence[str], None] = None\ndepends_on: Union[str, Sequence[str], None] = None\n\n\
+         def upgrade() -> None:\n    op.create_table('t_{id}', sa.Column('id', sa.Integer, primary_key=True))\n\n\
+         def downgrade() -> None:\n    op.drop_table('t_{id}')\n"
+    );
+    project.write(&format!("alembic/versions/{id}_x.py"), &text);
+}
+
+fn project() -> Project {
+    let project = Project::bare().file("alembic.ini", INI).file("alembic/env.py", ENV);
+    project.write("alembic/script.py.mako", TEMPLATE);
+    revision(&project, "a1", "None");
+    revision(&project, "b2", "'a1'");
+    project
+}
+
+fn url(database: &Database) -> String {
+    database.url().replace("postgresql://", "postgresql+asyncpg://")
+}
+
+#[test]
+fn it_is_started_only_where_something_is_pending() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    let status = |verdict: &str| {
+        let output = project.doorstep(&url, &["status"]).run().code(0);
+        output.stdout_has(&format!(": {verdict} ("))
+    };
+    status("behind").stdout_has("a1  pending");
+    let output = project.with_python(&url, &["run", "--require-tables", "t_a1,t_b2", "--", "echo", "up"]).run().code(0);
+    let output = output.stdout_is("up").stderr_has("python was started").stderr_has("(2 applied)");
+    output.stderr_has("migrate_command: alembic upgrade heads");
+    assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "b2");
+    // What is missing all the same is not laid at the door of files that nobody has read.
+    let output =
+        project.doorstep(&url, &["run", "--migrate-command", "false", "--require-tables", "users"]).run().code(3);
+    output.stderr_has("alembic applies the migrations, which are code").stderr_has("alembic revision --autogenerate");
+    // A role that may only read, and no Python at all: nothing is to be done.
+    status("current").stdout_has("b2  applied").stdout_has("by alembic");
+    let bare = ["run", "--migrate-command", "false", "--", "echo", "up"];
+    project.doorstep(&url, &bare).run().code(0).stdout_is("up").stderr_has("(0 applied)");
+    // One more.
+    revision(&project, "c3", "'b2'");
+    project.with_python(&url, &["run"]).run().code(0).stderr_has("(1 applied)");
+    let output = project.with_python(&url, &["run"]).run().code(0);
+    output.stderr_lacks("python was started").stderr_has("(0 applied)");
+}
+
+#[test]
+fn without_the_tool_it_is_said_what_to_set() {
+    let database = Database::fresh();
+    let output = project().doorstep(&url(&database), &["run"]).env("PATH", "/nowhere").run().code(127);
+    output.stderr_has("the command alembic was not found").stderr_has("poetry run alembic upgrade head");
+    let project = Project::bare().file("alembic.ini", INI);
+    project
+        .with_python(&url(&database), &["run"])
+        .run()
+        .code(78)
+        .stderr_has("alembic/versions, where no revisions are");
+    let arguments = ["run", "--migration-format", "alembic"];
+    Project::bare().doorstep(&url(&database), &arguments).run().code(78).stderr_has("there is no alembic.ini here");
+}
+
+#[test]
+fn several_heads_are_explained_with_the_command_that_joins_them() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    revision(&project, "c3", "'a1'");
+    let output = project.with_python(&url, &["run"]).run().code(65).stderr_lacks("python was started");
+    let output = output.stderr_has("have 2 heads").stderr_has("they part after a1").stderr_has("b2_x.py");
+    output.stderr_has("alembic merge heads");
+    assert_eq!(database.sql("SELECT to_regclass('alembic_version') IS NULL"), "t");
+    // The remedies work.
+    let wanted = ["run", "--migrate-command", "alembic upgrade heads"];
+    project.with_python(&url, &wanted).run().code(0).stderr_has("(3 applied)");
+    assert_eq!(database.sql("SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"), "b2 c3");
+    project.python(&url, "alembic", &["merge", "heads", "-m", "merge", "--rev-id", "m4"]);
+    project.with_python(&url, &["run"]).run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "m4");
+}
+
+#[test]
+fn an_unknown_revision_a_lost_parent_and_a_double_are_told_before_anything_runs() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    project.with_python(&url, &["run"]).run().code(0);
+    database.sql("UPDATE alembic_version SET version_num = 'f00'");
+    let output = project.with_python(&url, &["run"]).run().code(65).stderr_lacks("python was started");
+    output.stderr_has("the database is at the revision f00, which no file").stderr_has("--migrate off");
+    project.doorstep(&url, &["status"]).run().code(0).stdout_has("f00  missing").stdout_has(": diverged (");
+    project.doorstep(&url, &["run", "--migrate", "off"]).run().code(0);
+    database.sql("UPDATE alembic_version SET version_num = 'b2'");
+    revision(&project, "d4", "'gone'");
+    project.with_python(&url, &["run"]).run().code(65).stderr_has("follows the revision gone, which no file");
+    std::fs::remove_file(project.path("alembic/versions/d4_x.py")).unwrap();
+    let text = std::fs::read_to_string(project.path("alembic/versions/b2_x.py")).unwrap();
+    project.write("alembic/versions/copy.py", &text);
+    project.with_python(&url, &["run"]).run().code(65).stderr_has("two files have the revision b2");
+}
+
+#[test]
+fn a_success_that_changed_nothing_is_none() {
+    let database = Database::fresh();
+    let output = project().doorstep(&url(&database), &["run", "--migrate-command", "true"]).run().code(65);
+    output.stderr_has("true succeeded, but these are not applied in").stderr_has("a1, b2").stderr_has("DATABASE_URL");
+}
+
+#[test]
+fn a_failure_of_alembics_is_shown_with_its_last_lines() {
+    let database = Database::fresh();
+    database.sql("CREATE TABLE t_b2 (id integer)");
+    let (project, url) = (project(), url(&database));
+    let output = project.with_python(&url, &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
+    output.stderr_has("alembic upgrade heads exited with 1").stderr_has("relation \"t_b2\" already exists");
+    // It is one transaction.
+    assert_eq!(database.sql("SELECT to_regclass('t_a1') IS NULL"), "t");
+    let output = project.doorstep(&url, &["resolve", "--applied", "b2"]).run().code(78);
+    output.stderr_has("alembic applies these migrations").stderr_has("alembic stamp REVISION");
+    project.doorstep(&url, &["replay"]).run().code(78).stderr_has("only it decides on which database");
+}
+
+#[test]
+fn a_follower_awaits_it() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    let mut follower = project.doorstep(&url, &["run", "--migrate", "await", "--", "echo", "up"]).spawn();
+    follower.until_stderr("waiting for another process to migrate: behind");
+    project.with_python(&url, &["run"]).run().code(0);
+    follower.finish("await").code(0).stdout_is("up");
+}
+
+#[test]
+fn a_table_in_a_schema_of_its_own_and_a_file_that_only_python_can_read() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    let with_schema = |schema: &str| {
+        ENV.replace("target_metadata=None", &format!("version_table='v', version_table_schema={schema}"))
+    };
+    project.write("alembic/env.py", &with_schema("'app'"));
+    project.with_python(&url, &["run", "--schemas", "app"]).run().code(0).stderr_has("(2 applied)");
+    assert_eq!(database.sql("SELECT version_num FROM app.v"), "b2");
+    project.with_python(&url, &["run"]).run().code(0).stderr_lacks("python was started");
+    project.write("alembic/env.py", &with_schema("'a' + 'pp'"));
+    let output = project.with_python(&url, &["run"]).run().code(0).stderr_has("python was started");
+    output.stderr_has("alembic has to be asked: ").stderr_has("env.py computes version_table_schema");
+    let output = project.doorstep(&url, &["status"]).run().code(0);
+    output.stdout_has("only the tool itself can tell for certain: alembic/env.py computes");
+}

@@ -1,0 +1,94 @@
+//! The real Django.
+
+use crate::support::{Database, Project};
+
+const MANAGE: &str = "import os, sys\nprint('python was started', flush=True)\n\
+    os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site_.settings')\n\
+    from django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\n";
+
+const SETTINGS: &str = "import os\nfrom urllib.parse import urlsplit\n\
+    url = urlsplit(os.environ['DATABASE_URL'])\nSECRET_KEY = 'x'\nDEFAULT_AUTO_FIELD = 'django.db.models.BigAutoField'\n\
+    DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': url.path[1:], 'USER': url.username,\n    \
+    'PASSWORD': url.password, 'HOST': url.hostname, 'PORT': url.port}}\n";
+
+fn migration(project: &Project, name: &str, after: &str, table: &str) {
+    let dependencies = if after.is_empty() { String::new() } else { format!("('polls', '{after}')") };
+    let text = format!(
+        "from django.db import migrations, models\n\nclass Migration(migrations.Migration):\n    \
+         dependencies = [{dependencies}]\n    operations = [migrations.CreateModel(name='{table}', fields=[\n        \
+         ('id', models.BigAutoField(primary_key=True))])]\n"
+    );
+    project.write(&format!("polls/migrations/{name}.py"), &text);
+}
+
+fn project(apps: &str) -> Project {
+    let project = Project::bare()
+        .file("manage.py", MANAGE)
+        .file("site_/__init__.py", "")
+        .file("site_/settings.py", &format!("{SETTINGS}INSTALLED_APPS = {apps}\n"))
+        .file("polls/__init__.py", "")
+        .file("polls/migrations/__init__.py", "");
+    migration(&project, "0001_initial", "", "Poll");
+    project
+}
+
+#[test]
+fn it_is_started_only_where_something_is_pending_in_any_installed_app() {
+    let database = Database::fresh();
+    let project = project("[\n    'django.contrib.contenttypes',  # comes with migrations\n    'polls',\n]");
+    let url = database.url();
+    let output =
+        project.with_python(&url, &["run", "--require-tables", "polls_poll", "--", "echo", "up"]).run().code(0);
+    let output = output.stdout_is("up").stderr_has("python was started").stderr_has("(3 applied)");
+    output.stderr_has("migrate_command: python manage.py migrate --noinput");
+    let output = project.with_python(&url, &["run"]).run().code(0);
+    output.stderr_lacks("python was started").stderr_has("(0 applied)");
+    let output = project.with_python(&url, &["status"]).run().code(0);
+    let output = output.stdout_has("contenttypes.0002_remove_content_type_name  applied").stdout_has("by django");
+    output.stdout_has(": current (");
+    migration(&project, "0002_choice", "0001_initial", "Choice");
+    project.with_python(&url, &["run"]).run().code(0).stderr_has("python was started").stderr_has("(1 applied)");
+    // An image that is older than the database starts.
+    std::fs::remove_file(project.path("polls/migrations/0002_choice.py")).unwrap();
+    project.with_python(&url, &["run"]).run().code(0).stderr_has("ahead of this image").stderr_has("polls.0002_choice");
+    migration(&project, "0002_other", "0001_initial", "Other");
+    project.with_python(&url, &["run"]).run().code(0);
+}
+
+#[test]
+fn where_the_files_do_not_tell_it_is_asked_each_time_and_the_log_says_why() {
+    let database = Database::fresh();
+    let url = database.url();
+    for (apps, why) in [
+        ("['polls'] + list(())", "settings.py computes INSTALLED_APPS"),
+        ("['polls', 'django.contrib.auth', 'django.contrib.contenttypes'] if url else []", "computes INSTALLED_APPS"),
+    ] {
+        let project = project(apps);
+        for _ in 0..2 {
+            project.with_python(&url, &["run"]).run().code(0).stderr_has("python was started");
+        }
+        let output = project.with_python(&url, &["run"]).run().code(0);
+        output.stderr_has("django has to be asked: ").stderr_has(why);
+    }
+    // Without the packages of Python nobody knows what comes with contenttypes.
+    let project = project("['polls', 'django.contrib.contenttypes']");
+    let output = project.doorstep(&url, &["run", "--migrate-command", "true"]).env("PATH", "/bin").run().code(0);
+    output.stderr_has("the app django.contrib.contenttypes was not found among the packages of Python");
+}
+
+#[test]
+fn a_failure_of_djangos_is_shown_and_branches_that_have_parted_are_explained() {
+    let database = Database::fresh();
+    let url = database.url();
+    database.sql("CREATE TABLE polls_poll (id integer)");
+    let project = project("['polls']");
+    let output = project.with_python(&url, &["run"]).run().code(65);
+    output.stderr_has("manage.py migrate --noinput exited with 1").stderr_has("\"polls_poll\" already exists");
+    database.sql("DROP TABLE polls_poll");
+    migration(&project, "0002_z", "0001_initial", "Zed");
+    project.with_python(&url, &["run"]).run().code(0);
+    std::fs::remove_file(project.path("polls/migrations/0002_z.py")).unwrap();
+    migration(&project, "0002_a", "0001_initial", "Ay");
+    let output = project.with_python(&url, &["run"]).run().code(65).stderr_lacks("python was started");
+    output.stderr_has("applied, but without a file: polls.0002_z").stderr_has("makemigrations --merge");
+}

@@ -1,0 +1,106 @@
+//! `before_migrate` and `after_migrate`.
+
+use crate::support::{Database, Project};
+
+fn project() -> Project {
+    let project = Project::with_two();
+    let hook = |name: &str| {
+        format!(
+            "#!/bin/sh\necho {name} >> order\npsql -XAtq $DATABASE_URL -c \"SELECT '{name} sees ' || count(*) FROM pg_tables WHERE schemaname = 'public'\"\n[ ! -e {name}.fails ]\n"
+        )
+    };
+    for name in ["before", "after"] {
+        project.write(name, &hook(name));
+        crate::support::run(std::process::Command::new("chmod").arg("+x").arg(project.path(name)));
+    }
+    project.file("doorstep.toml", "before_migrate = \"./before\"\nafter_migrate = [\"./after\"]\n")
+}
+
+fn order(project: &Project) -> String {
+    std::fs::read_to_string(project.path("order")).unwrap_or_default().replace('\n', " ")
+}
+
+#[test]
+fn they_run_around_the_migrations_and_only_where_there_are_any() {
+    let database = Database::fresh();
+    let project = project();
+    let output = project.doorstep(&database.url(), &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
+    output.stderr_has("before sees 0").stderr_has("after sees 3").stderr_has("before_migrate succeeded in");
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_lacks("sees");
+    assert_eq!(order(&project), "before after ");
+    project.write("prisma/migrations/3_x/migration.sql", "SELECT 1;");
+    project.doorstep(&database.url(), &["replay"]).run().code(0);
+    assert_eq!(order(&project), "before after ");
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(order(&project), "before after before after ");
+}
+
+#[test]
+fn a_failure_before_stops_the_start_before_anything_is_written() {
+    let database = Database::fresh();
+    let project = project().file("before.fails", "");
+    let arguments = ["run", "--schemas", "app", "--", "echo", "never"];
+    let output = project.doorstep(&database.url(), &arguments).run().code(65).stdout_is("");
+    output
+        .stderr_has("before_migrate failed: ./before exited with 1")
+        .stderr_has("before sees 0")
+        .stderr_has("nothing was migrated");
+    assert_eq!(order(&project), "before ");
+    let written = "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = 'app'), (SELECT count(*) FROM pg_tables \
+                   WHERE schemaname = 'public')";
+    assert_eq!(database.sql(written), "0|0");
+    std::fs::remove_file(project.path("before.fails")).unwrap();
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(2 applied)");
+}
+
+#[test]
+fn a_failure_after_stops_the_start_and_says_that_the_migrations_are_applied() {
+    let database = Database::fresh();
+    let project = project().file("after.fails", "");
+    let output = project.doorstep(&database.url(), &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
+    output
+        .stderr_has("after_migrate failed")
+        .stderr_has("the migrations are applied")
+        .stderr_has("does not call it again");
+    project.doorstep(&database.url(), &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
+    assert_eq!(order(&project), "before after ");
+}
+
+#[test]
+fn a_history_that_forbids_to_go_on_calls_nobody() {
+    let database = Database::fresh();
+    let project = project();
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    std::fs::remove_dir_all(project.path("prisma/migrations/2_posts")).unwrap();
+    project.write("prisma/migrations/3_new/migration.sql", "SELECT 1;");
+    project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("have diverged");
+    assert_eq!(order(&project), "before after ");
+}
+
+#[test]
+fn a_hook_that_does_not_exist_or_is_stopped_leaves_nothing_behind() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    let missing = ["run", "--before-migrate", "no-such-backup"];
+    project
+        .doorstep(&database.url(), &missing)
+        .run()
+        .code(127)
+        .stderr_has("before_migrate: the command no-such-backup");
+    let slow = ["run", "--before-migrate", "sh -c 'echo begun; sleep 600'"];
+    let mut doorstep = project.doorstep(&database.url(), &slow).spawn();
+    doorstep.until_stderr("migrate: begun");
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143).stderr_has("was told so, and was killed by SIGTERM");
+    assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}
+
+#[test]
+fn on_sqlite_a_backup_can_read_the_file() {
+    let project = Project::sqlite().migration("1_a", "CREATE TABLE a (id integer);");
+    let backup = "import sqlite3; sqlite3.connect(\"dev.db\").backup(sqlite3.connect(\"backup.db\")); print(\"saved\")";
+    let backup = format!("python3 -c '{backup}'");
+    let arguments = ["run", "--before-migrate", &backup, "--after-migrate", &backup];
+    project.doorstep("file:./dev.db", &arguments).run().code(0).stderr_has("saved").stderr_has("(1 applied)");
+    assert_eq!(crate::support::sqlite(&project.path("backup.db"), "SELECT count(*) FROM a"), "0");
+}
