@@ -138,5 +138,20 @@ mod settings;
 /// Every row of the exit-code table.
 mod exit_codes;
 
+/// YAML files, as plain values.
+mod yaml;
+
+/// Values held against an OpenAPI document.
+mod openapi;
+
+/// The manifests of deploy/kubernetes, as the API server sees them.
+mod kubernetes;
+
+/// The same manifests, as a kubelet runs them.
+mod pod;
+
+/// The workflows of GitHub, step by step.
+mod workflows;
+
 /// The repository itself: layers, help, documentation.
 mod tidy;

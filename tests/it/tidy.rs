@@ -130,3 +130,17 @@ fn help_names_every_setting_and_every_command_there_is() {
 fn the_changelog_has_this_version() {
     assert!(read("CHANGELOG.md").contains(&format!("## [{}]", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn the_dockerfile_copies_what_is_there_and_gets_past_dockerignore() {
+    let ignored = read(".dockerignore");
+    let copies = read("docker/Dockerfile");
+    let copies =
+        copies.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--from"));
+    let sources: Vec<&str> = copies.flat_map(|line| line.rsplit_once(' ').unwrap().0.split(' ')).collect();
+    assert!(sources.contains(&"Cargo.lock"), "{sources:?}");
+    for source in sources {
+        assert!(root().join(source).exists(), "docker/Dockerfile copies {source}, which is not there");
+        assert!(ignored.lines().any(|line| line == format!("!{source}")), ".dockerignore keeps {source} out");
+    }
+}
