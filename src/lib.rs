@@ -97,6 +97,9 @@ use signal::Stop;
 use verified::text::Screen;
 use verified::{github, junit, markdown, text};
 
+/// How long threads may take to end when there is nothing more for them to do.
+const LAST_THREADS: Duration = Duration::from_millis(50);
+
 /// How long a replay may take to notice a signal.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -286,8 +289,9 @@ fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Res
             }
         }
     });
-    // A name resolution may still block a thread; nobody waits for it.
-    runtime.shutdown_background();
+    // A thread that is still there may take a signal that nobody asks for any more. Idle ones end at once; one that is
+    // blocked by a name resolution is not waited for.
+    runtime.shutdown_timeout(LAST_THREADS);
     result
 }
 

@@ -102,7 +102,7 @@ impl Preparation {
         verified
     }
 
-    /// `check`: one attempt, no wait, and nothing but reads; all of it together has [`AT_A_GLANCE`].
+    /// `check`: one attempt, no wait, and nothing but reads; all of it together has a few seconds.
     pub async fn check(&self) -> Checked {
         let mut checked = Checked::default();
         let result = match tokio::time::timeout(AT_A_GLANCE, self.glance(&mut checked)).await {
