@@ -230,17 +230,17 @@ impl Session {
     async fn send(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
         let result = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.connection).await;
         let rows = result.map_err(|error| fault(&error, &self.wire))?;
-        Ok(rows.iter().map(texts).collect())
+        Ok(rows.iter().map(|row| texts(row).map(|text| text.map(str::to_owned)).collect()).collect())
     }
 
     /// Each row as it arrives, so that only what is made of them is kept.
-    async fn each(&mut self, sql: String, mut take: impl FnMut(&Row) -> Option<()>) -> Result<(), Fault> {
+    async fn each(&mut self, sql: String, mut take: impl FnMut(&[Option<&str>]) -> Option<()>) -> Result<(), Fault> {
         if std::mem::take(&mut self.unsettled) {
             self.settle().await?;
         }
         let mut rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection);
         while let Some(row) = rows.try_next().await.map_err(|error| fault(&error, &self.wire))? {
-            let row = texts(&row);
+            let row: Vec<Option<&str>> = texts(&row).collect();
             take(&row).ok_or_else(|| Fault::new(Class::Statement, format!("a row of no known kind: {row:?}")))?;
         }
         Ok(())
@@ -254,12 +254,8 @@ impl Session {
 }
 
 /// The values of a row, all of which are texts in the simple protocol.
-fn texts(row: &PgRow) -> Row {
-    let column = |index| {
-        let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
-        value.as_str().ok().map(str::to_owned)
-    };
-    (0..row.len()).map(column).collect()
+fn texts(row: &PgRow) -> impl Iterator<Item = Option<&str>> {
+    (0..row.len()).map(|index| row.try_get_raw(index).ok().filter(|value| !value.is_null())?.as_str().ok())
 }
 
 /// The first value of the first row, as a number.

@@ -81,7 +81,8 @@ pub(super) fn present(tables: &[TableName], role: Option<&str>) -> String {
 
 /// A row of [`present`].
 pub(super) fn read_present(row: &Row) -> Option<Present> {
-    let row = Values(row);
+    let row: Vec<Option<&str>> = row.iter().map(Option::as_deref).collect();
+    let row = Values(&row);
     let access = row.text(3).map_or(Some(Access::Granted), access)?;
     Some(Present { name: row.name(0)?, is_visible: row.is_true(2), access })
 }
@@ -195,7 +196,7 @@ struct Described {
 
 impl Reader {
     /// Takes one row; `None` where it is not as the queries give them.
-    pub(super) fn row(&mut self, row: &Row) -> Option<()> {
+    pub(super) fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
         match row.text(0)? {
             "s" => self.catalog.schemas.push(row.owned(1)?),
@@ -378,11 +379,11 @@ impl Reader {
 
 /// The values of a row.
 #[derive(Clone, Copy)]
-struct Values<'a>(&'a Row);
+struct Values<'a>(&'a [Option<&'a str>]);
 
 impl<'a> Values<'a> {
     fn text(self, place: usize) -> Option<&'a str> {
-        self.0.get(place)?.as_deref()
+        *self.0.get(place)?
     }
 
     fn owned(self, place: usize) -> Option<String> {
@@ -467,7 +468,7 @@ mod tests {
     fn read(rows: &[&str]) -> Catalog {
         let mut reader = Reader::default();
         for row in rows {
-            let row: Row = row.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect();
+            let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
             assert_eq!(reader.row(&row), Some(()), "{row:?}");
         }
         reader.finish()
@@ -553,6 +554,6 @@ mod tests {
 
     #[test]
     fn a_row_of_no_kind_is_refused() {
-        assert_eq!(Reader::default().row(&vec![Some("?".to_owned())]), None);
+        assert_eq!(Reader::default().row(&[Some("?")]), None);
     }
 }
