@@ -34,18 +34,31 @@ const OWN: u32 = 16384;
 /// How many relations elsewhere are read, as a hint where to look for what is missing.
 const HINTS: usize = 1000;
 
-/// What the role `r` may do with the table `c` of the schema `n`. Row security is as check_enable_rls in the server's
-/// source has it: the owner and whoever bypasses it see everything, others what a permissive policy shows them.
-const ACCESS: &str = "\
-    CASE WHEN r.oid IS NULL OR r.rolsuper THEN NULL \
-    WHEN NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE') THEN 's' \
-    WHEN NOT pg_catalog.has_any_column_privilege(r.oid, c.oid, 'SELECT') THEN \
-    CASE WHEN pg_catalog.has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE') THEN 'w' ELSE 'n' END \
-    WHEN c.relrowsecurity AND NOT r.rolbypassrls \
-    AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')) \
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive \
-    AND p.polcmd IN ('r', '*') AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS member (oid) \
-    WHERE member.oid = 0 OR pg_catalog.pg_has_role(r.oid, member.oid, 'USAGE'))) THEN 'r' END";
+/// What a role, or the session's own, may do with the table `c` of the schema `n`: the expression, and the join that it
+/// needs. Row security is as check_enable_rls in the server's source has it: the owner and whoever bypasses it see
+/// everything, others what a permissive policy shows them.
+fn access_of(role: Option<&str>) -> (String, String) {
+    let (who, join, is_exempt, is_subject) = match role {
+        // Without a look at the roles, which costs more than the answer.
+        None => ("", String::new(), "", "pg_catalog.row_security_active(c.oid)"),
+        Some(role) => (
+            "r.oid, ",
+            format!("LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {}", SQL.literal(role)),
+            "WHEN r.oid IS NULL OR r.rolsuper THEN NULL ",
+            "NOT r.rolbypassrls AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE'))",
+        ),
+    };
+    let expression = format!(
+        "CASE {is_exempt}WHEN NOT pg_catalog.has_schema_privilege({who}n.oid, 'USAGE') THEN 's' \
+         WHEN NOT pg_catalog.has_any_column_privilege({who}c.oid, 'SELECT') THEN \
+         CASE WHEN pg_catalog.has_table_privilege({who}c.oid, 'INSERT, UPDATE, DELETE') THEN 'w' ELSE 'n' END \
+         WHEN c.relrowsecurity AND {is_subject} \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive \
+         AND p.polcmd IN ('r', '*') AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS member (oid) \
+         WHERE member.oid = 0 OR pg_catalog.pg_has_role({who}member.oid, 'USAGE'))) THEN 'r' END"
+    );
+    (expression, join)
+}
 
 /// A relation of a required name.
 pub(super) struct Present {
@@ -68,13 +81,12 @@ impl Present {
 /// Every relation of one of the names, for [`read_present`]. Views, materialised views and foreign tables answer
 /// queries too.
 pub(super) fn present(tables: &[TableName], role: Option<&str>) -> String {
-    let role = role.map_or("current_user".to_owned(), |role| SQL.literal(role));
+    let (access, roles) = access_of(role);
     let names: Vec<String> = tables.iter().map(|table| SQL.literal(&table.name)).collect();
     format!(
-        "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)), {ACCESS} \
+        "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)), {access} \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {role} \
-         WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+         {roles} WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
         names.join(", ")
     )
 }
@@ -92,7 +104,8 @@ pub(super) fn read_present(row: &Row) -> Option<Present> {
 /// A fresh session pays for every table that a query touches and for every join that is planned, more than for the
 /// rows: schemas and tables are arrays of oids, and rows of tables that nobody asked for are passed over here.
 pub(super) fn sql(scope: &Scope<'_>) -> String {
-    let role = scope.role.map_or("current_user".to_owned(), |role| SQL.literal(role));
+    let (access, roles) = access_of(scope.role);
+    let texts: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
     let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(&SQL.identifier(name))).collect();
     let names: Vec<String> = names.iter().map(|name| format!("pg_catalog.to_regnamespace({name})")).collect();
     let schemas = format!("pg_catalog.array_remove(ARRAY[{}]::pg_catalog.oid[], NULL)", names.join(", "));
@@ -101,7 +114,11 @@ pub(super) fn sql(scope: &Scope<'_>) -> String {
          AND NOT relispartition)"
     );
     [
-        format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE oid = ANY ({schemas}) ORDER BY 2"),
+        format!(
+            "SELECT 's', name FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) name \
+             WHERE pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NOT NULL ORDER BY 2",
+            texts.join(", ")
+        ),
         "SELECT 'x', x.extname, n.nspname, x.extversion FROM pg_catalog.pg_extension x \
          JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace ORDER BY 2"
             .to_owned(),
@@ -111,25 +128,19 @@ pub(super) fn sql(scope: &Scope<'_>) -> String {
              SELECT DISTINCT pg_catalog.unnest(indclass::pg_catalog.oid[]) FROM pg_catalog.pg_index \
              WHERE indrelid = ANY ({tables})))"
         ),
-        // Types that are not the server's own: the schemas' enums, what columns are of, and what that is made of.
+        // Types that are not the server's own, and the arrays of them.
         format!(
-            "WITH RECURSIVE used (oid) AS (\
-             (SELECT oid FROM pg_catalog.pg_type WHERE typtype = 'e' AND typnamespace = ANY ({schemas}) \
-             UNION SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({tables}) AND attnum > 0 \
-             AND atttypid >= {OWN}) UNION SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END \
-             FROM pg_catalog.pg_type t JOIN used u ON u.oid = t.oid \
-             WHERE (t.typtype = 'd' OR t.typcategory = 'A') AND t.oid >= {OWN}) \
-             SELECT 'y', t.oid, n.nspname, t.typname, t.typtype, t.typcategory, \
-             CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, t.typtypmod, t.typnotnull, \
-             CASE t.typtype WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) \
-             FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) END \
-             FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.oid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace ORDER BY 3, 4"
+            "SELECT 'y', t.oid, n.nspname, t.typname, t.typtype, t.typarray, t.typbasetype, t.typtypmod, t.typnotnull, \
+             CASE WHEN t.typtype = 'e' AND t.typnamespace = ANY ({schemas}) THEN \
+             (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e \
+             WHERE e.enumtypid = t.oid) END FROM pg_catalog.pg_type t \
+             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+             WHERE t.oid >= {OWN} AND (t.typtype = 'd' OR t.typtype IN ('b', 'e', 'm', 'r') AND t.typcategory <> 'A') ORDER BY 3, 4"
         ),
         format!(
-            "SELECT 't', c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind IN ('r', 'p') THEN {ACCESS} END \
+            "SELECT 't', c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind IN ('r', 'p') THEN {access} END \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             LEFT JOIN pg_catalog.pg_roles r ON r.rolname = {role} WHERE c.relnamespace = ANY ({schemas}) \
+             {roles} WHERE c.relnamespace = ANY ({schemas}) \
              AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 3, 4"
         ),
         format!(
@@ -175,6 +186,8 @@ pub(super) fn sql(scope: &Scope<'_>) -> String {
 pub(super) struct Reader {
     catalog: Catalog,
     types: HashMap<u32, Described>,
+    /// What the arrays of them are made of.
+    arrays: HashMap<u32, u32>,
     /// Operator classes by name, and whether they are the default of their type.
     classes: HashMap<u32, (String, bool)>,
     /// Where each table stands in the catalog, and its columns' numbers in their order.
@@ -187,8 +200,7 @@ pub(super) struct Reader {
 struct Described {
     name: Name,
     kind: char,
-    is_array: bool,
-    /// What an array or a domain is made of.
+    /// What a domain is made of.
     of: u32,
     modifier: Option<i32>,
     not_null: bool,
@@ -212,16 +224,17 @@ impl Reader {
                 let described = Described {
                     name: row.name(2)?,
                     kind: row.character(4)?,
-                    is_array: row.text(5)? == "A" && row.text(4)? != "d",
                     of: row.number(6)?,
                     modifier: row.number(7).filter(|modifier| *modifier != -1),
                     not_null: row.is_true(8),
                 };
+                let oid = row.number(1)?;
+                self.arrays.insert(row.number(5)?, oid);
                 if described.kind == 'e' && self.catalog.schemas.contains(&described.name.schema) {
                     let values = serde_json::from_str(row.text(9).unwrap_or("[]")).ok()?;
                     self.catalog.enums.push(Enum { name: described.name.clone(), values, origin: None });
                 }
-                self.types.insert(row.number(1)?, described);
+                self.types.insert(oid, described);
             }
             "t" if !matches!(row.character(4)?, 'r' | 'p') => self.catalog.views.push(row.name(2)?),
             "t" => {
@@ -283,6 +296,9 @@ impl Reader {
                 is_list |= is_array;
                 return Some((native(name, modifier, is_list), is_list, is_required));
             }
+            if let Some(of) = self.arrays.get(&oid) {
+                (oid, is_list) = (*of, true);
+            }
             let Some(described) = self.types.get(&oid) else {
                 // Made between two of the queries.
                 return Some((Type::Other(format!("type {oid}")), is_list, is_required));
@@ -292,7 +308,6 @@ impl Reader {
                     is_required |= described.not_null && !is_list;
                     modifier = modifier.or(described.modifier);
                 }
-                Described { is_array: true, .. } => is_list = true,
                 Described { kind: 'e', .. } => return Some((Type::Enum(described.name.clone()), is_list, is_required)),
                 _ => return Some((native(&described.name.name, modifier, is_list), is_list, is_required)),
             }
@@ -481,9 +496,9 @@ mod tests {
             "x|citext|public|1.6",
             "o|99|int4_bloom_ops|f",
             "o|5|text_minmax_ops|t",
-            "y|20500|public|short|d|S|1043|14|t|~",
-            "y|20600|public|E|e|E|0|-1|f|[\"A\",\"B\"]",
-            "y|20700|other|F|e|E|0|-1|f|[\"A\"]",
+            "y|20500|public|short|d|20501|1043|14|t|~",
+            "y|20600|public|E|e|20601|0|-1|f|[\"A\",\"B\"]",
+            "y|20700|other|F|e|20701|0|-1|f|[\"A\"]",
             "t|10|public|T|r|~",
             "t|11|public|U|p|w",
             "t|12|public|_prisma_migrations|r|~",
