@@ -10,6 +10,10 @@ use doorstep::error::{Code, Error};
 use doorstep::settings::{Environment, LogFormat, LogLevel};
 use doorstep::{exec, log, signal, termination};
 
+/// musl's own allocator asks the kernel for pages and gives them back hundreds of times in one start.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let listening = signal::listen();
     let environment = Environment::of_process();
