@@ -23,7 +23,7 @@ pub(crate) fn failure(
     }
     if let (false, Some(place)) = (failure.of_record, failure.fault.place) {
         let (line, column) = excerpt::line_and_column(migration.sql(), place, dialect);
-        let excerpt = excerpt::around(migration.sql(), line, column);
+        let excerpt = excerpt::around(migration.sql(), line, column, dialect);
         text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
     }
     let before = match steps {
