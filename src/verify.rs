@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::catalog::Name;
 use crate::cause::{self, Facts};
 use crate::compare;
 use crate::engine::{Dialect, Missing, Scope, Session};
@@ -84,11 +85,14 @@ pub async fn hold(session: &mut dyn Session, expectation: &Expectation, context:
             let compared = without_allowed(compare::compare(expected, &read, dialect), allow, home);
             gap.extend(gap::plan(&compared, expected, &read, dialect, home));
             let new = without_known_extras(compared, &findings);
+            findings.retain(|required| !repeats(required, &new, home));
             findings.extend(new);
         }
         let mut written = require::findings(require, &read, home, dialect);
         written.extend(query::findings(queries, &plans, &read, dialect));
-        findings.extend(without_allowed(written, allow, home));
+        let written = without_allowed(written, allow, home);
+        let new: Vec<Finding> = written.into_iter().filter(|written| !repeats(written, &findings, home)).collect();
+        findings.extend(new);
         actual = Some(read);
     }
     if has_rows {
@@ -184,6 +188,27 @@ async fn missing_rows(
 #[must_use]
 pub fn stops(finding: &Finding, strictness: Strictness) -> bool {
     threshold(strictness).is_some_and(|least| finding.severity >= least)
+}
+
+/// True if one of the findings tells this already, and as badly: something that two places expect, or a part of a table
+/// that is missing as a whole.
+fn repeats(finding: &Finding, findings: &[Finding], home: &str) -> bool {
+    let table = |finding: &Finding| match &finding.subject {
+        Subject::Table(name) => Some(name.clone()),
+        Subject::Required(TableName { schema, name }) => {
+            Some(Name { schema: schema.clone().unwrap_or_else(|| home.to_owned()), name: name.clone() })
+        }
+        _ => None,
+    };
+    let (whole, part) = (table(finding), finding.subject.table());
+    findings.iter().any(|other| {
+        let is_same = match (&whole, table(other)) {
+            (Some(one), Some(other)) => *one == other,
+            _ => finding.subject == other.subject,
+        };
+        let is_whole = other.kind == Difference::Missing && part.is_some() && part == table(other).as_ref();
+        other.severity >= finding.severity && (is_same && other.kind == finding.kind || whole.is_none() && is_whole)
+    })
 }
 
 /// Passes over what `verify_allow` accepts, and says so.

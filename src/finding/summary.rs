@@ -25,8 +25,8 @@ pub struct Summary {
 #[must_use]
 pub fn summary(findings: &[Finding]) -> Summary {
     let alike = |finding: &Finding| {
-        let Finding { severity, kind, subject, cause, .. } = finding;
-        format!("{severity} {} {} {}", kind.name(), subject.thing(), cause.as_deref().unwrap_or_default())
+        let Finding { severity, kind, subject, .. } = finding;
+        format!("{severity} {} {} {}", kind.name(), subject.thing(), shared(finding).0.unwrap_or_default())
     };
     let findings: Vec<&Finding> = findings.iter().collect();
     let mut groups = grouped(&findings, &alike);
@@ -44,7 +44,7 @@ pub fn summary(findings: &[Finding]) -> Summary {
         let Some(place) = (0..groups.len()).rev().max_by_key(|place| weight(&groups[*place])) else { break };
         let group = groups.remove(place);
         if lines.is_empty() {
-            next.clone_from(&group[0].remedy);
+            next = reason(&group).1;
         }
         lines.push(flat(&line(&group)));
     }
@@ -76,8 +76,8 @@ fn line(group: &[&Finding]) -> String {
         let others = if sources.len() > 1 { ", …" } else { "" };
         line += &format!(" (required by {}{others})", sources[0]);
     }
-    if let Some(cause) = &first.cause {
-        line += &format!("; {}", of_many(cause));
+    if let Some(cause) = reason(group).0 {
+        line += &format!("; {cause}");
     }
     line
 }
@@ -122,9 +122,50 @@ fn are(finding: &Finding) -> &'static str {
     }
 }
 
+/// Cause and remedy of findings that [`shared`] tells alike: in full for one, and of several what is true of all.
+pub(crate) fn reason(group: &[&Finding]) -> Reason {
+    match group {
+        [one] => (one.cause.clone(), one.remedy.clone()),
+        [first, ..] => shared(first),
+        [] => (None, None),
+    }
+}
+
+/// Cause and remedy.
+pub(crate) type Reason = (Option<String>, Option<String>);
+
+/// Cause and remedy without what is true of one finding alone: the line of a script, the name of a column.
+pub(crate) fn shared(finding: &Finding) -> Reason {
+    let Finding { cause, remedy, .. } = finding;
+    match (cause.as_deref(), remedy.as_deref()) {
+        (Some(cause), Some(remedy)) if remedy.starts_with("map the field: ") => {
+            let made = cause.split_once(" as ").map_or("it is there", |(made, _)| made);
+            let cause = format!("{} under these names, and nothing maps the fields to them", of_many(made));
+            (Some(cause), Some("map each field to its column (@map), or rename the columns".to_owned()))
+        }
+        _ => (cause.as_deref().map(|cause| of_many(&without_lines(cause))), remedy.clone()),
+    }
+}
+
 /// A cause that is true of one thing, said of several.
-pub(crate) fn of_many(cause: &str) -> String {
-    cause.replace("creates it", "creates them")
+fn of_many(cause: &str) -> String {
+    cause.replace("creates it", "creates them").replace("it is there", "they are there")
+}
+
+/// `(a/migration.sql:12)` as `(a/migration.sql)`.
+fn without_lines(cause: &str) -> String {
+    let mut parts = cause.split(')');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let inside = out.rsplit('(').next().unwrap_or_default();
+        let file = inside.trim_end_matches(|character: char| character.is_ascii_digit());
+        if inside.len() > file.len() && file.ends_with(':') && !file.contains(' ') {
+            out.truncate(out.len() - (inside.len() - file.len()) - 1);
+        }
+        out += ")";
+        out += part;
+    }
+    out
 }
 
 #[cfg(test)]
@@ -168,6 +209,31 @@ mod tests {
             ["tables public.SLAPolicy, public.SLAMetric and public.SLABreach are missing (required by \
               prisma/schema.prisma:12, …); no migration in prisma/migrations creates them"]
         );
+    }
+
+    #[test]
+    fn what_is_true_of_one_alone_is_not_said_of_several() {
+        let made = |table: &str, line: usize| {
+            let cause =
+                format!("1_init creates it (prisma/migrations/1_init/migration.sql:{line}), by hand (at 12:30)");
+            Finding::new(Severity::Error, Difference::Missing, Subject::Table(name(table)), at(line)).caused(cause)
+        };
+        let lines = summary(&[made("users", 7), made("posts", 112)]).lines;
+        let cause = "; 1_init creates them (prisma/migrations/1_init/migration.sql), by hand (at 12:30)";
+        assert!(lines.len() == 1 && lines[0].ends_with(cause), "{lines:#?}");
+        assert!(summary(&[made("users", 7)]).lines[0].contains("migration.sql:7), by hand (at 12:30)"));
+
+        let renamed = |field: &str, other: &str| {
+            let renamed = column(field, Difference::Renamed).but(format!("column public.reports.{other}"));
+            let renamed = renamed.caused(format!("it is there as {other}, and nothing maps {field} to that"));
+            renamed.remedied(format!("map the field: {field} … @map(\"{other}\"); or rename the column: ALTER TABLE …"))
+        };
+        let both = summary(&[renamed("reportId", "report_id"), renamed("createdAt", "created_at")]);
+        let cause = "; they are there under these names, and nothing maps the fields to them";
+        assert!(both.lines.len() == 1 && both.lines[0].ends_with(cause), "{both}");
+        assert_eq!(both.next.as_deref(), Some("map each field to its column (@map), or rename the columns"));
+        let one = summary(&[renamed("reportId", "report_id")]).next.unwrap_or_default();
+        assert!(one.starts_with("map the field: reportId … @map(\"report_id\")"), "{one}");
     }
 
     #[test]

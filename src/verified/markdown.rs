@@ -30,7 +30,7 @@ fn table<'a>(blocks: impl Iterator<Item = &'a Block<'a>>) -> String {
     let mut rows = String::new();
     for block in blocks {
         let cause = block.cause.as_deref().map(text);
-        let remedy = block.remedy.map(|remedy| format!("next: {}", text(remedy)));
+        let remedy = block.remedy.as_deref().map(|remedy| format!("next: {}", text(remedy)));
         let mut why = cause.into_iter().chain(remedy).collect::<Vec<_>>().join("<br>");
         for row in &block.rows {
             let finding = row.finding;

@@ -3,7 +3,7 @@
 
 use super::{Place, Verified, mapping, trouble};
 use crate::catalog::Name;
-use crate::finding::summary::of_many;
+use crate::finding::summary::{reason, shared};
 use crate::finding::{Finding, Severity, Subject, flat, grouped};
 
 /// Findings with one title.
@@ -23,7 +23,7 @@ pub(super) struct Block<'a> {
     /// Why, said of all of them.
     pub(super) cause: Option<String>,
     /// What to do about all of them.
-    pub(super) remedy: Option<&'a str>,
+    pub(super) remedy: Option<String>,
 }
 
 /// One finding in its section.
@@ -47,9 +47,9 @@ pub(super) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Secti
         }
     }
     // An enum that is missing for the reason for which tables are belongs to them.
-    let reasons: Vec<String> = whole.iter().map(|finding| reason(finding)).collect();
+    let reasons: Vec<String> = whole.iter().map(|finding| alike(finding)).collect();
     let (with_tables, database): (Vec<_>, Vec<_>) =
-        database.into_iter().partition(|finding| finding.cause.is_some() && reasons.contains(&reason(finding)));
+        database.into_iter().partition(|finding| finding.cause.is_some() && reasons.contains(&alike(finding)));
     whole.extend(with_tables);
 
     let known = verified.places();
@@ -68,9 +68,9 @@ pub(super) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Secti
 }
 
 /// What findings share that are said together.
-fn reason(finding: &Finding) -> String {
-    let Finding { severity, cause, remedy, .. } = finding;
-    format!("{severity}\n{}\n{}", cause.as_deref().unwrap_or_default(), remedy.as_deref().unwrap_or_default())
+fn alike(finding: &Finding) -> String {
+    let (cause, remedy) = shared(finding);
+    format!("{}\n{}\n{}", finding.severity, cause.unwrap_or_default(), remedy.unwrap_or_default())
 }
 
 /// Groups that hold an error, then those that hold a warning at the worst, then the rest; each as they came.
@@ -92,11 +92,10 @@ fn described(place: &Place) -> Option<String> {
 }
 
 fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
-    let groups = worst_first(grouped(findings, &reason));
-    let block = |group: Vec<&'a Finding>| Block {
-        cause: group[0].cause.as_deref().map(|cause| if group.len() > 1 { of_many(cause) } else { cause.to_owned() }),
-        remedy: group[0].remedy.as_deref(),
-        rows: group.into_iter().map(|finding| row(finding, in_table)).collect(),
+    let groups = worst_first(grouped(findings, &alike));
+    let block = |group: Vec<&'a Finding>| {
+        let (cause, remedy) = reason(&group);
+        Block { cause, remedy, rows: group.into_iter().map(|finding| row(finding, in_table)).collect() }
     };
     groups.into_iter().map(block).collect()
 }

@@ -169,7 +169,7 @@ fn block(out: &mut String, block: &Block<'_>, columns: &Columns, screen: Screen)
     if let Some(cause) = &block.cause {
         *out += &note("cause:", cause);
     }
-    if let Some(remedy) = block.remedy {
+    if let Some(remedy) = &block.remedy {
         *out += &note("next:", remedy);
     }
 }
