@@ -1,11 +1,12 @@
 //! Names: what the schema file calls a table, what is there under another name, and what a migration could be called.
 
 use super::{Answer, Court, Tale, is_declared, key};
-use crate::catalog::{Name, Table};
+use crate::catalog::{Column, Name, Table};
+use crate::compare;
 use crate::finding::{Finding, Severity, Subject};
 
 impl Court<'_> {
-    fn declared(&self, table: &Name) -> Option<&Table> {
+    pub(super) fn declared(&self, table: &Name) -> Option<&Table> {
         self.expected.get(&key(self.facts.dialect, table)).copied()
     }
 
@@ -19,6 +20,14 @@ impl Court<'_> {
     pub(super) fn field(&self, table: &Name, name: &str) -> String {
         let column = self.declared(table).and_then(|table| table.columns.iter().find(|column| column.name == name));
         column.and_then(|column| column.field.clone()).unwrap_or_else(|| name.to_owned())
+    }
+
+    /// What the schema file calls a column of the database, mapped to it or not yet.
+    pub(super) fn field_like(&self, table: &Name, column: &str) -> String {
+        let is_it = |other: &&Column| compare::folded(&other.name) == compare::folded(column);
+        let declared = self.declared(table).and_then(|table| table.columns.iter().find(is_it));
+        let field = declared.map(|column| column.field.clone().unwrap_or_else(|| column.name.clone()));
+        field.unwrap_or_else(|| column.to_owned())
     }
 
     /// There under another name, in another case, in another schema.

@@ -15,6 +15,7 @@ pub(super) fn foreign_keys(
 ) {
     let subject = |key: &ForeignKey| Subject::ForeignKey { table: expected.name.clone(), columns: key.columns.clone() };
     let mut claimed = vec![false; actual.foreign_keys.len()];
+    let mut absent = Vec::new();
     let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
@@ -30,7 +31,7 @@ pub(super) fn foreign_keys(
         let others = alike.into_iter().map(|place| &actual.foreign_keys[place]);
         let best = others.min_by_key(|other| (!has_same_actions(key, other), !other.valid, apart(other)));
         let Some(best) = best else {
-            findings.push(finding(Severity::Warning, Difference::Missing).between(described(key), "no such key"));
+            absent.push((key, from));
             continue;
         };
         if !has_same_actions(key, best) {
@@ -44,6 +45,19 @@ pub(super) fn foreign_keys(
         if apart(best) && !is_join {
             findings.push(finding(Severity::Notice, Difference::Renamed).between(&key.name, &best.name));
         }
+    }
+    for (key, from) in absent {
+        let is_of_these = |place: &usize| {
+            let same = |one: &[String], other: &[String]| sorted(one, names) == sorted(other, names);
+            !claimed[*place] && same(&from, &actual.foreign_keys[*place].columns)
+        };
+        // One from the same columns leads elsewhere.
+        let elsewhere = (0..actual.foreign_keys.len()).find(is_of_these);
+        let kind = if elsewhere.is_some() { Difference::Different } else { Difference::Missing };
+        let there = elsewhere.map_or("no such key".to_owned(), |place| described(&actual.foreign_keys[place]));
+        elsewhere.into_iter().for_each(|place| claimed[place] = true);
+        let finding = found(Severity::Warning, kind, subject(key), key.origin.as_ref());
+        findings.push(finding.between(described(key), there));
     }
     for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
         if !claimed {
@@ -62,6 +76,12 @@ fn is_alike(wanted: &ForeignKey, from: &[String], other: &ForeignKey, names: Nam
     };
     names.key_of(&wanted.target) == names.key_of(&other.target)
         && pairs(from, &wanted.target_columns) == pairs(&other.columns, &other.target_columns)
+}
+
+fn sorted(columns: &[String], names: Names) -> Vec<String> {
+    let mut columns: Vec<String> = columns.iter().map(|name| names.key(name)).collect();
+    columns.sort();
+    columns
 }
 
 fn has_same_actions(one: &ForeignKey, other: &ForeignKey) -> bool {
