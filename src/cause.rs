@@ -86,8 +86,13 @@ pub fn explain(
     let gap = Gap::of(&findings, &court);
     for finding in findings.iter_mut().filter(|finding| finding.severity >= least) {
         let (cause, remedy) = court.explain(finding, &gap);
+        finding.awaits = court.provenance.steps(&finding.subject).iter().any(|step| !court.is_done(step));
         finding.cause = finding.cause.take().or(cause);
-        finding.remedy = finding.remedy.take().or(remedy);
+        finding.remedy = match finding.kind {
+            // A migration to come knows better than a line that says what must be gone.
+            Difference::Extra => remedy.or(finding.remedy.take()),
+            _ => finding.remedy.take().or(remedy),
+        };
     }
     findings
 }

@@ -240,6 +240,9 @@ pub struct Finding {
     /// What is there in its place, where that is one thing.
     #[serde(skip)]
     pub instead: Option<Subject>,
+    /// A migration that is not done yet sees to it: nobody else should.
+    #[serde(skip)]
+    pub awaits: bool,
     /// In what a column differs.
     #[serde(skip)]
     pub aspect: Option<Aspect>,
@@ -264,6 +267,7 @@ impl Finding {
             expected: None,
             actual: None,
             instead: None,
+            awaits: false,
             aspect: None,
             source,
             cause: None,

@@ -79,13 +79,13 @@ impl Gap {
         self.statements.extend(other.statements.into_iter().filter(|statement| !known.contains(&statement.subject)));
     }
 
-    /// Gives each finding the statements that are there for it.
+    /// Gives each finding the statements that are there for it; none where they would be in a migration's way.
     pub fn attach(&self, findings: &mut [Finding]) {
         let mut of: HashMap<&Subject, Vec<&Statement>> = HashMap::new();
         for statement in self.in_order() {
             of.entry(&statement.subject).or_default().push(statement);
         }
-        for finding in findings {
+        for finding in findings.iter_mut().filter(|finding| !finding.awaits) {
             let Some(statements) = of.get(&finding.subject) else { continue };
             if statements.iter().any(|statement| statement.action != Action::Wait) {
                 let texts: Vec<String> = blocks(statements).map(|block| text(&block)).collect();

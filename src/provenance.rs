@@ -295,7 +295,12 @@ impl Provenance {
         }
         // Of a constraint a later statement knows the name only.
         let part = match (&part, &step.deed) {
-            (Part::Constraint(name), Deed::Drops) => body.constraint(name).unwrap_or(part),
+            (Part::Constraint(name), Deed::Drops) => {
+                let known = body.constraint(name).unwrap_or_else(|| part.clone());
+                // Whoever asks for it by name is to hear that it was dropped.
+                body.constraints.insert(name.clone(), known.clone());
+                known
+            }
             (Part::Constraint(old), Deed::Renames(_)) => {
                 let known = body.constraint(old).unwrap_or_else(|| part.clone());
                 let name = renamed.clone().unwrap_or_default();
@@ -413,6 +418,8 @@ mod tests {
         assert_eq!(told(&found.steps(&key("f"))), "");
         let check = Subject::Constraint { table: name("t"), name: "c".to_owned() };
         assert_eq!(told(&found.steps(&check)), "+3");
+        let unique = Subject::Constraint { table: name("t"), name: "t_u_key".to_owned() };
+        assert_eq!(told(&found.steps(&unique)), "+1 -2");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What is there, and not as it is expected: in another form, or not expected at all.
 
 use super::{Answer, Court, Tale, ahead, gap, is_declared, key, naming, start_newer};
-use crate::catalog::{Enum, Name};
+use crate::catalog::{Enum, ForeignKey, Name};
 use crate::compare;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity, Source, Subject};
 use crate::provenance::Step;
 use crate::script::Deed;
 
@@ -21,6 +21,9 @@ impl Court<'_> {
     pub(super) fn extra(&self, finding: &Finding) -> Answer {
         let steps = self.provenance.steps(&finding.subject);
         let Some(told) = &self.told else { return (None, None) };
+        if finding.source != Source::Nobody {
+            return self.unwanted(&steps);
+        }
         let in_the_way = finding.severity == Severity::Error;
         let default = if in_the_way { ", give it a default" } else { "" };
         let keep = format!("take it into the schema file (npx prisma db pull){default}, or drop it in a new migration");
@@ -61,8 +64,24 @@ impl Court<'_> {
         }
     }
 
+    /// There, and required not to be.
+    fn unwanted(&self, steps: &[&Step]) -> Answer {
+        let to_come = steps.iter().rev().find(|step| !self.is_done(step));
+        if let Some(step) = to_come.filter(|step| step.deed == Deed::Drops) {
+            return self.to_come(step, "drops it");
+        }
+        let cause = match self.tale(steps) {
+            Tale::Made(step) => Some(format!("{}, and no migration drops it", self.says(step, "creates it"))),
+            _ => self.told.as_ref().map(|told| format!("no migration in {} drops it", told.folder)),
+        };
+        (cause, None)
+    }
+
     /// There, in another form: who gave it that.
     pub(super) fn different(&self, finding: &Finding) -> Answer {
+        if let Some(answer) = self.elsewhere(finding) {
+            return answer;
+        }
         let Some(told) = &self.told else { return (None, None) };
         let forms = |step: &&&Step| match (&step.deed, finding.aspect) {
             (Deed::Sets(aspect), Some(of)) => *aspect == of,
@@ -94,6 +113,29 @@ impl Court<'_> {
             false => "align it in a new migration, or correct what requires it",
         };
         (Some(cause), Some(remedy.to_owned()))
+    }
+
+    /// A foreign key that leads to other columns than the schema file says.
+    fn elsewhere(&self, finding: &Finding) -> Option<Answer> {
+        let Subject::ForeignKey { table, columns } = &finding.subject else { return None };
+        let wanted = self.declared(table)?.foreign_keys.iter().find(|key| key.columns == *columns)?;
+        let is_it = |key: &&ForeignKey| finding.actual.as_deref() == Some(compare::described_foreign_key(key).as_str());
+        let there = self.table(table)?.foreign_keys.iter().find(is_it)?;
+        if (&wanted.target, &wanted.target_columns) == (&there.target, &there.target_columns) {
+            return None;
+        }
+        let target = format!("{} ({})", there.target, there.target_columns.join(", "));
+        let fields: Vec<String> =
+            there.target_columns.iter().map(|column| self.field_like(&there.target, column)).collect();
+        let model = self.model(&there.target);
+        let correct = match wanted.target == there.target {
+            true => format!("references: [{}]", fields.join(", ")),
+            false => format!("to {model}, references: [{}]", fields.join(", ")),
+        };
+        Some((
+            Some(format!("the key leads to {target}, and the relation as it is written joins other rows")),
+            Some(format!("correct the relation ({correct}), or the key in a new migration")),
+        ))
     }
 
     /// An enum that lacks values, or has more.
