@@ -4,12 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::engine::{Session, Survey, Trace};
+use crate::catalog::Name;
+use crate::engine::{Dialect, Session, Survey, Trace};
 use crate::error::Error;
+use crate::finding::Subject;
 use crate::format::Outcome;
 use crate::history::History;
 use crate::migration::{Migration, Record, Writer, nearest};
-use crate::script;
+use crate::provenance::Provenance;
+use crate::script::{self, Object};
 
 /// What somebody says about a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +79,10 @@ async fn applied(history: &History, session: &mut dyn Session, survey: &Survey, 
 
 /// Nothing will ever create it any more: the risk of this mark.
 async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
-    let statements = script::statements(migration.sql(), history.dialect);
-    let created = script::created(&statements, history.dialect);
-    let objects: Vec<script::Object> = created.into_iter().map(|(object, _)| object).collect();
+    let (objects, names): (Vec<Object>, Vec<String>) = made(migration.sql(), history.dialect).into_iter().unzip();
     let Ok(traces) = session.traces(&objects, None).await else { return };
-    let missing = objects.iter().zip(&traces).filter(|(_, trace)| matches!(trace, Trace::Absent | Trace::Invalid));
-    let missing: Vec<String> = missing.map(|(object, _)| object.to_string()).collect();
+    let missing = names.iter().zip(&traces).filter(|(_, trace)| matches!(trace, Trace::Absent | Trace::Invalid));
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
         tracing::warn!(
             phase = "resolve",
@@ -91,6 +92,34 @@ async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, m
             missing.join(", ")
         );
     }
+}
+
+/// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
+/// into DO blocks as well, and what else it creates by the strict one.
+fn made(sql: &str, dialect: Dialect) -> Vec<(Object, String)> {
+    // Without a home schema, a name stays as the script has it.
+    let provenance = Provenance::of(vec![script::changes(sql, dialect)], "", dialect);
+    let subjects: Vec<Subject> = provenance.lasting().map(|(_, subject)| subject).collect();
+    let dotted = |name: &Name, spell: &dyn Fn(&str) -> String| match name.schema.as_str() {
+        "" => spell(&name.name),
+        schema => format!("{}.{}", spell(schema), spell(&name.name)),
+    };
+    let (quoted, plain) = (|name: &str| dialect.identifier(name), |name: &str| name.to_owned());
+    let object = |subject: &Subject, spell: &dyn Fn(&str) -> String| match subject {
+        Subject::Table(name) => Some(Object::Relation { kind: "table", name: dotted(name, spell) }),
+        Subject::Enum(name) => Some(Object::Type(dotted(name, spell))),
+        // Those of a table that the script creates go with it.
+        Subject::Column { table, name } => (!subjects.contains(&Subject::Table(table.clone())))
+            .then(|| Object::Column { table: dotted(table, spell), name: spell(name) }),
+        _ => None,
+    };
+    let told = |subject: &Subject| Some((object(subject, &quoted)?, object(subject, &plain)?.to_string()));
+    let mut objects: Vec<(Object, String)> = subjects.iter().filter_map(told).collect();
+    objects.sort_by_key(|(object, name)| (object.thing() == "column", name.clone()));
+    let strict = script::created(&script::statements(sql, dialect), dialect).into_iter().map(|(object, _)| object);
+    let others = strict.filter(|object| !matches!(object.thing(), "table" | "type" | "column"));
+    objects.extend(others.map(|object| (object.clone(), object.to_string())));
+    objects
 }
 
 async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -> Result<Marked, Error> {
