@@ -105,7 +105,10 @@ fn text(status: &Status<'_>, address: &str) -> String {
     if let Some(why) = status.uncertain {
         out += &format!("only the tool itself can tell for certain: {why}\n");
     }
-    let count = status.migrations.len();
+    let count = match status.migrations.len() {
+        1 => "1 migration".to_owned(),
+        count => format!("{count} migrations"),
+    };
     let meaning = match status.verdict {
         Verdict::Current => "folder and history agree",
         Verdict::Behind => "the folder has pending migrations",
@@ -113,5 +116,5 @@ fn text(status: &Status<'_>, address: &str) -> String {
         Verdict::Diverged => "folder and history each have what the other lacks",
         Verdict::Failed => "a migration failed or was interrupted",
     };
-    out + &format!("{address}: {} ({meaning}; {count} migrations)\n", status.verdict)
+    out + &format!("{address}: {} ({meaning}; {count})\n", status.verdict)
 }
