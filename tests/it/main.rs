@@ -153,5 +153,8 @@ mod pod;
 /// The workflows of GitHub, step by step.
 mod workflows;
 
+/// The examples, each from its first line to its last.
+mod examples;
+
 /// The repository itself: layers, help, documentation.
 mod tidy;
