@@ -320,3 +320,65 @@ fn what_differs_is_traced_to_the_statement_that_set_it() {
     let (cause, _) = about(&found, "column public.User.name");
     assert_eq!(cause, "2_name says SET NOT NULL (prisma/migrations/2_name/migration.sql:1)");
 }
+
+#[test]
+fn a_relation_that_leads_elsewhere_is_told_with_the_field_to_reference() {
+    let database = Database::fresh();
+    let models = "model Report {\n  id Int @id\n  reportId Int @unique @map(\"report_id\")\n  runs Run[]\n}\n\nmodel Run {\n  id Int @id\n  \
+                  reportId Int @map(\"report_id\")\n  report Report @relation(fields: [reportId], references: [id])\n}\n";
+    let sql = "CREATE TABLE \"Report\" (id integer PRIMARY KEY, report_id integer NOT NULL UNIQUE); CREATE TABLE \"Run\" (id integer \
+               PRIMARY KEY, report_id integer NOT NULL REFERENCES \"Report\" (report_id) ON DELETE RESTRICT ON UPDATE CASCADE);";
+    let project = project(models).migration("1_init", sql);
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let found = findings(&project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(0));
+    let (cause, remedy) = about(&found, "foreign_key public.Run.report_id");
+    assert_eq!(cause, "the key leads to public.Report (report_id), and the relation as it is written joins other rows");
+    assert_eq!(remedy, "correct the relation (references: [reportId]), or the key in a new migration");
+    assert_eq!(found.iter().filter(|(object, ..)| object.starts_with("foreign_key")).count(), 1, "{found:#?}");
+}
+
+#[test]
+fn what_must_be_gone_is_told_with_the_migration_that_drops_it() {
+    let database = Database::fresh();
+    let demands = "[require]\nabsent = [\"constraint t.t_a_key\"]\n";
+    let project = Project::new().file("doorstep.toml", demands);
+    let project = project.migration("1_init", "CREATE TABLE t (a integer CONSTRAINT t_a_key UNIQUE);");
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let object = "constraint public.t.t_a_key";
+    let found = verify(&project, &database.url(), &[]);
+    let (cause, remedy) = about(&found, object);
+    assert_eq!(cause, "1_init creates it (prisma/migrations/1_init/migration.sql:1), and no migration drops it");
+    assert!(remedy.starts_with("drop it in a migration (ALTER TABLE"), "{remedy}");
+    let project = project.migration("2_drop", "ALTER TABLE t DROP CONSTRAINT IF EXISTS t_a_key;");
+    let found = verify(&project, &database.url(), &[]);
+    let told =
+        ("2_drop drops it (prisma/migrations/2_drop/migration.sql:1), and is pending", "doorstep migrate applies it");
+    assert_eq!(about(&found, object), told);
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+}
+
+#[test]
+fn what_a_pending_migration_creates_has_no_sql_of_its_own() {
+    let database = Database::fresh();
+    let project = project(USER).migration("1_init", CREATE_USER);
+    let sql = || {
+        let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(3);
+        let verified: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        verified["findings"][0]["sql"].as_str().map(str::to_owned)
+    };
+    assert_eq!(sql(), None);
+    project.write("prisma/migrations/1_init/migration.sql", "SELECT 1;\n");
+    assert!(sql().is_some_and(|sql| sql.contains("CREATE TABLE \"User\"")));
+}
+
+#[test]
+fn what_two_places_require_is_told_once() {
+    let database = Database::fresh();
+    database.sql("CREATE TABLE other (id integer)");
+    let demands = "require_tables = [\"User\"]\n[require]\ntables = [\"public.User\", \"lost\"]\n\
+                   columns = [\"User.id\", \"lost.id\", \"other.gone\"]\n";
+    let project = project(USER).file("doorstep.toml", demands);
+    let found = verify(&project, &database.url(), &[]);
+    let objects: Vec<&str> = found.iter().map(|(object, ..)| object.as_str()).collect();
+    assert_eq!(objects, ["table lost", "table public.User", "table public.other", "column public.other.gone"]);
+}

@@ -312,3 +312,16 @@ fn sqlite_file(project: &Project, sql: &str) {
     std::fs::write(project.path("dev.db"), "").unwrap();
     sqlite(&project.path("dev.db"), sql);
 }
+
+#[test]
+fn what_resolve_applied_leaves_missing_is_named_also_where_a_do_block_speaks_of_it() {
+    let database = Database::fresh();
+    let script = "DO $$ BEGIN CREATE TYPE \"Role\" AS ENUM ('A'); EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n\
+                  CREATE TABLE IF NOT EXISTS staff (id integer, role \"Role\");\nALTER TABLE users ADD COLUMN IF NOT EXISTS email text;\n\
+                  DO $$ BEGIN ALTER TABLE staff ADD CONSTRAINT c CHECK (id > 0); EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n\
+                  SELECT 1/0;\n";
+    let project = Project::new().migration("1_users", "CREATE TABLE users (id integer);").migration("2_align", script);
+    project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    let output = project.doorstep(&database.url(), &["resolve", "--applied", "2_align"]).run().code(0);
+    output.stderr_has("will create them now: table staff, type Role, column users.email");
+}
