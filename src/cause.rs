@@ -278,8 +278,8 @@ impl<'a> Court<'a> {
             return (Some(cause), Some(format!("doorstep migrate --schemas {name}, or CREATE SCHEMA {sql}")));
         }
         let is_pending = |migration: &&Scripted| !matches!(migration.state, State::Applied | State::Edited);
-        let pending = told.migrations.iter().filter(is_pending).count();
-        let history = match (told.migrations.len(), pending) {
+        let pending: Vec<_> = told.migrations.iter().filter(is_pending).map(|migration| &*migration.name).collect();
+        let history = match (told.migrations.len(), pending.len()) {
             (0, _) => "it is empty".to_owned(),
             (1, 0) => "no pending migrations: its only one is applied".to_owned(),
             (all, 0) => format!("no pending migrations: all {all} are applied"),
@@ -287,9 +287,16 @@ impl<'a> Court<'a> {
         };
         if told.is_code {
             let (tool, authoring) = (told.tool, &told.authoring);
-            let cause =
-                format!("{tool} applies the migrations, which are code: what they create is not read ({history})");
-            return (Some(cause), Some(format!("if none of them creates it: {authoring}")));
+            let unread = format!("{tool} applies the migrations, which are code: what they create is not read");
+            return match &*pending {
+                [] => (Some(format!("{unread} ({history})")), Some(format!("if none of them creates it: {authoring}"))),
+                [first, more @ ..] => {
+                    let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+                    let remedy =
+                        format!("apply what is pending: doorstep migrate; if that does not create it: {authoring}");
+                    (Some(format!("pending: {first}{others}; {unread}")), Some(remedy))
+                }
+            };
         }
         let mut cause = format!("no migration in {} creates it ({history})", told.folder);
         if let Some(other) = self.namesake(&finding.subject) {

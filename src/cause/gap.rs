@@ -14,6 +14,9 @@ pub(super) struct Gap {
 /// How many of them are named.
 const NAMED: usize = 8;
 
+/// How many indexes and keys are: their names are long, and stand above.
+const FEW: usize = 3;
+
 impl Gap {
     pub(super) fn of(findings: &[Finding], court: &Court<'_>) -> Self {
         let is_part = |finding: &&Finding| {
@@ -35,7 +38,10 @@ impl Gap {
         let columns = columns.into_iter().map(|(model, field)| format!("{model}.{field}"));
         let mut labels: Vec<String> = tables.into_iter().chain(enums).chain(columns).collect();
         if labels.is_empty() {
-            labels = others.iter().map(ToString::to_string).collect();
+            labels = match others.len() {
+                0..=FEW => others.iter().map(ToString::to_string).collect(),
+                many => vec![format!("all {many} that are missing")],
+            };
         }
         Self { labels, slug }
     }

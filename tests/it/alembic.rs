@@ -64,6 +64,8 @@ fn it_is_started_only_where_something_is_pending() {
         output.stdout_has(&format!(": {verdict} ("))
     };
     status("behind").stdout_has("a1  pending");
+    let output = project.doorstep(&url, &["verify", "--require-tables", "t_a1"]).run().code(3);
+    output.stdout_has("pending: a1 and 1 more; alembic applies").stdout_has("apply what is pending: doorstep migrate");
     let output = project.with_python(&url, &["run", "--require-tables", "t_a1,t_b2", "--", "echo", "up"]).run().code(0);
     let output = output.stdout_is("up").stderr_has("python was started").stderr_has("(2 applied)");
     output.stderr_has("migrate_command: alembic upgrade heads");
