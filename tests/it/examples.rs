@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, shared_port};
 
-const EXAMPLES: [&str; 3] = ["broken-migration", "column-mapping", "sla-tables"];
+const EXAMPLES: [&str; 5] = ["broken-migration", "column-mapping", "fastapi-alembic", "four-services", "sla-tables"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -22,6 +22,7 @@ fn tells_its_story(example: &str) {
     let server = format!("postgresql://postgres:{PASSWORD}@127.0.0.1:{}", shared_port());
     let mut demo = Command::new(folder(example).join("demo"));
     demo.env_clear().env("PATH", std::env::var("PATH").unwrap());
+    demo.env("PYTHON_HOME", std::env::var("PYTHON_HOME").unwrap());
     let output = demo.env("DOORSTEP", BINARY).env("POSTGRES_URL", server).output().unwrap();
     let (said, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{said}\n{complaint}");
@@ -59,6 +60,16 @@ fn broken_migration() {
 #[test]
 fn column_mapping() {
     tells_its_story("column-mapping");
+}
+
+#[test]
+fn fastapi_alembic() {
+    tells_its_story("fastapi-alembic");
+}
+
+#[test]
+fn four_services() {
+    tells_its_story("four-services");
 }
 
 #[test]

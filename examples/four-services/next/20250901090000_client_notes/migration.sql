@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "financial"."clients" ADD COLUMN "notes" TEXT;
