@@ -102,23 +102,24 @@ pub(super) fn read_present(row: &Row) -> Option<Present> {
 /// The queries. The order matters: what is named by its oid comes before what names it.
 ///
 /// A fresh session pays for every table that a query touches and for every join that is planned, more than for the
-/// rows: schemas and tables are arrays of oids, and rows of tables that nobody asked for are passed over here.
+/// rows: schemas and tables are looked up once and handed on as arrays of oids, in settings that last as long as the
+/// message, and rows of tables that nobody asked for are passed over here.
 pub(super) fn sql(scope: &Scope<'_>) -> String {
     let (access, roles) = access_of(scope.role);
-    let texts: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
-    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(&SQL.identifier(name))).collect();
-    let names: Vec<String> = names.iter().map(|name| format!("pg_catalog.to_regnamespace({name})")).collect();
-    let schemas = format!("pg_catalog.array_remove(ARRAY[{}]::pg_catalog.oid[], NULL)", names.join(", "));
-    let tables = format!(
-        "ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) AND relkind IN ('r', 'p') \
-         AND NOT relispartition)"
-    );
+    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
+    let schemas = "pg_catalog.current_setting('doorstep.schemas')::pg_catalog.oid[]";
+    let tables = "pg_catalog.current_setting('doorstep.tables')::pg_catalog.oid[]";
     [
         format!(
-            "SELECT 's', name FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) name \
-             WHERE pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NOT NULL ORDER BY 2",
-            texts.join(", ")
+            "SELECT '-', pg_catalog.set_config('doorstep.schemas', coalesce(pg_catalog.array_agg(oid)::text, '{{}}'), true) \
+             FROM pg_catalog.pg_namespace WHERE nspname = ANY (ARRAY[{}]::name[])",
+            names.join(", ")
         ),
+        format!(
+            "SELECT '-', pg_catalog.set_config('doorstep.tables', coalesce(pg_catalog.array_agg(oid)::text, '{{}}'), true) \
+             FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) AND relkind IN ('r', 'p') AND NOT relispartition"
+        ),
+        format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE oid = ANY ({schemas}) ORDER BY 2"),
         "SELECT 'x', x.extname, n.nspname, x.extversion FROM pg_catalog.pg_extension x \
          JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace ORDER BY 2"
             .to_owned(),
@@ -211,6 +212,8 @@ impl Reader {
     pub(super) fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
         match row.text(0)? {
+            // For the queries that follow.
+            "-" => {}
             "s" => self.catalog.schemas.push(row.owned(1)?),
             "x" => {
                 let extension = Extension { name: row.owned(1)?, schema: row.owned(2), version: row.owned(3) };
