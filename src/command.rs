@@ -111,7 +111,12 @@ impl Tool {
         let Ended { status, signal, killed, fault, output } = self.drive(session, around).await?;
         if let Some(signal) = signal {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
-            let note = format!("{} was told so, and {how}; the next start looks what became of it", self.shown);
+            let next = match self.setting {
+                "before_migrate" => "nothing was migrated, and the next start calls it again",
+                "after_migrate" => "the migrations are applied, and a start without any does not call it again",
+                _ => "the next start looks what became of it",
+            };
+            let note = format!("{} was told so, and {how}; {next}", self.shown);
             return Err(Error::Stopped { signal, note });
         }
         if !status.success() {

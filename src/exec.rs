@@ -144,7 +144,7 @@ fn check_interpreter(program: &Path) -> Result<(), Error> {
     };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    let interpreter = line.trim_start().split(' ').next().unwrap_or_default();
+    let interpreter = line.trim_start().split([' ', '\t']).next().unwrap_or_default();
     let shown = program.display();
     if interpreter.ends_with('\r') {
         return Err(Error::CommandNotFound(format!(

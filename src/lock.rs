@@ -27,8 +27,8 @@ pub async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Durati
             }
             return Ok(());
         }
-        let pause = pace.next();
-        let over = timeout.is_some_and(|timeout| began.elapsed() + pause >= timeout);
+        let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(began.elapsed()));
+        let (pause, over) = (pace.next().min(left), left.is_zero());
         if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
             let holder = match session.lock_holder(key).await {
                 Ok(Some(peer)) => peer.to_string(),

@@ -34,12 +34,15 @@ pub(crate) fn is_watched() -> bool {
 struct Stderr;
 
 impl Write for Stderr {
+    /// Nobody may read it any more, or the disk may be full: no reason to stop in the middle of the work.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        progress::aside(|| io::stderr().write(line))
+        let _ = progress::aside(|| io::stderr().write_all(line));
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }
 
@@ -57,6 +60,7 @@ pub fn start(level: LogLevel, format: LogFormat) {
     let _ = tracing_subscriber::fmt()
         .with_writer(|| Stderr)
         .with_max_level(level)
+        .log_internal_errors(false)
         .event_format(Lines { format })
         .try_init();
 }

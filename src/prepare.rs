@@ -403,7 +403,7 @@ impl Preparation {
             history.note_applied();
         }
         let next = "the migrations are applied\nnext: repair what it stumbled over, and run it by hand if it has to run: \
-                    the next start has nothing to migrate, and does not call it again";
+                    a start that has nothing to migrate does not call it";
         timed(&mut report.migrate, self.hook(tools.after.as_ref(), session, stop, next)).await?;
         Ok((history, survey))
     }

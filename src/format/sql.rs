@@ -41,7 +41,8 @@ fn files(folder: &Path) -> Result<Vec<String>, Error> {
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let is_sql = Path::new(&entry.file_name()).extension().is_some_and(|it| it.eq_ignore_ascii_case("sql"));
-        if !is_sql || !entry.path().is_file() {
+        // A link that leads nowhere is a migration that cannot be read, not none.
+        if !is_sql || entry.path().is_dir() {
             continue;
         }
         let name = entry.file_name().into_string().map_err(|name| {

@@ -68,8 +68,8 @@ impl Preparation {
                 }
                 Extent::Wait | Extent::Migrate => Look::Ready(Vec::new()),
             };
-            let pause = pace.next();
-            let is_late = limit.is_some_and(|limit| began.elapsed() + pause >= limit);
+            let left = limit.map_or(Duration::MAX, |limit| limit.saturating_sub(began.elapsed()));
+            let (pause, is_late) = (pace.next().min(left), left.is_zero());
             let reason = match look {
                 Look::Ready(found) => {
                     history.log_oddities();

@@ -126,3 +126,25 @@ fn install_copies_the_binary() {
     );
     project.doorstep("", &["install", "/proc/nowhere"]).run().code(71);
 }
+
+#[test]
+fn a_log_that_nobody_takes_stops_nothing() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    // A full disk, and a reader that has gone.
+    for log in ["2>/dev/full", "2> >(true)"] {
+        let command = format!("exec {BINARY} run -- echo up {log}");
+        let doorstep = Doorstep::through("bash", &["-c", &command], &[]).directory(&project.path(""));
+        doorstep.env("DATABASE_URL", &database.url()).run().code(0).stdout_is("up");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM _prisma_migrations"), "2");
+}
+
+#[test]
+fn a_tab_may_follow_an_interpreter() {
+    let database = Database::fresh();
+    let project = Project::bare().file("service", "#!/bin/sh\t-e\necho up\n");
+    let path = project.path("service");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    project.doorstep(&database.url(), &["run", "--", "./service"]).run().code(0).stdout_is("up");
+}

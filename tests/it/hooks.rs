@@ -61,7 +61,7 @@ fn a_failure_after_stops_the_start_and_says_that_the_migrations_are_applied() {
     output
         .stderr_has("after_migrate failed")
         .stderr_has("the migrations are applied")
-        .stderr_has("does not call it again");
+        .stderr_has("a start that has nothing to migrate does not call it");
     project.doorstep(&database.url(), &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
     assert_eq!(order(&project), "before after ");
 }

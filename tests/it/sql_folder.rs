@@ -179,3 +179,11 @@ fn on_sqlite_the_times_are_texts_that_people_can_read() {
     let look = |sql: &str| sqlite(&project.path("dev.db"), sql);
     assert_eq!(look("SELECT finished_at GLOB '20??-??-??T??:??:??.???Z' FROM _doorstep_migrations"), "1");
 }
+
+#[test]
+fn a_link_that_leads_nowhere_is_a_migration_that_cannot_be_read() {
+    let database = Database::fresh();
+    let project = Project::numbered(&[("1_a.sql", "CREATE TABLE a (id integer);")]);
+    std::os::unix::fs::symlink("../gone.sql", project.path("migrations/2_b.sql")).unwrap();
+    project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("cannot read migrations/2_b.sql");
+}
