@@ -129,6 +129,8 @@ pub enum Access {
     Nothing,
     /// Write it, but not read it.
     WriteOnly,
+    /// Read some of its columns.
+    SomeColumns,
     /// Read it, but row security shows it no row: no policy speaks of this role.
     NoRows,
 }

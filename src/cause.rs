@@ -86,7 +86,7 @@ pub fn explain(
     let gap = Gap::of(&findings, &court);
     for finding in findings.iter_mut().filter(|finding| finding.severity >= least) {
         let (cause, remedy) = court.explain(finding, &gap);
-        finding.awaits = court.provenance.steps(&finding.subject).iter().any(|step| !court.is_done(step));
+        finding.awaits = court.awaits(finding);
         finding.cause = finding.cause.take().or(cause);
         finding.remedy = match finding.kind {
             // A migration to come knows better than a line that says what must be gone.
@@ -432,6 +432,12 @@ impl<'a> Court<'a> {
             Access::WriteOnly => (
                 format!("SELECT is not granted to {who}"),
                 format!("GRANT SELECT ON {table_name} TO {role}, if the service reads it"),
+            ),
+            Access::SomeColumns => (
+                format!("SELECT is granted to {who} on some of its columns only"),
+                format!(
+                    "GRANT SELECT ON {table_name} TO {role}, if the service reads them all, as Prisma's client does"
+                ),
             ),
             Access::NoRows => (
                 format!("row security is on, and no policy speaks of {who}"),

@@ -203,6 +203,7 @@ pub(crate) fn hidden(access: Access, subject: Subject, source: Source) -> Option
         Access::NoSchema => (Severity::Error, "a schema that the role may not use"),
         Access::Nothing => (Severity::Error, "a table on which the role has no right"),
         Access::WriteOnly => (Severity::Warning, "a table that the role may write to, and not read"),
+        Access::SomeColumns => (Severity::Warning, "a table of which the role may not read every column"),
         Access::NoRows => (Severity::Warning, "row security, and no policy that shows the role a row"),
     };
     Some(Finding::new(severity, Difference::Hidden, subject, source).but(there))

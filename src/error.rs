@@ -249,7 +249,8 @@ impl fmt::Display for Error {
                 write!(f, "the database lacks what the service needs: {}", summary(findings))
             }
             Self::Unverified(count) => {
-                write!(f, "the database lacks what the service needs: {count} findings would stop a start")
+                let findings = if *count == 1 { "finding" } else { "findings" };
+                write!(f, "the database lacks what the service needs: {count} {findings} would stop a start")
             }
             Self::Locked { waited, holder } => {
                 writeln!(f, "the migration lock was still taken after {}", crate::log::seconds(*waited))?;

@@ -22,8 +22,9 @@ pub struct Expectation {
     pub require: Require,
     /// Queries that must be able to use their indexes.
     pub queries: Vec<Query>,
-    /// The Prisma schema.
-    prisma: Option<psl::Schema>,
+    /// The Prisma schema, and the schema that models without one belong to: Prisma's client asks for them there,
+    /// whatever the search path says.
+    prisma: Option<(psl::Schema, String)>,
     /// The snapshot, and the path that it was read from.
     snapshot: Option<(Snapshot, String)>,
     /// The paths of both.
@@ -31,16 +32,23 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Reads what the settings name; `prisma` is the schema's file or folder, found or named.
+    /// Reads what the settings name; `prisma` is the schema's file or folder, found or named, and `url_schema` what the
+    /// URL says of the schema.
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
-    pub fn read(settings: &Settings, prisma: Option<&Path>, dialect: Dialect) -> Result<Self, Error> {
+    pub fn read(
+        settings: &Settings,
+        prisma: Option<&Path>,
+        dialect: Dialect,
+        url_schema: Option<&str>,
+    ) -> Result<Self, Error> {
         let usual = Path::new(snapshot::USUAL);
         let path = settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual));
         let snapshot = path.map(|path| Ok((Snapshot::read(path, dialect)?, path.display().to_string()))).transpose()?;
         let files = prisma.into_iter().chain(path).map(|path| path.display().to_string()).collect();
-        let prisma = prisma.map(of_prisma).transpose()?;
+        let home = url_schema.unwrap_or(dialect.home());
+        let prisma = prisma.map(|path| Ok((of_prisma(path)?, home.to_owned()))).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());
         Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
     }
@@ -66,10 +74,10 @@ impl Expectation {
         Self { tables, ..Self::default() }
     }
 
-    /// The catalogs to hold the database against. What names no schema goes to `home`.
+    /// The catalogs to hold the database against. What a snapshot has in its own home goes to `home`.
     #[must_use]
     pub fn catalogs(&self, home: &str) -> Vec<Catalog> {
-        let prisma = self.prisma.iter().map(|schema| psl::lower(schema, home));
+        let prisma = self.prisma.iter().map(|(schema, home)| psl::lower(schema, home));
         prisma.chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path))).collect()
     }
 }

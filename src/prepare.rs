@@ -262,7 +262,9 @@ impl Preparation {
 
     async fn read_files(&self) -> Result<Expectation, Error> {
         let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
-        let reading = tokio::task::spawn_blocking(move || Expectation::read(&settings, prisma.as_deref(), dialect));
+        let schema = self.url_schema.clone();
+        let read = move || Expectation::read(&settings, prisma.as_deref(), dialect, schema.as_deref());
+        let reading = tokio::task::spawn_blocking(read);
         reading.await.map_err(|error| Error::Internal(error.to_string()))?
     }
 

@@ -27,9 +27,15 @@ impl Court<'_> {
         let in_the_way = finding.severity == Severity::Error;
         let default = if in_the_way { ", give it a default" } else { "" };
         let keep = format!("take it into the schema file (npx prisma db pull){default}, or drop it in a new migration");
-        let drops = |step: &&&Step| !self.is_done(step) && step.deed == Deed::Drops;
-        if let Some(step) = steps.iter().find(drops) {
-            return self.to_come(step, "drops it");
+        let removes =
+            |step: &&&Step| !self.is_done(step) && matches!(step.deed, Deed::Drops | Deed::Renames(_) | Deed::Moves(_));
+        if let Some(step) = steps.iter().find(removes) {
+            let does = match step.deed {
+                Deed::Renames(_) => "gives it another name",
+                Deed::Moves(_) => "moves it",
+                _ => "drops it",
+            };
+            return self.to_come(step, does);
         }
         match self.tale(&steps) {
             Tale::Made(step) => (
@@ -138,14 +144,29 @@ impl Court<'_> {
         ))
     }
 
+    /// Whether a migration to come is about it.
+    pub(super) fn awaits(&self, finding: &Finding) -> bool {
+        let mut steps = self.provenance.steps(&finding.subject);
+        if let (Subject::Enum(name), Some((lacking, _))) = (&finding.subject, self.unlike_values(finding)) {
+            steps.extend(lacking.iter().flat_map(|value| self.provenance.of_value(name, value)));
+        }
+        steps.iter().any(|step| !self.is_done(step))
+    }
+
+    /// The values that an enum lacks, and those that nobody expects; `None` where it is not there at all.
+    pub(super) fn unlike_values(&self, finding: &Finding) -> Option<(Vec<&String>, Vec<&String>)> {
+        let Subject::Enum(name) = &finding.subject else { return None };
+        let is_it = |other: &&Enum| key(self.facts.dialect, &other.name) == key(self.facts.dialect, name);
+        let expected = self.facts.expected.iter().flat_map(|catalog| &catalog.enums).find(is_it)?;
+        let actual = self.facts.actual?.enums.iter().find(is_it)?;
+        let lacking = expected.values.iter().filter(|value| !actual.values.contains(value)).collect();
+        let spare = actual.values.iter().filter(|value| !expected.values.contains(value)).collect();
+        Some((lacking, spare))
+    }
+
     /// An enum that lacks values, or has more.
     pub(super) fn values(&self, name: &Name, finding: &Finding) -> Answer {
-        let Some(actual) = self.facts.actual else { return (None, None) };
-        let is_it = |other: &&Enum| key(self.facts.dialect, &other.name) == key(self.facts.dialect, name);
-        let expected = self.facts.expected.iter().flat_map(|catalog| &catalog.enums).find(is_it);
-        let (Some(expected), Some(actual)) = (expected, actual.enums.iter().find(is_it)) else { return (None, None) };
-        let lacking: Vec<&String> = expected.values.iter().filter(|value| !actual.values.contains(value)).collect();
-        let spare: Vec<&String> = actual.values.iter().filter(|value| !expected.values.contains(value)).collect();
+        let Some((lacking, spare)) = self.unlike_values(finding) else { return (None, None) };
         let similar = |value: &String| spare.iter().find(|other| compare::folded(other) == compare::folded(value));
         let pairs: Vec<String> =
             lacking.iter().filter_map(|value| Some(format!("{value} @map(\"{}\")", similar(value)?))).collect();

@@ -153,3 +153,54 @@ fn a_schema_file_that_cannot_be_read_is_shown_by_line() {
     let output = project.doorstep(&database.url(), &["verify"]).run().code(78);
     output.stderr_has("prisma/schema.prisma:5:");
 }
+
+#[test]
+fn models_without_a_schema_are_looked_for_where_prismas_client_asks_for_them() {
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\nmodel User {\n  id Int @id\n}\n";
+    let project = Project::new().file("prisma/schema.prisma", schema);
+    let role = database.role("");
+    database.sql(&format!(
+        "CREATE TABLE \"User\" (id integer NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (id)); \
+         GRANT SELECT ON \"User\" TO {role}; CREATE SCHEMA {role} AUTHORIZATION {role}"
+    ));
+    // A schema that is called like the role comes first on its search path; the client says "public" all the same.
+    let output = project.doorstep(&database.url_as(&role), &["verify"]).run().code(0);
+    output.stdout_has("(0 errors, 0 warnings, 0 notices)");
+    database.sql(&format!("ALTER TABLE \"User\" SET SCHEMA {role}"));
+    project.doorstep(&database.url_as(&role), &["verify"]).run().code(3).stdout_has("table public.User");
+}
+
+#[test]
+fn a_role_that_may_read_some_columns_only_is_told_so() {
+    let database = Database::fresh();
+    let project = project_of_a_schema();
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let role = database.role("");
+    database
+        .sql(&format!("GRANT SELECT (id), INSERT ON \"User\" TO {role}; GRANT SELECT ON _prisma_migrations TO {role}"));
+    let output = project.doorstep(&database.url_as(&role), &["diff"]).run().code(0);
+    output
+        .stdout_has("warning  table public.User is hidden from the service's role")
+        .stdout_has("on some of its columns only");
+}
+
+#[test]
+fn what_a_pending_migration_does_is_left_to_it() {
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\nmodel A {\n  id Int @id\n  new Int?\n  k K?\n}\nenum K {\n  X\n  Y\n}\n";
+    let project = Project::new().file("prisma/schema.prisma", schema).migration(
+        "1_a",
+        "CREATE TYPE \"K\" AS ENUM ('X'); CREATE TABLE \"A\" (id integer PRIMARY KEY, old integer, k \"K\");",
+    );
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let project = project
+        .migration("2_b", "ALTER TABLE \"A\" RENAME COLUMN old TO new;")
+        .migration("3_c", "ALTER TYPE \"K\" ADD VALUE 'Y';");
+    let output = project.doorstep(&database.url(), &["verify", "--format", "json", "--notices"]).run().code(3);
+    let verified: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    for finding in verified["findings"].as_array().unwrap() {
+        assert!(finding["sql"].is_null(), "{finding}");
+        assert!(finding["cause"].as_str().unwrap().contains("is pending"), "{finding}");
+    }
+}

@@ -52,6 +52,9 @@ fn access_of(role: Option<&str>) -> (String, String) {
         "CASE {is_exempt}WHEN NOT pg_catalog.has_schema_privilege({who}n.oid, 'USAGE') THEN 's' \
          WHEN NOT pg_catalog.has_any_column_privilege({who}c.oid, 'SELECT') THEN \
          CASE WHEN pg_catalog.has_table_privilege({who}c.oid, 'INSERT, UPDATE, DELETE') THEN 'w' ELSE 'n' END \
+         WHEN NOT pg_catalog.has_table_privilege({who}c.oid, 'SELECT') AND EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+         AND NOT pg_catalog.has_column_privilege({who}c.oid, a.attnum, 'SELECT')) THEN 'c' \
          WHEN c.relrowsecurity AND {is_subject} \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive \
          AND p.polcmd IN ('r', '*') AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS member (oid) \
@@ -436,6 +439,7 @@ fn access(code: &str) -> Option<Access> {
         "s" => Access::NoSchema,
         "n" => Access::Nothing,
         "w" => Access::WriteOnly,
+        "c" => Access::SomeColumns,
         "r" => Access::NoRows,
         _ => return None,
     })
