@@ -273,7 +273,7 @@ fn tool(
         Some(_) => None,
     };
     if let Some(ini) = alembic {
-        let format = alembic::Alembic::of(&ini, named, command)?;
+        let format = alembic::Alembic::of(&ini, named, command, environment)?;
         return Ok(Some(Folder { path: kept(ini), format: Box::leak(Box::new(format)) }));
     }
     let django = if kind == Some(Kind::Alembic) { None } else { first(&["manage.py"]) };

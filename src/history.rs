@@ -73,7 +73,9 @@ impl History {
         self.entries = plan::picture(&self.migrations, &self.records, fits);
         let is_list = self.format.scripts().is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
-        let is_missed = |entry: &Entry| self.format.is_missed(&entry.name, &self.migrations);
+        // Where the files alone do not tell, it may well be there.
+        let is_certain = self.lineage.partial.is_none();
+        let is_missed = |entry: &Entry| is_certain && self.format.is_missed(&entry.name, &self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || is_missed(entry));
         Ok(())
     }

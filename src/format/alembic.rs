@@ -2,39 +2,31 @@
 //! stands in it. Alembic applies them itself; here is read, without Python, whether it has anything to do, and what it
 //! would stumble over.
 
+mod configuration;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::python::{Value, argument, assigned};
+use self::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
+use super::python::{Value, assigned};
 use super::{Format, Lineage, Resolved};
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
 use crate::migration::{Migration, Record};
-use crate::settings::{TableName, Words};
+use crate::settings::{Environment, TableName, Words};
 
 /// A project's configuration, as far as it concerns the history.
 #[derive(Debug)]
 pub(super) struct Alembic {
     /// Where the revisions are.
     versions: Vec<PathBuf>,
+    /// And in the folders within.
+    is_recursive: bool,
     table: String,
     schema: Option<String>,
     /// What of the configuration only Python can tell.
     computed: Option<String>,
     aim: Aim,
-}
-
-/// What the command is told to reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Aim {
-    /// The one head.
-    Head,
-    /// All heads, if each is that of a branch with a label: what doorstep does by itself.
-    Branches,
-    /// All heads.
-    Heads,
-    /// Something else.
-    Other(String),
 }
 
 /// One revision, as its file has it.
@@ -49,28 +41,47 @@ struct Revision {
 }
 
 impl Alembic {
-    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting is stronger.
+    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting is stronger. Where something else
+    /// than these files decides, no folder is read.
     ///
     /// # Errors
     /// [`Error::Settings`] where the revisions cannot be found.
-    pub(super) fn of(ini: &Path, named: Option<&Path>, command: Option<&Words>) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(ini)
-            .map_err(|error| Error::Settings(format!("cannot read {}: {error}", ini.display())))?;
-        let here = ini.parent().map(Path::to_owned).unwrap_or_default();
-        let keys = section(&text, "alembic", if here.as_os_str().is_empty() { Path::new(".") } else { &here });
+    pub(super) fn of(
+        ini: &Path,
+        named: Option<&Path>,
+        command: Option<&Words>,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let unreadable = |error| Error::Settings(format!("cannot read {}: {error}", ini.display()));
+        let text = std::fs::read(ini).map_err(unreadable)?;
+        let here = ini.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let keys = section(&String::from_utf8_lossy(&text), "alembic", here);
         let location = match (named, keys.get("script_location")) {
             (Some(named), _) => named.to_owned(),
             (None, Some(location)) => resource(location),
             // Flask-Migrate has the file in the folder itself.
-            (None, None) => here.clone(),
+            (None, None) => ini.parent().map(Path::to_owned).unwrap_or_default(),
         };
-        let versions: Vec<PathBuf> = match keys.get("version_locations") {
+        let places = keys.get("version_locations");
+        let versions: Vec<PathBuf> = match places {
             Some(places) => {
                 places.split([' ', ',', ':', ';', '\n']).filter(|it| !it.is_empty()).map(resource).collect()
             }
             None => vec![location.join("versions")],
         };
-        if let Some(gone) = versions.iter().find(|folder| !folder.is_dir()) {
+        let gone = versions.iter().find(|folder| !folder.is_dir());
+        let is_of_a_package = |place: &String| place.contains([':', '%']);
+        let elsewhere = command.and_then(|command| elsewhere(command, ini)).or_else(|| {
+            let variable =
+                environment.get("ALEMBIC_CONFIG").map(|_| "ALEMBIC_CONFIG names the configuration".to_owned());
+            variable.or_else(|| pyproject(ini)).or_else(|| match gone {
+                Some(gone) if places.is_some() || keys.get("script_location").is_some_and(is_of_a_package) => {
+                    Some(format!("{} is not a folder here", gone.display()))
+                }
+                _ => None,
+            })
+        });
+        if let (Some(gone), None) = (gone, &elsewhere) {
             return Err(Error::Settings(format!(
                 "{} leads to {}, where no revisions are\n\
                  next: check script_location, and that the image contains it; or name the folder with --migrations",
@@ -78,20 +89,15 @@ impl Alembic {
                 gone.display()
             )));
         }
-        let env = std::fs::read_to_string(location.join("env.py")).unwrap_or_default();
-        let literal = |name: &str| match argument(&env, name) {
-            Some(Value::Texts(texts)) if texts.len() == 1 => (texts.into_iter().next(), None),
-            Some(Value::None) | None => (None, None),
-            Some(_) => (None, Some(format!("{} computes {name}", location.join("env.py").display()))),
-        };
-        let (table, computed_table) = literal("version_table");
-        let (schema, computed_schema) = literal("version_table_schema");
-        let table = table.or_else(|| keys.get("version_table").cloned());
+        let env = location.join("env.py");
+        let (schema, table, computed) = context(&env);
+        let sourceless = is_set(&keys, "sourceless").then(|| format!("{} has sourceless = true", ini.display()));
         Ok(Self {
-            versions,
-            table: table.unwrap_or_else(|| "alembic_version".to_owned()),
+            versions: if elsewhere.is_some() { Vec::new() } else { versions },
+            is_recursive: is_set(&keys, "recursive_version_locations"),
+            table: table.or_else(|| keys.get("version_table").cloned()).unwrap_or_else(|| "alembic_version".to_owned()),
             schema,
-            computed: computed_table.or(computed_schema),
+            computed: elsewhere.or(computed).or(sourceless),
             aim: command.map_or(Aim::Branches, aim),
         })
     }
@@ -103,9 +109,14 @@ impl Alembic {
     /// Every revision in the folders; and the files that only Python can read.
     fn revisions(&self) -> Result<(Vec<Revision>, Vec<PathBuf>), Error> {
         let (mut revisions, mut computed) = (Vec::new(), Vec::new());
-        for path in self.versions.iter().map(|folder| files(folder)).collect::<Result<Vec<_>, _>>()?.concat() {
-            let text = std::fs::read_to_string(&path)
+        let files = self.versions.iter().map(|folder| files(folder, self.is_recursive));
+        for path in files.collect::<Result<Vec<_>, _>>()?.concat() {
+            let text = std::fs::read(&path)
                 .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
+            let Ok(text) = String::from_utf8(text) else {
+                computed.push(path);
+                continue;
+            };
             let texts = |name: &str| assigned(&text, name).map_or(Some(Vec::new()), Value::texts);
             let Some(id) = assigned(&text, "revision") else { continue };
             let read = (id.texts(), texts("down_revision"), texts("branch_labels"), texts("depends_on"));
@@ -158,6 +169,7 @@ impl Alembic {
 impl Format for Alembic {
     fn resolve(&self, _folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
         let (revisions, computed) = self.revisions()?;
+        let is_certain = computed.is_empty() && self.computed.is_none();
         let mut all: BTreeMap<&str, &Revision> = BTreeMap::new();
         for revision in &revisions {
             if let Some(other) = all.insert(&revision.id, revision) {
@@ -180,9 +192,7 @@ impl Format for Alembic {
                 true => vec![name.clone()],
                 false => labelled(name),
             });
-            if let (Some(gone), true) =
-                (revision.down.iter().find(|id| !all.contains_key(id.as_str())), computed.is_empty())
-            {
+            if let (Some(gone), true) = (revision.down.iter().find(|id| !all.contains_key(id.as_str())), is_certain) {
                 return Err(Error::History(format!(
                     "{} follows the revision {gone}, which no file in {} has\n\
                      next: bring its file into the image (is it in version control?), or correct down_revision",
@@ -243,7 +253,11 @@ impl Format for Alembic {
     }
 
     fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
-        if missing.is_empty() || lineage.partial.is_some() {
+        // Nobody knows but Alembic, which then says so itself.
+        if lineage.partial.is_some() {
+            return None;
+        }
+        if missing.is_empty() {
             return lineage.broken.clone().filter(|_| !pending.is_empty());
         }
         Some(format!(
@@ -299,66 +313,22 @@ fn in_order<'a>(
     Ok(order)
 }
 
-/// What `alembic … upgrade TARGET` is told; `flask db upgrade` is told nothing, and goes to the head.
-fn aim(command: &Words) -> Aim {
-    let words = command.as_slice();
-    let Some(at) = words.iter().position(|word| word == "upgrade") else { return Aim::Heads };
-    match words[at + 1..].iter().find(|word| !word.starts_with('-')).map(String::as_str) {
-        None | Some("head") => Aim::Head,
-        Some("heads") => Aim::Heads,
-        Some(other) => Aim::Other(other.to_owned()),
-    }
-}
-
 /// The files that Alembic takes for revisions.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+fn files(folder: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
     let entries = std::fs::read_dir(folder).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    let is_revision = |path: &PathBuf| {
+    let mut found = Vec::new();
+    for path in entries.into_iter().map(|entry| entry.path()) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.ends_with(".py") && !name.starts_with("__init__") && !name.starts_with(".#") && path.is_file()
-    };
-    let mut files: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).filter(is_revision).collect();
-    files.sort();
-    Ok(files)
-}
-
-/// The keys of one section of an .ini file, with `%(here)s` and the section's own keys filled in.
-fn section(text: &str, wanted: &str, here: &Path) -> BTreeMap<String, String> {
-    let mut keys: BTreeMap<String, String> = BTreeMap::new();
-    let (mut current, mut last) = (String::new(), None);
-    for line in text.lines() {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            (current, last) = (name.to_owned(), None);
-        } else if current == wanted {
-            match (line.starts_with([' ', '\t']), &last, trimmed.split_once(['=', ':'])) {
-                (true, Some(key), _) => keys.entry(String::clone(key)).or_default().extend(["\n", trimmed]),
-                (_, _, Some((key, value))) => {
-                    keys.insert(key.trim().to_owned(), value.trim().to_owned());
-                    last = Some(key.trim().to_owned());
-                }
-                _ => {}
-            }
+        let is_revision = name.ends_with(".py") && !name.starts_with("__init__") && !name.starts_with(".#");
+        if is_revision && path.is_file() {
+            found.push(path);
+        } else if is_recursive && name != "__pycache__" && path.is_dir() && !path.is_symlink() {
+            found.extend(files(&path, is_recursive)?);
         }
     }
-    let filled = |value: &String| {
-        let value = value.replace("%(here)s", &here.display().to_string());
-        keys.iter().fold(value, |value, (key, text)| value.replace(&format!("%({key})s"), text)).replace("%%", "%")
-    };
-    keys.iter().map(|(key, value)| (key.clone(), filled(value))).collect()
-}
-
-/// A folder, or `package:folder` of a package in the working directory.
-fn resource(place: impl AsRef<str>) -> PathBuf {
-    let place = place.as_ref();
-    match place.split_once(':') {
-        Some((package, folder)) => Path::new(&package.replace('.', "/")).join(folder),
-        None => PathBuf::from(place.strip_prefix("./").unwrap_or(place)),
-    }
+    found.sort();
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -369,27 +339,6 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn the_aim_of_a_command_is_found() {
-        assert_eq!(aim(&words("poetry run alembic -c x.ini upgrade head")), Aim::Head);
-        assert_eq!(aim(&words("alembic upgrade --tag x heads")), Aim::Other("x".to_owned()));
-        assert_eq!(aim(&words("python -m alembic upgrade heads")), Aim::Heads);
-        assert_eq!(aim(&words("flask db upgrade")), Aim::Head);
-        assert_eq!(aim(&words("alembic upgrade +1")), Aim::Other("+1".to_owned()));
-        assert_eq!(aim(&words("make migrate")), Aim::Heads);
-    }
-
-    #[test]
-    fn an_ini_file_is_read_as_pythons_configparser_would() {
-        let text = "[a]\nx = 1\n[alembic]\n# c\nscript_location = %(here)s/db\nversion_locations:\n  %(here)s/a\n  b\nz=%%\n[b]\nx=2\n";
-        let keys = section(text, "alembic", Path::new("/p"));
-        assert_eq!(keys["script_location"], "/p/db");
-        assert_eq!(keys["version_locations"], "\n/p/a\nb");
-        assert_eq!(keys["z"], "%");
-        assert!(!keys.contains_key("x"));
-        assert_eq!(resource("app.db:migrations"), PathBuf::from("app/db/migrations"));
-    }
-
     fn project(files: &[(&str, &str)], command: &str) -> (tempfile::TempDir, Alembic) {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -397,7 +346,14 @@ mod tests {
         }
         let aim = aim(&words(command));
         let versions = vec![directory.path().to_owned()];
-        let alembic = Alembic { versions, table: "alembic_version".to_owned(), schema: None, computed: None, aim };
+        let alembic = Alembic {
+            versions,
+            is_recursive: false,
+            table: "alembic_version".to_owned(),
+            schema: None,
+            computed: None,
+            aim,
+        };
         (directory, alembic)
     }
 
@@ -446,9 +402,46 @@ mod tests {
         assert!(resolve(&[A, orphan], "x").unwrap_err().contains("follows the revision gone, which no file"));
         let circle = ("a.py", "revision = 'a'\ndown_revision = 'b'\n");
         assert!(resolve(&[circle, B], "x").unwrap_err().contains("follows itself"));
-        // What cannot be read is no error: Alembic has to be asked.
+        // What cannot be read is no error: Alembic has to be asked, and may well know a revision that no file has.
         let computed = ("k.py", "revision = make()\ndown_revision = 'b'\n");
         assert!(resolve(&[A, B, computed], "x").unwrap().lineage.partial.unwrap().contains("k.py computes"));
+        let tuple = ("t.py", "revision, down_revision = 'c', 'b'\n");
+        let lineage = resolve(&[A, B, C, tuple], "alembic upgrade head").unwrap().lineage;
+        assert!(lineage.partial.as_ref().unwrap().contains("t.py computes") && lineage.broken.is_some());
+        let (_directory, alembic) = project(&[A], "x");
+        assert_eq!(alembic.obstacle(&["k"], &["a"], &lineage), None);
         assert!(resolve(&[A, ("n.py", "x = 1")], "x").unwrap().lineage.partial.is_none());
+    }
+
+    #[test]
+    fn what_something_else_decides_is_asked_and_folders_within_are_read() {
+        let of = |ini: &str, files: &[(&str, &[u8])], command: Option<&str>| {
+            let directory = tempfile::tempdir().unwrap();
+            let path = |name: &str| directory.path().join(name);
+            std::fs::create_dir_all(path("db/versions/2024")).unwrap();
+            std::fs::write(path("alembic.ini"), ini).unwrap();
+            std::fs::write(path("db/versions/2024/a.py"), A.1).unwrap();
+            files.iter().for_each(|(name, text)| std::fs::write(path(name), text).unwrap());
+            let command = command.map(words);
+            let environment = Environment::default();
+            let alembic = Alembic::of(&path("alembic.ini"), None, command.as_ref(), &environment)
+                .map_err(|error| error.to_string())?;
+            let resolved = alembic.resolve(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())?;
+            Ok::<_, String>((resolved.migrations.len(), resolved.lineage.partial.is_some()))
+        };
+        const INI: &str = "[alembic]\nscript_location = %(here)s/db\n";
+        const DEEP: &str = "[alembic]\nscript_location = %(here)s/db\nrecursive_version_locations = true\n";
+        assert_eq!(of(INI, &[], None), Ok((0, false)));
+        assert_eq!(of(DEEP, &[], None), Ok((1, false)));
+        assert_eq!(of(DEEP, &[], Some("alembic -c other.ini upgrade head")), Ok((0, true)));
+        assert!(of("[alembic]\n", &[], None).is_err());
+        let toml: &[(&str, &[u8])] = &[("pyproject.toml", b"[tool.alembic]\nscript_location = 'db'\n")];
+        assert_eq!(of("[alembic]\n", toml, None), Ok((0, true)));
+        assert_eq!(of("[alembic]\nscript_location = package:db\n", &[], None), Ok((0, true)));
+        assert_eq!(of(DEEP, &[("db/env.py", b"context.configure(connection=c)\n")], None), Ok((1, false)));
+        assert_eq!(of(DEEP, &[("db/env.py", b"context.configure(connection=c, **opts)\n")], None), Ok((1, true)));
+        assert_eq!(of(DEEP, &[("db/env.py", b"from shared import run\nrun()\n")], None), Ok((1, true)));
+        let latin: &[(&str, &[u8])] = &[("db/versions/b.py", b"# -*- coding: latin-1 -*-\n# \xe9\nrevision = 'b'\n")];
+        assert_eq!(of(DEEP, latin, None), Ok((1, true)));
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::python::{Value, assigned, assignments};
+use super::python::{Scope, Value, assignments, attribute, imports_all, mentions};
 use super::{Format, Lineage, Resolved, rfc3339};
 use crate::engine::{Dialect, Row};
 use crate::error::Error;
@@ -26,8 +26,8 @@ const DEPTH: usize = 6;
 pub(super) struct Django {
     /// Where manage.py is.
     root: PathBuf,
-    /// The files of the settings module; empty if it is not known.
-    settings: Vec<PathBuf>,
+    /// The file of the settings module, if it is known.
+    settings: Option<PathBuf>,
     /// Where Python keeps its packages, if that can be told.
     packages: Vec<PathBuf>,
 }
@@ -35,6 +35,8 @@ pub(super) struct Django {
 /// The migrations of one app.
 struct App {
     label: String,
+    /// Only Python can tell the label.
+    is_computed: bool,
     files: Vec<PathBuf>,
 }
 
@@ -48,30 +50,15 @@ impl Django {
             rest.split(['"', '\'']).find(|part| part.contains(|c: char| c.is_alphanumeric())).map(str::to_owned)
         };
         let module = environment.get("DJANGO_SETTINGS_MODULE").map(str::to_owned).or_else(by_default);
-        let settings = module.map(|module| settings_files(&root, &module)).unwrap_or_default();
+        let settings = module.and_then(|module| settings_file(&root, &module));
         Self { packages: packages(&root, environment), root, settings }
     }
 
     /// The installed apps, by their dotted names; or why they cannot be told.
     fn installed(&self) -> Result<BTreeSet<String>, String> {
-        let mut apps = BTreeSet::new();
-        for file in &self.settings {
-            let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            let computes = |what: &str| Err(format!("{} computes {what}", file.display()));
-            for word in ["INSTALLED_APPS.", "MIGRATION_MODULES"] {
-                if text.contains(word) {
-                    return computes(word.trim_end_matches('.'));
-                }
-            }
-            for (name, value, written) in assignments(&text, |name| name.ends_with("APPS")) {
-                match value {
-                    Value::Texts(texts) => apps.extend(texts),
-                    Value::None => {}
-                    Value::Computed if is_sum(written) => {}
-                    Value::Computed => return computes(name),
-                }
-            }
-        }
+        let Some(file) = &self.settings else { return Err("the settings module was not found".to_owned()) };
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let apps = installed_in(&text).map_err(|what| format!("{} computes {what}", file.display()))?;
         match apps.is_empty() {
             true => Err("INSTALLED_APPS was not found".to_owned()),
             // An app may be named by its configuration: polls.apps.PollsConfig.
@@ -126,8 +113,10 @@ impl Django {
 
 impl App {
     fn of(folder: &Path) -> Self {
-        let config = std::fs::read_to_string(folder.join("apps.py")).unwrap_or_default();
-        let label = assigned(&config, "label").and_then(Value::texts).map(|texts| texts.concat());
+        let config = std::fs::read(folder.join("apps.py")).unwrap_or_default();
+        let label = attribute(&String::from_utf8_lossy(&config), "label");
+        let is_computed = label == Some(Value::Computed);
+        let label = label.and_then(Value::texts).map(|texts| texts.concat());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("migrations"))
             .into_iter()
@@ -138,7 +127,7 @@ impl App {
             .filter(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with(['_', '~', '.'])))
             .collect();
         files.sort();
-        Self { label: label.or(name).unwrap_or_default(), files }
+        Self { label: label.or(name).unwrap_or_default(), is_computed, files }
     }
 }
 
@@ -146,13 +135,20 @@ impl Format for Django {
     fn resolve(&self, _folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
         let (apps, mut unknown) = self.apps();
         let (mut migrations, mut implies) = (Vec::new(), BTreeMap::new());
-        for App { label, files } in apps {
+        for App { label, is_computed, files } in apps {
+            if is_computed {
+                unknown.get_or_insert(format!("the label of the app {label} is computed"));
+            }
             for path in files {
-                let script = std::fs::read_to_string(&path)
+                let script = std::fs::read(&path)
                     .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
+                let script = String::from_utf8(script).unwrap_or_else(|error| {
+                    unknown.get_or_insert(format!("{} is not UTF-8", path.display()));
+                    String::from_utf8_lossy(error.as_bytes()).into_owned()
+                });
                 let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
                 let name = format!("{label}.{stem}");
-                match assigned(&script, "replaces").unwrap_or(Value::None).texts() {
+                match attribute(&script, "replaces").unwrap_or(Value::None).texts() {
                     Some(pairs) => {
                         let replaced: Vec<String> = pairs.chunks(2).map(|pair| pair.join(".")).collect();
                         implies.extend((!replaced.is_empty()).then(|| (name.clone(), replaced)));
@@ -220,8 +216,8 @@ impl Format for Django {
         of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
     }
 
-    fn obstacle(&self, missing: &[&str], pending: &[&str], _lineage: &Lineage) -> Option<String> {
-        (!missing.is_empty() && !pending.is_empty()).then(|| {
+    fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
+        (!missing.is_empty() && !pending.is_empty() && lineage.partial.is_none()).then(|| {
             format!(
                 "project and database have diverged\n  applied, but without a file: {}\n  with a file, but not applied: {}\n\
                  next: bring both branches together where you develop: python manage.py makemigrations --merge",
@@ -238,20 +234,54 @@ fn is_sum(written: &str) -> bool {
     written.split('#').next().is_some_and(|sum| sum.split('+').all(|part| is_list(part.trim())))
 }
 
-/// The module itself, or all files of the package that it stands in: settings/base.py, settings/production.py.
-fn settings_files(root: &Path, module: &str) -> Vec<PathBuf> {
+/// The list that a settings module ends with; or the name that only Python can tell. What other files bring in, and what
+/// is done under a condition, counts as computed.
+fn installed_in(text: &str) -> Result<Vec<String>, String> {
+    let is_list = |name: &str| name.ends_with("APPS");
+    let of_others = ["MIGRATION_MODULES", "globals", "locals", "vars", "exec", "include"];
+    if let Some(word) = of_others.iter().find(|word| mentions(text, word) > 0) {
+        return Err((*word).to_owned());
+    }
+    if imports_all(text) {
+        return Err("INSTALLED_APPS (import *)".to_owned());
+    }
+    let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
+    for it in assignments(text, is_list).into_iter().filter(|it| it.scope != Scope::Local) {
+        let computed = || Err(it.name.to_owned());
+        *expected.entry(it.name).or_default() += 1;
+        let names = it.written.split('#').next().unwrap_or_default().split('+').map(str::trim);
+        let value = match it.value {
+            _ if it.scope != Scope::Module => return computed(),
+            Value::Texts(texts) => texts,
+            Value::Computed if is_sum(it.written) => {
+                let mut sum = Vec::new();
+                for name in names {
+                    *expected.entry(name).or_default() += 1;
+                    sum.extend(lists.get(name).ok_or_else(|| it.name.to_owned())?.iter().cloned());
+                }
+                sum
+            }
+            Value::Computed | Value::None => return computed(),
+        };
+        match (it.adds, lists.get_mut(it.name)) {
+            (false, _) => drop(lists.insert(it.name, value)),
+            (true, Some(list)) => list.extend(value),
+            (true, None) => return computed(),
+        }
+    }
+    // Whatever else is done with a list may change it.
+    match expected.iter().find(|(name, count)| mentions(text, name) != **count) {
+        Some((name, _)) => Err((*name).to_owned()),
+        None if !lists.contains_key("INSTALLED_APPS") => Err("INSTALLED_APPS".to_owned()),
+        None => Ok(lists.remove("INSTALLED_APPS").unwrap_or_default()),
+    }
+}
+
+/// The file of a module: itself, or what its package does at first.
+fn settings_file(root: &Path, module: &str) -> Option<PathBuf> {
     let path = root.join(module.replace('.', "/"));
-    let file = path.with_extension("py");
-    let is_package = |folder: &Path| folder.file_name().is_some_and(|name| name == "settings");
-    let folder = match file.is_file() {
-        true if !path.parent().is_some_and(is_package) => return vec![file],
-        true => path.parent().map(Path::to_owned).unwrap_or_default(),
-        false => path,
-    };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|it| it == "py")).collect();
-    files.sort();
-    files
+    [path.join("__init__.py"), path.with_extension("py")].into_iter().find(|file| file.is_file())
 }
 
 /// Folders with a package `migrations` in them.
@@ -301,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_was_squashed_is_applied_with_what_replaces_it() {
-        let django = Django { root: PathBuf::new(), settings: Vec::new(), packages: Vec::new() };
+        let django = Django { root: PathBuf::new(), settings: None, packages: Vec::new() };
         let replaced = vec!["a.0001".to_owned(), "a.0002".to_owned()];
         let lineage = Lineage { implies: [("a.0003_squash".to_owned(), replaced)].into(), ..Lineage::default() };
         let applied = |rows: &[&str]| {
@@ -319,6 +349,37 @@ mod tests {
         assert!(is_sum("APPS"));
         for other in ["DJANGO_APPS + list()", "env('APPS_')", "['a'] + APPS", "[", ""] {
             assert!(!is_sum(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_installed_apps_are_certain_only_where_one_file_says_all() {
+        let list = |text: &str| installed_in(text).map(|apps| apps.join(" "));
+        for (text, apps) in [
+            ("INSTALLED_APPS = ['a', 'b']\n", "a b"),
+            (
+                "X_APPS = ['a']\nY_APPS = ['b']\nINSTALLED_APPS = X_APPS + Y_APPS  # all\nINSTALLED_APPS += ['c']\n",
+                "a b c",
+            ),
+            ("X_APPS = ['a']\nINSTALLED_APPS = ['b']\nINSTALLED_APPS += X_APPS\n", "b a"),
+            ("\"\"\"INSTALLED_APPS += ['no']\"\"\"\nINSTALLED_APPS: list[str] = ['a']\n", "a"),
+        ] {
+            assert_eq!(list(text), Ok(apps.to_owned()), "{text}");
+        }
+        for text in [
+            "INSTALLED_APPS += ['a']\n",
+            "from .base import *\nINSTALLED_APPS = ['a']\n",
+            "from .base import INSTALLED_APPS\n",
+            "INSTALLED_APPS = ['a']\nif DEBUG:\n    INSTALLED_APPS += ['b']\n",
+            "INSTALLED_APPS = ['a']\nif DEBUG: INSTALLED_APPS += ['b']\n",
+            "INSTALLED_APPS = ['a']\nINSTALLED_APPS.append('b')\n",
+            "INSTALLED_APPS = ['a']\nINSTALLED_APPS[0:0] = ['b']\n",
+            "INSTALLED_APPS = X_APPS + ['a']\n",
+            "INSTALLED_APPS = X_APPS\n",
+            "INSTALLED_APPS = ['a']\nMIGRATION_MODULES = {'a': 'b'}\n",
+            "X = 1\n",
+        ] {
+            assert!(list(text).is_err(), "{text}");
         }
     }
 }
