@@ -321,13 +321,13 @@ mod tests {
             ("x = 'a' + y", Some(Value::Computed)),
             ("x = f'{y}'", Some(Value::Computed)),
             ("x = ['a', y]", Some(Value::Computed)),
-            ("x == 'a'", None),
             ("xy = 'a'", None),
             ("# x = 'a'", None),
         ] {
             assert_eq!(assigned(text, "x"), expected, "{text}");
         }
         assert_eq!(assigned("x = 'a'\nx = 'b'", "x"), texts(&["b"]));
+        assert!(assignments("x == 'a'", |_| true).is_empty());
     }
 
     #[test]

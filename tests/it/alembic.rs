@@ -185,3 +185,36 @@ fn a_table_in_a_schema_of_its_own_and_a_file_that_only_python_can_read() {
     let output = project.doorstep(&url, &["status"]).run().code(0);
     output.stdout_has("only the tool itself can tell for certain: alembic/env.py computes");
 }
+
+#[test]
+fn a_revision_whose_id_is_computed_is_asked_for_at_every_start() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    let text = "revision = 'c' + '3'\ndown_revision = 'b2'\n\ndef upgrade():\n    pass\n";
+    project.write("alembic/versions/c3_x.py", text);
+    for _ in 0..3 {
+        let output = project.with_python(&url, &["run"]).run().code(0).stderr_has("python was started");
+        output.stderr_has("c3_x.py computes its revision").stderr_lacks("ahead of this image");
+    }
+    assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "c3");
+}
+
+#[test]
+fn folders_within_are_read_and_another_configuration_is_left_to_alembic() {
+    let database = Database::fresh();
+    let (project, url) = (project(), url(&database));
+    project.write("alembic.ini", &format!("{INI}recursive_version_locations = true\n"));
+    let text = "revision = 'c3'\ndown_revision = 'b2'\n\ndef upgrade():\n    pass\n";
+    project.write("alembic/versions/2026/c3_x.py", text);
+    project.with_python(&url, &["run"]).run().code(0).stderr_has("(3 applied)");
+    project.with_python(&url, &["run"]).run().code(0).stderr_lacks("python was started");
+    project.write("other.ini", "[alembic]\nscript_location = %(here)s/other\nversion_table = other\n");
+    project.write("other/env.py", &ENV.replace("target_metadata=None", "version_table='other'"));
+    project.write("other/versions/o1.py", "revision = 'o1'\ndown_revision = None\n\ndef upgrade():\n    pass\n");
+    let other = ["run", "--migrate-command", "alembic -c other.ini upgrade head"];
+    for _ in 0..2 {
+        let output = project.with_python(&url, &other).run().code(0).stderr_has("python was started");
+        output.stderr_has("alembic has to be asked: the command has -c").stderr_lacks("ahead of this image");
+    }
+    assert_eq!(database.sql("SELECT version_num FROM other"), "o1");
+}

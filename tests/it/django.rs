@@ -92,3 +92,24 @@ fn a_failure_of_djangos_is_shown_and_branches_that_have_parted_are_explained() {
     let output = project.with_python(&url, &["run"]).run().code(65).stderr_lacks("python was started");
     output.stderr_has("applied, but without a file: polls.0002_z").stderr_has("makemigrations --merge");
 }
+
+#[test]
+fn a_list_that_grows_in_another_file_or_under_a_condition_is_asked_for() {
+    let database = Database::fresh();
+    let url = database.url();
+    let project = project("['polls']");
+    for (settings, why) in [
+        (
+            "from .settings import *\nINSTALLED_APPS += ['django.contrib.contenttypes']\n",
+            "prod.py computes INSTALLED_APPS",
+        ),
+        ("from .settings import *\nif False:\n    INSTALLED_APPS += ['gone']\n", "prod.py computes INSTALLED_APPS"),
+    ] {
+        project.write("site_/prod.py", settings);
+        for _ in 0..2 {
+            let run = project.with_python(&url, &["run"]).env("DJANGO_SETTINGS_MODULE", "site_.prod").run().code(0);
+            run.stderr_has("python was started").stderr_has(why);
+        }
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM django_migrations"), "3");
+}
