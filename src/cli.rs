@@ -51,8 +51,7 @@ Exit codes (+ = trying again may help):
     about = ABOUT,
     override_usage = USAGE,
     after_help = AFTER,
-    subcommand_help_heading = "Commands",
-    max_term_width = 110
+    subcommand_help_heading = "Commands"
 )]
 pub struct Cli {
     /// What to do.
