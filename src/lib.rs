@@ -5,97 +5,56 @@
 //!
 //! It is a library only so that tests, fuzzers and benchmarks reach its parts; the product is the binary.
 
-// The command line and the settings: what is asked for.
-pub mod cli;
-pub mod settings;
+pub mod commands;
 
-// The pipeline, and its five steps in their order.
-pub mod prepare;
-
-pub mod wait;
-
-pub mod schemas;
-
-pub mod migrate;
+pub mod startup;
 
 pub mod verify;
 
-pub mod init;
+pub mod migrate;
 
-pub mod command;
+pub mod formats;
 
-pub mod exec;
+pub mod report;
 
-// Beside it, until the service takes over.
-pub mod health;
+pub mod differ;
 
-// The other commands.
-pub mod baseline;
-pub mod check;
-pub mod diff;
-pub mod install;
-pub mod replay;
-pub mod resolve;
-pub mod status;
-pub mod verified;
+pub mod schema_source;
 
-// What the steps share: a session at work …
-mod attempt;
-pub mod database;
-pub mod history;
-mod index;
-pub mod lock;
+pub mod engines;
 
-// … decisions over plain data …
-pub mod catalog;
-pub mod cause;
-pub mod compare;
-pub mod expectation;
+pub mod config;
+
 pub mod finding;
-pub mod gap;
-pub mod migration;
-pub mod plan;
-pub mod provenance;
-pub mod query;
-pub mod recovery;
-mod report;
-pub mod require;
-pub mod snapshot;
-pub mod transaction;
 
-// … and dumb adapters.
-pub mod engine;
-pub mod format;
+pub mod catalog;
 
-// Foundations.
-pub mod error;
-pub mod excerpt;
-pub mod fault;
-pub mod label;
-pub mod log;
-pub mod phase;
-mod progress;
-mod retry;
-pub mod script;
-pub mod signal;
-pub mod termination;
+pub mod sql;
+
+pub mod base;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use check::Checked;
-use cli::{Cli, Form, Verb};
-use error::{Code, Error};
-use exec::Service;
-use health::Port;
-use prepare::{Extent, Preparation, Repair};
-use replay::Replayed;
-use resolve::Mark;
-use settings::{Environment, Layer, LogFormat, LogLevel, Settings};
-use signal::Stop;
-use verified::text::Screen;
-use verified::{github, junit, markdown, text};
+use crate::base::environment::Environment;
+use crate::base::error::{Code, Error};
+use crate::base::log::{LogFormat, LogLevel};
+use crate::base::signal::Stop;
+use crate::base::{log, termination};
+use crate::commands::args::{Cli, Form, Verb};
+use crate::commands::check::Checked;
+use crate::commands::open::Repair;
+use crate::commands::replay::Replayed;
+use crate::commands::resolve::Mark;
+use crate::commands::{baseline, install, resolve, status};
+use crate::config::{Layer, Settings};
+use crate::report::text::Screen;
+use crate::report::{github, junit, markdown, text};
+use crate::startup::exec::Service;
+use crate::startup::health::Port;
+use crate::startup::init;
+use crate::startup::pipeline::{Extent, Preparation};
 
 /// How long threads may take to end when there is nothing more for them to do.
 const LAST_THREADS: Duration = Duration::from_millis(50);

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use doorstep::Next;
-use doorstep::cli::Cli;
-use doorstep::error::{Code, Error};
-use doorstep::settings::{Environment, LogFormat, LogLevel};
-use doorstep::{exec, log, signal, termination};
+use doorstep::base::environment::Environment;
+use doorstep::base::error::{Code, Error};
+use doorstep::base::log::{LogFormat, LogLevel};
+use doorstep::base::{log, signal, termination};
+use doorstep::commands::args::Cli;
+use doorstep::startup::exec;
 
 /// musl's own allocator asks the kernel for pages and gives them back hundreds of times in one start.
 #[global_allocator]

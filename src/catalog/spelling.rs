@@ -1,7 +1,7 @@
 //! Types as people write them in SQL: `numeric(10,2)`, `timestamp(3) with time zone`, `text[]`.
 
-use super::Type;
-use crate::engine::Dialect;
+use crate::catalog::Type;
+use crate::sql::Dialect;
 
 /// A type from its SQL text, and whether it is an array.
 #[must_use]

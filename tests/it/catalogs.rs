@@ -1,9 +1,12 @@
 //! What is read from a database, column by column.
 
-use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Scope, Session, Target, Wanted};
+use doorstep::base::environment::Environment;
+use doorstep::base::secret::Secret;
+use doorstep::differ::compare;
+use doorstep::engines::connect::Target;
+use doorstep::engines::session::{Scope, Session, Wanted};
 use doorstep::finding::Difference;
-use doorstep::settings::{Environment, Secret};
+use doorstep::sql::Dialect;
 
 use crate::support::{Database, Project};
 

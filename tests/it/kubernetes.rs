@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorstep::settings::Layer;
+use doorstep::config::Layer;
 use serde_json::{Value, json};
 
 use crate::openapi::Schemas;

@@ -4,12 +4,15 @@
 use std::collections::HashSet;
 
 use doorstep::catalog::{Arity, Catalog, Default, Name, value};
-use doorstep::compare::compare;
-use doorstep::engine::Dialect;
-use doorstep::format::psl::{self, schema::Provider};
-use doorstep::provenance::Provenance;
-use doorstep::script::{self, Statement};
-use doorstep::transaction::{self, Way};
+use doorstep::differ::compare;
+use doorstep::migrate::strategy;
+use doorstep::migrate::strategy::Way;
+use doorstep::schema_source::prisma;
+use doorstep::schema_source::prisma::schema::Provider;
+use doorstep::sql::Dialect;
+use doorstep::sql::script;
+use doorstep::sql::script::Statement;
+use doorstep::verify::diagnose::provenance::Provenance;
 
 /// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
 /// says differs from it in nothing.
@@ -17,14 +20,14 @@ use doorstep::transaction::{self, Way};
 /// # Panics
 /// Where that does not hold.
 pub(crate) fn schema(text: &str) {
-    let parse = || psl::parse(&[("a.prisma".to_owned(), text.to_owned())]);
+    let parse = || prisma::parse(&[("a.prisma".to_owned(), text.to_owned())]);
     let read = parse();
     assert_eq!(format!("{read:?}"), format!("{:?}", parse()), "read twice");
     match read {
         Ok(schema) => {
             let long = text.chars().take(80).collect::<String>();
             for home in ["public", "main", "", "Ä \"é\".x", &long] {
-                let catalog = psl::lower(&schema, home);
+                let catalog = prisma::lower(&schema, home);
                 match schema.datasource.as_ref().map(|source| source.provider) {
                     None => assert_eq!(catalog, Catalog::default()),
                     Some(Provider::Postgres) => no_findings(&catalog, Dialect::Postgres),
@@ -181,16 +184,16 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
 }
 
 fn ways(text: &str, dialect: Dialect) {
-    match transaction::way(text, dialect) {
+    match strategy::way(text, dialect) {
         Way::Whole => {}
         Way::Atomic(script) => assert_eq!(script.chars().count(), text.chars().count()),
         Way::Steps(steps) => {
-            assert_eq!(transaction::steps(text, dialect).as_deref(), Some(steps.as_slice()));
+            assert_eq!(strategy::steps(text, dialect).as_deref(), Some(steps.as_slice()));
             let mut at = 0;
             for step in steps {
                 assert!(step.offset >= at && is_piece(text, step.offset, step.text));
                 assert!(!step.text.is_empty());
-                let _ = transaction::only_sets(&step, dialect);
+                let _ = strategy::only_sets(&step, dialect);
                 at = step.offset + step.text.len();
             }
         }

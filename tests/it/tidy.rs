@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::Doorstep;
-use doorstep::settings::Layer;
+use doorstep::config::Layer;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
