@@ -243,7 +243,7 @@ pub struct Finding {
     /// In what a column differs.
     #[serde(skip)]
     pub aspect: Option<Aspect>,
-    /// Where the expectation comes from; empty for what nobody expects.
+    /// Where the desired comes from; empty for what nobody expects.
     pub source: Source,
     /// Why it differs, as far as the facts in hand tell.
     pub cause: Option<String>,

@@ -39,18 +39,18 @@ use std::time::Duration;
 
 use crate::base::environment::Environment;
 use crate::base::error::{Code, Error};
-use crate::base::log::{LogFormat, LogLevel};
+use crate::base::log::{self, LogFormat, LogLevel};
 use crate::base::signal::Stop;
-use crate::base::{log, termination};
+use crate::base::termination;
 use crate::commands::args::{Cli, Form, Verb};
 use crate::commands::check::Checked;
 use crate::commands::open::Repair;
 use crate::commands::replay::Replayed;
-use crate::commands::resolve::Mark;
-use crate::commands::{baseline, install, resolve, status};
+use crate::commands::resolve::{self, Mark};
+use crate::commands::{baseline, install, status};
 use crate::config::{Layer, Settings};
-use crate::report::text::Screen;
-use crate::report::{github, junit, markdown, text};
+use crate::report::text::{self, Screen};
+use crate::report::{github, junit, markdown};
 use crate::startup::exec::Service;
 use crate::startup::health::Port;
 use crate::startup::init;
@@ -154,8 +154,8 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
             let mark = mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))?;
             let resolved = block_on(stop, async {
                 let mut repair = preparation.repair(matches!(mark, Mark::Applied(_))).await?;
-                let Repair { session, survey, history } = &mut repair;
-                let resolved = resolve::mark(history, session.as_mut(), survey, &mark).await;
+                let Repair { session, probe, history } = &mut repair;
+                let resolved = resolve::mark(history, session.as_mut(), probe, &mark).await;
                 repair.session.close().await;
                 resolved
             })?;
@@ -165,9 +165,9 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
             let baseline = block_on(stop, async {
                 let mut repair = preparation.repair(true).await?;
                 let verified = preparation.verify(&mut repair, through.is_some()).await;
-                let Repair { session, survey, history } = &mut repair;
+                let Repair { session, probe, history } = &mut repair;
                 let baseline = match verified {
-                    Ok(()) => baseline::adopt(history, session.as_mut(), survey, through.as_deref()).await,
+                    Ok(()) => baseline::adopt(history, session.as_mut(), probe, through.as_deref()).await,
                     Err(error) => Err(error),
                 };
                 repair.session.close().await;

@@ -11,11 +11,11 @@ const LEAST: usize = 30;
 
 /// This process: `doorstep`, and the pod or host it runs in.
 #[derive(Debug, Clone, Default)]
-pub struct Label {
+pub struct ApplicationName {
     pod: String,
 }
 
-impl Label {
+impl ApplicationName {
     /// From `POD_NAME` (the downward API's usual name), else `HOSTNAME`.
     #[must_use]
     pub fn of_process(environment: &Environment) -> Self {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn label(pod: &str, migration: &str) -> String {
-        Label { pod: pod.to_owned() }.with(migration)
+        ApplicationName { pod: pod.to_owned() }.with(migration)
     }
 
     #[test]

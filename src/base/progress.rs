@@ -24,7 +24,7 @@ pub enum Phase {
 
 /// Where a start stands, as `/ready` shows it. Never holds a secret.
 #[derive(Debug, Clone, Serialize)]
-pub struct Standing {
+pub struct Progress {
     /// The step under way.
     pub phase: Phase,
     /// Milliseconds since the start.
@@ -50,16 +50,16 @@ pub struct Standing {
 #[derive(Debug, Clone)]
 pub struct Tracker {
     began: Instant,
-    standing: Rc<RefCell<Standing>>,
+    standing: Rc<RefCell<Progress>>,
 }
 
 impl Default for Tracker {
     fn default() -> Self {
-        Self { began: Instant::now(), standing: Rc::new(RefCell::new(Standing::of(Phase::Wait))) }
+        Self { began: Instant::now(), standing: Rc::new(RefCell::new(Progress::of(Phase::Wait))) }
     }
 }
 
-impl Standing {
+impl Progress {
     fn of(phase: Phase) -> Self {
         Self { phase, elapsed_ms: 0, migration: None, applied: None, pending: None, attempts: None, cause: None }
     }
@@ -68,7 +68,7 @@ impl Standing {
 impl Tracker {
     /// A step begins.
     pub fn enter(&self, phase: Phase) {
-        *self.standing.borrow_mut() = Standing::of(phase);
+        *self.standing.borrow_mut() = Progress::of(phase);
     }
 
     /// An attempt to connect has failed.
@@ -86,12 +86,12 @@ impl Tracker {
     /// A migration begins, after `applied` of `pending` ones.
     pub fn migrating(&self, name: &str, applied: usize, pending: usize) {
         let (migration, applied, pending) = (Some(name.to_owned()), Some(applied), Some(pending));
-        *self.standing.borrow_mut() = Standing { migration, applied, pending, ..Standing::of(Phase::Migrate) };
+        *self.standing.borrow_mut() = Progress { migration, applied, pending, ..Progress::of(Phase::Migrate) };
     }
 
     /// As it is now.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing { elapsed_ms: millis(self.began.elapsed()), ..self.standing.borrow().clone() }
+    pub fn standing(&self) -> Progress {
+        Progress { elapsed_ms: millis(self.began.elapsed()), ..self.standing.borrow().clone() }
     }
 }

@@ -6,13 +6,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::base::error::Error;
-use crate::engines::session::{Session, Survey, Trace};
+use crate::engines::session::{ObjectState, Probe, Session};
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::formats::migration::{Migration, Writer};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
-use crate::sql::script;
-use crate::sql::script::Object;
+use crate::sql::script::{self, Object};
 
 /// What was recorded, for `--format json`.
 #[derive(Debug, Serialize)]
@@ -52,7 +51,7 @@ impl fmt::Display for Baseline {
 pub async fn adopt(
     history: &History,
     session: &mut dyn Session,
-    survey: &Survey,
+    probe: &Probe,
     through: Option<&str>,
 ) -> Result<Baseline, Error> {
     if !history.records.is_empty() {
@@ -66,10 +65,10 @@ pub async fn adopt(
     let migrations = chosen(history, through)?;
     let witnesses = witnesses(&migrations, history);
     let objects: Vec<Object> = witnesses.iter().map(|witness| witness.object.clone()).collect();
-    let traces = session.traces(&objects, None).await;
-    let traces = traces.map_err(Error::statement("look for what the migrations create"))?;
-    let is_there = |trace: &Trace| !matches!(trace, Trace::Absent | Trace::Invalid);
-    let against = witnesses.iter().zip(&traces).filter(|(witness, trace)| is_there(trace) != witness.created);
+    let object_states = session.object_states(&objects, None).await;
+    let object_states = object_states.map_err(Error::statement("look for what the migrations create"))?;
+    let is_there = |trace: &ObjectState| !matches!(trace, ObjectState::Absent | ObjectState::Invalid);
+    let against = witnesses.iter().zip(&object_states).filter(|(witness, trace)| is_there(trace) != witness.created);
     let findings: Vec<Finding> = against.map(|(witness, _)| finding(migrations[witness.of], witness)).collect();
     if !findings.is_empty() {
         return Err(Error::Differences(summary(&findings).to_string()));
@@ -92,7 +91,7 @@ pub async fn adopt(
     });
     let adopted: Vec<Adopted> = adopted.collect();
     let (format, dialect) = (history.scripts()?, history.dialect);
-    let table = history.ensure_table(session, survey, None).await?;
+    let table = history.ensure_table(session, probe, None).await?;
     let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
     let doing = Error::statement("record what is applied");
     session.execute(rows.collect::<Vec<_>>().join("; ")).await.map_err(doing)?;

@@ -5,8 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::migrate::history::History;
-use crate::migrate::plan;
-use crate::migrate::plan::{Entry, State, Verdict};
+use crate::migrate::plan::{self, Entry, State, Verdict};
 
 /// What one look saw. Keys of its JSON are only ever added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use crate::base::error::Error;
 use crate::base::log::seconds;
-use crate::commands::check;
-use crate::commands::check::Checked;
+use crate::commands::check::{self, Checked};
 use crate::commands::diff::Diff;
 use crate::commands::replay;
 use crate::config::{Mode, Strictness};
 use crate::engines::connect::Target;
-use crate::engines::session::{Scope, Session, Survey};
+use crate::engines::session::{Probe, Scope, Session};
 use crate::finding::Severity;
 use crate::formats::Resolved;
 use crate::migrate::history::History;
@@ -20,11 +19,9 @@ use crate::report::{Place, Verified};
 use crate::schema_source::snapshot::Snapshot;
 use crate::startup::hooks::Commands;
 use crate::startup::pipeline::{Extent, Preparation};
-use crate::startup::wait;
-use crate::startup::wait::Ready;
-use crate::verify;
-use crate::verify::Held;
-use crate::verify::desired::Expectation;
+use crate::startup::wait::{self, Ready};
+use crate::verify::desired::DesiredState;
+use crate::verify::{self, Held};
 
 /// How long a probe may take: less than the patience of those who ask (Docker has 30 s), and ample for a database that is
 /// well.
@@ -35,7 +32,7 @@ pub struct Repair {
     /// The session; close it.
     pub session: Box<dyn Session>,
     /// What its last look saw.
-    pub survey: Survey,
+    pub probe: Probe,
     /// The history.
     pub history: History,
 }
@@ -80,15 +77,15 @@ impl Preparation {
         };
         let (ready, history) = self.ready_with(history).await?;
         let (mut session, Some(mut history)) = (ready.session, history) else { return Err(self.no_folder()) };
-        let survey = async {
+        let probe = async {
             history.scripts()?;
             lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;
-            let survey = self.look(session.as_mut()).await?;
-            history.read(session.as_mut(), &survey).await?;
-            Ok(survey)
+            let probe = self.look(session.as_mut()).await?;
+            history.read(session.as_mut(), &probe).await?;
+            Ok(probe)
         };
-        match survey.await {
-            Ok(survey) => Ok(Repair { session, survey, history }),
+        match probe.await {
+            Ok(probe) => Ok(Repair { session, probe, history }),
             Err(error) => {
                 session.close().await;
                 Err(error)
@@ -102,7 +99,7 @@ impl Preparation {
     /// As [`Preparation::run`]; findings are no error here.
     pub async fn verified(&self) -> Result<Verified, Error> {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
-        let verified = self.verified_in(ready.session.as_mut(), &ready.survey, history).await;
+        let verified = self.verified_in(ready.session.as_mut(), &ready.probe, history).await;
         ready.session.close().await;
         verified
     }
@@ -121,11 +118,11 @@ impl Preparation {
     /// What is well, or the first thing that is not.
     async fn glance(&self, checked: &mut Checked) -> Result<String, String> {
         let said = |error: Error| error.to_string();
-        let (target, wanted) = (self.database.target().map_err(said)?, self.wanted());
+        let (target, wanted) = (self.database.target().map_err(said)?, self.probe_request());
         let opened = target.open(&wanted).await;
-        let (mut session, survey) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
+        let (mut session, probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
         checked.reachable = true;
-        let told = self.glance_inside(session.as_mut(), &survey, checked).await;
+        let told = self.glance_inside(session.as_mut(), &probe, checked).await;
         session.close().await;
         told
     }
@@ -133,7 +130,7 @@ impl Preparation {
     async fn glance_inside(
         &self,
         session: &mut dyn Session,
-        survey: &Survey,
+        probe: &Probe,
         checked: &mut Checked,
     ) -> Result<String, String> {
         let said = |error: Error| error.to_string();
@@ -141,7 +138,7 @@ impl Preparation {
         let (history, migrations) = match history {
             None => (None, None),
             Some(mut history) => {
-                history.read(session, survey).await.map_err(said)?;
+                history.read(session, probe).await.map_err(said)?;
                 history.mark_running(session).await;
                 let (verdict, told) = check::standing(&history);
                 checked.migrations = Some(verdict);
@@ -149,8 +146,8 @@ impl Preparation {
             }
         };
         if self.settings.strictness != Strictness::Off {
-            let expectation = self.read_expectation().await.map_err(said)?;
-            let findings = self.hold_against(session, &expectation, history.as_ref(), survey, Severity::Warning);
+            let desired = self.read_desired().await.map_err(said)?;
+            let findings = self.hold_against(session, &desired, history.as_ref(), probe, Severity::Warning);
             let mut findings = findings.await.map_err(said)?;
             findings.retain(|finding| verify::stops(finding, self.settings.strictness));
             checked.verified = Some(findings.is_empty());
@@ -168,8 +165,8 @@ impl Preparation {
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] where nothing is expected of the database.
     pub async fn diff(&self) -> Result<Diff, Error> {
-        let expectation = self.read_files().await?;
-        if expectation.is_empty() {
+        let desired = self.read_files().await?;
+        if desired.is_empty() {
             return Err(Error::Settings(
                 "there is nothing to hold the database against: no Prisma schema, no snapshot, nothing required\n\
                  next: name the schema with --prisma-schema, or make a snapshot (doorstep snapshot --output doorstep.snapshot.json)"
@@ -177,10 +174,10 @@ impl Preparation {
             ));
         }
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
-        let held = self.held_of(ready.session.as_mut(), &ready.survey, &expectation, history).await;
+        let held = self.held_of(ready.session.as_mut(), &ready.probe, &desired, history).await;
         ready.session.close().await;
         let Held { findings, gap } = held?;
-        Ok(Diff { findings, gap, address: self.database.target()?.address(), files: expectation.files })
+        Ok(Diff { findings, gap, address: self.database.target()?.address(), files: desired.files })
     }
 
     /// `snapshot`, on the throwaway database of [`Preparation::replay`] that has been migrated.
@@ -197,7 +194,7 @@ impl Preparation {
         let catalog = catalog.await.map_err(Error::statement("read the catalog"));
         ready.session.close().await;
         let migrations = history.iter().flat_map(|history| &history.migrations).map(|it| it.name.clone()).collect();
-        let home = ready.survey.current_schema.as_deref().unwrap_or(self.dialect.home());
+        let home = ready.probe.current_schema.as_deref().unwrap_or(self.dialect.home());
         Ok(Snapshot::of(catalog?, self.dialect, home, migrations))
     }
 
@@ -206,7 +203,7 @@ impl Preparation {
         &self,
         history: impl Future<Output = Result<Option<History>, Error>>,
     ) -> Result<(Ready, Option<History>), Error> {
-        let wanted = self.wanted();
+        let wanted = self.probe_request();
         let ready = wait::until_ready(&self.database, &wanted, self.settings.patience, false, &self.tracker);
         tokio::try_join!(ready, history)
     }
@@ -214,12 +211,12 @@ impl Preparation {
     async fn verified_in(
         &self,
         session: &mut dyn Session,
-        survey: &Survey,
+        probe: &Probe,
         history: Option<History>,
     ) -> Result<Verified, Error> {
-        let expectation = self.read_expectation().await?;
-        let findings = self.held_of(session, survey, &expectation, history).await?.findings;
-        let places = Place::of(&expectation.catalogs(self.home(survey)));
+        let desired = self.read_desired().await?;
+        let findings = self.held_of(session, probe, &desired, history).await?.findings;
+        let places = Place::of(&desired.catalogs(self.home(probe)));
         let least = verify::threshold(self.settings.strictness);
         Ok(Verified::new(findings, least, places, self.database.target()?.address()))
     }
@@ -227,15 +224,15 @@ impl Preparation {
     async fn held_of(
         &self,
         session: &mut dyn Session,
-        survey: &Survey,
-        expectation: &Expectation,
+        probe: &Probe,
+        desired: &DesiredState,
         mut history: Option<History>,
     ) -> Result<Held, Error> {
         if let Some(history) = &mut history {
-            history.read(session, survey).await?;
+            history.read(session, probe).await?;
             history.mark_running(session).await;
         }
-        self.held(session, expectation, history.as_ref(), survey, Severity::Notice).await
+        self.held(session, desired, history.as_ref(), probe, Severity::Notice).await
     }
 
     /// Step 4 by itself. Of a database that is adopted `in_part` only the required tables are asked for: the schema
@@ -244,13 +241,13 @@ impl Preparation {
     /// # Errors
     /// [`Error::Differences`].
     pub async fn verify(&self, repair: &mut Repair, in_part: bool) -> Result<(), Error> {
-        let Repair { session, survey, history } = repair;
-        let expectation = match in_part {
-            true => Expectation::of_tables(&self.settings),
-            false => self.read_expectation().await?,
+        let Repair { session, probe, history } = repair;
+        let desired = match in_part {
+            true => DesiredState::of_tables(&self.settings),
+            false => self.read_desired().await?,
         };
         let explained = Severity::Warning;
-        let findings = self.hold_against(session.as_mut(), &expectation, Some(history), survey, explained).await?;
+        let findings = self.hold_against(session.as_mut(), &desired, Some(history), probe, explained).await?;
         verify::judge(findings, self.settings.strictness)
     }
 
@@ -262,7 +259,7 @@ impl Preparation {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let Some(mut history) = history else { return Err(self.no_folder()) };
         let read = async {
-            history.read(ready.session.as_mut(), &ready.survey).await?;
+            history.read(ready.session.as_mut(), &ready.probe).await?;
             history.mark_running(ready.session.as_mut()).await;
             history.explain(ready.session.as_mut()).await
         };

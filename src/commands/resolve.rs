@@ -6,14 +6,13 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::catalog::Name;
-use crate::engines::session::{Session, Survey, Trace};
+use crate::engines::session::{ObjectState, Probe, Session};
 use crate::finding::Subject;
 use crate::formats::Outcome;
 use crate::formats::migration::{Migration, Record, Writer, nearest};
 use crate::migrate::history::History;
 use crate::sql::Dialect;
-use crate::sql::script;
-use crate::sql::script::Object;
+use crate::sql::script::{self, Object};
 use crate::verify::diagnose::provenance::Provenance;
 
 /// What somebody says about a migration.
@@ -51,14 +50,14 @@ impl fmt::Display for Marked {
 /// # Errors
 /// [`Error::History`] where the mark contradicts the history or the folder, [`Error::Statement`] where it
 /// cannot be written.
-pub async fn mark(history: &History, session: &mut dyn Session, survey: &Survey, mark: &Mark) -> Result<Marked, Error> {
+pub async fn mark(history: &History, session: &mut dyn Session, probe: &Probe, mark: &Mark) -> Result<Marked, Error> {
     match mark {
-        Mark::Applied(name) => applied(history, session, survey, name).await,
+        Mark::Applied(name) => applied(history, session, probe, name).await,
         Mark::RolledBack(name) => rolled_back(history, session, name).await,
     }
 }
 
-async fn applied(history: &History, session: &mut dyn Session, survey: &Survey, name: &str) -> Result<Marked, Error> {
+async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, name: &str) -> Result<Marked, Error> {
     let migration = history.migration(name)?;
     if let Some(why) = &migration.unreadable {
         return Err(Error::History(why.clone()));
@@ -67,7 +66,7 @@ async fn applied(history: &History, session: &mut dyn Session, survey: &Survey, 
     if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
-    let table = history.ensure_table(session, survey, None).await?;
+    let table = history.ensure_table(session, probe, None).await?;
     let (format, dialect) = (history.scripts()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
     let mut statements: Vec<String> =
@@ -82,8 +81,11 @@ async fn applied(history: &History, session: &mut dyn Session, survey: &Survey, 
 /// Nothing will ever create it any more: the risk of this mark.
 async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
     let (objects, names): (Vec<Object>, Vec<String>) = made(migration.sql(), history.dialect).into_iter().unzip();
-    let Ok(traces) = session.traces(&objects, None).await else { return };
-    let missing = names.iter().zip(&traces).filter(|(_, trace)| matches!(trace, Trace::Absent | Trace::Invalid));
+    let Ok(object_states) = session.object_states(&objects, None).await else { return };
+    let missing = names
+        .iter()
+        .zip(&object_states)
+        .filter(|(_, trace)| matches!(trace, ObjectState::Absent | ObjectState::Invalid));
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
         tracing::warn!(

@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::base::error::Error;
-use crate::config::Query;
-use crate::config::Require;
-use crate::config::requirements_file;
-use crate::config::{Layer, unknown};
+use crate::config::{Layer, Query, Require, requirements_file, unknown};
 
 /// What stands in doorstep.toml.
 #[derive(Debug, Default)]

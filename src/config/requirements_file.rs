@@ -8,11 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::base::error::Error;
 use crate::catalog::Origin;
-use crate::config::Query;
 use crate::config::requirement_form::object;
 use crate::config::requirements::settings_error;
-use crate::config::unknown;
-use crate::config::{Line, Require};
+use crate::config::{Line, Query, Require, unknown};
 use crate::finding::Severity;
 use crate::sql::TableName;
 

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::value;
-use crate::catalog::value::{Family, family};
+use crate::catalog::value::{self, Family, family};
 use crate::catalog::{Arity, Column, Default, Table, Type};
 use crate::differ::{Names, folded, found};
 use crate::finding::{Difference, Finding, Severity, Subject};

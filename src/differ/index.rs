@@ -61,7 +61,7 @@ pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
         let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
         if !other.valid {
             if wanted.is_some_and(|wanted| !wanted.valid) {
-                // A part of a partitioned table's index is lacking, as it was when the expectation was read.
+                // A part of a partitioned table's index is lacking, as it was when the desired was read.
                 continue;
             }
             let origin = wanted.and_then(|index| index.origin.as_ref());

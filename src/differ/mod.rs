@@ -22,7 +22,7 @@ pub(crate) use crate::differ::index::{described, invalid};
 pub(crate) use crate::differ::part::{index_named, required_columns, required_enums};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
-/// order of the expectation, what nobody expects at the end.
+/// order of the desired, what nobody expects at the end.
 #[must_use]
 pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Finding> {
     let names = Names(dialect);

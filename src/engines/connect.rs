@@ -6,7 +6,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::fault::Fault;
 use crate::base::secret::Secret;
-use crate::engines::session::{Session, Survey, Wanted};
+use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::engines::{postgres, sqlite};
 use crate::sql::Dialect;
 
@@ -105,16 +105,16 @@ impl Target {
     ///
     /// # Errors
     /// The fault, classed; with several hosts, the one of the last.
-    pub async fn open(&self, wanted: &Wanted) -> Result<(Box<dyn Session>, Survey), Fault> {
+    pub async fn open(&self, wanted: &ProbeRequest) -> Result<(Box<dyn Session>, Probe), Fault> {
         match &self.0 {
             Engine::Postgres(target) => {
-                let (session, survey) = postgres::open(target, wanted).await?;
-                Ok((Box::new(session), survey))
+                let (session, probe) = postgres::open(target, wanted).await?;
+                Ok((Box::new(session), probe))
             }
             Engine::Sqlite(target) => {
                 let mut session = sqlite::open(target).await?;
-                let survey = session.survey(wanted).await?;
-                Ok((Box::new(session), survey))
+                let probe = session.probe(wanted).await?;
+                Ok((Box::new(session), probe))
             }
         }
     }

@@ -39,7 +39,7 @@ pub trait Session {
     ///
     /// # Errors
     /// [`Class::ReadOnly`] when the server takes no writes.
-    fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey>;
+    fn probe<'a>(&'a mut self, wanted: &'a ProbeRequest) -> Work<'a, Probe>;
 
     /// Runs one query of doorstep's own.
     fn rows(&mut self, sql: String) -> Work<'_, Vec<Row>>;
@@ -63,17 +63,17 @@ pub trait Session {
 
     /// Lets other processes at the data, while the lock goes on to keep other doorsteps away: SQLite's is on the file
     /// itself. [`Session::try_lock`] takes it back.
-    fn lend(&mut self) -> Work<'_, ()> {
+    fn suspend_lock(&mut self) -> Work<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
 
     /// Who holds that lock; `None` when nobody does, or the engine cannot tell.
     fn lock_holder(&mut self, key: i64) -> Work<'_, Option<Peer>>;
     /// Another session whose statement of this moment holds this text.
-    fn runner<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>>;
+    fn running_session<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>>;
     /// What there is of each object; `since` names a row (`table WHERE condition`), and with it the moment that
     /// tells old from new. One round trip.
-    fn traces<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<Trace>>;
+    fn object_states<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<ObjectState>>;
 
     /// Creates a schema; one that appeared meanwhile is fine.
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()>;
@@ -97,7 +97,7 @@ pub trait Session {
     fn explain<'a>(&'a mut self, queries: &'a [&'a str]) -> Work<'a, Vec<Result<Vec<QueryPlan>, Fault>>>;
     /// The truth value that each query gives, in a transaction that cannot write and in which no row is hidden: what
     /// would be, is a fault. One round trip if no query is refused.
-    fn truths<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>>;
+    fn query_bools<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>>;
 
     /// See [`Canceller`].
     fn canceller(&self) -> Canceller;
@@ -108,9 +108,9 @@ pub trait Session {
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>>;
 }
 
-/// What a start wants to find, for [`Session::survey`].
+/// What a start wants to find, for [`Session::probe`].
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct ProbeRequest {
     /// Schemas that should exist.
     pub schemas: Vec<String>,
     /// Name of the history table to locate.
@@ -126,12 +126,12 @@ pub struct Scope<'a> {
     pub role: Option<&'a str>,
 }
 
-/// What a survey found.
+/// What a probe found.
 #[derive(Debug, Clone, Default)]
-pub struct Survey {
+pub struct Probe {
     /// Product and version, for the log.
     pub server: String,
-    /// Wanted schemas that do not exist.
+    /// ProbeRequest schemas that do not exist.
     pub missing_schemas: Vec<String>,
     /// Where the history table is; `None` when it is nowhere on the search path.
     pub history: Option<TableName>,
@@ -175,7 +175,7 @@ pub struct Failure {
     /// What the database said.
     pub fault: Fault,
     /// What of the script is still there.
-    pub kept: Kept,
+    pub kept: Rollback,
     /// The script itself ran; it was the record that failed.
     pub of_record: bool,
     /// The next start can find out whether it was done, or do it again.
@@ -185,13 +185,13 @@ pub struct Failure {
 impl Failure {
     /// A failure that left nothing behind.
     pub(crate) fn without_effect(fault: Fault) -> Self {
-        Self { fault, kept: Kept::Nothing, of_record: false, repeatable: false }
+        Self { fault, kept: Rollback::Complete, of_record: false, repeatable: false }
     }
 }
 
 /// What there is of an object that a script creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trace {
+pub enum ObjectState {
     /// Nothing.
     Absent,
     /// It was there before the moment in question.
@@ -206,11 +206,11 @@ pub enum Trace {
 
 /// What a failed script left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum Rollback {
     /// Everything was rolled back, for certain.
-    Nothing,
+    Complete,
     /// The script commits parts of itself, or runs statements that no transaction covers.
-    Maybe,
+    Partial,
     /// The connection was lost, and with it the answer.
     Unknown,
 }

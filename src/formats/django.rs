@@ -13,8 +13,7 @@ use crate::base::error::Error;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{Scope, Value, assignments, attribute, imports_all, mentions};
 use crate::formats::{Format, Lineage, Resolved, rfc3339};
-use crate::sql::TableName;
-use crate::sql::{Dialect, Row};
+use crate::sql::{Dialect, Row, TableName};
 
 /// Folders that hold no code of the project's.
 const PASSED_OVER: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];

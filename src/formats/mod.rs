@@ -21,8 +21,7 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings};
 use crate::formats::migration::{Migration, Record, Writer};
-use crate::sql::TableName;
-use crate::sql::{Dialect, Row};
+use crate::sql::{Dialect, Row, TableName};
 
 pub use crate::formats::prisma::{Datasource, Value};
 

@@ -3,29 +3,22 @@
 
 use std::time::{Duration, Instant};
 
-use crate::base::application_name::Label;
+use crate::base::application_name::ApplicationName;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault, Place};
-use crate::base::log;
-use crate::base::log::{millis, seconds};
+use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
 use crate::base::progress_bar::Progress;
-use crate::base::signal;
-use crate::base::signal::Stop;
-use crate::engines::session::{Conditions, Failure, Kept, Session, Survey, Unit, Wanted};
+use crate::base::signal::{self, Stop};
+use crate::engines::session::{Conditions, Failure, Probe, ProbeRequest, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, Writer};
 use crate::formats::{Outcome, Scripts};
-use crate::migrate::execute;
-use crate::migrate::failure_report;
 use crate::migrate::history::History;
-use crate::migrate::invalid_index;
-use crate::migrate::invalid_index::Blocked;
-use crate::migrate::plan;
-use crate::migrate::strategy;
-use crate::migrate::strategy::{Step, Way};
+use crate::migrate::invalid_index::{self, Blocked};
+use crate::migrate::strategy::{self, Step, Way};
+use crate::migrate::{execute, failure_report, plan};
 use crate::sql::TableName;
-use crate::sql::script;
-use crate::sql::script::{Object, Statement};
+use crate::sql::script::{self, Object, Statement};
 
 /// What limits a run of migrations.
 pub struct Limits<'a> {
@@ -36,7 +29,7 @@ pub struct Limits<'a> {
     /// How long a migration that met a lock is tried again.
     pub lock_timeout: Option<Duration>,
     /// What the session calls itself.
-    pub label: &'a Label,
+    pub label: &'a ApplicationName,
     /// Where the migration under way is written down.
     pub tracker: &'a Tracker,
     /// The database is a throwaway one: its history is nothing to repair.
@@ -48,8 +41,8 @@ pub struct Limits<'a> {
 ///
 /// # Errors
 /// [`Error::History`] when the history forbids to go on.
-pub async fn due(history: &mut History, session: &mut dyn Session, survey: &Survey) -> Result<bool, Error> {
-    history.read(session, survey).await?;
+pub async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe) -> Result<bool, Error> {
+    history.read(session, probe).await?;
     history.heal(session).await?;
     history.check()?;
     Ok(!plan::pending(&history.entries).is_empty() || history.uncertainty().is_some())
@@ -64,7 +57,7 @@ pub async fn due(history: &mut History, session: &mut dyn Session, survey: &Surv
 pub async fn apply_pending(
     history: &mut History,
     session: &mut dyn Session,
-    survey: &Survey,
+    probe: &Probe,
     limits: &Limits<'_>,
     stop: &Stop,
 ) -> Result<usize, Error> {
@@ -77,7 +70,7 @@ pub async fn apply_pending(
     if pending.is_empty() {
         return Ok(0);
     }
-    let table = history.ensure_table(session, survey, Some(limits.schemas)).await?;
+    let table = history.ensure_table(session, probe, Some(limits.schemas)).await?;
     // From here on a signal is answered here: what runs is cancelled, and the history says so.
     stop.hold();
     let progress = Progress::start(pending.len(), log::is_watched());
@@ -198,7 +191,7 @@ impl Run<'_> {
     /// The script and its record in one transaction.
     async fn atomic(&mut self, current: Current<'_>, sql: &str) -> Result<(), Error> {
         let Err(failure) = self.attempt_atomic(&current, sql).await else { return Ok(()) };
-        let nothing_kept = failure.kept == Kept::Nothing && !failure.of_record;
+        let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         match failure.fault.class {
             // The server knows best which statements refuse a transaction.
             Class::RefusesTransaction if nothing_kept && self.is_utility(sql, failure.fault.place) => {
@@ -241,7 +234,7 @@ impl Run<'_> {
         if schemas.is_empty() {
             return None;
         }
-        let missing = self.session.survey(&Wanted { schemas, history: None }).await.ok()?.missing_schemas;
+        let missing = self.session.probe(&ProbeRequest { schemas, history: None }).await.ok()?.missing_schemas;
         let needless: Vec<(&Statement<'_>, String)> =
             creations.into_iter().filter(|(_, name)| !missing.contains(name)).collect();
         let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.into_iter().unzip();
@@ -415,14 +408,14 @@ impl Run<'_> {
     async fn failed(&mut self, current: &Current<'_>, failure: Failure) -> Error {
         let name = current.migration.name.clone();
         let is_lost = matches!(failure.fault.class, Class::Unreachable | Class::Starting);
-        if failure.kept == Kept::Unknown || is_lost {
+        if failure.kept == Rollback::Unknown || is_lost {
             return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
         }
         let report = failure_report::failure(current.migration, &failure, current.steps, self.history.dialect);
         let signal = self.stop.signal();
         // A record that could not be written is no fault of the script's.
         let interrupted = signal.is_some() || failure.of_record || failure.fault.class == Class::LockTimeout;
-        let nothing_kept = failure.kept == Kept::Nothing;
+        let nothing_kept = failure.kept == Rollback::Complete;
         let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
         let logs = cause.unwrap_or_default() + &report;
         // What was interrupted between two statements goes on there, and its row stays as it is.
@@ -462,7 +455,7 @@ impl Run<'_> {
 }
 
 fn refuses(failure: &Failure) -> bool {
-    failure.fault.class == Class::RefusesTransaction && failure.kept == Kept::Nothing && !failure.of_record
+    failure.fault.class == Class::RefusesTransaction && failure.kept == Rollback::Complete && !failure.of_record
 }
 
 fn stopped_between(current: &Current<'_>, signal: u8) -> Error {

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use crate::base::fault::{Class, Fault};
 use crate::base::log::HEARTBEAT;
 use crate::base::retry::Pace;
-use crate::base::signal;
-use crate::base::signal::Stop;
+use crate::base::signal::{self, Stop};
 use crate::engines::peer::Peer;
-use crate::engines::session::{Canceller, Failure, Kept, Observer, Session, Unit, Work};
+use crate::engines::session::{Canceller, Failure, Observer, Rollback, Session, Unit, Work};
 
 /// How often a cancel request is repeated: it is lost when it arrives between two statements.
 const CANCEL_AGAIN: Duration = Duration::from_millis(500);
@@ -43,7 +42,7 @@ pub(crate) async fn run(
             failure.fault.detail = Some(format!("it waited for {blocker}"));
         }
         let pause = pace.next();
-        let again = met_a_lock && failure.kept == Kept::Nothing;
+        let again = met_a_lock && failure.kept == Rollback::Complete;
         let over = patience.is_some_and(|patience| began.elapsed() + pause >= patience);
         if !again || over || stop.signal().is_some() {
             return Err(failure);

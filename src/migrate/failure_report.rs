@@ -2,13 +2,12 @@
 //! and what to do next.
 
 use crate::base::fault::Place;
-use crate::engines::session::{Failure, Kept};
+use crate::engines::session::{Failure, Rollback};
 use crate::formats::Folder;
 use crate::formats::migration::{Migration, Writer};
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::Step;
-use crate::sql::Dialect;
-use crate::sql::excerpt;
+use crate::sql::{Dialect, excerpt};
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
 /// done before and their number, for a file that runs statement by statement.
@@ -33,10 +32,10 @@ pub(crate) fn failure(
         _ => String::new(),
     };
     text + &match failure.kept {
-        Kept::Nothing if before.is_empty() => "\nnothing of it was kept: it was rolled back as a whole".to_owned(),
-        Kept::Nothing => format!("\nnothing of this statement was kept{before}"),
-        Kept::Maybe => format!("\nparts of it may have been kept: it does not run in one transaction{before}"),
-        Kept::Unknown => "\nwhether it was kept is unknown: the connection was lost".to_owned(),
+        Rollback::Complete if before.is_empty() => "\nnothing of it was kept: it was rolled back as a whole".to_owned(),
+        Rollback::Complete => format!("\nnothing of this statement was kept{before}"),
+        Rollback::Partial => format!("\nparts of it may have been kept: it does not run in one transaction{before}"),
+        Rollback::Unknown => "\nwhether it was kept is unknown: the connection was lost".to_owned(),
     }
 }
 

@@ -2,20 +2,15 @@
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
-use crate::engines::session::{Session, Survey, Trace};
+use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, Writer, nearest};
 use crate::formats::{Folder, Format, Lineage, Outcome, Resolved, Scripts};
 use crate::migrate::failure_report;
-use crate::migrate::plan;
-use crate::migrate::plan::{Entry, State, Verdict};
-use crate::migrate::recovery;
-use crate::migrate::recovery::{Conclusion, Evidence};
-use crate::migrate::strategy;
-use crate::migrate::strategy::Way;
-use crate::sql::TableName;
-use crate::sql::script;
-use crate::sql::script::Object;
-use crate::sql::{Dialect, Row};
+use crate::migrate::plan::{self, Entry, State, Verdict};
+use crate::migrate::recovery::{self, Conclusion, Evidence};
+use crate::migrate::strategy::{self, Way};
+use crate::sql::script::{self, Object};
+use crate::sql::{Dialect, Row, TableName};
 
 /// A folder and its history, side by side.
 pub struct History {
@@ -61,9 +56,9 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Statement`] for a table that cannot be read.
-    pub async fn read(&mut self, session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
+    pub async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
         self.table = match self.format.history_schema() {
-            None => survey.history.clone(),
+            None => probe.history.clone(),
             Some(schema) => {
                 let table = TableName { schema: Some(schema.to_owned()), name: self.format.history_table().to_owned() };
                 let missing = session.missing_tables(std::slice::from_ref(&table), None).await;
@@ -230,7 +225,7 @@ impl History {
             false => recovery::witnesses(migration.sql(), &way, record, self.dialect),
         };
         let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
-        let traces = match &self.table {
+        let object_states = match &self.table {
             Some(table) if !objects.is_empty() => {
                 // A bare name leads where this role's search path says, or where it led for whoever made the history.
                 let home = table.schema.as_deref().map(|schema| self.dialect.identifier(schema));
@@ -238,26 +233,26 @@ impl History {
                     objects.iter().map(|object| home.as_deref().map_or(object.clone(), |home| object.within(home)));
                 let both: Vec<Object> = objects.iter().cloned().chain(at_home).collect();
                 let since = self.scripts()?.locate(self.dialect, table, &record.id);
-                let mut traces = session.traces(&both, Some(&since)).await.map_err(looking())?;
-                let at_home = traces.split_off(objects.len());
-                let either = |(bare, at_home)| if bare == Trace::Absent { at_home } else { bare };
-                traces.into_iter().zip(at_home).map(either).collect()
+                let mut object_states = session.object_states(&both, Some(&since)).await.map_err(looking())?;
+                let at_home = object_states.split_off(objects.len());
+                let either = |(bare, at_home)| if bare == ObjectState::Absent { at_home } else { bare };
+                object_states.into_iter().zip(at_home).map(either).collect()
             }
             _ => Vec::new(),
         };
-        let runner = match is_certain || migration.sql().trim().is_empty() {
+        let running_session = match is_certain || migration.sql().trim().is_empty() {
             true => None,
-            false => session.runner(migration.sql()).await.map_err(looking())?,
+            false => session.running_session(migration.sql()).await.map_err(looking())?,
         };
-        let traces = objects.into_iter().zip(lenient).zip(traces);
+        let object_states = objects.into_iter().zip(lenient).zip(object_states);
         Ok(recovery::conclude(&Evidence {
             record,
             way: &way,
             same_script: self.format.fits(migration, &record.checksum),
             one_message: self.dialect == Dialect::Postgres,
             leaves: script::leaves(&script::statements(text, self.dialect), self.dialect),
-            traces: traces.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
-            runner,
+            object_states: object_states.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
+            running_session,
         }))
     }
 
@@ -361,7 +356,7 @@ impl History {
     pub async fn ensure_table(
         &self,
         session: &mut dyn Session,
-        survey: &Survey,
+        probe: &Probe,
         own_schemas: Option<&[String]>,
     ) -> Result<TableName, Error> {
         if let Some(table) = &self.table {
@@ -374,7 +369,7 @@ impl History {
                 return Err(Error::History(format!(
                     "the history is in the schema {schema}, but the session looks in {}\n\
                      next: add ?schema={schema} to the URL, or take it off where it names another schema",
-                    survey.current_schema.as_deref().unwrap_or("none")
+                    probe.current_schema.as_deref().unwrap_or("none")
                 )));
             }
             if !strangers.is_empty() {
@@ -386,17 +381,17 @@ impl History {
             }
         }
         let name = self.format.history_table().to_owned();
-        let table = TableName { schema: survey.current_schema.clone(), name };
+        let table = TableName { schema: probe.current_schema.clone(), name };
         let created = session.execute(self.scripts()?.create_history(self.dialect, &table)).await;
         created.map_err(|mut fault| {
             // 3F000, "no schema has been selected": none that exists may be used.
             if fault.code.as_deref() == Some("3F000") {
                 fault.class = Class::Privilege;
             }
-            let schema = self.dialect.identifier(survey.current_schema.as_deref().unwrap_or("public"));
+            let schema = self.dialect.identifier(probe.current_schema.as_deref().unwrap_or("public"));
             let grant = format!(
                 "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
-                self.dialect.identifier(&survey.role)
+                self.dialect.identifier(&probe.role)
             );
             let remedy = (fault.class == Class::Privilege).then_some(grant);
             Error::Statement { doing: format!("create the history table {table}"), fault, remedy }

@@ -3,11 +3,9 @@
 
 use crate::base::fault::{Class, Fault};
 use crate::base::signal::Stop;
-use crate::engines::session::{Failure, Session, Trace};
-use crate::migrate::execute;
-use crate::migrate::recovery;
-use crate::sql::script;
-use crate::sql::script::Object;
+use crate::engines::session::{Failure, ObjectState, Session};
+use crate::migrate::{execute, recovery};
+use crate::sql::script::{self, Object};
 
 /// Why an INVALID index is still there.
 pub(crate) enum Blocked {
@@ -27,7 +25,10 @@ pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &
     for index in invalid(session, sql).await {
         // INVALID is also what an index is while somebody builds it.
         let doing = "look who builds an index".to_owned();
-        let peer = session.runner(&script::bare(&index)).await.map_err(|fault| Blocked::Statement { doing, fault })?;
+        let peer = session
+            .running_session(&script::bare(&index))
+            .await
+            .map_err(|fault| Blocked::Statement { doing, fault })?;
         let builds = |query: &String| query.to_ascii_uppercase().contains("INDEX");
         if let Some(peer) = peer.filter(|peer| peer.query.as_ref().is_some_and(builds)) {
             let text = format!("the index {index} is being built by another session: {peer}");
@@ -70,8 +71,8 @@ async fn invalid(session: &mut dyn Session, sql: &str) -> Vec<String> {
     if indexes.is_empty() {
         return Vec::new();
     }
-    let Ok(traces) = session.traces(&indexes, None).await else { return Vec::new() };
-    let invalid = indexes.into_iter().zip(traces).filter(|(_, trace)| *trace == Trace::Invalid);
+    let Ok(object_states) = session.object_states(&indexes, None).await else { return Vec::new() };
+    let invalid = indexes.into_iter().zip(object_states).filter(|(_, trace)| *trace == ObjectState::Invalid);
     let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
     invalid.map(name).collect()
 }

@@ -4,12 +4,11 @@
 //! there for ever (P3009). Here it is found out what is certain; what is not is put before a person.
 
 use crate::engines::peer::Peer;
-use crate::engines::session::Trace;
+use crate::engines::session::ObjectState;
 use crate::formats::migration::{Record, Writer};
 use crate::migrate::strategy::{Step, Way};
 use crate::sql::Dialect;
-use crate::sql::script;
-use crate::sql::script::{Leaves, Object, Statement};
+use crate::sql::script::{self, Leaves, Object, Statement};
 
 /// What is known about an unfinished migration.
 #[derive(Debug)]
@@ -25,9 +24,9 @@ pub struct Evidence<'a> {
     /// What its statements leave behind.
     pub leaves: Leaves,
     /// What its script creates, whether it would pass over what exists, and what is there.
-    pub traces: Vec<(Object, bool, Trace)>,
+    pub object_states: Vec<(Object, bool, ObjectState)>,
     /// Another session that is running it in this moment, or may be.
-    pub runner: Option<Peer>,
+    pub running_session: Option<Peer>,
 }
 
 /// The objects that tell how far an unfinished migration got, and whether its script would pass over them.
@@ -63,11 +62,11 @@ pub enum Conclusion {
 /// Concludes.
 #[must_use]
 pub fn conclude(evidence: &Evidence<'_>) -> Conclusion {
-    let Evidence { record, way, same_script, one_message, leaves, traces, runner } = evidence;
+    let Evidence { record, way, same_script, one_message, leaves, object_states, running_session } = evidence;
     if record.writer == Writer::Atomic {
         return Conclusion::RolledBack("its script and its record commit together".to_owned());
     }
-    if let Some(peer) = runner {
+    if let Some(peer) = running_session {
         return Conclusion::Unclear(vec![format!("a session is, or may be, still running it: {peer}")]);
     }
     // Prisma counts the step once the script has succeeded, just before it notes the end.
@@ -78,30 +77,30 @@ pub fn conclude(evidence: &Evidence<'_>) -> Conclusion {
         return Conclusion::Unclear(vec!["the file has changed since it began".to_owned()]);
     }
     match way {
-        Way::Steps(steps) if record.writer == Writer::Steps => resume(steps, record.steps, traces),
+        Way::Steps(steps) if record.writer == Writer::Steps => resume(steps, record.steps, object_states),
         // Alone in its file, it is the one statement that may have been done.
-        Way::Steps(steps) if steps.len() == 1 && steps[0].alone => resume(steps, 0, traces),
-        Way::Atomic(_) if *one_message => by_objects(traces, *leaves),
-        Way::Steps(_) | Way::Atomic(_) | Way::Whole => Conclusion::Unclear(lines(traces)),
+        Way::Steps(steps) if steps.len() == 1 && steps[0].alone => resume(steps, 0, object_states),
+        Way::Atomic(_) if *one_message => by_objects(object_states, *leaves),
+        Way::Steps(_) | Way::Atomic(_) | Way::Whole => Conclusion::Unclear(lines(object_states)),
     }
 }
 
 /// By the objects of a script that was one transaction: none is there, and it takes none of them back; or it does
 /// nothing else, and one transaction has made them all, each in one go, after the row was written.
-fn by_objects(traces: &[(Object, bool, Trace)], leaves: Leaves) -> Conclusion {
+fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> Conclusion {
     // What the script would have passed over proves nothing by being there.
-    let (lenient, strict): (Vec<_>, Vec<_>) = traces.iter().partition(|(_, lenient, _)| *lenient);
-    let maker = |(_, _, trace): &&(Object, bool, Trace)| match trace {
-        Trace::Newer(transaction) => Some(transaction.clone()),
+    let (lenient, strict): (Vec<_>, Vec<_>) = object_states.iter().partition(|(_, lenient, _)| *lenient);
+    let maker = |(_, _, trace): &&(Object, bool, ObjectState)| match trace {
+        ObjectState::Newer(transaction) => Some(transaction.clone()),
         _ => None,
     };
-    let Some((object, ..)) = strict.first() else { return Conclusion::Unclear(lines(traces)) };
-    if leaves != Leaves::Unknown && strict.iter().all(|(_, _, trace)| *trace == Trace::Absent) {
+    let Some((object, ..)) = strict.first() else { return Conclusion::Unclear(lines(object_states)) };
+    if leaves != Leaves::Unknown && strict.iter().all(|(_, _, trace)| *trace == ObjectState::Absent) {
         return Conclusion::RolledBack(format!("it is one transaction, and nothing of it is there: no {object}"));
     }
     let is_table = matches!(object, Object::Relation { kind: "table", .. });
     let first = strict.first().and_then(maker);
-    let complete = lenient.iter().all(|(_, _, trace)| *trace != Trace::Absent);
+    let complete = lenient.iter().all(|(_, _, trace)| *trace != ObjectState::Absent);
     match &first {
         Some(transaction)
             if leaves == Leaves::Objects
@@ -111,13 +110,13 @@ fn by_objects(traces: &[(Object, bool, Trace)], leaves: Leaves) -> Conclusion {
         {
             Conclusion::Committed(format!("all it creates was made by one transaction ({transaction}) after it began"))
         }
-        _ => Conclusion::Unclear(lines(traces)),
+        _ => Conclusion::Unclear(lines(object_states)),
     }
 }
 
 /// By the number of statements that are recorded as done. One that commits with its record is certain; one
 /// that stands alone may have been done without it.
-fn resume(steps: &[Step<'_>], done: usize, traces: &[(Object, bool, Trace)]) -> Conclusion {
+fn resume(steps: &[Step<'_>], done: usize, object_states: &[(Object, bool, ObjectState)]) -> Conclusion {
     let Some(step) = steps.get(done) else {
         return Conclusion::Committed("each of its statements is recorded as done".to_owned());
     };
@@ -138,13 +137,13 @@ fn resume(steps: &[Step<'_>], done: usize, traces: &[(Object, bool, Trace)]) -> 
     }
     let statements = script::statements(step.text, Dialect::Postgres);
     let Some(statement) = statements.first() else { return Conclusion::Resume(done) };
-    if builds_index(statement) && !traces.is_empty() {
+    if builds_index(statement) && !object_states.is_empty() {
         // An INVALID one is dropped and built again; an older one is not the one that was to be built.
-        let is_built = traces.iter().any(|(_, _, trace)| matches!(trace, Trace::Newer(_)));
+        let is_built = object_states.iter().any(|(_, _, trace)| matches!(trace, ObjectState::Newer(_)));
         return Conclusion::Resume(done + usize::from(is_built));
     }
     if statement.starts(&["DROP", "INDEX"]) {
-        let is_gone = traces.iter().all(|(_, _, trace)| *trace == Trace::Absent);
+        let is_gone = object_states.iter().all(|(_, _, trace)| *trace == ObjectState::Absent);
         return Conclusion::Resume(done + usize::from(is_gone));
     }
     let repeatable = ["VACUUM", "REINDEX", "CLUSTER", "DISCARD"].iter().any(|word| statement.starts(&[word]));
@@ -165,22 +164,22 @@ pub fn builds_index(statement: &Statement<'_>) -> bool {
     creates && statement.has("CONCURRENTLY")
 }
 
-fn lines(traces: &[(Object, bool, Trace)]) -> Vec<String> {
-    let line = |(object, _, trace): &(Object, bool, Trace)| {
+fn lines(object_states: &[(Object, bool, ObjectState)]) -> Vec<String> {
+    let line = |(object, _, trace): &(Object, bool, ObjectState)| {
         let what = match trace {
-            Trace::Absent => "does not exist".to_owned(),
-            Trace::Older => "exists, and did before the migration began".to_owned(),
-            Trace::Newer(transaction) => {
+            ObjectState::Absent => "does not exist".to_owned(),
+            ObjectState::Older => "exists, and did before the migration began".to_owned(),
+            ObjectState::Newer(transaction) => {
                 format!("exists, made or altered since the migration began (transaction {transaction})")
             }
-            Trace::Present => "exists".to_owned(),
-            Trace::Invalid => "exists, but INVALID: its build was interrupted".to_owned(),
+            ObjectState::Present => "exists".to_owned(),
+            ObjectState::Invalid => "exists, but INVALID: its build was interrupted".to_owned(),
         };
         format!("{object}: {what}")
     };
-    match traces.is_empty() {
+    match object_states.is_empty() {
         true => vec!["it creates nothing that could be looked for".to_owned()],
-        false => traces.iter().map(line).collect(),
+        false => object_states.iter().map(line).collect(),
     }
 }
 
@@ -189,24 +188,25 @@ mod tests {
     use super::*;
     use crate::migrate::strategy::way;
 
-    fn newer(transaction: &str) -> Trace {
-        Trace::Newer(transaction.to_owned())
+    fn newer(transaction: &str) -> ObjectState {
+        ObjectState::Newer(transaction.to_owned())
     }
 
-    /// Of a script, with these traces of what it creates.
-    fn of(script: &str, record: &Record, found: &[Trace]) -> Conclusion {
+    /// Of a script, with these object_states of what it creates.
+    fn of(script: &str, record: &Record, found: &[ObjectState]) -> Conclusion {
         let statements = script::statements(script, Dialect::Postgres);
         let way = way(script, Dialect::Postgres);
         let objects = witnesses(script, &way, record, Dialect::Postgres);
-        let traces = objects.into_iter().zip(found).map(|((object, lenient), trace)| (object, lenient, trace.clone()));
+        let object_states =
+            objects.into_iter().zip(found).map(|((object, lenient), trace)| (object, lenient, trace.clone()));
         let evidence = Evidence {
             record,
             way: &way,
             same_script: true,
             one_message: true,
             leaves: script::leaves(&statements, Dialect::Postgres),
-            traces: traces.collect(),
-            runner: None,
+            object_states: object_states.collect(),
+            running_session: None,
         };
         conclude(&evidence)
     }
@@ -224,24 +224,28 @@ mod tests {
     fn one_transaction_is_judged_by_what_it_creates() {
         let two = "CREATE TABLE a (); CREATE INDEX i ON a (x);";
         for (found, expected) in [
-            ([Trace::Absent, Trace::Absent], "rolled back"),
+            ([ObjectState::Absent, ObjectState::Absent], "rolled back"),
             ([newer("7"), newer("7")], "committed"),
             ([newer("7"), newer("8")], "unclear"),
-            ([newer("7"), Trace::Absent], "unclear"),
-            ([Trace::Older, Trace::Absent], "unclear"),
-            ([newer("7"), Trace::Older], "unclear"),
-            ([Trace::Present, newer("7")], "unclear"),
+            ([newer("7"), ObjectState::Absent], "unclear"),
+            ([ObjectState::Older, ObjectState::Absent], "unclear"),
+            ([newer("7"), ObjectState::Older], "unclear"),
+            ([ObjectState::Present, newer("7")], "unclear"),
         ] {
             assert_eq!(kind(&of(two, &Record::default(), &found)), expected, "{found:?}");
         }
         for (script, found, expected) in [
             ("CREATE TABLE IF NOT EXISTS a (); CREATE INDEX i ON a (x);", vec![newer("7"), newer("7")], "unclear"),
-            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Older, newer("7")], "committed"),
-            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Older, Trace::Absent], "rolled back"),
-            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![Trace::Absent, newer("7")], "unclear"),
+            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![ObjectState::Older, newer("7")], "committed"),
+            (
+                "CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()",
+                vec![ObjectState::Older, ObjectState::Absent],
+                "rolled back",
+            ),
+            ("CREATE SCHEMA IF NOT EXISTS s; CREATE TABLE a ()", vec![ObjectState::Absent, newer("7")], "unclear"),
             ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![newer("7")], "unclear"),
-            ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![Trace::Absent], "rolled back"),
-            ("CREATE TABLE a (); DO $$ BEGIN END $$", vec![Trace::Absent], "unclear"),
+            ("CREATE TABLE a (); INSERT INTO b VALUES (1)", vec![ObjectState::Absent], "rolled back"),
+            ("CREATE TABLE a (); DO $$ BEGIN END $$", vec![ObjectState::Absent], "unclear"),
             ("CREATE INDEX i ON a (x)", vec![newer("7")], "unclear"),
             ("CREATE TABLE a ()", vec![newer("7")], "committed"),
             ("UPDATE a SET x = 1", vec![], "unclear"),
@@ -257,9 +261,9 @@ mod tests {
         let script = "SELECT 1; CREATE INDEX CONCURRENTLY i ON a (x); SELECT 2; CREATE DATABASE d";
         let at = |steps| Record { steps, writer: Writer::Steps, ..Record::default() };
         assert_eq!(of(script, &at(0), &[]), Conclusion::Resume(0));
-        assert_eq!(of(script, &at(1), &[Trace::Absent]), Conclusion::Resume(1));
-        assert_eq!(of(script, &at(1), &[Trace::Invalid]), Conclusion::Resume(1));
-        assert_eq!(of(script, &at(1), &[Trace::Older]), Conclusion::Resume(1));
+        assert_eq!(of(script, &at(1), &[ObjectState::Absent]), Conclusion::Resume(1));
+        assert_eq!(of(script, &at(1), &[ObjectState::Invalid]), Conclusion::Resume(1));
+        assert_eq!(of(script, &at(1), &[ObjectState::Older]), Conclusion::Resume(1));
         assert_eq!(of(script, &at(1), &[newer("9")]), Conclusion::Resume(2));
         assert_eq!(of(script, &at(2), &[]), Conclusion::Resume(2));
         assert_eq!(kind(&of(script, &at(3), &[])), "unclear");
@@ -267,10 +271,10 @@ mod tests {
         // The original tool counts no statements.
         assert_eq!(kind(&of(script, &Record::default(), &[])), "unclear");
         let lone = "CREATE INDEX CONCURRENTLY i ON a (x)";
-        assert_eq!(of(lone, &Record::default(), &[Trace::Invalid]), Conclusion::Resume(0));
+        assert_eq!(of(lone, &Record::default(), &[ObjectState::Invalid]), Conclusion::Resume(0));
         let drop = "DROP INDEX CONCURRENTLY i";
-        assert_eq!(of(drop, &at(0), &[Trace::Invalid]), Conclusion::Resume(0));
-        assert_eq!(of(drop, &at(0), &[Trace::Absent]), Conclusion::Resume(1));
+        assert_eq!(of(drop, &at(0), &[ObjectState::Invalid]), Conclusion::Resume(0));
+        assert_eq!(of(drop, &at(0), &[ObjectState::Absent]), Conclusion::Resume(1));
         assert_eq!(kind(&of("CREATE INDEX CONCURRENTLY ON a (x)", &at(0), &[])), "unclear");
         assert_eq!(kind(&of("CREATE TEMP TABLE a (); VACUUM b; SELECT 1", &at(2), &[])), "unclear");
     }
@@ -279,14 +283,14 @@ mod tests {
     fn a_changed_file_and_a_living_session_settle_nothing() {
         let record = Record::default();
         let way = Way::Atomic("".into());
-        let base = |same_script, runner| Evidence {
+        let base = |same_script, running_session| Evidence {
             record: &record,
             way: &way,
             same_script,
             one_message: true,
             leaves: Leaves::Objects,
-            traces: vec![(Object::Schema("s".to_owned()), false, Trace::Absent)],
-            runner,
+            object_states: vec![(Object::Schema("s".to_owned()), false, ObjectState::Absent)],
+            running_session,
         };
         assert_eq!(kind(&conclude(&base(true, None))), "rolled back");
         assert_eq!(kind(&conclude(&base(false, None))), "unclear");

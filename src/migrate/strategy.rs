@@ -4,8 +4,7 @@
 use std::borrow::Cow;
 
 use crate::sql::Dialect;
-use crate::sql::script;
-use crate::sql::script::Statement;
+use crate::sql::script::{self, Statement};
 
 /// The way in which a script runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

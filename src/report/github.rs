@@ -1,9 +1,8 @@
-//! For GitHub Actions: workflow commands, which the runner turns into annotations of the lines they name.
+//! For GitHub Actions: workflow commands, which the running_session turns into annotations of the lines they name.
 
 use crate::catalog::Origin;
 use crate::finding::{Finding, Severity, Source};
-use crate::report::Verified;
-use crate::report::flat;
+use crate::report::{Verified, flat};
 
 /// One command per finding, most severe first (GitHub shows ten of a kind), and the verdict as a line of the log.
 #[must_use]

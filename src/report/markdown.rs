@@ -1,9 +1,8 @@
 //! For a job's summary (`$GITHUB_STEP_SUMMARY`) or a comment: a table of what counts, and the rest to unfold.
 
 use crate::finding::Severity;
-use crate::report::flat;
 use crate::report::outline::{Block, sections};
-use crate::report::{Verified, counted};
+use crate::report::{Verified, counted, flat};
 
 /// The whole page, a section of some larger one.
 #[must_use]

@@ -4,8 +4,7 @@
 use crate::catalog::Name;
 use crate::finding::{Finding, Severity, Subject};
 use crate::report::summary::{reason, shared};
-use crate::report::{Place, Verified, mapping, trouble};
-use crate::report::{flat, grouped};
+use crate::report::{Place, Verified, flat, grouped, mapping, trouble};
 
 /// Findings with one title.
 pub(crate) struct Section<'a> {

@@ -3,8 +3,8 @@
 use crate::base::environment::Environment;
 use crate::catalog::{Name, Origin};
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
-use crate::report::text::Screen;
-use crate::report::{Place, Verified, github, junit, markdown, text};
+use crate::report::text::{self, Screen};
+use crate::report::{Place, Verified, github, junit, markdown};
 
 fn name(name: &str) -> Name {
     Name { schema: "public".to_owned(), name: name.to_owned() }

@@ -5,9 +5,8 @@ use console::Style;
 
 use crate::base::environment::Environment;
 use crate::finding::Severity;
-use crate::report::flat;
 use crate::report::outline::{Block, Row, Section, sections};
-use crate::report::{Verified, counted};
+use crate::report::{Verified, counted, flat};
 
 /// Lines longer than this are hard to read, however wide the terminal is.
 const WIDEST: usize = 110;

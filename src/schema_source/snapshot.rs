@@ -1,5 +1,5 @@
 //! A snapshot: the catalog that the migrations make of an empty database, as a file. Written at build time (`doorstep
-//! snapshot`), kept in version control, and held against the live database like any other expectation; for teams
+//! snapshot`), kept in version control, and held against the live database like any other desired; for teams
 //! without Prisma it is the only one that knows every column.
 
 use std::path::Path;

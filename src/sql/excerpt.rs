@@ -1,8 +1,7 @@
 //! Where in a script an error lies: line, column, and the lines around it with a caret.
 
 use crate::base::fault::Place;
-use crate::sql::Dialect;
-use crate::sql::script;
+use crate::sql::{Dialect, script};
 
 /// Lines shown before the one with the error.
 const CONTEXT: usize = 2;

@@ -48,7 +48,7 @@ mod tests {
         let names = names(condition, Dialect::Postgres);
         assert!(names.contains(&"status".to_owned()) && names.contains(&"createdAt".to_owned()), "{names:?}");
         assert!(!names.contains(&"clients".to_owned()) && !names.contains(&"Client".to_owned()), "{names:?}");
-        assert_eq!(crate::sql::names("a=? AND b>?", Dialect::Sqlite), ["a", "and", "b"]);
+        assert_eq!(super::names("a=? AND b>?", Dialect::Sqlite), ["a", "and", "b"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::sql::Dialect;
 
-pub use crate::sql::changes::{Aspect, Change, Deed, Kind as Whole, Part, Target, changes};
+pub use crate::sql::changes::{Aspect, Change, Kind as ObjectKind, Part, SchemaOp, Target, changes};
 pub(crate) use crate::sql::cursor::bare;
 pub use crate::sql::names::{constraints, names, parameters};
 pub use crate::sql::objects::{Leaves, Object, created, leaves, removed};

@@ -21,8 +21,7 @@ use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::secret::Secret;
-use crate::base::signal;
-use crate::base::signal::Stop;
+use crate::base::signal::{self, Stop};
 use crate::config::words::Words;
 use crate::engines::session::Session;
 use crate::migrate::lock;
@@ -96,7 +95,7 @@ impl Tool {
         let (began, stop) = (Instant::now(), around.stop);
         let doing = || format!("running {}", self.shown);
         let lost = |fault| Error::Lost { doing: doing(), fault };
-        session.lend().await.map_err(lost)?;
+        session.suspend_lock().await.map_err(lost)?;
         tracing::info!(
             phase = "migrate",
             event = "command",

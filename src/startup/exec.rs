@@ -13,8 +13,7 @@ use std::process::Command;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
-use crate::base::signal;
-use crate::base::signal::Stop;
+use crate::base::signal::{self, Stop};
 use crate::config::Settings;
 
 /// Variables that may carry a secret of doorstep's and are gone from the service's environment.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::base::error::Error;
 use crate::base::progress::Phase;
 use crate::base::retry::Pace;
-use crate::engines::session::{Session, Survey};
+use crate::engines::session::{Probe, Session};
 use crate::finding::{Finding, Severity};
 use crate::startup::pipeline::{Extent, Plan, Preparation, Report, timed};
 use crate::verify;
@@ -33,11 +33,11 @@ impl Preparation {
     pub(crate) async fn follow(
         &self,
         session: &mut dyn Session,
-        mut survey: Survey,
+        mut probe: Probe,
         plan: Plan<'_>,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let Plan { extent, history, expectation, .. } = plan;
+        let Plan { extent, history, desired, .. } = plan;
         let Some(mut history) = history else {
             return Err(Error::Settings(match &self.commands.migrate {
                 Some(command) => format!(
@@ -55,13 +55,13 @@ impl Preparation {
         let mut said = String::new();
         loop {
             self.tracker.enter(Phase::Migrate);
-            timed(&mut report.migrate, history.read(session, &survey)).await?;
-            let is_behind = history.has_work() || !survey.missing_schemas.is_empty();
+            timed(&mut report.migrate, history.read(session, &probe)).await?;
+            let is_behind = history.has_work() || !probe.missing_schemas.is_empty();
             let look = match extent {
                 _ if is_behind => Look::Behind,
                 Extent::Run => {
                     let explained = Severity::Warning;
-                    let found = self.hold_against(session, expectation, Some(&history), &survey, explained);
+                    let found = self.hold_against(session, desired, Some(&history), &probe, explained);
                     let found = timed(&mut report.verify, found).await?;
                     let stops = found.iter().any(|finding| verify::stops(finding, self.settings.strictness));
                     if stops { Look::Lacking(found) } else { Look::Ready(found) }
@@ -100,7 +100,7 @@ impl Preparation {
                 said = reason;
             }
             timed(&mut report.migrate, tokio::time::sleep(pause)).await;
-            survey = self.look(session).await?;
+            probe = self.look(session).await?;
         }
     }
 }

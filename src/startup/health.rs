@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::base::error::Error;
-use crate::base::progress::{Standing, Tracker};
+use crate::base::progress::{Progress, Tracker};
 use crate::config::Listen;
 
 /// Connections at a time; more wait in the kernel's queue.
@@ -154,12 +154,12 @@ fn is_whole(head: &[u8]) -> bool {
 }
 
 /// The whole answer to a request.
-fn answer(head: &[u8], standing: &Standing) -> Vec<u8> {
+fn answer(head: &[u8], standing: &Progress) -> Vec<u8> {
     #[derive(Serialize)]
     struct Ready<'a> {
         ready: bool,
         #[serde(flatten)]
-        standing: &'a Standing,
+        standing: &'a Progress,
     }
     let line = head.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
     let words: Vec<&str> = line.unwrap_or_default().split_ascii_whitespace().collect();

@@ -113,8 +113,8 @@ impl Preparation {
         timed(&mut report.migrate, self.hook(Some(tool), session, stop, next)).await?;
         let Some(history) = history else { return Ok(0) };
         let before = plan::pending(&history.entries).len();
-        let survey = self.look(session).await?;
-        history.read(session, &survey).await?;
+        let probe = self.look(session).await?;
+        history.read(session, &probe).await?;
         let pending = plan::pending(&history.entries);
         if !pending.is_empty() && history.uncertainty().is_none() {
             return Err(Error::History(format!(

@@ -3,26 +3,24 @@
 
 use std::time::{Duration, Instant};
 
-use crate::base::application_name::Label;
+use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::log::{millis, seconds};
 use crate::base::progress::{Phase, Tracker};
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience, Settings, Strictness};
-use crate::engines::session::{Session, Survey, Wanted};
+use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::finding::{Finding, Severity};
 use crate::formats::{Folder, Project};
-use crate::migrate::apply;
-use crate::migrate::apply::Limits;
+use crate::migrate::apply::{self, Limits};
 use crate::migrate::history::History;
 use crate::migrate::lock;
 use crate::sql::Dialect;
 use crate::startup::database::Database;
 use crate::startup::{schemas, wait};
-use crate::verify;
-use crate::verify::Held;
-use crate::verify::desired::Expectation;
+use crate::verify::desired::DesiredState;
+use crate::verify::{self, Held};
 
 use crate::startup::hooks::{Commands, Tools};
 
@@ -47,7 +45,7 @@ pub enum Extent {
 pub struct Preparation {
     pub(crate) settings: Settings,
     pub(crate) database: Database,
-    label: Label,
+    label: ApplicationName,
     pub(crate) tracker: Tracker,
     /// On a throwaway database.
     pub(crate) rehearsal: bool,
@@ -69,7 +67,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) extent: Extent,
     pub(crate) history: Option<History>,
     pub(crate) tools: &'a Tools,
-    pub(crate) expectation: &'a Expectation,
+    pub(crate) desired: &'a DesiredState,
 }
 
 /// How long each step took, and how much it did.
@@ -119,7 +117,7 @@ impl Preparation {
             (true, _) => union(named.unwrap_or(of_prisma.clone()), url_schema.clone()),
         };
         let own_schemas = union(of_prisma, Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
-        let label = Label::of_process(environment);
+        let label = ApplicationName::of_process(environment);
         let (dialect, folder) = (target.dialect(), project.folder);
         settings.require.suits(dialect)?;
         settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
@@ -179,18 +177,18 @@ impl Preparation {
             }
             stop.release();
             let (mut report, waiting) = (Report::default(), Instant::now());
-            let wanted = self.wanted();
+            let wanted = self.probe_request();
             let ready = wait::until_ready(&self.database, &wanted, self.patience(begin), creates, &self.tracker);
-            let expectation = async {
+            let desired = async {
                 match extent {
-                    Extent::Run => self.read_expectation().await,
-                    Extent::Wait | Extent::Migrate => Ok(Expectation::default()),
+                    Extent::Run => self.read_desired().await,
+                    Extent::Wait | Extent::Migrate => Ok(DesiredState::default()),
                 }
             };
-            let (mut ready, history, expectation) = tokio::try_join!(ready, self.read_folder(extent), expectation)?;
+            let (mut ready, history, desired) = tokio::try_join!(ready, self.read_folder(extent), desired)?;
             report.wait = waiting.elapsed();
-            let plan = Plan { extent, history, tools: &tools, expectation: &expectation };
-            let result = self.work(ready.session.as_mut(), ready.survey, plan, stop, &mut report).await;
+            let plan = Plan { extent, history, tools: &tools, desired: &desired };
+            let result = self.work(ready.session.as_mut(), ready.probe, plan, stop, &mut report).await;
             ready.session.close().await;
             match result {
                 // A server that restarts while it is being set up is ready once, and gone with the next
@@ -239,14 +237,14 @@ impl Preparation {
 
     /// Reads what the service was built for, on a thread of its own. A start that findings cannot stop is not stopped by
     /// a schema file that cannot be read either.
-    pub(crate) async fn read_expectation(&self) -> Result<Expectation, Error> {
+    pub(crate) async fn read_desired(&self) -> Result<DesiredState, Error> {
         if self.settings.strictness == Strictness::Off {
-            return Ok(Expectation::default());
+            return Ok(DesiredState::default());
         }
         match self.read_files().await {
             Err(error) if self.settings.strictness == Strictness::Report => {
                 tracing::warn!(phase = "verify", event = "unreadable", "{error}");
-                Ok(Expectation::of_tables(&self.settings))
+                Ok(DesiredState::of_tables(&self.settings))
             }
             read => read,
         }
@@ -254,38 +252,38 @@ impl Preparation {
 
     /// The schema that an unqualified name belongs to. One that the URL names, and nobody has created yet, is where the
     /// service's tables belong all the same.
-    pub(crate) fn home<'a>(&'a self, survey: &'a Survey) -> &'a str {
-        let home = survey.current_schema.as_deref().or(self.url_schema.as_deref());
+    pub(crate) fn home<'a>(&'a self, probe: &'a Probe) -> &'a str {
+        let home = probe.current_schema.as_deref().or(self.url_schema.as_deref());
         home.unwrap_or(self.dialect.home())
     }
 
-    pub(crate) async fn read_files(&self) -> Result<Expectation, Error> {
+    pub(crate) async fn read_files(&self) -> Result<DesiredState, Error> {
         let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
         let schema = self.url_schema.clone();
-        let read = move || Expectation::read(&settings, prisma.as_deref(), dialect, schema.as_deref());
+        let read = move || DesiredState::read(&settings, prisma.as_deref(), dialect, schema.as_deref());
         let reading = tokio::task::spawn_blocking(read);
         reading.await.map_err(|error| Error::Internal(error.to_string()))?
     }
 
-    /// Step 4: what of the expectation is not there, and why; of notices why only if they are `explained`.
+    /// Step 4: what of the desired is not there, and why; of notices why only if they are `explained`.
     pub(crate) async fn hold_against(
         &self,
         session: &mut dyn Session,
-        expectation: &Expectation,
+        desired: &DesiredState,
         history: Option<&History>,
-        survey: &Survey,
+        probe: &Probe,
         explained: Severity,
     ) -> Result<Vec<Finding>, Error> {
-        Ok(self.held(session, expectation, history, survey, explained).await?.findings)
+        Ok(self.held(session, desired, history, probe, explained).await?.findings)
     }
 
     /// The same, with what would close the gap.
     pub(crate) async fn held(
         &self,
         session: &mut dyn Session,
-        expectation: &Expectation,
+        desired: &DesiredState,
         history: Option<&History>,
-        survey: &Survey,
+        probe: &Probe,
         explained: Severity,
     ) -> Result<Held, Error> {
         self.tracker.enter(Phase::Verify);
@@ -293,16 +291,16 @@ impl Preparation {
         let role = if self.rehearsal { None } else { self.database.service_role() };
         let context = verify::Context {
             dialect: self.dialect,
-            home: self.home(survey),
+            home: self.home(probe),
             role: role.as_deref(),
-            grantee: role.as_deref().unwrap_or(&survey.role),
+            grantee: role.as_deref().unwrap_or(&probe.role),
             allow: &self.settings.allow,
             has_rows: !self.rehearsal,
             history,
             mode: self.settings.mode,
             explained,
         };
-        verify::hold(session, expectation, &context).await
+        verify::hold(session, desired, &context).await
     }
 
     /// What is left of the patience since `begin`.
@@ -319,7 +317,7 @@ impl Preparation {
     async fn work(
         &self,
         session: &mut dyn Session,
-        survey: Survey,
+        probe: Probe,
         plan: Plan<'_>,
         stop: &Stop,
         report: &mut Report,
@@ -328,16 +326,16 @@ impl Preparation {
             return Ok(());
         }
         if self.settings.mode == Mode::Await {
-            return self.follow(session, survey, plan, report).await;
+            return self.follow(session, probe, plan, report).await;
         }
-        let Plan { extent, history, tools, expectation } = plan;
+        let Plan { extent, history, tools, desired } = plan;
         self.tracker.enter(Phase::Migrate);
-        let (history, survey) = self.apply(session, survey, history, tools, stop, report).await?;
+        let (history, probe) = self.apply(session, probe, history, tools, stop, report).await?;
         if let Some(history) = &history {
             history.log_oddities();
         }
         if extent == Extent::Run {
-            let findings = self.hold_against(session, expectation, history.as_ref(), &survey, Severity::Warning);
+            let findings = self.hold_against(session, desired, history.as_ref(), &probe, Severity::Warning);
             let findings = timed(&mut report.verify, findings).await?;
             verify::judge(findings, self.settings.strictness)?;
         }
@@ -345,35 +343,35 @@ impl Preparation {
     }
 
     /// Schemas and migrations. Looks first, and takes the lock only when there is something to write: a
-    /// replica with nothing to do never queues. Gives back the survey that counts from then on: a schema that was
+    /// replica with nothing to do never queues. Gives back the probe that counts from then on: a schema that was
     /// created may be where unqualified names belong.
     async fn apply(
         &self,
         session: &mut dyn Session,
-        survey: Survey,
+        probe: Probe,
         mut history: Option<History>,
         tools: &Tools,
         stop: &Stop,
         report: &mut Report,
-    ) -> Result<(Option<History>, Survey), Error> {
+    ) -> Result<(Option<History>, Probe), Error> {
         if let Some(history) = &mut history {
-            timed(&mut report.migrate, history.read(session, &survey)).await?;
+            timed(&mut report.migrate, history.read(session, &probe)).await?;
         }
-        if survey.missing_schemas.is_empty() && !self.has_work(history.as_ref(), tools) {
-            return Ok((history, survey));
+        if probe.missing_schemas.is_empty() && !self.has_work(history.as_ref(), tools) {
+            return Ok((history, probe));
         }
         self.tracker.held_up("queueing for the migration lock");
         timed(&mut report.migrate, lock::acquire(session, self.lock_key(), self.settings.lock_timeout)).await?;
         // Another replica may have been faster; what counts is what the lock's holder sees.
-        let mut survey = self.look(session).await?;
+        let mut probe = self.look(session).await?;
         // A migration that creates its schema itself finds it absent, as it does with its own tool. Not so the
         // schema of the URL, which that tool creates first.
-        if let (false, Some(history)) = (survey.missing_schemas.is_empty(), &history) {
+        if let (false, Some(history)) = (probe.missing_schemas.is_empty(), &history) {
             let later = history.own_schemas();
-            survey.missing_schemas.retain(|name| !later.contains(name) || self.url_schema.as_ref() == Some(name));
+            probe.missing_schemas.retain(|name| !later.contains(name) || self.url_schema.as_ref() == Some(name));
         }
         let is_due = match &mut history {
-            Some(history) => timed(&mut report.migrate, apply::due(history, session, &survey)).await?,
+            Some(history) => timed(&mut report.migrate, apply::due(history, session, &probe)).await?,
             None => tools.migrate.is_some(),
         };
         if is_due {
@@ -381,12 +379,12 @@ impl Preparation {
             timed(&mut report.migrate, self.hook(tools.before.as_ref(), session, stop, next)).await?;
         }
         self.tracker.enter(Phase::Schemas);
-        timed(&mut report.schemas, schemas::create(session, &survey)).await?;
+        timed(&mut report.schemas, schemas::create(session, &probe)).await?;
         // A created schema may be where the history table goes.
-        let survey = if survey.missing_schemas.is_empty() { survey } else { self.look(session).await? };
+        let probe = if probe.missing_schemas.is_empty() { probe } else { self.look(session).await? };
         self.tracker.enter(Phase::Migrate);
         if !is_due {
-            return Ok((history, survey));
+            return Ok((history, probe));
         }
         if let Some(tool) = &tools.migrate {
             report.applied = self.delegate(tool, history.as_mut(), session, stop, report).await?;
@@ -399,23 +397,23 @@ impl Preparation {
                 tracker: &self.tracker,
                 rehearsal: self.rehearsal,
             };
-            let apply = apply::apply_pending(history, session, &survey, &limits, stop);
+            let apply = apply::apply_pending(history, session, &probe, &limits, stop);
             report.applied = timed(&mut report.migrate, apply).await?;
             history.note_applied();
         }
         let next = "the migrations are applied\nnext: repair what it stumbled over, and run it by hand if it has to run: \
                     a start that has nothing to migrate does not call it";
         timed(&mut report.migrate, self.hook(tools.after.as_ref(), session, stop, next)).await?;
-        Ok((history, survey))
+        Ok((history, probe))
     }
 
-    pub(crate) async fn look(&self, session: &mut dyn Session) -> Result<Survey, Error> {
-        session.survey(&self.wanted()).await.map_err(Error::statement("look at the database"))
+    pub(crate) async fn look(&self, session: &mut dyn Session) -> Result<Probe, Error> {
+        session.probe(&self.probe_request()).await.map_err(Error::statement("look at the database"))
     }
 
-    pub(crate) fn wanted(&self) -> Wanted {
+    pub(crate) fn probe_request(&self) -> ProbeRequest {
         let history = self.folder.map(|folder| folder.format.history_table().to_owned());
-        Wanted { schemas: self.schemas.clone(), history }
+        ProbeRequest { schemas: self.schemas.clone(), history }
     }
 
     /// The last line of a start.

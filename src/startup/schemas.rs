@@ -3,17 +3,17 @@
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
-use crate::engines::session::{Session, Survey};
+use crate::engines::session::{Probe, Session};
 
-/// Creates the schemas that the survey missed. Call it with the migration lock held.
+/// Creates the schemas that the probe missed. Call it with the migration lock held.
 ///
 /// # Errors
 /// [`Error::Statement`], with the exact GRANT where a privilege is missing.
-pub async fn create(session: &mut dyn Session, survey: &Survey) -> Result<(), Error> {
-    for name in &survey.missing_schemas {
+pub async fn create(session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
+    for name in &probe.missing_schemas {
         session.create_schema(name).await.map_err(|fault| {
             let dialect = session.dialect();
-            let (database, role) = (dialect.identifier(&survey.database), dialect.identifier(&survey.role));
+            let (database, role) = (dialect.identifier(&probe.database), dialect.identifier(&probe.role));
             let grant = || format!("let an owner run: GRANT CREATE ON DATABASE {database} TO {role};");
             let remedy = (fault.class == Class::Privilege).then(grant);
             Error::Statement { doing: format!("create the schema {}", dialect.identifier(name)), fault, remedy }

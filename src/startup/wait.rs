@@ -12,7 +12,7 @@ use crate::base::progress::{Phase, Tracker};
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
-use crate::engines::session::{Session, Survey, Wanted};
+use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::startup::database::Database;
 
 /// How long the first attempt may take without a word.
@@ -23,7 +23,7 @@ pub struct Ready {
     /// The one session of this start.
     pub session: Box<dyn Session>,
     /// What the first look saw.
-    pub survey: Survey,
+    pub probe: Probe,
 }
 
 /// Waits for the database. With `create`, a database that does not exist is created where the role may;
@@ -34,7 +34,7 @@ pub struct Ready {
 /// the URL does not parse.
 pub async fn until_ready(
     database: &Database,
-    wanted: &Wanted,
+    wanted: &ProbeRequest,
     patience: Patience,
     create: bool,
     tracker: &Tracker,
@@ -50,9 +50,9 @@ pub async fn until_ready(
         let target = database.target()?;
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
-            Ok(Ok((session, survey))) => {
-                log.ready(&target, &survey, attempts);
-                return Ok(Ready { session, survey });
+            Ok(Ok((session, probe))) => {
+                log.ready(&target, &probe, attempts);
+                return Ok(Ready { session, probe });
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
@@ -187,7 +187,7 @@ impl StateLog {
         self.last = Some(fault);
     }
 
-    fn ready(&self, target: &Target, survey: &Survey, attempts: u32) {
+    fn ready(&self, target: &Target, probe: &Probe, attempts: u32) {
         let duration = self.began.elapsed();
         tracing::info!(
             phase = "wait",
@@ -195,7 +195,7 @@ impl StateLog {
             attempts,
             duration_ms = millis(duration),
             "{} at {} accepts work after {}",
-            survey.server,
+            probe.server,
             target.address(),
             seconds(duration)
         );

@@ -5,19 +5,15 @@ use std::path::Path;
 
 use crate::base::error::Error;
 use crate::catalog::Catalog;
-use crate::config::Query;
-use crate::config::Settings;
-use crate::config::{Line, Require};
+use crate::config::{Line, Query, Require, Settings};
 use crate::finding::Source;
 use crate::schema_source::prisma;
-use crate::schema_source::snapshot;
-use crate::schema_source::snapshot::Snapshot;
-use crate::sql::Dialect;
-use crate::sql::TableName;
+use crate::schema_source::snapshot::{self, Snapshot};
+use crate::sql::{Dialect, TableName};
 
 /// All that is expected of the database.
 #[derive(Debug, Default)]
-pub struct Expectation {
+pub struct DesiredState {
     /// Tables that must exist, wherever the search path leads, and who says so.
     pub tables: Vec<(TableName, Source)>,
     /// What else must be there, as somebody wrote it down; its tables are among the others.
@@ -33,7 +29,7 @@ pub struct Expectation {
     pub files: Vec<String>,
 }
 
-impl Expectation {
+impl DesiredState {
     /// Reads what the settings name; `prisma` is the schema's file or folder, found or named, and `url_schema` what the
     /// URL says of the schema.
     ///

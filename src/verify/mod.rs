@@ -9,19 +9,16 @@ use std::collections::HashSet;
 
 use crate::base::error::Error;
 use crate::catalog::Name;
-use crate::config::Line;
 use crate::config::requirement_form::RowForm;
-use crate::config::{Allow, Mode, Strictness};
+use crate::config::{Allow, Line, Mode, Strictness};
 use crate::differ;
-use crate::differ::ddl;
-use crate::differ::ddl::Gap;
+use crate::differ::ddl::{self, Gap};
 use crate::engines::session::{Missing, Scope, Session};
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
-use crate::sql::Dialect;
-use crate::sql::TableName;
-use crate::verify::desired::Expectation;
+use crate::sql::{Dialect, TableName};
+use crate::verify::desired::DesiredState;
 use crate::verify::diagnose::Facts;
 
 /// The least severity that stops a start; `None` where nothing does.
@@ -35,7 +32,7 @@ pub fn threshold(strictness: Strictness) -> Option<Severity> {
     }
 }
 
-/// What is known besides the expectation.
+/// What is known besides the desired.
 pub struct Context<'a> {
     /// How the engine tells names apart, and writes SQL.
     pub dialect: Dialect,
@@ -71,12 +68,12 @@ pub struct Held {
 ///
 /// # Errors
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
-pub async fn hold(session: &mut dyn Session, expectation: &Expectation, context: &Context<'_>) -> Result<Held, Error> {
+pub async fn hold(session: &mut dyn Session, desired: &DesiredState, context: &Context<'_>) -> Result<Held, Error> {
     let Context { dialect, home, role, allow, has_rows, .. } = *context;
-    let Expectation { tables, require, queries, .. } = expectation;
+    let DesiredState { tables, require, queries, .. } = desired;
     let mut gap = Gap::default();
     let mut findings = without_allowed(missing_tables(session, tables, role).await?, allow, home);
-    let expected = expectation.catalogs(home);
+    let expected = desired.catalogs(home);
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
@@ -190,7 +187,7 @@ async fn missing_rows(
     dialect: Dialect,
 ) -> Result<Vec<Finding>, Error> {
     let queries: Vec<String> = rows.iter().map(|line| requirements::row_query(&line.what, dialect)).collect();
-    let answers = session.truths(&queries).await.map_err(Error::statement("look for the required rows"))?;
+    let answers = session.query_bools(&queries).await.map_err(Error::statement("look for the required rows"))?;
     Ok(rows.iter().zip(&answers).filter_map(|(row, answer)| requirements::row_finding(row, answer)).collect())
 }
 

@@ -4,7 +4,7 @@ use doorstep::base::environment::Environment;
 use doorstep::base::secret::Secret;
 use doorstep::differ::compare;
 use doorstep::engines::connect::Target;
-use doorstep::engines::session::{Scope, Session, Wanted};
+use doorstep::engines::session::{ProbeRequest, Scope, Session};
 use doorstep::finding::Difference;
 use doorstep::sql::Dialect;
 
@@ -16,7 +16,7 @@ pub(crate) fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {
 
 pub(crate) async fn session(url: &str) -> Box<dyn Session> {
     let target = Target::parse(&Secret::new(url), &Environment::default(), std::path::Path::new(".")).unwrap();
-    target.open(&Wanted::default()).await.unwrap().0
+    target.open(&ProbeRequest::default()).await.unwrap().0
 }
 
 /// What was read is compared with itself, and with what is left after a change.

@@ -57,7 +57,7 @@ fn lines(text: &str) -> Vec<usize> {
     text.split(['\n', '\r']).map(|line| line.chars().count()).collect()
 }
 
-/// Compares an expectation with the database that it describes, as a session would read it.
+/// Compares an desired with the database that it describes, as a session would read it.
 fn no_findings(expected: &Catalog, dialect: Dialect) {
     if !is_possible(expected, dialect) {
         return;

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Column, Default, ForeignKey, Table};
-use crate::differ;
-use crate::differ::Key;
 use crate::differ::ddl::Step;
 use crate::differ::ddl::planner::Plan;
+use crate::differ::{self, Key};
 use crate::finding::{Finding, Subject};
 use crate::sql::Dialect;
 

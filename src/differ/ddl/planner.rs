@@ -6,10 +6,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Name, Table, Type};
-use crate::differ;
 use crate::differ::ddl::render::Ddl;
 use crate::differ::ddl::{Action, Gap, Statement, Step, foreign_key};
-use crate::differ::{Key, Names};
+use crate::differ::{self, Key, Names};
 use crate::finding::{Difference, Finding, Severity, Subject};
 use crate::sql::Dialect;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use crate::base::application_name::Label;
+use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::secret::Secret;
@@ -276,7 +276,7 @@ impl Parameters {
             schema: self.get("schema").map(str::to_owned),
             application_name: self
                 .get("application_name")
-                .map_or_else(|| Label::of_process(environment).idle(), str::to_owned),
+                .map_or_else(|| ApplicationName::of_process(environment).idle(), str::to_owned),
             options: self.get("options").map(str::to_owned),
             pgbouncer: self.get("pgbouncer") == Some("true"),
             warnings,

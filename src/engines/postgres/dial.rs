@@ -10,8 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::net::dns;
-use crate::engines::net::tls;
-use crate::engines::net::tls::Mode;
+use crate::engines::net::tls::{self, Mode};
 use crate::engines::postgres::conninfo::{Host, Keepalive, Target};
 
 /// A connection to the server, encrypted or not.

@@ -11,8 +11,7 @@ use serde_json::Value;
 
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::query_plan::{QueryPlan, Scan};
-use crate::sql::Row;
-use crate::sql::script;
+use crate::sql::{Row, script};
 
 use crate::engines::postgres::Session;
 

@@ -30,12 +30,11 @@ use crate::catalog::{Access, Catalog};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{
-    Attempt, Canceller, Conditions, Missing, Observer, Scope, Survey, Trace, Unit, Wanted, Work, first_column, silent,
+    Attempt, Canceller, Conditions, Missing, ObjectState, Observer, Probe, ProbeRequest, Scope, Unit, Work,
+    first_column, silent,
 };
-use crate::sql::TableName;
-use crate::sql::script;
-use crate::sql::script::Object;
-use crate::sql::{Dialect, Row};
+use crate::sql::script::{self, Object};
+use crate::sql::{Dialect, Row, TableName};
 
 pub(crate) use crate::engines::postgres::conninfo::Target;
 pub use crate::engines::postgres::conninfo::has_libpq_variables;
@@ -49,13 +48,13 @@ const SQL: Dialect = Dialect::Postgres;
 
 /// One attempt at each host in turn, as libpq does: a refused login ends the round, anything else moves
 /// on to the next host. A standby is not what is looked for, so it moves on too.
-pub(crate) async fn open(target: &Target, wanted: &Wanted) -> Result<(Session, Survey), Fault> {
+pub(crate) async fn open(target: &Target, wanted: &ProbeRequest) -> Result<(Session, Probe), Fault> {
     let mut last = None;
     for host in &target.hosts {
         let attempt = async {
             let mut session = login(target, host, &target.database).await?;
-            let survey = crate::engines::session::Session::survey(&mut session, wanted).await?;
-            Ok((session, survey))
+            let probe = crate::engines::session::Session::probe(&mut session, wanted).await?;
+            Ok((session, probe))
         };
         let timeout = target.connect_timeout;
         let fault = match tokio::time::timeout(timeout, attempt).await {
@@ -292,13 +291,13 @@ impl crate::engines::session::Session for Session {
         SQL
     }
 
-    fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey> {
+    fn probe<'a>(&'a mut self, wanted: &'a ProbeRequest) -> Work<'a, Probe> {
         Box::pin(async move {
             // The search path goes first, in the same message: it decides where names lead.
-            let sql = self.search_path() + &queries::survey(wanted);
+            let sql = self.search_path() + &queries::probe(wanted);
             let row = self.run(sql).await?.pop().unwrap_or_default();
             let [recovering, read_only, version, database, role, schema, missing, home] = row.as_slice() else {
-                return Err(Fault::new(Class::Statement, "the survey gave no row"));
+                return Err(Fault::new(Class::Statement, "the probe gave no row"));
             };
             if recovering.as_deref() == Some("t") {
                 return Err(Fault::new(Class::ReadOnly, "the server is a standby (in recovery)"));
@@ -312,7 +311,7 @@ impl crate::engines::session::Session for Session {
                 (Some(schema), Some(table)) => Some(TableName { schema: Some(schema.clone()), name: table.clone() }),
                 _ => None,
             };
-            Ok(Survey {
+            Ok(Probe {
                 server: format!("PostgreSQL {}", version.as_deref().unwrap_or_default()),
                 missing_schemas: missing,
                 history,
@@ -366,29 +365,29 @@ impl crate::engines::session::Session for Session {
         Box::pin(async move { Ok(self.run(queries::holder(key)).await?.first().map(peer)) })
     }
 
-    fn runner<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>> {
-        Box::pin(async move { Ok(self.run(queries::runner(text)).await?.first().map(peer)) })
+    fn running_session<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>> {
+        Box::pin(async move { Ok(self.run(queries::running_session(text)).await?.first().map(peer)) })
     }
 
-    fn traces<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<Trace>> {
+    fn object_states<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<ObjectState>> {
         Box::pin(async move {
-            let mut traces = vec![Trace::Absent; objects.len()];
+            let mut object_states = vec![ObjectState::Absent; objects.len()];
             if objects.is_empty() {
-                return Ok(traces);
+                return Ok(object_states);
             }
-            for row in self.run(queries::traces(objects, since)).await? {
+            for row in self.run(queries::object_states(objects, since)).await? {
                 let [Some(index), Some(transaction), newer, valid, untouched] = row.as_slice() else { continue };
                 let trace = match (valid.as_deref(), newer.as_deref()) {
-                    (Some("f"), _) => Trace::Invalid,
-                    (_, Some("t")) if untouched.as_deref() == Some("t") => Trace::Newer(transaction.clone()),
-                    (_, Some("f")) => Trace::Older,
-                    _ => Trace::Present,
+                    (Some("f"), _) => ObjectState::Invalid,
+                    (_, Some("t")) if untouched.as_deref() == Some("t") => ObjectState::Newer(transaction.clone()),
+                    (_, Some("f")) => ObjectState::Older,
+                    _ => ObjectState::Present,
                 };
-                if let Some(place) = index.parse().ok().and_then(|index: usize| traces.get_mut(index)) {
+                if let Some(place) = index.parse().ok().and_then(|index: usize| object_states.get_mut(index)) {
                     *place = trace;
                 }
             }
-            Ok(traces)
+            Ok(object_states)
         })
     }
 
@@ -465,7 +464,7 @@ impl crate::engines::session::Session for Session {
         Box::pin(self.plans(queries))
     }
 
-    fn truths<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>> {
+    fn query_bools<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>> {
         Box::pin(self.answers(queries))
     }
 

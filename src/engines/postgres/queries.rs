@@ -1,10 +1,9 @@
 //! Questions to PostgreSQL's catalog, as SQL. Its tables are qualified: a migration, or a role's settings, may
 //! have put another `pg_class` before them on the search path.
 
-use crate::engines::session::Wanted;
-use crate::sql::Dialect;
-use crate::sql::TableName;
+use crate::engines::session::ProbeRequest;
 use crate::sql::script::Object;
+use crate::sql::{Dialect, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
 
@@ -16,7 +15,7 @@ pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace 
 
 /// Every subquery costs a fresh backend some hundred microseconds of catalog loading, so there are no joins,
 /// and nothing about schemas where none is wanted.
-pub(crate) fn survey(wanted: &Wanted) -> String {
+pub(crate) fn probe(wanted: &ProbeRequest) -> String {
     let schemas: Vec<String> = wanted.schemas.iter().map(|name| SQL.literal(name)).collect();
     let missing = match schemas.is_empty() {
         true => "NULL".to_owned(),
@@ -62,7 +61,7 @@ pub(crate) fn blockers(pid: u32) -> String {
 
 /// Who else runs this text in this database, or may: one that is writing, and whose statement this role must not
 /// see. The server shows the first kilobyte of a statement.
-pub(crate) fn runner(text: &str) -> String {
+pub(crate) fn running_session(text: &str) -> String {
     let beginning: String = text.chars().take(200).collect();
     let beginning = SQL.literal(&beginning);
     format!(
@@ -80,7 +79,7 @@ pub(crate) fn runner(text: &str) -> String {
 /// nobody has altered, the one that created it. A relation whose columns have another one was altered since
 /// (GRANT rewrites the row of the table, not those of its columns); what is INVALID on purpose, the index of a
 /// partitioned table, is valid here.
-pub(crate) fn traces(objects: &[Object], since: Option<&str>) -> String {
+pub(crate) fn object_states(objects: &[Object], since: Option<&str>) -> String {
     let each = objects.iter().enumerate().map(|(index, object)| match object {
         Object::Relation { name, .. } => format!(
             "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) OR c.relkind = 'I', NOT EXISTS \

@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::fault::fault;
 use crate::engines::postgres::{SQL, Session, is_true};
-use crate::engines::session::{Conditions, Failure, Kept, Unit};
+use crate::engines::session::{Conditions, Failure, Rollback, Unit};
 use crate::sql::script;
 
 /// Back to the session's own settings, whatever a script has set.
@@ -76,7 +76,7 @@ impl Session {
         }
         let Some(record) = record.filter(|_| !joint) else { return Ok(()) };
         let recorded = self.record_after(unit, record).await;
-        recorded.map_err(|fault| Failure { fault, kept: Kept::Maybe, of_record: true, repeatable: false })
+        recorded.map_err(|fault| Failure { fault, kept: Rollback::Partial, of_record: true, repeatable: false })
     }
 
     async fn record_after(&mut self, unit: &Unit<'_>, record: &str) -> Result<(), Fault> {
@@ -116,7 +116,7 @@ impl Session {
         // fails the connection is gone, and nobody knows whether the last statement committed.
         let empty = AssertSqlSafe(String::new());
         if sqlx::raw_sql(empty).execute(&mut self.connection).await.is_err() {
-            return Err(Failure { fault, kept: Kept::Unknown, of_record: false, repeatable: false });
+            return Err(Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false });
         }
         if self.wire.seen().status != b'I' {
             let rollback = AssertSqlSafe("ROLLBACK".to_owned());
@@ -137,7 +137,7 @@ impl Session {
         // Only the server's own word counts: the driver may have stumbled over an answer to a success.
         let failed = seen.refused || left_open;
         let transactional = after.is_some() || is_transactional(sql);
-        let kept = if failed && !committed && transactional { Kept::Nothing } else { Kept::Maybe };
+        let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
         let fault = if of_record { explained(fault) } else { fault };
         Err(Failure { fault, kept, of_record, repeatable: false })
     }

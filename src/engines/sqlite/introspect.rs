@@ -3,8 +3,7 @@
 use crate::catalog::{
     Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
 };
-use crate::sql::script;
-use crate::sql::{Dialect, Row};
+use crate::sql::{Dialect, Row, script};
 
 const SCHEMA: &str = "main";
 

@@ -25,12 +25,11 @@ use crate::catalog::Catalog;
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{
-    Attempt, Canceller, Conditions, Failure, Kept, Missing, Observer, Scope, Survey, Trace, Unit, Wanted, Work,
-    first_column,
+    Attempt, Canceller, Conditions, Failure, Missing, ObjectState, Observer, Probe, ProbeRequest, Rollback, Scope,
+    Unit, Work, first_column,
 };
-use crate::sql::TableName;
 use crate::sql::script::Object;
-use crate::sql::{Dialect, Row};
+use crate::sql::{Dialect, Row, TableName};
 
 const SQL: Dialect = Dialect::Sqlite;
 
@@ -135,7 +134,7 @@ pub(crate) struct Session {
     connection: SqliteConnection,
     stop: Arc<AtomicBool>,
     path: PathBuf,
-    /// The file once more, for the lock that remains when it is lent. Kept to the end: POSIX takes SQLite's locks away
+    /// The file once more, for the lock that remains when it is lent. Rollback to the end: POSIX takes SQLite's locks away
     /// from a process that closes any descriptor of the file.
     guard: Guard,
 }
@@ -206,14 +205,14 @@ impl Session {
         let settings = "PRAGMA query_only = OFF; PRAGMA foreign_keys = ON; PRAGMA main.locking_mode = EXCLUSIVE";
         let _ = self.run(settings.to_owned()).await;
         // SQLite commits statement by statement, as Prisma runs it.
-        let kept = |done| if done == 0 { Kept::Nothing } else { Kept::Maybe };
+        let kept = |done| if done == 0 { Rollback::Complete } else { Rollback::Partial };
         match failed {
             None if !left_open => Ok(()),
             None => {
                 let text = "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back";
                 Err(Failure {
                     fault: Fault::new(Class::Statement, text),
-                    kept: Kept::Maybe,
+                    kept: Rollback::Partial,
                     of_record: false,
                     repeatable: false,
                 })
@@ -237,7 +236,7 @@ impl crate::engines::session::Session for Session {
         SQL
     }
 
-    fn survey<'a>(&'a mut self, wanted: &'a Wanted) -> Work<'a, Survey> {
+    fn probe<'a>(&'a mut self, wanted: &'a ProbeRequest) -> Work<'a, Probe> {
         Box::pin(async move {
             let table = SQL.literal(wanted.history.as_deref().unwrap_or_default());
             let sql = format!(
@@ -250,10 +249,10 @@ impl crate::engines::session::Session for Session {
                 let text = format!("the file {} is read-only for this user", self.path.display());
                 return Err(Fault::new(Class::Privilege, text));
             }
-            Ok(Survey {
+            Ok(Probe {
                 server: format!("SQLite {}", value(0).unwrap_or_default()),
                 history: value(1).map(|name| TableName { schema: None, name }),
-                ..Survey::default()
+                ..Probe::default()
             })
         })
     }
@@ -287,7 +286,7 @@ impl crate::engines::session::Session for Session {
                 Ok(_) => Ok(true),
                 Err(fault) if fault.class == Class::Held => {
                     // A shared lock kept by the exclusive mode would block the other side for ever.
-                    self.lend().await.ok();
+                    self.suspend_lock().await.ok();
                     self.guard.unlock();
                     Ok(false)
                 }
@@ -296,7 +295,7 @@ impl crate::engines::session::Session for Session {
         })
     }
 
-    fn lend(&mut self) -> Work<'_, ()> {
+    fn suspend_lock(&mut self) -> Work<'_, ()> {
         let sql = "PRAGMA main.locking_mode = NORMAL; SELECT 1 FROM sqlite_master LIMIT 1";
         Box::pin(async move { self.run(sql.to_owned()).await.map(drop) })
     }
@@ -305,13 +304,13 @@ impl crate::engines::session::Session for Session {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn runner<'a>(&'a mut self, _text: &'a str) -> Work<'a, Option<Peer>> {
+    fn running_session<'a>(&'a mut self, _text: &'a str) -> Work<'a, Option<Peer>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn traces<'a>(&'a mut self, objects: &'a [Object], _since: Option<&'a str>) -> Work<'a, Vec<Trace>> {
+    fn object_states<'a>(&'a mut self, objects: &'a [Object], _since: Option<&'a str>) -> Work<'a, Vec<ObjectState>> {
         Box::pin(async move {
-            let mut traces = Vec::with_capacity(objects.len());
+            let mut object_states = Vec::with_capacity(objects.len());
             for object in objects {
                 let name = SQL.literal(&object.bare_name());
                 let sql = match object {
@@ -325,9 +324,9 @@ impl crate::engines::session::Session for Session {
                     Object::Type(_) | Object::Schema(_) | Object::Constraint { .. } => "SELECT 1".to_owned(),
                 };
                 let found = !self.run(sql).await?.is_empty();
-                traces.push(if found { Trace::Present } else { Trace::Absent });
+                object_states.push(if found { ObjectState::Present } else { ObjectState::Absent });
             }
-            Ok(traces)
+            Ok(object_states)
         })
     }
 
@@ -384,7 +383,7 @@ impl crate::engines::session::Session for Session {
         })
     }
 
-    fn truths<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>> {
+    fn query_bools<'a>(&'a mut self, queries: &'a [String]) -> Work<'a, Vec<Result<bool, Fault>>> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(queries.len());
             for query in queries {

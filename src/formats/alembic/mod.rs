@@ -14,8 +14,7 @@ use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_se
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{Value, assigned};
 use crate::formats::{Format, Lineage, Resolved};
-use crate::sql::TableName;
-use crate::sql::{Dialect, Row};
+use crate::sql::{Dialect, Row, TableName};
 
 /// A project's configuration, as far as it concerns the history.
 #[derive(Debug)]

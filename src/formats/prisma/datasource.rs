@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::schema_source::prisma;
-use crate::schema_source::prisma::ValueKind;
+use crate::schema_source::prisma::{self, ValueKind};
 
 /// What the datasource says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -18,8 +18,7 @@ pub use crate::formats::prisma::datasource::{Datasource, Value};
 use crate::base::error::Error;
 use crate::formats::migration::{Migration, Record, Writer};
 use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
-use crate::sql::TableName;
-use crate::sql::{Dialect, Row};
+use crate::sql::{Dialect, Row, TableName};
 
 /// The format.
 #[derive(Debug)]

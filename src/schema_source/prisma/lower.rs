@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::catalog;
-use crate::catalog::{Action, Arity, Catalog, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type};
-use crate::schema_source::prisma::Place;
-use crate::schema_source::prisma::names;
+use crate::catalog::{self, Action, Arity, Catalog, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type};
 use crate::schema_source::prisma::schema::{
     FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema, Source,
 };
-use crate::schema_source::prisma::types;
+use crate::schema_source::prisma::{Place, names, types};
 
 /// What a database holds that agrees with the schema; what names no schema of its own is in the default one.
 /// Nothing at all without a datasource.
@@ -116,7 +113,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// In the order in which Prisma creates them: those of fields, `@@index`, `@@unique`.
+    /// In the order in which Prisma creates them: those of fields, `Scriptedindex`, `Scriptedunique`.
     fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
         let mut indexes: Vec<&Index> = model.indexes.iter().collect();
         let is_of_field =

@@ -231,8 +231,8 @@ mod tests {
         assert!(check(Scalar::Decimal, "Decimal", &[10]).is_err());
         assert!(check(Scalar::Decimal, "Decimal", &[10, 11]).is_err());
         assert!(check(Scalar::DateTime, "Time", &[7]).is_err());
-        assert!(crate::schema_source::prisma::check(Provider::Sqlite, Scalar::String, "Text", &[]).is_err());
-        assert!(crate::schema_source::prisma::check(Provider::MySql, Scalar::String, "VarChar", &[]).is_err());
+        assert!(super::check(Provider::Sqlite, Scalar::String, "Text", &[]).is_err());
+        assert!(super::check(Provider::MySql, Scalar::String, "VarChar", &[]).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Change {
     /// The line of the file, from 1.
     pub line: usize,
     /// What is done.
-    pub deed: Deed,
+    pub deed: SchemaOp,
     /// To what.
     pub target: Target,
     /// The constraint that the part is known by as well: the name of a primary key, a foreign key, a unique constraint.
@@ -25,7 +25,7 @@ pub struct Change {
 
 /// What is done to something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub enum SchemaOp {
     /// It is created.
     Creates {
         /// One that exists is passed over (`IF NOT EXISTS`).
@@ -199,12 +199,12 @@ mod tests {
         let tell = |change: Change| {
             let Target { kind, schema, name, part } = change.target;
             let deed = match change.deed {
-                Deed::Creates { lenient: false } => "+".to_owned(),
-                Deed::Creates { lenient: true } => "+?".to_owned(),
-                Deed::Drops => "-".to_owned(),
-                Deed::Renames(name) => format!("to {name}:"),
-                Deed::Moves(schema) => format!("into {schema}:"),
-                Deed::Sets(aspect) => format!("set {aspect:?}"),
+                SchemaOp::Creates { lenient: false } => "+".to_owned(),
+                SchemaOp::Creates { lenient: true } => "+?".to_owned(),
+                SchemaOp::Drops => "-".to_owned(),
+                SchemaOp::Renames(name) => format!("to {name}:"),
+                SchemaOp::Moves(schema) => format!("into {schema}:"),
+                SchemaOp::Sets(aspect) => format!("set {aspect:?}"),
             };
             let kind = format!("{kind:?}").to_lowercase();
             let schema = schema.map_or(String::new(), |schema| format!("{schema}."));

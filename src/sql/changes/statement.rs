@@ -1,11 +1,10 @@
 //! One statement, taken apart: CREATE, ALTER and DROP of what findings are about. Anything else gives nothing.
 
-use crate::sql::changes::Change;
-use crate::sql::changes::{Aspect, Deed, Found, Kind, Lines, Part, Target};
+use crate::sql::changes::{Aspect, Change, Found, Kind, Lines, Part, SchemaOp, Target};
 use crate::sql::cursor::{Reader, bare, parts, stored};
 use crate::sql::script::summary;
 
-const CREATES: Deed = Deed::Creates { lenient: false };
+const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
 
 impl Found {
     pub(crate) fn statement(&mut self, text: &str, line: usize) {
@@ -21,7 +20,7 @@ impl Found {
         }
     }
 
-    fn note(&mut self, deed: Deed, target: Target) {
+    fn note(&mut self, deed: SchemaOp, target: Target) {
         self.changes.push(Change { line: self.line, deed, target, constraint: None, wording: None });
     }
 
@@ -32,7 +31,7 @@ impl Found {
         }
     }
 
-    fn note_wording(&mut self, deed: Deed, target: Target, wording: &str) {
+    fn note_wording(&mut self, deed: SchemaOp, target: Target, wording: &str) {
         let wording = summary(wording, self.dialect);
         self.note(deed, target);
         if let Some(change) = self.changes.last_mut() {
@@ -56,7 +55,7 @@ impl Found {
         let Some(kind) = kind(reader) else { return };
         reader.take("CONCURRENTLY");
         let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
-        let creates = Deed::Creates { lenient };
+        let creates = SchemaOp::Creates { lenient };
         match kind {
             Kind::Schema => {
                 reader.take("AUTHORIZATION");
@@ -94,12 +93,12 @@ impl Found {
         }
     }
 
-    fn note_each(&mut self, name: Option<String>, kind: Kind, deed: &Deed) {
+    fn note_each(&mut self, name: Option<String>, kind: Kind, deed: &SchemaOp) {
         name.iter().for_each(|name| self.note(deed.clone(), Target::named(kind, name)));
     }
 
     /// What stands between the parentheses of CREATE TABLE.
-    fn body(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>, table: &Target, creates: &Deed) {
+    fn body(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>, table: &Target, creates: &SchemaOp) {
         loop {
             self.line = lines.to(reader.offset());
             if !self.constraint(reader, table) && !reader.take("LIKE") {
@@ -135,7 +134,7 @@ impl Found {
     }
 
     /// A column's definition, with the constraints in it.
-    fn column(&mut self, reader: &mut Reader<'_>, table: &Target, creates: &Deed) {
+    fn column(&mut self, reader: &mut Reader<'_>, table: &Target, creates: &SchemaOp) {
         let Some(column) = reader.name().map(|name| bare(&name)) else { return };
         let (place, begin) = (self.changes.len(), reader.offset());
         let mut name = None;
@@ -170,10 +169,10 @@ impl Found {
         reader.take("ONLY");
         let Some(whole) = Target::read(reader, kind) else { return };
         if reader.take_all(&["RENAME", "TO"]) {
-            return self.note_name(reader, whole, Deed::Renames);
+            return self.note_name(reader, whole, SchemaOp::Renames);
         }
         if reader.take_all(&["SET", "SCHEMA"]) {
-            return self.note_name(reader, whole, Deed::Moves);
+            return self.note_name(reader, whole, SchemaOp::Moves);
         }
         match kind {
             Kind::Table if reader.take_all(&["RENAME", "CONSTRAINT"]) => {
@@ -193,19 +192,19 @@ impl Found {
             Kind::Type if reader.take_all(&["ADD", "VALUE"]) => {
                 let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
                 let value = reader.literal().map(|value| whole.with(Part::Value(value)));
-                value.into_iter().for_each(|value| self.note(Deed::Creates { lenient }, value));
+                value.into_iter().for_each(|value| self.note(SchemaOp::Creates { lenient }, value));
             }
             Kind::Type if reader.take_all(&["RENAME", "VALUE"]) => {
                 let Some(old) = reader.literal() else { return };
                 reader.take("TO");
                 let new = reader.literal();
-                new.into_iter().for_each(|new| self.note(Deed::Renames(new), whole.with(Part::Value(old.clone()))));
+                new.into_iter().for_each(|new| self.note(SchemaOp::Renames(new), whole.with(Part::Value(old.clone()))));
             }
             _ => {}
         }
     }
 
-    fn note_name(&mut self, reader: &mut Reader<'_>, whole: Target, deed: fn(String) -> Deed) {
+    fn note_name(&mut self, reader: &mut Reader<'_>, whole: Target, deed: fn(String) -> SchemaOp) {
         if let Some(name) = reader.name() {
             self.note(deed(bare(&name)), whole);
         }
@@ -214,7 +213,7 @@ impl Found {
     fn rename_part(&mut self, reader: &mut Reader<'_>, table: &Target, part: fn(String) -> Part) {
         let Some(old) = reader.name() else { return };
         reader.take("TO");
-        self.note_name(reader, table.with(part(bare(&old))), Deed::Renames);
+        self.note_name(reader, table.with(part(bare(&old))), SchemaOp::Renames);
     }
 
     /// One of the actions of ALTER TABLE.
@@ -223,14 +222,14 @@ impl Found {
             if !self.constraint(reader, table) {
                 reader.take("COLUMN");
                 let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
-                self.column(reader, table, &Deed::Creates { lenient });
+                self.column(reader, table, &SchemaOp::Creates { lenient });
             }
         } else if reader.take("DROP") {
             let part = if reader.take("CONSTRAINT") { Part::Constraint } else { Part::Column };
             reader.take("COLUMN");
             reader.take_all(&["IF", "EXISTS"]);
             let dropped = reader.name().map(|name| table.with(part(bare(&name))));
-            dropped.into_iter().for_each(|dropped| self.note(Deed::Drops, dropped));
+            dropped.into_iter().for_each(|dropped| self.note(SchemaOp::Drops, dropped));
         } else if reader.take("ALTER") && !reader.take("CONSTRAINT") {
             reader.take("COLUMN");
             let Some(column) = reader.name().map(|name| bare(&name)) else { return };
@@ -243,7 +242,9 @@ impl Found {
                 reader.skip();
             }
             let column = table.with(Part::Column(column));
-            aspect.into_iter().for_each(|of| self.note_wording(Deed::Sets(of), column.clone(), reader.since(begin)));
+            aspect
+                .into_iter()
+                .for_each(|of| self.note_wording(SchemaOp::Sets(of), column.clone(), reader.since(begin)));
         }
     }
 
@@ -253,7 +254,7 @@ impl Found {
         reader.take("CONCURRENTLY");
         reader.take_all(&["IF", "EXISTS"]);
         loop {
-            self.note_each(reader.name(), kind, &Deed::Drops);
+            self.note_each(reader.name(), kind, &SchemaOp::Drops);
             if !reader.skip_to_next_item() {
                 return;
             }

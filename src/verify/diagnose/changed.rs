@@ -3,14 +3,16 @@
 use crate::catalog::{Enum, ForeignKey, Name};
 use crate::differ;
 use crate::finding::{Finding, Severity, Source, Subject};
-use crate::sql::script::Deed;
+use crate::sql::script::SchemaOp;
 use crate::verify::diagnose::provenance::Step;
-use crate::verify::diagnose::{Answer, Court, Tale, ahead, is_declared, key, renamed, start_newer, uncreated};
+use crate::verify::diagnose::{
+    Answer, Diagnoser, SchemaHistory, ahead, is_declared, key, renamed, start_newer, uncreated,
+};
 
-impl Court<'_> {
+impl Diagnoser<'_> {
     pub(crate) fn invalid(&self, subject: &Subject) -> Option<String> {
         let steps = self.provenance.steps(subject);
-        let (Tale::Made(step) | Tale::Ahead(step)) = self.tale(&steps) else { return None };
+        let (SchemaHistory::Made(step) | SchemaHistory::Ahead(step)) = self.tale(&steps) else { return None };
         Some(match subject {
             Subject::Index { .. } => self.says(step, "builds it"),
             _ => format!("{}, and nothing has validated it since", self.says(step, "adds it")),
@@ -27,27 +29,28 @@ impl Court<'_> {
         let in_the_way = finding.severity == Severity::Error;
         let default = if in_the_way { ", give it a default" } else { "" };
         let keep = format!("take it into the schema file (npx prisma db pull){default}, or drop it in a new migration");
-        let removes =
-            |step: &&&Step| !self.is_done(step) && matches!(step.deed, Deed::Drops | Deed::Renames(_) | Deed::Moves(_));
+        let removes = |step: &&&Step| {
+            !self.is_done(step) && matches!(step.deed, SchemaOp::Drops | SchemaOp::Renames(_) | SchemaOp::Moves(_))
+        };
         if let Some(step) = steps.iter().find(removes) {
             let does = match step.deed {
-                Deed::Renames(_) => "gives it another name",
-                Deed::Moves(_) => "moves it",
+                SchemaOp::Renames(_) => "gives it another name",
+                SchemaOp::Moves(_) => "moves it",
                 _ => "drops it",
             };
             return self.to_come(step, does);
         }
         match self.tale(&steps) {
-            Tale::Made(step) => (
+            SchemaHistory::Made(step) => (
                 Some(format!("{}: the schema file is older than the folder", self.says(step, "creates it"))),
                 Some(keep),
             ),
-            Tale::Ahead(step) => {
+            SchemaHistory::Ahead(step) => {
                 let (cause, _) = self.to_come(step, "creates it");
                 (cause.map(|cause| format!("{cause}: what it left, or made by hand")), None)
             }
-            Tale::Gone { gone, .. } => {
-                let does = if gone.deed == Deed::Drops { "drops it" } else { "gives it another name" };
+            SchemaHistory::Gone { gone, .. } => {
+                let does = if gone.deed == SchemaOp::Drops { "drops it" } else { "gives it another name" };
                 let by_hand = self.migration(gone).is_some_and(|migration| migration.by_hand);
                 let cause = match by_hand {
                     true => {
@@ -57,8 +60,8 @@ impl Court<'_> {
                 };
                 (Some(cause), Some("drop it by hand or in a new migration, if nobody needs it".to_owned()))
             }
-            Tale::Uncreated if !told.ahead.is_empty() => (Some(ahead(told)), Some(start_newer(told))),
-            Tale::Uncreated | Tale::Unseen => {
+            SchemaHistory::Uncreated if !told.ahead.is_empty() => (Some(ahead(told)), Some(start_newer(told))),
+            SchemaHistory::Uncreated | SchemaHistory::Unseen => {
                 let cause = format!("no migration in {} creates it: made by hand, or by another tool", told.folder);
                 let remedy = if in_the_way {
                     keep
@@ -73,11 +76,11 @@ impl Court<'_> {
     /// There, and required not to be.
     fn unwanted(&self, steps: &[&Step]) -> Answer {
         let to_come = steps.iter().rev().find(|step| !self.is_done(step));
-        if let Some(step) = to_come.filter(|step| step.deed == Deed::Drops) {
+        if let Some(step) = to_come.filter(|step| step.deed == SchemaOp::Drops) {
             return self.to_come(step, "drops it");
         }
         let cause = match self.tale(steps) {
-            Tale::Made(step) => Some(format!("{}, and no migration drops it", self.says(step, "creates it"))),
+            SchemaHistory::Made(step) => Some(format!("{}, and no migration drops it", self.says(step, "creates it"))),
             _ => self.told.as_ref().map(|told| format!("no migration in {} drops it", told.folder)),
         };
         (cause, None)
@@ -90,8 +93,8 @@ impl Court<'_> {
         }
         let Some(told) = &self.told else { return (None, None) };
         let forms = |step: &&&Step| match (&step.deed, finding.aspect) {
-            (Deed::Sets(aspect), Some(of)) => *aspect == of,
-            (Deed::Creates { .. }, _) => true,
+            (SchemaOp::Sets(aspect), Some(of)) => *aspect == of,
+            (SchemaOp::Creates { .. }, _) => true,
             _ => false,
         };
         // In the place of a table there is a view.
@@ -179,16 +182,16 @@ impl Court<'_> {
         let Some(first) = lacking.first().or(spare.first()) else { return (None, None) };
         let steps = self.provenance.of_value(name, first);
         match (self.tale(&steps), lacking.is_empty()) {
-            (Tale::Ahead(step), false) => self.to_come(step, &format!("adds {first}")),
-            (Tale::Made(step), false) => self.lost(step, &finding.subject),
-            (Tale::Made(step), true) => (
+            (SchemaHistory::Ahead(step), false) => self.to_come(step, &format!("adds {first}")),
+            (SchemaHistory::Made(step), false) => self.lost(step, &finding.subject),
+            (SchemaHistory::Made(step), true) => (
                 Some(format!(
                     "{}: the schema file is older than the folder",
                     self.says(step, &format!("adds {first}"))
                 )),
                 Some("take it into the schema file (npx prisma db pull)".to_owned()),
             ),
-            (Tale::Gone { gone, .. }, false) => {
+            (SchemaHistory::Gone { gone, .. }, false) => {
                 let does = format!("takes {first} away");
                 (
                     Some(format!("{}: the schema file is older than the folder", self.says(gone, &does))),

@@ -4,17 +4,17 @@ use crate::formats::migration::{Migration, Writer};
 use crate::migrate::history::History;
 use crate::migrate::plan::State;
 use crate::sql::script;
-use crate::verify::diagnose::{Scripted, Told};
+use crate::verify::diagnose::{MigrationFact, MigrationFacts};
 
 /// All that causes are found in: what the scripts do, and what became of them.
-pub(crate) fn migration_facts(history: &History) -> Told {
+pub(crate) fn migration_facts(history: &History) -> MigrationFacts {
     let is_code = history.format.scripts().is_none();
     // The entries begin with those of the folder, in its order.
     let scripted = |(place, migration): (usize, &Migration)| {
         let entry = history.entries.get(place).filter(|entry| entry.name == migration.name);
         let record = entry.and_then(|entry| entry.record.as_ref());
         let moments = record.map(|record| [&record.rolled_back_at, &record.finished_at, &record.started_at]);
-        Scripted {
+        MigrationFact {
             name: migration.name.clone(),
             file: migration.path.display().to_string(),
             state: entry.map_or(State::Pending, |entry| entry.state),
@@ -24,7 +24,7 @@ pub(crate) fn migration_facts(history: &History) -> Told {
         }
     };
     let ahead = history.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
-    Told {
+    MigrationFacts {
         folder: history.folder.path.display().to_string(),
         tool: history.format.tool(),
         is_code,

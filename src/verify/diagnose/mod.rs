@@ -18,7 +18,7 @@ use crate::differ;
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::migrate::plan::State;
 use crate::sql::Dialect;
-use crate::sql::script::{Change, Deed};
+use crate::sql::script::{Change, SchemaOp};
 use crate::verify::diagnose::provenance::{Provenance, Step};
 
 /// All that causes are found in.
@@ -40,7 +40,7 @@ pub struct Facts<'a> {
 
 /// A folder of migrations and its history, for [`explain`].
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct MigrationFacts {
     /// The folder, as the user would write its path.
     pub folder: String,
     /// The tool whose format it is.
@@ -50,14 +50,14 @@ pub struct Told {
     /// How a migration is made there, where they are code.
     pub authoring: String,
     /// The migrations, in their order.
-    pub migrations: Vec<Scripted>,
+    pub migrations: Vec<MigrationFact>,
     /// What is applied, and not in the folder.
     pub ahead: Vec<String>,
 }
 
 /// A migration of the folder, and what became of it.
 #[derive(Debug)]
-pub struct Scripted {
+pub struct MigrationFact {
     /// Its name.
     pub name: String,
     /// Its file, as the user would write its path.
@@ -79,16 +79,16 @@ pub fn explain(
     mut findings: Vec<Finding>,
     least: Severity,
     facts: &Facts<'_>,
-    told: impl FnOnce() -> Option<Told>,
+    told: impl FnOnce() -> Option<MigrationFacts>,
 ) -> Vec<Finding> {
     if findings.iter().all(|finding| finding.severity < least) {
         return findings;
     }
-    let court = Court::new(facts, told());
-    let gap = Gap::of(&findings, &court);
+    let diagnoser = Diagnoser::new(facts, told());
+    let gap = Gap::of(&findings, &diagnoser);
     for finding in findings.iter_mut().filter(|finding| finding.severity >= least) {
-        let (cause, remedy) = court.explain(finding, &gap);
-        finding.awaits = court.awaits(finding);
+        let (cause, remedy) = diagnoser.explain(finding, &gap);
+        finding.awaits = diagnoser.awaits(finding);
         finding.cause = finding.cause.take().or(cause);
         finding.remedy = match finding.kind {
             // A migration to come knows better than a line that says what must be gone.
@@ -100,7 +100,7 @@ pub fn explain(
 }
 
 /// What the scripts and their history tell about something's being there.
-enum Tale<'a> {
+enum SchemaHistory<'a> {
     /// Migrations are not looked at.
     Unseen,
     /// No script creates it.
@@ -120,9 +120,9 @@ type Answer = (Option<String>, Option<String>);
 type Strays<'a> = HashMap<String, Vec<(&'a Name, &'a str)>>;
 
 /// The facts, in the order in which they are asked for.
-pub(crate) struct Court<'a> {
+pub(crate) struct Diagnoser<'a> {
     facts: &'a Facts<'a>,
-    told: Option<Told>,
+    told: Option<MigrationFacts>,
     provenance: Provenance,
     expected: HashMap<(String, String), &'a Table>,
     actual: HashMap<(String, String), &'a Table>,
@@ -131,8 +131,8 @@ pub(crate) struct Court<'a> {
     strays: OnceCell<Strays<'a>>,
 }
 
-impl<'a> Court<'a> {
-    fn new(facts: &'a Facts<'a>, mut told: Option<Told>) -> Self {
+impl<'a> Diagnoser<'a> {
+    fn new(facts: &'a Facts<'a>, mut told: Option<MigrationFacts>) -> Self {
         let migrations = told.iter_mut().flat_map(|told| &mut told.migrations);
         let scripts: Vec<Vec<Change>> = migrations.map(|migration| std::mem::take(&mut migration.changes)).collect();
         let presence = vec![(0, 0); scripts.len()];
@@ -143,9 +143,9 @@ impl<'a> Court<'a> {
         };
         let (expected, actual) =
             (by_name(facts.expected), by_name(facts.actual.map(std::slice::from_ref).unwrap_or_default()));
-        let mut court = Self { facts, told, provenance, expected, actual, presence, strays: OnceCell::new() };
-        court.presence = court.count();
-        court
+        let mut diagnoser = Self { facts, told, provenance, expected, actual, presence, strays: OnceCell::new() };
+        diagnoser.presence = diagnoser.count();
+        diagnoser
     }
 
     /// See `presence`.
@@ -193,7 +193,7 @@ impl<'a> Court<'a> {
         }
     }
 
-    fn migration(&self, step: &Step) -> Option<&Scripted> {
+    fn migration(&self, step: &Step) -> Option<&MigrationFact> {
         self.told.as_ref()?.migrations.get(step.migration)
     }
 
@@ -212,19 +212,19 @@ impl<'a> Court<'a> {
         format!("{} {what} ({file}:{})", self.name(step), step.line)
     }
 
-    fn tale<'s>(&self, steps: &[&'s Step]) -> Tale<'s> {
+    fn tale<'s>(&self, steps: &[&'s Step]) -> SchemaHistory<'s> {
         if self.told.is_none() {
-            return Tale::Unseen;
+            return SchemaHistory::Unseen;
         }
-        let creates = |step: &&&Step| matches!(step.deed, Deed::Creates { .. });
+        let creates = |step: &&&Step| matches!(step.deed, SchemaOp::Creates { .. });
         let done: Vec<&&Step> =
-            steps.iter().filter(|step| self.is_done(step) && !matches!(step.deed, Deed::Sets(_))).collect();
+            steps.iter().filter(|step| self.is_done(step) && !matches!(step.deed, SchemaOp::Sets(_))).collect();
         let to_come = steps.iter().filter(|step| !self.is_done(step)).find(creates);
         match (done.last(), to_come) {
-            (Some(last), _) if creates(last) => Tale::Made(last),
-            (_, Some(to_come)) => Tale::Ahead(to_come),
-            (Some(gone), None) => Tale::Gone { made: done.iter().rev().copied().find(creates).copied(), gone },
-            (None, None) => Tale::Uncreated,
+            (Some(last), _) if creates(last) => SchemaHistory::Made(last),
+            (_, Some(to_come)) => SchemaHistory::Ahead(to_come),
+            (Some(gone), None) => SchemaHistory::Gone { made: done.iter().rev().copied().find(creates).copied(), gone },
+            (None, None) => SchemaHistory::Uncreated,
         }
     }
 
@@ -232,14 +232,14 @@ impl<'a> Court<'a> {
         let subject = &finding.subject;
         let steps = self.provenance.steps(subject);
         match self.tale(&steps) {
-            Tale::Unseen => self.unseen(finding),
-            Tale::Uncreated => self.uncreated(finding, gap),
-            Tale::Ahead(step) => self.to_come(step, "creates it"),
-            Tale::Made(step) => self.lost(step, subject),
-            Tale::Gone { made, gone } => {
+            SchemaHistory::Unseen => self.unseen(finding),
+            SchemaHistory::Uncreated => self.uncreated(finding, gap),
+            SchemaHistory::Ahead(step) => self.to_come(step, "creates it"),
+            SchemaHistory::Made(step) => self.lost(step, subject),
+            SchemaHistory::Gone { made, gone } => {
                 let does = match &gone.deed {
-                    Deed::Renames(name) => format!("renames it to {name}"),
-                    Deed::Moves(schema) => format!("moves it to the schema {schema}"),
+                    SchemaOp::Renames(name) => format!("renames it to {name}"),
+                    SchemaOp::Moves(schema) => format!("moves it to the schema {schema}"),
                     _ => "drops it".to_owned(),
                 };
                 let made = made.map_or(String::new(), |step| format!("{} creates it, and ", self.name(step)));
@@ -279,7 +279,7 @@ impl<'a> Court<'a> {
             let sql = self.facts.dialect.identifier(name);
             return (Some(cause), Some(format!("doorstep migrate --schemas {name}, or CREATE SCHEMA {sql}")));
         }
-        let is_pending = |migration: &&Scripted| !matches!(migration.state, State::Applied | State::Edited);
+        let is_pending = |migration: &&MigrationFact| !matches!(migration.state, State::Applied | State::Edited);
         let pending: Vec<_> = told.migrations.iter().filter(is_pending).map(|migration| &*migration.name).collect();
         let history = match (told.migrations.len(), pending.len()) {
             (0, _) => "it is empty".to_owned(),
@@ -304,7 +304,7 @@ impl<'a> Court<'a> {
         if let Some(other) = self.namesake(&finding.subject) {
             let steps = self.provenance.steps(&other);
             let adds = match self.tale(&steps) {
-                Tale::Made(step) => format!(", where {}", self.says(step, "adds it")),
+                SchemaHistory::Made(step) => format!(", where {}", self.says(step, "adds it")),
                 _ => String::new(),
             };
             cause += &format!("; there is {other}{adds}");
@@ -366,7 +366,7 @@ impl<'a> Court<'a> {
         let (creates, at) = (self.says(step, "creates it"), at(migration));
         let recorded = format!("{creates} and is recorded as applied{at}");
         let (there, all) = self.presence.get(step.migration).copied().unwrap_or_default();
-        let passed_over = step.deed == Deed::Creates { lenient: true }
+        let passed_over = step.deed == SchemaOp::Creates { lenient: true }
             && !matches!(subject, Subject::Table(_) | Subject::Required(_));
         let (cause, remedy) = if migration.state == State::Edited {
             (
@@ -463,15 +463,15 @@ fn key(dialect: Dialect, name: &Name) -> (String, String) {
     (dialect.folded(&name.schema), dialect.folded(&name.name))
 }
 
-fn at(migration: &Scripted) -> String {
+fn at(migration: &MigrationFact) -> String {
     migration.at.as_ref().map_or(String::new(), |at| format!(" at {at}"))
 }
 
-fn ahead(told: &Told) -> String {
+fn ahead(told: &MigrationFacts) -> String {
     format!("the database is ahead of this image (applied, but not in the folder: {})", told.ahead.join(", "))
 }
 
-fn start_newer(told: &Told) -> String {
+fn start_newer(told: &MigrationFacts) -> String {
     format!("start the image that has {}", told.ahead.last().map(String::as_str).unwrap_or_default())
 }
 

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 
 use crate::catalog::Name;
 use crate::finding::Subject;
-use crate::sql::Dialect;
-use crate::sql::TableName;
-use crate::sql::script::{Change, Deed, Part, Whole};
+use crate::sql::script::{Change, ObjectKind, Part, SchemaOp};
+use crate::sql::{Dialect, TableName};
 
 /// What one statement does to something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub struct Step {
     /// The line of its file.
     pub line: usize,
     /// What is done.
-    pub deed: Deed,
+    pub deed: SchemaOp,
     /// What a column is declared or set to.
     pub wording: Option<String>,
 }
@@ -34,7 +33,7 @@ pub struct Provenance {
 }
 
 /// A kind of thing, its schema and its name, as the engine tells names apart. What is in no schema has an empty one.
-type Key = (Whole, String, String);
+type Key = (ObjectKind, String, String);
 
 /// A table, type, … through all of its names.
 #[derive(Debug, Default)]
@@ -99,22 +98,22 @@ impl Provenance {
     #[must_use]
     pub fn steps(&self, subject: &Subject) -> Vec<&Step> {
         match subject {
-            Subject::Schema(name) => self.of_whole(&self.key(Whole::Schema, "", name)),
-            Subject::Extension(name) => self.of_whole(&self.key(Whole::Extension, "", name)),
-            Subject::Table(name) => self.of_name(Whole::Table, name),
-            Subject::View(name) => self.of_name(Whole::View, name),
-            Subject::Enum(name) => self.of_name(Whole::Type, name),
-            Subject::Column { table, name } => self.of_part(Whole::Table, table, Part::Column(name.clone())),
-            Subject::PrimaryKey(table) => self.of_part(Whole::Table, table, Part::PrimaryKey),
-            Subject::Index { table, name, .. } => self.of_part(Whole::Table, table, Part::Index(name.clone())),
+            Subject::Schema(name) => self.of_whole(&self.key(ObjectKind::Schema, "", name)),
+            Subject::Extension(name) => self.of_whole(&self.key(ObjectKind::Extension, "", name)),
+            Subject::Table(name) => self.of_name(ObjectKind::Table, name),
+            Subject::View(name) => self.of_name(ObjectKind::View, name),
+            Subject::Enum(name) => self.of_name(ObjectKind::Type, name),
+            Subject::Column { table, name } => self.of_part(ObjectKind::Table, table, Part::Column(name.clone())),
+            Subject::PrimaryKey(table) => self.of_part(ObjectKind::Table, table, Part::PrimaryKey),
+            Subject::Index { table, name, .. } => self.of_part(ObjectKind::Table, table, Part::Index(name.clone())),
             Subject::ForeignKey { table, columns } => {
-                self.of_part(Whole::Table, table, Part::ForeignKey(columns.clone()))
+                self.of_part(ObjectKind::Table, table, Part::ForeignKey(columns.clone()))
             }
             Subject::Constraint { table, name } => {
                 let stored = self.folded(name);
-                let bodies = self.bodies_of(&self.key(Whole::Table, &table.schema, &table.name));
+                let bodies = self.bodies_of(&self.key(ObjectKind::Table, &table.schema, &table.name));
                 let part = bodies.iter().rev().find_map(|body| self.bodies[*body].constraints.get(&stored));
-                self.of_part(Whole::Table, table, part.cloned().unwrap_or(Part::Constraint(stored)))
+                self.of_part(ObjectKind::Table, table, part.cloned().unwrap_or(Part::Constraint(stored)))
             }
             Subject::Required(table) => self.of_required(table),
             Subject::Row(_) | Subject::Query(_) | Subject::Scripted(_) => Vec::new(),
@@ -124,26 +123,26 @@ impl Provenance {
     /// All that the scripts do to a value of an enum.
     #[must_use]
     pub fn of_value(&self, of: &Name, value: &str) -> Vec<&Step> {
-        self.of_part(Whole::Type, of, Part::Value(value.to_owned()))
+        self.of_part(ObjectKind::Type, of, Part::Value(value.to_owned()))
     }
 
     /// The tables, columns and enums that the scripts create and do not take away again; each with the last step that
     /// creates it.
     pub fn lasting(&self) -> impl Iterator<Item = (&Step, Subject)> {
-        let creates = |step: &&Step| matches!(step.deed, Deed::Creates { .. });
+        let creates = |step: &&Step| matches!(step.deed, SchemaOp::Creates { .. });
         self.names.iter().flat_map(move |((kind, schema, name), bearers)| {
             let name = Name { schema: schema.clone(), name: name.clone() };
             let whole = match kind {
-                Whole::Table => Some(Subject::Table(name.clone())),
-                Whole::Type => Some(Subject::Enum(name.clone())),
+                ObjectKind::Table => Some(Subject::Table(name.clone())),
+                ObjectKind::Type => Some(Subject::Enum(name.clone())),
                 _ => None,
             };
             let whole = whole.and_then(|subject| Some((bearers.steps.last().filter(creates)?, subject)));
-            let body = bearers.current.filter(|_| *kind == Whole::Table).map(|body| &self.bodies[body].parts);
+            let body = bearers.current.filter(|_| *kind == ObjectKind::Table).map(|body| &self.bodies[body].parts);
             let columns = body.into_iter().flatten().filter_map(move |(part, steps)| match part {
                 Part::Column(column) => {
                     let subject = Subject::Column { table: name.clone(), name: column.clone() };
-                    let is_presence = |step: &&Step| !matches!(step.deed, Deed::Sets(_));
+                    let is_presence = |step: &&Step| !matches!(step.deed, SchemaOp::Sets(_));
                     Some((steps.iter().rfind(is_presence).filter(creates)?, subject))
                 }
                 _ => None,
@@ -156,7 +155,7 @@ impl Provenance {
         self.dialect.folded(name)
     }
 
-    fn key(&self, kind: Whole, schema: &str, name: &str) -> Key {
+    fn key(&self, kind: ObjectKind, schema: &str, name: &str) -> Key {
         (kind, self.folded(schema), self.folded(name))
     }
 
@@ -174,7 +173,7 @@ impl Provenance {
         self.names.get(key).map(|bearers| bearers.bodies.as_slice()).unwrap_or_default()
     }
 
-    fn of_name(&self, kind: Whole, name: &Name) -> Vec<&Step> {
+    fn of_name(&self, kind: ObjectKind, name: &Name) -> Vec<&Step> {
         self.of_whole(&self.key(kind, &name.schema, &name.name))
     }
 
@@ -183,7 +182,7 @@ impl Provenance {
         in_order(steps.chain(self.schema_drops(key)).collect())
     }
 
-    fn of_part(&self, kind: Whole, whole: &Name, part: Part) -> Vec<&Step> {
+    fn of_part(&self, kind: ObjectKind, whole: &Name, part: Part) -> Vec<&Step> {
         let (key, part) = (self.key(kind, &whole.schema, &whole.name), self.part(part));
         let bodies = self.bodies_of(&key).iter().map(|body| &self.bodies[*body]);
         let steps = bodies.filter_map(|body| Some(body.parts.get(&part)?.iter().chain(&body.dropped)));
@@ -192,13 +191,15 @@ impl Provenance {
 
     /// A table without a schema is wherever it is.
     fn of_required(&self, table: &TableName) -> Vec<&Step> {
-        let at =
-            |schema: &str| self.of_name(Whole::Table, &Name { schema: schema.to_owned(), name: table.name.clone() });
+        let at = |schema: &str| {
+            self.of_name(ObjectKind::Table, &Name { schema: schema.to_owned(), name: table.name.clone() })
+        };
         match &table.schema {
             Some(schema) => at(schema),
             None => {
                 let name = self.folded(&table.name);
-                let elsewhere = || self.names.keys().find(|(kind, _, other)| *kind == Whole::Table && *other == name);
+                let elsewhere =
+                    || self.names.keys().find(|(kind, _, other)| *kind == ObjectKind::Table && *other == name);
                 let steps = at(&self.home);
                 if steps.is_empty() { elsewhere().map_or(steps, |key| self.of_whole(key)) } else { steps }
             }
@@ -207,20 +208,20 @@ impl Provenance {
 
     /// What is in a schema goes with it.
     fn schema_drops(&self, key: &Key) -> impl Iterator<Item = &Step> {
-        let schema = (Whole::Schema, String::new(), key.1.clone());
+        let schema = (ObjectKind::Schema, String::new(), key.1.clone());
         let steps = self.names.get(&schema).filter(|_| !key.1.is_empty());
-        steps.into_iter().flat_map(|bearers| &bearers.steps).filter(|step| step.deed == Deed::Drops)
+        steps.into_iter().flat_map(|bearers| &bearers.steps).filter(|step| step.deed == SchemaOp::Drops)
     }
 
     fn follow(&mut self, migration: usize, change: Change) {
         let Change { line, deed, target, constraint, wording } = change;
         let step = Step { migration, line, deed, wording };
-        let is_in_schema = !matches!(target.kind, Whole::Schema | Whole::Extension);
+        let is_in_schema = !matches!(target.kind, ObjectKind::Schema | ObjectKind::Extension);
         let schema = target.schema.filter(|_| is_in_schema);
         let schema = schema.or_else(|| is_in_schema.then(|| self.home.clone())).unwrap_or_default();
         let key = self.key(target.kind, &schema, &target.name);
         match target.part {
-            None if target.kind == Whole::Index => self.follow_index(&key, step),
+            None if target.kind == ObjectKind::Index => self.follow_index(&key, step),
             None => self.follow_whole(key, step),
             Some(part) => {
                 let (body, part) = (self.body(&key), self.part(part));
@@ -247,34 +248,34 @@ impl Provenance {
         let bearers = self.names.entry(key.clone()).or_default();
         bearers.steps.push(step.clone());
         let to = match &step.deed {
-            Deed::Creates { lenient } => {
+            SchemaOp::Creates { lenient } => {
                 if !lenient {
                     bearers.current = None;
                 }
                 self.body(&key);
                 return;
             }
-            Deed::Drops => {
+            SchemaOp::Drops => {
                 if let Some(body) = bearers.current.take() {
                     self.bodies[body].dropped = Some(step);
                 }
                 return;
             }
-            Deed::Renames(name) => self.key(key.0, &key.1, name),
-            Deed::Moves(schema) => self.key(key.0, schema, &key.2),
-            Deed::Sets(_) => return,
+            SchemaOp::Renames(name) => self.key(key.0, &key.1, name),
+            SchemaOp::Moves(schema) => self.key(key.0, schema, &key.2),
+            SchemaOp::Sets(_) => return,
         };
         let body = self.body(&key);
         self.names.entry(key).or_default().current = None;
         let heir = self.names.entry(to).or_default();
-        heir.steps.push(Step { deed: Deed::Creates { lenient: false }, ..step });
+        heir.steps.push(Step { deed: SchemaOp::Creates { lenient: false }, ..step });
         heir.bodies.push(body);
         heir.current = Some(body);
     }
 
     fn follow_index(&mut self, (_, schema, name): &Key, step: Step) {
         let Some(body) = self.indexes.remove(&(schema.clone(), name.clone())) else { return };
-        if let Deed::Renames(new) = &step.deed {
+        if let SchemaOp::Renames(new) = &step.deed {
             self.indexes.insert((schema.clone(), self.folded(new)), body);
         }
         self.follow_part(body, Part::Index(name.clone()), None, step);
@@ -282,8 +283,8 @@ impl Provenance {
 
     fn follow_part(&mut self, body: usize, part: Part, constraint: Option<String>, step: Step) {
         let renamed = match &step.deed {
-            Deed::Renames(name) if !matches!(part, Part::Value(_)) => Some(self.folded(name)),
-            Deed::Renames(name) => Some(name.clone()),
+            SchemaOp::Renames(name) if !matches!(part, Part::Value(_)) => Some(self.folded(name)),
+            SchemaOp::Renames(name) => Some(name.clone()),
             _ => None,
         };
         let body = &mut self.bodies[body];
@@ -295,13 +296,13 @@ impl Provenance {
         }
         // Of a constraint a later statement knows the name only.
         let part = match (&part, &step.deed) {
-            (Part::Constraint(name), Deed::Drops) => {
+            (Part::Constraint(name), SchemaOp::Drops) => {
                 let known = body.constraint(name).unwrap_or_else(|| part.clone());
                 // Whoever asks for it by name is to hear that it was dropped.
                 body.constraints.insert(name.clone(), known.clone());
                 known
             }
-            (Part::Constraint(old), Deed::Renames(_)) => {
+            (Part::Constraint(old), SchemaOp::Renames(_)) => {
                 let known = body.constraint(old).unwrap_or_else(|| part.clone());
                 let name = renamed.clone().unwrap_or_default();
                 let index = matches!(known, Part::Index(_));
@@ -323,7 +324,7 @@ impl Provenance {
             (_, None) => Vec::new(),
         };
         for heir in heirs {
-            let made = Step { deed: Deed::Creates { lenient: false }, ..step.clone() };
+            let made = Step { deed: SchemaOp::Creates { lenient: false }, ..step.clone() };
             body.parts.entry(heir).or_default().push(made);
         }
         body.parts.entry(part).or_default().push(step);
@@ -359,10 +360,10 @@ mod tests {
 
     /// `+1 -2`: created by the first script, dropped by the second.
     fn told(steps: &[&Step]) -> String {
-        let sign = |deed: &Deed| match deed {
-            Deed::Creates { .. } => '+',
-            Deed::Sets(_) => '~',
-            Deed::Drops | Deed::Renames(_) | Deed::Moves(_) => '-',
+        let sign = |deed: &SchemaOp| match deed {
+            SchemaOp::Creates { .. } => '+',
+            SchemaOp::Sets(_) => '~',
+            SchemaOp::Drops | SchemaOp::Renames(_) | SchemaOp::Moves(_) => '-',
         };
         let told: Vec<String> =
             steps.iter().map(|step| format!("{}{}", sign(&step.deed), step.migration + 1)).collect();

@@ -3,9 +3,9 @@
 use crate::catalog::{Column, Name, Table};
 use crate::differ;
 use crate::finding::{Finding, Severity, Subject};
-use crate::verify::diagnose::{Answer, Court, Tale, is_declared, key};
+use crate::verify::diagnose::{Answer, Diagnoser, SchemaHistory, is_declared, key};
 
-impl Court<'_> {
+impl Diagnoser<'_> {
     pub(crate) fn declared(&self, table: &Name) -> Option<&Table> {
         self.expected.get(&key(self.facts.dialect, table)).copied()
     }
@@ -38,7 +38,7 @@ impl Court<'_> {
         };
         let wanted = self.provenance.steps(&finding.subject);
         let wanted = self.tale(&wanted);
-        if let Tale::Ahead(step) = wanted {
+        if let SchemaHistory::Ahead(step) = wanted {
             return self.to_come(step, "creates it");
         }
         let found = self.provenance.steps(there);
@@ -55,8 +55,10 @@ impl Court<'_> {
             _ => return (None, None),
         };
         let cause = match (self.tale(&found), wanted) {
-            (Tale::Made(step), _) => format!("{}, and {unmapped}", self.says(step, &format!("creates it {as_what}"))),
-            (_, Tale::Made(step)) => {
+            (SchemaHistory::Made(step), _) => {
+                format!("{}, and {unmapped}", self.says(step, &format!("creates it {as_what}")))
+            }
+            (_, SchemaHistory::Made(step)) => {
                 format!(
                     "{}; it was renamed or moved since, by hand",
                     self.says(step, "creates it under the expected name")
@@ -100,10 +102,10 @@ impl Court<'_> {
                 let sql_there = sql_there.join("; ");
                 let mut written = Vec::new();
                 if other.name != wanted.name {
-                    written.push(format!("@@map(\"{}\")", other.name));
+                    written.push(format!("Scriptedmap(\"{}\")", other.name));
                 }
                 if other.schema != wanted.schema {
-                    written.push(format!("@@schema(\"{}\")", other.schema));
+                    written.push(format!("Scriptedschema(\"{}\")", other.schema));
                 }
                 let written = written.join(" ");
                 match (is_declared, other.name == wanted.name) {

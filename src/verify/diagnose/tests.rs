@@ -1,14 +1,13 @@
 use crate::catalog::{Arity, Column, Default, Enum, Origin, Type};
 use crate::differ::compare;
-use crate::sql::TableName;
-use crate::sql::script;
+use crate::sql::{TableName, script};
 use crate::verify::diagnose::*;
 
 /// A folder of these scripts, `1_a`, `2_b`, …, in these states.
-fn told(scripts: &[(State, &str)]) -> Told {
+fn told(scripts: &[(State, &str)]) -> MigrationFacts {
     let migration = |(number, (state, script)): (usize, &(State, &str))| {
         let name = format!("{}_{}", number + 1, char::from(b'a' + u8::try_from(number).unwrap()));
-        Scripted {
+        MigrationFact {
             file: format!("prisma/migrations/{name}/migration.sql"),
             name,
             state: *state,
@@ -18,7 +17,7 @@ fn told(scripts: &[(State, &str)]) -> Told {
         }
     };
     let migrations = scripts.iter().enumerate().map(migration).collect();
-    Told { folder: "prisma/migrations".to_owned(), tool: "prisma", migrations, ..Told::default() }
+    MigrationFacts { folder: "prisma/migrations".to_owned(), tool: "prisma", migrations, ..MigrationFacts::default() }
 }
 
 fn name(schema: &str, name: &str) -> Name {
@@ -48,7 +47,7 @@ fn catalog(tables: Vec<Table>) -> Catalog {
 }
 
 /// Cause and remedy of each finding, one line each.
-fn explained(expected: &Catalog, actual: &Catalog, told: Option<Told>, mode: Mode) -> Vec<String> {
+fn explained(expected: &Catalog, actual: &Catalog, told: Option<MigrationFacts>, mode: Mode) -> Vec<String> {
     let expected = std::slice::from_ref(expected);
     let findings = compare(&expected[0], actual, Dialect::Postgres);
     let facts = Facts { dialect: Dialect::Postgres, home: "public", role: "svc", mode, expected, actual: Some(actual) };
@@ -61,7 +60,7 @@ fn explained(expected: &Catalog, actual: &Catalog, told: Option<Told>, mode: Mod
 }
 
 /// The same of a missing table A.
-fn of_missing_table(told: Told, mode: Mode) -> String {
+fn of_missing_table(told: MigrationFacts, mode: Mode) -> String {
     let expected = catalog(vec![table(name("public", "A"), Some("A"), &[("x", "x")])]);
     let [line] = &explained(&expected, &catalog(Vec::new()), Some(told), mode)[..] else { panic!("one finding") };
     line.strip_prefix("table public.A missing: ").unwrap().to_owned()
@@ -215,14 +214,14 @@ fn other_names_are_mapped_by_the_exact_line() {
     assert_eq!(
         lines,
         ["table public.SLAPolicy renamed: it is there as sla_policies, and nothing maps SLAPolicy to that -> map it: \
-          @@map(\"sla_policies\") in model SLAPolicy; or rename the table: ALTER TABLE \"public\".\"sla_policies\" RENAME TO \"SLAPolicy\""]
+          Scriptedmap(\"sla_policies\") in model SLAPolicy; or rename the table: ALTER TABLE \"public\".\"sla_policies\" RENAME TO \"SLAPolicy\""]
     );
     let lines = explained(&catalog(vec![model]), &there(name("app", "SLAPolicy")), None, Mode::Off);
     assert_eq!(
         lines,
         [
             "table public.SLAPolicy renamed: it is there in the schema app, and it is expected in another -> say where it is: \
-          ?schema=app in the URL, or @@schema(\"app\") in model SLAPolicy; or move it: ALTER TABLE \"app\".\"SLAPolicy\" SET SCHEMA \"public\""
+          ?schema=app in the URL, or Scriptedschema(\"app\") in model SLAPolicy; or move it: ALTER TABLE \"app\".\"SLAPolicy\" SET SCHEMA \"public\""
         ]
     );
 }

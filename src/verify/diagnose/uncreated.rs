@@ -2,7 +2,7 @@
 //! the same remedy, word for word.
 
 use crate::finding::{Difference, Finding, Subject};
-use crate::verify::diagnose::{Court, Tale, Told, is_declared, renamed};
+use crate::verify::diagnose::{Diagnoser, MigrationFacts, SchemaHistory, is_declared, renamed};
 
 /// What one migration would have to create.
 pub(crate) struct Gap {
@@ -18,19 +18,19 @@ const NAMED: usize = 8;
 const FEW: usize = 3;
 
 impl Gap {
-    pub(crate) fn of(findings: &[Finding], court: &Court<'_>) -> Self {
+    pub(crate) fn of(findings: &[Finding], diagnoser: &Diagnoser<'_>) -> Self {
         let is_part = |finding: &&Finding| {
             finding.kind == Difference::Missing
                 && is_declared(finding)
                 && !matches!(finding.subject, Subject::Schema(_))
-                && matches!(court.tale(&court.provenance.steps(&finding.subject)), Tale::Uncreated)
+                && matches!(diagnoser.tale(&diagnoser.provenance.steps(&finding.subject)), SchemaHistory::Uncreated)
         };
         let (mut tables, mut enums, mut columns, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for finding in findings.iter().filter(is_part) {
             match &finding.subject {
-                Subject::Table(table) => tables.push(court.model(table)),
+                Subject::Table(table) => tables.push(diagnoser.model(table)),
                 Subject::Enum(name) => enums.push(name.name.clone()),
-                Subject::Column { table, name } => columns.push((court.model(table), court.field(table, name))),
+                Subject::Column { table, name } => columns.push((diagnoser.model(table), diagnoser.field(table, name))),
                 other => others.push(other.clone()),
             }
         }
@@ -47,7 +47,7 @@ impl Gap {
     }
 
     /// What closes the gap, of which the finding is a part.
-    pub(crate) fn remedy(&self, finding: &Finding, told: &Told) -> String {
+    pub(crate) fn remedy(&self, finding: &Finding, told: &MigrationFacts) -> String {
         if is_declared(finding) {
             return write(&self.slug, told, true, &listed(&self.labels));
         }
@@ -62,7 +62,7 @@ impl Gap {
 }
 
 /// How the migration of this name is written, for these things; what a schema file declares Prisma can write.
-pub(crate) fn write(slug: &str, told: &Told, is_declared: bool, what: &str) -> String {
+pub(crate) fn write(slug: &str, told: &MigrationFacts, is_declared: bool, what: &str) -> String {
     match is_declared && told.tool == "prisma" {
         true => format!(
             "npx prisma migrate dev --name {slug} writes the migration for {what}; doorstep diff --script prints its SQL"

@@ -8,14 +8,10 @@
 use crate::base::fault::{Fault, Place};
 use crate::catalog::{Catalog, Index, IndexColumn, Table};
 use crate::config::Query;
-use crate::differ;
-use crate::differ::{Names, found};
+use crate::differ::{self, Names, found};
 use crate::engines::query_plan::{QueryPlan, Scan};
 use crate::finding::{Difference, Finding, Severity, Subject};
-use crate::sql::Dialect;
-use crate::sql::TableName;
-use crate::sql::excerpt;
-use crate::sql::script;
+use crate::sql::{Dialect, TableName, excerpt, script};
 use crate::verify::requirements::unanswered;
 
 /// The schemas in which the plans and the names of indexes lead.

@@ -1,7 +1,7 @@
 //! Plans against what is asked of them.
 
 use crate::base::fault::Class;
-use crate::catalog::{Key, Name};
+use crate::catalog::{Key, Name, Origin};
 use crate::verify::index_use::*;
 
 /// `t (a, b)`: an index on the table `public.t`; `-` before a column is DESC.

@@ -11,8 +11,7 @@ use crate::verify::requirements::Look;
 use std::borrow::Cow;
 
 use crate::catalog::{Index, Name, Origin, Table};
-use crate::differ;
-use crate::differ::found;
+use crate::differ::{self, found};
 use crate::finding::{Difference, Finding, Severity, Subject};
 
 /// An index as a subject. Where it is on no table yet, or on none that is known, `table` has no name.

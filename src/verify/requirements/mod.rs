@@ -9,11 +9,9 @@ pub mod index;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Arity, Catalog, Column, Default, Enum, Name, Origin, Table, Type, spelling};
 use crate::config::{Line, Require};
-use crate::differ;
-use crate::differ::{Names, found};
+use crate::differ::{self, Names, found};
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
-use crate::sql::Dialect;
-use crate::sql::TableName;
+use crate::sql::{Dialect, TableName};
 
 pub(crate) use crate::config::requirement_form::object;
 pub use crate::config::requirement_form::{AbsentForm, ColumnForm, ConstraintForm, EnumForm, IndexForm, RowForm};

@@ -15,8 +15,7 @@ use crate::catalog::{
 };
 use crate::engines::postgres::SQL;
 use crate::engines::session::Scope;
-use crate::sql::Row;
-use crate::sql::TableName;
+use crate::sql::{Row, TableName};
 
 /// Tables that no schema file speaks of: the histories, and PostGIS's.
 const PASSED_OVER: &[&str] = &[

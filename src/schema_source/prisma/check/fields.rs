@@ -4,13 +4,11 @@ use std::collections::HashSet;
 
 use crate::catalog::{Arity, Default};
 use crate::schema_source::prisma::check::attributes::Arguments;
-use crate::schema_source::prisma::check::relations;
-use crate::schema_source::prisma::check::relations::Target;
+use crate::schema_source::prisma::check::relations::{self, Target};
 use crate::schema_source::prisma::check::{
     Context, Draft, Named, Problems, Slot, defaults, indexes, unknown, usable, wrong,
 };
-use crate::schema_source::prisma::schema;
-use crate::schema_source::prisma::schema::{FieldType, Id, Index, IndexField, IndexKind, Scalar};
+use crate::schema_source::prisma::schema::{self, FieldType, Id, Index, IndexField, IndexKind, Scalar};
 use crate::schema_source::prisma::syntax::{Attribute, Field, TypeName, ValueKind};
 use crate::schema_source::prisma::types;
 
@@ -170,7 +168,7 @@ fn id(attribute: &Attribute, at: usize, arity: Arity, draft: &mut Draft, context
     }
     if draft.model.id.is_some() {
         let message =
-            format!("`{}` has two primary keys; for a key of several fields write @@id([…])", draft.model.name);
+            format!("`{}` has two primary keys; for a key of several fields write Scriptedid([…])", draft.model.name);
         return wrong(problems, attribute.name.place, message);
     }
     draft.model.id = Some(Id { fields: vec![at], map, place: attribute.name.place });

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::catalog::{Action, Arity};
-use crate::schema_source::prisma::Place;
 use crate::schema_source::prisma::check::attributes::Arguments;
 use crate::schema_source::prisma::check::{Context, Draft, Problems, Slot, wrong};
-use crate::schema_source::prisma::names;
 use crate::schema_source::prisma::schema::{FieldType, IndexKind, Join, Model, Relation};
 use crate::schema_source::prisma::syntax::Field;
+use crate::schema_source::prisma::{Place, names};
 
 /// What a relation field points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +98,7 @@ pub(crate) fn resolve(drafts: &mut [Draft], context: &Context, problems: &mut Pr
                 pairs.entry(key).or_default().push((model, at));
                 let ignored = drafts[target].ignored && !link.ignored && !draft.ignored;
                 if ignored {
-                    let message = format!("`{}` points to a model with @@ignore; add @ignore", link.name);
+                    let message = format!("`{}` points to a model with Scriptedignore; add @ignore", link.name);
                     wrong(problems, link.place, message);
                 }
             }

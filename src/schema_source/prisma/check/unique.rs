@@ -2,11 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::schema_source::prisma::Place;
 use crate::schema_source::prisma::check::{Problems, wrong};
-use crate::schema_source::prisma::lower;
-use crate::schema_source::prisma::names;
 use crate::schema_source::prisma::schema::{Provider, Schema};
+use crate::schema_source::prisma::{Place, lower, names};
 
 /// Complains of tables, columns, keys and indexes that share a name.
 pub(crate) fn check(schema: &Schema, provider: Provider, problems: &mut Problems) {
