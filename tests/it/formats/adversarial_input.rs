@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use doorstep::migrate::strategy;
+use doorstep::migrate::apply::strategy;
 use doorstep::schema_source::prisma;
 use doorstep::sql::Dialect;
 use doorstep::sql::script;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use doorstep::catalog::{Arity, Catalog, Default, Name, value};
 use doorstep::differ::compare;
-use doorstep::migrate::strategy;
-use doorstep::migrate::strategy::Way;
+use doorstep::migrate::apply::strategy;
+use doorstep::migrate::apply::strategy::Way;
 use doorstep::schema_source::prisma;
 use doorstep::schema_source::prisma::schema::Provider;
 use doorstep::sql::Dialect;
