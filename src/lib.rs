@@ -5,33 +5,57 @@
 //!
 //! It is a library only so that tests, fuzzers and benchmarks reach its parts; the product is the binary.
 
-pub mod commands;
+mod commands;
 
-pub mod startup;
+mod startup;
 
-pub mod verify;
+mod verify;
 
-pub mod migrate;
+mod migrate;
 
-pub mod formats;
+mod formats;
 
-pub mod report;
+mod report;
 
-pub mod differ;
+mod differ;
 
-pub mod schema_source;
+mod schema_source;
 
-pub mod engines;
+mod engines;
 
-pub mod config;
+mod config;
 
-pub mod finding;
+mod finding;
 
-pub mod catalog;
+mod catalog;
 
-pub mod sql;
+mod sql;
 
-pub mod base;
+mod base;
+
+/// Parts of the program that its tests, its fuzzers and its benchmarks call directly. Not a stable interface: the product
+/// is the binary.
+pub mod internals {
+    pub use crate::base::environment::Environment;
+    pub use crate::base::error::{Code, Error};
+    pub use crate::base::log::{LogFormat, LogLevel};
+    pub use crate::base::secret::Secret;
+    pub use crate::base::{log, signal, termination};
+    pub use crate::catalog::{
+        Access, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, Key, Name, Table, Type, value,
+    };
+    pub use crate::commands::args::Cli;
+    pub use crate::config::Layer;
+    pub use crate::differ::{compare, ddl};
+    pub use crate::engines::connect::Target;
+    pub use crate::engines::session::{ProbeRequest, Scope, Session};
+    pub use crate::finding::{Difference, Finding, Severity};
+    pub use crate::migrate::strategy;
+    pub use crate::schema_source::prisma;
+    pub use crate::sql::{Dialect, script};
+    pub use crate::startup::exec;
+    pub use crate::verify::diagnose::provenance::Provenance;
+}
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;

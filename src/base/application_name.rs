@@ -11,28 +11,28 @@ const LEAST: usize = 30;
 
 /// This process: `doorstep`, and the pod or host it runs in.
 #[derive(Debug, Clone, Default)]
-pub struct ApplicationName {
+pub(crate) struct ApplicationName {
     pod: String,
 }
 
 impl ApplicationName {
     /// From `POD_NAME` (the downward API's usual name), else `HOSTNAME`.
     #[must_use]
-    pub fn of_process(environment: &Environment) -> Self {
+    pub(crate) fn of_process(environment: &Environment) -> Self {
         let pod = environment.get("POD_NAME").or_else(|| environment.get("HOSTNAME")).unwrap_or_default();
         Self { pod: pod.to_owned() }
     }
 
     /// `doorstep web-7d9f8-x2x4q`.
     #[must_use]
-    pub fn idle(&self) -> String {
+    pub(crate) fn idle(&self) -> String {
         self.with("")
     }
 
     /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit: a pod's name at its beginning, since its
     /// end tells it from its like, a migration's at its end.
     #[must_use]
-    pub fn with(&self, migration: &str) -> String {
+    pub(crate) fn with(&self, migration: &str) -> String {
         let room = LIMIT - "doorstep".len();
         let for_migration = room.saturating_sub(self.pod.len() + 2).max(LEAST);
         let migration = &migration[..migration.floor_char_boundary(for_migration)];

@@ -11,7 +11,7 @@ use crate::base::log::millis;
 /// The steps before exec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// For the database.
     Wait,
     /// Creating schemas.
@@ -24,7 +24,7 @@ pub enum Phase {
 
 /// Where a start stands, as `/ready` shows it. Never holds a secret.
 #[derive(Debug, Clone, Serialize)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// The step under way.
     pub phase: Phase,
     /// Milliseconds since the start.
@@ -48,7 +48,7 @@ pub struct Progress {
 
 /// The one standing of a start; its clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Tracker {
+pub(crate) struct Tracker {
     began: Instant,
     standing: Rc<RefCell<Progress>>,
 }
@@ -67,31 +67,31 @@ impl Progress {
 
 impl Tracker {
     /// A step begins.
-    pub fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: Phase) {
         *self.standing.borrow_mut() = Progress::of(phase);
     }
 
     /// An attempt to connect has failed.
-    pub fn refused(&self, attempts: u32, cause: &str) {
+    pub(crate) fn refused(&self, attempts: u32, cause: &str) {
         let mut standing = self.standing.borrow_mut();
         standing.attempts = Some(attempts);
         standing.cause = Some(cause.to_owned());
     }
 
     /// The step cannot go on before somebody else has acted.
-    pub fn held_up(&self, cause: &str) {
+    pub(crate) fn held_up(&self, cause: &str) {
         self.standing.borrow_mut().cause = Some(cause.to_owned());
     }
 
     /// A migration begins, after `applied` of `pending` ones.
-    pub fn migrating(&self, name: &str, applied: usize, pending: usize) {
+    pub(crate) fn migrating(&self, name: &str, applied: usize, pending: usize) {
         let (migration, applied, pending) = (Some(name.to_owned()), Some(applied), Some(pending));
         *self.standing.borrow_mut() = Progress { migration, applied, pending, ..Progress::of(Phase::Migrate) };
     }
 
     /// As it is now.
     #[must_use]
-    pub fn standing(&self) -> Progress {
+    pub(crate) fn standing(&self) -> Progress {
         Progress { elapsed_ms: millis(self.began.elapsed()), ..self.standing.borrow().clone() }
     }
 }

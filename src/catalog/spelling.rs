@@ -5,7 +5,7 @@ use crate::sql::Dialect;
 
 /// A type from its SQL text, and whether it is an array.
 #[must_use]
-pub fn read(text: &str, dialect: Dialect) -> (Type, bool) {
+pub(crate) fn read(text: &str, dialect: Dialect) -> (Type, bool) {
     let mut element = text.trim();
     let mut is_list = false;
     while let Some(rest) = element.strip_suffix("[]").filter(|_| dialect == Dialect::Postgres) {

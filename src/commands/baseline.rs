@@ -15,14 +15,14 @@ use crate::sql::script::{self, Object};
 
 /// What was recorded, for `--format json`.
 #[derive(Debug, Serialize)]
-pub struct Baseline {
+pub(crate) struct Baseline {
     /// The migrations that are recorded as applied now, and how many objects vouch for each.
     pub adopted: Vec<Adopted>,
 }
 
 /// One migration that is recorded as applied now.
 #[derive(Debug, Serialize)]
-pub struct Adopted {
+pub(crate) struct Adopted {
     /// Its name.
     pub name: String,
     /// Number of objects that it creates, that are still wanted, and that are there.
@@ -48,7 +48,7 @@ impl fmt::Display for Baseline {
 /// # Errors
 /// [`Error::History`] where there is a history already or nothing to go by, [`Error::Differences`] when
 /// something that the migrations create is not there. Nothing is written then.
-pub async fn adopt(
+pub(crate) async fn adopt(
     history: &History,
     session: &mut dyn Session,
     probe: &Probe,

@@ -9,7 +9,7 @@ use crate::migrate::plan::{self, Entry, State, Verdict};
 
 /// What one look saw. Keys of its JSON are only ever added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// All is as it should be, as far as it was looked at.
     pub ok: bool,
     /// The database let us in.
@@ -25,7 +25,7 @@ pub struct Checked {
 impl Checked {
     /// What keeps anything from being looked at is an answer, too.
     #[must_use]
-    pub fn of(reason: &dyn fmt::Display) -> Self {
+    pub(crate) fn of(reason: &dyn fmt::Display) -> Self {
         let mut checked = Self::default();
         checked.conclude(Err(reason.to_string()));
         checked

@@ -10,7 +10,7 @@ use crate::report::flat;
 
 /// What differs between a database and what is expected of it.
 #[derive(Debug, Serialize)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// All findings, by table.
     pub findings: Vec<Finding>,
     /// What would close the gap.
@@ -37,7 +37,7 @@ impl fmt::Display for Diff {
 impl Diff {
     /// The script that closes the gap, with a heading that says which: the text of a `migration.sql`.
     #[must_use]
-    pub fn script(&self) -> String {
+    pub(crate) fn script(&self) -> String {
         // A name must not end the comment.
         let files = if self.files.is_empty() { "what is required".to_owned() } else { self.files.join(" and ") };
         let heading = format!("What {} lacks of {files}", self.address);

@@ -11,7 +11,7 @@ use crate::base::error::Error;
 ///
 /// # Errors
 /// [`Error::Os`].
-pub fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
     let refused = |what: &str, error: std::io::Error| Error::Os(format!("cannot {what}: {error}"));
     let myself = std::env::current_exe().map_err(|error| refused("find this binary", error))?;
     std::fs::create_dir_all(directory).map_err(|error| refused(&format!("create {}", directory.display()), error))?;

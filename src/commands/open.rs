@@ -28,7 +28,7 @@ use crate::verify::{self, Held};
 const AT_A_GLANCE: Duration = Duration::from_secs(5);
 
 /// A session that holds the migration lock, and the history as it is then.
-pub struct Repair {
+pub(crate) struct Repair {
     /// The session; close it.
     pub session: Box<dyn Session>,
     /// What its last look saw.
@@ -42,7 +42,7 @@ impl Preparation {
     ///
     /// # Errors
     /// [`Error::Settings`] without a migrations folder, [`Error::History`] for one that cannot be replayed.
-    pub async fn replay(mut self) -> Result<(Self, Target), Error> {
+    pub(crate) async fn replay(mut self) -> Result<(Self, Target), Error> {
         let Some(history) = self.resolve_folder().await? else { return Err(self.no_folder()) };
         if history.scripts().is_err() {
             let tool = history.format.tool();
@@ -66,7 +66,7 @@ impl Preparation {
     ///
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
-    pub async fn repair(&self, needs_files: bool) -> Result<Repair, Error> {
+    pub(crate) async fn repair(&self, needs_files: bool) -> Result<Repair, Error> {
         let history = async {
             match (self.resolve_folder().await, &self.folder) {
                 (Err(Error::History(_)), Some(folder)) if !needs_files => {
@@ -97,7 +97,7 @@ impl Preparation {
     ///
     /// # Errors
     /// As [`Preparation::run`]; findings are no error here.
-    pub async fn verified(&self) -> Result<Verified, Error> {
+    pub(crate) async fn verified(&self) -> Result<Verified, Error> {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let verified = self.verified_in(ready.session.as_mut(), &ready.probe, history).await;
         ready.session.close().await;
@@ -105,7 +105,7 @@ impl Preparation {
     }
 
     /// `check`: one attempt, no wait, and nothing but reads; all of it together has a few seconds.
-    pub async fn check(&self) -> Checked {
+    pub(crate) async fn check(&self) -> Checked {
         let mut checked = Checked::default();
         let result = match tokio::time::timeout(AT_A_GLANCE, self.glance(&mut checked)).await {
             Ok(result) => result,
@@ -164,7 +164,7 @@ impl Preparation {
     ///
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] where nothing is expected of the database.
-    pub async fn diff(&self) -> Result<Diff, Error> {
+    pub(crate) async fn diff(&self) -> Result<Diff, Error> {
         let desired = self.read_files().await?;
         if desired.is_empty() {
             return Err(Error::Settings(
@@ -184,7 +184,7 @@ impl Preparation {
     ///
     /// # Errors
     /// As [`Preparation::run`].
-    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, Error> {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let session = ready.session.as_mut();
         let catalog = async {
@@ -240,7 +240,7 @@ impl Preparation {
     ///
     /// # Errors
     /// [`Error::Differences`].
-    pub async fn verify(&self, repair: &mut Repair, in_part: bool) -> Result<(), Error> {
+    pub(crate) async fn verify(&self, repair: &mut Repair, in_part: bool) -> Result<(), Error> {
         let Repair { session, probe, history } = repair;
         let desired = match in_part {
             true => DesiredState::of_tables(&self.settings),
@@ -255,7 +255,7 @@ impl Preparation {
     ///
     /// # Errors
     /// As [`Preparation::run`], and [`Error::Settings`] without a migrations folder.
-    pub async fn history(&self) -> Result<(Target, History), Error> {
+    pub(crate) async fn history(&self) -> Result<(Target, History), Error> {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let Some(mut history) = history else { return Err(self.no_folder()) };
         let read = async {

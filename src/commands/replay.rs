@@ -11,7 +11,7 @@ use crate::sql::script;
 
 /// How it went, for `--format json`.
 #[derive(Debug, Serialize)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     /// The folder runs from scratch, and what the service needs is there afterwards.
     pub ok: bool,
     /// How many migrations were applied, if all were.
@@ -23,7 +23,7 @@ pub struct Replayed {
 impl Replayed {
     /// Of the outcome of a start on the throwaway database.
     #[must_use]
-    pub fn of(outcome: &Result<usize, Error>) -> Self {
+    pub(crate) fn of(outcome: &Result<usize, Error>) -> Self {
         let message = outcome.as_ref().err().map(ToString::to_string);
         Self { ok: outcome.is_ok(), applied: outcome.as_ref().ok().copied(), message }
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Replayed {
 ///
 /// # Errors
 /// [`Error::History`] that names the first such statement.
-pub fn refuse_what_reaches_outside(history: &History) -> Result<(), Error> {
+pub(crate) fn refuse_what_reaches_outside(history: &History) -> Result<(), Error> {
     let outside = history.migrations.iter().find_map(|migration| {
         let statements = script::statements(migration.sql(), history.dialect);
         let reaching = statements.iter().find(|statement| statement.reaches_outside())?;

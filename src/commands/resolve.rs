@@ -17,7 +17,7 @@ use crate::verify::diagnose::provenance::Provenance;
 
 /// What somebody says about a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// All of it is there: it is never to run.
     Applied(String),
     /// None of it is there: it is to run again.
@@ -26,7 +26,7 @@ pub enum Mark {
 
 /// What was done, for `--format json`.
 #[derive(Debug, Serialize)]
-pub struct Marked {
+pub(crate) struct Marked {
     /// The migration.
     pub name: String,
     /// `applied` or `rolled_back`.
@@ -50,7 +50,12 @@ impl fmt::Display for Marked {
 /// # Errors
 /// [`Error::History`] where the mark contradicts the history or the folder, [`Error::Statement`] where it
 /// cannot be written.
-pub async fn mark(history: &History, session: &mut dyn Session, probe: &Probe, mark: &Mark) -> Result<Marked, Error> {
+pub(crate) async fn mark(
+    history: &History,
+    session: &mut dyn Session,
+    probe: &Probe,
+    mark: &Mark,
+) -> Result<Marked, Error> {
     match mark {
         Mark::Applied(name) => applied(history, session, probe, name).await,
         Mark::RolledBack(name) => rolled_back(history, session, name).await,

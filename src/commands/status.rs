@@ -61,7 +61,7 @@ impl<'a> Line<'a> {
 
 /// The whole answer, ready to print.
 #[must_use]
-pub fn render(history: &History, address: &str, format: LogFormat) -> String {
+pub(crate) fn render(history: &History, address: &str, format: LogFormat) -> String {
     let tool = history.format.tool();
     let migrations: Vec<Line<'_>> = history.entries.iter().map(|entry| Line::of(entry, tool)).collect();
     let status = Status { verdict: history.verdict(), migrations, uncertain: history.uncertainty() };

@@ -4,19 +4,19 @@
 //! Two types, as in ripgrep: [`Layer`] is what somebody wrote, [`Settings`] is checked and cannot be
 //! wrong. Nothing here touches the database or looks for the project's files.
 
-pub mod environment;
-pub mod file;
-pub mod migration_format;
-pub mod query;
-pub mod requirement_form;
-pub mod requirements;
-pub mod requirements_file;
-pub mod value;
-pub mod words;
+pub(crate) mod environment;
+pub(crate) mod file;
+pub(crate) mod migration_format;
+pub(crate) mod query;
+pub(crate) mod requirement_form;
+pub(crate) mod requirements;
+pub(crate) mod requirements_file;
+pub(crate) mod value;
+pub(crate) mod words;
 
-pub use migration_format::MigrationFormat;
-pub use query::Query;
-pub use requirements::{Line, Require};
+pub(crate) use migration_format::MigrationFormat;
+pub(crate) use query::Query;
+pub(crate) use requirements::{Line, Require};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,8 +27,8 @@ use crate::base::environment::Environment;
 use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
-pub use crate::config::value::{Allow, List, Listen, Mode, Span, Strictness, Switch};
-pub use crate::config::words::Words;
+pub(crate) use crate::config::value::{Allow, List, Listen, Mode, Span, Strictness, Switch};
+pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
 
 use crate::base::error::Error;

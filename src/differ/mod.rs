@@ -4,11 +4,11 @@
 //! notice is found (but for what it never looks at: broken indexes and unchecked foreign keys); where Prisma reports a
 //! difference that no query can feel (names, extras), that is a notice.
 
-pub mod column;
+pub(crate) mod column;
 pub mod ddl;
-pub mod foreign_key;
-pub mod index;
-pub mod part;
+pub(crate) mod foreign_key;
+pub(crate) mod index;
+pub(crate) mod part;
 
 use std::collections::{HashMap, HashSet};
 

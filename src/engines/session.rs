@@ -19,16 +19,16 @@ use crate::sql::{Dialect, Row, TableName};
 
 /// What every session method returns: boxed, so that the steps can hold a `dyn Session` and stay one
 /// piece of machine code for all engines.
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + 'a>>;
+pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + 'a>>;
 
 /// What running a script returns.
-pub type Attempt<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+pub(crate) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
 /// A way to stop the statement that a session is running, usable while the session is busy.
-pub type Canceller = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
+pub(crate) type Canceller = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// A look, through a session of its own, at who keeps a busy session waiting.
-pub type Observer = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<Peer>, Fault>>>>>;
+pub(crate) type Observer = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<Peer>, Fault>>>>>;
 
 /// One connection, one session: the lock, `SET`s and the transaction state belong to it.
 pub trait Session {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// One migration, as resolved from its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Migration {
+pub(crate) struct Migration {
     /// Its name: what the history records.
     pub name: String,
     /// The file its script was read from.
@@ -21,14 +21,14 @@ impl Migration {
     /// The text to run: without the byte order mark that some editors put before it, and every database
     /// stumbles over.
     #[must_use]
-    pub fn sql(&self) -> &str {
+    pub(crate) fn sql(&self) -> &str {
         self.script.strip_prefix('\u{feff}').unwrap_or(&self.script)
     }
 }
 
 /// One row of the history table, in the words of the field (all times as RFC 3339 text).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// Key of the row.
     pub id: String,
     /// Name of the migration.
@@ -51,7 +51,7 @@ pub struct Record {
 
 /// Who wrote a row of the history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Writer {
+pub(crate) enum Writer {
     /// doorstep, for a script that commits together with its record: unfinished means rolled back.
     Atomic,
     /// doorstep, for a script that runs statement by statement.
@@ -68,13 +68,13 @@ pub enum Writer {
 impl Record {
     /// Counts as applied: finished, and not rolled back.
     #[must_use]
-    pub fn is_applied(&self) -> bool {
+    pub(crate) fn is_applied(&self) -> bool {
         self.finished_at.is_some() && self.rolled_back_at.is_none()
     }
 
     /// Blocks every later migration: begun, not finished, not rolled back (Prisma's P3009).
     #[must_use]
-    pub fn is_unfinished(&self) -> bool {
+    pub(crate) fn is_unfinished(&self) -> bool {
         self.finished_at.is_none() && self.rolled_back_at.is_none()
     }
 }

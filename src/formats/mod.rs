@@ -5,12 +5,12 @@
 //! differ in more than names (several rows per migration, one row in all, batches, times as integers).
 //! To add a format: one file here, a variant of [`MigrationFormat`], and an arm where [`Project`] finds it.
 
-pub mod alembic;
-pub mod django;
-pub mod migration;
-pub mod prisma;
-pub mod python;
-pub mod sql;
+pub(crate) mod alembic;
+pub(crate) mod django;
+pub(crate) mod migration;
+pub(crate) mod prisma;
+pub(crate) mod python;
+pub(crate) mod sql;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::config::{MigrationFormat, Mode, Settings};
 use crate::formats::migration::{Migration, Record, Writer};
 use crate::sql::{Dialect, Row, TableName};
 
-pub use crate::formats::prisma::{Datasource, Value};
+pub(crate) use crate::formats::prisma::{Datasource, Value};
 
 /// Key of doorstep's own lock, where no other tool's is to be taken.
 pub(crate) const OWN_LOCK: i64 = i64::from_be_bytes(*b"doorstep");
@@ -33,7 +33,7 @@ pub(crate) const PRISMA: &dyn Format = &prisma::Prisma;
 
 /// One tool's convention: what it reads, and where it notes what is done. How a migration is applied is another
 /// matter: doorstep does it where the format has [`Scripts`], else the tool itself.
-pub trait Format: Sync + fmt::Debug {
+pub(crate) trait Format: Sync + fmt::Debug {
     /// Reads, orders and checksums the whole folder, before anything is written.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ pub trait Format: Sync + fmt::Debug {
 }
 
 /// A format whose migrations are scripts that doorstep runs, and whose history it writes.
-pub trait Scripts: Format {
+pub(crate) trait Scripts: Format {
     /// Creates the history table.
     fn create_history(&self, dialect: Dialect, table: &TableName) -> String;
 
@@ -116,7 +116,7 @@ pub trait Scripts: Format {
 
 /// How a migration ended, or how far it is.
 #[derive(Debug, Clone, Copy)]
-pub enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     /// The script ran.
     Succeeded,
     /// So many of its statements are done.
@@ -131,7 +131,7 @@ pub enum Outcome<'a> {
 
 /// What a folder holds.
 #[derive(Debug, Default)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// Migrations in the order in which they apply.
     pub migrations: Vec<Migration>,
     /// Things worth a warning.
@@ -142,7 +142,7 @@ pub struct Resolved {
 
 /// What the migrations of a tool of its own say of each other.
 #[derive(Debug, Default)]
-pub struct Lineage {
+pub(crate) struct Lineage {
     /// By name, those that are applied wherever it is.
     pub implies: BTreeMap<String, Vec<String>>,
     /// Why the tool could apply none of them.
@@ -153,7 +153,7 @@ pub struct Lineage {
 
 /// A folder of migrations, and whose it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Folder {
+pub(crate) struct Folder {
     /// The folder; of a tool of its own, where it is started.
     pub path: &'static Path,
     /// Its format.
@@ -162,7 +162,7 @@ pub struct Folder {
 
 /// What of the project concerns a start: found once, by convention or by name.
 #[derive(Debug, Default)]
-pub struct Project {
+pub(crate) struct Project {
     /// The Prisma schema's datasource.
     pub datasource: Option<Datasource>,
     /// The migrations folder.
@@ -178,7 +178,7 @@ impl Project {
     ///
     /// # Errors
     /// [`Error::Settings`] when a named place is not there, or a folder's format is not known.
-    pub fn find(settings: &Settings, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn find(settings: &Settings, environment: &Environment) -> Result<Self, Error> {
         let (schema, named, kind) =
             (settings.prisma_schema.as_deref(), settings.migrations.as_deref(), settings.format);
         let needed = settings.mode != Mode::Off;

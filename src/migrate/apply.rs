@@ -21,7 +21,7 @@ use crate::sql::TableName;
 use crate::sql::script::{self, Object, Statement};
 
 /// What limits a run of migrations.
-pub struct Limits<'a> {
+pub(crate) struct Limits<'a> {
     /// Schemas whose tables decide whether a database without history is empty.
     pub schemas: &'a [String],
     /// `lock_timeout` of each statement.
@@ -41,7 +41,7 @@ pub struct Limits<'a> {
 ///
 /// # Errors
 /// [`Error::History`] when the history forbids to go on.
-pub async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe) -> Result<bool, Error> {
+pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe) -> Result<bool, Error> {
     history.read(session, probe).await?;
     history.heal(session).await?;
     history.check()?;
@@ -54,7 +54,7 @@ pub async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe
 /// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails,
 /// [`Error::Lost`] when the connection breaks, [`Error::Stopped`] on a signal: the running statement is
 /// cancelled and its outcome recorded first.
-pub async fn apply_pending(
+pub(crate) async fn apply_pending(
     history: &mut History,
     session: &mut dyn Session,
     probe: &Probe,

@@ -13,7 +13,7 @@ use crate::sql::script::{self, Object};
 use crate::sql::{Dialect, Row, TableName};
 
 /// A folder and its history, side by side.
-pub struct History {
+pub(crate) struct History {
     /// What the format knows.
     pub format: &'static dyn Format,
     /// The folder.
@@ -35,7 +35,7 @@ pub struct History {
 impl History {
     /// A folder whose history is still unread.
     #[must_use]
-    pub fn of(folder: &Folder, dialect: Dialect, resolved: Resolved) -> Self {
+    pub(crate) fn of(folder: &Folder, dialect: Dialect, resolved: Resolved) -> Self {
         for warning in &resolved.warnings {
             tracing::warn!(phase = "migrate", event = "folder", "{warning}");
         }
@@ -56,7 +56,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Statement`] for a table that cannot be read.
-    pub async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
+    pub(crate) async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
         self.table = match self.format.history_schema() {
             None => probe.history.clone(),
             Some(schema) => {
@@ -83,7 +83,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Settings`] where a tool of its own does.
-    pub fn scripts(&self) -> Result<&'static dyn Scripts, Error> {
+    pub(crate) fn scripts(&self) -> Result<&'static dyn Scripts, Error> {
         self.format.scripts().ok_or_else(|| {
             let (tool, by_hand) = (self.format.tool(), self.format.by_hand());
             let text = format!("{tool} applies these migrations and keeps their history, doorstep only lets it");
@@ -93,12 +93,12 @@ impl History {
 
     /// Why the files alone do not tell what is pending, so that the tool has to be asked.
     #[must_use]
-    pub fn uncertainty(&self) -> Option<&str> {
+    pub(crate) fn uncertainty(&self) -> Option<&str> {
         self.lineage.partial.as_deref()
     }
 
     /// Tells unfinished from running: somebody holds the migration lock. Who that is becomes the note.
-    pub async fn mark_running(&mut self, session: &mut dyn Session) {
+    pub(crate) async fn mark_running(&mut self, session: &mut dyn Session) {
         if !self.entries.iter().any(Entry::is_unexplained) {
             return;
         }
@@ -113,7 +113,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Statement`] when the catalog cannot be read.
-    pub async fn explain(&mut self, session: &mut dyn Session) -> Result<(), Error> {
+    pub(crate) async fn explain(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             if !entry.is_unexplained() || entry.state == State::Running {
@@ -139,7 +139,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Statement`] when the catalog cannot be read or the history not be written.
-    pub async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
+    pub(crate) async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
         self.close_abandoned(session, &table).await?;
         for index in 0..self.entries.len() {
@@ -258,13 +258,13 @@ impl History {
 
     /// Key of the migration lock.
     #[must_use]
-    pub fn lock_key(&self) -> i64 {
+    pub(crate) fn lock_key(&self) -> i64 {
         self.format.lock_key()
     }
 
     /// True when a start has something to apply, or an obstacle to report under the lock.
     #[must_use]
-    pub fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         !plan::pending(&self.entries).is_empty() || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
     }
 
@@ -280,12 +280,12 @@ impl History {
 
     /// The verdict in one word.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         plan::verdict(&self.entries)
     }
 
     /// Notes that nothing is pending any more: all of it has just been applied.
-    pub fn note_applied(&mut self) {
+    pub(crate) fn note_applied(&mut self) {
         let names: Vec<String> = plan::pending(&self.entries).into_iter().map(str::to_owned).collect();
         for entry in self.entries.iter_mut().filter(|entry| names.contains(&entry.name)) {
             (entry.state, entry.record, entry.resume) = (State::Applied, None, None);
@@ -293,7 +293,7 @@ impl History {
     }
 
     /// Says what a start should know though it does not stop it: ahead, edited, out of order.
-    pub fn log_oddities(&self) {
+    pub(crate) fn log_oddities(&self) {
         let names = |wanted: &dyn Fn(&Entry) -> bool| {
             let names: Vec<&str> =
                 self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.as_str()).collect();
@@ -329,7 +329,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::History`].
-    pub fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let pending = plan::pending(&self.entries);
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
         let missing: Vec<&str> = missing.map(|entry| entry.name.as_str()).collect();
@@ -353,7 +353,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::History`] for such a database, [`Error::Statement`] where it cannot be created.
-    pub async fn ensure_table(
+    pub(crate) async fn ensure_table(
         &self,
         session: &mut dyn Session,
         probe: &Probe,
@@ -403,7 +403,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::History`] with the name that was probably meant.
-    pub fn migration(&self, name: &str) -> Result<&Migration, Error> {
+    pub(crate) fn migration(&self, name: &str) -> Result<&Migration, Error> {
         let Some(migration) = self.migrations.iter().find(|migration| migration.name == name) else {
             let names = self.migrations.iter().map(|migration| migration.name.as_str());
             return Err(Error::History(format!(
@@ -417,7 +417,7 @@ impl History {
 
     /// Schemas that a pending migration creates by itself, and would stumble over if they were there.
     #[must_use]
-    pub fn own_schemas(&self) -> Vec<String> {
+    pub(crate) fn own_schemas(&self) -> Vec<String> {
         if self.format.scripts().is_none() {
             return Vec::new();
         }
@@ -437,7 +437,7 @@ impl History {
     /// How the script of a migration runs: as its text says, unless it was found out otherwise by asking the
     /// server, as the writer of its row remembers.
     #[must_use]
-    pub fn way<'a>(&self, migration: &'a Migration, writer: Writer) -> Way<'a> {
+    pub(crate) fn way<'a>(&self, migration: &'a Migration, writer: Writer) -> Way<'a> {
         let steps = (writer == Writer::Steps).then(|| strategy::steps(migration.sql(), self.dialect)).flatten();
         steps.map_or_else(|| strategy::way(migration.sql(), self.dialect), Way::Steps)
     }

@@ -12,7 +12,7 @@ use crate::engines::session::Session;
 ///
 /// # Errors
 /// [`Error::Locked`] at the deadline, naming the holder.
-pub async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Duration>) -> Result<(), Error> {
+pub(crate) async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Duration>) -> Result<(), Error> {
     let began = Instant::now();
     let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
     let mut said: Option<Instant> = None;

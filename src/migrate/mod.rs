@@ -1,11 +1,11 @@
 //! Applying migrations: history, plan, strategy, execution, recovery and the lock.
 
-pub mod apply;
-pub mod execute;
-pub mod failure_report;
-pub mod history;
-pub mod invalid_index;
-pub mod lock;
-pub mod plan;
-pub mod recovery;
+pub(crate) mod apply;
+pub(crate) mod execute;
+pub(crate) mod failure_report;
+pub(crate) mod history;
+pub(crate) mod invalid_index;
+pub(crate) mod lock;
+pub(crate) mod plan;
+pub(crate) mod recovery;
 pub mod strategy;

@@ -10,7 +10,7 @@ use crate::formats::migration::{Migration, Record, Writer};
 /// State of one migration (contract: `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub(crate) enum State {
     /// Recorded as finished, and the file is unchanged.
     Applied,
     /// In the folder, not yet applied.
@@ -30,7 +30,7 @@ pub enum State {
 /// One word for the whole history (contract: `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Folder and history agree.
     Current,
     /// The folder has pending migrations.
@@ -57,7 +57,7 @@ impl fmt::Display for Verdict {
 
 /// One line of the picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Name of the migration.
     pub name: String,
     /// Its state.
@@ -78,7 +78,7 @@ pub struct Entry {
 impl Entry {
     /// An unfinished row that nobody has explained yet.
     #[must_use]
-    pub fn is_unexplained(&self) -> bool {
+    pub(crate) fn is_unexplained(&self) -> bool {
         let interrupted = |record: &Record| record.is_unfinished() && record.message.is_none();
         self.record.as_ref().is_some_and(interrupted) && self.resume.is_none()
     }
@@ -89,7 +89,11 @@ impl Entry {
 /// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
 /// stored checksum fits a migration. An unfinished row whose script commits together with it was rolled back,
 /// unless somebody holds the migration lock: the caller knows.
-pub fn picture(resolved: &[Migration], records: &[Record], same: impl Fn(&Migration, &str) -> bool) -> Vec<Entry> {
+pub(crate) fn picture(
+    resolved: &[Migration],
+    records: &[Record],
+    same: impl Fn(&Migration, &str) -> bool,
+) -> Vec<Entry> {
     let unfinished = |record: &Record| match (record.writer, &record.message) {
         (Writer::Atomic, None) => State::RolledBack,
         _ => State::Failed,
@@ -154,7 +158,7 @@ fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
 
 /// The verdict of a picture.
 #[must_use]
-pub fn verdict(entries: &[Entry]) -> Verdict {
+pub(crate) fn verdict(entries: &[Entry]) -> Verdict {
     let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
     let pending = any(&[State::Pending, State::RolledBack]);
     let missing = entries.iter().any(|entry| entry.state == State::Missing && !entry.superseded);
@@ -169,7 +173,7 @@ pub fn verdict(entries: &[Entry]) -> Verdict {
 
 /// Names of the migrations to apply, in the folder's order: those without a row that is not rolled back.
 #[must_use]
-pub fn pending(entries: &[Entry]) -> Vec<&str> {
+pub(crate) fn pending(entries: &[Entry]) -> Vec<&str> {
     let is_pending = |entry: &&Entry| matches!(entry.state, State::Pending | State::RolledBack);
     entries.iter().filter(is_pending).map(|entry| entry.name.as_str()).collect()
 }

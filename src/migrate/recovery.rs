@@ -12,7 +12,7 @@ use crate::sql::script::{self, Leaves, Object, Statement};
 
 /// What is known about an unfinished migration.
 #[derive(Debug)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// Its row.
     pub record: &'a Record,
     /// How its script, as it is in the folder now, would run.
@@ -31,7 +31,7 @@ pub struct Evidence<'a> {
 
 /// The objects that tell how far an unfinished migration got, and whether its script would pass over them.
 #[must_use]
-pub fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect) -> Vec<(Object, bool)> {
+pub(crate) fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect) -> Vec<(Object, bool)> {
     let created = |text: &str| {
         let statements = script::statements(text, dialect);
         let mut objects = script::created(&statements, dialect);
@@ -48,7 +48,7 @@ pub fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect)
 
 /// What follows from the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conclusion {
+pub(crate) enum Conclusion {
     /// Nothing of it was kept; why that is certain.
     RolledBack(String),
     /// All of it was kept; why that is certain.
@@ -61,7 +61,7 @@ pub enum Conclusion {
 
 /// Concludes.
 #[must_use]
-pub fn conclude(evidence: &Evidence<'_>) -> Conclusion {
+pub(crate) fn conclude(evidence: &Evidence<'_>) -> Conclusion {
     let Evidence { record, way, same_script, one_message, leaves, object_states, running_session } = evidence;
     if record.writer == Writer::Atomic {
         return Conclusion::RolledBack("its script and its record commit together".to_owned());
@@ -159,7 +159,7 @@ fn resume(steps: &[Step<'_>], done: usize, object_states: &[(Object, bool, Objec
 
 /// `CREATE INDEX CONCURRENTLY`, which leaves an INVALID index behind when it is interrupted.
 #[must_use]
-pub fn builds_index(statement: &Statement<'_>) -> bool {
+pub(crate) fn builds_index(statement: &Statement<'_>) -> bool {
     let creates = statement.starts(&["CREATE", "INDEX"]) || statement.starts(&["CREATE", "UNIQUE", "INDEX"]);
     creates && statement.has("CONCURRENTLY")
 }

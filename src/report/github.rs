@@ -6,7 +6,7 @@ use crate::report::{Verified, flat};
 
 /// One command per finding, most severe first (GitHub shows ten of a kind), and the verdict as a line of the log.
 #[must_use]
-pub fn render(verified: &Verified) -> String {
+pub(crate) fn render(verified: &Verified) -> String {
     let places = verified.places();
     // What nobody expects of a table is told where the table is expected.
     let place = |finding: &Finding| match &finding.source {

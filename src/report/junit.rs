@@ -54,7 +54,7 @@ impl<'a> Cases<'a> {
 
 /// The whole document.
 #[must_use]
-pub fn render(verified: &Verified) -> String {
+pub(crate) fn render(verified: &Verified) -> String {
     let known = verified.places();
     let mut cases = Cases::default();
     for Place { table, origin, .. } in &verified.tables {

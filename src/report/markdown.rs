@@ -6,7 +6,7 @@ use crate::report::{Verified, counted, flat};
 
 /// The whole page, a section of some larger one.
 #[must_use]
-pub fn render(verified: &Verified) -> String {
+pub(crate) fn render(verified: &Verified) -> String {
     let mut out = format!("### doorstep verify: {}\n\n", text(&verified.verdict()));
     out += &format!("Database: {}\n\n", code(&verified.address));
     let is_shown = |block: &Block<'_>| block.rows[0].finding.severity > Severity::Notice;

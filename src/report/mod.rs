@@ -1,12 +1,12 @@
 //! The result of `verify`: findings, and what they mean for a start. Each form of it is a pure function to text: for
 //! people ([`text`], [`markdown`]) and for what reads along in CI ([`github`], [`junit`]); JSON is the data itself.
 
-pub mod github;
-pub mod junit;
-pub mod markdown;
-pub mod outline;
-pub mod summary;
-pub mod text;
+pub(crate) mod github;
+pub(crate) mod junit;
+pub(crate) mod markdown;
+pub(crate) mod outline;
+pub(crate) mod summary;
+pub(crate) mod text;
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::finding::{Finding, Severity, Source};
 
 /// Findings, and what they mean (contract: results as JSON).
 #[derive(Debug, Serialize)]
-pub struct Verified {
+pub(crate) struct Verified {
     /// No finding stops a start.
     pub ok: bool,
     /// All findings, by table.
@@ -35,7 +35,7 @@ pub struct Verified {
 
 /// Where a table is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The table.
     pub table: Name,
     /// What the Prisma schema calls it.
@@ -47,7 +47,7 @@ pub struct Place {
 impl Place {
     /// Every table of what is expected.
     #[must_use]
-    pub fn of(expected: &[Catalog]) -> Vec<Self> {
+    pub(crate) fn of(expected: &[Catalog]) -> Vec<Self> {
         let tables = expected.iter().flat_map(|catalog| &catalog.tables);
         let place = tables.map(|table| Self {
             table: table.name.clone(),
@@ -61,20 +61,20 @@ impl Place {
 impl Verified {
     /// What `findings` mean, where those of severity `least` stop a start.
     #[must_use]
-    pub fn new(findings: Vec<Finding>, least: Option<Severity>, tables: Vec<Place>, address: String) -> Self {
+    pub(crate) fn new(findings: Vec<Finding>, least: Option<Severity>, tables: Vec<Place>, address: String) -> Self {
         let verified = Self { ok: true, findings, least, tables, address };
         Self { ok: verified.stopping() == 0, ..verified }
     }
 
     /// Whether this finding would stop a start.
     #[must_use]
-    pub fn stops(&self, finding: &Finding) -> bool {
+    pub(crate) fn stops(&self, finding: &Finding) -> bool {
         self.least.is_some_and(|least| finding.severity >= least)
     }
 
     /// How many findings would stop a start.
     #[must_use]
-    pub fn stopping(&self) -> usize {
+    pub(crate) fn stopping(&self) -> usize {
         self.findings.iter().filter(|finding| self.stops(finding)).count()
     }
 
@@ -89,7 +89,7 @@ impl Verified {
 
     /// Counts and verdict: `what the service needs is there (0 errors, 1 warning, 0 notices)`.
     #[must_use]
-    pub fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self) -> String {
         let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
         let verdict = match (self.ok, errors) {
             (false, 0) => "what the service needs is there, and not all that verify asks for",
@@ -103,7 +103,7 @@ impl Verified {
 
     /// The statements that would close the gap, each once.
     #[must_use]
-    pub fn sql(&self) -> Option<String> {
+    pub(crate) fn sql(&self) -> Option<String> {
         let mut statements: Vec<&str> = Vec::new();
         for sql in self.findings.iter().filter_map(|finding| finding.sql.as_deref()) {
             if !statements.contains(&sql.trim()) {

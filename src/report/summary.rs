@@ -13,7 +13,7 @@ const NAMES: usize = 6;
 
 /// A few lines about many findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Three at the most, the most telling first. Findings with the same trouble for the same reason share one.
     pub lines: Vec<String>,
     /// How many findings no line speaks of.
@@ -24,7 +24,7 @@ pub struct Summary {
 
 /// The most telling first: errors, then tables, then columns, then what concerns most things.
 #[must_use]
-pub fn summary(findings: &[Finding]) -> Summary {
+pub(crate) fn summary(findings: &[Finding]) -> Summary {
     let alike = |finding: &Finding| {
         let Finding { severity, kind, subject, .. } = finding;
         format!("{severity} {} {} {}", kind.name(), subject.thing(), shared(finding).0.unwrap_or_default())

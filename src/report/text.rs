@@ -22,7 +22,7 @@ const NOTES: usize = 11;
 
 /// Where the text is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Screen {
+pub(crate) struct Screen {
     /// Its columns; `None` for a pipe or a file.
     pub width: Option<usize>,
     /// Whether it has colours.
@@ -33,7 +33,7 @@ impl Screen {
     /// A terminal of so many columns, or what is none; `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM` as everywhere
     /// (no-color.org, bixense.com/clicolors).
     #[must_use]
-    pub fn of(terminal: Option<usize>, environment: &Environment) -> Self {
+    pub(crate) fn of(terminal: Option<usize>, environment: &Environment) -> Self {
         let is = |name: &str, value: &str| environment.get(name) == Some(value);
         let forced = environment.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
         let usual = terminal.is_some() && !is("CLICOLOR", "0") && !is("TERM", "dumb");
@@ -93,7 +93,7 @@ impl Screen {
 
 /// The whole report. Notices are counted only, unless they are asked for or stop a start.
 #[must_use]
-pub fn render(verified: &Verified, notices: bool, screen: Screen) -> String {
+pub(crate) fn render(verified: &Verified, notices: bool, screen: Screen) -> String {
     let shows_notices = notices || verified.least == Some(Severity::Notice);
     let least = if shows_notices { Severity::Notice } else { Severity::Warning };
     let mut out = String::new();

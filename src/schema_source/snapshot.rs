@@ -11,14 +11,14 @@ use crate::catalog::{Catalog, Extension, Name, Type};
 use crate::sql::Dialect;
 
 /// The file that is read where no other is named, if it is in the working directory.
-pub const USUAL: &str = "doorstep.snapshot.json";
+pub(crate) const USUAL: &str = "doorstep.snapshot.json";
 
 /// The form that this version writes and reads.
 const FORMAT: u64 = 1;
 
 /// A catalog, and how it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Version of the form.
     format: u64,
     /// Version of the doorstep that has written it.
@@ -36,7 +36,7 @@ impl Snapshot {
     /// A snapshot of this catalog. Everything but columns, and the values of enums, is sorted by name, so that the
     /// same folder always gives the same text.
     #[must_use]
-    pub fn of(mut catalog: Catalog, dialect: Dialect, home: &str, migrations: Vec<String>) -> Self {
+    pub(crate) fn of(mut catalog: Catalog, dialect: Dialect, home: &str, migrations: Vec<String>) -> Self {
         catalog.tables.sort_by(|one, other| one.name.cmp(&other.name));
         catalog.enums.sort_by(|one, other| one.name.cmp(&other.name));
         // Relations of schemas that were not looked at are no part of it.
@@ -73,7 +73,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Settings`] for one that cannot be read, is of another form, or of another engine.
-    pub fn read(path: &Path, dialect: Dialect) -> Result<Self, Error> {
+    pub(crate) fn read(path: &Path, dialect: Dialect) -> Result<Self, Error> {
         let shown = path.display();
         let wrong = |why: String| {
             let next = format!("make it anew: doorstep snapshot --output {shown}");
@@ -97,14 +97,14 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Internal`] when it cannot be written as JSON, which no catalog prevents.
-    pub fn text(&self) -> Result<String, Error> {
+    pub(crate) fn text(&self) -> Result<String, Error> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(text + "\n")
     }
 
     /// The catalog where names without a schema belong to `home`, expected by `source`.
     #[must_use]
-    pub fn at(&self, home: &str, source: &str) -> Catalog {
+    pub(crate) fn at(&self, home: &str, source: &str) -> Catalog {
         let mut catalog = self.catalog.clone();
         source.clone_into(&mut catalog.source);
         let moved = |schema: &mut String| {

@@ -11,7 +11,7 @@ const WHOLE: usize = 12;
 
 /// 1-based line and column, in characters.
 #[must_use]
-pub fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
+pub(crate) fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
     let before: String = match place {
         Place::Character(position) => text.chars().take(position.saturating_sub(1)).collect(),
         Place::Statement(index) => {
@@ -27,7 +27,7 @@ pub fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, us
 
 /// The lines around a place, numbered, with a caret under the column: all of its statement, if that is short.
 #[must_use]
-pub fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
+pub(crate) fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
     let before = line.saturating_sub(CONTEXT).max(1);
     let (first, last) = match statement_at(script, line, dialect) {
         Some((first, last)) if last - first < WHOLE => (first.min(before), last),

@@ -44,14 +44,14 @@ const LINE: usize = 8192;
 
 /// A command of the settings, found and executable.
 #[derive(Debug, Clone)]
-pub struct Tool {
+pub(crate) struct Tool {
     setting: &'static str,
     shown: String,
     program: Service,
 }
 
 /// What surrounds a command while it runs.
-pub struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// Key of the lock that the session holds.
     pub lock: i64,
     /// How long to queue for it, should another process have it afterwards.
@@ -69,7 +69,7 @@ impl Tool {
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
-    pub fn find(setting: &'static str, words: &Words, path: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>) -> Result<Self, Error> {
         let arguments: Vec<_> = words.as_slice().iter().map(Into::into).collect();
         let found = Service::find(&arguments, path).map_err(|error| match error {
             Error::CommandNotFound(text) => Error::CommandNotFound(format!("{setting}: {text}")),
@@ -82,7 +82,7 @@ impl Tool {
 
     /// The command, as it can be shown.
     #[must_use]
-    pub fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 
@@ -91,7 +91,7 @@ impl Tool {
     /// # Errors
     /// [`Error::Command`] when it fails, [`Error::Stopped`] when a signal ended it, [`Error::Lost`] when it succeeded, but
     /// the lock was lost meanwhile.
-    pub async fn run(&self, session: &mut dyn Session, around: &Surroundings<'_>) -> Result<(), Error> {
+    pub(crate) async fn run(&self, session: &mut dyn Session, around: &Surroundings<'_>) -> Result<(), Error> {
         let (began, stop) = (Instant::now(), around.stop);
         let doing = || format!("running {}", self.shown);
         let lost = |fault| Error::Lost { doing: doing(), fault };

@@ -13,7 +13,7 @@ use crate::formats::{Datasource, Value};
 
 /// The database that doorstep itself works on.
 #[derive(Debug, Clone)]
-pub struct Database {
+pub(crate) struct Database {
     source: SecretSource,
     /// The URL that the service itself uses, if it is another one.
     service: Option<SecretSource>,
@@ -29,7 +29,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Settings`] when nothing names a database.
-    pub fn choose(
+    pub(crate) fn choose(
         settings: &Settings,
         datasource: Option<&Datasource>,
         environment: &Environment,
@@ -62,7 +62,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read or the URL does not parse.
-    pub fn target(&self) -> Result<Target, Error> {
+    pub(crate) fn target(&self) -> Result<Target, Error> {
         let target = Target::parse(&self.source.read()?, &self.environment, &self.base)?;
         Ok(match &self.scratch {
             Some(name) => target.scratch(name),
@@ -73,7 +73,7 @@ impl Database {
     /// The role that the service logs in with, if it has a URL of its own that leads to a database: a hosted proxy's
     /// does not.
     #[must_use]
-    pub fn service_role(&self) -> Option<String> {
+    pub(crate) fn service_role(&self) -> Option<String> {
         let url = self.service.as_ref()?.read().ok()?;
         let target = Target::parse(&url, &self.environment, &self.base).ok()?;
         target.role().map(str::to_owned)
@@ -83,14 +83,14 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read.
-    pub fn url(&self) -> Result<Option<Secret>, Error> {
+    pub(crate) fn url(&self) -> Result<Option<Secret>, Error> {
         let url = self.source.read()?;
         Ok((!url.expose().is_empty()).then_some(url))
     }
 
     /// The URLs and their passwords: what must not be shown of another program's output.
     #[must_use]
-    pub fn secrets(&self) -> Vec<String> {
+    pub(crate) fn secrets(&self) -> Vec<String> {
         let urls = [Some(&self.source), self.service.as_ref()].into_iter().flatten().filter_map(|it| it.read().ok());
         let secrets = urls.flat_map(|url| {
             let url = url.expose().trim().to_owned();
@@ -108,7 +108,7 @@ impl Database {
 
     /// A database beside this one that does not exist yet.
     #[must_use]
-    pub fn scratch(&self) -> Self {
+    pub(crate) fn scratch(&self) -> Self {
         let name = format!("doorstep_replay_{}", uuid::Uuid::new_v4().simple());
         Self { scratch: Some(name), ..self.clone() }
     }

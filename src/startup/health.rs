@@ -50,14 +50,14 @@ const RECOVER: Duration = Duration::from_millis(100);
 
 /// A port on which nobody is answered yet.
 #[derive(Debug)]
-pub struct Port(std::net::TcpListener);
+pub(crate) struct Port(std::net::TcpListener);
 
 impl Port {
     /// Listens there.
     ///
     /// # Errors
     /// [`Error::Os`] when the address is taken, not ours, or not allowed.
-    pub fn open(listen: Listen) -> Result<Self, Error> {
+    pub(crate) fn open(listen: Listen) -> Result<Self, Error> {
         let address = listen.0;
         let opened = open(address).or_else(|error| match (address, error.kind()) {
             // A host without IPv6.
@@ -78,7 +78,11 @@ impl Port {
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Os`] when the runtime does not take the socket.
-    pub async fn beside<T>(self, tracker: Tracker, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn beside<T>(
+        self,
+        tracker: Tracker,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let listener = TcpListener::from_std(self.0).map_err(|error| Error::Os(format!("cannot listen: {error}")))?;
         tokio::select! {
             biased;

@@ -24,7 +24,7 @@ use crate::startup::exec::Service;
 /// # Errors
 /// [`Error::CommandNotFound`] and [`Error::CommandNotExecutable`] as with exec, [`Error::Stopped`] for a signal that
 /// came before the service was started, [`Error::Os`].
-pub fn stay(service: &Service, stop: &Stop) -> Result<u8, Error> {
+pub(crate) fn stay(service: &Service, stop: &Stop) -> Result<u8, Error> {
     let refused = |doing: &str| {
         let doing = doing.to_owned();
         move |error: std::io::Error| Error::Os(format!("cannot {doing}: {error}"))

@@ -1,12 +1,12 @@
 //! The pipeline of `run`, step by step: wait, schemas, migrate, verify, exec; and the processes around it.
 
-pub mod child;
-pub mod database;
+pub(crate) mod child;
+pub(crate) mod database;
 pub mod exec;
-pub mod follow;
-pub mod health;
-pub mod hooks;
-pub mod init;
-pub mod pipeline;
-pub mod schemas;
-pub mod wait;
+pub(crate) mod follow;
+pub(crate) mod health;
+pub(crate) mod hooks;
+pub(crate) mod init;
+pub(crate) mod pipeline;
+pub(crate) mod schemas;
+pub(crate) mod wait;

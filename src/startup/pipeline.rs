@@ -32,7 +32,7 @@ const LOSSES: u32 = 5;
 
 /// How much of the pipeline a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// `wait`: look, and write nothing.
     Wait,
     /// `migrate`: up to and including the migrations.
@@ -42,7 +42,7 @@ pub enum Extent {
 }
 
 /// A start with everything decided that can be decided without the database.
-pub struct Preparation {
+pub(crate) struct Preparation {
     pub(crate) settings: Settings,
     pub(crate) database: Database,
     label: ApplicationName,
@@ -86,7 +86,7 @@ impl Preparation {
     ///
     /// # Errors
     /// [`Error::Settings`].
-    pub fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
         let project = Project::find(&settings, environment)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let target = database.target()?;
@@ -145,7 +145,7 @@ impl Preparation {
 
     /// Where this start stands, whenever it is asked.
     #[must_use]
-    pub fn tracker(&self) -> Tracker {
+    pub(crate) fn tracker(&self) -> Tracker {
         self.tracker.clone()
     }
 
@@ -155,7 +155,7 @@ impl Preparation {
     ///
     /// # Errors
     /// The first step that fails ends it.
-    pub async fn run(&self, extent: Extent, stop: &Stop) -> Result<usize, Error> {
+    pub(crate) async fn run(&self, extent: Extent, stop: &Stop) -> Result<usize, Error> {
         let begin = Instant::now();
         let creates = extent != Extent::Wait && self.settings.mode == Mode::Apply;
         // A misspelt command should cost milliseconds, not a migration.

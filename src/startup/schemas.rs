@@ -9,7 +9,7 @@ use crate::engines::session::{Probe, Session};
 ///
 /// # Errors
 /// [`Error::Statement`], with the exact GRANT where a privilege is missing.
-pub async fn create(session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
+pub(crate) async fn create(session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
     for name in &probe.missing_schemas {
         session.create_schema(name).await.map_err(|fault| {
             let dialect = session.dialect();

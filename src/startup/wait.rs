@@ -19,7 +19,7 @@ use crate::startup::database::Database;
 const LONG: Duration = Duration::from_secs(1);
 
 /// A database that accepts real work.
-pub struct Ready {
+pub(crate) struct Ready {
     /// The one session of this start.
     pub session: Box<dyn Session>,
     /// What the first look saw.
@@ -32,7 +32,7 @@ pub struct Ready {
 /// # Errors
 /// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a final fault, [`Error::Settings`] when
 /// the URL does not parse.
-pub async fn until_ready(
+pub(crate) async fn until_ready(
     database: &Database,
     wanted: &ProbeRequest,
     patience: Patience,

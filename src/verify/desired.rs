@@ -13,7 +13,7 @@ use crate::sql::{Dialect, TableName};
 
 /// All that is expected of the database.
 #[derive(Debug, Default)]
-pub struct DesiredState {
+pub(crate) struct DesiredState {
     /// Tables that must exist, wherever the search path leads, and who says so.
     pub tables: Vec<(TableName, Source)>,
     /// What else must be there, as somebody wrote it down; its tables are among the others.
@@ -35,7 +35,7 @@ impl DesiredState {
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
-    pub fn read(
+    pub(crate) fn read(
         settings: &Settings,
         prisma: Option<&Path>,
         dialect: Dialect,
@@ -53,14 +53,14 @@ impl DesiredState {
 
     /// True where nothing is expected at all.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
         self.files.is_empty() && self.queries.is_empty() && !is_written
     }
 
     /// The required tables alone.
     #[must_use]
-    pub fn of_tables(settings: &Settings) -> Self {
+    pub(crate) fn of_tables(settings: &Settings) -> Self {
         let named = |name: &TableName| (name.clone(), Source::Named("require_tables".to_owned()));
         let at = |Line { what, origin }: &Line<TableName>| (what.clone(), Source::At(origin.clone()));
         let mut tables: Vec<(TableName, Source)> = settings.require_tables.iter().map(named).collect();
@@ -74,7 +74,7 @@ impl DesiredState {
 
     /// The catalogs to hold the database against. What a snapshot has in its own home goes to `home`.
     #[must_use]
-    pub fn catalogs(&self, home: &str) -> Vec<Catalog> {
+    pub(crate) fn catalogs(&self, home: &str) -> Vec<Catalog> {
         let prisma = self.prisma.iter().map(|(schema, home)| prisma::lower(schema, home));
         prisma.chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path))).collect()
     }

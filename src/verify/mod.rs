@@ -1,9 +1,9 @@
 //! Step 4: what the service needs is really there. A history says what ran, the catalog says what exists.
 
-pub mod desired;
-pub mod diagnose;
-pub mod index_use;
-pub mod requirements;
+pub(crate) mod desired;
+pub(crate) mod diagnose;
+pub(crate) mod index_use;
+pub(crate) mod requirements;
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ use crate::verify::diagnose::Facts;
 
 /// The least severity that stops a start; `None` where nothing does.
 #[must_use]
-pub fn threshold(strictness: Strictness) -> Option<Severity> {
+pub(crate) fn threshold(strictness: Strictness) -> Option<Severity> {
     match strictness {
         Strictness::Error => Some(Severity::Error),
         Strictness::Warning => Some(Severity::Warning),
@@ -33,7 +33,7 @@ pub fn threshold(strictness: Strictness) -> Option<Severity> {
 }
 
 /// What is known besides the desired.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// How the engine tells names apart, and writes SQL.
     pub dialect: Dialect,
     /// The schema that an unqualified name belongs to.
@@ -56,7 +56,7 @@ pub struct Context<'a> {
 
 /// What a database was found to lack, and what would close the gap.
 #[derive(Debug, Default)]
-pub struct Held {
+pub(crate) struct Held {
     /// The findings, each with its part of the gap.
     pub findings: Vec<Finding>,
     /// All of the gap.
@@ -68,7 +68,11 @@ pub struct Held {
 ///
 /// # Errors
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
-pub async fn hold(session: &mut dyn Session, desired: &DesiredState, context: &Context<'_>) -> Result<Held, Error> {
+pub(crate) async fn hold(
+    session: &mut dyn Session,
+    desired: &DesiredState,
+    context: &Context<'_>,
+) -> Result<Held, Error> {
     let Context { dialect, home, role, allow, has_rows, .. } = *context;
     let DesiredState { tables, require, queries, .. } = desired;
     let mut gap = Gap::default();
@@ -131,7 +135,7 @@ fn without_known_extras(findings: Vec<Finding>, known: &[Finding]) -> Vec<Findin
 ///
 /// # Errors
 /// [`Error::Differences`] with the findings that stop it.
-pub fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error> {
+pub(crate) fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<(), Error> {
     let (stopping, reported): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| stops(finding, strictness));
     let (notices, reported): (Vec<Finding>, Vec<Finding>) =
@@ -193,7 +197,7 @@ async fn missing_rows(
 
 /// Whether a finding stops a start.
 #[must_use]
-pub fn stops(finding: &Finding, strictness: Strictness) -> bool {
+pub(crate) fn stops(finding: &Finding, strictness: Strictness) -> bool {
     threshold(strictness).is_some_and(|least| finding.severity >= least)
 }
 

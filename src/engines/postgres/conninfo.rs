@@ -83,7 +83,7 @@ const OF_NO_CONCERN: &[&str] = &[
 
 /// True when libpq's variables name a server or a database, so that no URL is needed.
 #[must_use]
-pub fn has_libpq_variables(environment: &Environment) -> bool {
+pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
     ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"].iter().any(|name| environment.get(name).is_some())
 }
 

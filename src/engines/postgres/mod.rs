@@ -4,16 +4,16 @@
 //! Everything goes through the simple protocol: one message is one round trip, and no prepared
 //! statement can collide behind a pooler.
 
-pub mod conninfo;
-pub mod dial;
-pub mod explain;
-pub mod fault;
-pub mod introspect;
-pub mod passfile;
-pub mod pooler;
-pub mod queries;
-pub mod relay;
-pub mod unit;
+pub(crate) mod conninfo;
+pub(crate) mod dial;
+pub(crate) mod explain;
+pub(crate) mod fault;
+pub(crate) mod introspect;
+pub(crate) mod passfile;
+pub(crate) mod pooler;
+pub(crate) mod queries;
+pub(crate) mod relay;
+pub(crate) mod unit;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ use crate::sql::script::{self, Object};
 use crate::sql::{Dialect, Row, TableName};
 
 pub(crate) use crate::engines::postgres::conninfo::Target;
-pub use crate::engines::postgres::conninfo::has_libpq_variables;
+pub(crate) use crate::engines::postgres::conninfo::has_libpq_variables;
 
 use crate::engines::net::tls::Mode;
 use crate::engines::postgres::conninfo::Host;

@@ -1,9 +1,9 @@
 //! SQLite: one file, no server, no schemas. The embedded default of the quick start, with the same
 //! pipeline as a server.
 
-pub mod explain;
-pub mod guard;
-pub mod introspect;
+pub(crate) mod explain;
+pub(crate) mod guard;
+pub(crate) mod introspect;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

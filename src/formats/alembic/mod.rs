@@ -2,7 +2,7 @@
 //! stands in it. Alembic applies them itself; here is read, without Python, whether it has anything to do, and what it
 //! would stumble over.
 
-pub mod configuration;
+pub(crate) mod configuration;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

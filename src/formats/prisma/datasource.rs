@@ -8,7 +8,7 @@ use crate::schema_source::prisma::{self, ValueKind};
 
 /// What the datasource says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Datasource {
+pub(crate) struct Datasource {
     /// Directory of the schema file, or the schema folder itself: `migrations` stands in it.
     pub directory: PathBuf,
     /// The schema file or folder itself.
@@ -23,7 +23,7 @@ pub struct Datasource {
 
 /// A URL in the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// `env("NAME")`
     Environment(String),
     /// A literal.

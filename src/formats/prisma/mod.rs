@@ -2,9 +2,9 @@
 //! Facts are Prisma's own, read in its source and observed on the real engine; a rule that looks odd
 //! says where it comes from.
 
-pub mod config;
-pub mod datasource;
-pub mod order;
+pub(crate) mod config;
+pub(crate) mod datasource;
+pub(crate) mod order;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use crate::formats::prisma::config::find as find_config;
 pub(crate) use crate::formats::prisma::datasource::find as find_datasource;
-pub use crate::formats::prisma::datasource::{Datasource, Value};
+pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
 
 use crate::base::error::Error;
 use crate::formats::migration::{Migration, Record, Writer};

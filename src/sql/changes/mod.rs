@@ -3,7 +3,7 @@
 //! Hints, and no proof (that is `object`): what a DO block may run counts as run, and what is not understood counts as
 //! nothing.
 
-pub mod statement;
+pub(crate) mod statement;
 
 use crate::sql::Dialect;
 use crate::sql::script::{Kind as TokenKind, statements, tokens};

@@ -1,11 +1,11 @@
 //! Why something is not as expected, and what to do about it: from the finding, the folder's scripts and their history,
 //! and what else is in the catalog. Pure; the most telling fact comes first.
 
-pub mod changed;
-pub mod evidence;
-pub mod provenance;
-pub mod renamed;
-pub mod uncreated;
+pub(crate) mod changed;
+pub(crate) mod evidence;
+pub(crate) mod provenance;
+pub(crate) mod renamed;
+pub(crate) mod uncreated;
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -23,7 +23,7 @@ use crate::verify::diagnose::provenance::{Provenance, Step};
 
 /// All that causes are found in.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// How the engine tells names apart, and writes SQL.
     pub dialect: Dialect,
     /// The schema that an unqualified name belongs to.
@@ -40,7 +40,7 @@ pub struct Facts<'a> {
 
 /// A folder of migrations and its history, for [`explain`].
 #[derive(Debug, Default)]
-pub struct MigrationFacts {
+pub(crate) struct MigrationFacts {
     /// The folder, as the user would write its path.
     pub folder: String,
     /// The tool whose format it is.
@@ -57,7 +57,7 @@ pub struct MigrationFacts {
 
 /// A migration of the folder, and what became of it.
 #[derive(Debug)]
-pub struct MigrationFact {
+pub(crate) struct MigrationFact {
     /// Its name.
     pub name: String,
     /// Its file, as the user would write its path.
@@ -75,7 +75,7 @@ pub struct MigrationFact {
 /// Gives every finding from this severity on its cause and its remedy, where it has none yet. `told` is asked only if
 /// there is one; it gives `None` where migrations are not looked at.
 #[must_use]
-pub fn explain(
+pub(crate) fn explain(
     mut findings: Vec<Finding>,
     least: Severity,
     facts: &Facts<'_>,

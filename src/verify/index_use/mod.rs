@@ -15,7 +15,7 @@ use crate::sql::{Dialect, TableName, excerpt, script};
 use crate::verify::requirements::unanswered;
 
 /// The schemas in which the plans and the names of indexes lead.
-pub fn schemas<'a>(
+pub(crate) fn schemas<'a>(
     queries: &'a [Query],
     answers: &'a [Result<Vec<QueryPlan>, Fault>],
 ) -> impl Iterator<Item = &'a str> {
@@ -26,7 +26,7 @@ pub fn schemas<'a>(
 
 /// What the plans of each query lack. `answers` are those of the engine, in the order of the queries.
 #[must_use]
-pub fn findings(
+pub(crate) fn findings(
     queries: &[Query],
     answers: &[Result<Vec<QueryPlan>, Fault>],
     catalog: &Catalog,

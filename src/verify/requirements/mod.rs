@@ -4,7 +4,7 @@
 //! Whatever is written down by name is an error when it is missing, an index or a foreign key too: somebody asked
 //! for it. What differs is as bad as `compare` says. Pure: requirements and a catalog in, findings out.
 
-pub mod index;
+pub(crate) mod index;
 
 use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Arity, Catalog, Column, Default, Enum, Name, Origin, Table, Type, spelling};
@@ -14,12 +14,12 @@ use crate::finding::{Difference, Finding, Severity, Source, Subject};
 use crate::sql::{Dialect, TableName};
 
 pub(crate) use crate::config::requirement_form::object;
-pub use crate::config::requirement_form::{AbsentForm, ColumnForm, ConstraintForm, EnumForm, IndexForm, RowForm};
+pub(crate) use crate::config::requirement_form::{AbsentForm, ColumnForm, EnumForm, RowForm};
 
 /// In what the catalog falls short of the requirements; what names no schema belongs to `home`. Tables and rows are
 /// looked at elsewhere: they are not a matter of the catalog alone.
 #[must_use]
-pub fn findings(require: &Require, catalog: &Catalog, home: &str, dialect: Dialect) -> Vec<Finding> {
+pub(crate) fn findings(require: &Require, catalog: &Catalog, home: &str, dialect: Dialect) -> Vec<Finding> {
     let look = Look { catalog, home, names: Names(dialect) };
     let mut findings = Vec::new();
     for Line { what, origin } in &require.columns {
@@ -43,7 +43,7 @@ pub fn findings(require: &Require, catalog: &Catalog, home: &str, dialect: Diale
 
 /// What to ask for a row: one query, whose answer is a truth value.
 #[must_use]
-pub fn row_query(row: &RowForm, dialect: Dialect) -> String {
+pub(crate) fn row_query(row: &RowForm, dialect: Dialect) -> String {
     let table = dialect.table(&row.table);
     let condition = row.condition.as_ref().map_or(String::new(), |condition| format!(" WHERE {condition}\n"));
     format!("SELECT EXISTS (SELECT 1 FROM {table}{condition})")
@@ -51,7 +51,7 @@ pub fn row_query(row: &RowForm, dialect: Dialect) -> String {
 
 /// What became of the question for a row.
 #[must_use]
-pub fn row_finding(Line { what, origin }: &Line<RowForm>, answer: &Result<bool, Fault>) -> Option<Finding> {
+pub(crate) fn row_finding(Line { what, origin }: &Line<RowForm>, answer: &Result<bool, Fault>) -> Option<Finding> {
     let error = |kind| found(Severity::Error, kind, Subject::Row(what.text.clone()), Some(origin));
     Some(match answer {
         Ok(true) => return None,

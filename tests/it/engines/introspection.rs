@@ -1,12 +1,12 @@
 //! What is read from a database, column by column.
 
-use doorstep::base::environment::Environment;
-use doorstep::base::secret::Secret;
-use doorstep::differ::compare;
-use doorstep::engines::connect::Target;
-use doorstep::engines::session::{ProbeRequest, Scope, Session};
-use doorstep::finding::Difference;
-use doorstep::sql::Dialect;
+use doorstep::internals::Dialect;
+use doorstep::internals::Difference;
+use doorstep::internals::Environment;
+use doorstep::internals::Secret;
+use doorstep::internals::Target;
+use doorstep::internals::compare;
+use doorstep::internals::{ProbeRequest, Scope, Session};
 
 use crate::support::{Database, Project};
 
@@ -73,7 +73,7 @@ fn everything_is_read_without_any_right() {
         catalog
     });
     assert_eq!(catalog.schemas, ["app"]);
-    let names = |names: &[doorstep::catalog::Name]| {
+    let names = |names: &[doorstep::internals::Name]| {
         names.iter().map(|name| format!("{}.{}", name.schema, name.name)).collect::<Vec<_>>()
     };
     assert_eq!(names(&catalog.views), ["app.seen", "other.target"]);

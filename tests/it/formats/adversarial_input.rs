@@ -4,11 +4,11 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use doorstep::migrate::apply::strategy;
-use doorstep::schema_source::prisma;
-use doorstep::sql::Dialect;
-use doorstep::sql::script;
-use doorstep::verify::diagnose::provenance::Provenance;
+use doorstep::internals::Dialect;
+use doorstep::internals::Provenance;
+use doorstep::internals::prisma;
+use doorstep::internals::script;
+use doorstep::internals::strategy;
 
 use crate::formats::parser_properties;
 

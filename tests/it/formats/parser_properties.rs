@@ -3,16 +3,16 @@
 
 use std::collections::HashSet;
 
-use doorstep::catalog::{Arity, Catalog, Default, Name, value};
-use doorstep::differ::compare;
-use doorstep::migrate::apply::strategy;
-use doorstep::migrate::apply::strategy::Way;
-use doorstep::schema_source::prisma;
-use doorstep::schema_source::prisma::schema::Provider;
-use doorstep::sql::Dialect;
-use doorstep::sql::script;
-use doorstep::sql::script::Statement;
-use doorstep::verify::diagnose::provenance::Provenance;
+use doorstep::internals::Dialect;
+use doorstep::internals::Provenance;
+use doorstep::internals::compare;
+use doorstep::internals::prisma;
+use doorstep::internals::prisma::schema::Provider;
+use doorstep::internals::script;
+use doorstep::internals::script::Statement;
+use doorstep::internals::strategy;
+use doorstep::internals::strategy::Way;
+use doorstep::internals::{Arity, Catalog, Default, Name, value};
 
 /// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
 /// says differs from it in nothing.
@@ -80,7 +80,7 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
     };
     let key_of = |name: &Name| (key(&name.schema), key(&name.name));
     let differ = |names: Vec<(String, String)>| names.iter().collect::<HashSet<_>>().len() == names.len();
-    let columns = |table: &doorstep::catalog::Table| {
+    let columns = |table: &doorstep::internals::Table| {
         table.columns.iter().map(|column| (String::new(), key(&column.name))).collect::<Vec<_>>()
     };
     differ(catalog.tables.iter().map(|table| &table.name).chain(&catalog.views).map(key_of).collect())

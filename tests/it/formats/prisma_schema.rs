@@ -3,8 +3,8 @@
 //! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it
 //! can read).
 
-use doorstep::catalog::{Arity, Catalog, Default, Name, Table, Type};
-use doorstep::schema_source::prisma;
+use doorstep::internals::prisma;
+use doorstep::internals::{Arity, Catalog, Default, Name, Table, Type};
 
 fn cases(file: &str) -> Vec<serde_json::Value> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(file);
@@ -126,7 +126,7 @@ fn statements(catalog: &Catalog) -> Vec<String> {
 }
 
 fn columns(table: &Table, name: &dyn Fn(&Name) -> String) -> Vec<String> {
-    let line = |column: &doorstep::catalog::Column| {
+    let line = |column: &doorstep::internals::Column| {
         let (kind, quoted) = match &column.kind {
             Type::Native(known, arguments) => {
                 let arguments = arguments.iter().map(u32::to_string).collect::<Vec<_>>().join(",");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use doorstep::config::Layer;
+use doorstep::internals::Layer;
 
 use crate::support::Doorstep;
 

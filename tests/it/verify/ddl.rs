@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 
-use doorstep::catalog::Catalog;
-use doorstep::differ::compare;
-use doorstep::differ::ddl;
-use doorstep::engines::session::{Scope, Session};
-use doorstep::finding::{Difference, Finding, Severity};
-use doorstep::schema_source::prisma;
-use doorstep::sql::Dialect;
+use doorstep::internals::Catalog;
+use doorstep::internals::Dialect;
+use doorstep::internals::compare;
+use doorstep::internals::ddl;
+use doorstep::internals::prisma;
+use doorstep::internals::{Difference, Finding, Severity};
+use doorstep::internals::{Scope, Session};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};

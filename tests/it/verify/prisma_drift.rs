@@ -1,12 +1,12 @@
 //! Where Prisma itself sees a difference between a database and a schema file, and where it does not:
 //! tests/cases/prisma-drift.jsonl holds SQL, a schema and the verdict of the real engine, version by version.
 
-use doorstep::catalog::Catalog;
-use doorstep::differ::compare;
-use doorstep::engines::session::Scope;
-use doorstep::finding::{Difference, Finding, Severity};
-use doorstep::schema_source::prisma;
-use doorstep::sql::Dialect;
+use doorstep::internals::Catalog;
+use doorstep::internals::Dialect;
+use doorstep::internals::Scope;
+use doorstep::internals::compare;
+use doorstep::internals::prisma;
+use doorstep::internals::{Difference, Finding, Severity};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};

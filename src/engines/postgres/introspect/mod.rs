@@ -5,7 +5,7 @@
 //! named by their oid, columns by their number. Rows are folded as they arrive, so that nothing but the result is
 //! held in memory.
 
-pub mod builtin;
+pub(crate) mod builtin;
 
 use std::collections::HashMap;
 
