@@ -180,7 +180,7 @@ impl Format for Django {
     }
 
     fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = if dialect == Dialect::Postgres { "applied::text" } else { "applied" };
+        let time = dialect.time_as_text("applied");
         format!("SELECT app || '.' || name, {time} FROM {} ORDER BY id", dialect.table(table))
     }
 

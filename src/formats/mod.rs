@@ -20,13 +20,14 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings};
+use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, Writer};
 use crate::sql::{Dialect, Row, TableName};
 
 pub(crate) use crate::formats::prisma::{Datasource, Value};
 
 /// Key of doorstep's own lock, where no other tool's is to be taken.
-pub(crate) const OWN_LOCK: i64 = i64::from_be_bytes(*b"doorstep");
+pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// The format of Prisma.
 pub(crate) const PRISMA: &dyn Format = &prisma::Prisma;
@@ -66,7 +67,7 @@ pub(crate) trait Format: Sync + fmt::Debug {
 
     /// Key of the lock that the tool itself takes, so that the two exclude each other; doorstep's own where it takes
     /// none.
-    fn lock_key(&self) -> i64 {
+    fn lock_key(&self) -> LockKey {
         OWN_LOCK
     }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::base::error::Error;
+use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, Writer};
 use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
 use crate::sql::{Dialect, Row, TableName};
@@ -158,15 +159,12 @@ impl Format for Sql {
     }
 
     /// doorstep's own, since there is no other tool to exclude.
-    fn lock_key(&self) -> i64 {
+    fn lock_key(&self) -> LockKey {
         crate::formats::OWN_LOCK
     }
 
     fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| match dialect {
-            Dialect::Postgres => format!("{column}::text"),
-            Dialect::Sqlite => column.to_owned(),
-        };
+        let time = |column: &str| dialect.time_as_text(column);
         format!(
             "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
             time("started_at"),
@@ -189,10 +187,7 @@ impl Scripts for Sql {
     /// One row for each migration, which tells how its last run went; the words of the field, and no type that one
     /// engine lacks but for the times.
     fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = match dialect {
-            Dialect::Postgres => "timestamptz",
-            Dialect::Sqlite => "text",
-        };
+        let time = dialect.rules().timestamp_type;
         format!(
             "CREATE TABLE {} (
     name            text PRIMARY KEY NOT NULL,
@@ -219,7 +214,7 @@ impl Scripts for Sql {
     }
 
     fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
-        let now = now(dialect);
+        let now = dialect.rules().now;
         let change = match outcome {
             Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
@@ -235,7 +230,7 @@ impl Scripts for Sql {
     }
 
     fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
-        put(dialect, table, id, Writer::Resolve, migration, now(dialect))
+        put(dialect, table, id, Writer::Resolve, migration, dialect.rules().now)
     }
 
     fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
@@ -273,7 +268,7 @@ fn put(dialect: Dialect, table: &TableName, id: &str, writer: Writer, migration:
         columns.join(", "),
         dialect.literal(&migration.name),
         dialect.literal(&migration.checksum),
-        now(dialect),
+        dialect.rules().now,
         dialect.literal(way(writer)),
         dialect.literal(id),
         dialect.literal(env!("CARGO_PKG_VERSION")),
@@ -298,14 +293,6 @@ fn writer(way: &str) -> Writer {
         "whole" => Writer::Whole,
         "resolve" => Writer::Resolve,
         _ => Writer::Other,
-    }
-}
-
-/// The server's clock.
-fn now(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "pg_catalog.clock_timestamp()",
-        Dialect::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
     }
 }
 

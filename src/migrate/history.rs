@@ -1,8 +1,8 @@
 //! A folder and its history, side by side: what is applied, what is pending, what went wrong.
 
 use crate::base::error::Error;
-use crate::base::fault::Class;
-use crate::engines::session::{ObjectState, Probe, Session};
+use crate::base::fault::{Class, Condition};
+use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, Writer, nearest};
 use crate::formats::{Folder, Format, Lineage, Outcome, Resolved, Scripts};
 use crate::migrate::failure_report;
@@ -249,7 +249,7 @@ impl History {
             record,
             way: &way,
             same_script: self.format.fits(migration, &record.checksum),
-            one_message: self.dialect == Dialect::Postgres,
+            one_message: self.dialect.rules().sends_one_message,
             leaves: script::leaves(&script::statements(text, self.dialect), self.dialect),
             object_states: object_states.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
             running_session,
@@ -258,7 +258,7 @@ impl History {
 
     /// Key of the migration lock.
     #[must_use]
-    pub(crate) fn lock_key(&self) -> i64 {
+    pub(crate) fn lock_key(&self) -> LockKey {
         self.format.lock_key()
     }
 
@@ -384,8 +384,8 @@ impl History {
         let table = TableName { schema: probe.current_schema.clone(), name };
         let created = session.execute(self.scripts()?.create_history(self.dialect, &table)).await;
         created.map_err(|mut fault| {
-            // 3F000, "no schema has been selected": none that exists may be used.
-            if fault.code.as_deref() == Some("3F000") {
+            // No schema of the search path exists and may be used.
+            if fault.condition == Some(Condition::NoSchema) {
                 fault.class = Class::Privilege;
             }
             let schema = self.dialect.identifier(probe.current_schema.as_deref().unwrap_or("public"));
@@ -446,7 +446,7 @@ impl History {
 async fn rows(session: &mut dyn Session, format: &dyn Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
+    session.query(format.read_history(dialect, table)).await.map_err(|fault| {
         let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
         let remedy = (fault.class == Class::Privilege).then_some(grant);
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }

@@ -41,27 +41,27 @@ pub fn way(script: &str, dialect: Dialect) -> Way<'_> {
         return Way::Whole;
     }
     let controls = statements.iter().any(Statement::controls_transaction);
-    match dialect {
-        Dialect::Postgres => {
-            let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
-            let refused = statements.iter().any(Statement::refuses_transaction);
-            let steps = refused.then(|| steps(script, dialect)).flatten();
-            match steps {
-                Some(steps) => Way::Steps(steps),
-                None if is_one_transaction(&statements) => {
-                    let around = [&statements[0], &statements[statements.len() - 1]];
-                    Way::Atomic(script::without(script, &around).into())
-                }
-                None if controls || commits_alone || script::mentions_commit(script, dialect) => Way::Whole,
-                None => Way::Atomic(script.into()),
-            }
+    let rules = dialect.rules();
+    if !rules.has_transactional_ddl {
+        // Each DDL statement commits, so a transaction around the script would promise more than it keeps.
+        return Way::Whole;
+    }
+    if !rules.sends_one_message {
+        let refused =
+            |statement: &Statement<'_>| rules.refuses_transaction.iter().any(|word| statement.starts(&[word]));
+        return if controls || statements.iter().any(refused) { Way::Whole } else { Way::Atomic(script.into()) };
+    }
+    let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
+    let refused = statements.iter().any(Statement::refuses_transaction);
+    let steps = refused.then(|| steps(script, dialect)).flatten();
+    match steps {
+        Some(steps) => Way::Steps(steps),
+        None if is_one_transaction(&statements) => {
+            let around = [&statements[0], &statements[statements.len() - 1]];
+            Way::Atomic(script::without(script, &around).into())
         }
-        // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
-        Dialect::Sqlite => {
-            let refuses = ["PRAGMA", "VACUUM", "ATTACH", "DETACH"];
-            let refused = |statement: &Statement<'_>| refuses.iter().any(|word| statement.starts(&[word]));
-            if controls || statements.iter().any(refused) { Way::Whole } else { Way::Atomic(script.into()) }
-        }
+        None if controls || commits_alone || script::mentions_commit(script, dialect) => Way::Whole,
+        None => Way::Atomic(script.into()),
     }
 }
 

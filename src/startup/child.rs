@@ -23,7 +23,7 @@ use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::secret::Secret;
 use crate::base::signal::{self, Stop};
 use crate::config::words::Words;
-use crate::engines::session::Session;
+use crate::engines::session::{LockKey, Session};
 use crate::migrate::lock;
 use crate::startup::exec::Service;
 
@@ -53,7 +53,7 @@ pub(crate) struct Tool {
 /// What surrounds a command while it runs.
 pub(crate) struct Surroundings<'a> {
     /// Key of the lock that the session holds.
-    pub lock: i64,
+    pub lock: LockKey,
     /// How long to queue for it, should another process have it afterwards.
     pub lock_timeout: Option<Duration>,
     /// The database, as `DATABASE_URL`.
@@ -206,7 +206,7 @@ impl Tool {
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let mut command = self.program.command();
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
-        command.env("DOORSTEP_MIGRATION_LOCK", around.lock.to_string());
+        command.env("DOORSTEP_MIGRATION_LOCK", around.lock.number.to_string());
         if let Some(url) = &around.url {
             // One form of the URL, lest the other lead elsewhere.
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
@@ -260,7 +260,7 @@ async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
     loop {
         tokio::time::sleep(PULSE).await;
         let silence = || Err(Fault::new(Class::Unreachable, "the database says nothing any more"));
-        let sign = tokio::time::timeout(HEARTBEAT, session.rows("SELECT 1".to_owned())).await;
+        let sign = tokio::time::timeout(HEARTBEAT, session.query("SELECT 1".to_owned())).await;
         if let Err(fault) = sign.unwrap_or_else(|_| silence()) {
             tracing::error!(
                 phase = "migrate",

@@ -3,7 +3,7 @@
 use crate::base::error::Error;
 use crate::base::signal::Stop;
 use crate::config::words::Words;
-use crate::engines::session::Session;
+use crate::engines::session::{LockKey, Session};
 use crate::formats::OWN_LOCK;
 use crate::migrate::history::History;
 use crate::migrate::plan;
@@ -131,7 +131,7 @@ impl Preparation {
 
     /// The format's own key, so that the original tool is excluded too; Prisma's where there is no folder. A tool that
     /// doorstep starts must not find its own lock taken.
-    pub(crate) fn lock_key(&self) -> i64 {
+    pub(crate) fn lock_key(&self) -> LockKey {
         match (&self.folder, &self.commands.migrate) {
             (None, Some(_)) => OWN_LOCK,
             (None, None) => crate::formats::PRISMA.lock_key(),

@@ -104,13 +104,14 @@ impl Preparation {
         let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
         let url_schema = target.schema().map(str::to_owned);
         let named = settings.schemas.clone();
-        if !target.has_schemas() && named.is_some() {
-            return Err(Error::Settings(
-                "schemas are set, but SQLite has none\nnext: drop the setting, or point the URL at PostgreSQL"
-                    .to_owned(),
-            ));
+        let has_schemas = target.dialect().rules().has_schemas;
+        if !has_schemas && named.is_some() {
+            return Err(Error::Settings(format!(
+                "schemas are set, but {} has none\nnext: drop the setting, or point the URL at PostgreSQL",
+                target.dialect().product()
+            )));
         }
-        let schemas = match (target.has_schemas(), settings.mode) {
+        let schemas = match (has_schemas, settings.mode) {
             (false, _) => Vec::new(),
             // Whoever leaves migrations alone gets the schemas asked for by name, and no others.
             (true, Mode::Off) => named.unwrap_or_default(),

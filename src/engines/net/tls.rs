@@ -27,8 +27,10 @@ pub(crate) struct Tls {
     pub(crate) roots: Roots,
     /// The client's certificate and key, PEM.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
-    /// `sslnegotiation=direct`: no request first (PostgreSQL 17).
-    pub(crate) direct: bool,
+    /// The protocol to announce (ALPN).
+    pub(crate) protocol: Option<&'static str>,
+    /// The URL parameter that names the roots, for error messages.
+    pub(crate) root_parameter: &'static str,
 }
 
 /// libpq's sslmode.
@@ -59,7 +61,7 @@ pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Resul
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| refused(format!("`{host}` is not a name that a certificate can carry")))?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
-        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why))),
+        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why, tls.root_parameter))),
         // The server went away in the middle: it may be restarting.
         None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
     })
@@ -70,7 +72,7 @@ pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Resul
 pub(crate) fn broken(error: &std::io::Error) -> Fault {
     match cause(error) {
         Some(why @ rustls::Error::AlertReceived(_)) => refused(format!("the server ended TLS: {why}")),
-        _ => Fault::new(Class::Unreachable, crate::engines::postgres::dial::reason(error)),
+        _ => Fault::new(Class::Unreachable, crate::engines::net::dial::reason(error)),
     }
 }
 
@@ -82,10 +84,10 @@ fn refused(text: String) -> Fault {
     Fault::new(Class::Tls, text)
 }
 
-fn explain(error: &rustls::Error) -> String {
+fn explain(error: &rustls::Error, root_parameter: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate's issuer is not trusted; name its root with sslrootcert=FILE".to_owned()
+            format!("the certificate's issuer is not trusted; name its root with {root_parameter}=FILE")
         }
         // webpki reads version 3 only; OpenSSL made and serves the other kind too.
         rustls::Error::InvalidCertificate(CertificateError::Other(why))
@@ -115,9 +117,7 @@ fn config(tls: &Tls) -> Result<ClientConfig, Fault> {
                 .map_err(|error| refused(format!("the client certificate cannot be used: {error}")))?
         }
     };
-    if tls.direct {
-        config.alpn_protocols = vec![b"postgresql".to_vec()];
-    }
+    config.alpn_protocols = tls.protocol.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Ok(config)
 }
 

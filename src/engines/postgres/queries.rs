@@ -1,7 +1,7 @@
 //! Questions to PostgreSQL's catalog, as SQL. Its tables are qualified: a migration, or a role's settings, may
 //! have put another `pg_class` before them on the search path.
 
-use crate::engines::session::ProbeRequest;
+use crate::engines::engine::ProbeRequest;
 use crate::sql::script::Object;
 use crate::sql::{Dialect, TableName};
 
@@ -36,7 +36,7 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
     )
 }
 
-/// Columns of pg_stat_activity `a` for [`crate::engines::postgres::peer`]. What a role may not see is NULL, but for the query.
+/// Columns of pg_stat_activity `a` for [`crate::engines::postgres::catalog::peer`]. What a role may not see is NULL, but for the query.
 const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";

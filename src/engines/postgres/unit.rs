@@ -3,11 +3,10 @@
 //! A message of several statements is one implicit transaction (PostgreSQL manual 55.2.2.1), so the record
 //! that is put after the script commits with it, and a client that dies leaves both or neither.
 
-use sqlx::AssertSqlSafe;
-
 use crate::base::fault::{Class, Fault, Place};
-use crate::engines::postgres::fault::fault;
-use crate::engines::postgres::{SQL, Session, is_true};
+use crate::engines::postgres::client::{Exchange, TransactionStatus};
+use crate::engines::postgres::session::{Session, is_true};
+use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Conditions, Failure, Rollback, Unit};
 use crate::sql::script;
 
@@ -29,7 +28,8 @@ impl Session {
         self.send(RESET.to_owned() + &self.search_path()).await?;
         let Some(key) = self.lock else { return Ok(()) };
         // Taking it once more is harmless, and the only way to know.
-        match is_true(&self.send(format!("SELECT pg_catalog.pg_try_advisory_lock({key})")).await?) {
+        let again = format!("SELECT pg_catalog.pg_try_advisory_lock({})", key.number);
+        match is_true(&self.send(again).await?) {
             true => Ok(()),
             false => Err(Fault::new(
                 Class::Statement,
@@ -38,8 +38,8 @@ impl Session {
         }
     }
 
-    /// See [`crate::engines::session::Session::script`].
-    pub(crate) async fn run_unit(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
+    /// See [`crate::engines::session::Session::run_unit`].
+    pub(crate) async fn run_one(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
         // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
         // tried again. What begins a file has put the session in order.
         self.unsettled = false;
@@ -92,55 +92,55 @@ impl Session {
     /// has changed. SQL has no other way to fail than to do something impossible.
     fn recording(&self, record: &str) -> String {
         let lock = self.lock.map_or_else(String::new, |key| {
-            format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({key})::pg_catalog.int4; ")
+            format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number)
         });
         format!("{lock}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
     }
 
     /// Sends the script, with what is put after it, and finds out what a failure means.
     async fn send_script(&mut self, sql: &str, after: Option<&str>) -> Result<(), Failure> {
-        let message = sql.to_owned() + after.unwrap_or_default();
-        self.wire.forget();
-        let result = sqlx::raw_sql(AssertSqlSafe(message)).execute(&mut self.connection).await;
-        let left_open = result.is_ok() && self.wire.seen().status != b'I';
-        let mut fault = match result {
-            Ok(_) if !left_open => return Ok(()),
-            Ok(_) => Fault::new(
-                Class::Statement,
-                "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
-            ),
-            Err(error) => fault(&error, &self.wire),
-        };
+        let exchange = self.client.exchange(sql.to_owned() + after.unwrap_or_default()).await;
+        if exchange.result.is_ok() && exchange.status == Some(TransactionStatus::Idle) {
+            return Ok(());
+        }
         self.unsettled = true;
-        // The driver stops reading at the error; an empty query brings the state up to date. Where that
-        // fails the connection is gone, and nobody knows whether the last statement committed.
-        let empty = AssertSqlSafe(String::new());
-        if sqlx::raw_sql(empty).execute(&mut self.connection).await.is_err() {
-            return Err(Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false });
+        if exchange.status.is_some_and(|status| status != TransactionStatus::Idle) {
+            let _ = self.send("ROLLBACK".to_owned()).await;
         }
-        if self.wire.seen().status != b'I' {
-            let rollback = AssertSqlSafe("ROLLBACK".to_owned());
-            let _ = sqlx::raw_sql(rollback).execute(&mut self.connection).await;
-        }
-        let seen = self.wire.seen();
-        // One tag for each statement that was completed; the first after the script checks what it deferred.
-        let (done, count) = (seen.tags.len(), script::statements(sql, SQL).len());
-        let of_script = done < count;
-        let of_record = after.is_some() && done > count;
-        fault.place = match fault.place {
-            // What is wrong with the end of the script shows at what was put after it.
-            Some(Place::Character(at)) => Some(Place::Character(at.min(sql.chars().count() + 1))),
-            None if of_script => Some(Place::Statement(done)),
-            place => place,
-        };
-        let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
-        // Only the server's own word counts: the driver may have stumbled over an answer to a success.
-        let failed = seen.refused || left_open;
-        let transactional = after.is_some() || is_transactional(sql);
-        let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
-        let fault = if of_record { explained(fault) } else { fault };
-        Err(Failure { fault, kept, of_record, repeatable: false })
+        Err(failure(exchange, sql, after.is_some()))
     }
+}
+
+/// What a message that did not end well has left; `recorded` if the record follows the script in it.
+fn failure(exchange: Exchange, sql: &str, recorded: bool) -> Failure {
+    let Exchange { result, tags, refused, status } = exchange;
+    let left_open = result.is_ok();
+    let mut fault = result.err().unwrap_or_else(|| {
+        Fault::new(
+            Class::Statement,
+            "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
+        )
+    });
+    if status.is_none() {
+        // The connection is gone, and the last statement may have committed.
+        return Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false };
+    }
+    // One tag for each statement that was completed; the first after the script checks what it deferred.
+    let (done, count) = (tags.len(), script::statements(sql, SQL).len());
+    let of_record = recorded && done > count;
+    fault.place = match fault.place {
+        // What is wrong with the end of the script shows at what was put after it.
+        Some(Place::Character(at)) => Some(Place::Character(at.min(sql.chars().count() + 1))),
+        None if done < count => Some(Place::Statement(done)),
+        place => place,
+    };
+    let committed = tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
+    // Trust only an ErrorResponse seen on the wire; the driver can fail to decode a successful reply.
+    let failed = refused || left_open;
+    let transactional = recorded || is_transactional(sql);
+    let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
+    let fault = if of_record { explained(fault) } else { fault };
+    Failure { fault, kept, of_record, repeatable: false }
 }
 
 /// The statements that put a session in these conditions.
@@ -155,7 +155,7 @@ pub(crate) fn setting(conditions: Conditions<'_>) -> String {
 /// What a failure of [`Session::recording`] means.
 fn explained(fault: Fault) -> Fault {
     match fault.code.as_deref() {
-        Some("22012") => Fault::new(
+        Some(sqlstate::DIVISION_BY_ZERO) => Fault::new(
             Class::Statement,
             "the migration lock or the row in the history is not ours any more: another session has taken over",
         ),

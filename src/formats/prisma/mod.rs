@@ -16,6 +16,7 @@ pub(crate) use crate::formats::prisma::datasource::find as find_datasource;
 pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
 
 use crate::base::error::Error;
+use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, Writer};
 use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
 use crate::sql::{Dialect, Row, TableName};
@@ -119,9 +120,9 @@ impl Format for Prisma {
         "_prisma_migrations"
     }
 
-    /// `SELECT pg_advisory_lock(72707369)` is what Prisma takes.
-    fn lock_key(&self) -> i64 {
-        72_707_369
+    /// What Prisma takes: `SELECT pg_advisory_lock(72707369)`, on MySQL `SELECT GET_LOCK('prisma_migrate', …)`.
+    fn lock_key(&self) -> LockKey {
+        LockKey { number: 72_707_369, name: "prisma_migrate" }
     }
 
     fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
@@ -337,8 +338,7 @@ fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
         value.trim().trim_matches(['"', '\'']).to_owned()
     });
     match provider {
-        Some(provider) if provider == dialect.provider() => Ok(()),
-        Some(provider) if provider == "postgres" && dialect == Dialect::Postgres => Ok(()),
+        Some(provider) if dialect.rules().providers.contains(&provider.as_str()) => Ok(()),
         provider => Err(Error::History(format!(
             "the migrations in {} are written for {}, but the database is {}\n\
              next: point the URL at the right database, or begin a new migrations folder",

@@ -6,7 +6,7 @@
 
 pub(crate) mod index;
 
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::{Class, Condition, Fault};
 use crate::catalog::{Access, Arity, Catalog, Column, Default, Enum, Name, Origin, Table, Type, spelling};
 use crate::config::{Line, Require};
 use crate::differ::{self, Names, found};
@@ -64,7 +64,7 @@ pub(crate) fn row_finding(Line { what, origin }: &Line<RowForm>, answer: &Result
 pub(crate) fn unanswered(fault: &Fault, error: &dyn Fn(Difference) -> Finding) -> Finding {
     let said = fault.to_string().lines().next().unwrap_or_default().to_owned();
     match fault.class {
-        Class::Privilege if fault.message.contains("row-level security") => error(Difference::Hidden)
+        Class::Privilege if fault.condition == Some(Condition::RowSecurity) => error(Difference::Hidden)
             .caused(format!("row security keeps rows from the role: {said}"))
             .remedied("let a role look that bypasses row security (migrate_url)"),
         Class::Privilege => error(Difference::Hidden)

@@ -4,6 +4,8 @@
 //! sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows one host only, and drops
 //! parameters that change the meaning (`schema`, `sslaccept`, `target_session_attrs`).
 
+pub(crate) mod passfile;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::secret::Secret;
+use crate::engines::net::dial::Keepalive;
 use crate::engines::net::tls::{Mode, Roots, Tls};
 
 /// A parsed URL with every default filled in.
@@ -37,6 +40,8 @@ pub(crate) struct Target {
     /// One attempt, from name resolution to the first answer.
     pub(crate) connect_timeout: Duration,
     pub(crate) tls: Tls,
+    /// `sslnegotiation=direct`: no request first (PostgreSQL 17).
+    pub(crate) direct_tls: bool,
     pub(crate) keepalive: Keepalive,
     /// Parameters that have no effect.
     pub(crate) warnings: Vec<String>,
@@ -50,14 +55,6 @@ pub(crate) struct Host {
     /// libpq's `hostaddr`: dial this, but verify `name`.
     pub(crate) address: Option<IpAddr>,
     pub(crate) port: u16,
-}
-
-/// TCP keepalive; on by default, since NAT and load balancers drop a silent connection during long DDL.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keepalive {
-    pub(crate) on: bool,
-    pub(crate) idle: Duration,
-    pub(crate) interval: Duration,
 }
 
 /// Parameters that mean something to a connection pool or a client, not to one session.
@@ -113,8 +110,7 @@ impl Target {
 
     /// The password for a host: the one given, else the password file's.
     pub(crate) fn password_for(&self, host: &Host, database: &str) -> Option<Secret> {
-        let from_file =
-            || crate::engines::postgres::passfile::lookup(self.passfile.as_deref()?, host, database, &self.user);
+        let from_file = || passfile::lookup(self.passfile.as_deref()?, host, database, &self.user);
         self.password.clone().or_else(from_file)
     }
 
@@ -263,11 +259,10 @@ impl Parameters {
         };
         self.refuse_the_impossible()?;
         let mut warnings = self.unknown();
-        let passfile =
-            crate::engines::postgres::passfile::usable(self.passfile(environment)).unwrap_or_else(|warning| {
-                warnings.extend(password.is_none().then_some(warning));
-                None
-            });
+        let passfile = passfile::usable(self.passfile(environment)).unwrap_or_else(|warning| {
+            warnings.extend(password.is_none().then_some(warning));
+            None
+        });
         Ok(Target {
             connect_timeout: match self.number("connect_timeout")? {
                 None | Some(0) => Duration::from_secs(10),
@@ -278,6 +273,7 @@ impl Parameters {
                 .get("application_name")
                 .map_or_else(|| ApplicationName::of_process(environment).idle(), str::to_owned),
             options: self.get("options").map(str::to_owned),
+            direct_tls: self.direct_tls()?,
             pgbouncer: self.get("pgbouncer") == Some("true"),
             warnings,
             hosts,
@@ -367,12 +363,16 @@ impl Parameters {
             (None, Some(path), _) | (None, None, Some(path)) => Roots::File(path),
             (None, None, None) => Roots::Public,
         };
-        let direct = match self.get("sslnegotiation") {
-            None | Some("postgres") => false,
-            Some("direct") => true,
-            Some(_) => return Err(invalid("sslnegotiation is neither postgres nor direct")),
-        };
-        Ok(Tls { mode, roots, client, direct })
+        let protocol = self.direct_tls()?.then_some("postgresql");
+        Ok(Tls { mode, roots, client, protocol, root_parameter: "sslrootcert" })
+    }
+
+    fn direct_tls(&self) -> Result<bool, Error> {
+        match self.get("sslnegotiation") {
+            None | Some("postgres") => Ok(false),
+            Some("direct") => Ok(true),
+            Some(_) => Err(invalid("sslnegotiation is neither postgres nor direct")),
+        }
     }
 
     fn keepalive(&self) -> Result<Keepalive, Error> {
