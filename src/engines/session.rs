@@ -66,8 +66,8 @@ pub trait Session {
     /// Writes the row that says a migration has started, and applies `conditions` to the session; one round trip.
     fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()>;
 
-    /// Runs a migration's script, or a piece of it, exactly as it is written. Leaves no transaction open, whatever the
-    /// script did, and after the last piece none of the settings that the script made.
+    /// Runs a migration's script, or a piece of it, exactly as it is written. Afterwards no transaction is open,
+    /// even if the script left one, and after the last piece the script's settings are gone.
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a>;
 
     /// Tries to take the migration lock; never blocks. The lock lasts until the session ends: an engine takes it

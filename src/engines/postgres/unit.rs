@@ -1,7 +1,7 @@
-//! One message: a script or a piece of one, and around it what makes it safe to repeat.
+//! One message: a script or a piece of one, with the statements around it that make it safe to repeat.
 //!
 //! A message of several statements is one implicit transaction (PostgreSQL manual 55.2.2.1), so the record
-//! that is put after the script commits with it, and a client that dies leaves both or neither.
+//! that follows the script commits with it, and a client that dies leaves both or neither.
 
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
@@ -10,10 +10,10 @@ use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Conditions, Failure, Rollback, Unit};
 use crate::sql::script;
 
-/// Back to the session's own settings, whatever a script has set.
+/// Restores the session's own settings after a script.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
 
-/// What stands between a script and what is put after it.
+/// What separates a script from the statements that follow it.
 pub(crate) const AFTER: &str = "\n;SET CONSTRAINTS ALL IMMEDIATE; ";
 
 /// The session's own role until the end of the transaction.
@@ -57,13 +57,14 @@ impl Session {
             record => (record, false),
         };
         let after = record.filter(|_| joint).map(|record| {
-            // Where the script's settings are to outlast the record, only the role is ours for a moment.
+            // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
             let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
-            // A new line, for a script that ends in a comment. What is deferred to the commit is the script's own.
+            // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
+            // their errors count as the script's.
             format!("{AFTER}{own}{}", self.recording(record))
         });
         self.send_script(unit.sql, after.as_deref()).await?;
-        // What a piece has set is no condition of ours any more.
+        // The piece may have changed the settings that doorstep made.
         let text = unit.sql.to_ascii_lowercase();
         if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
             self.conditions = None;
@@ -88,8 +89,8 @@ impl Session {
         self.send(own.to_owned() + &self.recording(record)).await.map(drop).map_err(explained)
     }
 
-    /// The record, and two conditions without which it must not stand: the lock is ours, and exactly one row
-    /// has changed. SQL has no other way to fail than to do something impossible.
+    /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
+    /// by zero is how plain SQL raises an error.
     fn recording(&self, record: &str) -> String {
         let lock = self.lock.map_or_else(String::new, |key| {
             format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number)
@@ -97,7 +98,7 @@ impl Session {
         format!("{lock}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
     }
 
-    /// Sends the script, with what is put after it, and finds out what a failure means.
+    /// Sends the script with what follows it, and works out what a failure means.
     async fn send_script(&mut self, sql: &str, after: Option<&str>) -> Result<(), Failure> {
         let exchange = self.client.exchange(sql.to_owned() + after.unwrap_or_default()).await;
         if exchange.result.is_ok() && exchange.status == Some(TransactionStatus::Idle) {
@@ -111,7 +112,7 @@ impl Session {
     }
 }
 
-/// What a message that did not end well has left; `recorded` if the record follows the script in it.
+/// What a failed message has left behind; `recorded` if the record follows the script in the message.
 fn failure(exchange: Exchange, sql: &str, recorded: bool) -> Failure {
     let Exchange { result, tags, refused, status } = exchange;
     let left_open = result.is_ok();
@@ -129,7 +130,7 @@ fn failure(exchange: Exchange, sql: &str, recorded: bool) -> Failure {
     let (done, count) = (tags.len(), script::statements(sql, SQL).len());
     let of_record = recorded && done > count;
     fault.place = match fault.place {
-        // What is wrong with the end of the script shows at what was put after it.
+        // An error at the end of the script is reported in the text that follows it.
         Some(Place::Character(at)) => Some(Place::Character(at.min(sql.chars().count() + 1))),
         None if done < count => Some(Place::Statement(done)),
         place => place,

@@ -43,7 +43,7 @@ pub(crate) struct Rules {
     pub(crate) refuses_transaction: &'static [&'static str],
     /// Rejects values that do not have the column's type. Without this a type only says how values are read.
     pub(crate) enforces_types: bool,
-    /// A single-column INTEGER primary key numbers its rows by itself, whatever its default says.
+    /// A single-column INTEGER primary key numbers its rows by itself and ignores its default.
     pub(crate) numbers_integer_keys: bool,
     /// Names that differ only in the case of letters are the same name.
     pub(crate) ignores_case: bool,

@@ -28,7 +28,7 @@ pub(crate) static RULES: Rules = Rules {
     literal,
 };
 
-/// As libpq's PQescapeLiteral: right whatever `standard_conforming_strings` says.
+/// As libpq's PQescapeLiteral: correct with `standard_conforming_strings` on and off.
 fn literal(quoted: &str) -> String {
     match quoted.contains('\\') {
         true => format!(" E'{}'", quoted.replace('\\', "\\\\")),

@@ -1,23 +1,30 @@
 //! Where a PostgreSQL server is and how to log in: URLs, libpq's keyword strings, `PG*` variables and
 //! Prisma's URL parameters, read as libpq and Prisma read them (PostgreSQL manual, 34.1 and 34.15).
 //!
-//! sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows one host only, and drops
-//! parameters that change the meaning (`schema`, `sslaccept`, `target_session_attrs`).
+//! `url` and `keywords` read the two forms of text into `parameters`, which `mod` and `tls` turn into a [`Target`];
+//! `passfile` is asked when a connection is opened. sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows
+//! one host only, and drops parameters that change the meaning (`schema`, `sslaccept`, `target_session_attrs`).
 
+mod keywords;
+mod parameters;
 pub(crate) mod passfile;
+mod tls;
+mod url;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::base::secret::Secret;
+use crate::base::secret::{Secret, SecretSource};
 use crate::engines::net::dial::Keepalive;
-use crate::engines::net::tls::{Mode, Roots, Tls};
+use crate::engines::net::tls::Tls;
+use crate::engines::postgres::conninfo::parameters::Parameters;
+
+/// One attempt where the URL sets no other limit; libpq would wait for ever.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A parsed URL with every default filled in.
 #[derive(Debug, Clone)]
@@ -26,10 +33,10 @@ pub(crate) struct Target {
     pub(crate) hosts: Vec<Host>,
     pub(crate) user: String,
     password: Option<Secret>,
-    /// Looked at for each host when there is no password.
+    /// Read for each host when there is no password.
     passfile: Option<PathBuf>,
     pub(crate) database: String,
-    /// Nobody named the database; libpq takes the user's name. Not to be created by a slip.
+    /// The database is not named, so that it is the user's name, as in libpq. It is not created when it is missing.
     pub(crate) database_is_default: bool,
     /// Prisma's `pgbouncer=true`: a pooler in transaction mode.
     pub(crate) pgbouncer: bool,
@@ -57,27 +64,6 @@ pub(crate) struct Host {
     pub(crate) port: u16,
 }
 
-/// Parameters that mean something to a connection pool or a client, not to one session.
-const OF_NO_CONCERN: &[&str] = &[
-    "connection_limit",
-    "pool_timeout",
-    "socket_timeout",
-    "statement_cache_size",
-    "max_connection_lifetime",
-    "max_idle_connection_lifetime",
-    "single_use_connections",
-    "client_encoding",
-    "fallback_application_name",
-    "keepalives_count",
-    "tcp_user_timeout",
-    "load_balance_hosts",
-    "sslcompression",
-    "sslsni",
-    "krbsrvname",
-    "gsslib",
-    "gssdelegation",
-];
-
 /// True when libpq's variables name a server or a database, so that no URL is needed.
 #[must_use]
 pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
@@ -85,13 +71,13 @@ pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
 }
 
 impl Target {
-    /// Reads `text`, which may be empty; the environment fills the gaps, as it does for libpq.
-    pub(crate) fn parse(text: &str, environment: &Environment) -> Result<Self, Error> {
+    /// Reads `url`, which may be empty; the environment fills the gaps, as it does for libpq.
+    pub(crate) fn parse(url: &str, environment: &Environment) -> Result<Self, Error> {
         let mut parameters = Parameters::default();
-        if text.starts_with(['"', '\'']) {
+        if url.starts_with(['"', '\'']) {
             return Err(invalid("it has quotes around it (docker's --env-file keeps them); write it without"));
         }
-        if let Some((scheme, rest)) = text.split_once("://") {
+        if let Some((scheme, rest)) = url.split_once("://") {
             let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
             let engine = scheme.split('+').next().unwrap_or(scheme).to_ascii_lowercase();
             if !["postgres", "postgresql"].contains(&engine.as_str()) {
@@ -100,9 +86,9 @@ impl Target {
                 ));
             }
             parameters.read_url(rest)?;
-        } else if text.contains('=') {
-            parameters.read_keywords(text)?;
-        } else if !text.is_empty() {
+        } else if url.contains('=') {
+            parameters.read_keywords(url)?;
+        } else if !url.is_empty() {
             return Err(invalid("write postgresql://user@host/database, or file:./dev.db for SQLite"));
         }
         parameters.into_target(environment)
@@ -145,100 +131,10 @@ impl Host {
     }
 }
 
-/// Parameter names and values as written, before any default.
-#[derive(Default)]
-struct Parameters(Vec<(String, String)>);
-
+/// From parameters to a target.
 impl Parameters {
-    /// The last mention wins, as in libpq.
-    fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    fn put(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_owned(), value.into()));
-    }
-
-    /// `[user[:password]@][host[:port],…][/database][?name=value&…]`
-    fn read_url(&mut self, rest: &str) -> Result<(), Error> {
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        // A `/` or `?` in the password has cut the URL short: its `@` now stands behind the cut.
-        let port_is_no_number = authority.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err());
-        if !authority.contains('@') && authority.contains(':') && path.contains('@') {
-            return Err(unencoded('/'));
-        }
-        if !rest.contains('@') && port_is_no_number && query.contains('@') {
-            return Err(unencoded('?'));
-        }
-        // The last `@` ends the user info, as in a WHATWG URL: an `@` in the password is harmless.
-        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-        if !login.is_empty() {
-            let (user, password) = match login.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (login, None),
-            };
-            self.put("user", decode(user, "the user name")?);
-            if let Some(password) = password {
-                self.put("password", decode(password, "the password")?);
-            }
-        }
-        self.read_hosts(hosts)?;
-        if !path.is_empty() {
-            self.put("dbname", decode(path.trim_end_matches('/'), "the database name")?);
-        }
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name, "a parameter's name")?;
-            let value = decode(&value.replace('+', "%20"), &format!("the parameter `{name}`"))?;
-            self.put(&name, value);
-        }
-        Ok(())
-    }
-
-    fn read_hosts(&mut self, hosts: &str) -> Result<(), Error> {
-        let (mut names, mut ports) = (Vec::new(), Vec::new());
-        for host in hosts.split(',') {
-            let (name, port) = match host.strip_prefix('[') {
-                Some(literal) => match literal.split_once(']') {
-                    Some((address, port)) => (address, port.strip_prefix(':').unwrap_or(port)),
-                    None => return Err(invalid("an IPv6 address lacks its closing bracket `]`")),
-                },
-                None => host.split_once(':').unwrap_or((host, "")),
-            };
-            names.push(decode(name, "the host")?);
-            ports.push(port.to_owned());
-        }
-        if names.iter().any(|name| !name.is_empty()) {
-            self.put("host", names.join(","));
-        }
-        if ports.iter().any(|port| !port.is_empty()) {
-            self.put("port", ports.join(","));
-        }
-        Ok(())
-    }
-
-    /// `host=db port=5432 password='it\'s'` (libpq 34.1.1.1).
-    fn read_keywords(&mut self, text: &str) -> Result<(), Error> {
-        let mut rest = text.trim_start();
-        while !rest.is_empty() {
-            let (name, after) = rest
-                .split_once('=')
-                .ok_or_else(|| invalid("a keyword lacks its `=`; quote values that hold spaces: password='a b'"))?;
-            let (value, after) = keyword_value(after.trim_start())?;
-            self.put(name.trim(), value);
-            rest = after.trim_start();
-        }
-        Ok(())
-    }
-
     fn into_target(mut self, environment: &Environment) -> Result<Target, Error> {
-        for (variable, name) in LIBPQ_VARIABLES {
-            if let (None, Some(value)) = (self.get(name), environment.get(variable)) {
-                self.put(name, value);
-            }
-        }
+        self.add_variables(environment);
         if self.get("service").is_some() {
             return Err(Error::Settings(
                 "connection service files (service=, PGSERVICE) are not read\nnext: write host, port, user and dbname out".to_owned(),
@@ -254,7 +150,7 @@ impl Parameters {
         let (tls, keepalive) = (self.tls(environment)?, self.keepalive()?);
         let password = match (self.get("password"), environment.get("PGPASSWORD_FILE")) {
             (Some(password), _) => Some(Secret::new(password)),
-            (None, Some(path)) => Some(crate::base::secret::SecretSource::File(path.into()).read()?),
+            (None, Some(path)) => Some(SecretSource::File(path.into()).read()?),
             (None, None) => None,
         };
         self.refuse_the_impossible()?;
@@ -265,8 +161,8 @@ impl Parameters {
         });
         Ok(Target {
             connect_timeout: match self.number("connect_timeout")? {
-                None | Some(0) => Duration::from_secs(10),
-                Some(seconds) => Duration::from_secs(seconds.max(1)),
+                None | Some(0) => CONNECT_TIMEOUT,
+                Some(seconds) => Duration::from_secs(seconds),
             },
             schema: self.get("schema").map(str::to_owned),
             application_name: self
@@ -313,68 +209,6 @@ impl Parameters {
         Ok(hosts)
     }
 
-    /// libpq's sslmode (34.19), with Prisma's `sslaccept` and node's and asyncpg's `ssl`.
-    fn tls(&self, environment: &Environment) -> Result<Tls, Error> {
-        let mode = self.get("sslmode").or_else(|| self.get("ssl"));
-        let root = self.get("sslrootcert");
-        let mut mode = match mode {
-            None | Some("prefer") => Mode::Prefer,
-            Some("disable" | "false" | "0" | "off") => Mode::Disable,
-            Some("allow") => Mode::Allow,
-            Some("require" | "true" | "1" | "on" | "no-verify") => Mode::Require,
-            Some("verify-ca") => Mode::VerifyCa,
-            Some("verify-full") => Mode::VerifyFull,
-            Some(other) => {
-                return Err(Error::Settings(format!(
-                    "sslmode `{other}` is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full"
-                )));
-            }
-        };
-        match self.get("sslaccept") {
-            Some("strict") if mode != Mode::Disable => mode = Mode::VerifyFull,
-            _ => {}
-        }
-        if self.get("sslidentity").is_some() || self.get("sslpassword").is_some() {
-            return Err(Error::Settings(
-                "PKCS#12 identities and encrypted keys (sslidentity, sslpassword) are not read\n\
-                 next: convert them with `openssl pkcs12 -nodes` and give sslcert and sslkey as PEM files"
-                    .to_owned(),
-            ));
-        }
-        let path = |name| self.get(name).map(PathBuf::from);
-        // libpq's sslcert is the client's certificate and has a key; Prisma's, without one, is a root.
-        let (client, prisma_root) = match (path("sslcert"), path("sslkey")) {
-            (Some(certificate), Some(key)) => (Some((certificate, key)), None),
-            (root, None) => (None, root),
-            (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
-        };
-        let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
-        let home_root = home_root.filter(|path| path.exists());
-        // libpq: "for backward compatibility", and what its users rely on.
-        if mode == Mode::Require && (root.is_some() || home_root.is_some()) {
-            mode = Mode::VerifyCa;
-        }
-        let roots = match (root, prisma_root, home_root) {
-            (Some("system"), _, _) => {
-                mode = Mode::VerifyFull; // libpq: weaker modes are refused with the system's roots
-                Roots::System
-            }
-            (Some(path), _, _) => Roots::File(path.into()),
-            (None, Some(path), _) | (None, None, Some(path)) => Roots::File(path),
-            (None, None, None) => Roots::Public,
-        };
-        let protocol = self.direct_tls()?.then_some("postgresql");
-        Ok(Tls { mode, roots, client, protocol, root_parameter: "sslrootcert" })
-    }
-
-    fn direct_tls(&self) -> Result<bool, Error> {
-        match self.get("sslnegotiation") {
-            None | Some("postgres") => Ok(false),
-            Some("direct") => Ok(true),
-            Some(_) => Err(invalid("sslnegotiation is neither postgres nor direct")),
-        }
-    }
-
     fn keepalive(&self) -> Result<Keepalive, Error> {
         let seconds = |number: Option<u64>, default| Duration::from_secs(number.filter(|n| *n > 0).unwrap_or(default));
         Ok(Keepalive {
@@ -384,147 +218,17 @@ impl Parameters {
         })
     }
 
-    /// What doorstep cannot honour must not be ignored when ignoring it makes things less safe.
-    fn refuse_the_impossible(&self) -> Result<(), Error> {
-        let refuse = |text: &str| Err(Error::Settings(text.to_owned()));
-        if self.get("channel_binding") == Some("require") {
-            return refuse(
-                "channel_binding=require cannot be met\nnext: use sslmode=verify-full, which proves the server's identity",
-            );
-        }
-        for name in ["require_auth", "sslcrl", "sslcrldir", "requirepeer"] {
-            if self.get(name).is_some() {
-                return refuse(&format!(
-                    "the parameter {name} cannot be honoured, and ignoring it would be less safe than asked for\nnext: leave it out; sslmode=verify-full proves the server's identity"
-                ));
-            }
-        }
-        if self.get("ssl_min_protocol_version").is_some_and(|version| version.eq_ignore_ascii_case("TLSv1.3")) {
-            return refuse(
-                "ssl_min_protocol_version=TLSv1.3 cannot be met: TLS 1.2 is accepted too\nnext: set it on the server",
-            );
-        }
-        if self.get("gssencmode") == Some("require") {
-            return refuse("gssencmode=require cannot be met\nnext: use TLS: sslmode=verify-full");
-        }
-        match self.get("target_session_attrs") {
-            Some("read-only" | "standby") => refuse(
-                "target_session_attrs asks for a read-only server, but doorstep needs one that takes writes\n\
-                 next: give the primary as migrate_url",
-            ),
-            Some("any" | "read-write" | "primary" | "prefer-standby") | None => Ok(()),
-            Some(_) => refuse("target_session_attrs is unknown\nnext: write read-write, primary or any"),
-        }
-    }
-
+    /// libpq's password file, wherever it is.
     fn passfile(&self, environment: &Environment) -> Option<PathBuf> {
         let named = self.get("passfile").map(PathBuf::from);
         named.or_else(|| environment.path("HOME").map(|home| home.join(".pgpass")))
     }
-
-    fn number(&self, name: &str) -> Result<Option<u64>, Error> {
-        let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| invalid(&format!("the parameter `{name}` is not a number")))
-    }
-
-    /// Names (never values: one may be a misspelt password) of parameters nobody knows.
-    fn unknown(&self) -> Vec<String> {
-        let known = |name: &str| {
-            UNDERSTOOD.contains(&name)
-                || OF_NO_CONCERN.contains(&name)
-                || LIBPQ_VARIABLES.iter().any(|(_, known)| *known == name)
-        };
-        let names = self.0.iter().map(|(name, _)| name).filter(|name| !known(name));
-        names.map(|name| format!("the URL's parameter `{name}` is unknown and has no effect")).collect()
-    }
 }
-
-/// Parameters that have no variable of their own.
-const UNDERSTOOD: &[&str] = &[
-    "database",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "pgbouncer",
-    "schema",
-    "ssl",
-    "ssl_min_protocol_version",
-    "sslaccept",
-    "sslidentity",
-    "sslpassword",
-];
-
-/// libpq 34.15: variable, parameter it stands in for.
-const LIBPQ_VARIABLES: &[(&str, &str)] = &[
-    ("PGHOST", "host"),
-    ("PGHOSTADDR", "hostaddr"),
-    ("PGPORT", "port"),
-    ("PGUSER", "user"),
-    ("PGPASSWORD", "password"),
-    ("PGPASSFILE", "passfile"),
-    ("PGDATABASE", "dbname"),
-    ("PGSERVICE", "service"),
-    ("PGOPTIONS", "options"),
-    ("PGAPPNAME", "application_name"),
-    ("PGCONNECT_TIMEOUT", "connect_timeout"),
-    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
-    ("PGSSLMODE", "sslmode"),
-    ("PGSSLROOTCERT", "sslrootcert"),
-    ("PGSSLCERT", "sslcert"),
-    ("PGSSLKEY", "sslkey"),
-    ("PGSSLNEGOTIATION", "sslnegotiation"),
-    ("PGCHANNELBINDING", "channel_binding"),
-    ("PGGSSENCMODE", "gssencmode"),
-];
 
 /// libpq's default is the Unix socket of the machine, where there is one; a container has none.
 fn default_host(port: u16) -> String {
     let is_there = |dir: &&str| std::path::Path::new(dir).join(format!(".s.PGSQL.{port}")).exists();
     ["/var/run/postgresql", "/tmp"].iter().find(|dir| is_there(dir)).map_or("localhost", |dir| dir).to_owned()
-}
-
-/// One value of a keyword string, and what follows it.
-fn keyword_value(text: &str) -> Result<(String, &str), Error> {
-    let quoted = text.starts_with('\'');
-    let mut value = String::new();
-    let mut characters = text.char_indices().skip(usize::from(quoted));
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
-            '\'' if quoted => return Ok((value, &text[at + 1..])),
-            _ if !quoted && character.is_whitespace() => return Ok((value, &text[at..])),
-            _ => value.push(character),
-        }
-    }
-    if quoted {
-        return Err(invalid("a quoted value lacks its closing quote"));
-    }
-    Ok((value, ""))
-}
-
-/// Percent-decodes one part of a URL.
-fn decode(text: &str, part: &str) -> Result<String, Error> {
-    let bytes = text.as_bytes();
-    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-    let stray = (0..bytes.len()).any(|at| bytes[at] == b'%' && !(hex(at + 1) && hex(at + 2)));
-    if stray {
-        return Err(Error::Settings(format!(
-            "the database URL cannot be read: {part} holds a `%` that starts no code\nnext: write it as %25"
-        )));
-    }
-    let decoded = percent_decode_str(text).decode_utf8();
-    if decoded.as_ref().is_ok_and(|text| text.contains('\0')) {
-        return Err(invalid(&format!("{part} holds a NUL (%00)")));
-    }
-    decoded.map(Into::into).map_err(|_| invalid(&format!("{part} is not UTF-8 once decoded")))
-}
-
-fn unencoded(character: char) -> Error {
-    let code = u32::from(character);
-    Error::Settings(format!(
-        "the database URL cannot be read: the password seems to hold a `{character}`, which ends that part of a URL\n\
-         next: write it as %{code:02X}, or give the password apart, as PGPASSWORD"
-    ))
 }
 
 fn bad_port() -> Error {

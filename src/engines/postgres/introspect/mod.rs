@@ -1,5 +1,5 @@
-//! PostgreSQL's catalog as plain data. Only pg_catalog is asked, which every role may read: information_schema
-//! hides what the role has no right to.
+//! PostgreSQL's catalog as plain data. Only pg_catalog is read, which every role may read: information_schema hides
+//! objects on which the role has no privilege.
 //!
 //! One message of several queries, each with rows of its own kind: types and operator classes are sent once and
 //! named by their oid, columns by their number. Rows are folded as they arrive, so that nothing but the result is
@@ -35,7 +35,7 @@ const OWN: u32 = 16384;
 const HINTS: usize = 1000;
 
 /// What a role, or the session's own, may do with the table `c` of the schema `n`: the expression, and the join that it
-/// needs. Row security is as check_enable_rls in the server's source has it: the owner and whoever bypasses it see
+/// needs. Row security is as check_enable_rls in the server's source has it: the owner and roles that bypass it see
 /// everything, others what a permissive policy shows them.
 fn access_of(role: Option<&str>) -> (String, String) {
     let (who, join, is_exempt, is_subject) = match role {
@@ -504,7 +504,7 @@ fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
         }
         "timestamp" | "timestamptz" | "time" | "timetz" => match modifier.and_then(whole) {
             Some(precision) => vec![precision],
-            // The server rounds to microseconds; of an array's elements Prisma knows nothing.
+            // The server rounds to microseconds; Prisma does not read the precision of an array's elements.
             None if is_list => Vec::new(),
             None => vec![6],
         },
