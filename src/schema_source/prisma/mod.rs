@@ -17,12 +17,14 @@ pub mod types;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::base::error::Error;
+use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
-use crate::schema_source::prisma::syntax::Kind;
 pub(crate) use crate::schema_source::prisma::syntax::ValueKind;
+use crate::schema_source::prisma::syntax::{Block, Kind};
 
 /// A place in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -40,6 +42,7 @@ pub struct Place {
 const LONGEST_NAME: usize = 1000;
 
 /// Something that is wrong, before the file has its name.
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     place: Place,
     message: String,
@@ -100,47 +103,115 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::Settings(format!("cannot read {}: {error}", path.display()))
 }
 
-/// Parses the files of a schema, given as names and texts. Their order does not matter.
+/// Parses and checks the files of a schema, given as names and texts. Their order does not matter.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of files and lines: the syntax of all files or, once that is right, the rest.
+/// Every problem, in the order of files and lines. The checks run only once the syntax of all files is right.
 pub fn parse(files: &[(String, String)]) -> Result<Schema, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    let mut blocks = Vec::new();
-    for (number, (_, text)) in files.iter().enumerate() {
-        blocks.extend(parser::parse(text, number, &mut problems));
-    }
-    let mut parsed = Schema::default();
-    // A line that could not be read would be missed everywhere.
-    if problems.is_empty() {
-        let names = files.iter().map(|(name, _)| name.clone()).collect();
-        parsed = check::check(&blocks, names, &mut problems);
-    }
-    if problems.is_empty() {
-        return Ok(parsed);
-    }
-    problems.sort_by_key(|problem| problem.place);
-    let named = |Problem { place, message }| Diagnostic {
-        file: files[place.file].0.clone(),
-        line: place.line,
-        column: place.column,
-        message,
-    };
-    Err(problems.into_iter().map(named).collect())
+    Parsed::new(files).check()
 }
 
-/// Key and value of each line in the first datasource of the files, whatever is wrong in the rest of them.
-pub(crate) fn datasource(files: &[(String, String)]) -> Vec<(String, ValueKind)> {
-    let blocks = files.iter().enumerate().flat_map(|(number, (_, text))| parser::parse(text, number, &mut Vec::new()));
-    let settings = blocks.into_iter().find(|block| block.kind == Kind::Datasource).map(|block| block.settings);
-    let pair = |(key, value): (syntax::Word, Option<syntax::Value>)| Some((key.text, value?.kind));
-    settings.unwrap_or_default().into_iter().filter_map(pair).collect()
+/// The blocks of all files, and the syntax errors found on the way.
+#[derive(Debug)]
+struct Parsed {
+    /// The files' names, as they were given.
+    names: Vec<String>,
+    blocks: Vec<Block>,
+    problems: Vec<Problem>,
+}
+
+impl Parsed {
+    fn new(files: &[(String, String)]) -> Self {
+        let (mut blocks, mut problems) = (Vec::new(), Vec::new());
+        for (number, (_, text)) in files.iter().enumerate() {
+            blocks.extend(parser::parse(text, number, &mut problems));
+        }
+        Self { names: files.iter().map(|(name, _)| name.clone()).collect(), blocks, problems }
+    }
+
+    /// Resolves names and arguments. After a syntax error the checks do not run: the line that could not be parsed is
+    /// missing, and everything that refers to it would be reported too.
+    fn check(&self) -> Result<Schema, Vec<Diagnostic>> {
+        let mut problems = self.problems.clone();
+        let schema = match problems.is_empty() {
+            true => check::check(&self.blocks, self.names.clone(), &mut problems),
+            false => Schema::default(),
+        };
+        if problems.is_empty() {
+            return Ok(schema);
+        }
+        problems.sort_by_key(|problem| problem.place);
+        let named = |Problem { place, message }| Diagnostic {
+            file: self.names[place.file].clone(),
+            line: place.line,
+            column: place.column,
+            message,
+        };
+        Err(problems.into_iter().map(named).collect())
+    }
+}
+
+/// The Prisma schema of a run. [`PrismaSchema::load`] reads and parses it once; the parsed blocks then serve both the
+/// search for the database URL and the desired state, which lowers them once.
+#[derive(Debug)]
+pub(crate) struct PrismaSchema {
+    /// The schema file, or the folder of its files.
+    path: PathBuf,
+    parsed: Parsed,
+    /// What [`PrismaSchema::lower`] answered the first time, and the `home` that it was asked with.
+    lowered: OnceLock<(String, Result<Catalog, String>)>,
+}
+
+impl PrismaSchema {
+    /// Reads and parses a schema file, or all `*.prisma` files below a folder. Syntax errors are kept for
+    /// [`PrismaSchema::lower`]: a run that only needs the URL goes on in spite of them.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] if a file cannot be read.
+    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+        let parsed = Parsed::new(&read(path)?);
+        tracing::debug!(phase = "settings", event = "parsed", "parsed the Prisma schema {}", path.display());
+        Ok(Self { path: path.to_owned(), parsed, lowered: OnceLock::new() })
+    }
+
+    /// The schema file, or the folder of its files.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Key and value of each line in the first `datasource` block, whether or not the rest of the schema is right.
+    pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ValueKind)> {
+        let block = self.parsed.blocks.iter().find(|block| block.kind == Kind::Datasource);
+        let settings = block.into_iter().flat_map(|block| &block.settings);
+        settings.filter_map(|(key, value)| Some((key.text.as_str(), &value.as_ref()?.kind)))
+    }
+
+    /// The catalog of a database that agrees with this schema. `home` is the schema of models without `@@schema`; the
+    /// database URL decides it, so it is the same in every call of a run, and later calls (after a lost connection)
+    /// get the first answer.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
+    pub(crate) fn lower(&self, home: &str) -> Result<&Catalog, Error> {
+        let (first, lowered) = self.lowered.get_or_init(|| (home.to_owned(), self.lowered_for(home)));
+        debug_assert_eq!(first, home, "one run has one home schema");
+        lowered.as_ref().map_err(|message| Error::Settings(message.clone()))
+    }
+
+    fn lowered_for(&self, home: &str) -> Result<Catalog, String> {
+        let schema = self.parsed.check().map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            format!("the Prisma schema cannot be read:{}", lines.concat())
+        })?;
+        tracing::debug!(phase = "verify", event = "lowered", "lowered the Prisma schema {}", self.path.display());
+        Ok(lower(&schema, home))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Action, Arity, Catalog, Default, Name, Origin, Type};
+    use crate::catalog::{Action, Arity, Default, Name, Origin, Type};
 
     const DATASOURCE: &str = "datasource db {\n provider = \"postgresql\"\n url = env(\"X\")\n}\n";
 
@@ -155,8 +226,7 @@ mod tests {
 
     #[test]
     fn tables_know_their_names_and_where_they_are_expected() {
-        let catalog =
-            lowered("model A {\n id Int @id @map(\"a_id\")\n b String?\n Scriptedindex([id])\n Scriptedmap(\"as\")\n}");
+        let catalog = lowered("model A {\n id Int @id @map(\"a_id\")\n b String?\n @@index([id])\n @@map(\"as\")\n}");
         assert_eq!(catalog.schemas, ["app"]);
         let table = &catalog.tables[0];
         assert_eq!(table.name, Name { schema: "app".to_owned(), name: "as".to_owned() });
@@ -211,8 +281,8 @@ mod tests {
     #[test]
     fn operator_classes_have_the_databases_names() {
         let catalog = lowered(
-            "model A {\n id Int @id\n j Json\n t String\n Scriptedindex([j(ops: JsonbOps)], type: Gin)\n \
-             Scriptedindex([t(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n Scriptedindex([id(ops: Int4MinMaxMultiOps)], type: Brin)\n}",
+            "model A {\n id Int @id\n j Json\n t String\n @@index([j(ops: JsonbOps)], type: Gin)\n \
+             @@index([t(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n @@index([id(ops: Int4MinMaxMultiOps)], type: Brin)\n}",
         );
         let class = |at: usize| catalog.tables[0].indexes[at].columns[0].class.as_deref();
         assert_eq!(
@@ -224,7 +294,7 @@ mod tests {
     #[test]
     fn a_composite_key_with_a_required_part_restricts() {
         let catalog = lowered(
-            "model U {\n x Int\n y Int\n ts T[]\n Scriptedid([x, y])\n}\nmodel T {\n id Int @id\n a Int\n b Int?\n \
+            "model U {\n x Int\n y Int\n ts T[]\n @@id([x, y])\n}\nmodel T {\n id Int @id\n a Int\n b Int?\n \
              u U? @relation(fields: [a, b], references: [x, y])\n}",
         );
         let key = &catalog.tables[1].foreign_keys[0];
@@ -237,7 +307,7 @@ mod tests {
     #[test]
     fn names_that_postgresql_cuts_are_cut() {
         let long = "x".repeat(70);
-        let catalog = lowered(&format!("model A {{\n id Int @id @map(\"{long}\")\n Scriptedmap(\"{long}\")\n}}"));
+        let catalog = lowered(&format!("model A {{\n id Int @id @map(\"{long}\")\n @@map(\"{long}\")\n}}"));
         assert_eq!(catalog.tables[0].name.name.len(), 63);
         assert_eq!(catalog.tables[0].columns[0].name.len(), 63);
     }
@@ -245,8 +315,8 @@ mod tests {
     #[test]
     fn schemas_are_those_that_hold_something() {
         let text = "datasource db {\n provider = \"postgresql\"\n schemas = [\"a\", \"b\", \"c\"]\n}\nmodel M {\n id Int @id\n \
-                    e E\n ns N[]\n Scriptedschema(\"b\")\n}\nmodel N {\n id Int @id\n ms M[]\n Scriptedschema(\"b\")\n}\nenum E {\n X\n \
-                    Scriptedschema(\"a\")\n}";
+                    e E\n ns N[]\n @@schema(\"b\")\n}\nmodel N {\n id Int @id\n ms M[]\n @@schema(\"b\")\n}\nenum E {\n X\n \
+                    @@schema(\"a\")\n}";
         let catalog = lower(&parse(&[("s".to_owned(), text.to_owned())]).unwrap(), "public");
         assert_eq!(catalog.schemas, ["a", "b"]);
         let of = Name { schema: "a".to_owned(), name: "E".to_owned() };
@@ -296,7 +366,7 @@ mod tests {
     #[test]
     fn all_complaints_come_at_once_and_in_order() {
         let found = complaints(
-            "datasource db {\n provider = \"postgresql\"\n}\nmodel A {\n id Int @id\n a Foo\n b Int @uniqe\n Scriptedindex([zzz])\n}\n\
+            "datasource db {\n provider = \"postgresql\"\n}\nmodel A {\n id Int @id\n a Foo\n b Int @uniqe\n @@index([zzz])\n}\n\
              model B {\n x Int\n}",
         );
         let places: Vec<_> = found.iter().map(|text| text.rsplitn(2, ": ").last().unwrap_or_default()).collect();
@@ -304,11 +374,11 @@ mod tests {
         assert!(places[0].starts_with("a.prisma:6:4"), "{found:?}");
         assert!(found[3].starts_with("a.prisma:10:7"), "{found:?}");
         let found = complaints(
-            "model A {\n id Int! @id\n a Int Scriptedb\n c Int[]?\n}\nmodul B {\n x Int\n}\nmodel C { id Int @id }\nenum E {\n X\n}",
+            "model A {\n id Int! @id\n a Int @@b\n c Int[]?\n}\nmodul B {\n x Int\n}\nmodel C { id Int @id }\nenum E {\n X\n}",
         );
         assert_eq!(found.len(), 5, "{found:?}");
         // A list over several lines is one complaint.
-        let found = complaints("model A {\n Scriptedid([\n  a,\n  b\n ])\n a Int\n b Int\n}");
+        let found = complaints("model A {\n @@id([\n  a,\n  b\n ])\n a Int\n b Int\n}");
         assert_eq!(found.len(), 1, "{found:?}");
     }
 
