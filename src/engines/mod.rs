@@ -19,3 +19,4 @@ pub(crate) mod queries;
 pub(crate) mod query_plan;
 pub(crate) mod session;
 pub(crate) mod sqlite;
+pub(crate) mod values;

@@ -4,6 +4,7 @@ use crate::catalog::{
     Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
 };
 use crate::engines::engine::CatalogReader;
+use crate::engines::values::Values;
 use crate::sql::{Dialect, script};
 
 const SCHEMA: &str = "main";
@@ -43,9 +44,9 @@ impl CatalogReader for Reader {
                 // The names of constraints are kept in the text of the table only; what each of them says is not read.
                 let names = script::constraints(row.text(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
                 let constraints = names.map(|name| Constraint { name, valid: true }).collect();
-                self.catalog.tables.push(Table { name: row.name(1)?, constraints, ..Table::default() });
+                self.catalog.tables.push(Table { name: in_main(row, 1)?, constraints, ..Table::default() });
             }
-            ("v", _) => self.catalog.views.push(row.name(1)?),
+            ("v", _) => self.catalog.views.push(in_main(row, 1)?),
             ("c", Some(table)) => {
                 if let Some(place) = row.text(6).and_then(|place| place.parse().ok()).filter(|place| *place > 0) {
                     self.keys.push((table, place, row.owned(2)?));
@@ -110,7 +111,7 @@ impl Reader {
             keys.push(ForeignKey {
                 name: String::new(),
                 columns: Vec::new(),
-                target: row.name(4)?,
+                target: in_main(row, 4)?,
                 target_columns: Vec::new(),
                 on_delete: action(row.text(6)?),
                 on_update: action(row.text(7)?),
@@ -152,26 +153,9 @@ fn number_rows(table: &mut Table) {
     }
 }
 
-/// The values of a row.
-#[derive(Clone, Copy)]
-struct Values<'a>(&'a [Option<&'a str>]);
-
-impl<'a> Values<'a> {
-    fn text(self, place: usize) -> Option<&'a str> {
-        *self.0.get(place)?
-    }
-
-    fn owned(self, place: usize) -> Option<String> {
-        self.text(place).map(str::to_owned)
-    }
-
-    fn is_true(self, place: usize) -> bool {
-        self.text(place) == Some("1")
-    }
-
-    fn name(self, place: usize) -> Option<Name> {
-        Some(Name { schema: SCHEMA.to_owned(), name: self.owned(place)? })
-    }
+/// The name of a table; SQLite has no schemas.
+fn in_main(row: Values<'_>, place: usize) -> Option<Name> {
+    Some(Name { schema: SCHEMA.to_owned(), name: row.owned(place)? })
 }
 
 /// `name, type, notnull, dflt_value, pk, hidden`.

@@ -246,6 +246,7 @@ fn invalid(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::net::tls::{Mode, Roots};
 
     fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Target, String> {
         let environment = Environment::from_pairs(variables.iter().map(|(k, v)| ((*k).into(), (*v).into())));
