@@ -23,7 +23,7 @@ pub(crate) enum Blocked {
 /// Drops the INVALID indexes that stand where this text of the migration `name` builds one.
 pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &str, sql: &str) -> Result<(), Blocked> {
     for object in invalid(session, sql).await {
-        let index = object.relation(session.dialect());
+        let (index, sql_name) = (object.qualified_name(), object.relation(session.dialect()));
         // INVALID is also what an index is while somebody builds it.
         let doing = "look who builds an index".to_owned();
         let peer = session.running_session(&object.name).await.map_err(|fault| Blocked::Statement { doing, fault })?;
@@ -33,7 +33,7 @@ pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &
             return Err(Blocked::Builder(Fault::new(Class::LockTimeout, text)));
         }
         let cancel = session.canceller();
-        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {index}"));
+        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {sql_name}"));
         let doing = format!("drop the INVALID index {index}, which an interrupted build left");
         execute::own(cancel, drop, stop).await.map_err(|fault| Blocked::Statement { doing, fault })?;
         tracing::warn!(
@@ -48,8 +48,7 @@ pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &
 
 /// The failure of this text, and the INVALID indexes that it has left.
 pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: Failure) -> Failure {
-    let dialect = session.dialect();
-    let indexes: Vec<String> = invalid(session, sql).await.iter().map(|index| index.relation(dialect)).collect();
+    let indexes: Vec<String> = invalid(session, sql).await.iter().map(ObjectRef::qualified_name).collect();
     if indexes.is_empty() {
         return failure;
     }
