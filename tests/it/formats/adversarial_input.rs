@@ -1,0 +1,172 @@
+//! Texts chosen to hurt: what the fuzzers have found, and large ones of each construct whose cost could grow faster
+//! than the text.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use doorstep::engine::Dialect;
+use doorstep::format::psl;
+use doorstep::provenance::Provenance;
+use doorstep::{script, transaction};
+
+use crate::formats::parser_properties;
+
+/// How large a large text is: 1 MiB, but for the compiler's slow code.
+const LARGE: usize = if cfg!(debug_assertions) { 1 << 18 } else { 1 << 20 };
+
+/// How long one may take, on a machine that is busy with other tests. What is quadratic takes minutes.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A text of the wanted size: a beginning, and pieces of which each knows its number.
+fn large(begin: &str, piece: impl Fn(usize) -> String) -> String {
+    let mut text = begin.to_owned();
+    for number in 0.. {
+        if text.len() >= LARGE {
+            break;
+        }
+        text += &piece(number);
+    }
+    text
+}
+
+#[track_caller]
+fn in_time(what: &str, work: impl FnOnce()) {
+    let begin = Instant::now();
+    work();
+    let elapsed = begin.elapsed();
+    assert!(elapsed < LIMIT, "{elapsed:?} for {}", &what[..what.floor_char_boundary(80)]);
+}
+
+#[test]
+fn the_properties_hold_for_what_the_fuzzers_found() {
+    for text in [
+        // A summary of 101 characters.
+        "CREATE TABLE \"T\" (id integer NOT NULL, CONSTRAINT \"T_pkey\" PRIMARY KEY (id), c varchar(20) NOT NULL);",
+        // White space to Unicode, part of a name to the engines.
+        "\u{a0}$x$ ; $x$; b\u{2003}",
+    ] {
+        parser_properties::script(text);
+    }
+}
+
+#[test]
+fn a_script_of_any_kind_takes_time_in_proportion() {
+    let names = "a".repeat(LARGE / 2);
+    let same = |piece: &'static str| large("", move |_| piece.to_owned());
+    let texts = [
+        same("("),
+        same("/*"),
+        same("$a"),
+        same("$a$"),
+        same("E'a'\n"),
+        same("'\\"),
+        same("CREATE TRIGGER BEGIN "),
+        same("BEGIN ATOMIC "),
+        same("BEGIN;"),
+        same("a;"),
+        large("CREATE TRIGGER ", |_| "BEGIN ".to_owned()),
+        large("CREATE FUNCTION ", |_| "BEGIN ATOMIC CASE ".to_owned()),
+        large("VACUUM; BEGIN;", |_| "a;".to_owned()),
+        large("", |number| format!("CREATE TABLE t{number}();DROP TABLE t{number};")),
+        large("", |number| format!("CREATE INDEX i{number} ON t(a);ALTER TABLE t DROP c{number};")),
+        large("", |number| format!("CREATE TABLE t{number}();DO 'u{number}';")),
+        large("ALTER TABLE t ", |number| format!("DROP c{number},ADD d{number},")),
+        large("", |number| format!("ALTER TABLE t RENAME c{number} TO d{number};")),
+        large("", |number| format!("ALTER TABLE t{number} RENAME TO t{};", number + 1)),
+        large("CREATE TABLE t (", |number| format!("c{number} a REFERENCES b UNIQUE,")),
+        same("DO $$ BEGIN DROP TABLE a;"),
+        large(&format!("ALTER TABLE {names} "), |_| "ADD c,".to_owned()),
+        large(&format!("DROP TABLE a.{names};"), |_| "DROP TABLE a.b.c;".to_owned()),
+    ];
+    for text in texts {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            in_time(&text, || {
+                let statements = script::statements(&text, dialect);
+                let _ = script::created(&statements, dialect);
+                let _ = script::removed(&statements, dialect);
+                let _ = script::leaves(&statements, dialect);
+                let _ = Provenance::of(vec![script::changes(&text, dialect)], "public", dialect);
+                let _ = script::summary(&text, dialect);
+                let _ = script::without(&text, &statements.iter().collect::<Vec<_>>());
+                let _ = transaction::way(&text, dialect);
+                let _ = transaction::steps(&text, dialect);
+                for statement in statements {
+                    let _ = (statement.refuses_transaction(), statement.controls_transaction());
+                    let _ = (statement.may_commit_inside(), statement.reaches_outside());
+                }
+            });
+        }
+    }
+}
+
+const DATASOURCE: &str = "datasource db {\nprovider = \"postgresql\"\n}\n";
+
+#[test]
+fn a_schema_of_any_kind_takes_time_in_proportion() {
+    let name = "a".repeat(LARGE / 2);
+    let base = |text: &str| format!("{DATASOURCE}{text}");
+    let sqlite = |text: &str| DATASOURCE.replace("postgresql", "sqlite") + text;
+    let mut values = base("enum E {\n");
+    let last = LARGE / 16;
+    (0..=last).for_each(|number| writeln!(values, "v{number}").unwrap());
+    let texts = [
+        large("", |_| "(".to_owned()),
+        large("", |_| "model A {\n".to_owned()),
+        large("model A {\n", |_| "a @a([".to_owned()),
+        large("model A {\n", |_| "a B @a(".to_owned()),
+        large("model A {\n@@a(", |_| "[".to_owned()),
+        large("model A {\n", |_| "@@a([\n".to_owned()),
+        large("model A {\n", |_| "model \n".to_owned()),
+        large("model A {\n@@a(", |_| "{a:".to_owned()),
+        large("model A {\na A @default(\"", |_| "[".to_owned()) + "\")\n}",
+        large(&base("model A {\nid Int @id\na Json @default(\""), |_| "[".to_owned()) + "\")\n}",
+        large("/*", |_| "/*".to_owned()),
+        large(&base(&format!("model {name} {{\n")), |_| "a B\n".to_owned()),
+        large(&base("model A {\nid Int @id @x."), |_| "a.".to_owned()),
+        large(&base("model A {\nid Int @id\n@@index("), |_| "1,".to_owned()) + "1)\n}",
+        large(&base(&format!("generator g {{\nextensions = [a{}(", "a.".repeat(LARGE / 4))), |_| "a:1,".to_owned()),
+        large(&base(&format!("model A {{\nid Int @id\n@@map(\"{name}\")\n")), |number| {
+            format!("@@index([id],map:\"i{number}\")\n")
+        }) + "}",
+        large(&sqlite(&format!("model A {{\nid Int @id\n@@map(\"{name}\")\n")), |_| "@@index([id])\n".to_owned()) + "}",
+        large(&(values + "}\nmodel A {\nid Int @id\n"), |number| format!("a{number} E @default(v{last})\n")) + "}",
+        large(&base("model A {\nid Int @id\n"), |number| format!("a{number} Int @unique\n")) + "}",
+        large(&base("model A {\nid Int @id\n"), |number| {
+            format!(
+                "a{number} Int @unique\nb{number} A @relation(\"{number}\",fields:[a{number}],references:[a{number}])\n"
+            )
+        }) + "}",
+        large("datasource db {\nprovider=\"postgresql\"\nschemas=[\"\"", |number| format!(",\"{number}\"")) + "]\n}",
+        large("generator g {\npreviewFeatures=[\"\"", |number| format!(",\"{number}\""))
+            + "]\n}\n"
+            + &large("datasource db {\nprovider=\"postgresql\"\n", |_| "extensions=[]\n".to_owned())
+            + "}",
+        large(DATASOURCE, |number| format!("model A{number} {{\nid Int @id\n}}\n")),
+        large(&base("model A {\nid Int @id\nas A[]\n"), |_| "as A[]\n".to_owned()),
+    ];
+    for text in texts {
+        in_time(text[text.len() / 2..].trim_start_matches(char::is_alphanumeric), || {
+            if let Ok(schema) = psl::parse(&[("a".to_owned(), text.clone())]) {
+                let _ = psl::lower(&schema, "public");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_properties_hold_for_all_cases() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    for file in std::fs::read_dir(folder).unwrap() {
+        for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            parser_properties::schema(case["psl"].as_str().unwrap());
+            case["sql"].as_str().into_iter().for_each(parser_properties::script);
+            case["ddl"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|ddl| ddl.as_str())
+                .for_each(parser_properties::script);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Migration folders of each format, and the parsers of their files.
+
+mod adversarial_input;
+mod alembic;
+mod django;
+mod external_tools;
+pub(crate) mod parser_properties;
+mod prisma_migrate;
+mod prisma_schema;
+mod sql_folder;

@@ -1,0 +1,198 @@
+//! What holds for every text whatsoever, as plain functions: `adversarial_input.rs` asks it of texts chosen to hurt, and the
+//! fuzzers (fuzz/fuzz_targets, which include this file) of texts that nobody chose.
+
+use std::collections::HashSet;
+
+use doorstep::catalog::{Arity, Catalog, Default, Name, value};
+use doorstep::compare::compare;
+use doorstep::engine::Dialect;
+use doorstep::format::psl::{self, schema::Provider};
+use doorstep::provenance::Provenance;
+use doorstep::script::{self, Statement};
+use doorstep::transaction::{self, Way};
+
+/// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
+/// says differs from it in nothing.
+///
+/// # Panics
+/// Where that does not hold.
+pub(crate) fn schema(text: &str) {
+    let parse = || psl::parse(&[("a.prisma".to_owned(), text.to_owned())]);
+    let read = parse();
+    assert_eq!(format!("{read:?}"), format!("{:?}", parse()), "read twice");
+    match read {
+        Ok(schema) => {
+            let long = text.chars().take(80).collect::<String>();
+            for home in ["public", "main", "", "Ä \"é\".x", &long] {
+                let catalog = psl::lower(&schema, home);
+                match schema.datasource.as_ref().map(|source| source.provider) {
+                    None => assert_eq!(catalog, Catalog::default()),
+                    Some(Provider::Postgres) => no_findings(&catalog, Dialect::Postgres),
+                    Some(Provider::Sqlite) => no_findings(&catalog, Dialect::Sqlite),
+                    // No session reads such a database.
+                    Some(Provider::MySql) => {}
+                }
+            }
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "rejected without a reason");
+            let lengths = lines(text);
+            for problem in problems {
+                let length = problem.line.checked_sub(1).and_then(|line| lengths.get(line));
+                let length = *length.unwrap_or_else(|| panic!("no such line: {problem}"));
+                // One behind the last character is the end of the line.
+                assert!((1..=length + 1).contains(&problem.column), "no such column: {problem}");
+                assert!(!problem.message.is_empty());
+            }
+        }
+    }
+}
+
+/// How many characters each line has. A line ends with LF, CR LF or CR.
+fn lines(text: &str) -> Vec<usize> {
+    let text = text.replace("\r\n", "\n");
+    text.split(['\n', '\r']).map(|line| line.chars().count()).collect()
+}
+
+/// Compares an expectation with the database that it describes, as a session would read it.
+fn no_findings(expected: &Catalog, dialect: Dialect) {
+    if !is_possible(expected, dialect) {
+        return;
+    }
+    let mut actual = expected.clone();
+    for column in actual.tables.iter_mut().flat_map(|table| &mut table.columns) {
+        if let Default::Expression(text) = &column.default {
+            column.default = value::read(text, &column.kind, column.arity == Arity::List);
+        }
+    }
+    let findings = compare(expected, &actual, dialect);
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+/// Whether a database can hold it: names that the engine does not tell apart it holds once.
+fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
+    let key = |name: &str| match dialect {
+        Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
+        Dialect::Sqlite => name.to_ascii_lowercase(),
+    };
+    let key_of = |name: &Name| (key(&name.schema), key(&name.name));
+    let differ = |names: Vec<(String, String)>| names.iter().collect::<HashSet<_>>().len() == names.len();
+    let columns = |table: &doorstep::catalog::Table| {
+        table.columns.iter().map(|column| (String::new(), key(&column.name))).collect::<Vec<_>>()
+    };
+    differ(catalog.tables.iter().map(|table| &table.name).chain(&catalog.views).map(key_of).collect())
+        && differ(catalog.enums.iter().map(|of| key_of(&of.name)).collect())
+        && catalog.tables.iter().all(|table| differ(columns(table)))
+}
+
+/// Of a script: its statements are pieces of it, in order, with nothing lost between them; each is the same when it
+/// stands alone; one can be blanked out without moving the others; and what is put after a complete script does not
+/// become part of it; and what it does has a line.
+///
+/// # Panics
+/// Where that does not hold.
+pub(crate) fn script(text: &str) {
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        let statements = script::statements(text, dialect);
+        pieces(text, &statements, dialect);
+        blanked(text, &statements, dialect);
+        appended(text, dialect);
+        told(text, &statements, dialect);
+        changes(text, dialect);
+        ways(text, dialect);
+    }
+}
+
+/// What a script does stands on lines that there are, in their order; and whatever it does can be followed.
+fn changes(text: &str, dialect: Dialect) {
+    let changes = script::changes(text, dialect);
+    let lines: Vec<usize> = changes.iter().map(|change| change.line).collect();
+    assert!(lines.is_sorted(), "{lines:?}");
+    let last = text.split('\n').count();
+    assert!(lines.iter().all(|line| (1..=last).contains(line)), "{lines:?} of {last}");
+    let followed = Provenance::of(vec![changes.clone(), changes], "public", dialect);
+    assert!(followed.lasting().all(|(step, _)| step.migration < 2));
+}
+
+fn pieces(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
+    let mut at = 0;
+    for statement in statements {
+        assert!(!statement.text.is_empty());
+        assert!(is_piece(text, statement.offset, statement.text));
+        assert_eq!(script::statements(&text[at..statement.offset], dialect), [], "lost before {statement:?}");
+        at = statement.offset + statement.text.len();
+        assert_eq!(script::statements(statement.text, dialect), [moved(statement, 0)]);
+    }
+    assert_eq!(script::statements(&text[at..], dialect), [], "lost at the end");
+}
+
+/// The same statement elsewhere.
+fn moved<'a>(statement: &Statement<'a>, offset: usize) -> Statement<'a> {
+    let mut moved = statement.clone();
+    moved.offset = offset;
+    moved
+}
+
+/// Whether the piece is this part of the text, and no copy.
+fn is_piece(text: &str, offset: usize, piece: &str) -> bool {
+    text.get(offset..offset + piece.len()).is_some_and(|part| std::ptr::eq(part, piece))
+}
+
+fn blanked(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
+    let halves = [0, 1].map(|half| statements.iter().skip(half).step_by(2).collect::<Vec<_>>());
+    for (gone, left) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
+        let blanked = script::without(text, gone);
+        let breaks = |text: &str| text.chars().map(|character| character == '\n').collect::<Vec<_>>();
+        assert_eq!(breaks(&blanked), breaks(text), "lines and characters");
+        let texts =
+            |statements: &[&Statement<'_>]| statements.iter().map(|one| one.text.to_owned()).collect::<Vec<_>>();
+        assert_eq!(texts(&script::statements(&blanked, dialect).iter().collect::<Vec<_>>()), texts(left));
+    }
+}
+
+fn appended(text: &str, dialect: Dialect) {
+    let (first, second) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    if script::is_complete(first, dialect) {
+        // A new line, for a script that ends in a comment.
+        let separator = "\n;";
+        let whole = format!("{first}{separator}{second}");
+        let behind = first.len() + separator.len();
+        let mut expected = script::statements(first, dialect);
+        expected.extend(script::statements(second, dialect).iter().map(|one| moved(one, behind + one.offset)));
+        assert_eq!(script::statements(&whole, dialect), expected, "behind a complete script");
+        assert_eq!(script::is_complete(&whole, dialect), script::is_complete(second, dialect));
+    }
+}
+
+fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
+    let summary = script::summary(text, dialect);
+    assert!(summary.chars().count() <= 100, "{summary}");
+    assert!(!summary.contains(['\n', '\r']), "{summary:?}");
+    let _ = (script::mentions_commit(text, dialect), script::leaves(statements, dialect));
+    let created = script::created(statements, dialect).into_iter().map(|(object, _)| object);
+    for object in created.chain(script::removed(statements, dialect)) {
+        assert!(object.within("\"s\"").is_qualified(), "{object}");
+        assert_eq!(object.within("\"s\"").bare_name(), object.bare_name());
+    }
+    for statement in statements {
+        let _ = (statement.refuses_transaction(), statement.controls_transaction());
+        let _ = (statement.may_commit_inside(), statement.reaches_outside());
+    }
+}
+
+fn ways(text: &str, dialect: Dialect) {
+    match transaction::way(text, dialect) {
+        Way::Whole => {}
+        Way::Atomic(script) => assert_eq!(script.chars().count(), text.chars().count()),
+        Way::Steps(steps) => {
+            assert_eq!(transaction::steps(text, dialect).as_deref(), Some(steps.as_slice()));
+            let mut at = 0;
+            for step in steps {
+                assert!(step.offset >= at && is_piece(text, step.offset, step.text));
+                assert!(!step.text.is_empty());
+                let _ = transaction::only_sets(&step, dialect);
+                at = step.offset + step.text.len();
+            }
+        }
+    }
+}

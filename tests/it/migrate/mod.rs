@@ -1,0 +1,14 @@
+//! Applying migrations: failures, interruptions, locks, and the commands on the history.
+
+mod apply;
+mod crashes;
+mod error_reports;
+mod history_commands;
+mod invalid_indexes;
+mod locks;
+mod non_transactional;
+mod recovery;
+mod replay;
+mod resume;
+mod session_settings;
+mod side_effects;

@@ -1,0 +1,70 @@
+//! Session settings that a file sets hold for its later statements, also after an interruption or a retry.
+
+use crate::support::running_migration::{GATE, at_gate, exists, open_gate, terminate, with_t, writer};
+
+const SETTINGS: &str = "SET statement_timeout = '59s';\nSET search_path = side;\nCREATE TABLE u (a integer);\n\
+                        CREATE INDEX CONCURRENTLY i ON u (a);\n";
+const SEEN: &str =
+    "CREATE TABLE seen AS SELECT current_setting('statement_timeout') AS t, current_setting('search_path') AS p;\n";
+
+#[test]
+fn settings_in_a_mixed_file_hold_for_its_later_statements_and_not_for_the_next_file() {
+    let (database, project) = with_t(&format!("{SETTINGS}{SEEN}"));
+    let project = project.migration("3_next", SEEN);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(2 applied)");
+    assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
+    assert_eq!(database.sql("SELECT * FROM public.seen"), "0|\"$user\", public");
+}
+
+#[test]
+fn settings_in_a_mixed_file_hold_after_an_interruption_too() {
+    let (database, project) = with_t(&format!("{SETTINGS}{GATE}\n{SEEN}"));
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    at_gate(&database);
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143).stderr_has("4 of 6 statements");
+    open_gate(&database);
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    assert!(!exists(&database, "public.seen"), "it went to another schema than the one the file sets");
+    assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
+}
+
+#[test]
+fn a_role_set_in_a_mixed_file_need_not_reach_the_history() {
+    let (database, project) = with_t("");
+    let role = database.role("");
+    database.sql(&format!("GRANT ALL ON SCHEMA side TO {role}"));
+    let script = format!(
+        "SET ROLE {role};\nCREATE TABLE side.o (a integer);\nCREATE INDEX CONCURRENTLY i ON side.o (a);\nRESET ROLE;\nSELECT 1;\n"
+    );
+    project.write("prisma/migrations/2_x/migration.sql", &script);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'o'"), role);
+    database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn settings_in_a_mixed_file_hold_after_a_lock_timeout_too() {
+    let (database, project) = with_t(&format!("{SETTINGS}ALTER TABLE busy ADD x integer;\n{SEEN}"));
+    database.sql("CREATE TABLE side.busy (id integer)");
+    // It waits for nothing but the table: an index built concurrently would wait for the writer too.
+    let script = format!(
+        "{}VACUUM u;\nALTER TABLE busy ADD x integer;\n{SEEN}",
+        SETTINGS.replace("CREATE INDEX CONCURRENTLY i ON u (a);\n", "")
+    );
+    project.write("prisma/migrations/2_x/migration.sql", &script);
+    let (_session, pid) = writer(&database, "side.busy", "SELECT 1");
+    let mut doorstep = project.doorstep(&database.url(), &["run", "--statement-lock-timeout", "200ms"]).spawn();
+    doorstep.until_stderr("is tried again");
+    terminate(&database, &pid);
+    doorstep.finish("run").code(0);
+    assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
+}
+
+#[test]
+fn settings_in_a_mixed_file_hold_after_a_refusal_that_its_text_did_not_show() {
+    let (database, project) = with_t(&format!("{SETTINGS}CLUSTER;\n{SEEN}"));
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    assert!(!exists(&database, "public.seen"), "it went to another schema than the one the file sets");
+    assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
+}

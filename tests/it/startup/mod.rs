@@ -1,0 +1,10 @@
+//! The steps of a start, its settings, hooks, health port and exit codes.
+
+mod check;
+mod exit_codes;
+mod health;
+mod hooks;
+mod replicas;
+mod schemas;
+mod settings;
+mod wait;
