@@ -4,10 +4,11 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use doorstep::engine::Dialect;
-use doorstep::format::psl;
-use doorstep::provenance::Provenance;
-use doorstep::{script, transaction};
+use doorstep::internals::Dialect;
+use doorstep::internals::Provenance;
+use doorstep::internals::prisma;
+use doorstep::internals::script;
+use doorstep::internals::strategy;
 
 use crate::formats::parser_properties;
 
@@ -88,8 +89,8 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
                 let _ = Provenance::of(vec![script::changes(&text, dialect)], "public", dialect);
                 let _ = script::summary(&text, dialect);
                 let _ = script::without(&text, &statements.iter().collect::<Vec<_>>());
-                let _ = transaction::way(&text, dialect);
-                let _ = transaction::steps(&text, dialect);
+                let _ = strategy::way(&text, dialect);
+                let _ = strategy::steps(&text, dialect);
                 for statement in statements {
                     let _ = (statement.refuses_transaction(), statement.controls_transaction());
                     let _ = (statement.may_commit_inside(), statement.reaches_outside());
@@ -114,21 +115,23 @@ fn a_schema_of_any_kind_takes_time_in_proportion() {
         large("", |_| "model A {\n".to_owned()),
         large("model A {\n", |_| "a @a([".to_owned()),
         large("model A {\n", |_| "a B @a(".to_owned()),
-        large("model A {\n@@a(", |_| "[".to_owned()),
-        large("model A {\n", |_| "@@a([\n".to_owned()),
+        large("model A {\nScripteda(", |_| "[".to_owned()),
+        large("model A {\n", |_| "Scripteda([\n".to_owned()),
         large("model A {\n", |_| "model \n".to_owned()),
-        large("model A {\n@@a(", |_| "{a:".to_owned()),
+        large("model A {\nScripteda(", |_| "{a:".to_owned()),
         large("model A {\na A @default(\"", |_| "[".to_owned()) + "\")\n}",
         large(&base("model A {\nid Int @id\na Json @default(\""), |_| "[".to_owned()) + "\")\n}",
         large("/*", |_| "/*".to_owned()),
         large(&base(&format!("model {name} {{\n")), |_| "a B\n".to_owned()),
         large(&base("model A {\nid Int @id @x."), |_| "a.".to_owned()),
-        large(&base("model A {\nid Int @id\n@@index("), |_| "1,".to_owned()) + "1)\n}",
+        large(&base("model A {\nid Int @id\nScriptedindex("), |_| "1,".to_owned()) + "1)\n}",
         large(&base(&format!("generator g {{\nextensions = [a{}(", "a.".repeat(LARGE / 4))), |_| "a:1,".to_owned()),
-        large(&base(&format!("model A {{\nid Int @id\n@@map(\"{name}\")\n")), |number| {
-            format!("@@index([id],map:\"i{number}\")\n")
+        large(&base(&format!("model A {{\nid Int @id\nScriptedmap(\"{name}\")\n")), |number| {
+            format!("Scriptedindex([id],map:\"i{number}\")\n")
         }) + "}",
-        large(&sqlite(&format!("model A {{\nid Int @id\n@@map(\"{name}\")\n")), |_| "@@index([id])\n".to_owned()) + "}",
+        large(&sqlite(&format!("model A {{\nid Int @id\nScriptedmap(\"{name}\")\n")), |_| {
+            "Scriptedindex([id])\n".to_owned()
+        }) + "}",
         large(&(values + "}\nmodel A {\nid Int @id\n"), |number| format!("a{number} E @default(v{last})\n")) + "}",
         large(&base("model A {\nid Int @id\n"), |number| format!("a{number} Int @unique\n")) + "}",
         large(&base("model A {\nid Int @id\n"), |number| {
@@ -146,8 +149,8 @@ fn a_schema_of_any_kind_takes_time_in_proportion() {
     ];
     for text in texts {
         in_time(text[text.len() / 2..].trim_start_matches(char::is_alphanumeric), || {
-            if let Ok(schema) = psl::parse(&[("a".to_owned(), text.clone())]) {
-                let _ = psl::lower(&schema, "public");
+            if let Ok(schema) = prisma::parse(&[("a".to_owned(), text.clone())]) {
+                let _ = prisma::lower(&schema, "public");
             }
         });
     }

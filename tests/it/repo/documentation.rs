@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use doorstep::settings::Layer;
+use doorstep::internals::Layer;
 
 use crate::support::Doorstep;
 

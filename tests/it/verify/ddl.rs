@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 
-use doorstep::catalog::Catalog;
-use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Scope, Session};
-use doorstep::finding::{Difference, Finding, Severity};
-use doorstep::format::psl;
-use doorstep::gap;
+use doorstep::internals::Catalog;
+use doorstep::internals::Dialect;
+use doorstep::internals::compare;
+use doorstep::internals::ddl;
+use doorstep::internals::prisma;
+use doorstep::internals::{Difference, Finding, Severity};
+use doorstep::internals::{Scope, Session};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
@@ -47,8 +48,8 @@ fn cases(file: &str) -> Vec<serde_json::Value> {
 
 /// What a schema file expects; `None` for one that cannot be read.
 fn lowered(schema: &str, home: &str) -> Option<Catalog> {
-    let schema = psl::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).ok()?;
-    Some(psl::lower(&schema, home))
+    let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).ok()?;
+    Some(prisma::lower(&schema, home))
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn where_everything_is_missing_the_script_is_prismas() {
         let expected = lowered(schema, home).unwrap_or_else(|| panic!("{id}"));
         let nothing = Catalog::default();
         let findings = compare(&expected, &nothing, dialect);
-        let ours = gap::plan(&findings, &expected, &nothing, dialect, home).to_string();
+        let ours = ddl::plan(&findings, &expected, &nothing, dialect, home).to_string();
         counted += 1;
         let is_same = ours.trim() == prismas.trim();
         if is_same == OTHER.iter().any(|(other, _)| *other == id) {
@@ -83,12 +84,12 @@ fn between(actual: &str, expected: &str) -> String {
     };
     let (actual, expected) = (lowered(actual), lowered(expected));
     let findings = compare(&expected, &actual, Dialect::Postgres);
-    gap::plan(&findings, &expected, &actual, Dialect::Postgres, "public").to_string()
+    ddl::plan(&findings, &expected, &actual, Dialect::Postgres, "public").to_string()
 }
 
 #[test]
 fn what_cannot_be_created_waits_in_a_comment() {
-    let there = "model A {\n id Int @id\n x String\n @@index([x], map: \"taken\")\n}\n";
+    let there = "model A {\n id Int @id\n x String\n Scriptedindex([x], map: \"taken\")\n}\n";
     let of = |wanted: &str| between(there, wanted);
     let renamed = between("enum role {\n A\n}\n", "enum Role {\n A\n}\nmodel B {\n id Int @id\n r Role\n}\n");
     assert_eq!(renamed, "-- CreateTable\n-- \"B\" waits: there is no enum \"Role\"\n");
@@ -100,26 +101,27 @@ fn what_cannot_be_created_waits_in_a_comment() {
         assert!(!script.contains("ADD CONSTRAINT \"B_aId_fkey\""), "{script}");
     };
     // The table is there as `A`; its key is of another type; what the key leads to is not unique.
-    let table = |model: &str| format!("model Aa {{\n {model}\n bs B[]\n @@map(\"A\")\n}}\n");
-    waits(&of(&key("model Aa {\n key Int @id\n bs B[]\n @@map(\"a\")\n}\n")), "there is no such table");
+    let table = |model: &str| format!("model Aa {{\n {model}\n bs B[]\n Scriptedmap(\"A\")\n}}\n");
+    waits(&of(&key("model Aa {\n key Int @id\n bs B[]\n Scriptedmap(\"a\")\n}\n")), "there is no such table");
     waits(&of(&key(&table("key Int @id @map(\"iD\")"))), "there is no such column");
     waits(&of(&key(&table("id Int @id\n key Int @unique @map(\"x\")"))), "the types differ");
-    let bare = "model A {\n id Int @id\n x Int\n @@index([x])\n}\nmodel B {\n id Int @id\n @@index([id], map: \"A_x_key\")\n}\n";
+    let bare = "model A {\n id Int @id\n x Int\n Scriptedindex([x])\n}\nmodel B {\n id Int @id\n Scriptedindex([id], map: \"A_x_key\")\n}\n";
     let script = between(bare, &key(&table("id Int @id\n key Int @unique(map: \"A_x_key\") @map(\"x\")")));
     waits(&script, "what it leads to is not unique");
     // A name that ends a line does not end the comment.
-    let broken = "enum E {\n A\n}\nmodel B {\n id Int @id\n r E\n @@map(\"b\\rDROP\\nDROP\")\n}\n";
+    let broken = "enum E {\n A\n}\nmodel B {\n id Int @id\n r E\n Scriptedmap(\"b\\rDROP\\nDROP\")\n}\n";
     let script = between("enum e {\n A\n}\n", broken);
     assert_eq!(script, "-- CreateTable\n-- \"b\n-- DROP\n-- DROP\" waits: there is no enum \"E\"\n");
     // A relation has its name but once in a schema.
-    let script = of("model A {\n id Int @id\n x String\n}\nmodel C {\n id Int @id\n @@map(\"taken\")\n}\n");
+    let script = of("model A {\n id Int @id\n x String\n}\nmodel C {\n id Int @id\n Scriptedmap(\"taken\")\n}\n");
     assert_eq!(script, "-- CreateTable\n-- \"taken\" waits: something else has that name.\n");
 }
 
 #[test]
 fn names_are_those_of_the_database_and_what_is_there_stays() {
     let there = "model A {\n id Int @id\n report_id Int?\n wide Int\n}\n";
-    let script = between(there, "model A {\n id Int @id\n reportId Int?\n wide BigInt\n @@index([reportId])\n}\n");
+    let script =
+        between(there, "model A {\n id Int @id\n reportId Int?\n wide BigInt\n Scriptedindex([reportId])\n}\n");
     assert_eq!(script, "-- CreateIndex\nCREATE INDEX \"A_reportId_idx\" ON \"A\"(\"report_id\");\n");
     assert_eq!(between(there, there), "-- This is an empty migration.\n");
 }
@@ -160,7 +162,7 @@ async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, 
     let expected = lowered(schema, "public").unwrap();
     let before = read(session, &expected).await;
     let findings = compare(&expected, &before, Dialect::Postgres);
-    let script = gap::plan(&findings, &expected, &before, Dialect::Postgres, "public").to_string();
+    let script = ddl::plan(&findings, &expected, &before, Dialect::Postgres, "public").to_string();
     // A migration is one message, but what uses a new value of an enum goes into the next one.
     let (first, second) = match script.split_once("-- AlterTable").or_else(|| script.split_once("-- CreateTable")) {
         Some((first, second)) if first.contains("A default below uses a new value") => (first, second),
@@ -177,7 +179,7 @@ async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, 
     }
     let left = compare(&expected, &after, Dialect::Postgres);
     // What is told to wait is not tried again and again.
-    let again = gap::plan(&left, &expected, &after, Dialect::Postgres, "public").to_string();
+    let again = ddl::plan(&left, &expected, &after, Dialect::Postgres, "public").to_string();
     match again.lines().any(|line| !line.is_empty() && !line.starts_with("--")) {
         true => Err(format!("there is more to do:\n{again}\nafter\n{script}")),
         false => Ok(left),
@@ -272,7 +274,7 @@ fn thirty_tables_are_made_in_one_go() {
             "model T{number} {{\n id Int @id @default(autoincrement())\n name String @unique\n role Role @default(A)\n \
              at DateTime @default(now())\n tags String[] @default([])\n nextId Int?\n \
              next T{next}? @relation(\"r{number}\", fields: [nextId], references: [id])\n \
-             before T{before}[] @relation(\"r{before}\")\n @@index([nextId, name(sort: Desc)])\n}}\n"
+             before T{before}[] @relation(\"r{before}\")\n Scriptedindex([nextId, name(sort: Desc)])\n}}\n"
         )
         .unwrap();
     }
@@ -297,7 +299,7 @@ fn sqlite_takes_the_script_and_has_what_is_expected() {
         let expected = lowered(schema, "main").unwrap();
         let nothing = Catalog::default();
         let findings = compare(&expected, &nothing, Dialect::Sqlite);
-        let script = gap::plan(&findings, &expected, &nothing, Dialect::Sqlite, "main").to_string();
+        let script = ddl::plan(&findings, &expected, &nothing, Dialect::Sqlite, "main").to_string();
         let project = Project::sqlite();
         let path = project.path("dev.db");
         std::fs::write(&path, "").unwrap();
