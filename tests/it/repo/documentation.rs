@@ -109,13 +109,13 @@ fn anchors_are_those_that_github_gives_to_headings() {
     assert_eq!(relative_links("[a](b.md#c) [d](https://e) `[f](g)`\n```\n[h](i)\n```\n[j](k/)"), ["b.md#c", "k/"]);
 }
 
-/// The Markdown files of a folder and, for `examples` and `tests`, of the folders in it; relative to the root.
+/// The Markdown files of a folder and, for `examples` and `tests`, also of the folders in it; relative to the root.
 fn markdown_files(folder: &str) -> Vec<String> {
     let entries =
         |path: &Path| -> Vec<PathBuf> { std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect() };
     let mut found = entries(&root().join(folder));
     if matches!(folder, "examples" | "tests") {
-        found = found.iter().filter(|path| path.is_dir()).flat_map(|path| entries(path)).collect();
+        found.extend(found.clone().iter().filter(|path| path.is_dir()).flat_map(|path| entries(path)));
     }
     let relative = |path: &PathBuf| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
     found.iter().filter(|path| path.extension().is_some_and(|it| it == "md")).map(relative).collect()
