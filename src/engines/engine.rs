@@ -9,8 +9,7 @@ use crate::catalog::{Access, Catalog, Name};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
-use crate::sql::script::Object;
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// What an engine can be asked about a database.
 ///
@@ -32,7 +31,7 @@ pub trait Engine: Sync {
 
     /// What of each object exists; `since` names a row (`table WHERE condition`) whose transaction tells old objects
     /// from new ones.
-    fn object_states(&self, objects: &[Object], since: Option<&str>) -> Query<Vec<ObjectState>>;
+    fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>>;
 
     /// The scope's catalog as far as a service can depend on it, with no privilege beyond what every role has. Relations
     /// of other schemas are listed as views: candidates for what is missing.

@@ -9,8 +9,7 @@ use crate::engines::engine::{
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{LockKey, Session};
-use crate::sql::TableName;
-use crate::sql::script::Object;
+use crate::sql::{ObjectRef, TableName};
 
 impl dyn Session + '_ {
     /// Everything that decides whether there is work; one round trip.
@@ -34,7 +33,7 @@ impl dyn Session + '_ {
     /// What of each object exists; see [`super::engine::Engine::object_states`]. One round trip, none without objects.
     pub(crate) async fn object_states(
         &mut self,
-        objects: &[Object],
+        objects: &[ObjectRef],
         since: Option<&str>,
     ) -> Result<Vec<ObjectState>, Fault> {
         match objects.is_empty() {

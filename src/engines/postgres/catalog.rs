@@ -11,8 +11,7 @@ use crate::engines::peer::Peer;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
-use crate::sql::script::{self, Object};
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::{Dialect, ObjectRef, Row, TableName, script};
 
 /// PostgreSQL, as an [`Engine`].
 pub(crate) struct Postgres;
@@ -40,7 +39,7 @@ impl Engine for Postgres {
         })
     }
 
-    fn object_states(&self, objects: &[Object], since: Option<&str>) -> Query<Vec<ObjectState>> {
+    fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>> {
         let count = objects.len();
         Query::new(queries::object_states(objects, since), move |rows| {
             let mut states = vec![ObjectState::Absent; count];
@@ -170,6 +169,7 @@ pub(crate) fn peer(row: &Row) -> Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::ObjectKind;
 
     fn row(values: &str) -> Row {
         values.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect()
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn object_states_are_read_by_number() {
-        let objects = ["a", "b", "c", "d"].map(|name| Object::Type(name.to_owned()));
+        let objects = ["a", "b", "c", "d"].map(|name| ObjectRef::new(ObjectKind::Type, None, name));
         let rows = ["1|700|t|t|t", "2|701|f|t|t", "3|702|~|f|t"].map(row).to_vec();
         let states = Postgres.object_states(&objects, None).read(rows).unwrap();
         let newer = ObjectState::Newer("700".into());

@@ -6,8 +6,7 @@ use crate::engines::engine::{
 };
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::sqlite::{SQL, explain, introspect};
-use crate::sql::script::{self, Object};
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 /// Tables and views, without SQLite's own.
 const RELATIONS: &str =
@@ -60,13 +59,11 @@ impl Engine for Sqlite {
 
     /// SQLite does not say when an object was created. It has no types and no schemas, and keeps constraints in the text
     /// of their table only, so these count as present.
-    fn object_states(&self, objects: &[Object], _since: Option<&str>) -> Query<Vec<ObjectState>> {
-        let initial = |object: &Object| match object {
-            Object::Relation { .. } | Object::Column { .. } => ObjectState::Absent,
-            Object::Type(_) | Object::Schema(_) | Object::Constraint { .. } => ObjectState::Present,
-        };
-        let mut states: Vec<ObjectState> = objects.iter().map(initial).collect();
-        let queries: Vec<String> = objects.iter().enumerate().filter_map(|(at, object)| exists(at, object)).collect();
+    fn object_states(&self, objects: &[ObjectRef], _since: Option<&str>) -> Query<Vec<ObjectState>> {
+        let queries: Vec<Option<String>> = objects.iter().enumerate().map(|(at, object)| exists(at, object)).collect();
+        let initial = |query: &Option<String>| query.as_ref().map_or(ObjectState::Present, |_| ObjectState::Absent);
+        let mut states: Vec<ObjectState> = queries.iter().map(initial).collect();
+        let queries: Vec<String> = queries.into_iter().flatten().collect();
         if queries.is_empty() {
             return Query::known(states);
         }
@@ -119,18 +116,15 @@ fn read_probe(mut rows: Vec<Row>) -> Probe {
     }
 }
 
-/// A query that returns `index` if the object exists.
-fn exists(index: usize, object: &Object) -> Option<String> {
-    let name = SQL.literal(&object.bare_name());
-    match object {
-        Object::Relation { .. } => {
-            Some(format!("SELECT {index} FROM sqlite_master WHERE name = {name} COLLATE NOCASE"))
-        }
-        Object::Column { table, .. } => {
-            let table = SQL.literal(&script::bare(table));
+/// A query that returns `index` if the object exists; `None` where SQLite cannot look it up.
+fn exists(index: usize, object: &ObjectRef) -> Option<String> {
+    let (name, table) = (SQL.literal(&object.name), SQL.literal(object.table.as_deref().unwrap_or_default()));
+    match object.kind {
+        ObjectKind::Type | ObjectKind::Schema | ObjectKind::Constraint => None,
+        ObjectKind::Column => {
             Some(format!("SELECT {index} FROM pragma_table_info({table}) WHERE name = {name} COLLATE NOCASE"))
         }
-        Object::Type(_) | Object::Schema(_) | Object::Constraint { .. } => None,
+        _ => Some(format!("SELECT {index} FROM sqlite_master WHERE name = {name} COLLATE NOCASE")),
     }
 }
 
@@ -153,8 +147,8 @@ mod tests {
 
     #[test]
     fn objects_that_sqlite_cannot_look_up_count_as_present() {
-        let column = Object::Column { table: "t".into(), name: "a".into() };
-        let objects = [Object::Type("e".into()), column];
+        let column = ObjectRef { table: Some("t".into()), ..ObjectRef::new(ObjectKind::Column, None, "a") };
+        let objects = [ObjectRef::new(ObjectKind::Type, None, "e"), column];
         let query = Sqlite.object_states(&objects, None);
         assert_eq!(query.sql.as_deref().map(|sql| sql.starts_with("SELECT 1 FROM pragma_table_info('t')")), Some(true));
         assert_eq!(query.read(rows(&["1"])).unwrap(), [ObjectState::Present, ObjectState::Present]);
