@@ -267,7 +267,7 @@ fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Res
         tokio::select! {
             biased;
             result = work => result,
-            signal = stop.unheld() => {
+            signal = stop.undeferred() => {
                 Err(Error::Stopped { signal, note: "nothing was left half done".to_owned() })
             }
         }

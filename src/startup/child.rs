@@ -108,7 +108,7 @@ impl Tool {
             return Err(Error::Stopped { signal, note: format!("{} was not started", self.shown) });
         }
         // From here on a signal is answered here: it is the child's, too.
-        stop.hold();
+        stop.defer_signals();
         let Ended { status, signal, killed, fault, output } = self.drive(session, around).await?;
         if let Some(signal) = signal {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
@@ -130,7 +130,7 @@ impl Tool {
             Error::Statement { fault, .. } => lost(fault),
             other => other,
         })?;
-        stop.release();
+        stop.end_deferral();
         let took = began.elapsed();
         tracing::info!(
             phase = "migrate",

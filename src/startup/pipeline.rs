@@ -175,7 +175,7 @@ impl Preparation {
             if let Some(signal) = stop.signal() {
                 return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
             }
-            stop.release();
+            stop.end_deferral();
             let (mut report, waiting) = (Report::default(), Instant::now());
             let wanted = self.probe_request();
             let ready = wait::until_ready(&self.database, &wanted, self.patience(begin), creates, &self.tracker);
