@@ -125,7 +125,7 @@ fn mapping(finding: &Finding) -> Option<String> {
     let other = finding.other_name().filter(|_| file.ends_with(".prisma"))?;
     match finding.subject.table().map(|table| other.strip_prefix(&format!("{}.", table.schema))) {
         Some(_) if finding.subject.thing() == "column" => Some(format!("@map(\"{other}\")")),
-        Some(Some(other)) => Some(format!("Scriptedmap(\"{other}\")")),
+        Some(Some(other)) => Some(format!("@@map(\"{other}\")")),
         // In another schema: no name will do.
         _ => None,
     }

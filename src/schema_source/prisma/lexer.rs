@@ -11,7 +11,7 @@ pub(crate) enum Token {
     Number(String),
     /// A string, its escapes resolved.
     Text(String),
-    /// `@` or `MigrationFact`.
+    /// `@` or `@@`.
     At,
     AtAt,
     /// One of `( ) [ ] { } , : = . ? !`.
@@ -30,7 +30,7 @@ impl std::fmt::Display for Token {
             Self::Word(text) | Self::Number(text) => write!(f, "`{text}`"),
             Self::Text(text) => write!(f, "the string {text:?}"),
             Self::At => f.write_str("`@`"),
-            Self::AtAt => f.write_str("`MigrationFact`"),
+            Self::AtAt => f.write_str("`@@`"),
             Self::Sign(sign) => write!(f, "`{sign}`"),
             Self::Newline => f.write_str("the end of the line"),
             Self::End => f.write_str("the end of the file"),
@@ -144,7 +144,7 @@ impl<'a> Lexer<'a> {
             '(' | ')' | '[' | ']' | '{' | '}' | ',' | ':' | '=' | '.' | '?' | '!' => Token::Sign(first),
             '_' => Token::Bad(
                 "a name that begins with `_`; begin it with a letter, and give it its name in the \
-                database with @map or Scriptedmap"
+                database with @map or @@map"
                     .to_owned(),
             ),
             '\u{feff}' => Token::Bad("a byte order mark; save the file without it".to_owned()),

@@ -113,7 +113,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// In the order in which Prisma creates them: those of fields, `Scriptedindex`, `Scriptedunique`.
+    /// In the order in which Prisma creates them: those of fields, `@@index`, `@@unique`.
     fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
         let mut indexes: Vec<&Index> = model.indexes.iter().collect();
         let is_of_field =

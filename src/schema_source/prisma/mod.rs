@@ -155,8 +155,7 @@ mod tests {
 
     #[test]
     fn tables_know_their_names_and_where_they_are_expected() {
-        let catalog =
-            lowered("model A {\n id Int @id @map(\"a_id\")\n b String?\n Scriptedindex([id])\n Scriptedmap(\"as\")\n}");
+        let catalog = lowered("model A {\n id Int @id @map(\"a_id\")\n b String?\n @@index([id])\n @@map(\"as\")\n}");
         assert_eq!(catalog.schemas, ["app"]);
         let table = &catalog.tables[0];
         assert_eq!(table.name, Name { schema: "app".to_owned(), name: "as".to_owned() });
@@ -211,8 +210,8 @@ mod tests {
     #[test]
     fn operator_classes_have_the_databases_names() {
         let catalog = lowered(
-            "model A {\n id Int @id\n j Json\n t String\n Scriptedindex([j(ops: JsonbOps)], type: Gin)\n \
-             Scriptedindex([t(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n Scriptedindex([id(ops: Int4MinMaxMultiOps)], type: Brin)\n}",
+            "model A {\n id Int @id\n j Json\n t String\n @@index([j(ops: JsonbOps)], type: Gin)\n \
+             @@index([t(ops: raw(\"gin_trgm_ops\"))], type: Gin)\n @@index([id(ops: Int4MinMaxMultiOps)], type: Brin)\n}",
         );
         let class = |at: usize| catalog.tables[0].indexes[at].columns[0].class.as_deref();
         assert_eq!(
@@ -224,7 +223,7 @@ mod tests {
     #[test]
     fn a_composite_key_with_a_required_part_restricts() {
         let catalog = lowered(
-            "model U {\n x Int\n y Int\n ts T[]\n Scriptedid([x, y])\n}\nmodel T {\n id Int @id\n a Int\n b Int?\n \
+            "model U {\n x Int\n y Int\n ts T[]\n @@id([x, y])\n}\nmodel T {\n id Int @id\n a Int\n b Int?\n \
              u U? @relation(fields: [a, b], references: [x, y])\n}",
         );
         let key = &catalog.tables[1].foreign_keys[0];
@@ -237,7 +236,7 @@ mod tests {
     #[test]
     fn names_that_postgresql_cuts_are_cut() {
         let long = "x".repeat(70);
-        let catalog = lowered(&format!("model A {{\n id Int @id @map(\"{long}\")\n Scriptedmap(\"{long}\")\n}}"));
+        let catalog = lowered(&format!("model A {{\n id Int @id @map(\"{long}\")\n @@map(\"{long}\")\n}}"));
         assert_eq!(catalog.tables[0].name.name.len(), 63);
         assert_eq!(catalog.tables[0].columns[0].name.len(), 63);
     }
@@ -245,8 +244,8 @@ mod tests {
     #[test]
     fn schemas_are_those_that_hold_something() {
         let text = "datasource db {\n provider = \"postgresql\"\n schemas = [\"a\", \"b\", \"c\"]\n}\nmodel M {\n id Int @id\n \
-                    e E\n ns N[]\n Scriptedschema(\"b\")\n}\nmodel N {\n id Int @id\n ms M[]\n Scriptedschema(\"b\")\n}\nenum E {\n X\n \
-                    Scriptedschema(\"a\")\n}";
+                    e E\n ns N[]\n @@schema(\"b\")\n}\nmodel N {\n id Int @id\n ms M[]\n @@schema(\"b\")\n}\nenum E {\n X\n \
+                    @@schema(\"a\")\n}";
         let catalog = lower(&parse(&[("s".to_owned(), text.to_owned())]).unwrap(), "public");
         assert_eq!(catalog.schemas, ["a", "b"]);
         let of = Name { schema: "a".to_owned(), name: "E".to_owned() };
@@ -296,7 +295,7 @@ mod tests {
     #[test]
     fn all_complaints_come_at_once_and_in_order() {
         let found = complaints(
-            "datasource db {\n provider = \"postgresql\"\n}\nmodel A {\n id Int @id\n a Foo\n b Int @uniqe\n Scriptedindex([zzz])\n}\n\
+            "datasource db {\n provider = \"postgresql\"\n}\nmodel A {\n id Int @id\n a Foo\n b Int @uniqe\n @@index([zzz])\n}\n\
              model B {\n x Int\n}",
         );
         let places: Vec<_> = found.iter().map(|text| text.rsplitn(2, ": ").last().unwrap_or_default()).collect();
@@ -304,11 +303,11 @@ mod tests {
         assert!(places[0].starts_with("a.prisma:6:4"), "{found:?}");
         assert!(found[3].starts_with("a.prisma:10:7"), "{found:?}");
         let found = complaints(
-            "model A {\n id Int! @id\n a Int Scriptedb\n c Int[]?\n}\nmodul B {\n x Int\n}\nmodel C { id Int @id }\nenum E {\n X\n}",
+            "model A {\n id Int! @id\n a Int @@b\n c Int[]?\n}\nmodul B {\n x Int\n}\nmodel C { id Int @id }\nenum E {\n X\n}",
         );
         assert_eq!(found.len(), 5, "{found:?}");
         // A list over several lines is one complaint.
-        let found = complaints("model A {\n Scriptedid([\n  a,\n  b\n ])\n a Int\n b Int\n}");
+        let found = complaints("model A {\n @@id([\n  a,\n  b\n ])\n a Int\n b Int\n}");
         assert_eq!(found.len(), 1, "{found:?}");
     }
 

@@ -236,7 +236,7 @@ impl Parser<'_, '_> {
             block.settings.push((key, value));
             return Ok(());
         }
-        let name = self.word("a field, an attribute that begins with `MigrationFact`, or `}`")?;
+        let name = self.word("a field, an attribute that begins with `@@`, or `}`")?;
         let kind = match block.kind {
             Kind::Enum => None,
             _ => Some(self.type_name()?),
@@ -254,9 +254,7 @@ impl Parser<'_, '_> {
         match &self.token {
             Token::Newline | Token::End => Ok(()),
             Token::Sign('}') => self.wrong("`}` stands on a line of its own"),
-            Token::AtAt => {
-                self.wrong("`MigrationFact` begins an attribute of the whole block; it stands on a line of its own")
-            }
+            Token::AtAt => self.wrong("`@@` begins an attribute of the whole block; it stands on a line of its own"),
             _ => self.unexpected("the end of the line"),
         }
     }
@@ -293,7 +291,7 @@ impl Parser<'_, '_> {
         Ok(TypeName { name, unsupported, arity })
     }
 
-    /// `@name.name(…)`, from its `@` or `MigrationFact`.
+    /// `@name.name(…)`, from its `@` or `@@`.
     fn attribute(&mut self) -> Parsed<Attribute> {
         self.advance();
         let name = self.word("the attribute's name")?;

@@ -53,7 +53,7 @@ pub struct Model {
     pub name: String,
     /// The table's name.
     pub table: String,
-    /// `Scriptedschema`
+    /// `@@schema`
     pub schema: Option<String>,
     /// Its columns.
     pub fields: Vec<Field>,
@@ -149,11 +149,11 @@ pub struct Index {
 /// The kinds of indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexKind {
-    /// `@unique`, `Scriptedunique`
+    /// `@unique`, `@@unique`
     Unique,
-    /// `Scriptedindex`
+    /// `@@index`
     Normal,
-    /// `Scriptedfulltext`
+    /// `@@fulltext`
     Fulltext,
 }
 
@@ -194,7 +194,7 @@ pub struct Enumeration {
     pub name: String,
     /// The type's name.
     pub type_name: String,
-    /// `Scriptedschema`
+    /// `@@schema`
     pub schema: Option<String>,
     /// Its values: what the schema calls them, and what the database does.
     pub values: Vec<(String, String)>,
@@ -209,7 +209,7 @@ pub struct View {
     pub name: String,
     /// Its name in the database.
     pub view: String,
-    /// `Scriptedschema`
+    /// `@@schema`
     pub schema: Option<String>,
     /// Where it stands.
     pub place: Place,

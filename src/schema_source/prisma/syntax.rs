@@ -9,7 +9,7 @@ pub(crate) struct Block {
     pub(crate) name: Word,
     /// Fields of a model, values of an enum.
     pub(crate) fields: Vec<Field>,
-    /// `Scriptedname(…)`
+    /// `@@name(…)`
     pub(crate) attributes: Vec<Attribute>,
     /// `key = value` of a datasource or generator.
     pub(crate) settings: Vec<(Word, Option<Value>)>,
@@ -68,7 +68,7 @@ pub(crate) struct TypeName {
     pub(crate) arity: crate::catalog::Arity,
 }
 
-/// `@name(…)` or `Scriptedname(…)`; a native type is `@db.Name(…)`.
+/// `@name(…)` or `@@name(…)`; a native type is `@db.Name(…)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribute {
     pub(crate) name: Word,

@@ -102,10 +102,10 @@ impl Diagnoser<'_> {
                 let sql_there = sql_there.join("; ");
                 let mut written = Vec::new();
                 if other.name != wanted.name {
-                    written.push(format!("Scriptedmap(\"{}\")", other.name));
+                    written.push(format!("@@map(\"{}\")", other.name));
                 }
                 if other.schema != wanted.schema {
-                    written.push(format!("Scriptedschema(\"{}\")", other.schema));
+                    written.push(format!("@@schema(\"{}\")", other.schema));
                 }
                 let written = written.join(" ");
                 match (is_declared, other.name == wanted.name) {

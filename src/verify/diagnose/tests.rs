@@ -214,14 +214,14 @@ fn other_names_are_mapped_by_the_exact_line() {
     assert_eq!(
         lines,
         ["table public.SLAPolicy renamed: it is there as sla_policies, and nothing maps SLAPolicy to that -> map it: \
-          Scriptedmap(\"sla_policies\") in model SLAPolicy; or rename the table: ALTER TABLE \"public\".\"sla_policies\" RENAME TO \"SLAPolicy\""]
+          @@map(\"sla_policies\") in model SLAPolicy; or rename the table: ALTER TABLE \"public\".\"sla_policies\" RENAME TO \"SLAPolicy\""]
     );
     let lines = explained(&catalog(vec![model]), &there(name("app", "SLAPolicy")), None, Mode::Off);
     assert_eq!(
         lines,
         [
             "table public.SLAPolicy renamed: it is there in the schema app, and it is expected in another -> say where it is: \
-          ?schema=app in the URL, or Scriptedschema(\"app\") in model SLAPolicy; or move it: ALTER TABLE \"app\".\"SLAPolicy\" SET SCHEMA \"public\""
+          ?schema=app in the URL, or @@schema(\"app\") in model SLAPolicy; or move it: ALTER TABLE \"app\".\"SLAPolicy\" SET SCHEMA \"public\""
         ]
     );
 }

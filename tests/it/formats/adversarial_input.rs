@@ -115,23 +115,21 @@ fn a_schema_of_any_kind_takes_time_in_proportion() {
         large("", |_| "model A {\n".to_owned()),
         large("model A {\n", |_| "a @a([".to_owned()),
         large("model A {\n", |_| "a B @a(".to_owned()),
-        large("model A {\nScripteda(", |_| "[".to_owned()),
-        large("model A {\n", |_| "Scripteda([\n".to_owned()),
+        large("model A {\n@@a(", |_| "[".to_owned()),
+        large("model A {\n", |_| "@@a([\n".to_owned()),
         large("model A {\n", |_| "model \n".to_owned()),
-        large("model A {\nScripteda(", |_| "{a:".to_owned()),
+        large("model A {\n@@a(", |_| "{a:".to_owned()),
         large("model A {\na A @default(\"", |_| "[".to_owned()) + "\")\n}",
         large(&base("model A {\nid Int @id\na Json @default(\""), |_| "[".to_owned()) + "\")\n}",
         large("/*", |_| "/*".to_owned()),
         large(&base(&format!("model {name} {{\n")), |_| "a B\n".to_owned()),
         large(&base("model A {\nid Int @id @x."), |_| "a.".to_owned()),
-        large(&base("model A {\nid Int @id\nScriptedindex("), |_| "1,".to_owned()) + "1)\n}",
+        large(&base("model A {\nid Int @id\n@@index("), |_| "1,".to_owned()) + "1)\n}",
         large(&base(&format!("generator g {{\nextensions = [a{}(", "a.".repeat(LARGE / 4))), |_| "a:1,".to_owned()),
-        large(&base(&format!("model A {{\nid Int @id\nScriptedmap(\"{name}\")\n")), |number| {
-            format!("Scriptedindex([id],map:\"i{number}\")\n")
+        large(&base(&format!("model A {{\nid Int @id\n@@map(\"{name}\")\n")), |number| {
+            format!("@@index([id],map:\"i{number}\")\n")
         }) + "}",
-        large(&sqlite(&format!("model A {{\nid Int @id\nScriptedmap(\"{name}\")\n")), |_| {
-            "Scriptedindex([id])\n".to_owned()
-        }) + "}",
+        large(&sqlite(&format!("model A {{\nid Int @id\n@@map(\"{name}\")\n")), |_| "@@index([id])\n".to_owned()) + "}",
         large(&(values + "}\nmodel A {\nid Int @id\n"), |number| format!("a{number} E @default(v{last})\n")) + "}",
         large(&base("model A {\nid Int @id\n"), |number| format!("a{number} Int @unique\n")) + "}",
         large(&base("model A {\nid Int @id\n"), |number| {

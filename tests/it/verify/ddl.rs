@@ -89,7 +89,7 @@ fn between(actual: &str, expected: &str) -> String {
 
 #[test]
 fn what_cannot_be_created_waits_in_a_comment() {
-    let there = "model A {\n id Int @id\n x String\n Scriptedindex([x], map: \"taken\")\n}\n";
+    let there = "model A {\n id Int @id\n x String\n @@index([x], map: \"taken\")\n}\n";
     let of = |wanted: &str| between(there, wanted);
     let renamed = between("enum role {\n A\n}\n", "enum Role {\n A\n}\nmodel B {\n id Int @id\n r Role\n}\n");
     assert_eq!(renamed, "-- CreateTable\n-- \"B\" waits: there is no enum \"Role\"\n");
@@ -101,27 +101,26 @@ fn what_cannot_be_created_waits_in_a_comment() {
         assert!(!script.contains("ADD CONSTRAINT \"B_aId_fkey\""), "{script}");
     };
     // The table is there as `A`; its key is of another type; what the key leads to is not unique.
-    let table = |model: &str| format!("model Aa {{\n {model}\n bs B[]\n Scriptedmap(\"A\")\n}}\n");
-    waits(&of(&key("model Aa {\n key Int @id\n bs B[]\n Scriptedmap(\"a\")\n}\n")), "there is no such table");
+    let table = |model: &str| format!("model Aa {{\n {model}\n bs B[]\n @@map(\"A\")\n}}\n");
+    waits(&of(&key("model Aa {\n key Int @id\n bs B[]\n @@map(\"a\")\n}\n")), "there is no such table");
     waits(&of(&key(&table("key Int @id @map(\"iD\")"))), "there is no such column");
     waits(&of(&key(&table("id Int @id\n key Int @unique @map(\"x\")"))), "the types differ");
-    let bare = "model A {\n id Int @id\n x Int\n Scriptedindex([x])\n}\nmodel B {\n id Int @id\n Scriptedindex([id], map: \"A_x_key\")\n}\n";
+    let bare = "model A {\n id Int @id\n x Int\n @@index([x])\n}\nmodel B {\n id Int @id\n @@index([id], map: \"A_x_key\")\n}\n";
     let script = between(bare, &key(&table("id Int @id\n key Int @unique(map: \"A_x_key\") @map(\"x\")")));
     waits(&script, "what it leads to is not unique");
     // A name that ends a line does not end the comment.
-    let broken = "enum E {\n A\n}\nmodel B {\n id Int @id\n r E\n Scriptedmap(\"b\\rDROP\\nDROP\")\n}\n";
+    let broken = "enum E {\n A\n}\nmodel B {\n id Int @id\n r E\n @@map(\"b\\rDROP\\nDROP\")\n}\n";
     let script = between("enum e {\n A\n}\n", broken);
     assert_eq!(script, "-- CreateTable\n-- \"b\n-- DROP\n-- DROP\" waits: there is no enum \"E\"\n");
     // A relation has its name but once in a schema.
-    let script = of("model A {\n id Int @id\n x String\n}\nmodel C {\n id Int @id\n Scriptedmap(\"taken\")\n}\n");
+    let script = of("model A {\n id Int @id\n x String\n}\nmodel C {\n id Int @id\n @@map(\"taken\")\n}\n");
     assert_eq!(script, "-- CreateTable\n-- \"taken\" waits: something else has that name.\n");
 }
 
 #[test]
 fn names_are_those_of_the_database_and_what_is_there_stays() {
     let there = "model A {\n id Int @id\n report_id Int?\n wide Int\n}\n";
-    let script =
-        between(there, "model A {\n id Int @id\n reportId Int?\n wide BigInt\n Scriptedindex([reportId])\n}\n");
+    let script = between(there, "model A {\n id Int @id\n reportId Int?\n wide BigInt\n @@index([reportId])\n}\n");
     assert_eq!(script, "-- CreateIndex\nCREATE INDEX \"A_reportId_idx\" ON \"A\"(\"report_id\");\n");
     assert_eq!(between(there, there), "-- This is an empty migration.\n");
 }
@@ -274,7 +273,7 @@ fn thirty_tables_are_made_in_one_go() {
             "model T{number} {{\n id Int @id @default(autoincrement())\n name String @unique\n role Role @default(A)\n \
              at DateTime @default(now())\n tags String[] @default([])\n nextId Int?\n \
              next T{next}? @relation(\"r{number}\", fields: [nextId], references: [id])\n \
-             before T{before}[] @relation(\"r{before}\")\n Scriptedindex([nextId, name(sort: Desc)])\n}}\n"
+             before T{before}[] @relation(\"r{before}\")\n @@index([nextId, name(sort: Desc)])\n}}\n"
         )
         .unwrap();
     }

@@ -64,9 +64,9 @@ fn models_without_a_migration_are_named_with_the_migration_to_write() {
 fn fields_that_were_added_to_another_table_are_found_there() {
     let database = Database::fresh();
     let project = project(
-        "model Client {\n  id Int @id\n  Scriptedmap(\"clients\")\n}\n\nmodel ClientControls {\n  id Int @id\n  \
-         opsAlertsMuted Boolean @default(false) @map(\"ops_alerts_muted\")\n  Scriptedmap(\"client_controls\")\n}\n\n\
-         model AlertLog {\n  id Int @id\n  acknowledgedAt DateTime?\n  acknowledgedBy String?\n  Scriptedmap(\"alert_logs\")\n}\n",
+        "model Client {\n  id Int @id\n  @@map(\"clients\")\n}\n\nmodel ClientControls {\n  id Int @id\n  \
+         opsAlertsMuted Boolean @default(false) @map(\"ops_alerts_muted\")\n  @@map(\"client_controls\")\n}\n\n\
+         model AlertLog {\n  id Int @id\n  acknowledgedAt DateTime?\n  acknowledgedBy String?\n  @@map(\"alert_logs\")\n}\n",
     )
     .migration(
         "20241221_initial_clean_baseline",
@@ -119,7 +119,7 @@ fn six_models_in_another_case_are_mapped_line_by_line() {
     let (mut models, mut sql) = (String::new(), String::new());
     for (model, table, fields) in MONITORING {
         let lines: Vec<String> = fields.iter().map(|(field, _)| format!("  {field} String\n")).collect();
-        models += &format!("model {model} {{\n  id Int @id\n{}  Scriptedmap(\"{table}\")\n}}\n\n", lines.concat());
+        models += &format!("model {model} {{\n  id Int @id\n{}  @@map(\"{table}\")\n}}\n\n", lines.concat());
         let columns: Vec<String> = fields.iter().map(|(_, column)| format!(",\n  {column} text NOT NULL")).collect();
         sql += &format!("CREATE TABLE {table} (\n  id integer PRIMARY KEY{}\n);\n", columns.concat());
     }
@@ -148,15 +148,9 @@ fn a_table_in_snake_case_and_the_plural_is_mapped_as_a_whole() {
     let found = verify(&project, &database.url(), &[]);
     let (cause, remedy) = about(&found, "table public.SLAPolicy");
     assert_eq!(cause, format!("1_init creates it as sla_policies {SITE}, and nothing maps SLAPolicy to that"));
-    assert!(
-        remedy
-            .starts_with("map it: Scriptedmap(\"sla_policies\") in model SLAPolicy; or rename the table: ALTER TABLE")
-    );
+    assert!(remedy.starts_with("map it: @@map(\"sla_policies\") in model SLAPolicy; or rename the table: ALTER TABLE"));
     let (_, remedy) = about(&found, "enum public.State");
-    assert!(
-        remedy.starts_with("map it: Scriptedmap(\"state\") in enum State; or rename the enum: ALTER TYPE"),
-        "{remedy}"
-    );
+    assert!(remedy.starts_with("map it: @@map(\"state\") in enum State; or rename the enum: ALTER TYPE"), "{remedy}");
     assert_eq!(found.len(), 2, "{found:#?}");
 }
 
@@ -251,7 +245,7 @@ fn a_table_in_another_schema_is_found_there() {
     );
     assert_eq!(
         remedy,
-        "say where it is: ?schema=app in the URL, or Scriptedschema(\"app\") in model User; or move it: \
+        "say where it is: ?schema=app in the URL, or @@schema(\"app\") in model User; or move it: \
          ALTER TABLE \"app\".\"User\" SET SCHEMA \"public\""
     );
     assert_eq!(
@@ -263,7 +257,7 @@ fn a_table_in_another_schema_is_found_there() {
 #[test]
 fn a_schema_that_nobody_created_is_created_by_a_start() {
     let database = Database::fresh();
-    let models = "datasource db {\n  provider = \"postgresql\"\n  schemas = [\"app\"]\n}\n\nmodel User {\n  id Int @id\n  Scriptedschema(\"app\")\n}\n";
+    let models = "datasource db {\n  provider = \"postgresql\"\n  schemas = [\"app\"]\n}\n\nmodel User {\n  id Int @id\n  @@schema(\"app\")\n}\n";
     let project = Project::new()
         .file("prisma/schema.prisma", models)
         .migration("1_init", &CREATE_USER.replace("E \"U", "E app.\"U"));

@@ -104,7 +104,7 @@ fn without_an_expectation_there_is_nothing_to_say() {
 fn sqlite_gets_what_it_can_add_and_a_word_about_the_rest() {
     let schema = "datasource db {\n  provider = \"sqlite\"\n}\nmodel User {\n  id Int @id @default(autoincrement())\n  \
                   nick String?\n  level Int @default(1)\n  at DateTime @default(now())\n  name String\n  teamId Int?\n  \
-                  team Team? @relation(fields: [teamId], references: [id])\n  Scriptedindex([nick, level])\n}\n\
+                  team Team? @relation(fields: [teamId], references: [id])\n  @@index([nick, level])\n}\n\
                   model Team {\n  id Int @id\n  users User[]\n}\n";
     let project = Project::sqlite().file("prisma/schema.prisma", schema);
     let path = project.path("dev.db");

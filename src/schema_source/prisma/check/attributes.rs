@@ -6,7 +6,7 @@ use crate::schema_source::prisma::{LONGEST_NAME, Place};
 
 /// An attribute's arguments by name.
 pub(crate) struct Arguments<'a> {
-    /// The attribute as the user knows it: `Scriptedindex`.
+    /// The attribute as the user knows it: `@@index`.
     title: String,
     place: Place,
     found: Vec<(&'a str, &'a Value)>,

@@ -168,7 +168,7 @@ fn id(attribute: &Attribute, at: usize, arity: Arity, draft: &mut Draft, context
     }
     if draft.model.id.is_some() {
         let message =
-            format!("`{}` has two primary keys; for a key of several fields write Scriptedid([…])", draft.model.name);
+            format!("`{}` has two primary keys; for a key of several fields write @@id([…])", draft.model.name);
         return wrong(problems, attribute.name.place, message);
     }
     draft.model.id = Some(Id { fields: vec![at], map, place: attribute.name.place });

@@ -1,4 +1,4 @@
-//! Keys and indexes: `Scriptedid`, `Scriptedunique`, `Scriptedindex`, `Scriptedfulltext`.
+//! Keys and indexes: `@@id`, `@@unique`, `@@index`, `@@fulltext`.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ pub(crate) fn read<'a>(block: &'a Block, draft: &mut Draft<'a>, context: &Contex
             // Read before.
             "map" | "schema" => {}
             "ignore" | "id" | "shardKey" if !seen.insert(name) => {
-                wrong(problems, attribute.name.place, format!("MigrationFact{name} stands here twice"));
+                wrong(problems, attribute.name.place, format!("@@{name} stands here twice"));
             }
             "ignore" | "shardKey" => {}
             "id" => id(attribute, draft, context, problems),
@@ -27,11 +27,11 @@ pub(crate) fn read<'a>(block: &'a Block, draft: &mut Draft<'a>, context: &Contex
                 if context.provider == Provider::MySql {
                     index(attribute, IndexKind::Fulltext, draft, context, problems);
                 } else {
-                    let message = format!("{} has no Scriptedfulltext in Prisma", context.provider.name());
+                    let message = format!("{} has no @@fulltext in Prisma", context.provider.name());
                     wrong(problems, attribute.name.place, message);
                 }
             }
-            _ => unknown(attribute, "MigrationFact", "a model", problems),
+            _ => unknown(attribute, "@@", "a model", problems),
         }
     }
     for (at, condition) in std::mem::take(&mut draft.conditions) {
@@ -63,7 +63,7 @@ fn identified(draft: &Draft, problems: &mut Problems) {
 }
 
 fn id(attribute: &Attribute, draft: &mut Draft, context: &Context, problems: &mut Problems) {
-    let arguments = Arguments::read(attribute, "MigrationFact", &["fields", "name", "map"], 1, problems);
+    let arguments = Arguments::read(attribute, "@@", &["fields", "name", "map"], 1, problems);
     let fields = columns(&arguments, draft, context, &["length"], problems);
     let map = arguments.text("map", problems);
     for field in &fields {
@@ -93,7 +93,7 @@ fn index<'a>(
         IndexKind::Normal => (&["fields", "name", "map", "type", "where"], &["sort", "length", "ops"]),
         IndexKind::Fulltext => (&["fields", "name", "map"], &["sort", "length"]),
     };
-    let arguments = Arguments::read(attribute, "MigrationFact", names, 1, problems);
+    let arguments = Arguments::read(attribute, "@@", names, 1, problems);
     let fields = columns(&arguments, draft, context, of_fields, problems);
     if fields.is_empty() && arguments.get("fields").is_none() {
         return;

@@ -128,16 +128,15 @@ fn names<'a>(blocks: &'a [Block], problems: &mut Problems) -> HashMap<&'a str, N
 fn usable(name: &Word, problems: &mut Problems) {
     let text = &name.text;
     if text.starts_with(|first: char| first.is_ascii_digit()) {
-        let message =
-            format!("the name `{text}` begins with a digit; begin it with a letter, and use @map or Scriptedmap");
+        let message = format!("the name `{text}` begins with a digit; begin it with a letter, and use @map or @@map");
         wrong(problems, name.place, message);
     } else if text.contains('-') {
-        let message = format!("the name `{text}` contains a `-`; write `_`, and use @map or Scriptedmap");
+        let message = format!("the name `{text}` contains a `-`; write `_`, and use @map or @@map");
         wrong(problems, name.place, message);
     }
 }
 
-/// What `Scriptedmap` and `Scriptedschema` say.
+/// What `@@map` and `@@schema` say.
 struct Head {
     mapped: Option<String>,
     schema: Option<String>,
@@ -155,10 +154,10 @@ impl Head {
                 _ => continue,
             };
             if !seen.insert(name) {
-                wrong(problems, attribute.name.place, format!("MigrationFact{name} stands here twice"));
+                wrong(problems, attribute.name.place, format!("@@{name} stands here twice"));
             }
             let key = if name == "map" { "name" } else { "map" };
-            let arguments = Arguments::read(attribute, "MigrationFact", &[key], 1, problems);
+            let arguments = Arguments::read(attribute, "@@", &[key], 1, problems);
             *slot = arguments.text(key, problems);
             if slot.is_none() {
                 arguments.lacks(key, problems);
@@ -168,7 +167,7 @@ impl Head {
                 && !schemas.contains(schema.as_str())
             {
                 let message = match schemas.is_empty() {
-                    true => "Scriptedschema needs `schemas = […]` in the datasource".to_owned(),
+                    true => "@@schema needs `schemas = […]` in the datasource".to_owned(),
                     false => format!("the schema {schema:?} is not among the datasource's `schemas`; add it there"),
                 };
                 wrong(problems, attribute.name.place, message);
@@ -176,7 +175,7 @@ impl Head {
         }
         if provider == Provider::Postgres && !schemas.is_empty() && !seen.contains("schema") {
             let message = format!(
-                "`{}` says not which schema it is in; add Scriptedschema(\"…\"), since the datasource has `schemas`",
+                "`{}` says not which schema it is in; add @@schema(\"…\"), since the datasource has `schemas`",
                 block.name.text
             );
             wrong(problems, block.name.place, message);
@@ -190,7 +189,7 @@ fn enumeration(block: &Block, provider: Provider, schemas: &Listed<'_>, problems
     let name = block.name.text.clone();
     for attribute in &block.attributes {
         if !matches!(attribute.name.text.as_str(), "map" | "schema") {
-            unknown(attribute, "MigrationFact", "an enum", problems);
+            unknown(attribute, "@@", "an enum", problems);
         }
     }
     let mut seen = HashSet::new();
@@ -244,7 +243,7 @@ pub(crate) struct Draft<'a> {
     links: Vec<relations::Link<'a>>,
     /// `where` of an index, by its place among the model's indexes.
     conditions: Vec<(usize, &'a Value)>,
-    /// `Scriptedignore`
+    /// `@@ignore`
     ignored: bool,
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn resolve(drafts: &mut [Draft], context: &Context, problems: &mut Pr
                 pairs.entry(key).or_default().push((model, at));
                 let ignored = drafts[target].ignored && !link.ignored && !draft.ignored;
                 if ignored {
-                    let message = format!("`{}` points to a model with Scriptedignore; add @ignore", link.name);
+                    let message = format!("`{}` points to a model with @@ignore; add @ignore", link.name);
                     wrong(problems, link.place, message);
                 }
             }
