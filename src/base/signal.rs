@@ -25,7 +25,7 @@ const OWN: [i32; 6] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU];
 
 /// The caught signals, and who wants to hear of them.
 #[derive(Debug)]
-pub struct Stop {
+pub(crate) struct Stop {
     raised: Arc<AtomicUsize>,
     wake: UnixStream,
     deferred: Cell<bool>,
@@ -41,7 +41,7 @@ pub struct Stop {
 ///
 /// # Errors
 /// When the kernel refuses a handler or a socket pair.
-pub fn listen() -> io::Result<Stop> {
+pub(crate) fn listen() -> io::Result<Stop> {
     let raised = Arc::new(AtomicUsize::new(0));
     let armed = Arc::new(AtomicBool::new(false));
     let (wake, waker) = UnixStream::pair()?;
@@ -89,7 +89,7 @@ fn ignored_signals() -> u64 {
 impl Stop {
     /// The signal that arrived, if any.
     #[must_use]
-    pub fn signal(&self) -> Option<u8> {
+    pub(crate) fn signal(&self) -> Option<u8> {
         u8::try_from(self.raised.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
     }
 

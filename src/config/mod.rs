@@ -128,7 +128,7 @@ layer! {
 
 /// How long, and in which rhythm, to wait for the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// Give up after this time; `None` waits for ever.
     pub timeout: Option<Duration>,
     /// Number of attempts and the fixed interval between them, instead of backing off.
@@ -137,7 +137,7 @@ pub struct Patience {
 
 /// Checked settings. Every default of the contract is filled in.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The service's database, if one was named; otherwise the Prisma schema or PG* decide.
     pub database: Option<SecretSource>,
     /// The URL for doorstep's own work, if it differs.
@@ -182,8 +182,8 @@ pub struct Settings {
     pub health_addr: Option<Listen>,
     /// Where the reason of a failure goes, if somewhere else.
     pub termination_log: Option<PathBuf>,
-    /// Log level.
-    pub log: LogLevel,
+    /// Log level, if named; the default depends on the command.
+    pub log: Option<LogLevel>,
     /// Log format.
     pub log_format: LogFormat,
 }
@@ -193,7 +193,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::Settings`] for an unknown name, a value that does not parse, or two forms of one secret.
-    pub fn load(flags: Layer, config: Option<PathBuf>, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn load(flags: Layer, config: Option<PathBuf>, environment: &Environment) -> Result<Self, Error> {
         let variables = environment.layer()?;
         let File { layer: file, require, queries } =
             file::read(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
@@ -233,7 +233,7 @@ impl Settings {
             init: merged.init.is_some_and(|switch| switch.0),
             health_addr: merged.health_addr,
             termination_log: merged.termination_log,
-            log: merged.log.unwrap_or(LogLevel::Info),
+            log: merged.log,
             log_format: merged.log_format.unwrap_or(LogFormat::Text),
         })
     }

@@ -142,7 +142,7 @@ pub enum Strictness {
 /// A finding to pass over: `table:public.legacy_*`, `missing:*`. The first part names the kind of thing
 /// or the kind of finding, the rest its qualified name, where `*` stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allow {
+pub(crate) struct Allow {
     subject: String,
     name: String,
 }
@@ -190,7 +190,7 @@ impl FromStr for Allow {
 impl Allow {
     /// True when a finding of this `kind` about this `thing` called `name` is accepted.
     #[must_use]
-    pub fn accepts(&self, kind: &str, thing: &str, name: &str) -> bool {
+    pub(crate) fn accepts(&self, kind: &str, thing: &str, name: &str) -> bool {
         (self.subject == kind || self.subject == thing || self.subject == "*") && matches(&self.name, name)
     }
 }

@@ -22,7 +22,7 @@ const OURS: &[&str] =
 
 /// The service's command, found and executable.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub(crate) struct Service {
     program: PathBuf,
     words: Vec<OsString>,
     /// The program is doorstep, which stays as init.
@@ -35,7 +35,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
-    pub fn find(words: &[OsString], path: Option<&str>) -> Result<Option<Self>, Error> {
+    pub(crate) fn find(words: &[OsString], path: Option<&str>) -> Result<Option<Self>, Error> {
         let Some(name) = words.first() else { return Ok(None) };
         let shown = name.display();
         if name.is_empty() {
@@ -69,7 +69,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Os`] where the kernel does not tell which file this program is (no /proc).
-    pub fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
+    pub(crate) fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
         let mut words: Vec<OsString> = vec!["doorstep".into(), "init".into()];
@@ -86,7 +86,7 @@ impl Service {
 
     /// Replaces this process; returns only if a signal has come meanwhile, or the kernel refuses.
     #[must_use]
-    pub fn exec(self, stop: &Stop) -> Error {
+    pub(crate) fn exec(self, stop: &Stop) -> Error {
         let mut command = self.command();
         let mut replace = || match stop.signal() {
             Some(signal) => Error::not_started(signal),
@@ -163,7 +163,7 @@ fn check_interpreter(program: &Path) -> Result<(), Error> {
 
 /// Flags show in the process title, and a URL may hold a password: start over with the secrets in the
 /// environment instead, under the same PID. Returns only when there are none, or the kernel refuses.
-pub fn hide_secrets(arguments: &[OsString]) {
+pub(crate) fn hide_secrets(arguments: &[OsString]) {
     let mut kept: Vec<OsString> = Vec::new();
     let mut hidden: Vec<(&str, OsString)> = Vec::new();
     let mut words = arguments.iter();
