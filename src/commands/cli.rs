@@ -72,8 +72,7 @@ const ALIKE: f64 = 0.6;
     override_usage = USAGE,
     after_help = AFTER_SHORT,
     after_long_help = AFTER,
-    subcommand_help_heading = "Commands",
-    disable_help_subcommand = true
+    subcommand_help_heading = "Commands"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
