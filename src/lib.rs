@@ -89,13 +89,13 @@ pub fn main(arguments: &[OsString]) -> u8 {
         Ok(stop) => stop,
         Err(error) => return fail(&Error::Os(format!("cannot listen for signals: {error}"))),
     };
-    if stop.signal().is_none() {
-        exec::hide_secrets(arguments);
-    }
     let cli = match Cli::parse_from(arguments) {
         Ok(cli) => cli,
         Err(exit_code) => return exit_code,
     };
+    if stop.signal().is_none() {
+        exec::hide_secrets(arguments, &cli.flags);
+    }
     match run(cli, &environment, &stop) {
         Ok(Next::Exit(code)) => code,
         Ok(Next::Exec(service)) => fail(&service.exec(&stop)),

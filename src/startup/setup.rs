@@ -2,7 +2,7 @@
 //!
 //! Mistakes in any of them are reported here, before the wait begins. Nothing in this file talks to a database.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
@@ -11,8 +11,9 @@ use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness};
 use crate::engines::connect::Target;
 use crate::engines::session::{Probe, ProbeRequest};
-use crate::formats::{self, Datasource, Folder, OWN_LOCK, Project};
+use crate::formats::{self, Folder, OWN_LOCK, Project};
 use crate::migrate::history::History;
+use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::Dialect;
 use crate::startup::database::Database;
 use crate::startup::hooks::HookCommands;
@@ -29,8 +30,7 @@ pub(crate) struct Setup {
     pub(crate) dialect: Dialect,
     pub(crate) folder: Option<Folder>,
     pub(crate) hook_commands: HookCommands,
-    /// The Prisma schema, file or folder.
-    prisma_schema: Option<PathBuf>,
+    prisma_schema: Option<Arc<PrismaSchema>>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
     /// The schema that the URL names.
@@ -64,7 +64,7 @@ impl Setup {
             is_scratch: false,
             dialect,
             folder: project.folder,
-            prisma_schema: project.datasource.map(|Datasource { path, .. }| path),
+            prisma_schema: project.schema.map(Arc::new),
             url_schema,
             own_schemas,
             settings,
