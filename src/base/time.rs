@@ -20,7 +20,7 @@ fn parse(text: &str) -> Option<SystemTime> {
     let split = text.len().checked_sub(OFFSET).filter(|at| text.is_char_boundary(*at))?;
     let (local, offset) = text.split_at(split);
     let utc = |text: &str| humantime::parse_rfc3339(text).ok();
-    let Some((hours, minutes)) = offset[1..].split_once(':').filter(|_| offset.starts_with(['+', '-'])) else {
+    let Some((hours, minutes)) = offset.strip_prefix(['+', '-']).and_then(|offset| offset.split_once(':')) else {
         return utc(text);
     };
     let seconds = hours.parse::<u64>().ok()? * 3600 + minutes.parse::<u64>().ok()? * 60;

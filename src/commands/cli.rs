@@ -27,9 +27,9 @@ const COMMON: &[&str] =
     &["database_url", "migrate_url", "wait_timeout", "migrate", "migrations", "require_tables", "verify", "log_format"];
 
 const AFTER_SHORT: &str = "\
-Every setting is a flag (--wait-timeout), a variable (DOORSTEP_WAIT_TIMEOUT) and a
-key of doorstep.toml (wait_timeout). doorstep --help lists all settings, examples
-and exit codes; doorstep COMMAND -h shows the options of a command.";
+Every setting is a flag (--wait-timeout), a variable (DOORSTEP_WAIT_TIMEOUT) and
+a key of doorstep.toml (wait_timeout). These are the most used; doorstep --help
+has all of them, examples and exit codes. doorstep COMMAND -h: its options.";
 
 const AFTER: &str = "\
 Examples:

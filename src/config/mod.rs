@@ -63,20 +63,21 @@ macro_rules! layer {
 }
 
 layer! {
-    /// The service's database; also DATABASE_URL, or libpq's PG* variables
+    /// The service's database; also DATABASE_URL or PG*
     ///
+    /// Without a setting it is DATABASE_URL, the url of the Prisma schema, or what libpq's PG* variables name.
     /// postgres://, postgresql:// (driver suffixes such as +asyncpg and Prisma's parameters are
     /// understood), libpq's keyword form, file:./dev.db or sqlite://dev.db.
     [ "Database", "URL" ] database_url: Secret,
     /// Read the database URL from this file, again at every connect
     [ "Database", "FILE" ] database_url_file: PathBuf,
-    /// Another URL or role for all that doorstep does; the service never sees it
+    /// Another URL or role for doorstep's own work
     ///
-    /// Prisma's directUrl. Use it to migrate with an owner's role, or past a pooler. [default: database_url]
+    /// The service never sees it. Prisma's directUrl. Use it to migrate with an owner's role, or past a pooler. [default: database_url]
     [ "Database", "URL" ] migrate_url: Secret,
     /// Read migrate_url from this file, again at every connect
     [ "Database", "FILE" ] migrate_url_file: PathBuf,
-    /// Deadline of the wait; 0 = no limit [default: 2m]
+    /// How long to wait; 0 = no limit [default: 2m]
     [ "Wait", "DURATION" ] wait_timeout: Span,
     /// Try this many times at a fixed interval instead of backing off
     [ "Wait", "N" ] wait_attempts: u32,
@@ -88,7 +89,9 @@ layer! {
     [ "Schemas", "NAMES" ] schemas: List,
     /// What to do about migrations [default: apply]
     [ "Migrate", "MODE" ] migrate: Mode,
-    /// The migrations folder [default: found by convention: prisma/migrations, migrations]
+    /// The migrations folder [default: found by convention]
+    ///
+    /// By convention it is prisma/migrations, or migrations.
     [ "Migrate", "DIR" ] migrations: PathBuf,
     /// Which tool's folder and history table it is [default: detected]
     [ "Migrate", "FORMAT" ] migration_format: crate::config::MigrationFormat,
@@ -106,11 +109,11 @@ layer! {
     [ "Migrate", "DURATION" ] migration_lock_timeout: Span,
     /// PostgreSQL's lock_timeout while migrating, retried while migration_lock_timeout allows; 0 = none [default: 5s]
     [ "Migrate", "DURATION" ] statement_lock_timeout: Span,
-    /// Tables that must exist before the service starts, comma-separated, e.g. users,financial.invoices
+    /// Tables that must exist, e.g. users,app.invoices
     [ "Verify", "TABLES" ] require_tables: List,
-    /// What `doorstep snapshot` has written; held against the database, too [default: ./doorstep.snapshot.json, if it exists]
+    /// A file of `doorstep snapshot` to compare the database with [default: ./doorstep.snapshot.json, if it exists]
     [ "Verify", "FILE" ] snapshot: PathBuf,
-    /// Least severity of a finding that stops the start [default: error]
+    /// Least severity that stops the start [default: error]
     [ "Verify", "SEVERITY" ] verify: Strictness,
     /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
     [ "Verify", "PATTERNS" ] verify_allow: List,
@@ -120,9 +123,9 @@ layer! {
     [ "Service", "ADDRESS" ] health_addr: Listen,
     /// Where to leave the reason of a failure, if the file exists [default: /dev/termination-log]
     [ "Logs", "FILE" ] termination_log: PathBuf,
-    /// How much to log [default: info]
+    /// How much to log [default: info; warn for commands that print an answer]
     [ "Logs", "LEVEL" ] log: LogLevel,
-    /// Form of the log lines on stderr [default: text]
+    /// Form of the log lines [default: text]
     [ "Logs", "FORMAT" ] log_format: LogFormat,
 }
 
