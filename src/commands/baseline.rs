@@ -10,11 +10,11 @@ use crate::base::log::LogFormat;
 use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
 use crate::formats::migration::{Migration, Writer};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
-use crate::sql::script::{self, Object};
+use crate::sql::{ObjectRef, script};
 use crate::startup::start::Start;
 use crate::verify;
 use crate::verify::desired::DesiredState;
@@ -125,7 +125,7 @@ async fn adopt(
 
 /// Compares what the migrations create and drop with the database.
 async fn check(migrations: &[&Migration], witnesses: &[Witness], session: &mut dyn Session) -> Result<(), Error> {
-    let objects: Vec<Object> = witnesses.iter().map(|witness| witness.object.clone()).collect();
+    let objects: Vec<ObjectRef> = witnesses.iter().map(|witness| witness.object.clone()).collect();
     let states = session.object_states(&objects, None).await;
     let states = states.map_err(Error::statement("look for what the migrations create"))?;
     let exists = |state: &ObjectState| !matches!(state, ObjectState::Absent | ObjectState::Invalid);
@@ -169,7 +169,7 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
 struct Witness {
     /// Index of the migration.
     of: usize,
-    object: Object,
+    object: ObjectRef,
     /// It was created, and must be there; otherwise it was dropped or renamed, and must not.
     created: bool,
 }
@@ -180,9 +180,9 @@ fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
     let statements: Vec<Vec<script::Statement<'_>>> =
         migrations.iter().map(|migration| script::statements(migration.sql(), dialect)).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<Object> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
+    let mut lasting: Vec<ObjectRef> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
     let mut gone = script::removed(&all, dialect);
-    let take = |objects: &mut Vec<Object>, object: &Object| {
+    let take = |objects: &mut Vec<ObjectRef>, object: &ObjectRef| {
         let position = objects.iter().position(|known| known == object);
         position.map(|position| objects.remove(position)).is_some()
     };
@@ -204,11 +204,11 @@ fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
 
 fn finding(migration: &Migration, witness: &Witness) -> Finding {
     let (kind, does) = match witness.created {
-        true => (Difference::Missing, "creates it"),
-        false => (Difference::Extra, "drops or renames it"),
+        true => (DifferenceKind::Missing, "creates it"),
+        false => (DifferenceKind::Extra, "drops or renames it"),
     };
     let source = Source::Named(migration.path.display().to_string());
-    Finding::new(Severity::Error, kind, Subject::Scripted(witness.object.clone()), source)
+    Finding::new(Severity::Error, kind, witness.object.clone(), source)
         .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
         .remedied(
             "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
