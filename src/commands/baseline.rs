@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::base::error::Error;
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::finding::{Difference, Finding, Severity, Source, Subject};
-use crate::formats::migration::{Migration, Writer};
+use crate::formats::RowKey;
+use crate::formats::migration::Migration;
 use crate::migrate::history::History;
 use crate::report::summary::summary;
 use crate::sql::script::{self, Object};
@@ -58,12 +59,12 @@ pub(crate) async fn adopt(
         return Err(Error::History(format!(
             "there is a history already: {} has {} rows\n\
              next: doorstep status shows it; doorstep resolve repairs it, one migration at a time",
-            history.format.history_table(),
+            history.format.ledger.table(),
             history.records.len()
         )));
     }
     let migrations = chosen(history, through)?;
-    let witnesses = witnesses(&migrations, history);
+    let witnesses = witnesses(&migrations);
     let objects: Vec<Object> = witnesses.iter().map(|witness| witness.object.clone()).collect();
     let object_states = session.object_states(&objects, None).await;
     let object_states = object_states.map_err(Error::statement("look for what the migrations create"))?;
@@ -90,9 +91,10 @@ pub(crate) async fn adopt(
         objects: witnesses.iter().filter(|witness| witness.of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
-    let (format, dialect) = (history.scripts()?, history.dialect);
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let table = history.ensure_table(session, probe, None).await?;
-    let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
+    let rows =
+        migrations.iter().map(|it| writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, it));
     let doing = Error::statement("record what is applied");
     session.execute(rows.collect::<Vec<_>>().join("; ")).await.map_err(doing)?;
     Ok(Baseline { adopted })
@@ -123,25 +125,24 @@ struct Witness {
 }
 
 /// What the migrations create for good, and what they remove for good.
-fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
-    let dialect = history.dialect;
+fn witnesses(migrations: &[&Migration]) -> Vec<Witness> {
     let statements: Vec<Vec<script::Statement<'_>>> =
-        migrations.iter().map(|migration| script::statements(migration.sql(), dialect)).collect();
+        migrations.iter().map(|migration| migration.script.statements()).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<Object> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
-    let mut gone = script::removed(&all, dialect);
+    let mut lasting: Vec<Object> = script::created(&all).into_iter().map(|(object, _)| object).collect();
+    let mut gone = script::removed(&all);
     let take = |objects: &mut Vec<Object>, object: &Object| {
         let position = objects.iter().position(|known| known == object);
         position.map(|position| objects.remove(position)).is_some()
     };
     let mut found = Vec::new();
     for (of, statements) in statements.iter().enumerate() {
-        for (object, _) in script::created(statements, dialect) {
+        for (object, _) in script::created(statements) {
             if take(&mut lasting, &object) {
                 found.push(Witness { of, object, created: true });
             }
         }
-        for object in script::removed(statements, dialect) {
+        for object in script::removed(statements) {
             if take(&mut gone, &object) {
                 found.push(Witness { of, object, created: false });
             }

@@ -53,14 +53,13 @@ impl fmt::Display for Checked {
 /// Whatever the folder does not know is a newer image's business, finished or not: an old replica keeps serving while
 /// that one migrates.
 pub(crate) fn standing(history: &History) -> (Verdict, Result<String, String>) {
-    let known: Vec<&str> = history.migrations.iter().map(|migration| migration.name.as_str()).collect();
-    judged(&history.entries, &known)
+    judged(&history.entries)
 }
 
-fn judged(entries: &[Entry], known: &[&str]) -> (Verdict, Result<String, String>) {
-    let ours = |entry: &Entry| match known.contains(&entry.name.as_str()) {
-        true => entry.clone(),
-        false => Entry { state: State::Missing, ..entry.clone() },
+fn judged(entries: &[Entry]) -> (Verdict, Result<String, String>) {
+    let ours = |entry: &Entry| match entry.migration {
+        Some(_) => entry.clone(),
+        None => Entry { state: State::Missing, ..entry.clone() },
     };
     let entries: Vec<Entry> = entries.iter().map(ours).collect();
     let named = |states: &[State]| {
@@ -98,6 +97,7 @@ mod tests {
     fn judge(entries: &[(&str, State)], known: &[&str]) -> (Verdict, Result<String, String>) {
         let entry = |(name, state): &(&str, State)| Entry {
             name: (*name).to_owned(),
+            migration: known.iter().position(|known| known == name),
             state: *state,
             record: None,
             out_of_order: false,
@@ -106,7 +106,7 @@ mod tests {
             note: None,
         };
         let entries: Vec<Entry> = entries.iter().map(entry).collect();
-        judged(&entries, known)
+        judged(&entries)
     }
 
     #[test]

@@ -44,8 +44,8 @@ impl Preparation {
     /// [`Error::Settings`] without a migrations folder, [`Error::History`] for one that cannot be replayed.
     pub(crate) async fn replay(mut self) -> Result<(Self, Target), Error> {
         let Some(history) = self.resolve_folder().await? else { return Err(self.no_folder()) };
-        if history.scripts().is_err() {
-            let tool = history.format.tool();
+        if history.writer().is_err() {
+            let tool = history.format.tool.name;
             return Err(Error::Settings(format!(
                 "{tool} applies these migrations, and only it decides on which database: replay is for folders that \
                  doorstep applies itself\n\
@@ -78,7 +78,7 @@ impl Preparation {
         let (ready, history) = self.ready_with(history).await?;
         let (mut session, Some(mut history)) = (ready.session, history) else { return Err(self.no_folder()) };
         let probe = async {
-            history.scripts()?;
+            history.writer()?;
             lock::acquire(session.as_mut(), history.lock_key(), self.settings.lock_timeout).await?;
             let probe = self.look(session.as_mut()).await?;
             history.read(session.as_mut(), &probe).await?;

@@ -46,9 +46,9 @@ impl fmt::Display for Replayed {
 /// [`Error::History`] that names the first such statement.
 pub(crate) fn refuse_what_reaches_outside(history: &History) -> Result<(), Error> {
     let outside = history.migrations.iter().find_map(|migration| {
-        let statements = script::statements(migration.sql(), history.dialect);
+        let statements = migration.script.statements();
         let reaching = statements.iter().find(|statement| statement.reaches_outside())?;
-        Some(format!("{}: {}", migration.path.display(), script::summary(reaching.text, history.dialect)))
+        Some(format!("{}: {}", migration.path.display(), script::summary_of(std::slice::from_ref(reaching))))
     });
     match outside {
         None => Ok(()),

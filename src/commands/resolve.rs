@@ -8,11 +8,10 @@ use crate::base::error::Error;
 use crate::catalog::Name;
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::finding::Subject;
-use crate::formats::Outcome;
-use crate::formats::migration::{Migration, Record, Writer, nearest};
+use crate::formats::migration::{Migration, Record, nearest};
+use crate::formats::{Outcome, RowKey};
 use crate::migrate::history::History;
-use crate::sql::Dialect;
-use crate::sql::script::{self, Object};
+use crate::sql::script::{self, Object, Script};
 use crate::verify::diagnose::provenance::Provenance;
 
 /// What somebody says about a migration.
@@ -72,11 +71,12 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
     let table = history.ensure_table(session, probe, None).await?;
-    let (format, dialect) = (history.scripts()?, history.dialect);
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
-    let mut statements: Vec<String> =
-        unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
-    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), migration));
+    let mut statements: Vec<String> = unfinished
+        .map(|record| writer.end(RowKey { dialect, table: &table, id: &record.id }, &Outcome::GivenUp))
+        .collect();
+    statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
     warn_of_what_is_missing(history, session, migration).await;
@@ -85,7 +85,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
 
 /// Nothing will ever create it any more: the risk of this mark.
 async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
-    let (objects, names): (Vec<Object>, Vec<String>) = made(migration.sql(), history.dialect).into_iter().unzip();
+    let (objects, names): (Vec<Object>, Vec<String>) = made(&migration.script).into_iter().unzip();
     let Ok(object_states) = session.object_states(&objects, None).await else { return };
     let missing = names
         .iter()
@@ -105,9 +105,10 @@ async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, m
 
 /// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
 /// into DO blocks as well, and what else it creates by the strict one.
-fn made(sql: &str, dialect: Dialect) -> Vec<(Object, String)> {
+fn made(script: &Script) -> Vec<(Object, String)> {
+    let dialect = script.dialect();
     // Without a home schema, a name stays as the script has it.
-    let provenance = Provenance::of(vec![script::changes(sql, dialect)], "", dialect);
+    let provenance = Provenance::of(vec![script::changes(script)], "", dialect);
     let subjects: Vec<Subject> = provenance.lasting().map(|(_, subject)| subject).collect();
     let dotted = |name: &Name, spell: &dyn Fn(&str) -> String| match name.schema.as_str() {
         "" => spell(&name.name),
@@ -125,7 +126,7 @@ fn made(sql: &str, dialect: Dialect) -> Vec<(Object, String)> {
     let told = |subject: &Subject| Some((object(subject, &quoted)?, object(subject, &plain)?.to_string()));
     let mut objects: Vec<(Object, String)> = subjects.iter().filter_map(told).collect();
     objects.sort_by_key(|(object, name)| (object.thing() == "column", name.clone()));
-    let strict = script::created(&script::statements(sql, dialect), dialect).into_iter().map(|(object, _)| object);
+    let strict = script::created(&script.statements()).into_iter().map(|(object, _)| object);
     let others = strict.filter(|object| !matches!(object.thing(), "table" | "type" | "column"));
     objects.extend(others.map(|object| (object.clone(), object.to_string())));
     objects
@@ -155,9 +156,9 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         );
     }
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
-    let format = history.scripts()?;
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let statements: Vec<String> =
-        unfinished.map(|record| format.end(history.dialect, table, &record.id, &Outcome::GivenUp)).collect();
+        unfinished.map(|record| writer.end(RowKey { dialect, table, id: &record.id }, &Outcome::GivenUp)).collect();
     let changed = !statements.is_empty();
     if changed {
         let doing = Error::statement(format!("record that {name} is rolled back"));

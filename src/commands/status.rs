@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::base::log::LogFormat;
-use crate::formats::migration::Writer;
+use crate::formats::migration::RecordedBy;
 use crate::migrate::history::History;
 use crate::migrate::plan::{Entry, State, Verdict};
 
@@ -36,10 +36,10 @@ impl<'a> Line<'a> {
     fn of(entry: &'a Entry, tool: &'a str) -> Self {
         let record = entry.record.as_ref();
         Self {
-            by: record.map(|record| match record.writer {
-                Writer::Atomic | Writer::Steps | Writer::Whole => "doorstep",
-                Writer::Resolve => "resolve",
-                Writer::Other => tool,
+            by: record.map(|record| match record.by {
+                RecordedBy::Doorstep(_) => "doorstep",
+                RecordedBy::Person => "resolve",
+                RecordedBy::Tool => tool,
             }),
             note: entry.note.as_deref(),
             name: &entry.name,
@@ -62,7 +62,7 @@ impl<'a> Line<'a> {
 /// The whole answer, ready to print.
 #[must_use]
 pub(crate) fn render(history: &History, address: &str, format: LogFormat) -> String {
-    let tool = history.format.tool();
+    let tool = history.format.tool.name;
     let migrations: Vec<Line<'_>> = history.entries.iter().map(|entry| Line::of(entry, tool)).collect();
     let status = Status { verdict: history.verdict(), migrations, uncertain: history.uncertainty() };
     match format {

@@ -10,13 +10,37 @@ use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{Scope, Value, assignments, attribute, imports_all, mentions};
-use crate::formats::{Format, Lineage, Resolved, rfc3339};
+use crate::formats::tool::{Command, Tool};
+use crate::formats::{Entry, Format, Layout, Ledger, Lineage, Resolved, Sign, Surroundings, rfc3339};
+use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
+/// How it is found.
+pub(crate) const ENTRY: Entry =
+    Entry { name: MigrationFormat::Django, sign: Sign::File { places: &["manage.py"], open } };
+
+static TOOL: Tool = Tool {
+    name: "django",
+    authoring: "python manage.py makemigrations --name SLUG",
+    by_hand: "python manage.py migrate --fake APP NAME",
+    command: Some(Command {
+        programs: &["python", "python3"],
+        beside: ".venv/bin/python",
+        arguments: &["manage.py", "migrate", "--noinput"],
+    }),
+};
+
+fn open(manage: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error> {
+    // Read once in a start, and needed to its end.
+    let django: &'static Django = Box::leak(Box::new(Django::of(manage, surroundings.environment)));
+    Ok(Format { layout: django, ledger: django, writer: None, tool: &TOOL })
+}
+
 /// Folders that hold no code of the project's.
-const PASSED_OVER: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];
+const WITHOUT_APPS: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];
 
 /// How deep apps are looked for.
 const DEPTH: usize = 6;
@@ -131,8 +155,8 @@ impl App {
     }
 }
 
-impl Format for Django {
-    fn resolve(&self, _folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
+impl Layout for Django {
+    fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (apps, mut unknown) = self.apps();
         let (mut migrations, mut implies) = (Vec::new(), BTreeMap::new());
         for App { label, is_computed, files } in apps {
@@ -157,35 +181,46 @@ impl Format for Django {
                         unknown.get_or_insert(format!("{} computes what it replaces", path.display()));
                     }
                 }
+                let script = Script::new(script, dialect);
                 migrations.push(Migration { name, path, script, checksum: String::new(), unreadable: None });
             }
         }
         Ok(Resolved { migrations, warnings: Vec::new(), lineage: Lineage { implies, broken: None, partial: unknown } })
     }
 
-    fn tool(&self) -> &'static str {
-        "django"
+    fn is_missed(&self, name: &str, known: &[Migration]) -> bool {
+        let app = name.split('.').next().unwrap_or_default();
+        let of_app = known.iter().filter(|migration| migration.name.split('.').next() == Some(app));
+        of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
     }
 
-    fn authoring(&self, slug: &str) -> String {
-        format!("python manage.py makemigrations --name {slug}")
+    fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
+        (!missing.is_empty() && !pending.is_empty() && lineage.partial.is_none()).then(|| {
+            format!(
+                "project and database have diverged\n  applied, but without a file: {}\n  with a file, but not applied: {}\n\
+                 next: bring both branches together where you develop: python manage.py makemigrations --merge",
+                missing.join(", "),
+                pending.join(", ")
+            )
+        })
     }
+}
 
-    fn by_hand(&self) -> &'static str {
-        "python manage.py migrate --fake APP NAME"
-    }
-
-    fn history_table(&self) -> &'static str {
+impl Ledger for Django {
+    fn table(&self) -> &'static str {
         "django_migrations"
     }
 
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = if dialect == Dialect::Postgres { "applied::text" } else { "applied" };
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = match dialect {
+            Dialect::Postgres => "applied::text",
+            Dialect::Sqlite => "applied",
+        };
         format!("SELECT app || '.' || name, {time} FROM {} ORDER BY id", dialect.table(table))
     }
 
-    /// A migration that replaces others stands for them, and they for it. Rows that are left of what was squashed away
-    /// later are as Django leaves them: nobody misses their files.
+    /// A migration that replaces others stands for them, and they for it. Django leaves the rows of squashed migrations in
+    /// the table; that their files are gone is no error.
     fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
         let record = |name: &str, at: Option<String>| Record {
             name: name.to_owned(),
@@ -208,23 +243,6 @@ impl Format for Django {
             }
         }
         records.into_values().collect()
-    }
-
-    fn is_missed(&self, name: &str, known: &[Migration]) -> bool {
-        let app = name.split('.').next().unwrap_or_default();
-        let of_app = known.iter().filter(|migration| migration.name.split('.').next() == Some(app));
-        of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
-    }
-
-    fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
-        (!missing.is_empty() && !pending.is_empty() && lineage.partial.is_none()).then(|| {
-            format!(
-                "project and database have diverged\n  applied, but without a file: {}\n  with a file, but not applied: {}\n\
-                 next: bring both branches together where you develop: python manage.py makemigrations --merge",
-                missing.join(", "),
-                pending.join(", ")
-            )
-        })
     }
 }
 
@@ -294,7 +312,7 @@ fn find_apps(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_folder || name.starts_with('.') || PASSED_OVER.contains(&name.as_ref()) {
+        if !is_folder || name.starts_with('.') || WITHOUT_APPS.contains(&name.as_ref()) {
             continue;
         }
         match name == "migrations" && path.join("__init__.py").exists() {

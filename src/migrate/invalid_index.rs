@@ -1,15 +1,15 @@
-//! INVALID indexes: what an interrupted `CREATE INDEX CONCURRENTLY` leaves behind. Such a thing is no index, and
-//! `IF NOT EXISTS` would accept it: it is found, named, and dropped, to be built again.
+//! Finds and drops INVALID indexes, which an interrupted `CREATE INDEX CONCURRENTLY` leaves behind. No query uses such an
+//! index, and `IF NOT EXISTS` would accept it, so it is dropped before the statement that builds it runs again.
 
 use crate::base::fault::{Class, Fault};
 use crate::base::signal::Stop;
 use crate::engines::session::{Failure, ObjectState, Session};
 use crate::migrate::{execute, recovery};
-use crate::sql::script::{self, Object};
+use crate::sql::script::{self, Object, Statement};
 
 /// Why an INVALID index is still there.
 pub(crate) enum Blocked {
-    /// Another session builds it in this moment.
+    /// Another session is building it.
     Builder(Fault),
     /// The server refused something.
     Statement {
@@ -20,10 +20,15 @@ pub(crate) enum Blocked {
     },
 }
 
-/// Drops the INVALID indexes that stand where this text of the migration `name` builds one.
-pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &str, sql: &str) -> Result<(), Blocked> {
-    for index in invalid(session, sql).await {
-        // INVALID is also what an index is while somebody builds it.
+/// Drops the INVALID indexes that have the name of one that these statements of the migration `name` build.
+pub(crate) async fn drop_invalid(
+    session: &mut dyn Session,
+    stop: &Stop,
+    name: &str,
+    statements: &[Statement<'_>],
+) -> Result<(), Blocked> {
+    for index in invalid(session, statements).await {
+        // An index is INVALID also while another session builds it.
         let doing = "look who builds an index".to_owned();
         let peer = session
             .running_session(&script::bare(&index))
@@ -48,9 +53,9 @@ pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &
     Ok(())
 }
 
-/// The failure of this text, and the INVALID indexes that it has left.
-pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: Failure) -> Failure {
-    let indexes = invalid(session, sql).await;
+/// The failure of these statements, with the INVALID indexes that they have left as its detail.
+pub(crate) async fn with_invalid(session: &mut dyn Session, statements: &[Statement<'_>], failure: Failure) -> Failure {
+    let indexes = invalid(session, statements).await;
     if indexes.is_empty() {
         return failure;
     }
@@ -60,19 +65,17 @@ pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: 
     Failure { fault: Fault { detail: Some(detail), ..failure.fault }, ..failure }
 }
 
-/// The INVALID indexes that stand where this text builds one in a way that could leave or accept them.
-async fn invalid(session: &mut dyn Session, sql: &str) -> Vec<String> {
-    let dialect = session.dialect();
-    let statements = script::statements(sql, dialect);
-    let suspicious = statements.into_iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
-    let created = script::created(&suspicious.collect::<Vec<_>>(), dialect);
+/// The INVALID indexes that have the name of one that these statements build with CONCURRENTLY or IF NOT EXISTS.
+async fn invalid(session: &mut dyn Session, statements: &[Statement<'_>]) -> Vec<String> {
+    let suspicious = statements.iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
+    let created = script::created(&suspicious.cloned().collect::<Vec<_>>());
     let is_index = |object: &Object| matches!(object, Object::Relation { kind: "index", .. });
     let indexes: Vec<Object> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
     if indexes.is_empty() {
         return Vec::new();
     }
     let Ok(object_states) = session.object_states(&indexes, None).await else { return Vec::new() };
-    let invalid = indexes.into_iter().zip(object_states).filter(|(_, trace)| *trace == ObjectState::Invalid);
+    let invalid = indexes.into_iter().zip(object_states).filter(|(_, state)| *state == ObjectState::Invalid);
     let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
     invalid.map(name).collect()
 }

@@ -4,9 +4,8 @@ use crate::base::error::Error;
 use crate::base::signal::Stop;
 use crate::config::words::Words;
 use crate::engines::session::Session;
-use crate::formats::OWN_LOCK;
+use crate::formats::{self, OWN_LOCK};
 use crate::migrate::history::History;
-use crate::migrate::plan;
 use crate::startup::child::{Surroundings, Tool};
 use crate::startup::pipeline::{Preparation, Report, timed};
 
@@ -63,7 +62,7 @@ impl Preparation {
         match history {
             Some(history) => {
                 if let Some(why) = history.uncertainty() {
-                    let tool = history.format.tool();
+                    let tool = history.format.tool.name;
                     tracing::info!(phase = "migrate", event = "uncertain", "{tool} has to be asked: {why}");
                 }
                 history.has_work() || history.uncertainty().is_some()
@@ -112,10 +111,10 @@ impl Preparation {
         let next = "next: what it left behind is its own matter; repair it, and start again";
         timed(&mut report.migrate, self.hook(Some(tool), session, stop, next)).await?;
         let Some(history) = history else { return Ok(0) };
-        let before = plan::pending(&history.entries).len();
+        let before = history.pending().count();
         let probe = self.look(session).await?;
         history.read(session, &probe).await?;
-        let pending = plan::pending(&history.entries);
+        let pending: Vec<&str> = history.pending().map(|(migration, _)| migration.name.as_str()).collect();
         if !pending.is_empty() && history.uncertainty().is_none() {
             return Err(Error::History(format!(
                 "{} succeeded, but these are not applied in {}: {}\n\
@@ -123,7 +122,7 @@ impl Preparation {
                 tool.shown(),
                 self.database.target()?.address(),
                 pending.join(", "),
-                history.format.history_table()
+                history.format.ledger.table()
             )));
         }
         Ok(before.saturating_sub(pending.len()))
@@ -134,8 +133,8 @@ impl Preparation {
     pub(crate) fn lock_key(&self) -> i64 {
         match (&self.folder, &self.commands.migrate) {
             (None, Some(_)) => OWN_LOCK,
-            (None, None) => crate::formats::PRISMA.lock_key(),
-            (Some(folder), _) => folder.format.lock_key(),
+            (None, None) => formats::prisma::FORMAT.ledger.lock_key(),
+            (Some(folder), _) => folder.format.ledger.lock_key(),
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::base::signal::Stop;
 use crate::config::{Mode, Patience, Settings, Strictness};
 use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::finding::{Finding, Severity};
-use crate::formats::{Folder, Project};
-use crate::migrate::apply::{self, Limits};
+use crate::formats::Folder;
+use crate::formats::detect::Project;
+use crate::migrate::apply::{self, Start};
 use crate::migrate::history::History;
 use crate::migrate::lock;
 use crate::sql::Dialect;
@@ -229,7 +230,7 @@ impl Preparation {
         let Some(folder) = self.folder else { return Ok(None) };
         let dialect = self.dialect;
         let reading = tokio::task::spawn_blocking(move || {
-            let resolved = folder.format.resolve(folder.path, dialect)?;
+            let resolved = folder.format.layout.read(folder.path, dialect)?;
             Ok(History::of(&folder, dialect, resolved))
         });
         reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
@@ -389,16 +390,19 @@ impl Preparation {
         if let Some(tool) = &tools.migrate {
             report.applied = self.delegate(tool, history.as_mut(), session, stop, report).await?;
         } else if let Some(history) = &mut history {
-            let limits = Limits {
-                schemas: &self.own_schemas,
+            let start = Start {
+                history,
+                session,
+                probe: &probe,
+                stop,
+                tracker: &self.tracker,
+                application_name: &self.label,
+                own_schemas: &self.own_schemas,
                 statement_lock_timeout: self.settings.statement_lock_timeout,
                 lock_timeout: self.settings.lock_timeout,
-                label: &self.label,
-                tracker: &self.tracker,
-                rehearsal: self.rehearsal,
+                is_scratch: self.rehearsal,
             };
-            let apply = apply::apply_pending(history, session, &probe, &limits, stop);
-            report.applied = timed(&mut report.migrate, apply).await?;
+            report.applied = timed(&mut report.migrate, start.apply_pending()).await?;
             history.note_applied();
         }
         let next = "the migrations are applied\nnext: repair what it stumbled over, and run it by hand if it has to run: \
@@ -412,7 +416,7 @@ impl Preparation {
     }
 
     pub(crate) fn probe_request(&self) -> ProbeRequest {
-        let history = self.folder.map(|folder| folder.format.history_table().to_owned());
+        let history = self.folder.map(|folder| folder.format.ledger.table().to_owned());
         ProbeRequest { schemas: self.schemas.clone(), history }
     }
 

@@ -6,7 +6,8 @@
 pub(crate) mod statement;
 
 use crate::sql::Dialect;
-use crate::sql::script::{Kind as TokenKind, statements, tokens};
+use crate::sql::cursor::Reader;
+use crate::sql::script::{Kind as TokenKind, Script, Statement, statements};
 
 /// One thing that a script does. Names are as the database stores them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,9 +102,9 @@ pub enum Part {
 
 /// All that a script does to the schema, in its order.
 #[must_use]
-pub fn changes(script: &str, dialect: Dialect) -> Vec<Change> {
-    let mut found = Found { dialect, line: 1, changes: Vec::new() };
-    found.script(script, 1);
+pub fn changes(script: &Script) -> Vec<Change> {
+    let mut found = Found { dialect: script.dialect(), line: 1, changes: Vec::new() };
+    found.script(script.text(), &script.statements());
     found.changes
 }
 
@@ -115,29 +116,31 @@ struct Found {
 }
 
 impl Found {
-    fn script(&mut self, script: &str, first_line: usize) {
-        let (mut line, mut at) = (first_line, 0);
-        for statement in statements(script, self.dialect) {
-            line += breaks(&script[at..statement.offset]);
+    fn script(&mut self, text: &str, statements: &[Statement<'_>]) {
+        let (mut line, mut at) = (1, 0);
+        for statement in statements {
+            line += breaks(&text[at..statement.offset]);
             at = statement.offset;
             if statement.starts(&["DO"]) {
-                self.block(statement.text, line);
+                self.block(statement, line);
             } else {
-                self.statement(statement.text, line);
+                self.statement(statement.text, Reader::of(statement), line);
             }
         }
     }
 
     /// The code of a DO block. Each of its statements may have words before it: `BEGIN IF … THEN ALTER TABLE …`.
-    fn block(&mut self, text: &str, mut line: usize) {
-        for token in tokens(text, self.dialect) {
+    fn block(&mut self, block: &Statement<'_>, mut line: usize) {
+        for token in block.tokens() {
             if let Some(code) = in_dollars(token.text).filter(|_| !token.is_open) {
                 let (mut inner, mut at) = (line, 0);
                 for statement in statements(code, self.dialect) {
                     inner += breaks(&code[at..statement.offset]);
                     at = statement.offset;
-                    let begin = first_definition(statement.text, self.dialect);
-                    self.statement(&statement.text[begin..], inner + breaks(&statement.text[..begin]));
+                    let begin = first_definition(&statement);
+                    let text = &statement.text[begin..];
+                    let reader = Reader::new(text, self.dialect);
+                    self.statement(text, reader, inner + breaks(&statement.text[..begin]));
                 }
             }
             line += breaks(token.text);
@@ -146,9 +149,9 @@ impl Found {
 }
 
 /// Where the first statement begins that defines something, in a piece of a DO block; its end where there is none.
-fn first_definition(text: &str, dialect: Dialect) -> usize {
+fn first_definition(piece: &Statement<'_>) -> usize {
     let (mut at, mut before) = (0, String::new());
-    for token in tokens(text, dialect) {
+    for token in piece.tokens() {
         let is_verb = ["CREATE", "ALTER", "DROP"].iter().any(|verb| token.text.eq_ignore_ascii_case(verb));
         if is_verb && matches!(before.as_str(), "" | "BEGIN" | "THEN" | "ELSE" | "LOOP") {
             return at;
@@ -158,7 +161,7 @@ fn first_definition(text: &str, dialect: Dialect) -> usize {
             before = token.text.to_ascii_uppercase();
         }
     }
-    text.len()
+    piece.text.len()
 }
 
 /// What stands between `$tag$` and `$tag$`.
@@ -213,7 +216,7 @@ mod tests {
             let wording = change.wording.map_or(String::new(), |text| format!(" = {text}"));
             format!("{} {deed} {kind} {schema}{name}{part}{alias}{wording}", change.line)
         };
-        changes(script, dialect).into_iter().map(tell).collect()
+        changes(&Script::new(script.to_owned(), dialect)).into_iter().map(tell).collect()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use crate::catalog::{Arity, Column, Default, Enum, Origin, Type};
 use crate::differ::compare;
+use crate::sql::script::Script;
 use crate::sql::{TableName, script};
 use crate::verify::diagnose::*;
 
@@ -13,7 +14,7 @@ fn told(scripts: &[(State, &str)]) -> MigrationFacts {
             state: *state,
             at: matches!(state, State::Applied | State::Edited | State::Failed).then(|| "T".to_owned()),
             by_hand: false,
-            changes: script::changes(script, Dialect::Postgres),
+            changes: script::changes(&Script::new((*script).to_owned(), Dialect::Postgres)),
         }
     };
     let migrations = scripts.iter().enumerate().map(migration).collect();
