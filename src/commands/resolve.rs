@@ -79,12 +79,12 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
-    warn_of_what_is_missing(history, session, migration).await;
+    warn_of_what_is_missing(session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
 
 /// Nothing will ever create it any more: the risk of this mark.
-async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
+async fn warn_of_what_is_missing(session: &mut dyn Session, migration: &Migration) {
     let (objects, names): (Vec<Object>, Vec<String>) = made(&migration.script).into_iter().unzip();
     let Ok(object_states) = session.object_states(&objects, None).await else { return };
     let missing = names

@@ -8,10 +8,13 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings};
 use crate::formats::{ALL, Datasource, Entry, Folder, Format, Sign, Surroundings, prisma};
+use crate::schema_source::prisma::PrismaSchema;
 
 /// What of the project concerns a start: found once, by convention or by name.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
+    /// The Prisma schema, parsed: the desired state is lowered from it.
+    pub schema: Option<PrismaSchema>,
     /// The Prisma schema's datasource.
     pub datasource: Option<Datasource>,
     /// The migrations folder.
@@ -41,7 +44,8 @@ impl Project {
                 config.file.display()
             );
         }
-        let datasource = prisma::find_datasource(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
+        let found = prisma::find_schema(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
+        let (schema, datasource) = found.unzip();
         let command = settings.migrate_command.as_ref();
         if let (Some(name), Some(command)) = (name, command)
             && script_format(name).is_some()
@@ -70,7 +74,7 @@ impl Project {
         };
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
-        Ok(Self { datasource, folder, command })
+        Ok(Self { schema, datasource, folder, command })
     }
 }
 

@@ -196,12 +196,6 @@ pub(crate) fn verdict(entries: &[Entry]) -> Verdict {
     }
 }
 
-/// The migrations to apply, in the folder's order.
-#[must_use]
-pub(crate) fn pending(entries: &[Entry]) -> Vec<&Entry> {
-    entries.iter().filter(|entry| entry.is_pending()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +227,7 @@ mod tests {
 
     fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
         let entries = compare(&folder(names), records, |m, sum| m.checksum == sum);
-        let pending = pending(&entries).into_iter().map(|entry| entry.name.clone()).collect();
+        let pending = entries.iter().filter(|it| it.is_pending()).map(|entry| entry.name.clone()).collect();
         (entries.iter().map(|entry| entry.state).collect(), verdict(&entries), pending)
     }
 
@@ -252,7 +246,7 @@ mod tests {
     fn an_earlier_name_is_applied_late_and_said_to_be_out_of_order() {
         let entries = compare(&folder(&["a", "b"]), &[applied("b")], |_, _| true);
         assert!(entries[0].out_of_order && !entries[1].out_of_order);
-        assert_eq!(pending(&entries), [&entries[0]]);
+        assert_eq!([entries[0].is_pending(), entries[1].is_pending()], [true, false]);
         assert_eq!([entries[0].migration, entries[1].migration], [Some(0), Some(1)]);
     }
 

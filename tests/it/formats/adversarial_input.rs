@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
 use doorstep::internals::prisma;
-use doorstep::internals::script;
-use doorstep::internals::strategy;
+use doorstep::internals::script::{self, Script};
+use doorstep::internals::strategy::{self, Strategy};
 
 use crate::formats::parser_properties;
 
