@@ -336,8 +336,8 @@ mod tests {
                       ALTER COLUMN y SET DEFAULT 'é'; CREATE TYPE e AS ENUM ('é'); DO $x$ BEGIN DROP TABLE z; END $x$; DROP INDEX i, j";
         for (end, _) in script.char_indices() {
             for dialect in [Dialect::Postgres, Dialect::Sqlite] {
-                drop(changes(&script[..end], dialect));
-                drop(changes(&script[end..], dialect));
+                drop(changes(&Script::new(script[..end].to_owned(), dialect)));
+                drop(changes(&Script::new(script[end..].to_owned(), dialect)));
             }
         }
         assert_eq!(all("CREATE; ALTER; DROP; CREATE TABLE; DO $$; DO $$$$; DO 'x'; CREATE TABLE ("), [""; 0]);
@@ -348,9 +348,9 @@ mod tests {
         let columns: Vec<String> = (0..20_000).map(|number| format!("\"c{number}\" integer NOT NULL")).collect();
         let script = format!("CREATE TABLE t (\n{}\n);\n", columns.join(",\n"));
         let began = std::time::Instant::now();
-        assert_eq!(changes(&script, Dialect::Postgres).last().unwrap().line, 20_001);
+        assert_eq!(changes(&Script::new(script.to_owned(), Dialect::Postgres)).last().unwrap().line, 20_001);
         let open = "CREATE TABLE t (a ".repeat(20_000) + &"DO $$ BEGIN ".repeat(20_000);
-        drop(changes(&open, Dialect::Postgres));
+        drop(changes(&Script::new(open.to_owned(), Dialect::Postgres)));
         assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     }
 }
