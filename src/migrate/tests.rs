@@ -66,6 +66,7 @@ fn a_run_lexes_each_script_at_most_once_and_a_start_without_work_none() {
     write("1_one", one);
     write("2_two", two);
     let (folder, database) = (directory.path().join("migrations"), directory.path().join("app.db"));
+    std::fs::write(&database, "").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let run = || runtime.block_on(run(&folder, &database));
     assert_eq!(run().unwrap(), 2);
