@@ -20,8 +20,8 @@ use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::plan::Entry;
 use crate::migrate::strategy::{self, Step, Strategy};
 use crate::migrate::{execute, failure_report};
-use crate::sql::TableName;
-use crate::sql::script::{self, Object, Statement};
+use crate::sql::script::{self, Statement};
+use crate::sql::{ObjectKind, TableName};
 
 /// A start that has the migration lock and something to apply.
 pub(crate) struct Start<'a> {
@@ -214,8 +214,8 @@ impl Run<'_> {
         // Only at the head of the file: what stands before it may have dropped the schema.
         let creations: Vec<(&Statement<'_>, String)> = (strategy.statements.iter())
             .map_while(|statement| match script::created(std::slice::from_ref(statement)).as_slice() {
-                [(schema @ Object::Schema(_), true)] if !statement.has("AUTHORIZATION") => {
-                    Some((statement, schema.bare_name()))
+                [(schema, true)] if schema.kind == ObjectKind::Schema && !statement.has("AUTHORIZATION") => {
+                    Some((statement, schema.name.clone()))
                 }
                 _ => None,
             })

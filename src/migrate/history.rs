@@ -11,8 +11,8 @@ use crate::migrate::failure_report;
 use crate::migrate::plan::{self, Entry, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
 use crate::migrate::strategy::{self, Strategy};
-use crate::sql::script::{self, Object};
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::script;
+use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 /// A folder and its history.
 pub(crate) struct History {
@@ -243,13 +243,13 @@ impl History {
     async fn object_states(
         &self,
         session: &mut dyn Session,
-        objects: &[Object],
+        objects: &[ObjectRef],
         record: &Record,
     ) -> Result<Vec<ObjectState>, Error> {
         let Some(table) = self.table.as_ref().filter(|_| !objects.is_empty()) else { return Ok(Vec::new()) };
-        let home = table.schema.as_deref().map(|schema| self.dialect.identifier(schema));
-        let at_home = objects.iter().map(|object| home.as_deref().map_or(object.clone(), |home| object.within(home)));
-        let both: Vec<Object> = objects.iter().cloned().chain(at_home).collect();
+        let home = table.schema.as_deref();
+        let at_home = objects.iter().map(|object| home.map_or(object.clone(), |home| object.within(home)));
+        let both: Vec<ObjectRef> = objects.iter().cloned().chain(at_home).collect();
         let since = self.writer()?.locate(RowKey { dialect: self.dialect, table, id: &record.id });
         let states = session.object_states(&both, Some(&since)).await;
         let mut bare = states.map_err(Error::statement(format!("find out what became of {}", record.name)))?;
@@ -423,11 +423,8 @@ impl History {
             return Vec::new();
         }
         let created = self.pending().flat_map(|(migration, _)| script::created(&migration.script.statements()));
-        let schema = |(object, lenient): (Object, bool)| match object {
-            Object::Schema(_) if !lenient => Some(object.bare_name()),
-            _ => None,
-        };
-        created.filter_map(schema).collect()
+        let is_new_schema = |(object, lenient): &(ObjectRef, bool)| object.kind == ObjectKind::Schema && !lenient;
+        created.filter(is_new_schema).map(|(object, _)| object.name).collect()
     }
 }
 

@@ -5,7 +5,8 @@ use crate::base::fault::{Class, Fault};
 use crate::base::signal::Stop;
 use crate::engines::session::{Failure, ObjectState, Session};
 use crate::migrate::{execute, recovery};
-use crate::sql::script::{self, Object, Statement};
+use crate::sql::script::{self, Statement};
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// Why an INVALID index is still there.
 pub(crate) enum Blocked {
@@ -27,20 +28,18 @@ pub(crate) async fn drop_invalid(
     name: &str,
     statements: &[Statement<'_>],
 ) -> Result<(), Blocked> {
-    for index in invalid(session, statements).await {
+    for object in invalid(session, statements).await {
+        let (index, sql_name) = (object.qualified_name(), object.relation(session.dialect()));
         // An index is INVALID also while another session builds it.
         let doing = "look who builds an index".to_owned();
-        let peer = session
-            .running_session(&script::bare(&index))
-            .await
-            .map_err(|fault| Blocked::Statement { doing, fault })?;
+        let peer = session.running_session(&object.name).await.map_err(|fault| Blocked::Statement { doing, fault })?;
         let builds = |query: &String| query.to_ascii_uppercase().contains("INDEX");
         if let Some(peer) = peer.filter(|peer| peer.query.as_ref().is_some_and(builds)) {
             let text = format!("the index {index} is being built by another session: {peer}");
             return Err(Blocked::Builder(Fault::new(Class::LockTimeout, text)));
         }
         let cancel = session.canceller();
-        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {index}"));
+        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {sql_name}"));
         let doing = format!("drop the INVALID index {index}, which an interrupted build left");
         execute::own(cancel, drop, stop).await.map_err(|fault| Blocked::Statement { doing, fault })?;
         tracing::warn!(
@@ -55,7 +54,7 @@ pub(crate) async fn drop_invalid(
 
 /// The failure of these statements, with the INVALID indexes that they have left as its detail.
 pub(crate) async fn with_invalid(session: &mut dyn Session, statements: &[Statement<'_>], failure: Failure) -> Failure {
-    let indexes = invalid(session, statements).await;
+    let indexes: Vec<String> = invalid(session, statements).await.iter().map(ObjectRef::qualified_name).collect();
     if indexes.is_empty() {
         return failure;
     }
@@ -66,16 +65,15 @@ pub(crate) async fn with_invalid(session: &mut dyn Session, statements: &[Statem
 }
 
 /// The INVALID indexes that have the name of one that these statements build with CONCURRENTLY or IF NOT EXISTS.
-async fn invalid(session: &mut dyn Session, statements: &[Statement<'_>]) -> Vec<String> {
+async fn invalid(session: &mut dyn Session, statements: &[Statement<'_>]) -> Vec<ObjectRef> {
     let suspicious = statements.iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
     let created = script::created(&suspicious.cloned().collect::<Vec<_>>());
-    let is_index = |object: &Object| matches!(object, Object::Relation { kind: "index", .. });
-    let indexes: Vec<Object> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
+    let is_index = |object: &ObjectRef| object.kind == ObjectKind::Index;
+    let indexes: Vec<ObjectRef> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
     if indexes.is_empty() {
         return Vec::new();
     }
     let Ok(object_states) = session.object_states(&indexes, None).await else { return Vec::new() };
     let invalid = indexes.into_iter().zip(object_states).filter(|(_, state)| *state == ObjectState::Invalid);
-    let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
-    invalid.map(name).collect()
+    invalid.map(|(object, _)| object).collect()
 }

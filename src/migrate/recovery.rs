@@ -7,7 +7,8 @@ use crate::engines::peer::Peer;
 use crate::engines::session::ObjectState;
 use crate::formats::migration::{Record, RecordedBy, RunMode};
 use crate::migrate::strategy::{Step, Strategy};
-use crate::sql::script::{self, Leaves, Object, Statement};
+use crate::sql::script::{self, Leaves, Statement};
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// What is known about an unfinished migration.
 #[derive(Debug)]
@@ -21,14 +22,14 @@ pub(crate) struct Evidence<'a> {
     /// The engine runs a script of the original tool in one message: all of it was kept, or nothing.
     pub one_message: bool,
     /// What its script creates, whether it would pass over what exists, and what is there.
-    pub object_states: Vec<(Object, bool, ObjectState)>,
+    pub object_states: Vec<(ObjectRef, bool, ObjectState)>,
     /// Another session that is running it now, or may be.
     pub running_session: Option<Peer>,
 }
 
 /// The objects whose existence tells how far an unfinished migration got, and whether its script would pass over them.
 #[must_use]
-pub(crate) fn created_objects(strategy: &Strategy<'_>, record: &Record) -> Vec<(Object, bool)> {
+pub(crate) fn created_objects(strategy: &Strategy<'_>, record: &Record) -> Vec<(ObjectRef, bool)> {
     let statements = match strategy.mode {
         RunMode::Steps => strategy.steps.get(record.steps).map(|step| step.statements.as_slice()).unwrap_or_default(),
         RunMode::Atomic | RunMode::Whole => strategy.statements.as_slice(),
@@ -82,10 +83,10 @@ pub(crate) fn conclude(evidence: &Evidence<'_>) -> Conclusion {
 
 /// Judges a script that was one transaction by its objects. None exists, and the script drops none of them: it was
 /// rolled back. It creates nothing else, and one transaction created them all after the row was written: it committed.
-fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> Conclusion {
+fn by_objects(object_states: &[(ObjectRef, bool, ObjectState)], leaves: Leaves) -> Conclusion {
     // An IF NOT EXISTS object proves nothing: it may predate the script.
     let (lenient, strict): (Vec<_>, Vec<_>) = object_states.iter().partition(|(_, lenient, _)| *lenient);
-    let maker = |(_, _, trace): &&(Object, bool, ObjectState)| match trace {
+    let maker = |(_, _, trace): &&(ObjectRef, bool, ObjectState)| match trace {
         ObjectState::Newer(transaction) => Some(transaction.clone()),
         _ => None,
     };
@@ -93,7 +94,7 @@ fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> 
     if leaves != Leaves::Unknown && strict.iter().all(|(_, _, trace)| *trace == ObjectState::Absent) {
         return Conclusion::RolledBack(format!("it is one transaction, and nothing of it is there: no {object}"));
     }
-    let is_table = matches!(object, Object::Relation { kind: "table", .. });
+    let is_table = object.kind == ObjectKind::Table;
     let first = strict.first().and_then(maker);
     let complete = lenient.iter().all(|(_, _, trace)| *trace != ObjectState::Absent);
     match &first {
@@ -111,7 +112,7 @@ fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> 
 
 /// Judges by the number of statements that are recorded as done. A statement that commits with its record is certain;
 /// one that refuses a transaction may be done without a record.
-fn resume(steps: &[Step<'_>], done: usize, object_states: &[(Object, bool, ObjectState)]) -> Conclusion {
+fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, ObjectState)]) -> Conclusion {
     let Some(step) = steps.get(done) else {
         return Conclusion::Committed("each of its statements is recorded as done".to_owned());
     };
@@ -156,8 +157,8 @@ pub(crate) fn builds_index(statement: &Statement<'_>) -> bool {
     creates && statement.has("CONCURRENTLY")
 }
 
-fn lines(object_states: &[(Object, bool, ObjectState)]) -> Vec<String> {
-    let line = |(object, _, trace): &(Object, bool, ObjectState)| {
+fn lines(object_states: &[(ObjectRef, bool, ObjectState)]) -> Vec<String> {
+    let line = |(object, _, trace): &(ObjectRef, bool, ObjectState)| {
         let what = match trace {
             ObjectState::Absent => "does not exist".to_owned(),
             ObjectState::Older => "exists, and did before the migration began".to_owned(),
@@ -281,7 +282,7 @@ mod tests {
             strategy: &strategy,
             same_script,
             one_message: true,
-            object_states: vec![(Object::Schema("s".to_owned()), false, ObjectState::Absent)],
+            object_states: vec![(ObjectRef::new(ObjectKind::Schema, None, "s"), false, ObjectState::Absent)],
             running_session,
         };
         assert_eq!(kind(&conclude(&base(true, None))), "rolled back");

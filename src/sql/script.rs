@@ -10,10 +10,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::sql::Dialect;
 
-pub use crate::sql::changes::{Aspect, Change, Kind as ObjectKind, Part, SchemaOp, Target, changes};
-pub(crate) use crate::sql::cursor::bare;
+pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::names::{constraints, names, parameters};
-pub use crate::sql::objects::{Leaves, Object, created, leaves, removed};
+pub use crate::sql::objects::{Leaves, created, leaves, removed};
 
 /// The text of a migration. It is lexed when the first caller asks for its statements, and never again: the migration
 /// owns its script, and everything that needs statements (strategy, recovery, diagnosis, baseline) asks the script.
