@@ -39,7 +39,7 @@ impl Project {
             tracing::warn!(
                 phase = "settings",
                 event = "computed",
-                "{} computes the place of the schema or of the migrations, which only Node can tell: name them with \
+                "{} computes the place of the schema or of the migrations, which only Node can evaluate: name them with \
                  --prisma-schema and --migrations",
                 config.file.display()
             );
@@ -140,7 +140,7 @@ fn unknown(folder: &Path) -> Error {
 }
 
 /// The folder beside the Prisma schema, else prisma/migrations, else migrations. The first two are Prisma's by
-/// their place, whatever is in them: files lost on the way to the image must not look like "nothing to do".
+/// their place, even without files: files lost on the way to the image must not look like "nothing to do".
 fn conventional(datasource: Option<&Datasource>, name: Option<MigrationFormat>) -> Result<Option<Folder>, Error> {
     let beside_schema = datasource.map(|found| found.directory.join("migrations"));
     let places = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);

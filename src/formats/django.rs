@@ -1,9 +1,9 @@
-//! Django: `APP/migrations/*.py` and the table `django_migrations`. Django applies them itself; here is read, without
-//! Python, whether it has anything to do.
+//! Django: `APP/migrations/*.py` and the table `django_migrations`. Django applies them itself. This module reads, without
+//! Python, whether anything is pending.
 //!
-//! That can be told only if every installed app is known, and its files are found: those of the project stand beside
-//! manage.py, others (`django.contrib.auth`) where Python keeps its packages. Whenever one of them is not found, or the
-//! settings are computed, nothing is concluded: Django is started, and the log says why.
+//! That is certain only if every installed app is known and its files are found: those of the project are beside
+//! manage.py, others (`django.contrib.auth`) among Python's packages. If one of them is not found, or the settings are
+//! computed, nothing is concluded: Django is started, and the log says why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn open(manage: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error>
     Ok(Format { layout: django, ledger: django, writer: None, tool: &TOOL })
 }
 
-/// Folders that hold no code of the project's.
+/// Folders without apps of the project.
 const WITHOUT_APPS: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];
 
 /// How deep apps are looked for.
@@ -52,14 +52,14 @@ pub(crate) struct Django {
     root: PathBuf,
     /// The file of the settings module, if it is known.
     settings: Option<PathBuf>,
-    /// Where Python keeps its packages, if that can be told.
+    /// Where Python keeps its packages, if it is known.
     packages: Vec<PathBuf>,
 }
 
 /// The migrations of one app.
 struct App {
     label: String,
-    /// Only Python can tell the label.
+    /// The label is computed, so only Python knows it.
     is_computed: bool,
     files: Vec<PathBuf>,
 }
@@ -78,7 +78,7 @@ impl Django {
         Self { packages: packages(&root, environment), root, settings }
     }
 
-    /// The installed apps, by their dotted names; or why they cannot be told.
+    /// The installed apps, by their dotted names; or why they are not known.
     fn installed(&self) -> Result<BTreeSet<String>, String> {
         let Some(file) = &self.settings else { return Err("the settings module was not found".to_owned()) };
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -252,7 +252,7 @@ fn is_sum(written: &str) -> bool {
     written.split('#').next().is_some_and(|sum| sum.split('+').all(|part| is_list(part.trim())))
 }
 
-/// The list that a settings module ends with; or the name that only Python can tell. What other files bring in, and what
+/// The list that a settings module ends with; or the name whose value is computed. What other files bring in, and what
 /// is done under a condition, counts as computed.
 fn installed_in(text: &str) -> Result<Vec<String>, String> {
     let is_list = |name: &str| name.ends_with("APPS");
@@ -288,7 +288,7 @@ fn installed_in(text: &str) -> Result<Vec<String>, String> {
             (true, None) => return computed(),
         }
     }
-    // Whatever else is done with a list may change it.
+    // Any other use of a list may change it.
     match expected.iter().find(|(name, count)| mentions(text, name) != **count) {
         Some((name, _)) => Err((*name).to_owned()),
         None if !lists.contains_key("INSTALLED_APPS") => Err("INSTALLED_APPS".to_owned()),
@@ -323,7 +323,7 @@ fn find_apps(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// The packages of the Python that `python` on the path is: beside its folder, if it is in a place of its own (a virtual
-/// environment, /usr/local). Those of a shim cannot be told.
+/// environment, /usr/local). Those of a shim are unknown.
 fn packages(root: &Path, environment: &Environment) -> Vec<PathBuf> {
     let named = environment.get("VIRTUAL_ENV").map(PathBuf::from);
     let beside = Some(root.join(".venv")).filter(|folder| folder.join("pyvenv.cfg").exists());

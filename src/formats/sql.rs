@@ -1,9 +1,9 @@
 //! Plain SQL: a folder of numbered files, `0001_create_users.sql`, and doorstep's own table `_doorstep_migrations`.
-//! docs/sql-format.md tells all of it for people.
+//! docs/sql-format.md describes it for users.
 //!
-//! A file is a migration by the number in front of its name. Names that other tools give to such files are
-//! understood where they are plain, and refused where they mean more than a number says: a file that is passed
-//! over in silence is a table that is missing later.
+//! A file is a migration if its name begins with a number. Names that other tools give to such files are understood if
+//! they mean only a number, and rejected if they mean more: a file that is skipped in silence is a table that is missing
+//! later.
 
 use std::cmp::Ordering;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Applies what is pending, one migration after the other, and keeps the history true whatever happens in between.
+//! Applies what is pending, one migration after the other, and records each outcome, also after a signal or a failure.
 //!
 //! How a script runs is decided in `strategy`, how one piece of it is sent in `execute`, what a failure is called in
 //! `failure_report`. This module connects them with the rows of the history.
@@ -211,7 +211,7 @@ impl Run<'_> {
     /// may not create schemas even where the schema exists: PostgreSQL checks the privilege first. Returns the
     /// script and its statements without those that would do nothing; `None` if there are none.
     async fn without_existing_schemas<'s>(&mut self, strategy: &Strategy<'s>) -> Option<(String, Vec<Statement<'s>>)> {
-        // Only at the head of the file: what stands before it may have dropped the schema.
+        // Only at the head of the file: a statement before it may have dropped the schema.
         let creations: Vec<(&Statement<'_>, String)> = (strategy.statements.iter())
             .map_while(|statement| match script::created(std::slice::from_ref(statement)).as_slice() {
                 [(schema, true)] if schema.kind == ObjectKind::Schema && !statement.has("AUTHORIZATION") => {

@@ -63,7 +63,7 @@ pub(crate) fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
 
 /// An unfinished row whose outcome the evidence does not prove.
 pub(crate) fn unclear(evidence: &[String]) -> String {
-    format!("interrupted, and what is there does not tell how it ended:\n{}", evidence.join("\n"))
+    format!("interrupted, and the objects in the database do not show how it ended:\n{}", evidence.join("\n"))
 }
 
 /// Unfinished rows, and the ways out (Prisma's P3009).

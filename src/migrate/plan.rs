@@ -24,7 +24,7 @@ pub(crate) enum State {
     Missing,
     /// Declared rolled back, and pending again if the folder still has it.
     RolledBack,
-    /// Begun, and somebody holds the migration lock.
+    /// Begun, and another session holds the migration lock.
     Running,
 }
 
@@ -69,8 +69,8 @@ pub(crate) struct Entry {
     pub record: Option<Record>,
     /// Pending, though a later one is applied already.
     pub out_of_order: bool,
-    /// Missing, but recorded before a migration of the folder that somebody marked as applied: that is how Prisma's
-    /// documentation squashes migrations, and no divergence.
+    /// Missing, but recorded before a migration of the folder that a person marked as applied. Prisma's
+    /// documentation squashes migrations like this, so it is no divergence.
     pub superseded: bool,
     /// Begun, and to go on with this statement (counted from 0).
     pub resume: Option<usize>,
@@ -95,7 +95,7 @@ impl Entry {
 
 /// Compares the folder with the history. The entries of the folder come first, in its order.
 ///
-/// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
+/// Rolled-back rows are ignored beside others, as in Prisma since 7.9. `same` tells whether a
 /// stored checksum fits a migration. An unfinished row whose script commits together with it was rolled back,
 /// unless another session holds the migration lock, which the caller knows.
 pub(crate) fn compare(
@@ -162,9 +162,9 @@ fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
     }
 }
 
-/// Of one migration's rows, the one that says it is applied or begun; an unfinished one weighs more.
+/// Of one migration's rows, the one that says it is applied or begun; an unfinished one first.
 ///
-/// One that was rolled back together with its script weighs nothing beside one that is applied.
+/// One that was rolled back together with its script is ignored if another is applied.
 fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
     let mut rows = rows.iter().copied().filter(|record| record.rolled_back_at.is_none());
     let first = rows.clone().next();

@@ -21,13 +21,13 @@ pub(crate) struct Evidence<'a> {
     pub same_script: bool,
     /// The engine runs a script of the original tool in one message: all of it was kept, or nothing.
     pub one_message: bool,
-    /// What its script creates, whether it would pass over what exists, and what is there.
+    /// What its script creates, whether the script skips it if it exists, and its state.
     pub object_states: Vec<(ObjectRef, bool, ObjectState)>,
     /// Another session that is running it now, or may be.
     pub running_session: Option<Peer>,
 }
 
-/// The objects whose existence tells how far an unfinished migration got, and whether its script would pass over them.
+/// The objects whose existence tells how far an unfinished migration got, and whether its script skips them if they exist.
 #[must_use]
 pub(crate) fn created_objects(strategy: &Strategy<'_>, record: &Record) -> Vec<(ObjectRef, bool)> {
     let statements = match strategy.mode {

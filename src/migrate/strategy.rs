@@ -13,7 +13,7 @@ pub struct Strategy<'s> {
     /// The mode, which the history records.
     pub mode: RunMode,
     /// The text that is sent where it goes in one message. In [`RunMode::Atomic`] without the `BEGIN` and `COMMIT` that
-    /// may stand around all of it, because the message is a transaction anyway.
+    /// may enclose all of it, because the message is a transaction anyway.
     pub sql: Cow<'s, str>,
     /// The statements of that text.
     pub statements: Vec<Statement<'s>>,
@@ -21,7 +21,7 @@ pub struct Strategy<'s> {
     pub steps: Vec<Step<'s>>,
 }
 
-/// One statement of a script that runs statement by statement; or what stands between BEGIN and COMMIT.
+/// One statement of a script that runs statement by statement; or all statements between BEGIN and COMMIT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step<'s> {
     /// Where in the script it begins, in bytes.
@@ -76,7 +76,7 @@ impl<'s> Strategy<'s> {
         Self::in_one_message(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
     }
 
-    /// Statement by statement, whatever the script looks like.
+    /// Statement by statement, regardless of the text.
     #[must_use]
     pub fn in_steps(script: &'s Script, steps: Vec<Step<'s>>) -> Self {
         Self { steps, ..Self::in_one_message(RunMode::Steps, script, script.statements()) }
@@ -87,7 +87,7 @@ impl<'s> Strategy<'s> {
     }
 }
 
-/// The script cut into statements, and into what stands between BEGIN and COMMIT; `None` where its transaction
+/// The script cut into statements, with those between BEGIN and COMMIT as one step; `None` where its transaction
 /// control is more than that.
 #[must_use]
 pub fn steps(script: &Script) -> Option<Vec<Step<'_>>> {

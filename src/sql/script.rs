@@ -2,7 +2,7 @@
 //! enough to count statements, to point at one, and to recognise those that need or refuse a transaction. What a
 //! statement does to the schema is read elsewhere, from the tokens found here (`objects`, `changes`).
 //!
-//! Why our own: of the crates, `sqlparser` rejects whatever its grammar lacks (a migration may contain any statement of
+//! Why our own: of the crates, `sqlparser` rejects what its grammar lacks (a migration may contain any statement of
 //! any extension), and `pg_query` brings PostgreSQL's own parser, which is exact for one version of one engine, needs
 //! libclang to build and triples the binary.
 
@@ -206,7 +206,7 @@ impl<'a> Statement<'a> {
         let labels = grants || self.starts(&["COMMENT"]) || self.starts(&["SECURITY"]);
         let mut pairs = self.words().windows(2);
         let on_shared = labels && pairs.any(|pair| pair[0] == "ON" && shared.contains(&pair[1].as_str()));
-        // In code a verb and what it is about stand side by side, whatever quotes are around them.
+        // In code the verb is followed by the kind of object, with or without quotes around them.
         let code = self.text.to_ascii_uppercase();
         let words: Vec<&str> = code.split(|c: char| !is_word(c)).filter(|word| !word.is_empty()).collect();
         let is_change = |pair: &[&str]| verbs.contains(&pair[0]) && shared.contains(&pair[1]);
@@ -425,7 +425,7 @@ impl Reading {
 struct Body {
     /// How deep in it the next word is.
     depth: usize,
-    /// The statement creates something that may have one.
+    /// The statement creates an object that may have a body.
     may_begin: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Alembic: `versions/*.py`, a graph of revisions, and the table `alembic_version`, which holds where the database
-//! stands in it. Alembic applies them itself; here is read, without Python, whether it has anything to do, and what it
-//! would stumble over.
+//! Alembic: `versions/*.py`, a graph of revisions, and the table `alembic_version` with the revisions that the database is
+//! at. Alembic applies them itself. This module reads, without Python, whether anything is pending, and what Alembic would
+//! fail at.
 
 pub(crate) mod configuration;
 
@@ -54,7 +54,7 @@ pub(crate) struct Alembic {
     is_recursive: bool,
     table: String,
     schema: Option<String>,
-    /// What of the configuration only Python can tell.
+    /// The part of the configuration that only Python can evaluate.
     computed: Option<String>,
     aim: Aim,
 }
@@ -71,8 +71,8 @@ struct Revision {
 }
 
 impl Alembic {
-    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting is stronger. Where something else
-    /// than these files decides, no folder is read.
+    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting takes precedence. Where
+    /// another source than these files decides, no folder is read.
     ///
     /// # Errors
     /// [`Error::Settings`] where the revisions cannot be found.
@@ -182,7 +182,7 @@ impl Alembic {
             .map_or_else(|| "they have no revision in common".to_owned(), |id| format!("they part after {id}"));
         let list: Vec<String> = heads.iter().map(|head| format!("\n  {}  {}", head.id, head.path.display())).collect();
         Some(format!(
-            "the revisions in {} have {} heads, so that nobody can tell which is the last: {fork}{}\n\
+            "the revisions in {} have {} heads, so the last one is ambiguous: {fork}{}\n\
              next: join them where you develop: alembic merge heads -m \"merge\"\n      \
              or, if each is a branch of its own, apply all: --migrate-command 'alembic upgrade heads'",
             self.folder(),
@@ -247,7 +247,7 @@ impl Layout for Alembic {
     }
 
     fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
-        // Nobody knows but Alembic, which then says so itself.
+        // Only Alembic can tell, and reports it itself.
         if lineage.partial.is_some() {
             return None;
         }
@@ -278,7 +278,7 @@ impl Ledger for Alembic {
         format!("SELECT version_num FROM {} ORDER BY 1", dialect.table(table))
     }
 
-    /// A row stands for its revision and all that comes before it. The table knows no times.
+    /// A row stands for its revision and all before it. The table has no times.
     fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
         let stands_for = |id: &str| lineage.implies.get(id).map(Vec::as_slice).unwrap_or_default();
         let versions = rows.iter().filter_map(|row| row.first()?.clone());

@@ -1,6 +1,5 @@
-//! Prisma's migrations, versions 2 to 7: `migrations/<name>/migration.sql` and `_prisma_migrations`.
-//! Facts are Prisma's own, read in its source and observed on the real engine; a rule that looks odd
-//! says where it comes from.
+//! Prisma's migrations, versions 2 to 7: `migrations/<name>/migration.sql` and `_prisma_migrations`. The rules are those
+//! of Prisma's source, checked on the real engine; an odd one has its origin beside it.
 
 pub(crate) mod config;
 pub(crate) mod datasource;
@@ -264,7 +263,7 @@ fn record(row: &Row) -> Record {
     let value = |index: usize| row.get(index).cloned().flatten();
     let text = |index| value(index).unwrap_or_default();
     let steps = text(7).parse().unwrap_or(0);
-    // What `resolve --applied` writes, and nothing else does: no step, and an empty text.
+    // Only `resolve --applied` writes this: no step, and an empty text.
     let is_resolved = steps == 0 && value(6).as_deref() == Some("") && value(5).is_none();
     Record {
         by: if is_resolved { RecordedBy::Person } else { recorded_by(&text(0)) },
