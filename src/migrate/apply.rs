@@ -23,8 +23,8 @@ use crate::migrate::{execute, failure_report};
 use crate::sql::script::{self, Statement};
 use crate::sql::{ObjectKind, TableName};
 
-/// A start that has the migration lock and something to apply.
-pub(crate) struct Start<'a> {
+/// Applies the pending migrations of one start. The session must hold the migration lock.
+pub(crate) struct Migrator<'a> {
     /// The folder and its history, just read.
     pub history: &'a History,
     /// The session that holds the lock.
@@ -59,7 +59,7 @@ pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe:
     Ok(history.entries.iter().any(Entry::is_pending) || history.uncertainty().is_some())
 }
 
-impl Start<'_> {
+impl Migrator<'_> {
     /// Applies what is [`due`]. Returns how many migrations were applied.
     ///
     /// # Errors
@@ -74,27 +74,27 @@ impl Start<'_> {
         let (history, stop, count) = (self.history, self.stop, pending.len());
         let table = history.ensure_table(self.session, self.probe, Some(self.own_schemas)).await?;
         // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
-        stop.hold();
+        stop.defer_signals();
         let progress = Progress::start(count, log::is_watched());
-        let mut run = Run { ledger: history.writer()?, table, start: self };
+        let mut run = Run { ledger: history.writer()?, table, migrator: self };
         for (done, (migration, entry)) in pending.into_iter().enumerate() {
             if let Some(signal) = stop.signal() {
                 let note = format!("{done} of {count} pending migrations are applied, the next was not begun");
                 return Err(Error::Stopped { signal, note });
             }
             progress.begin(&migration.name);
-            run.start.tracker.migrating(&migration.name, done, count);
+            run.migrator.tracker.migrating(&migration.name, done, count);
             run.apply(migration, entry).await?;
             progress.end();
         }
-        stop.release();
+        stop.end_deferral();
         Ok(count)
     }
 }
 
 /// A run over the pending migrations.
 struct Run<'a> {
-    start: Start<'a>,
+    migrator: Migrator<'a>,
     ledger: &'static dyn LedgerWriter,
     table: TableName,
 }
@@ -117,7 +117,7 @@ impl Run<'_> {
         let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));
         let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
         let strategy = strategy_of(migration, by);
-        let application_name = self.start.application_name.with(name);
+        let application_name = self.migrator.application_name.with(name);
         let mut current = Current { migration, id: String::new(), application_name, steps: None };
         if strategy.mode != RunMode::Steps {
             self.drop_invalid(&current, &strategy.statements).await?;
@@ -148,10 +148,10 @@ impl Run<'_> {
     async fn begin(&mut self, migration: &Migration, mode: RunMode) -> Result<String, Error> {
         let (id, name) = (self.ledger.new_id(Some(mode)), &migration.name);
         let record = self.ledger.begin(self.row(&id), mode, migration);
-        let label = self.start.application_name.with(name);
+        let label = self.migrator.application_name.with(name);
         let conditions = self.conditions(&label);
-        let (cancel, stop) = (self.start.session.canceller(), self.start.stop);
-        let begin = self.start.session.begin(record, conditions);
+        let (cancel, stop) = (self.migrator.session.canceller(), self.migrator.stop);
+        let begin = self.migrator.session.begin(record, conditions);
         execute::own(cancel, begin, stop).await.map_err(|fault| match fault.class {
             Class::Cancelled if stop.signal().is_some() => self.not_begun(name),
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
@@ -161,11 +161,14 @@ impl Run<'_> {
     }
 
     fn not_begun(&self, name: &str) -> Error {
-        Error::Stopped { signal: self.start.stop.signal().unwrap_or_default(), note: format!("{name} was not begun") }
+        Error::Stopped {
+            signal: self.migrator.stop.signal().unwrap_or_default(),
+            note: format!("{name} was not begun"),
+        }
     }
 
     fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
-        let table = self.start.history.dialect.table(&self.table);
+        let table = self.migrator.history.dialect.table(&self.table);
         let next = match fault.class {
             Class::Privilege => {
                 format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
@@ -225,7 +228,7 @@ impl Run<'_> {
             return None;
         }
         let request = ProbeRequest { schemas, history: None };
-        let missing = self.start.session.probe(&request).await.ok()?.missing_schemas;
+        let missing = self.migrator.session.probe(&request).await.ok()?.missing_schemas;
         let needless = creations.into_iter().filter(|(_, name)| !missing.contains(name));
         let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.unzip();
         if needless.is_empty() {
@@ -272,7 +275,7 @@ impl Run<'_> {
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
-            if let Some(signal) = self.start.stop.signal() {
+            if let Some(signal) = self.migrator.stop.signal() {
                 return Err(stopped_between(&current, signal));
             }
             self.drop_invalid(&current, &step.statements).await?;
@@ -334,7 +337,7 @@ impl Run<'_> {
         failure.repeatable = step.alone;
         failure.fault.place =
             failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step, place));
-        Err(invalid_index::with_invalid(self.start.session, &step.statements, failure).await)
+        Err(invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await)
     }
 
     /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
@@ -348,15 +351,15 @@ impl Run<'_> {
     }
 
     async fn drop_invalid(&mut self, current: &Current<'_>, statements: &[Statement<'_>]) -> Result<(), Error> {
-        let (name, stop) = (&current.migration.name, self.start.stop);
-        match invalid_index::drop_invalid(self.start.session, stop, name, statements).await {
+        let (name, stop) = (&current.migration.name, self.migrator.stop);
+        match invalid_index::drop_invalid(self.migrator.session, stop, name, statements).await {
             Ok(()) => Ok(()),
             Err(Blocked::Statement { fault, .. }) if fault.class == Class::Cancelled && stop.signal().is_some() => {
                 Err(self.not_begun(name))
             }
             Err(Blocked::Statement { doing, fault }) => Err(Error::statement(doing)(fault)),
             Err(Blocked::Builder(fault)) => {
-                let report = format!("{fault}\n{}", failure_report::next(name, true, self.start.is_scratch, None));
+                let report = format!("{fault}\n{}", failure_report::next(name, true, self.migrator.is_scratch, None));
                 Err(Error::Migration { name: name.clone(), report, again: true, fault })
             }
         }
@@ -369,11 +372,11 @@ impl Run<'_> {
     }
 
     fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
-        Conditions { lock_timeout: self.start.statement_lock_timeout, label }
+        Conditions { lock_timeout: self.migrator.statement_lock_timeout, label }
     }
 
     async fn execute(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
-        let Start { session, stop, lock_timeout, .. } = &mut self.start;
+        let Migrator { session, stop, lock_timeout, .. } = &mut self.migrator;
         if stop.signal().is_some() {
             // The signal came while the row was written; the script must not begin after it.
             return Err(Failure::without_effect(Fault::new(Class::Cancelled, "it was not begun")));
@@ -382,7 +385,7 @@ impl Run<'_> {
     }
 
     fn row<'b>(&'b self, id: &'b str) -> RowKey<'b> {
-        RowKey { dialect: self.start.history.dialect, table: &self.table, id }
+        RowKey { dialect: self.migrator.history.dialect, table: &self.table, id }
     }
 
     fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
@@ -391,7 +394,7 @@ impl Run<'_> {
 
     async fn write(&mut self, id: &str, outcome: &Outcome<'_>) -> Result<(), Fault> {
         let sql = self.record(id, outcome);
-        self.start.session.execute(sql).await
+        self.migrator.session.execute(sql).await
     }
 
     /// Records a failure, and words it.
@@ -402,7 +405,7 @@ impl Run<'_> {
             return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
         }
         let report = failure_report::failure(current.migration, &failure, current.steps);
-        let signal = self.start.stop.signal();
+        let signal = self.migrator.stop.signal();
         // A record that could not be written is no fault of the script's.
         let interrupted = signal.is_some() || failure.of_record || failure.fault.class == Class::LockTimeout;
         let nothing_kept = failure.kept == Rollback::Complete;
@@ -428,7 +431,7 @@ impl Run<'_> {
             return self.not_recorded(name, report, failure.fault);
         }
         let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
-        let next = failure_report::next(name, again, self.start.is_scratch, current.steps);
+        let next = failure_report::next(name, again, self.migrator.is_scratch, current.steps);
         let report = format!("{report}\n{next}");
         Error::Migration { name: name.to_owned(), report, again, fault: failure.fault }
     }

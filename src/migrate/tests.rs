@@ -11,7 +11,7 @@ use crate::base::signal;
 use crate::engines::connect::Target;
 use crate::engines::session::ProbeRequest;
 use crate::formats::{Folder, prisma};
-use crate::migrate::apply::{self, Start};
+use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::recovery;
 use crate::sql::Dialect;
@@ -31,7 +31,7 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
     let is_due = apply::due(&mut history, session.as_mut(), &probe).await?;
     let _ = history.own_schemas();
     let stop = signal::listen().map_err(|error| Error::Os(error.to_string()))?;
-    let start = Start {
+    let migrator = Migrator {
         history: &history,
         session: session.as_mut(),
         probe: &probe,
@@ -43,7 +43,7 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
         lock_timeout: None,
         is_scratch: false,
     };
-    let applied = if is_due { start.apply_pending().await } else { Ok(0) };
+    let applied = if is_due { migrator.apply_pending().await } else { Ok(0) };
     for migration in &history.migrations {
         let _ = script::changes(&migration.script);
         let _ = script::created(&migration.script.statements());

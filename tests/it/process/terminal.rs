@@ -185,6 +185,26 @@ fn on_a_terminal_a_failure_is_whole_and_a_signal_is_answered() {
 }
 
 #[test]
+fn times_on_a_terminal_are_to_the_second_and_say_how_long_ago() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    let log = on_a_terminal(&project, &database.url(), "run").finish("run").code(0).stdout;
+    // `2026-11-28 13:40:02Z INFO  wait: …`
+    let is_short = |line: &&str| line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(19) == Some(&b'Z');
+    assert!(log.lines().filter(is_short).count() >= 3, "{log}");
+    let status = on_a_terminal(&project, &database.url(), "status").finish("status").code(0).stdout;
+    assert!(
+        status.lines().filter(|line| line.contains("second") && line.contains(" ago)")).count() == 2
+            || status.contains("(just now)"),
+        "{status}"
+    );
+    assert!(!status.contains('Z') && !status.contains('T'), "{status}");
+    // A pipe keeps RFC 3339.
+    let status = project.doorstep(&database.url(), &["status"]).run().code(0).stdout;
+    assert!(!status.contains(" ago") && status.contains('T') && status.contains('Z'), "{status}");
+}
+
+#[test]
 fn elsewhere_there_are_no_escape_sequences() {
     let database = gated();
     open_gate(&database);
