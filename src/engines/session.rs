@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::base::fault::{Class, Fault};
 use crate::engines::engine::Engine;
 use crate::engines::peer::Peer;
+use crate::sql::script::Statement;
 use crate::sql::{Dialect, Row};
 
 pub(crate) use crate::engines::engine::{Missing, ObjectState, Probe, ProbeRequest, Scope};
@@ -108,6 +109,8 @@ impl dyn Session + '_ {
 pub struct Unit<'a> {
     /// The text, as the file has it.
     pub sql: &'a str,
+    /// Its statements.
+    pub statements: &'a [Statement<'a>],
     /// A statement that must change exactly one row of the history, or the unit fails.
     pub record: Option<&'a str>,
     /// The text refuses a transaction: the record is written after it, instead of in the same transaction.

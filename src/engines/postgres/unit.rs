@@ -8,7 +8,7 @@ use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Conditions, Failure, Rollback, Unit};
-use crate::sql::script;
+use crate::sql::script::Statement;
 
 /// Restores the session's own settings after a script.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
@@ -63,7 +63,7 @@ impl Session {
             // their errors count as the script's.
             format!("{AFTER}{own}{}", self.recording(record))
         });
-        self.send_script(unit.sql, after.as_deref()).await?;
+        self.send_script(unit, after.as_deref()).await?;
         // The piece may have changed the settings that doorstep made.
         let text = unit.sql.to_ascii_lowercase();
         if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
@@ -99,8 +99,8 @@ impl Session {
     }
 
     /// Sends the script with what follows it, and works out what a failure means.
-    async fn send_script(&mut self, sql: &str, after: Option<&str>) -> Result<(), Failure> {
-        let exchange = self.client.exchange(sql.to_owned() + after.unwrap_or_default()).await;
+    async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), Failure> {
+        let exchange = self.client.exchange(unit.sql.to_owned() + after.unwrap_or_default()).await;
         if exchange.result.is_ok() && exchange.status == Some(TransactionStatus::Idle) {
             return Ok(());
         }
@@ -108,12 +108,12 @@ impl Session {
         if exchange.status.is_some_and(|status| status != TransactionStatus::Idle) {
             let _ = self.send("ROLLBACK".to_owned()).await;
         }
-        Err(failure(exchange, sql, after.is_some()))
+        Err(failure(exchange, unit, after.is_some()))
     }
 }
 
 /// What a failed message has left behind; `recorded` if the record follows the script in the message.
-fn failure(exchange: Exchange, sql: &str, recorded: bool) -> Failure {
+fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool) -> Failure {
     let Exchange { result, tags, refused, status } = exchange;
     let left_open = result.is_ok();
     let mut fault = result.err().unwrap_or_else(|| {
@@ -127,18 +127,18 @@ fn failure(exchange: Exchange, sql: &str, recorded: bool) -> Failure {
         return Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false };
     }
     // One tag for each statement that was completed; the first after the script checks what it deferred.
-    let (done, count) = (tags.len(), script::statements(sql, SQL).len());
+    let (done, count) = (tags.len(), unit.statements.len());
     let of_record = recorded && done > count;
     fault.place = match fault.place {
         // An error at the end of the script is reported in the text that follows it.
-        Some(Place::Character(at)) => Some(Place::Character(at.min(sql.chars().count() + 1))),
+        Some(Place::Character(at)) => Some(Place::Character(at.min(unit.sql.chars().count() + 1))),
         None if done < count => Some(Place::Statement(done)),
         place => place,
     };
     let committed = tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
     // Trust only an ErrorResponse seen on the wire; the driver can fail to decode a successful reply.
     let failed = refused || left_open;
-    let transactional = recorded || is_transactional(sql);
+    let transactional = recorded || is_transactional(unit.statements);
     let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
     let fault = if of_record { explained(fault) } else { fault };
     Failure { fault, kept, of_record, repeatable: false }
@@ -166,8 +166,7 @@ fn explained(fault: Fault) -> Fault {
 
 /// True unless a statement commits on its own: then a failure may leave something behind. A lone CALL or
 /// DO may commit inside; among others it may not (they share an implicit transaction).
-fn is_transactional(sql: &str) -> bool {
-    let statements = script::statements(sql, SQL);
+fn is_transactional(statements: &[Statement<'_>]) -> bool {
     let alone = statements.len() == 1;
     !statements.iter().any(|it| it.refuses_transaction() || (alone && it.may_commit_inside()))
 }
@@ -175,6 +174,11 @@ fn is_transactional(sql: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script;
+
+    fn is_transactional(sql: &str) -> bool {
+        super::is_transactional(&script::statements(sql, SQL))
+    }
 
     #[test]
     fn statements_outside_transactions_make_a_failure_uncertain() {

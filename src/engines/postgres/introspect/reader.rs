@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Index, IndexColumn, Key,
     Name, Table, Type, value,
@@ -10,16 +11,9 @@ use crate::engines::engine::CatalogReader;
 use crate::engines::postgres::introspect::{access, builtin, qualified};
 use crate::engines::values::Values;
 
-/// Tables that no schema file lists: the histories, and PostGIS's.
-const PASSED_OVER: &[&str] = &[
-    "_prisma_migrations",
-    "_doorstep_migrations",
-    "spatial_ref_sys",
-    "geometry_columns",
-    "geography_columns",
-    "raster_columns",
-    "raster_overviews",
-];
+/// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
+const OF_POSTGIS: &[&str] =
+    &["spatial_ref_sys", "geometry_columns", "geography_columns", "raster_columns", "raster_overviews"];
 
 /// Folds the rows of [`super::sql`] into a catalog.
 #[derive(Debug, Default)]
@@ -80,7 +74,8 @@ impl CatalogReader for Reader {
             "t" if !matches!(row.text(4)?.chars().next()?, 'r' | 'p') => self.catalog.views.push(qualified(row, 2)?),
             "t" => {
                 let name = qualified(row, 2)?;
-                if !PASSED_OVER.contains(&name.name.to_lowercase().as_str()) {
+                let lower = name.name.to_lowercase();
+                if !hidden_names().chain(OF_POSTGIS.iter().copied()).any(|hidden| hidden == lower) {
                     self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
                     let access = row.text(5).map_or(Some(Access::Granted), access)?;
                     self.catalog.tables.push(Table { name, access, ..Table::default() });
