@@ -165,16 +165,16 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
     }
 }
 
-/// Something that tells whether a migration ran.
+/// An object whose existence shows whether a migration ran.
 struct Witness {
     /// Index of the migration.
     of: usize,
     object: ObjectRef,
-    /// It was created, and must be there; otherwise it was dropped or renamed, and must not.
+    /// The migration creates it, so it must exist; otherwise the migration drops or renames it, and it must not exist.
     created: bool,
 }
 
-/// What the migrations create for good, and what they remove for good.
+/// The objects that the migrations create and do not drop again, and those that they drop and do not create again.
 fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
     let dialect = history.dialect;
     let statements: Vec<Vec<script::Statement<'_>>> =
@@ -209,9 +209,9 @@ fn finding(migration: &Migration, witness: &Witness) -> Finding {
     };
     let source = Source::Named(migration.path.display().to_string());
     Finding::new(Severity::Error, kind, witness.object.clone(), source)
-        .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
+        .caused(format!("{} {does}, so it was not applied here, or was reverted since", migration.name))
         .remedied(
-            "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
-             doorstep run applies them; otherwise bring the database to what it should be, and try again",
+            "if none of it and of later ones exists, adopt up to the migration before it (--through NAME), and \
+             doorstep run applies them; otherwise correct the database, and try again",
         )
 }

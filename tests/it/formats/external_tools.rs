@@ -115,7 +115,7 @@ fn a_signal_is_passed_on_and_then_obeyed() {
         let (_database, doorstep) = running(&text);
         doorstep.signal(name);
         let output = doorstep.finish("run").code(code).stdout_is("");
-        let output = output.stderr_has(&format!("heard {name}")).stderr_has("was told so, and exited with 7");
+        let output = output.stderr_has(&format!("heard {name}")).stderr_has("which exited with 7");
         output.stderr_has(&format!("stopped by SIG{name}"));
     }
 }

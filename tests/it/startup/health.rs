@@ -11,7 +11,7 @@ use crate::support::{Cluster, Database, Doorstep, Project, Running, free_port, u
 
 /// Where a start with `--health-addr 127.0.0.1:0` listens.
 fn port(doorstep: &mut Running) -> u16 {
-    let log = doorstep.until_stderr("telling the phase at http://");
+    let log = doorstep.until_stderr("serving the progress at http://");
     let (_, rest) = log.rsplit_once("/ready").unwrap().0.rsplit_once(':').unwrap();
     rest.parse().unwrap()
 }
@@ -181,7 +181,7 @@ fn the_service_can_bind_the_same_port_at_once_whatever_the_clients_did() {
     let (address, number) = (format!("127.0.0.1:{port}"), port.to_string());
     let arguments = ["run", "--health-addr", &address, "--", "python3", "-c", PLAIN, &number];
     let mut doorstep = project.doorstep(&database.url(), &arguments).spawn();
-    doorstep.until_stderr("telling the phase");
+    doorstep.until_stderr("serving the progress");
     at_gate(&database);
     let get = b"GET /live HTTP/1.1\r\n\r\n";
     for _ in 0..5 {
