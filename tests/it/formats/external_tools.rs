@@ -200,7 +200,7 @@ fn what_nobody_can_tell_of_an_unknown_tool_is_refused_with_the_way_round() {
         Project::bare().doorstep(&database.url(), &arguments).run().code(78)
     };
     for arguments in [&["status"][..], &["replay"], &["baseline"], &["resolve", "--applied", "x"]] {
-        ask(arguments).stderr_has("of make migrate doorstep knows neither files nor history");
+        ask(arguments).stderr_has("doorstep knows neither the files nor the history of make migrate");
     }
     ask(&["run", "--migrate", "await"]).stderr_has("--require-tables");
 }
