@@ -146,7 +146,10 @@ fn resolve_rolled_back_keeps_prismas_rules() {
     assert!(!exists(&database, "_prisma_migrations"));
     project.doorstep(&url, &["migrate"]).run().code(65);
     resolve("1_users").code(65).stderr_has("is applied, it has not failed");
-    resolve("4_nothing_like_it").code(65).stderr_has("the history has no row of the migration").stderr_lacks("did you mean");
+    resolve("4_nothing_like_it")
+        .code(65)
+        .stderr_has("the history has no row of the migration")
+        .stderr_lacks("did you mean");
     resolve("3_bat").code(65).stderr_has("did you mean 3_bad?");
     // Its folder need not be there any more.
     std::fs::remove_dir_all(folder(&project, "3_bad")).unwrap();
