@@ -1,6 +1,7 @@
 //! The test bed: real binary, real servers, a fresh database and a scrubbed environment per test.
 
 pub(crate) mod running_migration;
+pub(crate) mod snapshots;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
@@ -520,7 +521,7 @@ pub(crate) struct Output {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    shown: String,
+    pub(crate) shown: String,
 }
 
 impl Output {
