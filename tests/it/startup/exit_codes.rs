@@ -1,14 +1,12 @@
 //! The exit-code table of the contract, row by row. What leads to a code is tested where it belongs;
 //! here each row is met once, so that the table cannot lose one, and tests/snapshots/errors.snap holds what it says.
 
-use std::fmt::Write as _;
-
-use crate::support::snapshots::{assert_snapshot, redacted};
+use crate::support::snapshots::{Sections, assert_snapshot};
 use crate::support::{Database, Doorstep, Output, PASSWORD, Project, free_port};
 
 /// The messages, in the order in which they were met.
 #[derive(Default)]
-struct Errors(String);
+struct Errors(Sections);
 
 impl Errors {
     /// Runs doorstep, which must end with this code, and notes its error.
@@ -19,10 +17,9 @@ impl Errors {
 
     #[track_caller]
     fn note(&mut self, code: i32, situation: &str, output: Output) {
-        let Output { stderr, shown, .. } = output.code(code);
-        // Without the log before it: how often something was tried is no part of the message.
-        let error = stderr.find(" ERROR ").and_then(|at| stderr[..at].rfind('\n')).map_or(0, |at| at + 1);
-        writeln!(self.0, "=== {code}: {situation}\n$ {}\n{}", shown.trim_end(), redacted(&stderr[error..])).unwrap();
+        let output = output.code(code);
+        let text = format!("$ {}\n{}", output.shown.trim_end(), output.error());
+        self.0.add(&format!("{code}: {situation}"), &text);
     }
 }
 
@@ -50,7 +47,7 @@ fn every_row_of_the_table() {
     let refused = format!("postgres://u@127.0.0.1:{}/d", free_port());
     errors.met(69, "the database refuses connections", run(&refused, &["run", "--wait-timeout", "200ms"]));
     let bug = doorstep::error::Error::Internal("an impossible state".to_owned());
-    writeln!(errors.0, "=== {}: a bug\n{bug}", bug.exit_code()).unwrap();
+    errors.0.add(&format!("{}: a bug", bug.exit_code()), &bug.to_string());
     errors.met(71, "a folder that cannot be written", run(&url, &["install", "/proc/nowhere"]));
     let empty = Database::fresh();
     let _holder = empty.hold_migration_lock("holder");
@@ -68,7 +65,7 @@ fn every_row_of_the_table() {
     doorstep.until_stderr("waiting for the migration lock");
     doorstep.signal("TERM");
     errors.note(143, "SIGTERM while waiting for the lock", doorstep.finish("doorstep run"));
-    assert_snapshot!("errors", errors.0);
+    assert_snapshot!("errors", errors.0.text());
 }
 
 #[test]

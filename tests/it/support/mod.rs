@@ -562,6 +562,12 @@ impl Output {
         self
     }
 
+    /// The error that ended doorstep, without the log before it.
+    pub(crate) fn error(&self) -> &str {
+        let line = self.stderr.find(" ERROR ").and_then(|at| self.stderr[..at].rfind('\n')).map_or(0, |at| at + 1);
+        &self.stderr[line..]
+    }
+
     /// The JSON object in the last line of the log.
     #[track_caller]
     pub(crate) fn last_event(&self) -> serde_json::Value {

@@ -29,6 +29,21 @@ pub(crate) fn settings(name: &str) -> insta::Settings {
     settings
 }
 
+/// Several texts in one snapshot, each under a heading.
+#[derive(Default)]
+pub(crate) struct Sections(String);
+
+impl Sections {
+    pub(crate) fn add(&mut self, heading: &str, text: &str) {
+        let separator = if self.0.is_empty() { "" } else { "\n" };
+        self.0 += &format!("{separator}=== {heading}\n{}\n", redacted(text).trim_end());
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What differs from run to run, and what stands for it. In a pattern `9` is a number, `D` a duration such as 12ms or 1.5s, and
 /// `X` a word; the rest is literal.
 const VARIABLE: &[(&str, &str)] = &[

@@ -1,7 +1,7 @@
 //! The report of `verify` as people, CI servers and GitHub get it, whole: tests/snapshots/verify. What depends on a
 //! terminal, or on names that have to be escaped, is tested beside the forms, in src/verified/tests.rs.
 
-use crate::support::snapshots::{assert_snapshot, redacted};
+use crate::support::snapshots::{Sections, assert_snapshot, redacted};
 use crate::support::{BINARY, Database, Doorstep, Project, project_of_a_schema};
 
 /// A database that differs from the schema of its service in every way that has a form of its own: tables, an enum and
@@ -86,6 +86,7 @@ fn json() {
     assert_snapshot!("verify/json", serde_json::to_string_pretty(&report).unwrap());
 }
 
+/// One case per table, also for those that are as expected.
 #[test]
 fn junit() {
     assert_snapshot!("verify/junit", report(3, &["--format", "junit"]));
@@ -96,6 +97,7 @@ fn junit_where_nothing_stops_a_start() {
     assert_snapshot!("verify/junit-report-only", report(0, &["--format", "junit", "--verify", "report"]));
 }
 
+/// One command per finding, with the line of its model.
 #[test]
 fn github() {
     assert_snapshot!("verify/github", report(3, &["--format", "github"]));
@@ -114,11 +116,14 @@ fn nothing_differs() {
     let migration = "CREATE TABLE \"User\" (id integer NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (id));";
     let project = Project::new().file("prisma/schema.prisma", schema).migration("1_init", migration);
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
-    let reports = ["text", "json", "junit", "github", "markdown"].map(|form| {
-        let output = project.doorstep(&database.url(), &["verify", "--format", form]).run().code(0);
-        format!("=== {form}\n{}", redacted(&output.stdout))
-    });
-    assert_snapshot!("verify/nothing-differs", reports.join("\n"));
+    let mut reports = Sections::default();
+    for form in ["text", "json", "junit", "github", "markdown"] {
+        reports.add(form, &project.doorstep(&database.url(), &["verify", "--format", form]).run().code(0).stdout);
+    }
+    // Where nothing is expected either, a JUnit report is no empty file.
+    let output = Project::bare().doorstep(&database.url(), &["verify", "--format", "junit"]).run().code(0);
+    reports.add("junit, where nothing is expected", &output.stdout);
+    assert_snapshot!("verify/nothing-differs", reports.text());
 }
 
 /// A database that lacks a table, an enum and a unique index of the project's schema, and has a column under another name.
@@ -137,29 +142,6 @@ fn every_form_says_the_same_on_stdout_and_stops_with_the_same_code() {
         output.stderr_has("would stop a start").stderr_lacks("SLAPolicy");
     }
     project.doorstep(&database.url(), &["verify", "--format", "html"]).run().code(64);
-}
-
-#[test]
-fn github_is_led_to_the_line_of_the_model() {
-    let (database, project) = lacking();
-    let output = project.doorstep(&database.url(), &["verify", "--format", "github"]).run().code(3);
-    let line = "::error file=prisma/schema.prisma,line=11,title=table public.SLAPolicy is missing::";
-    assert!(output.stdout.lines().any(|found| found.starts_with(line)), "{}", output.stdout);
-}
-
-#[test]
-fn a_database_that_is_well_is_a_green_case_per_table() {
-    let (database, project) = lacking();
-    let allowed = ["verify", "--format", "junit", "--verify", "report"];
-    let output = project.doorstep(&database.url(), &allowed).run().code(0);
-    let output = output.stdout_has("name=\"table public.User\"").stdout_has("tests=\"3\" failures=\"0\"");
-    output.stdout_has("<system-out>error: table public.SLAPolicy is missing");
-    let output = project.doorstep(&database.url(), &["verify", "--format", "junit"]).run().code(3);
-    output.stdout_has("tests=\"3\" failures=\"3\"").stdout_has("<failure type=\"missing\"");
-    // A database of which nothing is expected is no empty file.
-    let empty = Project::bare();
-    let output = empty.doorstep(&database.url(), &["verify", "--format", "junit"]).run().code(0);
-    output.stdout_has("tests=\"1\" failures=\"0\"");
 }
 
 #[test]
