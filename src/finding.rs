@@ -1,16 +1,13 @@
 //! What verifying finds, as plain data: one difference between what the service needs and what is there. The steps
 //! produce findings, the report forms print them.
 
-pub mod summary;
-
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use crate::catalog::{Name, Origin};
-use crate::script::{Aspect, Object};
-use crate::settings::TableName;
+use crate::sql::TableName;
+use crate::sql::script::{Aspect, Object};
 
 /// How bad a finding is (contract: severity of a finding).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -246,7 +243,7 @@ pub struct Finding {
     /// In what a column differs.
     #[serde(skip)]
     pub aspect: Option<Aspect>,
-    /// Where the expectation comes from; empty for what nobody expects.
+    /// Where the desired comes from; empty for what nobody expects.
     pub source: Source,
     /// Why it differs, as far as the facts in hand tell.
     pub cause: Option<String>,
@@ -378,23 +375,4 @@ impl fmt::Display for Finding {
             None => Ok(()),
         }
     }
-}
-
-/// On one line, and without what steers a terminal: names and defaults of a database are foreign texts.
-pub(crate) fn flat(text: &str) -> String {
-    text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Findings that have something in common, in the order in which each group begins.
-pub(crate) fn grouped<'a>(findings: &[&'a Finding], key: &dyn Fn(&Finding) -> String) -> Vec<Vec<&'a Finding>> {
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings.iter().copied() {
-        let place = *places.entry(key(finding)).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => group.push(finding),
-            None => groups.push(vec![finding]),
-        }
-    }
-    groups
 }

@@ -5,97 +5,80 @@
 //!
 //! It is a library only so that tests, fuzzers and benchmarks reach its parts; the product is the binary.
 
-// The command line and the settings: what is asked for.
-pub mod cli;
-pub mod settings;
+mod commands;
 
-// The pipeline, and its five steps in their order.
-pub mod prepare;
+mod startup;
 
-pub mod wait;
+mod verify;
 
-pub mod schemas;
+mod migrate;
 
-pub mod migrate;
+mod formats;
 
-pub mod verify;
-
-pub mod init;
-
-pub mod command;
-
-pub mod exec;
-
-// Beside it, until the service takes over.
-pub mod health;
-
-// The other commands.
-pub mod baseline;
-pub mod check;
-pub mod diff;
-pub mod install;
-pub mod replay;
-pub mod resolve;
-pub mod status;
-pub mod verified;
-
-// What the steps share: a session at work …
-mod attempt;
-pub mod database;
-pub mod history;
-mod index;
-pub mod lock;
-
-// … decisions over plain data …
-pub mod catalog;
-pub mod cause;
-pub mod compare;
-pub mod expectation;
-pub mod finding;
-pub mod gap;
-pub mod migration;
-pub mod plan;
-pub mod provenance;
-pub mod query;
-pub mod recovery;
 mod report;
-pub mod require;
-pub mod snapshot;
-pub mod transaction;
 
-// … and dumb adapters.
-pub mod engine;
-pub mod format;
+mod differ;
 
-// Foundations.
-pub mod error;
-pub mod excerpt;
-pub mod fault;
-pub mod label;
-pub mod log;
-pub mod phase;
-mod progress;
-mod retry;
-pub mod script;
-pub mod signal;
-pub mod termination;
+mod schema_source;
+
+mod engines;
+
+mod config;
+
+mod finding;
+
+mod catalog;
+
+mod sql;
+
+mod base;
+
+/// Parts of the program that its tests, its fuzzers and its benchmarks call directly. Not a stable interface: the product
+/// is the binary.
+pub mod internals {
+    pub use crate::base::environment::Environment;
+    pub use crate::base::error::{Code, Error};
+    pub use crate::base::log::{LogFormat, LogLevel};
+    pub use crate::base::secret::Secret;
+    pub use crate::base::{log, signal, termination};
+    pub use crate::catalog::{
+        Access, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, Key, Name, Table, Type, value,
+    };
+    pub use crate::commands::args::Cli;
+    pub use crate::config::Layer;
+    pub use crate::differ::{compare, ddl};
+    pub use crate::engines::connect::Target;
+    pub use crate::engines::session::{ProbeRequest, Scope, Session};
+    pub use crate::finding::{Difference, Finding, Severity};
+    pub use crate::migrate::strategy;
+    pub use crate::schema_source::prisma;
+    pub use crate::sql::{Dialect, script};
+    pub use crate::startup::exec;
+    pub use crate::verify::diagnose::provenance::Provenance;
+}
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use check::Checked;
-use cli::{Cli, Form, Verb};
-use error::{Code, Error};
-use exec::Service;
-use health::Port;
-use prepare::{Extent, Preparation, Repair};
-use replay::Replayed;
-use resolve::Mark;
-use settings::{Environment, Layer, LogFormat, LogLevel, Settings};
-use signal::Stop;
-use verified::text::Screen;
-use verified::{github, junit, markdown, text};
+use crate::base::environment::Environment;
+use crate::base::error::{Code, Error};
+use crate::base::log::{self, LogFormat, LogLevel};
+use crate::base::signal::Stop;
+use crate::base::termination;
+use crate::commands::args::{Cli, Form, Verb};
+use crate::commands::check::Checked;
+use crate::commands::open::Repair;
+use crate::commands::replay::Replayed;
+use crate::commands::resolve::{self, Mark};
+use crate::commands::{baseline, install, status};
+use crate::config::{Layer, Settings};
+use crate::report::text::{self, Screen};
+use crate::report::{github, junit, markdown};
+use crate::startup::exec::Service;
+use crate::startup::health::Port;
+use crate::startup::init;
+use crate::startup::pipeline::{Extent, Preparation};
 
 /// How long threads may take to end when there is nothing more for them to do.
 const LAST_THREADS: Duration = Duration::from_millis(50);
@@ -195,8 +178,8 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
             let mark = mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))?;
             let resolved = block_on(stop, async {
                 let mut repair = preparation.repair(matches!(mark, Mark::Applied(_))).await?;
-                let Repair { session, survey, history } = &mut repair;
-                let resolved = resolve::mark(history, session.as_mut(), survey, &mark).await;
+                let Repair { session, probe, history } = &mut repair;
+                let resolved = resolve::mark(history, session.as_mut(), probe, &mark).await;
                 repair.session.close().await;
                 resolved
             })?;
@@ -206,9 +189,9 @@ pub fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Err
             let baseline = block_on(stop, async {
                 let mut repair = preparation.repair(true).await?;
                 let verified = preparation.verify(&mut repair, through.is_some()).await;
-                let Repair { session, survey, history } = &mut repair;
+                let Repair { session, probe, history } = &mut repair;
                 let baseline = match verified {
-                    Ok(()) => baseline::adopt(history, session.as_mut(), survey, through.as_deref()).await,
+                    Ok(()) => baseline::adopt(history, session.as_mut(), probe, through.as_deref()).await,
                     Err(error) => Err(error),
                 };
                 repair.session.close().await;

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use doorstep::Next;
-use doorstep::cli::Cli;
-use doorstep::error::{Code, Error};
-use doorstep::settings::{Environment, LogFormat, LogLevel};
-use doorstep::{exec, log, signal, termination};
+use doorstep::internals::Cli;
+use doorstep::internals::Environment;
+use doorstep::internals::exec;
+use doorstep::internals::{Code, Error};
+use doorstep::internals::{LogFormat, LogLevel};
+use doorstep::internals::{log, signal, termination};
 
 /// musl's own allocator asks the kernel for pages and gives them back hundreds of times in one start.
 #[global_allocator]

@@ -1,11 +1,11 @@
 //! Types as people write them in SQL: `numeric(10,2)`, `timestamp(3) with time zone`, `text[]`.
 
-use super::Type;
-use crate::engine::Dialect;
+use crate::catalog::Type;
+use crate::sql::Dialect;
 
 /// A type from its SQL text, and whether it is an array.
 #[must_use]
-pub fn read(text: &str, dialect: Dialect) -> (Type, bool) {
+pub(crate) fn read(text: &str, dialect: Dialect) -> (Type, bool) {
     let mut element = text.trim();
     let mut is_list = false;
     while let Some(rest) = element.strip_suffix("[]").filter(|_| dialect == Dialect::Postgres) {

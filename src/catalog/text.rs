@@ -1,6 +1,6 @@
 //! A type as one text, so that a file of many columns reads well: `varchar(20)`, `enum "public"."Role"`, `other vector`.
 
-use super::{Type, value};
+use crate::catalog::{Type, value};
 
 impl From<Type> for String {
     fn from(kind: Type) -> Self {

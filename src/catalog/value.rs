@@ -1,7 +1,7 @@
 //! Values in defaults: read from the text in which a server renders them, and compared by what they mean to the
 //! type of their column. `1`, `1.0` and `'1'::numeric` are one number; `{"a": 1}` and `{"a":1}` one document.
 
-use super::{Default, Type};
+use crate::catalog::{Default, Type};
 
 /// Types whose values are written alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,10 +262,10 @@ fn items(text: &str) -> Option<(Literal, &str)> {
 }
 
 /// A name of two parts, both in quotes.
-pub(super) fn qualified(text: &str) -> Option<super::Name> {
+pub(crate) fn qualified(text: &str) -> Option<crate::catalog::Name> {
     let (schema, rest) = quoted(text, '"')?;
     let (name, rest) = quoted(rest.strip_prefix('.')?, '"')?;
-    rest.is_empty().then_some(super::Name { schema, name })
+    rest.is_empty().then_some(crate::catalog::Name { schema, name })
 }
 
 /// A text up to the closing quote, doubled ones undone, and what follows.

@@ -1,4 +1,4 @@
-//! The workflows: what actionlint says of them, and every step of the cold start, run as GitHub's runner runs it.
+//! The workflows: what actionlint says of them, and every step of the cold start, run as GitHub's running_session runs it.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ fn ci_is_one_command() {
     assert_eq!(commands, [".ci/run"]);
 }
 
-/// A runner of GitHub's, with a workspace and an empty database.
+/// A running_session of GitHub's, with a workspace and an empty database.
 struct Runner {
     workflow: Value,
     inputs: Value,
@@ -189,14 +189,14 @@ fn inputs(port: u16) -> Value {
 
 #[test]
 fn a_folder_that_is_whole_passes_the_cold_start() {
-    let runner = Runner::new(inputs(free_port()));
-    let outputs = runner.run();
+    let running_session = Runner::new(inputs(free_port()));
+    let outputs = running_session.run();
     let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, STEPS);
     let log = log(&outputs);
     assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
-    assert_eq!(runner.database.sql("SELECT count(*) FROM users"), "0", "the database was created");
-    let read = |path: &str| std::fs::read_to_string(runner.path(path)).unwrap();
+    assert_eq!(running_session.database.sql("SELECT count(*) FROM users"), "0", "the database was created");
+    let read = |path: &str| std::fs::read_to_string(running_session.path(path)).unwrap();
     assert!(read("cold-start/first.log").contains("\"applied\":1"), "{log}");
     assert!(read("cold-start/second.log").contains("\"applied\":0"), "{log}");
     assert!(read("cold-start/verify.xml").contains("<testsuite"), "{log}");
@@ -205,8 +205,8 @@ fn a_folder_that_is_whole_passes_the_cold_start() {
 
 #[test]
 fn without_a_command_the_start_ends_when_all_is_ready() {
-    let runner = Runner::new(json!({ "context": "context", "migrations": "db" }));
-    let outputs = runner.run();
+    let running_session = Runner::new(json!({ "context": "context", "migrations": "db" }));
+    let outputs = running_session.run();
     let log = log(&outputs);
     assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
 }
@@ -220,9 +220,9 @@ fn without_an_image_and_without_a_context_there_is_nothing_to_start() {
 
 #[test]
 fn a_folder_that_cannot_run_from_scratch_fails_in_the_replay() {
-    let runner = Runner::new(inputs(free_port()));
-    runner.workspace.write("context/db/2_bad/migration.sql", "SELECT nonsense;\n");
-    let outputs = runner.run();
+    let running_session = Runner::new(inputs(free_port()));
+    running_session.workspace.write("context/db/2_bad/migration.sql", "SELECT nonsense;\n");
+    let outputs = running_session.run();
     assert_eq!(failing(&outputs)[0], "The folder runs from scratch");
     assert!(outputs[2].1.stderr.contains("db/2_bad/migration.sql:1:8"), "{}", outputs[2].1.stderr);
     assert_eq!(outputs.len(), 3, "nothing else is tried");
@@ -248,13 +248,15 @@ fn a_service_that_ends_at_once_or_never_answers_fails_in_the_start() {
 
 #[test]
 fn what_is_missing_is_annotated_and_fails_the_job() {
-    let runner = Runner::new(inputs(free_port()));
-    runner.workspace.write("context/doorstep.toml", "require_tables = [\"users\", \"orders\"]\nverify = \"report\"\n");
-    runner.workspace.write(
+    let running_session = Runner::new(inputs(free_port()));
+    running_session
+        .workspace
+        .write("context/doorstep.toml", "require_tables = [\"users\", \"orders\"]\nverify = \"report\"\n");
+    running_session.workspace.write(
         "context/prisma/schema.prisma",
         "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel Order {\n  id Int @id\n}\n",
     );
-    let outputs = runner.run();
+    let outputs = running_session.run();
     let (_, verified) = outputs.last().unwrap();
     assert!(verified.stdout.contains("::error file=prisma/schema.prisma,line=5"), "{}", verified.stdout);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorstep::settings::Layer;
+use doorstep::internals::Layer;
 use serde_json::{Value, json};
 
 use crate::deploy::openapi::Schemas;

@@ -1,9 +1,12 @@
 //! What is read from a database, column by column.
 
-use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Scope, Session, Target, Wanted};
-use doorstep::finding::Difference;
-use doorstep::settings::{Environment, Secret};
+use doorstep::internals::Dialect;
+use doorstep::internals::Difference;
+use doorstep::internals::Environment;
+use doorstep::internals::Secret;
+use doorstep::internals::Target;
+use doorstep::internals::compare;
+use doorstep::internals::{ProbeRequest, Scope, Session};
 
 use crate::support::{Database, Project};
 
@@ -13,7 +16,7 @@ pub(crate) fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {
 
 pub(crate) async fn session(url: &str) -> Box<dyn Session> {
     let target = Target::parse(&Secret::new(url), &Environment::default(), std::path::Path::new(".")).unwrap();
-    target.open(&Wanted::default()).await.unwrap().0
+    target.open(&ProbeRequest::default()).await.unwrap().0
 }
 
 /// What was read is compared with itself, and with what is left after a change.
@@ -70,7 +73,7 @@ fn everything_is_read_without_any_right() {
         catalog
     });
     assert_eq!(catalog.schemas, ["app"]);
-    let names = |names: &[doorstep::catalog::Name]| {
+    let names = |names: &[doorstep::internals::Name]| {
         names.iter().map(|name| format!("{}.{}", name.schema, name.name)).collect::<Vec<_>>()
     };
     assert_eq!(names(&catalog.views), ["app.seen", "other.target"]);

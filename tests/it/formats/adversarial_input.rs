@@ -4,10 +4,11 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use doorstep::engine::Dialect;
-use doorstep::format::psl;
-use doorstep::provenance::Provenance;
-use doorstep::{script, transaction};
+use doorstep::internals::Dialect;
+use doorstep::internals::Provenance;
+use doorstep::internals::prisma;
+use doorstep::internals::script;
+use doorstep::internals::strategy;
 
 use crate::formats::parser_properties;
 
@@ -88,8 +89,8 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
                 let _ = Provenance::of(vec![script::changes(&text, dialect)], "public", dialect);
                 let _ = script::summary(&text, dialect);
                 let _ = script::without(&text, &statements.iter().collect::<Vec<_>>());
-                let _ = transaction::way(&text, dialect);
-                let _ = transaction::steps(&text, dialect);
+                let _ = strategy::way(&text, dialect);
+                let _ = strategy::steps(&text, dialect);
                 for statement in statements {
                     let _ = (statement.refuses_transaction(), statement.controls_transaction());
                     let _ = (statement.may_commit_inside(), statement.reaches_outside());
@@ -146,8 +147,8 @@ fn a_schema_of_any_kind_takes_time_in_proportion() {
     ];
     for text in texts {
         in_time(text[text.len() / 2..].trim_start_matches(char::is_alphanumeric), || {
-            if let Ok(schema) = psl::parse(&[("a".to_owned(), text.clone())]) {
-                let _ = psl::lower(&schema, "public");
+            if let Ok(schema) = prisma::parse(&[("a".to_owned(), text.clone())]) {
+                let _ = prisma::lower(&schema, "public");
             }
         });
     }

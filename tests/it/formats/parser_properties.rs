@@ -3,13 +3,16 @@
 
 use std::collections::HashSet;
 
-use doorstep::catalog::{Arity, Catalog, Default, Name, value};
-use doorstep::compare::compare;
-use doorstep::engine::Dialect;
-use doorstep::format::psl::{self, schema::Provider};
-use doorstep::provenance::Provenance;
-use doorstep::script::{self, Statement};
-use doorstep::transaction::{self, Way};
+use doorstep::internals::Dialect;
+use doorstep::internals::Provenance;
+use doorstep::internals::compare;
+use doorstep::internals::prisma;
+use doorstep::internals::prisma::schema::Provider;
+use doorstep::internals::script;
+use doorstep::internals::script::Statement;
+use doorstep::internals::strategy;
+use doorstep::internals::strategy::Way;
+use doorstep::internals::{Arity, Catalog, Default, Name, value};
 
 /// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
 /// says differs from it in nothing.
@@ -17,14 +20,14 @@ use doorstep::transaction::{self, Way};
 /// # Panics
 /// Where that does not hold.
 pub(crate) fn schema(text: &str) {
-    let parse = || psl::parse(&[("a.prisma".to_owned(), text.to_owned())]);
+    let parse = || prisma::parse(&[("a.prisma".to_owned(), text.to_owned())]);
     let read = parse();
     assert_eq!(format!("{read:?}"), format!("{:?}", parse()), "read twice");
     match read {
         Ok(schema) => {
             let long = text.chars().take(80).collect::<String>();
             for home in ["public", "main", "", "Ä \"é\".x", &long] {
-                let catalog = psl::lower(&schema, home);
+                let catalog = prisma::lower(&schema, home);
                 match schema.datasource.as_ref().map(|source| source.provider) {
                     None => assert_eq!(catalog, Catalog::default()),
                     Some(Provider::Postgres) => no_findings(&catalog, Dialect::Postgres),
@@ -54,7 +57,7 @@ fn lines(text: &str) -> Vec<usize> {
     text.split(['\n', '\r']).map(|line| line.chars().count()).collect()
 }
 
-/// Compares an expectation with the database that it describes, as a session would read it.
+/// Compares an desired with the database that it describes, as a session would read it.
 fn no_findings(expected: &Catalog, dialect: Dialect) {
     if !is_possible(expected, dialect) {
         return;
@@ -77,7 +80,7 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
     };
     let key_of = |name: &Name| (key(&name.schema), key(&name.name));
     let differ = |names: Vec<(String, String)>| names.iter().collect::<HashSet<_>>().len() == names.len();
-    let columns = |table: &doorstep::catalog::Table| {
+    let columns = |table: &doorstep::internals::Table| {
         table.columns.iter().map(|column| (String::new(), key(&column.name))).collect::<Vec<_>>()
     };
     differ(catalog.tables.iter().map(|table| &table.name).chain(&catalog.views).map(key_of).collect())
@@ -181,16 +184,16 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
 }
 
 fn ways(text: &str, dialect: Dialect) {
-    match transaction::way(text, dialect) {
+    match strategy::way(text, dialect) {
         Way::Whole => {}
         Way::Atomic(script) => assert_eq!(script.chars().count(), text.chars().count()),
         Way::Steps(steps) => {
-            assert_eq!(transaction::steps(text, dialect).as_deref(), Some(steps.as_slice()));
+            assert_eq!(strategy::steps(text, dialect).as_deref(), Some(steps.as_slice()));
             let mut at = 0;
             for step in steps {
                 assert!(step.offset >= at && is_piece(text, step.offset, step.text));
                 assert!(!step.text.is_empty());
-                let _ = transaction::only_sets(&step, dialect);
+                let _ = strategy::only_sets(&step, dialect);
                 at = step.offset + step.text.len();
             }
         }

@@ -3,8 +3,8 @@
 //! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it
 //! can read).
 
-use doorstep::catalog::{Arity, Catalog, Default, Name, Table, Type};
-use doorstep::format::psl;
+use doorstep::internals::prisma;
+use doorstep::internals::{Arity, Catalog, Default, Name, Table, Type};
 
 fn cases(file: &str) -> Vec<serde_json::Value> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(file);
@@ -12,8 +12,8 @@ fn cases(file: &str) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn parse(text: &str) -> Result<psl::Schema, Vec<psl::Diagnostic>> {
-    psl::parse(&[("schema.prisma".to_owned(), text.to_owned())])
+fn parse(text: &str) -> Result<prisma::Schema, Vec<prisma::Diagnostic>> {
+    prisma::parse(&[("schema.prisma".to_owned(), text.to_owned())])
 }
 
 /// Rejected by the engine of Prisma 7, which has no URLs in the datasource; those of Prisma 6 accept them.
@@ -33,7 +33,7 @@ fn verdicts_and_objects_are_those_of_prisma() {
                 let ddl = case["ddl"].as_array().unwrap().iter();
                 let mut ddl: Vec<_> = ddl.map(|statement| cut(statement.as_str().unwrap())).collect();
                 // The recorded statements have each run of blanks as one.
-                let ours = statements(&psl::lower(&schema, "public"));
+                let ours = statements(&prisma::lower(&schema, "public"));
                 let mut ours: Vec<_> = ours.iter().map(|statement| statement.replace('\t', " ")).collect();
                 ddl.sort();
                 ours.sort();
@@ -126,7 +126,7 @@ fn statements(catalog: &Catalog) -> Vec<String> {
 }
 
 fn columns(table: &Table, name: &dyn Fn(&Name) -> String) -> Vec<String> {
-    let line = |column: &doorstep::catalog::Column| {
+    let line = |column: &doorstep::internals::Column| {
         let (kind, quoted) = match &column.kind {
             Type::Native(known, arguments) => {
                 let arguments = arguments.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
@@ -192,7 +192,7 @@ impl Numbers {
 /// Whatever is read is lowered, too.
 fn survives(text: &str) {
     if let Ok(schema) = parse(text) {
-        let _ = psl::lower(&schema, "public");
+        let _ = prisma::lower(&schema, "public");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use doorstep::settings::Layer;
+use doorstep::internals::Layer;
 
 use crate::support::Doorstep;
 

@@ -71,7 +71,7 @@ fn every_row_of_the_table() {
 #[test]
 fn a_bug_has_its_own_code_and_asks_for_a_report() {
     // The one row that no input can lead to.
-    let bug = doorstep::error::Error::Internal("an impossible state".to_owned());
+    let bug = doorstep::internals::Error::Internal("an impossible state".to_owned());
     assert_eq!(bug.exit_code(), 70);
     assert!(bug.to_string().contains("a bug in doorstep: an impossible state"));
 }

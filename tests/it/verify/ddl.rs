@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 
-use doorstep::catalog::Catalog;
-use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Scope, Session};
-use doorstep::finding::{Difference, Finding, Severity};
-use doorstep::format::psl;
-use doorstep::gap;
+use doorstep::internals::Catalog;
+use doorstep::internals::Dialect;
+use doorstep::internals::compare;
+use doorstep::internals::ddl;
+use doorstep::internals::prisma;
+use doorstep::internals::{Difference, Finding, Severity};
+use doorstep::internals::{Scope, Session};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
@@ -47,8 +48,8 @@ fn cases(file: &str) -> Vec<serde_json::Value> {
 
 /// What a schema file expects; `None` for one that cannot be read.
 fn lowered(schema: &str, home: &str) -> Option<Catalog> {
-    let schema = psl::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).ok()?;
-    Some(psl::lower(&schema, home))
+    let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).ok()?;
+    Some(prisma::lower(&schema, home))
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn where_everything_is_missing_the_script_is_prismas() {
         let expected = lowered(schema, home).unwrap_or_else(|| panic!("{id}"));
         let nothing = Catalog::default();
         let findings = compare(&expected, &nothing, dialect);
-        let ours = gap::plan(&findings, &expected, &nothing, dialect, home).to_string();
+        let ours = ddl::plan(&findings, &expected, &nothing, dialect, home).to_string();
         counted += 1;
         let is_same = ours.trim() == prismas.trim();
         if is_same == OTHER.iter().any(|(other, _)| *other == id) {
@@ -83,7 +84,7 @@ fn between(actual: &str, expected: &str) -> String {
     };
     let (actual, expected) = (lowered(actual), lowered(expected));
     let findings = compare(&expected, &actual, Dialect::Postgres);
-    gap::plan(&findings, &expected, &actual, Dialect::Postgres, "public").to_string()
+    ddl::plan(&findings, &expected, &actual, Dialect::Postgres, "public").to_string()
 }
 
 #[test]
@@ -160,7 +161,7 @@ async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, 
     let expected = lowered(schema, "public").unwrap();
     let before = read(session, &expected).await;
     let findings = compare(&expected, &before, Dialect::Postgres);
-    let script = gap::plan(&findings, &expected, &before, Dialect::Postgres, "public").to_string();
+    let script = ddl::plan(&findings, &expected, &before, Dialect::Postgres, "public").to_string();
     // A migration is one message, but what uses a new value of an enum goes into the next one.
     let (first, second) = match script.split_once("-- AlterTable").or_else(|| script.split_once("-- CreateTable")) {
         Some((first, second)) if first.contains("A default below uses a new value") => (first, second),
@@ -177,7 +178,7 @@ async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, 
     }
     let left = compare(&expected, &after, Dialect::Postgres);
     // What is told to wait is not tried again and again.
-    let again = gap::plan(&left, &expected, &after, Dialect::Postgres, "public").to_string();
+    let again = ddl::plan(&left, &expected, &after, Dialect::Postgres, "public").to_string();
     match again.lines().any(|line| !line.is_empty() && !line.starts_with("--")) {
         true => Err(format!("there is more to do:\n{again}\nafter\n{script}")),
         false => Ok(left),
@@ -297,7 +298,7 @@ fn sqlite_takes_the_script_and_has_what_is_expected() {
         let expected = lowered(schema, "main").unwrap();
         let nothing = Catalog::default();
         let findings = compare(&expected, &nothing, Dialect::Sqlite);
-        let script = gap::plan(&findings, &expected, &nothing, Dialect::Sqlite, "main").to_string();
+        let script = ddl::plan(&findings, &expected, &nothing, Dialect::Sqlite, "main").to_string();
         let project = Project::sqlite();
         let path = project.path("dev.db");
         std::fs::write(&path, "").unwrap();

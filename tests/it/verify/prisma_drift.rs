@@ -1,11 +1,12 @@
 //! Where Prisma itself sees a difference between a database and a schema file, and where it does not:
 //! tests/cases/prisma-drift.jsonl holds SQL, a schema and the verdict of the real engine, version by version.
 
-use doorstep::catalog::Catalog;
-use doorstep::compare::compare;
-use doorstep::engine::{Dialect, Scope};
-use doorstep::finding::{Difference, Finding, Severity};
-use doorstep::format::psl;
+use doorstep::internals::Catalog;
+use doorstep::internals::Dialect;
+use doorstep::internals::Scope;
+use doorstep::internals::compare;
+use doorstep::internals::prisma;
+use doorstep::internals::{Difference, Finding, Severity};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
@@ -80,8 +81,8 @@ fn is_severe_enough(finding: &Finding) -> bool {
 }
 
 fn expected(schema: &str) -> Catalog {
-    let schema = psl::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
-    psl::lower(&schema, "public")
+    let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
+    prisma::lower(&schema, "public")
 }
 
 /// What Prisma makes of a schema on SQLite is what the schema expects.
@@ -111,7 +112,7 @@ fn prismas_own_tables_on_sqlite_are_as_expected() {
         session.close().await;
         catalog
     });
-    let schema = psl::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
-    let findings = compare(&psl::lower(&schema, "main"), &actual, Dialect::Sqlite);
+    let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
+    let findings = compare(&prisma::lower(&schema, "main"), &actual, Dialect::Sqlite);
     assert!(findings.is_empty(), "{}", tell(&findings));
 }

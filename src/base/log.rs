@@ -1,0 +1,201 @@
+//! Logs: one line per event on stderr, as text or as one JSON object. stdout belongs to the service.
+//!
+//! Only doorstep's own events are written. Libraries may log what they like (sqlx logs every statement
+//! at `debug`); none of it passes, so that no secret and no data of the user's can.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::base::progress_bar;
+
+/// How much to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    ObjectState,
+}
+
+/// Form of the log lines, and of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
+/// How often a step that waits says that it still does.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// The log goes to a terminal, as text: somebody watches.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// True where a progress bar makes sense.
+pub(crate) fn is_watched() -> bool {
+    WATCHED.load(Ordering::Relaxed)
+}
+
+/// stderr, past a progress bar that may be on it.
+#[derive(Debug)]
+struct Stderr;
+
+impl Write for Stderr {
+    /// Nobody may read it any more, or the disk may be full: no reason to stop in the middle of the work.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = progress_bar::aside(|| io::stderr().write_all(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = io::stderr().flush();
+        Ok(())
+    }
+}
+
+/// Starts logging; a second call does nothing.
+pub fn start(level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::ObjectState => tracing::Level::TRACE,
+    };
+    let quiet = matches!(level, tracing::Level::ERROR | tracing::Level::WARN);
+    WATCHED.store(format == LogFormat::Text && !quiet && io::stderr().is_terminal(), Ordering::Relaxed);
+    let _ = tracing_subscriber::fmt()
+        .with_writer(|| Stderr)
+        .with_max_level(level)
+        .log_internal_errors(false)
+        .event_format(Lines { format })
+        .try_init();
+}
+
+/// `1.2s`, `350ms`: a duration for people.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let rounded = Duration::from_millis(millis(duration));
+    if rounded >= Duration::from_secs(10) {
+        return humantime::format_duration(Duration::from_secs(rounded.as_secs())).to_string();
+    }
+    if rounded >= Duration::from_secs(1) {
+        return format!("{:.1}s", rounded.as_secs_f64());
+    }
+    format!("{}ms", rounded.as_millis())
+}
+
+/// Whole milliseconds, for the `…_ms` fields.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[derive(Debug)]
+struct Lines {
+    format: LogFormat,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if !event.metadata().target().starts_with(env!("CARGO_PKG_NAME")) {
+            return Ok(());
+        }
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let level = event.metadata().level();
+        match self.format {
+            LogFormat::Json => {
+                let mut line = Map::new();
+                line.insert("time".into(), time.to_string().into());
+                line.insert("level".into(), level.as_str().to_ascii_lowercase().into());
+                line.append(&mut fields.0);
+                writeln!(writer, "{}", Value::Object(line))
+            }
+            LogFormat::Text => text(&mut writer, &time.to_string(), level.as_str(), &fields.0),
+        }
+    }
+}
+
+/// `2026-11-21T09:00:00.123Z INFO  wait: ready after 1.2s attempts=12`
+fn text(writer: &mut Writer<'_>, time: &str, level: &str, fields: &Map<String, Value>) -> fmt::Result {
+    write!(writer, "{time} {level:<5} ")?;
+    if let Some(phase) = fields.get("phase").and_then(Value::as_str) {
+        write!(writer, "{phase}: ")?;
+    }
+    // Text is for people: the sentence says all, the event's name only serves machines.
+    let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
+    write!(writer, "{}", message.replace('\n', "\n    "))?;
+    writeln!(writer)
+}
+
+/// Collects an event's fields; a name with a dot (`steps.wait`) becomes a nested object.
+#[derive(Debug, Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: Value) {
+        match field.name().split_once('.') {
+            None => {
+                self.0.insert(field.name().to_owned(), value);
+            }
+            Some((outer, inner)) => {
+                let object = self.0.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(object) = object {
+                    object.insert(inner.to_owned(), value);
+                }
+            }
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}").into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_for_people() {
+        assert_eq!(seconds(Duration::from_millis(7)), "7ms");
+        assert_eq!(seconds(Duration::from_millis(1234)), "1.2s");
+        assert_eq!(seconds(Duration::from_secs(125)), "2m 5s");
+    }
+}

@@ -1,0 +1,13 @@
+//! Foundations that know nothing of databases: errors, exit codes, signals, retry, logs, environment, secrets.
+
+pub(crate) mod application_name;
+pub(crate) mod environment;
+pub(crate) mod error;
+pub(crate) mod fault;
+pub mod log;
+pub(crate) mod progress;
+pub(crate) mod progress_bar;
+pub(crate) mod retry;
+pub(crate) mod secret;
+pub mod signal;
+pub mod termination;

@@ -1,0 +1,97 @@
+//! How far a start has come, as plain data: the steps write it down, the health port reads it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::base::log::millis;
+
+/// The steps before exec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    /// For the database.
+    Wait,
+    /// Creating schemas.
+    Schemas,
+    /// Looking for pending migrations, and applying them.
+    Migrate,
+    /// Looking whether what the service needs is there.
+    Verify,
+}
+
+/// Where a start stands, as `/ready` shows it. Never holds a secret.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Progress {
+    /// The step under way.
+    pub phase: Phase,
+    /// Milliseconds since the start.
+    pub elapsed_ms: u64,
+    /// The migration that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration: Option<String>,
+    /// Migrations applied by this start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied: Option<usize>,
+    /// Migrations that were pending when it began to apply them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<usize>,
+    /// Connection attempts that have failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Why it does not go on: the last refusal, or who else has to act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// The one standing of a start; its clones are the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracker {
+    began: Instant,
+    standing: Rc<RefCell<Progress>>,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self { began: Instant::now(), standing: Rc::new(RefCell::new(Progress::of(Phase::Wait))) }
+    }
+}
+
+impl Progress {
+    fn of(phase: Phase) -> Self {
+        Self { phase, elapsed_ms: 0, migration: None, applied: None, pending: None, attempts: None, cause: None }
+    }
+}
+
+impl Tracker {
+    /// A step begins.
+    pub(crate) fn enter(&self, phase: Phase) {
+        *self.standing.borrow_mut() = Progress::of(phase);
+    }
+
+    /// An attempt to connect has failed.
+    pub(crate) fn refused(&self, attempts: u32, cause: &str) {
+        let mut standing = self.standing.borrow_mut();
+        standing.attempts = Some(attempts);
+        standing.cause = Some(cause.to_owned());
+    }
+
+    /// The step cannot go on before somebody else has acted.
+    pub(crate) fn held_up(&self, cause: &str) {
+        self.standing.borrow_mut().cause = Some(cause.to_owned());
+    }
+
+    /// A migration begins, after `applied` of `pending` ones.
+    pub(crate) fn migrating(&self, name: &str, applied: usize, pending: usize) {
+        let (migration, applied, pending) = (Some(name.to_owned()), Some(applied), Some(pending));
+        *self.standing.borrow_mut() = Progress { migration, applied, pending, ..Progress::of(Phase::Migrate) };
+    }
+
+    /// As it is now.
+    #[must_use]
+    pub(crate) fn standing(&self) -> Progress {
+        Progress { elapsed_ms: millis(self.began.elapsed()), ..self.standing.borrow().clone() }
+    }
+}

@@ -1,0 +1,123 @@
+//! A value that is never printed, and where it is read from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+
+use crate::base::error::Error;
+
+/// A value that is never printed: no `Display`, and `Debug` says `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself; the name makes every use easy to find.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By hand, for an error that does not quote the value.
+        let mut texts = deserializer.deserialize_any(OneOrMany)?;
+        match (texts.pop(), texts.is_empty()) {
+            (Some(text), true) => Ok(Self(text)),
+            _ => Err(de::Error::custom("expected one text value")),
+        }
+    }
+}
+
+/// A secret that may live in a file; the file is read again on every connect, so that a rotated
+/// password or a fresh token is picked up.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// Given as text.
+    Text(Secret),
+    /// Given as the path of a file.
+    File(PathBuf),
+    /// libpq's variables alone name the database.
+    Libpq,
+}
+
+impl SecretSource {
+    /// The secret itself, without one trailing newline.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the file cannot be read; its content is never quoted.
+    pub fn read(&self) -> Result<Secret, Error> {
+        match self {
+            Self::Text(secret) => Ok(secret.clone()),
+            Self::Libpq => Ok(Secret::new("")),
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    Error::Settings(format!("cannot read the secret file {}: {error}", path.display()))
+                })?;
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                match text.strip_suffix('\r').unwrap_or(text) {
+                    "" => Err(Error::Settings(format!("the secret file {} is empty", path.display()))),
+                    text => Ok(Secret::new(text)),
+                }
+            }
+        }
+    }
+}
+
+/// Accepts a text, a number, or a sequence of texts, as texts.
+pub(crate) struct OneOrMany;
+
+impl<'de> Visitor<'de> for OneOrMany {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of texts")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(vec![text.to_owned()])
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(vec![number.to_string()])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element()? {
+            texts.push(text);
+        }
+        Ok(texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
+    }
+}

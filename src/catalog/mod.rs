@@ -1,0 +1,377 @@
+//! What a database holds, or should hold, as plain data: read from a live catalog, lowered from a Prisma schema,
+//! or read from a file. Comparing two of them is a pure function (`compare`).
+
+pub(crate) mod spelling;
+pub(crate) mod text;
+pub mod value;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an desired stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Origin {
+    /// The file, as the user would write its path.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// A whole database, or as much of it as is looked at. What is written to a file of it is what a database tells: no
+/// origins, and nobody's rights.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Who expects it, for findings about what has no line of its own.
+    #[serde(skip)]
+    pub source: String,
+    /// Schemas (namespaces) by name.
+    pub schemas: Vec<String>,
+    /// Tables, ordinary and partitioned.
+    pub tables: Vec<Table>,
+    /// Enum types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enums: Vec<Enum>,
+    /// Views, materialised views and foreign tables: things that a query can name, and nothing is known of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<Name>,
+    /// Extensions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extension>,
+}
+
+/// An extension.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Extension {
+    /// Its name.
+    pub name: String,
+    /// The schema that its objects are in; `None` where any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Its version; `None` where any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// A name in a schema. The schema is always known: what is expected without one is lowered into the default one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Name {
+    /// The schema; `main` in SQLite.
+    pub schema: String,
+    /// The name in it, as the database stores it.
+    pub name: String,
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name.
+    pub name: Name,
+    /// What the Prisma schema calls it; `None` for a table read from a database, or a join table.
+    #[serde(skip)]
+    pub model: Option<String>,
+    /// Its columns, in their order.
+    pub columns: Vec<Column>,
+    /// Its primary key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_key: Option<Key>,
+    /// Unique constraints, unique indexes and other indexes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<Index>,
+    /// Its foreign keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Its other named constraints: checks and exclusions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+    /// What the service's role may do with it.
+    #[serde(skip)]
+    pub access: Access,
+    /// Join table of an implicit many-to-many relation: Prisma 5 gave it a unique index, Prisma 6 gives a primary key.
+    #[serde(skip)]
+    pub is_join: bool,
+    /// Where it is expected.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+}
+
+impl Table {
+    /// Its indexes, and that of its primary key, which engines keep apart.
+    pub(crate) fn every_index(&self) -> impl Iterator<Item = Cow<'_, Index>> {
+        let key = self.primary_key.iter().map(|key| Cow::Owned(key.index()));
+        self.indexes.iter().map(Cow::Borrowed).chain(key)
+    }
+
+    /// The index of this name, as `is_it` tells, or the primary key.
+    pub(crate) fn index(&self, is_it: impl Fn(&str) -> bool) -> Option<Cow<'_, Index>> {
+        let key = || self.primary_key.as_ref().filter(|key| is_it(&key.name));
+        let index = self.indexes.iter().find(|index| is_it(&index.name)).map(Cow::Borrowed);
+        index.or_else(|| key().map(|key| Cow::Owned(key.index())))
+    }
+}
+
+/// What a role may do with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Read it, or nobody knows.
+    #[default]
+    Granted,
+    /// Nothing, as it may not use the schema.
+    NoSchema,
+    /// Nothing.
+    Nothing,
+    /// Write it, but not read it.
+    WriteOnly,
+    /// Read some of its columns.
+    SomeColumns,
+    /// Read it, but row security shows it no row: no policy speaks of this role.
+    NoRows,
+}
+
+/// A constraint that is neither a key nor a foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Constraint {
+    /// Its name.
+    pub name: String,
+    /// False for `NOT VALID`: rows from before are unchecked.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub valid: bool,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What the Prisma schema calls it.
+    #[serde(skip)]
+    pub field: Option<String>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// Required, optional or list.
+    pub arity: Arity,
+    /// Its default.
+    #[serde(default, skip_serializing_if = "Default::is_none")]
+    pub default: Default,
+    /// Where it is expected.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+}
+
+/// How many values a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arity {
+    /// NOT NULL.
+    Required,
+    /// NULL allowed.
+    Optional,
+    /// An array; whether it may be NULL is of no interest.
+    List,
+}
+
+/// A column's type, or that of a list's elements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Type {
+    /// A type of the engine's own: lower-case name as the engine's catalog has it (PostgreSQL: `pg_type.typname`, so
+    /// `int4`, `varchar`, `timestamptz`; SQLite and MySQL: the declared type without its arguments), and its
+    /// arguments: length, or precision and scale; empty where none is declared.
+    Native(String, Vec<u32>),
+    /// An enum type.
+    Enum(Name),
+    /// A type that Prisma does not know, as the schema file or the server writes it.
+    Other(String),
+}
+
+/// A column's default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Default {
+    /// None.
+    #[default]
+    None,
+    /// A value, normalised: numbers in plain decimal, booleans `true`/`false`, texts without quotes, JSON compact, bytes
+    /// in lower-case hex.
+    Value(String),
+    /// A list of values.
+    List(Vec<String>),
+    /// The time of the transaction: `now()`, `CURRENT_TIMESTAMP`.
+    Now,
+    /// A sequence, an identity column, AUTO_INCREMENT.
+    Sequence,
+    /// Any other expression, as written, or as the server renders it.
+    Expression(String),
+    /// Expected to be whatever it is: `dbgenerated()` without an expression.
+    Any,
+}
+
+impl Default {
+    /// Whether there is none.
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+/// A primary key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Key {
+    /// Its name; empty where the engine has none.
+    pub name: String,
+    /// Its columns, in their order.
+    pub columns: Vec<String>,
+}
+
+impl Key {
+    /// The index behind it.
+    fn index(&self) -> Index {
+        let column = |name: &String| IndexColumn { name: name.clone(), ..IndexColumn::default() };
+        Index {
+            name: self.name.clone(),
+            columns: self.columns.iter().map(column).collect(),
+            unique: true,
+            method: "btree".to_owned(),
+            valid: true,
+            ..Index::default()
+        }
+    }
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// Its key columns, in their order.
+    pub columns: Vec<IndexColumn>,
+    /// Whether it is unique.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unique: bool,
+    /// Access method, lower case: `btree`, `hash`, `gin`, `gist`, `spgist`, `brin`.
+    #[serde(default = "btree", skip_serializing_if = "is_btree")]
+    pub method: String,
+    /// Predicate of a partial index, as written or as the server renders it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<String>,
+    /// Columns that it only includes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// It holds an expression, so that its columns do not say what it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_expression: bool,
+    /// False after an interrupted `CREATE INDEX CONCURRENTLY`.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub valid: bool,
+    /// Where it is expected.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+}
+
+/// A column of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IndexColumn {
+    /// The column.
+    pub name: String,
+    /// `DESC`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub descending: bool,
+    /// Operator class, where it is named or known: `gin_trgm_ops`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// The server takes this class for type and method where none is named.
+    #[serde(skip)]
+    pub usual: bool,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// Its name; empty where the engine has none.
+    pub name: String,
+    /// Its columns, in their order.
+    pub columns: Vec<String>,
+    /// The table it points to.
+    pub target: Name,
+    /// The columns there, in the same order.
+    pub target_columns: Vec<String>,
+    /// What happens when the target is deleted.
+    pub on_delete: Action,
+    /// What happens when the target's key changes.
+    pub on_update: Action,
+    /// False for `NOT VALID`: rows from before are unchecked.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub valid: bool,
+    /// Where it is expected.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+}
+
+/// A referential action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Action {
+    /// `NO ACTION`
+    NoAction,
+    /// `RESTRICT`
+    Restrict,
+    /// `CASCADE`
+    Cascade,
+    /// `SET NULL`
+    SetNull,
+    /// `SET DEFAULT`
+    SetDefault,
+}
+
+impl std::fmt::Display for Action {
+    /// As SQL has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        })
+    }
+}
+
+/// An enum type.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Enum {
+    /// Its name.
+    pub name: Name,
+    /// Its values, as the database stores them.
+    pub values: Vec<String>,
+    /// Where it is expected.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+fn btree() -> String {
+    "btree".to_owned()
+}
+
+fn is_btree(method: &str) -> bool {
+    method == "btree"
+}

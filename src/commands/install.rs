@@ -1,0 +1,28 @@
+//! `install DIR`: copies this binary, for images that have no `cp` (an init container that hands
+//! doorstep to the next one through a shared volume).
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::error::Error;
+
+/// Copies this binary to `directory/doorstep`; another one there is replaced in one step, so that a
+/// running or half-written copy is never met.
+///
+/// # Errors
+/// [`Error::Os`].
+pub(crate) fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
+    let refused = |what: &str, error: std::io::Error| Error::Os(format!("cannot {what}: {error}"));
+    let myself = std::env::current_exe().map_err(|error| refused("find this binary", error))?;
+    std::fs::create_dir_all(directory).map_err(|error| refused(&format!("create {}", directory.display()), error))?;
+    let path = directory.join("doorstep");
+    let temporary = directory.join(format!(".doorstep.{}", std::process::id()));
+    let copy = std::fs::copy(&myself, &temporary)
+        .and_then(|_| std::fs::set_permissions(&temporary, PermissionsExt::from_mode(0o755)))
+        .and_then(|()| std::fs::rename(&temporary, &path));
+    copy.map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        refused(&format!("write {}", path.display()), error)
+    })?;
+    Ok(path)
+}

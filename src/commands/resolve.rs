@@ -1,0 +1,167 @@
+//! `resolve`: repairs the history by name, one migration at a time. Runs none of its SQL.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::base::error::Error;
+use crate::catalog::Name;
+use crate::engines::session::{ObjectState, Probe, Session};
+use crate::finding::Subject;
+use crate::formats::Outcome;
+use crate::formats::migration::{Migration, Record, Writer, nearest};
+use crate::migrate::history::History;
+use crate::sql::Dialect;
+use crate::sql::script::{self, Object};
+use crate::verify::diagnose::provenance::Provenance;
+
+/// What somebody says about a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// All of it is there: it is never to run.
+    Applied(String),
+    /// None of it is there: it is to run again.
+    RolledBack(String),
+}
+
+/// What was done, for `--format json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Marked {
+    /// The migration.
+    pub name: String,
+    /// `applied` or `rolled_back`.
+    pub state: &'static str,
+    /// False when the history said so already.
+    pub changed: bool,
+}
+
+impl fmt::Display for Marked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, state) = (&self.name, self.state.replace('_', " "));
+        match self.changed {
+            true => writeln!(f, "{name} is recorded as {state}"),
+            false => writeln!(f, "{name} was recorded as {state} already"),
+        }
+    }
+}
+
+/// Writes the mark; the lock must be held. The rules are those of `prisma migrate resolve`.
+///
+/// # Errors
+/// [`Error::History`] where the mark contradicts the history or the folder, [`Error::Statement`] where it
+/// cannot be written.
+pub(crate) async fn mark(
+    history: &History,
+    session: &mut dyn Session,
+    probe: &Probe,
+    mark: &Mark,
+) -> Result<Marked, Error> {
+    match mark {
+        Mark::Applied(name) => applied(history, session, probe, name).await,
+        Mark::RolledBack(name) => rolled_back(history, session, name).await,
+    }
+}
+
+async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, name: &str) -> Result<Marked, Error> {
+    let migration = history.migration(name)?;
+    if let Some(why) = &migration.unreadable {
+        return Err(Error::History(why.clone()));
+    }
+    // As Prisma has it (P3008), even a row that is rolled back as well.
+    if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
+        return Err(Error::History(format!("the migration {name} is recorded as applied already")));
+    }
+    let table = history.ensure_table(session, probe, None).await?;
+    let (format, dialect) = (history.scripts()?, history.dialect);
+    let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
+    let mut statements: Vec<String> =
+        unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
+    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), migration));
+    let doing = Error::statement(format!("record that {name} is applied"));
+    session.execute(statements.join("; ")).await.map_err(doing)?;
+    warn_of_what_is_missing(history, session, migration).await;
+    Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
+}
+
+/// Nothing will ever create it any more: the risk of this mark.
+async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
+    let (objects, names): (Vec<Object>, Vec<String>) = made(migration.sql(), history.dialect).into_iter().unzip();
+    let Ok(object_states) = session.object_states(&objects, None).await else { return };
+    let missing = names
+        .iter()
+        .zip(&object_states)
+        .filter(|(_, trace)| matches!(trace, ObjectState::Absent | ObjectState::Invalid));
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    if !missing.is_empty() {
+        tracing::warn!(
+            phase = "resolve",
+            event = "missing",
+            "{} is recorded as applied, but these do not exist (or are INVALID), and no migration will create them now: {}",
+            migration.name,
+            missing.join(", ")
+        );
+    }
+}
+
+/// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
+/// into DO blocks as well, and what else it creates by the strict one.
+fn made(sql: &str, dialect: Dialect) -> Vec<(Object, String)> {
+    // Without a home schema, a name stays as the script has it.
+    let provenance = Provenance::of(vec![script::changes(sql, dialect)], "", dialect);
+    let subjects: Vec<Subject> = provenance.lasting().map(|(_, subject)| subject).collect();
+    let dotted = |name: &Name, spell: &dyn Fn(&str) -> String| match name.schema.as_str() {
+        "" => spell(&name.name),
+        schema => format!("{}.{}", spell(schema), spell(&name.name)),
+    };
+    let (quoted, plain) = (|name: &str| dialect.identifier(name), |name: &str| name.to_owned());
+    let object = |subject: &Subject, spell: &dyn Fn(&str) -> String| match subject {
+        Subject::Table(name) => Some(Object::Relation { kind: "table", name: dotted(name, spell) }),
+        Subject::Enum(name) => Some(Object::Type(dotted(name, spell))),
+        // Those of a table that the script creates go with it.
+        Subject::Column { table, name } => (!subjects.contains(&Subject::Table(table.clone())))
+            .then(|| Object::Column { table: dotted(table, spell), name: spell(name) }),
+        _ => None,
+    };
+    let told = |subject: &Subject| Some((object(subject, &quoted)?, object(subject, &plain)?.to_string()));
+    let mut objects: Vec<(Object, String)> = subjects.iter().filter_map(told).collect();
+    objects.sort_by_key(|(object, name)| (object.thing() == "column", name.clone()));
+    let strict = script::created(&script::statements(sql, dialect), dialect).into_iter().map(|(object, _)| object);
+    let others = strict.filter(|object| !matches!(object.thing(), "table" | "type" | "column"));
+    objects.extend(others.map(|object| (object.clone(), object.to_string())));
+    objects
+}
+
+async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -> Result<Marked, Error> {
+    let rows: Vec<&Record> = history.records.iter().filter(|record| record.name == name).collect();
+    let (Some(table), false) = (&history.table, rows.is_empty()) else {
+        return Err(Error::History(format!(
+            "the migration {name} was never begun, so it cannot be marked rolled back{}\n\
+             next: give the whole name, as doorstep status shows it",
+            nearest(name, history.records.iter().map(|record| record.name.as_str()))
+        )));
+    };
+    if rows.iter().all(|record| record.finished_at.is_some()) {
+        return Err(Error::History(format!(
+            "the migration {name} is applied, it has not failed\n\
+             next: write a new migration that takes back what it did"
+        )));
+    }
+    for record in rows.iter().filter(|record| record.is_unfinished() && record.steps > 0) {
+        tracing::warn!(
+            phase = "resolve",
+            event = "repeated",
+            "the first {} statements of {name} are done, and will run again with the others",
+            record.steps
+        );
+    }
+    let unfinished = rows.iter().filter(|record| record.is_unfinished());
+    let format = history.scripts()?;
+    let statements: Vec<String> =
+        unfinished.map(|record| format.end(history.dialect, table, &record.id, &Outcome::GivenUp)).collect();
+    let changed = !statements.is_empty();
+    if changed {
+        let doing = Error::statement(format!("record that {name} is rolled back"));
+        session.execute(statements.join("; ")).await.map_err(doing)?;
+    }
+    Ok(Marked { name: name.to_owned(), state: "rolled_back", changed })
+}

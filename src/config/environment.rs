@@ -1,0 +1,104 @@
+//! The settings among the environment variables.
+
+use crate::base::environment::Environment;
+use crate::base::error::Error;
+use crate::base::secret::{Secret, SecretSource};
+use crate::config::{Layer, both_forms, unknown};
+
+const PREFIX: &str = "DOORSTEP_";
+
+/// Variables under our prefix that are no settings: doorstep.toml's place, and what a child is told of the lock.
+const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK"];
+
+impl Environment {
+    /// `DATABASE_URL` or the file that `DATABASE_URL_FILE` names.
+    pub(crate) fn database_url(&self) -> Result<Option<SecretSource>, Error> {
+        match (self.get("DATABASE_URL"), self.path("DATABASE_URL_FILE")) {
+            (Some(_), Some(_)) => Err(both_forms("DATABASE_URL")),
+            (Some(url), None) => Ok(Some(SecretSource::Text(Secret::new(url)))),
+            (None, Some(path)) => Ok(Some(SecretSource::File(path))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The settings among the variables.
+    ///
+    /// Each variable goes through envy on its own, since envy names neither variable nor field in the
+    /// error of a custom type.
+    pub(crate) fn layer(&self) -> Result<Layer, Error> {
+        let mut layer = Layer::default();
+        for (variable, value) in self.variables() {
+            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+            if injected_by_kubernetes(name) || OTHERS.contains(&name) {
+                continue;
+            }
+            if !Layer::NAMES.iter().any(|known| written(known) == variable) {
+                return Err(unknown("variable", variable, Layer::NAMES.iter().copied(), written));
+            }
+            if value.expose().is_empty() {
+                continue; // compose writes `${UNSET:-}` as an empty value
+            }
+            let one: Layer = envy::from_iter([(name.to_owned(), value.expose().to_owned())])
+                .map_err(|error| Error::Settings(format!("{variable}: {}", reason(error))))?;
+            layer = layer.or(one);
+        }
+        Ok(layer)
+    }
+}
+
+/// A setting's name as a variable.
+fn written(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_ascii_uppercase())
+}
+
+/// Kubernetes injects these for a Service that happens to be called `doorstep`.
+fn injected_by_kubernetes(name: &str) -> bool {
+    name.starts_with("SERVICE_") || name.starts_with("PORT")
+}
+
+/// envy writes "… while parsing value '60x' provided by WAIT_ATTEMPTS"; the variable is named already.
+fn reason(error: envy::Error) -> String {
+    match error {
+        envy::Error::Custom(text) => text.split(" provided by ").next().unwrap_or_default().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(variables: &[(&str, &str)]) -> Result<Layer, Error> {
+        Environment::from_pairs(variables.iter().map(|(k, v)| ((*k).into(), (*v).into()))).layer()
+    }
+
+    #[test]
+    fn an_unknown_variable_names_the_nearest_known_one() {
+        let error = layer(&[("DOORSTEP_WAIT_TIMOUT", "1s")]).unwrap_err().to_string();
+        assert!(error.contains("unknown variable DOORSTEP_WAIT_TIMOUT"), "{error}");
+        assert!(error.contains("did you mean DOORSTEP_WAIT_TIMEOUT?"), "{error}");
+    }
+
+    #[test]
+    fn what_kubernetes_injects_is_passed_over() {
+        let injected =
+            [("DOORSTEP_SERVICE_HOST", "10.0.0.1"), ("DOORSTEP_PORT", "tcp://x"), ("DOORSTEP_PORT_80_TCP", "y")];
+        assert!(layer(&injected).is_ok());
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable() {
+        let error = layer(&[("DOORSTEP_WAIT_TIMEOUT", "10o")]).unwrap_err().to_string();
+        assert!(error.starts_with("DOORSTEP_WAIT_TIMEOUT: `10o` is not a duration"), "{error}");
+        let error = layer(&[("DOORSTEP_WAIT_ATTEMPTS", "60x")]).unwrap_err().to_string();
+        assert!(error.starts_with("DOORSTEP_WAIT_ATTEMPTS: invalid digit"), "{error}");
+        let error = layer(&[("DOORSTEP_MIGRATE", "applied")]).unwrap_err().to_string();
+        assert!(error.contains("expected one of `apply`, `await`, `off`"), "{error}");
+    }
+
+    #[test]
+    fn a_url_with_commas_stays_one_value() {
+        let layer = layer(&[("DOORSTEP_DATABASE_URL", "postgres://a,b/c")]).unwrap();
+        assert_eq!(layer.database_url, Some(Secret::new("postgres://a,b/c")));
+    }
+}

@@ -1,0 +1,17 @@
+//! The formats of migrations that can be named.
+
+use serde::Deserialize;
+
+/// A known format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MigrationFormat {
+    /// Prisma 2 to 7: NAME/migration.sql and _prisma_migrations
+    Prisma,
+    /// Numbered files: 0001_NAME.sql and _doorstep_migrations
+    Sql,
+    /// Alembic applies them: versions/*.py and alembic_version
+    Alembic,
+    /// Django applies them: APP/migrations/*.py and django_migrations
+    Django,
+}

@@ -1,0 +1,360 @@
+//! Settings: each is declared once, in [`Layer`], and that declaration is its flag, its environment
+//! variable and its key in doorstep.toml. Precedence: flag > environment > file > default.
+//!
+//! Two types, as in ripgrep: [`Layer`] is what somebody wrote, [`Settings`] is checked and cannot be
+//! wrong. Nothing here touches the database or looks for the project's files.
+
+pub(crate) mod environment;
+pub(crate) mod file;
+pub(crate) mod migration_format;
+pub(crate) mod query;
+pub(crate) mod requirement_form;
+pub(crate) mod requirements;
+pub(crate) mod requirements_file;
+pub(crate) mod value;
+pub(crate) mod words;
+
+pub(crate) use migration_format::MigrationFormat;
+pub(crate) use query::Query;
+pub(crate) use requirements::{Line, Require};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::base::environment::Environment;
+use crate::base::log::{LogFormat, LogLevel};
+use crate::base::secret::{Secret, SecretSource};
+use crate::config::file::File;
+pub(crate) use crate::config::value::{Allow, List, Listen, Mode, Span, Strictness, Switch};
+pub(crate) use crate::config::words::Words;
+use crate::sql::TableName;
+
+use crate::base::error::Error;
+
+/// Declares the settings; the doc comment of a field is its help text.
+macro_rules! layer {
+    ($(
+        $(#[doc = $doc:literal])+
+        [$heading:literal, $value:literal $(, $key:ident = $set:expr)*] $name:ident: $type:ty,
+    )*) => {
+        /// One source of settings: the flags, the environment or doorstep.toml. All of it optional.
+        #[derive(clap::Args, Deserialize, Debug, Default, Clone)]
+        pub struct Layer {
+            $(
+                $(#[doc = $doc])+
+                #[arg(long, global = true, help_heading = $heading, value_name = $value $(, $key = $set)*)]
+                #[serde(default)]
+                pub $name: Option<$type>,
+            )*
+        }
+
+        impl Layer {
+            /// Every setting's name, as doorstep.toml spells it.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+            /// This layer, with its gaps filled from a weaker one.
+            fn or(self, weaker: Self) -> Self {
+                Self { $( $name: self.$name.or(weaker.$name), )* }
+            }
+        }
+    };
+}
+
+layer! {
+    /// The service's database; also DATABASE_URL, or libpq's PG* variables
+    ///
+    /// postgres://, postgresql:// (driver suffixes such as +asyncpg and Prisma's parameters are
+    /// understood), libpq's keyword form, file:./dev.db or sqlite://dev.db.
+    [ "Database", "URL" ] database_url: Secret,
+    /// Read the database URL from this file, again at every connect
+    [ "Database", "FILE" ] database_url_file: PathBuf,
+    /// Another URL or role for all that doorstep does; the service never sees it
+    ///
+    /// Prisma's directUrl. Use it to migrate with an owner's role, or past a pooler. [default: database_url]
+    [ "Database", "URL" ] migrate_url: Secret,
+    /// Read migrate_url from this file, again at every connect
+    [ "Database", "FILE" ] migrate_url_file: PathBuf,
+    /// Deadline of the wait; 0 = no limit [default: 2m]
+    [ "Wait", "DURATION" ] wait_timeout: Span,
+    /// Try this many times at a fixed interval instead of backing off
+    [ "Wait", "N" ] wait_attempts: u32,
+    /// The fixed interval of wait_attempts [default: 2s]
+    [ "Wait", "DURATION" ] wait_interval: Span,
+    /// Schemas to create when absent, comma-separated
+    ///
+    /// [default: those named by `schemas = […]` of the Prisma schema and by ?schema= of the URL]
+    [ "Schemas", "NAMES" ] schemas: List,
+    /// What to do about migrations [default: apply]
+    [ "Migrate", "MODE" ] migrate: Mode,
+    /// The migrations folder [default: found by convention: prisma/migrations, migrations]
+    [ "Migrate", "DIR" ] migrations: PathBuf,
+    /// Which tool's folder and history table it is [default: detected]
+    [ "Migrate", "FORMAT" ] migration_format: crate::config::MigrationFormat,
+    /// Let this tool apply the migrations, under doorstep's lock and without a shell [default: alembic, manage.py by their files]
+    ///
+    /// e.g. alembic upgrade head. Where Alembic's or Django's files tell that nothing is pending, it is not started.
+    [ "Migrate", "COMMAND" ] migrate_command: Words,
+    /// Run this before anything is migrated, under the lock and without a shell: a backup
+    [ "Migrate", "COMMAND" ] before_migrate: Words,
+    /// Run this after something was migrated, under the lock and without a shell
+    [ "Migrate", "COMMAND" ] after_migrate: Words,
+    /// The Prisma schema, file or folder [default: found by convention: schema.prisma, prisma/schema.prisma, prisma/schema]
+    [ "Migrate", "PATH" ] prisma_schema: PathBuf,
+    /// How long to queue for another replica's migration; 0 = no limit [default: 5m]
+    [ "Migrate", "DURATION" ] migration_lock_timeout: Span,
+    /// PostgreSQL's lock_timeout while migrating, retried while migration_lock_timeout allows; 0 = none [default: 5s]
+    [ "Migrate", "DURATION" ] statement_lock_timeout: Span,
+    /// Tables that must exist before the service starts, comma-separated, e.g. users,financial.invoices
+    [ "Verify", "TABLES" ] require_tables: List,
+    /// What `doorstep snapshot` has written; held against the database, too [default: ./doorstep.snapshot.json, if it exists]
+    [ "Verify", "FILE" ] snapshot: PathBuf,
+    /// Least severity of a finding that stops the start [default: error]
+    [ "Verify", "SEVERITY" ] verify: Strictness,
+    /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
+    [ "Verify", "PATTERNS" ] verify_allow: List,
+    /// Stay beside the service: pass signals on, reap orphans, end with its exit code [default: false]
+    [ "Service", "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true" ] init: Switch,
+    /// Tell the phase over HTTP until the service starts: /live and /ready, e.g. at :8080
+    [ "Service", "ADDRESS" ] health_addr: Listen,
+    /// Where to leave the reason of a failure, if the file exists [default: /dev/termination-log]
+    [ "Logs", "FILE" ] termination_log: PathBuf,
+    /// How much to log [default: info]
+    [ "Logs", "LEVEL" ] log: LogLevel,
+    /// Form of the log lines on stderr [default: text]
+    [ "Logs", "FORMAT" ] log_format: LogFormat,
+}
+
+/// How long, and in which rhythm, to wait for the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Give up after this time; `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// Number of attempts and the fixed interval between them, instead of backing off.
+    pub fixed: Option<(u32, Duration)>,
+}
+
+/// Checked settings. Every default of the contract is filled in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The service's database, if one was named; otherwise the Prisma schema or PG* decide.
+    pub database: Option<SecretSource>,
+    /// The URL for doorstep's own work, if it differs.
+    pub migrate_database: Option<SecretSource>,
+    /// Rhythm and deadline of the wait.
+    pub patience: Patience,
+    /// Schemas to create, if named.
+    pub schemas: Option<Vec<String>>,
+    /// Apply, await or leave migrations.
+    pub mode: Mode,
+    /// The migrations folder, if named.
+    pub migrations: Option<PathBuf>,
+    /// Its format, if named.
+    pub format: Option<crate::config::MigrationFormat>,
+    /// The tool that migrates in doorstep's place, if named.
+    pub migrate_command: Option<Words>,
+    /// What runs before migrations.
+    pub before_migrate: Option<Words>,
+    /// What runs after migrations.
+    pub after_migrate: Option<Words>,
+    /// The Prisma schema, if named.
+    pub prisma_schema: Option<PathBuf>,
+    /// How long to queue for the migration lock; `None` for ever.
+    pub lock_timeout: Option<Duration>,
+    /// `lock_timeout` of statements while migrating; `None` leaves the server's.
+    pub statement_lock_timeout: Option<Duration>,
+    /// The snapshot to hold the database against, if named.
+    pub snapshot: Option<PathBuf>,
+    /// Tables that must exist.
+    pub require_tables: Vec<TableName>,
+    /// What else must be there.
+    pub require: Require,
+    /// Queries that must be able to use their indexes.
+    pub queries: Vec<Query>,
+    /// Which findings stop the start.
+    pub strictness: Strictness,
+    /// Findings to pass over.
+    pub allow: Vec<Allow>,
+    /// Stay beside the service instead of becoming it.
+    pub init: bool,
+    /// Where to tell the phase.
+    pub health_addr: Option<Listen>,
+    /// Where the reason of a failure goes, if somewhere else.
+    pub termination_log: Option<PathBuf>,
+    /// Log level.
+    pub log: LogLevel,
+    /// Log format.
+    pub log_format: LogFormat,
+}
+
+impl Settings {
+    /// Merges the three layers and checks the result.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] for an unknown name, a value that does not parse, or two forms of one secret.
+    pub fn load(flags: Layer, config: Option<PathBuf>, environment: &Environment) -> Result<Self, Error> {
+        let variables = environment.layer()?;
+        let File { layer: file, require, queries } =
+            file::read(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
+        let layers = [&flags, &variables, &file];
+
+        let database = secret(&layers, "database_url", |l| (&l.database_url, &l.database_url_file))?;
+        let database = match database {
+            Some(source) => Some(source),
+            None => environment.database_url()?,
+        };
+        let migrate_database = secret(&layers, "migrate_url", |l| (&l.migrate_url, &l.migrate_url_file))?;
+
+        let merged = flags.or(variables).or(file);
+        let patience = patience(&merged)?;
+        let tables = merged.require_tables.unwrap_or_default();
+        let patterns = merged.verify_allow.unwrap_or_default();
+        Ok(Self {
+            database,
+            migrate_database,
+            patience,
+            schemas: merged.schemas.map(|list| list.0),
+            mode: merged.migrate.unwrap_or(Mode::Apply),
+            migrations: merged.migrations,
+            format: merged.migration_format,
+            migrate_command: merged.migrate_command,
+            before_migrate: merged.before_migrate,
+            after_migrate: merged.after_migrate,
+            prisma_schema: merged.prisma_schema,
+            lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
+            statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),
+            snapshot: merged.snapshot,
+            require_tables: parse_all(&tables.0, "require_tables")?,
+            require,
+            queries,
+            strictness: merged.verify.unwrap_or(Strictness::Error),
+            allow: parse_all(&patterns.0, "verify_allow")?,
+            init: merged.init.is_some_and(|switch| switch.0),
+            health_addr: merged.health_addr,
+            termination_log: merged.termination_log,
+            log: merged.log.unwrap_or(LogLevel::Info),
+            log_format: merged.log_format.unwrap_or(LogFormat::Text),
+        })
+    }
+}
+
+/// The wait's rhythm. A fixed rhythm brings its own end, so the default deadline steps aside for it.
+fn patience(layer: &Layer) -> Result<Patience, Error> {
+    let interval = layer.wait_interval.map_or(Duration::from_secs(2), |span| span.0);
+    let fixed = match layer.wait_attempts {
+        Some(0) => return Err(Error::Settings("wait_attempts must be at least 1".to_owned())),
+        Some(attempts) => Some((attempts, interval)),
+        None if layer.wait_interval.is_some() => Some((u32::MAX, interval)),
+        None => None,
+    };
+    let default = match layer.wait_attempts {
+        Some(_) => Duration::ZERO,
+        None => Duration::from_secs(120),
+    };
+    Ok(Patience { timeout: limit(layer.wait_timeout, default), fixed })
+}
+
+/// `0` means no limit, in every setting that is a deadline.
+fn limit(span: Option<Span>, default: Duration) -> Option<Duration> {
+    let duration = span.map_or(default, |span| span.0);
+    (duration > Duration::ZERO).then_some(duration)
+}
+
+fn parse_all<T>(items: &[String], setting: &str) -> Result<Vec<T>, Error>
+where
+    T: std::str::FromStr<Err = String>,
+{
+    let parse = |item: &String| item.parse().map_err(|why| Error::Settings(format!("{setting}: {why}")));
+    items.iter().map(parse).collect()
+}
+
+/// The strongest layer that names the secret, in either form, decides; both forms in one layer are an error.
+fn secret<'a>(
+    layers: &[&'a Layer],
+    name: &str,
+    forms: fn(&'a Layer) -> (&'a Option<Secret>, &'a Option<PathBuf>),
+) -> Result<Option<SecretSource>, Error> {
+    for layer in layers {
+        match forms(layer) {
+            (Some(_), Some(_)) => return Err(both_forms(name)),
+            // An unset variable in `--database-url "$URL"` must not lead to another database.
+            (Some(text), None) if text.expose().trim().is_empty() => {
+                return Err(Error::Settings(format!("{name} is empty\nnext: give a URL, or leave it out")));
+            }
+            (Some(text), None) => return Ok(Some(SecretSource::Text(text.clone()))),
+            (None, Some(path)) => return Ok(Some(SecretSource::File(path.clone()))),
+            (None, None) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn both_forms(name: &str) -> Error {
+    let file = if name.chars().any(|c| c.is_ascii_uppercase()) { "_FILE" } else { "_file" };
+    Error::Settings(format!("both {name} and {name}{file} are set\nnext: keep one of them"))
+}
+
+/// An unknown name is an error, and says which known one is nearest, if one is near enough to be a slip.
+/// Compared without prefix and case, which all names share.
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>, written: fn(&str) -> String) -> Error {
+    let bare = name.to_ascii_lowercase();
+    let bare = bare.strip_prefix("doorstep_").unwrap_or(&bare);
+    let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(bare, known), known));
+    let nearest = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match nearest {
+        Some((_, known)) => format!("did you mean {}?", written(known)),
+        None => "`doorstep run --help` lists every setting".to_owned(),
+    };
+    Error::Settings(format!("unknown {what} {name}\nnext: {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::from_pairs(variables.iter().map(|(k, v)| ((*k).into(), (*v).into())))
+    }
+
+    fn load(flags: Layer, variables: &[(&str, &str)]) -> Result<Settings, Error> {
+        Settings::load(flags, None, &environment(variables))
+    }
+
+    #[test]
+    fn a_flag_is_stronger_than_a_variable() {
+        let flags = Layer { wait_timeout: Some(Span(Duration::from_secs(1))), ..Layer::default() };
+        let settings = load(flags, &[("DOORSTEP_WAIT_TIMEOUT", "9s")]).unwrap();
+        assert_eq!(settings.patience.timeout, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn attempts_and_interval_replace_the_default_deadline() {
+        let settings = load(Layer::default(), &[("DOORSTEP_WAIT_ATTEMPTS", "60")]).unwrap();
+        let fixed = Some((60, Duration::from_secs(2)));
+        assert_eq!(settings.patience, Patience { timeout: None, fixed });
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let settings = load(Layer::default(), &[("DOORSTEP_WAIT_TIMEOUT", "0")]).unwrap();
+        assert_eq!(settings.patience.timeout, None);
+    }
+
+    #[test]
+    fn both_forms_of_a_secret_in_one_layer_are_an_error() {
+        let both = [("DOORSTEP_MIGRATE_URL", "x"), ("DOORSTEP_MIGRATE_URL_FILE", "/y")];
+        let error = load(Layer::default(), &both).unwrap_err().to_string();
+        assert!(error.contains("both migrate_url and migrate_url_file are set"), "{error}");
+        let both = [("DATABASE_URL", "x"), ("DATABASE_URL_FILE", "/y")];
+        let error = load(Layer::default(), &both).unwrap_err().to_string();
+        assert!(error.contains("both DATABASE_URL and DATABASE_URL_FILE"), "{error}");
+    }
+
+    #[test]
+    fn a_stronger_layer_overrides_either_form() {
+        let flags = Layer { database_url: Some(Secret::new("file:a.db")), ..Layer::default() };
+        let settings = load(flags, &[("DOORSTEP_DATABASE_URL_FILE", "/y")]).unwrap();
+        assert!(matches!(settings.database, Some(SecretSource::Text(_))));
+    }
+}

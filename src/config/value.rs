@@ -1,0 +1,253 @@
+//! The types of single settings: how each is written, and what is wrong when it does not parse.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::base::secret::OneOrMany;
+use crate::sql::name::split_outside_quotes;
+use serde::de::{self, Deserialize, Deserializer};
+
+/// A duration: `500ms`, `30s`, `5m`, `1m 30s`, or `0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim() == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        humantime::parse_duration(text.trim())
+            .map(Self)
+            .map_err(|_| format!("`{text}` is not a duration; write 500ms, 30s or 5m (0 = no limit)"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = deserializer.deserialize_any(OneOrMany)?;
+        texts.join(",").parse().map_err(de::Error::custom)
+    }
+}
+
+/// A list: `a,b` anywhere, `["a", "b"]` in doorstep.toml too. A quoted name may hold a comma.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List(pub Vec<String>);
+
+impl FromStr for List {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let items = split_outside_quotes(text, ',').into_iter().map(|item| item.trim().to_owned());
+        Ok(Self(items.filter(|item| !item.is_empty()).collect()))
+    }
+}
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = deserializer.deserialize_any(OneOrMany)?;
+        match texts.as_slice() {
+            [one] => Ok(one.parse().unwrap_or_default()),
+            _ => Ok(Self(texts)),
+        }
+    }
+}
+
+/// Yes or no: `true`, `1`, `yes`, `on` or `false`, `0`, `no`, `off`; a plain `true` in doorstep.toml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Self(true)),
+            "false" | "0" | "no" | "off" => Ok(Self(false)),
+            _ => Err(format!("`{text}` is neither true nor false")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected true or false")]
+        enum Written {
+            Plain(bool),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Plain(is_on) => Ok(Self(is_on)),
+            Written::Text(text) => text.parse().map_err(de::Error::custom),
+        }
+    }
+}
+
+/// An address to listen on: `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for every interface, IPv4 and IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.trim();
+        let parsed = match address.strip_prefix(':') {
+            Some(port) => port.parse().ok().map(|port| (IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into()),
+            None => address.parse().ok(),
+        };
+        parsed.map(Self).ok_or_else(|| {
+            format!("`{text}` is not an address to listen on; write :8080, 127.0.0.1:8080 or [::1]:8080")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// What to do about migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Apply what is pending
+    Apply,
+    /// Someone else migrates: poll, read-only, until nothing is pending
+    Await,
+    /// Leave migrations alone
+    Off,
+}
+
+/// Which findings stop the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strictness {
+    /// A query of the service would fail
+    Error,
+    /// It works, but slower or less safe
+    Warning,
+    /// Nothing the service needs
+    Notice,
+    /// Print findings, never stop
+    Report,
+    /// Do not look
+    Off,
+}
+
+/// A finding to pass over: `table:public.legacy_*`, `missing:*`. The first part names the kind of thing
+/// or the kind of finding, the rest its qualified name, where `*` stands for anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    subject: String,
+    name: String,
+}
+
+/// Kinds of things and kinds of findings (contract: results as JSON).
+const SUBJECTS: &[&str] = &[
+    "*",
+    "missing",
+    "different",
+    "extra",
+    "renamed",
+    "invalid",
+    "hidden",
+    "schema",
+    "table",
+    "column",
+    "primary_key",
+    "unique",
+    "index",
+    "foreign_key",
+    "enum",
+    "extension",
+    "view",
+    "constraint",
+    "row",
+    "query",
+];
+
+impl FromStr for Allow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some((subject, _)) if !SUBJECTS.contains(&subject.trim()) => {
+                Err(format!("`{text}` begins with no known thing or kind; known are {}", SUBJECTS.join(", ")))
+            }
+            Some((subject, name)) if !name.trim().is_empty() => {
+                Ok(Self { subject: subject.trim().to_owned(), name: name.trim().to_owned() })
+            }
+            _ => Err(format!("`{text}` is not a pattern; write thing:name, e.g. table:public.legacy_*")),
+        }
+    }
+}
+
+impl Allow {
+    /// True when a finding of this `kind` about this `thing` called `name` is accepted.
+    #[must_use]
+    pub fn accepts(&self, kind: &str, thing: &str, name: &str) -> bool {
+        (self.subject == kind || self.subject == thing || self.subject == "*") && matches(&self.name, name)
+    }
+}
+
+/// Glob with `*` only.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
+    let Some(rest) = name.strip_prefix(before) else { return false };
+    (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(after, &rest[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!("500ms".parse::<Span>().unwrap().0, Duration::from_millis(500));
+        assert_eq!("5m".parse::<Span>().unwrap().0, Duration::from_secs(300));
+        assert_eq!("0".parse::<Span>().unwrap().0, Duration::ZERO);
+        assert!("10o".parse::<Span>().unwrap_err().contains("`10o` is not a duration"));
+    }
+
+    #[test]
+    fn switches() {
+        assert!("YES".parse::<Switch>().unwrap().0 && !"0".parse::<Switch>().unwrap().0);
+        assert!("maybe".parse::<Switch>().unwrap_err().contains("neither true nor false"));
+        let toml = |text: &str| toml::from_str::<crate::config::Layer>(text).map(|layer| layer.init);
+        assert_eq!(toml("init = true").unwrap(), Some(Switch(true)));
+        assert_eq!(toml("init = \"off\"").unwrap(), Some(Switch(false)));
+        assert!(toml("init = 7").unwrap_err().message().contains("expected true or false"));
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        let listen = |text: &str| text.parse::<Listen>().map(|listen| listen.0.to_string());
+        assert_eq!(listen(":8080").unwrap(), "[::]:8080");
+        assert_eq!(listen("0.0.0.0:80").unwrap(), "0.0.0.0:80");
+        assert_eq!(listen("[::1]:0").unwrap(), "[::1]:0");
+        for bad in ["", ":", "8080", ":65536", "localhost:80", "0.0.0.0", "http://0.0.0.0:80"] {
+            assert!(listen(bad).unwrap_err().contains("write :8080"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lists_ignore_blanks_and_commas_in_quotes() {
+        assert_eq!("a, b,,\"c,d\"".parse::<List>().unwrap().0, ["a", "b", "\"c,d\""]);
+    }
+
+    #[test]
+    fn patterns_name_a_kind_or_a_thing() {
+        let allow: Allow = "table:public.legacy_*".parse().unwrap();
+        assert!(allow.accepts("missing", "table", "public.legacy_users"));
+        assert!(!allow.accepts("missing", "table", "public.users"));
+        assert!(!allow.accepts("missing", "column", "public.legacy_users"));
+        assert!("missing:*".parse::<Allow>().unwrap().accepts("missing", "table", "x"));
+        assert!("no-colon".parse::<Allow>().is_err());
+        assert!("tabel:x".parse::<Allow>().unwrap_err().contains("foreign_key"));
+    }
+}

@@ -1,0 +1,260 @@
+//! Columns: there at all, of a type that the service can use, with the NULLs and the default that it counts on.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::catalog::value::{self, Family, family};
+use crate::catalog::{Arity, Column, Default, Table, Type};
+use crate::differ::{Names, folded, found};
+use crate::finding::{Difference, Finding, Severity, Subject};
+use crate::sql::Dialect;
+use crate::sql::script::Aspect;
+
+/// What each expected column is called in the database; missing ones are not there.
+pub(crate) type Columns = HashMap<String, String>;
+
+/// What each column of the expected table is called in the actual one.
+pub(crate) fn counterparts(expected: &Table, actual: &Table, dialect: Dialect) -> Columns {
+    compare(expected, actual, Names(dialect), &mut Vec::new())
+}
+
+/// Whether the server compares values of the two types with each other, as a foreign key must.
+pub(crate) fn is_comparable(one: &Type, other: &Type, dialect: Dialect) -> bool {
+    types(one, other, dialect) != Some(Severity::Error)
+}
+
+pub(crate) fn compare(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) -> Columns {
+    let there: HashMap<String, &Column> =
+        actual.columns.iter().map(|column| (names.key(&column.name), column)).collect();
+    let wanted: HashSet<String> = expected.columns.iter().map(|column| names.key(&column.name)).collect();
+    let is_spare = |column: &&Column| !wanted.contains(&names.key(&column.name));
+    let mut spare: Vec<&Column> = actual.columns.iter().filter(is_spare).collect();
+    let mut columns = Columns::new();
+    let subject = |column: &Column| Subject::Column { table: expected.name.clone(), name: column.name.clone() };
+    for column in &expected.columns {
+        if let Some(other) = there.get(&names.key(&column.name)) {
+            columns.insert(column.name.clone(), other.name.clone());
+            if names.are_spelled_apart(&column.name, &other.name) {
+                let spelled = found(Severity::Notice, Difference::Renamed, subject(column), column.origin.as_ref());
+                findings.push(spelled.but(format!("column {}.{}", actual.name, other.name)));
+            }
+            differences(column, other, &subject(column), names.0, findings);
+            continue;
+        }
+        let error = |kind| found(Severity::Error, kind, subject(column), column.origin.as_ref());
+        match spare.iter().position(|other| folded(&other.name) == folded(&column.name)) {
+            Some(place) => {
+                let other = spare.remove(place);
+                columns.insert(column.name.clone(), other.name.clone());
+                let there = Subject::Column { table: actual.name.clone(), name: other.name.clone() };
+                findings.push(error(Difference::Renamed).instead(there));
+            }
+            None => findings.push(error(Difference::Missing)),
+        }
+    }
+    for other in spare {
+        let is_in_the_way = other.arity == Arity::Required && other.default == Default::None;
+        let finding = match is_in_the_way {
+            // The service does not know that it has to fill it.
+            true => found(Severity::Error, Difference::Extra, subject(other), None)
+                .but("NOT NULL without a default, so that no row can be inserted without it"),
+            false => found(Severity::Notice, Difference::Extra, subject(other), None),
+        };
+        findings.push(finding);
+    }
+    columns
+}
+
+fn differences(expected: &Column, actual: &Column, subject: &Subject, dialect: Dialect, findings: &mut Vec<Finding>) {
+    let differs = |severity, aspect| {
+        found(severity, Difference::Different, subject.clone(), expected.origin.as_ref()).in_its(aspect)
+    };
+    let is_list = actual.arity == Arity::List;
+    if is_list != (expected.arity == Arity::List) {
+        findings.push(differs(Severity::Error, Aspect::Type).between(type_of(expected), type_of(actual)));
+        return;
+    }
+    if let Some(severity) = types(&expected.kind, &actual.kind, dialect) {
+        findings.push(differs(severity, Aspect::Type).between(type_of(expected), type_of(actual)));
+        if severity == Severity::Error {
+            // The default of another type is another.
+            return;
+        }
+    }
+    match (expected.arity, actual.arity) {
+        (Arity::Optional, Arity::Required) => {
+            findings.push(differs(Severity::Error, Aspect::Null).between("NULL allowed", "NOT NULL"));
+        }
+        (Arity::Required, Arity::Optional) => {
+            findings.push(differs(Severity::Warning, Aspect::Null).between("NOT NULL", "NULL allowed"));
+        }
+        _ => {}
+    }
+    if let Some(severity) = defaults(expected, actual, dialect) {
+        findings.push(
+            differs(severity, Aspect::Default).between(default_of(&expected.default), default_of(&actual.default)),
+        );
+    }
+}
+
+/// How bad it is that the type is another; `None` where it is the same.
+fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
+    if dialect == Dialect::Sqlite {
+        // SQLite enforces nothing; what matters is how a value is read.
+        let plain = |kind| match family(kind) {
+            Family::Enum => Family::Text,
+            Family::Other if matches!(kind, Type::Native(..)) => Family::Other,
+            family => family,
+        };
+        return match (plain(expected), plain(actual)) {
+            (one, other) if one == other => (!has_prismas_name(expected, actual)).then_some(Severity::Notice),
+            _ if matches!(expected, Type::Other(_)) => None,
+            (Family::Json, Family::Text | Family::Bytes) | (Family::Text, Family::Json) => Some(Severity::Warning),
+            _ => Some(Severity::Error),
+        };
+    }
+    match (expected, actual) {
+        (Type::Other(one), Type::Other(other)) => (bare(one) != bare(other)).then_some(Severity::Notice),
+        // Nothing that a client of Prisma touches.
+        (Type::Other(one), Type::Native(other, _)) if bare(one) == *other || bare(one) == spoken(other) => {
+            Some(Severity::Notice)
+        }
+        (Type::Other(_), _) => Some(Severity::Warning),
+        (Type::Enum(one), Type::Enum(other)) => (one != other).then_some(Severity::Error),
+        (Type::Native(one, arguments), Type::Native(other, others)) if one == other => {
+            (!are_same_arguments(one, arguments, others)).then_some(Severity::Warning)
+        }
+        (Type::Native(one, arguments), Type::Native(other, _)) => match (one.as_str(), other.as_str()) {
+            // "char", which Prisma takes for CHAR.
+            ("bpchar", "char") if matches!(arguments.as_slice(), [] | [1]) => None,
+            _ if are_related(one, other) => Some(Severity::Warning),
+            _ => Some(Severity::Error),
+        },
+        _ => Some(Severity::Error),
+    }
+}
+
+/// Whether Prisma knows SQLite's type under this name; any that sounds like it is stored and read alike.
+fn has_prismas_name(expected: &Type, actual: &Type) -> bool {
+    let (Type::Native(expected, _), Type::Native(actual, _)) = (expected, actual) else { return true };
+    match (expected.as_str(), actual.as_str()) {
+        ("text", name) => name == "text" || name.contains("char"),
+        ("decimal", name) => name == "decimal" || name.contains("numeric"),
+        ("integer", name) => matches!(name, "integer" | "int" | "serial"),
+        ("real", name) => matches!(name, "real" | "double" | "float"),
+        ("datetime", name) => matches!(name, "datetime" | "date" | "timestamp"),
+        ("blob", name) => matches!(name, "blob" | "binary"),
+        (expected, name) => expected == name,
+    }
+}
+
+/// Types between which the server converts in any query, with other limits or other rounding.
+fn are_related(one: &str, other: &str) -> bool {
+    const RELATED: &[&[&str]] = &[
+        &["text", "varchar", "bpchar", "char", "citext"],
+        &["int2", "int4", "int8"],
+        &["float4", "float8"],
+        &["timestamp", "timestamptz"],
+        &["time", "timetz"],
+        &["json", "jsonb"],
+        &["bit", "varbit"],
+    ];
+    RELATED.iter().any(|related| related.contains(&one) && related.contains(&other))
+}
+
+fn are_same_arguments(name: &str, expected: &[u32], actual: &[u32]) -> bool {
+    let without_default = |arguments: &[u32]| match (name, arguments) {
+        ("bpchar" | "bit", []) => vec![1],
+        ("numeric", [precision]) => vec![*precision, 0],
+        _ => arguments.to_vec(),
+    };
+    match name {
+        // Without a precision any will do.
+        "timestamp" | "timestamptz" | "time" | "timetz" if expected.is_empty() || actual.is_empty() => true,
+        _ => without_default(expected) == without_default(actual),
+    }
+}
+
+/// The name in `"public"."vector"(512)`.
+fn bare(name: &str) -> String {
+    let name = name.split('(').next().unwrap_or_default().trim_end_matches("[]").trim();
+    name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase()
+}
+
+/// How bad it is that the default is another; `None` where it is the same.
+fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Severity> {
+    let is_list = expected.arity == Arity::List;
+    let family = family(&expected.kind);
+    let is_moment = matches!(family, Family::Moment | Family::Time);
+    // `dbgenerated("now()")` is now() in other words.
+    let wanted = match &expected.default {
+        Default::Expression(text) => value::read(text, &expected.kind, is_list),
+        other => other.clone(),
+    };
+    let same = match (&wanted, &actual.default) {
+        (Default::Any, _) | (Default::None, Default::None) => true,
+        // The number of a row, which an INTEGER PRIMARY KEY always is, whatever its default says.
+        (_, Default::Sequence) if dialect == Dialect::Sqlite => true,
+        // Nothing that the service counts on.
+        (Default::None, _) => return Some(Severity::Notice),
+        // Prisma expects a number of any key, and creates a BIGINT that has none.
+        (Default::Sequence, Default::None) if dialect == Dialect::Sqlite => return Some(Severity::Notice),
+        // These the database alone can fill in.
+        (Default::Sequence | Default::Expression(_), Default::None) if expected.arity == Arity::Required => {
+            return Some(Severity::Error);
+        }
+        (Default::Value(_) | Default::List(_), actual) if is_moment => *actual != Default::None,
+        (Default::Now, Default::Value(_) | Default::List(_)) if is_moment => true,
+        (Default::Value(one), Default::Value(other)) => {
+            // A document that cannot be read is not compared.
+            let is_document = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+            value::same(one, other, family) || family == Family::Json && !(is_document(one) && is_document(other))
+        }
+        (Default::List(one), Default::List(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| value::same(one, other, family))
+        }
+        (Default::Expression(one), Default::Expression(other)) => value::simplified(one) == value::simplified(other),
+        (one, other) => one == other,
+    };
+    (!same).then_some(Severity::Warning)
+}
+
+/// The type as people know it.
+pub(crate) fn type_of(column: &Column) -> String {
+    let name = match &column.kind {
+        Type::Native(name, arguments) => {
+            let arguments: Vec<String> = arguments.iter().map(u32::to_string).collect();
+            let name = spoken(name);
+            if arguments.is_empty() { name.to_owned() } else { format!("{name}({})", arguments.join(", ")) }
+        }
+        Type::Enum(name) => format!("enum {name}"),
+        Type::Other(name) => name.clone(),
+    };
+    if column.arity == Arity::List { format!("{name}[]") } else { name }
+}
+
+/// The name that people know a type by.
+fn spoken(name: &str) -> &str {
+    match name {
+        "int2" => "smallint",
+        "int4" => "integer",
+        "int8" => "bigint",
+        "float4" => "real",
+        "float8" => "double precision",
+        "bool" => "boolean",
+        "bpchar" => "char",
+        "char" => "\"char\"",
+        name => name,
+    }
+}
+
+fn default_of(default: &Default) -> String {
+    match default {
+        Default::None => "no default".to_owned(),
+        Default::Value(value) => format!("default '{value}'"),
+        Default::List(values) => format!("default {{{}}}", values.join(",")),
+        Default::Now => "default now()".to_owned(),
+        Default::Sequence => "a sequence".to_owned(),
+        Default::Expression(text) => format!("default {text}"),
+        Default::Any => "any default".to_owned(),
+    }
+}

@@ -1,0 +1,160 @@
+//! The SQL that closes the gap: what the service needs and the database lacks, as a script. It creates; it never
+//! drops, and never rewrites what is there. Pure, and led by findings, so that it cannot disagree with `compare`.
+//!
+//! The text is Prisma's own, as far as it goes (`prisma migrate diff --script`), since it is to end up in a
+//! `migration.sql`. What cannot be closed by adding is told in a comment.
+
+pub mod foreign_key;
+pub mod planner;
+pub mod render;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use crate::finding::{Finding, Subject};
+
+pub use crate::differ::ddl::planner::plan;
+
+/// The script of an empty gap, in Prisma's words.
+const EMPTY: &str = "-- This is an empty migration.\n";
+
+/// The steps of a script, in their order and by the names that Prisma gives them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// `CREATE SCHEMA`
+    CreateSchema,
+    /// `CREATE EXTENSION`
+    CreateExtension,
+    /// `CREATE TYPE … AS ENUM`
+    CreateEnum,
+    /// `ALTER TYPE … ADD VALUE`
+    AlterEnum,
+    /// `ALTER TABLE … ADD COLUMN`, and primary keys
+    AlterTable,
+    /// `CREATE TABLE`
+    CreateTable,
+    /// `CREATE INDEX`
+    CreateIndex,
+    /// `ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY`
+    AddForeignKey,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Action {
+    /// Nothing: the comment tells why.
+    Wait,
+    /// These statements, each with its semicolon.
+    Run(String),
+    /// This clause of `ALTER TABLE`, with others of its table.
+    Alter {
+        /// The table, as SQL.
+        table: String,
+        /// `ADD COLUMN …`
+        clause: String,
+    },
+}
+
+/// One statement of the script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Statement {
+    step: Step,
+    /// The finding that it is there for.
+    subject: Subject,
+    action: Action,
+    /// A comment for whoever runs it, of one or more lines without their dashes; empty where nothing is to be said.
+    note: String,
+}
+
+/// The statements that close a gap.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gap {
+    statements: Vec<Statement>,
+}
+
+impl Gap {
+    /// Takes what `other` adds. What two sources ask for is created once, as the first of them has it.
+    pub fn extend(&mut self, other: Self) {
+        let known: HashSet<Subject> = self.statements.iter().map(|statement| statement.subject.clone()).collect();
+        self.statements.extend(other.statements.into_iter().filter(|statement| !known.contains(&statement.subject)));
+    }
+
+    /// Gives each finding the statements that are there for it; none where they would be in a migration's way.
+    pub fn attach(&self, findings: &mut [Finding]) {
+        let mut of: HashMap<&Subject, Vec<&Statement>> = HashMap::new();
+        for statement in self.in_order() {
+            of.entry(&statement.subject).or_default().push(statement);
+        }
+        for finding in findings.iter_mut().filter(|finding| !finding.awaits) {
+            let Some(statements) = of.get(&finding.subject) else { continue };
+            if statements.iter().any(|statement| statement.action != Action::Wait) {
+                let texts: Vec<String> = blocks(statements).map(|block| text(&block)).collect();
+                finding.sql = Some(texts.join("\n"));
+            }
+        }
+    }
+
+    fn in_order(&self) -> Vec<&Statement> {
+        let mut statements: Vec<&Statement> = self.statements.iter().collect();
+        statements.sort_by_key(|statement| match &statement.subject {
+            Subject::Schema(name) | Subject::Extension(name) => (statement.step, name.as_str()),
+            _ => (statement.step, ""),
+        });
+        statements
+    }
+}
+
+impl fmt::Display for Gap {
+    /// The whole script, as Prisma lays one out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.statements.is_empty() {
+            return f.write_str(EMPTY);
+        }
+        let statements = self.in_order();
+        for (place, block) in blocks(&statements).enumerate() {
+            let gap = if place == 0 { "" } else { "\n" };
+            let step = block.first().map(|statement| statement.step);
+            writeln!(f, "{gap}-- {}\n{}", step.map_or(String::new(), |step| format!("{step:?}")), text(&block))?;
+        }
+        Ok(())
+    }
+}
+
+/// Statements in groups that stand under one heading: the clauses of one `ALTER TABLE`, anything else by itself.
+fn blocks<'a>(statements: &[&'a Statement]) -> impl Iterator<Item = Vec<&'a Statement>> {
+    let mut blocks: Vec<Vec<&Statement>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for statement in statements {
+        let place = match &statement.action {
+            Action::Alter { table, .. } => *places.entry(table).or_insert(blocks.len()),
+            Action::Wait | Action::Run(_) => blocks.len(),
+        };
+        match blocks.get_mut(place) {
+            Some(block) => block.push(statement),
+            None => blocks.push(vec![statement]),
+        }
+    }
+    blocks.into_iter()
+}
+
+/// A group as SQL, its comments first.
+fn text(block: &[&Statement]) -> String {
+    // Either sign ends a comment, and a name may hold it.
+    let notes = block.iter().filter(|statement| !statement.note.is_empty());
+    let notes = notes.flat_map(|statement| statement.note.split(['\n', '\r']));
+    let mut lines: Vec<String> = notes.map(|line| format!("-- {line}").trim_end().to_owned()).collect();
+    let clauses: Vec<&str> = block.iter().filter_map(|statement| clause(statement)).collect();
+    lines.extend(block.first().and_then(|statement| match &statement.action {
+        Action::Wait => None,
+        Action::Run(sql) => Some(sql.clone()),
+        Action::Alter { table, .. } => Some(format!("ALTER TABLE {table} {};", clauses.join(",\n"))),
+    }));
+    lines.join("\n")
+}
+
+fn clause(statement: &Statement) -> Option<&str> {
+    match &statement.action {
+        Action::Alter { clause, .. } => Some(clause),
+        Action::Wait | Action::Run(_) => None,
+    }
+}

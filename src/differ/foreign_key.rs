@@ -1,0 +1,101 @@
+//! Foreign keys: where they lead, what they do, and whether the server has checked the rows from before.
+
+use crate::catalog::{ForeignKey, Table};
+use crate::differ::column::Columns;
+use crate::differ::index::{bracketed, translated};
+use crate::differ::{Names, found, unchecked};
+use crate::finding::{Difference, Finding, Severity, Subject};
+
+pub(crate) fn foreign_keys(
+    expected: &Table,
+    actual: &Table,
+    columns: &Columns,
+    names: Names,
+    findings: &mut Vec<Finding>,
+) {
+    let subject = |key: &ForeignKey| Subject::ForeignKey { table: expected.name.clone(), columns: key.columns.clone() };
+    let mut claimed = vec![false; actual.foreign_keys.len()];
+    let mut absent = Vec::new();
+    let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
+    for key in &expected.foreign_keys {
+        let Some(from) = translated(&key.columns, columns) else { continue };
+        let finding = |severity, kind| found(severity, kind, subject(key), key.origin.as_ref());
+        let alike: Vec<usize> = (0..actual.foreign_keys.len())
+            .filter(|place| is_alike(key, &from, &actual.foreign_keys[*place], names))
+            .collect();
+        alike.iter().for_each(|place| claimed[*place] = true);
+        // The best of them: with the same actions, checked, of the same name.
+        let apart = |other: &ForeignKey| {
+            !key.name.is_empty() && !other.name.is_empty() && !names.are_same(&key.name, &other.name)
+        };
+        let others = alike.into_iter().map(|place| &actual.foreign_keys[place]);
+        let best = others.min_by_key(|other| (!has_same_actions(key, other), !other.valid, apart(other)));
+        let Some(best) = best else {
+            absent.push((key, from));
+            continue;
+        };
+        if !has_same_actions(key, best) {
+            findings.push(finding(Severity::Warning, Difference::Different).between(described(key), described(best)));
+        }
+        if key.valid && !best.valid {
+            let invalid = finding(Severity::Warning, Difference::Invalid);
+            findings.push(unchecked(invalid, actual, &best.name, names));
+        }
+        // Prisma leaves the names in join tables alone.
+        if apart(best) && !is_join {
+            findings.push(finding(Severity::Notice, Difference::Renamed).between(&key.name, &best.name));
+        }
+    }
+    for (key, from) in absent {
+        let is_of_these = |place: &usize| {
+            let same = |one: &[String], other: &[String]| sorted(one, names) == sorted(other, names);
+            !claimed[*place] && same(&from, &actual.foreign_keys[*place].columns)
+        };
+        // One from the same columns leads elsewhere.
+        let elsewhere = (0..actual.foreign_keys.len()).find(is_of_these);
+        let kind = if elsewhere.is_some() { Difference::Different } else { Difference::Missing };
+        let there = elsewhere.map_or("no such key".to_owned(), |place| described(&actual.foreign_keys[place]));
+        elsewhere.into_iter().for_each(|place| claimed[place] = true);
+        let finding = found(Severity::Warning, kind, subject(key), key.origin.as_ref());
+        findings.push(finding.between(described(key), there));
+    }
+    for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
+        if !claimed {
+            findings.push(found(Severity::Notice, Difference::Extra, subject(other), None).but(described(other)));
+        }
+    }
+}
+
+/// The same columns, to the same columns of the same table; in any order of the pairs.
+fn is_alike(wanted: &ForeignKey, from: &[String], other: &ForeignKey, names: Names) -> bool {
+    let pairs = |from: &[String], to: &[String]| {
+        let mut pairs: Vec<(String, String)> =
+            from.iter().map(|name| names.key(name)).zip(to.iter().map(|name| names.key(name))).collect();
+        pairs.sort();
+        pairs
+    };
+    names.key_of(&wanted.target) == names.key_of(&other.target)
+        && pairs(from, &wanted.target_columns) == pairs(&other.columns, &other.target_columns)
+}
+
+fn sorted(columns: &[String], names: Names) -> Vec<String> {
+    let mut columns: Vec<String> = columns.iter().map(|name| names.key(name)).collect();
+    columns.sort();
+    columns
+}
+
+fn has_same_actions(one: &ForeignKey, other: &ForeignKey) -> bool {
+    (one.on_delete, one.on_update) == (other.on_delete, other.on_update)
+}
+
+/// What a finding says of a foreign key.
+pub(crate) fn described(key: &ForeignKey) -> String {
+    format!(
+        "{} REFERENCES {} {} ON DELETE {} ON UPDATE {}",
+        bracketed(&key.columns),
+        key.target,
+        bracketed(&key.target_columns),
+        key.on_delete,
+        key.on_update
+    )
+}

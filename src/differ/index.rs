@@ -1,0 +1,270 @@
+//! Primary keys and indexes: what they make unique, what they make fast, and whether they are whole.
+
+use crate::catalog::value::simplified;
+use crate::catalog::{Index, IndexColumn, Name, Table};
+use crate::differ::column::Columns;
+use crate::differ::{Names, found};
+use crate::finding::{Difference, Finding, Severity, Subject};
+
+pub(crate) fn primary_key(
+    expected: &Table,
+    actual: &Table,
+    columns: &Columns,
+    names: Names,
+    findings: &mut Vec<Finding>,
+) {
+    let subject = Subject::PrimaryKey(expected.name.clone());
+    let finding = |severity, kind| found(severity, kind, subject.clone(), expected.origin.as_ref());
+    let wanted = expected.primary_key.as_ref().and_then(|key| Some((key, translated(&key.columns, columns)?)));
+    match (wanted, &actual.primary_key) {
+        // Without one of its columns there can be no key, and that is told already.
+        (None, _) if expected.primary_key.is_some() => {}
+        (None, None) => {}
+        (None, Some(key)) => {
+            findings.push(finding(Severity::Notice, Difference::Extra).but(bracketed(&key.columns)));
+        }
+        (Some((_, wanted)), None) => {
+            let stands_in = actual.indexes.iter().find(|index| is_unique_over(index, &wanted));
+            let text = bracketed(&wanted);
+            findings.push(match stands_in {
+                // As Prisma made join tables up to version 5.
+                Some(index) if expected.is_join => {
+                    finding(Severity::Notice, Difference::Different).between(text, described(index))
+                }
+                Some(index) => finding(Severity::Warning, Difference::Different).between(text, described(index)),
+                None => finding(Severity::Error, Difference::Missing).between(text, "no primary key"),
+            });
+        }
+        (Some((key, wanted)), Some(there)) => {
+            if wanted != there.columns {
+                let severity = if are_alike(&wanted, &there.columns) { Severity::Warning } else { Severity::Error };
+                let differs = finding(severity, Difference::Different);
+                findings.push(differs.between(bracketed(&wanted), bracketed(&there.columns)));
+            } else if are_named_apart(&key.name, &there.name, names) {
+                findings.push(finding(Severity::Notice, Difference::Renamed).between(&key.name, &there.name));
+            }
+        }
+    }
+}
+
+pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names: Names, findings: &mut Vec<Finding>) {
+    let mut claimed = vec![false; actual.indexes.len()];
+    for index in &expected.indexes {
+        let Some(wanted) = in_their_words(index, columns) else { continue };
+        one(&wanted, expected, actual, names, &mut claimed, findings);
+    }
+    // The form that join tables had up to Prisma 5: told with the primary key.
+    let key = expected.primary_key.as_ref().filter(|_| actual.primary_key.is_none());
+    let key = key.and_then(|key| translated(&key.columns, columns));
+    for (other, claimed) in actual.indexes.iter().zip(claimed) {
+        let subject = subject(expected, other);
+        let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
+        if !other.valid {
+            if wanted.is_some_and(|wanted| !wanted.valid) {
+                // A part of a partitioned table's index is lacking, as it was when the desired was read.
+                continue;
+            }
+            let origin = wanted.and_then(|index| index.origin.as_ref());
+            let finding = found(Severity::Warning, Difference::Invalid, subject, origin);
+            findings.push(invalid(finding, &expected.name, &other.name, names));
+        } else if !claimed
+            // Prisma sees no expressions, and no predicates either but with a preview feature.
+            && !other.has_expression
+            && other.predicate.is_none()
+            && !key.as_ref().is_some_and(|key| is_unique_over(other, key))
+        {
+            findings.push(found(Severity::Notice, Difference::Extra, subject, None).but(described(other)));
+        }
+    }
+}
+
+fn one(
+    wanted: &Index,
+    expected: &Table,
+    actual: &Table,
+    names: Names,
+    claimed: &mut [bool],
+    findings: &mut Vec<Finding>,
+) {
+    let finding = |severity, kind| found(severity, kind, subject(expected, wanted), wanted.origin.as_ref());
+    if wanted.has_expression {
+        // Nothing is known of an expression, so the name has to do.
+        if !actual.indexes.iter().any(|other| other.has_expression && names.are_same(&wanted.name, &other.name)) {
+            let severity = if wanted.unique { Severity::Error } else { Severity::Warning };
+            findings.push(finding(severity, Difference::Missing));
+        }
+        return;
+    }
+    let places: Vec<usize> =
+        (0..actual.indexes.len()).filter(|place| is_same(wanted, &actual.indexes[*place])).collect();
+    places.iter().for_each(|place| claimed[*place] = true);
+    let others: Vec<&Index> = places.iter().map(|place| &actual.indexes[*place]).collect();
+    // The best of them: of the same name, without a predicate that nobody asked for.
+    let best = others.iter().min_by_key(|other| {
+        (other.predicate.is_some() != wanted.predicate.is_some(), !names.are_same(&other.name, &wanted.name))
+    });
+    if let Some(best) = best {
+        if best.predicate.is_some() && wanted.predicate.is_none() {
+            findings.push(finding(Severity::Notice, Difference::Different).between(described(wanted), described(best)));
+        }
+        // Of several that are alike any will do.
+        if others.len() == 1 && are_named_apart(&wanted.name, &best.name, names) {
+            findings.push(finding(Severity::Notice, Difference::Renamed).between(&wanted.name, &best.name));
+        }
+        return;
+    }
+    let keys = keys(wanted);
+    let mut place_of = |is_it: &dyn Fn(&Index) -> bool| {
+        let place = actual.indexes.iter().position(is_it)?;
+        claimed[place] = true;
+        Some(&actual.indexes[place])
+    };
+    let differs =
+        |severity, other: &Index| finding(severity, Difference::Different).between(described(wanted), described(other));
+    if wanted.unique && wanted.predicate.is_none() {
+        if actual.primary_key.as_ref().is_some_and(|key| are_alike(&keys, &key.columns)) {
+            findings
+                .push(finding(Severity::Notice, Difference::Different).between(described(wanted), "the primary key"));
+            return;
+        }
+        if let Some(other) = place_of(&|other| is_unique_over(other, &keys)) {
+            let severity = if self::keys(other) == keys { Severity::Notice } else { Severity::Warning };
+            findings.push(differs(severity, other));
+            return;
+        }
+    }
+    let is_namesake = |other: &Index| names.are_same(&other.name, &wanted.name) && !other.has_expression;
+    let is_alike = |other: &Index| !wanted.unique && !other.has_expression && self::keys(other) == keys;
+    let other = place_of(&is_namesake).or_else(|| place_of(&is_alike));
+    let severity = match (wanted.unique, other) {
+        // The same with a promise on top.
+        (false, Some(other)) if other.unique && is_same(&Index { unique: true, ..wanted.clone() }, other) => {
+            Severity::Notice
+        }
+        // Its rows are still unique, though not the same rows.
+        (true, Some(other)) if other.unique && self::keys(other) == keys && wanted.predicate.is_some() => {
+            Severity::Warning
+        }
+        (true, _) => Severity::Error,
+        (false, _) => Severity::Warning,
+    };
+    findings.push(match other {
+        Some(other) => differs(severity, other),
+        None => finding(severity, Difference::Missing),
+    });
+}
+
+/// What an invalid index says of itself, and how it is repaired.
+pub(crate) fn invalid(finding: Finding, table: &Name, index: &str, names: Names) -> Finding {
+    let name = format!("{}.{}", names.0.identifier(&table.schema), names.0.identifier(index));
+    let finding = finding.but("an index whose build was interrupted, or is under way: no query uses it");
+    finding.remedied(format!("REINDEX INDEX CONCURRENTLY {name}"))
+}
+
+/// As Prisma compares: included columns are columns, and without a predicate any will do.
+fn is_same(wanted: &Index, other: &Index) -> bool {
+    let seen = |index: &Index| {
+        let keys = index.columns.iter().map(|column| (column.name.clone(), column.descending));
+        keys.chain(index.include.iter().map(|name| (name.clone(), false))).collect::<Vec<_>>()
+    };
+    let method = method(wanted);
+    let classes = wanted.columns.iter().zip(&other.columns);
+    !other.has_expression
+        && wanted.unique == other.unique
+        && method == self::method(other)
+        && seen(wanted) == seen(other)
+        && classes.into_iter().all(|(one, other)| is_same_class(one, other, method))
+        && is_same_predicate(wanted, other)
+}
+
+fn is_same_predicate(wanted: &Index, other: &Index) -> bool {
+    match (&wanted.predicate, &other.predicate) {
+        (None, _) => true,
+        (Some(one), Some(other)) => simplified(one) == simplified(other),
+        (Some(_), None) => false,
+    }
+}
+
+/// Without a class it is the default one. Prisma asks no B-tree and no hash for its class unless one is named.
+fn is_same_class(wanted: &IndexColumn, other: &IndexColumn, method: &str) -> bool {
+    match (&wanted.class, &other.class) {
+        (Some(wanted), Some(other)) => wanted == other,
+        (None, Some(_)) => other.usual || matches!(method, "btree" | "hash"),
+        (_, None) => true,
+    }
+}
+
+/// Whether it makes these columns unique in every row, in whichever order.
+fn is_unique_over(index: &Index, columns: &[String]) -> bool {
+    index.unique
+        && index.valid
+        && index.predicate.is_none()
+        && !index.has_expression
+        && are_alike(&keys(index), columns)
+}
+
+fn are_alike(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len() && one.iter().all(|name| other.contains(name))
+}
+
+fn are_named_apart(wanted: &str, other: &str, names: Names) -> bool {
+    !wanted.is_empty() && !other.is_empty() && !names.are_same(wanted, other)
+}
+
+/// The method as Prisma sees it: what it does not know, such as pgvector's hnsw, it takes for a B-tree.
+fn method(index: &Index) -> &str {
+    match index.method.as_str() {
+        known @ ("hash" | "gin" | "gist" | "spgist" | "brin" | "fulltext") => known,
+        _ => "btree",
+    }
+}
+
+fn keys(index: &Index) -> Vec<String> {
+    index.columns.iter().map(|column| column.name.clone()).collect()
+}
+
+/// The index with the columns as the database calls them; `None` where one is missing.
+fn in_their_words(index: &Index, columns: &Columns) -> Option<Index> {
+    let mut index = index.clone();
+    for column in &mut index.columns {
+        column.name.clone_from(columns.get(&column.name)?);
+    }
+    for name in &mut index.include {
+        name.clone_from(columns.get(name)?);
+    }
+    Some(index)
+}
+
+/// Names of columns as the database calls them; `None` where one is missing.
+pub(crate) fn translated(names: &[String], columns: &Columns) -> Option<Vec<String>> {
+    names.iter().map(|name| columns.get(name).cloned()).collect()
+}
+
+fn subject(table: &Table, index: &Index) -> Subject {
+    Subject::Index { table: table.name.clone(), name: index.name.clone(), unique: index.unique }
+}
+
+pub(crate) fn bracketed(columns: &[String]) -> String {
+    format!("({})", columns.join(", "))
+}
+
+/// An index without its name: `unique (a, b DESC) WHERE c`.
+pub(crate) fn described(index: &Index) -> String {
+    let column = |column: &IndexColumn| {
+        let class = column.class.as_ref().filter(|_| !column.usual).map_or(String::new(), |class| format!(" {class}"));
+        format!("{}{class}{}", column.name, if column.descending { " DESC" } else { "" })
+    };
+    let columns: Vec<String> = index.columns.iter().map(column).collect();
+    let mut text = if index.unique { "unique ".to_owned() } else { String::new() };
+    if !matches!(index.method.as_str(), "" | "btree") {
+        text = text + &index.method + " ";
+    }
+    text += &bracketed(&columns);
+    if !index.include.is_empty() {
+        text = text + " INCLUDE " + &bracketed(&index.include);
+    }
+    match &index.predicate {
+        Some(predicate) => format!("{text} WHERE {predicate}"),
+        None => text,
+    }
+}

@@ -1,0 +1,286 @@
+//! What a service expects against what a database holds. Pure: two catalogs in, findings out.
+//!
+//! The measure is whether a query of the service would fail. Where Prisma itself sees no difference, nothing above a
+//! notice is found (but for what it never looks at: broken indexes and unchecked foreign keys); where Prisma reports a
+//! difference that no query can feel (names, extras), that is a notice.
+
+pub(crate) mod column;
+pub mod ddl;
+pub(crate) mod foreign_key;
+pub(crate) mod index;
+pub(crate) mod part;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::catalog::{Access, Catalog, Constraint, Enum, Name, Origin, Table};
+use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::sql::Dialect;
+
+pub(crate) use crate::differ::column::{counterparts, is_comparable, type_of};
+pub(crate) use crate::differ::foreign_key::described as described_foreign_key;
+pub(crate) use crate::differ::index::{described, invalid};
+pub(crate) use crate::differ::part::{index_named, required_columns, required_enums};
+
+/// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
+/// order of the desired, what nobody expects at the end.
+#[must_use]
+pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Finding> {
+    let names = Names(dialect);
+    let mut findings = Vec::new();
+    database(expected, actual, names, &mut findings);
+    enums(expected, actual, names, &mut findings);
+
+    let there: HashMap<Key, &Table> = actual.tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
+    let wanted: HashSet<Key> = expected.tables.iter().map(|table| names.key_of(&table.name)).collect();
+    let mut spare = Spare::new(actual, &wanted, names);
+    for table in &expected.tables {
+        match there.get(&names.key_of(&table.name)) {
+            Some(found) => whole_table(table, found, names, &mut findings),
+            None => findings.push(missing_table(table, actual, &mut spare, names)),
+        }
+    }
+    let known: HashSet<Key> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
+    for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
+        findings.push(found(Severity::Notice, Difference::Missing, Subject::View(view.clone()), None));
+    }
+    for table in spare.rest() {
+        findings.push(found(Severity::Notice, Difference::Extra, Subject::Table(table.name.clone()), None));
+    }
+    for finding in &mut findings {
+        if let Source::Named(source) = &mut finding.source {
+            source.clone_from(&expected.source);
+        }
+    }
+    findings
+}
+
+/// A qualified name in the form in which the engine tells names apart.
+pub(crate) type Key = (String, String);
+
+/// How an engine tells names apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Names(pub(crate) Dialect);
+
+impl Names {
+    pub(crate) fn key(self, name: &str) -> String {
+        self.0.folded(name)
+    }
+
+    pub(crate) fn key_of(self, name: &Name) -> Key {
+        (self.key(&name.schema), self.key(&name.name))
+    }
+
+    /// The name as SQL has it.
+    pub(crate) fn sql(self, name: &Name) -> String {
+        format!("{}.{}", self.0.identifier(&name.schema), self.0.identifier(&name.name))
+    }
+
+    pub(crate) fn are_same(self, one: &str, other: &str) -> bool {
+        match self.0 {
+            Dialect::Postgres => one[..one.floor_char_boundary(63)] == other[..other.floor_char_boundary(63)],
+            Dialect::Sqlite => one.eq_ignore_ascii_case(other),
+        }
+    }
+
+    pub(crate) fn are_one(self, one: &Name, other: &Name) -> bool {
+        self.are_same(&one.name, &other.name) && self.are_same(&one.schema, &other.schema)
+    }
+
+    /// Names that SQLite takes for one, and Prisma for two.
+    fn are_spelled_apart(self, one: &str, other: &str) -> bool {
+        self.0 == Dialect::Sqlite && one != other
+    }
+}
+
+/// `reportId`, `report_id`, `ReportID`: what people write for one another.
+pub(crate) fn folded(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
+}
+
+/// The same for tables, which are often in the plural where a model is not: `SLAPolicy`, `sla_policies`.
+fn singular(name: &str) -> String {
+    let folded = folded(name);
+    let cut = |end: &str, instead: &str| folded.strip_suffix(end).map(|stem| format!("{stem}{instead}"));
+    let es = ["sses", "xes", "ches", "shes"].iter().any(|end| folded.ends_with(end)).then(|| cut("es", "")).flatten();
+    let singular = cut("ies", "y").or(es).or_else(|| cut("s", "").filter(|stem| !stem.ends_with('s')));
+    singular.unwrap_or(folded)
+}
+
+/// Tables that nobody expects, to be found under a similar name or left over.
+struct Spare<'a> {
+    tables: Vec<&'a Table>,
+    similar: HashMap<String, Vec<usize>>,
+    taken: HashSet<usize>,
+}
+
+impl<'a> Spare<'a> {
+    fn new(actual: &'a Catalog, wanted: &HashSet<Key>, names: Names) -> Self {
+        let is_spare = |table: &&Table| !wanted.contains(&names.key_of(&table.name));
+        let tables: Vec<&Table> = actual.tables.iter().filter(is_spare).collect();
+        let mut similar: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, table) in tables.iter().enumerate() {
+            similar.entry(singular(&table.name.name)).or_default().push(place);
+        }
+        Self { tables, similar, taken: HashSet::new() }
+    }
+
+    /// The most similar of them, which is then accounted for.
+    fn take(&mut self, name: &Name) -> Option<&'a Name> {
+        let places =
+            self.similar.get(&singular(&name.name))?.iter().copied().filter(|place| !self.taken.contains(place));
+        let distance = |place: &usize| {
+            let other = &self.tables[*place].name;
+            (other.name != name.name, folded(&other.name) != folded(&name.name), other.schema != name.schema)
+        };
+        let place = places.min_by_key(distance)?;
+        self.taken.insert(place);
+        Some(&self.tables[place].name)
+    }
+
+    fn rest(&self) -> impl Iterator<Item = &'a Table> {
+        self.tables.iter().enumerate().filter(|(place, _)| !self.taken.contains(place)).map(|(_, table)| *table)
+    }
+}
+
+fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: Names) -> Finding {
+    let subject = Subject::Table(table.name.clone());
+    let error = |kind| found(Severity::Error, kind, subject.clone(), table.origin.as_ref());
+    if actual.views.iter().any(|view| names.key_of(view) == names.key_of(&table.name)) {
+        // Queries can name it, and perhaps write to it.
+        let finding = found(Severity::Warning, Difference::Different, subject, table.origin.as_ref());
+        return finding.between("a table", "a view or foreign table");
+    }
+    let similar = folded(&table.name.name);
+    let elsewhere = || actual.views.iter().find(|view| folded(&view.name) == similar);
+    match spare.take(&table.name).or_else(elsewhere) {
+        Some(other) => error(Difference::Renamed).instead(Subject::Table(other.clone())),
+        None => error(Difference::Missing),
+    }
+}
+
+fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
+    if names.are_spelled_apart(&expected.name.name, &actual.name.name) {
+        let subject = Subject::Table(expected.name.clone());
+        let spelled = found(Severity::Notice, Difference::Renamed, subject, expected.origin.as_ref());
+        findings.push(spelled.but(format!("table {}", actual.name)));
+    }
+    let columns = column::compare(expected, actual, names, findings);
+    index::primary_key(expected, actual, &columns, names, findings);
+    index::indexes(expected, actual, &columns, names, findings);
+    foreign_key::foreign_keys(expected, actual, &columns, names, findings);
+    constraints(expected, actual, names, findings);
+    let source = expected.origin.clone().map_or_else(|| Source::Named(String::new()), Source::At);
+    findings.extend(hidden(actual.access, Subject::Table(expected.name.clone()), source));
+}
+
+/// Checks and exclusions: known by name alone. One that the server has not made on the rows from before is told even
+/// where nobody expects it.
+fn constraints(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
+    for Constraint { name, .. } in &expected.constraints {
+        if !actual.constraints.iter().any(|other| names.are_same(&other.name, name)) {
+            let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
+            findings.push(found(Severity::Warning, Difference::Missing, subject, expected.origin.as_ref()));
+        }
+    }
+    let is_expected = |name: &str| expected.constraints.iter().any(|other| other.name == name && !other.valid);
+    let invalid = actual.constraints.iter().filter(|constraint| !constraint.valid && !is_expected(&constraint.name));
+    for Constraint { name, .. } in invalid {
+        let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
+        let finding = found(Severity::Warning, Difference::Invalid, subject, expected.origin.as_ref());
+        findings.push(unchecked(finding, actual, name, names));
+    }
+}
+
+/// A constraint whose rows from before are unchecked, and how they are checked.
+pub(crate) fn unchecked(finding: Finding, table: &Table, name: &str, names: Names) -> Finding {
+    let sql = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", names.sql(&table.name), names.0.identifier(name));
+    finding.but("NOT VALID: rows from before are unchecked").remedied(sql)
+}
+
+/// A table that is there, and not for the service's role.
+pub(crate) fn hidden(access: Access, subject: Subject, source: Source) -> Option<Finding> {
+    let (severity, there) = match access {
+        Access::Granted => return None,
+        Access::NoSchema => (Severity::Error, "a schema that the role may not use"),
+        Access::Nothing => (Severity::Error, "a table on which the role has no right"),
+        Access::WriteOnly => (Severity::Warning, "a table that the role may write to, and not read"),
+        Access::SomeColumns => (Severity::Warning, "a table of which the role may not read every column"),
+        Access::NoRows => (Severity::Warning, "row security, and no policy that shows the role a row"),
+    };
+    Some(Finding::new(severity, Difference::Hidden, subject, source).but(there))
+}
+
+fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
+    for schema in expected.schemas.iter().filter(|schema| !actual.schemas.contains(schema)) {
+        let is_used = expected.tables.iter().map(|table| &table.name).chain(expected.enums.iter().map(|e| &e.name));
+        let is_used = is_used.into_iter().any(|name| names.are_same(&name.schema, schema));
+        let severity = if is_used { Severity::Error } else { Severity::Notice };
+        findings.push(found(severity, Difference::Missing, Subject::Schema(schema.clone()), None));
+    }
+    for extension in &expected.extensions {
+        let finding = |severity, kind| found(severity, kind, Subject::Extension(extension.name.clone()), None);
+        let Some(other) = actual.extensions.iter().find(|other| other.name == extension.name) else {
+            // What the service needs of it, a type or a function, is looked at for itself.
+            findings.push(finding(Severity::Warning, Difference::Missing));
+            continue;
+        };
+        for (what, wanted, there) in
+            [("schema", &extension.schema, &other.schema), ("version", &extension.version, &other.version)]
+        {
+            if let (Some(wanted), Some(there)) = (wanted, there)
+                && wanted != there
+            {
+                let differs = finding(Severity::Notice, Difference::Different);
+                findings.push(differs.between(format!("{what} {wanted}"), format!("{what} {there}")));
+            }
+        }
+    }
+}
+
+fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
+    let there: HashMap<Key, &Enum> = actual.enums.iter().map(|e| (names.key_of(&e.name), e)).collect();
+    let wanted: HashSet<Key> = expected.enums.iter().map(|e| names.key_of(&e.name)).collect();
+    let is_spare = |e: &&Enum| !wanted.contains(&names.key_of(&e.name));
+    let mut spare: Vec<&Enum> = actual.enums.iter().filter(is_spare).collect();
+    for e in &expected.enums {
+        let subject = Subject::Enum(e.name.clone());
+        let error = |kind| found(Severity::Error, kind, subject.clone(), e.origin.as_ref());
+        let Some(other) = there.get(&names.key_of(&e.name)) else {
+            let similar = |other: &&Enum| folded(&other.name.name) == folded(&e.name.name);
+            match spare.iter().position(similar) {
+                Some(place) => {
+                    let other = spare.remove(place);
+                    findings.push(error(Difference::Renamed).instead(Subject::Enum(other.name.clone())));
+                }
+                None => findings.push(error(Difference::Missing)),
+            }
+            continue;
+        };
+        let lacking: Vec<&String> = e.values.iter().filter(|value| !other.values.contains(value)).collect();
+        // A value that the service does not know is none that it asks for; of their order no query knows.
+        let severity = if lacking.is_empty() { Severity::Notice } else { Severity::Error };
+        if e.values != other.values {
+            let differs = found(severity, Difference::Different, subject.clone(), e.origin.as_ref());
+            findings.push(differs.between(list(&e.values), list(&other.values)));
+        }
+    }
+    let extra = |e: &Enum| found(Severity::Notice, Difference::Extra, Subject::Enum(e.name.clone()), None);
+    findings.extend(spare.into_iter().map(extra));
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() { "no value".to_owned() } else { values.join(", ") }
+}
+
+pub(crate) fn found(severity: Severity, kind: Difference, subject: Subject, origin: Option<&Origin>) -> Finding {
+    let source = match (origin, kind) {
+        (Some(origin), _) => Source::At(origin.clone()),
+        (None, Difference::Extra) => Source::Nobody,
+        // Whom the catalog names: filled in at the end.
+        (None, _) => Source::Named(String::new()),
+    };
+    Finding::new(severity, kind, subject, source)
+}
+
+#[cfg(test)]
+mod tests;

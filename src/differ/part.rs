@@ -1,0 +1,38 @@
+//! Parts of the comparison, for requirements that speak of single things: what is beside them is nobody's concern.
+
+use std::borrow::Cow;
+
+use crate::catalog::{Catalog, Index, Table};
+use crate::differ::{Names, column, enums};
+use crate::finding::{Difference, Finding};
+
+/// The columns of `expected` that the table lacks, or has otherwise.
+pub(crate) fn required_columns(expected: &Table, actual: &Table, names: Names) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    column::compare(expected, actual, names, &mut findings);
+    without_extras(findings)
+}
+
+/// The enum types of `expected` that are missing, or have other values.
+pub(crate) fn required_enums(expected: &Catalog, actual: &Catalog, names: Names) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    enums(expected, actual, names, &mut findings);
+    without_extras(findings)
+}
+
+/// The index of this name, or the primary key, and its table; in any schema if none is named.
+pub(crate) fn index_named<'a>(
+    catalog: &'a Catalog,
+    schema: Option<&str>,
+    name: &str,
+    names: Names,
+) -> Option<(&'a Table, Cow<'a, Index>)> {
+    let is_meant = |table: &&Table| schema.is_none_or(|schema| names.are_same(&table.name.schema, schema));
+    let named = |table: &'a Table| Some((table, table.index(|other| names.are_same(other, name))?));
+    catalog.tables.iter().filter(is_meant).find_map(named)
+}
+
+fn without_extras(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.kind != Difference::Extra);
+    findings
+}

@@ -1,0 +1,235 @@
+//! TLS as libpq's `sslmode` means it (PostgreSQL manual 34.19): `require` encrypts without looking at the
+//! certificate, `verify-ca` checks its chain, `verify-full` its name too, and `sslrootcert` *replaces* the
+//! trusted roots instead of adding to them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::base::fault::{Class, Fault};
+
+/// How to encrypt, and what to trust.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    pub(crate) mode: Mode,
+    pub(crate) roots: Roots,
+    /// The client's certificate and key, PEM.
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+    /// `sslnegotiation=direct`: no request first (PostgreSQL 17).
+    pub(crate) direct: bool,
+}
+
+/// libpq's sslmode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+/// Which authorities are trusted, where the mode verifies.
+#[derive(Debug, Clone)]
+pub(crate) enum Roots {
+    /// Mozilla's, carried in the binary.
+    Public,
+    /// The system's store; Mozilla's where there is none.
+    System,
+    /// Those of a PEM file, and no others.
+    File(PathBuf),
+}
+
+/// Encrypts a connection whose server has agreed to it.
+pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Result<TlsStream<TcpStream>, Fault> {
+    let config = config(tls)?;
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| refused(format!("`{host}` is not a name that a certificate can carry")))?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
+        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why))),
+        // The server went away in the middle: it may be restarting.
+        None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
+    })
+}
+
+/// Why a connection broke after the handshake. Since TLS 1.3 it is only then that a server refuses the
+/// client's certificate.
+pub(crate) fn broken(error: &std::io::Error) -> Fault {
+    match cause(error) {
+        Some(why @ rustls::Error::AlertReceived(_)) => refused(format!("the server ended TLS: {why}")),
+        _ => Fault::new(Class::Unreachable, crate::engines::postgres::dial::reason(error)),
+    }
+}
+
+fn cause(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
+fn refused(text: String) -> Fault {
+    Fault::new(Class::Tls, text)
+}
+
+fn explain(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the certificate's issuer is not trusted; name its root with sslrootcert=FILE".to_owned()
+        }
+        // webpki reads version 3 only; OpenSSL made and serves the other kind too.
+        rustls::Error::InvalidCertificate(CertificateError::Other(why))
+            if why.to_string().contains("UnsupportedCertVersion") =>
+        {
+            "the certificate is of X.509 version 1, which cannot be verified; make it anew with a subjectAltName"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn config(tls: &Tls) -> Result<ClientConfig, Fault> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Arc::new(Verifier::new(tls, &provider)?);
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| refused(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &tls.client {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
+            builder
+                .with_client_auth_cert(certificates(certificate)?, key)
+                .map_err(|error| refused(format!("the client certificate cannot be used: {error}")))?
+        }
+    };
+    if tls.direct {
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+    }
+    Ok(config)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Class::Config, format!("cannot read {}: {error}", path.display()))
+}
+
+fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    match roots {
+        Roots::File(path) => certificates(path),
+        Roots::System => Ok(rustls_native_certs::load_native_certs().certs),
+        Roots::Public => Ok(Vec::new()),
+    }
+}
+
+/// Checks what the mode asks for, on top of rustls' own chain building.
+#[derive(Debug)]
+struct Verifier {
+    mode: Mode,
+    provider: Arc<CryptoProvider>,
+    /// `None` where the mode verifies nothing: then a signature by the certificate's key proves nothing
+    /// either, and webpki cannot read every certificate that OpenSSL serves (X.509 version 1).
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl Verifier {
+    fn new(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Self, Fault> {
+        let (mut chain, mut trusted_certificates) = (None, Vec::new());
+        if matches!(tls.mode, Mode::VerifyCa | Mode::VerifyFull) {
+            trusted_certificates = trusted(&tls.roots)?;
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(trusted_certificates.iter().cloned());
+            if store.is_empty() {
+                // Public roots in place of a useless file would trust more than was asked for.
+                if let Roots::File(path) = &tls.roots {
+                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", path.display())));
+                }
+                store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            }
+            let built = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build();
+            chain = Some(built.map_err(|error| Fault::new(Class::Config, error.to_string()))?);
+        }
+        Ok(Self { mode: tls.mode, provider: Arc::clone(provider), chain, trusted: trusted_certificates })
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        let verdict = chain.verify_server_cert(certificate, intermediates, name, ocsp, now);
+        let Err(rustls::Error::InvalidCertificate(why)) = &verdict else { return verdict };
+        match why {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => verdict,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+                if self.mode == Mode::VerifyCa =>
+            {
+                Ok(ServerCertVerified::assertion())
+            }
+            // A self-signed server certificate used as its own root is common, and fine with libpq; webpki
+            // refuses it as "CA used as end entity" before it looks at the name, but not before the dates.
+            _ if self.trusted.iter().any(|root| root.as_ref() == certificate.as_ref()) => {
+                if self.mode == Mode::VerifyFull {
+                    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            _ => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,146 @@
+//! Questions to PostgreSQL's catalog, as SQL. Its tables are qualified: a migration, or a role's settings, may
+//! have put another `pg_class` before them on the search path.
+
+use crate::engines::session::ProbeRequest;
+use crate::sql::script::Object;
+use crate::sql::{Dialect, TableName};
+
+const SQL: Dialect = Dialect::Postgres;
+
+/// Schemas that are neither the server's nor an extension's.
+pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n \
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+    AND d.objid = n.oid AND d.deptype = 'e') ORDER BY 1";
+
+/// Every subquery costs a fresh backend some hundred microseconds of catalog loading, so there are no joins,
+/// and nothing about schemas where none is wanted.
+pub(crate) fn probe(wanted: &ProbeRequest) -> String {
+    let schemas: Vec<String> = wanted.schemas.iter().map(|name| SQL.literal(name)).collect();
+    let missing = match schemas.is_empty() {
+        true => "NULL".to_owned(),
+        false => format!(
+            "(SELECT pg_catalog.json_agg(w) FROM pg_catalog.unnest(ARRAY[{}]::text[]) w \
+             WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = w))",
+            schemas.join(", ")
+        ),
+    };
+    let history = wanted.history.as_deref().map_or("NULL".to_owned(), |table| SQL.literal(&SQL.identifier(table)));
+    // The history table is where an unqualified name leads: Prisma never qualifies it.
+    format!(
+        "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'), \
+         pg_catalog.current_setting('server_version'), pg_catalog.current_database(), current_user, \
+         pg_catalog.current_schema(), {missing}, \
+         (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = \
+          (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({history})))"
+    )
+}
+
+/// Columns of pg_stat_activity `a` for [`crate::engines::postgres::peer`]. What a role may not see is NULL, but for the query.
+const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
+    to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
+    (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
+
+/// Who holds the advisory lock with this key.
+pub(crate) fn holder(key: i64) -> String {
+    format!(
+        "SELECT {PEER} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    )
+}
+
+/// Who keeps the backend with this process id waiting.
+pub(crate) fn blockers(pid: u32) -> String {
+    format!(
+        "SELECT {PEER} FROM pg_catalog.pg_stat_activity a \
+         WHERE a.pid = ANY (pg_catalog.pg_blocking_pids({pid})) ORDER BY a.xact_start NULLS LAST"
+    )
+}
+
+/// Who else runs this text in this database, or may: one that is writing, and whose statement this role must not
+/// see. The server shows the first kilobyte of a statement.
+pub(crate) fn running_session(text: &str) -> String {
+    let beginning: String = text.chars().take(200).collect();
+    let beginning = SQL.literal(&beginning);
+    format!(
+        "SELECT {PEER} FROM pg_catalog.pg_stat_activity a WHERE coalesce(a.state, 'active') = 'active' \
+         AND a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+         AND (pg_catalog.strpos(lower(a.query), lower({beginning})) > 0 OR (a.query = '<insufficient privilege>' AND EXISTS \
+         (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'transactionid' AND l.granted)))"
+    )
+}
+
+/// Of each object: its number in the list, the transaction that made its catalog row, whether that is
+/// younger than the row of `since`, and whether it is valid. Objects that do not exist give no row.
+///
+/// A catalog row's `xmin` is the transaction that last wrote it (PostgreSQL manual 5.5): for an object that
+/// nobody has altered, the one that created it. A relation whose columns have another one was altered since
+/// (GRANT rewrites the row of the table, not those of its columns); what is INVALID on purpose, the index of a
+/// partitioned table, is valid here.
+pub(crate) fn object_states(objects: &[Object], since: Option<&str>) -> String {
+    let each = objects.iter().enumerate().map(|(index, object)| match object {
+        Object::Relation { name, .. } => format!(
+            "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) OR c.relkind = 'I', NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.xmin <> c.xmin) \
+             FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+             WHERE c.oid = pg_catalog.to_regclass({})",
+            SQL.literal(name)
+        ),
+        Object::Type(name) => format!(
+            "SELECT {index}, t.xmin, true, true FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype({})",
+            SQL.literal(name)
+        ),
+        Object::Schema(_) => format!(
+            "SELECT {index}, n.xmin, true, true FROM pg_catalog.pg_namespace n WHERE n.nspname = {}",
+            SQL.literal(&object.bare_name())
+        ),
+        Object::Column { table, .. } => format!(
+            "SELECT {index}, a.xmin, true, true FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = pg_catalog.to_regclass({}) AND a.attname = {} AND NOT a.attisdropped",
+            SQL.literal(table),
+            SQL.literal(&object.bare_name())
+        ),
+        Object::Constraint { table, .. } => format!(
+            "SELECT {index}, o.xmin, true, true FROM pg_catalog.pg_constraint o \
+             WHERE o.conrelid = pg_catalog.to_regclass({}) AND o.conname = {}",
+            SQL.literal(table),
+            SQL.literal(&object.bare_name())
+        ),
+    });
+    let all = each.collect::<Vec<_>>().join(" UNION ALL ");
+    let newer = since.map_or_else(
+        || "NULL".to_owned(),
+        |row| format!("pg_catalog.age(f.xmin) < (SELECT pg_catalog.age(xmin) FROM {row})"),
+    );
+    format!("SELECT f.index, f.xmin, {newer}, f.valid, f.untouched FROM ({all}) AS f (index, xmin, valid, untouched)")
+}
+
+/// Ordinary tables in these schemas: relkind 'r' and the PostGIS names as Prisma's P3005 has them.
+pub(crate) fn tables_in(schemas: &[String]) -> String {
+    let schemas: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
+    format!(
+        "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'r' AND n.nspname IN ({}) AND lower(c.relname) NOT IN \
+         ('spatial_ref_sys', 'geometry_columns', 'geography_columns', 'raster_columns', 'raster_overviews') \
+         ORDER BY 1",
+        schemas.join(", ")
+    )
+}
+
+/// Same name in another schema, other case, or snake_case against camelCase.
+pub(crate) fn similar(tables: &[TableName]) -> String {
+    let row = |(index, table): (usize, &TableName)| format!("({index}, {})", SQL.literal(&table.name));
+    let rows: Vec<String> = tables.iter().enumerate().map(row).collect();
+    format!(
+        "SELECT w.i, n.nspname, c.relname FROM (VALUES {}) AS w(i, t) \
+         JOIN pg_catalog.pg_class c ON c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+         AND replace(lower(c.relname), '_', '') = replace(lower(w.t), '_', '') \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' \
+         ORDER BY 1, 2, 3 LIMIT 100",
+        rows.join(", ")
+    )
+}

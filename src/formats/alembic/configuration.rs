@@ -1,0 +1,186 @@
+//! What decides where Alembic's revisions are, and in which table it notes them: the command, alembic.ini and env.py.
+//! Whatever else decides is told by its name, so that Alembic is asked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::words::Words;
+use crate::formats::python::{Value, argument, code};
+
+/// What the command is told to reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// The one head.
+    Head,
+    /// All heads, if each is that of a branch with a label: what doorstep does by itself.
+    Branches,
+    /// All heads.
+    Heads,
+    /// Something else.
+    Other(String),
+}
+
+/// What `alembic … upgrade TARGET` is told; `flask db upgrade` is told nothing, and goes to the head.
+pub(crate) fn aim(command: &Words) -> Aim {
+    let words = command.as_slice();
+    let Some(at) = words.iter().position(|word| word == "upgrade") else { return Aim::Heads };
+    match words[at + 1..].iter().find(|word| !word.starts_with('-')).map(String::as_str) {
+        None | Some("head") => Aim::Head,
+        Some("heads") => Aim::Heads,
+        Some(other) => Aim::Other(other.to_owned()),
+    }
+}
+
+/// What of the command makes Alembic read something else than this alembic.ini: another file, another section, another
+/// folder, arguments for env.py.
+pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
+    let words: Vec<&str> = command.as_slice().iter().flat_map(|word| word.split_whitespace()).collect();
+    let is_program = |word: &&str| ["alembic", "flask"].contains(&word.rsplit('/').next().unwrap_or_default());
+    let at = words.iter().position(is_program)?;
+    let moves = ["cd", "-C", "--directory", "--chdir", "--cwd"];
+    let is_moved = |word: &&&str| moves.contains(&word.split('=').next().unwrap_or_default());
+    let is_variable = |word: &&&str| word.starts_with("ALEMBIC_CONFIG=");
+    let harmless = ["-q", "--quiet", "--raiseerr", "--app", "-A"];
+    let is_harmless = |word: &str| harmless.contains(&word.split('=').next().unwrap_or_default());
+    let is_this = |file: &str| file.strip_prefix("./").unwrap_or(file) == ini.to_string_lossy();
+    let mut after = words[at + 1..].iter();
+    let mut found = words[..at].iter().find(|word| is_moved(word) || is_variable(word));
+    while let (None, Some(word)) = (found, after.next()) {
+        let names_this = match word.split_once('=') {
+            Some(("--config", file)) => is_this(file),
+            _ if ["-c", "--config"].contains(word) => after.next().is_some_and(|file| is_this(file)),
+            _ => false,
+        };
+        found = (word.starts_with('-') && !names_this && !is_harmless(word)).then_some(word);
+    }
+    found.map(|word| format!("the command has {word}, which {} says nothing about", ini.display()))
+}
+
+/// Since Alembic 1.16 pyproject.toml has what alembic.ini does not.
+pub(crate) fn pyproject(ini: &Path) -> Option<String> {
+    let path = ini.with_file_name("pyproject.toml");
+    let text = std::fs::read(&path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let is_alembics = |line: &str| line.trim_start().strip_prefix('[').is_some_and(|it| it.contains("alembic"));
+    text.lines().any(is_alembics).then(|| format!("{} configures Alembic, too", path.display()))
+}
+
+/// Of env.py the schema of the history's table and its name; and what of that is computed.
+pub(crate) fn context(env: &Path) -> (Option<String>, Option<String>, Option<String>) {
+    let text = std::fs::read(env).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let computes = |what: &str| Some(format!("{} computes {what}", env.display()));
+    let literal = |name: &str| match argument(&text, name) {
+        Some(Value::Texts(texts)) if texts.len() == 1 => (texts.into_iter().next(), None),
+        Some(Value::None) | None => (None, None),
+        Some(_) => (None, computes(name)),
+    };
+    let (table, computed_table) = literal("version_table");
+    let (schema, computed_schema) = literal("version_table_schema");
+    let code = code(&text);
+    let is_open = code.contains("**") || (!text.is_empty() && !code.contains("configure"));
+    let computed = computed_table.or(computed_schema);
+    (schema, table, computed.or_else(|| computes("its options").filter(|_| is_open)))
+}
+
+/// Whether a key is on, in any of the ways that Alembic takes.
+pub(crate) fn is_set(keys: &BTreeMap<String, String>, key: &str) -> bool {
+    let value = keys.get(key).map(|value| value.to_lowercase()).unwrap_or_default();
+    ["true", "yes", "on", "y", "t", "1"].contains(&value.as_str())
+}
+
+/// The keys of one section of an .ini file, with `%(here)s` and the section's own keys filled in.
+pub(crate) fn section(text: &str, wanted: &str, here: &Path) -> BTreeMap<String, String> {
+    let mut keys: BTreeMap<String, String> = BTreeMap::new();
+    let (mut current, mut last) = (String::new(), None);
+    for line in text.lines() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            (current, last) = (name.to_owned(), None);
+        } else if current == wanted {
+            match (line.starts_with([' ', '\t']), &last, trimmed.split_once(['=', ':'])) {
+                (true, Some(key), _) => keys.entry(String::clone(key)).or_default().extend(["\n", trimmed]),
+                (_, _, Some((key, value))) => {
+                    keys.insert(key.trim().to_owned(), value.trim().to_owned());
+                    last = Some(key.trim().to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+    let filled = |value: &String| {
+        let value = value.replace("%(here)s", &here.display().to_string());
+        keys.iter().fold(value, |value, (key, text)| value.replace(&format!("%({key})s"), text)).replace("%%", "%")
+    };
+    keys.iter().map(|(key, value)| (key.clone(), filled(value))).collect()
+}
+
+/// A folder, or `package:folder` of a package in the working directory.
+pub(crate) fn resource(place: impl AsRef<str>) -> PathBuf {
+    let place = place.as_ref();
+    match place.split_once(':') {
+        Some((package, folder)) => Path::new(&package.replace('.', "/")).join(folder),
+        None => PathBuf::from(place.strip_prefix("./").unwrap_or(place)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Words {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_aim_of_a_command_is_found() {
+        assert_eq!(aim(&words("poetry run alembic -c x.ini upgrade head")), Aim::Head);
+        assert_eq!(aim(&words("alembic upgrade --tag x heads")), Aim::Other("x".to_owned()));
+        assert_eq!(aim(&words("python -m alembic upgrade heads")), Aim::Heads);
+        assert_eq!(aim(&words("flask db upgrade")), Aim::Head);
+        assert_eq!(aim(&words("alembic upgrade +1")), Aim::Other("+1".to_owned()));
+        assert_eq!(aim(&words("make migrate")), Aim::Heads);
+    }
+
+    #[test]
+    fn an_ini_file_is_read_as_pythons_configparser_would() {
+        let text = "[a]\nx = 1\n[alembic]\n# c\nscript_location = %(here)s/db\nversion_locations:\n  %(here)s/a\n  b\nz=%%\n[b]\nx=2\n";
+        let keys = section(text, "alembic", Path::new("/p"));
+        assert_eq!(keys["script_location"], "/p/db");
+        assert_eq!(keys["version_locations"], "\n/p/a\nb");
+        assert_eq!(keys["z"], "%");
+        assert!(!keys.contains_key("x"));
+        assert_eq!(resource("app.db:migrations"), PathBuf::from("app/db/migrations"));
+    }
+
+    #[test]
+    fn a_command_that_reads_something_else_is_known_by_its_options() {
+        let other = |command: &str| elsewhere(&words(command), Path::new("alembic.ini"));
+        for command in [
+            "alembic upgrade head",
+            "uv run --no-sync alembic -c alembic.ini upgrade head",
+            "alembic --config=./alembic.ini upgrade heads",
+            "flask --app x db upgrade",
+            "make -C x migrate",
+        ] {
+            assert_eq!(other(command), None, "{command}");
+        }
+        for command in [
+            "alembic -c other.ini upgrade head",
+            "alembic -cother.ini upgrade head",
+            "alembic --config other.ini upgrade head",
+            "alembic -n tenant upgrade head",
+            "alembic --name=tenant upgrade head",
+            "poetry run alembic -x tenant=a upgrade head",
+            "sh -c 'cd backend && alembic upgrade head'",
+            "sh -c 'alembic -c other.ini upgrade head'",
+            "env ALEMBIC_CONFIG=other.ini alembic upgrade head",
+            "flask db upgrade --directory other",
+        ] {
+            assert!(other(command).is_some(), "{command}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The `datasource` block of a Prisma schema: provider, URLs and schemas. Prisma 6 and older have the URL
+//! here, Prisma 7 refuses it here; both are read.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::error::Error;
+use crate::schema_source::prisma::{self, ValueKind};
+
+/// What the datasource says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Datasource {
+    /// Directory of the schema file, or the schema folder itself: `migrations` stands in it.
+    pub directory: PathBuf,
+    /// The schema file or folder itself.
+    pub path: PathBuf,
+    /// `url`, in Prisma 6 and older.
+    pub url: Option<Value>,
+    /// `directUrl`: what migrations use.
+    pub direct_url: Option<Value>,
+    /// `schemas = […]`.
+    pub schemas: Vec<String>,
+}
+
+/// A URL in the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// `env("NAME")`
+    Environment(String),
+    /// A literal.
+    Literal(String),
+}
+
+/// The datasource of the schema that is `named`, or found where Prisma looks; `None` without a schema.
+pub(crate) fn find(named: Option<&Path>) -> Result<Option<Datasource>, Error> {
+    let usual = ["schema.prisma", "prisma/schema.prisma", "prisma/schema"].map(Path::new);
+    let path = match named {
+        Some(path) if !path.exists() => {
+            return Err(Error::Settings(format!("the Prisma schema {} does not exist", path.display())));
+        }
+        Some(path) => path,
+        None => match usual.into_iter().find(|path| path.exists()) {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+    };
+    let directory = match path.is_dir() {
+        true => path.to_owned(),
+        false => path.parent().map_or_else(PathBuf::new, Path::to_owned),
+    };
+    let found = of_files(&prisma::read(path)?);
+    Ok(Some(Datasource { directory, path: path.to_owned(), ..found }))
+}
+
+/// What concerns a start in the first datasource of these files; of what else is wrong in them nobody has asked yet.
+fn of_files(files: &[(String, String)]) -> Datasource {
+    let mut found = Datasource::default();
+    for (key, value) in prisma::datasource(files) {
+        match key.as_str() {
+            "url" => found.url = url(value),
+            "directUrl" => found.direct_url = url(value),
+            "schemas" => found.schemas = strings(value),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn url(value: ValueKind) -> Option<Value> {
+    match value {
+        ValueKind::Text(url) => Some(Value::Literal(url)),
+        ValueKind::Call(function, arguments) if function == "env" => {
+            let name = arguments.into_iter().next()?.value.kind;
+            strings(name).into_iter().next().map(Value::Environment)
+        }
+        _ => None,
+    }
+}
+
+fn strings(value: ValueKind) -> Vec<String> {
+    match value {
+        ValueKind::Text(text) => vec![text],
+        ValueKind::List(values) => values.into_iter().flat_map(|value| strings(value.kind)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Datasource {
+        of_files(&[("schema.prisma".to_owned(), text.to_owned())])
+    }
+
+    #[test]
+    fn what_is_wrong_around_it_does_not_matter() {
+        let text = "model A {\n id Intt @idd(\n}\ndatasource db {\n what is this\n url = env(\"A\")\n}\n}}";
+        assert_eq!(of(text).url, Some(Value::Environment("A".to_owned())));
+    }
+
+    #[test]
+    fn urls_and_schemas_are_read_past_comments() {
+        let text = r#"
+            generator client { provider = "prisma-client-js" }
+            // datasource old {
+            datasource db {
+              provider  = "postgresql" // url = "no"
+              url       = env("DATABASE_URL")
+              directUrl = "postgres://u@h/d" // literal
+              schemas   = ["financial", "public", "tagging", "trading"]
+            }
+            model A { }
+        "#;
+        let found = of(text);
+        assert_eq!(found.url, Some(Value::Environment("DATABASE_URL".to_owned())));
+        assert_eq!(found.direct_url, Some(Value::Literal("postgres://u@h/d".to_owned())));
+        assert_eq!(found.schemas, ["financial", "public", "tagging", "trading"]);
+    }
+
+    #[test]
+    fn a_schema_without_datasource_has_none() {
+        assert_eq!(of("model A {\n id Int @id\n}"), Datasource::default());
+    }
+}

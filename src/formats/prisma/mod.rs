@@ -1,0 +1,400 @@
+//! Prisma's migrations, versions 2 to 7: `migrations/<name>/migration.sql` and `_prisma_migrations`.
+//! Facts are Prisma's own, read in its source and observed on the real engine; a rule that looks odd
+//! says where it comes from.
+
+pub(crate) mod config;
+pub(crate) mod datasource;
+pub(crate) mod order;
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+pub(crate) use crate::formats::prisma::config::find as find_config;
+pub(crate) use crate::formats::prisma::datasource::find as find_datasource;
+pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
+
+use crate::base::error::Error;
+use crate::formats::migration::{Migration, Record, Writer};
+use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
+use crate::sql::{Dialect, Row, TableName};
+
+/// The format.
+#[derive(Debug)]
+pub(crate) struct Prisma;
+
+/// True for a folder with Prisma's lock file or a migration in Prisma's layout.
+pub(crate) fn owns(folder: &Path) -> Result<bool, Error> {
+    if folder.join("migration_lock.toml").exists() {
+        return Ok(true);
+    }
+    let directories = directories(folder)?;
+    if directories.iter().any(|name| folder.join(name).join("migration.sql").exists()) {
+        return Ok(true);
+    }
+    let is_next = |name: &String| {
+        let space = folder.join(name);
+        let inner = self::directories(&space).unwrap_or_default();
+        is_next(&space) || inner.iter().any(|name| is_next(&space.join(name)))
+    };
+    if directories.iter().any(is_next) {
+        return Err(Error::Settings(format!(
+            "{} holds Prisma Next migrations (migration.json, ops.json), which are no SQL files\n\
+             next: apply them with Prisma's own tool and set migrate = off",
+            folder.display()
+        )));
+    }
+    Ok(false)
+}
+
+/// Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history.
+fn is_next(directory: &Path) -> bool {
+    ["ops.json", "migration.json"].iter().any(|file| directory.join(file).exists())
+}
+
+/// Direct children that are real directories. Prisma's listers do not follow symbolic links.
+fn directories(folder: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            match entry.file_name().into_string() {
+                Ok(name) => names.push(name),
+                Err(name) => {
+                    let text = format!("the migration {} has a name that is not UTF-8", name.display());
+                    return Err(Error::History(format!("{text}\nnext: rename its folder")));
+                }
+            }
+        }
+    }
+    Ok(names)
+}
+
+impl Format for Prisma {
+    fn resolve(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
+        check_provider(folder, dialect)?;
+        let mut names = directories(folder)?;
+        let mut warnings = Vec::new();
+        names.sort_unstable();
+        let by_bytes = names.clone();
+        names.sort_by(|a, b| order::compare(a, b));
+        if names != by_bytes || !names.iter().all(|name| name.is_ascii()) {
+            warnings.push(
+                "the order of migration names depends on the Prisma version (6.6 and later sort as ICU does, \
+                 earlier ones by bytes); doorstep follows the later ones, for names in plain ASCII exactly"
+                    .to_owned(),
+            );
+        }
+        Ok(Resolved {
+            migrations: names.iter().map(|name| read(folder, name)).collect(),
+            warnings,
+            ..Resolved::default()
+        })
+    }
+
+    /// As is, with every CRLF as LF, and with every LF as CRLF; and Prisma's earliest checksums, whose
+    /// bytes are not padded to two digits.
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        if migration.checksum == checksum || migration.unreadable.is_some() {
+            return true;
+        }
+        let script = &migration.script;
+        let forms = [script.clone(), script.replace("\r\n", "\n"), script.replace('\n', "\r\n")];
+        let is_legacy = checksum.len() != 64;
+        let unpadded = |form: &String| Sha256::digest(form).iter().map(|byte| format!("{byte:x}")).collect::<String>();
+        forms.iter().any(|form| if is_legacy { unpadded(form) == checksum } else { hex(form) == checksum })
+    }
+
+    fn tool(&self) -> &'static str {
+        "prisma"
+    }
+
+    fn authoring(&self, slug: &str) -> String {
+        format!("npx prisma migrate dev --name {slug}")
+    }
+
+    fn history_table(&self) -> &'static str {
+        "_prisma_migrations"
+    }
+
+    /// `SELECT pg_advisory_lock(72707369)` is what Prisma takes.
+    fn lock_key(&self) -> i64 {
+        72_707_369
+    }
+
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| match dialect {
+            Dialect::Postgres => format!("{column}::text"),
+            // Prisma writes milliseconds since the epoch, people write texts.
+            Dialect::Sqlite => format!(
+                "CASE typeof({column}) WHEN 'integer' \
+                 THEN strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch') ELSE {column} END"
+            ),
+        };
+        format!(
+            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
+            time("started_at"),
+            time("finished_at"),
+            time("rolled_back_at"),
+            dialect.table(table)
+        )
+    }
+
+    fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
+        rows.iter().map(record).collect()
+    }
+
+    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
+        Some(self)
+    }
+}
+
+impl Scripts for Prisma {
+    fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let table = dialect.table(table);
+        match dialect {
+            Dialect::Postgres => format!(
+                "CREATE TABLE {table} (
+    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum                VARCHAR(64) NOT NULL,
+    finished_at             TIMESTAMPTZ,
+    migration_name          VARCHAR(255) NOT NULL,
+    logs                    TEXT,
+    rolled_back_at          TIMESTAMPTZ,
+    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0
+)"
+            ),
+            Dialect::Sqlite => format!(
+                "CREATE TABLE {table} (
+    \"id\"                    TEXT PRIMARY KEY NOT NULL,
+    \"checksum\"              TEXT NOT NULL,
+    \"finished_at\"           DATETIME,
+    \"migration_name\"        TEXT NOT NULL,
+    \"logs\"                  TEXT,
+    \"rolled_back_at\"        DATETIME,
+    \"started_at\"            DATETIME NOT NULL DEFAULT current_timestamp,
+    \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0
+)"
+            ),
+        }
+    }
+
+    fn new_id(&self, writer: Writer) -> String {
+        let mut bytes = uuid::Uuid::new_v4().into_bytes();
+        bytes[16 - MARK.len() - 1..15].copy_from_slice(MARK);
+        bytes[15] = match writer {
+            Writer::Atomic => ATOMIC,
+            Writer::Steps => STEPS,
+            Writer::Whole | Writer::Resolve | Writer::Other => b'.',
+        };
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, _writer: Writer, migration: &Migration) -> String {
+        format!(
+            "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
+            dialect.table(table),
+            dialect.literal(id),
+            dialect.literal(&migration.checksum),
+            now(dialect),
+            dialect.literal(&migration.name)
+        )
+    }
+
+    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
+        let now = now(dialect);
+        let change = match outcome {
+            Outcome::Succeeded => format!("applied_steps_count = 1, logs = NULL, finished_at = {now}"),
+            Outcome::Progress(steps) => format!("applied_steps_count = {steps}, logs = NULL"),
+            Outcome::Failed(message) => format!("logs = {}", dialect.literal(message)),
+            Outcome::RolledBack(message) => {
+                format!("logs = {}, applied_steps_count = 0, rolled_back_at = {now}", dialect.literal(message))
+            }
+            Outcome::GivenUp => format!("rolled_back_at = {now}"),
+        };
+        format!(
+            "UPDATE {} SET {change} WHERE id = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
+            dialect.table(table),
+            dialect.literal(id)
+        )
+    }
+
+    /// As `prisma migrate resolve --applied` has it: no step, an empty text, and both times the same.
+    fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
+        format!(
+            "INSERT INTO {} (id, checksum, logs, started_at, finished_at, migration_name) \
+             SELECT {}, {}, '', t, t, {} FROM (SELECT {} AS t) AS moment",
+            dialect.table(table),
+            dialect.literal(id),
+            dialect.literal(&migration.checksum),
+            dialect.literal(&migration.name),
+            now(dialect)
+        )
+    }
+
+    fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
+        format!("{} WHERE id = {}", dialect.table(table), dialect.literal(id))
+    }
+}
+
+/// One row of the history.
+fn record(row: &Row) -> Record {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index| value(index).unwrap_or_default();
+    let steps = text(7).parse().unwrap_or(0);
+    // What `resolve --applied` writes, and nothing else does: no step, and an empty text.
+    let is_resolved = steps == 0 && value(6).as_deref() == Some("") && value(5).is_none();
+    Record {
+        writer: if is_resolved { Writer::Resolve } else { writer(&text(0)) },
+        id: text(0),
+        checksum: text(1),
+        name: text(2),
+        started_at: value(3).map(rfc3339),
+        finished_at: value(4).map(rfc3339),
+        rolled_back_at: value(5).map(rfc3339),
+        message: value(6).filter(|logs| !logs.is_empty()),
+        steps,
+    }
+}
+
+/// The end of every id that doorstep writes: five letters, and one for the way it ran. The rest is random, and the
+/// whole a UUID of version 4 like Prisma's, none of which ends so by chance (1 in 2^40).
+const MARK: &[u8] = b"dstep";
+
+/// The last byte of an id whose script commits together with its record.
+const ATOMIC: u8 = b'A';
+
+/// The last byte of an id whose script runs statement by statement.
+const STEPS: u8 = b'S';
+
+fn writer(id: &str) -> Writer {
+    let Ok(id) = uuid::Uuid::parse_str(id) else { return Writer::Other };
+    match (id.as_bytes()[10..15] == *MARK, id.as_bytes()[15]) {
+        (true, ATOMIC) => Writer::Atomic,
+        (true, STEPS) => Writer::Steps,
+        (true, _) => Writer::Whole,
+        (false, _) => Writer::Other,
+    }
+}
+
+/// SHA-256 of a script, as Prisma writes it.
+fn hex(script: &str) -> String {
+    format!("{:x}", Sha256::digest(script))
+}
+
+/// The server's clock, for rows that are written together with a script. (Prisma uses the client's, in
+/// milliseconds on SQLite.)
+fn now(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "pg_catalog.clock_timestamp()",
+        Dialect::Sqlite => "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
+    }
+}
+
+/// Reads one migration. A file that cannot be run is told, and stops nothing yet: it may be applied already,
+/// and then Prisma's deploy does not read it either.
+fn read(folder: &Path, name: &str) -> Migration {
+    let path = folder.join(name).join("migration.sql");
+    let (bytes, unreadable) = match std::fs::read(&path) {
+        Ok(bytes) if bytes.contains(&0) => (
+            Vec::new(),
+            Some(format!("{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8", path.display())),
+        ),
+        Ok(bytes) => (bytes, None),
+        Err(error) => (
+            Vec::new(),
+            Some(match error.kind() {
+                ErrorKind::NotFound if is_next(&folder.join(name)) => format!(
+                    "the migration {name} is one of Prisma Next (migration.json, ops.json), which is no SQL file\n\
+                     next: apply it with Prisma's own tool and set migrate = off"
+                ),
+                ErrorKind::NotFound | ErrorKind::IsADirectory => format!(
+                    "the migration {name} has no file migration.sql\n\
+                     next: restore {}, or delete the folder if the migration was given up",
+                    path.display()
+                ),
+                _ => format!("cannot read {}: {error}", path.display()),
+            }),
+        ),
+    };
+    // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
+    let script = String::from_utf8_lossy(&bytes).into_owned();
+    let checksum = hex(&script);
+    Migration { name: name.to_owned(), path, script, checksum, unreadable }
+}
+
+/// `migration_lock.toml` names the provider that the SQL was written for (Prisma's P3019). Prisma reads
+/// it line by line; real TOML is accepted too.
+fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
+    let path = folder.join("migration_lock.toml");
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+    let line = text.lines().map(str::trim).find(|line| line.starts_with("provider"));
+    let provider = line.and_then(|line| line.split_once('=')).map(|(_, value)| {
+        let value = value.split('#').next().unwrap_or_default();
+        value.trim().trim_matches(['"', '\'']).to_owned()
+    });
+    match provider {
+        Some(provider) if provider == dialect.provider() => Ok(()),
+        Some(provider) if provider == "postgres" && dialect == Dialect::Postgres => Ok(()),
+        provider => Err(Error::History(format!(
+            "the migrations in {} are written for {}, but the database is {}\n\
+             next: point the URL at the right database, or begin a new migrations folder",
+            folder.display(),
+            provider.as_deref().unwrap_or("an unreadable provider (see migration_lock.toml)"),
+            dialect.provider()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migration(script: &str) -> Migration {
+        let checksum = hex(script);
+        Migration { name: "a".to_owned(), path: "a".into(), script: script.to_owned(), checksum, unreadable: None }
+    }
+
+    #[test]
+    fn line_ends_do_not_make_a_file_edited() {
+        let (lf, crlf) = (migration("a\nb\n"), migration("a\r\nb\r\n"));
+        assert!(Prisma.fits(&lf, &crlf.checksum) && Prisma.fits(&crlf, &lf.checksum));
+        assert!(!Prisma.fits(&lf, &migration("a\nc\n").checksum));
+        assert!(!Prisma.fits(&lf, ""));
+    }
+
+    #[test]
+    fn an_id_tells_who_wrote_its_row() {
+        for ours in [Writer::Atomic, Writer::Steps, Writer::Whole] {
+            assert_eq!(writer(&Prisma.new_id(ours)), ours);
+        }
+        assert_eq!(writer(&uuid::Uuid::new_v4().to_string()), Writer::Other);
+        assert_eq!(writer("not-a-uuid"), Writer::Other);
+        assert_eq!(Prisma.new_id(Writer::Atomic).len(), 36);
+    }
+
+    #[test]
+    fn checksums_without_padding_still_fit() {
+        let one = migration("x");
+        let legacy: String = Sha256::digest(b"x").iter().map(|byte| format!("{byte:x}")).collect();
+        assert_ne!(legacy.len(), 64);
+        assert!(Prisma.fits(&one, &legacy));
+    }
+
+    #[test]
+    fn a_lock_file_for_another_database_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join("migration_lock.toml"), text).unwrap();
+        for fine in ["provider = \"postgresql\"", "# c\r\nprovider = \"postgresql\"\r\n", "provider='postgres' # x"] {
+            write(fine);
+            assert!(check_provider(folder.path(), Dialect::Postgres).is_ok(), "{fine}");
+        }
+        for wrong in ["provider = \"mysql\"", "", "nothing"] {
+            write(wrong);
+            assert!(check_provider(folder.path(), Dialect::Postgres).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Plain SQL: a folder of numbered files, `0001_create_users.sql`, and doorstep's own table `_doorstep_migrations`.
+//! docs/sql-format.md tells all of it for people.
+//!
+//! A file is a migration by the number in front of its name. Names that other tools give to such files are
+//! understood where they are plain, and refused where they mean more than a number says: a file that is passed
+//! over in silence is a table that is missing later.
+
+use std::cmp::Ordering;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::base::error::Error;
+use crate::formats::migration::{Migration, Record, Writer};
+use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
+use crate::sql::{Dialect, Row, TableName};
+
+/// The format.
+#[derive(Debug)]
+pub(crate) struct Sql;
+
+/// Lines that begin the part of a file that is to run, and the part that takes it back: of dbmate, goose, sql-migrate
+/// and node-pg-migrate. Compared without case and by their beginning: dbmate writes options after them.
+const SECTIONS: [(&str, &str); 4] = [
+    ("-- migrate:up", "-- migrate:down"),
+    ("-- +goose up", "-- +goose down"),
+    ("-- +migrate up", "-- +migrate down"),
+    ("-- up migration", "-- down migration"),
+];
+
+/// True for a folder with a numbered .sql file.
+pub(crate) fn owns(folder: &Path) -> Result<bool, Error> {
+    Ok(files(folder)?.iter().any(|file| matches!(role(file), Role::Migration { .. } | Role::Unclear(_))))
+}
+
+/// Names of the .sql files in the folder itself. Symbolic links are followed: a Kubernetes ConfigMap is made of them.
+fn files(folder: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let is_sql = Path::new(&entry.file_name()).extension().is_some_and(|it| it.eq_ignore_ascii_case("sql"));
+        // A link that leads nowhere is a migration that cannot be read, not none.
+        if !is_sql || entry.path().is_dir() {
+            continue;
+        }
+        let name = entry.file_name().into_string().map_err(|name| {
+            let text = format!("the migration {} has a name that is not UTF-8", name.display());
+            Error::History(format!("{text}\nnext: rename the file"))
+        })?;
+        names.push(name);
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What a file is, by its name.
+#[derive(Debug, PartialEq, Eq)]
+enum Role<'a> {
+    /// To be applied: its number, and its name without the endings.
+    Migration { number: &'a str, name: &'a str },
+    /// Takes a migration back: never run.
+    Undo,
+    /// Without a number: no migration.
+    Other,
+    /// Meant as a migration, but the name says more than a number; why.
+    Unclear(&'static str),
+}
+
+fn role(file: &str) -> Role<'_> {
+    let stem = &file[..file.len() - ".sql".len()];
+    if stem.ends_with(".down") || stem.ends_with(".undo") {
+        return Role::Undo;
+    }
+    let stem = stem.strip_suffix(".up").unwrap_or(stem);
+    // Flyway's names begin with a letter, and have two underscores after the number.
+    let (letter, rest) = match stem.split_at_checked(1) {
+        Some((letter @ ("V" | "U" | "R"), rest)) => (letter, rest),
+        _ => ("", stem),
+    };
+    let (number, rest) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
+    match letter {
+        "R" if number.is_empty() && rest.starts_with("__") => {
+            Role::Unclear("it is a repeatable migration of Flyway, which has no place in the order: give it a number")
+        }
+        "V" | "U" if number.is_empty() => Role::Other,
+        "V" if rest.starts_with(['.', '_']) && !rest.starts_with("__") => {
+            Role::Unclear("its number has several parts: give it a whole number")
+        }
+        "V" if rest.starts_with("__") => Role::Migration { number, name: stem },
+        "U" if rest.starts_with(['.', '_']) => Role::Undo,
+        "" if number.is_empty() => Role::Other,
+        "" if rest.is_empty() || rest.starts_with(['_', '-']) => Role::Migration { number, name: stem },
+        "" => Role::Unclear("after the number it needs _ or -"),
+        _ => Role::Other,
+    }
+}
+
+/// Numbers of any length, by their value: `9` before `0010`, dates after both.
+fn by_value(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.trim_start_matches('0'), b.trim_start_matches('0'));
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+impl Format for Sql {
+    fn resolve(&self, folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
+        let files = files(folder)?;
+        let (mut migrations, mut passed_over, mut undo) = (Vec::new(), Vec::new(), 0_usize);
+        for file in &files {
+            match role(file) {
+                Role::Migration { number, name } => migrations.push((number, name, file)),
+                Role::Undo => undo += 1,
+                Role::Other => passed_over.push(file.as_str()),
+                Role::Unclear(why) => {
+                    return Err(Error::History(format!(
+                        "{} is no migration by its name: {why}\n\
+                         next: rename it (0001_create_users.sql), or move it out of the folder",
+                        folder.join(file).display()
+                    )));
+                }
+            }
+        }
+        migrations.sort_by(|a, b| by_value(a.0, b.0));
+        if let Some([a, b]) = migrations.windows(2).find(|pair| by_value(pair[0].0, pair[1].0).is_eq()) {
+            return Err(Error::History(format!(
+                "two migrations in {} have the number {}: {} and {}\n\
+                 next: give the later one the next number, unless it is applied somewhere already",
+                folder.display(),
+                b.0,
+                a.2,
+                b.2
+            )));
+        }
+        let undo = (undo > 0).then(|| format!("{undo} that take migrations back (.down.sql, .undo.sql, U…)"));
+        let passed_over: Vec<String> = passed_over.into_iter().map(str::to_owned).chain(undo).collect();
+        let warning = format!("never run from {}: {}", folder.display(), passed_over.join(", "));
+        Ok(Resolved {
+            migrations: migrations.into_iter().map(|(_, name, file)| read(&folder.join(file), name)).collect(),
+            warnings: if passed_over.is_empty() { Vec::new() } else { vec![warning] },
+            ..Resolved::default()
+        })
+    }
+
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        migration.checksum == checksum || migration.unreadable.is_some()
+    }
+
+    fn tool(&self) -> &'static str {
+        "sql"
+    }
+
+    fn authoring(&self, slug: &str) -> String {
+        format!("the next numbered file, NUMBER_{slug}.sql")
+    }
+
+    fn history_table(&self) -> &'static str {
+        "_doorstep_migrations"
+    }
+
+    /// doorstep's own, since there is no other tool to exclude.
+    fn lock_key(&self) -> i64 {
+        crate::formats::OWN_LOCK
+    }
+
+    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| match dialect {
+            Dialect::Postgres => format!("{column}::text"),
+            Dialect::Sqlite => column.to_owned(),
+        };
+        format!(
+            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
+            time("started_at"),
+            time("finished_at"),
+            time("rolled_back_at"),
+            dialect.table(table)
+        )
+    }
+
+    fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
+        rows.iter().map(record).collect()
+    }
+
+    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
+        Some(self)
+    }
+}
+
+impl Scripts for Sql {
+    /// One row for each migration, which tells how its last run went; the words of the field, and no type that one
+    /// engine lacks but for the times.
+    fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = match dialect {
+            Dialect::Postgres => "timestamptz",
+            Dialect::Sqlite => "text",
+        };
+        format!(
+            "CREATE TABLE {} (
+    name            text PRIMARY KEY NOT NULL,
+    checksum        text NOT NULL,
+    started_at      {time} NOT NULL,
+    finished_at     {time},
+    rolled_back_at  {time},
+    message         text,
+    way             text NOT NULL,
+    steps           integer NOT NULL DEFAULT 0,
+    run             text NOT NULL,
+    doorstep        text NOT NULL
+)",
+            dialect.table(table)
+        )
+    }
+
+    fn new_id(&self, _writer: Writer) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
+    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, writer: Writer, migration: &Migration) -> String {
+        put(dialect, table, id, writer, migration, "NULL")
+    }
+
+    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
+        let now = now(dialect);
+        let change = match outcome {
+            Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
+            Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
+            Outcome::Failed(message) => format!("message = {}", dialect.literal(message)),
+            Outcome::RolledBack(message) => {
+                format!("message = {}, steps = 0, rolled_back_at = {now}", dialect.literal(message))
+            }
+            Outcome::GivenUp => format!("rolled_back_at = {now}"),
+        };
+        let row = self.locate(dialect, table, id);
+        let (table, condition) = row.split_once(" WHERE ").unwrap_or((&row, "false"));
+        format!("UPDATE {table} SET {change} WHERE {condition} AND finished_at IS NULL AND rolled_back_at IS NULL")
+    }
+
+    fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
+        put(dialect, table, id, Writer::Resolve, migration, now(dialect))
+    }
+
+    fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
+        format!("{} WHERE run = {}", dialect.table(table), dialect.literal(id))
+    }
+}
+
+/// One row of the history.
+fn record(row: &Row) -> Record {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index| value(index).unwrap_or_default();
+    Record {
+        writer: writer(&text(8)),
+        id: text(0),
+        checksum: text(1),
+        name: text(2),
+        started_at: value(3).map(rfc3339),
+        finished_at: value(4).map(rfc3339),
+        rolled_back_at: value(5).map(rfc3339),
+        message: value(6),
+        steps: text(7).parse().unwrap_or(0),
+    }
+}
+
+/// Writes the row of a migration anew, but never over one that is applied: then the run that it announces finds no
+/// row of its own in the end, and is rolled back.
+fn put(dialect: Dialect, table: &TableName, id: &str, writer: Writer, migration: &Migration, finished: &str) -> String {
+    let columns =
+        ["checksum", "started_at", "finished_at", "rolled_back_at", "message", "way", "steps", "run", "doorstep"];
+    let changes: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    format!(
+        "INSERT INTO {} AS known (name, {}) VALUES ({}, {}, {}, {finished}, NULL, NULL, {}, 0, {}, {}) \
+         ON CONFLICT (name) DO UPDATE SET {} WHERE known.finished_at IS NULL OR known.rolled_back_at IS NOT NULL",
+        dialect.table(table),
+        columns.join(", "),
+        dialect.literal(&migration.name),
+        dialect.literal(&migration.checksum),
+        now(dialect),
+        dialect.literal(way(writer)),
+        dialect.literal(id),
+        dialect.literal(env!("CARGO_PKG_VERSION")),
+        changes.join(", ")
+    )
+}
+
+/// How the row's migration ran, as the column `way` spells it.
+fn way(writer: Writer) -> &'static str {
+    match writer {
+        Writer::Atomic => "atomic",
+        Writer::Steps => "steps",
+        Writer::Whole | Writer::Other => "whole",
+        Writer::Resolve => "resolve",
+    }
+}
+
+fn writer(way: &str) -> Writer {
+    match way {
+        "atomic" => Writer::Atomic,
+        "steps" => Writer::Steps,
+        "whole" => Writer::Whole,
+        "resolve" => Writer::Resolve,
+        _ => Writer::Other,
+    }
+}
+
+/// The server's clock.
+fn now(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "pg_catalog.clock_timestamp()",
+        Dialect::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+    }
+}
+
+/// Reads one file. One that cannot be run is told, and stops nothing yet: it may be applied already.
+fn read(path: &Path, name: &str) -> Migration {
+    let shown = path.display();
+    let text = match std::fs::read(path) {
+        Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
+        Err(error) => Err(format!("cannot read {shown}: {error}")),
+    };
+    let (text, unreadable) = match text {
+        Ok(text) => (text, None),
+        Err(why) => (String::new(), Some(format!("{why}\nnext: save it as UTF-8, and let everybody read it"))),
+    };
+    // What `sha256sum` says of the file, wherever git has put its line ends.
+    let checksum = format!("{:x}", Sha256::digest(text.replace("\r\n", "\n")));
+    let script = without_undo(text);
+    Migration { name: name.to_owned(), path: path.to_owned(), script, checksum, unreadable }
+}
+
+/// The script with its sections that take it back left empty: every line stays where it is, for the error messages.
+fn without_undo(text: String) -> String {
+    let marks = |line: &str, marker: &str| {
+        let beginning = line.trim_start_matches('\u{feff}').get(..marker.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(marker))
+    };
+    let Some((up, down)) = SECTIONS.into_iter().find(|(_, down)| text.lines().any(|line| marks(line, down))) else {
+        return text;
+    };
+    let (mut script, mut runs) = (String::with_capacity(text.len()), true);
+    for line in text.split_inclusive('\n') {
+        runs = if marks(line, down) { false } else { runs || marks(line, up) };
+        match runs {
+            true => script += line,
+            false => script.extend(line.ends_with('\n').then_some('\n')),
+        }
+    }
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_what_its_name_says() {
+        let migration = |number, name| Role::Migration { number, name };
+        for (file, expected) in [
+            ("0001_create_users.sql", migration("0001", "0001_create_users")),
+            ("001-init.sql", migration("001", "001-init")),
+            ("20240101120000_x.SQL", migration("20240101120000", "20240101120000_x")),
+            ("V1__x.sql", migration("1", "V1__x")),
+            ("7__x.sql", migration("7", "7__x")),
+            ("7.sql", migration("7", "7")),
+            ("1_x.up.sql", migration("1", "1_x")),
+            ("1_x.down.sql", Role::Undo),
+            ("1_x.undo.sql", Role::Undo),
+            ("U1__x.sql", Role::Undo),
+            ("seed.sql", Role::Other),
+            ("Views.sql", Role::Other),
+            ("Reports.sql", Role::Other),
+            (".sql", Role::Other),
+        ] {
+            assert_eq!(role(file), expected, "{file}");
+        }
+        for unclear in ["R__views.sql", "V1.2__x.sql", "V1_2__x.sql", "1.do.x.sql", "2a_x.sql"] {
+            assert!(matches!(role(unclear), Role::Unclear(_)), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_numbers() {
+        let mut numbers = ["20240101", "10", "0009", "1", "20240101120000", "011"];
+        numbers.sort_by(|a, b| by_value(a, b));
+        assert_eq!(numbers, ["1", "0009", "10", "011", "20240101", "20240101120000"]);
+        assert!(by_value("0001", "1").is_eq());
+    }
+
+    #[test]
+    fn only_what_goes_up_runs_and_every_line_stays_where_it_is() {
+        let run = |text: &str| without_undo(text.to_owned());
+        assert_eq!(run("-- migrate:up\na;\n-- migrate:down\nb;\nc;"), "-- migrate:up\na;\n\n\n");
+        let twice = "-- migrate:up transaction:false\na;\n-- migrate:down\nb;\n-- migrate:up\nc;\n";
+        assert_eq!(run(twice), "-- migrate:up transaction:false\na;\n\n\n-- migrate:up\nc;\n");
+        assert_eq!(run("-- +goose Up\na;\n-- +goose Down\nb;\n"), "-- +goose Up\na;\n\n\n");
+        assert_eq!(run("-- Up Migration\r\na;\r\n-- Down Migration\r\nb;\r\n"), "-- Up Migration\r\na;\r\n\n\n");
+        assert_eq!(run("a;\n--migrate down\nb;"), "a;\n--migrate down\nb;");
+        assert_eq!(run("-- migrate:down\nDROP TABLE a;\n"), "\n\n");
+    }
+}

@@ -1,0 +1,135 @@
+//! One piece of a migration, as often as it takes: repeated after a lock timeout, cancelled on a signal, and
+//! not silent about who keeps it waiting.
+
+use std::time::{Duration, Instant};
+
+use crate::base::fault::{Class, Fault};
+use crate::base::log::HEARTBEAT;
+use crate::base::retry::Pace;
+use crate::base::signal::{self, Stop};
+use crate::engines::peer::Peer;
+use crate::engines::session::{Canceller, Failure, Observer, Rollback, Session, Unit, Work};
+
+/// How often a cancel request is repeated: it is lost when it arrives between two statements.
+const CANCEL_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often a running piece is looked at, at most and at least: who keeps it waiting must be seen before its
+/// lock_timeout runs out.
+const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(2500));
+
+/// How far apart the looks grow where no lock_timeout demands more.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Runs the unit; repeats it after a lock timeout, where nothing of it was kept, until `patience` ends (`None`
+/// never does).
+///
+/// # Errors
+/// The last failure, with the session that was in the way as its detail.
+pub(crate) async fn run(
+    session: &mut dyn Session,
+    unit: &Unit<'_>,
+    name: &str,
+    patience: Option<Duration>,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let began = Instant::now();
+    let mut pace = Pace::new(Duration::from_millis(200), Duration::from_secs(5));
+    loop {
+        let mut blocker = None;
+        let Err(mut failure) = watched(session, unit, name, stop, &mut blocker).await else { return Ok(()) };
+        let met_a_lock = failure.fault.class == Class::LockTimeout;
+        if let (true, None, Some(blocker)) = (met_a_lock, &failure.fault.detail, blocker) {
+            failure.fault.detail = Some(format!("it waited for {blocker}"));
+        }
+        let pause = pace.next();
+        let again = met_a_lock && failure.kept == Rollback::Complete;
+        let over = patience.is_some_and(|patience| began.elapsed() + pause >= patience);
+        if !again || over || stop.signal().is_some() {
+            return Err(failure);
+        }
+        tracing::info!(
+            phase = "migrate",
+            event = "lock_timeout",
+            migration = name,
+            sqlstate = failure.fault.code,
+            "{name} met a lock, was rolled back and is tried again: {}",
+            failure.fault.message
+        );
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.raised() => return Err(failure),
+        }
+    }
+}
+
+/// Runs the unit once; on a signal, asks the server to cancel it until it ends, one way or the other. Notes in
+/// `blocker` who was last seen in its way.
+async fn watched(
+    session: &mut dyn Session,
+    unit: &Unit<'_>,
+    name: &str,
+    stop: &Stop,
+    blocker: &mut Option<Peer>,
+) -> Result<(), Failure> {
+    let (cancel, observer) = (session.canceller(), session.observer());
+    let mut running = session.script(unit);
+    let watch = watch(observer, unit.conditions.lock_timeout, name, blocker);
+    tokio::select! {
+        result = &mut running => return result,
+        () = watch => {}
+        signal = stop.raised() => tracing::warn!(
+            phase = "migrate",
+            event = "cancelling",
+            migration = name,
+            "{}: cancelling the running migration",
+            signal::name(signal)
+        ),
+    }
+    cancelled(&cancel, running).await
+}
+
+/// A statement of doorstep's own, which may have to wait for a lock; on a signal it is cancelled.
+pub(crate) async fn own<T>(cancel: Canceller, mut work: Work<'_, T>, stop: &Stop) -> Result<T, Fault> {
+    tokio::select! {
+        result = &mut work => return result,
+        _ = stop.raised() => {}
+    }
+    cancelled(&cancel, work).await
+}
+
+/// Asks the server to cancel what runs until it ends, one way or the other.
+async fn cancelled<T>(cancel: &Canceller, mut running: impl Future<Output = T> + Unpin) -> T {
+    loop {
+        // The request itself may hang; what counts is the end of the statement.
+        let again = async {
+            cancel().await;
+            tokio::time::sleep(CANCEL_AGAIN).await;
+        };
+        tokio::select! {
+            result = &mut running => return result,
+            () = again => {}
+        }
+    }
+}
+
+/// Looks again and again at who keeps the session waiting, and says so. Never ends.
+async fn watch(observer: Option<Observer>, timeout: Option<Duration>, name: &str, blocker: &mut Option<Peer>) {
+    let Some(look) = observer else { return std::future::pending().await };
+    let mut pause = timeout.map_or(LOOK.1, |timeout| (timeout / 2).clamp(LOOK.0, LOOK.1));
+    let mut said: Option<Instant> = None;
+    loop {
+        tokio::time::sleep(pause).await;
+        if timeout.is_none() {
+            // Each look is a login: an index that takes hours is not worth thousands of them.
+            pause = (pause * 5 / 4).min(LONGEST);
+        }
+        // A server that has no place for one more session has better things to do.
+        let Some(peer) = look().await.ok().and_then(|peers| peers.into_iter().next()) else { continue };
+        let is_new = blocker.as_ref().is_none_or(|known| known.pid != peer.pid);
+        if is_new || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
+            tracing::info!(phase = "migrate", event = "blocked", migration = name, "{name} waits for {peer}");
+            said = Some(Instant::now());
+        }
+        *blocker = Some(peer);
+    }
+}

@@ -1,0 +1,156 @@
+//! What a failed migration says, and a history that forbids going on: what happened, where, what of it was kept,
+//! and what to do next.
+
+use crate::base::fault::Place;
+use crate::engines::session::{Failure, Rollback};
+use crate::formats::Folder;
+use crate::formats::migration::{Migration, Writer};
+use crate::migrate::plan::{Entry, State};
+use crate::migrate::strategy::Step;
+use crate::sql::{Dialect, excerpt};
+
+/// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
+/// done before and their number, for a file that runs statement by statement.
+pub(crate) fn failure(
+    migration: &Migration,
+    failure: &Failure,
+    steps: Option<(usize, usize)>,
+    dialect: Dialect,
+) -> String {
+    let mut text = failure.fault.to_string();
+    if failure.of_record {
+        text = format!("the script ran, but its record could not be written: {text}");
+    }
+    if let (false, Some(place)) = (failure.of_record, failure.fault.place) {
+        let (line, column) = excerpt::line_and_column(migration.sql(), place, dialect);
+        let excerpt = excerpt::around(migration.sql(), line, column, dialect);
+        text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
+    }
+    let before = match steps {
+        Some((1, count)) => format!("; the first of {count} statements was done before it, and stays"),
+        Some((done @ 2.., count)) => format!("; statements 1 to {done} of {count} were done before it, and stay"),
+        _ => String::new(),
+    };
+    text + &match failure.kept {
+        Rollback::Complete if before.is_empty() => "\nnothing of it was kept: it was rolled back as a whole".to_owned(),
+        Rollback::Complete => format!("\nnothing of this statement was kept{before}"),
+        Rollback::Partial => format!("\nparts of it may have been kept: it does not run in one transaction{before}"),
+        Rollback::Unknown => "\nwhether it was kept is unknown: the connection was lost".to_owned(),
+    }
+}
+
+/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `rehearsal` on a throwaway database.
+pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usize, usize)>) -> String {
+    if rehearsal {
+        return "it cannot run from scratch\n\
+                next: repair the file (where it is applied already, only its checksum changes)"
+            .to_owned();
+    }
+    if again {
+        return "next: start again when the other session is done".to_owned();
+    }
+    if let Some((done @ 1.., _)) = steps {
+        return format!(
+            "next: repair the file, and make its first {done} statements, which are done, repeatable (IF NOT EXISTS);\n      \
+             then doorstep resolve --rolled-back {name}, and start again: the file runs from its beginning"
+        );
+    }
+    format!(
+        "next: repair the file, then doorstep resolve --rolled-back {name}, and start again\n      \
+         (doorstep resolve --applied {name} would record it as done: what is missing of it would never run)"
+    )
+}
+
+/// A place in a step, as a place in the file.
+pub(crate) fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
+    let before = sql[..step.offset].chars().count();
+    match place {
+        Place::Character(at) => Place::Character(before + at),
+        Place::Statement(_) => Place::Character(before + 1),
+    }
+}
+
+/// An unfinished row that nobody can judge, with the evidence.
+pub(crate) fn unclear(evidence: &[String]) -> String {
+    format!("interrupted, and what is there does not tell how it ended:\n{}", evidence.join("\n"))
+}
+
+/// Unfinished rows, and the ways out (Prisma's P3009).
+pub(crate) fn failed(entries: &[Entry]) -> String {
+    let mut text = "migrations that did not finish block all later ones:".to_owned();
+    let (mut example, mut nothing_kept) = ("", false);
+    for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
+        let record = entry.record.as_ref();
+        let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
+        let message = record.and_then(|record| record.message.as_deref()).or(entry.note.as_deref());
+        // Prisma's texts have the terminal's colours in them, and a stack trace after them.
+        let message = console::strip_ansi_codes(message.unwrap_or("interrupted, or still running")).into_owned();
+        let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
+        text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
+        let steps = record.map_or(0, |record| record.steps);
+        if steps > 0 && record.is_some_and(|record| record.writer == Writer::Steps) {
+            text += &format!("\n    its first {steps} statements are done, and stay");
+        }
+        nothing_kept = message.iter().any(|line| line.starts_with("nothing of it was kept")) && steps == 0;
+        example = &entry.name;
+    }
+    if nothing_kept {
+        return text
+            + &format!("\nnext: repair the file, then doorstep resolve --rolled-back {example}, and start again");
+    }
+    text + &format!(
+        "\nnext: look at what of it is there, then one of\n  \
+         doorstep resolve --rolled-back {example}   to run it again (repair the file first)\n  \
+         doorstep resolve --applied {example}       if all of it is there, or was done by hand"
+    )
+}
+
+/// Folder and history each have what the other lacks.
+pub(crate) fn diverged(entries: &[Entry]) -> String {
+    let list = |states: &[State]| {
+        let listed = entries.iter().filter(|entry| states.contains(&entry.state) && !entry.superseded);
+        listed.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "folder and history have diverged\n  applied, but not in the folder: {}\n  in the folder, but not applied: {}\n\
+         next: merge the branches that the two come from, so that one folder holds both;\n      \
+         if a new migration stands for the missing ones (a squash): doorstep resolve --applied ITS_NAME",
+        list(&[State::Missing]),
+        list(&[State::Pending, State::RolledBack])
+    )
+}
+
+/// Tables, but no history: the database is somebody's (Prisma's P3005).
+pub(crate) fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
+    let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
+    let more = if strangers.len() > shown.len() { ", …" } else { "" };
+    let bare = |name: &&String| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let tool = strangers.iter().find_map(|name| {
+        let (_, tool) = HISTORIES.iter().find(|(table, _)| bare(&name) == *table)?;
+        Some(format!("\n{name} is the history of {tool}, which has migrated it so far"))
+    });
+    format!(
+        "the database has tables but no {table}: {}{more}{}\n\
+         next: if they are what {} creates, adopt them: doorstep baseline; \
+         otherwise point the URL at the right database",
+        shown.join(", "),
+        tool.unwrap_or_default(),
+        folder.path.display()
+    )
+}
+
+/// History tables of other tools, for a database that one of them has migrated.
+const HISTORIES: [(&str, &str); 12] = [
+    ("_prisma_migrations", "Prisma"),
+    ("_doorstep_migrations", "a folder of plain SQL"),
+    ("_sqlx_migrations", "sqlx"),
+    ("__diesel_schema_migrations", "diesel"),
+    ("goose_db_version", "goose"),
+    ("schema_migrations", "golang-migrate, dbmate or Rails"),
+    ("flyway_schema_history", "Flyway"),
+    ("refinery_schema_history", "refinery"),
+    ("pgmigrations", "node-pg-migrate"),
+    ("knex_migrations", "knex"),
+    ("alembic_version", "Alembic"),
+    ("django_migrations", "Django"),
+];

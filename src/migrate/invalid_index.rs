@@ -1,0 +1,78 @@
+//! INVALID indexes: what an interrupted `CREATE INDEX CONCURRENTLY` leaves behind. Such a thing is no index, and
+//! `IF NOT EXISTS` would accept it: it is found, named, and dropped, to be built again.
+
+use crate::base::fault::{Class, Fault};
+use crate::base::signal::Stop;
+use crate::engines::session::{Failure, ObjectState, Session};
+use crate::migrate::{execute, recovery};
+use crate::sql::script::{self, Object};
+
+/// Why an INVALID index is still there.
+pub(crate) enum Blocked {
+    /// Another session builds it in this moment.
+    Builder(Fault),
+    /// The server refused something.
+    Statement {
+        /// What doorstep was doing.
+        doing: String,
+        /// What the server said.
+        fault: Fault,
+    },
+}
+
+/// Drops the INVALID indexes that stand where this text of the migration `name` builds one.
+pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &str, sql: &str) -> Result<(), Blocked> {
+    for index in invalid(session, sql).await {
+        // INVALID is also what an index is while somebody builds it.
+        let doing = "look who builds an index".to_owned();
+        let peer = session
+            .running_session(&script::bare(&index))
+            .await
+            .map_err(|fault| Blocked::Statement { doing, fault })?;
+        let builds = |query: &String| query.to_ascii_uppercase().contains("INDEX");
+        if let Some(peer) = peer.filter(|peer| peer.query.as_ref().is_some_and(builds)) {
+            let text = format!("the index {index} is being built by another session: {peer}");
+            return Err(Blocked::Builder(Fault::new(Class::LockTimeout, text)));
+        }
+        let cancel = session.canceller();
+        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {index}"));
+        let doing = format!("drop the INVALID index {index}, which an interrupted build left");
+        execute::own(cancel, drop, stop).await.map_err(|fault| Blocked::Statement { doing, fault })?;
+        tracing::warn!(
+            phase = "migrate",
+            event = "invalid_index",
+            migration = name,
+            "{name}: dropped the INVALID index {index}, which an interrupted build left; it is built again"
+        );
+    }
+    Ok(())
+}
+
+/// The failure of this text, and the INVALID indexes that it has left.
+pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: Failure) -> Failure {
+    let indexes = invalid(session, sql).await;
+    if indexes.is_empty() {
+        return failure;
+    }
+    let left =
+        format!("an INVALID index is left; the next attempt drops it and builds it again: {}", indexes.join(", "));
+    let detail = failure.fault.detail.map_or(left.clone(), |detail| format!("{detail}\n        {left}"));
+    Failure { fault: Fault { detail: Some(detail), ..failure.fault }, ..failure }
+}
+
+/// The INVALID indexes that stand where this text builds one in a way that could leave or accept them.
+async fn invalid(session: &mut dyn Session, sql: &str) -> Vec<String> {
+    let dialect = session.dialect();
+    let statements = script::statements(sql, dialect);
+    let suspicious = statements.into_iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
+    let created = script::created(&suspicious.collect::<Vec<_>>(), dialect);
+    let is_index = |object: &Object| matches!(object, Object::Relation { kind: "index", .. });
+    let indexes: Vec<Object> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
+    if indexes.is_empty() {
+        return Vec::new();
+    }
+    let Ok(object_states) = session.object_states(&indexes, None).await else { return Vec::new() };
+    let invalid = indexes.into_iter().zip(object_states).filter(|(_, trace)| *trace == ObjectState::Invalid);
+    let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
+    invalid.map(name).collect()
+}

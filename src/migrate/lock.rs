@@ -1,0 +1,46 @@
+//! The migration lock: taken before the first write, kept until the session ends. Always polled: a
+//! session that blocks in `pg_advisory_lock` holds a snapshot and stalls CREATE INDEX CONCURRENTLY.
+
+use std::time::{Duration, Instant};
+
+use crate::base::error::Error;
+use crate::base::log::{HEARTBEAT, millis, seconds};
+use crate::base::retry::Pace;
+use crate::engines::session::Session;
+
+/// Takes the lock with this key, or gives up after `timeout` (`None` never does).
+///
+/// # Errors
+/// [`Error::Locked`] at the deadline, naming the holder.
+pub(crate) async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Duration>) -> Result<(), Error> {
+    let began = Instant::now();
+    let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
+    let mut said: Option<Instant> = None;
+    loop {
+        if session.try_lock(key).await.map_err(Error::statement("take the migration lock"))? {
+            // Whoever was told of the wait is told of its end.
+            let duration_ms = millis(began.elapsed());
+            let text = format!("took the migration lock after {}", seconds(began.elapsed()));
+            match said {
+                Some(_) => tracing::info!(phase = "migrate", event = "locked", duration_ms, "{text}"),
+                None => tracing::debug!(phase = "migrate", event = "locked", duration_ms, "{text}"),
+            }
+            return Ok(());
+        }
+        let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(began.elapsed()));
+        let (pause, over) = (pace.next().min(left), left.is_zero());
+        if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
+            let holder = match session.lock_holder(key).await {
+                Ok(Some(peer)) => peer.to_string(),
+                Ok(None) => "somebody whom the engine does not name".to_owned(),
+                Err(fault) => fault.message,
+            };
+            if over {
+                return Err(Error::Locked { waited: began.elapsed(), holder });
+            }
+            tracing::info!(phase = "migrate", event = "lock_wait", "waiting for the migration lock, held by {holder}");
+            said = Some(Instant::now());
+        }
+        tokio::time::sleep(pause).await;
+    }
+}

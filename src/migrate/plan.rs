@@ -1,0 +1,270 @@
+//! What to do, and what state a history is in: pure functions over lists, no I/O.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::formats::migration::{Migration, Record, Writer};
+
+/// State of one migration (contract: `status`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Recorded as finished, and the file is unchanged.
+    Applied,
+    /// In the folder, not yet applied.
+    Pending,
+    /// Begun and not finished.
+    Failed,
+    /// Applied, but the file has changed since.
+    Edited,
+    /// Applied, but no longer in the folder.
+    Missing,
+    /// Declared rolled back, and pending again if the folder still has it.
+    RolledBack,
+    /// Begun, and somebody holds the migration lock.
+    Running,
+}
+
+/// One word for the whole history (contract: `status`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// Folder and history agree.
+    Current,
+    /// The folder has pending migrations.
+    Behind,
+    /// The history has migrations that the folder lacks: the image is older than the database.
+    Ahead,
+    /// Both.
+    Diverged,
+    /// A migration failed, or was interrupted.
+    Failed,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Current => "current",
+            Self::Behind => "behind",
+            Self::Ahead => "ahead",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// One line of the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Name of the migration.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// The row that decided, if any.
+    pub record: Option<Record>,
+    /// Pending, though a later one is applied already.
+    pub out_of_order: bool,
+    /// Missing, but recorded before a migration of the folder that somebody marked as applied: that is how Prisma's
+    /// documentation squashes migrations, and no divergence.
+    pub superseded: bool,
+    /// Begun, and to go on with this statement (counted from 0).
+    pub resume: Option<usize>,
+    /// What was found out about it, beyond what the record says.
+    pub note: Option<String>,
+}
+
+impl Entry {
+    /// An unfinished row that nobody has explained yet.
+    #[must_use]
+    pub(crate) fn is_unexplained(&self) -> bool {
+        let interrupted = |record: &Record| record.is_unfinished() && record.message.is_none();
+        self.record.as_ref().is_some_and(interrupted) && self.resume.is_none()
+    }
+}
+
+/// Folder and history laid side by side.
+///
+/// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
+/// stored checksum fits a migration. An unfinished row whose script commits together with it was rolled back,
+/// unless somebody holds the migration lock: the caller knows.
+pub(crate) fn picture(
+    resolved: &[Migration],
+    records: &[Record],
+    same: impl Fn(&Migration, &str) -> bool,
+) -> Vec<Entry> {
+    let unfinished = |record: &Record| match (record.writer, &record.message) {
+        (Writer::Atomic, None) => State::RolledBack,
+        _ => State::Failed,
+    };
+    let mut rows: HashMap<&str, Vec<&Record>> = HashMap::new();
+    for record in records {
+        rows.entry(&record.name).or_default().push(record);
+    }
+    let rows_of = |name: &str| rows.get(name).map(Vec::as_slice).unwrap_or_default();
+    let last_applied = resolved.iter().rposition(|migration| counted(rows_of(&migration.name)).is_some());
+    let in_folder = resolved.iter().enumerate().map(|(index, migration)| {
+        let rows = rows_of(&migration.name);
+        let record = counted(rows);
+        let state = match record {
+            Some(record) if record.is_unfinished() => unfinished(record),
+            Some(record) if same(migration, &record.checksum) => State::Applied,
+            Some(_) => State::Edited,
+            None if rolled_back(rows).is_some() => State::RolledBack,
+            None => State::Pending,
+        };
+        let out_of_order = record.is_none() && Some(index) < last_applied;
+        Entry { out_of_order, ..entry(&migration.name, state, record.or_else(|| rolled_back(rows))) }
+    });
+    let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
+    let is_known = |record: &Record| known.contains(record.name.as_str());
+    let is_squash = |record: &Record| record.writer == Writer::Resolve && record.is_applied() && is_known(record);
+    let comes_first = |record: &Record| resolved.first().is_some_and(|first| first.name == record.name);
+    let squashed_at = records.iter().rposition(|record| is_squash(record) && comes_first(record));
+    // One whose script was rolled back with it, and that nobody will run again, is as if it had never been.
+    let is_void = |record: &Record| record.is_unfinished() && unfinished(record) == State::RolledBack;
+    let is_gone = |record: &Record| record.rolled_back_at.is_none() && !is_known(record) && !is_void(record);
+    let gone = records.iter().enumerate().filter(|(_, record)| is_gone(record)).map(|(index, record)| {
+        let state = if record.is_unfinished() { unfinished(record) } else { State::Missing };
+        Entry { superseded: Some(index) < squashed_at, ..entry(&record.name, state, Some(record)) }
+    });
+    in_folder.chain(gone).collect()
+}
+
+fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
+    let record = record.cloned();
+    Entry { name: name.to_owned(), state, record, out_of_order: false, superseded: false, resume: None, note: None }
+}
+
+/// Of one migration's rows, the one that says it is applied or begun; an unfinished one weighs more.
+///
+/// One that was rolled back together with its script weighs nothing beside one that is applied.
+fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
+    let mut rows = rows.iter().copied().filter(|record| record.rolled_back_at.is_none());
+    let first = rows.clone().next();
+    let applied = rows.clone().find(|record| record.is_applied());
+    let unfinished = rows.find(|record| record.is_unfinished());
+    match (unfinished, applied) {
+        (Some(record), Some(applied)) if record.writer == Writer::Atomic && record.message.is_none() => Some(applied),
+        (unfinished, _) => unfinished.or(first),
+    }
+}
+
+/// Of one migration's rows, the last that was declared rolled back.
+fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
+    rows.iter().copied().rev().find(|record| record.rolled_back_at.is_some())
+}
+
+/// The verdict of a picture.
+#[must_use]
+pub(crate) fn verdict(entries: &[Entry]) -> Verdict {
+    let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
+    let pending = any(&[State::Pending, State::RolledBack]);
+    let missing = entries.iter().any(|entry| entry.state == State::Missing && !entry.superseded);
+    match (any(&[State::Failed]), pending || any(&[State::Running]), missing) {
+        (true, _, _) => Verdict::Failed,
+        (_, true, true) => Verdict::Diverged,
+        (_, true, false) => Verdict::Behind,
+        (_, false, true) => Verdict::Ahead,
+        (_, false, false) => Verdict::Current,
+    }
+}
+
+/// Names of the migrations to apply, in the folder's order: those without a row that is not rolled back.
+#[must_use]
+pub(crate) fn pending(entries: &[Entry]) -> Vec<&str> {
+    let is_pending = |entry: &&Entry| matches!(entry.state, State::Pending | State::RolledBack);
+    entries.iter().filter(is_pending).map(|entry| entry.name.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> Vec<Migration> {
+        let migration = |name: &&str| Migration {
+            name: (*name).to_owned(),
+            path: name.into(),
+            script: String::new(),
+            checksum: "sum".to_owned(),
+            unreadable: None,
+        };
+        names.iter().map(migration).collect()
+    }
+
+    fn row(name: &str) -> Record {
+        Record { name: name.to_owned(), checksum: "sum".to_owned(), ..Record::default() }
+    }
+
+    fn applied(name: &str) -> Record {
+        Record { finished_at: Some("t".to_owned()), ..row(name) }
+    }
+
+    fn rolled(name: &str) -> Record {
+        Record { rolled_back_at: Some("t".to_owned()), ..row(name) }
+    }
+
+    fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
+        let entries = picture(&folder(names), records, |m, sum| m.checksum == sum);
+        let pending = pending(&entries).into_iter().map(str::to_owned).collect();
+        (entries.iter().map(|entry| entry.state).collect(), verdict(&entries), pending)
+    }
+
+    #[test]
+    fn every_verdict() {
+        use State::*;
+        assert_eq!(look(&["a", "b"], &[]), (vec![Pending, Pending], Verdict::Behind, vec!["a".into(), "b".into()]));
+        assert_eq!(look(&["a"], &[applied("a")]), (vec![Applied], Verdict::Current, vec![]));
+        assert_eq!(look(&["a"], &[applied("a"), applied("b")]).1, Verdict::Ahead);
+        assert_eq!(look(&["a", "c"], &[applied("a"), applied("b")]).1, Verdict::Diverged);
+        assert_eq!(look(&["a", "b"], &[applied("a"), row("b")]).1, Verdict::Failed);
+        assert_eq!(look(&[], &[row("gone")]).1, Verdict::Failed);
+    }
+
+    #[test]
+    fn an_earlier_name_is_applied_late_and_said_to_be_out_of_order() {
+        let entries = picture(&folder(&["a", "b"]), &[applied("b")], |_, _| true);
+        assert!(entries[0].out_of_order && !entries[1].out_of_order);
+        assert_eq!(pending(&entries), ["a"]);
+    }
+
+    #[test]
+    fn rolled_back_rows_leave_a_migration_pending_and_later_rows_count() {
+        assert_eq!(look(&["a"], &[rolled("a")]).2, ["a"]);
+        assert_eq!(look(&["a"], &[rolled("a"), applied("a")]).0, [State::Applied]);
+        assert_eq!(look(&[], &[rolled("a")]).1, Verdict::Current);
+        // Prisma: finished and rolled back both set means "runs again".
+        let both = Record { rolled_back_at: Some("t".to_owned()), ..applied("a") };
+        assert_eq!(look(&["a"], &[both]).2, ["a"]);
+    }
+
+    #[test]
+    fn migrations_that_a_squash_stands_for_are_no_divergence() {
+        let squash = Record { writer: Writer::Resolve, ..applied("0_all") };
+        let history = [applied("1_a"), applied("2_b"), squash.clone()];
+        assert_eq!(look(&["0_all", "3_c"], &history).1, Verdict::Behind);
+        assert_eq!(look(&["0_all"], &history).1, Verdict::Current);
+        // What came after it is missed.
+        let later = [applied("1_a"), squash, applied("2_b")];
+        assert_eq!(look(&["0_all", "3_c"], &later).1, Verdict::Diverged);
+    }
+
+    #[test]
+    fn an_edited_file_is_told_but_changes_no_verdict() {
+        let other = Record { checksum: "other".to_owned(), ..applied("a") };
+        assert_eq!(look(&["a"], &[other]), (vec![State::Edited], Verdict::Current, vec![]));
+    }
+
+    #[test]
+    fn an_unfinished_row_that_commits_with_its_script_was_rolled_back_unless_it_failed() {
+        let atomic = Record { writer: Writer::Atomic, ..row("a") };
+        assert_eq!(
+            look(&["a"], std::slice::from_ref(&atomic)),
+            (vec![State::RolledBack], Verdict::Behind, vec!["a".into()])
+        );
+        let failed = Record { message: Some("why".to_owned()), ..atomic.clone() };
+        assert_eq!(look(&["a"], &[failed]).1, Verdict::Failed);
+        assert_eq!(look(&[], &[atomic]), (vec![], Verdict::Current, vec![]));
+    }
+}

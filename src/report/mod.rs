@@ -1,0 +1,164 @@
+//! The result of `verify`: findings, and what they mean for a start. Each form of it is a pure function to text: for
+//! people ([`text`], [`markdown`]) and for what reads along in CI ([`github`], [`junit`]); JSON is the data itself.
+
+pub(crate) mod github;
+pub(crate) mod junit;
+pub(crate) mod markdown;
+pub(crate) mod outline;
+pub(crate) mod summary;
+pub(crate) mod text;
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::catalog::{Catalog, Name, Origin};
+use crate::finding::{Finding, Severity, Source};
+
+/// Findings, and what they mean (contract: results as JSON).
+#[derive(Debug, Serialize)]
+pub(crate) struct Verified {
+    /// No finding stops a start.
+    pub ok: bool,
+    /// All findings, by table.
+    pub findings: Vec<Finding>,
+    /// The least severity that stops a start; `None` where nothing does.
+    #[serde(skip)]
+    pub least: Option<Severity>,
+    /// The tables that were looked for, found or not.
+    #[serde(skip)]
+    pub tables: Vec<Place>,
+    /// Where the database is, for people.
+    #[serde(skip)]
+    pub address: String,
+}
+
+/// Where a table is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The table.
+    pub table: Name,
+    /// What the Prisma schema calls it.
+    pub model: Option<String>,
+    /// File and line.
+    pub origin: Option<Origin>,
+}
+
+impl Place {
+    /// Every table of what is expected.
+    #[must_use]
+    pub(crate) fn of(expected: &[Catalog]) -> Vec<Self> {
+        let tables = expected.iter().flat_map(|catalog| &catalog.tables);
+        let place = tables.map(|table| Self {
+            table: table.name.clone(),
+            model: table.model.clone(),
+            origin: table.origin.clone(),
+        });
+        place.collect()
+    }
+}
+
+impl Verified {
+    /// What `findings` mean, where those of severity `least` stop a start.
+    #[must_use]
+    pub(crate) fn new(findings: Vec<Finding>, least: Option<Severity>, tables: Vec<Place>, address: String) -> Self {
+        let verified = Self { ok: true, findings, least, tables, address };
+        Self { ok: verified.stopping() == 0, ..verified }
+    }
+
+    /// Whether this finding would stop a start.
+    #[must_use]
+    pub(crate) fn stops(&self, finding: &Finding) -> bool {
+        self.least.is_some_and(|least| finding.severity >= least)
+    }
+
+    /// How many findings would stop a start.
+    #[must_use]
+    pub(crate) fn stopping(&self) -> usize {
+        self.findings.iter().filter(|finding| self.stops(finding)).count()
+    }
+
+    /// Where each table is expected.
+    fn places(&self) -> HashMap<&Name, &Place> {
+        self.tables.iter().map(|place| (&place.table, place)).collect()
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Counts and verdict: `what the service needs is there (0 errors, 1 warning, 0 notices)`.
+    #[must_use]
+    pub(crate) fn verdict(&self) -> String {
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        let verdict = match (self.ok, errors) {
+            (false, 0) => "what the service needs is there, and not all that verify asks for",
+            (false, _) => "what the service needs is not there",
+            (true, 0) => "what the service needs is there",
+            (true, _) => "what the service needs is not there, and verify lets it start",
+        };
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        format!("{verdict} ({errors}, {warnings}, {})", counted(self.count(Severity::Notice), "notice"))
+    }
+
+    /// The statements that would close the gap, each once.
+    #[must_use]
+    pub(crate) fn sql(&self) -> Option<String> {
+        let mut statements: Vec<&str> = Vec::new();
+        for sql in self.findings.iter().filter_map(|finding| finding.sql.as_deref()) {
+            if !statements.contains(&sql.trim()) {
+                statements.push(sql.trim());
+            }
+        }
+        (!statements.is_empty()).then(|| statements.join("\n"))
+    }
+}
+
+/// `1 error`, `2 errors`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `@map("report_id")`, where a finding is about nothing but a name in a Prisma schema.
+fn mapping(finding: &Finding) -> Option<String> {
+    let Source::At(Origin { file, .. }) = &finding.source else { return None };
+    let other = finding.other_name().filter(|_| file.ends_with(".prisma"))?;
+    match finding.subject.table().map(|table| other.strip_prefix(&format!("{}.", table.schema))) {
+        Some(_) if finding.subject.thing() == "column" => Some(format!("@map(\"{other}\")")),
+        Some(Some(other)) => Some(format!("@@map(\"{other}\")")),
+        // In another schema: no name will do.
+        _ => None,
+    }
+}
+
+/// What is the matter, on one line; what it is about stands before it.
+fn trouble(finding: &Finding) -> String {
+    let predicate = finding.predicate();
+    flat(&match finding.detail() {
+        detail if detail.is_empty() => predicate.to_owned(),
+        detail if predicate == "differs" => detail,
+        detail => format!("{predicate}: {detail}"),
+    })
+}
+
+/// On one line, and without what steers a terminal: names and defaults of a database are foreign texts.
+pub(crate) fn flat(text: &str) -> String {
+    text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Findings that have something in common, in the order in which each group begins.
+pub(crate) fn grouped<'a>(findings: &[&'a Finding], key: &dyn Fn(&Finding) -> String) -> Vec<Vec<&'a Finding>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings.iter().copied() {
+        let place = *places.entry(key(finding)).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests;

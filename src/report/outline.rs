@@ -1,0 +1,119 @@
+//! The order in which people read findings: what is missing as a whole, then table by table, then the rest of the
+//! database; and what is the same for many said once.
+
+use crate::catalog::Name;
+use crate::finding::{Finding, Severity, Subject};
+use crate::report::summary::{reason, shared};
+use crate::report::{Place, Verified, flat, grouped, mapping, trouble};
+
+/// Findings with one title.
+pub(crate) struct Section<'a> {
+    /// What they are about: a table, or `tables`, or `database`.
+    pub(crate) title: String,
+    /// Where that is expected: model, file and line.
+    pub(crate) place: Option<String>,
+    /// The findings, most severe first.
+    pub(crate) blocks: Vec<Block<'a>>,
+}
+
+/// Findings of one severity with the same cause and remedy.
+pub(crate) struct Block<'a> {
+    /// At least one.
+    pub(crate) rows: Vec<Row<'a>>,
+    /// Why, said of all of them.
+    pub(crate) cause: Option<String>,
+    /// What to do about all of them.
+    pub(crate) remedy: Option<String>,
+}
+
+/// One finding in its section.
+pub(crate) struct Row<'a> {
+    /// The finding.
+    pub(crate) finding: &'a Finding,
+    /// Its name, as short as the section's title allows.
+    pub(crate) name: String,
+    /// What is the matter.
+    pub(crate) trouble: String,
+}
+
+/// The findings of at least this severity.
+pub(crate) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Section<'a>> {
+    let (mut whole, mut parts, mut database) = (Vec::new(), Vec::new(), Vec::new());
+    for finding in verified.findings.iter().filter(|finding| finding.severity >= least) {
+        match (&finding.subject, finding.subject.table()) {
+            (Subject::Table(_) | Subject::Required(_) | Subject::View(_), _) => whole.push(finding),
+            (_, Some(_)) => parts.push(finding),
+            (_, None) => database.push(finding),
+        }
+    }
+    // An enum that is missing for the reason for which tables are belongs to them.
+    let reasons: Vec<String> = whole.iter().map(|finding| alike(finding)).collect();
+    let (with_tables, database): (Vec<_>, Vec<_>) =
+        database.into_iter().partition(|finding| finding.cause.is_some() && reasons.contains(&alike(finding)));
+    whole.extend(with_tables);
+
+    let known = verified.places();
+    let by_table = grouped(&parts, &|finding| finding.subject.table().map(Name::to_string).unwrap_or_default());
+    let by_table = worst_first(by_table).into_iter().map(|findings| Section {
+        title: findings[0].subject.table().map(Name::to_string).unwrap_or_default(),
+        place: findings[0].subject.table().and_then(|table| described(known.get(table)?)),
+        blocks: blocks(&findings, true),
+    });
+    let section = |title: &str, findings: &[&'a Finding]| {
+        let blocks = blocks(findings, false);
+        (!blocks.is_empty()).then(|| Section { title: title.to_owned(), place: None, blocks })
+    };
+    let (whole, database) = (section("tables", &whole), section("database", &database));
+    whole.into_iter().chain(by_table).chain(database).collect()
+}
+
+/// What findings share that are said together.
+fn alike(finding: &Finding) -> String {
+    let (cause, remedy) = shared(finding);
+    format!("{}\n{}\n{}", finding.severity, cause.unwrap_or_default(), remedy.unwrap_or_default())
+}
+
+/// Groups that hold an error, then those that hold a warning at the worst, then the rest; each as they came.
+fn worst_first(mut groups: Vec<Vec<&Finding>>) -> Vec<Vec<&Finding>> {
+    let mut sorted = Vec::new();
+    for severity in Severity::ALL {
+        let holds = |group: &mut Vec<&Finding>| group.iter().any(|finding| finding.severity == severity);
+        sorted.extend(groups.extract_if(.., holds));
+    }
+    sorted
+}
+
+/// `model User, prisma/schema.prisma:5`
+fn described(place: &Place) -> Option<String> {
+    let origin = place.origin.as_ref().map(|origin| format!("{}:{}", origin.file, origin.line));
+    let model = place.model.as_ref().map(|model| format!("model {model}"));
+    let parts: Vec<String> = model.into_iter().chain(origin).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
+    let groups = worst_first(grouped(findings, &alike));
+    let block = |group: Vec<&'a Finding>| {
+        let (cause, remedy) = reason(&group);
+        Block { cause, remedy, rows: group.into_iter().map(|finding| row(finding, in_table)).collect() }
+    };
+    groups.into_iter().map(block).collect()
+}
+
+/// A thing that only its name sets apart is told by the two names, and by what maps one to the other.
+fn row(finding: &Finding, in_table: bool) -> Row<'_> {
+    let name = match &finding.subject {
+        Subject::Column { name, .. } | Subject::Index { name, .. } | Subject::Constraint { name, .. } if in_table => {
+            name.clone()
+        }
+        Subject::ForeignKey { columns, .. } if in_table => columns.join(", "),
+        Subject::PrimaryKey(_) if in_table => String::new(),
+        subject => subject.name(),
+    };
+    match (finding.other_name(), mapping(finding)) {
+        (Some(other), Some(mapping)) => {
+            Row { finding, name: flat(&format!("{name} → {other}")), trouble: flat(&mapping) }
+        }
+        _ => Row { finding, name: flat(&name), trouble: trouble(finding) },
+    }
+}

@@ -1,0 +1,255 @@
+//! A schema to what a database that has it holds.
+
+use std::collections::HashSet;
+
+use crate::catalog::{self, Action, Arity, Catalog, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type};
+use crate::schema_source::prisma::schema::{
+    FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema, Source,
+};
+use crate::schema_source::prisma::{Place, names, types};
+
+/// What a database holds that agrees with the schema; what names no schema of its own is in the default one.
+/// Nothing at all without a datasource.
+#[must_use]
+pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
+    let Some(source) = &schema.datasource else { return Catalog::default() };
+    let lowering = Lowering { schema, source, provider: source.provider, default_schema };
+    let mut tables: Vec<_> = schema.models.iter().map(|model| lowering.table(model)).collect();
+    tables.extend(schema.joins.iter().map(|join| lowering.join(join)));
+    // SQLite has no enums: they are texts.
+    let enums = match source.provider {
+        Provider::Sqlite => Vec::new(),
+        _ => schema.enums.iter().map(|of| lowering.enumeration(of)).collect(),
+    };
+    let views: Vec<_> = schema.views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect();
+    // Prisma expects no schema that it lists and puts nothing into.
+    let used: HashSet<_> = tables.iter().map(|table| &table.name).chain(enums.iter().map(|of| &of.name)).collect();
+    let used: HashSet<_> = used.into_iter().chain(&views).map(|name| name.schema.as_str()).collect();
+    let schemas = match source.schemas.as_slice() {
+        [] => vec![default_schema.to_owned()],
+        schemas => schemas.iter().filter(|schema| used.contains(schema.as_str())).cloned().collect(),
+    };
+    Catalog {
+        source: "the Prisma schema".to_owned(),
+        schemas,
+        tables,
+        enums,
+        views,
+        extensions: source.extensions.clone(),
+    }
+}
+
+struct Lowering<'a> {
+    schema: &'a Schema,
+    source: &'a Source,
+    provider: Provider,
+    default_schema: &'a str,
+}
+
+impl Lowering<'_> {
+    fn origin(&self, place: Place) -> Option<Origin> {
+        Some(Origin { file: self.schema.files.get(place.file)?.clone(), line: place.line })
+    }
+
+    fn name(&self, schema: Option<&str>, name: &str) -> Name {
+        Name { schema: schema.unwrap_or(self.default_schema).to_owned(), name: names::stored(self.provider, name) }
+    }
+
+    fn stored(&self, columns: &[String]) -> Vec<String> {
+        columns.iter().map(|column| names::stored(self.provider, column)).collect()
+    }
+
+    fn enumeration(&self, of: &crate::schema_source::prisma::schema::Enumeration) -> catalog::Enum {
+        catalog::Enum {
+            name: self.name(of.schema.as_deref(), &of.type_name),
+            values: of.values.iter().map(|(_, label)| label.clone()).collect(),
+            origin: self.origin(of.place),
+        }
+    }
+
+    fn table(&self, model: &Model) -> Table {
+        let foreign_keys = match self.source.foreign_keys {
+            true => model.relations.iter().map(|relation| self.foreign_key(model, relation)).collect(),
+            false => Vec::new(),
+        };
+        Table {
+            name: self.name(model.schema.as_deref(), &model.table),
+            model: Some(model.name.clone()),
+            columns: model.fields.iter().map(|field| self.column(field)).collect(),
+            primary_key: model.id.as_ref().map(|id| Key {
+                name: key_name(self.provider, model, id),
+                columns: self.stored(&columns(model, id.fields.iter().copied())),
+            }),
+            indexes: self.indexes(model),
+            foreign_keys,
+            origin: self.origin(model.place),
+            ..Table::default()
+        }
+    }
+
+    fn column(&self, field: &crate::schema_source::prisma::schema::Field) -> Column {
+        Column {
+            name: names::stored(self.provider, &field.column),
+            field: Some(field.name.clone()),
+            kind: self.kind(&field.kind),
+            arity: field.arity,
+            default: field.default.clone(),
+            origin: self.origin(field.place),
+        }
+    }
+
+    fn kind(&self, kind: &FieldType) -> Type {
+        match kind {
+            FieldType::Scalar(scalar, native) => {
+                let (name, arguments) = types::lower(self.provider, *scalar, native.as_ref());
+                Type::Native(name, arguments)
+            }
+            FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".to_owned(), Vec::new()),
+            FieldType::Enum(at) => {
+                let of = &self.schema.enums[*at];
+                Type::Enum(self.name(of.schema.as_deref(), &of.type_name))
+            }
+            FieldType::Unsupported(text) => Type::Other(text.clone()),
+        }
+    }
+
+    /// In the order in which Prisma creates them: those of fields, `@@index`, `@@unique`.
+    fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
+        let mut indexes: Vec<&Index> = model.indexes.iter().collect();
+        let is_of_field =
+            |index: &Index| index.fields.iter().any(|field| model.fields[field.field].place.line == index.place.line);
+        indexes.sort_by_key(|index| index.kind == IndexKind::Unique && !is_of_field(index));
+        indexes.into_iter().map(|index| self.index(model, index)).collect()
+    }
+
+    fn index(&self, model: &Model, index: &Index) -> catalog::Index {
+        let method = match (index.kind, &index.method) {
+            (IndexKind::Fulltext, _) => "fulltext",
+            (_, Some(method)) => method,
+            _ => "btree",
+        };
+        let fields = index.fields.iter().map(|field| IndexColumn {
+            name: names::stored(self.provider, &model.fields[field.field].column),
+            descending: field.descending,
+            class: field.class.clone(),
+            usual: false,
+        });
+        catalog::Index {
+            name: index_name(self.provider, model, index),
+            columns: fields.collect(),
+            unique: index.kind == IndexKind::Unique,
+            method: method.to_owned(),
+            predicate: index.predicate.clone(),
+            include: Vec::new(),
+            has_expression: false,
+            valid: true,
+            origin: self.origin(index.place),
+        }
+    }
+
+    fn foreign_key(&self, model: &Model, relation: &Relation) -> ForeignKey {
+        let target = &self.schema.models[relation.target];
+        ForeignKey {
+            name: foreign_key_name(self.provider, model, relation),
+            columns: self.stored(&columns(model, relation.fields.iter().copied())),
+            target: self.name(target.schema.as_deref(), &target.table),
+            target_columns: self.stored(&columns(target, relation.references.iter().copied())),
+            on_delete: relation.on_delete,
+            on_update: relation.on_update,
+            valid: true,
+            origin: self.origin(relation.place),
+        }
+    }
+
+    /// The join table of an implicit many-to-many relation, as the newest Prisma creates it.
+    fn join(&self, join: &Join) -> Table {
+        let (provider, origin) = (self.provider, self.origin(join.place));
+        let (a, b) = ("A".to_owned(), "B".to_owned());
+        let name = self.name(self.schema.models[join.sides[0].0].schema.as_deref(), &join.table);
+        let index = |name, columns: &[&String], unique| catalog::Index {
+            name,
+            columns: columns
+                .iter()
+                .map(|column| IndexColumn { name: (*column).clone(), ..IndexColumn::default() })
+                .collect(),
+            unique,
+            method: "btree".to_owned(),
+            valid: true,
+            origin: origin.clone(),
+            ..catalog::Index::default()
+        };
+        let mut primary_key = None;
+        let mut indexes = Vec::new();
+        match provider {
+            Provider::Postgres => {
+                let name = names::of_join(provider, &join.table, "_AB_pkey");
+                primary_key = Some(Key { name, columns: vec![a.clone(), b.clone()] });
+            }
+            _ => indexes.push(index(names::of_join(provider, &join.table, "_AB_unique"), &[&a, &b], true)),
+        }
+        indexes.push(index(names::of_join(provider, &join.table, "_B_index"), &[&b], false));
+        let mut table = Table { name, primary_key, indexes, is_join: true, origin: origin.clone(), ..Table::default() };
+        for ((model, field), column) in join.sides.iter().zip([a, b]) {
+            let target = &self.schema.models[*model];
+            let field = &target.fields[*field];
+            if self.source.foreign_keys {
+                table.foreign_keys.push(ForeignKey {
+                    name: match provider {
+                        Provider::Sqlite => String::new(),
+                        _ => names::join_foreign_key(provider, &join.table, &column),
+                    },
+                    columns: vec![column.clone()],
+                    target: self.name(target.schema.as_deref(), &target.table),
+                    target_columns: vec![names::stored(provider, &field.column)],
+                    on_delete: Action::Cascade,
+                    on_update: Action::Cascade,
+                    valid: true,
+                    origin: origin.clone(),
+                });
+            }
+            table.columns.push(Column {
+                name: column,
+                field: None,
+                kind: self.kind(&field.kind),
+                arity: Arity::Required,
+                default: catalog::Default::None,
+                origin: origin.clone(),
+            });
+        }
+        table
+    }
+}
+
+/// The columns of some fields.
+fn columns(model: &Model, fields: impl Iterator<Item = usize>) -> Vec<String> {
+    fields.map(|field| model.fields[field].column.clone()).collect()
+}
+
+/// A primary key's name; empty where keys have none.
+pub(crate) fn key_name(provider: Provider, model: &Model, id: &Id) -> String {
+    match provider {
+        Provider::Postgres => id.map.clone().unwrap_or_else(|| names::primary_key(provider, &model.table)),
+        Provider::Sqlite | Provider::MySql => String::new(),
+    }
+}
+
+/// An index's name.
+pub(crate) fn index_name(provider: Provider, model: &Model, index: &Index) -> String {
+    if let Some(name) = &index.map {
+        return name.clone();
+    }
+    let columns = columns(model, index.fields.iter().map(|field| field.field));
+    match index.kind {
+        IndexKind::Unique => names::unique(provider, &model.table, &columns),
+        IndexKind::Normal | IndexKind::Fulltext => names::index(provider, &model.table, &columns),
+    }
+}
+
+/// A foreign key's name; empty where they have none.
+pub(crate) fn foreign_key_name(provider: Provider, model: &Model, relation: &Relation) -> String {
+    match (provider, &relation.map) {
+        (Provider::Sqlite, _) => String::new(),
+        (_, Some(name)) => name.clone(),
+        _ => names::foreign_key(provider, &model.table, &columns(model, relation.fields.iter().copied())),
+    }
+}

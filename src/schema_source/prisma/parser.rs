@@ -1,0 +1,409 @@
+//! Tokens to blocks. The language is line-oriented, and so is the parser: what it cannot read it reports, and goes on
+//! with the next line.
+
+use crate::catalog::Arity;
+use crate::schema_source::prisma::lexer::{Lexer, Token};
+use crate::schema_source::prisma::syntax::{Argument, Attribute, Block, Field, Kind, TypeName, Value, ValueKind, Word};
+use crate::schema_source::prisma::{LONGEST_NAME, Place, Problem};
+
+/// How deep values may nest. Two levels have a meaning.
+const DEPTH: usize = 16;
+
+/// Why a line was given up; the problem is already noted.
+struct Abandoned;
+
+type Parsed<T> = Result<T, Abandoned>;
+
+/// The blocks of a file. Problems go to the list.
+pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec<Block> {
+    let mut lexer = Lexer::new(text, file);
+    let (token, place) = lexer.next();
+    let mut parser = Parser { lexer, token, place, fresh: true, spans_lines: false, problems };
+    let mut blocks = Vec::new();
+    loop {
+        match &parser.token {
+            Token::End => return blocks,
+            Token::Newline => parser.advance(),
+            _ => match parser.block() {
+                Ok(block) => blocks.push(block),
+                Err(Abandoned) => parser.skip_line(),
+            },
+        }
+    }
+}
+
+struct Parser<'a, 'b> {
+    lexer: Lexer<'a>,
+    token: Token,
+    place: Place,
+    /// The token is the first of its line.
+    fresh: bool,
+    /// This line's list went on in the next line, and that was complained of.
+    spans_lines: bool,
+    problems: &'b mut Vec<Problem>,
+}
+
+impl Parser<'_, '_> {
+    fn advance(&mut self) {
+        self.fresh = self.token == Token::Newline;
+        (self.token, self.place) = self.lexer.next();
+    }
+
+    /// Goes to the end of this line.
+    fn skip_line(&mut self) {
+        if !matches!(self.token, Token::Newline | Token::End) {
+            self.lexer.skip_line();
+            self.advance();
+        }
+    }
+
+    fn wrong<T>(&mut self, message: impl Into<String>) -> Parsed<T> {
+        self.problems.push(Problem { place: self.place, message: message.into() });
+        Err(Abandoned)
+    }
+
+    /// Complains of the current token.
+    fn unexpected<T>(&mut self, wanted: &str) -> Parsed<T> {
+        match &self.token {
+            Token::Bad(why) => {
+                let why = format!("here stands {why}");
+                self.wrong(why)
+            }
+            token => {
+                let message = format!("{wanted} is expected here, not {token}");
+                self.wrong(message)
+            }
+        }
+    }
+
+    fn is(&self, sign: char) -> bool {
+        self.token == Token::Sign(sign)
+    }
+
+    /// Takes the sign if it is there.
+    fn took(&mut self, sign: char) -> bool {
+        let found = self.is(sign);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    fn expect(&mut self, sign: char) -> Parsed<()> {
+        match self.took(sign) {
+            true => Ok(()),
+            false => self.unexpected(&format!("`{sign}`")),
+        }
+    }
+
+    /// A name. Digits alone count as one here.
+    fn word(&mut self, wanted: &str) -> Parsed<Word> {
+        match &mut self.token {
+            Token::Word(text) | Token::Number(text) => {
+                let word = Word { text: std::mem::take(text), place: self.place };
+                self.advance();
+                Ok(word)
+            }
+            _ => self.unexpected(wanted),
+        }
+    }
+
+    /// A name with the parts that follow it: `db.VarChar`.
+    fn dotted(&mut self, mut name: Word, wanted: &str) -> Parsed<Word> {
+        while self.took('.') {
+            let part = self.word(wanted)?;
+            name.text.push('.');
+            name.text.push_str(&part.text);
+            if name.text.len() > LONGEST_NAME {
+                return self.wrong(format!("the name before this has more than {LONGEST_NAME} bytes"));
+            }
+        }
+        Ok(name)
+    }
+
+    /// `keyword name {`: what follows the brace on its line means nothing to Prisma, nor here.
+    fn block(&mut self) -> Parsed<Block> {
+        let wanted = "a block such as `model Name {`";
+        if self.is('}') {
+            return self.wrong("this `}` closes no block");
+        }
+        let keyword = self.word(wanted)?;
+        let Some(kind) = Kind::of(&keyword.text) else {
+            let message = format!(
+                "`{}` begins no block; blocks are model, view, enum, type, datasource and generator",
+                keyword.text
+            );
+            self.problems.push(Problem { place: keyword.place, message });
+            self.skip_unknown();
+            return Err(Abandoned);
+        };
+        let name = self.word("the block's name")?;
+        if kind == Kind::Type && self.is('=') {
+            return self.wrong("type aliases do not exist; write the type where it is used");
+        }
+        if !self.is('{') {
+            return self.unexpected("`{`");
+        }
+        self.lexer.skip_line();
+        self.advance();
+        let block = Block { kind, name, fields: Vec::new(), attributes: Vec::new(), settings: Vec::new() };
+        Ok(self.body(block))
+    }
+
+    /// Skips the body of a block of unknown kind: to the line that closes it.
+    fn skip_unknown(&mut self) {
+        while !matches!(self.token, Token::Newline | Token::End | Token::Sign('{')) {
+            self.advance();
+        }
+        if !self.is('{') {
+            return;
+        }
+        self.skip_line();
+        while self.token != Token::End {
+            self.advance();
+            if self.is('}') {
+                return;
+            }
+            self.skip_line();
+        }
+    }
+
+    fn body(&mut self, mut block: Block) -> Block {
+        loop {
+            match &self.token {
+                Token::Newline => self.advance(),
+                Token::Sign('}') => {
+                    self.advance();
+                    return block;
+                }
+                Token::End => {
+                    let message = format!("`{}` is not closed; write `}}` on a line of its own", block.name.text);
+                    self.problems.push(Problem { place: self.place, message });
+                    return block;
+                }
+                _ if self.begins_block() => {
+                    let message = format!(
+                        "`{}` is not closed before this block; write `}}` on a line of its own, and each field on a \
+                         line of its own",
+                        block.name.text
+                    );
+                    self.problems.push(Problem { place: self.place, message });
+                    return block;
+                }
+                _ => {
+                    let start = self.place;
+                    self.spans_lines = false;
+                    // A list that was given up at the beginning of a later line leaves that line to be read.
+                    if self.line(&mut block).is_err() && (!self.spans_lines || self.place == start || !self.fresh) {
+                        self.skip_line();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether this line is `model Name {`. Looks at three tokens.
+    fn begins_block(&self) -> bool {
+        let Token::Word(keyword) = &self.token else { return false };
+        let mut ahead = self.lexer.clone();
+        Kind::of(keyword).is_some()
+            && matches!(ahead.next().0, Token::Word(_))
+            && matches!(ahead.next().0, Token::Sign('{'))
+    }
+
+    /// A line of a block.
+    fn line(&mut self, block: &mut Block) -> Parsed<()> {
+        if self.token == Token::AtAt {
+            if block.kind.has_settings() {
+                return self.wrong("attributes have no meaning in this block");
+            }
+            let attribute = self.attribute()?;
+            self.end_of_line()?;
+            block.attributes.push(attribute);
+            return Ok(());
+        }
+        if self.token == Token::At {
+            return self.wrong("a field's attributes stand on the line of the field");
+        }
+        if block.kind.has_settings() {
+            let key = self.word("a key, as in `provider = \"postgresql\"`")?;
+            self.expect('=')?;
+            let value = match self.token {
+                Token::Newline => None,
+                _ => Some(self.value(0)?),
+            };
+            self.end_of_line()?;
+            block.settings.push((key, value));
+            return Ok(());
+        }
+        let name = self.word("a field, an attribute that begins with `@@`, or `}`")?;
+        let kind = match block.kind {
+            Kind::Enum => None,
+            _ => Some(self.type_name()?),
+        };
+        let mut field = Field { name, kind, attributes: Vec::new() };
+        while self.token == Token::At {
+            field.attributes.push(self.attribute()?);
+        }
+        self.end_of_line()?;
+        block.fields.push(field);
+        Ok(())
+    }
+
+    fn end_of_line(&mut self) -> Parsed<()> {
+        match &self.token {
+            Token::Newline | Token::End => Ok(()),
+            Token::Sign('}') => self.wrong("`}` stands on a line of its own"),
+            Token::AtAt => self.wrong("`@@` begins an attribute of the whole block; it stands on a line of its own"),
+            _ => self.unexpected("the end of the line"),
+        }
+    }
+
+    fn type_name(&mut self) -> Parsed<TypeName> {
+        match self.token {
+            Token::Sign(':') => return self.wrong("a field is `name Type`, without a colon"),
+            Token::Sign('[') => return self.wrong("a list is written `Type[]`"),
+            _ => {}
+        }
+        let name = self.word("the field's type")?;
+        let mut unsupported = None;
+        if name.text == "Unsupported" && self.took('(') {
+            let Token::Text(text) = &mut self.token else { return self.unexpected("the type's name in quotes") };
+            unsupported = Some(std::mem::take(text));
+            self.advance();
+            self.expect(')')?;
+        }
+        let mut arity = Arity::Required;
+        if self.took('[') {
+            self.expect(']')?;
+            arity = Arity::List;
+        }
+        if self.is('!') {
+            return self.wrong("a field is required unless its type ends in `?`; leave the `!` out");
+        }
+        if self.is('?') {
+            if arity == Arity::List {
+                return self.wrong("a list cannot be optional; an empty list says the same");
+            }
+            self.advance();
+            arity = Arity::Optional;
+        }
+        Ok(TypeName { name, unsupported, arity })
+    }
+
+    /// `@name.name(…)`, from its `@` or `@@`.
+    fn attribute(&mut self) -> Parsed<Attribute> {
+        self.advance();
+        let name = self.word("the attribute's name")?;
+        let name = self.dotted(name, "the name of a native type")?;
+        let arguments = match self.is('(') {
+            true => self.arguments(0)?,
+            false => Vec::new(),
+        };
+        Ok(Attribute { name, arguments })
+    }
+
+    /// `(…)`
+    fn arguments(&mut self, depth: usize) -> Parsed<Vec<Argument>> {
+        self.separated('(', ')', |parser| parser.argument(depth))
+    }
+
+    fn argument(&mut self, depth: usize) -> Parsed<Argument> {
+        let value = self.value(depth)?;
+        if !self.took(':') {
+            return Ok(Argument { name: None, value });
+        }
+        match value.kind {
+            ValueKind::Constant(text) => {
+                let name = Word { text, place: value.place };
+                Ok(Argument { name: Some(name), value: self.value(depth)? })
+            }
+            _ => self.wrong("before a colon stands the argument's name"),
+        }
+    }
+
+    /// A list between signs. Prisma lets it neither span lines nor end in a comma.
+    fn separated<T>(
+        &mut self,
+        open: char,
+        close: char,
+        mut item: impl FnMut(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
+        self.expect(open)?;
+        let mut items = Vec::new();
+        if self.took(close) {
+            return Ok(items);
+        }
+        loop {
+            self.same_line(close)?;
+            if self.took(close) {
+                return Ok(items);
+            }
+            items.push(item(self)?);
+            self.same_line(close)?;
+            if self.took(close) {
+                return Ok(items);
+            }
+            if !self.took(',') {
+                return self.unexpected(&format!("`,` or `{close}`"));
+            }
+            if self.is(close) {
+                return self.wrong(format!("leave out the comma before `{close}`"));
+            }
+        }
+    }
+
+    /// Complains of a list that goes on in the next line, and reads on there, so that one complaint is all.
+    fn same_line(&mut self, close: char) -> Parsed<()> {
+        if self.token != Token::Newline {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.spans_lines, true) {
+            let message = format!("`{close}` is missing: in Prisma an attribute, or a value, stands on one line");
+            self.problems.push(Problem { place: self.place, message });
+        }
+        while self.token == Token::Newline {
+            self.advance();
+        }
+        match self.token {
+            Token::Sign('}') if close != '}' => Err(Abandoned),
+            Token::At | Token::AtAt | Token::End => Err(Abandoned),
+            _ => Ok(()),
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Parsed<Value> {
+        if depth > DEPTH {
+            return self.wrong("this is nested too deep");
+        }
+        let place = self.place;
+        let kind = match &mut self.token {
+            Token::Text(text) => ValueKind::Text(std::mem::take(text)),
+            Token::Number(text) => ValueKind::Number(std::mem::take(text)),
+            Token::Sign('[') => {
+                let items = self.separated('[', ']', |parser| parser.value(depth + 1))?;
+                return Ok(Value { place, kind: ValueKind::List(items) });
+            }
+            Token::Sign('{') => {
+                let items = self.separated('{', '}', |parser| {
+                    let key = parser.word("a field's name")?;
+                    parser.expect(':')?;
+                    Ok((key, parser.value(depth + 1)?))
+                })?;
+                return Ok(Value { place, kind: ValueKind::Object(items) });
+            }
+            Token::Word(_) => {
+                let name = self.word("a name")?;
+                let text = self.dotted(name, "a name")?.text;
+                let kind = match self.is('(') {
+                    true => ValueKind::Call(text, self.arguments(depth + 1)?),
+                    false => ValueKind::Constant(text),
+                };
+                return Ok(Value { place, kind });
+            }
+            _ => return self.unexpected("a value"),
+        };
+        self.advance();
+        Ok(Value { place, kind })
+    }
+}

@@ -1,0 +1,103 @@
+//! What stands in the files, before anybody asks what it means.
+
+use crate::schema_source::prisma::Place;
+
+/// `keyword name { … }`
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub(crate) kind: Kind,
+    pub(crate) name: Word,
+    /// Fields of a model, values of an enum.
+    pub(crate) fields: Vec<Field>,
+    /// `@@name(…)`
+    pub(crate) attributes: Vec<Attribute>,
+    /// `key = value` of a datasource or generator.
+    pub(crate) settings: Vec<(Word, Option<Value>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Model,
+    View,
+    Type,
+    Enum,
+    Datasource,
+    Generator,
+}
+
+impl Kind {
+    pub(crate) fn of(keyword: &str) -> Option<Self> {
+        Some(match keyword {
+            "model" => Self::Model,
+            "view" => Self::View,
+            "type" => Self::Type,
+            "enum" => Self::Enum,
+            "datasource" => Self::Datasource,
+            "generator" => Self::Generator,
+            _ => return None,
+        })
+    }
+
+    /// Whether the block holds `key = value`.
+    pub(crate) fn has_settings(self) -> bool {
+        matches!(self, Self::Datasource | Self::Generator)
+    }
+}
+
+/// A name, and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) place: Place,
+}
+
+/// A field of a model, or a value of an enum (which has no type).
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) name: Word,
+    pub(crate) kind: Option<TypeName>,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+/// A field's type as written.
+#[derive(Debug, Clone)]
+pub(crate) struct TypeName {
+    pub(crate) name: Word,
+    /// The text in `Unsupported("…")`.
+    pub(crate) unsupported: Option<String>,
+    pub(crate) arity: crate::catalog::Arity,
+}
+
+/// `@name(…)` or `@@name(…)`; a native type is `@db.Name(…)`.
+#[derive(Debug, Clone)]
+pub(crate) struct Attribute {
+    pub(crate) name: Word,
+    pub(crate) arguments: Vec<Argument>,
+}
+
+/// An argument, named or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Argument {
+    pub(crate) name: Option<Word>,
+    pub(crate) value: Value,
+}
+
+/// An expression, and where it begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub(crate) place: Place,
+    pub(crate) kind: ValueKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum ValueKind {
+    Text(String),
+    Number(String),
+    /// `true`, `Cascade`, `email`
+    Constant(String),
+    List(Vec<Value>),
+    /// `now()`, and a field with arguments: `email(sort: Desc)`
+    Call(String, Vec<Argument>),
+    /// `{ a: 1 }`
+    Object(Vec<(Word, Value)>),
+}

@@ -1,0 +1,353 @@
+//! What a script does to the schema, object by object, each with its line: to tell people where something comes from.
+//!
+//! Hints, and no proof (that is `object`): what a DO block may run counts as run, and what is not understood counts as
+//! nothing.
+
+pub(crate) mod statement;
+
+use crate::sql::Dialect;
+use crate::sql::script::{Kind as TokenKind, statements, tokens};
+
+/// One thing that a script does. Names are as the database stores them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The line of the file, from 1.
+    pub line: usize,
+    /// What is done.
+    pub deed: SchemaOp,
+    /// To what.
+    pub target: Target,
+    /// The constraint that the part is known by as well: the name of a primary key, a foreign key, a unique constraint.
+    pub constraint: Option<String>,
+    /// What a column is declared or set to, in one line and without texts in quotes.
+    pub wording: Option<String>,
+}
+
+/// What is done to something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaOp {
+    /// It is created.
+    Creates {
+        /// One that exists is passed over (`IF NOT EXISTS`).
+        lenient: bool,
+    },
+    /// It is dropped.
+    Drops,
+    /// It gets this name.
+    Renames(String),
+    /// It goes to this schema.
+    Moves(String),
+    /// A column's type, NULL or default is set.
+    Sets(Aspect),
+}
+
+/// An aspect of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Aspect {
+    /// Its type.
+    Type,
+    /// Whether it may be NULL.
+    Null,
+    /// Its default.
+    Default,
+}
+
+/// What something is done to: a whole, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What the whole is.
+    pub kind: Kind,
+    /// Its schema, where the script names it.
+    pub schema: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The part; `None` for the whole.
+    pub part: Option<Part>,
+}
+
+/// What a whole is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A schema (namespace).
+    Schema,
+    /// An extension.
+    Extension,
+    /// A table, a foreign one too.
+    Table,
+    /// A view, a materialised one too.
+    View,
+    /// An enum, or another type.
+    Type,
+    /// An index, where the statement does not say of which table.
+    Index,
+}
+
+/// A part of a table or an enum.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A column.
+    Column(String),
+    /// The primary key.
+    PrimaryKey,
+    /// An index or unique constraint.
+    Index(String),
+    /// A foreign key, by its columns.
+    ForeignKey(Vec<String>),
+    /// Any other constraint, or one of which only the name is known.
+    Constraint(String),
+    /// A value of an enum.
+    Value(String),
+}
+
+/// All that a script does to the schema, in its order.
+#[must_use]
+pub fn changes(script: &str, dialect: Dialect) -> Vec<Change> {
+    let mut found = Found { dialect, line: 1, changes: Vec::new() };
+    found.script(script, 1);
+    found.changes
+}
+
+/// What is found so far, and the line that is being read.
+struct Found {
+    dialect: Dialect,
+    line: usize,
+    changes: Vec<Change>,
+}
+
+impl Found {
+    fn script(&mut self, script: &str, first_line: usize) {
+        let (mut line, mut at) = (first_line, 0);
+        for statement in statements(script, self.dialect) {
+            line += breaks(&script[at..statement.offset]);
+            at = statement.offset;
+            if statement.starts(&["DO"]) {
+                self.block(statement.text, line);
+            } else {
+                self.statement(statement.text, line);
+            }
+        }
+    }
+
+    /// The code of a DO block. Each of its statements may have words before it: `BEGIN IF … THEN ALTER TABLE …`.
+    fn block(&mut self, text: &str, mut line: usize) {
+        for token in tokens(text, self.dialect) {
+            if let Some(code) = in_dollars(token.text).filter(|_| !token.is_open) {
+                let (mut inner, mut at) = (line, 0);
+                for statement in statements(code, self.dialect) {
+                    inner += breaks(&code[at..statement.offset]);
+                    at = statement.offset;
+                    let begin = first_definition(statement.text, self.dialect);
+                    self.statement(&statement.text[begin..], inner + breaks(&statement.text[..begin]));
+                }
+            }
+            line += breaks(token.text);
+        }
+    }
+}
+
+/// Where the first statement begins that defines something, in a piece of a DO block; its end where there is none.
+fn first_definition(text: &str, dialect: Dialect) -> usize {
+    let (mut at, mut before) = (0, String::new());
+    for token in tokens(text, dialect) {
+        let is_verb = ["CREATE", "ALTER", "DROP"].iter().any(|verb| token.text.eq_ignore_ascii_case(verb));
+        if is_verb && matches!(before.as_str(), "" | "BEGIN" | "THEN" | "ELSE" | "LOOP") {
+            return at;
+        }
+        at += token.text.len();
+        if token.kind != TokenKind::Blank {
+            before = token.text.to_ascii_uppercase();
+        }
+    }
+    text.len()
+}
+
+/// What stands between `$tag$` and `$tag$`.
+fn in_dollars(text: &str) -> Option<&str> {
+    let tag = &text[..text.strip_prefix('$')?.find('$')? + 2];
+    text[tag.len()..].strip_suffix(tag)
+}
+
+fn breaks(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+/// Tells the line of an offset; offsets only ever grow.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    fn to(&mut self, offset: usize) -> usize {
+        self.line += breaks(self.text.get(self.at..offset).unwrap_or_default());
+        self.at = self.at.max(offset);
+        self.line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(script: &str) -> Vec<String> {
+        told(script, Dialect::Postgres)
+    }
+
+    /// `3 + table s.t / Column("a")`: the line, what is done, to what.
+    fn told(script: &str, dialect: Dialect) -> Vec<String> {
+        let tell = |change: Change| {
+            let Target { kind, schema, name, part } = change.target;
+            let deed = match change.deed {
+                SchemaOp::Creates { lenient: false } => "+".to_owned(),
+                SchemaOp::Creates { lenient: true } => "+?".to_owned(),
+                SchemaOp::Drops => "-".to_owned(),
+                SchemaOp::Renames(name) => format!("to {name}:"),
+                SchemaOp::Moves(schema) => format!("into {schema}:"),
+                SchemaOp::Sets(aspect) => format!("set {aspect:?}"),
+            };
+            let kind = format!("{kind:?}").to_lowercase();
+            let schema = schema.map_or(String::new(), |schema| format!("{schema}."));
+            let part = part.map_or(String::new(), |part| format!(" {part:?}"));
+            let alias = change.constraint.map_or(String::new(), |name| format!(" as {name}"));
+            let wording = change.wording.map_or(String::new(), |text| format!(" = {text}"));
+            format!("{} {deed} {kind} {schema}{name}{part}{alias}{wording}", change.line)
+        };
+        changes(script, dialect).into_iter().map(tell).collect()
+    }
+
+    #[test]
+    fn a_table_is_read_with_all_that_is_in_it() {
+        let script = "-- CreateTable\nCREATE TABLE \"app\".\"Task\" (\n  \"id\" SERIAL NOT NULL,\n  title TEXT NOT NULL DEFAULT 'secret, (',\n  \
+                      \"userId\" integer CONSTRAINT fk REFERENCES \"User\"(id) ON DELETE CASCADE,\n  email text UNIQUE,\n\n  \
+                      CONSTRAINT \"Task_pkey\" PRIMARY KEY (\"id\"),\n  UNIQUE (title, email),\n  CONSTRAINT c CHECK (id > 0),\n  \
+                      FOREIGN KEY (a, b) REFERENCES x (a, b)\n);";
+        assert_eq!(
+            all(script),
+            [
+                "2 + table app.Task",
+                "3 + table app.Task Column(\"id\") = SERIAL NOT NULL",
+                "4 + table app.Task Column(\"title\") = TEXT NOT NULL DEFAULT '…'",
+                "5 + table app.Task Column(\"userId\") = integer CONSTRAINT fk REFERENCES \"User\"(id) ON DELETE CASCADE",
+                "5 + table app.Task ForeignKey([\"userId\"]) as fk",
+                "6 + table app.Task Column(\"email\") = text UNIQUE",
+                "6 + table app.Task Index(\"Task_email_key\") as Task_email_key",
+                "8 + table app.Task PrimaryKey as Task_pkey",
+                "9 + table app.Task Index(\"Task_title_email_key\") as Task_title_email_key",
+                "10 + table app.Task Constraint(\"c\")",
+                "11 + table app.Task ForeignKey([\"a\", \"b\"]) as Task_a_b_fkey",
+            ]
+        );
+        assert_eq!(all("create table if not exists t as select 1; CREATE TEMP TABLE x (a int)"), ["1 +? table t"]);
+        assert_eq!(
+            told("CREATE TABLE [t] (`a` INT) STRICT, WITHOUT ROWID", Dialect::Sqlite),
+            ["1 + table t", "1 + table t Column(\"a\") = INT"]
+        );
+    }
+
+    #[test]
+    fn a_table_is_altered_action_by_action() {
+        assert_eq!(
+            all(
+                "ALTER TABLE t\n ADD COLUMN a numeric(10, 2),\n ADD IF NOT EXISTS b int,\n DROP COLUMN IF EXISTS c,\n DROP CONSTRAINT d,\n \
+                 ALTER COLUMN e SET DATA TYPE bigint USING e::bigint,\n ALTER e DROP NOT NULL, ALTER e SET DEFAULT 'x',\n \
+                 ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u,\n ADD CONSTRAINT g UNIQUE USING INDEX i, ENABLE ROW LEVEL SECURITY"
+            ),
+            [
+                "2 + table t Column(\"a\") = numeric(10, 2)",
+                "3 +? table t Column(\"b\") = int",
+                "4 - table t Column(\"c\")",
+                "5 - table t Constraint(\"d\")",
+                "6 set Type table t Column(\"e\") = SET DATA TYPE bigint USING e::bigint",
+                "7 set Null table t Column(\"e\") = DROP NOT NULL",
+                "7 set Default table t Column(\"e\") = SET DEFAULT '…'",
+                "8 + table t ForeignKey([\"a\"]) as f",
+                "9 + table t Index(\"g\") as g",
+            ]
+        );
+        assert_eq!(
+            all(
+                "ALTER TABLE ONLY s.t RENAME TO u; ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME CONSTRAINT a TO b; ALTER TABLE t SET SCHEMA z"
+            ),
+            [
+                "1 to u: table s.t",
+                "1 to b: table t Column(\"a\")",
+                "1 to b: table t Constraint(\"a\")",
+                "1 into z: table t",
+            ]
+        );
+    }
+
+    #[test]
+    fn everything_else_that_a_finding_can_be_about_is_found() {
+        assert_eq!(
+            all(
+                "CREATE SCHEMA IF NOT EXISTS s; CREATE SCHEMA AUTHORIZATION r;\nCREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" SCHEMA x; \
+                 CREATE OR REPLACE VIEW s.v AS SELECT 1; CREATE UNIQUE INDEX CONCURRENTLY \"i\" ON ONLY s.t (a); CREATE INDEX ON t (a);\n\
+                 DROP INDEX CONCURRENTLY IF EXISTS s.i, j; ALTER INDEX i RENAME TO k; DROP SCHEMA s CASCADE; DROP TABLE a, b"
+            ),
+            [
+                "1 +? schema s",
+                "1 + schema r",
+                "2 +? extension uuid-ossp",
+                "2 + view s.v",
+                "2 + table s.t Index(\"i\")",
+                "3 - index s.i",
+                "3 - index j",
+                "3 to k: index i",
+                "3 - schema s",
+                "3 - table a",
+                "3 - table b",
+            ]
+        );
+        assert_eq!(
+            all(
+                "CREATE TYPE \"Role\" AS ENUM (\n 'A',\n 'it''s'); ALTER TYPE \"Role\" ADD VALUE IF NOT EXISTS 'B' BEFORE 'A'; \
+                 ALTER TYPE \"Role\" RENAME VALUE 'A' TO 'C'; ALTER TYPE \"Role\" RENAME TO r; DROP TYPE r"
+            ),
+            [
+                "1 + type Role",
+                "2 + type Role Value(\"A\")",
+                "3 + type Role Value(\"it's\")",
+                "3 +? type Role Value(\"B\")",
+                "3 to C: type Role Value(\"A\")",
+                "3 to r: type Role",
+                "3 - type r",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_do_block_may_run_counts() {
+        let script = "SELECT 1;\nDO $$\nBEGIN\n  IF NOT EXISTS (SELECT 1) THEN\n    CREATE TYPE r AS ENUM ('A');\n  END IF;\n  \
+                      PERFORM 'é'; ALTER TABLE t ADD COLUMN a int;\nEXCEPTION WHEN duplicate_object THEN NULL;\nEND $$;\nDROP TABLE x;";
+        assert_eq!(
+            all(script),
+            ["5 + type r", "5 + type r Value(\"A\")", "7 + table t Column(\"a\") = int", "10 - table x"]
+        );
+    }
+
+    #[test]
+    fn whatever_is_cut_off_or_makes_no_sense_gives_nothing_more() {
+        let script = "CREATE TABLE \"é\".\"t\" (a int, CONSTRAINT c PRIMARY KEY (a), UNIQUE (b)); ALTER TABLE t ADD COLUMN x text, \
+                      ALTER COLUMN y SET DEFAULT 'é'; CREATE TYPE e AS ENUM ('é'); DO $x$ BEGIN DROP TABLE z; END $x$; DROP INDEX i, j";
+        for (end, _) in script.char_indices() {
+            for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+                drop(changes(&script[..end], dialect));
+                drop(changes(&script[end..], dialect));
+            }
+        }
+        assert_eq!(all("CREATE; ALTER; DROP; CREATE TABLE; DO $$; DO $$$$; DO 'x'; CREATE TABLE ("), [""; 0]);
+    }
+
+    #[test]
+    fn the_time_grows_with_the_text_only() {
+        let columns: Vec<String> = (0..20_000).map(|number| format!("\"c{number}\" integer NOT NULL")).collect();
+        let script = format!("CREATE TABLE t (\n{}\n);\n", columns.join(",\n"));
+        let began = std::time::Instant::now();
+        assert_eq!(changes(&script, Dialect::Postgres).last().unwrap().line, 20_001);
+        let open = "CREATE TABLE t (a ".repeat(20_000) + &"DO $$ BEGIN ".repeat(20_000);
+        drop(changes(&open, Dialect::Postgres));
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
+}

@@ -1,0 +1,308 @@
+//! One statement, taken apart: CREATE, ALTER and DROP of what findings are about. Anything else gives nothing.
+
+use crate::sql::changes::{Aspect, Change, Found, Kind, Lines, Part, SchemaOp, Target};
+use crate::sql::cursor::{Reader, bare, parts, stored};
+use crate::sql::script::summary;
+
+const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
+
+impl Found {
+    pub(crate) fn statement(&mut self, text: &str, line: usize) {
+        self.line = line;
+        let mut reader = Reader::new(text, self.dialect);
+        let mut lines = Lines { text, at: 0, line };
+        if reader.take("CREATE") {
+            self.create(&mut reader, &mut lines);
+        } else if reader.take("ALTER") {
+            self.alter(&mut reader, &mut lines);
+        } else if reader.take("DROP") {
+            self.drop(&mut reader);
+        }
+    }
+
+    fn note(&mut self, deed: SchemaOp, target: Target) {
+        self.changes.push(Change { line: self.line, deed, target, constraint: None, wording: None });
+    }
+
+    fn note_constraint(&mut self, target: Target, name: Option<String>) {
+        self.note(CREATES, target);
+        if let Some(change) = self.changes.last_mut() {
+            change.constraint = name;
+        }
+    }
+
+    fn note_wording(&mut self, deed: SchemaOp, target: Target, wording: &str) {
+        let wording = summary(wording, self.dialect);
+        self.note(deed, target);
+        if let Some(change) = self.changes.last_mut() {
+            change.wording = (!wording.is_empty()).then_some(wording);
+        }
+    }
+
+    fn create(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>) {
+        let mut temporary = false;
+        loop {
+            temporary |= reader.take("TEMP") || reader.take("TEMPORARY");
+            let words = ["OR", "REPLACE", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE", "FOREIGN", "VIRTUAL"];
+            if temporary {
+                // It goes with its session.
+                return;
+            }
+            if !words.iter().any(|word| reader.take(word)) {
+                break;
+            }
+        }
+        let Some(kind) = kind(reader) else { return };
+        reader.take("CONCURRENTLY");
+        let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
+        let creates = SchemaOp::Creates { lenient };
+        match kind {
+            Kind::Schema => {
+                reader.take("AUTHORIZATION");
+                self.note_each(reader.name(), kind, &creates);
+            }
+            Kind::Index => {
+                let Some(name) = reader.name().filter(|name| !name.eq_ignore_ascii_case("ON")) else { return };
+                reader.take("ON");
+                reader.take("ONLY");
+                let Some(table) = Target::read(reader, Kind::Table) else { return };
+                self.note(creates, table.with(Part::Index(bare(&name))));
+            }
+            Kind::Table => {
+                let Some(table) = Target::read(reader, kind) else { return };
+                self.note(creates.clone(), table.clone());
+                if reader.take_mark("(") {
+                    self.body(reader, lines, &table, &creates);
+                }
+            }
+            Kind::Type => {
+                let Some(of) = Target::read(reader, kind) else { return };
+                self.note(CREATES, of.clone());
+                if reader.take_all(&["AS", "ENUM"]) && reader.take_mark("(") {
+                    loop {
+                        self.line = lines.to(reader.offset());
+                        let value = reader.literal();
+                        value.into_iter().for_each(|value| self.note(CREATES, of.with(Part::Value(value))));
+                        if !reader.skip_to_next_item() {
+                            return;
+                        }
+                    }
+                }
+            }
+            Kind::Extension | Kind::View => self.note_each(reader.name(), kind, &creates),
+        }
+    }
+
+    fn note_each(&mut self, name: Option<String>, kind: Kind, deed: &SchemaOp) {
+        name.iter().for_each(|name| self.note(deed.clone(), Target::named(kind, name)));
+    }
+
+    /// What stands between the parentheses of CREATE TABLE.
+    fn body(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>, table: &Target, creates: &SchemaOp) {
+        loop {
+            self.line = lines.to(reader.offset());
+            if !self.constraint(reader, table) && !reader.take("LIKE") {
+                self.column(reader, table, creates);
+            }
+            if !reader.skip_to_next_item() {
+                return;
+            }
+        }
+    }
+
+    /// A constraint of a table, if one is next.
+    fn constraint(&mut self, reader: &mut Reader<'_>, table: &Target) -> bool {
+        let name = reader.take("CONSTRAINT").then(|| reader.name()).flatten().map(|name| bare(&name));
+        if reader.take_all(&["PRIMARY", "KEY"]) {
+            self.note_constraint(table.with(Part::PrimaryKey), name.or_else(|| Some(format!("{}_pkey", table.name))));
+        } else if reader.take("UNIQUE") {
+            let uses_index = reader.take_all(&["USING", "INDEX"]);
+            reader.take_all(&["NULLS", "NOT", "DISTINCT"]);
+            let columns = if uses_index { Vec::new() } else { names(reader) };
+            let name = name.unwrap_or_else(|| format!("{}_{}_key", table.name, columns.join("_")));
+            self.note_constraint(table.with(Part::Index(name.clone())), Some(name));
+        } else if reader.take_all(&["FOREIGN", "KEY"]) {
+            let columns = names(reader);
+            let name = name.unwrap_or_else(|| format!("{}_{}_fkey", table.name, columns.join("_")));
+            self.note_constraint(table.with(Part::ForeignKey(columns)), Some(name));
+        } else if reader.take("CHECK") || reader.take("EXCLUDE") || name.is_some() {
+            name.into_iter().for_each(|name| self.note(CREATES, table.with(Part::Constraint(name))));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// A column's definition, with the constraints in it.
+    fn column(&mut self, reader: &mut Reader<'_>, table: &Target, creates: &SchemaOp) {
+        let Some(column) = reader.name().map(|name| bare(&name)) else { return };
+        let (place, begin) = (self.changes.len(), reader.offset());
+        let mut name = None;
+        while !reader.is_at_end_of_item() {
+            if reader.take("CONSTRAINT") {
+                name = reader.name().map(|name| bare(&name));
+            } else if reader.take_all(&["PRIMARY", "KEY"]) {
+                let name = name.take().unwrap_or_else(|| format!("{}_pkey", table.name));
+                self.note_constraint(table.with(Part::PrimaryKey), Some(name));
+            } else if reader.take("UNIQUE") {
+                let name = name.take().unwrap_or_else(|| format!("{}_{column}_key", table.name));
+                self.note_constraint(table.with(Part::Index(name.clone())), Some(name));
+            } else if reader.take("REFERENCES") {
+                let name = name.take().unwrap_or_else(|| format!("{}_{column}_fkey", table.name));
+                self.note_constraint(table.with(Part::ForeignKey(vec![column.clone()])), Some(name));
+            } else if reader.take("CHECK") {
+                let check = name.take().map(|name| table.with(Part::Constraint(name)));
+                check.into_iter().for_each(|check| self.note(CREATES, check));
+            } else {
+                reader.skip();
+            }
+        }
+        self.note_wording(creates.clone(), table.with(Part::Column(column)), reader.since(begin));
+        // The column comes before what is made of it.
+        self.changes[place..].rotate_right(1);
+    }
+
+    fn alter(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>) {
+        let _ = reader.take("MATERIALIZED") || reader.take("FOREIGN");
+        let Some(kind) = kind(reader) else { return };
+        reader.take_all(&["IF", "EXISTS"]);
+        reader.take("ONLY");
+        let Some(whole) = Target::read(reader, kind) else { return };
+        if reader.take_all(&["RENAME", "TO"]) {
+            return self.note_name(reader, whole, SchemaOp::Renames);
+        }
+        if reader.take_all(&["SET", "SCHEMA"]) {
+            return self.note_name(reader, whole, SchemaOp::Moves);
+        }
+        match kind {
+            Kind::Table if reader.take_all(&["RENAME", "CONSTRAINT"]) => {
+                self.rename_part(reader, &whole, Part::Constraint)
+            }
+            Kind::Table if reader.take("RENAME") => {
+                reader.take("COLUMN");
+                self.rename_part(reader, &whole, Part::Column);
+            }
+            Kind::Table => loop {
+                self.line = lines.to(reader.offset());
+                self.action(reader, &whole);
+                if !reader.skip_to_next_item() {
+                    return;
+                }
+            },
+            Kind::Type if reader.take_all(&["ADD", "VALUE"]) => {
+                let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
+                let value = reader.literal().map(|value| whole.with(Part::Value(value)));
+                value.into_iter().for_each(|value| self.note(SchemaOp::Creates { lenient }, value));
+            }
+            Kind::Type if reader.take_all(&["RENAME", "VALUE"]) => {
+                let Some(old) = reader.literal() else { return };
+                reader.take("TO");
+                let new = reader.literal();
+                new.into_iter().for_each(|new| self.note(SchemaOp::Renames(new), whole.with(Part::Value(old.clone()))));
+            }
+            _ => {}
+        }
+    }
+
+    fn note_name(&mut self, reader: &mut Reader<'_>, whole: Target, deed: fn(String) -> SchemaOp) {
+        if let Some(name) = reader.name() {
+            self.note(deed(bare(&name)), whole);
+        }
+    }
+
+    fn rename_part(&mut self, reader: &mut Reader<'_>, table: &Target, part: fn(String) -> Part) {
+        let Some(old) = reader.name() else { return };
+        reader.take("TO");
+        self.note_name(reader, table.with(part(bare(&old))), SchemaOp::Renames);
+    }
+
+    /// One of the actions of ALTER TABLE.
+    fn action(&mut self, reader: &mut Reader<'_>, table: &Target) {
+        if reader.take("ADD") {
+            if !self.constraint(reader, table) {
+                reader.take("COLUMN");
+                let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
+                self.column(reader, table, &SchemaOp::Creates { lenient });
+            }
+        } else if reader.take("DROP") {
+            let part = if reader.take("CONSTRAINT") { Part::Constraint } else { Part::Column };
+            reader.take("COLUMN");
+            reader.take_all(&["IF", "EXISTS"]);
+            let dropped = reader.name().map(|name| table.with(part(bare(&name))));
+            dropped.into_iter().for_each(|dropped| self.note(SchemaOp::Drops, dropped));
+        } else if reader.take("ALTER") && !reader.take("CONSTRAINT") {
+            reader.take("COLUMN");
+            let Some(column) = reader.name().map(|name| bare(&name)) else { return };
+            let begin = reader.offset();
+            let _ = reader.take("SET") || reader.take("DROP");
+            reader.take("DATA");
+            let aspects = [("TYPE", Aspect::Type), ("NOT", Aspect::Null), ("DEFAULT", Aspect::Default)];
+            let aspect = aspects.into_iter().find(|(word, _)| reader.take(word)).map(|(_, aspect)| aspect);
+            while !reader.is_at_end_of_item() {
+                reader.skip();
+            }
+            let column = table.with(Part::Column(column));
+            aspect
+                .into_iter()
+                .for_each(|of| self.note_wording(SchemaOp::Sets(of), column.clone(), reader.since(begin)));
+        }
+    }
+
+    fn drop(&mut self, reader: &mut Reader<'_>) {
+        let _ = reader.take("MATERIALIZED") || reader.take("FOREIGN");
+        let Some(kind) = kind(reader) else { return };
+        reader.take("CONCURRENTLY");
+        reader.take_all(&["IF", "EXISTS"]);
+        loop {
+            self.note_each(reader.name(), kind, &SchemaOp::Drops);
+            if !reader.skip_to_next_item() {
+                return;
+            }
+        }
+    }
+}
+
+impl Target {
+    fn read(reader: &mut Reader<'_>, kind: Kind) -> Option<Self> {
+        reader.name().map(|name| Self::named(kind, &name))
+    }
+
+    /// The whole that is written so.
+    fn named(kind: Kind, name: &str) -> Self {
+        let mut parts = parts(name);
+        let name = stored(parts.pop().unwrap_or_default());
+        Self { kind, schema: parts.pop().map(stored), name, part: None }
+    }
+
+    fn with(&self, part: Part) -> Self {
+        Self { part: Some(part), ..self.clone() }
+    }
+}
+
+fn kind(reader: &mut Reader<'_>) -> Option<Kind> {
+    let kinds = [
+        ("TABLE", Kind::Table),
+        ("INDEX", Kind::Index),
+        ("TYPE", Kind::Type),
+        ("DOMAIN", Kind::Type),
+        ("VIEW", Kind::View),
+        ("SCHEMA", Kind::Schema),
+        ("EXTENSION", Kind::Extension),
+    ];
+    kinds.into_iter().find(|(word, _)| reader.take(word)).map(|(_, kind)| kind)
+}
+
+/// The names in parentheses, if they are next: `(a, "b" DESC)`.
+fn names(reader: &mut Reader<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    if reader.take_mark("(") {
+        loop {
+            names.extend(reader.name().map(|name| bare(&name)));
+            if !reader.skip_to_next_item() {
+                break;
+            }
+        }
+        reader.take_mark(")");
+    }
+    names
+}

@@ -1,0 +1,121 @@
+//! Where in a script an error lies: line, column, and the lines around it with a caret.
+
+use crate::base::fault::Place;
+use crate::sql::{Dialect, script};
+
+/// Lines shown before the one with the error.
+const CONTEXT: usize = 2;
+
+/// A statement of at most so many lines is shown to its end, and from its beginning.
+const WHOLE: usize = 12;
+
+/// 1-based line and column, in characters.
+#[must_use]
+pub(crate) fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
+    let before: String = match place {
+        Place::Character(position) => text.chars().take(position.saturating_sub(1)).collect(),
+        Place::Statement(index) => {
+            let statements = script::statements(text, dialect);
+            let offset = statements.get(index).or(statements.last()).map_or(0, |statement| statement.offset);
+            text[..offset].to_owned()
+        }
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+/// The lines around a place, numbered, with a caret under the column: all of its statement, if that is short.
+#[must_use]
+pub(crate) fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
+    let before = line.saturating_sub(CONTEXT).max(1);
+    let (first, last) = match statement_at(script, line, dialect) {
+        Some((first, last)) if last - first < WHOLE => (first.min(before), last),
+        _ => (before, line),
+    };
+    let shown = || script.lines().enumerate().take(last).skip(first - 1);
+    let hides = shown().any(|(_, content)| speaks_of_a_secret(content));
+    let mut lines = Vec::new();
+    for (index, content) in shown() {
+        let content = if hides { masked(content) } else { content.to_owned() };
+        let content: String = content.replace('\t', " ").chars().take(160).collect();
+        lines.push(format!("{:>5} | {content}", index + 1));
+        if index + 1 == line {
+            lines.push(format!("      | {}^", " ".repeat(column.saturating_sub(1).min(160))));
+        }
+    }
+    lines.join("\n")
+}
+
+/// The first and the last line of the statement that stands on this line; of several, those of the last.
+fn statement_at(script: &str, line: usize, dialect: Dialect) -> Option<(usize, usize)> {
+    let (mut at, mut first, mut found) = (0, 1, None);
+    for statement in script::statements(script, dialect) {
+        first += script[at..statement.offset].matches('\n').count();
+        at = statement.offset;
+        let last = first + statement.text.matches('\n').count();
+        if (first..=last).contains(&line) {
+            found = Some((first, last));
+        }
+    }
+    found
+}
+
+fn speaks_of_a_secret(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    ["password", "secret", "token"].iter().any(|word| lower.contains(word))
+}
+
+/// A line with its texts in quotes, of either kind, hidden; every character keeps its column.
+fn masked(line: &str) -> String {
+    let (mut quoted, mut before) = (false, ' ');
+    let mut hide = |character: char| {
+        // A dollar quote begins and ends with the second of two dollars.
+        let ends = character == '\'' || (character == '$' && before == '$');
+        quoted ^= ends;
+        before = if ends { ' ' } else { character };
+        if quoted && !ends && character != '$' { '*' } else { character }
+    };
+    line.chars().map(&mut hide).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_a_script_are_not_shown() {
+        let text = around("OPTIONS (user 'a', password 'hunter2')", 1, 10, Dialect::Postgres);
+        assert!(text.contains("OPTIONS (user '*', password '*******')"), "{text}");
+        let text = around("ALTER ROLE r PASSWORD\n  $$hunter2$$, costs 5$ a $ day, 'x'", 2, 3, Dialect::Postgres);
+        assert!(text.contains("  $$*******$$, costs 5$ a $ day, '*'"), "{text}");
+    }
+
+    #[test]
+    fn positions_are_characters_and_lines_start_at_one() {
+        assert_eq!(line_and_column("SELECT 'é';\nSELEC 1;", Place::Character(13), Dialect::Postgres), (2, 1));
+        assert_eq!(line_and_column("x", Place::Character(1), Dialect::Postgres), (1, 1));
+    }
+
+    #[test]
+    fn statements_are_counted_past_strings_comments_and_triggers() {
+        let script = "-- a; b\nCREATE TABLE a (x TEXT DEFAULT ';');\n;\n\
+                      CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = 1; DELETE FROM a; END;\n\
+                      /* ; */ DROP TABLE b;";
+        assert_eq!(line_and_column(script, Place::Statement(0), Dialect::Sqlite), (2, 1));
+        assert_eq!(line_and_column(script, Place::Statement(1), Dialect::Sqlite), (4, 1));
+        assert_eq!(line_and_column(script, Place::Statement(2), Dialect::Sqlite), (5, 9));
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_column_and_a_short_statement_is_shown_as_a_whole() {
+        let shown = |script: &str, line| around(script, line, 2, Dialect::Postgres);
+        assert_eq!(shown("one;\ntwo;\nthree;\nfour;", 3), "    1 | one;\n    2 | two;\n    3 | three;\n      |  ^");
+        let text = "    1 | one\n    2 | two\n    3 | three\n    4 | four\n      |  ^\n    5 | five;";
+        assert_eq!(shown("one\ntwo\nthree\nfour\nfive;\nsix;", 4), text);
+        let long = "line\n".repeat(40);
+        assert_eq!(shown(&long, 20), "   18 | line\n   19 | line\n   20 | line\n      |  ^");
+        // A place that is no statement's.
+        assert_eq!(shown("one;\n\n-- end", 3), "    1 | one;\n    2 | \n    3 | -- end\n      |  ^");
+    }
+}

@@ -1,0 +1,16 @@
+//! The SQL language as text: dialects, names, scripts as lists of statements, and what each statement does. No I/O.
+
+pub(crate) mod changes;
+pub(crate) mod cursor;
+pub(crate) mod dialect;
+pub(crate) mod excerpt;
+pub(crate) mod name;
+pub(crate) mod names;
+pub(crate) mod objects;
+pub mod script;
+
+pub use dialect::Dialect;
+pub(crate) use name::TableName;
+
+/// One row, all values as text.
+pub(crate) type Row = Vec<Option<String>>;

@@ -1,0 +1,66 @@
+//! What a piece of SQL names: columns in a condition, parameters in a query, constraints in the text of a table.
+
+use crate::sql::Dialect;
+use crate::sql::cursor::stored;
+use crate::sql::script::{Kind, Token, tokens};
+
+/// Every word of an expression as a name that the database stores, without what qualifies it; keywords are among
+/// them.
+#[must_use]
+pub fn names(expression: &str, dialect: Dialect) -> Vec<String> {
+    let shown = shown(expression, dialect);
+    let is_name = |token: &Token<'_>| {
+        token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+    };
+    let qualifies = |at: usize| shown.get(at + 1).is_some_and(|next| next.text == ".");
+    let named = shown.iter().enumerate().filter(|(at, token)| is_name(token) && !qualifies(*at));
+    named.map(|(_, token)| stored(token.text)).collect()
+}
+
+/// How many parameters a query of PostgreSQL takes: the highest number in `$1`.
+#[must_use]
+pub fn parameters(query: &str) -> usize {
+    let all: Vec<Token<'_>> = tokens(query, Dialect::Postgres).collect();
+    let numbered = all.windows(2).filter(|pair| pair[0].text == "$");
+    numbered.filter_map(|pair| pair[1].text.parse().ok()).max().unwrap_or(0)
+}
+
+/// The names that `CREATE TABLE` gives to constraints, of columns and of the table.
+#[must_use]
+pub fn constraints(create: &str, dialect: Dialect) -> Vec<String> {
+    let shown = shown(create, dialect);
+    let named = shown.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("CONSTRAINT"));
+    // SQLite keeps the case of a name.
+    named.map(|pair| pair[1].text.trim_matches(['"', '`', '[', ']']).replace("\"\"", "\"")).collect()
+}
+
+fn shown(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
+    tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_names_its_columns() {
+        let condition = "((clients.status = $1) AND (\"Client\".\"createdAt\" > 'x'::timestamp))";
+        let names = names(condition, Dialect::Postgres);
+        assert!(names.contains(&"status".to_owned()) && names.contains(&"createdAt".to_owned()), "{names:?}");
+        assert!(!names.contains(&"clients".to_owned()) && !names.contains(&"Client".to_owned()), "{names:?}");
+        assert_eq!(super::names("a=? AND b>?", Dialect::Sqlite), ["a", "and", "b"]);
+    }
+
+    #[test]
+    fn parameters_are_counted_by_their_highest_number() {
+        assert_eq!(parameters("SELECT $2, $1 WHERE a = $12 -- $40\n AND '$50' = x AND y = $$ $60 $$"), 12);
+        assert_eq!(parameters("SELECT 1 AS a$7"), 0);
+    }
+
+    #[test]
+    fn constraints_of_a_table_are_named_in_its_text() {
+        let text = "CREATE TABLE t (a INT CONSTRAINT \"A one\" UNIQUE, b INT, -- CONSTRAINT no\n \
+                    constraint two CHECK (b > 0 AND 'CONSTRAINT x' <> ''), CHECK (a > 0))";
+        assert_eq!(constraints(text, Dialect::Sqlite), ["A one", "two"]);
+    }
+}

@@ -1,0 +1,248 @@
+//! Step 5: become the service. Same PID, arguments, environment and working directory; handlers and
+//! SIGPIPE are back at their defaults (the kernel and std see to that), every descriptor of ours closes
+//! on exec.
+//!
+//! With `--init` it becomes doorstep once more, as `doorstep init -- CMD`: a fresh process that has nothing of the
+//! start in its memory, its environment or its descriptors, and stays beside the service (`init.rs`).
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::base::error::Error;
+use crate::base::log::LogFormat;
+use crate::base::signal::{self, Stop};
+use crate::config::Settings;
+
+/// Variables that may carry a secret of doorstep's and are gone from the service's environment.
+const OURS: &[&str] =
+    &["DOORSTEP_DATABASE_URL", "DOORSTEP_DATABASE_URL_FILE", "DOORSTEP_MIGRATE_URL", "DOORSTEP_MIGRATE_URL_FILE"];
+
+/// The service's command, found and executable.
+#[derive(Debug, Clone)]
+pub struct Service {
+    program: PathBuf,
+    words: Vec<OsString>,
+    /// The program is doorstep, which stays as init.
+    stays: bool,
+}
+
+impl Service {
+    /// Looks the command up, as execvp would; `None` for an empty command. Do it before anything is
+    /// written: a misspelt command should cost milliseconds, not a migration.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
+    pub fn find(words: &[OsString], path: Option<&str>) -> Result<Option<Self>, Error> {
+        let Some(name) = words.first() else { return Ok(None) };
+        let shown = name.display();
+        if name.is_empty() {
+            return Err(Error::CommandNotFound("the command is empty".to_owned()));
+        }
+        let candidates: Vec<PathBuf> = match name.as_encoded_bytes().contains(&b'/') {
+            true => vec![PathBuf::from(name)],
+            // What execvp searches when there is no PATH.
+            false => std::env::split_paths(path.unwrap_or("/bin:/usr/bin")).map(|dir| dir.join(name)).collect(),
+        };
+        if let Some(program) = candidates.iter().find(|path| is_executable(path)) {
+            check_interpreter(program)?;
+            return Ok(Some(Self { program: program.clone(), words: words.to_vec(), stays: false }));
+        }
+        match candidates.iter().find(|path| path.exists()) {
+            Some(path) if path.is_dir() => {
+                Err(Error::CommandNotExecutable(format!("the command {} is a directory", path.display())))
+            }
+            Some(path) => Err(Error::CommandNotExecutable(format!(
+                "the command {} is not executable\nnext: chmod +x it, or run it through its interpreter",
+                path.display()
+            ))),
+            None => Err(Error::CommandNotFound(format!(
+                "the command {shown} was not found\nnext: check its name and PATH ({})",
+                path.unwrap_or("not set")
+            ))),
+        }
+    }
+
+    /// doorstep beside the service, instead of the service itself; what fails then is told in the same places.
+    ///
+    /// # Errors
+    /// [`Error::Os`] where the kernel does not tell which file this program is (no /proc).
+    pub fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
+        let program = std::env::current_exe()
+            .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
+        let mut words: Vec<OsString> = vec!["doorstep".into(), "init".into()];
+        if settings.log_format == LogFormat::Json {
+            words.push("--log-format=json".into());
+        }
+        if let Some(path) = &settings.termination_log {
+            words.extend(["--termination-log".into(), path.into()]);
+        }
+        words.push("--".into());
+        words.extend(self.words);
+        Ok(Self { program, words, stays: true })
+    }
+
+    /// Replaces this process; returns only if a signal has come meanwhile, or the kernel refuses.
+    #[must_use]
+    pub fn exec(self, stop: &Stop) -> Error {
+        let mut command = self.command();
+        let mut replace = || match stop.signal() {
+            Some(signal) => Error::not_started(signal),
+            None => self.refused(&command.exec()),
+        };
+        match self.stays {
+            true => signal::held_back(&mut replace),
+            // Its mask is to be empty.
+            false => replace(),
+        }
+    }
+
+    /// The command, with the environment that the service is to have.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg0(&self.words[0]).args(&self.words[1..]);
+        for name in OURS {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// What it means that the kernel did not start it.
+    pub(crate) fn refused(&self, error: &std::io::Error) -> Error {
+        let program = self.program.display();
+        match error.kind() {
+            ErrorKind::NotFound => Error::CommandNotFound(format!(
+                "{program} exists, but its interpreter or dynamic loader does not (a glibc binary on Alpine?)"
+            )),
+            ErrorKind::PermissionDenied => Error::CommandNotExecutable(format!("{program}: permission denied")),
+            _ => Error::CommandNotExecutable(format!("{program} cannot be executed: {error}")),
+        }
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use nix::unistd::{AccessFlags, access};
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}
+
+/// What the kernel would refuse only after the database work: neither program nor script, or a script whose
+/// interpreter is missing (which fails with the same "not found" as a missing script).
+fn check_interpreter(program: &Path) -> Result<(), Error> {
+    let mut start = [0; 256];
+    let read = std::fs::File::open(program).and_then(|mut file| std::io::Read::read(&mut file, &mut start));
+    let Ok(length) = read else { return Ok(()) }; // an executable need not be readable
+    let start = &start[..length];
+    let Some(line) = start.strip_prefix(b"#!") else {
+        return match start.starts_with(b"\x7fELF") {
+            true => Ok(()),
+            false => Err(Error::CommandNotExecutable(format!(
+                "{} cannot be executed: it is no program, and has no #! line\nnext: name its interpreter, e.g. sh {0}",
+                program.display()
+            ))),
+        };
+    };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.trim_start().split([' ', '\t']).next().unwrap_or_default();
+    let shown = program.display();
+    if interpreter.ends_with('\r') {
+        return Err(Error::CommandNotFound(format!(
+            "{shown} was saved with Windows line ends, so its interpreter is looked for under a wrong name\n\
+             next: convert it to LF"
+        )));
+    }
+    match Path::new(interpreter).exists() {
+        true => Ok(()),
+        false => Err(Error::CommandNotFound(format!(
+            "the interpreter {interpreter} of {shown} does not exist\nnext: install it, or correct the first line"
+        ))),
+    }
+}
+
+/// Flags show in the process title, and a URL may hold a password: start over with the secrets in the
+/// environment instead, under the same PID. Returns only when there are none, or the kernel refuses.
+pub fn hide_secrets(arguments: &[OsString]) {
+    let mut kept: Vec<OsString> = Vec::new();
+    let mut hidden: Vec<(&str, OsString)> = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            kept.push(word.clone());
+            kept.extend(words.by_ref().cloned());
+            break;
+        }
+        let bytes = word.as_encoded_bytes();
+        let flags = [("--database-url", OURS[0]), ("--migrate-url", OURS[2])];
+        let flag = flags.into_iter().find(|(flag, _)| {
+            bytes.strip_prefix(flag.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'=')
+        });
+        let value = match flag {
+            Some((flag, _)) if bytes.len() > flag.len() => {
+                String::from_utf8(bytes[flag.len() + 1..].to_vec()).ok().map(OsString::from)
+            }
+            Some(_) => words.next().cloned(),
+            None => None,
+        };
+        match (flag, value) {
+            (None, _) => kept.push(word.clone()),
+            // Empty, missing, followed by another flag, or given twice: clap and the settings say so.
+            (Some((_, variable)), Some(value))
+                if !value.is_empty()
+                    && !value.as_encoded_bytes().starts_with(b"--")
+                    && hidden.iter().all(|(other, _)| *other != variable) =>
+            {
+                hidden.push((variable, value));
+            }
+            _ => return,
+        }
+    }
+    let (Some(name), false) = (kept.first(), hidden.is_empty()) else { return };
+    let Ok(myself) = std::env::current_exe() else { return };
+    let mut command = Command::new(myself);
+    command.arg0(name).args(&kept[1..]);
+    for (variable, value) in hidden {
+        // The flag is stronger than either form in the environment.
+        command.env_remove(format!("{variable}_FILE")).env(variable, value);
+    }
+    let _ = signal::held_back(|| command.exec());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn find(words: &[&str]) -> Result<Option<Service>, Error> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        Service::find(&words, Some("/usr/bin:/bin"))
+    }
+
+    #[test]
+    fn commands_are_found_along_the_path_or_by_their_own() {
+        assert!(find(&[]).unwrap().is_none());
+        assert!(find(&["sh", "-c", "true"]).unwrap().is_some());
+        assert!(find(&["/bin/sh"]).unwrap().is_some());
+        assert_eq!(find(&["no-such-command"]).unwrap_err().exit_code(), 127);
+        assert_eq!(find(&["/etc/hostname/x"]).unwrap_err().exit_code(), 127);
+        assert_eq!(find(&["/etc/passwd"]).unwrap_err().exit_code(), 126);
+        assert_eq!(find(&["/etc"]).unwrap_err().exit_code(), 126);
+        assert_eq!(find(&[""]).unwrap_err().exit_code(), 127);
+    }
+
+    #[test]
+    fn a_missing_interpreter_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+            find(&[path.to_str().unwrap()]).map_err(|error| error.to_string())
+        };
+        assert!(script("fine", "#!/bin/sh -e\n").is_ok());
+        assert!(script("gone", "#!/usr/bin/nope\n").unwrap_err().contains("/usr/bin/nope"));
+        assert!(script("crlf", "#!/bin/sh\r\n").unwrap_err().contains("Windows line ends"));
+    }
+}

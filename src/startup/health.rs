@@ -1,0 +1,259 @@
+//! The health port (`health_addr`): tells over HTTP how far a start has come, until the service takes over.
+//!
+//! It shares the one thread of the start, and never delays or fails it: few connections, short requests, little time.
+//! The service may bind the same port right afterwards, even without SO_REUSEADDR, because no connection is left in
+//! TIME_WAIT: whoever closes first has it, so clients are let go first; one that does not go is closed without
+//! (`TCP_LINGER2`), and what is still open when the service starts is reset (`SO_LINGER` of zero).
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use nix::sys::socket::setsockopt;
+use nix::{libc, setsockopt_impl, sockopt_impl};
+use serde::Serialize;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::base::error::Error;
+use crate::base::progress::{Progress, Tracker};
+use crate::config::Listen;
+
+/// Connections at a time; more wait in the kernel's queue.
+const CONNECTIONS: usize = 32;
+
+sockopt_impl!(
+    /// How long a connection that we have closed waits for the client to close, too (`TCP_LINGER2`, `man 7 tcp`). With
+    /// a negative value the kernel forgets it as soon as the client has acknowledged the end.
+    Linger2,
+    SetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_LINGER2,
+    libc::c_int
+);
+
+/// Longest head of a request, in bytes.
+const HEAD: usize = 4096;
+
+/// How long a request may take to arrive, and its answer to leave.
+const REQUEST: Duration = Duration::from_secs(2);
+
+/// How long a client that has its answer may take to close.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// Pause after a connection that could not be accepted: the process may have run out of descriptors.
+const RECOVER: Duration = Duration::from_millis(100);
+
+/// A port on which nobody is answered yet.
+#[derive(Debug)]
+pub(crate) struct Port(std::net::TcpListener);
+
+impl Port {
+    /// Listens there.
+    ///
+    /// # Errors
+    /// [`Error::Os`] when the address is taken, not ours, or not allowed.
+    pub(crate) fn open(listen: Listen) -> Result<Self, Error> {
+        let address = listen.0;
+        let opened = open(address).or_else(|error| match (address, error.kind()) {
+            // A host without IPv6.
+            (SocketAddr::V6(v6), kind) if v6.ip().is_unspecified() && kind != std::io::ErrorKind::AddrInUse => {
+                open((Ipv4Addr::UNSPECIFIED, address.port()).into()).map_err(|_| error)
+            }
+            _ => Err(error),
+        });
+        let listener = opened.map_err(|error| {
+            Error::Os(format!("cannot listen on {address}: {error}\nnext: free it, or give another --health-addr"))
+        })?;
+        let address = listener.local_addr().unwrap_or(address);
+        tracing::info!(phase = "health", event = "listening", "telling the phase at http://{address}/ready");
+        Ok(Self(listener))
+    }
+
+    /// Answers until `work` is done. All sockets are closed when this returns.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`Error::Os`] when the runtime does not take the socket.
+    pub(crate) async fn beside<T>(
+        self,
+        tracker: Tracker,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let listener = TcpListener::from_std(self.0).map_err(|error| Error::Os(format!("cannot listen: {error}")))?;
+        tokio::select! {
+            biased;
+            result = work => result,
+            never = serve(&listener, &tracker) => match never {},
+        }
+    }
+}
+
+/// A listener whose connections all end with a reset when they are dropped, as far as they are still open.
+fn open(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of an earlier process may be in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // Accepted connections inherit it.
+    socket.set_linger(Some(Duration::ZERO))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(128)?;
+    Ok(socket.into())
+}
+
+async fn serve(listener: &TcpListener, tracker: &Tracker) -> Infallible {
+    let mut connections = FuturesUnordered::new();
+    loop {
+        let has_room = connections.len() < CONNECTIONS;
+        tokio::select! {
+            accepted = listener.accept(), if has_room => match accepted {
+                Ok((stream, _)) => connections.push(converse(stream, tracker)),
+                Err(_) => sleep(RECOVER).await,
+            },
+            Some(()) = connections.next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+/// One request, one answer, and a goodbye that leaves no TIME_WAIT on our side.
+async fn converse(mut stream: TcpStream, tracker: &Tracker) {
+    let exchange = async {
+        let head = read_head(&mut stream).await?;
+        stream.write_all(&answer(&head, &tracker.standing())).await
+    };
+    if !matches!(timeout(REQUEST, exchange).await, Ok(Ok(()))) {
+        return;
+    }
+    let mut rest = [0; 512];
+    let closed = async { while stream.read(&mut rest).await.is_ok_and(|length| length > 0) {} };
+    let _ = timeout(GOODBYE, closed).await;
+    // Some clients read until the end, and are to see one.
+    if setsockopt(&stream, Linger2, &-1).is_ok() {
+        let _ = SockRef::from(&stream).set_linger(None);
+    }
+}
+
+/// What came up to the empty line, or as much as a head may have.
+async fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut chunk = [0; 512];
+    while !is_whole(&head) && head.len() <= HEAD {
+        match stream.read(&mut chunk).await? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            length => head.extend_from_slice(&chunk[..length]),
+        }
+    }
+    Ok(head)
+}
+
+fn is_whole(head: &[u8]) -> bool {
+    head.windows(4).any(|bytes| bytes == b"\r\n\r\n") || head.windows(2).any(|bytes| bytes == b"\n\n")
+}
+
+/// The whole answer to a request.
+fn answer(head: &[u8], standing: &Progress) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Ready<'a> {
+        ready: bool,
+        #[serde(flatten)]
+        standing: &'a Progress,
+    }
+    let line = head.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
+    let words: Vec<&str> = line.unwrap_or_default().split_ascii_whitespace().collect();
+    let (method, target) = match words[..] {
+        _ if !is_whole(head) => return response("431 Request Header Fields Too Large", "", "{}", true),
+        [method, target, version] if version.starts_with("HTTP/1.") => (method, target),
+        _ => return response("400 Bad Request", "", "{}", true),
+    };
+    let with_body = method != "HEAD";
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let found = match path {
+        "/live" | "/livez" | "/healthz" => ("200 OK", r#"{"live":true}"#.to_owned()),
+        "/ready" | "/readyz" => {
+            let body = serde_json::to_string(&Ready { ready: false, standing });
+            ("503 Service Unavailable", body.unwrap_or_default())
+        }
+        _ => return response("404 Not Found", "", "{}", with_body),
+    };
+    match method {
+        "GET" | "HEAD" => response(found.0, "", &found.1, with_body),
+        _ => response("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "{}", true),
+    }
+}
+
+fn response(status: &str, header: &str, body: &str, with_body: bool) -> Vec<u8> {
+    let length = body.len() + 1;
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{header}Content-Type: application/json\r\nContent-Length: {length}\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    );
+    let body = if with_body { format!("{body}\n") } else { String::new() };
+    (head + &body).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::progress::Phase;
+
+    fn answered(head: &str) -> (String, String) {
+        let tracker = Tracker::default();
+        tracker.enter(Phase::Migrate);
+        tracker.migrating("1_x", 0, 2);
+        let text = String::from_utf8(answer(head.as_bytes(), &tracker.standing())).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn status(head: &str) -> String {
+        answered(head).0.lines().next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn each_path_and_method_has_its_answer() {
+        for (request, expected) in [
+            ("GET /live", "200 OK"),
+            ("GET /livez?verbose", "200 OK"),
+            ("HEAD /healthz", "200 OK"),
+            ("GET /ready", "503 Service Unavailable"),
+            ("GET /readyz", "503 Service Unavailable"),
+            ("GET /", "404 Not Found"),
+            ("GET /live/", "404 Not Found"),
+            ("POST /nowhere", "404 Not Found"),
+            ("POST /live", "405 Method Not Allowed"),
+            ("get /live", "405 Method Not Allowed"),
+        ] {
+            assert_eq!(status(&format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n")), format!("HTTP/1.1 {expected}"));
+        }
+        assert!(answered("DELETE /ready HTTP/1.1\n\n").0.contains("\r\nAllow: GET, HEAD\r\n"));
+    }
+
+    #[test]
+    fn what_is_no_request_is_told_so() {
+        for nonsense in
+            ["\r\n\r\n", "GET /live\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n", "\u{16}\u{3}\u{1}\n\n", "a b c d\n\n"]
+        {
+            assert_eq!(status(nonsense), "HTTP/1.1 400 Bad Request", "{nonsense:?}");
+        }
+        assert!(status(&"x".repeat(HEAD + 1)).contains(" 431 "));
+    }
+
+    #[test]
+    fn the_body_says_the_phase_and_head_says_its_length() {
+        let (head, body) = answered("GET /ready HTTP/1.1\r\n\r\n");
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((&json["ready"], &json["phase"]), (&false.into(), &"migrate".into()));
+        assert_eq!((&json["migration"], &json["applied"], &json["pending"]), (&"1_x".into(), &0.into(), &2.into()));
+        assert!(json["elapsed_ms"].is_u64() && json.get("cause").is_none(), "{body}");
+        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
+        let (head, body) = answered("HEAD /live HTTP/1.1\r\n\r\n");
+        assert!(head.contains("Content-Length: 14") && body.is_empty(), "{head}");
+    }
+}

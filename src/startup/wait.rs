@@ -1,0 +1,203 @@
+//! Step 1: wait until a real login and query succeed on a server that takes writes.
+//!
+//! Only faults that pass with time are waited for; anything else stops at once. One line per change of
+//! state, and a heartbeat: never one per attempt.
+
+use std::time::{Duration, Instant};
+
+use crate::base::error::Error;
+use crate::base::fault::{Class, Fault};
+use crate::base::log::{HEARTBEAT, millis, seconds};
+use crate::base::progress::{Phase, Tracker};
+use crate::base::retry::Pace;
+use crate::config::Patience;
+use crate::engines::connect::Target;
+use crate::engines::session::{Probe, ProbeRequest, Session};
+use crate::startup::database::Database;
+
+/// How long the first attempt may take without a word.
+const LONG: Duration = Duration::from_secs(1);
+
+/// A database that accepts real work.
+pub(crate) struct Ready {
+    /// The one session of this start.
+    pub session: Box<dyn Session>,
+    /// What the first look saw.
+    pub probe: Probe,
+}
+
+/// Waits for the database. With `create`, a database that does not exist is created where the role may;
+/// without, somebody else is expected to create it.
+///
+/// # Errors
+/// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a final fault, [`Error::Settings`] when
+/// the URL does not parse.
+pub(crate) async fn until_ready(
+    database: &Database,
+    wanted: &ProbeRequest,
+    patience: Patience,
+    create: bool,
+    tracker: &Tracker,
+) -> Result<Ready, Error> {
+    let began = Instant::now();
+    let deadline = patience.timeout.map(|timeout| began + timeout);
+    let mut log = StateLog::new(began);
+    let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
+    let mut attempts = 0;
+    tracker.enter(Phase::Wait);
+    loop {
+        attempts += 1;
+        let target = database.target()?;
+        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
+            Ok(Ok((session, probe))) => {
+                log.ready(&target, &probe, attempts);
+                return Ok(Ready { session, probe });
+            }
+            Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
+                Ok(()) => continue,
+                Err(fault) if fault.class.is_transient() => fault,
+                Err(fault) => return Err(cannot_create(&target, fault)),
+            },
+            Ok(Err(fault)) => fault,
+            Err(_) => log.last.take().unwrap_or_else(|| {
+                Fault::new(Class::Unreachable, "the first attempt has had no answer (name, address, firewall?)")
+            }),
+        };
+        let goes_on = fault.class.is_transient() || (fault.class == Class::NoDatabase && !create);
+        if !goes_on {
+            return Err(Error::Refused { address: target.address(), fault });
+        }
+        let pause = rhythm.pause(fault.class);
+        let out_of_attempts = patience.fixed.is_some_and(|(most, _)| attempts >= most);
+        if out_of_attempts || deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+            let (address, waited) = (target.address(), began.elapsed());
+            return Err(Error::NotReady { address, waited, attempts, last: fault });
+        }
+        tracker.refused(attempts, &fault.message);
+        log.waiting(&target, fault, attempts);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn created(target: &Target) -> Result<(), Fault> {
+    target.create_database().await?;
+    tracing::info!(phase = "wait", event = "database_created", "created the database {}", target.address());
+    Ok(())
+}
+
+fn cannot_create(target: &Target, fault: Fault) -> Error {
+    let remedy = match fault.code.as_deref() {
+        Some("42501") => "create it, or allow the role to: ALTER ROLE … CREATEDB",
+        _ => "create it, or correct the URL",
+    };
+    let doing = format!("create the missing database {}", target.address());
+    Error::Statement { doing, fault, remedy: Some(remedy.to_owned()) }
+}
+
+/// The pause between attempts. A refusal costs nothing and ends at any moment, so it is polled often; a
+/// full or read-only server is left in peace.
+struct Rhythm {
+    fixed: Option<Duration>,
+    class: Option<Class>,
+    pace: Pace,
+}
+
+impl Rhythm {
+    fn new(fixed: Option<Duration>) -> Self {
+        Self { fixed, class: None, pace: Self::pace(Class::Unreachable) }
+    }
+
+    fn pace(class: Class) -> Pace {
+        let (first, ceiling) = match class {
+            Class::Starting => (60, 60),
+            Class::Unreachable => (60, 100),
+            _ => (100, 1000),
+        };
+        Pace::new(Duration::from_millis(first), Duration::from_millis(ceiling))
+    }
+
+    fn pause(&mut self, class: Class) -> Duration {
+        if let Some(interval) = self.fixed {
+            return interval;
+        }
+        if self.class.replace(class) != Some(class) {
+            self.pace = Self::pace(class);
+        }
+        self.pace.next()
+    }
+}
+
+/// Says what changes, and little else.
+struct StateLog {
+    began: Instant,
+    said: Instant,
+    state: Option<String>,
+    last: Option<Fault>,
+}
+
+impl StateLog {
+    fn new(began: Instant) -> Self {
+        Self { began, said: began, state: None, last: None }
+    }
+
+    /// An attempt that takes long (a nameserver, a firewall) is not to look like a hang.
+    async fn patiently<T>(&self, target: &Target, attempt: impl Future<Output = T>) -> T {
+        tokio::pin!(attempt);
+        if self.state.is_none() {
+            tokio::select! {
+                done = &mut attempt => return done,
+                () = tokio::time::sleep(LONG) => {
+                    tracing::info!(phase = "wait", event = "connecting", "connecting to the database at {}", target.address());
+                }
+            }
+        }
+        attempt.await
+    }
+
+    fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {
+        // Numbers differ from attempt to attempt (addresses, backend pids); they are no change of state.
+        let state: String = fault.message.chars().filter(|character| !character.is_ascii_digit()).collect();
+        let changed = self.state.as_deref() != Some(state.as_str());
+        let sqlstate = fault.code.as_deref().unwrap_or_default();
+        if changed {
+            tracing::info!(
+                phase = "wait",
+                event = "waiting",
+                sqlstate,
+                attempts,
+                "waiting for the database at {}: {fault}",
+                target.address()
+            );
+        } else if self.said.elapsed() >= HEARTBEAT {
+            tracing::info!(
+                phase = "wait",
+                event = "heartbeat",
+                sqlstate,
+                attempts,
+                duration_ms = millis(self.began.elapsed()),
+                "still waiting after {}: {fault}",
+                seconds(self.began.elapsed())
+            );
+        }
+        if changed || self.said.elapsed() >= HEARTBEAT {
+            self.said = Instant::now();
+        }
+        self.state = Some(state);
+        self.last = Some(fault);
+    }
+
+    fn ready(&self, target: &Target, probe: &Probe, attempts: u32) {
+        let duration = self.began.elapsed();
+        tracing::info!(
+            phase = "wait",
+            event = "connected",
+            attempts,
+            duration_ms = millis(duration),
+            "{} at {} accepts work after {}",
+            probe.server,
+            target.address(),
+            seconds(duration)
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! What the service was built for, from every source: read from files before the database is looked at, and lowered
+//! into catalogs once the schema is known that unqualified names belong to.
+
+use std::path::Path;
+
+use crate::base::error::Error;
+use crate::catalog::Catalog;
+use crate::config::{Line, Query, Require, Settings};
+use crate::finding::Source;
+use crate::schema_source::prisma;
+use crate::schema_source::snapshot::{self, Snapshot};
+use crate::sql::{Dialect, TableName};
+
+/// All that is expected of the database.
+#[derive(Debug, Default)]
+pub(crate) struct DesiredState {
+    /// Tables that must exist, wherever the search path leads, and who says so.
+    pub tables: Vec<(TableName, Source)>,
+    /// What else must be there, as somebody wrote it down; its tables are among the others.
+    pub require: Require,
+    /// Queries that must be able to use their indexes.
+    pub queries: Vec<Query>,
+    /// The Prisma schema, and the schema that models without one belong to: Prisma's client asks for them there,
+    /// whatever the search path says.
+    prisma: Option<(prisma::Schema, String)>,
+    /// The snapshot, and the path that it was read from.
+    snapshot: Option<(Snapshot, String)>,
+    /// The paths of both.
+    pub files: Vec<String>,
+}
+
+impl DesiredState {
+    /// Reads what the settings name; `prisma` is the schema's file or folder, found or named, and `url_schema` what the
+    /// URL says of the schema.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
+    pub(crate) fn read(
+        settings: &Settings,
+        prisma: Option<&Path>,
+        dialect: Dialect,
+        url_schema: Option<&str>,
+    ) -> Result<Self, Error> {
+        let usual = Path::new(snapshot::USUAL);
+        let path = settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual));
+        let snapshot = path.map(|path| Ok((Snapshot::read(path, dialect)?, path.display().to_string()))).transpose()?;
+        let files = prisma.into_iter().chain(path).map(|path| path.display().to_string()).collect();
+        let home = url_schema.unwrap_or(dialect.home());
+        let prisma = prisma.map(|path| Ok((of_prisma(path)?, home.to_owned()))).transpose()?;
+        let (require, queries) = (settings.require.clone(), settings.queries.clone());
+        Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
+    }
+
+    /// True where nothing is expected at all.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
+        self.files.is_empty() && self.queries.is_empty() && !is_written
+    }
+
+    /// The required tables alone.
+    #[must_use]
+    pub(crate) fn of_tables(settings: &Settings) -> Self {
+        let named = |name: &TableName| (name.clone(), Source::Named("require_tables".to_owned()));
+        let at = |Line { what, origin }: &Line<TableName>| (what.clone(), Source::At(origin.clone()));
+        let mut tables: Vec<(TableName, Source)> = settings.require_tables.iter().map(named).collect();
+        for line in &settings.require.tables {
+            if !tables.iter().any(|(name, _)| *name == line.what) {
+                tables.push(at(line));
+            }
+        }
+        Self { tables, ..Self::default() }
+    }
+
+    /// The catalogs to hold the database against. What a snapshot has in its own home goes to `home`.
+    #[must_use]
+    pub(crate) fn catalogs(&self, home: &str) -> Vec<Catalog> {
+        let prisma = self.prisma.iter().map(|(schema, home)| prisma::lower(schema, home));
+        prisma.chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path))).collect()
+    }
+}
+
+fn of_prisma(path: &Path) -> Result<prisma::Schema, Error> {
+    prisma::parse(&prisma::read(path)?).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        Error::Settings(format!("the Prisma schema cannot be read:{}", lines.concat()))
+    })
+}

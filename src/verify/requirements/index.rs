@@ -1,0 +1,173 @@
+//! Required indexes and constraints. An index is found by its name, or by what it has to do:
+//!
+//! - `table (a, b desc)`: any index whose first columns are these in this order and these directions, or in all of
+//!   them the other way round, since it can be read backwards. More columns may follow; partial ones and expressions
+//!   do not count.
+//! - `unique table (a, b)`: what makes exactly these columns unique in every row, in whichever order: a unique index,
+//!   a unique constraint or the primary key.
+
+use crate::config::requirement_form::{ConstraintForm, IndexForm};
+use crate::verify::requirements::Look;
+use std::borrow::Cow;
+
+use crate::catalog::{Index, Name, Origin, Table};
+use crate::differ::{self, found};
+use crate::finding::{Difference, Finding, Severity, Subject};
+
+/// An index as a subject. Where it is on no table yet, or on none that is known, `table` has no name.
+pub(crate) fn subject(table: &Name, name: &str, unique: bool) -> Subject {
+    Subject::Index { table: table.clone(), name: name.to_owned(), unique }
+}
+
+impl Look<'_> {
+    pub(crate) fn index(&self, form: &IndexForm, origin: &Origin) -> Option<Finding> {
+        match form {
+            IndexForm::Named(name) => self.named(&self.name(name), origin),
+            IndexForm::On { table, columns, unique } => self.on(&self.name(table), columns, *unique, origin),
+        }
+    }
+
+    /// The index of this name, or the key, with its table.
+    pub(crate) fn index_named(&self, name: &Name) -> Option<(&Table, Cow<'_, Index>)> {
+        differ::index_named(self.catalog, Some(&name.schema), &name.name, self.names)
+    }
+
+    fn named(&self, name: &Name, origin: &Origin) -> Option<Finding> {
+        let error = |kind, subject| found(Severity::Error, kind, subject, Some(origin));
+        if let Some((table, index)) = self.index_named(name) {
+            let finding = || error(Difference::Invalid, subject(&table.name, &index.name, index.unique));
+            return (!index.valid).then(|| differ::invalid(finding(), &table.name, &index.name, self.names));
+        }
+        let nowhere = Name { schema: name.schema.clone(), name: String::new() };
+        let subject = subject(&nowhere, &name.name, false);
+        let similar = self.catalog.tables.iter().find_map(|table| {
+            let index = table.index(|other| differ::folded(other) == differ::folded(&name.name))?;
+            Some(format!("index {}.{} on {}", table.name.schema, index.name, table.name.name))
+        });
+        Some(match similar {
+            Some(similar) => error(Difference::Renamed, subject)
+                .but(similar)
+                .remedied("names are case-sensitive and belong to a schema: correct it, or rename the index"),
+            None => error(Difference::Missing, subject),
+        })
+    }
+
+    fn on(&self, name: &Name, columns: &[(String, bool)], unique: bool, origin: &Origin) -> Option<Finding> {
+        let written =
+            |(name, descending): &(String, bool)| if *descending { format!("{name} DESC") } else { name.clone() };
+        let columns_text = columns.iter().map(written).collect::<Vec<_>>().join(", ");
+        let subject = subject(name, &format!("{} ({columns_text})", name.name), unique);
+        let Some(table) = self.table(name) else { return Some(self.without_table(subject, name, origin)) };
+        let alike: Vec<Cow<'_, Index>> =
+            table.every_index().filter(|index| self.does(index, columns, unique)).collect();
+        if alike.iter().any(|index| index.valid) {
+            return None;
+        }
+        let error = |kind| found(Severity::Error, kind, subject.clone(), Some(origin));
+        if let Some(broken) = alike.first() {
+            return Some(differ::invalid(error(Difference::Invalid), &table.name, &broken.name, self.names));
+        }
+        let lacking = columns
+            .iter()
+            .find(|(name, _)| !table.columns.iter().any(|column| self.names.are_same(&column.name, name)));
+        if let Some((column, _)) = lacking {
+            return Some(error(Difference::Missing).but(format!("no column {column} in {}", table.name)));
+        }
+        // What was probably meant to be it: an index over the same columns, or one that begins with the first.
+        let over = |index: &Cow<'_, Index>| {
+            columns.iter().filter(|(name, _)| index.columns.iter().any(|column| column.name == *name)).count()
+        };
+        let begins = |index: &Cow<'_, Index>| index.columns.first().is_some_and(|first| first.name == columns[0].0);
+        let nearest = table
+            .every_index()
+            .filter(|index| over(index) == columns.len() || begins(index))
+            .max_by_key(|index| (over(index), begins(index)));
+        let sql = format!(
+            "CREATE {}INDEX ON {} ({columns})",
+            if unique { "UNIQUE " } else { "" },
+            self.names.sql(&table.name),
+            columns = columns
+                .iter()
+                .map(|(name, descending)| self.names.0.identifier(name) + if *descending { " DESC" } else { "" })
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        let remedy = format!("create it in a migration ({sql})");
+        Some(match nearest {
+            Some(other) => error(Difference::Different)
+                .between(format!("({columns_text})"), format!("{} {}", other.name, differ::described(&other)))
+                .remedied(remedy),
+            None => error(Difference::Missing).remedied(remedy),
+        })
+    }
+
+    /// Whether an index does what is asked for, broken or not.
+    fn does(&self, index: &Index, columns: &[(String, bool)], unique: bool) -> bool {
+        if unique {
+            let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+            let is_among = |column: &str| names.iter().any(|name| self.names.are_same(name, column));
+            return index.unique
+                && index.predicate.is_none()
+                && !index.has_expression
+                && index.columns.len() == names.len()
+                && index.columns.iter().all(|column| is_among(&column.name));
+        }
+        let pairs = || index.columns.iter().zip(columns);
+        let mirrored = pairs().next().is_some_and(|(one, (_, descending))| one.descending != *descending);
+        index.predicate.is_none()
+            && !index.has_expression
+            && index.columns.len() >= columns.len()
+            && pairs().all(|(one, (name, descending))| {
+                self.names.are_same(&one.name, name) && (one.descending != *descending) == mirrored
+            })
+    }
+
+    pub(crate) fn constraint(&self, form: &ConstraintForm, origin: &Origin) -> Option<Finding> {
+        if let Some((table, name, is_checked)) = self.constraint_named(form) {
+            let subject = Subject::Constraint { table: table.name.clone(), name: name.to_owned() };
+            let finding = || found(Severity::Warning, Difference::Invalid, subject, Some(origin));
+            return (!is_checked).then(|| differ::unchecked(finding(), table, name, self.names));
+        }
+        let nowhere = Name { schema: self.home.to_owned(), name: String::new() };
+        let table = form.table.as_ref().map(|name| self.name(name));
+        let subject = Subject::Constraint { table: table.clone().unwrap_or(nowhere), name: form.name.clone() };
+        if let Some(table) = table.filter(|table| self.table(table).is_none()) {
+            return Some(self.without_table(subject, &table, origin));
+        }
+        let similar = self.catalog.tables.iter().find_map(|table| {
+            let name = constraints(table)
+                .map(|(name, _)| name)
+                .find(|name| differ::folded(name) == differ::folded(&form.name))?;
+            Some(format!("constraint {}.{name}", table.name))
+        });
+        let error = |kind| found(Severity::Error, kind, subject.clone(), Some(origin));
+        Some(match similar {
+            Some(similar) => error(Difference::Renamed).but(similar).remedied("correct its name or its table"),
+            None => error(Difference::Missing),
+        })
+    }
+
+    /// The constraint, with its table, and whether the server vouches for it.
+    pub(crate) fn constraint_named(&self, form: &ConstraintForm) -> Option<(&Table, &str, bool)> {
+        let wanted = form.table.as_ref().map(|table| self.name(table));
+        let is_meant = |table: &&Table| match &wanted {
+            Some(wanted) => self.names.are_one(&table.name, wanted),
+            None => self.names.are_same(&table.name.schema, self.home),
+        };
+        self.catalog.tables.iter().filter(is_meant).find_map(|table| {
+            let (name, is_checked) = constraints(table).find(|(name, _)| self.names.are_same(name, &form.name))?;
+            Some((table, name, is_checked))
+        })
+    }
+}
+
+/// Every constraint of a table by name, and whether all rows are checked. A unique index counts as one, since it does
+/// the same.
+fn constraints(table: &Table) -> impl Iterator<Item = (&str, bool)> {
+    let key = table.primary_key.iter().map(|key| (key.name.as_str(), true));
+    let unique =
+        table.indexes.iter().filter(|index| index.unique && index.valid).map(|index| (index.name.as_str(), true));
+    let foreign = table.foreign_keys.iter().map(|key| (key.name.as_str(), key.valid));
+    let others = table.constraints.iter().map(|constraint| (constraint.name.as_str(), constraint.valid));
+    key.chain(unique).chain(foreign).chain(others).filter(|(name, _)| !name.is_empty())
+}
