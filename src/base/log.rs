@@ -26,7 +26,7 @@ pub enum LogLevel {
     Warn,
     Info,
     Debug,
-    ObjectState,
+    Trace,
 }
 
 /// Form of the log lines, and of results.
@@ -74,7 +74,7 @@ pub fn start(level: LogLevel, format: LogFormat) {
         LogLevel::Warn => tracing::Level::WARN,
         LogLevel::Info => tracing::Level::INFO,
         LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::ObjectState => tracing::Level::TRACE,
+        LogLevel::Trace => tracing::Level::TRACE,
     };
     let quiet = matches!(level, tracing::Level::ERROR | tracing::Level::WARN);
     WATCHED.store(format == LogFormat::Text && !quiet && io::stderr().is_terminal(), Ordering::Relaxed);
