@@ -46,7 +46,7 @@ fn every_row_of_the_table() {
     errors.met(65, "a migration failed in an earlier start", failing.doorstep(&broken.url(), &["run"]));
     let refused = format!("postgres://u@127.0.0.1:{}/d", free_port());
     errors.met(69, "the database refuses connections", run(&refused, &["run", "--wait-timeout", "200ms"]));
-    let bug = doorstep::error::Error::Internal("an impossible state".to_owned());
+    let bug = doorstep::internals::Error::Internal("an impossible state".to_owned());
     errors.0.add(&format!("{}: a bug", bug.exit_code()), &bug.to_string());
     errors.met(71, "a folder that cannot be written", run(&url, &["install", "/proc/nowhere"]));
     let empty = Database::fresh();

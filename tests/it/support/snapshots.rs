@@ -43,34 +43,35 @@ impl Sections {
     }
 }
 
-/// What differs from run to run, and what stands for it. In a pattern `9` is a number, `D` a duration such as 12ms or 1.5s, `X`
-/// a word, and `P` what stands in parentheses; the rest is literal.
+/// What differs from run to run, and what stands for it. In a pattern `#` is a number, `%` a duration such as 12ms or 1.5s, `*` a
+/// word, and `…` what stands in parentheses; the rest is literal.
 const VARIABLE: &[(&str, &str)] = &[
-    ("9-9-9T9:9:9.9Z", "[time]"),
-    ("9-9-9T9:9:9Z", "[time]"),
-    ("after D", "after [duration]"),
-    ("for D", "for [duration]"),
-    ("in D", "in [duration]"),
-    ("wait D", "wait [duration]"),
-    ("schemas D", "schemas [duration]"),
-    ("migrate D", "migrate [duration]"),
-    ("verify D", "verify [duration]"),
-    ("9 attempts", "[number] attempts"),
-    ("127.0.0.1:9", "127.0.0.1:[port]"),
-    ("t_9_9", "[database]"),
-    ("r_9_9", "[role]"),
-    ("broken_migration_demo_9", "[database]"),
-    ("column_mapping_demo_9", "[database]"),
-    ("sla_tables_demo_9", "[database]"),
-    ("/tmp/.tmpX", "[directory]"),
-    ("doorstep_replay_X", "[scratch database]"),
-    ("doorstep/9.9.9", "doorstep/[version]"),
-    ("doorstep 9.9.9", "doorstep [version]"),
-    ("PostgreSQL 9.9 (P)", "PostgreSQL [version]"),
-    ("PostgreSQL 9.9", "PostgreSQL [version]"),
-    ("SQLite 9.9.9", "SQLite [version]"),
-    ("pid 9", "pid [pid]"),
-    ("PID 9", "PID [pid]"),
+    ("#-#-#T#:#:#.#Z", "[time]"),
+    ("#-#-#T#:#:#Z", "[time]"),
+    ("after %", "after [duration]"),
+    ("for %", "for [duration]"),
+    ("in %", "in [duration]"),
+    ("wait %", "wait [duration]"),
+    ("schemas %", "schemas [duration]"),
+    ("migrate %", "migrate [duration]"),
+    ("verify %", "verify [duration]"),
+    ("# attempts", "[number] attempts"),
+    ("127.0.0.1:#", "127.0.0.1:[port]"),
+    ("t_#_#", "[database]"),
+    ("r_#_#", "[role]"),
+    ("broken_migration_demo_#", "[database]"),
+    ("column_mapping_demo_#", "[database]"),
+    ("sla_tables_demo_#", "[database]"),
+    ("/tmp/.tmp*", "[directory]"),
+    ("doorstep_replay_*", "[scratch database]"),
+    ("doorstep/#.#.#", "doorstep/[version]"),
+    ("doorstep #.#.#", "doorstep [version]"),
+    ("PostgreSQL #.# (…)", "PostgreSQL [version]"),
+    ("PostgreSQL #.#", "PostgreSQL [version]"),
+    ("SQLite #.#.#", "SQLite [version]"),
+    ("pid #", "pid [pid]"),
+    ("PID #", "PID [pid]"),
+    ("\"doorstep\": \"#.#.#\"", "\"doorstep\": \"[version]\""),
 ];
 
 /// The text with each variable part replaced by its name in brackets.
@@ -107,10 +108,10 @@ fn length(pattern: &str, text: &str) -> Option<usize> {
     let mut rest = text;
     for expected in pattern.chars() {
         let after = match expected {
-            '9' => rest.trim_start_matches(|character: char| character.is_ascii_digit()),
-            'D' => after_duration(rest)?,
-            'P' => &rest[rest.find(')')?..],
-            'X' => rest.trim_start_matches(is_word),
+            '#' => rest.trim_start_matches(|character: char| character.is_ascii_digit()),
+            '%' => after_duration(rest)?,
+            '…' => &rest[rest.find(')')?..],
+            '*' => rest.trim_start_matches(is_word),
             _ => rest.strip_prefix(expected)?,
         };
         if after.len() == rest.len() {
