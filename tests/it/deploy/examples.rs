@@ -1,4 +1,4 @@
-//! The examples: each demo runs from its first line to its last, and its README shows what it prints.
+//! The examples: each demo runs from start to end, and its README shows what the demo prints.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -66,13 +66,13 @@ fn column_mapping() {
 
 #[test]
 fn fastapi_alembic() {
-    // Without a snapshot: its services start side by side.
+    // No snapshot: its services start at the same time, so the order of lines varies.
     tells_its_story("fastapi-alembic");
 }
 
 #[test]
 fn four_services() {
-    // Without a snapshot: its services start side by side.
+    // No snapshot: its services start at the same time, so the order of lines varies.
     tells_its_story("four-services");
 }
 

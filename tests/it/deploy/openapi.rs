@@ -1,5 +1,5 @@
-//! Holds values against an OpenAPI document: as much of JSON Schema as Kubernetes uses. A keyword that is not known here is
-//! a panic, never passed over.
+//! Validates values against an OpenAPI document: the part of JSON Schema that Kubernetes uses. An unknown keyword
+//! panics; it is never ignored.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) struct Schemas(pub(crate) Value);
 
 impl Schemas {
-    /// What is wrong with `value`, each as `path: why`.
+    /// The errors in `value`, each as `path: reason`.
     pub(crate) fn faults(&self, definition: &str, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         self.hold(&self.0["$defs"][definition], value, "", &mut faults);
@@ -16,7 +16,7 @@ impl Schemas {
 
     fn hold(&self, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
         let keywords = schema.as_object().unwrap_or_else(|| panic!("{path}: no schema"));
-        // The schemas let every value be null; in a manifest that is a key whose value was forgotten.
+        // The schemas allow null for every value; in a manifest it means that a value was forgotten.
         if value.is_null() {
             return faults.push(format!("{path}: has no value"));
         }

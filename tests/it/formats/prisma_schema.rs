@@ -1,7 +1,7 @@
-//! The Prisma Schema Language against what Prisma's own engine said of the same texts: `tests/cases/prisma-psl.jsonl`
-//! (accepted, with the statements that Prisma would run, or rejected), `prisma-psl-more.jsonl` (the same of the engine
-//! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it
-//! can read).
+//! The parser of schema.prisma, compared with the results of Prisma's own engine for the same texts:
+//! `tests/cases/prisma-psl.jsonl` (accepted, with the statements that Prisma would run, or rejected),
+//! `prisma-psl-more.jsonl` (the same from engine 8.1.0-2; `lenient` marks texts that are accepted here although Prisma
+//! rejects them) and `prisma-drift.jsonl` (which texts it can read).
 
 use doorstep::internals::prisma;
 use doorstep::internals::{Arity, Catalog, Default, Name, Table, Type};
@@ -32,7 +32,7 @@ fn verdicts_and_objects_are_those_of_prisma() {
             Ok(schema) if expected && !lenient => {
                 let ddl = case["ddl"].as_array().unwrap().iter();
                 let mut ddl: Vec<_> = ddl.map(|statement| cut(statement.as_str().unwrap())).collect();
-                // The recorded statements have each run of blanks as one.
+                // The recorded statements have one space for each run of white space.
                 let ours = statements(&prisma::lower(&schema, "public"));
                 let mut ours: Vec<_> = ours.iter().map(|statement| statement.replace('\t', " ")).collect();
                 ddl.sort();
@@ -49,7 +49,7 @@ fn verdicts_and_objects_are_those_of_prisma() {
 
 #[test]
 fn texts_that_prisma_compares_with_a_database_are_read() {
-    // Read, but not compared: the engine failed on the database, or knew partial indexes not yet.
+    // Parsed, but not compared: the engine failed on the database, or did not support partial indexes yet.
     for case in cases("prisma-drift.jsonl") {
         let verdict = case["verdict"].as_object().unwrap();
         if verdict.values().any(|verdict| verdict != "error") {
@@ -59,7 +59,7 @@ fn texts_that_prisma_compares_with_a_database_are_read() {
     }
 }
 
-/// Cuts the identifiers of a statement, as PostgreSQL does when it runs it.
+/// Truncates the identifiers of a statement, as PostgreSQL does when it runs it.
 fn cut(statement: &str) -> String {
     let cut = |(number, part): (usize, &str)| match number % 2 {
         1 => part[..part.floor_char_boundary(63)].to_owned(),
@@ -177,7 +177,7 @@ fn list(columns: &[String]) -> String {
     columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(",")
 }
 
-/// Numbers that look random and are the same each time (xorshift).
+/// Pseudo-random numbers, the same in each run (xorshift).
 struct Numbers(u64);
 
 impl Numbers {
@@ -189,7 +189,7 @@ impl Numbers {
     }
 }
 
-/// Whatever is read is lowered, too.
+/// Every schema that can be parsed can be lowered as well.
 fn survives(text: &str) {
     if let Ok(schema) = parse(text) {
         let _ = prisma::lower(&schema, "public");
@@ -267,6 +267,6 @@ fn no_text_makes_it_panic_or_hang() {
     let fields: String = (0..3_000).map(|n| format!(" m{n} M{n}[]\n")).collect();
     let text = format!("datasource db {{\n provider = \"postgresql\"\n}}\n{models}model A {{\n id Int @id\n{fields}}}");
     assert_eq!(parse(&text).unwrap().models.len(), 3_001);
-    // Seconds would be enough for a hundred times as much, if time grew with the square.
+    // With quadratic time this would take far longer than the limit.
     assert!(begin.elapsed().as_secs() < 60, "{:?}", begin.elapsed());
 }

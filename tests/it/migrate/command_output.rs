@@ -1,4 +1,4 @@
-//! What each command prints where nothing is wrong: answers on stdout, the log on stderr.
+//! The output of each command when nothing is wrong: answers on stdout, the log on stderr.
 
 use crate::support::snapshots::{Sections, assert_snapshot};
 use crate::support::{Database, Project};

@@ -1,9 +1,9 @@
-//! The help texts, whole.
+//! The complete help texts.
 
 use crate::support::Doorstep;
 use crate::support::snapshots::assert_snapshot;
 
-/// What doorstep prints on stdout.
+/// Runs doorstep and returns its stdout.
 #[track_caller]
 fn help(arguments: &[&str]) -> String {
     let output = Doorstep::new(arguments).run().code(0);

@@ -24,7 +24,7 @@ fn sources() -> Vec<(String, String)> {
     found.iter().map(|path| (relative(path), product(path))).collect()
 }
 
-/// `word` stands in no file but those whose path starts with one of `allowed`.
+/// Only files whose path starts with one of `allowed` contain `word`.
 #[track_caller]
 fn only_in(word: &str, allowed: &[&str]) {
     for (path, text) in sources() {

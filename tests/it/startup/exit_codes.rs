@@ -1,15 +1,15 @@
-//! The exit-code table of the contract, row by row. What leads to a code is tested where it belongs;
-//! here each row is met once, so that the table cannot lose one, and tests/snapshots/errors.snap holds what it says.
+//! The exit-code table of the contract. What leads to a code is tested in the module of its subject; here each code
+//! occurs once, and tests/snapshots/errors.snap holds its message.
 
 use crate::support::snapshots::{Sections, assert_snapshot};
 use crate::support::{Database, Doorstep, Output, PASSWORD, Project, free_port};
 
-/// The messages, in the order in which they were met.
+/// The messages, in the order of the runs.
 #[derive(Default)]
 struct Errors(Sections);
 
 impl Errors {
-    /// Runs doorstep, which must end with this code, and notes its error.
+    /// Runs doorstep, which must end with this code, and records its error.
     #[track_caller]
     fn met(&mut self, code: i32, situation: &str, doorstep: Doorstep) {
         self.note(code, situation, doorstep.run());
@@ -70,7 +70,7 @@ fn every_row_of_the_table() {
 
 #[test]
 fn a_bug_has_its_own_code_and_asks_for_a_report() {
-    // The one row that no input can lead to.
+    // The only code that no input leads to.
     let bug = doorstep::internals::Error::Internal("an impossible state".to_owned());
     assert_eq!(bug.exit_code(), 70);
     assert!(bug.to_string().contains("a bug in doorstep: an impossible state"));

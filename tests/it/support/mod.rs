@@ -1,4 +1,5 @@
-//! The test bed: real binary, real servers, a fresh database and a scrubbed environment per test.
+//! The test environment: the real binary, real servers, and for each test a fresh database and an environment without
+//! variables.
 
 pub(crate) mod running_migration;
 pub(crate) mod snapshots;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// No step of a test may take longer.
+/// The time limit for each step of a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const PASSWORD: &str = "doorstep";
@@ -24,7 +25,7 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
 }
 
-/// Directory of this run: the template cluster, the shared server's socket.
+/// The directory of this run: template cluster and socket of the shared server.
 pub(crate) fn work() -> PathBuf {
     variable("TEST_CLUSTER_WORK").into()
 }
@@ -38,7 +39,7 @@ fn unique(prefix: &str) -> String {
     format!("{prefix}_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Polls until `condition` gives a value.
+/// Polls until `condition` returns a value.
 pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
@@ -52,7 +53,7 @@ pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> 
 
 // === PostgreSQL ===
 
-/// A database of its own on some server; dropped unless the test failed.
+/// A new database on a server; dropped unless the test failed.
 pub(crate) struct Database {
     pub(crate) name: String,
     pub(crate) port: u16,
@@ -70,7 +71,7 @@ impl Database {
         database
     }
 
-    /// A second database with all that is in this one, where nobody may be connected.
+    /// A copy of this database, which must have no sessions.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self::absent_on(self.port);
         let sql = format!("CREATE DATABASE \"{}\" TEMPLATE \"{}\"", copy.name, self.name);
@@ -80,7 +81,7 @@ impl Database {
         copy
     }
 
-    /// Only the name: the database does not exist.
+    /// A name only; the database does not exist.
     pub(crate) fn absent() -> Self {
         Self::absent_on(shared_port())
     }
@@ -93,12 +94,12 @@ impl Database {
         format!("postgresql://postgres:{PASSWORD}@127.0.0.1:{}/{}", self.port, self.name)
     }
 
-    /// Runs SQL and gives the rows as `a|b` lines.
+    /// Runs SQL and returns the rows as `a|b` lines.
     pub(crate) fn sql(&self, sql: &str) -> String {
         psql(self.port, &self.name, sql)
     }
 
-    /// A role of this database only, with the password of all.
+    /// A new role with the common password.
     pub(crate) fn role(&self, options: &str) -> String {
         let role = unique("r");
         self.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}' {options}"));
@@ -109,7 +110,7 @@ impl Database {
         format!("postgresql://{role}:{PASSWORD}@127.0.0.1:{}/{}", self.port, self.name)
     }
 
-    /// A session that holds the migration lock of this database, and does by the time this returns.
+    /// A session that holds the migration lock of this database when this function returns.
     pub(crate) fn hold_migration_lock(&self, application: &str) -> Running {
         let sql = format!("SET application_name = '{application}'; SELECT pg_advisory_lock(72707369), pg_sleep(600)");
         let holder = self.session(&sql);
@@ -121,7 +122,7 @@ impl Database {
         holder
     }
 
-    /// An open psql session, in which something is going on.
+    /// A psql session that runs this SQL in the background.
     pub(crate) fn session(&self, sql: &str) -> Running {
         let mut command = psql_command(self.port, &self.name);
         command.args(["-c", sql]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -155,7 +156,7 @@ pub(crate) fn psql(port: u16, database: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// A server of one test's own.
+/// A server for one test.
 pub(crate) struct Cluster {
     pub(crate) port: u16,
     pub(crate) directory: tempfile::TempDir,
@@ -239,7 +240,7 @@ pub(crate) fn run(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// A port that nobody listens on, in the moment of asking.
+/// A port that is free at the moment.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -306,13 +307,13 @@ impl Project {
         if url.is_empty() { doorstep } else { doorstep.env("DATABASE_URL", url) }
     }
 
-    /// doorstep with Alembic and Django on its path.
+    /// doorstep with Alembic and Django in its PATH.
     pub(crate) fn with_python(&self, url: &str, arguments: &[&str]) -> Doorstep {
         let path = format!("{}/bin:{}", variable("PYTHON_HOME"), variable("PATH"));
         self.doorstep(url, arguments).env("PATH", &path)
     }
 
-    /// A program of that virtual environment, to its good end.
+    /// Runs a program of that virtual environment, which must succeed.
     pub(crate) fn python(&self, url: &str, program: &str, arguments: &[&str]) {
         let mut command = Command::new(format!("{}/bin/{program}", variable("PYTHON_HOME")));
         let output = command.args(arguments).current_dir(self.path("")).env("DATABASE_URL", url).output().unwrap();
@@ -329,7 +330,7 @@ impl Project {
     }
 }
 
-/// A format whose migrations are scripts, and how its folder and history look.
+/// A format whose migrations are SQL scripts: its folder and its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scripts {
     Prisma,
@@ -337,7 +338,7 @@ pub(crate) enum Scripts {
 }
 
 impl Scripts {
-    /// Where the script of this migration stands.
+    /// The path of this migration's script.
     pub(crate) fn file(self, name: &str) -> String {
         match self {
             Self::Prisma => format!("prisma/migrations/{name}/migration.sql"),
@@ -345,7 +346,7 @@ impl Scripts {
         }
     }
 
-    /// A query on Prisma's history, as a query on this format's.
+    /// Translates a query on Prisma's history into one on this format's.
     pub(crate) fn query(self, sql: &str) -> String {
         let names = [
             ("_prisma_migrations", "_doorstep_migrations"),
@@ -381,11 +382,11 @@ impl Prisma {
     }
 }
 
-/// One call of the binary, to be refined and then run.
+/// A call of the binary, built step by step, then run.
 pub(crate) struct Doorstep {
     command: Command,
     shown: String,
-    /// The project may be a temporary of the same expression.
+    /// Keeps the project's directory, which may be a temporary of the same expression.
     keep: Option<Arc<tempfile::TempDir>>,
 }
 
@@ -398,7 +399,7 @@ impl Doorstep {
     pub(crate) fn through(program: &str, first: &[&str], arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(first).args(arguments).env_clear().env("PATH", std::env::var("PATH").unwrap());
-        // Tests have a short breath; those that test the deadline set their own.
+        // A short deadline; tests of the deadline set their own.
         command.env("DOORSTEP_WAIT_TIMEOUT", "20s");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, shown: format!("doorstep {}", arguments.join(" ")), keep: None }
@@ -423,7 +424,7 @@ impl Doorstep {
         pairs.iter().fold(self, |doorstep, (name, value)| doorstep.env(name, value))
     }
 
-    /// With a stdin to write to.
+    /// With a pipe as stdin.
     pub(crate) fn piped(mut self) -> Self {
         self.command.stdin(Stdio::piped());
         self
@@ -439,7 +440,7 @@ impl Doorstep {
     }
 }
 
-/// A child under way; killed if the test gives up.
+/// A running child process; killed when dropped.
 pub(crate) struct Running {
     pub(crate) child: Child,
     _keep: Option<Arc<tempfile::TempDir>>,
@@ -460,7 +461,7 @@ impl Running {
         run(Command::new("kill").args(["-s", name, &self.pid().to_string()]));
     }
 
-    /// Reads stderr until a line holds `text`; gives all that was read.
+    /// Reads stderr until a line contains `text`; returns all that was read.
     pub(crate) fn until_stderr(&mut self, text: &str) -> String {
         let stderr = self.child.stderr.as_mut().unwrap();
         let (mut seen, mut line) = (String::new(), Vec::new());
@@ -489,7 +490,7 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for the end, and collects what it printed.
+    /// Waits until it ends, and collects its output.
     pub(crate) fn finish(mut self, shown: &str) -> Output {
         let read = |stream: Option<Box<dyn Read + Send>>| {
             std::thread::spawn(move || {
@@ -515,7 +516,7 @@ impl Drop for Running {
     }
 }
 
-/// What a call printed and returned, with assertions whose failure can be debugged from a CI log.
+/// Output and exit code of a call, with assertions whose failures show all of it.
 pub(crate) struct Output {
     /// Exit code; `None` when a signal ended it.
     pub(crate) code: Option<i32>,
@@ -576,7 +577,7 @@ impl Output {
     }
 }
 
-/// A listener on loopback that does one thing to each connection, until dropped.
+/// A listener on loopback that treats every connection alike.
 pub(crate) struct Listener {
     pub(crate) port: u16,
 }
@@ -595,7 +596,7 @@ impl Listener {
     }
 }
 
-/// Runs SQL on an SQLite file with the driver that is in the tree anyway; rows as `a|b` lines.
+/// Runs SQL on an SQLite file with sqlx, which is a dependency anyway; returns rows as `a|b` lines.
 pub(crate) fn sqlite(path: &Path, sql: &str) -> String {
     use sqlx::{Connection as _, Row as _};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -614,7 +615,7 @@ pub(crate) fn sqlite(path: &Path, sql: &str) -> String {
     })
 }
 
-/// An address that swallows connections: the queue of the listener is full, so the kernel drops every
+/// An address that drops connections: the queue of the listener is full, so the kernel drops every
 /// further SYN, as a firewall would.
 pub(crate) struct BlackHole {
     pub(crate) port: u16,

@@ -1,5 +1,5 @@
-//! Expected output in files: `tests/snapshots/FOLDER/NAME.snap`. `INSTA_UPDATE=always scripts/test FILTER` writes what the
-//! tests see now; without it, a snapshot that is missing or differs fails its test (.config/insta.yaml).
+//! Expected output in files: `tests/snapshots/FOLDER/NAME.snap`. `INSTA_UPDATE=always scripts/test FILTER` writes what
+//! the tests see now; without it, a snapshot that is missing or differs fails its test (.config/insta.yaml).
 
 use std::path::{Path, PathBuf};
 

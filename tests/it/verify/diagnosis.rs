@@ -1,4 +1,4 @@
-//! Why something is missing, and what to do about it: the reports that people wrote about it, and every state that a
+//! Why something is missing, and what to do about it: the situations of real incident reports, and every state that a
 //! migration can be in.
 
 use crate::support::snapshots::{Sections, assert_snapshot, redacted};

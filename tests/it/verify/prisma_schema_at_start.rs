@@ -1,4 +1,4 @@
-//! Step 4 at a start: `run` holds the database against the Prisma schema before the service may begin.
+//! Step 4 at a start: `run` compares the database with the Prisma schema before it starts the service.
 
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, Output, Project, project_of_a_schema};
@@ -30,7 +30,7 @@ fn what_the_schema_declares_and_no_migration_creates_stops_the_start() {
     project.write("termination", "");
     let output = run(&project, &database, &["--termination-log", "termination"]).code(3).stdout_is("");
     assert_snapshot!("start/table-without-a-migration", redacted(output.error()));
-    // What Kubernetes shows begins with what matters most.
+    // Kubernetes shows the beginning of the termination log, so the most important line is first.
     let noted = std::fs::read_to_string(project.path("termination")).unwrap();
     let (_, error) = output.error().split_once(" ERROR exit: ").unwrap();
     assert_eq!(noted.lines().next(), error.lines().next());
@@ -74,7 +74,7 @@ fn a_schema_file_that_is_wrong_stops_a_start_that_relies_on_it() {
     let database = Database::fresh();
     let project = Project::new().file("prisma/schema.prisma", WRONG).migration("1_a", "CREATE TABLE a (id integer)");
     run(&project, &database, &[]).code(78).stdout_is("").stderr_has("prisma/schema.prisma:5:");
-    // Said before anything is written.
+    // Reported before anything is written.
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
     let output = run(&project, &database, &["--verify", "report"]).code(0).stdout_is("up");
     output.stderr_has("WARN  verify: ").stderr_has("prisma/schema.prisma:5:");

@@ -1,10 +1,10 @@
-//! The report of `verify` as people, CI servers and GitHub get it, whole: tests/snapshots/verify. What depends on a
-//! terminal, or on names that have to be escaped, is tested beside the forms, in src/verified/tests.rs.
+//! The reports of `verify` for people, CI servers and GitHub: the snapshots in tests/snapshots/verify hold them
+//! completely. What depends on a terminal, or on names that must be escaped, is tested in the report's unit tests.
 
 use crate::support::snapshots::{Sections, assert_snapshot, redacted};
 use crate::support::{BINARY, Database, Doorstep, Project, project_of_a_schema};
 
-/// A database that differs from the schema of its service in every way that has a form of its own: tables, an enum and
+/// A database with every kind of difference that a report shows in its own way: tables, an enum and
 /// an index are missing, two columns have other names, one has another type, and one table is not expected.
 fn differing() -> (Database, Project) {
     let schema = "datasource db {
@@ -120,7 +120,7 @@ fn nothing_differs() {
     for form in ["text", "json", "junit", "github", "markdown"] {
         reports.add(form, &project.doorstep(&database.url(), &["verify", "--format", form]).run().code(0).stdout);
     }
-    // Where nothing is expected either, a JUnit report is no empty file.
+    // A JUnit report has a case even if nothing is expected.
     let output = Project::bare().doorstep(&database.url(), &["verify", "--format", "junit"]).run().code(0);
     reports.add("junit, where nothing is expected", &output.stdout);
     assert_snapshot!("verify/nothing-differs", reports.text());

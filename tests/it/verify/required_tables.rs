@@ -1,4 +1,4 @@
-//! Step 4: required tables.
+//! `require_tables` and `verify`.
 
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, Project, project_of_a_schema};
@@ -78,7 +78,7 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     let renamed = findings.iter().find(|finding| finding["kind"] == "renamed").unwrap();
     assert_eq!((&renamed["severity"], &renamed["source"]), (&"error".into(), &"prisma/schema.prisma:8".into()));
 
-    // Accepted by name, below the threshold, or told only: it is no failure then.
+    // Accepted by name, or reported only: the exit code is 0.
     let allow = "*:public.SLAPolicy*,*:public.User*,enum:public.Role";
     project
         .doorstep(&database.url(), &["verify", "--verify-allow", allow])
@@ -114,7 +114,7 @@ fn what_prisma_would_create_is_verified_without_a_finding_by_a_role_that_may_onl
     );
     let role = database.role("");
     let verify = || project.doorstep(&database.url_as(&role), &["verify"]).run();
-    // A role without any right sees the catalog all the same; the service would see nothing.
+    // A role without rights can read the catalog, but the service could not read the table.
     let output = verify().code(3).stdout_has("table public.User       is hidden from the service's role");
     output.stdout_has("(2 errors, 0 warnings, 0 notices)");
     database.sql(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
@@ -140,7 +140,7 @@ fn models_without_a_schema_are_looked_for_where_prismas_client_asks_for_them() {
         "CREATE TABLE \"User\" (id integer NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (id)); \
          GRANT SELECT ON \"User\" TO {role}; CREATE SCHEMA {role} AUTHORIZATION {role}"
     ));
-    // A schema that is called like the role comes first on its search path; the client says "public" all the same.
+    // A schema with the role's name comes first in its search path; Prisma's client still uses "public".
     let output = project.doorstep(&database.url_as(&role), &["verify"]).run().code(0);
     output.stdout_has("(0 errors, 0 warnings, 0 notices)");
     database.sql(&format!("ALTER TABLE \"User\" SET SCHEMA {role}"));

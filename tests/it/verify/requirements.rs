@@ -3,7 +3,7 @@
 use crate::support::snapshots::{Sections, assert_snapshot};
 use crate::support::{Database, Output, Project};
 
-/// Some of everything.
+/// Objects of every kind.
 const SHOP: &str = "CREATE SCHEMA shop; CREATE TYPE \"Role\" AS ENUM ('USER', 'ADMIN'); CREATE TYPE shop.status AS ENUM ('OPEN'); \
     CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL, role \"Role\", report_id integer, \
     short varchar(20), tags text[], CONSTRAINT users_email_check CHECK (email <> '')); \
@@ -120,7 +120,7 @@ fn rows_are_looked_for_and_what_hides_them_is_said() {
         "[require]\nrows = [\"plans\", \"plans where code = 'gold'\", \"users\", \"nothing\", \"plans where x = 1\"]\n";
     let mut sections = differences(&database, demands);
 
-    // Nothing can be written, not by a function either.
+    // Nothing can be written, not even by a function.
     database.sql("CREATE FUNCTION f() RETURNS boolean LANGUAGE sql AS 'DELETE FROM plans RETURNING true'");
     let function = "[require]\nrows = \"plans where f()\"";
     sections.add("a function that writes", differences(&database, function).text());
@@ -153,7 +153,7 @@ fn a_role_is_told_what_it_may_not_read() {
     let project = Project::bare();
     let output = project.doorstep(&database.url_as(&nobody), &["run", "--require-tables", "users"]).run().code(3);
     sections.add("run --require-tables users", output.error());
-    // The role of the service counts, not that which looks.
+    // The rights of the service's role count, not those of the role that connects.
     let project = Project::bare().file("doorstep.toml", "[require]\ntables = \"users\"");
     let doorstep = project.doorstep(&database.url_as(&nobody), &["verify", "--migrate-url", &database.url()]);
     sections.add("verify --migrate-url", &doorstep.run().code(3).stdout);
@@ -201,7 +201,7 @@ const PAGES: &str = "CREATE SCHEMA financial; SET search_path = financial; \
     CREATE INDEX idx_transactions_account ON transactions (account_id); \
     CREATE INDEX idx_transactions_status_date ON transactions (status, date DESC, id);";
 
-/// What the pages ask for.
+/// The queries of the pages.
 const QUERIES: &str = r#"
 [[query]]
 sql = "SELECT * FROM financial.clients ORDER BY created_at DESC LIMIT 20"
@@ -342,7 +342,7 @@ fn a_throwaway_database_is_asked_for_indexes_and_not_for_rows() {
     output.stderr_has("row users is missing (required by doorstep.toml:3)");
     project.write("doorstep.toml", "[require]\ncolumns = \"users.email\"\n");
     project.doorstep(&database.url(), &["replay"]).run().code(3).stderr_has("column public.users.email is missing");
-    // Adopted in part, it is not asked for what comes later.
+    // A baseline up to a migration does not require what later migrations create.
     database.sql("DROP TABLE _prisma_migrations, posts");
     project.doorstep(&database.url(), &["baseline", "--through", "1_users"]).run().code(0);
 }
