@@ -34,9 +34,6 @@ fn main() -> ExitCode {
         Ok(stop) => stop,
         Err(error) => return fail(Error::Os(format!("cannot listen for signals: {error}"))),
     };
-    if stop.signal().is_none() {
-        exec::hide_secrets(&arguments);
-    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         // Help and version are no errors; clap prints both kinds where they belong.
@@ -52,6 +49,9 @@ fn main() -> ExitCode {
             });
         }
     };
+    if stop.signal().is_none() {
+        exec::hide_secrets(&arguments, &cli.layer);
+    }
     match doorstep::run(cli, &environment, &stop) {
         Ok(Next::Exit(code)) => ExitCode::from(code),
         Ok(Next::Exec(service)) => fail(service.exec(&stop)),

@@ -316,6 +316,7 @@ pub struct ForeignKey {
 /// A referential action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(clippy::enum_variant_names, reason = "the SQL keywords")]
 pub enum Action {
     /// `NO ACTION`
     NoAction,

@@ -1,4 +1,6 @@
-//! A command of the settings: words, split as a shell would split them, but never run by one.
+//! A command in a setting (`migrate_command`, `before_migrate`, `after_migrate`), split into its words as a shell would.
+//! doorstep starts the program itself, without a shell, so what only a shell understands is refused here instead of
+//! being passed on as an argument.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +33,7 @@ impl From<&[&str]> for Words {
     }
 }
 
-/// As it could be typed again, without the user and password of a URL.
+/// Quoted so that it can be typed again; user and password of a URL are replaced by `***`.
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, word) in self.0.iter().enumerate() {
@@ -55,44 +57,51 @@ fn without_userinfo(word: &str) -> String {
 impl FromStr for Words {
     type Err = String;
 
-    /// Quotes and backslashes as in a shell. What only a shell could do is an error: nobody would do it.
+    /// Splits as a POSIX shell does (quotes and backslashes, by the `shlex` crate). A character that asks a shell for
+    /// more than that (`|`, `$HOME`, a comment) is an error: no shell runs the command, so it would have no effect.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut words = Vec::new();
-        let mut word: Option<String> = None;
-        let mut rest = text.chars().peekable();
-        while let Some(character) = rest.next() {
-            match character {
-                '\'' | '"' => quoted(character, &mut rest, word.get_or_insert_default())?,
-                '\\' => word.get_or_insert_default().extend(rest.next()),
-                _ if character.is_whitespace() => words.extend(word.take()),
-                '|' | '&' | ';' | '<' | '>' | '`' => return Err(shells(&character.to_string())),
-                '$' if rest.peek().is_some_and(|next| next.is_ascii_alphabetic() || "{(_".contains(*next)) => {
-                    return Err(shells("$"));
-                }
-                _ => word.get_or_insert_default().push(character),
+        check_unquoted(text)?;
+        match shlex::split(text) {
+            Some(words) => Self::checked(words),
+            // Open quotes are reported above.
+            None => Err("the command ends in a backslash".to_owned()),
+        }
+    }
+}
+
+/// Refuses shell metacharacters outside quotes, and a quote that is not closed. Splits nothing: `shlex` does that.
+fn check_unquoted(text: &str) -> Result<(), String> {
+    let mut rest = text.chars().peekable();
+    let mut begins_word = true;
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => drop(rest.next()),
+            '\'' | '"' => skip_quoted(character, &mut rest)?,
+            '|' | '&' | ';' | '<' | '>' | '`' => return Err(shell_only(&character.to_string())),
+            '#' if begins_word => return Err(shell_only("#")),
+            '$' if rest.peek().is_some_and(|next| next.is_ascii_alphabetic() || "{(_".contains(*next)) => {
+                return Err(shell_only("$"));
             }
+            _ => {}
         }
-        words.extend(word);
-        Self::checked(words)
+        begins_word = character.is_whitespace();
     }
+    Ok(())
 }
 
-/// What stands between two quotes; within double ones, `\"` and `\\` are escapes.
-fn quoted(quote: char, rest: &mut impl Iterator<Item = char>, word: &mut String) -> Result<(), String> {
-    let unclosed = || format!("a {quote} is not closed");
-    loop {
-        match rest.next().ok_or_else(unclosed)? {
-            character if character == quote => return Ok(()),
-            '\\' if quote == '"' => match rest.next().ok_or_else(unclosed)? {
-                escaped @ ('"' | '\\' | '$' | '`') => word.push(escaped),
-                other => word.extend(['\\', other]),
-            },
-            character => word.push(character),
+/// Moves behind the closing quote. In double quotes a backslash escapes the character after it.
+fn skip_quoted(quote: char, rest: &mut impl Iterator<Item = char>) -> Result<(), String> {
+    while let Some(character) = rest.next() {
+        match character {
+            _ if character == quote => return Ok(()),
+            '\\' if quote == '"' => drop(rest.next()),
+            _ => {}
         }
     }
+    Err(format!("a {quote} is not closed"))
 }
 
-fn shells(what: &str) -> String {
+fn shell_only(what: &str) -> String {
     format!(
         "{what} has a meaning only to a shell, and none runs the command; put it into quotes, into a script, or write sh -c '…'"
     )
@@ -139,14 +148,15 @@ mod tests {
         assert_eq!(words("alembic upgrade head"), ["alembic", "upgrade", "head"]);
         assert_eq!(words("  sh -c 'a && b | c > $HOME'\t"), ["sh", "-c", "a && b | c > $HOME"]);
         assert_eq!(words(r#"x "a \"b\" \n" c\ d '' e"f"'g'"#), ["x", r#"a "b" \n"#, "c d", "", "efg"]);
-        assert_eq!(words("x 100$ a$"), ["x", "100$", "a$"]);
+        assert_eq!(words("x 100$ a$ b#c '#d'"), ["x", "100$", "a$", "b#c", "#d"]);
     }
 
     #[test]
     fn what_only_a_shell_could_do_is_an_error() {
-        for text in
-            ["a && b", "a; b", "a | b", "a > b", "a `b`", "a $HOME", "a ${B}", "a $(b)", "a 'b", "a \"b", "", " ", "''"]
-        {
+        for text in [
+            "a && b", "a; b", "a | b", "a > b", "a `b`", "a $HOME", "a ${B}", "a $(b)", "a 'b", "a \"b", "", " ", "''",
+            "a #b", "a \\",
+        ] {
             assert!(text.parse::<Words>().is_err(), "{text}");
         }
     }

@@ -21,6 +21,7 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings};
 use crate::formats::migration::{Migration, Record, Writer};
+use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::{Dialect, Row, TableName};
 
 pub(crate) use crate::formats::prisma::{Datasource, Value};
@@ -163,6 +164,8 @@ pub(crate) struct Folder {
 /// What of the project concerns a start: found once, by convention or by name.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
+    /// The Prisma schema, parsed: the desired state is lowered from it.
+    pub schema: Option<PrismaSchema>,
     /// The Prisma schema's datasource.
     pub datasource: Option<Datasource>,
     /// The migrations folder.
@@ -192,7 +195,8 @@ impl Project {
                 config.file.display()
             );
         }
-        let datasource = prisma::find_datasource(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
+        let found = prisma::find_schema(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
+        let (schema, datasource) = found.unzip();
         let command = settings.migrate_command.as_ref();
         if let (Some(MigrationFormat::Prisma | MigrationFormat::Sql), Some(command)) = (kind, command) {
             return Err(Error::Settings(format!(
@@ -230,7 +234,7 @@ impl Project {
             (None, Some(folder)) if !runs_by_itself => Some(default_command(folder, environment)),
             (None, _) => None,
         };
-        Ok(Self { datasource, folder, command })
+        Ok(Self { schema, datasource, folder, command })
     }
 }
 

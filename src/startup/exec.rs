@@ -14,7 +14,7 @@ use std::process::Command;
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
 use crate::base::signal::{self, Stop};
-use crate::config::Settings;
+use crate::config::{Layer, Settings};
 
 /// Variables that may carry a secret of doorstep's and are gone from the service's environment.
 const OURS: &[&str] =
@@ -161,52 +161,48 @@ fn check_interpreter(program: &Path) -> Result<(), Error> {
     }
 }
 
-/// Flags show in the process title, and a URL may hold a password: start over with the secrets in the
-/// environment instead, under the same PID. Returns only when there are none, or the kernel refuses.
-pub fn hide_secrets(arguments: &[OsString]) {
-    let mut kept: Vec<OsString> = Vec::new();
-    let mut hidden: Vec<(&str, OsString)> = Vec::new();
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        if word == "--" {
-            kept.push(word.clone());
-            kept.extend(words.by_ref().cloned());
-            break;
-        }
-        let bytes = word.as_encoded_bytes();
-        let flags = [("--database-url", OURS[0]), ("--migrate-url", OURS[2])];
-        let flag = flags.into_iter().find(|(flag, _)| {
-            bytes.strip_prefix(flag.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'=')
-        });
-        let value = match flag {
-            Some((flag, _)) if bytes.len() > flag.len() => {
-                String::from_utf8(bytes[flag.len() + 1..].to_vec()).ok().map(OsString::from)
-            }
-            Some(_) => words.next().cloned(),
-            None => None,
-        };
-        match (flag, value) {
-            (None, _) => kept.push(word.clone()),
-            // Empty, missing, followed by another flag, or given twice: clap and the settings say so.
-            (Some((_, variable)), Some(value))
-                if !value.is_empty()
-                    && !value.as_encoded_bytes().starts_with(b"--")
-                    && hidden.iter().all(|(other, _)| *other != variable) =>
-            {
-                hidden.push((variable, value));
-            }
-            _ => return,
-        }
+/// Removes URLs given as flags from the process title (/proc/PID/cmdline, `ps`), because a URL may hold a password:
+/// executes doorstep again under the same PID, with the URLs in the environment instead of the arguments. `flags` is
+/// what clap has parsed from `arguments`. Returns if no flag holds a URL, or if the kernel refuses the exec.
+pub fn hide_secrets(arguments: &[OsString], flags: &Layer) {
+    let urls = [("--database-url", OURS[0], &flags.database_url), ("--migrate-url", OURS[2], &flags.migrate_url)];
+    let given: Vec<_> =
+        urls.iter().filter_map(|(flag, variable, url)| Some((*flag, *variable, url.as_ref()?))).collect();
+    // An empty URL is a settings error, but an empty variable counts as not set: keep the flag, so that it is reported.
+    if given.is_empty() || given.iter().any(|(_, _, url)| url.expose().is_empty()) {
+        return;
     }
-    let (Some(name), false) = (kept.first(), hidden.is_empty()) else { return };
-    let Ok(myself) = std::env::current_exe() else { return };
-    let mut command = Command::new(myself);
-    command.arg0(name).args(&kept[1..]);
-    for (variable, value) in hidden {
-        // The flag is stronger than either form in the environment.
-        command.env_remove(format!("{variable}_FILE")).env(variable, value);
+    let Ok(program) = std::env::current_exe() else { return };
+    let names: Vec<&str> = given.iter().map(|(flag, ..)| *flag).collect();
+    let kept = without_flags(arguments, &names);
+    let mut command = Command::new(program);
+    command.arg0(&kept[0]).args(&kept[1..]);
+    for (_, variable, url) in given {
+        // Both forms in the environment would be an error; the flag overrides either.
+        command.env_remove(format!("{variable}_FILE")).env(variable, url.expose());
     }
     let _ = signal::held_back(|| command.exec());
+}
+
+/// The arguments without some flags and their values. clap has accepted them, so each flag has a value: behind `=`, or
+/// in the next word. What follows `--` belongs to the service and stays as it is.
+fn without_flags(arguments: &[OsString], flags: &[&str]) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let text = word.to_str().unwrap_or_default();
+        if text == "--" {
+            kept.push(word.clone());
+            break;
+        }
+        if flags.contains(&text) {
+            words.next();
+        } else if !text.split_once('=').is_some_and(|(flag, _)| flags.contains(&flag)) {
+            kept.push(word.clone());
+        }
+    }
+    kept.extend(words.cloned());
+    kept
 }
 
 #[cfg(test)]
@@ -230,6 +226,18 @@ mod tests {
         assert_eq!(find(&["/etc/passwd"]).unwrap_err().exit_code(), 126);
         assert_eq!(find(&["/etc"]).unwrap_err().exit_code(), 126);
         assert_eq!(find(&[""]).unwrap_err().exit_code(), 127);
+    }
+
+    #[test]
+    fn flags_with_secrets_leave_the_arguments_and_the_services_own_stay() {
+        let os = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let flags = ["--database-url", "--migrate-url"];
+        let all =
+            ["doorstep", "--migrate-url=m", "run", "--database-url", "u", "--init", "--", "x", "--database-url=y"];
+        let kept = ["doorstep", "run", "--init", "--", "x", "--database-url=y"];
+        assert_eq!(without_flags(&os(&all), &flags), os(&kept));
+        let others = ["doorstep", "wait", "--database-url-file", "f", "--migrate-url-file=f", "--wait-attempts", "2"];
+        assert_eq!(without_flags(&os(&others), &flags), os(&others));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The pipeline: wait, schemas, migrate, verify; one call per step. What it prepares is the moment before
 //! exec.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::application_name::ApplicationName;
@@ -16,6 +17,7 @@ use crate::formats::{Folder, Project};
 use crate::migrate::apply::{self, Limits};
 use crate::migrate::history::History;
 use crate::migrate::lock;
+use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::Dialect;
 use crate::startup::database::Database;
 use crate::startup::{schemas, wait};
@@ -52,8 +54,7 @@ pub(crate) struct Preparation {
     pub(crate) dialect: Dialect,
     pub(crate) folder: Option<Folder>,
     pub(crate) commands: Commands,
-    /// The Prisma schema, file or folder.
-    prisma_schema: Option<std::path::PathBuf>,
+    prisma_schema: Option<Arc<PrismaSchema>>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
     /// The schema of the URL.
@@ -100,7 +101,7 @@ impl Preparation {
         for warning in target.warnings() {
             tracing::warn!(phase = "settings", event = "ignored", "{warning}");
         }
-        let prisma_schema = project.datasource.as_ref().map(|datasource| datasource.path.clone());
+        let prisma_schema = project.schema.map(Arc::new);
         let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
         let url_schema = target.schema().map(str::to_owned);
         let named = settings.schemas.clone();

@@ -7,7 +7,7 @@ use crate::base::error::Error;
 use crate::catalog::Catalog;
 use crate::config::{Line, Query, Require, Settings};
 use crate::finding::Source;
-use crate::schema_source::prisma;
+use crate::schema_source::prisma::PrismaSchema;
 use crate::schema_source::snapshot::{self, Snapshot};
 use crate::sql::{Dialect, TableName};
 
@@ -20,9 +20,9 @@ pub(crate) struct DesiredState {
     pub require: Require,
     /// Queries that must be able to use their indexes.
     pub queries: Vec<Query>,
-    /// The Prisma schema, and the schema that models without one belong to: Prisma's client asks for them there,
-    /// whatever the search path says.
-    prisma: Option<(prisma::Schema, String)>,
+    /// The Prisma schema, lowered. Models without `@@schema` are expected in the schema of the URL, not in the first of
+    /// the search path: that is where Prisma's client asks for them.
+    prisma: Option<Catalog>,
     /// The snapshot, and the path that it was read from.
     snapshot: Option<(Snapshot, String)>,
     /// The paths of both.
@@ -30,23 +30,23 @@ pub(crate) struct DesiredState {
 }
 
 impl DesiredState {
-    /// Reads what the settings name; `prisma` is the schema's file or folder, found or named, and `url_schema` what the
-    /// URL says of the schema.
+    /// Reads what the settings name and lowers the Prisma schema; `url_schema` is the schema that the URL names.
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
     pub(crate) fn read(
         settings: &Settings,
-        prisma: Option<&Path>,
+        prisma: Option<&PrismaSchema>,
         dialect: Dialect,
         url_schema: Option<&str>,
     ) -> Result<Self, Error> {
         let usual = Path::new(snapshot::USUAL);
         let path = settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual));
         let snapshot = path.map(|path| Ok((Snapshot::read(path, dialect)?, path.display().to_string()))).transpose()?;
-        let files = prisma.into_iter().chain(path).map(|path| path.display().to_string()).collect();
+        let paths = prisma.map(PrismaSchema::path).into_iter().chain(path);
+        let files = paths.map(|path| path.display().to_string()).collect();
         let home = url_schema.unwrap_or(dialect.home());
-        let prisma = prisma.map(|path| Ok((of_prisma(path)?, home.to_owned()))).transpose()?;
+        let prisma = prisma.map(|schema| schema.lower(home).cloned()).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());
         Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
     }
@@ -75,14 +75,10 @@ impl DesiredState {
     /// The catalogs to hold the database against. What a snapshot has in its own home goes to `home`.
     #[must_use]
     pub(crate) fn catalogs(&self, home: &str) -> Vec<Catalog> {
-        let prisma = self.prisma.iter().map(|(schema, home)| prisma::lower(schema, home));
-        prisma.chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path))).collect()
+        self.prisma
+            .iter()
+            .cloned()
+            .chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path)))
+            .collect()
     }
-}
-
-fn of_prisma(path: &Path) -> Result<prisma::Schema, Error> {
-    prisma::parse(&prisma::read(path)?).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        Error::Settings(format!("the Prisma schema cannot be read:{}", lines.concat()))
-    })
 }

@@ -4,15 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::schema_source::prisma::{self, ValueKind};
+use crate::schema_source::prisma::{PrismaSchema, ValueKind};
 
 /// What the datasource says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Datasource {
     /// Directory of the schema file, or the schema folder itself: `migrations` stands in it.
     pub directory: PathBuf,
-    /// The schema file or folder itself.
-    pub path: PathBuf,
     /// `url`, in Prisma 6 and older.
     pub url: Option<Value>,
     /// `directUrl`: what migrations use.
@@ -30,8 +28,8 @@ pub(crate) enum Value {
     Literal(String),
 }
 
-/// The datasource of the schema that is `named`, or found where Prisma looks; `None` without a schema.
-pub(crate) fn find(named: Option<&Path>) -> Result<Option<Datasource>, Error> {
+/// The schema that is `named`, or found where Prisma looks, parsed; and its datasource. `None` without a schema.
+pub(crate) fn find(named: Option<&Path>) -> Result<Option<(PrismaSchema, Datasource)>, Error> {
     let usual = ["schema.prisma", "prisma/schema.prisma", "prisma/schema"].map(Path::new);
     let path = match named {
         Some(path) if !path.exists() => {
@@ -47,15 +45,16 @@ pub(crate) fn find(named: Option<&Path>) -> Result<Option<Datasource>, Error> {
         true => path.to_owned(),
         false => path.parent().map_or_else(PathBuf::new, Path::to_owned),
     };
-    let found = of_files(&prisma::read(path)?);
-    Ok(Some(Datasource { directory, path: path.to_owned(), ..found }))
+    let schema = PrismaSchema::load(path)?;
+    let datasource = Datasource { directory, ..of_settings(schema.datasource()) };
+    Ok(Some((schema, datasource)))
 }
 
-/// What concerns a start in the first datasource of these files; of what else is wrong in them nobody has asked yet.
-fn of_files(files: &[(String, String)]) -> Datasource {
+/// Reads URLs and schemas from the lines of a datasource; ignores its other keys.
+fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ValueKind)>) -> Datasource {
     let mut found = Datasource::default();
-    for (key, value) in prisma::datasource(files) {
-        match key.as_str() {
+    for (key, value) in settings {
+        match key {
             "url" => found.url = url(value),
             "directUrl" => found.direct_url = url(value),
             "schemas" => found.schemas = strings(value),
@@ -65,21 +64,20 @@ fn of_files(files: &[(String, String)]) -> Datasource {
     found
 }
 
-fn url(value: ValueKind) -> Option<Value> {
+fn url(value: &ValueKind) -> Option<Value> {
     match value {
-        ValueKind::Text(url) => Some(Value::Literal(url)),
+        ValueKind::Text(url) => Some(Value::Literal(url.clone())),
         ValueKind::Call(function, arguments) if function == "env" => {
-            let name = arguments.into_iter().next()?.value.kind;
-            strings(name).into_iter().next().map(Value::Environment)
+            strings(&arguments.first()?.value.kind).into_iter().next().map(Value::Environment)
         }
         _ => None,
     }
 }
 
-fn strings(value: ValueKind) -> Vec<String> {
+fn strings(value: &ValueKind) -> Vec<String> {
     match value {
-        ValueKind::Text(text) => vec![text],
-        ValueKind::List(values) => values.into_iter().flat_map(|value| strings(value.kind)).collect(),
+        ValueKind::Text(text) => vec![text.clone()],
+        ValueKind::List(values) => values.iter().flat_map(|value| strings(&value.kind)).collect(),
         _ => Vec::new(),
     }
 }
@@ -89,7 +87,12 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Datasource {
-        of_files(&[("schema.prisma".to_owned(), text.to_owned())])
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("schema.prisma");
+        std::fs::write(&path, text).unwrap();
+        let (_, datasource) = find(Some(&path)).unwrap().unwrap();
+        assert_eq!(datasource.directory, folder.path());
+        Datasource { directory: PathBuf::new(), ..datasource }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 pub(crate) use crate::formats::prisma::config::find as find_config;
-pub(crate) use crate::formats::prisma::datasource::find as find_datasource;
+pub(crate) use crate::formats::prisma::datasource::find as find_schema;
 pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
 
 use crate::base::error::Error;

@@ -17,12 +17,14 @@ pub mod types;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::base::error::Error;
+use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
-use crate::schema_source::prisma::syntax::Kind;
 pub(crate) use crate::schema_source::prisma::syntax::ValueKind;
+use crate::schema_source::prisma::syntax::{Block, Kind};
 
 /// A place in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -40,6 +42,7 @@ pub struct Place {
 const LONGEST_NAME: usize = 1000;
 
 /// Something that is wrong, before the file has its name.
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     place: Place,
     message: String,
@@ -100,47 +103,115 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::Settings(format!("cannot read {}: {error}", path.display()))
 }
 
-/// Parses the files of a schema, given as names and texts. Their order does not matter.
+/// Parses and checks the files of a schema, given as names and texts. Their order does not matter.
 ///
 /// # Errors
-/// Everything that is wrong, in the order of files and lines: the syntax of all files or, once that is right, the rest.
+/// Every problem, in the order of files and lines. The checks run only once the syntax of all files is right.
 pub fn parse(files: &[(String, String)]) -> Result<Schema, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    let mut blocks = Vec::new();
-    for (number, (_, text)) in files.iter().enumerate() {
-        blocks.extend(parser::parse(text, number, &mut problems));
-    }
-    let mut parsed = Schema::default();
-    // A line that could not be read would be missed everywhere.
-    if problems.is_empty() {
-        let names = files.iter().map(|(name, _)| name.clone()).collect();
-        parsed = check::check(&blocks, names, &mut problems);
-    }
-    if problems.is_empty() {
-        return Ok(parsed);
-    }
-    problems.sort_by_key(|problem| problem.place);
-    let named = |Problem { place, message }| Diagnostic {
-        file: files[place.file].0.clone(),
-        line: place.line,
-        column: place.column,
-        message,
-    };
-    Err(problems.into_iter().map(named).collect())
+    Parsed::new(files).check()
 }
 
-/// Key and value of each line in the first datasource of the files, whatever is wrong in the rest of them.
-pub(crate) fn datasource(files: &[(String, String)]) -> Vec<(String, ValueKind)> {
-    let blocks = files.iter().enumerate().flat_map(|(number, (_, text))| parser::parse(text, number, &mut Vec::new()));
-    let settings = blocks.into_iter().find(|block| block.kind == Kind::Datasource).map(|block| block.settings);
-    let pair = |(key, value): (syntax::Word, Option<syntax::Value>)| Some((key.text, value?.kind));
-    settings.unwrap_or_default().into_iter().filter_map(pair).collect()
+/// The blocks of all files, and the syntax errors found on the way.
+#[derive(Debug)]
+struct Parsed {
+    /// The files' names, as they were given.
+    names: Vec<String>,
+    blocks: Vec<Block>,
+    problems: Vec<Problem>,
+}
+
+impl Parsed {
+    fn new(files: &[(String, String)]) -> Self {
+        let (mut blocks, mut problems) = (Vec::new(), Vec::new());
+        for (number, (_, text)) in files.iter().enumerate() {
+            blocks.extend(parser::parse(text, number, &mut problems));
+        }
+        Self { names: files.iter().map(|(name, _)| name.clone()).collect(), blocks, problems }
+    }
+
+    /// Resolves names and arguments. After a syntax error the checks do not run: the line that could not be parsed is
+    /// missing, and everything that refers to it would be reported too.
+    fn check(&self) -> Result<Schema, Vec<Diagnostic>> {
+        let mut problems = self.problems.clone();
+        let schema = match problems.is_empty() {
+            true => check::check(&self.blocks, self.names.clone(), &mut problems),
+            false => Schema::default(),
+        };
+        if problems.is_empty() {
+            return Ok(schema);
+        }
+        problems.sort_by_key(|problem| problem.place);
+        let named = |Problem { place, message }| Diagnostic {
+            file: self.names[place.file].clone(),
+            line: place.line,
+            column: place.column,
+            message,
+        };
+        Err(problems.into_iter().map(named).collect())
+    }
+}
+
+/// The Prisma schema of a run. [`PrismaSchema::load`] reads and parses it once; the parsed blocks then serve both the
+/// search for the database URL and the desired state, which lowers them once.
+#[derive(Debug)]
+pub(crate) struct PrismaSchema {
+    /// The schema file, or the folder of its files.
+    path: PathBuf,
+    parsed: Parsed,
+    /// What [`PrismaSchema::lower`] answered the first time, and the `home` that it was asked with.
+    lowered: OnceLock<(String, Result<Catalog, String>)>,
+}
+
+impl PrismaSchema {
+    /// Reads and parses a schema file, or all `*.prisma` files below a folder. Syntax errors are kept for
+    /// [`PrismaSchema::lower`]: a run that only needs the URL goes on in spite of them.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] if a file cannot be read.
+    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
+        let parsed = Parsed::new(&read(path)?);
+        tracing::debug!(phase = "settings", event = "parsed", "parsed the Prisma schema {}", path.display());
+        Ok(Self { path: path.to_owned(), parsed, lowered: OnceLock::new() })
+    }
+
+    /// The schema file, or the folder of its files.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Key and value of each line in the first `datasource` block, whether or not the rest of the schema is right.
+    pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ValueKind)> {
+        let block = self.parsed.blocks.iter().find(|block| block.kind == Kind::Datasource);
+        let settings = block.into_iter().flat_map(|block| &block.settings);
+        settings.filter_map(|(key, value)| Some((key.text.as_str(), &value.as_ref()?.kind)))
+    }
+
+    /// The catalog of a database that agrees with this schema. `home` is the schema of models without `@@schema`; the
+    /// database URL decides it, so it is the same in every call of a run, and later calls (after a lost connection)
+    /// get the first answer.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
+    pub(crate) fn lower(&self, home: &str) -> Result<&Catalog, Error> {
+        let (first, lowered) = self.lowered.get_or_init(|| (home.to_owned(), self.lowered_for(home)));
+        debug_assert_eq!(first, home, "one run has one home schema");
+        lowered.as_ref().map_err(|message| Error::Settings(message.clone()))
+    }
+
+    fn lowered_for(&self, home: &str) -> Result<Catalog, String> {
+        let schema = self.parsed.check().map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            format!("the Prisma schema cannot be read:{}", lines.concat())
+        })?;
+        tracing::debug!(phase = "verify", event = "lowered", "lowered the Prisma schema {}", self.path.display());
+        Ok(lower(&schema, home))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Action, Arity, Catalog, Default, Name, Origin, Type};
+    use crate::catalog::{Action, Arity, Default, Name, Origin, Type};
 
     const DATASOURCE: &str = "datasource db {\n provider = \"postgresql\"\n url = env(\"X\")\n}\n";
 

@@ -108,7 +108,14 @@ fn no_secret_is_printed_at_any_level_or_in_any_error() {
 #[test]
 fn a_url_given_as_a_flag_leaves_the_process_title() {
     let url = format!("postgres://u:hunter2@127.0.0.1:{}/d", free_port());
-    for arguments in [vec!["wait", "--database-url", &url], vec!["wait", &format!("--migrate-url={url}")]] {
+    let assigned = format!("--migrate-url={url}");
+    for arguments in [
+        vec!["wait", "--database-url", &url],
+        vec!["wait", &assigned],
+        // Before the command and behind it; both at once.
+        vec!["--database-url", &url, "wait", "--database-url", &url],
+        vec![&assigned, "wait", "--database-url", &url],
+    ] {
         let mut doorstep = Doorstep::new(&arguments).spawn();
         doorstep.until_stderr("connection refused");
         let title = std::fs::read_to_string(format!("/proc/{}/cmdline", doorstep.pid())).unwrap();

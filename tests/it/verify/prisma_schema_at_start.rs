@@ -125,3 +125,20 @@ fn the_grants_of_the_services_role_count_and_not_those_of_the_role_that_migrates
     database.sql(&format!("CREATE POLICY all_rows ON \"User\" TO {role} USING (true)"));
     run().code(0).stdout_is("up").stderr_lacks("WARN");
 }
+
+/// The database URL, the migrations folder and the desired state all come from the schema; a follower looks at the
+/// database again and again. The file is parsed and lowered once all the same.
+#[test]
+fn the_schema_is_parsed_and_lowered_once_in_a_run() {
+    let count = |output: &Output, what: &str| output.stderr.matches(what).count();
+    let (database, project) = whole();
+    let output = run(&project, &database, &["--log", "debug"]).code(0).stdout_is("up");
+    assert_eq!(count(&output, "parsed the Prisma schema prisma/schema.prisma"), 1, "{}", output.stderr);
+    assert_eq!(count(&output, "lowered the Prisma schema prisma/schema.prisma"), 1, "{}", output.stderr);
+
+    // Looks every 250 ms until the deadline, and finds a table missing each time.
+    database.sql("DROP TABLE \"SLAPolicy\"");
+    let output = run(&project, &database, &["--log", "debug", "--migrate", "await", "--wait-timeout", "2s"]).code(3);
+    assert_eq!(count(&output, "parsed the Prisma schema"), 1, "{}", output.stderr);
+    assert_eq!(count(&output, "lowered the Prisma schema"), 1, "{}", output.stderr);
+}
