@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::catalog::{Name, Origin};
-use crate::sql::TableName;
-use crate::sql::script::{Aspect, Object};
+use crate::sql::script::Aspect;
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// How bad a finding is (contract: severity of a finding).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -39,7 +39,7 @@ impl fmt::Display for Severity {
 /// What kind of difference it is (contract: results as JSON).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Difference {
+pub enum DifferenceKind {
     /// Expected, and not there.
     Missing,
     /// There, and not as expected.
@@ -54,7 +54,11 @@ pub enum Difference {
     Hidden,
 }
 
-impl Difference {
+impl DifferenceKind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Missing, Self::Different, Self::Extra, Self::Renamed, Self::Invalid, Self::Hidden];
+
     /// Its name in results and in `verify_allow`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -69,125 +73,49 @@ impl Difference {
     }
 }
 
-/// What a finding is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// A schema (namespace).
-    Schema(String),
-    /// An extension.
-    Extension(String),
-    /// A table.
-    Table(Name),
-    /// A view.
-    View(Name),
-    /// An enum type.
-    Enum(Name),
-    /// A column.
-    Column {
-        /// Its table.
-        table: Name,
-        /// Its name.
-        name: String,
-    },
-    /// The primary key of this table.
-    PrimaryKey(Name),
-    /// An index, or what makes columns unique.
-    Index {
-        /// Its table.
-        table: Name,
-        /// Its name.
-        name: String,
-        /// Whether it is unique.
-        unique: bool,
-    },
-    /// A foreign key.
-    ForeignKey {
-        /// The table that it belongs to.
-        table: Name,
-        /// Its columns.
-        columns: Vec<String>,
-    },
-    /// A named constraint.
-    Constraint {
-        /// Its table.
-        table: Name,
-        /// Its name.
-        name: String,
-    },
-    /// A row that must exist: the table and condition that find it.
-    Row(String),
-    /// A query whose plan is looked at, by its name.
-    Query(String),
-    /// A required table, which may leave its schema to the search path.
-    Required(TableName),
-    /// Something that a migration creates, as its script names it.
-    Scripted(Object),
-}
-
-impl Subject {
-    /// The kind of thing: the first word of the object in results, and what `verify_allow` calls it.
+/// Between [`ObjectRef`] and the names of a catalog, in which the schema is always known.
+impl ObjectRef {
+    /// An object with a name of its own in a schema: a table, a view, an enum.
     #[must_use]
-    pub fn thing(&self) -> &'static str {
-        match self {
-            Self::Schema(_) => "schema",
-            Self::Extension(_) => "extension",
-            Self::Table(_) | Self::Required(_) => "table",
-            Self::View(_) => "view",
-            Self::Enum(_) => "enum",
-            Self::Column { .. } => "column",
-            Self::PrimaryKey(_) => "primary_key",
-            Self::Index { unique: true, .. } => "unique",
-            Self::Index { unique: false, .. } => "index",
-            Self::ForeignKey { .. } => "foreign_key",
-            Self::Constraint { .. } => "constraint",
-            Self::Row(_) => "row",
-            Self::Query(_) => "query",
-            Self::Scripted(object) => object.thing(),
-        }
+    pub(crate) fn of(kind: ObjectKind, name: &Name) -> Self {
+        Self::new(kind, Some(name.schema.clone()), name.name.as_str())
     }
 
-    /// Its qualified name: what `verify_allow` matches.
+    /// A part of this table. A table without a name is one that is not known.
     #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Schema(name) | Self::Extension(name) | Self::Row(name) | Self::Query(name) => name.clone(),
-            Self::Table(name) | Self::View(name) | Self::Enum(name) | Self::PrimaryKey(name) => name.to_string(),
-            Self::Constraint { table, name } if table.name.is_empty() => format!("{}.{name}", table.schema),
-            Self::Column { table, name } | Self::Constraint { table, name } => format!("{table}.{name}"),
-            Self::Index { table, name, .. } => format!("{}.{name}", table.schema),
-            Self::ForeignKey { table, columns } => format!("{table}.{}", columns.join(",")),
-            Self::Required(name) => name.to_string(),
-            Self::Scripted(object) => {
-                let text = object.to_string();
-                text.split_once(' ').map_or(text.clone(), |(_, name)| name.to_owned())
-            }
-        }
+    pub(crate) fn part_of(table: &Name, kind: ObjectKind, name: impl Into<String>) -> Self {
+        let part = Self::of(ObjectKind::Table, table).part(kind, name);
+        Self { table: part.table.filter(|table| !table.is_empty()), ..part }
     }
 
-    /// The table that it belongs to, or is.
+    /// An index of this table.
     #[must_use]
-    pub fn table(&self) -> Option<&Name> {
-        let table = match self {
-            Self::Table(table)
-            | Self::PrimaryKey(table)
-            | Self::Column { table, .. }
-            | Self::Index { table, .. }
-            | Self::ForeignKey { table, .. }
-            | Self::Constraint { table, .. } => table,
-            _ => return None,
-        };
-        // One that nobody knows has no name.
-        Some(table).filter(|table| !table.name.is_empty())
+    pub(crate) fn index(table: &Name, name: &str, unique: bool) -> Self {
+        Self::part_of(table, if unique { ObjectKind::Unique } else { ObjectKind::Index }, name)
+    }
+
+    /// The foreign key of this table over these columns.
+    #[must_use]
+    pub(crate) fn foreign_key(table: &Name, columns: &[String]) -> Self {
+        Self::of(ObjectKind::Table, table).foreign_key_over(columns.to_vec())
+    }
+
+    /// The table or enum that it is a part of, or itself; the schema is empty where none is known.
+    #[must_use]
+    pub(crate) fn owner(&self) -> Name {
+        let name = self.table.as_ref().unwrap_or(&self.name).clone();
+        Name { schema: self.schema.clone().unwrap_or_default(), name }
+    }
+
+    /// The table that it is or belongs to, where table and schema are known.
+    #[must_use]
+    pub(crate) fn in_table(&self) -> Option<Name> {
+        let is_known = self.schema.is_some() && (self.table.is_some() || self.kind == ObjectKind::Table);
+        (is_known && self.kind != ObjectKind::EnumValue).then(|| self.owner())
     }
 }
 
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.thing(), self.name())
-    }
-}
-
-impl Serialize for Subject {
+impl Serialize for ObjectRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -226,17 +154,16 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// What kind of difference.
-    pub kind: Difference,
+    pub kind: DifferenceKind,
     /// What it is about; in results the kind of thing and its qualified name: `table public.users`.
-    #[serde(rename = "object")]
-    pub subject: Subject,
+    pub object: ObjectRef,
     /// What is expected, where there is more to say than the object.
     pub expected: Option<String>,
     /// What there is.
     pub actual: Option<String>,
     /// What is there in its place, where that is one thing.
     #[serde(skip)]
-    pub instead: Option<Subject>,
+    pub instead: Option<ObjectRef>,
     /// A migration that is not done yet sees to it: nobody else should.
     #[serde(skip)]
     pub awaits: bool,
@@ -256,11 +183,11 @@ pub struct Finding {
 impl Finding {
     /// A finding of which no more is known yet.
     #[must_use]
-    pub fn new(severity: Severity, kind: Difference, subject: Subject, source: Source) -> Self {
+    pub fn new(severity: Severity, kind: DifferenceKind, object: ObjectRef, source: Source) -> Self {
         Self {
             severity,
             kind,
-            subject,
+            object,
             expected: None,
             actual: None,
             instead: None,
@@ -284,7 +211,7 @@ impl Finding {
         self
     }
 
-    pub(crate) fn instead(mut self, there: Subject) -> Self {
+    pub(crate) fn instead(mut self, there: ObjectRef) -> Self {
         self.actual = Some(there.to_string());
         self.instead = Some(there);
         self
@@ -309,21 +236,21 @@ impl Finding {
     #[must_use]
     pub fn predicate(&self) -> &'static str {
         match (self.kind, &self.source) {
-            (Difference::Missing, _) if self.is_of_query() && self.expected.is_none() => "does not run",
-            (Difference::Hidden, _) if self.is_of_query() => "cannot be looked at",
+            (DifferenceKind::Missing, _) if self.is_of_query() && self.expected.is_none() => "does not run",
+            (DifferenceKind::Hidden, _) if self.is_of_query() => "cannot be looked at",
             (_, _) if self.is_of_query() => "cannot use its index",
-            (Difference::Missing, _) => "is missing",
-            (Difference::Extra, Source::Nobody) => "is there, and nothing speaks of it",
-            (Difference::Extra, _) => "should not be there",
-            (Difference::Different, _) => "differs",
-            (Difference::Renamed, _) => "has another name",
-            (Difference::Invalid, _) => "is not valid",
-            (Difference::Hidden, _) => "is hidden from the service's role",
+            (DifferenceKind::Missing, _) => "is missing",
+            (DifferenceKind::Extra, Source::Nobody) => "is there, and nothing speaks of it",
+            (DifferenceKind::Extra, _) => "should not be there",
+            (DifferenceKind::Different, _) => "differs",
+            (DifferenceKind::Renamed, _) => "has another name",
+            (DifferenceKind::Invalid, _) => "is not valid",
+            (DifferenceKind::Hidden, _) => "is hidden from the service's role",
         }
     }
 
     fn is_of_query(&self) -> bool {
-        matches!(self.subject, Subject::Query(_))
+        self.object.kind == ObjectKind::Query
     }
 
     /// What is expected and what there is, where there is more to say; empty otherwise.
@@ -340,10 +267,10 @@ impl Finding {
     /// The name under which it is there after all: of a column in its table, of a table with its schema.
     #[must_use]
     pub fn other_name(&self) -> Option<&str> {
-        let actual = self.actual.as_deref().filter(|_| self.kind == Difference::Renamed)?;
-        match &self.subject {
-            Subject::Column { .. } => Some(actual.strip_prefix("column ")?.rsplit_once('.')?.1),
-            Subject::Table(_) => actual.strip_prefix("table "),
+        let actual = self.actual.as_deref().filter(|_| self.kind == DifferenceKind::Renamed)?;
+        match self.object.kind {
+            ObjectKind::Column => Some(actual.strip_prefix("column ")?.rsplit_once('.')?.1),
+            ObjectKind::Table => actual.strip_prefix("table "),
             _ => None,
         }
     }
@@ -351,7 +278,7 @@ impl Finding {
     /// All of it but the remedy, on one line.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let mut text = format!("{} {}", self.subject, self.predicate());
+        let mut text = format!("{} {}", self.object, self.predicate());
         if self.source != Source::Nobody {
             text += &format!(" (required by {})", self.source);
         }

@@ -1,4 +1,4 @@
--- What the service of Phase 5 does first: the operators' view of each client, and an alert that was said before.
+-- The first queries of the Phase 5 service: the operators' view of each client, and an alert that was logged before.
 \pset tuples_only on
 \pset format unaligned
 

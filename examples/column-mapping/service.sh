@@ -1,5 +1,5 @@
 #!/bin/sh
-# The daemon's first minute: a report, an execution that belongs to it, and both read again by their relation.
+# The daemon's first queries: insert a report and an execution that belongs to it, and read both through their relation.
 set -eu
 psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$DATABASE_URL" <<'SQL'
 INSERT INTO monitoring_reports (id, report_id, start_time, end_time, total_runs, successful_runs, avg_duration_ms)

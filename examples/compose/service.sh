@@ -1,9 +1,9 @@
 #!/bin/sh
-# The example's service: uses what the migrations made, then runs until it is told to stop.
-# It contains no waiting and no migrating; that is the point.
+# The example's service: uses the tables of the migrations, then waits for SIGTERM.
+# It does not wait for the database or migrate: doorstep has done that.
 set -eu
 
-# As PID 1 a process hears SIGTERM only if it listens.
+# PID 1 receives SIGTERM only if it has a handler.
 trap 'echo "service: stopping"; exit 0' TERM
 
 database=$(cat "$DATABASE_URL_FILE")
@@ -13,6 +13,6 @@ greeting=$(query "SELECT value FROM public.\"Setting\" WHERE key = 'greeting'")
 start=$(query 'INSERT INTO app."Start" DEFAULT VALUES RETURNING id')
 echo "service: PID $$, start number $start: $greeting"
 
-# In the background, since a shell runs its traps only between commands.
+# In the background, because a shell runs traps only between commands.
 sleep 2147483647 &
 wait

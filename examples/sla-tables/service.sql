@@ -1,4 +1,4 @@
--- What backend and worker ask the database first: the dashboard's policies, and the metrics that may be late.
+-- The first queries of backend and worker: the dashboard's policies, and the metrics that may be late.
 \pset tuples_only on
 \pset format unaligned
 

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
 use crate::formats::migration::{Migration, Writer};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
-use crate::sql::script::{self, Object};
+use crate::sql::ObjectRef;
+use crate::sql::script;
 
 /// What was recorded, for `--format json`.
 #[derive(Debug, Serialize)]
@@ -64,7 +65,7 @@ pub(crate) async fn adopt(
     }
     let migrations = chosen(history, through)?;
     let witnesses = witnesses(&migrations, history);
-    let objects: Vec<Object> = witnesses.iter().map(|witness| witness.object.clone()).collect();
+    let objects: Vec<ObjectRef> = witnesses.iter().map(|witness| witness.object.clone()).collect();
     let object_states = session.object_states(&objects, None).await;
     let object_states = object_states.map_err(Error::statement("look for what the migrations create"))?;
     let is_there = |trace: &ObjectState| !matches!(trace, ObjectState::Absent | ObjectState::Invalid);
@@ -117,7 +118,7 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
 struct Witness {
     /// Index of the migration.
     of: usize,
-    object: Object,
+    object: ObjectRef,
     /// It was created, and must be there; otherwise it was dropped or renamed, and must not.
     created: bool,
 }
@@ -128,9 +129,9 @@ fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
     let statements: Vec<Vec<script::Statement<'_>>> =
         migrations.iter().map(|migration| script::statements(migration.sql(), dialect)).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<Object> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
+    let mut lasting: Vec<ObjectRef> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
     let mut gone = script::removed(&all, dialect);
-    let take = |objects: &mut Vec<Object>, object: &Object| {
+    let take = |objects: &mut Vec<ObjectRef>, object: &ObjectRef| {
         let position = objects.iter().position(|known| known == object);
         position.map(|position| objects.remove(position)).is_some()
     };
@@ -152,11 +153,11 @@ fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
 
 fn finding(migration: &Migration, witness: &Witness) -> Finding {
     let (kind, does) = match witness.created {
-        true => (Difference::Missing, "creates it"),
-        false => (Difference::Extra, "drops or renames it"),
+        true => (DifferenceKind::Missing, "creates it"),
+        false => (DifferenceKind::Extra, "drops or renames it"),
     };
     let source = Source::Named(migration.path.display().to_string());
-    Finding::new(Severity::Error, kind, Subject::Scripted(witness.object.clone()), source)
+    Finding::new(Severity::Error, kind, witness.object.clone(), source)
         .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
         .remedied(
             "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \

@@ -5,14 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::base::error::Error;
-use crate::catalog::Name;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::finding::Subject;
 use crate::formats::Outcome;
 use crate::formats::migration::{Migration, Record, Writer, nearest};
 use crate::migrate::history::History;
-use crate::sql::Dialect;
-use crate::sql::script::{self, Object};
+use crate::sql::script;
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 use crate::verify::diagnose::provenance::Provenance;
 
 /// What somebody says about a migration.
@@ -85,13 +83,13 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
 
 /// Nothing will ever create it any more: the risk of this mark.
 async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
-    let (objects, names): (Vec<Object>, Vec<String>) = made(migration.sql(), history.dialect).into_iter().unzip();
+    let objects = made(migration.sql(), history.dialect);
     let Ok(object_states) = session.object_states(&objects, None).await else { return };
-    let missing = names
+    let missing = objects
         .iter()
         .zip(&object_states)
-        .filter(|(_, trace)| matches!(trace, ObjectState::Absent | ObjectState::Invalid));
-    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+        .filter(|(_, state)| matches!(state, ObjectState::Absent | ObjectState::Invalid));
+    let missing: Vec<String> = missing.map(|(object, _)| object.to_string()).collect();
     if !missing.is_empty() {
         tracing::warn!(
             phase = "resolve",
@@ -105,29 +103,28 @@ async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, m
 
 /// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
 /// into DO blocks as well, and what else it creates by the strict one.
-fn made(sql: &str, dialect: Dialect) -> Vec<(Object, String)> {
+fn made(sql: &str, dialect: Dialect) -> Vec<ObjectRef> {
     // Without a home schema, a name stays as the script has it.
     let provenance = Provenance::of(vec![script::changes(sql, dialect)], "", dialect);
-    let subjects: Vec<Subject> = provenance.lasting().map(|(_, subject)| subject).collect();
-    let dotted = |name: &Name, spell: &dyn Fn(&str) -> String| match name.schema.as_str() {
-        "" => spell(&name.name),
-        schema => format!("{}.{}", spell(schema), spell(&name.name)),
+    let bare = |object: ObjectRef| ObjectRef { schema: object.schema.filter(|schema| !schema.is_empty()), ..object };
+    let lasting: Vec<ObjectRef> = provenance.lasting().map(|(_, object)| bare(object)).collect();
+    // The columns of a table that the script creates go with it.
+    let is_of_its_own = |object: &ObjectRef| match &object.table {
+        Some(table) => {
+            !lasting.iter().any(|it| it.kind == ObjectKind::Table && it.name == *table && it.schema == object.schema)
+        }
+        None => true,
     };
-    let (quoted, plain) = (|name: &str| dialect.identifier(name), |name: &str| name.to_owned());
-    let object = |subject: &Subject, spell: &dyn Fn(&str) -> String| match subject {
-        Subject::Table(name) => Some(Object::Relation { kind: "table", name: dotted(name, spell) }),
-        Subject::Enum(name) => Some(Object::Type(dotted(name, spell))),
-        // Those of a table that the script creates go with it.
-        Subject::Column { table, name } => (!subjects.contains(&Subject::Table(table.clone())))
-            .then(|| Object::Column { table: dotted(table, spell), name: spell(name) }),
-        _ => None,
-    };
-    let told = |subject: &Subject| Some((object(subject, &quoted)?, object(subject, &plain)?.to_string()));
-    let mut objects: Vec<(Object, String)> = subjects.iter().filter_map(told).collect();
-    objects.sort_by_key(|(object, name)| (object.thing() == "column", name.clone()));
+    let mut objects: Vec<ObjectRef> = lasting.iter().filter(|object| is_of_its_own(object)).cloned().collect();
+    // A script says TYPE, whatever the type is.
+    for object in objects.iter_mut().filter(|object| object.kind == ObjectKind::Enum) {
+        object.kind = ObjectKind::Type;
+    }
+    objects.sort_by_key(|object| (object.kind == ObjectKind::Column, object.to_string()));
     let strict = script::created(&script::statements(sql, dialect), dialect).into_iter().map(|(object, _)| object);
-    let others = strict.filter(|object| !matches!(object.thing(), "table" | "type" | "column"));
-    objects.extend(others.map(|object| (object.clone(), object.to_string())));
+    let is_known =
+        |object: &ObjectRef| matches!(object.kind, ObjectKind::Table | ObjectKind::Type | ObjectKind::Column);
+    objects.extend(strict.filter(|object| !is_known(object)));
     objects
 }
 

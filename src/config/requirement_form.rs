@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use crate::sql::TableName;
+use crate::sql::{ObjectKind, ObjectRef, TableName};
 
 /// A column: `users.email`, `financial.invoices.total numeric(10,2) not null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,26 +61,6 @@ pub struct RowForm {
     pub table: TableName,
     /// What it must be like, in SQL.
     pub condition: Option<String>,
-}
-
-/// Something that must not be there any more: `column clients.alert_email`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AbsentForm {
-    /// A table or view.
-    Table(TableName),
-    /// A column.
-    Column {
-        /// Its table.
-        table: TableName,
-        /// Its name.
-        name: String,
-    },
-    /// An index.
-    Index(TableName),
-    /// A constraint.
-    Constraint(ConstraintForm),
-    /// An enum type.
-    Enum(TableName),
 }
 
 impl FromStr for ColumnForm {
@@ -183,25 +163,39 @@ impl FromStr for RowForm {
     }
 }
 
-impl FromStr for AbsentForm {
+/// Something that must not be there any more: `column clients.alert_email`.
+impl FromStr for ObjectRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let forms = "write table t, column t.c, index i, constraint t.c or enum e";
         let (thing, name) =
             text.split_once(char::is_whitespace).ok_or_else(|| format!("`{text}` says not what it is; {forms}"))?;
-        let named = || object(name).ok_or_else(|| format!("`{text}` names nothing; {forms}"));
-        Ok(match thing.to_ascii_lowercase().as_str() {
-            "table" => Self::Table(named()?),
-            "index" => Self::Index(named()?),
-            "enum" => Self::Enum(named()?),
-            "constraint" => Self::Constraint(name.trim().parse()?),
+        let named = |kind| match object(name) {
+            Some(TableName { schema, name }) => Ok(Self::new(kind, schema, name)),
+            None => Err(format!("`{text}` names nothing; {forms}")),
+        };
+        // A constraint may leave its table open; its home schema is meant then.
+        let part = |kind, table: Option<TableName>, name: String| match table {
+            Some(TableName { schema, name: table }) => Self::new(ObjectKind::Table, schema, table).part(kind, name),
+            None => Self::new(kind, None, name),
+        };
+        match thing.to_ascii_lowercase().as_str() {
+            "table" => named(ObjectKind::Table),
+            "index" => named(ObjectKind::Index),
+            "enum" => named(ObjectKind::Enum),
+            "constraint" => {
+                let ConstraintForm { table, name } = name.trim().parse()?;
+                Ok(part(ObjectKind::Constraint, table, name))
+            }
             "column" => match name.trim().parse()? {
-                ColumnForm { table, name, kind: None, nullable: None } => Self::Column { table, name },
-                _ => return Err(format!("`{text}` says more than a name; {forms}")),
+                ColumnForm { table, name, kind: None, nullable: None } => {
+                    Ok(part(ObjectKind::Column, Some(table), name))
+                }
+                _ => Err(format!("`{text}` says more than a name; {forms}")),
             },
-            _ => return Err(format!("`{text}` begins with no known thing; {forms}")),
-        })
+            _ => Err(format!("`{text}` begins with no known thing; {forms}")),
+        }
     }
 }
 
@@ -350,11 +344,14 @@ mod tests {
 
     #[test]
     fn what_must_be_absent_says_what_it_is() {
-        assert_eq!("table shop.old".parse::<AbsentForm>().unwrap(), AbsentForm::Table(table("shop.old")));
-        assert!(matches!("Column t.c".parse::<AbsentForm>().unwrap(), AbsentForm::Column { name, .. } if name == "c"));
-        assert!(matches!("constraint t.c".parse::<AbsentForm>().unwrap(), AbsentForm::Constraint(_)));
+        let read = |text: &str| text.parse::<ObjectRef>().unwrap();
+        assert_eq!(read("table shop.old"), ObjectRef::new(ObjectKind::Table, Some("shop".to_owned()), "old"));
+        let table = ObjectRef::new(ObjectKind::Table, None, "t");
+        assert_eq!(read("Column t.c"), table.part(ObjectKind::Column, "c"));
+        assert_eq!(read("constraint t.c"), table.part(ObjectKind::Constraint, "c"));
+        assert_eq!(read("constraint c"), ObjectRef::new(ObjectKind::Constraint, None, "c"));
         for wrong in ["old", "tabel old", "column t.c text", "table a b", "index a.b.c"] {
-            assert!(wrong.parse::<AbsentForm>().unwrap_err().contains("write table t"), "{wrong}");
+            assert!(wrong.parse::<ObjectRef>().unwrap_err().contains("write table t"), "{wrong}");
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::base::error::Error;
 use crate::catalog::Origin;
-use crate::config::requirement_form::{AbsentForm, ColumnForm, ConstraintForm, EnumForm, IndexForm, RowForm};
-use crate::sql::{Dialect, TableName, script};
+use crate::config::requirement_form::{ColumnForm, ConstraintForm, EnumForm, IndexForm, RowForm};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName, script};
 
 /// One line of a requirement, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Require {
     /// At least one row each.
     pub rows: Vec<Line<RowForm>>,
     /// What must not be there.
-    pub absent: Vec<Line<AbsentForm>>,
+    pub absent: Vec<Line<ObjectRef>>,
 }
 
 impl Require {
@@ -55,13 +55,9 @@ impl Require {
         });
         let enums = self.enums.iter().map(|line| &line.what.name);
         let constraints = self.constraints.iter().filter_map(|line| line.what.table.as_ref());
-        let absent = self.absent.iter().filter_map(|line| match &line.what {
-            AbsentForm::Table(name) | AbsentForm::Index(name) | AbsentForm::Enum(name) => Some(name),
-            AbsentForm::Column { table, .. } => Some(table),
-            AbsentForm::Constraint(form) => form.table.as_ref(),
-        });
-        let names = columns.chain(indexes).chain(enums).chain(constraints).chain(absent);
-        names.filter_map(|name| name.schema.as_deref())
+        let absent = self.absent.iter().filter_map(|line| line.what.schema.as_deref());
+        let names = columns.chain(indexes).chain(enums).chain(constraints);
+        names.filter_map(|name| name.schema.as_deref()).chain(absent)
     }
 
     /// Whether the engine can be asked all this, which is known before it is.
@@ -71,7 +67,7 @@ impl Require {
     pub fn suits(&self, dialect: Dialect) -> Result<(), Error> {
         let refuse = |origin: &Origin, why: String| Err(settings_error(origin, &why));
         if dialect == Dialect::Sqlite {
-            let absent = self.absent.iter().filter(|line| matches!(line.what, AbsentForm::Enum(_)));
+            let absent = self.absent.iter().filter(|line| line.what.kind == ObjectKind::Enum);
             let enums = self.enums.iter().map(|line| &line.origin).chain(absent.map(|line| &line.origin));
             let extensions = self.extensions.iter().map(|line| (&line.origin, "extensions"));
             if let Some((origin, things)) = enums.map(|origin| (origin, "enums")).chain(extensions).next() {

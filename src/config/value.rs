@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::base::secret::OneOrMany;
+use crate::finding::DifferenceKind;
+use crate::sql::ObjectKind;
 use crate::sql::name::split_outside_quotes;
 use serde::de::{self, Deserialize, Deserializer};
 
@@ -139,59 +141,59 @@ pub enum Strictness {
     Off,
 }
 
-/// A finding to pass over: `table:public.legacy_*`, `missing:*`. The first part names the kind of thing
-/// or the kind of finding, the rest its qualified name, where `*` stands for anything.
+/// A finding to pass over: `table:public.legacy_*`, `missing:*`. The first part names the kind of object
+/// or the kind of difference, the rest its qualified name, where `*` stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {
-    subject: String,
+    what: Allowed,
     name: String,
 }
 
-/// Kinds of things and kinds of findings (contract: results as JSON).
-const SUBJECTS: &[&str] = &[
-    "*",
-    "missing",
-    "different",
-    "extra",
-    "renamed",
-    "invalid",
-    "hidden",
-    "schema",
-    "table",
-    "column",
-    "primary_key",
-    "unique",
-    "index",
-    "foreign_key",
-    "enum",
-    "extension",
-    "view",
-    "constraint",
-    "row",
-    "query",
-];
+/// Which findings the first part of a pattern accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    Any,
+    Difference(DifferenceKind),
+    Object(ObjectKind),
+}
+
+impl Allowed {
+    /// Every first part that is known, with its word.
+    fn all() -> impl Iterator<Item = (&'static str, Self)> {
+        let differences = DifferenceKind::ALL.into_iter().map(|kind| (kind.name(), Self::Difference(kind)));
+        let objects = ObjectKind::REPORTED.into_iter().map(|kind| (kind.word(), Self::Object(kind)));
+        std::iter::once(("*", Self::Any)).chain(differences).chain(objects)
+    }
+}
 
 impl FromStr for Allow {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some((subject, _)) if !SUBJECTS.contains(&subject.trim()) => {
-                Err(format!("`{text}` begins with no known thing or kind; known are {}", SUBJECTS.join(", ")))
-            }
-            Some((subject, name)) if !name.trim().is_empty() => {
-                Ok(Self { subject: subject.trim().to_owned(), name: name.trim().to_owned() })
-            }
-            _ => Err(format!("`{text}` is not a pattern; write thing:name, e.g. table:public.legacy_*")),
+        let form = || format!("`{text}` is not a pattern; write thing:name, e.g. table:public.legacy_*");
+        let (word, name) = text.split_once(':').ok_or_else(form)?;
+        let known = Allowed::all().find(|(known, _)| *known == word.trim());
+        let Some((_, what)) = known else {
+            let known: Vec<&str> = Allowed::all().map(|(known, _)| known).collect();
+            return Err(format!("`{text}` begins with no known thing or kind; known are {}", known.join(", ")));
+        };
+        match name.trim() {
+            "" => Err(form()),
+            name => Ok(Self { what, name: name.to_owned() }),
         }
     }
 }
 
 impl Allow {
-    /// True when a finding of this `kind` about this `thing` called `name` is accepted.
+    /// True when a difference of this kind in this kind of object, called `name`, is accepted.
     #[must_use]
-    pub fn accepts(&self, kind: &str, thing: &str, name: &str) -> bool {
-        (self.subject == kind || self.subject == thing || self.subject == "*") && matches(&self.name, name)
+    pub fn accepts(&self, difference: DifferenceKind, object: ObjectKind, name: &str) -> bool {
+        let is_meant = match self.what {
+            Allowed::Any => true,
+            Allowed::Difference(kind) => kind == difference,
+            Allowed::Object(kind) => kind == object,
+        };
+        is_meant && matches(&self.name, name)
     }
 }
 
@@ -243,10 +245,10 @@ mod tests {
     #[test]
     fn patterns_name_a_kind_or_a_thing() {
         let allow: Allow = "table:public.legacy_*".parse().unwrap();
-        assert!(allow.accepts("missing", "table", "public.legacy_users"));
-        assert!(!allow.accepts("missing", "table", "public.users"));
-        assert!(!allow.accepts("missing", "column", "public.legacy_users"));
-        assert!("missing:*".parse::<Allow>().unwrap().accepts("missing", "table", "x"));
+        assert!(allow.accepts(DifferenceKind::Missing, ObjectKind::Table, "public.legacy_users"));
+        assert!(!allow.accepts(DifferenceKind::Missing, ObjectKind::Table, "public.users"));
+        assert!(!allow.accepts(DifferenceKind::Missing, ObjectKind::Column, "public.legacy_users"));
+        assert!("missing:*".parse::<Allow>().unwrap().accepts(DifferenceKind::Missing, ObjectKind::Table, "x"));
         assert!("no-colon".parse::<Allow>().is_err());
         assert!("tabel:x".parse::<Allow>().unwrap_err().contains("foreign_key"));
     }

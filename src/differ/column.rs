@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::catalog::value::{self, Family, family};
 use crate::catalog::{Arity, Column, Default, Table, Type};
 use crate::differ::{Names, folded, found};
-use crate::finding::{Difference, Finding, Severity, Subject};
-use crate::sql::Dialect;
+use crate::finding::{DifferenceKind, Finding, Severity};
 use crate::sql::script::Aspect;
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// What each expected column is called in the database; missing ones are not there.
 pub(crate) type Columns = HashMap<String, String>;
@@ -29,44 +29,45 @@ pub(crate) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
     let is_spare = |column: &&Column| !wanted.contains(&names.key(&column.name));
     let mut spare: Vec<&Column> = actual.columns.iter().filter(is_spare).collect();
     let mut columns = Columns::new();
-    let subject = |column: &Column| Subject::Column { table: expected.name.clone(), name: column.name.clone() };
+    let object_of = |column: &Column| ObjectRef::part_of(&expected.name, ObjectKind::Column, &column.name);
     for column in &expected.columns {
         if let Some(other) = there.get(&names.key(&column.name)) {
             columns.insert(column.name.clone(), other.name.clone());
             if names.are_spelled_apart(&column.name, &other.name) {
-                let spelled = found(Severity::Notice, Difference::Renamed, subject(column), column.origin.as_ref());
+                let spelled =
+                    found(Severity::Notice, DifferenceKind::Renamed, object_of(column), column.origin.as_ref());
                 findings.push(spelled.but(format!("column {}.{}", actual.name, other.name)));
             }
-            differences(column, other, &subject(column), names.0, findings);
+            differences(column, other, &object_of(column), names.0, findings);
             continue;
         }
-        let error = |kind| found(Severity::Error, kind, subject(column), column.origin.as_ref());
+        let error = |kind| found(Severity::Error, kind, object_of(column), column.origin.as_ref());
         match spare.iter().position(|other| folded(&other.name) == folded(&column.name)) {
             Some(place) => {
                 let other = spare.remove(place);
                 columns.insert(column.name.clone(), other.name.clone());
-                let there = Subject::Column { table: actual.name.clone(), name: other.name.clone() };
-                findings.push(error(Difference::Renamed).instead(there));
+                let there = ObjectRef::part_of(&actual.name, ObjectKind::Column, &other.name);
+                findings.push(error(DifferenceKind::Renamed).instead(there));
             }
-            None => findings.push(error(Difference::Missing)),
+            None => findings.push(error(DifferenceKind::Missing)),
         }
     }
     for other in spare {
         let is_in_the_way = other.arity == Arity::Required && other.default == Default::None;
         let finding = match is_in_the_way {
             // The service does not know that it has to fill it.
-            true => found(Severity::Error, Difference::Extra, subject(other), None)
+            true => found(Severity::Error, DifferenceKind::Extra, object_of(other), None)
                 .but("NOT NULL without a default, so that no row can be inserted without it"),
-            false => found(Severity::Notice, Difference::Extra, subject(other), None),
+            false => found(Severity::Notice, DifferenceKind::Extra, object_of(other), None),
         };
         findings.push(finding);
     }
     columns
 }
 
-fn differences(expected: &Column, actual: &Column, subject: &Subject, dialect: Dialect, findings: &mut Vec<Finding>) {
+fn differences(expected: &Column, actual: &Column, object: &ObjectRef, dialect: Dialect, findings: &mut Vec<Finding>) {
     let differs = |severity, aspect| {
-        found(severity, Difference::Different, subject.clone(), expected.origin.as_ref()).in_its(aspect)
+        found(severity, DifferenceKind::Different, object.clone(), expected.origin.as_ref()).in_its(aspect)
     };
     let is_list = actual.arity == Arity::List;
     if is_list != (expected.arity == Arity::List) {

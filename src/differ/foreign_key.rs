@@ -4,7 +4,8 @@ use crate::catalog::{ForeignKey, Table};
 use crate::differ::column::Columns;
 use crate::differ::index::{bracketed, translated};
 use crate::differ::{Names, found, unchecked};
-use crate::finding::{Difference, Finding, Severity, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::sql::ObjectRef;
 
 pub(crate) fn foreign_keys(
     expected: &Table,
@@ -13,13 +14,13 @@ pub(crate) fn foreign_keys(
     names: Names,
     findings: &mut Vec<Finding>,
 ) {
-    let subject = |key: &ForeignKey| Subject::ForeignKey { table: expected.name.clone(), columns: key.columns.clone() };
+    let object_of = |key: &ForeignKey| ObjectRef::foreign_key(&expected.name, &key.columns);
     let mut claimed = vec![false; actual.foreign_keys.len()];
     let mut absent = Vec::new();
     let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
-        let finding = |severity, kind| found(severity, kind, subject(key), key.origin.as_ref());
+        let finding = |severity, kind| found(severity, kind, object_of(key), key.origin.as_ref());
         let alike: Vec<usize> = (0..actual.foreign_keys.len())
             .filter(|place| is_alike(key, &from, &actual.foreign_keys[*place], names))
             .collect();
@@ -35,15 +36,16 @@ pub(crate) fn foreign_keys(
             continue;
         };
         if !has_same_actions(key, best) {
-            findings.push(finding(Severity::Warning, Difference::Different).between(described(key), described(best)));
+            findings
+                .push(finding(Severity::Warning, DifferenceKind::Different).between(described(key), described(best)));
         }
         if key.valid && !best.valid {
-            let invalid = finding(Severity::Warning, Difference::Invalid);
+            let invalid = finding(Severity::Warning, DifferenceKind::Invalid);
             findings.push(unchecked(invalid, actual, &best.name, names));
         }
         // Prisma leaves the names in join tables alone.
         if apart(best) && !is_join {
-            findings.push(finding(Severity::Notice, Difference::Renamed).between(&key.name, &best.name));
+            findings.push(finding(Severity::Notice, DifferenceKind::Renamed).between(&key.name, &best.name));
         }
     }
     for (key, from) in absent {
@@ -53,15 +55,15 @@ pub(crate) fn foreign_keys(
         };
         // One from the same columns leads elsewhere.
         let elsewhere = (0..actual.foreign_keys.len()).find(is_of_these);
-        let kind = if elsewhere.is_some() { Difference::Different } else { Difference::Missing };
+        let kind = if elsewhere.is_some() { DifferenceKind::Different } else { DifferenceKind::Missing };
         let there = elsewhere.map_or("no such key".to_owned(), |place| described(&actual.foreign_keys[place]));
         elsewhere.into_iter().for_each(|place| claimed[place] = true);
-        let finding = found(Severity::Warning, kind, subject(key), key.origin.as_ref());
+        let finding = found(Severity::Warning, kind, object_of(key), key.origin.as_ref());
         findings.push(finding.between(described(key), there));
     }
     for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
         if !claimed {
-            findings.push(found(Severity::Notice, Difference::Extra, subject(other), None).but(described(other)));
+            findings.push(found(Severity::Notice, DifferenceKind::Extra, object_of(other), None).but(described(other)));
         }
     }
 }

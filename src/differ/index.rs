@@ -4,7 +4,8 @@ use crate::catalog::value::simplified;
 use crate::catalog::{Index, IndexColumn, Name, Table};
 use crate::differ::column::Columns;
 use crate::differ::{Names, found};
-use crate::finding::{Difference, Finding, Severity, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::sql::{ObjectKind, ObjectRef};
 
 pub(crate) fn primary_key(
     expected: &Table,
@@ -13,15 +14,15 @@ pub(crate) fn primary_key(
     names: Names,
     findings: &mut Vec<Finding>,
 ) {
-    let subject = Subject::PrimaryKey(expected.name.clone());
-    let finding = |severity, kind| found(severity, kind, subject.clone(), expected.origin.as_ref());
+    let object = ObjectRef::part_of(&expected.name, ObjectKind::PrimaryKey, "");
+    let finding = |severity, kind| found(severity, kind, object.clone(), expected.origin.as_ref());
     let wanted = expected.primary_key.as_ref().and_then(|key| Some((key, translated(&key.columns, columns)?)));
     match (wanted, &actual.primary_key) {
         // Without one of its columns there can be no key, and that is told already.
         (None, _) if expected.primary_key.is_some() => {}
         (None, None) => {}
         (None, Some(key)) => {
-            findings.push(finding(Severity::Notice, Difference::Extra).but(bracketed(&key.columns)));
+            findings.push(finding(Severity::Notice, DifferenceKind::Extra).but(bracketed(&key.columns)));
         }
         (Some((_, wanted)), None) => {
             let stands_in = actual.indexes.iter().find(|index| is_unique_over(index, &wanted));
@@ -29,19 +30,19 @@ pub(crate) fn primary_key(
             findings.push(match stands_in {
                 // As Prisma made join tables up to version 5.
                 Some(index) if expected.is_join => {
-                    finding(Severity::Notice, Difference::Different).between(text, described(index))
+                    finding(Severity::Notice, DifferenceKind::Different).between(text, described(index))
                 }
-                Some(index) => finding(Severity::Warning, Difference::Different).between(text, described(index)),
-                None => finding(Severity::Error, Difference::Missing).between(text, "no primary key"),
+                Some(index) => finding(Severity::Warning, DifferenceKind::Different).between(text, described(index)),
+                None => finding(Severity::Error, DifferenceKind::Missing).between(text, "no primary key"),
             });
         }
         (Some((key, wanted)), Some(there)) => {
             if wanted != there.columns {
                 let severity = if are_alike(&wanted, &there.columns) { Severity::Warning } else { Severity::Error };
-                let differs = finding(severity, Difference::Different);
+                let differs = finding(severity, DifferenceKind::Different);
                 findings.push(differs.between(bracketed(&wanted), bracketed(&there.columns)));
             } else if are_named_apart(&key.name, &there.name, names) {
-                findings.push(finding(Severity::Notice, Difference::Renamed).between(&key.name, &there.name));
+                findings.push(finding(Severity::Notice, DifferenceKind::Renamed).between(&key.name, &there.name));
             }
         }
     }
@@ -57,7 +58,7 @@ pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
     let key = expected.primary_key.as_ref().filter(|_| actual.primary_key.is_none());
     let key = key.and_then(|key| translated(&key.columns, columns));
     for (other, claimed) in actual.indexes.iter().zip(claimed) {
-        let subject = subject(expected, other);
+        let object = object_of(expected, other);
         let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
         if !other.valid {
             if wanted.is_some_and(|wanted| !wanted.valid) {
@@ -65,7 +66,7 @@ pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
                 continue;
             }
             let origin = wanted.and_then(|index| index.origin.as_ref());
-            let finding = found(Severity::Warning, Difference::Invalid, subject, origin);
+            let finding = found(Severity::Warning, DifferenceKind::Invalid, object, origin);
             findings.push(invalid(finding, &expected.name, &other.name, names));
         } else if !claimed
             // Prisma sees no expressions, and no predicates either but with a preview feature.
@@ -73,7 +74,7 @@ pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
             && other.predicate.is_none()
             && !key.as_ref().is_some_and(|key| is_unique_over(other, key))
         {
-            findings.push(found(Severity::Notice, Difference::Extra, subject, None).but(described(other)));
+            findings.push(found(Severity::Notice, DifferenceKind::Extra, object, None).but(described(other)));
         }
     }
 }
@@ -86,12 +87,12 @@ fn one(
     claimed: &mut [bool],
     findings: &mut Vec<Finding>,
 ) {
-    let finding = |severity, kind| found(severity, kind, subject(expected, wanted), wanted.origin.as_ref());
+    let finding = |severity, kind| found(severity, kind, object_of(expected, wanted), wanted.origin.as_ref());
     if wanted.has_expression {
         // Nothing is known of an expression, so the name has to do.
         if !actual.indexes.iter().any(|other| other.has_expression && names.are_same(&wanted.name, &other.name)) {
             let severity = if wanted.unique { Severity::Error } else { Severity::Warning };
-            findings.push(finding(severity, Difference::Missing));
+            findings.push(finding(severity, DifferenceKind::Missing));
         }
         return;
     }
@@ -105,11 +106,12 @@ fn one(
     });
     if let Some(best) = best {
         if best.predicate.is_some() && wanted.predicate.is_none() {
-            findings.push(finding(Severity::Notice, Difference::Different).between(described(wanted), described(best)));
+            findings
+                .push(finding(Severity::Notice, DifferenceKind::Different).between(described(wanted), described(best)));
         }
         // Of several that are alike any will do.
         if others.len() == 1 && are_named_apart(&wanted.name, &best.name, names) {
-            findings.push(finding(Severity::Notice, Difference::Renamed).between(&wanted.name, &best.name));
+            findings.push(finding(Severity::Notice, DifferenceKind::Renamed).between(&wanted.name, &best.name));
         }
         return;
     }
@@ -119,12 +121,14 @@ fn one(
         claimed[place] = true;
         Some(&actual.indexes[place])
     };
-    let differs =
-        |severity, other: &Index| finding(severity, Difference::Different).between(described(wanted), described(other));
+    let differs = |severity, other: &Index| {
+        finding(severity, DifferenceKind::Different).between(described(wanted), described(other))
+    };
     if wanted.unique && wanted.predicate.is_none() {
         if actual.primary_key.as_ref().is_some_and(|key| are_alike(&keys, &key.columns)) {
-            findings
-                .push(finding(Severity::Notice, Difference::Different).between(described(wanted), "the primary key"));
+            findings.push(
+                finding(Severity::Notice, DifferenceKind::Different).between(described(wanted), "the primary key"),
+            );
             return;
         }
         if let Some(other) = place_of(&|other| is_unique_over(other, &keys)) {
@@ -150,7 +154,7 @@ fn one(
     };
     findings.push(match other {
         Some(other) => differs(severity, other),
-        None => finding(severity, Difference::Missing),
+        None => finding(severity, DifferenceKind::Missing),
     });
 }
 
@@ -240,8 +244,8 @@ pub(crate) fn translated(names: &[String], columns: &Columns) -> Option<Vec<Stri
     names.iter().map(|name| columns.get(name).cloned()).collect()
 }
 
-fn subject(table: &Table, index: &Index) -> Subject {
-    Subject::Index { table: table.name.clone(), name: index.name.clone(), unique: index.unique }
+fn object_of(table: &Table, index: &Index) -> ObjectRef {
+    ObjectRef::index(&table.name, &index.name, index.unique)
 }
 
 pub(crate) fn bracketed(columns: &[String]) -> String {

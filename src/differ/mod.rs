@@ -13,8 +13,8 @@ pub(crate) mod part;
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{Access, Catalog, Constraint, Enum, Name, Origin, Table};
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
-use crate::sql::Dialect;
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 pub(crate) use crate::differ::column::{counterparts, is_comparable, type_of};
 pub(crate) use crate::differ::foreign_key::described as described_foreign_key;
@@ -41,10 +41,15 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Fi
     }
     let known: HashSet<Key> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
     for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
-        findings.push(found(Severity::Notice, Difference::Missing, Subject::View(view.clone()), None));
+        findings.push(found(Severity::Notice, DifferenceKind::Missing, ObjectRef::of(ObjectKind::View, view), None));
     }
     for table in spare.rest() {
-        findings.push(found(Severity::Notice, Difference::Extra, Subject::Table(table.name.clone()), None));
+        findings.push(found(
+            Severity::Notice,
+            DifferenceKind::Extra,
+            ObjectRef::of(ObjectKind::Table, &table.name),
+            None,
+        ));
     }
     for finding in &mut findings {
         if let Source::Named(source) = &mut finding.source {
@@ -143,25 +148,25 @@ impl<'a> Spare<'a> {
 }
 
 fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: Names) -> Finding {
-    let subject = Subject::Table(table.name.clone());
-    let error = |kind| found(Severity::Error, kind, subject.clone(), table.origin.as_ref());
+    let object = ObjectRef::of(ObjectKind::Table, &table.name);
+    let error = |kind| found(Severity::Error, kind, object.clone(), table.origin.as_ref());
     if actual.views.iter().any(|view| names.key_of(view) == names.key_of(&table.name)) {
         // Queries can name it, and perhaps write to it.
-        let finding = found(Severity::Warning, Difference::Different, subject, table.origin.as_ref());
+        let finding = found(Severity::Warning, DifferenceKind::Different, object, table.origin.as_ref());
         return finding.between("a table", "a view or foreign table");
     }
     let similar = folded(&table.name.name);
     let elsewhere = || actual.views.iter().find(|view| folded(&view.name) == similar);
     match spare.take(&table.name).or_else(elsewhere) {
-        Some(other) => error(Difference::Renamed).instead(Subject::Table(other.clone())),
-        None => error(Difference::Missing),
+        Some(other) => error(DifferenceKind::Renamed).instead(ObjectRef::of(ObjectKind::Table, other)),
+        None => error(DifferenceKind::Missing),
     }
 }
 
 fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
     if names.are_spelled_apart(&expected.name.name, &actual.name.name) {
-        let subject = Subject::Table(expected.name.clone());
-        let spelled = found(Severity::Notice, Difference::Renamed, subject, expected.origin.as_ref());
+        let object = ObjectRef::of(ObjectKind::Table, &expected.name);
+        let spelled = found(Severity::Notice, DifferenceKind::Renamed, object, expected.origin.as_ref());
         findings.push(spelled.but(format!("table {}", actual.name)));
     }
     let columns = column::compare(expected, actual, names, findings);
@@ -170,7 +175,7 @@ fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
     foreign_key::foreign_keys(expected, actual, &columns, names, findings);
     constraints(expected, actual, names, findings);
     let source = expected.origin.clone().map_or_else(|| Source::Named(String::new()), Source::At);
-    findings.extend(hidden(actual.access, Subject::Table(expected.name.clone()), source));
+    findings.extend(hidden(actual.access, ObjectRef::of(ObjectKind::Table, &expected.name), source));
 }
 
 /// Checks and exclusions: known by name alone. One that the server has not made on the rows from before is told even
@@ -178,15 +183,15 @@ fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Ve
 fn constraints(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
     for Constraint { name, .. } in &expected.constraints {
         if !actual.constraints.iter().any(|other| names.are_same(&other.name, name)) {
-            let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
-            findings.push(found(Severity::Warning, Difference::Missing, subject, expected.origin.as_ref()));
+            let object = ObjectRef::part_of(&expected.name, ObjectKind::Constraint, name.as_str());
+            findings.push(found(Severity::Warning, DifferenceKind::Missing, object, expected.origin.as_ref()));
         }
     }
     let is_expected = |name: &str| expected.constraints.iter().any(|other| other.name == name && !other.valid);
     let invalid = actual.constraints.iter().filter(|constraint| !constraint.valid && !is_expected(&constraint.name));
     for Constraint { name, .. } in invalid {
-        let subject = Subject::Constraint { table: expected.name.clone(), name: name.clone() };
-        let finding = found(Severity::Warning, Difference::Invalid, subject, expected.origin.as_ref());
+        let object = ObjectRef::part_of(&expected.name, ObjectKind::Constraint, name.as_str());
+        let finding = found(Severity::Warning, DifferenceKind::Invalid, object, expected.origin.as_ref());
         findings.push(unchecked(finding, actual, name, names));
     }
 }
@@ -198,7 +203,7 @@ pub(crate) fn unchecked(finding: Finding, table: &Table, name: &str, names: Name
 }
 
 /// A table that is there, and not for the service's role.
-pub(crate) fn hidden(access: Access, subject: Subject, source: Source) -> Option<Finding> {
+pub(crate) fn hidden(access: Access, object: ObjectRef, source: Source) -> Option<Finding> {
     let (severity, there) = match access {
         Access::Granted => return None,
         Access::NoSchema => (Severity::Error, "a schema that the role may not use"),
@@ -207,7 +212,7 @@ pub(crate) fn hidden(access: Access, subject: Subject, source: Source) -> Option
         Access::SomeColumns => (Severity::Warning, "a table of which the role may not read every column"),
         Access::NoRows => (Severity::Warning, "row security, and no policy that shows the role a row"),
     };
-    Some(Finding::new(severity, Difference::Hidden, subject, source).but(there))
+    Some(Finding::new(severity, DifferenceKind::Hidden, object, source).but(there))
 }
 
 fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
@@ -215,13 +220,20 @@ fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut V
         let is_used = expected.tables.iter().map(|table| &table.name).chain(expected.enums.iter().map(|e| &e.name));
         let is_used = is_used.into_iter().any(|name| names.are_same(&name.schema, schema));
         let severity = if is_used { Severity::Error } else { Severity::Notice };
-        findings.push(found(severity, Difference::Missing, Subject::Schema(schema.clone()), None));
+        findings.push(found(
+            severity,
+            DifferenceKind::Missing,
+            ObjectRef::new(ObjectKind::Schema, None, schema.clone()),
+            None,
+        ));
     }
     for extension in &expected.extensions {
-        let finding = |severity, kind| found(severity, kind, Subject::Extension(extension.name.clone()), None);
+        let finding = |severity, kind| {
+            found(severity, kind, ObjectRef::new(ObjectKind::Extension, None, extension.name.clone()), None)
+        };
         let Some(other) = actual.extensions.iter().find(|other| other.name == extension.name) else {
             // What the service needs of it, a type or a function, is looked at for itself.
-            findings.push(finding(Severity::Warning, Difference::Missing));
+            findings.push(finding(Severity::Warning, DifferenceKind::Missing));
             continue;
         };
         for (what, wanted, there) in
@@ -230,7 +242,7 @@ fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut V
             if let (Some(wanted), Some(there)) = (wanted, there)
                 && wanted != there
             {
-                let differs = finding(Severity::Notice, Difference::Different);
+                let differs = finding(Severity::Notice, DifferenceKind::Different);
                 findings.push(differs.between(format!("{what} {wanted}"), format!("{what} {there}")));
             }
         }
@@ -243,16 +255,16 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
     let is_spare = |e: &&Enum| !wanted.contains(&names.key_of(&e.name));
     let mut spare: Vec<&Enum> = actual.enums.iter().filter(is_spare).collect();
     for e in &expected.enums {
-        let subject = Subject::Enum(e.name.clone());
-        let error = |kind| found(Severity::Error, kind, subject.clone(), e.origin.as_ref());
+        let object = ObjectRef::of(ObjectKind::Enum, &e.name);
+        let error = |kind| found(Severity::Error, kind, object.clone(), e.origin.as_ref());
         let Some(other) = there.get(&names.key_of(&e.name)) else {
             let similar = |other: &&Enum| folded(&other.name.name) == folded(&e.name.name);
             match spare.iter().position(similar) {
                 Some(place) => {
                     let other = spare.remove(place);
-                    findings.push(error(Difference::Renamed).instead(Subject::Enum(other.name.clone())));
+                    findings.push(error(DifferenceKind::Renamed).instead(ObjectRef::of(ObjectKind::Enum, &other.name)));
                 }
-                None => findings.push(error(Difference::Missing)),
+                None => findings.push(error(DifferenceKind::Missing)),
             }
             continue;
         };
@@ -260,11 +272,12 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
         // A value that the service does not know is none that it asks for; of their order no query knows.
         let severity = if lacking.is_empty() { Severity::Notice } else { Severity::Error };
         if e.values != other.values {
-            let differs = found(severity, Difference::Different, subject.clone(), e.origin.as_ref());
+            let differs = found(severity, DifferenceKind::Different, object.clone(), e.origin.as_ref());
             findings.push(differs.between(list(&e.values), list(&other.values)));
         }
     }
-    let extra = |e: &Enum| found(Severity::Notice, Difference::Extra, Subject::Enum(e.name.clone()), None);
+    let extra =
+        |e: &Enum| found(Severity::Notice, DifferenceKind::Extra, ObjectRef::of(ObjectKind::Enum, &e.name), None);
     findings.extend(spare.into_iter().map(extra));
 }
 
@@ -272,14 +285,14 @@ fn list(values: &[String]) -> String {
     if values.is_empty() { "no value".to_owned() } else { values.join(", ") }
 }
 
-pub(crate) fn found(severity: Severity, kind: Difference, subject: Subject, origin: Option<&Origin>) -> Finding {
+pub(crate) fn found(severity: Severity, kind: DifferenceKind, object: ObjectRef, origin: Option<&Origin>) -> Finding {
     let source = match (origin, kind) {
         (Some(origin), _) => Source::At(origin.clone()),
-        (None, Difference::Extra) => Source::Nobody,
+        (None, DifferenceKind::Extra) => Source::Nobody,
         // Whom the catalog names: filled in at the end.
         (None, _) => Source::Named(String::new()),
     };
-    Finding::new(severity, kind, subject, source)
+    Finding::new(severity, kind, object, source)
 }
 
 #[cfg(test)]

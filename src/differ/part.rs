@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::catalog::{Catalog, Index, Table};
 use crate::differ::{Names, column, enums};
-use crate::finding::{Difference, Finding};
+use crate::finding::{DifferenceKind, Finding};
 
 /// The columns of `expected` that the table lacks, or has otherwise.
 pub(crate) fn required_columns(expected: &Table, actual: &Table, names: Names) -> Vec<Finding> {
@@ -33,6 +33,6 @@ pub(crate) fn index_named<'a>(
 }
 
 fn without_extras(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.retain(|finding| finding.kind != Difference::Extra);
+    findings.retain(|finding| finding.kind != DifferenceKind::Extra);
     findings
 }

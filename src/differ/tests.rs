@@ -71,7 +71,7 @@ fn expecting(change: impl FnOnce(&mut Catalog)) -> Vec<String> {
 fn told(findings: &[Finding]) -> Vec<String> {
     let one = |finding: &Finding| {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        format!("{severity} {} {}", finding.kind.name(), finding.subject)
+        format!("{severity} {} {}", finding.kind.name(), finding.object)
     };
     findings.iter().map(one).collect()
 }

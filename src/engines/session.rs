@@ -14,8 +14,7 @@ use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Catalog, Name};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
-use crate::sql::script::Object;
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// What every session method returns: boxed, so that the steps can hold a `dyn Session` and stay one
 /// piece of machine code for all engines.
@@ -73,7 +72,7 @@ pub trait Session {
     fn running_session<'a>(&'a mut self, text: &'a str) -> Work<'a, Option<Peer>>;
     /// What there is of each object; `since` names a row (`table WHERE condition`), and with it the moment that
     /// tells old from new. One round trip.
-    fn object_states<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<ObjectState>>;
+    fn object_states<'a>(&'a mut self, objects: &'a [ObjectRef], since: Option<&'a str>) -> Work<'a, Vec<ObjectState>>;
 
     /// Creates a schema; one that appeared meanwhile is fine.
     fn create_schema<'a>(&'a mut self, name: &'a str) -> Work<'a, ()>;

@@ -17,8 +17,8 @@ use crate::migrate::history::History;
 use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::strategy::{self, Step, Way};
 use crate::migrate::{execute, failure_report, plan};
-use crate::sql::TableName;
-use crate::sql::script::{self, Object, Statement};
+use crate::sql::script::{self, Statement};
+use crate::sql::{ObjectKind, TableName};
 
 /// What limits a run of migrations.
 pub(crate) struct Limits<'a> {
@@ -224,8 +224,8 @@ impl Run<'_> {
         let creations: Vec<(&Statement<'_>, String)> = statements
             .iter()
             .map_while(|statement| match script::created(std::slice::from_ref(statement), dialect).as_slice() {
-                [(schema @ Object::Schema(_), true)] if !statement.has("AUTHORIZATION") => {
-                    Some((statement, schema.bare_name()))
+                [(schema, true)] if schema.kind == ObjectKind::Schema && !statement.has("AUTHORIZATION") => {
+                    Some((statement, schema.name.clone()))
                 }
                 _ => None,
             })

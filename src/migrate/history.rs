@@ -9,8 +9,8 @@ use crate::migrate::failure_report;
 use crate::migrate::plan::{self, Entry, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
 use crate::migrate::strategy::{self, Way};
-use crate::sql::script::{self, Object};
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::script;
+use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 /// A folder and its history, side by side.
 pub(crate) struct History {
@@ -228,10 +228,9 @@ impl History {
         let object_states = match &self.table {
             Some(table) if !objects.is_empty() => {
                 // A bare name leads where this role's search path says, or where it led for whoever made the history.
-                let home = table.schema.as_deref().map(|schema| self.dialect.identifier(schema));
-                let at_home =
-                    objects.iter().map(|object| home.as_deref().map_or(object.clone(), |home| object.within(home)));
-                let both: Vec<Object> = objects.iter().cloned().chain(at_home).collect();
+                let home = table.schema.as_deref();
+                let at_home = objects.iter().map(|object| home.map_or(object.clone(), |home| object.within(home)));
+                let both: Vec<ObjectRef> = objects.iter().cloned().chain(at_home).collect();
                 let since = self.scripts()?.locate(self.dialect, table, &record.id);
                 let mut object_states = session.object_states(&both, Some(&since)).await.map_err(looking())?;
                 let at_home = object_states.split_off(objects.len());
@@ -427,11 +426,8 @@ impl History {
             let statements = script::statements(migration.sql(), self.dialect);
             script::created(&statements, self.dialect)
         });
-        let schema = |(object, lenient): (Object, bool)| match object {
-            Object::Schema(_) if !lenient => Some(object.bare_name()),
-            _ => None,
-        };
-        created.filter_map(schema).collect()
+        let is_new_schema = |(object, lenient): &(ObjectRef, bool)| object.kind == ObjectKind::Schema && !lenient;
+        created.filter(is_new_schema).map(|(object, _)| object.name).collect()
     }
 
     /// How the script of a migration runs: as its text says, unless it was found out otherwise by asking the

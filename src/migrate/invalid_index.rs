@@ -5,7 +5,7 @@ use crate::base::fault::{Class, Fault};
 use crate::base::signal::Stop;
 use crate::engines::session::{Failure, ObjectState, Session};
 use crate::migrate::{execute, recovery};
-use crate::sql::script::{self, Object};
+use crate::sql::{ObjectKind, ObjectRef, script};
 
 /// Why an INVALID index is still there.
 pub(crate) enum Blocked {
@@ -22,20 +22,18 @@ pub(crate) enum Blocked {
 
 /// Drops the INVALID indexes that stand where this text of the migration `name` builds one.
 pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &str, sql: &str) -> Result<(), Blocked> {
-    for index in invalid(session, sql).await {
+    for object in invalid(session, sql).await {
+        let (index, sql_name) = (object.qualified_name(), object.relation(session.dialect()));
         // INVALID is also what an index is while somebody builds it.
         let doing = "look who builds an index".to_owned();
-        let peer = session
-            .running_session(&script::bare(&index))
-            .await
-            .map_err(|fault| Blocked::Statement { doing, fault })?;
+        let peer = session.running_session(&object.name).await.map_err(|fault| Blocked::Statement { doing, fault })?;
         let builds = |query: &String| query.to_ascii_uppercase().contains("INDEX");
         if let Some(peer) = peer.filter(|peer| peer.query.as_ref().is_some_and(builds)) {
             let text = format!("the index {index} is being built by another session: {peer}");
             return Err(Blocked::Builder(Fault::new(Class::LockTimeout, text)));
         }
         let cancel = session.canceller();
-        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {index}"));
+        let drop = session.execute(format!("DROP INDEX CONCURRENTLY {sql_name}"));
         let doing = format!("drop the INVALID index {index}, which an interrupted build left");
         execute::own(cancel, drop, stop).await.map_err(|fault| Blocked::Statement { doing, fault })?;
         tracing::warn!(
@@ -50,7 +48,7 @@ pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &
 
 /// The failure of this text, and the INVALID indexes that it has left.
 pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: Failure) -> Failure {
-    let indexes = invalid(session, sql).await;
+    let indexes: Vec<String> = invalid(session, sql).await.iter().map(ObjectRef::qualified_name).collect();
     if indexes.is_empty() {
         return failure;
     }
@@ -61,18 +59,17 @@ pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: 
 }
 
 /// The INVALID indexes that stand where this text builds one in a way that could leave or accept them.
-async fn invalid(session: &mut dyn Session, sql: &str) -> Vec<String> {
+async fn invalid(session: &mut dyn Session, sql: &str) -> Vec<ObjectRef> {
     let dialect = session.dialect();
     let statements = script::statements(sql, dialect);
     let suspicious = statements.into_iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
     let created = script::created(&suspicious.collect::<Vec<_>>(), dialect);
-    let is_index = |object: &Object| matches!(object, Object::Relation { kind: "index", .. });
-    let indexes: Vec<Object> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
+    let is_index = |object: &ObjectRef| object.kind == ObjectKind::Index;
+    let indexes: Vec<ObjectRef> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
     if indexes.is_empty() {
         return Vec::new();
     }
     let Ok(object_states) = session.object_states(&indexes, None).await else { return Vec::new() };
     let invalid = indexes.into_iter().zip(object_states).filter(|(_, trace)| *trace == ObjectState::Invalid);
-    let name = |(object, _)| if let Object::Relation { name, .. } = object { name } else { String::new() };
-    invalid.map(name).collect()
+    invalid.map(|(object, _)| object).collect()
 }

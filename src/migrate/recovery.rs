@@ -7,8 +7,8 @@ use crate::engines::peer::Peer;
 use crate::engines::session::ObjectState;
 use crate::formats::migration::{Record, Writer};
 use crate::migrate::strategy::{Step, Way};
-use crate::sql::Dialect;
-use crate::sql::script::{self, Leaves, Object, Statement};
+use crate::sql::script::{self, Leaves, Statement};
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// What is known about an unfinished migration.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(crate) struct Evidence<'a> {
     /// What its statements leave behind.
     pub leaves: Leaves,
     /// What its script creates, whether it would pass over what exists, and what is there.
-    pub object_states: Vec<(Object, bool, ObjectState)>,
+    pub object_states: Vec<(ObjectRef, bool, ObjectState)>,
     /// Another session that is running it in this moment, or may be.
     pub running_session: Option<Peer>,
 }
 
 /// The objects that tell how far an unfinished migration got, and whether its script would pass over them.
 #[must_use]
-pub(crate) fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect) -> Vec<(Object, bool)> {
+pub(crate) fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect) -> Vec<(ObjectRef, bool)> {
     let created = |text: &str| {
         let statements = script::statements(text, dialect);
         let mut objects = script::created(&statements, dialect);
@@ -87,10 +87,10 @@ pub(crate) fn conclude(evidence: &Evidence<'_>) -> Conclusion {
 
 /// By the objects of a script that was one transaction: none is there, and it takes none of them back; or it does
 /// nothing else, and one transaction has made them all, each in one go, after the row was written.
-fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> Conclusion {
+fn by_objects(object_states: &[(ObjectRef, bool, ObjectState)], leaves: Leaves) -> Conclusion {
     // What the script would have passed over proves nothing by being there.
     let (lenient, strict): (Vec<_>, Vec<_>) = object_states.iter().partition(|(_, lenient, _)| *lenient);
-    let maker = |(_, _, trace): &&(Object, bool, ObjectState)| match trace {
+    let maker = |(_, _, trace): &&(ObjectRef, bool, ObjectState)| match trace {
         ObjectState::Newer(transaction) => Some(transaction.clone()),
         _ => None,
     };
@@ -98,7 +98,7 @@ fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> 
     if leaves != Leaves::Unknown && strict.iter().all(|(_, _, trace)| *trace == ObjectState::Absent) {
         return Conclusion::RolledBack(format!("it is one transaction, and nothing of it is there: no {object}"));
     }
-    let is_table = matches!(object, Object::Relation { kind: "table", .. });
+    let is_table = object.kind == ObjectKind::Table;
     let first = strict.first().and_then(maker);
     let complete = lenient.iter().all(|(_, _, trace)| *trace != ObjectState::Absent);
     match &first {
@@ -116,7 +116,7 @@ fn by_objects(object_states: &[(Object, bool, ObjectState)], leaves: Leaves) -> 
 
 /// By the number of statements that are recorded as done. One that commits with its record is certain; one
 /// that stands alone may have been done without it.
-fn resume(steps: &[Step<'_>], done: usize, object_states: &[(Object, bool, ObjectState)]) -> Conclusion {
+fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, ObjectState)]) -> Conclusion {
     let Some(step) = steps.get(done) else {
         return Conclusion::Committed("each of its statements is recorded as done".to_owned());
     };
@@ -164,8 +164,8 @@ pub(crate) fn builds_index(statement: &Statement<'_>) -> bool {
     creates && statement.has("CONCURRENTLY")
 }
 
-fn lines(object_states: &[(Object, bool, ObjectState)]) -> Vec<String> {
-    let line = |(object, _, trace): &(Object, bool, ObjectState)| {
+fn lines(object_states: &[(ObjectRef, bool, ObjectState)]) -> Vec<String> {
+    let line = |(object, _, trace): &(ObjectRef, bool, ObjectState)| {
         let what = match trace {
             ObjectState::Absent => "does not exist".to_owned(),
             ObjectState::Older => "exists, and did before the migration began".to_owned(),
@@ -289,7 +289,7 @@ mod tests {
             same_script,
             one_message: true,
             leaves: Leaves::Objects,
-            object_states: vec![(Object::Schema("s".to_owned()), false, ObjectState::Absent)],
+            object_states: vec![(ObjectRef::new(ObjectKind::Schema, None, "s"), false, ObjectState::Absent)],
             running_session,
         };
         assert_eq!(kind(&conclude(&base(true, None))), "rolled back");

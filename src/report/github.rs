@@ -11,7 +11,7 @@ pub(crate) fn render(verified: &Verified) -> String {
     // What nobody expects of a table is told where the table is expected.
     let place = |finding: &Finding| match &finding.source {
         Source::At(origin) => Some(origin.clone()),
-        Source::Nobody => places.get(finding.subject.table()?)?.origin.clone(),
+        Source::Nobody => places.get(&finding.object.in_table()?)?.origin.clone(),
         Source::Named(_) => None,
     };
     let of = |severity| verified.findings.iter().filter(move |finding| finding.severity == severity);
@@ -28,7 +28,7 @@ fn command(finding: &Finding, place: Option<Origin>) -> String {
     };
     let place = place.map(|Origin { file, line }| format!("file={},line={line},", property(&file)));
     let place = place.unwrap_or_default();
-    let title = property(&format!("{} {}", finding.subject, finding.predicate()));
+    let title = property(&format!("{} {}", finding.object, finding.predicate()));
     format!("::{command} {place}title={title}::{}\n", data(&finding.to_string()))
 }
 

@@ -62,14 +62,14 @@ pub(crate) fn render(verified: &Verified) -> String {
         cases.case(suite, format!("table {table}"), origin.as_ref());
     }
     for finding in &verified.findings {
-        let table = finding.subject.table();
-        let place = table.and_then(|table| known.get(table)).and_then(|place| place.origin.as_ref());
+        let table = finding.object.in_table();
+        let place = table.as_ref().and_then(|table| known.get(table)).and_then(|place| place.origin.as_ref());
         let (suite, place) = match (place, &finding.source) {
             (Some(place), _) | (None, Source::At(place)) => (place.file.as_str(), Some(place)),
             (None, Source::Named(name)) => (name.as_str(), None),
             (None, Source::Nobody) => (DATABASE, None),
         };
-        let name = table.map_or_else(|| finding.subject.to_string(), |table| format!("table {table}"));
+        let name = table.map_or_else(|| finding.object.to_string(), |table| format!("table {table}"));
         cases.case(suite, name, place).findings.push(finding);
     }
     if cases.cases.is_empty() {
@@ -104,8 +104,8 @@ fn test_case(case: &Case<'_>, verified: &Verified) -> String {
     if let Some(first) = stopping.first() {
         // One failure per case is all that most readers show.
         let message = match stopping.len() {
-            1 => format!("{} {}", first.subject, first.predicate()),
-            count => format!("{} {} (and {} more)", first.subject, first.predicate(), count - 1),
+            1 => format!("{} {}", first.object, first.predicate()),
+            count => format!("{} {} (and {} more)", first.object, first.predicate(), count - 1),
         };
         let text = lines(&stopping);
         let kind = first.kind.name();

@@ -37,7 +37,7 @@ fn table<'a>(blocks: impl Iterator<Item = &'a Block<'a>>) -> String {
             rows += &format!(
                 "| {} | {} | {} | {} | {why} |\n",
                 finding.severity,
-                code(&finding.subject.to_string()),
+                code(&finding.object.to_string()),
                 text(&crate::report::trouble(finding)),
                 text(&finding.source.to_string())
             );

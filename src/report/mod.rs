@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::catalog::{Catalog, Name, Origin};
 use crate::finding::{Finding, Severity, Source};
+use crate::sql::ObjectKind;
 
 /// Findings, and what they mean (contract: results as JSON).
 #[derive(Debug, Serialize)]
@@ -123,8 +124,8 @@ fn counted(count: usize, thing: &str) -> String {
 fn mapping(finding: &Finding) -> Option<String> {
     let Source::At(Origin { file, .. }) = &finding.source else { return None };
     let other = finding.other_name().filter(|_| file.ends_with(".prisma"))?;
-    match finding.subject.table().map(|table| other.strip_prefix(&format!("{}.", table.schema))) {
-        Some(_) if finding.subject.thing() == "column" => Some(format!("@map(\"{other}\")")),
+    match finding.object.in_table().map(|table| other.strip_prefix(&format!("{}.", table.schema))) {
+        Some(_) if finding.object.kind == ObjectKind::Column => Some(format!("@map(\"{other}\")")),
         Some(Some(other)) => Some(format!("@@map(\"{other}\")")),
         // In another schema: no name will do.
         _ => None,

@@ -2,9 +2,10 @@
 //! database; and what is the same for many said once.
 
 use crate::catalog::Name;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity};
 use crate::report::summary::{reason, shared};
 use crate::report::{Place, Verified, flat, grouped, mapping, trouble};
+use crate::sql::ObjectKind;
 
 /// Findings with one title.
 pub(crate) struct Section<'a> {
@@ -40,8 +41,8 @@ pub(crate) struct Row<'a> {
 pub(crate) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Section<'a>> {
     let (mut whole, mut parts, mut database) = (Vec::new(), Vec::new(), Vec::new());
     for finding in verified.findings.iter().filter(|finding| finding.severity >= least) {
-        match (&finding.subject, finding.subject.table()) {
-            (Subject::Table(_) | Subject::Required(_) | Subject::View(_), _) => whole.push(finding),
+        match (finding.object.kind, finding.object.in_table()) {
+            (ObjectKind::Table | ObjectKind::View, _) => whole.push(finding),
             (_, Some(_)) => parts.push(finding),
             (_, None) => database.push(finding),
         }
@@ -53,10 +54,11 @@ pub(crate) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Secti
     whole.extend(with_tables);
 
     let known = verified.places();
-    let by_table = grouped(&parts, &|finding| finding.subject.table().map(Name::to_string).unwrap_or_default());
+    let by_table =
+        grouped(&parts, &|finding| finding.object.in_table().as_ref().map(Name::to_string).unwrap_or_default());
     let by_table = worst_first(by_table).into_iter().map(|findings| Section {
-        title: findings[0].subject.table().map(Name::to_string).unwrap_or_default(),
-        place: findings[0].subject.table().and_then(|table| described(known.get(table)?)),
+        title: findings[0].object.in_table().as_ref().map(Name::to_string).unwrap_or_default(),
+        place: findings[0].object.in_table().and_then(|table| described(known.get(&table)?)),
         blocks: blocks(&findings, true),
     });
     let section = |title: &str, findings: &[&'a Finding]| {
@@ -102,13 +104,11 @@ fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
 
 /// A thing that only its name sets apart is told by the two names, and by what maps one to the other.
 fn row(finding: &Finding, in_table: bool) -> Row<'_> {
-    let name = match &finding.subject {
-        Subject::Column { name, .. } | Subject::Index { name, .. } | Subject::Constraint { name, .. } if in_table => {
-            name.clone()
-        }
-        Subject::ForeignKey { columns, .. } if in_table => columns.join(", "),
-        Subject::PrimaryKey(_) if in_table => String::new(),
-        subject => subject.name(),
+    let object = &finding.object;
+    let name = match object.kind {
+        ObjectKind::ForeignKey if in_table => object.columns.join(", "),
+        _ if in_table => object.name.clone(),
+        _ => object.qualified_name(),
     };
     match (finding.other_name(), mapping(finding)) {
         (Some(other), Some(mapping)) => {

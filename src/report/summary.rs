@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::finding::{Difference, Finding, Source, Subject};
+use crate::finding::{DifferenceKind, Finding, Source};
 use crate::report::{flat, grouped};
 
 /// Lines of a summary.
@@ -26,13 +26,13 @@ pub(crate) struct Summary {
 #[must_use]
 pub(crate) fn summary(findings: &[Finding]) -> Summary {
     let alike = |finding: &Finding| {
-        let Finding { severity, kind, subject, .. } = finding;
-        format!("{severity} {} {} {}", kind.name(), subject.thing(), shared(finding).0.unwrap_or_default())
+        let Finding { severity, kind, object, .. } = finding;
+        format!("{severity} {} {} {}", kind.name(), object.kind.word(), shared(finding).0.unwrap_or_default())
     };
     let findings: Vec<&Finding> = findings.iter().collect();
     let mut groups = grouped(&findings, &alike);
     let weight = |group: &Vec<&Finding>| {
-        let about = match group[0].subject.thing() {
+        let about = match group[0].object.kind.word() {
             "table" => 2,
             "column" => 1,
             _ => 0,
@@ -70,7 +70,7 @@ impl fmt::Display for Summary {
 fn line(group: &[&Finding]) -> String {
     let [first, _, ..] = group else { return group.first().map(|finding| finding.sentence()).unwrap_or_default() };
     let names: Vec<String> = group.iter().map(|finding| name(finding)).collect();
-    let mut line = format!("{} {} {}", things(first.subject.thing()), listed(&names), are(first));
+    let mut line = format!("{} {} {}", things(first.object.kind.word()), listed(&names), are(first));
     let mut sources: Vec<String> = group.iter().map(|finding| finding.source.to_string()).collect();
     sources.dedup();
     if first.source != Source::Nobody {
@@ -85,9 +85,9 @@ fn line(group: &[&Finding]) -> String {
 
 /// Its name, and the other one under which it is there.
 fn name(finding: &Finding) -> String {
-    match (&finding.subject, finding.other_name()) {
-        (Subject::Column { .. } | Subject::Table(_), Some(other)) => format!("{} → {other}", finding.subject.name()),
-        _ => finding.subject.name(),
+    match finding.other_name() {
+        Some(other) => format!("{} → {other}", finding.object.qualified_name()),
+        _ => finding.object.qualified_name(),
     }
 }
 
@@ -113,13 +113,13 @@ fn things(thing: &str) -> String {
 /// [`Finding::predicate`] of several things.
 fn are(finding: &Finding) -> &'static str {
     match (finding.kind, &finding.source) {
-        (Difference::Missing, _) => "are missing",
-        (Difference::Extra, Source::Nobody) => "are there, and nothing speaks of them",
-        (Difference::Extra, _) => "should not be there",
-        (Difference::Different, _) => "differ",
-        (Difference::Renamed, _) => "have other names",
-        (Difference::Invalid, _) => "are not valid",
-        (Difference::Hidden, _) => "are hidden from the service's role",
+        (DifferenceKind::Missing, _) => "are missing",
+        (DifferenceKind::Extra, Source::Nobody) => "are there, and nothing speaks of them",
+        (DifferenceKind::Extra, _) => "should not be there",
+        (DifferenceKind::Different, _) => "differ",
+        (DifferenceKind::Renamed, _) => "have other names",
+        (DifferenceKind::Invalid, _) => "are not valid",
+        (DifferenceKind::Hidden, _) => "are hidden from the service's role",
     }
 }
 
@@ -174,6 +174,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Name, Origin};
     use crate::finding::Severity;
+    use crate::sql::{ObjectKind, ObjectRef};
 
     fn at(line: usize) -> Source {
         Source::At(Origin { file: "prisma/schema.prisma".to_owned(), line })
@@ -184,13 +185,18 @@ mod tests {
     }
 
     fn missing(table: &str, line: usize) -> Finding {
-        let finding = Finding::new(Severity::Error, Difference::Missing, Subject::Table(name(table)), at(line));
+        let finding = Finding::new(
+            Severity::Error,
+            DifferenceKind::Missing,
+            ObjectRef::of(ObjectKind::Table, &name(table)),
+            at(line),
+        );
         finding.caused("no migration in prisma/migrations creates it").remedied("npx prisma migrate dev")
     }
 
-    fn column(column: &str, kind: Difference) -> Finding {
-        let subject = Subject::Column { table: name("reports"), name: column.to_owned() };
-        Finding::new(Severity::Error, kind, subject, at(30))
+    fn column(column: &str, kind: DifferenceKind) -> Finding {
+        let object = ObjectRef::part_of(&name("reports"), ObjectKind::Column, column);
+        Finding::new(Severity::Error, kind, object, at(30))
     }
 
     #[test]
@@ -217,7 +223,13 @@ mod tests {
         let made = |table: &str, line: usize| {
             let cause =
                 format!("1_init creates it (prisma/migrations/1_init/migration.sql:{line}), by hand (at 12:30)");
-            Finding::new(Severity::Error, Difference::Missing, Subject::Table(name(table)), at(line)).caused(cause)
+            Finding::new(
+                Severity::Error,
+                DifferenceKind::Missing,
+                ObjectRef::of(ObjectKind::Table, &name(table)),
+                at(line),
+            )
+            .caused(cause)
         };
         let lines = summary(&[made("users", 7), made("posts", 112)]).lines;
         let cause = "; 1_init creates them (prisma/migrations/1_init/migration.sql), by hand (at 12:30)";
@@ -225,7 +237,7 @@ mod tests {
         assert!(summary(&[made("users", 7)]).lines[0].contains("migration.sql:7), by hand (at 12:30)"));
 
         let renamed = |field: &str, other: &str| {
-            let renamed = column(field, Difference::Renamed).but(format!("column public.reports.{other}"));
+            let renamed = column(field, DifferenceKind::Renamed).but(format!("column public.reports.{other}"));
             let renamed = renamed.caused(format!("it is there as {other}, and nothing maps {field} to that"));
             renamed.remedied(format!("map the field: {field} … @map(\"{other}\"); or rename the column: ALTER TABLE …"))
         };
@@ -239,16 +251,21 @@ mod tests {
 
     #[test]
     fn errors_come_first_then_tables_then_columns_and_the_rest_is_counted() {
-        let index = Subject::Index { table: name("reports"), name: "i".to_owned(), unique: false };
-        let index = |severity| Finding::new(severity, Difference::Missing, index.clone(), at(40));
-        let unused = Finding::new(Severity::Notice, Difference::Extra, Subject::Table(name("old")), Source::Nobody);
+        let index = ObjectRef::index(&name("reports"), "i", false);
+        let index = |severity| Finding::new(severity, DifferenceKind::Missing, index.clone(), at(40));
+        let unused = Finding::new(
+            Severity::Notice,
+            DifferenceKind::Extra,
+            ObjectRef::of(ObjectKind::Table, &name("old")),
+            Source::Nobody,
+        );
         let renamed = |wanted: &str, there: &str| {
-            column(wanted, Difference::Renamed).but(format!("column public.reports.{there}"))
+            column(wanted, DifferenceKind::Renamed).but(format!("column public.reports.{there}"))
         };
         let findings = [
             unused,
             index(Severity::Warning),
-            column("a", Difference::Different).between("text", "int4"),
+            column("a", DifferenceKind::Different).between("text", "int4"),
             renamed("reportId", "report_id"),
             renamed("createdAt", "created_at"),
             missing("users", 7),

@@ -2,9 +2,10 @@
 
 use crate::base::environment::Environment;
 use crate::catalog::{Name, Origin};
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
 use crate::report::text::{self, Screen};
 use crate::report::{Place, Verified, github, junit, markdown};
+use crate::sql::{ObjectKind, ObjectRef};
 
 fn name(name: &str) -> Name {
     Name { schema: "public".to_owned(), name: name.to_owned() }
@@ -14,18 +15,18 @@ fn origin(line: usize) -> Origin {
     Origin { file: "prisma/schema.prisma".to_owned(), line }
 }
 
-fn finding(severity: Severity, kind: Difference, subject: Subject, line: usize) -> Finding {
-    Finding::new(severity, kind, subject, Source::At(origin(line)))
+fn finding(severity: Severity, kind: DifferenceKind, object: ObjectRef, line: usize) -> Finding {
+    Finding::new(severity, kind, object, Source::At(origin(line)))
 }
 
-fn uncreated(subject: Subject, line: usize) -> Finding {
-    let missing = finding(Severity::Error, Difference::Missing, subject, line);
+fn uncreated(object: ObjectRef, line: usize) -> Finding {
+    let missing = finding(Severity::Error, DifferenceKind::Missing, object, line);
     missing.caused("no migration in prisma/migrations creates it").remedied("npx prisma migrate dev --name sla")
 }
 
 fn renamed(column: &str, there: &str, line: usize) -> Finding {
-    let subject = Subject::Column { table: name("reports"), name: column.to_owned() };
-    let renamed = finding(Severity::Error, Difference::Renamed, subject, line);
+    let object = ObjectRef::part_of(&name("reports"), ObjectKind::Column, column);
+    let renamed = finding(Severity::Error, DifferenceKind::Renamed, object, line);
     renamed.but(format!("column public.reports.{there}")).remedied("map the field to it (@map), or rename it")
 }
 
@@ -35,20 +36,25 @@ fn place(table: &str, line: usize) -> Place {
 
 /// One of everything.
 fn findings() -> Vec<Finding> {
-    let index = Subject::Index { table: name("reports"), name: "reports_at_idx".to_owned(), unique: false };
-    let size = Subject::Column { table: name("reports"), name: "size".to_owned() };
-    let old = Finding::new(Severity::Notice, Difference::Extra, Subject::Table(name("old|table")), Source::Nobody);
-    let extension = Subject::Extension("pg_trgm".to_owned());
+    let index = ObjectRef::index(&name("reports"), "reports_at_idx", false);
+    let size = ObjectRef::part_of(&name("reports"), ObjectKind::Column, "size");
+    let old = Finding::new(
+        Severity::Notice,
+        DifferenceKind::Extra,
+        ObjectRef::of(ObjectKind::Table, &name("old|table")),
+        Source::Nobody,
+    );
+    let extension = ObjectRef::new(ObjectKind::Extension, None, "pg_trgm");
     let schema = Source::Named("the schema".to_owned());
     vec![
-        Finding::new(Severity::Warning, Difference::Missing, extension, schema),
-        uncreated(Subject::Enum(name("Role")), 40),
-        uncreated(Subject::Table(name("SLAPolicy")), 11),
-        uncreated(Subject::Table(name("SLAMetric")), 20),
-        finding(Severity::Warning, Difference::Missing, index, 36),
+        Finding::new(Severity::Warning, DifferenceKind::Missing, extension, schema),
+        uncreated(ObjectRef::of(ObjectKind::Enum, &name("Role")), 40),
+        uncreated(ObjectRef::of(ObjectKind::Table, &name("SLAPolicy")), 11),
+        uncreated(ObjectRef::of(ObjectKind::Table, &name("SLAMetric")), 20),
+        finding(Severity::Warning, DifferenceKind::Missing, index, 36),
         renamed("reportId", "report_id", 33),
         renamed("createdAt", "created_at", 34),
-        finding(Severity::Error, Difference::Different, size, 35).between("int8", "text, 100% wrong"),
+        finding(Severity::Error, DifferenceKind::Different, size, 35).between("int8", "text, 100% wrong"),
         old,
     ]
 }
@@ -146,9 +152,9 @@ fn the_sql_of_the_gap_is_shown_once_and_only_while_it_is_short() {
 
 #[test]
 fn names_cannot_steer_a_terminal() {
-    let subject = Subject::Table(name("a\u{1b}[2Jb\nc"));
+    let object = ObjectRef::of(ObjectKind::Table, &name("a\u{1b}[2Jb\nc"));
     let text = text::render(
-        &verified(vec![finding(Severity::Error, Difference::Missing, subject, 1)]),
+        &verified(vec![finding(Severity::Error, DifferenceKind::Missing, object, 1)]),
         false,
         Screen::default(),
     );
@@ -195,13 +201,13 @@ fn github_gets_a_command_per_finding_with_its_line() {
          table public.old|table is there, and nothing speaks of it",
     );
     assert!(lines[9].starts_with("db:5432/app: what the service needs is not there"), "{text}");
-    let subject = Subject::Column { table: name("users"), name: "x".to_owned() };
-    let extra = Finding::new(Severity::Error, Difference::Extra, subject, Source::Nobody);
+    let object = ObjectRef::part_of(&name("users"), ObjectKind::Column, "x");
+    let extra = Finding::new(Severity::Error, DifferenceKind::Extra, object, Source::Nobody);
     let text = github::render(&verified(vec![extra]));
     assert!(text.starts_with("::error file=prisma/schema.prisma,line=50,title=column public.users.x "), "{text}");
     // What would end the command, or begin another one.
-    let subject = Subject::Table(name("a,b:c%\r\n::error::d"));
-    let text = github::render(&verified(vec![finding(Severity::Error, Difference::Missing, subject, 1)]));
+    let object = ObjectRef::of(ObjectKind::Table, &name("a,b:c%\r\n::error::d"));
+    let text = github::render(&verified(vec![finding(Severity::Error, DifferenceKind::Missing, object, 1)]));
     assert!(text.contains("title=table public.a%2Cb%3Ac%25%0D%0A%3A%3Aerror%3A%3Ad is missing::"), "{text}");
     assert_eq!(text.lines().count(), 2, "{text}");
 }
@@ -233,8 +239,8 @@ fn junit_has_a_suite_per_file_and_a_case_per_table_those_that_are_well_too() {
 fn junit_is_green_where_nothing_is_expected_and_is_xml_whatever_the_names_are() {
     let nothing = Verified::new(Vec::new(), Some(Severity::Error), Vec::new(), String::new());
     assert!(junit::render(&nothing).contains("tests=\"1\" failures=\"0\""));
-    let subject = Subject::Table(name("<a & \"b\">\u{1}\u{FFFF}"));
-    let text = junit::render(&verified(vec![finding(Severity::Error, Difference::Missing, subject, 1)]));
+    let object = ObjectRef::of(ObjectKind::Table, &name("<a & \"b\">\u{1}\u{FFFF}"));
+    let text = junit::render(&verified(vec![finding(Severity::Error, DifferenceKind::Missing, object, 1)]));
     assert!(text.contains("name=\"table public.&lt;a &amp; &quot;b&quot;&gt;\""), "{text}");
 }
 

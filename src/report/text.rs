@@ -134,7 +134,7 @@ fn section(out: &mut String, section: &Section<'_>, screen: Screen) {
         rows().map(length).filter(|length| *length <= limit).max().unwrap_or(0)
     };
     let columns = Columns {
-        thing: widest(&|row| row.finding.subject.thing().chars().count(), 20),
+        thing: widest(&|row| row.finding.object.kind.word().chars().count(), 20),
         name: widest(&|row| row.name.chars().count(), 60),
         trouble: widest(&|row| row.trouble.chars().count(), 40),
     };
@@ -155,7 +155,7 @@ fn block(out: &mut String, block: &Block<'_>, columns: &Columns, screen: Screen)
     for Row { finding, name, trouble } in &block.rows {
         let severity = format!("{:<7}", finding.severity);
         let (thing_width, name_width) = (columns.thing, columns.name);
-        let what = format!("{:<thing_width$} {name:<name_width$}", finding.subject.thing());
+        let what = format!("{:<thing_width$} {name:<name_width$}", finding.object.kind.word());
         let indent = 2 + severity.chars().count() + 2 + what.chars().count() + 2;
         let source = flat(&finding.source.to_string());
         let trouble = if source.is_empty() { trouble.clone() } else { format!("{trouble:<0$}", columns.trouble) };

@@ -6,11 +6,13 @@ pub(crate) mod dialect;
 pub(crate) mod excerpt;
 pub(crate) mod name;
 pub(crate) mod names;
+pub(crate) mod object_ref;
 pub(crate) mod objects;
 pub mod script;
 
 pub use dialect::Dialect;
 pub(crate) use name::TableName;
+pub(crate) use object_ref::{ObjectKind, ObjectRef};
 
 /// One row, all values as text.
 pub(crate) type Row = Vec<Option<String>>;

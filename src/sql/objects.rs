@@ -3,112 +3,15 @@
 
 use std::collections::HashSet;
 
-use crate::sql::Dialect;
-use crate::sql::cursor::{Reader, bare, last_part, parts, stored};
+use crate::sql::cursor::{Reader, bare, stored};
 use crate::sql::script::{Kind, Statement, Token, is_word, tokens};
-
-/// Something that a statement creates. Names stand as the script writes them: quoted or not.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Object {
-    /// A table, view, sequence or index.
-    Relation {
-        /// What it is, for people: `table`, `index`, …
-        kind: &'static str,
-        /// Its name, with its schema if the script gives one.
-        name: String,
-    },
-    /// A type or domain.
-    Type(String),
-    /// A schema.
-    Schema(String),
-    /// A column of an existing table.
-    Column {
-        /// The table.
-        table: String,
-        /// The column.
-        name: String,
-    },
-    /// A named constraint of an existing table.
-    Constraint {
-        /// The table.
-        table: String,
-        /// The constraint.
-        name: String,
-    },
-}
-
-impl std::fmt::Display for Object {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Relation { kind, name } => write!(f, "{kind} {name}"),
-            Self::Type(name) => write!(f, "type {name}"),
-            Self::Schema(name) => write!(f, "schema {name}"),
-            Self::Column { table, name } => write!(f, "column {table}.{name}"),
-            Self::Constraint { table, name } => write!(f, "constraint {name} of {table}"),
-        }
-    }
-}
-
-impl Object {
-    /// The kind of thing, in one word.
-    #[must_use]
-    pub fn thing(&self) -> &'static str {
-        match self {
-            Self::Relation { kind, .. } => kind,
-            Self::Type(_) => "type",
-            Self::Schema(_) => "schema",
-            Self::Column { .. } => "column",
-            Self::Constraint { .. } => "constraint",
-        }
-    }
-
-    /// True if it does not depend on the search path.
-    #[must_use]
-    pub fn is_qualified(&self) -> bool {
-        let (Self::Relation { name, .. }
-        | Self::Type(name)
-        | Self::Column { table: name, .. }
-        | Self::Constraint { table: name, .. }) = self
-        else {
-            return true;
-        };
-        last_part(name).len() < name.len()
-    }
-
-    /// The same object in this schema (quoted), if its own name does not say in which it is.
-    #[must_use]
-    pub fn within(&self, schema: &str) -> Self {
-        let mut object = self.clone();
-        if let (
-            false,
-            Self::Relation { name, .. }
-            | Self::Type(name)
-            | Self::Column { table: name, .. }
-            | Self::Constraint { table: name, .. },
-        ) = (self.is_qualified(), &mut object)
-        {
-            *name = format!("{schema}.{name}");
-        }
-        object
-    }
-
-    /// Its own name without schema and quotes, as the database stores it.
-    #[must_use]
-    pub fn bare_name(&self) -> String {
-        let (Self::Relation { name, .. }
-        | Self::Type(name)
-        | Self::Schema(name)
-        | Self::Column { name, .. }
-        | Self::Constraint { name, .. }) = self;
-        bare(name)
-    }
-}
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
 /// as anybody can tell. The flag tells whether the statement would pass over an object that exists
 /// (`IF NOT EXISTS`).
 #[must_use]
-pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(Object, bool)> {
+pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(ObjectRef, bool)> {
     let mut later = Later::default();
     let mut found = Vec::new();
     for statement in statements.iter().rev() {
@@ -158,15 +61,14 @@ fn is_addition(statement: &Statement<'_>, dialect: Dialect) -> bool {
         return false;
     }
     reader.take("ONLY");
-    if reader.name().is_none() {
-        return false;
-    }
+    let Some(table) = reader.name() else { return false };
+    let table = ObjectRef::written(ObjectKind::Table, &table);
     loop {
         let mut named = Vec::new();
         if !reader.take("ADD") {
             return false;
         }
-        addition(&mut reader, "t", &mut named);
+        addition(&mut reader, &table, &mut named);
         if named.is_empty() {
             return false;
         }
@@ -176,30 +78,19 @@ fn is_addition(statement: &Statement<'_>, dialect: Dialect) -> bool {
     }
 }
 
-/// Something created, and where.
+/// An object that a statement creates.
 struct Made {
-    object: Object,
+    object: ObjectRef,
+    /// The statement passes over an object that exists.
     lenient: bool,
-    /// The table that an index is on; it goes with it.
-    table: Option<String>,
 }
 
 impl Made {
-    fn new(object: Object, lenient: bool) -> Self {
-        Self { object, lenient, table: None }
-    }
-
-    /// Names, as the database stores them, without which it would not be found: its own, its table's, its schema's.
-    fn depends_on(&self) -> Vec<String> {
-        let (Object::Relation { name, .. }
-        | Object::Type(name)
-        | Object::Schema(name)
-        | Object::Column { table: name, .. }
-        | Object::Constraint { table: name, .. }) = &self.object;
-        let tables = [name, self.table.as_ref().unwrap_or(name)];
-        let mut names: Vec<String> = tables.iter().flat_map(|name| parts(name).into_iter().map(stored)).collect();
-        names.push(self.object.bare_name());
-        names
+    /// The names without which it would not be found: its own, that of its table (an index is dropped with it), that of
+    /// its schema.
+    fn depends_on(&self) -> impl Iterator<Item = &String> {
+        let ObjectRef { schema, table, name, .. } = &self.object;
+        schema.iter().chain(table).chain([name])
     }
 }
 
@@ -252,11 +143,13 @@ impl Later {
     fn takes(&self, made: &Made) -> bool {
         let is_in_code =
             |name: &String| !self.code.is_empty() && words(&name.to_lowercase()).all(|word| self.code.contains(word));
-        let is_part = matches!(&made.object, Object::Column { .. } | Object::Constraint { .. });
+        let ObjectRef { kind, table, name, .. } = &made.object;
+        let is_part = matches!(kind, ObjectKind::Column | ObjectKind::Constraint);
+        let loses_index = *kind == ObjectKind::Index && table.as_ref().is_some_and(|of| self.tables.contains(of));
         self.everything
-            || (is_part && self.parts.contains(&made.object.bare_name()))
-            || made.table.as_ref().is_some_and(|of| self.tables.contains(&bare(of)))
-            || made.depends_on().iter().any(|name| self.names.contains(name) || is_in_code(name))
+            || (is_part && self.parts.contains(name))
+            || loses_index
+            || made.depends_on().any(|name| self.names.contains(name) || is_in_code(name))
     }
 }
 
@@ -278,8 +171,7 @@ fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<Mad
             .iter()
             .any(|word| reader.take(word))
         {}
-        let kind = ["TABLE", "VIEW", "SEQUENCE", "INDEX", "TYPE", "DOMAIN", "SCHEMA"];
-        let Some(kind) = kind.into_iter().find(|kind| reader.take(kind)) else { return };
+        let Some(kind) = kind(&mut reader) else { return };
         // `OR REPLACE` and TEMP objects prove nothing.
         if statement.has("REPLACE") || statement.has("TEMP") || statement.has("TEMPORARY") {
             return;
@@ -287,47 +179,37 @@ fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<Mad
         reader.take("CONCURRENTLY");
         let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
         let Some(name) = reader.name() else { return };
-        let relation = |kind| Object::Relation { kind, name: name.clone() };
         let object = match kind {
-            "TABLE" => relation("table"),
-            "VIEW" => relation("view"),
-            "SEQUENCE" => relation("sequence"),
-            "TYPE" | "DOMAIN" => Object::Type(name),
-            "SCHEMA" if name.eq_ignore_ascii_case("AUTHORIZATION") => return,
-            "SCHEMA" => Object::Schema(name),
-            _ if name.eq_ignore_ascii_case("ON") => return,
-            // An index lives beside its table.
-            _ => {
+            ObjectKind::Schema if name.eq_ignore_ascii_case("AUTHORIZATION") => return,
+            ObjectKind::Index if name.eq_ignore_ascii_case("ON") => return,
+            ObjectKind::Index => {
                 reader.take("ON");
                 reader.take("ONLY");
                 let Some(table) = reader.name() else { return };
-                let schema = table.len() - last_part(&table).len();
-                let object = Object::Relation { kind: "index", name: format!("{}{name}", &table[..schema]) };
-                found.push(Made { object, lenient, table: Some(table) });
-                return;
+                ObjectRef::written(ObjectKind::Table, &table).part(kind, bare(&name))
             }
+            _ => ObjectRef::written(kind, &name),
         };
-        found.push(Made::new(object, lenient));
+        found.push(Made { object, lenient });
         return;
     }
     if !reader.take("ALTER") {
         return;
     }
-    let kind = ["TABLE", "TYPE", "SCHEMA"].into_iter().find(|kind| reader.take(kind));
+    let kind = altered(&mut reader);
     if reader.take_all(&["IF", "EXISTS"]) {
         return;
     }
     reader.take("ONLY");
     let (Some(kind), Some(name)) = (kind, reader.name()) else { return };
+    let whole = ObjectRef::written(kind, &name);
     if reader.take_all(&["RENAME", "TO"]) {
         let Some(new) = reader.name() else { return };
-        let schema = &name[..name.len() - last_part(&name).len()];
-        found.push(Made::new(named(kind, format!("{schema}{new}")), false));
-    } else if kind == "TABLE" {
-        let table = name;
+        found.push(Made { object: ObjectRef { name: bare(&new), ..whole }, lenient: false });
+    } else if kind == ObjectKind::Table {
         loop {
             if reader.take("ADD") {
-                addition(&mut reader, &table, found);
+                addition(&mut reader, &whole, found);
             }
             if !reader.skip_past_comma() {
                 return;
@@ -336,45 +218,52 @@ fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<Mad
     }
 }
 
-/// An object of this kind.
-fn named(kind: &'static str, name: String) -> Object {
-    match kind {
-        "TYPE" | "DOMAIN" => Object::Type(name),
-        "SCHEMA" => Object::Schema(name),
-        "INDEX" => Object::Relation { kind: "index", name },
-        "VIEW" => Object::Relation { kind: "view", name },
-        "SEQUENCE" => Object::Relation { kind: "sequence", name },
-        _ => Object::Relation { kind: "table", name },
-    }
+/// The kind that CREATE or DROP names, if it is next.
+fn kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
+    let kinds = [
+        ("TABLE", ObjectKind::Table),
+        ("VIEW", ObjectKind::View),
+        ("SEQUENCE", ObjectKind::Sequence),
+        ("INDEX", ObjectKind::Index),
+        ("TYPE", ObjectKind::Type),
+        ("DOMAIN", ObjectKind::Type),
+        ("SCHEMA", ObjectKind::Schema),
+    ];
+    kinds.into_iter().find(|(word, _)| reader.take(word)).map(|(_, kind)| kind)
+}
+
+/// The kind that ALTER names, as far as it is understood.
+fn altered(reader: &mut Reader<'_>) -> Option<ObjectKind> {
+    let kinds = [("TABLE", ObjectKind::Table), ("TYPE", ObjectKind::Type), ("SCHEMA", ObjectKind::Schema)];
+    kinds.into_iter().find(|(word, _)| reader.take(word)).map(|(_, kind)| kind)
 }
 
 /// What the statements drop or rename, and no later one of them creates again: what must not be there once they
 /// have run.
 #[must_use]
-pub fn removed(statements: &[Statement<'_>], dialect: Dialect) -> Vec<Object> {
+pub fn removed(statements: &[Statement<'_>], dialect: Dialect) -> Vec<ObjectRef> {
     let mut made_later = HashSet::new();
     let mut gone = Vec::new();
     for statement in statements.iter().rev() {
         let (mut removed, mut made) = (Vec::new(), Vec::new());
         removals(statement, dialect, &mut removed);
-        gone.extend(removed.into_iter().rev().filter(|object| !made_later.contains(&object.bare_name())));
+        gone.extend(removed.into_iter().rev().filter(|object| !made_later.contains(&object.name)));
         of_statement(statement, dialect, &mut made);
-        made_later.extend(made.iter().map(|made| made.object.bare_name()));
+        made_later.extend(made.into_iter().map(|made| made.object.name));
     }
     gone.reverse();
     gone
 }
 
-fn removals(statement: &Statement<'_>, dialect: Dialect, gone: &mut Vec<Object>) {
-    let kinds = ["TABLE", "VIEW", "SEQUENCE", "INDEX", "TYPE", "DOMAIN", "SCHEMA"];
+fn removals(statement: &Statement<'_>, dialect: Dialect, gone: &mut Vec<ObjectRef>) {
     let mut reader = Reader::new(statement.text, dialect);
     if reader.take("DROP") {
         reader.take("MATERIALIZED");
-        let Some(kind) = kinds.into_iter().find(|kind| reader.take(kind)) else { return };
+        let Some(kind) = kind(&mut reader) else { return };
         reader.take("CONCURRENTLY");
         reader.take_all(&["IF", "EXISTS"]);
         loop {
-            gone.extend(reader.name().map(|name| named(kind, name)));
+            gone.extend(reader.name().map(|name| ObjectRef::written(kind, &name)));
             if !reader.skip_past_comma() {
                 return;
             }
@@ -383,24 +272,20 @@ fn removals(statement: &Statement<'_>, dialect: Dialect, gone: &mut Vec<Object>)
     if !reader.take("ALTER") {
         return;
     }
-    let kind = ["TABLE", "TYPE", "SCHEMA"].into_iter().find(|kind| reader.take(kind));
+    let kind = altered(&mut reader);
     reader.take_all(&["IF", "EXISTS"]);
     reader.take("ONLY");
     let (Some(kind), Some(name)) = (kind, reader.name()) else { return };
+    let whole = ObjectRef::written(kind, &name);
     if reader.take_all(&["RENAME", "TO"]) {
-        gone.push(named(kind, name));
-    } else if kind == "TABLE" {
-        let table = name;
+        gone.push(whole);
+    } else if kind == ObjectKind::Table {
         loop {
             if reader.take("DROP") || reader.take("RENAME") {
-                let is_constraint = reader.take("CONSTRAINT");
+                let kind = if reader.take("CONSTRAINT") { ObjectKind::Constraint } else { ObjectKind::Column };
                 reader.take("COLUMN");
                 reader.take_all(&["IF", "EXISTS"]);
-                let part = |name| match is_constraint {
-                    true => Object::Constraint { table: table.clone(), name },
-                    false => Object::Column { table: table.clone(), name },
-                };
-                gone.extend(reader.name().map(part));
+                gone.extend(reader.name().map(|name| whole.part(kind, bare(&name))));
             }
             if !reader.skip_past_comma() {
                 return;
@@ -410,10 +295,10 @@ fn removals(statement: &Statement<'_>, dialect: Dialect, gone: &mut Vec<Object>)
 }
 
 /// What follows ADD in ALTER TABLE.
-fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<Made>) {
-    let table = table.to_owned();
+fn addition(reader: &mut Reader<'_>, table: &ObjectRef, found: &mut Vec<Made>) {
+    let part = |kind, lenient| move |name: String| Made { object: table.part(kind, bare(&name)), lenient };
     if reader.take("CONSTRAINT") {
-        found.extend(reader.name().map(|name| Made::new(Object::Constraint { table, name }, false)));
+        found.extend(reader.name().map(part(ObjectKind::Constraint, false)));
         return;
     }
     let unnamed = ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE"];
@@ -421,7 +306,7 @@ fn addition(reader: &mut Reader<'_>, table: &str, found: &mut Vec<Made>) {
         return;
     }
     let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
-    found.extend(reader.name().map(|name| Made::new(Object::Column { table, name }, lenient)));
+    found.extend(reader.name().map(part(ObjectKind::Column, lenient)));
 }
 
 #[cfg(test)]
@@ -435,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_is_named_as_written() {
-        assert_eq!(all("CREATE TABLE \"SLAPolicy\" (id int)"), ["table \"SLAPolicy\""]);
+    fn what_is_created_is_named_as_the_database_stores_it() {
+        assert_eq!(all("CREATE TABLE \"SLAPolicy\" (id int)"), ["table SLAPolicy"]);
         assert_eq!(all("create table if not exists public . users(id int)"), ["table public.users?"]);
-        assert_eq!(all("CREATE UNLOGGED TABLE a.\"b\" AS SELECT 1"), ["table a.\"b\""]);
+        assert_eq!(all("CREATE UNLOGGED TABLE a.\"b\" AS SELECT 1"), ["table a.b"]);
         assert_eq!(all("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)"), ["table p1"]);
-        assert_eq!(all("CREATE UNIQUE INDEX CONCURRENTLY \"i\" ON app.\"t\"(a)"), ["index app.\"i\""]);
-        assert_eq!(all("CREATE INDEX ON t (a); CREATE INDEX \"i.j\" ON \"t.u\" (a)"), ["index \"i.j\""]);
-        assert_eq!(all("CREATE TYPE \"Role\" AS ENUM ('A'); CREATE SCHEMA s"), ["type \"Role\"", "schema s"]);
+        assert_eq!(all("CREATE UNIQUE INDEX CONCURRENTLY \"i\" ON app.\"t\"(a)"), ["index app.i"]);
+        assert_eq!(all("CREATE INDEX ON t (a); CREATE INDEX \"i.j\" ON \"t.u\" (a)"), ["index i.j"]);
+        assert_eq!(all("CREATE TYPE \"Role\" AS ENUM ('A'); CREATE SCHEMA s"), ["type Role", "schema s"]);
         assert_eq!(all("SELECT 1; CREATE OR REPLACE VIEW v AS SELECT 1; CREATE TEMP TABLE t ()"), [""; 0]);
     }
 
@@ -452,7 +337,7 @@ mod tests {
             all(
                 "ALTER TABLE \"T\" ADD COLUMN \"a\" numeric(10, 2), ADD b int, DROP COLUMN x, ADD CONSTRAINT c CHECK (a > 0), ADD UNIQUE (b)"
             ),
-            ["column \"T\".\"a\"", "column \"T\".b", "constraint c of \"T\""]
+            ["column T.a", "column T.b", "constraint T.c"]
         );
     }
 
@@ -504,10 +389,10 @@ mod tests {
             let gone = removed(&statements(script, Dialect::Postgres), Dialect::Postgres);
             gone.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(gone("DROP TABLE IF EXISTS a, s.\"B\" CASCADE"), ["table a", "table s.\"B\""]);
+        assert_eq!(gone("DROP TABLE IF EXISTS a, s.\"B\" CASCADE"), ["table a", "table s.B"]);
         assert_eq!(
             gone("ALTER TABLE t DROP COLUMN a, DROP CONSTRAINT IF EXISTS c, ALTER COLUMN d DROP NOT NULL, DROP e"),
-            ["column t.a", "constraint c of t", "column t.e"]
+            ["column t.a", "constraint t.c", "column t.e"]
         );
         assert_eq!(gone("ALTER TYPE a RENAME TO b; ALTER TABLE t RENAME COLUMN x TO y"), ["type a", "column t.x"]);
         assert_eq!(gone("CREATE TABLE new_t (); DROP TABLE t; ALTER TABLE new_t RENAME TO t"), ["table new_t"]);

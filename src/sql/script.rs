@@ -7,10 +7,9 @@
 
 use crate::sql::Dialect;
 
-pub use crate::sql::changes::{Aspect, Change, Kind as ObjectKind, Part, SchemaOp, Target, changes};
-pub(crate) use crate::sql::cursor::bare;
+pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::names::{constraints, names, parameters};
-pub use crate::sql::objects::{Leaves, Object, created, leaves, removed};
+pub use crate::sql::objects::{Leaves, created, leaves, removed};
 
 /// One statement of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]

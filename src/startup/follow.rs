@@ -108,5 +108,5 @@ impl Preparation {
 /// The finding that is told of many.
 fn worst(findings: &[Finding]) -> String {
     let worst = findings.iter().rev().max_by_key(|finding| finding.severity);
-    worst.map_or_else(String::new, |finding| format!("{} {}", finding.subject, finding.predicate()))
+    worst.map_or_else(String::new, |finding| format!("{} {}", finding.object, finding.predicate()))
 }

@@ -8,16 +8,15 @@ pub(crate) mod requirements;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
-use crate::catalog::Name;
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
 use crate::differ;
 use crate::differ::ddl::{self, Gap};
 use crate::engines::session::{Missing, Scope, Session};
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
-use crate::sql::{Dialect, TableName};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 use crate::verify::desired::DesiredState;
 use crate::verify::diagnose::Facts;
 
@@ -125,9 +124,9 @@ pub(crate) async fn hold(
 
 /// What two sources know nothing of is told once.
 fn without_known_extras(findings: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
-    let is_extra = |finding: &Finding| finding.kind == Difference::Extra;
-    let known: HashSet<&Subject> = known.iter().filter(|it| is_extra(it)).map(|it| &it.subject).collect();
-    findings.into_iter().filter(|it| !(is_extra(it) && known.contains(&it.subject))).collect()
+    let is_extra = |finding: &Finding| finding.kind == DifferenceKind::Extra;
+    let known: HashSet<&ObjectRef> = known.iter().filter(|it| is_extra(it)).map(|it| &it.object).collect();
+    findings.into_iter().filter(|it| !(is_extra(it) && known.contains(&it.object))).collect()
 }
 
 /// Lets the start go on, or not. What does not stop it is said in the log, in a few lines; of notices, only how many there
@@ -177,7 +176,7 @@ async fn missing_tables(
         let source = tables.iter().find(|(name, _)| *name == missing.table).map(|(_, source)| source.clone());
         let source = source.unwrap_or_else(|| Source::Named("require_tables".to_owned()));
         match &missing.hidden {
-            Some((name, access)) => differ::hidden(*access, Subject::Table(name.clone()), source),
+            Some((name, access)) => differ::hidden(*access, ObjectRef::of(ObjectKind::Table, name), source),
             None => Some(finding(missing, source)),
         }
     };
@@ -204,20 +203,17 @@ pub(crate) fn stops(finding: &Finding, strictness: Strictness) -> bool {
 /// True if one of the findings tells this already, and as badly: something that two places expect, or a part of a table
 /// that is missing as a whole.
 fn repeats(finding: &Finding, findings: &[Finding], home: &str) -> bool {
-    let table = |finding: &Finding| match &finding.subject {
-        Subject::Table(name) => Some(name.clone()),
-        Subject::Required(TableName { schema, name }) => {
-            Some(Name { schema: schema.clone().unwrap_or_else(|| home.to_owned()), name: name.clone() })
-        }
-        _ => None,
+    let table = |finding: &Finding| {
+        let is_table = finding.object.kind == ObjectKind::Table;
+        is_table.then(|| finding.object.within(home).owner())
     };
-    let (whole, part) = (table(finding), finding.subject.table());
+    let (whole, part) = (table(finding), finding.object.in_table());
     findings.iter().any(|other| {
         let is_same = match (&whole, table(other)) {
             (Some(one), Some(other)) => *one == other,
-            _ => finding.subject == other.subject,
+            _ => finding.object == other.object,
         };
-        let is_whole = other.kind == Difference::Missing && part.is_some() && part == table(other).as_ref();
+        let is_whole = other.kind == DifferenceKind::Missing && part.is_some() && part == table(other);
         other.severity >= finding.severity && (is_same && other.kind == finding.kind || whole.is_none() && is_whole)
     })
 }
@@ -225,21 +221,22 @@ fn repeats(finding: &Finding, findings: &[Finding], home: &str) -> bool {
 /// Passes over what `verify_allow` accepts, and says so.
 fn without_allowed(findings: Vec<Finding>, allow: &[Allow], home: &str) -> Vec<Finding> {
     let is_allowed = |finding: &Finding| {
-        let (thing, name) = (finding.subject.thing(), finding.subject.name());
-        let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind.name(), thing, name));
+        let (thing, name) = (finding.object.kind, finding.object.qualified_name());
+        let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind, thing, name));
         accepted(&name) || (!name.contains('.') && accepted(&format!("{home}.{name}")))
     };
     let (allowed, findings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(is_allowed);
-    for Finding { subject, kind, .. } in allowed {
-        tracing::info!(phase = "verify", event = "allowed", "{subject} is {}, as verify_allow accepts", kind.name());
+    for Finding { object, kind, .. } in allowed {
+        tracing::info!(phase = "verify", event = "allowed", "{object} is {}, as verify_allow accepts", kind.name());
     }
     findings
 }
 
 /// A required table that is not there. What is like it explains it best.
 fn finding(missing: &Missing, source: Source) -> Finding {
-    let subject = Subject::Required(missing.table.clone());
-    let finding = Finding::new(Severity::Error, Difference::Missing, subject, source);
+    let TableName { schema, name } = missing.table.clone();
+    let object = ObjectRef::new(ObjectKind::Table, schema, name);
+    let finding = Finding::new(Severity::Error, DifferenceKind::Missing, object, source);
     let similar: Vec<String> = missing.similar.iter().map(TableName::to_string).collect();
     let likely = missing.similar.iter().find(|table| table.name == missing.table.name).or(missing.similar.first());
     match likely {

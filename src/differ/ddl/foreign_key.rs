@@ -6,51 +6,51 @@ use crate::catalog::{Column, Default, ForeignKey, Table};
 use crate::differ::ddl::Step;
 use crate::differ::ddl::planner::Plan;
 use crate::differ::{self, Key};
-use crate::finding::{Finding, Subject};
-use crate::sql::Dialect;
+use crate::finding::Finding;
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 impl<'a> Plan<'a> {
     /// The foreign keys of one finding; all that they may point to is planned by now.
     pub(crate) fn keys_to_others(&mut self, finding: &'a Finding) {
-        let subject = &finding.subject;
-        let Some(table) = subject.table().and_then(|table| self.expected.get(&self.names.key_of(table)).copied())
+        let object = &finding.object;
+        let Some(table) = object.in_table().and_then(|table| self.expected.get(&self.names.key_of(&table)).copied())
         else {
             return;
         };
         let key = self.names.key_of(&table.name);
         let lacking = self.lacking.get(&key).map_or(&[][..], Vec::as_slice);
-        let wanted: Vec<&ForeignKey> = match subject {
-            Subject::Table(_) if self.tables.contains(&key) && self.ddl.dialect == Dialect::Postgres => {
+        let wanted: Vec<&ForeignKey> = match object.kind {
+            ObjectKind::Table if self.tables.contains(&key) && self.ddl.dialect == Dialect::Postgres => {
                 table.foreign_keys.iter().collect()
             }
             // Under the first of its columns that is missing.
-            Subject::Column { name, .. } => {
+            ObjectKind::Column => {
                 let is_first = |key: &&ForeignKey| {
-                    key.columns.iter().find(|column| lacking.contains(&column.as_str())) == Some(name)
+                    key.columns.iter().find(|column| lacking.contains(&column.as_str())) == Some(&object.name)
                 };
                 table.foreign_keys.iter().filter(is_first).collect()
             }
             // Two keys may have the same columns: the finding tells which of them it is about.
-            Subject::ForeignKey { columns, .. } => {
+            ObjectKind::ForeignKey => {
                 let is_it = |key: &&ForeignKey| {
-                    key.columns == *columns && finding.expected == Some(differ::described_foreign_key(key))
+                    key.columns == object.columns && finding.expected == Some(differ::described_foreign_key(key))
                 };
                 table.foreign_keys.iter().filter(is_it).collect()
             }
             _ => return,
         };
         for key in wanted {
-            self.foreign_key(subject, table, key);
+            self.foreign_key(object, table, key);
         }
     }
 
-    fn foreign_key(&mut self, subject: &Subject, table: &'a Table, key: &'a ForeignKey) {
+    fn foreign_key(&mut self, object: &ObjectRef, table: &'a Table, key: &'a ForeignKey) {
         let Some(columns) = self.in_their_words(table, &key.columns) else { return };
         let (of, target) = (self.ddl.name(&table.name), self.ddl.name(&key.target));
         let text = format!("({}) of {of} to {target} ({})", columns.join(", "), key.target_columns.join(", "));
         let note = if self.ddl.dialect == Dialect::Sqlite {
-            let is_inline = matches!(subject, Subject::Column { name, .. }
-                if table.columns.iter().any(|column| column.name == *name && inline(table, column) == Some(key)));
+            let is_it = |column: &&Column| column.name == object.name && inline(table, column) == Some(key);
+            let is_inline = object.kind == ObjectKind::Column && table.columns.iter().any(|column| is_it(&column));
             if is_inline {
                 return;
             }
@@ -63,11 +63,11 @@ impl<'a> Plan<'a> {
             self.is_out_of_reach(table, key).map(|why| format!("The foreign key {text} waits: {why}."))
         };
         if let Some(note) = note {
-            return self.wait(Step::AddForeignKey, subject, note);
+            return self.wait(Step::AddForeignKey, object, note);
         }
         let key = ForeignKey { columns, ..key.clone() };
         let sql = format!("ALTER TABLE {of} ADD {};", self.ddl.foreign_key(table, &key));
-        self.run(Step::AddForeignKey, subject, sql);
+        self.run(Step::AddForeignKey, object, sql);
     }
 
     /// Whether a constraint of the table has this name already.

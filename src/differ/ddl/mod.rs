@@ -11,7 +11,8 @@ pub mod render;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use crate::finding::{Finding, Subject};
+use crate::finding::Finding;
+use crate::sql::{ObjectKind, ObjectRef};
 
 pub use crate::differ::ddl::planner::plan;
 
@@ -60,7 +61,7 @@ enum Action {
 struct Statement {
     step: Step,
     /// The finding that it is there for.
-    subject: Subject,
+    object: ObjectRef,
     action: Action,
     /// A comment for whoever runs it, of one or more lines without their dashes; empty where nothing is to be said.
     note: String,
@@ -75,18 +76,18 @@ pub struct Gap {
 impl Gap {
     /// Takes what `other` adds. What two sources ask for is created once, as the first of them has it.
     pub fn extend(&mut self, other: Self) {
-        let known: HashSet<Subject> = self.statements.iter().map(|statement| statement.subject.clone()).collect();
-        self.statements.extend(other.statements.into_iter().filter(|statement| !known.contains(&statement.subject)));
+        let known: HashSet<ObjectRef> = self.statements.iter().map(|statement| statement.object.clone()).collect();
+        self.statements.extend(other.statements.into_iter().filter(|statement| !known.contains(&statement.object)));
     }
 
     /// Gives each finding the statements that are there for it; none where they would be in a migration's way.
     pub fn attach(&self, findings: &mut [Finding]) {
-        let mut of: HashMap<&Subject, Vec<&Statement>> = HashMap::new();
+        let mut of: HashMap<&ObjectRef, Vec<&Statement>> = HashMap::new();
         for statement in self.in_order() {
-            of.entry(&statement.subject).or_default().push(statement);
+            of.entry(&statement.object).or_default().push(statement);
         }
         for finding in findings.iter_mut().filter(|finding| !finding.awaits) {
-            let Some(statements) = of.get(&finding.subject) else { continue };
+            let Some(statements) = of.get(&finding.object) else { continue };
             if statements.iter().any(|statement| statement.action != Action::Wait) {
                 let texts: Vec<String> = blocks(statements).map(|block| text(&block)).collect();
                 finding.sql = Some(texts.join("\n"));
@@ -96,8 +97,8 @@ impl Gap {
 
     fn in_order(&self) -> Vec<&Statement> {
         let mut statements: Vec<&Statement> = self.statements.iter().collect();
-        statements.sort_by_key(|statement| match &statement.subject {
-            Subject::Schema(name) | Subject::Extension(name) => (statement.step, name.as_str()),
+        statements.sort_by_key(|statement| match statement.object.kind {
+            ObjectKind::Schema | ObjectKind::Extension => (statement.step, statement.object.name.as_str()),
             _ => (statement.step, ""),
         });
         statements

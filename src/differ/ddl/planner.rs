@@ -9,16 +9,16 @@ use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Na
 use crate::differ::ddl::render::Ddl;
 use crate::differ::ddl::{Action, Gap, Statement, Step, foreign_key};
 use crate::differ::{self, Key, Names};
-use crate::finding::{Difference, Finding, Severity, Subject};
-use crate::sql::Dialect;
+use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// The statements that create what these findings of [`differ::compare`] name as missing. `home` is the schema that
 /// names without one belong to where the script will run; where nothing else is expected, it is left out.
 #[must_use]
 pub fn plan(findings: &[Finding], expected: &Catalog, actual: &Catalog, dialect: Dialect, home: &str) -> Gap {
     let is_gap = |finding: &&Finding| {
-        let is_enum = matches!(finding.subject, Subject::Enum(_));
-        finding.kind == Difference::Missing || finding.kind == Difference::Different && is_enum
+        let is_enum = finding.object.kind == ObjectKind::Enum;
+        finding.kind == DifferenceKind::Missing || finding.kind == DifferenceKind::Different && is_enum
     };
     let findings: Vec<&Finding> = findings.iter().filter(is_gap).collect();
     if findings.is_empty() {
@@ -48,7 +48,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) schemas: HashSet<&'a str>,
     /// Columns that are missing, by table.
     pub(crate) lacking: HashMap<Key, Vec<&'a str>>,
-    missing: HashSet<&'a Subject>,
+    missing: HashSet<&'a ObjectRef>,
     /// Names of relations that are there: a schema has each but once.
     taken: HashSet<Key>,
     statements: Vec<Statement>,
@@ -67,8 +67,8 @@ impl<'a> Plan<'a> {
         let by_name = |tables: &'a [Table]| tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
         let mut lacking: HashMap<Key, Vec<&str>> = HashMap::new();
         for finding in findings {
-            if let Subject::Column { table, name } = &finding.subject {
-                lacking.entry(names.key_of(table)).or_default().push(name);
+            if finding.object.kind == ObjectKind::Column {
+                lacking.entry(names.key_of(&finding.object.owner())).or_default().push(&finding.object.name);
             }
         }
         let mut enums: HashMap<Key, (Option<&Enum>, Option<&Enum>)> = HashMap::new();
@@ -88,7 +88,7 @@ impl<'a> Plan<'a> {
             extensions: &expected.extensions,
             schemas: expected.schemas.iter().chain(&actual.schemas).map(String::as_str).collect(),
             lacking,
-            missing: findings.iter().map(|finding| &finding.subject).collect(),
+            missing: findings.iter().map(|finding| &finding.object).collect(),
             taken: of_tables.chain(actual.views.iter().map(|view| names.key_of(view))).collect(),
             statements: Vec::new(),
             tables: HashSet::new(),
@@ -99,66 +99,67 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn push(&mut self, step: Step, subject: &Subject, action: Action, note: String) {
-        self.statements.push(Statement { step, subject: subject.clone(), action, note });
+    fn push(&mut self, step: Step, object: &ObjectRef, action: Action, note: String) {
+        self.statements.push(Statement { step, object: object.clone(), action, note });
     }
 
-    pub(crate) fn run(&mut self, step: Step, subject: &Subject, sql: String) {
-        self.push(step, subject, Action::Run(sql), String::new());
+    pub(crate) fn run(&mut self, step: Step, object: &ObjectRef, sql: String) {
+        self.push(step, object, Action::Run(sql), String::new());
     }
 
-    pub(crate) fn wait(&mut self, step: Step, subject: &Subject, note: String) {
-        self.push(step, subject, Action::Wait, note);
+    pub(crate) fn wait(&mut self, step: Step, object: &ObjectRef, note: String) {
+        self.push(step, object, Action::Wait, note);
     }
 
     /// What one finding asks for, but for foreign keys.
     fn object(&mut self, finding: &'a Finding) {
-        let subject = &finding.subject;
-        match subject {
+        let object = &finding.object;
+        let (owner, name) = (object.owner(), &object.name);
+        match object.kind {
             // One that nothing is expected in is none that anything needs.
-            Subject::Schema(name) if finding.severity > Severity::Notice && self.ddl.dialect == Dialect::Postgres => {
+            ObjectKind::Schema if finding.severity > Severity::Notice && self.ddl.dialect == Dialect::Postgres => {
                 let sql = format!("CREATE SCHEMA IF NOT EXISTS {};", self.ddl.quoted(name));
-                self.run(Step::CreateSchema, subject, sql);
+                self.run(Step::CreateSchema, object, sql);
             }
-            Subject::Extension(name) => {
+            ObjectKind::Extension => {
                 if let Some(extension) = self.extensions.iter().find(|extension| extension.name == *name) {
-                    self.run(Step::CreateExtension, subject, self.ddl.create_extension(extension));
+                    self.run(Step::CreateExtension, object, self.ddl.create_extension(extension));
                 }
             }
-            Subject::Enum(name) => self.enumeration(subject, &self.names.key_of(name)),
-            Subject::Table(name) => {
-                if let Some(table) = self.expected.get(&self.names.key_of(name)).copied() {
-                    self.table(subject, table);
+            ObjectKind::Enum => self.enumeration(object, &self.names.key_of(&owner)),
+            ObjectKind::Table => {
+                if let Some(table) = self.expected.get(&self.names.key_of(&owner)).copied() {
+                    self.table(object, table);
                 }
             }
-            Subject::Column { table, name } => {
-                let Some((table, there)) = self.pair(table) else { return };
+            ObjectKind::Column => {
+                let Some((table, there)) = self.pair(&owner) else { return };
                 if let Some(column) = table.columns.iter().find(|column| column.name == *name) {
-                    self.column(subject, table, column);
+                    self.column(object, table, column);
                 }
                 // With the last of its columns comes what could not be there without them.
                 let key = self.names.key_of(&table.name);
                 if self.lacking.get(&key).and_then(|lacking| lacking.last()).is_some_and(|last| *last == name.as_str())
                 {
-                    self.with_columns(subject, &key, table, there);
+                    self.with_columns(object, &key, table, there);
                 }
             }
-            Subject::PrimaryKey(table) => {
-                if let Some((table, _)) = self.pair(table) {
-                    self.primary_key(subject, table);
+            ObjectKind::PrimaryKey => {
+                if let Some((table, _)) = self.pair(&owner) {
+                    self.primary_key(object, table);
                 }
             }
-            Subject::Index { table, name, .. } => {
-                let Some((table, _)) = self.pair(table) else { return };
+            ObjectKind::Index | ObjectKind::Unique => {
+                let Some((table, _)) = self.pair(&owner) else { return };
                 if let Some(index) = table.indexes.iter().find(|index| index.name == *name) {
-                    self.index(subject, table, index);
+                    self.index(object, table, index);
                 }
             }
-            Subject::Constraint { name, .. } => {
+            ObjectKind::Constraint => {
                 let name = self.ddl.quoted(name);
                 let note =
                     format!("{name} is known by name alone: take its statement from the migration that creates it.");
-                self.wait(Step::AlterTable, subject, note);
+                self.wait(Step::AlterTable, object, note);
             }
             _ => {}
         }
@@ -170,10 +171,10 @@ impl<'a> Plan<'a> {
         Some((self.expected.get(&key).copied()?, self.there.get(&key).copied()?))
     }
 
-    fn enumeration(&mut self, subject: &Subject, key: &Key) {
+    fn enumeration(&mut self, object: &ObjectRef, key: &Key) {
         let Some((Some(expected), there)) = self.enums.get(key).copied() else { return };
         let Some(there) = there else {
-            return self.run(Step::CreateEnum, subject, self.ddl.create_enum(expected));
+            return self.run(Step::CreateEnum, object, self.ddl.create_enum(expected));
         };
         let lacking: Vec<&String> = expected.values.iter().filter(|value| !there.values.contains(value)).collect();
         if lacking.is_empty() {
@@ -181,15 +182,14 @@ impl<'a> Plan<'a> {
         }
         let sql: Vec<String> = lacking.iter().map(|value| self.ddl.add_value(&expected.name, value)).collect();
         self.values.extend(lacking.iter().map(|value| (key.clone(), (*value).clone())));
-        self.run(Step::AlterEnum, subject, sql.join("\n"));
+        self.run(Step::AlterEnum, object, sql.join("\n"));
     }
 
     /// A value that was added cannot be used before it is committed.
     fn warn_of_fresh_values(&mut self) {
         let is_used = |of: &Key| self.values.iter().any(|value| value.0 == *of && self.used.contains(value));
         for statement in self.statements.iter_mut().filter(|statement| statement.step == Step::AlterEnum) {
-            let Subject::Enum(name) = &statement.subject else { continue };
-            if is_used(&self.names.key_of(name)) {
+            if statement.object.kind == ObjectKind::Enum && is_used(&self.names.key_of(&statement.object.owner())) {
                 "A default below uses a new value, which has to be committed first:\n\
                  move this statement into a migration of its own, before this one."
                     .clone_into(&mut statement.note);
@@ -197,14 +197,14 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn table(&mut self, subject: &Subject, table: &'a Table) {
+    fn table(&mut self, object: &ObjectRef, table: &'a Table) {
         if let Some(note) = table.columns.iter().find_map(|column| self.lacks_type(column)) {
-            return self.wait(Step::CreateTable, subject, format!("{} waits: {note}", self.ddl.name(&table.name)));
+            return self.wait(Step::CreateTable, object, format!("{} waits: {note}", self.ddl.name(&table.name)));
         }
         if let Some(note) = self.is_taken(&table.name.schema, &table.name.name) {
-            return self.wait(Step::CreateTable, subject, note);
+            return self.wait(Step::CreateTable, object, note);
         }
-        self.run(Step::CreateTable, subject, self.ddl.create_table(table));
+        self.run(Step::CreateTable, object, self.ddl.create_table(table));
         let key = self.names.key_of(&table.name);
         self.tables.insert(key.clone());
         for column in &table.columns {
@@ -214,7 +214,7 @@ impl<'a> Plan<'a> {
             self.unique.insert((key, of_key.columns.iter().map(|name| self.names.key(name)).collect()));
         }
         for index in &table.indexes {
-            self.index(subject, table, index);
+            self.index(object, table, index);
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a> Plan<'a> {
         let Type::Enum(name) = &column.kind else { return None };
         let is_there = match self.enums.get(&self.names.key_of(name)) {
             Some((_, Some(_))) => true,
-            Some((Some(of), None)) => self.missing.contains(&Subject::Enum(of.name.clone())),
+            Some((Some(of), None)) => self.missing.contains(&ObjectRef::of(ObjectKind::Enum, &of.name)),
             _ => !self.schemas.contains(name.schema.as_str()),
         };
         (!is_there).then(|| format!("there is no enum {}", self.ddl.name(name)))
@@ -248,7 +248,7 @@ impl<'a> Plan<'a> {
         is_taken.then(|| format!("{} waits: something else has that name.", self.ddl.quoted(name)))
     }
 
-    fn column(&mut self, subject: &Subject, table: &'a Table, column: &'a Column) {
+    fn column(&mut self, object: &ObjectRef, table: &'a Table, column: &'a Column) {
         let (name, of) = (self.ddl.quoted(&column.name), self.ddl.name(&table.name));
         let mut note = self.lacks_type(column).map(|note| format!("{name} of {of} waits: {note}"));
         if note.is_none() && self.ddl.dialect == Dialect::Sqlite {
@@ -257,7 +257,7 @@ impl<'a> Plan<'a> {
             });
         }
         if let Some(note) = note {
-            return self.wait(Step::AlterTable, subject, note);
+            return self.wait(Step::AlterTable, object, note);
         }
         let is_filled = !matches!(column.default, Default::None | Default::Any);
         let note = match (column.arity, is_filled) {
@@ -277,30 +277,30 @@ impl<'a> Plan<'a> {
                 Action::Run(format!("ALTER TABLE {of} ADD COLUMN {column}{};", inline.unwrap_or_default()))
             }
         };
-        self.push(Step::AlterTable, subject, action, note);
+        self.push(Step::AlterTable, object, action, note);
         self.made(self.names.key_of(&table.name), column);
     }
 
     /// Keys and indexes over columns that were missing: no finding speaks of them.
-    fn with_columns(&mut self, subject: &Subject, key: &Key, table: &'a Table, there: &'a Table) {
+    fn with_columns(&mut self, object: &ObjectRef, key: &Key, table: &'a Table, there: &'a Table) {
         let lacking = self.lacking.get(key).cloned().unwrap_or_default();
         let is_lacking = |name: &String| lacking.contains(&name.as_str());
         if let Some(of_key) = table.primary_key.as_ref().filter(|key| key.columns.iter().any(is_lacking)) {
             match &there.primary_key {
-                None => self.primary_key(subject, table),
+                None => self.primary_key(object, table),
                 Some(_) => {
                     let note = format!(
                         "The primary key of {} cannot become ({}): there is another one.",
                         self.ddl.name(&table.name),
                         of_key.columns.join(", ")
                     );
-                    self.wait(Step::AlterTable, subject, note);
+                    self.wait(Step::AlterTable, object, note);
                 }
             }
         }
         for index in &table.indexes {
             if index.columns.iter().map(|column| &column.name).chain(&index.include).any(is_lacking) {
-                self.index(subject, table, index);
+                self.index(object, table, index);
             }
         }
     }
@@ -316,7 +316,7 @@ impl<'a> Plan<'a> {
         columns.iter().map(word).collect()
     }
 
-    fn primary_key(&mut self, subject: &Subject, table: &'a Table) {
+    fn primary_key(&mut self, object: &ObjectRef, table: &'a Table) {
         let Some(key) = &table.primary_key else { return };
         let Some(columns) = self.in_their_words(table, &key.columns) else { return };
         let of = self.ddl.name(&table.name);
@@ -325,17 +325,17 @@ impl<'a> Plan<'a> {
                 "The primary key ({}) cannot be added to {of}: make the table anew with it, copy its rows, drop the old one.",
                 columns.join(", ")
             );
-            return self.wait(Step::AlterTable, subject, note);
+            return self.wait(Step::AlterTable, object, note);
         }
         if let Some(note) = self.is_taken(&table.name.schema, &key.name) {
-            return self.wait(Step::AlterTable, subject, note);
+            return self.wait(Step::AlterTable, object, note);
         }
         let clause = self.ddl.add_primary_key(&key.name, &columns);
-        self.push(Step::AlterTable, subject, Action::Alter { table: of, clause }, String::new());
+        self.push(Step::AlterTable, object, Action::Alter { table: of, clause }, String::new());
         self.unique.insert((self.names.key_of(&table.name), columns.iter().map(|name| self.names.key(name)).collect()));
     }
 
-    fn index(&mut self, subject: &Subject, table: &'a Table, index: &'a Index) {
+    fn index(&mut self, object: &ObjectRef, table: &'a Table, index: &'a Index) {
         let mut index = index.clone();
         // The name of an index that stands for UNIQUE in CREATE TABLE is SQLite's own.
         if index.name.starts_with("sqlite_autoindex_") {
@@ -345,20 +345,20 @@ impl<'a> Plan<'a> {
         let name = self.ddl.quoted(&index.name);
         if index.has_expression {
             let note = format!("{name} holds an expression: take its statement from the migration that creates it.");
-            return self.wait(Step::CreateIndex, subject, note);
+            return self.wait(Step::CreateIndex, object, note);
         }
         let keys: Vec<String> = index.columns.iter().map(|column| column.name.clone()).collect();
         let words = self.in_their_words(table, &keys).zip(self.in_their_words(table, &index.include));
         // The column itself waits, and says so.
         let Some((keys, include)) = words else { return };
         if let Some(note) = self.is_taken(&table.name.schema, &index.name) {
-            return self.wait(Step::CreateIndex, subject, note);
+            return self.wait(Step::CreateIndex, object, note);
         }
         for (column, name) in index.columns.iter_mut().zip(&keys) {
             column.name.clone_from(name);
         }
         index.include = include;
-        self.run(Step::CreateIndex, subject, self.ddl.create_index(&table.name, &index));
+        self.run(Step::CreateIndex, object, self.ddl.create_index(&table.name, &index));
         if index.unique && index.predicate.is_none() {
             let keys = keys.iter().map(|name| self.names.key(name)).collect();
             self.unique.insert((self.names.key_of(&table.name), keys));

@@ -33,8 +33,8 @@ use crate::engines::session::{
     Attempt, Canceller, Conditions, Missing, ObjectState, Observer, Probe, ProbeRequest, Scope, Unit, Work,
     first_column, silent,
 };
-use crate::sql::script::{self, Object};
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::script;
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 pub(crate) use crate::engines::postgres::conninfo::Target;
 pub(crate) use crate::engines::postgres::conninfo::has_libpq_variables;
@@ -369,7 +369,7 @@ impl crate::engines::session::Session for Session {
         Box::pin(async move { Ok(self.run(queries::running_session(text)).await?.first().map(peer)) })
     }
 
-    fn object_states<'a>(&'a mut self, objects: &'a [Object], since: Option<&'a str>) -> Work<'a, Vec<ObjectState>> {
+    fn object_states<'a>(&'a mut self, objects: &'a [ObjectRef], since: Option<&'a str>) -> Work<'a, Vec<ObjectState>> {
         Box::pin(async move {
             let mut object_states = vec![ObjectState::Absent; objects.len()];
             if objects.is_empty() {

@@ -2,8 +2,7 @@
 //! have put another `pg_class` before them on the search path.
 
 use crate::engines::session::ProbeRequest;
-use crate::sql::script::Object;
-use crate::sql::{Dialect, TableName};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
 
@@ -79,35 +78,32 @@ pub(crate) fn running_session(text: &str) -> String {
 /// nobody has altered, the one that created it. A relation whose columns have another one was altered since
 /// (GRANT rewrites the row of the table, not those of its columns); what is INVALID on purpose, the index of a
 /// partitioned table, is valid here.
-pub(crate) fn object_states(objects: &[Object], since: Option<&str>) -> String {
-    let each = objects.iter().enumerate().map(|(index, object)| match object {
-        Object::Relation { name, .. } => format!(
-            "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) OR c.relkind = 'I', NOT EXISTS \
-             (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.xmin <> c.xmin) \
-             FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
-             WHERE c.oid = pg_catalog.to_regclass({})",
-            SQL.literal(name)
-        ),
-        Object::Type(name) => format!(
-            "SELECT {index}, t.xmin, true, true FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype({})",
-            SQL.literal(name)
-        ),
-        Object::Schema(_) => format!(
-            "SELECT {index}, n.xmin, true, true FROM pg_catalog.pg_namespace n WHERE n.nspname = {}",
-            SQL.literal(&object.bare_name())
-        ),
-        Object::Column { table, .. } => format!(
-            "SELECT {index}, a.xmin, true, true FROM pg_catalog.pg_attribute a \
-             WHERE a.attrelid = pg_catalog.to_regclass({}) AND a.attname = {} AND NOT a.attisdropped",
-            SQL.literal(table),
-            SQL.literal(&object.bare_name())
-        ),
-        Object::Constraint { table, .. } => format!(
-            "SELECT {index}, o.xmin, true, true FROM pg_catalog.pg_constraint o \
-             WHERE o.conrelid = pg_catalog.to_regclass({}) AND o.conname = {}",
-            SQL.literal(table),
-            SQL.literal(&object.bare_name())
-        ),
+pub(crate) fn object_states(objects: &[ObjectRef], since: Option<&str>) -> String {
+    let each = objects.iter().enumerate().map(|(index, object)| {
+        let (relation, name) = (SQL.literal(&object.relation(SQL)), SQL.literal(&object.name));
+        match object.kind {
+            ObjectKind::Type | ObjectKind::Enum => format!(
+                "SELECT {index}, t.xmin, true, true FROM pg_catalog.pg_type t \
+                 WHERE t.oid = pg_catalog.to_regtype({relation})"
+            ),
+            ObjectKind::Schema => {
+                format!("SELECT {index}, n.xmin, true, true FROM pg_catalog.pg_namespace n WHERE n.nspname = {name}")
+            }
+            ObjectKind::Column => format!(
+                "SELECT {index}, a.xmin, true, true FROM pg_catalog.pg_attribute a \
+                 WHERE a.attrelid = pg_catalog.to_regclass({relation}) AND a.attname = {name} AND NOT a.attisdropped"
+            ),
+            ObjectKind::Constraint => format!(
+                "SELECT {index}, o.xmin, true, true FROM pg_catalog.pg_constraint o \
+                 WHERE o.conrelid = pg_catalog.to_regclass({relation}) AND o.conname = {name}"
+            ),
+            _ => format!(
+                "SELECT {index}, c.xmin, coalesce(i.indisvalid, true) OR c.relkind = 'I', NOT EXISTS \
+                 (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.xmin <> c.xmin) \
+                 FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+                 WHERE c.oid = pg_catalog.to_regclass({relation})"
+            ),
+        }
     });
     let all = each.collect::<Vec<_>>().join(" UNION ALL ");
     let newer = since.map_or_else(

@@ -28,8 +28,7 @@ use crate::engines::session::{
     Attempt, Canceller, Conditions, Failure, Missing, ObjectState, Observer, Probe, ProbeRequest, Rollback, Scope,
     Unit, Work, first_column,
 };
-use crate::sql::script::Object;
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 const SQL: Dialect = Dialect::Sqlite;
 
@@ -308,20 +307,22 @@ impl crate::engines::session::Session for Session {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn object_states<'a>(&'a mut self, objects: &'a [Object], _since: Option<&'a str>) -> Work<'a, Vec<ObjectState>> {
+    fn object_states<'a>(
+        &'a mut self,
+        objects: &'a [ObjectRef],
+        _since: Option<&'a str>,
+    ) -> Work<'a, Vec<ObjectState>> {
         Box::pin(async move {
             let mut object_states = Vec::with_capacity(objects.len());
             for object in objects {
-                let name = SQL.literal(&object.bare_name());
-                let sql = match object {
-                    Object::Relation { .. } => {
-                        format!("SELECT 1 FROM sqlite_master WHERE name = {name} COLLATE NOCASE")
-                    }
-                    Object::Column { table, .. } => {
-                        let table = SQL.literal(&crate::sql::script::bare(table));
+                let (name, table) = (SQL.literal(&object.name), object.table.as_deref().unwrap_or_default());
+                let table = SQL.literal(table);
+                let sql = match object.kind {
+                    ObjectKind::Column => {
                         format!("SELECT 1 FROM pragma_table_info({table}) WHERE name = {name} COLLATE NOCASE")
                     }
-                    Object::Type(_) | Object::Schema(_) | Object::Constraint { .. } => "SELECT 1".to_owned(),
+                    ObjectKind::Type | ObjectKind::Schema | ObjectKind::Constraint => "SELECT 1".to_owned(),
+                    _ => format!("SELECT 1 FROM sqlite_master WHERE name = {name} COLLATE NOCASE"),
                 };
                 let found = !self.run(sql).await?.is_empty();
                 object_states.push(if found { ObjectState::Present } else { ObjectState::Absent });

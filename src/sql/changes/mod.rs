@@ -5,8 +5,8 @@
 
 pub(crate) mod statement;
 
-use crate::sql::Dialect;
 use crate::sql::script::{Kind as TokenKind, statements, tokens};
+use crate::sql::{Dialect, ObjectRef};
 
 /// One thing that a script does. Names are as the database stores them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub struct Change {
     /// The line of the file, from 1.
     pub line: usize,
     /// What is done.
-    pub deed: SchemaOp,
+    pub op: SchemaOp,
     /// To what.
-    pub target: Target,
+    pub target: ObjectRef,
     /// The constraint that the part is known by as well: the name of a primary key, a foreign key, a unique constraint.
     pub constraint: Option<String>,
     /// What a column is declared or set to, in one line and without texts in quotes.
@@ -50,53 +50,6 @@ pub enum Aspect {
     Null,
     /// Its default.
     Default,
-}
-
-/// What something is done to: a whole, or a part of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// What the whole is.
-    pub kind: Kind,
-    /// Its schema, where the script names it.
-    pub schema: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// The part; `None` for the whole.
-    pub part: Option<Part>,
-}
-
-/// What a whole is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A schema (namespace).
-    Schema,
-    /// An extension.
-    Extension,
-    /// A table, a foreign one too.
-    Table,
-    /// A view, a materialised one too.
-    View,
-    /// An enum, or another type.
-    Type,
-    /// An index, where the statement does not say of which table.
-    Index,
-}
-
-/// A part of a table or an enum.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// A column.
-    Column(String),
-    /// The primary key.
-    PrimaryKey,
-    /// An index or unique constraint.
-    Index(String),
-    /// A foreign key, by its columns.
-    ForeignKey(Vec<String>),
-    /// Any other constraint, or one of which only the name is known.
-    Constraint(String),
-    /// A value of an enum.
-    Value(String),
 }
 
 /// All that a script does to the schema, in its order.
@@ -189,6 +142,7 @@ impl Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::ObjectKind;
 
     fn all(script: &str) -> Vec<String> {
         told(script, Dialect::Postgres)
@@ -197,8 +151,8 @@ mod tests {
     /// `3 + table s.t / Column("a")`: the line, what is done, to what.
     fn told(script: &str, dialect: Dialect) -> Vec<String> {
         let tell = |change: Change| {
-            let Target { kind, schema, name, part } = change.target;
-            let deed = match change.deed {
+            let target = change.target.to_string();
+            let op = match change.op {
                 SchemaOp::Creates { lenient: false } => "+".to_owned(),
                 SchemaOp::Creates { lenient: true } => "+?".to_owned(),
                 SchemaOp::Drops => "-".to_owned(),
@@ -206,12 +160,11 @@ mod tests {
                 SchemaOp::Moves(schema) => format!("into {schema}:"),
                 SchemaOp::Sets(aspect) => format!("set {aspect:?}"),
             };
-            let kind = format!("{kind:?}").to_lowercase();
-            let schema = schema.map_or(String::new(), |schema| format!("{schema}."));
-            let part = part.map_or(String::new(), |part| format!(" {part:?}"));
             let alias = change.constraint.map_or(String::new(), |name| format!(" as {name}"));
             let wording = change.wording.map_or(String::new(), |text| format!(" = {text}"));
-            format!("{} {deed} {kind} {schema}{name}{part}{alias}{wording}", change.line)
+            let on = change.target.table.filter(|_| change.target.kind == ObjectKind::Index);
+            let on = on.map_or(String::new(), |table| format!(" on {table}"));
+            format!("{} {op} {target}{on}{alias}{wording}", change.line)
         };
         changes(script, dialect).into_iter().map(tell).collect()
     }
@@ -226,22 +179,22 @@ mod tests {
             all(script),
             [
                 "2 + table app.Task",
-                "3 + table app.Task Column(\"id\") = SERIAL NOT NULL",
-                "4 + table app.Task Column(\"title\") = TEXT NOT NULL DEFAULT '…'",
-                "5 + table app.Task Column(\"userId\") = integer CONSTRAINT fk REFERENCES \"User\"(id) ON DELETE CASCADE",
-                "5 + table app.Task ForeignKey([\"userId\"]) as fk",
-                "6 + table app.Task Column(\"email\") = text UNIQUE",
-                "6 + table app.Task Index(\"Task_email_key\") as Task_email_key",
-                "8 + table app.Task PrimaryKey as Task_pkey",
-                "9 + table app.Task Index(\"Task_title_email_key\") as Task_title_email_key",
-                "10 + table app.Task Constraint(\"c\")",
-                "11 + table app.Task ForeignKey([\"a\", \"b\"]) as Task_a_b_fkey",
+                "3 + column app.Task.id = SERIAL NOT NULL",
+                "4 + column app.Task.title = TEXT NOT NULL DEFAULT '…'",
+                "5 + column app.Task.userId = integer CONSTRAINT fk REFERENCES \"User\"(id) ON DELETE CASCADE",
+                "5 + foreign_key app.Task.userId as fk",
+                "6 + column app.Task.email = text UNIQUE",
+                "6 + index app.Task_email_key on Task as Task_email_key",
+                "8 + primary_key app.Task as Task_pkey",
+                "9 + index app.Task_title_email_key on Task as Task_title_email_key",
+                "10 + constraint app.Task.c",
+                "11 + foreign_key app.Task.a,b as Task_a_b_fkey",
             ]
         );
         assert_eq!(all("create table if not exists t as select 1; CREATE TEMP TABLE x (a int)"), ["1 +? table t"]);
         assert_eq!(
             told("CREATE TABLE [t] (`a` INT) STRICT, WITHOUT ROWID", Dialect::Sqlite),
-            ["1 + table t", "1 + table t Column(\"a\") = INT"]
+            ["1 + table t", "1 + column t.a = INT"]
         );
     }
 
@@ -254,27 +207,22 @@ mod tests {
                  ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u,\n ADD CONSTRAINT g UNIQUE USING INDEX i, ENABLE ROW LEVEL SECURITY"
             ),
             [
-                "2 + table t Column(\"a\") = numeric(10, 2)",
-                "3 +? table t Column(\"b\") = int",
-                "4 - table t Column(\"c\")",
-                "5 - table t Constraint(\"d\")",
-                "6 set Type table t Column(\"e\") = SET DATA TYPE bigint USING e::bigint",
-                "7 set Null table t Column(\"e\") = DROP NOT NULL",
-                "7 set Default table t Column(\"e\") = SET DEFAULT '…'",
-                "8 + table t ForeignKey([\"a\"]) as f",
-                "9 + table t Index(\"g\") as g",
+                "2 + column t.a = numeric(10, 2)",
+                "3 +? column t.b = int",
+                "4 - column t.c",
+                "5 - constraint t.d",
+                "6 set Type column t.e = SET DATA TYPE bigint USING e::bigint",
+                "7 set Null column t.e = DROP NOT NULL",
+                "7 set Default column t.e = SET DEFAULT '…'",
+                "8 + foreign_key t.a as f",
+                "9 + index g on t as g",
             ]
         );
         assert_eq!(
             all(
                 "ALTER TABLE ONLY s.t RENAME TO u; ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME CONSTRAINT a TO b; ALTER TABLE t SET SCHEMA z"
             ),
-            [
-                "1 to u: table s.t",
-                "1 to b: table t Column(\"a\")",
-                "1 to b: table t Constraint(\"a\")",
-                "1 into z: table t",
-            ]
+            ["1 to u: table s.t", "1 to b: column t.a", "1 to b: constraint t.a", "1 into z: table t",]
         );
     }
 
@@ -291,7 +239,7 @@ mod tests {
                 "1 + schema r",
                 "2 +? extension uuid-ossp",
                 "2 + view s.v",
-                "2 + table s.t Index(\"i\")",
+                "2 + index s.i on t",
                 "3 - index s.i",
                 "3 - index j",
                 "3 to k: index i",
@@ -307,10 +255,10 @@ mod tests {
             ),
             [
                 "1 + type Role",
-                "2 + type Role Value(\"A\")",
-                "3 + type Role Value(\"it's\")",
-                "3 +? type Role Value(\"B\")",
-                "3 to C: type Role Value(\"A\")",
+                "2 + value Role.A",
+                "3 + value Role.it's",
+                "3 +? value Role.B",
+                "3 to C: value Role.A",
                 "3 to r: type Role",
                 "3 - type r",
             ]
@@ -321,10 +269,7 @@ mod tests {
     fn what_a_do_block_may_run_counts() {
         let script = "SELECT 1;\nDO $$\nBEGIN\n  IF NOT EXISTS (SELECT 1) THEN\n    CREATE TYPE r AS ENUM ('A');\n  END IF;\n  \
                       PERFORM 'é'; ALTER TABLE t ADD COLUMN a int;\nEXCEPTION WHEN duplicate_object THEN NULL;\nEND $$;\nDROP TABLE x;";
-        assert_eq!(
-            all(script),
-            ["5 + type r", "5 + type r Value(\"A\")", "7 + table t Column(\"a\") = int", "10 - table x"]
-        );
+        assert_eq!(all(script), ["5 + type r", "5 + value r.A", "7 + column t.a = int", "10 - table x"]);
     }
 
     #[test]

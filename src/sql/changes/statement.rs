@@ -1,8 +1,9 @@
 //! One statement, taken apart: CREATE, ALTER and DROP of what findings are about. Anything else gives nothing.
 
-use crate::sql::changes::{Aspect, Change, Found, Kind, Lines, Part, SchemaOp, Target};
-use crate::sql::cursor::{Reader, bare, parts, stored};
+use crate::sql::changes::{Aspect, Change, Found, Lines, SchemaOp};
+use crate::sql::cursor::{Reader, bare};
 use crate::sql::script::summary;
+use crate::sql::{ObjectKind, ObjectRef};
 
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
 
@@ -20,20 +21,20 @@ impl Found {
         }
     }
 
-    fn note(&mut self, deed: SchemaOp, target: Target) {
-        self.changes.push(Change { line: self.line, deed, target, constraint: None, wording: None });
+    fn note(&mut self, op: SchemaOp, target: ObjectRef) {
+        self.changes.push(Change { line: self.line, op, target, constraint: None, wording: None });
     }
 
-    fn note_constraint(&mut self, target: Target, name: Option<String>) {
+    fn note_constraint(&mut self, target: ObjectRef, name: Option<String>) {
         self.note(CREATES, target);
         if let Some(change) = self.changes.last_mut() {
             change.constraint = name;
         }
     }
 
-    fn note_wording(&mut self, deed: SchemaOp, target: Target, wording: &str) {
+    fn note_wording(&mut self, op: SchemaOp, target: ObjectRef, wording: &str) {
         let wording = summary(wording, self.dialect);
-        self.note(deed, target);
+        self.note(op, target);
         if let Some(change) = self.changes.last_mut() {
             change.wording = (!wording.is_empty()).then_some(wording);
         }
@@ -57,48 +58,48 @@ impl Found {
         let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
         let creates = SchemaOp::Creates { lenient };
         match kind {
-            Kind::Schema => {
+            ObjectKind::Schema => {
                 reader.take("AUTHORIZATION");
                 self.note_each(reader.name(), kind, &creates);
             }
-            Kind::Index => {
+            ObjectKind::Index => {
                 let Some(name) = reader.name().filter(|name| !name.eq_ignore_ascii_case("ON")) else { return };
                 reader.take("ON");
                 reader.take("ONLY");
-                let Some(table) = Target::read(reader, Kind::Table) else { return };
-                self.note(creates, table.with(Part::Index(bare(&name))));
+                let Some(table) = read(reader, ObjectKind::Table) else { return };
+                self.note(creates, table.part(ObjectKind::Index, bare(&name)));
             }
-            Kind::Table => {
-                let Some(table) = Target::read(reader, kind) else { return };
+            ObjectKind::Table => {
+                let Some(table) = read(reader, kind) else { return };
                 self.note(creates.clone(), table.clone());
                 if reader.take_mark("(") {
                     self.body(reader, lines, &table, &creates);
                 }
             }
-            Kind::Type => {
-                let Some(of) = Target::read(reader, kind) else { return };
+            ObjectKind::Type => {
+                let Some(of) = read(reader, kind) else { return };
                 self.note(CREATES, of.clone());
                 if reader.take_all(&["AS", "ENUM"]) && reader.take_mark("(") {
                     loop {
                         self.line = lines.to(reader.offset());
                         let value = reader.literal();
-                        value.into_iter().for_each(|value| self.note(CREATES, of.with(Part::Value(value))));
+                        value.into_iter().for_each(|value| self.note(CREATES, of.part(ObjectKind::EnumValue, value)));
                         if !reader.skip_to_next_item() {
                             return;
                         }
                     }
                 }
             }
-            Kind::Extension | Kind::View => self.note_each(reader.name(), kind, &creates),
+            _ => self.note_each(reader.name(), kind, &creates),
         }
     }
 
-    fn note_each(&mut self, name: Option<String>, kind: Kind, deed: &SchemaOp) {
-        name.iter().for_each(|name| self.note(deed.clone(), Target::named(kind, name)));
+    fn note_each(&mut self, name: Option<String>, kind: ObjectKind, op: &SchemaOp) {
+        name.iter().for_each(|name| self.note(op.clone(), ObjectRef::written(kind, name)));
     }
 
     /// What stands between the parentheses of CREATE TABLE.
-    fn body(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>, table: &Target, creates: &SchemaOp) {
+    fn body(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>, table: &ObjectRef, creates: &SchemaOp) {
         loop {
             self.line = lines.to(reader.offset());
             if !self.constraint(reader, table) && !reader.take("LIKE") {
@@ -111,22 +112,25 @@ impl Found {
     }
 
     /// A constraint of a table, if one is next.
-    fn constraint(&mut self, reader: &mut Reader<'_>, table: &Target) -> bool {
+    fn constraint(&mut self, reader: &mut Reader<'_>, table: &ObjectRef) -> bool {
         let name = reader.take("CONSTRAINT").then(|| reader.name()).flatten().map(|name| bare(&name));
         if reader.take_all(&["PRIMARY", "KEY"]) {
-            self.note_constraint(table.with(Part::PrimaryKey), name.or_else(|| Some(format!("{}_pkey", table.name))));
+            self.note_constraint(
+                table.part(ObjectKind::PrimaryKey, ""),
+                name.or_else(|| Some(format!("{}_pkey", table.name))),
+            );
         } else if reader.take("UNIQUE") {
             let uses_index = reader.take_all(&["USING", "INDEX"]);
             reader.take_all(&["NULLS", "NOT", "DISTINCT"]);
             let columns = if uses_index { Vec::new() } else { names(reader) };
             let name = name.unwrap_or_else(|| format!("{}_{}_key", table.name, columns.join("_")));
-            self.note_constraint(table.with(Part::Index(name.clone())), Some(name));
+            self.note_constraint(table.part(ObjectKind::Index, name.clone()), Some(name));
         } else if reader.take_all(&["FOREIGN", "KEY"]) {
             let columns = names(reader);
             let name = name.unwrap_or_else(|| format!("{}_{}_fkey", table.name, columns.join("_")));
-            self.note_constraint(table.with(Part::ForeignKey(columns)), Some(name));
+            self.note_constraint(table.foreign_key_over(columns), Some(name));
         } else if reader.take("CHECK") || reader.take("EXCLUDE") || name.is_some() {
-            name.into_iter().for_each(|name| self.note(CREATES, table.with(Part::Constraint(name))));
+            name.into_iter().for_each(|name| self.note(CREATES, table.part(ObjectKind::Constraint, name)));
         } else {
             return false;
         }
@@ -134,7 +138,7 @@ impl Found {
     }
 
     /// A column's definition, with the constraints in it.
-    fn column(&mut self, reader: &mut Reader<'_>, table: &Target, creates: &SchemaOp) {
+    fn column(&mut self, reader: &mut Reader<'_>, table: &ObjectRef, creates: &SchemaOp) {
         let Some(column) = reader.name().map(|name| bare(&name)) else { return };
         let (place, begin) = (self.changes.len(), reader.offset());
         let mut name = None;
@@ -143,21 +147,21 @@ impl Found {
                 name = reader.name().map(|name| bare(&name));
             } else if reader.take_all(&["PRIMARY", "KEY"]) {
                 let name = name.take().unwrap_or_else(|| format!("{}_pkey", table.name));
-                self.note_constraint(table.with(Part::PrimaryKey), Some(name));
+                self.note_constraint(table.part(ObjectKind::PrimaryKey, ""), Some(name));
             } else if reader.take("UNIQUE") {
                 let name = name.take().unwrap_or_else(|| format!("{}_{column}_key", table.name));
-                self.note_constraint(table.with(Part::Index(name.clone())), Some(name));
+                self.note_constraint(table.part(ObjectKind::Index, name.clone()), Some(name));
             } else if reader.take("REFERENCES") {
                 let name = name.take().unwrap_or_else(|| format!("{}_{column}_fkey", table.name));
-                self.note_constraint(table.with(Part::ForeignKey(vec![column.clone()])), Some(name));
+                self.note_constraint(table.foreign_key_over(vec![column.clone()]), Some(name));
             } else if reader.take("CHECK") {
-                let check = name.take().map(|name| table.with(Part::Constraint(name)));
+                let check = name.take().map(|name| table.part(ObjectKind::Constraint, name));
                 check.into_iter().for_each(|check| self.note(CREATES, check));
             } else {
                 reader.skip();
             }
         }
-        self.note_wording(creates.clone(), table.with(Part::Column(column)), reader.since(begin));
+        self.note_wording(creates.clone(), table.part(ObjectKind::Column, column), reader.since(begin));
         // The column comes before what is made of it.
         self.changes[place..].rotate_right(1);
     }
@@ -167,7 +171,7 @@ impl Found {
         let Some(kind) = kind(reader) else { return };
         reader.take_all(&["IF", "EXISTS"]);
         reader.take("ONLY");
-        let Some(whole) = Target::read(reader, kind) else { return };
+        let Some(whole) = read(reader, kind) else { return };
         if reader.take_all(&["RENAME", "TO"]) {
             return self.note_name(reader, whole, SchemaOp::Renames);
         }
@@ -175,49 +179,50 @@ impl Found {
             return self.note_name(reader, whole, SchemaOp::Moves);
         }
         match kind {
-            Kind::Table if reader.take_all(&["RENAME", "CONSTRAINT"]) => {
-                self.rename_part(reader, &whole, Part::Constraint)
+            ObjectKind::Table if reader.take_all(&["RENAME", "CONSTRAINT"]) => {
+                self.rename_part(reader, &whole, ObjectKind::Constraint)
             }
-            Kind::Table if reader.take("RENAME") => {
+            ObjectKind::Table if reader.take("RENAME") => {
                 reader.take("COLUMN");
-                self.rename_part(reader, &whole, Part::Column);
+                self.rename_part(reader, &whole, ObjectKind::Column);
             }
-            Kind::Table => loop {
+            ObjectKind::Table => loop {
                 self.line = lines.to(reader.offset());
                 self.action(reader, &whole);
                 if !reader.skip_to_next_item() {
                     return;
                 }
             },
-            Kind::Type if reader.take_all(&["ADD", "VALUE"]) => {
+            ObjectKind::Type if reader.take_all(&["ADD", "VALUE"]) => {
                 let lenient = reader.take_all(&["IF", "NOT", "EXISTS"]);
-                let value = reader.literal().map(|value| whole.with(Part::Value(value)));
+                let value = reader.literal().map(|value| whole.part(ObjectKind::EnumValue, value));
                 value.into_iter().for_each(|value| self.note(SchemaOp::Creates { lenient }, value));
             }
-            Kind::Type if reader.take_all(&["RENAME", "VALUE"]) => {
+            ObjectKind::Type if reader.take_all(&["RENAME", "VALUE"]) => {
                 let Some(old) = reader.literal() else { return };
                 reader.take("TO");
                 let new = reader.literal();
-                new.into_iter().for_each(|new| self.note(SchemaOp::Renames(new), whole.with(Part::Value(old.clone()))));
+                new.into_iter()
+                    .for_each(|new| self.note(SchemaOp::Renames(new), whole.part(ObjectKind::EnumValue, old.as_str())));
             }
             _ => {}
         }
     }
 
-    fn note_name(&mut self, reader: &mut Reader<'_>, whole: Target, deed: fn(String) -> SchemaOp) {
+    fn note_name(&mut self, reader: &mut Reader<'_>, whole: ObjectRef, op: fn(String) -> SchemaOp) {
         if let Some(name) = reader.name() {
-            self.note(deed(bare(&name)), whole);
+            self.note(op(bare(&name)), whole);
         }
     }
 
-    fn rename_part(&mut self, reader: &mut Reader<'_>, table: &Target, part: fn(String) -> Part) {
+    fn rename_part(&mut self, reader: &mut Reader<'_>, table: &ObjectRef, part: ObjectKind) {
         let Some(old) = reader.name() else { return };
         reader.take("TO");
-        self.note_name(reader, table.with(part(bare(&old))), SchemaOp::Renames);
+        self.note_name(reader, table.part(part, bare(&old)), SchemaOp::Renames);
     }
 
     /// One of the actions of ALTER TABLE.
-    fn action(&mut self, reader: &mut Reader<'_>, table: &Target) {
+    fn action(&mut self, reader: &mut Reader<'_>, table: &ObjectRef) {
         if reader.take("ADD") {
             if !self.constraint(reader, table) {
                 reader.take("COLUMN");
@@ -225,10 +230,10 @@ impl Found {
                 self.column(reader, table, &SchemaOp::Creates { lenient });
             }
         } else if reader.take("DROP") {
-            let part = if reader.take("CONSTRAINT") { Part::Constraint } else { Part::Column };
+            let part = if reader.take("CONSTRAINT") { ObjectKind::Constraint } else { ObjectKind::Column };
             reader.take("COLUMN");
             reader.take_all(&["IF", "EXISTS"]);
-            let dropped = reader.name().map(|name| table.with(part(bare(&name))));
+            let dropped = reader.name().map(|name| table.part(part, bare(&name)));
             dropped.into_iter().for_each(|dropped| self.note(SchemaOp::Drops, dropped));
         } else if reader.take("ALTER") && !reader.take("CONSTRAINT") {
             reader.take("COLUMN");
@@ -241,7 +246,7 @@ impl Found {
             while !reader.is_at_end_of_item() {
                 reader.skip();
             }
-            let column = table.with(Part::Column(column));
+            let column = table.part(ObjectKind::Column, column);
             aspect
                 .into_iter()
                 .for_each(|of| self.note_wording(SchemaOp::Sets(of), column.clone(), reader.since(begin)));
@@ -262,32 +267,20 @@ impl Found {
     }
 }
 
-impl Target {
-    fn read(reader: &mut Reader<'_>, kind: Kind) -> Option<Self> {
-        reader.name().map(|name| Self::named(kind, &name))
-    }
-
-    /// The whole that is written so.
-    fn named(kind: Kind, name: &str) -> Self {
-        let mut parts = parts(name);
-        let name = stored(parts.pop().unwrap_or_default());
-        Self { kind, schema: parts.pop().map(stored), name, part: None }
-    }
-
-    fn with(&self, part: Part) -> Self {
-        Self { part: Some(part), ..self.clone() }
-    }
+/// The whole of this kind whose name is next.
+fn read(reader: &mut Reader<'_>, kind: ObjectKind) -> Option<ObjectRef> {
+    reader.name().map(|name| ObjectRef::written(kind, &name))
 }
 
-fn kind(reader: &mut Reader<'_>) -> Option<Kind> {
+fn kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
     let kinds = [
-        ("TABLE", Kind::Table),
-        ("INDEX", Kind::Index),
-        ("TYPE", Kind::Type),
-        ("DOMAIN", Kind::Type),
-        ("VIEW", Kind::View),
-        ("SCHEMA", Kind::Schema),
-        ("EXTENSION", Kind::Extension),
+        ("TABLE", ObjectKind::Table),
+        ("INDEX", ObjectKind::Index),
+        ("TYPE", ObjectKind::Type),
+        ("DOMAIN", ObjectKind::Type),
+        ("VIEW", ObjectKind::View),
+        ("SCHEMA", ObjectKind::Schema),
+        ("EXTENSION", ObjectKind::Extension),
     ];
     kinds.into_iter().find(|(word, _)| reader.take(word)).map(|(_, kind)| kind)
 }

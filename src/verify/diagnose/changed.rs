@@ -2,26 +2,27 @@
 
 use crate::catalog::{Enum, ForeignKey, Name};
 use crate::differ;
-use crate::finding::{Finding, Severity, Source, Subject};
+use crate::finding::{Finding, Severity, Source};
 use crate::sql::script::SchemaOp;
+use crate::sql::{ObjectKind, ObjectRef};
 use crate::verify::diagnose::provenance::Step;
 use crate::verify::diagnose::{
     Answer, Diagnoser, SchemaHistory, ahead, is_declared, key, renamed, start_newer, uncreated,
 };
 
 impl Diagnoser<'_> {
-    pub(crate) fn invalid(&self, subject: &Subject) -> Option<String> {
-        let steps = self.provenance.steps(subject);
+    pub(crate) fn invalid(&self, object: &ObjectRef) -> Option<String> {
+        let steps = self.provenance.steps(object);
         let (SchemaHistory::Made(step) | SchemaHistory::Ahead(step)) = self.tale(&steps) else { return None };
-        Some(match subject {
-            Subject::Index { .. } => self.says(step, "builds it"),
+        Some(match object.kind {
+            ObjectKind::Index | ObjectKind::Unique => self.says(step, "builds it"),
             _ => format!("{}, and nothing has validated it since", self.says(step, "adds it")),
         })
     }
 
     /// There, and not expected.
     pub(crate) fn extra(&self, finding: &Finding) -> Answer {
-        let steps = self.provenance.steps(&finding.subject);
+        let steps = self.provenance.steps(&finding.object);
         let Some(told) = &self.told else { return (None, None) };
         if finding.source != Source::Nobody {
             return self.unwanted(&steps);
@@ -30,10 +31,10 @@ impl Diagnoser<'_> {
         let default = if in_the_way { ", give it a default" } else { "" };
         let keep = format!("take it into the schema file (npx prisma db pull){default}, or drop it in a new migration");
         let removes = |step: &&&Step| {
-            !self.is_done(step) && matches!(step.deed, SchemaOp::Drops | SchemaOp::Renames(_) | SchemaOp::Moves(_))
+            !self.is_done(step) && matches!(step.op, SchemaOp::Drops | SchemaOp::Renames(_) | SchemaOp::Moves(_))
         };
         if let Some(step) = steps.iter().find(removes) {
-            let does = match step.deed {
+            let does = match step.op {
                 SchemaOp::Renames(_) => "gives it another name",
                 SchemaOp::Moves(_) => "moves it",
                 _ => "drops it",
@@ -50,7 +51,7 @@ impl Diagnoser<'_> {
                 (cause.map(|cause| format!("{cause}: what it left, or made by hand")), None)
             }
             SchemaHistory::Gone { gone, .. } => {
-                let does = if gone.deed == SchemaOp::Drops { "drops it" } else { "gives it another name" };
+                let does = if gone.op == SchemaOp::Drops { "drops it" } else { "gives it another name" };
                 let by_hand = self.migration(gone).is_some_and(|migration| migration.by_hand);
                 let cause = match by_hand {
                     true => {
@@ -76,7 +77,7 @@ impl Diagnoser<'_> {
     /// There, and required not to be.
     fn unwanted(&self, steps: &[&Step]) -> Answer {
         let to_come = steps.iter().rev().find(|step| !self.is_done(step));
-        if let Some(step) = to_come.filter(|step| step.deed == SchemaOp::Drops) {
+        if let Some(step) = to_come.filter(|step| step.op == SchemaOp::Drops) {
             return self.to_come(step, "drops it");
         }
         let cause = match self.tale(steps) {
@@ -92,15 +93,15 @@ impl Diagnoser<'_> {
             return answer;
         }
         let Some(told) = &self.told else { return (None, None) };
-        let forms = |step: &&&Step| match (&step.deed, finding.aspect) {
+        let forms = |step: &&&Step| match (&step.op, finding.aspect) {
             (SchemaOp::Sets(aspect), Some(of)) => *aspect == of,
             (SchemaOp::Creates { .. }, _) => true,
             _ => false,
         };
         // In the place of a table there is a view.
-        let steps = match &finding.subject {
-            Subject::Table(name) => self.provenance.steps(&Subject::View(name.clone())),
-            subject => self.provenance.steps(subject),
+        let steps = match finding.object.kind {
+            ObjectKind::Table => self.provenance.steps(&ObjectRef { kind: ObjectKind::View, ..finding.object.clone() }),
+            _ => self.provenance.steps(&finding.object),
         };
         let (done, to_come): (Vec<&&Step>, Vec<&&Step>) =
             steps.iter().filter(forms).partition(|step| self.is_done(step));
@@ -126,7 +127,10 @@ impl Diagnoser<'_> {
 
     /// A foreign key that leads to other columns than the schema file says.
     fn elsewhere(&self, finding: &Finding) -> Option<Answer> {
-        let Subject::ForeignKey { table, columns } = &finding.subject else { return None };
+        let (table, columns) = (&finding.object.owner(), &finding.object.columns);
+        if finding.object.kind != ObjectKind::ForeignKey {
+            return None;
+        }
         let wanted = self.declared(table)?.foreign_keys.iter().find(|key| key.columns == *columns)?;
         let is_it = |key: &&ForeignKey| finding.actual.as_deref() == Some(differ::described_foreign_key(key).as_str());
         let there = self.table(table)?.foreign_keys.iter().find(is_it)?;
@@ -149,8 +153,9 @@ impl Diagnoser<'_> {
 
     /// Whether a migration to come is about it.
     pub(crate) fn awaits(&self, finding: &Finding) -> bool {
-        let mut steps = self.provenance.steps(&finding.subject);
-        if let (Subject::Enum(name), Some((lacking, _))) = (&finding.subject, self.unlike_values(finding)) {
+        let mut steps = self.provenance.steps(&finding.object);
+        if let Some((lacking, _)) = self.unlike_values(finding) {
+            let name = &finding.object.owner();
             steps.extend(lacking.iter().flat_map(|value| self.provenance.of_value(name, value)));
         }
         steps.iter().any(|step| !self.is_done(step))
@@ -158,8 +163,11 @@ impl Diagnoser<'_> {
 
     /// The values that an enum lacks, and those that nobody expects; `None` where it is not there at all.
     pub(crate) fn unlike_values(&self, finding: &Finding) -> Option<(Vec<&String>, Vec<&String>)> {
-        let Subject::Enum(name) = &finding.subject else { return None };
-        let is_it = |other: &&Enum| key(self.facts.dialect, &other.name) == key(self.facts.dialect, name);
+        if finding.object.kind != ObjectKind::Enum {
+            return None;
+        }
+        let name = key(self.facts.dialect, &finding.object.owner());
+        let is_it = |other: &&Enum| key(self.facts.dialect, &other.name) == name;
         let expected = self.facts.expected.iter().flat_map(|catalog| &catalog.enums).find(is_it)?;
         let actual = self.facts.actual?.enums.iter().find(is_it)?;
         let lacking = expected.values.iter().filter(|value| !actual.values.contains(value)).collect();
@@ -183,7 +191,7 @@ impl Diagnoser<'_> {
         let steps = self.provenance.of_value(name, first);
         match (self.tale(&steps), lacking.is_empty()) {
             (SchemaHistory::Ahead(step), false) => self.to_come(step, &format!("adds {first}")),
-            (SchemaHistory::Made(step), false) => self.lost(step, &finding.subject),
+            (SchemaHistory::Made(step), false) => self.lost(step, &finding.object),
             (SchemaHistory::Made(step), true) => (
                 Some(format!(
                     "{}: the schema file is older than the folder",

@@ -15,10 +15,10 @@ use crate::verify::diagnose::uncreated::Gap;
 use crate::catalog::{Access, Catalog, Name, Table};
 use crate::config::Mode;
 use crate::differ;
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
 use crate::migrate::plan::State;
-use crate::sql::Dialect;
 use crate::sql::script::{Change, SchemaOp};
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 use crate::verify::diagnose::provenance::{Provenance, Step};
 
 /// All that causes are found in.
@@ -92,7 +92,7 @@ pub(crate) fn explain(
         finding.cause = finding.cause.take().or(cause);
         finding.remedy = match finding.kind {
             // A migration to come knows better than a line that says what must be gone.
-            Difference::Extra => remedy.or(finding.remedy.take()),
+            DifferenceKind::Extra => remedy.or(finding.remedy.take()),
             _ => finding.remedy.take().or(remedy),
         };
     }
@@ -152,22 +152,19 @@ impl<'a> Diagnoser<'a> {
     fn count(&self) -> Vec<(usize, usize)> {
         let mut presence = self.presence.clone();
         let Some(actual) = self.facts.actual else { return presence };
-        for (step, subject) in self.provenance.lasting() {
-            let is_there = match &subject {
-                Subject::Column { table, name } => {
-                    let is_it = |other: &str| self.facts.dialect.folded(other) == *name;
-                    self.table(table).is_some_and(|table| table.columns.iter().any(|column| is_it(&column.name)))
+        for (step, object) in self.provenance.lasting() {
+            let owner = object.owner();
+            let is_there = match object.kind {
+                ObjectKind::Column => {
+                    let is_it = |other: &str| self.facts.dialect.folded(other) == object.name;
+                    self.table(&owner).is_some_and(|table| table.columns.iter().any(|column| is_it(&column.name)))
                 }
-                Subject::Enum(name) => actual.enums.iter().any(|known| known.name == *name),
-                Subject::Table(name) => self.table(name).is_some(),
-                _ => continue,
+                ObjectKind::Enum => actual.enums.iter().any(|known| known.name == owner),
+                _ => self.table(&owner).is_some(),
             };
             // Other schemas are not looked at.
-            let schema = match &subject {
-                Subject::Column { table: name, .. } | Subject::Enum(name) | Subject::Table(name) => &name.schema,
-                _ => continue,
-            };
-            if let (true, Some((there, all))) = (actual.schemas.contains(schema), presence.get_mut(step.migration)) {
+            let is_read = actual.schemas.contains(&owner.schema);
+            if let (true, Some((there, all))) = (is_read, presence.get_mut(step.migration)) {
                 *there += usize::from(is_there);
                 *all += 1;
             }
@@ -180,16 +177,16 @@ impl<'a> Diagnoser<'a> {
     }
 
     fn explain(&self, finding: &Finding, gap: &Gap) -> Answer {
-        match (finding.kind, &finding.subject) {
-            (_, Subject::Row(_) | Subject::Query(_) | Subject::Scripted(_)) => (None, None),
-            (Difference::Hidden, Subject::Table(table)) => self.hidden(table),
-            (Difference::Hidden, _) => (None, None),
-            (Difference::Missing, _) => self.missing(finding, gap),
-            (Difference::Renamed, _) => self.renamed(finding),
-            (Difference::Invalid, subject) => (self.invalid(subject), None),
-            (Difference::Extra, _) => self.extra(finding),
-            (Difference::Different, Subject::Enum(name)) => self.values(name, finding),
-            (Difference::Different, _) => self.different(finding),
+        match (finding.kind, finding.object.kind) {
+            (_, ObjectKind::Row | ObjectKind::Query) => (None, None),
+            (DifferenceKind::Hidden, ObjectKind::Table) => self.hidden(&finding.object.owner()),
+            (DifferenceKind::Hidden, _) => (None, None),
+            (DifferenceKind::Missing, _) => self.missing(finding, gap),
+            (DifferenceKind::Renamed, _) => self.renamed(finding),
+            (DifferenceKind::Invalid, _) => (self.invalid(&finding.object), None),
+            (DifferenceKind::Extra, _) => self.extra(finding),
+            (DifferenceKind::Different, ObjectKind::Enum) => self.values(&finding.object.owner(), finding),
+            (DifferenceKind::Different, _) => self.different(finding),
         }
     }
 
@@ -216,9 +213,9 @@ impl<'a> Diagnoser<'a> {
         if self.told.is_none() {
             return SchemaHistory::Unseen;
         }
-        let creates = |step: &&&Step| matches!(step.deed, SchemaOp::Creates { .. });
+        let creates = |step: &&&Step| matches!(step.op, SchemaOp::Creates { .. });
         let done: Vec<&&Step> =
-            steps.iter().filter(|step| self.is_done(step) && !matches!(step.deed, SchemaOp::Sets(_))).collect();
+            steps.iter().filter(|step| self.is_done(step) && !matches!(step.op, SchemaOp::Sets(_))).collect();
         let to_come = steps.iter().filter(|step| !self.is_done(step)).find(creates);
         match (done.last(), to_come) {
             (Some(last), _) if creates(last) => SchemaHistory::Made(last),
@@ -229,15 +226,15 @@ impl<'a> Diagnoser<'a> {
     }
 
     fn missing(&self, finding: &Finding, gap: &Gap) -> Answer {
-        let subject = &finding.subject;
-        let steps = self.provenance.steps(subject);
+        let object = &finding.object;
+        let steps = self.provenance.steps(object);
         match self.tale(&steps) {
             SchemaHistory::Unseen => self.unseen(finding),
             SchemaHistory::Uncreated => self.uncreated(finding, gap),
             SchemaHistory::Ahead(step) => self.to_come(step, "creates it"),
-            SchemaHistory::Made(step) => self.lost(step, subject),
+            SchemaHistory::Made(step) => self.lost(step, object),
             SchemaHistory::Gone { made, gone } => {
-                let does = match &gone.deed {
+                let does = match &gone.op {
                     SchemaOp::Renames(name) => format!("renames it to {name}"),
                     SchemaOp::Moves(schema) => format!("moves it to the schema {schema}"),
                     _ => "drops it".to_owned(),
@@ -274,7 +271,8 @@ impl<'a> Diagnoser<'a> {
     /// By no migration.
     fn uncreated(&self, finding: &Finding, gap: &Gap) -> Answer {
         let Some(told) = &self.told else { return (None, None) };
-        if let Subject::Schema(name) = &finding.subject {
+        if finding.object.kind == ObjectKind::Schema {
+            let name = &finding.object.name;
             let cause = format!("no migration in {} creates it: doorstep does, before it migrates", told.folder);
             let sql = self.facts.dialect.identifier(name);
             return (Some(cause), Some(format!("doorstep migrate --schemas {name}, or CREATE SCHEMA {sql}")));
@@ -301,7 +299,7 @@ impl<'a> Diagnoser<'a> {
             };
         }
         let mut cause = format!("no migration in {} creates it ({history})", told.folder);
-        if let Some(other) = self.namesake(&finding.subject) {
+        if let Some(other) = self.namesake(&finding.object) {
             let steps = self.provenance.steps(&other);
             let adds = match self.tale(&steps) {
                 SchemaHistory::Made(step) => format!(", where {}", self.says(step, "adds it")),
@@ -313,11 +311,13 @@ impl<'a> Diagnoser<'a> {
     }
 
     /// The one other table that has a column like this, without anybody expecting it there.
-    fn namesake(&self, subject: &Subject) -> Option<Subject> {
-        let Subject::Column { name, .. } = subject else { return None };
+    fn namesake(&self, object: &ObjectRef) -> Option<ObjectRef> {
+        if object.kind != ObjectKind::Column {
+            return None;
+        }
         let strays = self.strays.get_or_init(|| self.find_strays());
-        let [(table, column)] = strays.get(&differ::folded(name))?.as_slice() else { return None };
-        Some(Subject::Column { table: (*table).clone(), name: (*column).to_owned() })
+        let [(table, column)] = strays.get(&differ::folded(&object.name))?.as_slice() else { return None };
+        Some(ObjectRef::part_of(table, ObjectKind::Column, *column))
     }
 
     fn find_strays(&self) -> Strays<'a> {
@@ -361,13 +361,12 @@ impl<'a> Diagnoser<'a> {
     }
 
     /// By one that is applied.
-    fn lost(&self, step: &Step, subject: &Subject) -> Answer {
+    fn lost(&self, step: &Step, object: &ObjectRef) -> Answer {
         let (Some(told), Some(migration)) = (&self.told, self.migration(step)) else { return (None, None) };
         let (creates, at) = (self.says(step, "creates it"), at(migration));
         let recorded = format!("{creates} and is recorded as applied{at}");
         let (there, all) = self.presence.get(step.migration).copied().unwrap_or_default();
-        let passed_over = step.deed == SchemaOp::Creates { lenient: true }
-            && !matches!(subject, Subject::Table(_) | Subject::Required(_));
+        let passed_over = step.op == SchemaOp::Creates { lenient: true } && object.kind != ObjectKind::Table;
         let (cause, remedy) = if migration.state == State::Edited {
             (
                 format!("{creates}, but was edited after it was applied{at}: what was added to it never ran here"),

@@ -4,9 +4,8 @@
 use std::collections::HashMap;
 
 use crate::catalog::Name;
-use crate::finding::Subject;
-use crate::sql::script::{Change, ObjectKind, Part, SchemaOp};
-use crate::sql::{Dialect, TableName};
+use crate::sql::script::{Change, SchemaOp};
+use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// What one statement does to something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub struct Step {
     /// The line of its file.
     pub line: usize,
     /// What is done.
-    pub deed: SchemaOp,
+    pub op: SchemaOp,
     /// What a column is declared or set to.
     pub wording: Option<String>,
 }
@@ -27,7 +26,7 @@ pub struct Provenance {
     dialect: Dialect,
     home: String,
     bodies: Vec<Body>,
-    names: HashMap<Key, Bearers>,
+    names: HashMap<Key, NameHistory>,
     /// The body that an index of this schema and name is of.
     indexes: HashMap<(String, String), usize>,
 }
@@ -35,13 +34,44 @@ pub struct Provenance {
 /// A kind of thing, its schema and its name, as the engine tells names apart. What is in no schema has an empty one.
 type Key = (ObjectKind, String, String);
 
+/// A part of a table or an enum, whichever table that is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Part {
+    Column(String),
+    PrimaryKey,
+    /// An index or unique constraint.
+    Index(String),
+    /// A foreign key, by its columns.
+    ForeignKey(Vec<String>),
+    /// Any other constraint, or one of which only the name is known.
+    Constraint(String),
+    /// A value of an enum.
+    Value(String),
+}
+
+impl Part {
+    /// `None` for what is a whole by itself.
+    fn of(object: &ObjectRef) -> Option<Self> {
+        let name = object.name.clone();
+        Some(match object.kind {
+            ObjectKind::Column => Self::Column(name),
+            ObjectKind::PrimaryKey => Self::PrimaryKey,
+            ObjectKind::Unique | ObjectKind::Index => Self::Index(name),
+            ObjectKind::ForeignKey => Self::ForeignKey(object.columns.clone()),
+            ObjectKind::Constraint => Self::Constraint(name),
+            ObjectKind::EnumValue => Self::Value(name),
+            _ => return None,
+        })
+    }
+}
+
 /// A table, type, … through all of its names.
 #[derive(Debug, Default)]
 struct Body {
     parts: HashMap<Part, Vec<Step>>,
-    /// Parts by the names of their constraints.
+    /// Parts by the names of tsuccessor constraints.
     constraints: HashMap<String, Part>,
-    /// Foreign keys by each of their columns, and by what their columns were called.
+    /// Foreign keys by each of tsuccessor columns, and by what tsuccessor columns were called.
     keys: HashMap<String, Vec<Vec<String>>>,
     renamed: HashMap<Vec<String>, Vec<String>>,
     dropped: Option<Step>,
@@ -75,15 +105,15 @@ impl Body {
 
 /// All that ever had one name.
 #[derive(Debug, Default)]
-struct Bearers {
+struct NameHistory {
     steps: Vec<Step>,
-    /// Their bodies, in order.
+    /// Tsuccessor bodies, in order.
     bodies: Vec<usize>,
     current: Option<usize>,
 }
 
 impl Provenance {
-    /// Reads the scripts in their order. What names no schema is in `home`.
+    /// Reads the scripts in tsuccessor order. What names no schema is in `home`.
     #[must_use]
     pub fn of(scripts: Vec<Vec<Change>>, home: &str, dialect: Dialect) -> Self {
         let (bodies, names, indexes) = (Vec::new(), HashMap::new(), HashMap::new());
@@ -96,27 +126,23 @@ impl Provenance {
 
     /// All that the scripts do to what a finding is about, in order; nothing where they never speak of it.
     #[must_use]
-    pub fn steps(&self, subject: &Subject) -> Vec<&Step> {
-        match subject {
-            Subject::Schema(name) => self.of_whole(&self.key(ObjectKind::Schema, "", name)),
-            Subject::Extension(name) => self.of_whole(&self.key(ObjectKind::Extension, "", name)),
-            Subject::Table(name) => self.of_name(ObjectKind::Table, name),
-            Subject::View(name) => self.of_name(ObjectKind::View, name),
-            Subject::Enum(name) => self.of_name(ObjectKind::Type, name),
-            Subject::Column { table, name } => self.of_part(ObjectKind::Table, table, Part::Column(name.clone())),
-            Subject::PrimaryKey(table) => self.of_part(ObjectKind::Table, table, Part::PrimaryKey),
-            Subject::Index { table, name, .. } => self.of_part(ObjectKind::Table, table, Part::Index(name.clone())),
-            Subject::ForeignKey { table, columns } => {
-                self.of_part(ObjectKind::Table, table, Part::ForeignKey(columns.clone()))
-            }
-            Subject::Constraint { table, name } => {
-                let stored = self.folded(name);
-                let bodies = self.bodies_of(&self.key(ObjectKind::Table, &table.schema, &table.name));
+    pub fn steps(&self, object: &ObjectRef) -> Vec<&Step> {
+        let owner = object.owner();
+        match object.kind {
+            ObjectKind::Schema | ObjectKind::Extension => self.of_whole(&self.key(object.kind, "", &object.name)),
+            ObjectKind::Table if object.schema.is_none() => self.of_table_in_some_schema(&object.name),
+            ObjectKind::Table | ObjectKind::View => self.of_name(object.kind, &owner),
+            ObjectKind::Enum => self.of_name(ObjectKind::Type, &owner),
+            ObjectKind::Constraint => {
+                let stored = self.folded(&object.name);
+                let bodies = self.bodies_of(&self.key(ObjectKind::Table, &owner.schema, &owner.name));
                 let part = bodies.iter().rev().find_map(|body| self.bodies[*body].constraints.get(&stored));
-                self.of_part(ObjectKind::Table, table, part.cloned().unwrap_or(Part::Constraint(stored)))
+                self.of_part(ObjectKind::Table, &owner, part.cloned().unwrap_or(Part::Constraint(stored)))
             }
-            Subject::Required(table) => self.of_required(table),
-            Subject::Row(_) | Subject::Query(_) | Subject::Scripted(_) => Vec::new(),
+            kind => {
+                let whole = if kind == ObjectKind::EnumValue { ObjectKind::Type } else { ObjectKind::Table };
+                Part::of(object).map(|part| self.of_part(whole, &owner, part)).unwrap_or_default()
+            }
         }
     }
 
@@ -128,22 +154,22 @@ impl Provenance {
 
     /// The tables, columns and enums that the scripts create and do not take away again; each with the last step that
     /// creates it.
-    pub fn lasting(&self) -> impl Iterator<Item = (&Step, Subject)> {
-        let creates = |step: &&Step| matches!(step.deed, SchemaOp::Creates { .. });
-        self.names.iter().flat_map(move |((kind, schema, name), bearers)| {
+    pub fn lasting(&self) -> impl Iterator<Item = (&Step, ObjectRef)> {
+        let creates = |step: &&Step| matches!(step.op, SchemaOp::Creates { .. });
+        self.names.iter().flat_map(move |((kind, schema, name), history)| {
             let name = Name { schema: schema.clone(), name: name.clone() };
             let whole = match kind {
-                ObjectKind::Table => Some(Subject::Table(name.clone())),
-                ObjectKind::Type => Some(Subject::Enum(name.clone())),
+                ObjectKind::Table => Some(ObjectRef::of(ObjectKind::Table, &name)),
+                ObjectKind::Type => Some(ObjectRef::of(ObjectKind::Enum, &name)),
                 _ => None,
             };
-            let whole = whole.and_then(|subject| Some((bearers.steps.last().filter(creates)?, subject)));
-            let body = bearers.current.filter(|_| *kind == ObjectKind::Table).map(|body| &self.bodies[body].parts);
+            let whole = whole.and_then(|object| Some((history.steps.last().filter(creates)?, object)));
+            let body = history.current.filter(|_| *kind == ObjectKind::Table).map(|body| &self.bodies[body].parts);
             let columns = body.into_iter().flatten().filter_map(move |(part, steps)| match part {
                 Part::Column(column) => {
-                    let subject = Subject::Column { table: name.clone(), name: column.clone() };
-                    let is_presence = |step: &&Step| !matches!(step.deed, SchemaOp::Sets(_));
-                    Some((steps.iter().rfind(is_presence).filter(creates)?, subject))
+                    let object = ObjectRef::part_of(&name, ObjectKind::Column, column.as_str());
+                    let is_presence = |step: &&Step| !matches!(step.op, SchemaOp::Sets(_));
+                    Some((steps.iter().rfind(is_presence).filter(creates)?, object))
                 }
                 _ => None,
             });
@@ -170,7 +196,7 @@ impl Provenance {
     }
 
     fn bodies_of(&self, key: &Key) -> &[usize] {
-        self.names.get(key).map(|bearers| bearers.bodies.as_slice()).unwrap_or_default()
+        self.names.get(key).map(|history| history.bodies.as_slice()).unwrap_or_default()
     }
 
     fn of_name(&self, kind: ObjectKind, name: &Name) -> Vec<&Step> {
@@ -178,7 +204,7 @@ impl Provenance {
     }
 
     fn of_whole(&self, key: &Key) -> Vec<&Step> {
-        let steps = self.names.get(key).map(|bearers| bearers.steps.iter()).into_iter().flatten();
+        let steps = self.names.get(key).map(|history| history.steps.iter()).into_iter().flatten();
         in_order(steps.chain(self.schema_drops(key)).collect())
     }
 
@@ -189,38 +215,36 @@ impl Provenance {
         in_order(steps.flatten().chain(self.schema_drops(&key)).collect())
     }
 
-    /// A table without a schema is wherever it is.
-    fn of_required(&self, table: &TableName) -> Vec<&Step> {
-        let at = |schema: &str| {
-            self.of_name(ObjectKind::Table, &Name { schema: schema.to_owned(), name: table.name.clone() })
-        };
-        match &table.schema {
-            Some(schema) => at(schema),
-            None => {
-                let name = self.folded(&table.name);
-                let elsewhere =
-                    || self.names.keys().find(|(kind, _, other)| *kind == ObjectKind::Table && *other == name);
-                let steps = at(&self.home);
-                if steps.is_empty() { elsewhere().map_or(steps, |key| self.of_whole(key)) } else { steps }
-            }
+    /// The table of this name in the home schema, or else in any other.
+    fn of_table_in_some_schema(&self, name: &str) -> Vec<&Step> {
+        let steps = self.of_name(ObjectKind::Table, &Name { schema: self.home.clone(), name: name.to_owned() });
+        if !steps.is_empty() {
+            return steps;
         }
+        let name = self.folded(name);
+        let elsewhere = self.names.keys().find(|(kind, _, other)| *kind == ObjectKind::Table && *other == name);
+        elsewhere.map(|key| self.of_whole(key)).unwrap_or_default()
     }
 
     /// What is in a schema goes with it.
     fn schema_drops(&self, key: &Key) -> impl Iterator<Item = &Step> {
         let schema = (ObjectKind::Schema, String::new(), key.1.clone());
         let steps = self.names.get(&schema).filter(|_| !key.1.is_empty());
-        steps.into_iter().flat_map(|bearers| &bearers.steps).filter(|step| step.deed == SchemaOp::Drops)
+        steps.into_iter().flat_map(|history| &history.steps).filter(|step| step.op == SchemaOp::Drops)
     }
 
     fn follow(&mut self, migration: usize, change: Change) {
-        let Change { line, deed, target, constraint, wording } = change;
-        let step = Step { migration, line, deed, wording };
-        let is_in_schema = !matches!(target.kind, ObjectKind::Schema | ObjectKind::Extension);
-        let schema = target.schema.filter(|_| is_in_schema);
-        let schema = schema.or_else(|| is_in_schema.then(|| self.home.clone())).unwrap_or_default();
-        let key = self.key(target.kind, &schema, &target.name);
-        match target.part {
+        let Change { line, op, target, constraint, wording } = change;
+        let step = Step { migration, line, op, wording };
+        let target = target.within(&self.home);
+        let schema = target.schema.clone().unwrap_or_default();
+        let whole = match (target.kind, &target.table) {
+            (ObjectKind::EnumValue, _) => ObjectKind::Type,
+            (_, Some(_)) => ObjectKind::Table,
+            (kind, None) => kind,
+        };
+        let key = self.key(whole, &schema, target.table.as_ref().unwrap_or(&target.name));
+        match Part::of(&target).filter(|_| target.table.is_some()) {
             None if target.kind == ObjectKind::Index => self.follow_index(&key, step),
             None => self.follow_whole(key, step),
             Some(part) => {
@@ -236,27 +260,27 @@ impl Provenance {
 
     /// Whatever has the name now; something that no script creates gets a body of its own.
     fn body(&mut self, key: &Key) -> usize {
-        let bearers = self.names.entry(key.clone()).or_default();
-        *bearers.current.get_or_insert_with(|| {
-            bearers.bodies.push(self.bodies.len());
+        let history = self.names.entry(key.clone()).or_default();
+        *history.current.get_or_insert_with(|| {
+            history.bodies.push(self.bodies.len());
             self.bodies.push(Body::default());
             self.bodies.len() - 1
         })
     }
 
     fn follow_whole(&mut self, key: Key, step: Step) {
-        let bearers = self.names.entry(key.clone()).or_default();
-        bearers.steps.push(step.clone());
-        let to = match &step.deed {
+        let history = self.names.entry(key.clone()).or_default();
+        history.steps.push(step.clone());
+        let to = match &step.op {
             SchemaOp::Creates { lenient } => {
                 if !lenient {
-                    bearers.current = None;
+                    history.current = None;
                 }
                 self.body(&key);
                 return;
             }
             SchemaOp::Drops => {
-                if let Some(body) = bearers.current.take() {
+                if let Some(body) = history.current.take() {
                     self.bodies[body].dropped = Some(step);
                 }
                 return;
@@ -267,22 +291,22 @@ impl Provenance {
         };
         let body = self.body(&key);
         self.names.entry(key).or_default().current = None;
-        let heir = self.names.entry(to).or_default();
-        heir.steps.push(Step { deed: SchemaOp::Creates { lenient: false }, ..step });
-        heir.bodies.push(body);
-        heir.current = Some(body);
+        let successor = self.names.entry(to).or_default();
+        successor.steps.push(Step { op: SchemaOp::Creates { lenient: false }, ..step });
+        successor.bodies.push(body);
+        successor.current = Some(body);
     }
 
     fn follow_index(&mut self, (_, schema, name): &Key, step: Step) {
         let Some(body) = self.indexes.remove(&(schema.clone(), name.clone())) else { return };
-        if let SchemaOp::Renames(new) = &step.deed {
+        if let SchemaOp::Renames(new) = &step.op {
             self.indexes.insert((schema.clone(), self.folded(new)), body);
         }
         self.follow_part(body, Part::Index(name.clone()), None, step);
     }
 
     fn follow_part(&mut self, body: usize, part: Part, constraint: Option<String>, step: Step) {
-        let renamed = match &step.deed {
+        let renamed = match &step.op {
             SchemaOp::Renames(name) if !matches!(part, Part::Value(_)) => Some(self.folded(name)),
             SchemaOp::Renames(name) => Some(name.clone()),
             _ => None,
@@ -295,7 +319,7 @@ impl Provenance {
             columns.iter().for_each(|column| body.keys.entry(column.clone()).or_default().push(columns.clone()));
         }
         // Of a constraint a later statement knows the name only.
-        let part = match (&part, &step.deed) {
+        let part = match (&part, &step.op) {
             (Part::Constraint(name), SchemaOp::Drops) => {
                 let known = body.constraint(name).unwrap_or_else(|| part.clone());
                 // Whoever asks for it by name is to hear that it was dropped.
@@ -311,7 +335,7 @@ impl Provenance {
             }
             _ => part,
         };
-        let heirs: Vec<Part> = match (&part, renamed) {
+        let renamed_to: Vec<Part> = match (&part, renamed) {
             (Part::Column(old), Some(new)) => {
                 body.rename_in_keys(old, &new);
                 vec![Part::Column(new)]
@@ -323,9 +347,9 @@ impl Provenance {
             (Part::PrimaryKey | Part::ForeignKey(_), Some(_)) => return,
             (_, None) => Vec::new(),
         };
-        for heir in heirs {
-            let made = Step { deed: SchemaOp::Creates { lenient: false }, ..step.clone() };
-            body.parts.entry(heir).or_default().push(made);
+        for successor in renamed_to {
+            let made = Step { op: SchemaOp::Creates { lenient: false }, ..step.clone() };
+            body.parts.entry(successor).or_default().push(made);
         }
         body.parts.entry(part).or_default().push(step);
     }
@@ -354,19 +378,18 @@ mod tests {
         Name { schema: "public".to_owned(), name: name.to_owned() }
     }
 
-    fn column(table: &str, column: &str) -> Subject {
-        Subject::Column { table: name(table), name: column.to_owned() }
+    fn column(table: &str, column: &str) -> ObjectRef {
+        ObjectRef::part_of(&name(table), ObjectKind::Column, column)
     }
 
     /// `+1 -2`: created by the first script, dropped by the second.
     fn told(steps: &[&Step]) -> String {
-        let sign = |deed: &SchemaOp| match deed {
+        let sign = |op: &SchemaOp| match op {
             SchemaOp::Creates { .. } => '+',
             SchemaOp::Sets(_) => '~',
             SchemaOp::Drops | SchemaOp::Renames(_) | SchemaOp::Moves(_) => '-',
         };
-        let told: Vec<String> =
-            steps.iter().map(|step| format!("{}{}", sign(&step.deed), step.migration + 1)).collect();
+        let told: Vec<String> = steps.iter().map(|step| format!("{}{}", sign(&step.op), step.migration + 1)).collect();
         told.join(" ")
     }
 
@@ -378,13 +401,12 @@ mod tests {
             "DROP TABLE b",
             "CREATE TABLE b (x int)",
         ]);
-        assert_eq!(told(&found.steps(&Subject::Table(name("a")))), "+1 -2");
-        assert_eq!(told(&found.steps(&Subject::Table(name("b")))), "+2 -3 +4");
+        assert_eq!(told(&found.steps(&ObjectRef::of(ObjectKind::Table, &name("a")))), "+1 -2");
+        assert_eq!(told(&found.steps(&ObjectRef::of(ObjectKind::Table, &name("b")))), "+2 -3 +4");
         assert_eq!(told(&found.steps(&column("b", "x"))), "+1 -3 +4");
         assert_eq!(told(&found.steps(&column("b", "z"))), "+2 -3");
         assert_eq!(told(&found.steps(&column("c", "z"))), "");
-        let of_nobody = TableName { schema: None, name: "b".to_owned() };
-        assert_eq!(told(&found.steps(&Subject::Required(of_nobody))), "+2 -3 +4");
+        assert_eq!(told(&found.steps(&ObjectRef::new(ObjectKind::Table, None, "b"))), "+2 -3 +4");
     }
 
     #[test]
@@ -399,27 +421,27 @@ mod tests {
         );
         assert_eq!(told(&found.steps(&column("t", "B"))), "+1 -2");
         assert_eq!(told(&found.steps(&column("T", "c"))), "+2");
-        let index = Subject::Index { table: name("T"), name: "I".to_owned(), unique: true };
+        let index = ObjectRef::index(&name("T"), "I", true);
         assert_eq!(told(&found.steps(&index)), "+2");
     }
 
     #[test]
-    fn keys_and_indexes_are_known_by_the_names_of_their_constraints() {
+    fn keys_and_indexes_are_known_by_the_names_of_tsuccessor_constraints() {
         let found = of(&[
             "CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE, f int REFERENCES o); CREATE INDEX i ON t (u)",
             "ALTER TABLE t DROP CONSTRAINT t_pkey, DROP CONSTRAINT t_u_key; ALTER TABLE t RENAME COLUMN f TO g",
             "DROP INDEX i; ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID, DROP CONSTRAINT t_f_fkey",
         ]);
-        let index = |name_: &str| Subject::Index { table: name("t"), name: name_.to_owned(), unique: false };
-        let key = |column: &str| Subject::ForeignKey { table: name("t"), columns: vec![column.to_owned()] };
-        assert_eq!(told(&found.steps(&Subject::PrimaryKey(name("t")))), "+1 -2");
+        let index = |name_: &str| ObjectRef::index(&name("t"), name_, false);
+        let key = |column: &str| ObjectRef::foreign_key(&name("t"), &[column.to_owned()]);
+        assert_eq!(told(&found.steps(&ObjectRef::part_of(&name("t"), ObjectKind::PrimaryKey, ""))), "+1 -2");
         assert_eq!(told(&found.steps(&index("t_u_key"))), "+1 -2");
         assert_eq!(told(&found.steps(&index("i"))), "+1 -3");
         assert_eq!(told(&found.steps(&key("g"))), "+1 -3");
         assert_eq!(told(&found.steps(&key("f"))), "");
-        let check = Subject::Constraint { table: name("t"), name: "c".to_owned() };
+        let check = ObjectRef::part_of(&name("t"), ObjectKind::Constraint, "c");
         assert_eq!(told(&found.steps(&check)), "+3");
-        let unique = Subject::Constraint { table: name("t"), name: "t_u_key".to_owned() };
+        let unique = ObjectRef::part_of(&name("t"), ObjectKind::Constraint, "t_u_key");
         assert_eq!(told(&found.steps(&unique)), "+1 -2");
     }
 
@@ -434,7 +456,7 @@ mod tests {
         assert_eq!(told(&found.of_value(&name("Role"), "B")), "+1 -2 -3");
         assert_eq!(told(&found.of_value(&name("Role"), "C")), "+2 -3");
         assert_eq!(told(&found.of_value(&name("Role"), "D")), "+3 -3");
-        assert_eq!(told(&found.steps(&Subject::Schema("public".to_owned()))), "-3");
+        assert_eq!(told(&found.steps(&ObjectRef::new(ObjectKind::Schema, None, "public"))), "-3");
     }
 
     #[test]
@@ -443,7 +465,7 @@ mod tests {
             "CREATE TABLE a (x int, y int); CREATE TABLE b (); CREATE TYPE e AS ENUM ()",
             "ALTER TABLE a DROP x; DROP TABLE b",
         ]);
-        let mut lasting: Vec<String> = found.lasting().map(|(_, subject)| subject.to_string()).collect();
+        let mut lasting: Vec<String> = found.lasting().map(|(_, object)| object.to_string()).collect();
         lasting.sort();
         assert_eq!(lasting, ["column public.a.y", "enum public.e", "table public.a"]);
     }

@@ -2,7 +2,8 @@
 
 use crate::catalog::{Column, Name, Table};
 use crate::differ;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity};
+use crate::sql::{ObjectKind, ObjectRef};
 use crate::verify::diagnose::{Answer, Diagnoser, SchemaHistory, is_declared, key};
 
 impl Diagnoser<'_> {
@@ -36,21 +37,24 @@ impl Diagnoser<'_> {
             let is_name_only = finding.severity == Severity::Notice;
             return (is_name_only.then(|| "only its name is another, which no query asks for".to_owned()), None);
         };
-        let wanted = self.provenance.steps(&finding.subject);
+        let wanted = self.provenance.steps(&finding.object);
         let wanted = self.tale(&wanted);
         if let SchemaHistory::Ahead(step) = wanted {
             return self.to_come(step, "creates it");
         }
         let found = self.provenance.steps(there);
-        let (as_what, unmapped) = match (&finding.subject, there) {
-            (Subject::Table(table) | Subject::Enum(table), Subject::Table(other) | Subject::Enum(other)) => {
+        let (object, owner) = (&finding.object, finding.object.owner());
+        let (as_what, unmapped) = match (object.kind, there.kind) {
+            (ObjectKind::Table | ObjectKind::Enum, ObjectKind::Table | ObjectKind::Enum) => {
+                let (table, other) = (&owner, there.owner());
                 match table.name == other.name {
                     true => (format!("in the schema {}", other.schema), "it is expected in another".to_owned()),
                     false => (format!("as {}", other.name), format!("nothing maps {} to that", self.model(table))),
                 }
             }
-            (Subject::Column { table, name }, Subject::Column { name: other, .. }) => {
-                (format!("as {other}"), format!("nothing maps {} to that", self.field(table, name)))
+            (ObjectKind::Column, ObjectKind::Column) => {
+                let field = self.field(&owner, &object.name);
+                (format!("as {}", there.name), format!("nothing maps {field} to that"))
             }
             _ => return (None, None),
         };
@@ -70,13 +74,15 @@ impl Diagnoser<'_> {
     }
 
     /// What to write, and where.
-    fn mapping(&self, finding: &Finding, there: &Subject) -> Option<String> {
+    fn mapping(&self, finding: &Finding, there: &ObjectRef) -> Option<String> {
         let is_declared = is_declared(finding);
         let sql = |name: &str| self.facts.dialect.identifier(name);
         let qualified = |name: &Name| format!("{}.{}", sql(&name.schema), sql(&name.name));
-        Some(match (&finding.subject, there) {
-            (Subject::Column { table, name }, Subject::Column { table: at, name: other }) => {
-                let field = self.field(table, name);
+        let (wanted, other) = (&finding.object.owner(), &there.owner());
+        Some(match (finding.object.kind, there.kind) {
+            (ObjectKind::Column, ObjectKind::Column) => {
+                let (name, at, other) = (&finding.object.name, other, &there.name);
+                let field = self.field(wanted, name);
                 let instead = if field == *name { String::new() } else { format!(" (instead of \"{name}\")") };
                 let rename = format!("ALTER TABLE {} RENAME COLUMN {} TO {}", qualified(at), sql(other), sql(name));
                 match is_declared {
@@ -86,9 +92,9 @@ impl Diagnoser<'_> {
                     false => format!("correct the name to {other}, or rename the column: {rename}"),
                 }
             }
-            (Subject::Table(wanted) | Subject::Enum(wanted), Subject::Table(other) | Subject::Enum(other)) => {
-                let (alter, model, what) = match &finding.subject {
-                    Subject::Enum(_) => ("ALTER TYPE", format!("enum {}", wanted.name), "enum"),
+            (ObjectKind::Table | ObjectKind::Enum, ObjectKind::Table | ObjectKind::Enum) => {
+                let (alter, model, what) = match finding.object.kind {
+                    ObjectKind::Enum => ("ALTER TYPE", format!("enum {}", wanted.name), "enum"),
                     _ => ("ALTER TABLE", format!("model {}", self.model(wanted)), "table"),
                 };
                 let mut sql_there = Vec::new();

@@ -1,6 +1,6 @@
 use crate::catalog::{Arity, Column, Default, Enum, Origin, Type};
 use crate::differ::compare;
-use crate::sql::{TableName, script};
+use crate::sql::{ObjectKind, ObjectRef, script};
 use crate::verify::diagnose::*;
 
 /// A folder of these scripts, `1_a`, `2_b`, …, in these states.
@@ -54,7 +54,7 @@ fn explained(expected: &Catalog, actual: &Catalog, told: Option<MigrationFacts>,
     let told = explain(findings, Severity::Notice, &facts, || told);
     let tell = |finding: &Finding| {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        format!("{} {}: {} -> {}", finding.subject, finding.kind.name(), text(&finding.cause), text(&finding.remedy))
+        format!("{} {}: {} -> {}", finding.object, finding.kind.name(), text(&finding.cause), text(&finding.remedy))
     };
     told.iter().map(tell).collect()
 }
@@ -316,8 +316,8 @@ fn a_grant_is_written_out_for_the_role() {
 fn without_a_folder_that_is_the_cause_and_nobody_asks_below_the_severity() {
     let missing = Finding::new(
         Severity::Error,
-        Difference::Missing,
-        Subject::Required(TableName { schema: None, name: "a".to_owned() }),
+        DifferenceKind::Missing,
+        ObjectRef::new(ObjectKind::Table, None, "a"),
         Source::Named("require_tables".to_owned()),
     );
     let notice = Finding { severity: Severity::Notice, ..missing.clone() };

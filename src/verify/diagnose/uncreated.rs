@@ -1,7 +1,8 @@
 //! What is declared and no migration creates, taken together: one migration closes the gap, so all of its findings have
 //! the same remedy, word for word.
 
-use crate::finding::{Difference, Finding, Subject};
+use crate::finding::{DifferenceKind, Finding};
+use crate::sql::{ObjectKind, ObjectRef};
 use crate::verify::diagnose::{Diagnoser, MigrationFacts, SchemaHistory, is_declared, renamed};
 
 /// What one migration would have to create.
@@ -20,18 +21,21 @@ const FEW: usize = 3;
 impl Gap {
     pub(crate) fn of(findings: &[Finding], diagnoser: &Diagnoser<'_>) -> Self {
         let is_part = |finding: &&Finding| {
-            finding.kind == Difference::Missing
+            finding.kind == DifferenceKind::Missing
                 && is_declared(finding)
-                && !matches!(finding.subject, Subject::Schema(_))
-                && matches!(diagnoser.tale(&diagnoser.provenance.steps(&finding.subject)), SchemaHistory::Uncreated)
+                && finding.object.kind != ObjectKind::Schema
+                && matches!(diagnoser.tale(&diagnoser.provenance.steps(&finding.object)), SchemaHistory::Uncreated)
         };
         let (mut tables, mut enums, mut columns, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for finding in findings.iter().filter(is_part) {
-            match &finding.subject {
-                Subject::Table(table) => tables.push(diagnoser.model(table)),
-                Subject::Enum(name) => enums.push(name.name.clone()),
-                Subject::Column { table, name } => columns.push((diagnoser.model(table), diagnoser.field(table, name))),
-                other => others.push(other.clone()),
+            let (object, owner) = (&finding.object, finding.object.owner());
+            match object.kind {
+                ObjectKind::Table => tables.push(diagnoser.model(&owner)),
+                ObjectKind::Enum => enums.push(owner.name),
+                ObjectKind::Column => {
+                    columns.push((diagnoser.model(&owner), diagnoser.field(&owner, &object.name)));
+                }
+                _ => others.push(object.clone()),
             }
         }
         let slug = slug(&tables, &enums, &columns, &others);
@@ -51,7 +55,7 @@ impl Gap {
         if is_declared(finding) {
             return write(&self.slug, told, true, &listed(&self.labels));
         }
-        let slug = renamed::slug(&format!("add {}", finding.subject.name()));
+        let slug = renamed::slug(&format!("add {}", finding.object.qualified_name()));
         let tool = if told.tool == "prisma" {
             format!(" (npx prisma migrate dev --create-only --name {slug})")
         } else {
@@ -82,7 +86,7 @@ fn listed(labels: &[String]) -> String {
 }
 
 /// A name for the migration: `add_sla_policy`, `add_sla_tables`, `add_resolution_to_alert_log`.
-fn slug(tables: &[String], enums: &[String], columns: &[(String, String)], others: &[Subject]) -> String {
+fn slug(tables: &[String], enums: &[String], columns: &[(String, String)], others: &[ObjectRef]) -> String {
     let subjects = |names: &[String], many: &str| match names {
         [one] => one.clone(),
         [one, other] if renamed::common_word(names).is_none() => format!("{one} and {other}"),
@@ -99,7 +103,7 @@ fn slug(tables: &[String], enums: &[String], columns: &[(String, String)], other
             false => "add missing fields".to_owned(),
         },
         (_, _, [_, ..], _) => format!("add {}", subjects(enums, "enums")),
-        (_, _, _, [one]) => format!("add {}", one.name().rsplit('.').next().unwrap_or_default()),
+        (_, _, _, [one]) => format!("add {}", one.qualified_name().rsplit('.').next().unwrap_or_default()),
         (_, _, _, [..]) => "add what is missing".to_owned(),
     })
 }

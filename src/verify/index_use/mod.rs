@@ -10,8 +10,8 @@ use crate::catalog::{Catalog, Index, IndexColumn, Table};
 use crate::config::Query;
 use crate::differ::{self, Names, found};
 use crate::engines::query_plan::{QueryPlan, Scan};
-use crate::finding::{Difference, Finding, Severity, Subject};
-use crate::sql::{Dialect, TableName, excerpt, script};
+use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName, excerpt, script};
 use crate::verify::requirements::unanswered;
 
 /// The schemas in which the plans and the names of indexes lead.
@@ -52,8 +52,8 @@ pub(crate) fn findings(
 
 /// A query that the engine makes no plan of.
 fn refused(query: &Query, fault: &Fault, dialect: Dialect) -> Finding {
-    let subject = Subject::Query(query.name.clone());
-    let error = |kind| found(Severity::Error, kind, subject.clone(), Some(&query.origin));
+    let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
+    let error = |kind| found(Severity::Error, kind, object.clone(), Some(&query.origin));
     let finding = unanswered(fault, &error);
     let Some(place) = fault.place.filter(|place| matches!(place, Place::Character(_))) else {
         return finding;
@@ -165,8 +165,8 @@ impl Step<'_> {
 /// Why no plan uses the index.
 fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog: &Catalog, names: Names) -> Finding {
     let finding = |kind| {
-        let subject = Subject::Query(query.name.clone());
-        let finding = found(query.severity, kind, subject, Some(&query.origin));
+        let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
+        let finding = found(query.severity, kind, object, Some(&query.origin));
         let outline = plans.first().map_or("no plan", |plan| plan.outline.as_str());
         finding.between(format!("a plan with the index {wanted}"), outline)
     };
@@ -174,10 +174,12 @@ fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog:
     let Some((table, index)) = known else {
         let similar = similar(wanted, catalog).map_or(String::new(), |similar| format!("; there is {similar}"));
         let cause = format!("there is no index {wanted}{similar}");
-        return finding(Difference::Missing).caused(cause).remedied("create it in a migration, or correct its name");
+        return finding(DifferenceKind::Missing)
+            .caused(cause)
+            .remedied("create it in a migration, or correct its name");
     };
     if !index.valid {
-        let broken = differ::invalid(finding(Difference::Invalid), &table.name, &index.name, names);
+        let broken = differ::invalid(finding(DifferenceKind::Invalid), &table.name, &index.name, names);
         let outline = plans.first().map_or("no plan", |plan| plan.outline.as_str());
         let cause = "the index is invalid: its build was interrupted, or is under way";
         return broken.but(outline).caused(cause);
@@ -212,7 +214,7 @@ fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog:
             "give the index the columns, directions and NULLS order that the query asks for".to_owned(),
         ),
     };
-    finding(Difference::Different).caused(cause).remedied(remedy)
+    finding(DifferenceKind::Different).caused(cause).remedied(remedy)
 }
 
 /// An index whose name is probably meant.

@@ -92,17 +92,17 @@ fn an_index_that_is_walked_or_sorted_afterwards_is_not_used_well() {
 #[test]
 fn a_missing_or_broken_index_is_told_as_such() {
     let finding = told(&query(BY_A, "I"), vec![plan("", "", false)], vec![index("i", &["a"])]).unwrap();
-    assert_eq!((finding.kind, finding.severity), (Difference::Missing, Severity::Warning));
+    assert_eq!((finding.kind, finding.severity), (DifferenceKind::Missing, Severity::Warning));
     assert_eq!(finding.cause.as_deref(), Some("there is no index I; there is public.i (a)"));
     let broken = Index { valid: false, ..index("i", &["a"]) };
     let finding = told(&query(BY_A, "i"), vec![plan("", "", false)], vec![broken]).unwrap();
     assert_eq!(
         (finding.kind, finding.remedy.as_deref()),
-        (Difference::Invalid, Some("REINDEX INDEX CONCURRENTLY \"public\".\"i\""))
+        (DifferenceKind::Invalid, Some("REINDEX INDEX CONCURRENTLY \"public\".\"i\""))
     );
     // Two of the same name in other schemas are told apart.
     let other = told(&query(BY_A, "shop.i"), vec![plan("i", "(t.a = $1)", false)], vec![index("i", &["a"])]);
-    assert_eq!(other.unwrap().kind, Difference::Missing);
+    assert_eq!(other.unwrap().kind, DifferenceKind::Missing);
     // Nothing to read: nothing to say.
     let nothing = vec![QueryPlan { outline: "Result".to_owned(), ..QueryPlan::default() }];
     assert_eq!(told(&query(BY_A, "i"), nothing, vec![index("i", &["a"])]), None);
@@ -116,8 +116,8 @@ fn what_the_server_refuses_is_told_with_its_place() {
         findings(std::slice::from_ref(&query), &[Err(fault)], &Catalog::default(), Dialect::Postgres).pop().unwrap()
     };
     let finding = of_class(Class::Statement, Some(Place::Character(17)));
-    assert_eq!((finding.kind, finding.severity), (Difference::Missing, Severity::Error));
+    assert_eq!((finding.kind, finding.severity), (DifferenceKind::Missing, Severity::Error));
     assert_eq!(finding.cause.as_deref(), Some("no, at line 2, column 8 of the query"));
-    assert_eq!(of_class(Class::Privilege, None).kind, Difference::Hidden);
+    assert_eq!(of_class(Class::Privilege, None).kind, DifferenceKind::Hidden);
     assert!(of_class(Class::Cancelled, None).cause.unwrap().starts_with("no answer in time"));
 }

@@ -12,12 +12,8 @@ use std::borrow::Cow;
 
 use crate::catalog::{Index, Name, Origin, Table};
 use crate::differ::{self, found};
-use crate::finding::{Difference, Finding, Severity, Subject};
-
-/// An index as a subject. Where it is on no table yet, or on none that is known, `table` has no name.
-pub(crate) fn subject(table: &Name, name: &str, unique: bool) -> Subject {
-    Subject::Index { table: table.clone(), name: name.to_owned(), unique }
-}
+use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::sql::{ObjectKind, ObjectRef};
 
 impl Look<'_> {
     pub(crate) fn index(&self, form: &IndexForm, origin: &Origin) -> Option<Finding> {
@@ -33,22 +29,22 @@ impl Look<'_> {
     }
 
     fn named(&self, name: &Name, origin: &Origin) -> Option<Finding> {
-        let error = |kind, subject| found(Severity::Error, kind, subject, Some(origin));
+        let error = |kind, object| found(Severity::Error, kind, object, Some(origin));
         if let Some((table, index)) = self.index_named(name) {
-            let finding = || error(Difference::Invalid, subject(&table.name, &index.name, index.unique));
+            let finding = || error(DifferenceKind::Invalid, ObjectRef::index(&table.name, &index.name, index.unique));
             return (!index.valid).then(|| differ::invalid(finding(), &table.name, &index.name, self.names));
         }
         let nowhere = Name { schema: name.schema.clone(), name: String::new() };
-        let subject = subject(&nowhere, &name.name, false);
+        let object = ObjectRef::index(&nowhere, &name.name, false);
         let similar = self.catalog.tables.iter().find_map(|table| {
             let index = table.index(|other| differ::folded(other) == differ::folded(&name.name))?;
             Some(format!("index {}.{} on {}", table.name.schema, index.name, table.name.name))
         });
         Some(match similar {
-            Some(similar) => error(Difference::Renamed, subject)
+            Some(similar) => error(DifferenceKind::Renamed, object)
                 .but(similar)
                 .remedied("names are case-sensitive and belong to a schema: correct it, or rename the index"),
-            None => error(Difference::Missing, subject),
+            None => error(DifferenceKind::Missing, object),
         })
     }
 
@@ -56,22 +52,22 @@ impl Look<'_> {
         let written =
             |(name, descending): &(String, bool)| if *descending { format!("{name} DESC") } else { name.clone() };
         let columns_text = columns.iter().map(written).collect::<Vec<_>>().join(", ");
-        let subject = subject(name, &format!("{} ({columns_text})", name.name), unique);
-        let Some(table) = self.table(name) else { return Some(self.without_table(subject, name, origin)) };
+        let object = ObjectRef::index(name, &format!("{} ({columns_text})", name.name), unique);
+        let Some(table) = self.table(name) else { return Some(self.without_table(object, name, origin)) };
         let alike: Vec<Cow<'_, Index>> =
             table.every_index().filter(|index| self.does(index, columns, unique)).collect();
         if alike.iter().any(|index| index.valid) {
             return None;
         }
-        let error = |kind| found(Severity::Error, kind, subject.clone(), Some(origin));
+        let error = |kind| found(Severity::Error, kind, object.clone(), Some(origin));
         if let Some(broken) = alike.first() {
-            return Some(differ::invalid(error(Difference::Invalid), &table.name, &broken.name, self.names));
+            return Some(differ::invalid(error(DifferenceKind::Invalid), &table.name, &broken.name, self.names));
         }
         let lacking = columns
             .iter()
             .find(|(name, _)| !table.columns.iter().any(|column| self.names.are_same(&column.name, name)));
         if let Some((column, _)) = lacking {
-            return Some(error(Difference::Missing).but(format!("no column {column} in {}", table.name)));
+            return Some(error(DifferenceKind::Missing).but(format!("no column {column} in {}", table.name)));
         }
         // What was probably meant to be it: an index over the same columns, or one that begins with the first.
         let over = |index: &Cow<'_, Index>| {
@@ -94,10 +90,10 @@ impl Look<'_> {
         );
         let remedy = format!("create it in a migration ({sql})");
         Some(match nearest {
-            Some(other) => error(Difference::Different)
+            Some(other) => error(DifferenceKind::Different)
                 .between(format!("({columns_text})"), format!("{} {}", other.name, differ::described(&other)))
                 .remedied(remedy),
-            None => error(Difference::Missing).remedied(remedy),
+            None => error(DifferenceKind::Missing).remedied(remedy),
         })
     }
 
@@ -123,16 +119,16 @@ impl Look<'_> {
     }
 
     pub(crate) fn constraint(&self, form: &ConstraintForm, origin: &Origin) -> Option<Finding> {
-        if let Some((table, name, is_checked)) = self.constraint_named(form) {
-            let subject = Subject::Constraint { table: table.name.clone(), name: name.to_owned() };
-            let finding = || found(Severity::Warning, Difference::Invalid, subject, Some(origin));
+        let table = form.table.as_ref().map(|name| self.name(name));
+        if let Some((table, name, is_checked)) = self.constraint_named(table.as_ref(), &form.name) {
+            let object = ObjectRef::part_of(&table.name, ObjectKind::Constraint, name);
+            let finding = || found(Severity::Warning, DifferenceKind::Invalid, object, Some(origin));
             return (!is_checked).then(|| differ::unchecked(finding(), table, name, self.names));
         }
         let nowhere = Name { schema: self.home.to_owned(), name: String::new() };
-        let table = form.table.as_ref().map(|name| self.name(name));
-        let subject = Subject::Constraint { table: table.clone().unwrap_or(nowhere), name: form.name.clone() };
+        let object = ObjectRef::part_of(&table.clone().unwrap_or(nowhere), ObjectKind::Constraint, &form.name);
         if let Some(table) = table.filter(|table| self.table(table).is_none()) {
-            return Some(self.without_table(subject, &table, origin));
+            return Some(self.without_table(object, &table, origin));
         }
         let similar = self.catalog.tables.iter().find_map(|table| {
             let name = constraints(table)
@@ -140,22 +136,21 @@ impl Look<'_> {
                 .find(|name| differ::folded(name) == differ::folded(&form.name))?;
             Some(format!("constraint {}.{name}", table.name))
         });
-        let error = |kind| found(Severity::Error, kind, subject.clone(), Some(origin));
+        let error = |kind| found(Severity::Error, kind, object.clone(), Some(origin));
         Some(match similar {
-            Some(similar) => error(Difference::Renamed).but(similar).remedied("correct its name or its table"),
-            None => error(Difference::Missing),
+            Some(similar) => error(DifferenceKind::Renamed).but(similar).remedied("correct its name or its table"),
+            None => error(DifferenceKind::Missing),
         })
     }
 
     /// The constraint, with its table, and whether the server vouches for it.
-    pub(crate) fn constraint_named(&self, form: &ConstraintForm) -> Option<(&Table, &str, bool)> {
-        let wanted = form.table.as_ref().map(|table| self.name(table));
-        let is_meant = |table: &&Table| match &wanted {
-            Some(wanted) => self.names.are_one(&table.name, wanted),
+    pub(crate) fn constraint_named(&self, of: Option<&Name>, name: &str) -> Option<(&Table, &str, bool)> {
+        let is_meant = |table: &&Table| match of {
+            Some(of) => self.names.are_one(&table.name, of),
             None => self.names.are_same(&table.name.schema, self.home),
         };
         self.catalog.tables.iter().filter(is_meant).find_map(|table| {
-            let (name, is_checked) = constraints(table).find(|(name, _)| self.names.are_same(name, &form.name))?;
+            let (name, is_checked) = constraints(table).find(|(other, _)| self.names.are_same(other, name))?;
             Some((table, name, is_checked))
         })
     }

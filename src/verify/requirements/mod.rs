@@ -10,11 +10,11 @@ use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Arity, Catalog, Column, Default, Enum, Name, Origin, Table, Type, spelling};
 use crate::config::{Line, Require};
 use crate::differ::{self, Names, found};
-use crate::finding::{Difference, Finding, Severity, Source, Subject};
-use crate::sql::{Dialect, TableName};
+use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 pub(crate) use crate::config::requirement_form::object;
-pub(crate) use crate::config::requirement_form::{AbsentForm, ColumnForm, EnumForm, RowForm};
+pub(crate) use crate::config::requirement_form::{ColumnForm, EnumForm, RowForm};
 
 /// In what the catalog falls short of the requirements; what names no schema belongs to `home`. Tables and rows are
 /// looked at elsewhere: they are not a matter of the catalog alone.
@@ -32,9 +32,9 @@ pub(crate) fn findings(require: &Require, catalog: &Catalog, home: &str, dialect
     }
     let is_there = |name: &String| catalog.extensions.iter().any(|extension| extension.name == *name);
     for Line { what, origin } in require.extensions.iter().filter(|line| !is_there(&line.what)) {
-        let subject = Subject::Extension(what.clone());
+        let object = ObjectRef::new(ObjectKind::Extension, None, what.clone());
         let sql = format!("CREATE EXTENSION {}", dialect.identifier(what));
-        findings.push(found(Severity::Error, Difference::Missing, subject, Some(origin)).remedied(sql));
+        findings.push(found(Severity::Error, DifferenceKind::Missing, object, Some(origin)).remedied(sql));
     }
     findings.extend(require.constraints.iter().filter_map(|Line { what, origin }| look.constraint(what, origin)));
     findings.extend(require.absent.iter().filter_map(|Line { what, origin }| look.absent(what, origin)));
@@ -52,28 +52,31 @@ pub(crate) fn row_query(row: &RowForm, dialect: Dialect) -> String {
 /// What became of the question for a row.
 #[must_use]
 pub(crate) fn row_finding(Line { what, origin }: &Line<RowForm>, answer: &Result<bool, Fault>) -> Option<Finding> {
-    let error = |kind| found(Severity::Error, kind, Subject::Row(what.text.clone()), Some(origin));
+    let error =
+        |kind| found(Severity::Error, kind, ObjectRef::new(ObjectKind::Row, None, what.text.clone()), Some(origin));
     Some(match answer {
         Ok(true) => return None,
-        Ok(false) => error(Difference::Missing).remedied("let a migration or a seed insert it"),
+        Ok(false) => error(DifferenceKind::Missing).remedied("let a migration or a seed insert it"),
         Err(fault) => unanswered(fault, &error),
     })
 }
 
 /// A question that the server did not answer: it may not be asked, takes too long, or makes no sense.
-pub(crate) fn unanswered(fault: &Fault, error: &dyn Fn(Difference) -> Finding) -> Finding {
+pub(crate) fn unanswered(fault: &Fault, error: &dyn Fn(DifferenceKind) -> Finding) -> Finding {
     let said = fault.to_string().lines().next().unwrap_or_default().to_owned();
     match fault.class {
-        Class::Privilege if fault.message.contains("row-level security") => error(Difference::Hidden)
+        Class::Privilege if fault.message.contains("row-level security") => error(DifferenceKind::Hidden)
             .caused(format!("row security keeps rows from the role: {said}"))
             .remedied("let a role look that bypasses row security (migrate_url)"),
-        Class::Privilege => error(Difference::Hidden)
+        Class::Privilege => error(DifferenceKind::Hidden)
             .caused(said)
             .remedied("GRANT SELECT on it, or let another role look (migrate_url)"),
-        Class::Cancelled => error(Difference::Hidden)
+        Class::Cancelled => error(DifferenceKind::Hidden)
             .caused(format!("no answer in time: {said}"))
             .remedied("look at what locks the table, or ask for less"),
-        _ => error(Difference::Missing).caused(said).remedied("correct it, or let a migration create what it names"),
+        _ => {
+            error(DifferenceKind::Missing).caused(said).remedied("correct it, or let a migration create what it names")
+        }
     }
 }
 
@@ -101,8 +104,8 @@ impl Look<'_> {
     fn column(&self, form: &ColumnForm, origin: &Origin, findings: &mut Vec<Finding>) {
         let name = self.name(&form.table);
         let Some(table) = self.table(&name) else {
-            let subject = Subject::Column { table: name.clone(), name: form.name.clone() };
-            findings.push(self.without_table(subject, &name, origin));
+            let object = ObjectRef::part_of(&name, ObjectKind::Column, &form.name);
+            findings.push(self.without_table(object, &name, origin));
             return;
         };
         let there = table.columns.iter().find(|column| self.names.are_same(&column.name, &form.name));
@@ -160,9 +163,9 @@ impl Look<'_> {
     }
 
     /// What cannot be there, as its table is not.
-    fn without_table(&self, subject: Subject, table: &Name, origin: &Origin) -> Finding {
+    fn without_table(&self, object: ObjectRef, table: &Name, origin: &Origin) -> Finding {
         if self.is_view(table) {
-            let finding = found(Severity::Warning, Difference::Different, subject, Some(origin));
+            let finding = found(Severity::Warning, DifferenceKind::Different, object, Some(origin));
             let remedy = format!("ask for it with a [[query]]: sql = \"SELECT … FROM {table}\"");
             return finding
                 .between("a column of a table", format!("{table}, a view, which is not looked into"))
@@ -171,7 +174,7 @@ impl Look<'_> {
         let similar = |other: &&Name| differ::folded(&other.name) == differ::folded(&table.name);
         let known = self.catalog.tables.iter().map(|table| &table.name).chain(&self.catalog.views);
         let missing =
-            found(Severity::Error, Difference::Missing, subject, Some(origin)).but(format!("no table {table}"));
+            found(Severity::Error, DifferenceKind::Missing, object, Some(origin)).but(format!("no table {table}"));
         match known.into_iter().find(similar) {
             Some(other) => missing.caused(format!("there is {other}")).remedied("names are case-sensitive; correct it"),
             None => missing,
@@ -186,8 +189,8 @@ impl Look<'_> {
             let name = self.name(&what.table);
             let Some(table) = self.table(&name).filter(|table| table.access != Access::Granted) else { continue };
             if !seen.contains(&name) {
-                let (subject, source) = (Subject::Table(name.clone()), Source::At(origin.clone()));
-                findings.extend(differ::hidden(table.access, subject, source));
+                let (object, source) = (ObjectRef::of(ObjectKind::Table, &name), Source::At(origin.clone()));
+                findings.extend(differ::hidden(table.access, object, source));
                 seen.push(name);
             }
         }
@@ -206,42 +209,43 @@ impl Look<'_> {
         findings.extend(differ::required_enums(&expected, self.catalog, self.names));
     }
 
-    fn absent(&self, form: &AbsentForm, origin: &Origin) -> Option<Finding> {
-        let (subject, statement) = match form {
-            AbsentForm::Table(name) => {
-                let name = self.name(name);
-                let kind = match (self.table(&name), self.is_view(&name)) {
+    /// What is there although a requirement says that it must be gone.
+    fn absent(&self, what: &ObjectRef, origin: &Origin) -> Option<Finding> {
+        let owner = what.within(self.home).owner();
+        let (object, statement) = match what.kind {
+            ObjectKind::Table => {
+                let kind = match (self.table(&owner), self.is_view(&owner)) {
                     (Some(_), _) => "TABLE",
                     (None, true) => "VIEW",
                     (None, false) => return None,
                 };
-                (Subject::Table(name.clone()), format!("DROP {kind} {}", self.names.sql(&name)))
+                (ObjectRef::of(ObjectKind::Table, &owner), format!("DROP {kind} {}", self.names.sql(&owner)))
             }
-            AbsentForm::Column { table, name } => {
-                let table = self.table(&self.name(table))?;
-                let column = table.columns.iter().find(|column| self.names.are_same(&column.name, name))?;
-                let subject = Subject::Column { table: table.name.clone(), name: column.name.clone() };
-                (subject, self.alter(&table.name, "DROP COLUMN", &column.name))
+            ObjectKind::Column => {
+                let table = self.table(&owner)?;
+                let column = table.columns.iter().find(|column| self.names.are_same(&column.name, &what.name))?;
+                let object = ObjectRef::part_of(&table.name, ObjectKind::Column, &column.name);
+                (object, self.alter(&table.name, "DROP COLUMN", &column.name))
             }
-            AbsentForm::Index(name) => {
-                let name = self.name(name);
-                let (table, index) = self.index_named(&name)?;
-                let subject = index::subject(&table.name, &index.name, index.unique);
-                (subject, format!("DROP INDEX {}", self.names.sql(&name)))
+            ObjectKind::Index => {
+                let (table, index) = self.index_named(&owner)?;
+                let object = ObjectRef::index(&table.name, &index.name, index.unique);
+                (object, format!("DROP INDEX {}", self.names.sql(&owner)))
             }
-            AbsentForm::Constraint(form) => {
-                let (table, name, _) = self.constraint_named(form)?;
-                let subject = Subject::Constraint { table: table.name.clone(), name: name.to_owned() };
-                (subject, self.alter(&table.name, "DROP CONSTRAINT", name))
+            ObjectKind::Constraint => {
+                let table = what.table.as_ref().map(|_| owner);
+                let (table, name, _) = self.constraint_named(table.as_ref(), &what.name)?;
+                let object = ObjectRef::part_of(&table.name, ObjectKind::Constraint, name);
+                (object, self.alter(&table.name, "DROP CONSTRAINT", name))
             }
-            AbsentForm::Enum(name) => {
-                let name = self.name(name);
-                let is_there = self.catalog.enums.iter().any(|e| e.name == name);
-                is_there.then(|| (Subject::Enum(name.clone()), format!("DROP TYPE {}", self.names.sql(&name))))?
+            _ => {
+                let is_there = self.catalog.enums.iter().any(|e| e.name == owner);
+                let statement = format!("DROP TYPE {}", self.names.sql(&owner));
+                is_there.then(|| (ObjectRef::of(ObjectKind::Enum, &owner), statement))?
             }
         };
         let remedy = format!("drop it in a migration ({statement}), or take the line away");
-        Some(found(Severity::Error, Difference::Extra, subject, Some(origin)).remedied(remedy))
+        Some(found(Severity::Error, DifferenceKind::Extra, object, Some(origin)).remedied(remedy))
     }
 
     fn alter(&self, table: &Name, what: &str, name: &str) -> String {
@@ -287,9 +291,9 @@ mod tests {
         assert_eq!(told("users.email"), []);
         assert_eq!(told("users.email vector not null"), []);
         // Somebody who names a type means it, whether Prisma knows it or not.
-        assert_eq!(told("users.email tsvector"), [(Severity::Error, Difference::Different)]);
-        assert_eq!(told("users.email null"), [(Severity::Error, Difference::Different)]);
-        assert_eq!(told("users.Email"), [(Severity::Error, Difference::Renamed)]);
+        assert_eq!(told("users.email tsvector"), [(Severity::Error, DifferenceKind::Different)]);
+        assert_eq!(told("users.email null"), [(Severity::Error, DifferenceKind::Different)]);
+        assert_eq!(told("users.Email"), [(Severity::Error, DifferenceKind::Renamed)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::snapshots::{assert_snapshot, redacted};
-use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, shared_port};
+use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, free_port, shared_port};
 
 const EXAMPLES: [&str; 5] = ["broken-migration", "column-mapping", "fastapi-alembic", "four-services", "sla-tables"];
 
@@ -74,6 +74,105 @@ fn fastapi_alembic() {
 fn four_services() {
     // No snapshot: its services start at the same time, so the order of lines varies.
     tells_its_story("four-services");
+}
+
+/// The schema of the README's first start; line 21 is where its next release adds a model.
+const README_SCHEMA: &str = "datasource db {
+  provider = \"postgresql\"
+  url      = env(\"DATABASE_URL\")
+  schemas  = [\"public\", \"financial\"]
+}
+
+model User {
+  id    Int    @id @default(autoincrement())
+  email String @unique
+
+  @@schema(\"public\")
+}
+
+model Invoice {
+  id    Int @id @default(autoincrement())
+  total Int
+
+  @@schema(\"financial\")
+}
+
+";
+const README_MODEL: &str = "model SLAPolicy {
+  id Int @id
+
+  @@schema(\"public\")
+}
+";
+const README_MIGRATION: &str = "
+CREATE TABLE \"User\" (\"id\" SERIAL PRIMARY KEY, \"email\" TEXT NOT NULL);
+CREATE UNIQUE INDEX \"User_email_key\" ON \"User\"(\"email\");
+CREATE TABLE \"financial\".\"Invoice\" (\"id\" SERIAL PRIMARY KEY, \"total\" INTEGER NOT NULL);
+";
+
+/// What the README's demo prints, line by line, without the times of log lines.
+fn readme_demo() -> Vec<String> {
+    let database = Database::absent();
+    let closed = free_port();
+    let project = Project::new().migration("20260102090000_init", README_MIGRATION);
+    project.write("prisma/schema.prisma", README_SCHEMA);
+    project.write("server", "#!/bin/sh\necho \"listening on :8080\"\n");
+    std::fs::set_permissions(project.path("server"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // The server comes up while doorstep waits: the URL's file names a closed port first.
+    let unreachable = database.url().replace(&format!(":{}/", database.port), &format!(":{closed}/"));
+    project.write("url", &unreachable);
+    let start = || project.doorstep("", &["run", "--", "./server"]).env("DATABASE_URL_FILE", "url");
+
+    let mut first = start().spawn();
+    let waiting = first.until_stderr("connection refused");
+    project.write("url.new", &database.url());
+    std::fs::rename(project.path("url.new"), project.path("url")).unwrap();
+    let first = first.finish("run").code(0);
+
+    project.write("prisma/schema.prisma", &format!("{README_SCHEMA}{README_MODEL}"));
+    let second = start().run().code(3);
+
+    let mut said =
+        [waiting, first.stderr, first.stdout, second.stderr, second.stdout, "(exit code 3)".to_owned()].concat();
+    for port in [closed, database.port] {
+        said = said.replace(&format!("127.0.0.1:{port}/{}", database.name), "db:5432/shop");
+    }
+    // PostgreSQL 15.18 (Debian 15.18-0+deb12u1) at …: the packager's suffix is not part of every server's version.
+    if let Some(suffix) = said.split_once(" (Debian ").and_then(|(_, rest)| Some(rest.split_once(')')?.0.to_owned())) {
+        said = said.replace(&format!(" (Debian {suffix})"), "");
+    }
+    // 2026-11-21T09:00:00.012Z INFO …
+    let without_time = |line: &str| match line.split_once(' ') {
+        Some((time, rest)) if time.ends_with('Z') && time.starts_with("20") => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    said.lines().map(without_time).collect()
+}
+
+/// Words that begin with a digit (durations, versions, addresses) differ from run to run. Names of migrations and the exit
+/// code do not.
+fn shape(line: &str) -> String {
+    if line.starts_with("(exit code ") {
+        return line.to_owned();
+    }
+    let masked = |word: &str| {
+        let number = word.trim_end_matches([')', ',', ':']);
+        let is_number = number.starts_with(|c: char| c.is_ascii_digit()) && !number.contains('_');
+        if is_number { format!("N{}", &word[number.len()..]) } else { word.to_owned() }
+    };
+    line.split(' ').map(masked).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_readme_shows_what_doorstep_prints() {
+    let readme = std::fs::read_to_string(folder("../README.md")).unwrap();
+    let blocks = readme.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("console\n"));
+    let demo = blocks.filter(|block| block.starts_with("$ doorstep run -- ./server\n")).flat_map(str::lines);
+    let wanted: Vec<String> = demo.filter(|line| !line.starts_with("$ ")).map(shape).collect();
+    let printed: Vec<String> = readme_demo().iter().map(|line| shape(line)).collect();
+    let is_equal =
+        wanted.len() == printed.len() && printed.iter().zip(&wanted).all(|(line, wanted)| is_like(line, wanted));
+    assert!(is_equal, "README.md shows\n{}\n\nand doorstep prints\n{}", wanted.join("\n"), printed.join("\n"));
 }
 
 #[test]

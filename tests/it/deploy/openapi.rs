@@ -49,17 +49,7 @@ impl Schemas {
                         }
                     }
                 }
-                "additionalProperties" => {
-                    let known = |name: &String| schema["properties"].get(name).is_some();
-                    for (name, part) in value.as_object().into_iter().flatten().filter(|(name, _)| !known(name)) {
-                        let path = format!("{path}.{name}");
-                        match argument {
-                            Value::Bool(true) => {}
-                            Value::Bool(false) => faults.push(format!("{path}: is no field")),
-                            schema => self.hold(schema, part, &path, faults),
-                        }
-                    }
-                }
+                "additionalProperties" => self.hold_others(schema, value, path, faults),
                 "items" => {
                     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                         self.hold(argument, item, &format!("{path}[{index}]"), faults);
@@ -76,18 +66,34 @@ impl Schemas {
                     }
                 }
                 "format" => {
-                    let fits = match argument.as_str().unwrap() {
-                        "int32" => value.as_i64().is_none_or(|number| i32::try_from(number).is_ok()),
-                        "int64" | "double" | "byte" | "date-time" => true,
-                        other => panic!("{path}: unknown format {other}"),
-                    };
-                    if !fits {
+                    if !fits_format(argument.as_str().unwrap(), value) {
                         faults.push(format!("{path}: {value} is out of range"));
                     }
                 }
                 other => panic!("{path}: unknown keyword {other}"),
             }
         }
+    }
+
+    /// The fields of an object that `properties` does not name.
+    fn hold_others(&self, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
+        let known = |name: &String| schema["properties"].get(name).is_some();
+        for (name, part) in value.as_object().into_iter().flatten().filter(|(name, _)| !known(name)) {
+            let path = format!("{path}.{name}");
+            match &schema["additionalProperties"] {
+                Value::Bool(true) => {}
+                Value::Bool(false) => faults.push(format!("{path}: is no field")),
+                schema => self.hold(schema, part, &path, faults),
+            }
+        }
+    }
+}
+
+fn fits_format(format: &str, value: &Value) -> bool {
+    match format {
+        "int32" => value.as_i64().is_none_or(|number| i32::try_from(number).is_ok()),
+        "int64" | "double" | "byte" | "date-time" => true,
+        other => panic!("unknown format {other}"),
     }
 }
 

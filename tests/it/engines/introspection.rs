@@ -1,7 +1,7 @@
 //! The catalog that is read from a database, column by column.
 
 use doorstep::internals::Dialect;
-use doorstep::internals::Difference;
+use doorstep::internals::DifferenceKind;
 use doorstep::internals::Environment;
 use doorstep::internals::Secret;
 use doorstep::internals::Target;
@@ -45,7 +45,7 @@ fn sqlite_is_read_and_compared() {
     assert_eq!(compare(&before, &before, Dialect::Sqlite), []);
     let after = read("DROP INDEX \"User_email_key\"; ALTER TABLE \"Post\" RENAME COLUMN \"userId\" TO \"user_id\"");
     let found: Vec<String> = (compare(&before, &after, Dialect::Sqlite).iter())
-        .map(|finding| format!("{:?} {} {}", finding.severity, finding.kind.name(), finding.subject))
+        .map(|finding| format!("{:?} {} {}", finding.severity, finding.kind.name(), finding.object))
         .collect();
     assert_eq!(found, ["Error renamed column main.Post.userId", "Error missing unique main.User_email_key"]);
 }
@@ -108,6 +108,6 @@ fn everything_is_read_without_any_right() {
     let [hidden] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!(
         (hidden.kind, hidden.actual.as_deref()),
-        (Difference::Hidden, Some("a schema that the role may not use"))
+        (DifferenceKind::Hidden, Some("a schema that the role may not use"))
     );
 }

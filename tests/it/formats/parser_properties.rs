@@ -174,8 +174,9 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
     let _ = (script::mentions_commit(text, dialect), script::leaves(statements, dialect));
     let created = script::created(statements, dialect).into_iter().map(|(object, _)| object);
     for object in created.chain(script::removed(statements, dialect)) {
-        assert!(object.within("\"s\"").is_qualified(), "{object}");
-        assert_eq!(object.within("\"s\"").bare_name(), object.bare_name());
+        let within = object.within("s");
+        assert!(within.schema.is_some() || object.kind.word() == "schema", "{object}");
+        assert_eq!((&within.name, &within.table), (&object.name, &object.table));
     }
     for statement in statements {
         let _ = (statement.refuses_transaction(), statement.controls_transaction());

@@ -196,6 +196,34 @@ fn survives(text: &str) {
     }
 }
 
+/// Characters with a meaning in the language, and some others.
+const SIGNS: &str = "@@{}[]()\"\\,:=.?!-_/*\n\r\t \u{feff}ä😀09aZ'#";
+
+const WORDS: [&str; 12] =
+    ["@id ", "@@index([", "@relation(fields: [", "model ", "enum E {\n", "}\n", "/*", "*/", "\\u12", "@db.", "[]", "?"];
+
+/// The text with one to three random changes.
+fn mutated(characters: &[char], signs: &[char], numbers: &mut Numbers) -> Vec<char> {
+    let mut mutant = characters.to_vec();
+    for _ in 0..=numbers.below(3) {
+        let (at, other) = (numbers.below(mutant.len()), numbers.below(mutant.len()));
+        match numbers.below(5) {
+            0 => drop(mutant.splice(at.min(other)..at.max(other).min(at.min(other) + 10), [])),
+            1 => mutant.insert(at, signs[numbers.below(signs.len())]),
+            2 => mutant.swap(at, other),
+            3 => drop(mutant.splice(at..at, WORDS[numbers.below(WORDS.len())].chars())),
+            _ => {
+                let piece = mutant[at.min(other)..at.max(other)].to_vec();
+                drop(mutant.splice(at..at, piece));
+            }
+        }
+        if mutant.is_empty() {
+            break;
+        }
+    }
+    mutant
+}
+
 #[test]
 fn no_text_makes_it_panic_or_hang() {
     let begin = std::time::Instant::now();
@@ -204,21 +232,7 @@ fn no_text_makes_it_panic_or_hang() {
     for file in ["prisma-psl.jsonl", "prisma-drift.jsonl"] {
         texts.extend(cases(file).iter().map(|case| case["psl"].as_str().unwrap().to_owned()));
     }
-    let signs: Vec<char> = "@@{}[]()\"\\,:=.?!-_/*\n\r\t \u{feff}ä😀09aZ'#".chars().collect();
-    let words = [
-        "@id ",
-        "@@index([",
-        "@relation(fields: [",
-        "model ",
-        "enum E {\n",
-        "}\n",
-        "/*",
-        "*/",
-        "\\u12",
-        "@db.",
-        "[]",
-        "?",
-    ];
+    let signs: Vec<char> = SIGNS.chars().collect();
     for _ in 0..300 {
         let length = numbers.below(200);
         let bytes: Vec<u8> = (0..length).map(|_| numbers.below(256) as u8).collect();
@@ -229,23 +243,7 @@ fn no_text_makes_it_panic_or_hang() {
         let characters: Vec<char> = text.chars().collect();
         survives(&characters[..numbers.below(characters.len())].iter().collect::<String>());
         for _ in 0..20 {
-            let mut mutant = characters.clone();
-            for _ in 0..=numbers.below(3) {
-                let (at, other) = (numbers.below(mutant.len()), numbers.below(mutant.len()));
-                match numbers.below(5) {
-                    0 => drop(mutant.splice(at.min(other)..at.max(other).min(at.min(other) + 10), [])),
-                    1 => mutant.insert(at, signs[numbers.below(signs.len())]),
-                    2 => mutant.swap(at, other),
-                    3 => drop(mutant.splice(at..at, words[numbers.below(words.len())].chars())),
-                    _ => {
-                        let piece = mutant[at.min(other)..at.max(other)].to_vec();
-                        drop(mutant.splice(at..at, piece));
-                    }
-                }
-                if mutant.is_empty() {
-                    break;
-                }
-            }
+            let mutant = mutated(&characters, &signs, &mut numbers);
             survives(&mutant.iter().collect::<String>());
         }
     }

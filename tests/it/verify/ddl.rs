@@ -8,7 +8,7 @@ use doorstep::internals::Dialect;
 use doorstep::internals::compare;
 use doorstep::internals::ddl;
 use doorstep::internals::prisma;
-use doorstep::internals::{Difference, Finding, Severity};
+use doorstep::internals::{DifferenceKind, Finding, Severity};
 use doorstep::internals::{Scope, Session};
 
 use crate::engines::introspection::{on_a_runtime, session};
@@ -201,7 +201,7 @@ fn after_the_script_nothing_is_missing_and_all_that_was_there_still_is() {
             counted += 1;
             match close(session.as_mut(), schema).await {
                 Ok(left) => {
-                    let left = left.into_iter().filter(|it| it.kind == Difference::Missing).collect::<Vec<_>>();
+                    let left = left.into_iter().filter(|it| it.kind == DifferenceKind::Missing).collect::<Vec<_>>();
                     if left.is_empty() == is_left(id) {
                         writeln!(wrong, "{id}: {}", told(&left)).unwrap();
                     }

@@ -6,7 +6,7 @@ use doorstep::internals::Dialect;
 use doorstep::internals::Scope;
 use doorstep::internals::compare;
 use doorstep::internals::prisma;
-use doorstep::internals::{Difference, Finding, Severity};
+use doorstep::internals::{DifferenceKind, Finding, Severity};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
@@ -56,7 +56,7 @@ fn the_verdict_is_prismas() {
             let right = match verdict {
                 _ if LENIENT.contains(&id) => worst.is_none(),
                 _ if STRICT.contains(&id) => {
-                    worst == Some(Severity::Warning) && findings.iter().all(|it| it.kind == Difference::Invalid)
+                    worst == Some(Severity::Warning) && findings.iter().all(|it| it.kind == DifferenceKind::Invalid)
                 }
                 "ok" => worst.is_none_or(|worst| worst == Severity::Notice),
                 _ => worst.is_some() && findings.iter().all(is_severe_enough),
@@ -74,10 +74,10 @@ fn the_verdict_is_prismas() {
 /// A missing object that a query needs is an error.
 fn is_severe_enough(finding: &Finding) -> bool {
     let essential = ["table ", "column ", "enum ", "primary_key ", "unique "];
-    let is_missing = matches!(finding.kind, Difference::Missing);
+    let is_missing = matches!(finding.kind, DifferenceKind::Missing);
     !is_missing
         || finding.severity == Severity::Error
-        || !essential.iter().any(|thing| finding.subject.to_string().starts_with(thing))
+        || !essential.iter().any(|thing| finding.object.to_string().starts_with(thing))
 }
 
 fn expected(schema: &str) -> Catalog {
