@@ -116,7 +116,9 @@ fn an_invalid_index_is_named_dropped_and_built_again_however_the_file_builds_it(
         database.sql("DELETE FROM t WHERE ctid = (SELECT min(ctid) FROM t)");
         let output = project.doorstep(&database.url(), &["run"]).run();
         assert_eq!(output.code, Some(0), "{script}\n{}", output.stderr);
-        assert!(output.stderr.contains("dropped the INVALID index t_A,"), "{script}\n{}", output.stderr);
+        let index = if script.contains("public.t") { "public.t_A" } else { "t_A" };
+        let dropped = format!("dropped the INVALID index {index},");
+        assert!(output.stderr.contains(&dropped), "{script}\n{}", output.stderr);
         assert_eq!(database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = '\"t_A\"'::regclass"), "t");
     }
 }
