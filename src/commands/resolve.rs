@@ -1,36 +1,54 @@
-//! `resolve`: repairs the history by name, one migration at a time. Runs none of its SQL.
+//! `resolve`: corrects the history of one migration, by name. Runs none of its SQL.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::base::error::Error;
+use crate::base::log::LogFormat;
+use crate::commands::invocation::{Invocation, Next, lock_history};
+use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::formats::Outcome;
 use crate::formats::migration::{Migration, Record, Writer, nearest};
+use crate::formats::{Outcome, Resolved};
 use crate::migrate::history::History;
-use crate::sql::script;
-use crate::sql::{Dialect, ObjectKind, ObjectRef};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, script};
+use crate::startup::setup::Setup;
 use crate::verify::diagnose::provenance::Provenance;
 
-/// What somebody says about a migration.
+/// Arguments of `resolve`: one of the two marks.
+#[derive(clap::Args, Debug)]
+#[command(group(clap::ArgGroup::new("mark").required(true)))]
+pub(crate) struct Args {
+    /// All of it exists, or was done by hand: never run it
+    #[arg(long, value_name = "NAME", group = "mark")]
+    applied: Option<String>,
+    /// None of it exists: run it again
+    #[arg(long, value_name = "NAME", group = "mark")]
+    rolled_back: Option<String>,
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: LogFormat,
+}
+
+/// What a person says about a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// All of it is there: it is never to run.
+enum Mark {
+    /// All of it exists: never run it.
     Applied(String),
-    /// None of it is there: it is to run again.
+    /// None of it exists: run it again.
     RolledBack(String),
 }
 
 /// What was done, for `--format json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Marked {
+struct Marked {
     /// The migration.
-    pub name: String,
+    name: String,
     /// `applied` or `rolled_back`.
-    pub state: &'static str,
+    state: &'static str,
     /// False when the history said so already.
-    pub changed: bool,
+    changed: bool,
 }
 
 impl fmt::Display for Marked {
@@ -43,20 +61,40 @@ impl fmt::Display for Marked {
     }
 }
 
-/// Writes the mark; the lock must be held. The rules are those of `prisma migrate resolve`.
+/// Writes the mark under the migration lock. The rules are those of `prisma migrate resolve`.
 ///
 /// # Errors
 /// [`Error::History`] where the mark contradicts the history or the folder, [`Error::Statement`] where it
 /// cannot be written.
-pub(crate) async fn mark(
-    history: &History,
-    session: &mut dyn Session,
-    probe: &Probe,
-    mark: &Mark,
-) -> Result<Marked, Error> {
-    match mark {
-        Mark::Applied(name) => applied(history, session, probe, name).await,
-        Mark::RolledBack(name) => rolled_back(history, session, name).await,
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let mark = args.mark()?;
+    let setup = invocation.setup()?;
+    let marked = invocation.in_session(&setup, read_folder(&setup, &mark), async |start| {
+        lock_history(start).await?;
+        let Some(history) = &start.history else { return Err(setup.no_folder()) };
+        match &mark {
+            Mark::Applied(name) => applied(history, start.session.as_mut(), &start.probe, name).await,
+            Mark::RolledBack(name) => rolled_back(history, start.session.as_mut(), name).await,
+        }
+    })?;
+    output::show(&marked, args.format)?;
+    Ok(Next::Done)
+}
+
+impl Args {
+    fn mark(&self) -> Result<Mark, Error> {
+        let mark = self.applied.clone().map(Mark::Applied).or(self.rolled_back.clone().map(Mark::RolledBack));
+        mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))
+    }
+}
+
+/// The folder. A rollback needs none of its files: one that contradicts itself is passed over, as Prisma does.
+async fn read_folder(setup: &Setup, mark: &Mark) -> Result<Option<History>, Error> {
+    match (setup.read_folder().await, &setup.folder, mark) {
+        (Err(Error::History(_)), Some(folder), Mark::RolledBack(_)) => {
+            Ok(Some(History::of(folder, setup.dialect, Resolved::default())))
+        }
+        (folder, _, _) => folder,
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) async fn apply_pending(
     }
     let table = history.ensure_table(session, probe, Some(limits.schemas)).await?;
     // From here on a signal is answered here: what runs is cancelled, and the history says so.
-    stop.hold();
+    stop.defer_signals();
     let progress = Progress::start(pending.len(), log::is_watched());
     let mut run = Run { scripts: history.scripts()?, history, session, table, limits, stop };
     for (done, (migration, begun)) in pending.iter().enumerate() {
@@ -85,7 +85,7 @@ pub(crate) async fn apply_pending(
         run.apply(migration, begun.as_ref()).await?;
         progress.end();
     }
-    stop.release();
+    stop.end_deferral();
     Ok(pending.len())
 }
 

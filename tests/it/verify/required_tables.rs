@@ -64,7 +64,15 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     let output = project.doorstep(&database.url(), &["verify"]).run().code(3);
     assert_snapshot!("verify/schema", redacted(&output.stdout));
-    output.stderr_has("would stop a start");
+    assert_eq!(output.stderr, "");
+    let noted = project.path("termination");
+    std::fs::write(&noted, "").unwrap();
+    project.doorstep(&database.url(), &["verify", "--termination-log", "termination"]).run().code(3);
+    let noted = std::fs::read_to_string(noted).unwrap();
+    assert!(
+        noted.starts_with("the database lacks what the service needs: ") && noted.contains("would stop"),
+        "{noted}"
+    );
 
     let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(3);
     let verified: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
@@ -81,7 +89,7 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     // Accepted by name, or reported only: the exit code is 0.
     let allow = "*:public.SLAPolicy*,*:public.User*,enum:public.Role";
     project
-        .doorstep(&database.url(), &["verify", "--verify-allow", allow])
+        .doorstep(&database.url(), &["verify", "--verify-allow", allow, "--log", "info"])
         .run()
         .code(0)
         .stderr_has("as verify_allow accepts");
