@@ -11,7 +11,8 @@ use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::finding::{DifferenceKind, Finding, Severity, Source};
-use crate::formats::migration::{Migration, Writer};
+use crate::formats::RowKey;
+use crate::formats::migration::Migration;
 use crate::migrate::history::History;
 use crate::report::summary::summary;
 use crate::sql::{ObjectRef, script};
@@ -48,12 +49,12 @@ struct Adopted {
 impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Adopted { name, objects } in &self.adopted {
-            let witness = match objects {
+            let proof = match objects {
                 0 => "it leaves nothing that could be looked for".to_owned(),
                 1 => "verified by 1 object".to_owned(),
                 count => format!("verified by {count} objects"),
             };
-            writeln!(f, "{name} is recorded as applied ({witness})")?;
+            writeln!(f, "{name} is recorded as applied ({proof})")?;
         }
         Ok(())
     }
@@ -100,37 +101,38 @@ async fn adopt(
         return Err(Error::History(format!(
             "there is a history already: {} has {} rows\n\
              next: doorstep status shows it; doorstep resolve repairs it, one migration at a time",
-            history.format.history_table(),
+            history.format.ledger.table(),
             history.records.len()
         )));
     }
     let migrations = chosen(history, through)?;
-    let witnesses = witnesses(&migrations, history);
-    check(&migrations, &witnesses, session).await?;
+    let evidence = created_and_removed(&migrations);
+    check(&migrations, &evidence, session).await?;
     if through.is_none() {
-        refuse_unproven(&migrations, &witnesses)?;
+        refuse_unproven(&migrations, &evidence)?;
     }
     let adopted = migrations.iter().enumerate().map(|(index, migration)| Adopted {
         name: migration.name.clone(),
-        objects: witnesses.iter().filter(|witness| witness.of == index).count(),
+        objects: evidence.iter().filter(|one| one.of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
-    let (format, dialect) = (history.scripts()?, history.dialect);
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let table = history.ensure_table(session, probe, None).await?;
-    let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
+    let rows =
+        migrations.iter().map(|it| writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, it));
     let doing = Error::statement("record what is applied");
     session.execute(rows.collect::<Vec<_>>().join("; ")).await.map_err(doing)?;
     Ok(Baseline { adopted })
 }
 
 /// Compares what the migrations create and drop with the database.
-async fn check(migrations: &[&Migration], witnesses: &[Witness], session: &mut dyn Session) -> Result<(), Error> {
-    let objects: Vec<ObjectRef> = witnesses.iter().map(|witness| witness.object.clone()).collect();
+async fn check(migrations: &[&Migration], evidence: &[Evidence], session: &mut dyn Session) -> Result<(), Error> {
+    let objects: Vec<ObjectRef> = evidence.iter().map(|one| one.object.clone()).collect();
     let states = session.object_states(&objects, None).await;
     let states = states.map_err(Error::statement("look for what the migrations create"))?;
     let exists = |state: &ObjectState| !matches!(state, ObjectState::Absent | ObjectState::Invalid);
-    let against = witnesses.iter().zip(&states).filter(|(witness, state)| exists(state) != witness.created);
-    let findings: Vec<Finding> = against.map(|(witness, _)| finding(migrations[witness.of], witness)).collect();
+    let against = evidence.iter().zip(&states).filter(|(one, state)| exists(state) != one.created);
+    let findings: Vec<Finding> = against.map(|(one, _)| finding(migrations[one.of], one)).collect();
     match findings.is_empty() {
         true => Ok(()),
         false => Err(Error::Differences(summary(&findings).to_string())),
@@ -138,8 +140,8 @@ async fn check(migrations: &[&Migration], witnesses: &[Witness], session: &mut d
 }
 
 /// A migration with nothing to check is accepted if a later one checks out; trailing ones need --through.
-fn refuse_unproven(migrations: &[&Migration], witnesses: &[Witness]) -> Result<(), Error> {
-    let proven = witnesses.iter().map(|witness| witness.of + 1).max().unwrap_or(0);
+fn refuse_unproven(migrations: &[&Migration], evidence: &[Evidence]) -> Result<(), Error> {
+    let proven = evidence.iter().map(|one| one.of + 1).max().unwrap_or(0);
     let (Some(unproven), Some(last)) = (migrations.get(proven), migrations.last()) else { return Ok(()) };
     let before = proven.checked_sub(1).map(|index| &migrations[index].name);
     let or_not = before.map_or(String::new(), |name| format!(", --through {name} if not"));
@@ -165,8 +167,8 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
     }
 }
 
-/// Something that tells whether a migration ran.
-struct Witness {
+/// An object whose presence or absence shows whether a migration ran.
+struct Evidence {
     /// Index of the migration.
     of: usize,
     object: ObjectRef,
@@ -175,40 +177,39 @@ struct Witness {
 }
 
 /// What the migrations create for good, and what they remove for good.
-fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
-    let dialect = history.dialect;
+fn created_and_removed(migrations: &[&Migration]) -> Vec<Evidence> {
     let statements: Vec<Vec<script::Statement<'_>>> =
-        migrations.iter().map(|migration| script::statements(migration.sql(), dialect)).collect();
+        migrations.iter().map(|migration| migration.script.statements()).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<ObjectRef> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
-    let mut gone = script::removed(&all, dialect);
+    let mut lasting: Vec<ObjectRef> = script::created(&all).into_iter().map(|(object, _)| object).collect();
+    let mut gone = script::removed(&all);
     let take = |objects: &mut Vec<ObjectRef>, object: &ObjectRef| {
         let position = objects.iter().position(|known| known == object);
         position.map(|position| objects.remove(position)).is_some()
     };
     let mut found = Vec::new();
     for (of, statements) in statements.iter().enumerate() {
-        for (object, _) in script::created(statements, dialect) {
+        for (object, _) in script::created(statements) {
             if take(&mut lasting, &object) {
-                found.push(Witness { of, object, created: true });
+                found.push(Evidence { of, object, created: true });
             }
         }
-        for object in script::removed(statements, dialect) {
+        for object in script::removed(statements) {
             if take(&mut gone, &object) {
-                found.push(Witness { of, object, created: false });
+                found.push(Evidence { of, object, created: false });
             }
         }
     }
     found
 }
 
-fn finding(migration: &Migration, witness: &Witness) -> Finding {
-    let (kind, does) = match witness.created {
+fn finding(migration: &Migration, evidence: &Evidence) -> Finding {
+    let (kind, does) = match evidence.created {
         true => (DifferenceKind::Missing, "creates it"),
         false => (DifferenceKind::Extra, "drops or renames it"),
     };
     let source = Source::Named(migration.path.display().to_string());
-    Finding::new(Severity::Error, kind, witness.object.clone(), source)
+    Finding::new(Severity::Error, kind, evidence.object.clone(), source)
         .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
         .remedied(
             "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \

@@ -140,14 +140,13 @@ fn said(error: Error) -> String {
 /// Migrations that the folder does not have are no failure, finished or not: an old replica keeps serving while a newer
 /// image migrates.
 fn migrations(history: &History) -> (Verdict, Result<String, String>) {
-    let known: Vec<&str> = history.migrations.iter().map(|migration| migration.name.as_str()).collect();
-    judged(&history.entries, &known)
+    judged(&history.entries)
 }
 
-fn judged(entries: &[Entry], known: &[&str]) -> (Verdict, Result<String, String>) {
-    let ours = |entry: &Entry| match known.contains(&entry.name.as_str()) {
-        true => entry.clone(),
-        false => Entry { state: State::Missing, ..entry.clone() },
+fn judged(entries: &[Entry]) -> (Verdict, Result<String, String>) {
+    let ours = |entry: &Entry| match entry.migration {
+        Some(_) => entry.clone(),
+        None => Entry { state: State::Missing, ..entry.clone() },
     };
     let entries: Vec<Entry> = entries.iter().map(ours).collect();
     let named = |states: &[State]| {
@@ -185,6 +184,7 @@ mod tests {
     fn judge(entries: &[(&str, State)], known: &[&str]) -> (Verdict, Result<String, String>) {
         let entry = |(name, state): &(&str, State)| Entry {
             name: (*name).to_owned(),
+            migration: known.iter().position(|known| known == name),
             state: *state,
             record: None,
             out_of_order: false,
@@ -193,7 +193,7 @@ mod tests {
             note: None,
         };
         let entries: Vec<Entry> = entries.iter().map(entry).collect();
-        judged(&entries, known)
+        judged(&entries)
     }
 
     #[test]

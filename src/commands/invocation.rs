@@ -100,7 +100,7 @@ impl Invocation<'_> {
 /// [`Error::Locked`] at the deadline, [`Error::Settings`] where the tool of the format keeps the history.
 pub(crate) async fn lock_history(start: &mut Start<'_>) -> Result<(), Error> {
     let Some(history) = &start.history else { return Err(start.setup.no_folder()) };
-    history.scripts()?;
+    history.writer()?;
     lock::acquire(start.session.as_mut(), history.lock_key(), start.setup.settings.lock_timeout).await?;
     start.probe_again().await?;
     start.read_history().await

@@ -9,10 +9,11 @@ use crate::base::log::LogFormat;
 use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::formats::migration::{Migration, Record, Writer, nearest};
-use crate::formats::{Outcome, Resolved};
+use crate::formats::migration::{Migration, Record, nearest};
+use crate::formats::{Outcome, Resolved, RowKey};
 use crate::migrate::history::History;
-use crate::sql::{Dialect, ObjectKind, ObjectRef, script};
+use crate::sql::script::{self, Script};
+use crate::sql::{ObjectKind, ObjectRef};
 use crate::startup::setup::Setup;
 use crate::verify::diagnose::provenance::Provenance;
 
@@ -108,20 +109,21 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
     let table = history.ensure_table(session, probe, None).await?;
-    let (format, dialect) = (history.scripts()?, history.dialect);
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
-    let mut statements: Vec<String> =
-        unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
-    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), migration));
+    let mut statements: Vec<String> = unfinished
+        .map(|record| writer.end(RowKey { dialect, table: &table, id: &record.id }, &Outcome::GivenUp))
+        .collect();
+    statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
-    warn_of_what_is_missing(history, session, migration).await;
+    warn_of_what_is_missing(session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
 
 /// Nothing will ever create it any more: the risk of this mark.
-async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
-    let objects = made(migration.sql(), history.dialect);
+async fn warn_of_what_is_missing(session: &mut dyn Session, migration: &Migration) {
+    let objects = made(&migration.script);
     let Ok(object_states) = session.object_states(&objects, None).await else { return };
     let missing = objects
         .iter()
@@ -141,9 +143,9 @@ async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, m
 
 /// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
 /// into DO blocks as well, and what else it creates by the strict one.
-fn made(sql: &str, dialect: Dialect) -> Vec<ObjectRef> {
+fn made(script: &Script) -> Vec<ObjectRef> {
     // Without a home schema, a name stays as the script has it.
-    let provenance = Provenance::of(vec![script::changes(sql, dialect)], "", dialect);
+    let provenance = Provenance::of(vec![script::changes(script)], "", script.dialect());
     let bare = |object: ObjectRef| ObjectRef { schema: object.schema.filter(|schema| !schema.is_empty()), ..object };
     let lasting: Vec<ObjectRef> = provenance.lasting().map(|(_, object)| bare(object)).collect();
     // The columns of a table that the script creates go with it.
@@ -159,7 +161,7 @@ fn made(sql: &str, dialect: Dialect) -> Vec<ObjectRef> {
         object.kind = ObjectKind::Type;
     }
     objects.sort_by_key(|object| (object.kind == ObjectKind::Column, object.to_string()));
-    let strict = script::created(&script::statements(sql, dialect), dialect).into_iter().map(|(object, _)| object);
+    let strict = script::created(&script.statements()).into_iter().map(|(object, _)| object);
     let is_known =
         |object: &ObjectRef| matches!(object.kind, ObjectKind::Table | ObjectKind::Type | ObjectKind::Column);
     objects.extend(strict.filter(|object| !is_known(object)));
@@ -190,9 +192,9 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         );
     }
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
-    let format = history.scripts()?;
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let statements: Vec<String> =
-        unfinished.map(|record| format.end(history.dialect, table, &record.id, &Outcome::GivenUp)).collect();
+        unfinished.map(|record| writer.end(RowKey { dialect, table, id: &record.id }, &Outcome::GivenUp)).collect();
     let changed = !statements.is_empty();
     if changed {
         let doing = Error::statement(format!("record that {name} is rolled back"));

@@ -48,8 +48,8 @@ pub(crate) fn run<T>(
 /// The same setup for a scratch database, which does not exist yet, and where that will be.
 async fn scratch(setup: Setup) -> Result<(Setup, Target), Error> {
     let Some(history) = setup.read_folder().await? else { return Err(setup.no_folder()) };
-    if history.scripts().is_err() {
-        let tool = history.format.tool();
+    if history.writer().is_err() {
+        let tool = history.format.tool.name;
         return Err(Error::Settings(format!(
             "{tool} applies these migrations, and only it decides on which database: replay is for folders that \
              doorstep applies itself\n\
@@ -66,9 +66,9 @@ async fn scratch(setup: Setup) -> Result<(Setup, Target), Error> {
 /// a script from changing them.
 fn refuse_what_reaches_outside(history: &History) -> Result<(), Error> {
     let outside = history.migrations.iter().find_map(|migration| {
-        let statements = script::statements(migration.sql(), history.dialect);
+        let statements = migration.script.statements();
         let reaching = statements.iter().find(|statement| statement.reaches_outside())?;
-        Some(format!("{}: {}", migration.path.display(), script::summary(reaching.text, history.dialect)))
+        Some(format!("{}: {}", migration.path.display(), script::summary_of(std::slice::from_ref(reaching))))
     });
     match outside {
         None => Ok(()),

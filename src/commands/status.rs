@@ -9,7 +9,7 @@ use crate::base::log::LogFormat;
 use crate::base::time;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
-use crate::formats::migration::Writer;
+use crate::formats::migration::RecordedBy;
 use crate::migrate::history::History;
 use crate::migrate::plan::{Entry, State, Verdict};
 use crate::startup::start::Start;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.setup()?;
     let history = invocation.in_session(&setup, setup.read_folder(), read)?;
-    let tool = history.format.tool();
+    let tool = history.format.tool.name;
     let status = Status {
         verdict: history.verdict(),
         migrations: history.entries.iter().map(|entry| Line::of(entry, tool)).collect(),
@@ -82,10 +82,10 @@ impl<'a> Line<'a> {
     fn of(entry: &'a Entry, tool: &'a str) -> Self {
         let record = entry.record.as_ref();
         Self {
-            by: record.map(|record| match record.writer {
-                Writer::Atomic | Writer::Steps | Writer::Whole => "doorstep",
-                Writer::Resolve => "resolve",
-                Writer::Other => tool,
+            by: record.map(|record| match record.by {
+                RecordedBy::Doorstep(_) => "doorstep",
+                RecordedBy::Person => "resolve",
+                RecordedBy::Tool => tool,
             }),
             note: entry.note.as_deref(),
             name: &entry.name,

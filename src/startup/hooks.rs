@@ -5,7 +5,6 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::Settings;
 use crate::config::words::Words;
-use crate::migrate::plan;
 use crate::startup::child::ChildCommand;
 use crate::startup::start::Start;
 
@@ -67,7 +66,7 @@ impl Start<'_> {
         // Without a history that doorstep can read, only the tool can tell.
         let Some(history) = &self.history else { return hooks.migrate.is_some() };
         if let Some(why) = history.uncertainty() {
-            let tool = history.format.tool();
+            let tool = history.format.tool.name;
             tracing::info!(phase = "migrate", event = "uncertain", "{tool} has to be asked: {why}");
         }
         history.has_work() || history.uncertainty().is_some()
@@ -98,11 +97,11 @@ impl Start<'_> {
         let next = "next: doorstep cannot tell what it left behind; repair it, and start again";
         self.run_hook(Some(tool), next).await?;
         let Some(history) = &self.history else { return Ok(0) };
-        let before = plan::pending(&history.entries).len();
+        let before = history.pending().count();
         self.probe_again().await?;
         self.read_history().await?;
         let Some(history) = &self.history else { return Ok(0) };
-        let pending = plan::pending(&history.entries);
+        let pending: Vec<&str> = history.pending().map(|(migration, _)| migration.name.as_str()).collect();
         if !pending.is_empty() && history.uncertainty().is_none() {
             return Err(Error::History(format!(
                 "{} succeeded, but these are not applied in {}: {}\n\
@@ -110,7 +109,7 @@ impl Start<'_> {
                 tool.shown(),
                 self.setup.database.target()?.address(),
                 pending.join(", "),
-                history.format.history_table()
+                history.format.ledger.table()
             )));
         }
         Ok(before.saturating_sub(pending.len()))

@@ -10,7 +10,7 @@ use crate::base::progress::Phase;
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
 use crate::finding::Severity;
-use crate::migrate::apply::{self, Limits};
+use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::History;
 use crate::migrate::lock;
 use crate::startup::hooks::Hooks;
@@ -170,15 +170,19 @@ impl Start<'_> {
             return self.delegate(tool).await;
         }
         let (setup, Some(history)) = (self.setup, &mut self.history) else { return Ok(0) };
-        let limits = Limits {
-            schemas: &setup.own_schemas,
+        let migrator = Migrator {
+            history,
+            session: self.session.as_mut(),
+            probe: &self.probe,
+            stop: self.stop,
+            tracker: &setup.tracker,
+            application_name: &setup.application_name,
+            own_schemas: &setup.own_schemas,
             statement_lock_timeout: setup.settings.statement_lock_timeout,
             lock_timeout: setup.settings.lock_timeout,
-            label: &setup.application_name,
-            tracker: &setup.tracker,
-            rehearsal: setup.is_scratch,
+            is_scratch: setup.is_scratch,
         };
-        let applied = apply::apply_pending(history, self.session.as_mut(), &self.probe, &limits, self.stop).await?;
+        let applied = migrator.apply_pending().await?;
         history.note_applied();
         Ok(applied)
     }

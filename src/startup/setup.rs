@@ -11,7 +11,8 @@ use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness};
 use crate::engines::connect::Target;
 use crate::engines::session::{Probe, ProbeRequest};
-use crate::formats::{self, Folder, OWN_LOCK, Project};
+use crate::formats::detect::Project;
+use crate::formats::{Folder, OWN_LOCK, prisma};
 use crate::migrate::history::History;
 use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::Dialect;
@@ -84,7 +85,7 @@ impl Setup {
         let Some(folder) = self.folder else { return Ok(None) };
         let dialect = self.dialect;
         let reading = tokio::task::spawn_blocking(move || {
-            let resolved = folder.format.resolve(folder.path, dialect)?;
+            let resolved = folder.format.layout.read(folder.path, dialect)?;
             Ok(History::of(&folder, dialect, resolved))
         });
         reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
@@ -131,7 +132,7 @@ impl Setup {
 
     /// What the first query of a session asks for.
     pub(crate) fn probe_request(&self) -> ProbeRequest {
-        let history = self.folder.map(|folder| folder.format.history_table().to_owned());
+        let history = self.folder.map(|folder| folder.format.ledger.table().to_owned());
         ProbeRequest { schemas: self.schemas.clone(), history }
     }
 
@@ -140,8 +141,8 @@ impl Setup {
     pub(crate) fn lock_key(&self) -> i64 {
         match (&self.folder, &self.hook_commands.migrate) {
             (None, Some(_)) => OWN_LOCK,
-            (None, None) => formats::PRISMA.lock_key(),
-            (Some(folder), _) => folder.format.lock_key(),
+            (None, None) => prisma::FORMAT.ledger.lock_key(),
+            (Some(folder), _) => folder.format.ledger.lock_key(),
         }
     }
 
