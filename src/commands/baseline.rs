@@ -172,11 +172,11 @@ struct Proof {
     /// Index of the migration.
     of: usize,
     object: ObjectRef,
-    /// It was created, and must be there; otherwise it was dropped or renamed, and must not.
+    /// The migration creates it, so it must exist; otherwise the migration drops or renames it, and it must not exist.
     created: bool,
 }
 
-/// What the migrations create for good, and what they remove for good.
+/// The objects that the migrations create and do not drop again, and those that they drop and do not create again.
 fn created_and_removed(migrations: &[&Migration]) -> Vec<Proof> {
     let statements: Vec<Vec<script::Statement<'_>>> =
         migrations.iter().map(|migration| migration.script.statements()).collect();
@@ -210,9 +210,9 @@ fn finding(migration: &Migration, proof: &Proof) -> Finding {
     };
     let source = Source::Named(migration.path.display().to_string());
     Finding::new(Severity::Error, kind, proof.object.clone(), source)
-        .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
+        .caused(format!("{} {does}, so it was not applied here, or was reverted since", migration.name))
         .remedied(
-            "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
-             doorstep run applies them; otherwise bring the database to what it should be, and try again",
+            "if none of it and of later ones exists, adopt up to the migration before it (--through NAME), and \
+             doorstep run applies them; otherwise correct the database, and try again",
         )
 }
