@@ -1,4 +1,5 @@
-//! Foundations that know nothing of databases: errors, exit codes, signals, retry, logs, environment, secrets.
+//! Foundations of every other room: errors and exit codes, signals, retry, logs, environment, secrets. Nothing here uses a
+//! database, a file format or a setting.
 
 pub(crate) mod application_name;
 pub(crate) mod environment;

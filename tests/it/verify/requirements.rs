@@ -228,11 +228,11 @@ fn what_is_written_wrongly_is_told_before_anything_is_waited_for() {
     );
     refused("[requir]\n", "unknown key in doorstep.toml:1: requir\n    next: did you mean require?");
     refused("[require]\n\ncolumns = \"users\"", "doorstep.toml:3: `users` is no column");
-    refused("[require]\nabsent = \"clients\"", "doorstep.toml:2: `clients` says not what it is");
+    refused("[require]\nabsent = \"clients\"", "doorstep.toml:2: `clients` does not begin with a kind of object");
     refused("[require]\nrows = \"t where a; DROP TABLE t\"", "doorstep.toml:2: ");
     refused("[require]\nrows = \"t where (a\"", "does not end with one condition");
     refused("[[query]]\nsql = \"SELECT 1; SELECT 2\"", "doorstep.toml:2: the query 1 is several statements");
-    refused("[[query]]\nname = \"x\"\nsql = \"DROP TABLE t\"", "doorstep.toml:3: the query x is no SELECT");
+    refused("[[query]]\nname = \"x\"\nsql = \"DROP TABLE t\"", "doorstep.toml:3: the query x is not a SELECT");
     refused("[[query]]\nsql = \"SELECT 'a\"", "leaves a quote");
     refused("[[query]]\nsql = \"\"", "is empty");
     let project = Project::sqlite().file("doorstep.toml", "[require]\nenums = \"Role\"\n");
@@ -240,7 +240,7 @@ fn what_is_written_wrongly_is_told_before_anything_is_waited_for() {
         .doorstep("file:./dev.db", &["run"])
         .run()
         .code(78)
-        .stderr_has("doorstep.toml:2: enums are named, but SQLite has none");
+        .stderr_has("doorstep.toml:2: enums are required, but SQLite has none");
 }
 
 /// The tables and the eight indexes of a service with pages of clients, accounts, invoices and transactions.
@@ -379,7 +379,7 @@ fn a_query_that_makes_no_sense_is_an_error_with_its_place() {
         .doorstep(&database.url(), &["verify"])
         .run()
         .code(78)
-        .stderr_has("doorstep.toml:4: the query 2 is no SELECT");
+        .stderr_has("doorstep.toml:4: the query 2 is not a SELECT");
     let output = differences(&database, &demands.replace("SELEC 1", "SELECT f($1, $2)")).code(0);
     let output = output.stdout_has("error    query 1 does not run (required by doorstep.toml:2)");
     let output = output.stdout_has("column \"nmae\" does not exist (42703), at line 1, column 27 of the query");
