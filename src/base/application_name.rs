@@ -1,5 +1,5 @@
-//! The `application_name` of a session, which pg_stat_activity shows: the pod that the process runs in, and the migration
-//! that it is applying.
+//! The `application_name` of a session: which process it is and what it is doing, for `pg_stat_activity` and the messages
+//! of other replicas.
 
 use crate::base::environment::Environment;
 

@@ -1,14 +1,14 @@
-//! Foundations of every other room: errors and exit codes, signals, retry, logs, environment, secrets. Nothing here uses a
-//! database, a file format or a setting.
+//! Foundations without a database: errors, exit codes, signals, retry, logs, times, environment, secrets.
 
 pub(crate) mod application_name;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod fault;
-pub mod log;
+pub(crate) mod log;
 pub(crate) mod progress;
 pub(crate) mod progress_bar;
 pub(crate) mod retry;
 pub(crate) mod secret;
-pub mod signal;
-pub mod termination;
+pub(crate) mod signal;
+pub(crate) mod termination;
+pub(crate) mod time;

@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Secret {
 
 /// Where a secret comes from. A file is read again at every connect, so that a rotated password or a new token is used.
 #[derive(Debug, Clone)]
-pub enum SecretSource {
+pub(crate) enum SecretSource {
     /// Given as text.
     Text(Secret),
     /// Given as the path of a file.
@@ -66,7 +66,7 @@ impl SecretSource {
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read; its content is never quoted.
-    pub fn read(&self) -> Result<Secret, Error> {
+    pub(crate) fn read(&self) -> Result<Secret, Error> {
         match self {
             Self::Text(secret) => Ok(secret.clone()),
             Self::Libpq => Ok(Secret::new("")),

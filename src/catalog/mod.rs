@@ -2,6 +2,7 @@
 //! state: read from a live database (`engines`), lowered from a Prisma schema or read from a snapshot (`schema_source`).
 //! Plain data; `differ` compares two of them.
 
+pub(crate) mod history_tables;
 pub(crate) mod spelling;
 pub(crate) mod text;
 pub mod value;

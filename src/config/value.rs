@@ -145,7 +145,7 @@ pub enum Strictness {
 /// Findings to ignore: `table:public.legacy_*`, `missing:*`. The first part is a kind of object or a kind of difference,
 /// the rest its qualified name, in which `*` matches any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allow {
+pub(crate) struct Allow {
     what: Allowed,
     name: String,
 }
@@ -188,7 +188,7 @@ impl FromStr for Allow {
 impl Allow {
     /// True when a difference of this kind in this kind of object, called `name`, is accepted.
     #[must_use]
-    pub fn accepts(&self, difference: DifferenceKind, object: ObjectKind, name: &str) -> bool {
+    pub(crate) fn accepts(&self, difference: DifferenceKind, object: ObjectKind, name: &str) -> bool {
         let is_meant = match self.what {
             Allowed::Any => true,
             Allowed::Difference(kind) => kind == difference,

@@ -2,7 +2,7 @@
 //! that.
 
 use crate::sql::Dialect;
-use crate::sql::script::{Kind, Token, tokens};
+use crate::sql::script::{Kind, Statement, Token, tokens};
 
 /// The last part of a name as the database stores it: without quotes, or folded to lower case.
 pub(crate) fn bare(name: &str) -> String {
@@ -61,10 +61,20 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// A piece of SQL, which is lexed for it.
     pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self::over(text, tokens(text, dialect))
+    }
+
+    /// A statement that is lexed already.
+    pub(crate) fn of(statement: &Statement<'a>) -> Self {
+        Self::over(statement.text, statement.tokens())
+    }
+
+    fn over(text: &'a str, tokens: impl Iterator<Item = Token<'a>>) -> Self {
         let mut reader = Self { text, tokens: Vec::new(), offsets: Vec::new(), at: 0 };
         let mut offset = 0;
-        for token in tokens(text, dialect) {
+        for token in tokens {
             let length = token.text.len();
             if token.kind != Kind::Blank {
                 reader.tokens.push(token);

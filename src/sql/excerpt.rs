@@ -2,7 +2,7 @@
 //! secret are shown with their literals masked.
 
 use crate::base::fault::Place;
-use crate::sql::{Dialect, script};
+use crate::sql::script::Statement;
 
 /// How many lines are shown before the line with the error.
 const CONTEXT: usize = 2;
@@ -12,11 +12,10 @@ const WHOLE: usize = 12;
 
 /// 1-based line and column, in characters.
 #[must_use]
-pub(crate) fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
+pub(crate) fn line_and_column(text: &str, place: Place, statements: &[Statement<'_>]) -> (usize, usize) {
     let before: String = match place {
         Place::Character(position) => text.chars().take(position.saturating_sub(1)).collect(),
         Place::Statement(index) => {
-            let statements = script::statements(text, dialect);
             let offset = statements.get(index).or(statements.last()).map_or(0, |statement| statement.offset);
             text[..offset].to_owned()
         }
@@ -28,9 +27,9 @@ pub(crate) fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (us
 
 /// The lines around a position, numbered, with a caret under the column. A short statement is shown as a whole.
 #[must_use]
-pub(crate) fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
+pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Statement<'_>]) -> String {
     let before = line.saturating_sub(CONTEXT).max(1);
-    let (first, last) = match statement_at(script, line, dialect) {
+    let (first, last) = match statement_at(script, line, statements) {
         Some((first, last)) if last - first < WHOLE => (first.min(before), last),
         _ => (before, line),
     };
@@ -49,9 +48,9 @@ pub(crate) fn around(script: &str, line: usize, column: usize, dialect: Dialect)
 }
 
 /// First and last line of the statement on this line; of several statements, those of the last one.
-fn statement_at(script: &str, line: usize, dialect: Dialect) -> Option<(usize, usize)> {
+fn statement_at(script: &str, line: usize, statements: &[Statement<'_>]) -> Option<(usize, usize)> {
     let (mut at, mut first, mut found) = (0, 1, None);
-    for statement in script::statements(script, dialect) {
+    for statement in statements {
         first += script[at..statement.offset].matches('\n').count();
         at = statement.offset;
         let last = first + statement.text.matches('\n').count();
@@ -84,6 +83,16 @@ fn masked(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Dialect;
+    use crate::sql::script::statements;
+
+    fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
+        super::around(script, line, column, &statements(script, dialect))
+    }
+
+    fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
+        super::line_and_column(text, place, &statements(text, dialect))
+    }
 
     #[test]
     fn secrets_in_a_script_are_not_shown() {

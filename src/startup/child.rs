@@ -1,9 +1,9 @@
-//! A child of doorstep's, while it holds the migration lock: the tool that migrates in its place, or a hook.
+//! Child processes under the migration lock: the tool that migrates in place of doorstep, and the hooks.
 //!
-//! No shell stands between the two. What the child prints goes to the log, since stdout belongs to the service; its last
-//! lines are kept for the report. The child leads a process group of its own, so that a signal reaches all that
-//! it has started, and a terminal's only once. The session that holds the lock is asked for a sign of life
-//! meanwhile: a lock that is lost protects nobody.
+//! They are started without a shell. Their output goes to the log, because stdout belongs to the service; the last lines
+//! are kept for the report of a failure. Each child leads its own process group: a signal reaches everything that it has
+//! started, and Ctrl-C on a terminal reaches it only once, through doorstep. Meanwhile the session that holds the lock is
+//! queried every second, so that a lost lock is noticed.
 
 use std::collections::VecDeque;
 use std::io::PipeReader;
@@ -20,52 +20,39 @@ use tokio::net::unix::pipe::Receiver;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
-use crate::base::secret::Secret;
-use crate::base::signal::{self, Stop};
+use crate::base::signal;
 use crate::config::words::Words;
 use crate::engines::session::Session;
 use crate::migrate::lock;
 use crate::startup::exec::Service;
+use crate::startup::setup::Setup;
+use crate::startup::start::Start;
 
-/// How often the session is asked for a sign of life.
+/// How often the session that holds the lock is queried.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// How long the child has after a signal until it is killed: less than the ten seconds that Docker gives.
+/// Time between the signal that is passed on and SIGKILL: less than Docker's stop timeout of ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// How long is waited for the last words of a child that has ended; what it has started may hold its pipe open.
+/// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// How much of the output a report shows: the report fits into the termination log with it.
+/// Bytes of output in the report of a failure, so that the report fits into the termination log (4096).
 const KEPT: usize = 3072;
 
-/// A longer line is cut in pieces.
+/// Longest line in the log, in bytes; a longer one is split.
 const LINE: usize = 8192;
 
-/// A command of the settings, found and executable.
+/// A program that the settings name, found and executable.
 #[derive(Debug, Clone)]
-pub(crate) struct Tool {
+pub(crate) struct ChildCommand {
     setting: &'static str,
     shown: String,
     program: Service,
 }
 
-/// What surrounds a command while it runs.
-pub(crate) struct Surroundings<'a> {
-    /// Key of the lock that the session holds.
-    pub lock: i64,
-    /// How long to queue for it, should another process have it afterwards.
-    pub lock_timeout: Option<Duration>,
-    /// The database, as `DATABASE_URL`.
-    pub url: Option<Secret>,
-    /// Texts that may not appear in the log.
-    pub secrets: Vec<String>,
-    /// The signals.
-    pub stop: &'a Stop,
-}
-
-impl Tool {
-    /// Looks the command up. Do it before anything is written.
+impl ChildCommand {
+    /// Looks the command up. Call it before anything is written.
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
@@ -80,22 +67,22 @@ impl Tool {
         Ok(Self { setting, shown: words.to_string(), program: found.ok_or_else(missing)? })
     }
 
-    /// The command, as it can be shown.
+    /// The command as text.
     #[must_use]
     pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Runs it to its end. The session must hold the lock, and holds it afterwards.
+    /// Runs it until it exits. The session must hold the lock; it is suspended for the child, and held again afterwards.
     ///
     /// # Errors
     /// [`Error::Command`] when it fails, [`Error::Stopped`] when a signal ended it, [`Error::Lost`] when it succeeded, but
     /// the lock was lost meanwhile.
-    pub(crate) async fn run(&self, session: &mut dyn Session, around: &Surroundings<'_>) -> Result<(), Error> {
-        let (began, stop) = (Instant::now(), around.stop);
+    pub(crate) async fn run(&self, start: &mut Start<'_>) -> Result<(), Error> {
+        let (began, stop) = (Instant::now(), start.stop);
         let doing = || format!("running {}", self.shown);
         let lost = |fault| Error::Lost { doing: doing(), fault };
-        session.suspend_lock().await.map_err(lost)?;
+        start.session.suspend_lock().await.map_err(lost)?;
         tracing::info!(
             phase = "migrate",
             event = "command",
@@ -107,17 +94,17 @@ impl Tool {
         if let Some(signal) = stop.signal() {
             return Err(Error::Stopped { signal, note: format!("{} was not started", self.shown) });
         }
-        // From here on a signal is answered here: it is the child's, too.
-        stop.hold();
-        let Ended { status, signal, killed, fault, output } = self.drive(session, around).await?;
+        // From here on `drive` answers signals: it passes them on to the child.
+        stop.defer_signals();
+        let Ended { status, signal, killed, fault, output } = self.drive(start).await?;
         if let Some(signal) = signal {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
             let next = match self.setting {
                 "before_migrate" => "nothing was migrated, and the next start calls it again",
                 "after_migrate" => "the migrations are applied, and a start without any does not call it again",
-                _ => "the next start looks what became of it",
+                _ => "the next start finds out what became of it",
             };
-            let note = format!("{} was told so, and {how}; {next}", self.shown);
+            let note = format!("the signal was passed on to {}, which {how}; {next}", self.shown);
             return Err(Error::Stopped { signal, note });
         }
         if !status.success() {
@@ -126,11 +113,12 @@ impl Tool {
         if let Some(fault) = fault {
             return Err(lost(fault));
         }
-        lock::acquire(session, around.lock, around.lock_timeout).await.map_err(|error| match error {
+        let (key, timeout) = (start.setup.lock_key(), start.setup.settings.lock_timeout);
+        lock::acquire(start.session.as_mut(), key, timeout).await.map_err(|error| match error {
             Error::Statement { fault, .. } => lost(fault),
             other => other,
         })?;
-        stop.release();
+        stop.end_deferral();
         let took = began.elapsed();
         tracing::info!(
             phase = "migrate",
@@ -144,14 +132,15 @@ impl Tool {
         Ok(())
     }
 
-    /// Starts the child, and accompanies it to its end.
-    async fn drive(&self, session: &mut dyn Session, around: &Surroundings<'_>) -> Result<Ended, Error> {
-        let (mut child, pipe) = self.start(around)?;
-        let mut output = Output::new(pipe, around.secrets.clone())?;
+    /// Starts the child, and follows it to its end.
+    async fn drive(&self, start: &mut Start<'_>) -> Result<Ended, Error> {
+        let Start { setup, stop, session, .. } = start;
+        let (mut child, pipe) = self.start(setup)?;
+        let mut output = Output::new(pipe, setup.database.secrets())?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-        // It is not collected there: until it is, its number cannot be anybody else's.
+        // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
-        let mut lost = std::pin::pin!(lost(session, self.setting));
+        let mut lost = std::pin::pin!(lost(session.as_mut(), self.setting));
         let (mut signal, mut fault, mut killed) = (None, None, false);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.tick().await;
@@ -165,7 +154,7 @@ impl Tool {
                         tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
                     }
                 }
-                number = around.stop.raised(), if signal.is_none() => {
+                number = stop.raised(), if signal.is_none() => {
                     signal = Some(number);
                     tracing::warn!(phase = "migrate", event = "forwarding", "{}: passed on to {}", signal::name(number), self.shown);
                     let number = Signal::try_from(i32::from(number)).unwrap_or(Signal::SIGTERM);
@@ -196,26 +185,26 @@ impl Tool {
             }
         })
         .await;
-        // As PID 1 we inherit what the child has left behind.
+        // As PID 1 doorstep inherits the orphans of the child: reap those that have exited.
         while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
         Ok(Ended { status, signal, killed, fault, output: output.kept() })
     }
 
-    fn start(&self, around: &Surroundings<'_>) -> Result<(Child, PipeReader), Error> {
+    fn start(&self, setup: &Setup) -> Result<(Child, PipeReader), Error> {
         let refused = |error: std::io::Error| Error::Os(format!("cannot start {}: {error}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let mut command = self.program.command();
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
-        command.env("DOORSTEP_MIGRATION_LOCK", around.lock.to_string());
-        if let Some(url) = &around.url {
-            // One form of the URL, lest the other lead elsewhere.
+        command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().to_string());
+        if let Some(url) = setup.database.url()? {
+            // DATABASE_URL_FILE may name another database.
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }
         let child = command.spawn().map_err(|error| self.program.refused(&error))?;
         Ok((child, reader))
     }
 
-    /// What a person needs to know of a failure.
+    /// The report of a failure: exit code or signal, and the last lines of output.
     fn report(&self, status: ExitStatus, fault: Option<&Fault>, output: &str) -> String {
         let mut text = format!("{} failed: {} {}", self.setting, self.shown, ending(status));
         if let Some(fault) = fault {
@@ -229,13 +218,13 @@ impl Tool {
     }
 }
 
-/// How a child ended, and what was seen on the way.
+/// How a child exited, and what happened meanwhile.
 struct Ended {
     status: ExitStatus,
     /// The signal that was passed on to it.
     signal: Option<u8>,
     killed: bool,
-    /// Why the session that held the lock is gone.
+    /// The error of the session that held the lock, if it was lost.
     fault: Option<Fault>,
     /// Its last lines.
     output: String,
@@ -250,16 +239,16 @@ fn ending(status: ExitStatus) -> String {
     }
 }
 
-/// Blocks until the child has ended, and leaves it to be collected.
+/// Blocks until the child has exited, and leaves it a zombie for `wait`.
 fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 
-/// Completes once the session that holds the lock gives no sign of life any more; says so.
+/// Queries the session that holds the lock; completes, with an ERROR line, once it does not answer.
 async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
     loop {
         tokio::time::sleep(PULSE).await;
-        let silence = || Err(Fault::new(Class::Unreachable, "the database says nothing any more"));
+        let silence = || Err(Fault::new(Class::Unreachable, "the database does not answer any more"));
         let sign = tokio::time::timeout(HEARTBEAT, session.rows("SELECT 1".to_owned())).await;
         if let Err(fault) = sign.unwrap_or_else(|_| silence()) {
             tracing::error!(
@@ -272,10 +261,10 @@ async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
     }
 }
 
-/// What a child prints, line by line, and the last of it.
+/// The output of a child, line by line, with its last lines kept.
 struct Output {
     pipe: Receiver,
-    /// Read, but without a line end yet.
+    /// Bytes after the last line end.
     begun: Vec<u8>,
     lines: VecDeque<String>,
     secrets: Vec<String>,
@@ -289,7 +278,7 @@ impl Output {
         Ok(Self { pipe, begun: Vec::new(), lines: VecDeque::new(), secrets, is_over: false })
     }
 
-    /// The next line; `None` where there was nothing to show, or nothing more is to come.
+    /// The next line; `None` for an empty one, and at the end of the output.
     async fn line(&mut self) -> Option<String> {
         loop {
             let end = self.begun.iter().position(|byte| *byte == b'\n');
@@ -298,7 +287,7 @@ impl Output {
                 let line: Vec<u8> = self.begun.drain(..end).collect();
                 return self.keep(&line);
             }
-            // Nothing is lost where this is dropped: what was read is in the buffer.
+            // Safe to cancel: bytes already read stay in the buffer.
             if !matches!(self.pipe.read_buf(&mut self.begun).await, Ok(1..)) {
                 self.is_over = true;
                 let line = std::mem::take(&mut self.begun);
@@ -307,7 +296,7 @@ impl Output {
         }
     }
 
-    /// A line as the log shows it: without colours, without what a progress bar has overwritten, without secrets.
+    /// A line for the log: without colours, without text that a progress bar has overwritten, without secrets.
     fn keep(&mut self, line: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(line);
         let text = console::strip_ansi_codes(text.trim_end());

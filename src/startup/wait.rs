@@ -1,58 +1,48 @@
-//! Step 1: wait until a real login and query succeed on a server that takes writes.
+//! Step 1: wait until a login and a query succeed on a server that accepts writes.
 //!
-//! Only faults that pass with time are waited for; anything else stops at once. One line per change of
-//! state, and a heartbeat: never one per attempt.
+//! It retries faults that pass with time (`Class::is_transient`); any other fault ends the start at once. The log gets a
+//! line when the state changes and a heartbeat, but not one per attempt.
 
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
-use crate::base::progress::{Phase, Tracker};
+use crate::base::progress::Phase;
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
-use crate::engines::session::{Probe, ProbeRequest, Session};
-use crate::startup::database::Database;
+use crate::engines::session::{Probe, Session};
+use crate::startup::setup::Setup;
 
-/// How long the first attempt may take without a word.
+/// How long the first attempt may take before the log says that it is connecting.
 const LONG: Duration = Duration::from_secs(1);
 
-/// A database that accepts real work.
-pub(crate) struct Ready {
-    /// The one session of this start.
-    pub session: Box<dyn Session>,
-    /// What the first look saw.
-    pub probe: Probe,
-}
-
-/// Waits for the database. With `create`, a database that does not exist is created where the role may;
-/// without, somebody else is expected to create it.
+/// Waits for the database; gives the one session of this start, and what its first query found. With `create`, a
+/// database that does not exist is created where the role may; without, another process is expected to create it.
 ///
 /// # Errors
-/// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a final fault, [`Error::Settings`] when
+/// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a fault that no retry mends, [`Error::Settings`] when
 /// the URL does not parse.
 pub(crate) async fn until_ready(
-    database: &Database,
-    wanted: &ProbeRequest,
+    setup: &Setup,
     patience: Patience,
     create: bool,
-    tracker: &Tracker,
-) -> Result<Ready, Error> {
-    let began = Instant::now();
+) -> Result<(Box<dyn Session>, Probe), Error> {
+    let (began, wanted) = (Instant::now(), setup.probe_request());
     let deadline = patience.timeout.map(|timeout| began + timeout);
     let mut log = StateLog::new(began);
     let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
     let mut attempts = 0;
-    tracker.enter(Phase::Wait);
+    setup.tracker.enter(Phase::Wait);
     loop {
         attempts += 1;
-        let target = database.target()?;
+        let target = setup.database.target()?;
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
+        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(&wanted))).await {
             Ok(Ok((session, probe))) => {
                 log.ready(&target, &probe, attempts);
-                return Ok(Ready { session, probe });
+                return Ok((session, probe));
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
@@ -74,7 +64,7 @@ pub(crate) async fn until_ready(
             let (address, waited) = (target.address(), began.elapsed());
             return Err(Error::NotReady { address, waited, attempts, last: fault });
         }
-        tracker.refused(attempts, &fault.message);
+        setup.tracker.refused(attempts, &fault.message);
         log.waiting(&target, fault, attempts);
         tokio::time::sleep(pause).await;
     }
@@ -95,8 +85,8 @@ fn cannot_create(target: &Target, fault: Fault) -> Error {
     Error::Statement { doing, fault, remedy: Some(remedy.to_owned()) }
 }
 
-/// The pause between attempts. A refusal costs nothing and ends at any moment, so it is polled often; a
-/// full or read-only server is left in peace.
+/// The pause between attempts. A refused connection costs the server nothing, so it is retried often; a full or
+/// read-only server is retried less often.
 struct Rhythm {
     fixed: Option<Duration>,
     class: Option<Class>,
@@ -128,7 +118,7 @@ impl Rhythm {
     }
 }
 
-/// Says what changes, and little else.
+/// The log of the wait: a line when the fault changes, and a heartbeat.
 struct StateLog {
     began: Instant,
     said: Instant,
@@ -141,7 +131,8 @@ impl StateLog {
         Self { began, said: began, state: None, last: None }
     }
 
-    /// An attempt that takes long (a nameserver, a firewall) is not to look like a hang.
+    /// Awaits the attempt; logs a line if the first one takes long (a nameserver, a firewall), so that it does not look
+    /// like a hang.
     async fn patiently<T>(&self, target: &Target, attempt: impl Future<Output = T>) -> T {
         tokio::pin!(attempt);
         if self.state.is_none() {
@@ -156,7 +147,7 @@ impl StateLog {
     }
 
     fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {
-        // Numbers differ from attempt to attempt (addresses, backend pids); they are no change of state.
+        // Digits are left out: addresses and PIDs differ from attempt to attempt without a change of state.
         let state: String = fault.message.chars().filter(|character| !character.is_ascii_digit()).collect();
         let changed = self.state.as_deref() != Some(state.as_str());
         let sqlstate = fault.code.as_deref().unwrap_or_default();

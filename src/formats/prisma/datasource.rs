@@ -9,7 +9,7 @@ use crate::schema_source::prisma::{ExpressionKind, PrismaSchema};
 /// What the datasource says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Datasource {
-    /// Directory of the schema file, or the schema folder itself: `migrations` stands in it.
+    /// Directory of the schema file, or the schema folder itself; it contains `migrations`.
     pub directory: PathBuf,
     /// `url`, in Prisma 6 and older.
     pub url: Option<Value>,

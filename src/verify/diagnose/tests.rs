@@ -1,6 +1,9 @@
 use crate::catalog::{Arity, Column, Default, Enum, Origin, Type};
 use crate::differ::compare;
-use crate::sql::{ObjectKind, ObjectRef, script};
+use crate::sql::{
+    ObjectKind, ObjectRef,
+    script::{self, Script},
+};
 use crate::verify::diagnose::*;
 
 /// A folder of these scripts, `1_a`, `2_b`, …, in these states.
@@ -13,7 +16,7 @@ fn told(scripts: &[(State, &str)]) -> MigrationFacts {
             state: *state,
             at: matches!(state, State::Applied | State::Edited | State::Failed).then(|| "T".to_owned()),
             by_hand: false,
-            changes: script::changes(script, Dialect::Postgres),
+            changes: script::changes(&Script::new((*script).to_owned(), Dialect::Postgres)),
         }
     };
     let migrations = scripts.iter().enumerate().map(migration).collect();

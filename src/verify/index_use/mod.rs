@@ -58,7 +58,7 @@ fn refused(query: &Query, fault: &Fault, dialect: Dialect) -> Finding {
     let Some(place) = fault.place.filter(|place| matches!(place, Place::Character(_))) else {
         return finding;
     };
-    let (line, column) = excerpt::line_and_column(query.statement(dialect), place, dialect);
+    let (line, column) = excerpt::line_and_column(query.statement(dialect), place, &[]);
     let cause = finding.cause.clone().unwrap_or_default();
     finding.caused(format!("{cause}, at line {line}, column {column} of the query"))
 }

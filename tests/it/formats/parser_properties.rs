@@ -1,24 +1,25 @@
-//! What holds for every text whatsoever, as plain functions: `adversarial_input.rs` asks it of texts chosen to hurt, and the
-//! fuzzers (fuzz/fuzz_targets, which include this file) of texts that nobody chose.
+//! Properties that hold for every text, as plain functions: `adversarial_input.rs` checks them for selected texts, and
+//! the fuzzers (fuzz/fuzz_targets include this file) for generated ones.
 
 use std::collections::HashSet;
 
 use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
+use doorstep::internals::RunMode;
 use doorstep::internals::compare;
 use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
-use doorstep::internals::script::Statement;
+use doorstep::internals::script::{Script, Statement};
 use doorstep::internals::strategy;
-use doorstep::internals::strategy::Way;
+use doorstep::internals::strategy::Strategy;
 use doorstep::internals::{Arity, Catalog, Default, Name, value};
 
-/// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
-/// says differs from it in nothing.
+/// A schema is parsed deterministically, errors point into the file, and a database that is what the schema
+/// describes does not differ from it.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If a property does not hold.
 pub(crate) fn schema(text: &str) {
     let parse = || prisma::parse(&[("a.prisma".to_owned(), text.to_owned())]);
     let read = parse();
@@ -32,7 +33,7 @@ pub(crate) fn schema(text: &str) {
                     None => assert_eq!(catalog, Catalog::default()),
                     Some(Provider::Postgres) => no_findings(&catalog, Dialect::Postgres),
                     Some(Provider::Sqlite) => no_findings(&catalog, Dialect::Sqlite),
-                    // No session reads such a database.
+                    // No session can return such a database.
                     Some(Provider::MySql) => {}
                 }
             }
@@ -43,7 +44,7 @@ pub(crate) fn schema(text: &str) {
             for problem in problems {
                 let length = problem.line.checked_sub(1).and_then(|line| lengths.get(line));
                 let length = *length.unwrap_or_else(|| panic!("no such line: {problem}"));
-                // One behind the last character is the end of the line.
+                // One past the last character is the end of the line.
                 assert!((1..=length + 1).contains(&problem.column), "no such column: {problem}");
                 assert!(!problem.message.is_empty());
             }
@@ -57,7 +58,7 @@ fn lines(text: &str) -> Vec<usize> {
     text.split(['\n', '\r']).map(|line| line.chars().count()).collect()
 }
 
-/// Compares an desired with the database that it describes, as a session would read it.
+/// Compares a desired catalog with the database that it describes, as a session would read it.
 fn no_findings(expected: &Catalog, dialect: Dialect) {
     if !is_possible(expected, dialect) {
         return;
@@ -72,7 +73,7 @@ fn no_findings(expected: &Catalog, dialect: Dialect) {
     assert!(findings.is_empty(), "{findings:?}");
 }
 
-/// Whether a database can hold it: names that the engine does not tell apart it holds once.
+/// Whether a database can hold it: of names that the engine treats as equal, it can hold only one.
 fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
     let key = |name: &str| match dialect {
         Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
@@ -88,15 +89,16 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
         && catalog.tables.iter().all(|table| differ(columns(table)))
 }
 
-/// Of a script: its statements are pieces of it, in order, with nothing lost between them; each is the same when it
+/// The statements of a script are pieces of it, in order, with nothing lost between them; each parses the same when it
 /// stands alone; one can be blanked out without moving the others; and what is put after a complete script does not
-/// become part of it; and what it does has a line.
+/// become part of it; and every operation has a line.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If a property does not hold.
 pub(crate) fn script(text: &str) {
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         let statements = script::statements(text, dialect);
+        lexed_once(text, &statements, dialect);
         pieces(text, &statements, dialect);
         blanked(text, &statements, dialect);
         appended(text, dialect);
@@ -106,15 +108,29 @@ pub(crate) fn script(text: &str) {
     }
 }
 
-/// What a script does stands on lines that there are, in their order; and whatever it does can be followed.
+/// The operations of a script are on existing lines, in order, and provenance can follow all of them.
 fn changes(text: &str, dialect: Dialect) {
-    let changes = script::changes(text, dialect);
+    let changes = script::changes(&Script::new(text.to_owned(), dialect));
     let lines: Vec<usize> = changes.iter().map(|change| change.line).collect();
     assert!(lines.is_sorted(), "{lines:?}");
     let last = text.split('\n').count();
     assert!(lines.iter().all(|line| (1..=last).contains(line)), "{lines:?} of {last}");
     let followed = Provenance::of(vec![changes.clone(), changes], "public", dialect);
     assert!(followed.lasting().all(|(step, _)| step.migration < 2));
+}
+
+/// A script gives the same statements as the text, without its byte order mark.
+fn lexed_once(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
+    let script = Script::new(text.to_owned(), dialect);
+    if script.text() == text {
+        assert_eq!(script.statements(), statements);
+        assert_eq!(script.is_complete(), script::is_complete(text, dialect));
+        assert_eq!(script.mentions_commit(), script::mentions_commit(text, dialect));
+    }
+    for statement in statements {
+        let alone = script::summary_of(std::slice::from_ref(statement));
+        assert_eq!(alone, script::summary(statement.text, dialect));
+    }
 }
 
 fn pieces(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
@@ -136,7 +152,7 @@ fn moved<'a>(statement: &Statement<'a>, offset: usize) -> Statement<'a> {
     moved
 }
 
-/// Whether the piece is this part of the text, and no copy.
+/// Whether the piece is a slice of this text, not a copy.
 fn is_piece(text: &str, offset: usize, piece: &str) -> bool {
     text.get(offset..offset + piece.len()).is_some_and(|part| std::ptr::eq(part, piece))
 }
@@ -171,9 +187,9 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
     let summary = script::summary(text, dialect);
     assert!(summary.chars().count() <= 100, "{summary}");
     assert!(!summary.contains(['\n', '\r']), "{summary:?}");
-    let _ = (script::mentions_commit(text, dialect), script::leaves(statements, dialect));
-    let created = script::created(statements, dialect).into_iter().map(|(object, _)| object);
-    for object in created.chain(script::removed(statements, dialect)) {
+    let _ = (script::mentions_commit(text, dialect), script::leaves(statements));
+    let created = script::created(statements).into_iter().map(|(object, _)| object);
+    for object in created.chain(script::removed(statements)) {
         let within = object.within("s");
         assert!(within.schema.is_some() || object.kind.word() == "schema", "{object}");
         assert_eq!((&within.name, &within.table), (&object.name, &object.table));
@@ -185,18 +201,22 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
 }
 
 fn ways(text: &str, dialect: Dialect) {
-    match strategy::way(text, dialect) {
-        Way::Whole => {}
-        Way::Atomic(script) => assert_eq!(script.chars().count(), text.chars().count()),
-        Way::Steps(steps) => {
-            assert_eq!(strategy::steps(text, dialect).as_deref(), Some(steps.as_slice()));
-            let mut at = 0;
-            for step in steps {
-                assert!(step.offset >= at && is_piece(text, step.offset, step.text));
-                assert!(!step.text.is_empty());
-                let _ = strategy::only_sets(&step, dialect);
-                at = step.offset + step.text.len();
-            }
-        }
+    let script = Script::new(text.to_owned(), dialect);
+    let text = script.text();
+    let strategy = Strategy::of(&script);
+    assert_eq!(strategy.sql.chars().count(), text.chars().count());
+    assert_eq!(strategy.steps.is_empty(), strategy.mode != RunMode::Steps);
+    for statement in &strategy.statements {
+        assert_eq!(strategy.sql.get(statement.offset..statement.offset + statement.text.len()), Some(statement.text));
+    }
+    if strategy.mode == RunMode::Steps {
+        assert_eq!(strategy::steps(&script).as_ref(), Some(&strategy.steps));
+    }
+    let mut at = 0;
+    for step in &strategy.steps {
+        assert!(step.offset >= at && is_piece(text, step.offset, step.text));
+        assert!(!step.text.is_empty() && !step.statements.is_empty());
+        let _ = strategy::only_sets(step);
+        at = step.offset + step.text.len();
     }
 }

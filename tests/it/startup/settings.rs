@@ -1,4 +1,4 @@
-//! Settings as the contract has them: one name, three forms, no secret in sight.
+//! Settings: one name in three forms (flag, environment, file), their order, and that no secret is printed.
 
 use crate::support::{Database, Doorstep, PASSWORD, Project, free_port};
 
@@ -197,6 +197,24 @@ fn variables_that_are_not_utf8_disturb_nobody() {
     command.args(["run", "--", "printenv", "ODD"]).env("ODD", odd).env("DATABASE_URL", database.url());
     let output = command.current_dir("/").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"\xff\xfe\n".as_slice()));
+}
+
+#[test]
+fn a_mistyped_command_is_answered_with_the_nearest_one() {
+    for (word, command) in [("statsu", "status"), ("verfy", "verify"), ("migrat", "migrate")] {
+        let output = Doorstep::new(&[word]).run().code(64).stderr_has(&format!("did you mean `doorstep {command}`?"));
+        output.stderr_lacks("two dashes");
+    }
+    Doorstep::new(&["servre"]).run().code(64).stderr_has("doorstep run -- CMD").stderr_lacks("did you mean");
+}
+
+#[test]
+fn short_help_fits_one_screen_of_eighty_columns() {
+    let help = Doorstep::new(&["-h"]).run().code(0).stdout;
+    let lines: usize = help.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
+    assert!(lines <= 50, "{lines} lines\n{help}");
+    let long = Doorstep::new(&["--help"]).run().code(0).stdout;
+    assert!(!help.contains("--before-migrate") && long.contains("--before-migrate"), "{help}");
 }
 
 #[test]
