@@ -2,7 +2,7 @@
 //! that.
 
 use crate::sql::Dialect;
-use crate::sql::script::{Kind, Statement, Token, tokens};
+use crate::sql::script::{Statement, Token, TokenKind, tokens};
 
 /// The last part of a name as the database stores it: without quotes, or folded to lower case.
 pub(crate) fn bare(name: &str) -> String {
@@ -76,7 +76,7 @@ impl<'a> Cursor<'a> {
         let mut offset = 0;
         for token in tokens {
             let length = token.text.len();
-            if token.kind != Kind::Blank {
+            if token.kind != TokenKind::Blank {
                 reader.tokens.push(token);
                 reader.offsets.push(offset);
             }
@@ -142,7 +142,7 @@ impl<'a> Cursor<'a> {
     /// Consumes this word, if it is next.
     pub(crate) fn take(&mut self, word: &str) -> bool {
         let token = self.tokens.get(self.at);
-        let taken = token.is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word));
+        let taken = token.is_some_and(|token| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word));
         self.at += usize::from(taken);
         taken
     }
@@ -160,7 +160,8 @@ impl<'a> Cursor<'a> {
         let mut name = String::new();
         for _ in 0..3 {
             let part = self.tokens.get(self.at).filter(|token| {
-                token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+                token.kind == TokenKind::Word
+                    || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
             })?;
             name += part.text;
             self.at += 1;

@@ -3,7 +3,7 @@
 
 use crate::sql::Dialect;
 use crate::sql::cursor::stored;
-use crate::sql::script::{Kind, Token, tokens};
+use crate::sql::script::{Token, TokenKind, tokens};
 
 /// Every unqualified name in an expression, as the database stores it. Keywords are included: callers look up names that
 /// they know.
@@ -11,7 +11,7 @@ use crate::sql::script::{Kind, Token, tokens};
 pub fn names(expression: &str, dialect: Dialect) -> Vec<String> {
     let tokens = without_blanks(expression, dialect);
     let is_name = |token: &Token<'_>| {
-        token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+        token.kind == TokenKind::Word || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
     };
     let qualifies = |at: usize| tokens.get(at + 1).is_some_and(|next| next.text == ".");
     let named = tokens.iter().enumerate().filter(|(at, token)| is_name(token) && !qualifies(*at));
@@ -36,7 +36,7 @@ pub fn constraints(create: &str, dialect: Dialect) -> Vec<String> {
 }
 
 fn without_blanks(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
-    tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect()
+    tokens(text, dialect).filter(|token| token.kind != TokenKind::Blank).collect()
 }
 
 #[cfg(test)]
