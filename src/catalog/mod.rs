@@ -24,7 +24,7 @@ pub struct Origin {
 pub struct Catalog {
     /// Who expects it, for findings about what has no line of its own.
     #[serde(skip)]
-    pub source: String,
+    pub source: CatalogSource,
     /// Schemas (namespaces) by name.
     pub schemas: Vec<String>,
     /// Tables, ordinary and partitioned.
@@ -38,6 +38,18 @@ pub struct Catalog {
     /// Extensions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
+}
+
+/// Where a catalog comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CatalogSource {
+    /// A database.
+    #[default]
+    Live,
+    /// `schema.prisma`, in one or several files.
+    PrismaSchema,
+    /// A file of this path: a snapshot, or doorstep.toml.
+    File(String),
 }
 
 /// An extension.
@@ -117,7 +129,7 @@ impl Table {
 }
 
 /// What a role may do with a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Access {
     /// Read it, or nobody knows.
     #[default]

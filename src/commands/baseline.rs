@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::formats::migration::{Migration, Writer};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
@@ -151,16 +151,14 @@ fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
     found
 }
 
+/// An object that is missing although its migration would have created it, or exists although it would have been dropped.
 fn finding(migration: &Migration, witness: &Witness) -> Finding {
-    let (kind, does) = match witness.created {
-        true => (DifferenceKind::Missing, "creates it"),
-        false => (DifferenceKind::Extra, "drops or renames it"),
-    };
+    let kind = if witness.created { DifferenceKind::Missing } else { DifferenceKind::Extra };
     let source = Source::Named(migration.path.display().to_string());
-    Finding::new(Severity::Error, kind, witness.object.clone(), source)
-        .caused(format!("{} {does}, so it was not applied here, or was undone since", migration.name))
-        .remedied(
-            "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
-             doorstep run applies them; otherwise bring the database to what it should be, and try again",
-        )
+    let cause = Cause::NotApplied { migration: migration.name.clone(), creates: witness.created };
+    Finding {
+        difference: Difference::new(Severity::Error, kind, witness.object.clone(), source),
+        diagnosis: Diagnosis::new(cause, Remedy::AdoptFewer),
+        sql: None,
+    }
 }

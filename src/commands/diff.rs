@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::differ::ddl::Gap;
+use crate::differ::ddl::Script;
 use crate::finding::Finding;
 use crate::report::flat;
 
@@ -15,7 +15,7 @@ pub(crate) struct Diff {
     pub findings: Vec<Finding>,
     /// What would close the gap.
     #[serde(skip)]
-    pub gap: Gap,
+    pub script: Script,
     /// Where the database is, for people.
     #[serde(skip)]
     pub address: String,
@@ -28,7 +28,7 @@ impl fmt::Display for Diff {
     /// A line for each finding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            writeln!(f, "{:<8} {}", finding.severity, flat(&finding.sentence()))?;
+            writeln!(f, "{:<8} {}", finding.difference.severity, flat(&finding.sentence()))?;
         }
         Ok(())
     }
@@ -41,6 +41,6 @@ impl Diff {
         // A name must not end the comment.
         let files = if self.files.is_empty() { "what is required".to_owned() } else { self.files.join(" and ") };
         let heading = format!("What {} lacks of {files}", self.address);
-        format!("-- {}\n\n{}", flat(&heading), self.gap)
+        format!("-- {}\n\n{}", flat(&heading), self.script)
     }
 }

@@ -21,7 +21,7 @@ use crate::startup::hooks::Commands;
 use crate::startup::pipeline::{Extent, Preparation};
 use crate::startup::wait::{self, Ready};
 use crate::verify::desired::DesiredState;
-use crate::verify::{self, Held};
+use crate::verify::{self, Compared};
 
 /// How long a probe may take: less than the patience of those who ask (Docker has 30 s), and ample for a database that is
 /// well.
@@ -176,8 +176,8 @@ impl Preparation {
         let (mut ready, history) = self.ready_with(self.resolve_folder()).await?;
         let held = self.held_of(ready.session.as_mut(), &ready.probe, &desired, history).await;
         ready.session.close().await;
-        let Held { findings, gap } = held?;
-        Ok(Diff { findings, gap, address: self.database.target()?.address(), files: desired.files })
+        let Compared { findings, script } = held?;
+        Ok(Diff { findings, script, address: self.database.target()?.address(), files: desired.files })
     }
 
     /// `snapshot`, on the throwaway database of [`Preparation::replay`] that has been migrated.
@@ -227,7 +227,7 @@ impl Preparation {
         probe: &Probe,
         desired: &DesiredState,
         mut history: Option<History>,
-    ) -> Result<Held, Error> {
+    ) -> Result<Compared, Error> {
         if let Some(history) = &mut history {
             history.read(session, probe).await?;
             history.mark_running(session).await;

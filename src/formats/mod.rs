@@ -49,6 +49,11 @@ pub(crate) trait Format: Sync + fmt::Debug {
     /// Name of the tool whose format it is.
     fn tool(&self) -> &'static str;
 
+    /// Whether the tool writes a migration by itself from a schema file.
+    fn writes_from_schema(&self) -> bool {
+        false
+    }
+
     /// How a new migration of this name is made, as an instruction to a person.
     fn authoring(&self, slug: &str) -> String;
 

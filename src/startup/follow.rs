@@ -107,6 +107,7 @@ impl Preparation {
 
 /// The finding that is told of many.
 fn worst(findings: &[Finding]) -> String {
-    let worst = findings.iter().rev().max_by_key(|finding| finding.severity);
-    worst.map_or_else(String::new, |finding| format!("{} {}", finding.object, finding.predicate()))
+    let worst = findings.iter().rev().max_by_key(|finding| finding.difference.severity);
+    worst
+        .map_or_else(String::new, |finding| format!("{} {}", finding.difference.object, finding.difference.predicate()))
 }

@@ -22,7 +22,7 @@ use crate::sql::Dialect;
 use crate::startup::database::Database;
 use crate::startup::{schemas, wait};
 use crate::verify::desired::DesiredState;
-use crate::verify::{self, Held};
+use crate::verify::{self, Compared};
 
 use crate::startup::hooks::{Commands, Tools};
 
@@ -286,11 +286,11 @@ impl Preparation {
         history: Option<&History>,
         probe: &Probe,
         explained: Severity,
-    ) -> Result<Held, Error> {
+    ) -> Result<Compared, Error> {
         self.tracker.enter(Phase::Verify);
         // A throwaway database has none of the grants.
         let role = if self.rehearsal { None } else { self.database.service_role() };
-        let context = verify::Context {
+        let context = verify::Options {
             dialect: self.dialect,
             home: self.home(probe),
             role: role.as_deref(),
@@ -301,7 +301,7 @@ impl Preparation {
             mode: self.settings.mode,
             explained,
         };
-        verify::hold(session, desired, &context).await
+        verify::compare_database(session, desired, &context).await
     }
 
     /// What is left of the patience since `begin`.

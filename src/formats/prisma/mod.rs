@@ -111,6 +111,10 @@ impl Format for Prisma {
         "prisma"
     }
 
+    fn writes_from_schema(&self) -> bool {
+        true
+    }
+
     fn authoring(&self, slug: &str) -> String {
         format!("npx prisma migrate dev --name {slug}")
     }
