@@ -9,7 +9,7 @@ use crate::base::fault::{Class, Fault};
 /// The exit codes of the contract; 128+n for a signal is not in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Code {
+pub(crate) enum Code {
     /// `check` found something that is not as it should be.
     Unhealthy = 1,
     /// `verify` found differences. Final.

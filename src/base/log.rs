@@ -68,7 +68,7 @@ impl Write for Stderr {
 }
 
 /// Starts logging; a second call does nothing.
-pub fn start(level: LogLevel, format: LogFormat) {
+pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let level = match level {
         LogLevel::Error => tracing::Level::ERROR,
         LogLevel::Warn => tracing::Level::WARN,
@@ -77,12 +77,13 @@ pub fn start(level: LogLevel, format: LogFormat) {
         LogLevel::Trace => tracing::Level::TRACE,
     };
     let quiet = matches!(level, tracing::Level::ERROR | tracing::Level::WARN);
-    WATCHED.store(format == LogFormat::Text && !quiet && io::stderr().is_terminal(), Ordering::Relaxed);
+    let on_terminal = io::stderr().is_terminal();
+    WATCHED.store(format == LogFormat::Text && !quiet && on_terminal, Ordering::Relaxed);
     let _ = tracing_subscriber::fmt()
         .with_writer(|| Stderr)
         .with_max_level(level)
         .log_internal_errors(false)
-        .event_format(Lines { format })
+        .event_format(Lines { format, on_terminal })
         .try_init();
 }
 
@@ -106,6 +107,8 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 #[derive(Debug)]
 struct Lines {
     format: LogFormat,
+    /// Times are for people: to the second.
+    on_terminal: bool,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -119,17 +122,23 @@ where
         }
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let now = SystemTime::now();
         let level = event.metadata().level();
         match self.format {
             LogFormat::Json => {
                 let mut line = Map::new();
-                line.insert("time".into(), time.to_string().into());
+                line.insert("time".into(), humantime::format_rfc3339_millis(now).to_string().into());
                 line.insert("level".into(), level.as_str().to_ascii_lowercase().into());
                 line.append(&mut fields.0);
                 writeln!(writer, "{}", Value::Object(line))
             }
-            LogFormat::Text => text(&mut writer, &time.to_string(), level.as_str(), &fields.0),
+            LogFormat::Text => {
+                let time = match self.on_terminal {
+                    true => humantime::format_rfc3339_seconds(now).to_string().replace('T', " "),
+                    false => humantime::format_rfc3339_millis(now).to_string(),
+                };
+                text(&mut writer, &time, level.as_str(), &fields.0)
+            }
         }
     }
 }

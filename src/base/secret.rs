@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Secret {
 /// A secret that may live in a file; the file is read again on every connect, so that a rotated
 /// password or a fresh token is picked up.
 #[derive(Debug, Clone)]
-pub enum SecretSource {
+pub(crate) enum SecretSource {
     /// Given as text.
     Text(Secret),
     /// Given as the path of a file.
@@ -67,7 +67,7 @@ impl SecretSource {
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read; its content is never quoted.
-    pub fn read(&self) -> Result<Secret, Error> {
+    pub(crate) fn read(&self) -> Result<Secret, Error> {
         match self {
             Self::Text(secret) => Ok(secret.clone()),
             Self::Libpq => Ok(Secret::new("")),

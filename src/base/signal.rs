@@ -25,10 +25,10 @@ const OWN: [i32; 6] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU];
 
 /// The caught signals, and who wants to hear of them.
 #[derive(Debug)]
-pub struct Stop {
+pub(crate) struct Stop {
     raised: Arc<AtomicUsize>,
     wake: UnixStream,
-    held: Cell<bool>,
+    deferred: Cell<bool>,
     /// The handlers by which a second signal ends the process.
     last_words: Vec<SigId>,
 }
@@ -41,7 +41,7 @@ pub struct Stop {
 ///
 /// # Errors
 /// When the kernel refuses a handler or a socket pair.
-pub fn listen() -> io::Result<Stop> {
+pub(crate) fn listen() -> io::Result<Stop> {
     let raised = Arc::new(AtomicUsize::new(0));
     let armed = Arc::new(AtomicBool::new(false));
     let (wake, waker) = UnixStream::pair()?;
@@ -64,7 +64,7 @@ pub fn listen() -> io::Result<Stop> {
         low_level::pipe::register(signal, waker.try_clone()?)?;
     }
     SigSet::empty().thread_set_mask()?;
-    Ok(Stop { raised, wake, held: Cell::new(false), last_words })
+    Ok(Stop { raised, wake, deferred: Cell::new(false), last_words })
 }
 
 /// Keeps all signals waiting while `work` replaces the process: what it becomes hears them once it listens.
@@ -89,7 +89,7 @@ fn ignored_signals() -> u64 {
 impl Stop {
     /// The signal that arrived, if any.
     #[must_use]
-    pub fn signal(&self) -> Option<u8> {
+    pub(crate) fn signal(&self) -> Option<u8> {
         u8::try_from(self.raised.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
     }
 
@@ -109,7 +109,7 @@ impl Stop {
         Ok(signals)
     }
 
-    /// Completes once a signal has arrived, whether or not it is held.
+    /// Completes once a signal has arrived, whether or not signals are deferred.
     pub(crate) async fn raised(&self) -> u8 {
         loop {
             if let Some(signal) = self.signal() {
@@ -126,23 +126,23 @@ impl Stop {
         }
     }
 
-    /// Completes once a signal has arrived and nobody holds it back.
-    pub(crate) async fn unheld(&self) -> u8 {
+    /// Completes once a signal has arrived, unless a step defers signals: it then stays pending.
+    pub(crate) async fn undeferred(&self) -> u8 {
         let signal = self.raised().await;
-        if self.held.get() {
+        if self.deferred.get() {
             std::future::pending::<()>().await;
         }
         signal
     }
 
-    /// From here on [`Stop::unheld`] stays silent: the caller answers signals itself.
-    pub(crate) fn hold(&self) {
-        self.held.set(true);
+    /// From here on the caller answers signals itself: [`Stop::undeferred`] stays pending.
+    pub(crate) fn defer_signals(&self) {
+        self.deferred.set(true);
     }
 
-    /// Back to stopping at once: there is nothing under way that needs care.
-    pub(crate) fn release(&self) {
-        self.held.set(false);
+    /// From here on a signal stops the start at once again.
+    pub(crate) fn end_deferral(&self) {
+        self.deferred.set(false);
     }
 }
 

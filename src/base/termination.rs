@@ -14,12 +14,12 @@ const LIMIT: usize = 4096;
 static NAMED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Writes to this file instead of the usual one.
-pub fn place(path: PathBuf) {
+pub(crate) fn place(path: PathBuf) {
     *NAMED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
 }
 
 /// Leaves `text` there, if the file exists: elsewhere there is nobody to read it. Never fails.
-pub fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let named = NAMED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let path = named.unwrap_or_else(|| PLACE.into());
     // A pipe without a reader would never open.

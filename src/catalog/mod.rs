@@ -1,6 +1,7 @@
 //! What a database holds, or should hold, as plain data: read from a live catalog, lowered from a Prisma schema,
 //! or read from a file. Comparing two of them is a pure function (`compare`).
 
+pub(crate) mod history_tables;
 pub(crate) mod spelling;
 pub(crate) mod text;
 pub mod value;

@@ -1,55 +1,97 @@
 //! `baseline`: adopts a database that has the tables but no history. A migration is recorded as applied only
-//! where all that it creates is there; nothing is taken on trust, and none of its SQL runs.
+//! where everything that it creates exists; none of its SQL runs.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::base::error::Error;
+use crate::base::log::LogFormat;
+use crate::commands::invocation::{Invocation, Next, lock_history};
+use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
-use crate::formats::migration::{Migration, Writer};
+use crate::formats::RowKey;
+use crate::formats::migration::Migration;
 use crate::migrate::history::History;
 use crate::report::summary::summary;
-use crate::sql::ObjectRef;
-use crate::sql::script;
+use crate::sql::{ObjectRef, script};
+use crate::startup::start::Start;
+use crate::verify;
+use crate::verify::desired::DesiredState;
+
+/// Arguments of `baseline`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The last migration to record as applied [default: the last of the folder]
+    #[arg(long, value_name = "NAME")]
+    through: Option<String>,
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: LogFormat,
+}
 
 /// What was recorded, for `--format json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Baseline {
-    /// The migrations that are recorded as applied now, and how many objects vouch for each.
-    pub adopted: Vec<Adopted>,
+struct Baseline {
+    /// The migrations that are recorded as applied now.
+    adopted: Vec<Adopted>,
 }
 
 /// One migration that is recorded as applied now.
 #[derive(Debug, Serialize)]
-pub(crate) struct Adopted {
-    /// Its name.
-    pub name: String,
-    /// Number of objects that it creates, that are still wanted, and that are there.
-    pub objects: usize,
+struct Adopted {
+    name: String,
+    /// Number of objects that it creates, that no later migration drops, and that exist.
+    objects: usize,
 }
 
 impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Adopted { name, objects } in &self.adopted {
-            let witness = match objects {
+            let proof = match objects {
                 0 => "it leaves nothing that could be looked for".to_owned(),
-                1 => "1 object vouches for it".to_owned(),
-                count => format!("{count} objects vouch for it"),
+                1 => "verified by 1 object".to_owned(),
+                count => format!("verified by {count} objects"),
             };
-            writeln!(f, "{name} is recorded as applied ({witness})")?;
+            writeln!(f, "{name} is recorded as applied ({proof})")?;
         }
         Ok(())
     }
 }
 
-/// Records the folder's migrations, up to and including `through`, as applied; the lock must be held.
+/// Verifies the database, then records the folder's migrations as applied, both under the migration lock.
 ///
 /// # Errors
-/// [`Error::History`] where there is a history already or nothing to go by, [`Error::Differences`] when
-/// something that the migrations create is not there. Nothing is written then.
-pub(crate) async fn adopt(
+/// [`Error::History`] where there is a history already or nothing to check, [`Error::Differences`] when an object that
+/// the migrations create does not exist. Nothing is written then.
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let setup = invocation.setup()?;
+    let through = args.through.as_deref();
+    let baseline = invocation.in_session(&setup, setup.read_folder(), async |start| {
+        lock_history(start).await?;
+        verify_all(start, through.is_some()).await?;
+        let Some(history) = &start.history else { return Err(setup.no_folder()) };
+        adopt(history, start.session.as_mut(), &start.probe, through).await
+    })?;
+    output::show(&baseline, args.format)?;
+    Ok(Next::Done)
+}
+
+/// `verify` as at a start. For a baseline `in_part` it checks the required tables alone: the schema file has what later
+/// migrations create, too.
+async fn verify_all(start: &mut Start<'_>, in_part: bool) -> Result<(), Error> {
+    let setup = start.setup;
+    let desired = match in_part {
+        true => DesiredState::of_tables(&setup.settings),
+        false => setup.read_desired().await?,
+    };
+    let findings = start.compare(&desired, Severity::Warning).await?.findings;
+    verify::judge(findings, setup.settings.strictness)
+}
+
+/// Records the migrations up to and including `through`; the lock must be held.
+async fn adopt(
     history: &History,
     session: &mut dyn Session,
     probe: &Probe,
@@ -59,44 +101,55 @@ pub(crate) async fn adopt(
         return Err(Error::History(format!(
             "there is a history already: {} has {} rows\n\
              next: doorstep status shows it; doorstep resolve repairs it, one migration at a time",
-            history.format.history_table(),
+            history.format.ledger.table(),
             history.records.len()
         )));
     }
     let migrations = chosen(history, through)?;
-    let witnesses = witnesses(&migrations, history);
-    let objects: Vec<ObjectRef> = witnesses.iter().map(|witness| witness.object.clone()).collect();
-    let object_states = session.object_states(&objects, None).await;
-    let object_states = object_states.map_err(Error::statement("look for what the migrations create"))?;
-    let is_there = |trace: &ObjectState| !matches!(trace, ObjectState::Absent | ObjectState::Invalid);
-    let against = witnesses.iter().zip(&object_states).filter(|(witness, trace)| is_there(trace) != witness.created);
-    let findings: Vec<Finding> = against.map(|(witness, _)| finding(migrations[witness.of], witness)).collect();
-    if !findings.is_empty() {
-        return Err(Error::Differences(summary(&findings).to_string()));
-    }
-    // One that leaves no trace is vouched for by those that came after it; for the last ones a person must.
-    let vouched = witnesses.iter().map(|witness| witness.of + 1).max().unwrap_or(0);
-    if let (None, Some(unproven)) = (through, migrations.get(vouched)) {
-        let last = migrations.last().map_or(&unproven.name, |last| &last.name);
-        let before = vouched.checked_sub(1).map(|index| &migrations[index].name);
-        let or_not = before.map_or(String::new(), |name| format!(", --through {name} if not"));
-        return Err(Error::History(format!(
-            "nothing vouches for {}: it leaves no object behind that could be looked for\n\
-             next: doorstep baseline --through {last} if it did run on this database{or_not}",
-            unproven.name
-        )));
+    let evidence = created_and_removed(&migrations);
+    check(&migrations, &evidence, session).await?;
+    if through.is_none() {
+        refuse_unproven(&migrations, &evidence)?;
     }
     let adopted = migrations.iter().enumerate().map(|(index, migration)| Adopted {
         name: migration.name.clone(),
-        objects: witnesses.iter().filter(|witness| witness.of == index).count(),
+        objects: evidence.iter().filter(|one| one.of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
-    let (format, dialect) = (history.scripts()?, history.dialect);
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let table = history.ensure_table(session, probe, None).await?;
-    let rows = migrations.iter().map(|it| format.adopt(dialect, &table, &format.new_id(Writer::Resolve), it));
+    let rows =
+        migrations.iter().map(|it| writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, it));
     let doing = Error::statement("record what is applied");
     session.execute(rows.collect::<Vec<_>>().join("; ")).await.map_err(doing)?;
     Ok(Baseline { adopted })
+}
+
+/// Compares what the migrations create and drop with the database.
+async fn check(migrations: &[&Migration], evidence: &[Evidence], session: &mut dyn Session) -> Result<(), Error> {
+    let objects: Vec<ObjectRef> = evidence.iter().map(|one| one.object.clone()).collect();
+    let states = session.object_states(&objects, None).await;
+    let states = states.map_err(Error::statement("look for what the migrations create"))?;
+    let exists = |state: &ObjectState| !matches!(state, ObjectState::Absent | ObjectState::Invalid);
+    let against = evidence.iter().zip(&states).filter(|(one, state)| exists(state) != one.created);
+    let findings: Vec<Finding> = against.map(|(one, _)| finding(migrations[one.of], one)).collect();
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Differences(summary(&findings).to_string())),
+    }
+}
+
+/// A migration with nothing to check is accepted if a later one checks out; trailing ones need --through.
+fn refuse_unproven(migrations: &[&Migration], evidence: &[Evidence]) -> Result<(), Error> {
+    let proven = evidence.iter().map(|one| one.of + 1).max().unwrap_or(0);
+    let (Some(unproven), Some(last)) = (migrations.get(proven), migrations.last()) else { return Ok(()) };
+    let before = proven.checked_sub(1).map(|index| &migrations[index].name);
+    let or_not = before.map_or(String::new(), |name| format!(", --through {name} if not"));
+    Err(Error::History(format!(
+        "{} cannot be checked: it leaves no object that could be looked for\n\
+         next: doorstep baseline --through {} if it did run on this database{or_not}",
+        unproven.name, last.name
+    )))
 }
 
 fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Migration>, Error> {
@@ -114,8 +167,8 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
     }
 }
 
-/// Something that tells whether a migration ran.
-struct Witness {
+/// An object whose presence or absence shows whether a migration ran.
+struct Evidence {
     /// Index of the migration.
     of: usize,
     object: ObjectRef,
@@ -124,27 +177,26 @@ struct Witness {
 }
 
 /// What the migrations create for good, and what they remove for good.
-fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
-    let dialect = history.dialect;
+fn created_and_removed(migrations: &[&Migration]) -> Vec<Evidence> {
     let statements: Vec<Vec<script::Statement<'_>>> =
-        migrations.iter().map(|migration| script::statements(migration.sql(), dialect)).collect();
+        migrations.iter().map(|migration| migration.script.statements()).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<ObjectRef> = script::created(&all, dialect).into_iter().map(|(object, _)| object).collect();
-    let mut gone = script::removed(&all, dialect);
+    let mut lasting: Vec<ObjectRef> = script::created(&all).into_iter().map(|(object, _)| object).collect();
+    let mut gone = script::removed(&all);
     let take = |objects: &mut Vec<ObjectRef>, object: &ObjectRef| {
         let position = objects.iter().position(|known| known == object);
         position.map(|position| objects.remove(position)).is_some()
     };
     let mut found = Vec::new();
     for (of, statements) in statements.iter().enumerate() {
-        for (object, _) in script::created(statements, dialect) {
+        for (object, _) in script::created(statements) {
             if take(&mut lasting, &object) {
-                found.push(Witness { of, object, created: true });
+                found.push(Evidence { of, object, created: true });
             }
         }
-        for object in script::removed(statements, dialect) {
+        for object in script::removed(statements) {
             if take(&mut gone, &object) {
-                found.push(Witness { of, object, created: false });
+                found.push(Evidence { of, object, created: false });
             }
         }
     }
@@ -152,12 +204,12 @@ fn witnesses(migrations: &[&Migration], history: &History) -> Vec<Witness> {
 }
 
 /// An object that is missing although its migration would have created it, or exists although it would have been dropped.
-fn finding(migration: &Migration, witness: &Witness) -> Finding {
-    let kind = if witness.created { DifferenceKind::Missing } else { DifferenceKind::Extra };
+fn finding(migration: &Migration, evidence: &Evidence) -> Finding {
+    let kind = if evidence.created { DifferenceKind::Missing } else { DifferenceKind::Extra };
     let source = Source::Named(migration.path.display().to_string());
-    let cause = Cause::NotApplied { migration: migration.name.clone(), creates: witness.created };
+    let cause = Cause::NotApplied { migration: migration.name.clone(), creates: evidence.created };
     Finding {
-        difference: Difference::new(Severity::Error, kind, witness.object.clone(), source),
+        difference: Difference::new(Severity::Error, kind, evidence.object.clone(), source),
         diagnosis: Diagnosis::new(cause, Remedy::AdoptFewer),
         sql: None,
     }

@@ -1,38 +1,121 @@
-//! `check`: one look for HEALTHCHECK and exec probes, and one line about it.
+//! `check`: one attempt to connect, one comparison, one line. For HEALTHCHECK and exec probes.
+//!
+//! Exit code 0 or 1, whatever goes wrong. Writes nothing, waits for nothing, and logs nothing but errors.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::base::error::{Code, Error};
+use crate::base::log::{self, LogFormat, LogLevel, seconds};
+use crate::commands::invocation::{Invocation, Next, block_on};
+use crate::commands::output;
+use crate::config::Strictness;
+use crate::finding::Severity;
 use crate::migrate::history::History;
 use crate::migrate::plan::{self, Entry, State, Verdict};
+use crate::report::summary::summary;
+use crate::startup::setup::Setup;
+use crate::startup::start::{Report, Start};
+use crate::verify;
 
-/// What one look saw. Keys of its JSON are only ever added.
+/// How long a check may take: less than the timeouts of those who run it (Docker's default is 30 s).
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Arguments of `check`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: LogFormat,
+}
+
+/// Checks, and prints the result. Every error before it is a result, too.
+///
+/// # Errors
+/// [`Error::Os`] where the result cannot be printed.
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let checked = checked(invocation).unwrap_or_else(|error| Checked::of(&error));
+    output::show(&checked, args.format)?;
+    Ok(Next::Exit(if checked.ok { 0 } else { Code::Unhealthy as u8 }))
+}
+
+fn checked(invocation: &Invocation<'_>) -> Result<Checked, Error> {
+    let settings = invocation.load()?;
+    log::start(LogLevel::Error, settings.log_format);
+    let setup = Setup::new(settings, invocation.environment)?;
+    block_on(invocation.stop, async {
+        let mut checked = Checked::default();
+        let late = || Err(format!("no answer within {}", seconds(LIMIT)));
+        let result = tokio::time::timeout(LIMIT, checked.connect(&setup, invocation)).await;
+        checked.conclude(result.unwrap_or_else(|_| late()));
+        Ok(checked)
+    })
+}
+
+/// The result. Keys of its JSON are only ever added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Checked {
-    /// All is as it should be, as far as it was looked at.
-    pub ok: bool,
-    /// The database let us in.
-    pub reachable: bool,
-    /// How folder and history stand to each other; `None` where nobody asked, or got so far.
-    pub migrations: Option<Verdict>,
-    /// No finding would stop a start; `None` where nobody asked, or got so far.
-    pub verified: Option<bool>,
-    /// One line: what is well, or the first thing that is not.
-    pub message: String,
+struct Checked {
+    /// Everything that was checked is as it should be.
+    ok: bool,
+    /// The login succeeded.
+    reachable: bool,
+    /// The verdict on folder and history; `None` where migrations are off, or an earlier check failed.
+    migrations: Option<Verdict>,
+    /// No finding would stop a start; `None` where verify is off, or an earlier check failed.
+    verified: Option<bool>,
+    /// One line: what was checked, or the first failure.
+    message: String,
 }
 
 impl Checked {
-    /// What keeps anything from being looked at is an answer, too.
-    #[must_use]
-    pub(crate) fn of(reason: &dyn fmt::Display) -> Self {
+    /// The result where an error prevented every check.
+    fn of(reason: &dyn fmt::Display) -> Self {
         let mut checked = Self::default();
         checked.conclude(Err(reason.to_string()));
         checked
     }
 
-    /// Says in the end what was well, or what was not.
-    pub(crate) fn conclude(&mut self, result: Result<String, String>) {
+    /// Tries to connect once, and checks in that session.
+    async fn connect(&mut self, setup: &Setup, invocation: &Invocation<'_>) -> Result<String, String> {
+        let target = setup.database.target().map_err(said)?;
+        let opened = target.open(&setup.probe_request()).await;
+        let (session, probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
+        self.reachable = true;
+        let (stop, report) = (invocation.stop, Report::default());
+        let mut start = Start { setup, stop, session, probe, history: None, report };
+        let result = self.check(&mut start).await;
+        start.session.close().await;
+        result
+    }
+
+    /// Migrations first, then the desired state; stops at the first failure.
+    async fn check(&mut self, start: &mut Start<'_>) -> Result<String, String> {
+        let mut well = Vec::new();
+        start.history = start.setup.read_folder_if_on().await.map_err(said)?;
+        start.read_history_and_running().await.map_err(said)?;
+        if let Some(history) = &start.history {
+            let (verdict, result) = migrations(history);
+            self.migrations = Some(verdict);
+            well.push(result?);
+        }
+        let strictness = start.setup.settings.strictness;
+        if strictness != Strictness::Off {
+            let desired = start.setup.read_desired().await.map_err(said)?;
+            let mut findings = start.compare(&desired, Severity::Warning).await.map_err(said)?.findings;
+            findings.retain(|finding| verify::stops(finding, strictness));
+            self.verified = Some(findings.is_empty());
+            if let Some(first) = summary(&findings).lines.first() {
+                return Err(first.clone());
+            }
+            well.push("verified".to_owned());
+        }
+        Ok(if well.is_empty() { "reachable".to_owned() } else { well.join(", ") })
+    }
+
+    /// Puts the outcome into words, on one line.
+    fn conclude(&mut self, result: Result<String, String>) {
         self.ok = result.is_ok();
         let (word, text) = match result {
             Ok(text) => ("healthy", text),
@@ -48,19 +131,22 @@ impl fmt::Display for Checked {
     }
 }
 
-/// Where an image stands, and what to say of it; [`Err`] where it is not as it should be.
-///
-/// Whatever the folder does not know is a newer image's business, finished or not: an old replica keeps serving while
-/// that one migrates.
-pub(crate) fn standing(history: &History) -> (Verdict, Result<String, String>) {
-    let known: Vec<&str> = history.migrations.iter().map(|migration| migration.name.as_str()).collect();
-    judged(&history.entries, &known)
+fn said(error: Error) -> String {
+    error.to_string()
 }
 
-fn judged(entries: &[Entry], known: &[&str]) -> (Verdict, Result<String, String>) {
-    let ours = |entry: &Entry| match known.contains(&entry.name.as_str()) {
-        true => entry.clone(),
-        false => Entry { state: State::Missing, ..entry.clone() },
+/// The verdict on the migrations, and its wording; [`Err`] where it makes this image unhealthy.
+///
+/// Migrations that the folder does not have are no failure, finished or not: an old replica keeps serving while a newer
+/// image migrates.
+fn migrations(history: &History) -> (Verdict, Result<String, String>) {
+    judged(&history.entries)
+}
+
+fn judged(entries: &[Entry]) -> (Verdict, Result<String, String>) {
+    let ours = |entry: &Entry| match entry.migration {
+        Some(_) => entry.clone(),
+        None => Entry { state: State::Missing, ..entry.clone() },
     };
     let entries: Vec<Entry> = entries.iter().map(ours).collect();
     let named = |states: &[State]| {
@@ -76,7 +162,7 @@ fn judged(entries: &[Entry], known: &[&str]) -> (Verdict, Result<String, String>
     let applied = entries.iter().filter(|entry| matches!(entry.state, State::Applied | State::Edited)).count();
     let applied = format!("{applied} migration{}", if applied == 1 { "" } else { "s" });
     let running = named(&[State::Running]);
-    let told = match verdict {
+    let result = match verdict {
         Verdict::Current => Ok(applied),
         Verdict::Ahead => Ok(format!("{applied}, and the database is ahead of this image")),
         Verdict::Failed => Err(format!("migration {} failed or was interrupted", named(&[State::Failed]))),
@@ -88,7 +174,7 @@ fn judged(entries: &[Entry], known: &[&str]) -> (Verdict, Result<String, String>
             named(&[State::Missing])
         )),
     };
-    (verdict, told)
+    (verdict, result)
 }
 
 #[cfg(test)]
@@ -98,6 +184,7 @@ mod tests {
     fn judge(entries: &[(&str, State)], known: &[&str]) -> (Verdict, Result<String, String>) {
         let entry = |(name, state): &(&str, State)| Entry {
             name: (*name).to_owned(),
+            migration: known.iter().position(|known| known == name),
             state: *state,
             record: None,
             out_of_order: false,
@@ -106,7 +193,7 @@ mod tests {
             note: None,
         };
         let entries: Vec<Entry> = entries.iter().map(entry).collect();
-        judged(&entries, known)
+        judged(&entries)
     }
 
     #[test]

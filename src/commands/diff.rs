@@ -1,27 +1,77 @@
-//! `diff`: what differs, and the SQL that closes the gap. Passes no verdict, and writes nothing.
+//! `diff`: what differs, and the SQL that closes the gap. Gives no verdict, and writes nothing.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::differ::ddl::Script;
-use crate::finding::Finding;
+use crate::base::error::Error;
+use crate::base::log::LogFormat;
+use crate::commands::invocation::{Invocation, Next, block_on};
+use crate::commands::output;
+use crate::differ::ddl::DdlScript;
+use crate::finding::{Finding, Severity};
 use crate::report::flat;
+use crate::startup::start::Start;
+use crate::verify::Compared;
+use crate::verify::desired::DesiredState;
 
-/// What differs between a database and what is expected of it.
+/// Arguments of `diff`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The SQL of the gap on stdout, as the text of a migration.sql: it creates, and never drops
+    #[arg(long, conflicts_with = "format")]
+    script: bool,
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: LogFormat,
+}
+
+/// The differences between a database and its desired state.
 #[derive(Debug, Serialize)]
-pub(crate) struct Diff {
-    /// All findings, by table.
-    pub findings: Vec<Finding>,
-    /// What would close the gap.
+struct Diff {
+    /// By table.
+    findings: Vec<Finding>,
+    /// Creates what is missing.
     #[serde(skip)]
-    pub script: Script,
+    missing: DdlScript,
     /// Where the database is, for people.
     #[serde(skip)]
-    pub address: String,
-    /// The files that the gap is told from.
+    address: String,
+    /// The files of the desired state.
     #[serde(skip)]
-    pub files: Vec<String>,
+    files: Vec<String>,
+}
+
+/// Prints the differences, or the script.
+///
+/// # Errors
+/// [`Error::Settings`] where there is no desired state; those of the wait and of reading.
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let setup = invocation.setup()?;
+    let desired = block_on(invocation.stop, setup.read_desired_files())?;
+    if desired.is_empty() {
+        return Err(nothing_desired());
+    }
+    let diff = invocation.in_session(&setup, setup.read_folder(), async |start| compared(start, desired).await)?;
+    match args.script {
+        true => output::print(&diff.script())?,
+        false => output::show(&diff, args.format)?,
+    }
+    Ok(Next::Done)
+}
+
+async fn compared(start: &mut Start<'_>, desired: DesiredState) -> Result<Diff, Error> {
+    start.read_history_and_running().await?;
+    let Compared { findings, script } = start.compare(&desired, Severity::Notice).await?;
+    Ok(Diff { findings, missing: script, address: start.setup.database.target()?.address(), files: desired.files })
+}
+
+fn nothing_desired() -> Error {
+    Error::Settings(
+        "there is nothing to compare the database with: no Prisma schema, no snapshot, nothing required\n\
+         next: name the schema with --prisma-schema, or make a snapshot (doorstep snapshot --output doorstep.snapshot.json)"
+            .to_owned(),
+    )
 }
 
 impl fmt::Display for Diff {
@@ -36,11 +86,10 @@ impl fmt::Display for Diff {
 
 impl Diff {
     /// The script that closes the gap, with a heading that says which: the text of a `migration.sql`.
-    #[must_use]
-    pub(crate) fn script(&self) -> String {
+    fn script(&self) -> String {
         // A name must not end the comment.
         let files = if self.files.is_empty() { "what is required".to_owned() } else { self.files.join(" and ") };
         let heading = format!("What {} lacks of {files}", self.address);
-        format!("-- {}\n\n{}", flat(&heading), self.script)
+        format!("-- {}\n\n{}", flat(&heading), self.missing)
     }
 }

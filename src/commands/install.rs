@@ -5,13 +5,28 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::commands::invocation::Next;
+use crate::commands::output;
 
-/// Copies this binary to `directory/doorstep`; another one there is replaced in one step, so that a
-/// running or half-written copy is never met.
+/// Arguments of `install`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Where to
+    dir: PathBuf,
+}
+
+/// Copies, and prints the path of the copy. Needs no settings.
 ///
 /// # Errors
 /// [`Error::Os`].
-pub(crate) fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn run(args: &Args) -> Result<Next, Error> {
+    output::print(&format!("{}\n", copy_to(&args.dir)?.display()))?;
+    Ok(Next::Exit(0))
+}
+
+/// Copies this binary to `directory/doorstep`. The rename replaces an older copy in one step, so that no process starts
+/// a half-written one, and a running one stays untouched.
+fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
     let refused = |what: &str, error: std::io::Error| Error::Os(format!("cannot {what}: {error}"));
     let myself = std::env::current_exe().map_err(|error| refused("find this binary", error))?;
     std::fs::create_dir_all(directory).map_err(|error| refused(&format!("create {}", directory.display()), error))?;

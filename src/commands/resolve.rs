@@ -1,36 +1,55 @@
-//! `resolve`: repairs the history by name, one migration at a time. Runs none of its SQL.
+//! `resolve`: corrects the history of one migration, by name. Runs none of its SQL.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::base::error::Error;
+use crate::base::log::LogFormat;
+use crate::commands::invocation::{Invocation, Next, lock_history};
+use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::formats::Outcome;
-use crate::formats::migration::{Migration, Record, Writer, nearest};
+use crate::formats::migration::{Migration, Record, nearest};
+use crate::formats::{Outcome, Resolved, RowKey};
 use crate::migrate::history::History;
-use crate::sql::script;
-use crate::sql::{Dialect, ObjectKind, ObjectRef};
+use crate::sql::script::{self, Script};
+use crate::sql::{ObjectKind, ObjectRef};
+use crate::startup::setup::Setup;
 use crate::verify::diagnose::provenance::Provenance;
 
-/// What somebody says about a migration.
+/// Arguments of `resolve`: one of the two marks.
+#[derive(clap::Args, Debug)]
+#[command(group(clap::ArgGroup::new("mark").required(true)))]
+pub(crate) struct Args {
+    /// All of it exists, or was done by hand: never run it
+    #[arg(long, value_name = "NAME", group = "mark")]
+    applied: Option<String>,
+    /// None of it exists: run it again
+    #[arg(long, value_name = "NAME", group = "mark")]
+    rolled_back: Option<String>,
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: LogFormat,
+}
+
+/// What a person says about a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// All of it is there: it is never to run.
+enum Mark {
+    /// All of it exists: never run it.
     Applied(String),
-    /// None of it is there: it is to run again.
+    /// None of it exists: run it again.
     RolledBack(String),
 }
 
 /// What was done, for `--format json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Marked {
+struct Marked {
     /// The migration.
-    pub name: String,
+    name: String,
     /// `applied` or `rolled_back`.
-    pub state: &'static str,
+    state: &'static str,
     /// False when the history said so already.
-    pub changed: bool,
+    changed: bool,
 }
 
 impl fmt::Display for Marked {
@@ -43,20 +62,40 @@ impl fmt::Display for Marked {
     }
 }
 
-/// Writes the mark; the lock must be held. The rules are those of `prisma migrate resolve`.
+/// Writes the mark under the migration lock. The rules are those of `prisma migrate resolve`.
 ///
 /// # Errors
 /// [`Error::History`] where the mark contradicts the history or the folder, [`Error::Statement`] where it
 /// cannot be written.
-pub(crate) async fn mark(
-    history: &History,
-    session: &mut dyn Session,
-    probe: &Probe,
-    mark: &Mark,
-) -> Result<Marked, Error> {
-    match mark {
-        Mark::Applied(name) => applied(history, session, probe, name).await,
-        Mark::RolledBack(name) => rolled_back(history, session, name).await,
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let mark = args.mark()?;
+    let setup = invocation.setup()?;
+    let marked = invocation.in_session(&setup, read_folder(&setup, &mark), async |start| {
+        lock_history(start).await?;
+        let Some(history) = &start.history else { return Err(setup.no_folder()) };
+        match &mark {
+            Mark::Applied(name) => applied(history, start.session.as_mut(), &start.probe, name).await,
+            Mark::RolledBack(name) => rolled_back(history, start.session.as_mut(), name).await,
+        }
+    })?;
+    output::show(&marked, args.format)?;
+    Ok(Next::Done)
+}
+
+impl Args {
+    fn mark(&self) -> Result<Mark, Error> {
+        let mark = self.applied.clone().map(Mark::Applied).or(self.rolled_back.clone().map(Mark::RolledBack));
+        mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))
+    }
+}
+
+/// The folder. A rollback needs none of its files: one that contradicts itself is passed over, as Prisma does.
+async fn read_folder(setup: &Setup, mark: &Mark) -> Result<Option<History>, Error> {
+    match (setup.read_folder().await, &setup.folder, mark) {
+        (Err(Error::History(_)), Some(folder), Mark::RolledBack(_)) => {
+            Ok(Some(History::of(folder, setup.dialect, Resolved::default())))
+        }
+        (folder, _, _) => folder,
     }
 }
 
@@ -70,20 +109,21 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
     let table = history.ensure_table(session, probe, None).await?;
-    let (format, dialect) = (history.scripts()?, history.dialect);
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
-    let mut statements: Vec<String> =
-        unfinished.map(|record| format.end(dialect, &table, &record.id, &Outcome::GivenUp)).collect();
-    statements.push(format.adopt(dialect, &table, &format.new_id(Writer::Resolve), migration));
+    let mut statements: Vec<String> = unfinished
+        .map(|record| writer.end(RowKey { dialect, table: &table, id: &record.id }, &Outcome::GivenUp))
+        .collect();
+    statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
-    warn_of_what_is_missing(history, session, migration).await;
+    warn_of_what_is_missing(session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
 
 /// Nothing will ever create it any more: the risk of this mark.
-async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, migration: &Migration) {
-    let objects = made(migration.sql(), history.dialect);
+async fn warn_of_what_is_missing(session: &mut dyn Session, migration: &Migration) {
+    let objects = made(&migration.script);
     let Ok(object_states) = session.object_states(&objects, None).await else { return };
     let missing = objects
         .iter()
@@ -103,9 +143,9 @@ async fn warn_of_what_is_missing(history: &History, session: &mut dyn Session, m
 
 /// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
 /// into DO blocks as well, and what else it creates by the strict one.
-fn made(sql: &str, dialect: Dialect) -> Vec<ObjectRef> {
+fn made(script: &Script) -> Vec<ObjectRef> {
     // Without a home schema, a name stays as the script has it.
-    let provenance = Provenance::of(vec![script::changes(sql, dialect)], "", dialect);
+    let provenance = Provenance::of(vec![script::changes(script)], "", script.dialect());
     let bare = |object: ObjectRef| ObjectRef { schema: object.schema.filter(|schema| !schema.is_empty()), ..object };
     let lasting: Vec<ObjectRef> = provenance.lasting().map(|(_, object)| bare(object)).collect();
     // The columns of a table that the script creates go with it.
@@ -121,7 +161,7 @@ fn made(sql: &str, dialect: Dialect) -> Vec<ObjectRef> {
         object.kind = ObjectKind::Type;
     }
     objects.sort_by_key(|object| (object.kind == ObjectKind::Column, object.to_string()));
-    let strict = script::created(&script::statements(sql, dialect), dialect).into_iter().map(|(object, _)| object);
+    let strict = script::created(&script.statements()).into_iter().map(|(object, _)| object);
     let is_known =
         |object: &ObjectRef| matches!(object.kind, ObjectKind::Table | ObjectKind::Type | ObjectKind::Column);
     objects.extend(strict.filter(|object| !is_known(object)));
@@ -152,9 +192,9 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         );
     }
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
-    let format = history.scripts()?;
+    let (writer, dialect) = (history.writer()?, history.dialect);
     let statements: Vec<String> =
-        unfinished.map(|record| format.end(history.dialect, table, &record.id, &Outcome::GivenUp)).collect();
+        unfinished.map(|record| writer.end(RowKey { dialect, table, id: &record.id }, &Outcome::GivenUp)).collect();
     let changed = !statements.is_empty();
     if changed {
         let doing = Error::statement(format!("record that {name} is rolled back"));

@@ -1,11 +1,57 @@
 //! `status`: every migration with its state, and one verdict, as text or JSON.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
+use crate::base::error::Error;
 use crate::base::log::LogFormat;
-use crate::formats::migration::Writer;
+use crate::base::time;
+use crate::commands::invocation::{Invocation, Next};
+use crate::commands::output;
+use crate::formats::migration::RecordedBy;
 use crate::migrate::history::History;
 use crate::migrate::plan::{Entry, State, Verdict};
+use crate::startup::start::Start;
+
+/// Arguments of `status`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: LogFormat,
+}
+
+/// Prints the history as it is, including what an interrupted migration left.
+///
+/// # Errors
+/// [`Error::Settings`] without a migrations folder; those of the wait and of reading.
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let setup = invocation.setup()?;
+    let history = invocation.in_session(&setup, setup.read_folder(), read)?;
+    let tool = history.format.tool.name;
+    let status = Status {
+        verdict: history.verdict(),
+        migrations: history.entries.iter().map(|entry| Line::of(entry, tool)).collect(),
+        uncertain: history.uncertainty(),
+    };
+    output::print(&match args.format {
+        LogFormat::Json => output::json(&status),
+        LogFormat::Text => {
+            let now = output::is_terminal().then(SystemTime::now);
+            text(&status, &setup.database.target()?.address(), now)
+        }
+    })?;
+    Ok(Next::Done)
+}
+
+/// Reads the history, and finds out about unfinished rows what it can.
+async fn read(start: &mut Start<'_>) -> Result<History, Error> {
+    start.read_history_and_running().await?;
+    let mut history = start.history.take().ok_or_else(|| start.setup.no_folder())?;
+    history.explain(start.session.as_mut()).await?;
+    Ok(history)
+}
 
 /// The JSON of `status`; keys are only ever added (contract).
 #[derive(Serialize)]
@@ -36,10 +82,10 @@ impl<'a> Line<'a> {
     fn of(entry: &'a Entry, tool: &'a str) -> Self {
         let record = entry.record.as_ref();
         Self {
-            by: record.map(|record| match record.writer {
-                Writer::Atomic | Writer::Steps | Writer::Whole => "doorstep",
-                Writer::Resolve => "resolve",
-                Writer::Other => tool,
+            by: record.map(|record| match record.by {
+                RecordedBy::Doorstep(_) => "doorstep",
+                RecordedBy::Person => "resolve",
+                RecordedBy::Tool => tool,
             }),
             note: entry.note.as_deref(),
             name: &entry.name,
@@ -59,35 +105,22 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The whole answer, ready to print.
-#[must_use]
-pub(crate) fn render(history: &History, address: &str, format: LogFormat) -> String {
-    let tool = history.format.tool();
-    let migrations: Vec<Line<'_>> = history.entries.iter().map(|entry| Line::of(entry, tool)).collect();
-    let status = Status { verdict: history.verdict(), migrations, uncertain: history.uncertainty() };
-    match format {
-        LogFormat::Json => serde_json::to_string_pretty(&status).unwrap_or_default() + "\n",
-        LogFormat::Text => text(&status, address),
-    }
-}
-
-fn text(status: &Status<'_>, address: &str) -> String {
-    let width = status.migrations.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
+/// A line per migration, what to do about a failure, and the verdict. With `now`, times are written for a person at a
+/// terminal, otherwise as in the history.
+fn text(status: &Status<'_>, address: &str, now: Option<SystemTime>) -> String {
+    let when = |line: &Line<'_>| {
+        let at = line.finished_at.or(line.started_at).unwrap_or_default();
+        now.and_then(|now| time::for_people(at, now)).unwrap_or_else(|| at.to_owned())
+    };
+    let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
+    let width = longest(&mut status.migrations.iter().map(|line| line.name.chars().count()));
+    let times = longest(&mut status.migrations.iter().map(|line| when(line).chars().count())).max(27);
     let mut out = String::new();
     for line in &status.migrations {
-        let state = match line.state {
-            State::Applied => "applied",
-            State::Pending => "pending",
-            State::Failed => "failed",
-            State::Edited => "edited",
-            State::Missing => "missing",
-            State::RolledBack => "rolled back",
-            State::Running => "running",
-        };
-        let when = line.finished_at.or(line.started_at).unwrap_or_default();
         let by = line.by.map(|by| format!("by {by}")).unwrap_or_default();
         let order = if line.out_of_order { "out of order" } else { "" };
-        let row = format!("{:<width$}  {state:<11}  {when:<27}  {by:<11}  {order}", line.name);
+        let state = word(line.state);
+        let row = format!("{:<width$}  {state:<11}  {:<times$}  {by:<11}  {order}", line.name, when(line));
         out += row.trim_end();
         out.push('\n');
         let cause = line.message.filter(|_| line.state == State::Failed);
@@ -99,7 +132,7 @@ fn text(status: &Status<'_>, address: &str) -> String {
     let failed = status.migrations.iter().rev().find(|line| line.state == State::Failed).map(|line| line.name);
     if let Some(name) = failed {
         out += &format!(
-            "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it is there\n"
+            "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it exists\n"
         );
     }
     if let Some(why) = status.uncertain {
@@ -109,12 +142,27 @@ fn text(status: &Status<'_>, address: &str) -> String {
         1 => "1 migration".to_owned(),
         count => format!("{count} migrations"),
     };
-    let meaning = match status.verdict {
+    out + &format!("{address}: {} ({}; {count})\n", status.verdict, meaning(status.verdict))
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Applied => "applied",
+        State::Pending => "pending",
+        State::Failed => "failed",
+        State::Edited => "edited",
+        State::Missing => "missing",
+        State::RolledBack => "rolled back",
+        State::Running => "running",
+    }
+}
+
+fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Current => "folder and history agree",
         Verdict::Behind => "the folder has pending migrations",
         Verdict::Ahead => "the database has migrations that the folder lacks",
         Verdict::Diverged => "folder and history each have what the other lacks",
         Verdict::Failed => "a migration failed or was interrupted",
-    };
-    out + &format!("{address}: {} ({meaning}; {count})\n", status.verdict)
+    }
 }

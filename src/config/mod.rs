@@ -63,20 +63,21 @@ macro_rules! layer {
 }
 
 layer! {
-    /// The service's database; also DATABASE_URL, or libpq's PG* variables
+    /// The service's database; also DATABASE_URL or PG*
     ///
+    /// Without a setting it is DATABASE_URL, the url of the Prisma schema, or what libpq's PG* variables name.
     /// postgres://, postgresql:// (driver suffixes such as +asyncpg and Prisma's parameters are
     /// understood), libpq's keyword form, file:./dev.db or sqlite://dev.db.
     [ "Database", "URL" ] database_url: Secret,
     /// Read the database URL from this file, again at every connect
     [ "Database", "FILE" ] database_url_file: PathBuf,
-    /// Another URL or role for all that doorstep does; the service never sees it
+    /// Another URL or role for doorstep's own work
     ///
-    /// Prisma's directUrl. Use it to migrate with an owner's role, or past a pooler. [default: database_url]
+    /// The service never sees it. Prisma's directUrl. Use it to migrate with an owner's role, or past a pooler. [default: database_url]
     [ "Database", "URL" ] migrate_url: Secret,
     /// Read migrate_url from this file, again at every connect
     [ "Database", "FILE" ] migrate_url_file: PathBuf,
-    /// Deadline of the wait; 0 = no limit [default: 2m]
+    /// How long to wait; 0 = no limit [default: 2m]
     [ "Wait", "DURATION" ] wait_timeout: Span,
     /// Try this many times at a fixed interval instead of backing off
     [ "Wait", "N" ] wait_attempts: u32,
@@ -88,7 +89,9 @@ layer! {
     [ "Schemas", "NAMES" ] schemas: List,
     /// What to do about migrations [default: apply]
     [ "Migrate", "MODE" ] migrate: Mode,
-    /// The migrations folder [default: found by convention: prisma/migrations, migrations]
+    /// The migrations folder [default: found by convention]
+    ///
+    /// By convention it is prisma/migrations, or migrations.
     [ "Migrate", "DIR" ] migrations: PathBuf,
     /// Which tool's folder and history table it is [default: detected]
     [ "Migrate", "FORMAT" ] migration_format: crate::config::MigrationFormat,
@@ -106,11 +109,11 @@ layer! {
     [ "Migrate", "DURATION" ] migration_lock_timeout: Span,
     /// PostgreSQL's lock_timeout while migrating, retried while migration_lock_timeout allows; 0 = none [default: 5s]
     [ "Migrate", "DURATION" ] statement_lock_timeout: Span,
-    /// Tables that must exist before the service starts, comma-separated, e.g. users,financial.invoices
+    /// Tables that must exist, e.g. users,app.invoices
     [ "Verify", "TABLES" ] require_tables: List,
-    /// What `doorstep snapshot` has written; held against the database, too [default: ./doorstep.snapshot.json, if it exists]
+    /// A file of `doorstep snapshot` to compare the database with [default: ./doorstep.snapshot.json, if it exists]
     [ "Verify", "FILE" ] snapshot: PathBuf,
-    /// Least severity of a finding that stops the start [default: error]
+    /// Least severity that stops the start [default: error]
     [ "Verify", "SEVERITY" ] verify: Strictness,
     /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
     [ "Verify", "PATTERNS" ] verify_allow: List,
@@ -120,15 +123,15 @@ layer! {
     [ "Service", "ADDRESS" ] health_addr: Listen,
     /// Where to leave the reason of a failure, if the file exists [default: /dev/termination-log]
     [ "Logs", "FILE" ] termination_log: PathBuf,
-    /// How much to log [default: info]
+    /// How much to log [default: info; warn for commands that print an answer]
     [ "Logs", "LEVEL" ] log: LogLevel,
-    /// Form of the log lines on stderr [default: text]
+    /// Form of the log lines [default: text]
     [ "Logs", "FORMAT" ] log_format: LogFormat,
 }
 
 /// How long, and in which rhythm, to wait for the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// Give up after this time; `None` waits for ever.
     pub timeout: Option<Duration>,
     /// Number of attempts and the fixed interval between them, instead of backing off.
@@ -137,7 +140,7 @@ pub struct Patience {
 
 /// Checked settings. Every default of the contract is filled in.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The service's database, if one was named; otherwise the Prisma schema or PG* decide.
     pub database: Option<SecretSource>,
     /// The URL for doorstep's own work, if it differs.
@@ -182,8 +185,8 @@ pub struct Settings {
     pub health_addr: Option<Listen>,
     /// Where the reason of a failure goes, if somewhere else.
     pub termination_log: Option<PathBuf>,
-    /// Log level.
-    pub log: LogLevel,
+    /// Log level, if named; the default depends on the command.
+    pub log: Option<LogLevel>,
     /// Log format.
     pub log_format: LogFormat,
 }
@@ -193,7 +196,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::Settings`] for an unknown name, a value that does not parse, or two forms of one secret.
-    pub fn load(flags: Layer, config: Option<PathBuf>, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn load(flags: Layer, config: Option<PathBuf>, environment: &Environment) -> Result<Self, Error> {
         let variables = environment.layer()?;
         let File { layer: file, require, queries } =
             file::read(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
@@ -233,7 +236,7 @@ impl Settings {
             init: merged.init.is_some_and(|switch| switch.0),
             health_addr: merged.health_addr,
             termination_log: merged.termination_log,
-            log: merged.log.unwrap_or(LogLevel::Info),
+            log: merged.log,
             log_format: merged.log_format.unwrap_or(LogFormat::Text),
         })
     }

@@ -8,7 +8,7 @@ use crate::sql::{Dialect, TableName, script};
 
 /// A query that the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub(crate) struct Query {
     /// What people call it.
     pub name: String,
     /// Its text, one statement.
@@ -29,7 +29,7 @@ impl Query {
     ///
     /// # Errors
     /// [`Error::Settings`] with its line.
-    pub fn suits(&self, dialect: Dialect) -> Result<(), Error> {
+    pub(crate) fn suits(&self, dialect: Dialect) -> Result<(), Error> {
         let refuse = |why: &str| Err(settings_error(&self.origin, &format!("the query {} {why}", self.name)));
         match script::statements(&self.sql, dialect).as_slice() {
             [] => refuse("is empty"),
@@ -42,7 +42,7 @@ impl Query {
 
     /// The statement alone.
     #[must_use]
-    pub fn statement(&self, dialect: Dialect) -> &str {
+    pub(crate) fn statement(&self, dialect: Dialect) -> &str {
         script::statements(&self.sql, dialect).first().map_or("", |statement| statement.text)
     }
 }

@@ -7,7 +7,7 @@ use crate::sql::{ObjectKind, ObjectRef, TableName};
 
 /// A column: `users.email`, `financial.invoices.total numeric(10,2) not null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnForm {
+pub(crate) struct ColumnForm {
     /// Its table.
     pub table: TableName,
     /// Its name.
@@ -20,7 +20,7 @@ pub struct ColumnForm {
 
 /// An index: by its name, or by what it has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IndexForm {
+pub(crate) enum IndexForm {
     /// `users_email_key`, `financial.invoices_total_idx`.
     Named(TableName),
     /// `financial.invoices (customer_id, created_at desc)`, `unique users (email)`.
@@ -36,7 +36,7 @@ pub enum IndexForm {
 
 /// An enum type: `Role`, `billing.status (OPEN, CLOSED)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnumForm {
+pub(crate) struct EnumForm {
     /// Its name.
     pub name: TableName,
     /// Values that it must have.
@@ -45,7 +45,7 @@ pub struct EnumForm {
 
 /// A constraint: `orders_customer_id_fkey`, `orders.orders_total_check`, `shop.orders.orders_total_check`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConstraintForm {
+pub(crate) struct ConstraintForm {
     /// Its table; `None` for any table of the home schema.
     pub table: Option<TableName>,
     /// Its name.
@@ -54,7 +54,7 @@ pub struct ConstraintForm {
 
 /// A row: `plans`, `plans where code = 'free'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowForm {
+pub(crate) struct RowForm {
     /// As it is written.
     pub text: String,
     /// Its table.

@@ -7,7 +7,7 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName, script};
 
 /// One line of a requirement, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line<T> {
+pub(crate) struct Line<T> {
     /// What is required.
     pub what: T,
     /// Where.
@@ -16,7 +16,7 @@ pub struct Line<T> {
 
 /// All that `[require]` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Require {
+pub(crate) struct Require {
     /// Tables and views, wherever the search path leads.
     pub tables: Vec<Line<TableName>>,
     /// Columns.
@@ -38,7 +38,7 @@ pub struct Require {
 impl Require {
     /// True where the catalog is not needed to answer.
     #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.columns.is_empty()
             && self.indexes.is_empty()
             && self.enums.is_empty()
@@ -48,7 +48,7 @@ impl Require {
     }
 
     /// The schemas that are named.
-    pub fn schemas(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
         let columns = self.columns.iter().map(|line| &line.what.table);
         let indexes = self.indexes.iter().map(|line| match &line.what {
             IndexForm::Named(name) | IndexForm::On { table: name, .. } => name,
@@ -64,7 +64,7 @@ impl Require {
     ///
     /// # Errors
     /// [`Error::Settings`] with the line of what makes no sense.
-    pub fn suits(&self, dialect: Dialect) -> Result<(), Error> {
+    pub(crate) fn suits(&self, dialect: Dialect) -> Result<(), Error> {
         let refuse = |origin: &Origin, why: String| Err(settings_error(origin, &why));
         if dialect == Dialect::Sqlite {
             let absent = self.absent.iter().filter(|line| line.what.kind == ObjectKind::Enum);

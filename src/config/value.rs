@@ -144,7 +144,7 @@ pub enum Strictness {
 /// A finding to pass over: `table:public.legacy_*`, `missing:*`. The first part names the kind of object
 /// or the kind of difference, the rest its qualified name, where `*` stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allow {
+pub(crate) struct Allow {
     what: Allowed,
     name: String,
 }
@@ -187,7 +187,7 @@ impl FromStr for Allow {
 impl Allow {
     /// True when a difference of this kind in this kind of object, called `name`, is accepted.
     #[must_use]
-    pub fn accepts(&self, difference: DifferenceKind, object: ObjectKind, name: &str) -> bool {
+    pub(crate) fn accepts(&self, difference: DifferenceKind, object: ObjectKind, name: &str) -> bool {
         let is_meant = match self.what {
             Allowed::Any => true,
             Allowed::Difference(kind) => kind == difference,

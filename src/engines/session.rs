@@ -14,6 +14,7 @@ use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Catalog, Name};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
+use crate::sql::script::Statement;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// What every session method returns: boxed, so that the steps can hold a `dyn Session` and stay one
@@ -147,6 +148,8 @@ pub struct Probe {
 pub struct Unit<'a> {
     /// The text, as the file has it.
     pub sql: &'a str,
+    /// Its statements.
+    pub statements: &'a [Statement<'a>],
     /// A statement that must change exactly one row of the history, or the unit fails.
     pub record: Option<&'a str>,
     /// The text refuses a transaction: the record follows it, where it would otherwise commit with it.

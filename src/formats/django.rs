@@ -1,22 +1,47 @@
-//! Django: `APP/migrations/*.py` and the table `django_migrations`. Django applies them itself; here is read, without
-//! Python, whether it has anything to do.
+//! Django: `APP/migrations/*.py` and the table `django_migrations`. Django applies them itself. This module reads, without
+//! Python, whether anything is pending.
 //!
-//! That can be told only if every installed app is known, and its files are found: those of the project stand beside
-//! manage.py, others (`django.contrib.auth`) where Python keeps its packages. Whenever one of them is not found, or the
-//! settings are computed, nothing is concluded: Django is started, and the log says why.
+//! That is certain only if every installed app is known and its files are found: those of the project are beside
+//! manage.py, others (`django.contrib.auth`) among Python's packages. If one of them is not found, or the settings are
+//! computed, nothing is concluded: Django is started, and the log says why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{Scope, Value, assignments, attribute, imports_all, mentions};
-use crate::formats::{Format, Lineage, Resolved, rfc3339};
+use crate::formats::tool::{Command, Tool};
+use crate::formats::{Entry, Format, Layout, Ledger, Lineage, Resolved, Sign, Surroundings, rfc3339};
+use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
-/// Folders that hold no code of the project's.
-const PASSED_OVER: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];
+/// How it is found.
+pub(crate) const ENTRY: Entry =
+    Entry { name: MigrationFormat::Django, sign: Sign::File { places: &["manage.py"], open } };
+
+static TOOL: Tool = Tool {
+    name: "django",
+    authoring: "python manage.py makemigrations --name SLUG",
+    writes_from_schema: false,
+    by_hand: "python manage.py migrate --fake APP NAME",
+    command: Some(Command {
+        programs: &["python", "python3"],
+        beside: ".venv/bin/python",
+        arguments: &["manage.py", "migrate", "--noinput"],
+    }),
+};
+
+fn open(manage: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error> {
+    // Read once in a start, and needed to its end.
+    let django: &'static Django = Box::leak(Box::new(Django::of(manage, surroundings.environment)));
+    Ok(Format { layout: django, ledger: django, writer: None, tool: &TOOL })
+}
+
+/// Folders without apps of the project.
+const WITHOUT_APPS: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "static"];
 
 /// How deep apps are looked for.
 const DEPTH: usize = 6;
@@ -28,14 +53,14 @@ pub(crate) struct Django {
     root: PathBuf,
     /// The file of the settings module, if it is known.
     settings: Option<PathBuf>,
-    /// Where Python keeps its packages, if that can be told.
+    /// Where Python keeps its packages, if it is known.
     packages: Vec<PathBuf>,
 }
 
 /// The migrations of one app.
 struct App {
     label: String,
-    /// Only Python can tell the label.
+    /// The label is computed, so only Python knows it.
     is_computed: bool,
     files: Vec<PathBuf>,
 }
@@ -54,7 +79,7 @@ impl Django {
         Self { packages: packages(&root, environment), root, settings }
     }
 
-    /// The installed apps, by their dotted names; or why they cannot be told.
+    /// The installed apps, by their dotted names; or why they are not known.
     fn installed(&self) -> Result<BTreeSet<String>, String> {
         let Some(file) = &self.settings else { return Err("the settings module was not found".to_owned()) };
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -131,8 +156,8 @@ impl App {
     }
 }
 
-impl Format for Django {
-    fn resolve(&self, _folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
+impl Layout for Django {
+    fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (apps, mut unknown) = self.apps();
         let (mut migrations, mut implies) = (Vec::new(), BTreeMap::new());
         for App { label, is_computed, files } in apps {
@@ -157,35 +182,46 @@ impl Format for Django {
                         unknown.get_or_insert(format!("{} computes what it replaces", path.display()));
                     }
                 }
+                let script = Script::new(script, dialect);
                 migrations.push(Migration { name, path, script, checksum: String::new(), unreadable: None });
             }
         }
         Ok(Resolved { migrations, warnings: Vec::new(), lineage: Lineage { implies, broken: None, partial: unknown } })
     }
 
-    fn tool(&self) -> &'static str {
-        "django"
+    fn is_missed(&self, name: &str, known: &[Migration]) -> bool {
+        let app = name.split('.').next().unwrap_or_default();
+        let of_app = known.iter().filter(|migration| migration.name.split('.').next() == Some(app));
+        of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
     }
 
-    fn authoring(&self, slug: &str) -> String {
-        format!("python manage.py makemigrations --name {slug}")
+    fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
+        (!missing.is_empty() && !pending.is_empty() && lineage.partial.is_none()).then(|| {
+            format!(
+                "project and database have diverged\n  applied, but without a file: {}\n  with a file, but not applied: {}\n\
+                 next: bring both branches together where you develop: python manage.py makemigrations --merge",
+                missing.join(", "),
+                pending.join(", ")
+            )
+        })
     }
+}
 
-    fn by_hand(&self) -> &'static str {
-        "python manage.py migrate --fake APP NAME"
-    }
-
-    fn history_table(&self) -> &'static str {
+impl Ledger for Django {
+    fn table(&self) -> &'static str {
         "django_migrations"
     }
 
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = if dialect == Dialect::Postgres { "applied::text" } else { "applied" };
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = match dialect {
+            Dialect::Postgres => "applied::text",
+            Dialect::Sqlite => "applied",
+        };
         format!("SELECT app || '.' || name, {time} FROM {} ORDER BY id", dialect.table(table))
     }
 
-    /// A migration that replaces others stands for them, and they for it. Rows that are left of what was squashed away
-    /// later are as Django leaves them: nobody misses their files.
+    /// A migration that replaces others stands for them, and they for it. Django leaves the rows of squashed migrations in
+    /// the table; that their files are gone is no error.
     fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
         let record = |name: &str, at: Option<String>| Record {
             name: name.to_owned(),
@@ -209,23 +245,6 @@ impl Format for Django {
         }
         records.into_values().collect()
     }
-
-    fn is_missed(&self, name: &str, known: &[Migration]) -> bool {
-        let app = name.split('.').next().unwrap_or_default();
-        let of_app = known.iter().filter(|migration| migration.name.split('.').next() == Some(app));
-        of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
-    }
-
-    fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
-        (!missing.is_empty() && !pending.is_empty() && lineage.partial.is_none()).then(|| {
-            format!(
-                "project and database have diverged\n  applied, but without a file: {}\n  with a file, but not applied: {}\n\
-                 next: bring both branches together where you develop: python manage.py makemigrations --merge",
-                missing.join(", "),
-                pending.join(", ")
-            )
-        })
-    }
 }
 
 /// `A_APPS + B_APPS`: each part is a list that is read by its own.
@@ -234,7 +253,7 @@ fn is_sum(written: &str) -> bool {
     written.split('#').next().is_some_and(|sum| sum.split('+').all(|part| is_list(part.trim())))
 }
 
-/// The list that a settings module ends with; or the name that only Python can tell. What other files bring in, and what
+/// The list that a settings module ends with; or the name whose value is computed. What other files bring in, and what
 /// is done under a condition, counts as computed.
 fn installed_in(text: &str) -> Result<Vec<String>, String> {
     let is_list = |name: &str| name.ends_with("APPS");
@@ -270,7 +289,7 @@ fn installed_in(text: &str) -> Result<Vec<String>, String> {
             (true, None) => return computed(),
         }
     }
-    // Whatever else is done with a list may change it.
+    // Any other use of a list may change it.
     match expected.iter().find(|(name, count)| mentions(text, name) != **count) {
         Some((name, _)) => Err((*name).to_owned()),
         None if !lists.contains_key("INSTALLED_APPS") => Err("INSTALLED_APPS".to_owned()),
@@ -294,7 +313,7 @@ fn find_apps(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_folder || name.starts_with('.') || PASSED_OVER.contains(&name.as_ref()) {
+        if !is_folder || name.starts_with('.') || WITHOUT_APPS.contains(&name.as_ref()) {
             continue;
         }
         match name == "migrations" && path.join("__init__.py").exists() {
@@ -305,7 +324,7 @@ fn find_apps(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// The packages of the Python that `python` on the path is: beside its folder, if it is in a place of its own (a virtual
-/// environment, /usr/local). Those of a shim cannot be told.
+/// environment, /usr/local). Those of a shim are unknown.
 fn packages(root: &Path, environment: &Environment) -> Vec<PathBuf> {
     let named = environment.get("VIRTUAL_ENV").map(PathBuf::from);
     let beside = Some(root.join(".venv")).filter(|folder| folder.join("pyvenv.cfg").exists());

@@ -1,32 +1,58 @@
-//! Plain data: a migration on disk, and its record in the history table.
+//! Plain data that every format produces: a migration on disk, and its record in the history table.
 
 use std::path::PathBuf;
 
-/// One migration, as resolved from its folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::engines::session::Rollback;
+use crate::sql::script::Script;
+
+/// One migration, as read from its folder.
+#[derive(Debug, Clone)]
 pub(crate) struct Migration {
     /// Its name: what the history records.
     pub name: String,
     /// The file its script was read from.
     pub path: PathBuf,
-    /// The script, whole.
-    pub script: String,
+    /// The script; of a migration in code, the text of its file, which is never lexed.
+    pub script: Script,
     /// Checksum of the script, as the format computes it.
     pub checksum: String,
-    /// Why it cannot be run: its file is missing, or is no text. Of no account once it is applied.
+    /// Why it cannot be run: its file is missing, or is not text. Ignored once it is applied.
     pub unreadable: Option<String>,
 }
 
 impl Migration {
-    /// The text to run: without the byte order mark that some editors put before it, and every database
-    /// stumbles over.
+    /// The text to run.
     #[must_use]
     pub(crate) fn sql(&self) -> &str {
-        self.script.strip_prefix('\u{feff}').unwrap_or(&self.script)
+        self.script.text()
     }
 }
 
-/// One row of the history table, in the words of the field (all times as RFC 3339 text).
+/// How doorstep runs a script. The strategy chooses it, and the history keeps it: after a crash it decides what an
+/// unfinished row means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMode {
+    /// Script and record in one transaction: both are kept, or neither.
+    Atomic,
+    /// Statement by statement, with a record of how many are done.
+    Steps,
+    /// In one message as the file has it, with the record after it.
+    Whole,
+}
+
+/// Who wrote a row of the history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum RecordedBy {
+    /// doorstep, for a script that it ran like this.
+    Doorstep(RunMode),
+    /// A person, with `resolve` or `baseline`: nothing ran.
+    Person,
+    /// The original tool, or an unknown writer.
+    #[default]
+    Tool,
+}
+
+/// One row of the history table (all times as RFC 3339 text).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     /// Key of the row.
@@ -39,30 +65,29 @@ pub(crate) struct Record {
     pub started_at: Option<String>,
     /// When it was done; `None` while it runs, and for ever if it failed.
     pub finished_at: Option<String>,
-    /// When somebody declared it rolled back.
+    /// When it was declared rolled back.
     pub rolled_back_at: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
     /// How many of its statements are done; they are counted while it runs statement by statement.
     pub steps: usize,
     /// Who wrote the row.
-    pub writer: Writer,
+    pub by: RecordedBy,
 }
 
-/// Who wrote a row of the history.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Writer {
-    /// doorstep, for a script that commits together with its record: unfinished means rolled back.
-    Atomic,
-    /// doorstep, for a script that runs statement by statement.
-    Steps,
-    /// doorstep, for a script that goes whole, with its record after it.
-    Whole,
-    /// A person, with `resolve` or `baseline`: nothing ran.
-    Resolve,
-    /// The original tool, or somebody else.
-    #[default]
-    Other,
+/// How the recorded report of a failure that left nothing behind begins its last line. The text is part of the history
+/// format: rows that earlier versions wrote have it, so it must not change.
+const NOTHING_KEPT: &str = "nothing of it was kept";
+
+/// The line of a failure report that says what the failed script, or its failed statement, left behind.
+#[must_use]
+pub(crate) fn rollback_line(rollback: Rollback, is_statement: bool) -> String {
+    match (rollback, is_statement) {
+        (Rollback::Complete, false) => format!("{NOTHING_KEPT}: it was rolled back as a whole"),
+        (Rollback::Complete, true) => "nothing of this statement was kept".to_owned(),
+        (Rollback::Partial, _) => "parts of it may have been kept: it does not run in one transaction".to_owned(),
+        (Rollback::Unknown, _) => "whether it was kept is unknown: the connection was lost".to_owned(),
+    }
 }
 
 impl Record {
@@ -77,6 +102,20 @@ impl Record {
     pub(crate) fn is_unfinished(&self) -> bool {
         self.finished_at.is_none() && self.rolled_back_at.is_none()
     }
+
+    /// doorstep ran the script in this mode.
+    #[must_use]
+    pub(crate) fn ran(&self, mode: RunMode) -> bool {
+        self.by == RecordedBy::Doorstep(mode)
+    }
+
+    /// Whether the recorded failure left nothing behind. The history tables are those of the original tools and have no
+    /// column for this, so it is read back from the message, here and nowhere else.
+    #[must_use]
+    pub(crate) fn failed_without_effect(&self) -> bool {
+        let message = self.message.as_deref().unwrap_or_default();
+        self.steps == 0 && message.lines().any(|line| line.trim_start().starts_with(NOTHING_KEPT))
+    }
 }
 
 /// The known name that a slip was probably meant to be, as an aside; empty if none is near.
@@ -84,4 +123,25 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
     let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
     let best = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_recorded_failure_left_behind_is_read_back_from_its_message() {
+        let record = |message: String, steps| Record { message: Some(message), steps, ..Record::default() };
+        let report = |rollback, is_statement| format!("ERROR: x\n{}", rollback_line(rollback, is_statement));
+        assert!(record(report(Rollback::Complete, false), 0).failed_without_effect());
+        // As the versions before wrote it.
+        let old = "ERROR: x\nnothing of it was kept: it was rolled back as a whole";
+        assert!(record(old.to_owned(), 0).failed_without_effect());
+        assert!(!record(report(Rollback::Complete, false), 2).failed_without_effect());
+        for rollback in [Rollback::Partial, Rollback::Unknown] {
+            assert!(!record(report(rollback, false), 0).failed_without_effect());
+        }
+        assert!(!record(report(Rollback::Complete, true), 0).failed_without_effect());
+        assert!(!Record::default().failed_without_effect());
+    }
 }

@@ -1,7 +1,7 @@
-//! What can be read of a Python file without running it: a name that is given a literal. Anything else is said to be
-//! computed, and nobody guesses.
+//! Reads literals that a Python file assigns to names, without running it. Any other value is reported as computed, and
+//! the caller starts the tool instead of guessing.
 
-/// What a name is given.
+/// The value of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     /// `None`.
@@ -34,7 +34,7 @@ pub(crate) enum Scope {
     Local,
 }
 
-/// A name is given something: `x = …`, `x: T = …`, `x += …`, as a statement of its own.
+/// An assignment as a statement of its own: `x = …`, `x: T = …`, `x += …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assignment<'a> {
     pub(crate) name: &'a str,
@@ -64,7 +64,7 @@ pub(crate) fn assignments(text: &str, is_it: impl Fn(&str) -> bool) -> Vec<Assig
     found
 }
 
-/// What the module itself gives a name: a literal only if nothing else is done with it there.
+/// The value that the module itself assigns to a name: a literal only if the module does nothing else with the name.
 pub(crate) fn assigned(text: &str, name: &str) -> Option<Value> {
     let mut found = assignments(text, |known| known == name);
     found.retain(|assignment| assignment.scope != Scope::Local);
@@ -76,7 +76,7 @@ pub(crate) fn assigned(text: &str, name: &str) -> Option<Value> {
     }
 }
 
-/// What a class of the module gives a name.
+/// The value that a class of the module assigns to a name.
 pub(crate) fn attribute(text: &str, name: &str) -> Option<Value> {
     let found = assignments(text, |known| known == name);
     match found.as_slice() {
@@ -93,12 +93,12 @@ pub(crate) fn mentions(text: &str, name: &str) -> usize {
     of_module.map(|(_, _, line)| line.split(|c| !is_of_a_name(c)).filter(|word| *word == name).count()).sum()
 }
 
-/// Whether `from … import *` brings in names that nobody sees.
+/// Whether `from … import *` may bring in more names.
 pub(crate) fn imports_all(text: &str) -> bool {
     code(text).lines().any(|line| line.trim_start().starts_with("from") && line.trim_end().ends_with('*'))
 }
 
-/// What the keyword argument `name=…` is given, wherever it stands; computed, if not everywhere the same.
+/// The value of the keyword argument `name=…`, in any call; computed, if calls differ.
 pub(crate) fn argument(text: &str, name: &str) -> Option<Value> {
     let code = code(text);
     let mut found = code.match_indices(name).filter_map(|(at, _)| {
@@ -207,7 +207,7 @@ fn value(text: &str) -> Value {
 /// Reads literals, one after the other.
 struct Reader<'a> {
     text: &'a str,
-    /// Within brackets, line ends mean nothing.
+    /// Open brackets: within them a line end does not end the statement.
     depth: usize,
 }
 
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
             return texts.map(Value::Texts);
         }
         let mut text = self.string()?;
-        // Texts that stand side by side are one.
+        // Adjacent strings are one.
         while let Some(more) = self.string() {
             text += &more;
         }

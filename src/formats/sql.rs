@@ -1,9 +1,9 @@
 //! Plain SQL: a folder of numbered files, `0001_create_users.sql`, and doorstep's own table `_doorstep_migrations`.
-//! docs/sql-format.md tells all of it for people.
+//! docs/sql-format.md describes it for users.
 //!
-//! A file is a migration by the number in front of its name. Names that other tools give to such files are
-//! understood where they are plain, and refused where they mean more than a number says: a file that is passed
-//! over in silence is a table that is missing later.
+//! A file is a migration if its name begins with a number. Names that other tools give to such files are understood if
+//! they mean only a number, and rejected if they mean more: a file that is skipped in silence is a table that is missing
+//! later.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -11,13 +11,31 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, Record, Writer};
-use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
+use crate::config::MigrationFormat;
+use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::tool::Tool;
+use crate::formats::{Entry, Format, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, Sign, rfc3339};
+use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
-/// The format.
+/// How it is found.
+pub(crate) const ENTRY: Entry = Entry {
+    name: MigrationFormat::Sql,
+    sign: Sign::Folder { owns, example: "plain SQL: 0001_NAME.sql", format: FORMAT },
+};
+
+const FORMAT: Format = Format { layout: &Sql, ledger: &Sql, writer: Some(&Sql), tool: &TOOL };
+
+static TOOL: Tool = Tool {
+    name: "sql",
+    authoring: "the next numbered file, NUMBER_SLUG.sql",
+    by_hand: "",
+    writes_from_schema: false,
+    command: None,
+};
+
 #[derive(Debug)]
-pub(crate) struct Sql;
+struct Sql;
 
 /// Lines that begin the part of a file that is to run, and the part that takes it back: of dbmate, goose, sql-migrate
 /// and node-pg-migrate. Compared without case and by their beginning: dbmate writes options after them.
@@ -29,7 +47,7 @@ const SECTIONS: [(&str, &str); 4] = [
 ];
 
 /// True for a folder with a numbered .sql file.
-pub(crate) fn owns(folder: &Path) -> Result<bool, Error> {
+fn owns(folder: &Path) -> Result<bool, Error> {
     Ok(files(folder)?.iter().any(|file| matches!(role(file), Role::Migration { .. } | Role::Unclear(_))))
 }
 
@@ -102,8 +120,8 @@ fn by_value(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-impl Format for Sql {
-    fn resolve(&self, folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
+impl Layout for Sql {
+    fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = files(folder)?;
         let (mut migrations, mut passed_over, mut undo) = (Vec::new(), Vec::new(), 0_usize);
         for file in &files {
@@ -135,38 +153,24 @@ impl Format for Sql {
         let passed_over: Vec<String> = passed_over.into_iter().map(str::to_owned).chain(undo).collect();
         let warning = format!("never run from {}: {}", folder.display(), passed_over.join(", "));
         Ok(Resolved {
-            migrations: migrations.into_iter().map(|(_, name, file)| read(&folder.join(file), name)).collect(),
+            migrations: migrations.into_iter().map(|(_, name, file)| read(&folder.join(file), name, dialect)).collect(),
             warnings: if passed_over.is_empty() { Vec::new() } else { vec![warning] },
             ..Resolved::default()
         })
     }
+}
 
+impl Ledger for Sql {
     fn fits(&self, migration: &Migration, checksum: &str) -> bool {
         migration.checksum == checksum || migration.unreadable.is_some()
     }
 
-    fn tool(&self) -> &'static str {
-        "sql"
-    }
-
-    fn authoring(&self, slug: &str) -> String {
-        format!("the next numbered file, NUMBER_{slug}.sql")
-    }
-
-    fn history_table(&self) -> &'static str {
+    fn table(&self) -> &'static str {
         "_doorstep_migrations"
     }
 
-    /// doorstep's own, since there is no other tool to exclude.
-    fn lock_key(&self) -> i64 {
-        crate::formats::OWN_LOCK
-    }
-
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| match dialect {
-            Dialect::Postgres => format!("{column}::text"),
-            Dialect::Sqlite => column.to_owned(),
-        };
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| words(dialect).time.replace("COLUMN", column);
         format!(
             "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
             time("started_at"),
@@ -179,20 +183,31 @@ impl Format for Sql {
     fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
         rows.iter().map(record).collect()
     }
+}
 
-    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
-        Some(self)
+/// What differs by dialect in the statements of the history.
+struct Words {
+    /// The type of a time.
+    time_type: &'static str,
+    /// A time as text; COLUMN stands for its column.
+    time: &'static str,
+    /// The server's clock.
+    now: &'static str,
+}
+
+fn words(dialect: Dialect) -> Words {
+    match dialect {
+        Dialect::Postgres => {
+            Words { time_type: "timestamptz", time: "COLUMN::text", now: "pg_catalog.clock_timestamp()" }
+        }
+        Dialect::Sqlite => Words { time_type: "text", time: "COLUMN", now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')" },
     }
 }
 
-impl Scripts for Sql {
-    /// One row for each migration, which tells how its last run went; the words of the field, and no type that one
-    /// engine lacks but for the times.
-    fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = match dialect {
-            Dialect::Postgres => "timestamptz",
-            Dialect::Sqlite => "text",
-        };
+impl LedgerWriter for Sql {
+    /// One row for each migration, about its last run, with the types that every engine has, but for the times.
+    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = words(dialect).time_type;
         format!(
             "CREATE TABLE {} (
     name            text PRIMARY KEY NOT NULL,
@@ -210,16 +225,16 @@ impl Scripts for Sql {
         )
     }
 
-    fn new_id(&self, _writer: Writer) -> String {
+    fn new_id(&self, _mode: Option<RunMode>) -> String {
         uuid::Uuid::new_v4().to_string()
     }
 
-    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, writer: Writer, migration: &Migration) -> String {
-        put(dialect, table, id, writer, migration, "NULL")
+    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> String {
+        put(row, migration, way(Some(mode)), "NULL")
     }
 
-    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
-        let now = now(dialect);
+    fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
+        let (dialect, now) = (row.dialect, words(row.dialect).now);
         let change = match outcome {
             Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
@@ -229,17 +244,19 @@ impl Scripts for Sql {
             }
             Outcome::GivenUp => format!("rolled_back_at = {now}"),
         };
-        let row = self.locate(dialect, table, id);
-        let (table, condition) = row.split_once(" WHERE ").unwrap_or((&row, "false"));
-        format!("UPDATE {table} SET {change} WHERE {condition} AND finished_at IS NULL AND rolled_back_at IS NULL")
+        format!(
+            "UPDATE {} SET {change} WHERE run = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
+            row.table(),
+            row.id()
+        )
     }
 
-    fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
-        put(dialect, table, id, Writer::Resolve, migration, now(dialect))
+    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+        put(row, migration, way(None), words(row.dialect).now)
     }
 
-    fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
-        format!("{} WHERE run = {}", dialect.table(table), dialect.literal(id))
+    fn locate(&self, row: RowKey<'_>) -> String {
+        format!("{} WHERE run = {}", row.table(), row.id())
     }
 }
 
@@ -248,7 +265,7 @@ fn record(row: &Row) -> Record {
     let value = |index: usize| row.get(index).cloned().flatten();
     let text = |index| value(index).unwrap_or_default();
     Record {
-        writer: writer(&text(8)),
+        by: recorded_by(&text(8)),
         id: text(0),
         checksum: text(1),
         name: text(2),
@@ -260,57 +277,50 @@ fn record(row: &Row) -> Record {
     }
 }
 
-/// Writes the row of a migration anew, but never over one that is applied: then the run that it announces finds no
-/// row of its own in the end, and is rolled back.
-fn put(dialect: Dialect, table: &TableName, id: &str, writer: Writer, migration: &Migration, finished: &str) -> String {
+/// Writes the row of a migration anew, unless it is applied already. Then the run that this row begins finds no row of
+/// its own at its end, and is rolled back.
+fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> String {
     let columns =
         ["checksum", "started_at", "finished_at", "rolled_back_at", "message", "way", "steps", "run", "doorstep"];
     let changes: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    let literal = |text: &str| row.dialect.literal(text);
     format!(
         "INSERT INTO {} AS known (name, {}) VALUES ({}, {}, {}, {finished}, NULL, NULL, {}, 0, {}, {}) \
          ON CONFLICT (name) DO UPDATE SET {} WHERE known.finished_at IS NULL OR known.rolled_back_at IS NOT NULL",
-        dialect.table(table),
+        row.table(),
         columns.join(", "),
-        dialect.literal(&migration.name),
-        dialect.literal(&migration.checksum),
-        now(dialect),
-        dialect.literal(way(writer)),
-        dialect.literal(id),
-        dialect.literal(env!("CARGO_PKG_VERSION")),
+        literal(&migration.name),
+        literal(&migration.checksum),
+        words(row.dialect).now,
+        literal(way),
+        row.id(),
+        literal(env!("CARGO_PKG_VERSION")),
         changes.join(", ")
     )
 }
 
-/// How the row's migration ran, as the column `way` spells it.
-fn way(writer: Writer) -> &'static str {
-    match writer {
-        Writer::Atomic => "atomic",
-        Writer::Steps => "steps",
-        Writer::Whole | Writer::Other => "whole",
-        Writer::Resolve => "resolve",
+/// How the column `way` spells a mode; `None` for a migration that a person recorded as applied.
+fn way(mode: Option<RunMode>) -> &'static str {
+    match mode {
+        Some(RunMode::Atomic) => "atomic",
+        Some(RunMode::Steps) => "steps",
+        Some(RunMode::Whole) => "whole",
+        None => "resolve",
     }
 }
 
-fn writer(way: &str) -> Writer {
+fn recorded_by(way: &str) -> RecordedBy {
     match way {
-        "atomic" => Writer::Atomic,
-        "steps" => Writer::Steps,
-        "whole" => Writer::Whole,
-        "resolve" => Writer::Resolve,
-        _ => Writer::Other,
+        "atomic" => RecordedBy::Doorstep(RunMode::Atomic),
+        "steps" => RecordedBy::Doorstep(RunMode::Steps),
+        "whole" => RecordedBy::Doorstep(RunMode::Whole),
+        "resolve" => RecordedBy::Person,
+        _ => RecordedBy::Tool,
     }
 }
 
-/// The server's clock.
-fn now(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "pg_catalog.clock_timestamp()",
-        Dialect::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-    }
-}
-
-/// Reads one file. One that cannot be run is told, and stops nothing yet: it may be applied already.
-fn read(path: &Path, name: &str) -> Migration {
+/// Reads one file. One that cannot be run is noted and stops nothing yet: it may be applied already.
+fn read(path: &Path, name: &str, dialect: Dialect) -> Migration {
     let shown = path.display();
     let text = match std::fs::read(path) {
         Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
@@ -323,7 +333,7 @@ fn read(path: &Path, name: &str) -> Migration {
     };
     // What `sha256sum` says of the file, wherever git has put its line ends.
     let checksum = format!("{:x}", Sha256::digest(text.replace("\r\n", "\n")));
-    let script = without_undo(text);
+    let script = Script::new(without_undo(text), dialect);
     Migration { name: name.to_owned(), path: path.to_owned(), script, checksum, unreadable }
 }
 

@@ -1,5 +1,7 @@
-//! Step 3: apply what is pending, one migration after the other, and leave a history that is true
-//! whatever happens in between.
+//! Applies what is pending, one migration after the other, and records each outcome, also after a signal or a failure.
+//!
+//! How a script runs is decided in `strategy`, how one piece of it is sent in `execute`, what a failure is called in
+//! `failure_report`. This module connects them with the rows of the history.
 
 use std::time::{Duration, Instant};
 
@@ -11,33 +13,42 @@ use crate::base::progress::Tracker;
 use crate::base::progress_bar::Progress;
 use crate::base::signal::{self, Stop};
 use crate::engines::session::{Conditions, Failure, Probe, ProbeRequest, Rollback, Session, Unit};
-use crate::formats::migration::{Migration, Writer};
-use crate::formats::{Outcome, Scripts};
-use crate::migrate::history::History;
+use crate::formats::migration::{Migration, RecordedBy, RunMode};
+use crate::formats::{LedgerWriter, Outcome, RowKey};
+use crate::migrate::history::{History, strategy_of};
 use crate::migrate::invalid_index::{self, Blocked};
-use crate::migrate::strategy::{self, Step, Way};
-use crate::migrate::{execute, failure_report, plan};
+use crate::migrate::plan::Entry;
+use crate::migrate::strategy::{self, Step, Strategy};
+use crate::migrate::{execute, failure_report};
 use crate::sql::script::{self, Statement};
 use crate::sql::{ObjectKind, TableName};
 
-/// What limits a run of migrations.
-pub(crate) struct Limits<'a> {
+/// Applies the pending migrations of one start. The session must hold the migration lock.
+pub(crate) struct Migrator<'a> {
+    /// The folder and its history, just read.
+    pub history: &'a History,
+    /// The session that holds the lock.
+    pub session: &'a mut dyn Session,
+    /// What was seen of the database.
+    pub probe: &'a Probe,
+    /// Signals.
+    pub stop: &'a Stop,
+    /// Where the migration under way is published.
+    pub tracker: &'a Tracker,
+    /// What the session calls itself.
+    pub application_name: &'a ApplicationName,
     /// Schemas whose tables decide whether a database without history is empty.
-    pub schemas: &'a [String],
+    pub own_schemas: &'a [String],
     /// `lock_timeout` of each statement.
     pub statement_lock_timeout: Option<Duration>,
     /// How long a migration that met a lock is tried again.
     pub lock_timeout: Option<Duration>,
-    /// What the session calls itself.
-    pub label: &'a ApplicationName,
-    /// Where the migration under way is written down.
-    pub tracker: &'a Tracker,
-    /// The database is a throwaway one: its history is nothing to repair.
-    pub rehearsal: bool,
+    /// The database is a scratch database: its history is never repaired.
+    pub is_scratch: bool,
 }
 
-/// Whether something is to be applied, or the tool has to be asked; the lock must be held. Heals what an earlier start
-/// has left behind, and writes nothing else.
+/// Whether something is to be applied, or the tool has to be asked; the lock must be held. Repairs what an interrupted
+/// start has left, and writes nothing else.
 ///
 /// # Errors
 /// [`Error::History`] when the history forbids to go on.
@@ -45,105 +56,81 @@ pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe:
     history.read(session, probe).await?;
     history.heal(session).await?;
     history.check()?;
-    Ok(!plan::pending(&history.entries).is_empty() || history.uncertainty().is_some())
+    Ok(history.entries.iter().any(Entry::is_pending) || history.uncertainty().is_some())
 }
 
-/// Applies what is [`due`]; the lock must be held. Returns how many were applied.
-///
-/// # Errors
-/// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails,
-/// [`Error::Lost`] when the connection breaks, [`Error::Stopped`] on a signal: the running statement is
-/// cancelled and its outcome recorded first.
-pub(crate) async fn apply_pending(
-    history: &mut History,
-    session: &mut dyn Session,
-    probe: &Probe,
-    limits: &Limits<'_>,
-    stop: &Stop,
-) -> Result<usize, Error> {
-    let names = plan::pending(&history.entries);
-    let resume = |name: &str| history.entries.iter().find(|entry| entry.name == name).and_then(resumed);
-    let pending: Vec<(&Migration, Option<Begun>)> = (history.migrations.iter())
-        .filter(|migration| names.contains(&migration.name.as_str()))
-        .map(|migration| (migration, resume(&migration.name)))
-        .collect();
-    if pending.is_empty() {
-        return Ok(0);
-    }
-    let table = history.ensure_table(session, probe, Some(limits.schemas)).await?;
-    // From here on a signal is answered here: what runs is cancelled, and the history says so.
-    stop.hold();
-    let progress = Progress::start(pending.len(), log::is_watched());
-    let mut run = Run { scripts: history.scripts()?, history, session, table, limits, stop };
-    for (done, (migration, begun)) in pending.iter().enumerate() {
-        if let Some(signal) = stop.signal() {
-            let note = format!("{done} of {} pending migrations are applied, the next was not begun", pending.len());
-            return Err(Error::Stopped { signal, note });
+impl Migrator<'_> {
+    /// Applies what is [`due`]. Returns how many migrations were applied.
+    ///
+    /// # Errors
+    /// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails, [`Error::Lost`] when the
+    /// connection breaks, [`Error::Stopped`] on a signal: the running statement is cancelled and its outcome recorded
+    /// first.
+    pub(crate) async fn apply_pending(self) -> Result<usize, Error> {
+        let pending: Vec<(&Migration, &Entry)> = self.history.pending().collect();
+        if pending.is_empty() {
+            return Ok(0);
         }
-        progress.begin(&migration.name);
-        limits.tracker.migrating(&migration.name, done, pending.len());
-        run.apply(migration, begun.as_ref()).await?;
-        progress.end();
+        let (history, stop, count) = (self.history, self.stop, pending.len());
+        let table = history.ensure_table(self.session, self.probe, Some(self.own_schemas)).await?;
+        // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
+        stop.defer_signals();
+        let progress = Progress::start(count, log::is_watched());
+        let mut run = Run { ledger: history.writer()?, table, migrator: self };
+        for (done, (migration, entry)) in pending.into_iter().enumerate() {
+            if let Some(signal) = stop.signal() {
+                let note = format!("{done} of {count} pending migrations are applied, the next was not begun");
+                return Err(Error::Stopped { signal, note });
+            }
+            progress.begin(&migration.name);
+            run.migrator.tracker.migrating(&migration.name, done, count);
+            run.apply(migration, entry).await?;
+            progress.end();
+        }
+        stop.end_deferral();
+        Ok(count)
     }
-    stop.release();
-    Ok(pending.len())
 }
 
-/// A row that an earlier start has begun, and how many statements are done.
-struct Begun {
-    id: String,
-    done: usize,
-}
-
-fn resumed(entry: &plan::Entry) -> Option<Begun> {
-    let id = entry.record.as_ref()?.id.clone();
-    entry.resume.map(|done| Begun { id, done })
-}
-
-/// A run of migrations under way.
+/// A run over the pending migrations.
 struct Run<'a> {
-    history: &'a History,
-    scripts: &'static dyn Scripts,
-    session: &'a mut dyn Session,
+    migrator: Migrator<'a>,
+    ledger: &'static dyn LedgerWriter,
     table: TableName,
-    limits: &'a Limits<'a>,
-    stop: &'a Stop,
 }
 
-/// A migration under way: which it is, and which row is its record.
-struct Current<'a> {
-    migration: &'a Migration,
+/// The migration that is being applied.
+struct Current<'m> {
+    migration: &'m Migration,
+    /// The key of its row.
     id: String,
-    label: String,
+    application_name: String,
     /// Statements done, and their number, where it runs statement by statement.
     steps: Option<(usize, usize)>,
 }
 
 impl Run<'_> {
-    async fn apply(&mut self, migration: &Migration, begun: Option<&Begun>) -> Result<(), Error> {
+    async fn apply(&mut self, migration: &Migration, entry: &Entry) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
-        let current = Current { migration, id: String::new(), label: self.limits.label.with(name), steps: None };
-        let writer = begun.map_or(Writer::Other, |_| Writer::Steps);
-        match (self.history.way(migration, writer), begun) {
-            (Way::Steps(steps), Some(begun)) => {
-                let current = Current { id: begun.id.clone(), ..current };
-                self.step_by_step(current, &steps, begun.done).await?;
-            }
-            (Way::Steps(steps), None) => {
-                let current = Current { id: self.begin(migration, Writer::Steps).await?, ..current };
-                self.step_by_step(current, &steps, 0).await?;
-            }
-            (Way::Whole, _) => {
-                self.drop_invalid(&current, migration.sql()).await?;
-                let current = Current { id: self.begin(migration, Writer::Whole).await?, ..current };
-                self.whole(&current).await?;
-            }
-            (Way::Atomic(sql), _) => {
-                self.drop_invalid(&current, &sql).await?;
-                let current = Current { id: self.begin(migration, Writer::Atomic).await?, ..current };
-                self.atomic(current, &sql).await?;
-            }
+        // An earlier start has begun the row, and has done so many statements.
+        let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));
+        let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
+        let strategy = strategy_of(migration, by);
+        let application_name = self.migrator.application_name.with(name);
+        let mut current = Current { migration, id: String::new(), application_name, steps: None };
+        if strategy.mode != RunMode::Steps {
+            self.drop_invalid(&current, &strategy.statements).await?;
+        }
+        let done = begun.as_ref().map_or(0, |(_, done)| *done);
+        current.id = match begun {
+            Some((id, _)) if strategy.mode == RunMode::Steps => id,
+            _ => self.begin(migration, strategy.mode).await?,
+        };
+        match strategy.mode {
+            RunMode::Atomic => self.atomic(current, &strategy).await?,
+            RunMode::Whole => self.whole(&current).await?,
+            RunMode::Steps => self.step_by_step(current, &strategy.steps, done).await?,
         }
         let duration = began.elapsed();
         tracing::info!(
@@ -157,16 +144,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Notes that a migration begins; gives the key of its row.
-    async fn begin(&mut self, migration: &Migration, writer: Writer) -> Result<String, Error> {
-        let (scripts, dialect) = (self.scripts, self.history.dialect);
-        let (id, name) = (scripts.new_id(writer), &migration.name);
-        let label = self.limits.label.with(name);
+    /// Records that a migration begins; returns the key of its row.
+    async fn begin(&mut self, migration: &Migration, mode: RunMode) -> Result<String, Error> {
+        let (id, name) = (self.ledger.new_id(Some(mode)), &migration.name);
+        let record = self.ledger.begin(self.row(&id), mode, migration);
+        let label = self.migrator.application_name.with(name);
         let conditions = self.conditions(&label);
-        let cancel = self.session.canceller();
-        let begin = self.session.begin(scripts.begin(dialect, &self.table, &id, writer, migration), conditions);
-        execute::own(cancel, begin, self.stop).await.map_err(|fault| match fault.class {
-            Class::Cancelled if self.stop.signal().is_some() => self.not_begun(name),
+        let (cancel, stop) = (self.migrator.session.canceller(), self.migrator.stop);
+        let begin = self.migrator.session.begin(record, conditions);
+        execute::own(cancel, begin, stop).await.map_err(|fault| match fault.class {
+            Class::Cancelled if stop.signal().is_some() => self.not_begun(name),
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
             _ => self.not_recorded(name, "its start could not be recorded, so it was not run".to_owned(), fault),
         })?;
@@ -174,11 +161,14 @@ impl Run<'_> {
     }
 
     fn not_begun(&self, name: &str) -> Error {
-        Error::Stopped { signal: self.stop.signal().unwrap_or_default(), note: format!("{name} was not begun") }
+        Error::Stopped {
+            signal: self.migrator.stop.signal().unwrap_or_default(),
+            note: format!("{name} was not begun"),
+        }
     }
 
     fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
-        let table = self.history.dialect.table(&self.table);
+        let table = self.migrator.history.dialect.table(&self.table);
         let next = match fault.class {
             Class::Privilege | Class::RowSecurity => {
                 format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
@@ -189,16 +179,17 @@ impl Run<'_> {
     }
 
     /// The script and its record in one transaction.
-    async fn atomic(&mut self, current: Current<'_>, sql: &str) -> Result<(), Error> {
-        let Err(failure) = self.attempt_atomic(&current, sql).await else { return Ok(()) };
+    async fn atomic(&mut self, current: Current<'_>, strategy: &Strategy<'_>) -> Result<(), Error> {
+        let statements = strategy.statements.as_slice();
+        let Err(failure) = self.execute_atomic(&current, &strategy.sql, statements).await else { return Ok(()) };
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         match failure.fault.class {
             // The server knows best which statements refuse a transaction.
-            Class::RefusesTransaction if nothing_kept && self.is_utility(sql, failure.fault.place) => {
+            Class::RefusesTransaction if nothing_kept && is_utility(statements, failure.fault.place) => {
                 self.without_transaction(current, failure).await
             }
-            Class::Privilege if nothing_kept => match self.without_existing_schemas(sql).await {
-                Some(shorter) => match self.attempt_atomic(&current, &shorter).await {
+            Class::Privilege if nothing_kept => match self.without_existing_schemas(strategy).await {
+                Some((sql, statements)) => match self.execute_atomic(&current, &sql, &statements).await {
                     Ok(()) => Ok(()),
                     Err(failure) => Err(self.failed(&current, failure).await),
                 },
@@ -208,22 +199,24 @@ impl Run<'_> {
         }
     }
 
-    async fn attempt_atomic(&mut self, current: &Current<'_>, sql: &str) -> Result<(), Failure> {
+    async fn execute_atomic(
+        &mut self,
+        current: &Current<'_>,
+        sql: &str,
+        statements: &[Statement<'_>],
+    ) -> Result<(), Failure> {
         let record = self.record(&current.id, &Outcome::Succeeded);
-        let unit = Unit { record: Some(&record), last: true, ..self.unit(current, sql) };
-        self.attempt(&unit, current).await
+        let unit = Unit { record: Some(&record), last: true, ..self.unit(current, sql, statements) };
+        self.execute(&unit, current).await
     }
 
     /// `CREATE SCHEMA IF NOT EXISTS "public"`, with which Prisma's first migrations begin, fails for a role that
-    /// may not create schemas even where the schema exists: PostgreSQL asks for the privilege first. Gives the
-    /// script without such statements, which would do nothing; `None` if there are none.
-    async fn without_existing_schemas(&mut self, sql: &str) -> Option<String> {
-        let dialect = self.history.dialect;
-        let statements = script::statements(sql, dialect);
-        // Only at the head of the file: what stands before it may have dropped the schema.
-        let creations: Vec<(&Statement<'_>, String)> = statements
-            .iter()
-            .map_while(|statement| match script::created(std::slice::from_ref(statement), dialect).as_slice() {
+    /// may not create schemas even where the schema exists: PostgreSQL checks the privilege first. Returns the
+    /// script and its statements without those that would do nothing; `None` if there are none.
+    async fn without_existing_schemas<'s>(&mut self, strategy: &Strategy<'s>) -> Option<(String, Vec<Statement<'s>>)> {
+        // Only at the head of the file: a statement before it may have dropped the schema.
+        let creations: Vec<(&Statement<'_>, String)> = (strategy.statements.iter())
+            .map_while(|statement| match script::created(std::slice::from_ref(statement)).as_slice() {
                 [(schema, true)] if schema.kind == ObjectKind::Schema && !statement.has("AUTHORIZATION") => {
                     Some((statement, schema.name.clone()))
                 }
@@ -234,10 +227,10 @@ impl Run<'_> {
         if schemas.is_empty() {
             return None;
         }
-        let missing = self.session.probe(&ProbeRequest { schemas, history: None }).await.ok()?.missing_schemas;
-        let needless: Vec<(&Statement<'_>, String)> =
-            creations.into_iter().filter(|(_, name)| !missing.contains(name)).collect();
-        let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.into_iter().unzip();
+        let request = ProbeRequest { schemas, history: None };
+        let missing = self.migrator.session.probe(&request).await.ok()?.missing_schemas;
+        let needless = creations.into_iter().filter(|(_, name)| !missing.contains(name));
+        let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.unzip();
         if needless.is_empty() {
             return None;
         }
@@ -247,88 +240,47 @@ impl Run<'_> {
             "CREATE SCHEMA IF NOT EXISTS is left out for what exists, since this role may not create schemas: {}",
             names.join(", ")
         );
-        Some(script::without(sql, &needless))
+        let left = strategy.statements.iter().filter(|it| !needless.iter().any(|gone| gone.offset == it.offset));
+        Some((script::without(&strategy.sql, &needless), left.cloned().collect()))
     }
 
-    /// True if what failed is a statement that can only run outside a transaction; code that raises such an error, or
-    /// fails to commit, is no reason to give the transaction up, unless the file holds nothing else.
-    fn is_utility(&self, sql: &str, place: Option<Place>) -> bool {
-        let statements = script::statements(sql, self.history.dialect);
-        let code = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "DO", "CALL", "EXECUTE", "SET"];
-        match place {
-            Some(Place::Statement(index)) => statements
-                .get(index)
-                .is_some_and(|failed| statements.len() == 1 || !code.iter().any(|word| failed.starts(&[word]))),
-            _ => false,
-        }
-    }
-
-    /// The server refused the script in a transaction, where its text had not shown it.
-    async fn without_transaction(&mut self, current: Current<'_>, failure: Failure) -> Result<(), Error> {
+    /// Runs a script without a transaction, after the server has refused one of its statements in a transaction.
+    async fn without_transaction(&mut self, mut current: Current<'_>, failure: Failure) -> Result<(), Error> {
         let why =
             format!("a statement of it does not run in a transaction ({}); it runs again without one", failure.fault);
         self.write(&current.id, &Outcome::RolledBack(&why)).await.map_err(|fault| unrecorded(&current, fault))?;
-        let sql = current.migration.sql();
-        let steps = strategy::steps(sql, self.history.dialect).unwrap_or_default();
+        let steps = strategy::steps(&current.migration.script).unwrap_or_default();
         // A lone CALL or DO may commit on the way.
-        let is_alone = steps.len() < 2;
-        let writer = if is_alone { Writer::Whole } else { Writer::Steps };
-        let current = Current { id: self.begin(current.migration, writer).await?, ..current };
-        match is_alone {
-            true => self.whole(&current).await,
-            false => self.step_by_step(current, &steps, 0).await,
+        let mode = if steps.len() < 2 { RunMode::Whole } else { RunMode::Steps };
+        current.id = self.begin(current.migration, mode).await?;
+        match mode {
+            RunMode::Steps => self.step_by_step(current, &steps, 0).await,
+            RunMode::Whole | RunMode::Atomic => self.whole(&current).await,
         }
     }
 
     /// The script as it is, as Prisma sends it, and the record after it.
     async fn whole(&mut self, current: &Current<'_>) -> Result<(), Error> {
-        let unit = Unit { last: true, ..self.unit(current, current.migration.sql()) };
-        if let Err(failure) = self.attempt(&unit, current).await {
+        let statements = current.migration.script.statements();
+        let unit = Unit { last: true, ..self.unit(current, current.migration.sql(), &statements) };
+        if let Err(failure) = self.execute(&unit, current).await {
             return Err(self.failed(current, failure).await);
         }
         self.write(&current.id, &Outcome::Succeeded).await.map_err(|fault| unrecorded(current, fault))
     }
 
-    /// One message for each statement from `done` on, each with a record of how far it got.
+    /// One message for each statement from `done` on, each with a record of how many are done.
     async fn step_by_step(&mut self, mut current: Current<'_>, steps: &[Step<'_>], done: usize) -> Result<(), Error> {
-        let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
         let (name, count) = (current.migration.name.clone(), steps.len());
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
-            if let Some(signal) = self.stop.signal() {
+            if let Some(signal) = self.migrator.stop.signal() {
                 return Err(stopped_between(&current, signal));
             }
-            self.drop_invalid(&current, step.text).await?;
-            let is_last = index + 1 == count;
-            let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
-            let record = self.record(&current.id, &outcome);
-            let unit = self.unit(&current, step.text);
-            // A statement outside transactions has to wait for others by its nature, and leaves an INVALID
-            // index behind when it gives up: no lock_timeout for it.
-            let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
-            let conditions = Conditions { lock_timeout, ..unit.conditions };
-            let mut unit = Unit { record: Some(&record), alone: step.alone, last: is_last, conditions, ..unit };
+            self.drop_invalid(&current, &step.statements).await?;
             let began = Instant::now();
-            let mut result = self.attempt(&unit, &current).await;
-            if matches!(&result, Err(failure) if refuses(failure)) {
-                // Once it has begun outside a transaction, nobody can tell how far it came: the row says so until
-                // it is done.
-                let why = format!(
-                    "statement {} of {count} runs outside a transaction and was interrupted; it may be done, or half done",
-                    index + 1
-                );
-                let announcement = self.record(&current.id, &Outcome::Failed(&why));
-                let conditions = Conditions { lock_timeout: None, ..conditions };
-                unit = Unit { alone: true, announcement: Some(&announcement), conditions, ..unit };
-                result = self.attempt(&unit, &current).await;
-            }
-            if let Err(mut failure) = result {
-                // Such a statement is judged by what it leaves (`recovery`); one found out by asking is not.
-                failure.repeatable = step.alone;
-                failure.fault.place =
-                    failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step, place));
-                let failure = invalid_index::with_invalid(self.session, step.text, failure).await;
+            if let Err(failure) = self.execute_step(&current, step, (index, count)).await {
                 return Err(self.failed(&current, failure).await);
             }
             if count > 1 {
@@ -340,7 +292,7 @@ impl Run<'_> {
                     "{name}: statement {} of {count} done in {}: {}",
                     index + 1,
                     seconds(began.elapsed()),
-                    script::summary(step.text, self.history.dialect)
+                    script::summary_of(&step.statements)
                 );
             }
         }
@@ -350,69 +302,110 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What the earlier statements of a file have set for the later ones went with the session they ran in.
+    /// One of `count` steps, with its record: in one transaction, unless the step refuses it.
+    async fn execute_step(
+        &mut self,
+        current: &Current<'_>,
+        step: &Step<'_>,
+        (index, count): (usize, usize),
+    ) -> Result<(), Failure> {
+        let is_last = index + 1 == count;
+        let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
+        let record = self.record(&current.id, &outcome);
+        let unit = self.unit(current, step.text, &step.statements);
+        // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
+        // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
+        let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
+        let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
+        let conditions = Conditions { lock_timeout, ..unit.conditions };
+        let mut unit = Unit { record: Some(&record), alone: step.alone, last: is_last, conditions, ..unit };
+        let mut result = self.execute(&unit, current).await;
+        if matches!(&result, Err(failure) if refuses(failure)) {
+            // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
+            // database tells which. The row says so until the statement is done.
+            let why = format!(
+                "statement {} of {count} runs outside a transaction and was interrupted; it may be done, or half done",
+                index + 1
+            );
+            let announcement = self.record(&current.id, &Outcome::Failed(&why));
+            let conditions = Conditions { lock_timeout: None, ..conditions };
+            unit = Unit { alone: true, announcement: Some(&announcement), conditions, ..unit };
+            result = self.execute(&unit, current).await;
+        }
+        let Err(mut failure) = result else { return Ok(()) };
+        // Recovery judges such a statement by what it leaves; not one that was found out by asking the server.
+        failure.repeatable = step.alone;
+        failure.fault.place =
+            failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step, place));
+        Err(invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await)
+    }
+
+    /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
     async fn restore_settings(&mut self, current: &Current<'_>, done: &[Step<'_>]) -> Result<(), Error> {
-        for step in done.iter().filter(|step| strategy::only_sets(step, self.history.dialect)) {
-            if let Err(failure) = self.attempt(&self.unit(current, step.text), current).await {
+        for step in done.iter().filter(|step| strategy::only_sets(step)) {
+            if let Err(failure) = self.execute(&self.unit(current, step.text, &step.statements), current).await {
                 return Err(self.failed(current, failure).await);
             }
         }
         Ok(())
     }
 
-    async fn drop_invalid(&mut self, current: &Current<'_>, sql: &str) -> Result<(), Error> {
-        let name = &current.migration.name;
-        match invalid_index::drop_invalid(self.session, self.stop, name, sql).await {
+    async fn drop_invalid(&mut self, current: &Current<'_>, statements: &[Statement<'_>]) -> Result<(), Error> {
+        let (name, stop) = (&current.migration.name, self.migrator.stop);
+        match invalid_index::drop_invalid(self.migrator.session, stop, name, statements).await {
             Ok(()) => Ok(()),
-            Err(Blocked::Statement { fault, .. })
-                if fault.class == Class::Cancelled && self.stop.signal().is_some() =>
-            {
+            Err(Blocked::Statement { fault, .. }) if fault.class == Class::Cancelled && stop.signal().is_some() => {
                 Err(self.not_begun(name))
             }
             Err(Blocked::Statement { doing, fault }) => Err(Error::statement(doing)(fault)),
             Err(Blocked::Builder(fault)) => {
-                let report = format!("{fault}\n{}", failure_report::next(name, true, self.limits.rehearsal, None));
+                let report = format!("{fault}\n{}", failure_report::next(name, true, self.migrator.is_scratch, None));
                 Err(Error::Migration { name: name.clone(), report, again: true, fault })
             }
         }
     }
 
-    /// The defaults of a piece of this migration.
-    fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str) -> Unit<'b> {
-        let conditions = self.conditions(&current.label);
-        Unit { sql, record: None, alone: false, announcement: None, last: false, conditions }
+    /// A piece of this migration, without a record.
+    fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str, statements: &'b [Statement<'b>]) -> Unit<'b> {
+        let conditions = self.conditions(&current.application_name);
+        Unit { sql, statements, record: None, alone: false, announcement: None, last: false, conditions }
     }
 
     fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
-        Conditions { lock_timeout: self.limits.statement_lock_timeout, label }
+        Conditions { lock_timeout: self.migrator.statement_lock_timeout, label }
     }
 
-    async fn attempt(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
-        if self.stop.signal().is_some() {
-            // It came while the row was written; the script must not begin after it.
+    async fn execute(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
+        let Migrator { session, stop, lock_timeout, .. } = &mut self.migrator;
+        if stop.signal().is_some() {
+            // The signal came while the row was written; the script must not begin after it.
             return Err(Failure::without_effect(Fault::new(Class::Cancelled, "it was not begun")));
         }
-        execute::run(self.session, unit, &current.migration.name, self.limits.lock_timeout, self.stop).await
+        execute::run(*session, unit, &current.migration.name, *lock_timeout, stop).await
+    }
+
+    fn row<'b>(&'b self, id: &'b str) -> RowKey<'b> {
+        RowKey { dialect: self.migrator.history.dialect, table: &self.table, id }
     }
 
     fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
-        self.scripts.end(self.history.dialect, &self.table, id, outcome)
+        self.ledger.end(self.row(id), outcome)
     }
 
     async fn write(&mut self, id: &str, outcome: &Outcome<'_>) -> Result<(), Fault> {
         let sql = self.record(id, outcome);
-        self.session.execute(sql).await
+        self.migrator.session.execute(sql).await
     }
 
-    /// Records a failure, and says what it means.
+    /// Records a failure, and words it.
     async fn failed(&mut self, current: &Current<'_>, failure: Failure) -> Error {
-        let name = current.migration.name.clone();
+        let name = current.migration.name.as_str();
         let is_lost = matches!(failure.fault.class, Class::Unreachable | Class::Starting);
         if failure.kept == Rollback::Unknown || is_lost {
             return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
         }
-        let report = failure_report::failure(current.migration, &failure, current.steps, self.history.dialect);
-        let signal = self.stop.signal();
+        let report = failure_report::failure(current.migration, &failure, current.steps);
+        let signal = self.migrator.stop.signal();
         // A record that could not be written is no fault of the script's.
         let interrupted = signal.is_some() || failure.of_record || failure.fault.class == Class::LockTimeout;
         let nothing_kept = failure.kept == Rollback::Complete;
@@ -422,7 +415,7 @@ impl Run<'_> {
         let goes_on = interrupted && current.steps.is_some() && (nothing_kept || failure.repeatable);
         let outcome = match (nothing_kept && interrupted, goes_on) {
             (_, true) => None,
-            // Nothing happened, and nothing is wrong with it: the next start runs it again.
+            // It had no effect, and the script is not at fault: the next start runs it again.
             (true, _) => Some(Outcome::RolledBack(&logs)),
             (false, _) => Some(Outcome::Failed(&logs)),
         };
@@ -430,27 +423,29 @@ impl Run<'_> {
             Some(outcome) => self.write(&current.id, outcome).await,
             None => Ok(()),
         };
-        let resolve = format!("doorstep resolve --rolled-back {name}");
         let certain = nothing_kept && recorded.is_ok();
         if let Some(signal) = signal {
-            if goes_on {
-                return stopped_between(current, signal);
-            }
-            let note = match certain {
-                true => format!("{name} was cancelled and rolled back; the next start runs it again"),
-                false => format!(
-                    "{name} was cancelled, but parts of it may have been kept\n\
-                     next: look at what is there, then mark it: {resolve}"
-                ),
-            };
-            return Error::Stopped { signal, note };
+            return if goes_on { stopped_between(current, signal) } else { cancelled(name, signal, certain) };
         }
         if failure.of_record {
-            return self.not_recorded(&name, report, failure.fault);
+            return self.not_recorded(name, report, failure.fault);
         }
         let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
-        let next = failure_report::next(&name, again, self.limits.rehearsal, current.steps);
-        Error::Migration { name, report: format!("{report}\n{next}"), again, fault: failure.fault }
+        let next = failure_report::next(name, again, self.migrator.is_scratch, current.steps);
+        let report = format!("{report}\n{next}");
+        Error::Migration { name: name.to_owned(), report, again, fault: failure.fault }
+    }
+}
+
+/// True if what failed is a statement that can only run outside a transaction. Code that raises such an error, or fails
+/// to commit, is no reason to give the transaction up, unless the file has no other statement.
+fn is_utility(statements: &[Statement<'_>], place: Option<Place>) -> bool {
+    let code = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "DO", "CALL", "EXECUTE", "SET"];
+    match place {
+        Some(Place::Statement(index)) => statements
+            .get(index)
+            .is_some_and(|failed| statements.len() == 1 || !code.iter().any(|word| failed.starts(&[word]))),
+        _ => false,
     }
 }
 
@@ -461,10 +456,20 @@ fn refuses(failure: &Failure) -> bool {
 fn stopped_between(current: &Current<'_>, signal: u8) -> Error {
     let (done, count) = current.steps.unwrap_or_default();
     let name = &current.migration.name;
-    Error::Stopped {
-        signal,
-        note: format!("{done} of {count} statements of {name} are done; the next start goes on there"),
-    }
+    let note = format!("{done} of {count} statements of {name} are done; the next start goes on there");
+    Error::Stopped { signal, note }
+}
+
+/// A migration that a signal cancelled; `certain` if it is rolled back, and recorded so.
+fn cancelled(name: &str, signal: u8, certain: bool) -> Error {
+    let note = match certain {
+        true => format!("{name} was cancelled and rolled back; the next start runs it again"),
+        false => format!(
+            "{name} was cancelled, but parts of it may have been kept\n\
+             next: look at what is there, then mark it: doorstep resolve --rolled-back {name}"
+        ),
+    };
+    Error::Stopped { signal, note }
 }
 
 fn unrecorded(current: &Current<'_>, fault: Fault) -> Error {

@@ -1,5 +1,5 @@
-//! One piece of a migration, as often as it takes: repeated after a lock timeout, cancelled on a signal, and
-//! not silent about who keeps it waiting.
+//! Runs one piece of a migration: repeats it after a lock timeout, cancels it on a signal, and logs which session it is
+//! waiting for. What a failure means for the history is decided in `apply`.
 
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,17 @@ use crate::engines::session::{Canceller, Failure, Observer, Rollback, Session, U
 /// How often a cancel request is repeated: it is lost when it arrives between two statements.
 const CANCEL_AGAIN: Duration = Duration::from_millis(500);
 
-/// How often a running piece is looked at, at most and at least: who keeps it waiting must be seen before its
-/// lock_timeout runs out.
+/// The shortest and the longest interval between two looks at a running piece: the session that it waits for must be
+/// seen before its lock_timeout runs out.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(2500));
 
-/// How far apart the looks grow where no lock_timeout demands more.
+/// How far the interval grows without a lock_timeout.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Runs the unit; repeats it after a lock timeout, where nothing of it was kept, until `patience` ends (`None`
-/// never does).
+/// Runs the unit; repeats it after a lock timeout that left nothing behind, until `patience` ends (`None`: for ever).
 ///
 /// # Errors
-/// The last failure, with the session that was in the way as its detail.
+/// The last failure, with the session that held the lock as its detail.
 pub(crate) async fn run(
     session: &mut dyn Session,
     unit: &Unit<'_>,
@@ -62,8 +61,8 @@ pub(crate) async fn run(
     }
 }
 
-/// Runs the unit once; on a signal, asks the server to cancel it until it ends, one way or the other. Notes in
-/// `blocker` who was last seen in its way.
+/// Runs the unit once; on a signal, asks the server to cancel it until it ends. Stores in `blocker` the session that it
+/// was last seen to wait for.
 async fn watched(
     session: &mut dyn Session,
     unit: &Unit<'_>,
@@ -97,10 +96,10 @@ pub(crate) async fn own<T>(cancel: Canceller, mut work: Work<'_, T>, stop: &Stop
     cancelled(&cancel, work).await
 }
 
-/// Asks the server to cancel what runs until it ends, one way or the other.
+/// Asks the server to cancel what runs, again and again until it ends.
 async fn cancelled<T>(cancel: &Canceller, mut running: impl Future<Output = T> + Unpin) -> T {
     loop {
-        // The request itself may hang; what counts is the end of the statement.
+        // The request itself may hang, so wait for the end of the statement at the same time.
         let again = async {
             cancel().await;
             tokio::time::sleep(CANCEL_AGAIN).await;
@@ -112,7 +111,7 @@ async fn cancelled<T>(cancel: &Canceller, mut running: impl Future<Output = T> +
     }
 }
 
-/// Looks again and again at who keeps the session waiting, and says so. Never ends.
+/// Looks again and again at which session keeps this one waiting, and logs it. Never ends.
 async fn watch(observer: Option<Observer>, timeout: Option<Duration>, name: &str, blocker: &mut Option<Peer>) {
     let Some(look) = observer else { return std::future::pending().await };
     let mut pause = timeout.map_or(LOOK.1, |timeout| (timeout / 2).clamp(LOOK.0, LOOK.1));
@@ -120,10 +119,10 @@ async fn watch(observer: Option<Observer>, timeout: Option<Duration>, name: &str
     loop {
         tokio::time::sleep(pause).await;
         if timeout.is_none() {
-            // Each look is a login: an index that takes hours is not worth thousands of them.
+            // Each look opens a connection: an index that takes hours must not cause thousands of them.
             pause = (pause * 5 / 4).min(LONGEST);
         }
-        // A server that has no place for one more session has better things to do.
+        // Ignore failures: the server may be out of connections.
         let Some(peer) = look().await.ok().and_then(|peers| peers.into_iter().next()) else { continue };
         let is_new = blocker.as_ref().is_none_or(|known| known.pid != peer.pid);
         if is_new || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {

@@ -1,29 +1,25 @@
-//! What a failed migration says, and a history that forbids going on: what happened, where, what of it was kept,
-//! and what to do next.
+//! Words the report of a failed migration, and of a history that forbids going on: what happened, where, what was rolled
+//! back, and what to do next. Decides nothing: what was rolled back comes as data.
 
 use crate::base::fault::Place;
-use crate::engines::session::{Failure, Rollback};
-use crate::formats::Folder;
-use crate::formats::migration::{Migration, Writer};
+use crate::engines::session::Failure;
+use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
+use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::Step;
-use crate::sql::{Dialect, excerpt};
+use crate::sql::excerpt;
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
 /// done before and their number, for a file that runs statement by statement.
-pub(crate) fn failure(
-    migration: &Migration,
-    failure: &Failure,
-    steps: Option<(usize, usize)>,
-    dialect: Dialect,
-) -> String {
+pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(usize, usize)>) -> String {
     let mut text = failure.fault.to_string();
     if failure.of_record {
         text = format!("the script ran, but its record could not be written: {text}");
     }
     if let (false, Some(place)) = (failure.of_record, failure.fault.place) {
-        let (line, column) = excerpt::line_and_column(migration.sql(), place, dialect);
-        let excerpt = excerpt::around(migration.sql(), line, column, dialect);
+        let (sql, statements) = (migration.sql(), migration.script.statements());
+        let (line, column) = excerpt::line_and_column(sql, place, &statements);
+        let excerpt = excerpt::around(sql, line, column, &statements);
         text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
     }
     let before = match steps {
@@ -31,12 +27,7 @@ pub(crate) fn failure(
         Some((done @ 2.., count)) => format!("; statements 1 to {done} of {count} were done before it, and stay"),
         _ => String::new(),
     };
-    text + &match failure.kept {
-        Rollback::Complete if before.is_empty() => "\nnothing of it was kept: it was rolled back as a whole".to_owned(),
-        Rollback::Complete => format!("\nnothing of this statement was kept{before}"),
-        Rollback::Partial => format!("\nparts of it may have been kept: it does not run in one transaction{before}"),
-        Rollback::Unknown => "\nwhether it was kept is unknown: the connection was lost".to_owned(),
-    }
+    format!("{text}\n{}{before}", rollback_line(failure.kept, !before.is_empty()))
 }
 
 /// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `rehearsal` on a throwaway database.
@@ -70,9 +61,9 @@ pub(crate) fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
     }
 }
 
-/// An unfinished row that nobody can judge, with the evidence.
+/// An unfinished row whose outcome the evidence does not prove.
 pub(crate) fn unclear(evidence: &[String]) -> String {
-    format!("interrupted, and what is there does not tell how it ended:\n{}", evidence.join("\n"))
+    format!("interrupted, and the objects in the database do not show how it ended:\n{}", evidence.join("\n"))
 }
 
 /// Unfinished rows, and the ways out (Prisma's P3009).
@@ -88,10 +79,10 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
         let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
         text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
         let steps = record.map_or(0, |record| record.steps);
-        if steps > 0 && record.is_some_and(|record| record.writer == Writer::Steps) {
+        if steps > 0 && record.is_some_and(|record| record.ran(RunMode::Steps)) {
             text += &format!("\n    its first {steps} statements are done, and stay");
         }
-        nothing_kept = message.iter().any(|line| line.starts_with("nothing of it was kept")) && steps == 0;
+        nothing_kept = record.is_some_and(Record::failed_without_effect);
         example = &entry.name;
     }
     if nothing_kept {
@@ -120,37 +111,21 @@ pub(crate) fn diverged(entries: &[Entry]) -> String {
     )
 }
 
-/// Tables, but no history: the database is somebody's (Prisma's P3005).
-pub(crate) fn not_empty(strangers: &[String], folder: &Folder, table: &str) -> String {
-    let shown: Vec<&str> = strangers.iter().take(5).map(String::as_str).collect();
-    let more = if strangers.len() > shown.len() { ", …" } else { "" };
-    let bare = |name: &&String| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let tool = strangers.iter().find_map(|name| {
-        let (_, tool) = HISTORIES.iter().find(|(table, _)| bare(&name) == *table)?;
+/// Tables, but no history: the database belongs to another project or was migrated by another tool (Prisma's P3005).
+pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
+    let shown: Vec<&str> = tables.iter().take(5).map(String::as_str).collect();
+    let more = if tables.len() > shown.len() { ", …" } else { "" };
+    let foreign = tables.iter().find_map(|name| {
+        let tool = ledgers::tool_of(name.rsplit('.').next().unwrap_or_default())?;
         Some(format!("\n{name} is the history of {tool}, which has migrated it so far"))
     });
     format!(
-        "the database has tables but no {table}: {}{more}{}\n\
+        "the database has tables but no {}: {}{more}{}\n\
          next: if they are what {} creates, adopt them: doorstep baseline; \
          otherwise point the URL at the right database",
+        folder.format.ledger.table(),
         shown.join(", "),
-        tool.unwrap_or_default(),
+        foreign.unwrap_or_default(),
         folder.path.display()
     )
 }
-
-/// History tables of other tools, for a database that one of them has migrated.
-const HISTORIES: [(&str, &str); 12] = [
-    ("_prisma_migrations", "Prisma"),
-    ("_doorstep_migrations", "a folder of plain SQL"),
-    ("_sqlx_migrations", "sqlx"),
-    ("__diesel_schema_migrations", "diesel"),
-    ("goose_db_version", "goose"),
-    ("schema_migrations", "golang-migrate, dbmate or Rails"),
-    ("flyway_schema_history", "Flyway"),
-    ("refinery_schema_history", "refinery"),
-    ("pgmigrations", "node-pg-migrate"),
-    ("knex_migrations", "knex"),
-    ("alembic_version", "Alembic"),
-    ("django_migrations", "Django"),
-];

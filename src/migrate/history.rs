@@ -1,28 +1,30 @@
-//! A folder and its history, side by side: what is applied, what is pending, what went wrong.
+//! A folder and its history, read together: what is applied, what is pending, what failed. Repairs what an interrupted
+//! start has left in the history where the evidence is certain (`recovery`), and refuses what forbids going on.
+//! It runs no migration.
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::formats::migration::{Migration, Record, Writer, nearest};
-use crate::formats::{Folder, Format, Lineage, Outcome, Resolved, Scripts};
+use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
+use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
 use crate::migrate::plan::{self, Entry, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
-use crate::migrate::strategy::{self, Way};
+use crate::migrate::strategy::{self, Strategy};
 use crate::sql::script;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
-/// A folder and its history, side by side.
+/// A folder and its history.
 pub(crate) struct History {
-    /// What the format knows.
-    pub format: &'static dyn Format,
+    /// The folder's format.
+    pub format: Format,
     /// The folder.
     pub folder: Folder,
     /// How the engine quotes.
     pub dialect: Dialect,
     /// The folder's migrations, in their order.
     pub migrations: Vec<Migration>,
-    /// What they say of each other.
+    /// How they depend on each other.
     pub lineage: Lineage,
     /// Where the table is; `None` before the first migration ever.
     pub table: Option<TableName>,
@@ -57,36 +59,37 @@ impl History {
     /// # Errors
     /// [`Error::Statement`] for a table that cannot be read.
     pub(crate) async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
-        self.table = match self.format.history_schema() {
+        let ledger = self.format.ledger;
+        self.table = match ledger.schema() {
             None => probe.history.clone(),
             Some(schema) => {
-                let table = TableName { schema: Some(schema.to_owned()), name: self.format.history_table().to_owned() };
+                let table = TableName { schema: Some(schema.to_owned()), name: ledger.table().to_owned() };
                 let missing = session.missing_tables(std::slice::from_ref(&table), None).await;
                 let missing = missing.map_err(Error::statement(format!("look for the history table {table}")))?;
                 missing.is_empty().then_some(table)
             }
         };
         let rows = rows(session, self.format, self.table.as_ref()).await?;
-        self.records = self.format.records(&rows, &self.lineage);
-        let fits = |migration: &Migration, checksum: &str| self.format.fits(migration, checksum);
-        self.entries = plan::picture(&self.migrations, &self.records, fits);
-        let is_list = self.format.scripts().is_some();
+        self.records = ledger.records(&rows, &self.lineage);
+        self.entries = plan::compare(&self.migrations, &self.records, |migration, sum| ledger.fits(migration, sum));
+        // The migrations of a tool of its own are a graph: their order in the folder means nothing.
+        let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
-        // Where the files alone do not tell, it may well be there.
+        // If the files alone do not tell which migrations there are, none is known to be missing.
         let is_certain = self.lineage.partial.is_none();
-        let is_missed = |entry: &Entry| is_certain && self.format.is_missed(&entry.name, &self.migrations);
+        let is_missed = |entry: &Entry| is_certain && self.format.layout.is_missed(&entry.name, &self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || is_missed(entry));
         Ok(())
     }
 
-    /// How doorstep itself applies the migrations, and writes their history.
+    /// How doorstep writes the history.
     ///
     /// # Errors
-    /// [`Error::Settings`] where a tool of its own does.
-    pub(crate) fn scripts(&self) -> Result<&'static dyn Scripts, Error> {
-        self.format.scripts().ok_or_else(|| {
-            let (tool, by_hand) = (self.format.tool(), self.format.by_hand());
-            let text = format!("{tool} applies these migrations and keeps their history, doorstep only lets it");
+    /// [`Error::Settings`] where the tool of the format applies the migrations and writes it.
+    pub(crate) fn writer(&self) -> Result<&'static dyn LedgerWriter, Error> {
+        self.format.writer.ok_or_else(|| {
+            let (tool, by_hand) = (self.format.tool.name, self.format.tool.by_hand);
+            let text = format!("{tool} applies these migrations and keeps their history, doorstep only starts it");
             Error::Settings(format!("{text}\nnext: do it with {tool} (its history by hand: {by_hand})"))
         })
     }
@@ -97,7 +100,7 @@ impl History {
         self.lineage.partial.as_deref()
     }
 
-    /// Tells unfinished from running: somebody holds the migration lock. Who that is becomes the note.
+    /// Marks unfinished rows as running if another session holds the migration lock; the session becomes their note.
     pub(crate) async fn mark_running(&mut self, session: &mut dyn Session) {
         if !self.entries.iter().any(Entry::is_unexplained) {
             return;
@@ -109,7 +112,7 @@ impl History {
         }
     }
 
-    /// Finds out what the unfinished rows mean that nobody has explained, for people; writes nothing.
+    /// Notes what the unexplained unfinished rows mean, for a person; writes nothing.
     ///
     /// # Errors
     /// [`Error::Statement`] when the catalog cannot be read.
@@ -134,8 +137,8 @@ impl History {
         Ok(())
     }
 
-    /// Heals what is certain about rows that were left unfinished. The lock must be held: then nobody is at
-    /// work on them.
+    /// Completes the unfinished rows whose outcome is certain. The lock must be held, so that no other process is working
+    /// on them.
     ///
     /// # Errors
     /// [`Error::Statement`] when the catalog cannot be read or the history not be written.
@@ -164,7 +167,8 @@ impl History {
                 Conclusion::Resume(_) | Conclusion::Unclear(_) => None,
             };
             if let Some(outcome) = outcome {
-                self.record_end(session, &table, &id, &name, &outcome).await?;
+                self.record_end(session, RowKey { dialect: self.dialect, table: &table, id: &id }, &name, &outcome)
+                    .await?;
             }
             let entry = &mut self.entries[index];
             entry.state = state;
@@ -184,12 +188,13 @@ impl History {
     async fn close_abandoned(&self, session: &mut dyn Session, table: &TableName) -> Result<(), Error> {
         for record in self.abandoned() {
             let (name, outcome) = (&record.name, Outcome::RolledBack("interrupted: it was rolled back"));
-            self.record_end(session, table, &record.id, name, &outcome).await?;
+            let row = RowKey { dialect: self.dialect, table, id: &record.id };
+            self.record_end(session, row, name, &outcome).await?;
             tracing::warn!(
                 phase = "migrate",
                 event = "healed",
                 migration = name,
-                "{name} was interrupted: it was rolled back, and nobody is to run it again"
+                "{name} was interrupted: it was rolled back, and its migration is no longer in the folder"
             );
         }
         Ok(())
@@ -198,47 +203,26 @@ impl History {
     async fn record_end(
         &self,
         session: &mut dyn Session,
-        table: &TableName,
-        id: &str,
+        row: RowKey<'_>,
         name: &str,
         outcome: &Outcome<'_>,
     ) -> Result<(), Error> {
-        let sql = self.scripts()?.end(self.dialect, table, id, outcome);
+        let sql = self.writer()?.end(row, outcome);
         session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
     }
 
     /// Gathers the evidence about one unfinished row, and concludes.
     async fn conclude(&self, session: &mut dyn Session, entry: &Entry) -> Result<Conclusion, Error> {
-        let migration = self.migrations.iter().find(|migration| migration.name == entry.name);
-        let (Some(record), Some(migration)) = (&entry.record, migration) else {
+        let (Some(record), Some(index)) = (&entry.record, entry.migration) else {
             return Ok(Conclusion::Unclear(vec!["it is no longer in the folder".to_owned()]));
         };
+        let migration = &self.migrations[index];
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
-        let way = self.way(migration, record.writer);
-        let text: &str = match &way {
-            Way::Atomic(text) => text,
-            Way::Whole | Way::Steps(_) => migration.sql(),
-        };
-        let is_certain = record.writer == Writer::Atomic;
-        let objects = match is_certain {
-            true => Vec::new(),
-            false => recovery::witnesses(migration.sql(), &way, record, self.dialect),
-        };
+        let strategy = strategy_of(migration, record.by);
+        let is_certain = record.ran(RunMode::Atomic);
+        let objects = if is_certain { Vec::new() } else { recovery::created_objects(&strategy, record) };
         let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
-        let object_states = match &self.table {
-            Some(table) if !objects.is_empty() => {
-                // A bare name leads where this role's search path says, or where it led for whoever made the history.
-                let home = table.schema.as_deref();
-                let at_home = objects.iter().map(|object| home.map_or(object.clone(), |home| object.within(home)));
-                let both: Vec<ObjectRef> = objects.iter().cloned().chain(at_home).collect();
-                let since = self.scripts()?.locate(self.dialect, table, &record.id);
-                let mut object_states = session.object_states(&both, Some(&since)).await.map_err(looking())?;
-                let at_home = object_states.split_off(objects.len());
-                let either = |(bare, at_home)| if bare == ObjectState::Absent { at_home } else { bare };
-                object_states.into_iter().zip(at_home).map(either).collect()
-            }
-            _ => Vec::new(),
-        };
+        let object_states = self.object_states(session, &objects, record).await?;
         let running_session = match is_certain || migration.sql().trim().is_empty() {
             true => None,
             false => session.running_session(migration.sql()).await.map_err(looking())?,
@@ -246,35 +230,60 @@ impl History {
         let object_states = objects.into_iter().zip(lenient).zip(object_states);
         Ok(recovery::conclude(&Evidence {
             record,
-            way: &way,
-            same_script: self.format.fits(migration, &record.checksum),
+            strategy: &strategy,
+            same_script: self.format.ledger.fits(migration, &record.checksum),
             one_message: self.dialect == Dialect::Postgres,
-            leaves: script::leaves(&script::statements(text, self.dialect), self.dialect),
-            object_states: object_states.map(|((object, lenient), trace)| (object, lenient, trace)).collect(),
+            object_states: object_states.map(|((object, lenient), state)| (object, lenient, state)).collect(),
             running_session,
         }))
+    }
+
+    /// The state of each object, relative to the moment when the row was written. A bare name is looked up along this
+    /// role's search path, then in the schema of the history table, where the role that wrote the row had its objects.
+    async fn object_states(
+        &self,
+        session: &mut dyn Session,
+        objects: &[ObjectRef],
+        record: &Record,
+    ) -> Result<Vec<ObjectState>, Error> {
+        let Some(table) = self.table.as_ref().filter(|_| !objects.is_empty()) else { return Ok(Vec::new()) };
+        let home = table.schema.as_deref();
+        let at_home = objects.iter().map(|object| home.map_or(object.clone(), |home| object.within(home)));
+        let both: Vec<ObjectRef> = objects.iter().cloned().chain(at_home).collect();
+        let since = self.writer()?.locate(RowKey { dialect: self.dialect, table, id: &record.id });
+        let states = session.object_states(&both, Some(&since)).await;
+        let mut bare = states.map_err(Error::statement(format!("find out what became of {}", record.name)))?;
+        let at_home = bare.split_off(objects.len());
+        let either = |(bare, at_home)| if bare == ObjectState::Absent { at_home } else { bare };
+        Ok(bare.into_iter().zip(at_home).map(either).collect())
     }
 
     /// Key of the migration lock.
     #[must_use]
     pub(crate) fn lock_key(&self) -> i64 {
-        self.format.lock_key()
+        self.format.ledger.lock_key()
+    }
+
+    /// The migrations to apply, each with its entry, in the folder's order.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (&Migration, &Entry)> {
+        let entries = self.entries.iter().filter(|entry| entry.is_pending());
+        entries.filter_map(|entry| Some((&self.migrations[entry.migration?], entry)))
     }
 
     /// True when a start has something to apply, or an obstacle to report under the lock.
     #[must_use]
     pub(crate) fn has_work(&self) -> bool {
-        !plan::pending(&self.entries).is_empty() || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
+        self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
     }
 
-    /// Rows of an image that was taken back, whose scripts were rolled back with their records: nobody will run
-    /// them, but Prisma would stop at them.
+    /// Unfinished rows of an image that was taken back, whose scripts were rolled back with their records. Their
+    /// migrations are not in this folder, but Prisma would stop at the rows.
     fn abandoned(&self) -> Vec<&Record> {
         let is_known = |record: &Record| {
             self.entries.iter().any(|entry| entry.record.as_ref().is_some_and(|known| known.id == record.id))
         };
         let is_void = |record: &&Record| record.is_unfinished() && record.message.is_none() && !is_known(record);
-        self.records.iter().filter(|record| record.writer == Writer::Atomic).filter(is_void).collect()
+        self.records.iter().filter(|record| record.ran(RunMode::Atomic)).filter(is_void).collect()
     }
 
     /// The verdict in one word.
@@ -285,13 +294,12 @@ impl History {
 
     /// Notes that nothing is pending any more: all of it has just been applied.
     pub(crate) fn note_applied(&mut self) {
-        let names: Vec<String> = plan::pending(&self.entries).into_iter().map(str::to_owned).collect();
-        for entry in self.entries.iter_mut().filter(|entry| names.contains(&entry.name)) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_pending()) {
             (entry.state, entry.record, entry.resume) = (State::Applied, None, None);
         }
     }
 
-    /// Says what a start should know though it does not stop it: ahead, edited, out of order.
+    /// Logs what does not stop a start: ahead, edited, out of order, unreadable.
     pub(crate) fn log_oddities(&self) {
         let names = |wanted: &dyn Fn(&Entry) -> bool| {
             let names: Vec<&str> =
@@ -311,9 +319,8 @@ impl History {
         if let Some(names) = names(&|entry| entry.out_of_order) {
             tracing::warn!(phase = "migrate", event = "out_of_order", "older than what is applied already: {names}");
         }
-        let unreadable = |entry: &Entry| {
-            self.migrations.iter().any(|migration| migration.name == entry.name && migration.unreadable.is_some())
-        };
+        let unreadable =
+            |entry: &Entry| entry.migration.is_some_and(|index| self.migrations[index].unreadable.is_some());
         if let Some(names) = names(&unreadable) {
             tracing::warn!(
                 phase = "migrate",
@@ -329,10 +336,10 @@ impl History {
     /// # Errors
     /// [`Error::History`].
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let pending = plan::pending(&self.entries);
+        let pending: Vec<&str> = self.entries.iter().filter(|it| it.is_pending()).map(|it| it.name.as_str()).collect();
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
         let missing: Vec<&str> = missing.map(|entry| entry.name.as_str()).collect();
-        if let Some(why) = self.format.obstacle(&missing, &pending, &self.lineage) {
+        if let Some(why) = self.format.layout.obstacle(&missing, &pending, &self.lineage) {
             return Err(Error::History(why));
         }
         match self.verdict() {
@@ -340,15 +347,14 @@ impl History {
             Verdict::Diverged => return Err(Error::History(failure_report::diverged(&self.entries))),
             Verdict::Current | Verdict::Behind | Verdict::Ahead => {}
         }
-        let broken = self.migrations.iter().filter(|migration| pending.contains(&migration.name.as_str()));
-        match broken.filter_map(|migration| migration.unreadable.as_ref()).next() {
+        match self.pending().find_map(|(migration, _)| migration.unreadable.as_ref()) {
             Some(why) => Err(Error::History(why.clone())),
             None => Ok(()),
         }
     }
 
-    /// The history table, created where Prisma would create it. With `own_schemas`, not in a database that is
-    /// somebody's already: one with tables in these schemas (P3005).
+    /// The history table, created where Prisma would create it. With `own_schemas`, not in a database that has tables in
+    /// these schemas already (P3005).
     ///
     /// # Errors
     /// [`Error::History`] for such a database, [`Error::Statement`] where it cannot be created.
@@ -363,7 +369,7 @@ impl History {
         }
         if let Some(schemas) = own_schemas {
             let strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
-            let suffix = format!(".{}", self.format.history_table());
+            let suffix = format!(".{}", self.format.ledger.table());
             if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
                 return Err(Error::History(format!(
                     "the history is in the schema {schema}, but the session looks in {}\n\
@@ -372,16 +378,12 @@ impl History {
                 )));
             }
             if !strangers.is_empty() {
-                return Err(Error::History(failure_report::not_empty(
-                    &strangers,
-                    &self.folder,
-                    self.format.history_table(),
-                )));
+                return Err(Error::History(failure_report::not_empty(&strangers, &self.folder)));
             }
         }
-        let name = self.format.history_table().to_owned();
+        let name = self.format.ledger.table().to_owned();
         let table = TableName { schema: probe.current_schema.clone(), name };
-        let created = session.execute(self.scripts()?.create_history(self.dialect, &table)).await;
+        let created = session.execute(self.writer()?.create(self.dialect, &table)).await;
         created.map_err(|mut fault| {
             // 3F000, "no schema has been selected": none that exists may be used.
             if fault.code.as_deref() == Some("3F000") {
@@ -414,35 +416,33 @@ impl History {
         Ok(migration)
     }
 
-    /// Schemas that a pending migration creates by itself, and would stumble over if they were there.
+    /// Schemas that a pending migration creates itself, without IF NOT EXISTS: it would fail if they existed.
     #[must_use]
     pub(crate) fn own_schemas(&self) -> Vec<String> {
-        if self.format.scripts().is_none() {
+        if self.format.writer.is_none() {
             return Vec::new();
         }
-        let pending = plan::pending(&self.entries);
-        let scripts = self.migrations.iter().filter(|migration| pending.contains(&migration.name.as_str()));
-        let created = scripts.flat_map(|migration| {
-            let statements = script::statements(migration.sql(), self.dialect);
-            script::created(&statements, self.dialect)
-        });
+        let created = self.pending().flat_map(|(migration, _)| script::created(&migration.script.statements()));
         let is_new_schema = |(object, lenient): &(ObjectRef, bool)| object.kind == ObjectKind::Schema && !lenient;
         created.filter(is_new_schema).map(|(object, _)| object.name).collect()
     }
+}
 
-    /// How the script of a migration runs: as its text says, unless it was found out otherwise by asking the
-    /// server, as the writer of its row remembers.
-    #[must_use]
-    pub(crate) fn way<'a>(&self, migration: &'a Migration, writer: Writer) -> Way<'a> {
-        let steps = (writer == Writer::Steps).then(|| strategy::steps(migration.sql(), self.dialect)).flatten();
-        steps.map_or_else(|| strategy::way(migration.sql(), self.dialect), Way::Steps)
+/// How the script of a migration runs: as its text says, unless an earlier start found out that the server refuses it in
+/// a transaction. The row of that start says so.
+#[must_use]
+pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_> {
+    let recorded_steps = by == RecordedBy::Doorstep(RunMode::Steps);
+    match recorded_steps.then(|| strategy::steps(&migration.script)).flatten() {
+        Some(steps) => Strategy::in_steps(&migration.script, steps),
+        None => Strategy::of(&migration.script),
     }
 }
 
-async fn rows(session: &mut dyn Session, format: &dyn Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
+async fn rows(session: &mut dyn Session, format: Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    session.rows(format.read_history(dialect, table)).await.map_err(|fault| {
+    session.rows(format.ledger.select(dialect, table)).await.map_err(|fault| {
         let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
         let remedy = (fault.class == Class::Privilege).then_some(grant);
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }

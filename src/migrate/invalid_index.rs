@@ -1,15 +1,16 @@
-//! INVALID indexes: what an interrupted `CREATE INDEX CONCURRENTLY` leaves behind. Such a thing is no index, and
-//! `IF NOT EXISTS` would accept it: it is found, named, and dropped, to be built again.
+//! Finds and drops INVALID indexes, which an interrupted `CREATE INDEX CONCURRENTLY` leaves behind. No query uses such an
+//! index, and `IF NOT EXISTS` would accept it, so it is dropped before the statement that builds it runs again.
 
 use crate::base::fault::{Class, Fault};
 use crate::base::signal::Stop;
 use crate::engines::session::{Failure, ObjectState, Session};
 use crate::migrate::{execute, recovery};
-use crate::sql::{ObjectKind, ObjectRef, script};
+use crate::sql::script::{self, Statement};
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// Why an INVALID index is still there.
 pub(crate) enum Blocked {
-    /// Another session builds it in this moment.
+    /// Another session is building it.
     Builder(Fault),
     /// The server refused something.
     Statement {
@@ -20,11 +21,16 @@ pub(crate) enum Blocked {
     },
 }
 
-/// Drops the INVALID indexes that stand where this text of the migration `name` builds one.
-pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &str, sql: &str) -> Result<(), Blocked> {
-    for object in invalid(session, sql).await {
+/// Drops the INVALID indexes that have the name of one that these statements of the migration `name` build.
+pub(crate) async fn drop_invalid(
+    session: &mut dyn Session,
+    stop: &Stop,
+    name: &str,
+    statements: &[Statement<'_>],
+) -> Result<(), Blocked> {
+    for object in invalid(session, statements).await {
         let (index, sql_name) = (object.qualified_name(), object.relation(session.dialect()));
-        // INVALID is also what an index is while somebody builds it.
+        // An index is INVALID also while another session builds it.
         let doing = "look who builds an index".to_owned();
         let peer = session.running_session(&object.name).await.map_err(|fault| Blocked::Statement { doing, fault })?;
         let builds = |query: &String| query.to_ascii_uppercase().contains("INDEX");
@@ -46,9 +52,9 @@ pub(crate) async fn drop_invalid(session: &mut dyn Session, stop: &Stop, name: &
     Ok(())
 }
 
-/// The failure of this text, and the INVALID indexes that it has left.
-pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: Failure) -> Failure {
-    let indexes: Vec<String> = invalid(session, sql).await.iter().map(ObjectRef::qualified_name).collect();
+/// The failure of these statements, with the INVALID indexes that they have left as its detail.
+pub(crate) async fn with_invalid(session: &mut dyn Session, statements: &[Statement<'_>], failure: Failure) -> Failure {
+    let indexes: Vec<String> = invalid(session, statements).await.iter().map(ObjectRef::qualified_name).collect();
     if indexes.is_empty() {
         return failure;
     }
@@ -58,18 +64,16 @@ pub(crate) async fn with_invalid(session: &mut dyn Session, sql: &str, failure: 
     Failure { fault: Fault { detail: Some(detail), ..failure.fault }, ..failure }
 }
 
-/// The INVALID indexes that stand where this text builds one in a way that could leave or accept them.
-async fn invalid(session: &mut dyn Session, sql: &str) -> Vec<ObjectRef> {
-    let dialect = session.dialect();
-    let statements = script::statements(sql, dialect);
-    let suspicious = statements.into_iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
-    let created = script::created(&suspicious.collect::<Vec<_>>(), dialect);
+/// The INVALID indexes that have the name of one that these statements build with CONCURRENTLY or IF NOT EXISTS.
+async fn invalid(session: &mut dyn Session, statements: &[Statement<'_>]) -> Vec<ObjectRef> {
+    let suspicious = statements.iter().filter(|it| recovery::builds_index(it) || it.has("EXISTS"));
+    let created = script::created(&suspicious.cloned().collect::<Vec<_>>());
     let is_index = |object: &ObjectRef| object.kind == ObjectKind::Index;
     let indexes: Vec<ObjectRef> = created.into_iter().map(|(object, _)| object).filter(is_index).collect();
     if indexes.is_empty() {
         return Vec::new();
     }
     let Ok(object_states) = session.object_states(&indexes, None).await else { return Vec::new() };
-    let invalid = indexes.into_iter().zip(object_states).filter(|(_, trace)| *trace == ObjectState::Invalid);
+    let invalid = indexes.into_iter().zip(object_states).filter(|(_, state)| *state == ObjectState::Invalid);
     invalid.map(|(object, _)| object).collect()
 }

@@ -1,5 +1,5 @@
-//! The migration lock: taken before the first write, kept until the session ends. Always polled: a
-//! session that blocks in `pg_advisory_lock` holds a snapshot and stalls CREATE INDEX CONCURRENTLY.
+//! Takes the migration lock: before the first write, and until the session ends. It is always polled, because a session
+//! that blocks in `pg_advisory_lock` holds a snapshot, and CREATE INDEX CONCURRENTLY waits for snapshots.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub(crate) async fn acquire(session: &mut dyn Session, key: i64, timeout: Option
     let mut said: Option<Instant> = None;
     loop {
         if session.try_lock(key).await.map_err(Error::statement("take the migration lock"))? {
-            // Whoever was told of the wait is told of its end.
+            // At the level at which the wait was logged.
             let duration_ms = millis(began.elapsed());
             let text = format!("took the migration lock after {}", seconds(began.elapsed()));
             match said {
@@ -32,7 +32,7 @@ pub(crate) async fn acquire(session: &mut dyn Session, key: i64, timeout: Option
         if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
             let holder = match session.lock_holder(key).await {
                 Ok(Some(peer)) => peer.to_string(),
-                Ok(None) => "somebody whom the engine does not name".to_owned(),
+                Ok(None) => "a session that the engine does not name".to_owned(),
                 Err(fault) => fault.message,
             };
             if over {

@@ -9,3 +9,6 @@ pub(crate) mod lock;
 pub(crate) mod plan;
 pub(crate) mod recovery;
 pub mod strategy;
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
-//! What to do, and what state a history is in: pure functions over lists, no I/O.
+//! Compares a folder with its history: the state of each migration, what is pending, and a verdict in one word. Pure
+//! functions over lists, no I/O.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::formats::migration::{Migration, Record, Writer};
+use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 
 /// State of one migration (contract: `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,7 +24,7 @@ pub(crate) enum State {
     Missing,
     /// Declared rolled back, and pending again if the folder still has it.
     RolledBack,
-    /// Begun, and somebody holds the migration lock.
+    /// Begun, and another session holds the migration lock.
     Running,
 }
 
@@ -55,19 +56,21 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// One line of the picture.
+/// One migration of the folder, the history or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Name of the migration.
     pub name: String,
+    /// Its place in the folder, from 0; `None` where only the history has it.
+    pub migration: Option<usize>,
     /// Its state.
     pub state: State,
     /// The row that decided, if any.
     pub record: Option<Record>,
     /// Pending, though a later one is applied already.
     pub out_of_order: bool,
-    /// Missing, but recorded before a migration of the folder that somebody marked as applied: that is how Prisma's
-    /// documentation squashes migrations, and no divergence.
+    /// Missing, but recorded before a migration of the folder that a person marked as applied. Prisma's
+    /// documentation squashes migrations like this, so it is no divergence.
     pub superseded: bool,
     /// Begun, and to go on with this statement (counted from 0).
     pub resume: Option<usize>,
@@ -76,7 +79,13 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// An unfinished row that nobody has explained yet.
+    /// To be applied: in the folder, without a row or with one that was rolled back.
+    #[must_use]
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.state, State::Pending | State::RolledBack)
+    }
+
+    /// An unfinished row without a recorded reason: its process died, or is still running.
     #[must_use]
     pub(crate) fn is_unexplained(&self) -> bool {
         let interrupted = |record: &Record| record.is_unfinished() && record.message.is_none();
@@ -84,19 +93,19 @@ impl Entry {
     }
 }
 
-/// Folder and history laid side by side.
+/// Compares the folder with the history. The entries of the folder come first, in its order.
 ///
-/// Rolled-back rows count for nothing but themselves, as in Prisma since 7.9. `same` tells whether a
+/// Rolled-back rows are ignored beside others, as in Prisma since 7.9. `same` tells whether a
 /// stored checksum fits a migration. An unfinished row whose script commits together with it was rolled back,
-/// unless somebody holds the migration lock: the caller knows.
-pub(crate) fn picture(
+/// unless another session holds the migration lock, which the caller knows.
+pub(crate) fn compare(
     resolved: &[Migration],
     records: &[Record],
     same: impl Fn(&Migration, &str) -> bool,
 ) -> Vec<Entry> {
-    let unfinished = |record: &Record| match (record.writer, &record.message) {
-        (Writer::Atomic, None) => State::RolledBack,
-        _ => State::Failed,
+    let unfinished = |record: &Record| match is_void(record) {
+        true => State::RolledBack,
+        false => State::Failed,
     };
     let mut rows: HashMap<&str, Vec<&Record>> = HashMap::new();
     for record in records {
@@ -115,16 +124,19 @@ pub(crate) fn picture(
             None => State::Pending,
         };
         let out_of_order = record.is_none() && Some(index) < last_applied;
-        Entry { out_of_order, ..entry(&migration.name, state, record.or_else(|| rolled_back(rows))) }
+        let record = record.or_else(|| rolled_back(rows));
+        Entry { migration: Some(index), out_of_order, ..entry(&migration.name, state, record) }
     });
     let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
     let is_known = |record: &Record| known.contains(record.name.as_str());
-    let is_squash = |record: &Record| record.writer == Writer::Resolve && record.is_applied() && is_known(record);
+    let is_squash = |record: &Record| record.by == RecordedBy::Person && record.is_applied() && is_known(record);
     let comes_first = |record: &Record| resolved.first().is_some_and(|first| first.name == record.name);
     let squashed_at = records.iter().rposition(|record| is_squash(record) && comes_first(record));
-    // One whose script was rolled back with it, and that nobody will run again, is as if it had never been.
-    let is_void = |record: &Record| record.is_unfinished() && unfinished(record) == State::RolledBack;
-    let is_gone = |record: &Record| record.rolled_back_at.is_none() && !is_known(record) && !is_void(record);
+    // Ignore rolled-back rows whose migration has left the folder.
+    let is_gone = |record: &Record| {
+        let is_void = record.is_unfinished() && is_void(record);
+        record.rolled_back_at.is_none() && !is_known(record) && !is_void
+    };
     let gone = records.iter().enumerate().filter(|(_, record)| is_gone(record)).map(|(index, record)| {
         let state = if record.is_unfinished() { unfinished(record) } else { State::Missing };
         Entry { superseded: Some(index) < squashed_at, ..entry(&record.name, state, Some(record)) }
@@ -132,21 +144,34 @@ pub(crate) fn picture(
     in_folder.chain(gone).collect()
 }
 
-fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
-    let record = record.cloned();
-    Entry { name: name.to_owned(), state, record, out_of_order: false, superseded: false, resume: None, note: None }
+/// An unfinished row whose script commits together with it, and without a recorded failure: both were rolled back.
+fn is_void(record: &Record) -> bool {
+    record.ran(RunMode::Atomic) && record.message.is_none()
 }
 
-/// Of one migration's rows, the one that says it is applied or begun; an unfinished one weighs more.
+fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        migration: None,
+        state,
+        record: record.cloned(),
+        out_of_order: false,
+        superseded: false,
+        resume: None,
+        note: None,
+    }
+}
+
+/// Of one migration's rows, the one that says it is applied or begun; an unfinished one first.
 ///
-/// One that was rolled back together with its script weighs nothing beside one that is applied.
+/// One that was rolled back together with its script is ignored if another is applied.
 fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
     let mut rows = rows.iter().copied().filter(|record| record.rolled_back_at.is_none());
     let first = rows.clone().next();
     let applied = rows.clone().find(|record| record.is_applied());
     let unfinished = rows.find(|record| record.is_unfinished());
     match (unfinished, applied) {
-        (Some(record), Some(applied)) if record.writer == Writer::Atomic && record.message.is_none() => Some(applied),
+        (Some(record), Some(applied)) if is_void(record) => Some(applied),
         (unfinished, _) => unfinished.or(first),
     }
 }
@@ -156,7 +181,7 @@ fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
     rows.iter().copied().rev().find(|record| record.rolled_back_at.is_some())
 }
 
-/// The verdict of a picture.
+/// The verdict over all entries.
 #[must_use]
 pub(crate) fn verdict(entries: &[Entry]) -> Verdict {
     let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
@@ -171,22 +196,17 @@ pub(crate) fn verdict(entries: &[Entry]) -> Verdict {
     }
 }
 
-/// Names of the migrations to apply, in the folder's order: those without a row that is not rolled back.
-#[must_use]
-pub(crate) fn pending(entries: &[Entry]) -> Vec<&str> {
-    let is_pending = |entry: &&Entry| matches!(entry.state, State::Pending | State::RolledBack);
-    entries.iter().filter(is_pending).map(|entry| entry.name.as_str()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Dialect;
+    use crate::sql::script::Script;
 
     fn folder(names: &[&str]) -> Vec<Migration> {
         let migration = |name: &&str| Migration {
             name: (*name).to_owned(),
             path: name.into(),
-            script: String::new(),
+            script: Script::new(String::new(), Dialect::Postgres),
             checksum: "sum".to_owned(),
             unreadable: None,
         };
@@ -206,8 +226,8 @@ mod tests {
     }
 
     fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
-        let entries = picture(&folder(names), records, |m, sum| m.checksum == sum);
-        let pending = pending(&entries).into_iter().map(str::to_owned).collect();
+        let entries = compare(&folder(names), records, |m, sum| m.checksum == sum);
+        let pending = entries.iter().filter(|it| it.is_pending()).map(|entry| entry.name.clone()).collect();
         (entries.iter().map(|entry| entry.state).collect(), verdict(&entries), pending)
     }
 
@@ -224,9 +244,10 @@ mod tests {
 
     #[test]
     fn an_earlier_name_is_applied_late_and_said_to_be_out_of_order() {
-        let entries = picture(&folder(&["a", "b"]), &[applied("b")], |_, _| true);
+        let entries = compare(&folder(&["a", "b"]), &[applied("b")], |_, _| true);
         assert!(entries[0].out_of_order && !entries[1].out_of_order);
-        assert_eq!(pending(&entries), ["a"]);
+        assert_eq!([entries[0].is_pending(), entries[1].is_pending()], [true, false]);
+        assert_eq!([entries[0].migration, entries[1].migration], [Some(0), Some(1)]);
     }
 
     #[test]
@@ -241,7 +262,7 @@ mod tests {
 
     #[test]
     fn migrations_that_a_squash_stands_for_are_no_divergence() {
-        let squash = Record { writer: Writer::Resolve, ..applied("0_all") };
+        let squash = Record { by: RecordedBy::Person, ..applied("0_all") };
         let history = [applied("1_a"), applied("2_b"), squash.clone()];
         assert_eq!(look(&["0_all", "3_c"], &history).1, Verdict::Behind);
         assert_eq!(look(&["0_all"], &history).1, Verdict::Current);
@@ -258,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_row_that_commits_with_its_script_was_rolled_back_unless_it_failed() {
-        let atomic = Record { writer: Writer::Atomic, ..row("a") };
+        let atomic = Record { by: RecordedBy::Doorstep(RunMode::Atomic), ..row("a") };
         assert_eq!(
             look(&["a"], std::slice::from_ref(&atomic)),
             (vec![State::RolledBack], Verdict::Behind, vec!["a".into()])

@@ -1,14 +1,14 @@
-//! What an unfinished row of the history means: a verdict over evidence, without any I/O.
+//! Decides what an unfinished row of the history means. A pure function over evidence, without any I/O.
 //!
-//! A client that dies leaves a row without an end, and its server may have gone on and committed. Prisma stops
-//! there for ever (P3009). Here it is found out what is certain; what is not is put before a person.
+//! A client that dies leaves a row without an end, and its server may have gone on and committed. Prisma stops at such a
+//! row for ever (P3009). doorstep concludes what the evidence proves, and reports the rest to a person.
 
 use crate::engines::peer::Peer;
 use crate::engines::session::ObjectState;
-use crate::formats::migration::{Record, Writer};
-use crate::migrate::strategy::{Step, Way};
+use crate::formats::migration::{Record, RecordedBy, RunMode};
+use crate::migrate::strategy::{Step, Strategy};
 use crate::sql::script::{self, Leaves, Statement};
-use crate::sql::{Dialect, ObjectKind, ObjectRef};
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// What is known about an unfinished migration.
 #[derive(Debug)]
@@ -16,34 +16,29 @@ pub(crate) struct Evidence<'a> {
     /// Its row.
     pub record: &'a Record,
     /// How its script, as it is in the folder now, would run.
-    pub way: &'a Way<'a>,
+    pub strategy: &'a Strategy<'a>,
     /// That script is the one the row was written for.
     pub same_script: bool,
     /// The engine runs a script of the original tool in one message: all of it was kept, or nothing.
     pub one_message: bool,
-    /// What its statements leave behind.
-    pub leaves: Leaves,
-    /// What its script creates, whether it would pass over what exists, and what is there.
+    /// What its script creates, whether the script skips it if it exists, and its state.
     pub object_states: Vec<(ObjectRef, bool, ObjectState)>,
-    /// Another session that is running it in this moment, or may be.
+    /// Another session that is running it now, or may be.
     pub running_session: Option<Peer>,
 }
 
-/// The objects that tell how far an unfinished migration got, and whether its script would pass over them.
+/// The objects whose existence tells how far an unfinished migration got, and whether its script skips them if they exist.
 #[must_use]
-pub(crate) fn witnesses(script: &str, way: &Way<'_>, record: &Record, dialect: Dialect) -> Vec<(ObjectRef, bool)> {
-    let created = |text: &str| {
-        let statements = script::statements(text, dialect);
-        let mut objects = script::created(&statements, dialect);
-        let drops: Vec<Statement<'_>> =
-            statements.into_iter().filter(|it| it.starts(&["DROP", "INDEX", "CONCURRENTLY"])).collect();
-        objects.extend(script::removed(&drops, dialect).into_iter().map(|object| (object, true)));
-        objects
+pub(crate) fn created_objects(strategy: &Strategy<'_>, record: &Record) -> Vec<(ObjectRef, bool)> {
+    let statements = match strategy.mode {
+        RunMode::Steps => strategy.steps.get(record.steps).map(|step| step.statements.as_slice()).unwrap_or_default(),
+        RunMode::Atomic | RunMode::Whole => strategy.statements.as_slice(),
     };
-    match way {
-        Way::Steps(steps) => steps.get(record.steps).map(|step| created(step.text)).unwrap_or_default(),
-        Way::Atomic(_) | Way::Whole => created(script),
-    }
+    let mut objects = script::created(statements);
+    let is_drop = |it: &&Statement<'_>| it.starts(&["DROP", "INDEX", "CONCURRENTLY"]);
+    let drops: Vec<Statement<'_>> = statements.iter().filter(is_drop).cloned().collect();
+    objects.extend(script::removed(&drops).into_iter().map(|object| (object, true)));
+    objects
 }
 
 /// What follows from the evidence.
@@ -62,33 +57,34 @@ pub(crate) enum Conclusion {
 /// Concludes.
 #[must_use]
 pub(crate) fn conclude(evidence: &Evidence<'_>) -> Conclusion {
-    let Evidence { record, way, same_script, one_message, leaves, object_states, running_session } = evidence;
-    if record.writer == Writer::Atomic {
+    let Evidence { record, strategy, same_script, one_message, object_states, running_session } = evidence;
+    if record.ran(RunMode::Atomic) {
         return Conclusion::RolledBack("its script and its record commit together".to_owned());
     }
     if let Some(peer) = running_session {
         return Conclusion::Unclear(vec![format!("a session is, or may be, still running it: {peer}")]);
     }
     // Prisma counts the step once the script has succeeded, just before it notes the end.
-    if record.writer == Writer::Other && record.steps > 0 {
+    if record.by == RecordedBy::Tool && record.steps > 0 {
         return Conclusion::Committed("its tool had counted it as done already".to_owned());
     }
     if !same_script {
         return Conclusion::Unclear(vec!["the file has changed since it began".to_owned()]);
     }
-    match way {
-        Way::Steps(steps) if record.writer == Writer::Steps => resume(steps, record.steps, object_states),
+    let steps = strategy.steps.as_slice();
+    match strategy.mode {
+        RunMode::Steps if record.ran(RunMode::Steps) => resume(steps, record.steps, object_states),
         // Alone in its file, it is the one statement that may have been done.
-        Way::Steps(steps) if steps.len() == 1 && steps[0].alone => resume(steps, 0, object_states),
-        Way::Atomic(_) if *one_message => by_objects(object_states, *leaves),
-        Way::Steps(_) | Way::Atomic(_) | Way::Whole => Conclusion::Unclear(lines(object_states)),
+        RunMode::Steps if steps.len() == 1 && steps[0].alone => resume(steps, 0, object_states),
+        RunMode::Atomic if *one_message => by_objects(object_states, script::leaves(&strategy.statements)),
+        RunMode::Steps | RunMode::Atomic | RunMode::Whole => Conclusion::Unclear(lines(object_states)),
     }
 }
 
-/// By the objects of a script that was one transaction: none is there, and it takes none of them back; or it does
-/// nothing else, and one transaction has made them all, each in one go, after the row was written.
+/// Judges a script that was one transaction by its objects. None exists, and the script drops none of them: it was
+/// rolled back. It creates nothing else, and one transaction created them all after the row was written: it committed.
 fn by_objects(object_states: &[(ObjectRef, bool, ObjectState)], leaves: Leaves) -> Conclusion {
-    // What the script would have passed over proves nothing by being there.
+    // An IF NOT EXISTS object proves nothing: it may predate the script.
     let (lenient, strict): (Vec<_>, Vec<_>) = object_states.iter().partition(|(_, lenient, _)| *lenient);
     let maker = |(_, _, trace): &&(ObjectRef, bool, ObjectState)| match trace {
         ObjectState::Newer(transaction) => Some(transaction.clone()),
@@ -114,8 +110,8 @@ fn by_objects(object_states: &[(ObjectRef, bool, ObjectState)], leaves: Leaves) 
     }
 }
 
-/// By the number of statements that are recorded as done. One that commits with its record is certain; one
-/// that stands alone may have been done without it.
+/// Judges by the number of statements that are recorded as done. A statement that commits with its record is certain;
+/// one that refuses a transaction may be done without a record.
 fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, ObjectState)]) -> Conclusion {
     let Some(step) = steps.get(done) else {
         return Conclusion::Committed("each of its statements is recorded as done".to_owned());
@@ -124,19 +120,16 @@ fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, Ob
         Conclusion::Unclear(vec![format!("{done} of its {} statements are done for certain", steps.len()), why])
     };
     let of_session = ["TEMP", "TEMPORARY", "PG_TEMP", "PREPARE", "LISTEN", "DECLARE"];
-    let needs_session = |step: &&Step<'_>| {
-        let statements = script::statements(step.text, Dialect::Postgres);
-        statements.iter().any(|statement| of_session.iter().any(|word| statement.has(word)))
-    };
+    let needs_session =
+        |step: &&Step<'_>| step.statements.iter().any(|statement| of_session.iter().any(|word| statement.has(word)));
     if let Some(gone) = steps[..done].iter().find(needs_session) {
-        let summary = script::summary(gone.text, Dialect::Postgres);
+        let summary = script::summary_of(&gone.statements);
         return unclear(format!("what a statement of it made went with its session: {summary}"));
     }
     if !step.alone {
         return Conclusion::Resume(done);
     }
-    let statements = script::statements(step.text, Dialect::Postgres);
-    let Some(statement) = statements.first() else { return Conclusion::Resume(done) };
+    let Some(statement) = step.statements.first() else { return Conclusion::Resume(done) };
     if builds_index(statement) && !object_states.is_empty() {
         // An INVALID one is dropped and built again; an older one is not the one that was to be built.
         let is_built = object_states.iter().any(|(_, _, trace)| matches!(trace, ObjectState::Newer(_)));
@@ -150,7 +143,7 @@ fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, Ob
     if repeatable || statement.starts(&["ALTER", "SYSTEM"]) {
         return Conclusion::Resume(done);
     }
-    let summary = script::summary(step.text, Dialect::Postgres);
+    let summary = script::summary_of(&step.statements);
     match builds_index(statement) {
         true => unclear(format!("the next builds an index without a name, which may be there, or INVALID: {summary}")),
         false => unclear(format!("the next may be done or not: {summary}")),
@@ -186,25 +179,25 @@ fn lines(object_states: &[(ObjectRef, bool, ObjectState)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrate::strategy::way;
+    use crate::sql::Dialect;
+    use crate::sql::script::Script;
 
     fn newer(transaction: &str) -> ObjectState {
         ObjectState::Newer(transaction.to_owned())
     }
 
-    /// Of a script, with these object_states of what it creates.
+    /// The conclusion for a script, with these states of what it creates.
     fn of(script: &str, record: &Record, found: &[ObjectState]) -> Conclusion {
-        let statements = script::statements(script, Dialect::Postgres);
-        let way = way(script, Dialect::Postgres);
-        let objects = witnesses(script, &way, record, Dialect::Postgres);
+        let script = Script::new(script.to_owned(), Dialect::Postgres);
+        let strategy = Strategy::of(&script);
+        let objects = created_objects(&strategy, record);
         let object_states =
-            objects.into_iter().zip(found).map(|((object, lenient), trace)| (object, lenient, trace.clone()));
+            objects.into_iter().zip(found).map(|((object, lenient), state)| (object, lenient, state.clone()));
         let evidence = Evidence {
             record,
-            way: &way,
+            strategy: &strategy,
             same_script: true,
             one_message: true,
-            leaves: script::leaves(&statements, Dialect::Postgres),
             object_states: object_states.collect(),
             running_session: None,
         };
@@ -259,7 +252,7 @@ mod tests {
     #[test]
     fn statements_that_are_recorded_are_not_repeated() {
         let script = "SELECT 1; CREATE INDEX CONCURRENTLY i ON a (x); SELECT 2; CREATE DATABASE d";
-        let at = |steps| Record { steps, writer: Writer::Steps, ..Record::default() };
+        let at = |steps| Record { steps, by: RecordedBy::Doorstep(RunMode::Steps), ..Record::default() };
         assert_eq!(of(script, &at(0), &[]), Conclusion::Resume(0));
         assert_eq!(of(script, &at(1), &[ObjectState::Absent]), Conclusion::Resume(1));
         assert_eq!(of(script, &at(1), &[ObjectState::Invalid]), Conclusion::Resume(1));
@@ -282,20 +275,20 @@ mod tests {
     #[test]
     fn a_changed_file_and_a_living_session_settle_nothing() {
         let record = Record::default();
-        let way = Way::Atomic("".into());
+        let script = Script::new("CREATE SCHEMA s".to_owned(), Dialect::Postgres);
+        let strategy = Strategy::of(&script);
         let base = |same_script, running_session| Evidence {
             record: &record,
-            way: &way,
+            strategy: &strategy,
             same_script,
             one_message: true,
-            leaves: Leaves::Objects,
             object_states: vec![(ObjectRef::new(ObjectKind::Schema, None, "s"), false, ObjectState::Absent)],
             running_session,
         };
         assert_eq!(kind(&conclude(&base(true, None))), "rolled back");
         assert_eq!(kind(&conclude(&base(false, None))), "unclear");
         assert_eq!(kind(&conclude(&base(true, Some(Peer::default())))), "unclear");
-        let atomic = Record { writer: Writer::Atomic, ..Record::default() };
+        let atomic = Record { by: RecordedBy::Doorstep(RunMode::Atomic), ..Record::default() };
         assert_eq!(kind(&conclude(&Evidence { record: &atomic, ..base(false, None) })), "rolled back");
     }
 }

@@ -1,89 +1,113 @@
-//! How a script goes to the database: as one transaction together with its record, whole as it is, or
-//! statement by statement. A pure function of its text.
+//! Decides how a script goes to the database: as one transaction together with its record, whole as it is, or
+//! statement by statement. A pure function of the script; nothing here talks to a database.
 
 use std::borrow::Cow;
 
+use crate::formats::migration::RunMode;
 use crate::sql::Dialect;
-use crate::sql::script::{self, Statement};
+use crate::sql::script::{self, Script, Statement};
 
-/// The way in which a script runs.
+/// How one script runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way<'a> {
-    /// Script and record in one transaction: both are kept, or neither. As Prisma runs it, in one message. The text
-    /// is the script's, without the `BEGIN` and `COMMIT` that may stand around all of it: the message is a
-    /// transaction anyway.
-    Atomic(Cow<'a, str>),
-    /// In one message, as Prisma runs it, and the record after it: the script has transaction control of its
-    /// own, or may commit on the way.
-    Whole,
-    /// One message for each statement, and a record of how far it got: some refuse a transaction. Prisma runs
-    /// such a file only if it holds nothing else.
-    Steps(Vec<Step<'a>>),
+pub struct Strategy<'s> {
+    /// The mode, which the history records.
+    pub mode: RunMode,
+    /// The text that is sent where it goes in one message. In [`RunMode::Atomic`] without the `BEGIN` and `COMMIT` that
+    /// may enclose all of it, because the message is a transaction anyway.
+    pub sql: Cow<'s, str>,
+    /// The statements of that text.
+    pub statements: Vec<Statement<'s>>,
+    /// In [`RunMode::Steps`] its pieces, in their order; otherwise none.
+    pub steps: Vec<Step<'s>>,
 }
 
-/// One statement of a script that runs statement by statement; or what stands between BEGIN and COMMIT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step<'a> {
+/// One statement of a script that runs statement by statement; or all statements between BEGIN and COMMIT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step<'s> {
     /// Where in the script it begins, in bytes.
     pub offset: usize,
     /// Its text.
-    pub text: &'a str,
+    pub text: &'s str,
+    /// Its statements.
+    pub statements: Vec<Statement<'s>>,
     /// It refuses a transaction, so that its record can only follow it.
     pub alone: bool,
 }
 
-/// Decides by the script's text.
-#[must_use]
-pub fn way(script: &str, dialect: Dialect) -> Way<'_> {
-    let statements = script::statements(script, dialect);
-    // What is put after an unclosed quote would become part of it: let the server refuse it.
-    if !script::is_complete(script, dialect) {
-        return Way::Whole;
-    }
-    let controls = statements.iter().any(Statement::controls_transaction);
-    match dialect {
-        Dialect::Postgres => {
-            let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
-            let refused = statements.iter().any(Statement::refuses_transaction);
-            let steps = refused.then(|| steps(script, dialect)).flatten();
-            match steps {
-                Some(steps) => Way::Steps(steps),
-                None if is_one_transaction(&statements) => {
-                    let around = [&statements[0], &statements[statements.len() - 1]];
-                    Way::Atomic(script::without(script, &around).into())
-                }
-                None if controls || commits_alone || script::mentions_commit(script, dialect) => Way::Whole,
-                None => Way::Atomic(script.into()),
+impl<'s> Strategy<'s> {
+    /// The mode that the text of the script asks for.
+    #[must_use]
+    pub fn of(script: &'s Script) -> Self {
+        let statements = script.statements();
+        // What is appended after an unclosed quote would become part of it: let the server reject the script as it is.
+        if !script.is_complete() {
+            return Self::in_one_message(RunMode::Whole, script, statements);
+        }
+        let controls = statements.iter().any(Statement::controls_transaction);
+        match script.dialect() {
+            Dialect::Postgres => Self::of_postgres(script, statements, controls),
+            // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
+            Dialect::Sqlite => {
+                let refuses = ["PRAGMA", "VACUUM", "ATTACH", "DETACH"];
+                let refused = |statement: &Statement<'_>| refuses.iter().any(|word| statement.starts(&[word]));
+                let mode = if controls || statements.iter().any(refused) { RunMode::Whole } else { RunMode::Atomic };
+                Self::in_one_message(mode, script, statements)
             }
         }
-        // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
-        Dialect::Sqlite => {
-            let refuses = ["PRAGMA", "VACUUM", "ATTACH", "DETACH"];
-            let refused = |statement: &Statement<'_>| refuses.iter().any(|word| statement.starts(&[word]));
-            if controls || statements.iter().any(refused) { Way::Whole } else { Way::Atomic(script.into()) }
+    }
+
+    fn of_postgres(script: &'s Script, statements: Vec<Statement<'s>>, controls: bool) -> Self {
+        if statements.iter().any(Statement::refuses_transaction)
+            && let Some(steps) = steps(script)
+        {
+            return Self::in_steps(script, steps);
         }
+        if is_one_transaction(&statements) {
+            let around = [&statements[0], &statements[statements.len() - 1]];
+            let sql = Cow::Owned(script::without(script.text(), &around));
+            // Blanks replace characters, not bytes: what follows a BEGIN with a comment like `/* é */` moves.
+            let moved = statements[0].text.len() - statements[0].text.chars().count();
+            let mut inner = statements[1..statements.len() - 1].to_vec();
+            inner.iter_mut().for_each(|statement| statement.offset -= moved);
+            return Self { mode: RunMode::Atomic, sql, statements: inner, steps: Vec::new() };
+        }
+        let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
+        let may_commit = controls || commits_alone || script.mentions_commit();
+        Self::in_one_message(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
+    }
+
+    /// Statement by statement, regardless of the text.
+    #[must_use]
+    pub fn in_steps(script: &'s Script, steps: Vec<Step<'s>>) -> Self {
+        Self { steps, ..Self::in_one_message(RunMode::Steps, script, script.statements()) }
+    }
+
+    fn in_one_message(mode: RunMode, script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
+        Self { mode, sql: script.text().into(), statements, steps: Vec::new() }
     }
 }
 
-/// The script cut into statements, and into what stands between BEGIN and COMMIT; `None` where its transaction
+/// The script cut into statements, with those between BEGIN and COMMIT as one step; `None` where its transaction
 /// control is more than that.
 #[must_use]
-pub fn steps(script: &str, dialect: Dialect) -> Option<Vec<Step<'_>>> {
-    let statements = script::statements(script, dialect);
+pub fn steps(script: &Script) -> Option<Vec<Step<'_>>> {
+    let (text, statements) = (script.text(), script.statements());
     let mut steps = Vec::new();
     let mut rest = statements.as_slice();
     while let Some((first, after)) = rest.split_first() {
         if begins(first) {
             let end = after.iter().position(Statement::controls_transaction).filter(|end| commits(&after[*end]))?;
-            if let (Some(from), Some(to)) = (after[..end].first(), after[..end].last()) {
-                let text = &script[from.offset..to.offset + to.text.len()];
-                steps.push(Step { offset: from.offset, text, alone: false });
+            let inner = &after[..end];
+            if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
+                let text = &text[from.offset..to.offset + to.text.len()];
+                steps.push(Step { offset: from.offset, text, statements: inner.to_vec(), alone: false });
             }
             rest = &after[end + 1..];
         } else if first.controls_transaction() {
             return None;
         } else {
-            steps.push(Step { offset: first.offset, text: first.text, alone: first.refuses_transaction() });
+            let (offset, text, alone) = (first.offset, first.text, first.refuses_transaction());
+            steps.push(Step { offset, text, statements: vec![first.clone()], alone });
             rest = after;
         }
     }
@@ -92,14 +116,14 @@ pub fn steps(script: &str, dialect: Dialect) -> Option<Vec<Step<'_>>> {
 
 /// True for a step that changes nothing but the session: `SET …`, `RESET …`, `SELECT set_config(…)`.
 #[must_use]
-pub fn only_sets(step: &Step<'_>, dialect: Dialect) -> bool {
+pub fn only_sets(step: &Step<'_>) -> bool {
     let sets = |statement: &Statement<'_>| {
         let plain = statement.starts(&["SELECT", "SET_CONFIG"]);
         let configures = plain || statement.starts(&["SELECT", "PG_CATALOG", "SET_CONFIG"]);
         let is_local = statement.starts(&["SET", "LOCAL"]);
         configures || statement.starts(&["RESET"]) || (statement.starts(&["SET"]) && !is_local)
     };
-    script::statements(step.text, dialect).iter().all(sets)
+    step.statements.iter().all(sets)
 }
 
 fn begins(statement: &Statement<'_>) -> bool {
@@ -122,56 +146,62 @@ fn is_one_transaction(statements: &[Statement<'_>]) -> bool {
 mod tests {
     use super::*;
 
-    fn name(script: &str, dialect: Dialect) -> &'static str {
-        match way(script, dialect) {
-            Way::Atomic(_) => "atomic",
-            Way::Whole => "whole",
-            Way::Steps(_) => "steps",
-        }
+    fn script(text: &str) -> Script {
+        Script::new(text.to_owned(), Dialect::Postgres)
     }
 
     #[test]
-    fn the_way_of_each_kind_of_script() {
-        for (script, expected) in [
-            ("", "atomic"),
-            ("CREATE TABLE a (); INSERT INTO a DEFAULT VALUES;", "atomic"),
-            ("DO $$ BEGIN PERFORM 1; END $$", "atomic"),
-            ("ALTER TYPE e ADD VALUE 'x'", "atomic"),
-            ("CALL p(); SELECT 1", "atomic"),
-            ("CALL p()", "whole"),
-            ("DO $$ BEGIN COMMIT; END $$", "whole"),
-            ("BEGIN; CREATE TABLE a (); COMMIT;", "atomic"),
-            ("BEGIN; a; COMMIT; b", "whole"),
-            ("BEGIN; a; SAVEPOINT s; COMMIT", "whole"),
-            ("SELECT 1; -- here somebody wrote commit;\rSELECT 2", "whole"),
-            ("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$", "atomic"),
-            ("SELECT 'x", "whole"),
-            ("CREATE INDEX CONCURRENTLY i ON t (a)", "steps"),
-            ("CREATE TABLE t (); VACUUM t", "steps"),
-            ("BEGIN; a; COMMIT; CREATE INDEX CONCURRENTLY i ON t (a)", "steps"),
-            ("BEGIN; a; ROLLBACK; CREATE INDEX CONCURRENTLY i ON t (a)", "whole"),
+    fn each_kind_of_script_has_its_mode() {
+        use RunMode::{Atomic, Steps, Whole};
+        for (text, expected) in [
+            ("", Atomic),
+            ("CREATE TABLE a (); INSERT INTO a DEFAULT VALUES;", Atomic),
+            ("DO $$ BEGIN PERFORM 1; END $$", Atomic),
+            ("ALTER TYPE e ADD VALUE 'x'", Atomic),
+            ("CALL p(); SELECT 1", Atomic),
+            ("CALL p()", Whole),
+            ("DO $$ BEGIN COMMIT; END $$", Whole),
+            ("BEGIN; CREATE TABLE a (); COMMIT;", Atomic),
+            ("BEGIN; a; COMMIT; b", Whole),
+            ("BEGIN; a; SAVEPOINT s; COMMIT", Whole),
+            ("SELECT 1; -- here somebody wrote commit;\rSELECT 2", Whole),
+            ("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$", Atomic),
+            ("SELECT 'x", Whole),
+            ("CREATE INDEX CONCURRENTLY i ON t (a)", Steps),
+            ("CREATE TABLE t (); VACUUM t", Steps),
+            ("BEGIN; a; COMMIT; CREATE INDEX CONCURRENTLY i ON t (a)", Steps),
+            ("BEGIN; a; ROLLBACK; CREATE INDEX CONCURRENTLY i ON t (a)", Whole),
         ] {
-            assert_eq!(name(script, Dialect::Postgres), expected, "{script}");
+            let script = script(text);
+            let strategy = Strategy::of(&script);
+            assert_eq!(strategy.mode, expected, "{text}");
+            assert_eq!(strategy.steps.is_empty(), expected != Steps, "{text}");
         }
-        for (script, expected) in [("CREATE TABLE a (x)", "atomic"), ("PRAGMA foreign_keys=OFF; DROP TABLE a", "whole")]
-        {
-            assert_eq!(name(script, Dialect::Sqlite), expected, "{script}");
+        for (text, expected) in [("CREATE TABLE a (x)", Atomic), ("PRAGMA foreign_keys=OFF; DROP TABLE a", Whole)] {
+            assert_eq!(Strategy::of(&Script::new(text.to_owned(), Dialect::Sqlite)).mode, expected, "{text}");
         }
     }
 
     #[test]
     fn a_transaction_around_everything_is_the_messages_own() {
-        let script = "BEGIN;\nCREATE TABLE a ();\nCOMMIT;";
-        let Way::Atomic(text) = way(script, Dialect::Postgres) else { panic!("not atomic") };
-        assert_eq!(text, "     ;\nCREATE TABLE a ();\n      ;");
+        let script = script("BEGIN;\nCREATE TABLE a ();\nCOMMIT;");
+        let strategy = Strategy::of(&script);
+        assert_eq!(strategy.mode, RunMode::Atomic);
+        assert_eq!(strategy.sql, "     ;\nCREATE TABLE a ();\n      ;");
+        assert_eq!(strategy.statements.len(), 1);
+        let script = self::script("BEGIN /* é */ WORK; SELECT 1; COMMIT");
+        let strategy = Strategy::of(&script);
+        let [one] = strategy.statements.as_slice() else { panic!("{strategy:?}") };
+        assert_eq!(&strategy.sql[one.offset..one.offset + one.text.len()], "SELECT 1");
     }
 
     #[test]
     fn statements_that_refuse_a_transaction_stand_alone_and_a_block_stays_whole() {
-        let script = "BEGIN; CREATE TABLE t (a int); SELECT 1; COMMIT; VACUUM t";
-        let steps = steps(script, Dialect::Postgres).unwrap();
-        let shown: Vec<_> = steps.iter().map(|step| (step.text, step.alone)).collect();
-        assert_eq!(shown, [("CREATE TABLE t (a int); SELECT 1", false), ("VACUUM t", true)]);
-        assert_eq!(steps[1].offset, script.find("VACUUM").unwrap());
+        let script = script("BEGIN; CREATE TABLE t (a int); SELECT 1; COMMIT; VACUUM t");
+        let steps = steps(&script).unwrap();
+        let shown: Vec<_> = steps.iter().map(|step| (step.text, step.statements.len(), step.alone)).collect();
+        assert_eq!(shown, [("CREATE TABLE t (a int); SELECT 1", 2, false), ("VACUUM t", 1, true)]);
+        assert_eq!(steps[1].offset, script.text().find("VACUUM").unwrap());
+        assert_eq!(script::summary_of(&steps[0].statements), "CREATE TABLE t (a int); SELECT 1");
     }
 }

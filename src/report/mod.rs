@@ -80,6 +80,13 @@ impl Verified {
         self.findings.iter().filter(|finding| self.stops(finding)).count()
     }
 
+    /// For the termination log: that, and why, a start would stop here.
+    #[must_use]
+    pub(crate) fn stopped(&self) -> String {
+        let findings = counted(self.stopping(), "finding");
+        format!("the database lacks what the service needs: {findings} would stop a start")
+    }
+
     /// Where each table is expected.
     fn places(&self) -> HashMap<&Name, &Place> {
         self.tables.iter().map(|place| (&place.table, place)).collect()

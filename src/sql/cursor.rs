@@ -1,7 +1,7 @@
 //! Reads one statement token by token, and takes names apart.
 
 use crate::sql::Dialect;
-use crate::sql::script::{Kind, Token, tokens};
+use crate::sql::script::{Kind, Statement, Token, tokens};
 
 /// A name as the database stores it: without schema, with quotes off or folded to lower case.
 pub(crate) fn bare(name: &str) -> String {
@@ -59,10 +59,20 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// A piece of SQL, which is lexed for it.
     pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self::over(text, tokens(text, dialect))
+    }
+
+    /// A statement that is lexed already.
+    pub(crate) fn of(statement: &Statement<'a>) -> Self {
+        Self::over(statement.text, statement.tokens())
+    }
+
+    fn over(text: &'a str, tokens: impl Iterator<Item = Token<'a>>) -> Self {
         let mut reader = Self { text, tokens: Vec::new(), offsets: Vec::new(), at: 0 };
         let mut offset = 0;
-        for token in tokens(text, dialect) {
+        for token in tokens {
             let length = token.text.len();
             if token.kind != Kind::Blank {
                 reader.tokens.push(token);

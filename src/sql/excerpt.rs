@@ -1,7 +1,7 @@
 //! Where in a script an error lies: line, column, and the lines around it with a caret.
 
 use crate::base::fault::Place;
-use crate::sql::{Dialect, script};
+use crate::sql::script::Statement;
 
 /// Lines shown before the one with the error.
 const CONTEXT: usize = 2;
@@ -11,11 +11,10 @@ const WHOLE: usize = 12;
 
 /// 1-based line and column, in characters.
 #[must_use]
-pub(crate) fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
+pub(crate) fn line_and_column(text: &str, place: Place, statements: &[Statement<'_>]) -> (usize, usize) {
     let before: String = match place {
         Place::Character(position) => text.chars().take(position.saturating_sub(1)).collect(),
         Place::Statement(index) => {
-            let statements = script::statements(text, dialect);
             let offset = statements.get(index).or(statements.last()).map_or(0, |statement| statement.offset);
             text[..offset].to_owned()
         }
@@ -27,9 +26,9 @@ pub(crate) fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (us
 
 /// The lines around a place, numbered, with a caret under the column: all of its statement, if that is short.
 #[must_use]
-pub(crate) fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
+pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Statement<'_>]) -> String {
     let before = line.saturating_sub(CONTEXT).max(1);
-    let (first, last) = match statement_at(script, line, dialect) {
+    let (first, last) = match statement_at(script, line, statements) {
         Some((first, last)) if last - first < WHOLE => (first.min(before), last),
         _ => (before, line),
     };
@@ -48,9 +47,9 @@ pub(crate) fn around(script: &str, line: usize, column: usize, dialect: Dialect)
 }
 
 /// The first and the last line of the statement that stands on this line; of several, those of the last.
-fn statement_at(script: &str, line: usize, dialect: Dialect) -> Option<(usize, usize)> {
+fn statement_at(script: &str, line: usize, statements: &[Statement<'_>]) -> Option<(usize, usize)> {
     let (mut at, mut first, mut found) = (0, 1, None);
-    for statement in script::statements(script, dialect) {
+    for statement in statements {
         first += script[at..statement.offset].matches('\n').count();
         at = statement.offset;
         let last = first + statement.text.matches('\n').count();
@@ -82,6 +81,16 @@ fn masked(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Dialect;
+    use crate::sql::script::statements;
+
+    fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
+        super::around(script, line, column, &statements(script, dialect))
+    }
+
+    fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {
+        super::line_and_column(text, place, &statements(text, dialect))
+    }
 
     #[test]
     fn secrets_in_a_script_are_not_shown() {

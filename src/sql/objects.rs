@@ -4,21 +4,21 @@
 use std::collections::HashSet;
 
 use crate::sql::cursor::{Reader, bare, stored};
-use crate::sql::script::{Kind, Statement, Token, is_word, tokens};
-use crate::sql::{Dialect, ObjectKind, ObjectRef};
+use crate::sql::script::{Kind, Statement, Token, is_word};
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
 /// as anybody can tell. The flag tells whether the statement would pass over an object that exists
 /// (`IF NOT EXISTS`).
 #[must_use]
-pub fn created(statements: &[Statement<'_>], dialect: Dialect) -> Vec<(ObjectRef, bool)> {
+pub fn created(statements: &[Statement<'_>]) -> Vec<(ObjectRef, bool)> {
     let mut later = Later::default();
     let mut found = Vec::new();
     for statement in statements.iter().rev() {
         let mut made = Vec::new();
-        of_statement(statement, dialect, &mut made);
+        of_statement(statement, &mut made);
         found.extend(made.into_iter().rev().filter(|made| !later.takes(made)));
-        later.add(statement, dialect);
+        later.add(statement);
     }
     found.into_iter().rev().map(|made| (made.object, made.lenient)).collect()
 }
@@ -36,11 +36,11 @@ pub enum Leaves {
 
 /// See [`Leaves`].
 #[must_use]
-pub fn leaves(statements: &[Statement<'_>], dialect: Dialect) -> Leaves {
+pub fn leaves(statements: &[Statement<'_>]) -> Leaves {
     let creates = |statement: &Statement<'_>| {
         let mut made = Vec::new();
-        of_statement(statement, dialect, &mut made);
-        let only_adds = !statement.starts(&["ALTER"]) || is_addition(statement, dialect);
+        of_statement(statement, &mut made);
+        let only_adds = !statement.starts(&["ALTER"]) || is_addition(statement);
         !made.is_empty() && only_adds
     };
     let changes_rows =
@@ -55,8 +55,8 @@ pub fn leaves(statements: &[Statement<'_>], dialect: Dialect) -> Leaves {
 }
 
 /// `ALTER TABLE t ADD …, ADD …` and nothing else, each with a name.
-fn is_addition(statement: &Statement<'_>, dialect: Dialect) -> bool {
-    let mut reader = Reader::new(statement.text, dialect);
+fn is_addition(statement: &Statement<'_>) -> bool {
+    let mut reader = Reader::of(statement);
     if !reader.take_all(&["ALTER", "TABLE"]) {
         return false;
     }
@@ -111,8 +111,8 @@ struct Later {
 }
 
 impl Later {
-    fn add(&mut self, statement: &Statement<'_>, dialect: Dialect) {
-        let mentioned = || names(statement.text, dialect).into_iter().map(|name| stored(&name));
+    fn add(&mut self, statement: &Statement<'_>) {
+        let mentioned = || names(statement).into_iter().map(|name| stored(&name));
         let alters = statement.starts(&["ALTER"]);
         let renames_table = statement.has("TO") && !statement.has("COLUMN") && !statement.has("CONSTRAINT");
         let changes_parts = statement.has("DROP") || statement.has("RENAME");
@@ -129,7 +129,7 @@ impl Later {
             self.everything = true;
         } else if of_parts {
             // `ALTER TABLE t DROP x`: t itself stays, but an index on x goes too.
-            let mut reader = Reader::new(statement.text, dialect);
+            let mut reader = Reader::of(statement);
             reader.take_all(&["ALTER", "TABLE"]);
             reader.take_all(&["IF", "EXISTS"]);
             reader.take("ONLY");
@@ -158,14 +158,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character| !is_word(character)).filter(|word| !word.is_empty())
 }
 
-/// Every name in a text, part by part.
-fn names(text: &str, dialect: Dialect) -> Vec<String> {
+/// Every name in a statement, part by part.
+fn names(statement: &Statement<'_>) -> Vec<String> {
     let is_name = |token: &Token<'_>| matches!(token.kind, Kind::Word | Kind::Quoted);
-    tokens(text, dialect).filter(is_name).map(|token| token.text.to_owned()).collect()
+    statement.tokens().filter(is_name).map(|token| token.text.to_owned()).collect()
 }
 
-fn of_statement(statement: &Statement<'_>, dialect: Dialect, found: &mut Vec<Made>) {
-    let mut reader = Reader::new(statement.text, dialect);
+fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
+    let mut reader = Reader::of(statement);
     if reader.take("CREATE") {
         while ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE"]
             .iter()
@@ -241,22 +241,22 @@ fn altered(reader: &mut Reader<'_>) -> Option<ObjectKind> {
 /// What the statements drop or rename, and no later one of them creates again: what must not be there once they
 /// have run.
 #[must_use]
-pub fn removed(statements: &[Statement<'_>], dialect: Dialect) -> Vec<ObjectRef> {
+pub fn removed(statements: &[Statement<'_>]) -> Vec<ObjectRef> {
     let mut made_later = HashSet::new();
     let mut gone = Vec::new();
     for statement in statements.iter().rev() {
         let (mut removed, mut made) = (Vec::new(), Vec::new());
-        removals(statement, dialect, &mut removed);
+        removals(statement, &mut removed);
         gone.extend(removed.into_iter().rev().filter(|object| !made_later.contains(&object.name)));
-        of_statement(statement, dialect, &mut made);
+        of_statement(statement, &mut made);
         made_later.extend(made.into_iter().map(|made| made.object.name));
     }
     gone.reverse();
     gone
 }
 
-fn removals(statement: &Statement<'_>, dialect: Dialect, gone: &mut Vec<ObjectRef>) {
-    let mut reader = Reader::new(statement.text, dialect);
+fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
+    let mut reader = Reader::of(statement);
     if reader.take("DROP") {
         reader.take("MATERIALIZED");
         let Some(kind) = kind(&mut reader) else { return };
@@ -312,10 +312,11 @@ fn addition(reader: &mut Reader<'_>, table: &ObjectRef, found: &mut Vec<Made>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Dialect;
     use crate::sql::script::statements;
 
     fn all(script: &str) -> Vec<String> {
-        let found = created(&statements(script, Dialect::Postgres), Dialect::Postgres);
+        let found = created(&statements(script, Dialect::Postgres));
         found.iter().map(|(object, lenient)| format!("{object}{}", if *lenient { "?" } else { "" })).collect()
     }
 
@@ -364,7 +365,7 @@ mod tests {
 
     #[test]
     fn what_a_script_leaves_is_known_only_where_all_its_statements_are() {
-        let leaves = |script: &str| leaves(&statements(script, Dialect::Postgres), Dialect::Postgres);
+        let leaves = |script: &str| leaves(&statements(script, Dialect::Postgres));
         let plain = "CREATE TABLE a (x int DEFAULT now()); CREATE INDEX i ON a (x); ALTER TABLE b ADD c int";
         assert_eq!(leaves(plain), Leaves::Objects);
         assert_eq!(leaves("CREATE TABLE a (); INSERT INTO a VALUES (1)"), Leaves::ObjectsAndRows);
@@ -386,7 +387,7 @@ mod tests {
     #[test]
     fn what_is_dropped_or_renamed_for_good_is_gone() {
         let gone = |script: &str| {
-            let gone = removed(&statements(script, Dialect::Postgres), Dialect::Postgres);
+            let gone = removed(&statements(script, Dialect::Postgres));
             gone.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(gone("DROP TABLE IF EXISTS a, s.\"B\" CASCADE"), ["table a", "table s.B"]);

@@ -1,9 +1,12 @@
-//! A script as a list of statements: where each begins, and which words it is made of. A lexer, no
-//! parser: enough to count statements, to point at one, and to tell those that mind a transaction.
+//! Splits a script into statements: where each begins, and which words it consists of. This is a lexer, not a parser:
+//! enough to count statements, to point at one, and to recognise those that need or refuse a transaction. What a
+//! statement does to the schema is read elsewhere, from the tokens found here (`objects`, `changes`).
 //!
-//! Why our own: of the crates, `sqlparser` refuses whatever its grammar lacks (a migration may hold any
-//! statement of any extension), and `pg_query` brings the server's own parser, which is exact for one
-//! version of one engine, needs libclang to build and triples the binary.
+//! Why our own: of the crates, `sqlparser` rejects what its grammar lacks (a migration may contain any statement of
+//! any extension), and `pg_query` brings PostgreSQL's own parser, which is exact for one version of one engine, needs
+//! libclang to build and triples the binary.
+
+use std::sync::{Arc, OnceLock};
 
 use crate::sql::Dialect;
 
@@ -11,25 +14,146 @@ pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::names::{constraints, names, parameters};
 pub use crate::sql::objects::{Leaves, created, leaves, removed};
 
+/// The text of a migration. It is lexed when the first caller asks for its statements, and never again: the migration
+/// owns its script, and everything that needs statements (strategy, recovery, diagnosis, baseline) asks the script.
+/// Most starts apply nothing and lex nothing.
+#[derive(Debug, Clone)]
+pub struct Script {
+    text: String,
+    dialect: Dialect,
+    lexed: OnceLock<Lexed>,
+}
+
+impl Script {
+    /// A script that is not lexed yet.
+    #[must_use]
+    pub fn new(text: String, dialect: Dialect) -> Self {
+        Self { text, dialect, lexed: OnceLock::new() }
+    }
+
+    /// The text as the file has it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.text
+    }
+
+    /// The text to run: without the byte order mark that some editors write, which every database rejects.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
+    }
+
+    /// The dialect it is written in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Its statements, without empty ones. Cheap after the first call.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Statement<'_>> {
+        self.lexed().statements(self.text())
+    }
+
+    /// See [`is_complete`].
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.lexed().is_complete
+    }
+
+    /// See [`mentions_commit`].
+    #[must_use]
+    pub fn mentions_commit(&self) -> bool {
+        self.lexed().mentions_commit
+    }
+
+    fn lexed(&self) -> &Lexed {
+        self.lexed.get_or_init(|| lex(self.text(), self.dialect))
+    }
+}
+
+/// What one pass over a script finds.
+#[derive(Debug, Clone)]
+struct Lexed {
+    statements: Vec<Span>,
+    is_complete: bool,
+    mentions_commit: bool,
+}
+
+/// One statement, by its place in the script.
+#[derive(Debug, Clone)]
+struct Span {
+    offset: usize,
+    end: usize,
+    lexemes: Arc<Lexemes>,
+}
+
+/// The words and tokens of a statement, shared by all views of it.
+#[derive(Debug, Default)]
+struct Lexemes {
+    words: Vec<String>,
+    /// Kind, length in bytes, and whether the closing quote is missing. They cover the statement without gaps.
+    tokens: Vec<(Kind, usize, bool)>,
+}
+
+impl Lexed {
+    fn statements<'a>(&self, text: &'a str) -> Vec<Statement<'a>> {
+        let statement = |span: &Span| Statement {
+            offset: span.offset,
+            text: &text[span.offset..span.end],
+            lexemes: Arc::clone(&span.lexemes),
+        };
+        self.statements.iter().map(statement).collect()
+    }
+}
+
 /// One statement of a script.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Statement<'a> {
     /// Byte offset of its first word.
     pub offset: usize,
     /// From its first word to before its semicolon.
     pub text: &'a str,
-    /// Its words outside quotes, comments and bodies, in upper case.
-    words: Vec<String>,
+    lexemes: Arc<Lexemes>,
 }
 
-impl Statement<'_> {
+impl std::fmt::Debug for Statement<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Statement").field("offset", &self.offset).field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Statement<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.offset, self.text, self.words()) == (other.offset, other.text, other.words())
+    }
+}
+
+impl Eq for Statement<'_> {}
+
+impl<'a> Statement<'a> {
+    /// Its tokens, blanks and comments included.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Token<'a>> + '_ {
+        let (text, mut at) = (self.text, 0);
+        self.lexemes.tokens.iter().map(move |(kind, length, is_open)| {
+            let start = at;
+            at += length;
+            Token { kind: *kind, text: &text[start..at], is_open: *is_open }
+        })
+    }
+
+    /// Its words outside quotes, comments and bodies, in upper case.
+    fn words(&self) -> &[String] {
+        &self.lexemes.words
+    }
+
     /// True for a statement that PostgreSQL refuses in a transaction block (PreventInTransactionBlock in
     /// its source). Those not listed are found out by asking: the server answers 25001.
     #[must_use]
     pub fn refuses_transaction(&self) -> bool {
         let is_detach = self.starts(&["ALTER", "TABLE"]) && self.has("DETACH");
         let on_index = ["CREATE", "DROP", "REINDEX"].iter().any(|verb| self.starts(&[verb]));
-        let among_first = self.words.iter().take(5).any(|word| word == "CONCURRENTLY");
+        let among_first = self.words().iter().take(5).any(|word| word == "CONCURRENTLY");
         let concurrently = (on_index && among_first) || (is_detach && self.has("CONCURRENTLY"));
         let globally = [
             &["CREATE", "DATABASE"][..],
@@ -54,9 +178,9 @@ impl Statement<'_> {
     pub fn controls_transaction(&self) -> bool {
         let verbs = ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"];
         let settings = ["TRANSACTION", "TRANSACTION_READ_ONLY", "TRANSACTION_ISOLATION", "TRANSACTION_DEFERRABLE"];
-        let first = self.words.first().map(String::as_str).unwrap_or_default();
+        let first = self.words().first().map(String::as_str).unwrap_or_default();
         let scope = usize::from(self.starts(&["SET", "LOCAL"]) || self.starts(&["SET", "SESSION"]));
-        let sets = first == "SET" && self.words.get(1 + scope).is_some_and(|word| settings.contains(&word.as_str()));
+        let sets = first == "SET" && self.words().get(1 + scope).is_some_and(|word| settings.contains(&word.as_str()));
         verbs.contains(&first) || sets || self.starts(&["PREPARE", "TRANSACTION"])
     }
 
@@ -80,9 +204,9 @@ impl Statement<'_> {
         let grants = self.starts(&["GRANT"]) || self.starts(&["REVOKE"]);
         let membership = grants && !self.has("ON");
         let labels = grants || self.starts(&["COMMENT"]) || self.starts(&["SECURITY"]);
-        let mut pairs = self.words.windows(2);
+        let mut pairs = self.words().windows(2);
         let on_shared = labels && pairs.any(|pair| pair[0] == "ON" && shared.contains(&pair[1].as_str()));
-        // In code a verb and what it is about stand side by side, whatever quotes are around them.
+        // In code the verb is followed by the kind of object, with or without quotes around them.
         let code = self.text.to_ascii_uppercase();
         let words: Vec<&str> = code.split(|c: char| !is_word(c)).filter(|word| !word.is_empty()).collect();
         let is_change = |pair: &[&str]| verbs.contains(&pair[0]) && shared.contains(&pair[1]);
@@ -99,48 +223,70 @@ impl Statement<'_> {
     /// True if its first words, outside quotes and comments, are these (in upper case).
     #[must_use]
     pub fn starts(&self, words: &[&str]) -> bool {
-        self.words.len() >= words.len() && self.words.iter().zip(words).all(|(mine, wanted)| mine == wanted)
+        self.words().len() >= words.len() && self.words().iter().zip(words).all(|(mine, wanted)| mine == wanted)
     }
 
     /// True if these are all its words outside quotes and comments (in upper case).
     #[must_use]
     pub fn is(&self, words: &[&str]) -> bool {
-        self.words == words
+        self.words() == words
     }
 
     /// True if it holds this word outside quotes and comments (in upper case).
     #[must_use]
     pub fn has(&self, word: &str) -> bool {
-        self.words.iter().any(|mine| mine == word)
+        self.words().iter().any(|mine| mine == word)
     }
 }
 
-/// True if a word that ends a transaction stands anywhere in the text but in dollar quotes, comments and texts
-/// included: where the lexer sees no such statement, better to believe that it may be wrong.
+/// True if a word that ends a transaction occurs anywhere outside dollar quotes, comments and strings included. Where
+/// the lexer sees no such statement, the lexer may be wrong, so the word alone makes the script run without a
+/// transaction around it.
 #[must_use]
 pub fn mentions_commit(script: &str, dialect: Dialect) -> bool {
-    let shown = tokens(script, dialect).filter(|token| !token.text.starts_with('$'));
-    let mut words = shown.flat_map(|token| token.text.split(|c: char| !is_word(c)));
-    words.any(|word| ["COMMIT", "ROLLBACK", "ABORT"].iter().any(|ends| word.eq_ignore_ascii_case(ends)))
+    lex(script, dialect).mentions_commit
+}
+
+fn ends_transaction(token: &Token<'_>) -> bool {
+    let mut words = token.text.split(|c: char| !is_word(c));
+    let is_end = |word: &str| ["COMMIT", "ROLLBACK", "ABORT"].iter().any(|ends| word.eq_ignore_ascii_case(ends));
+    !token.text.starts_with('$') && words.any(is_end)
 }
 
 /// How many characters a summary has at most.
 const SUMMARY: usize = 100;
 
-/// A statement in one line of at most 100 characters. Texts in quotes are left out: they may hold a secret.
+/// A statement in one line of at most 100 characters. Strings in quotes are left out: they may contain a secret.
 #[must_use]
 pub fn summary(text: &str, dialect: Dialect) -> String {
-    // Whether a backslash escapes the quote after it depends on a setting: nobody knows where such a text ends.
-    let is_doubtful = |token: &Token<'_>| token.text.starts_with('\'') && token.text.contains('\\');
-    let shown = |token: Token<'_>| match token.kind {
-        Kind::Blank => " ".to_owned(),
-        Kind::Quoted if token.text.starts_with(['"', '`', '[']) => token.text.to_owned(),
-        Kind::Quoted => "'…'".to_owned(),
-        Kind::Word | Kind::Mark => token.text.to_owned(),
-    };
-    let mut whole: String = tokens(text, dialect).take_while(|token| !is_doubtful(token)).map(shown).collect();
-    if tokens(text, dialect).any(|token| is_doubtful(&token)) {
-        whole.push('…');
+    line_of(tokens(text, dialect))
+}
+
+/// [`summary`] of statements that are lexed already, with semicolons between them.
+#[must_use]
+pub fn summary_of(statements: &[Statement<'_>]) -> String {
+    const SEPARATOR: [(Kind, &str); 2] = [(Kind::Mark, ";"), (Kind::Blank, " ")];
+    let separator = || SEPARATOR.map(|(kind, text)| Token { kind, text, is_open: false });
+    line_of(statements.iter().enumerate().flat_map(|(index, statement)| {
+        let before = separator().into_iter().filter(move |_| index > 0);
+        before.chain(statement.tokens())
+    }))
+}
+
+fn line_of<'a>(tokens: impl Iterator<Item = Token<'a>>) -> String {
+    let mut whole = String::new();
+    for token in tokens {
+        // Whether a backslash escapes the quote after it depends on standard_conforming_strings, so the end of such a
+        // string is unknown: nothing from it on is shown.
+        if token.text.starts_with('\'') && token.text.contains('\\') {
+            whole.push('…');
+            break;
+        }
+        match token.kind {
+            Kind::Blank => whole.push(' '),
+            Kind::Quoted if !token.text.starts_with(['"', '`', '[']) => whole += "'…'",
+            Kind::Quoted | Kind::Word | Kind::Mark => whole += token.text,
+        }
     }
     let line = whole.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut last = line.char_indices().skip(SUMMARY - 1);
@@ -150,17 +296,18 @@ pub fn summary(text: &str, dialect: Dialect) -> String {
     }
 }
 
-/// The statements of a script; empty ones are left out, as every engine does.
+/// The statements of a text; empty ones are left out, as every engine does. For the script of a migration, ask its
+/// [`Script`].
 #[must_use]
 pub fn statements(script: &str, dialect: Dialect) -> Vec<Statement<'_>> {
-    scan(script, dialect).0
+    lex(script, dialect).statements(script)
 }
 
-/// True unless a quote, a comment, a parenthesis or a body is left open at the end, so that whatever is put
-/// after the script would become part of it.
+/// False if a quote, a comment, a parenthesis or a body is left open at the end: text that is appended to such a script
+/// would become part of it.
 #[must_use]
 pub fn is_complete(script: &str, dialect: Dialect) -> bool {
-    scan(script, dialect).1
+    lex(script, dialect).is_complete
 }
 
 /// The script with these statements blanked out: every other one stays at its line and column.
@@ -176,55 +323,109 @@ pub fn without(script: &str, statements: &[&Statement<'_>]) -> String {
     text + &script[at..]
 }
 
-fn scan(script: &str, dialect: Dialect) -> (Vec<Statement<'_>>, bool) {
-    let mut found = Vec::new();
-    let mut open = false;
-    let mut current: Option<Statement<'_>> = None;
-    let (mut at, mut depth, mut before) = (0, 0_usize, "");
-    let mut body = Body::default();
-    while at < script.len() {
-        let token = token(&script[at..], dialect);
-        let end = at + token.text.len();
-        open |= token.is_open;
-        match token.kind {
-            Kind::Blank => {}
-            Kind::Mark if token.text == ";" && depth == 0 && body.depth == 0 => {
-                found.extend(current.take());
-                body = Body::default();
-            }
-            kind => {
-                let statement = current.get_or_insert_with(|| Statement { offset: at, text: "", words: Vec::new() });
-                statement.text = &script[statement.offset..end];
-                match token.text {
-                    "(" => depth += 1,
-                    ")" => depth = depth.saturating_sub(1),
-                    word if kind == Kind::Word => {
-                        let word = word.to_ascii_uppercase();
-                        // `t.case` and `AS end` are names.
-                        let is_name = before == "." || before.eq_ignore_ascii_case("AS");
-                        if body.depth == 0 || !is_name {
-                            body.read(&word, &statement.words, dialect);
-                        }
-                        statement.words.push(word);
-                    }
-                    _ => {}
-                }
-                before = token.text;
-            }
-        }
-        at = end;
+/// Counts how often each text is lexed, for the test that a run lexes each script at most once.
+#[cfg(test)]
+pub(crate) mod count {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
+    thread_local! {
+        static LEXED: RefCell<HashMap<String, usize>> = RefCell::default();
     }
-    found.extend(current);
-    (found, !open && depth == 0 && body.depth == 0)
+
+    pub(crate) fn note(text: &str) {
+        LEXED.with_borrow_mut(|counts| *counts.entry(text.to_owned()).or_default() += 1);
+    }
+
+    /// How often this thread has lexed the text.
+    pub(crate) fn of(text: &str) -> usize {
+        LEXED.with_borrow(|counts| counts.get(text).copied().unwrap_or_default())
+    }
 }
 
-/// The body of statements within a statement: `BEGIN ATOMIC … END` of an SQL function in PostgreSQL, `BEGIN … END` of a
+/// Reads the whole text once.
+fn lex(script: &str, dialect: Dialect) -> Lexed {
+    #[cfg(test)]
+    count::note(script);
+    let mut reading = Reading { dialect, found: Vec::new(), current: None, depth: 0, body: Body::default() };
+    let (mut at, mut is_open, mut mentions_commit) = (0, false, false);
+    let mut before = "";
+    while at < script.len() {
+        let token = token(&script[at..], dialect);
+        is_open |= token.is_open;
+        mentions_commit |= ends_transaction(&token);
+        reading.take(at, &token, before);
+        if token.kind != Kind::Blank {
+            before = token.text;
+        }
+        at += token.text.len();
+    }
+    reading.end_statement();
+    let is_complete = !is_open && reading.depth == 0 && reading.body.depth == 0;
+    Lexed { statements: reading.found, is_complete, mentions_commit }
+}
+
+/// The state of [`lex`] between two tokens.
+struct Reading {
+    dialect: Dialect,
+    found: Vec<Span>,
+    /// The statement that is being read: where it begins, where its last token that is no blank ends, and its lexemes.
+    current: Option<(usize, usize, Lexemes)>,
+    /// Open parentheses.
+    depth: usize,
+    body: Body,
+}
+
+impl Reading {
+    /// Takes the token at this offset, given the last one that was no blank.
+    fn take(&mut self, at: usize, token: &Token<'_>, before: &str) {
+        let lexeme = (token.kind, token.text.len(), token.is_open);
+        if token.kind == Kind::Blank {
+            if let Some((.., lexemes)) = &mut self.current {
+                lexemes.tokens.push(lexeme);
+            }
+            return;
+        }
+        if token.kind == Kind::Mark && token.text == ";" && self.depth == 0 && self.body.depth == 0 {
+            self.end_statement();
+            self.body = Body::default();
+            return;
+        }
+        let (_, end, lexemes) = self.current.get_or_insert_with(|| (at, at, Lexemes::default()));
+        *end = at + token.text.len();
+        lexemes.tokens.push(lexeme);
+        match token.text {
+            "(" => self.depth += 1,
+            ")" => self.depth = self.depth.saturating_sub(1),
+            word if token.kind == Kind::Word => {
+                let word = word.to_ascii_uppercase();
+                // `t.case` and `AS end` are names.
+                let is_name = before == "." || before.eq_ignore_ascii_case("AS");
+                if self.body.depth == 0 || !is_name {
+                    self.body.read(&word, &lexemes.words, self.dialect);
+                }
+                lexemes.words.push(word);
+            }
+            _ => {}
+        }
+    }
+
+    /// Blanks before the semicolon belong to no statement.
+    fn end_statement(&mut self) {
+        let Some((offset, end, mut lexemes)) = self.current.take() else { return };
+        let last = lexemes.tokens.iter().rposition(|(kind, ..)| *kind != Kind::Blank);
+        lexemes.tokens.truncate(last.map_or(0, |last| last + 1));
+        self.found.push(Span { offset, end, lexemes: Arc::new(lexemes) });
+    }
+}
+
+/// A body of statements within a statement: `BEGIN ATOMIC … END` of an SQL function in PostgreSQL, `BEGIN … END` of a
 /// trigger in SQLite. `CASE … END` nests in both.
 #[derive(Default)]
 struct Body {
     /// How deep in it the next word is.
     depth: usize,
-    /// The statement creates something that may have one.
+    /// The statement creates an object that may have a body.
     may_begin: bool,
 }
 

@@ -20,12 +20,13 @@ use tokio::net::unix::pipe::Receiver;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
-use crate::base::secret::Secret;
-use crate::base::signal::{self, Stop};
+use crate::base::signal;
 use crate::config::words::Words;
 use crate::engines::session::Session;
 use crate::migrate::lock;
 use crate::startup::exec::Service;
+use crate::startup::setup::Setup;
+use crate::startup::start::Start;
 
 /// How often the session is asked for a sign of life.
 const PULSE: Duration = Duration::from_secs(1);
@@ -42,29 +43,15 @@ const KEPT: usize = 3072;
 /// A longer line is cut in pieces.
 const LINE: usize = 8192;
 
-/// A command of the settings, found and executable.
+/// A program that the settings name, found and executable.
 #[derive(Debug, Clone)]
-pub(crate) struct Tool {
+pub(crate) struct ChildCommand {
     setting: &'static str,
     shown: String,
     program: Service,
 }
 
-/// What surrounds a command while it runs.
-pub(crate) struct Surroundings<'a> {
-    /// Key of the lock that the session holds.
-    pub lock: i64,
-    /// How long to queue for it, should another process have it afterwards.
-    pub lock_timeout: Option<Duration>,
-    /// The database, as `DATABASE_URL`.
-    pub url: Option<Secret>,
-    /// Texts that may not appear in the log.
-    pub secrets: Vec<String>,
-    /// The signals.
-    pub stop: &'a Stop,
-}
-
-impl Tool {
+impl ChildCommand {
     /// Looks the command up. Do it before anything is written.
     ///
     /// # Errors
@@ -91,11 +78,11 @@ impl Tool {
     /// # Errors
     /// [`Error::Command`] when it fails, [`Error::Stopped`] when a signal ended it, [`Error::Lost`] when it succeeded, but
     /// the lock was lost meanwhile.
-    pub(crate) async fn run(&self, session: &mut dyn Session, around: &Surroundings<'_>) -> Result<(), Error> {
-        let (began, stop) = (Instant::now(), around.stop);
+    pub(crate) async fn run(&self, start: &mut Start<'_>) -> Result<(), Error> {
+        let (began, stop) = (Instant::now(), start.stop);
         let doing = || format!("running {}", self.shown);
         let lost = |fault| Error::Lost { doing: doing(), fault };
-        session.suspend_lock().await.map_err(lost)?;
+        start.session.suspend_lock().await.map_err(lost)?;
         tracing::info!(
             phase = "migrate",
             event = "command",
@@ -108,8 +95,8 @@ impl Tool {
             return Err(Error::Stopped { signal, note: format!("{} was not started", self.shown) });
         }
         // From here on a signal is answered here: it is the child's, too.
-        stop.hold();
-        let Ended { status, signal, killed, fault, output } = self.drive(session, around).await?;
+        stop.defer_signals();
+        let Ended { status, signal, killed, fault, output } = self.drive(start).await?;
         if let Some(signal) = signal {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
             let next = match self.setting {
@@ -126,11 +113,12 @@ impl Tool {
         if let Some(fault) = fault {
             return Err(lost(fault));
         }
-        lock::acquire(session, around.lock, around.lock_timeout).await.map_err(|error| match error {
+        let (key, timeout) = (start.setup.lock_key(), start.setup.settings.lock_timeout);
+        lock::acquire(start.session.as_mut(), key, timeout).await.map_err(|error| match error {
             Error::Statement { fault, .. } => lost(fault),
             other => other,
         })?;
-        stop.release();
+        stop.end_deferral();
         let took = began.elapsed();
         tracing::info!(
             phase = "migrate",
@@ -144,14 +132,15 @@ impl Tool {
         Ok(())
     }
 
-    /// Starts the child, and accompanies it to its end.
-    async fn drive(&self, session: &mut dyn Session, around: &Surroundings<'_>) -> Result<Ended, Error> {
-        let (mut child, pipe) = self.start(around)?;
-        let mut output = Output::new(pipe, around.secrets.clone())?;
+    /// Starts the child, and follows it to its end.
+    async fn drive(&self, start: &mut Start<'_>) -> Result<Ended, Error> {
+        let Start { setup, stop, session, .. } = start;
+        let (mut child, pipe) = self.start(setup)?;
+        let mut output = Output::new(pipe, setup.database.secrets())?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         // It is not collected there: until it is, its number cannot be anybody else's.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
-        let mut lost = std::pin::pin!(lost(session, self.setting));
+        let mut lost = std::pin::pin!(lost(session.as_mut(), self.setting));
         let (mut signal, mut fault, mut killed) = (None, None, false);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.tick().await;
@@ -165,7 +154,7 @@ impl Tool {
                         tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
                     }
                 }
-                number = around.stop.raised(), if signal.is_none() => {
+                number = stop.raised(), if signal.is_none() => {
                     signal = Some(number);
                     tracing::warn!(phase = "migrate", event = "forwarding", "{}: passed on to {}", signal::name(number), self.shown);
                     let number = Signal::try_from(i32::from(number)).unwrap_or(Signal::SIGTERM);
@@ -201,13 +190,13 @@ impl Tool {
         Ok(Ended { status, signal, killed, fault, output: output.kept() })
     }
 
-    fn start(&self, around: &Surroundings<'_>) -> Result<(Child, PipeReader), Error> {
+    fn start(&self, setup: &Setup) -> Result<(Child, PipeReader), Error> {
         let refused = |error: std::io::Error| Error::Os(format!("cannot start {}: {error}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let mut command = self.program.command();
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
-        command.env("DOORSTEP_MIGRATION_LOCK", around.lock.to_string());
-        if let Some(url) = &around.url {
+        command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().to_string());
+        if let Some(url) = setup.database.url()? {
             // One form of the URL, lest the other lead elsewhere.
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }

@@ -22,7 +22,7 @@ const OURS: &[&str] =
 
 /// The service's command, found and executable.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub(crate) struct Service {
     program: PathBuf,
     words: Vec<OsString>,
     /// The program is doorstep, which stays as init.
@@ -35,7 +35,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
-    pub fn find(words: &[OsString], path: Option<&str>) -> Result<Option<Self>, Error> {
+    pub(crate) fn find(words: &[OsString], path: Option<&str>) -> Result<Option<Self>, Error> {
         let Some(name) = words.first() else { return Ok(None) };
         let shown = name.display();
         if name.is_empty() {
@@ -69,7 +69,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Os`] where the kernel does not tell which file this program is (no /proc).
-    pub fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
+    pub(crate) fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
         let mut words: Vec<OsString> = vec!["doorstep".into(), "init".into()];
@@ -86,7 +86,7 @@ impl Service {
 
     /// Replaces this process; returns only if a signal has come meanwhile, or the kernel refuses.
     #[must_use]
-    pub fn exec(self, stop: &Stop) -> Error {
+    pub(crate) fn exec(self, stop: &Stop) -> Error {
         let mut command = self.command();
         let mut replace = || match stop.signal() {
             Some(signal) => Error::not_started(signal),
@@ -164,7 +164,7 @@ fn check_interpreter(program: &Path) -> Result<(), Error> {
 /// Removes URLs given as flags from the process title (/proc/PID/cmdline, `ps`), because a URL may hold a password:
 /// executes doorstep again under the same PID, with the URLs in the environment instead of the arguments. `flags` is
 /// what clap has parsed from `arguments`. Returns if no flag holds a URL, or if the kernel refuses the exec.
-pub fn hide_secrets(arguments: &[OsString], flags: &Layer) {
+pub(crate) fn hide_secrets(arguments: &[OsString], flags: &Layer) {
     let urls = [("--database-url", OURS[0], &flags.database_url), ("--migrate-url", OURS[2], &flags.migrate_url)];
     let given: Vec<_> =
         urls.iter().filter_map(|(flag, variable, url)| Some((*flag, *variable, url.as_ref()?))).collect();

@@ -1,111 +1,115 @@
-//! `migrate = await`: somebody else migrates. A follower looks, with reads only, until the folder is applied and what
-//! the service needs is there.
+//! `migrate = await`: another process migrates. This start polls, with reads only, until the folder is applied and
+//! `verify` passes, or until the deadline of the wait.
 
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
 use crate::base::progress::Phase;
 use crate::base::retry::Pace;
-use crate::engines::session::{Probe, Session};
+use crate::config::Patience;
 use crate::finding::{Finding, Severity};
-use crate::startup::pipeline::{Extent, Plan, Preparation, Report, timed};
+use crate::migrate::plan::Verdict;
+use crate::startup::pipeline::Extent;
+use crate::startup::setup::Setup;
+use crate::startup::start::Start;
 use crate::verify;
+use crate::verify::desired::DesiredState;
 
-/// Between the first looks, and between later ones. A look is two queries.
+/// Pause after the first polls, and after later ones. A poll is two queries.
 const PACE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// What a look found.
-enum Look {
+/// What a poll found.
+enum Poll {
     /// The folder is not applied, or a schema is missing.
-    Behind,
-    /// The folder is applied, and this would stop the start all the same.
+    Behind(Verdict),
+    /// The folder is applied, but these findings would stop the start.
     Lacking(Vec<Finding>),
-    /// Nothing that would stop the start.
+    /// Nothing would stop the start.
     Ready(Vec<Finding>),
 }
 
-impl Preparation {
-    /// Looks until there is nothing to wait for, or no time.
+impl Start<'_> {
+    /// Polls until there is nothing left to wait for.
     ///
     /// # Errors
-    /// At the deadline, [`Error::NotMigrated`] or [`Error::Differences`], whatever was waited for; at once,
-    /// [`Error::Settings`] without a folder.
-    pub(crate) async fn follow(
-        &self,
-        session: &mut dyn Session,
-        mut probe: Probe,
-        plan: Plan<'_>,
-        report: &mut Report,
-    ) -> Result<(), Error> {
-        let Plan { extent, history, desired, .. } = plan;
-        let Some(mut history) = history else {
-            return Err(Error::Settings(match &self.commands.migrate {
-                Some(command) => format!(
-                    "nobody but {command} itself can tell when it is done, so that there is nothing to await\n\
-                     next: --migrate off, and name what has to be there: --require-tables"
-                ),
-                None => "migrate = await needs the migrations folder, and none was found\n\
-                         next: name it with --migrations"
-                    .to_owned(),
-            }));
-        };
+    /// At the deadline, [`Error::NotMigrated`], [`Error::History`] or [`Error::Differences`], whichever was waited for;
+    /// at once, [`Error::Settings`] without a folder.
+    pub(crate) async fn follow(&mut self, extent: Extent, desired: &DesiredState) -> Result<(), Error> {
         let (began, mut pace) = (Instant::now(), Pace::new(PACE.0, PACE.1));
-        let patience = self.settings.patience;
-        let limit = patience.timeout.or(patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts)));
+        let (limit, strictness) = (limit(self.setup.settings.patience), self.setup.settings.strictness);
         let mut said = String::new();
         loop {
-            self.tracker.enter(Phase::Migrate);
-            timed(&mut report.migrate, history.read(session, &probe)).await?;
-            let is_behind = history.has_work() || !probe.missing_schemas.is_empty();
-            let look = match extent {
-                _ if is_behind => Look::Behind,
-                Extent::Run => {
-                    let explained = Severity::Warning;
-                    let found = self.hold_against(session, desired, Some(&history), &probe, explained);
-                    let found = timed(&mut report.verify, found).await?;
-                    let stops = found.iter().any(|finding| verify::stops(finding, self.settings.strictness));
-                    if stops { Look::Lacking(found) } else { Look::Ready(found) }
-                }
-                Extent::Wait | Extent::Migrate => Look::Ready(Vec::new()),
-            };
+            let poll = self.poll(extent, desired).await?;
             let left = limit.map_or(Duration::MAX, |limit| limit.saturating_sub(began.elapsed()));
-            let (pause, is_late) = (pace.next().min(left), left.is_zero());
-            let reason = match look {
-                Look::Ready(found) => {
-                    history.log_oddities();
-                    return verify::judge(found, self.settings.strictness);
+            let reason = match poll {
+                Poll::Ready(findings) => {
+                    self.report.migrate = began.elapsed().saturating_sub(self.report.verify);
+                    return verify::judge(findings, strictness);
                 }
-                Look::Lacking(found) if is_late => return verify::judge(found, self.settings.strictness),
-                Look::Lacking(found) => format!("it is migrated, but {}", worst(&found)),
-                Look::Behind => {
-                    history.mark_running(session).await;
-                    if is_late {
-                        // A history that cannot go on by itself is no matter of time.
-                        history.check()?;
-                        return Err(Error::NotMigrated {
-                            waited: began.elapsed(),
-                            verdict: history.verdict().to_string(),
-                        });
-                    }
-                    history.verdict().to_string()
-                }
+                Poll::Lacking(findings) if left.is_zero() => return verify::judge(findings, strictness),
+                Poll::Lacking(findings) => format!("it is migrated, but {}", worst(&findings)),
+                Poll::Behind(verdict) if left.is_zero() => return Err(self.not_migrated(began, verdict)),
+                Poll::Behind(verdict) => verdict.to_string(),
             };
-            self.tracker.held_up(&format!("waiting for another process to migrate: {reason}"));
-            if said != reason {
-                tracing::info!(
-                    phase = "migrate",
-                    event = "awaiting",
-                    "waiting for another process to migrate: {reason}"
-                );
-                said = reason;
+            let text = format!("waiting for another process to migrate: {reason}");
+            self.setup.tracker.held_up(&text);
+            if said != text {
+                tracing::info!(phase = "migrate", event = "awaiting", "{text}");
+                said = text;
             }
-            timed(&mut report.migrate, tokio::time::sleep(pause)).await;
-            probe = self.look(session).await?;
+            tokio::time::sleep(pace.next().min(left)).await;
+            self.probe_again().await?;
         }
+    }
+
+    async fn poll(&mut self, extent: Extent, desired: &DesiredState) -> Result<Poll, Error> {
+        self.setup.tracker.enter(Phase::Migrate);
+        self.read_history().await?;
+        let Some(history) = &mut self.history else { return Err(nothing_to_await(self.setup)) };
+        if history.has_work() || !self.probe.missing_schemas.is_empty() {
+            history.mark_running(self.session.as_mut()).await;
+            return Ok(Poll::Behind(history.verdict()));
+        }
+        let mut findings = Vec::new();
+        if extent == Extent::Run {
+            let began = Instant::now();
+            findings = self.compare(desired, Severity::Warning).await?.findings;
+            self.report.verify += began.elapsed();
+        }
+        if findings.iter().any(|finding| verify::stops(finding, self.setup.settings.strictness)) {
+            return Ok(Poll::Lacking(findings));
+        }
+        if let Some(history) = &self.history {
+            history.log_oddities();
+        }
+        Ok(Poll::Ready(findings))
+    }
+
+    /// The error at the deadline. A history that no process can continue is the better explanation.
+    fn not_migrated(&self, began: Instant, verdict: Verdict) -> Error {
+        let obstacle = self.history.as_ref().and_then(|history| history.check().err());
+        obstacle.unwrap_or_else(|| Error::NotMigrated { waited: began.elapsed(), verdict: verdict.to_string() })
     }
 }
 
-/// The finding that is told of many.
+/// The deadline: `wait_timeout`, or what a fixed number of attempts amounts to.
+fn limit(patience: Patience) -> Option<Duration> {
+    patience.timeout.or(patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts)))
+}
+
+fn nothing_to_await(setup: &Setup) -> Error {
+    Error::Settings(match &setup.hook_commands.migrate {
+        Some(command) => format!(
+            "migrate = await cannot tell when {command} is done: doorstep does not know its history\n\
+             next: --migrate off, and name the tables that must exist: --require-tables"
+        ),
+        None => "migrate = await needs the migrations folder, and none was found\n\
+                 next: name it with --migrations"
+            .to_owned(),
+    })
+}
+
+/// The first finding of the highest severity, in words.
 fn worst(findings: &[Finding]) -> String {
     let worst = findings.iter().rev().max_by_key(|finding| finding.difference.severity);
     worst

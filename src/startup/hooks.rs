@@ -1,38 +1,43 @@
-//! The commands of a start: the tool that migrates where doorstep does not, and the hooks around migrations.
+//! The programs that a start runs under its lock: the tool that migrates where doorstep does not, and the hooks before
+//! and after the migrations. How one of them runs is `child.rs`.
 
+use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::base::signal::Stop;
+use crate::config::Settings;
 use crate::config::words::Words;
-use crate::engines::session::Session;
-use crate::formats::OWN_LOCK;
-use crate::migrate::history::History;
-use crate::migrate::plan;
-use crate::startup::child::{Surroundings, Tool};
-use crate::startup::pipeline::{Preparation, Report, timed};
+use crate::startup::child::ChildCommand;
+use crate::startup::start::Start;
 
-/// The commands, as the settings and the project's files name them.
+/// The programs, as the settings and the project's files name them.
 #[derive(Default)]
-pub(crate) struct Commands {
+pub(crate) struct HookCommands {
     /// Applies the migrations.
     pub(crate) migrate: Option<Words>,
-    /// Runs before anything is migrated.
-    pub(crate) before: Option<Words>,
-    /// Runs after something was migrated.
-    pub(crate) after: Option<Words>,
-    /// `PATH`.
-    pub(crate) path: Option<String>,
+    before: Option<Words>,
+    after: Option<Words>,
+    path: Option<String>,
 }
 
-impl Commands {
-    /// Looks them up.
+impl HookCommands {
+    /// `migrate` is the tool that was found or named; the settings name the hooks.
+    pub(crate) fn new(settings: &Settings, migrate: Option<Words>, environment: &Environment) -> Self {
+        Self {
+            migrate,
+            before: settings.before_migrate.clone(),
+            after: settings.after_migrate.clone(),
+            path: environment.get("PATH").map(str::to_owned),
+        }
+    }
+
+    /// Looks them up along PATH.
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`].
-    pub(crate) fn find(&self) -> Result<Tools, Error> {
+    pub(crate) fn find(&self) -> Result<Hooks, Error> {
         let find = |setting, words: &Option<Words>| {
-            words.as_ref().map(|words| Tool::find(setting, words, self.path.as_deref())).transpose()
+            words.as_ref().map(|words| ChildCommand::find(setting, words, self.path.as_deref())).transpose()
         };
-        Ok(Tools {
+        Ok(Hooks {
             migrate: find("migrate_command", &self.migrate).map_err(|error| match error {
                 Error::CommandNotFound(text) => Error::CommandNotFound(format!(
                     "{text}\nor set migrate_command, e.g. poetry run alembic upgrade head, or leave migrations alone: \
@@ -48,94 +53,65 @@ impl Commands {
 
 /// The same, found and executable.
 #[derive(Default)]
-pub(crate) struct Tools {
+pub(crate) struct Hooks {
     /// Applies the migrations.
-    pub(crate) migrate: Option<Tool>,
-    /// Runs before anything is migrated.
-    pub(crate) before: Option<Tool>,
-    /// Runs after something was migrated.
-    pub(crate) after: Option<Tool>,
+    pub(crate) migrate: Option<ChildCommand>,
+    before: Option<ChildCommand>,
+    after: Option<ChildCommand>,
 }
 
-impl Preparation {
-    /// Whether there is something to do for whoever migrates.
-    pub(crate) fn has_work(&self, history: Option<&History>, tools: &Tools) -> bool {
-        match history {
-            Some(history) => {
-                if let Some(why) = history.uncertainty() {
-                    let tool = history.format.tool();
-                    tracing::info!(phase = "migrate", event = "uncertain", "{tool} has to be asked: {why}");
-                }
-                history.has_work() || history.uncertainty().is_some()
-            }
-            // Nobody knows.
-            None => tools.migrate.is_some(),
+impl Start<'_> {
+    /// Whether doorstep, or the tool, has something to migrate.
+    pub(crate) fn has_work(&self, hooks: &Hooks) -> bool {
+        // Without a history that doorstep can read, only the tool can tell.
+        let Some(history) = &self.history else { return hooks.migrate.is_some() };
+        if let Some(why) = history.uncertainty() {
+            let tool = history.format.tool.name;
+            tracing::info!(phase = "migrate", event = "uncertain", "{tool} has to be asked: {why}");
         }
+        history.has_work() || history.uncertainty().is_some()
     }
 
-    /// Runs a command under the lock that the session holds.
-    pub(crate) async fn call(&self, tool: &Tool, session: &mut dyn Session, stop: &Stop) -> Result<(), Error> {
-        let around = Surroundings {
-            lock: self.lock_key(),
-            lock_timeout: self.settings.lock_timeout,
-            url: self.database.url()?,
-            secrets: self.database.secrets(),
-            stop,
-        };
-        tool.run(session, &around).await
+    pub(crate) async fn run_before_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {
+        let next = "nothing was migrated\nnext: repair the cause, and start again";
+        self.run_hook(hooks.before.as_ref(), next).await
     }
 
-    /// A hook, if there is one.
-    pub(crate) async fn hook(
-        &self,
-        hook: Option<&Tool>,
-        session: &mut dyn Session,
-        stop: &Stop,
-        next: &str,
-    ) -> Result<(), Error> {
+    pub(crate) async fn run_after_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {
+        let next = "the migrations are applied\nnext: repair the cause, and run it by hand if it has to run: \
+                    a start that has nothing to migrate does not call it";
+        self.run_hook(hooks.after.as_ref(), next).await
+    }
+
+    /// Runs a hook, if there is one; `next` follows the report of its failure.
+    async fn run_hook(&mut self, hook: Option<&ChildCommand>, next: &str) -> Result<(), Error> {
         let Some(hook) = hook else { return Ok(()) };
-        self.call(hook, session, stop).await.map_err(|error| match error {
+        hook.run(self).await.map_err(|error| match error {
             Error::Command(text) => Error::Command(format!("{text}\n{next}")),
             other => other,
         })
     }
 
-    /// Lets the tool migrate, and looks whether it did. Gives the number of migrations that are applied now.
-    pub(crate) async fn delegate(
-        &self,
-        tool: &Tool,
-        history: Option<&mut History>,
-        session: &mut dyn Session,
-        stop: &Stop,
-        report: &mut Report,
-    ) -> Result<usize, Error> {
-        let next = "next: what it left behind is its own matter; repair it, and start again";
-        timed(&mut report.migrate, self.hook(Some(tool), session, stop, next)).await?;
-        let Some(history) = history else { return Ok(0) };
-        let before = plan::pending(&history.entries).len();
-        let probe = self.look(session).await?;
-        history.read(session, &probe).await?;
-        let pending = plan::pending(&history.entries);
+    /// Lets the tool migrate, and checks in the history that it did. Returns how many migrations were applied.
+    pub(crate) async fn delegate(&mut self, tool: &ChildCommand) -> Result<usize, Error> {
+        let next = "next: doorstep cannot tell what it left behind; repair it, and start again";
+        self.run_hook(Some(tool), next).await?;
+        let Some(history) = &self.history else { return Ok(0) };
+        let before = history.pending().count();
+        self.probe_again().await?;
+        self.read_history().await?;
+        let Some(history) = &self.history else { return Ok(0) };
+        let pending: Vec<&str> = history.pending().map(|(migration, _)| migration.name.as_str()).collect();
         if !pending.is_empty() && history.uncertainty().is_none() {
             return Err(Error::History(format!(
                 "{} succeeded, but these are not applied in {}: {}\n\
                  next: check that it works on the database that DATABASE_URL names; doorstep sets it, and reads {}",
                 tool.shown(),
-                self.database.target()?.address(),
+                self.setup.database.target()?.address(),
                 pending.join(", "),
-                history.format.history_table()
+                history.format.ledger.table()
             )));
         }
         Ok(before.saturating_sub(pending.len()))
-    }
-
-    /// The format's own key, so that the original tool is excluded too; Prisma's where there is no folder. A tool that
-    /// doorstep starts must not find its own lock taken.
-    pub(crate) fn lock_key(&self) -> i64 {
-        match (&self.folder, &self.commands.migrate) {
-            (None, Some(_)) => OWN_LOCK,
-            (None, None) => crate::formats::PRISMA.lock_key(),
-            (Some(folder), _) => folder.format.lock_key(),
-        }
     }
 }

@@ -2,11 +2,13 @@
 
 pub(crate) mod child;
 pub(crate) mod database;
-pub mod exec;
+pub(crate) mod exec;
 pub(crate) mod follow;
 pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod init;
 pub(crate) mod pipeline;
 pub(crate) mod schemas;
+pub(crate) mod setup;
+pub(crate) mod start;
 pub(crate) mod wait;

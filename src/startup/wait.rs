@@ -8,51 +8,41 @@ use std::time::{Duration, Instant};
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
-use crate::base::progress::{Phase, Tracker};
+use crate::base::progress::Phase;
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
-use crate::engines::session::{Probe, ProbeRequest, Session};
-use crate::startup::database::Database;
+use crate::engines::session::{Probe, Session};
+use crate::startup::setup::Setup;
 
 /// How long the first attempt may take without a word.
 const LONG: Duration = Duration::from_secs(1);
 
-/// A database that accepts real work.
-pub(crate) struct Ready {
-    /// The one session of this start.
-    pub session: Box<dyn Session>,
-    /// What the first look saw.
-    pub probe: Probe,
-}
-
-/// Waits for the database. With `create`, a database that does not exist is created where the role may;
-/// without, somebody else is expected to create it.
+/// Waits for the database; gives the one session of this start, and what its first query found. With `create`, a
+/// database that does not exist is created where the role may; without, another process is expected to create it.
 ///
 /// # Errors
 /// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a final fault, [`Error::Settings`] when
 /// the URL does not parse.
 pub(crate) async fn until_ready(
-    database: &Database,
-    wanted: &ProbeRequest,
+    setup: &Setup,
     patience: Patience,
     create: bool,
-    tracker: &Tracker,
-) -> Result<Ready, Error> {
-    let began = Instant::now();
+) -> Result<(Box<dyn Session>, Probe), Error> {
+    let (began, wanted) = (Instant::now(), setup.probe_request());
     let deadline = patience.timeout.map(|timeout| began + timeout);
     let mut log = StateLog::new(began);
     let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
     let mut attempts = 0;
-    tracker.enter(Phase::Wait);
+    setup.tracker.enter(Phase::Wait);
     loop {
         attempts += 1;
-        let target = database.target()?;
+        let target = setup.database.target()?;
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
+        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(&wanted))).await {
             Ok(Ok((session, probe))) => {
                 log.ready(&target, &probe, attempts);
-                return Ok(Ready { session, probe });
+                return Ok((session, probe));
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
@@ -74,7 +64,7 @@ pub(crate) async fn until_ready(
             let (address, waited) = (target.address(), began.elapsed());
             return Err(Error::NotReady { address, waited, attempts, last: fault });
         }
-        tracker.refused(attempts, &fault.message);
+        setup.tracker.refused(attempts, &fault.message);
         log.waiting(&target, fault, attempts);
         tokio::time::sleep(pause).await;
     }

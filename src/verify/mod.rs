@@ -14,7 +14,7 @@ use crate::base::error::Error;
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
 use crate::differ;
-use crate::differ::ddl::{self, Script};
+use crate::differ::ddl::{self, DdlScript};
 use crate::engines::session::{Missing, Scope, Session};
 use crate::finding::cause::OtherName;
 use crate::finding::remedy::NameFix;
@@ -64,7 +64,7 @@ pub(crate) struct Compared {
     /// The findings, each with its part of the script.
     pub findings: Vec<Finding>,
     /// The SQL that creates all that is missing.
-    pub script: Script,
+    pub script: DdlScript,
 }
 
 /// Compares the database with all that is expected of it: one round trip for the required tables, one each for queries
@@ -79,7 +79,7 @@ pub(crate) async fn compare_database(
 ) -> Result<Compared, Error> {
     let Options { dialect, home, role, allow, has_rows, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
-    let mut script = Script::default();
+    let mut script = DdlScript::default();
     let mut differences = without_allowed(missing_tables(session, tables, role).await?, allow, home);
     let expected = desired.catalogs(home);
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();

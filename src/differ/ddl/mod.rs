@@ -84,11 +84,11 @@ struct Statement {
 
 /// The statements that close a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Script {
+pub struct DdlScript {
     statements: Vec<Statement>,
 }
 
-impl Script {
+impl DdlScript {
     /// Takes what `other` adds. What two sources ask for is created once, as the first of them has it.
     pub fn extend(&mut self, other: Self) {
         let known: HashSet<ObjectRef> = self.statements.iter().map(|statement| statement.object.clone()).collect();
@@ -117,7 +117,7 @@ impl Script {
     }
 }
 
-impl fmt::Display for Script {
+impl fmt::Display for DdlScript {
     /// The whole script, as Prisma lays one out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.statements.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Name, Table, Type};
 use crate::differ::ddl::render::Ddl;
-use crate::differ::ddl::{Action, Script, Statement, Step, foreign_key};
+use crate::differ::ddl::{Action, DdlScript, Statement, Step, foreign_key};
 use crate::differ::{self, Key, Names};
 use crate::finding::{Difference, DifferenceKind, Severity};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
@@ -15,14 +15,14 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef};
 /// The statements that create what these findings of [`differ::compare`] name as missing. `home` is the schema that
 /// names without one belong to where the script will run; where nothing else is expected, it is left out.
 #[must_use]
-pub fn plan(findings: &[Difference], expected: &Catalog, actual: &Catalog, dialect: Dialect, home: &str) -> Script {
+pub fn plan(findings: &[Difference], expected: &Catalog, actual: &Catalog, dialect: Dialect, home: &str) -> DdlScript {
     let is_gap = |finding: &&Difference| {
         let is_enum = finding.object.kind == ObjectKind::Enum;
         finding.kind == DifferenceKind::Missing || finding.kind == DifferenceKind::Different && is_enum
     };
     let findings: Vec<&Difference> = findings.iter().filter(is_gap).collect();
     if findings.is_empty() {
-        return Script::default();
+        return DdlScript::default();
     }
     let home = (expected.schemas == [home]).then_some(home);
     let mut plan = Plan::new(&findings, expected, actual, Ddl { dialect, home });
@@ -33,7 +33,7 @@ pub fn plan(findings: &[Difference], expected: &Catalog, actual: &Catalog, diale
         plan.keys_to_others(finding);
     }
     plan.warn_of_fresh_values();
-    Script { statements: plan.statements }
+    DdlScript { statements: plan.statements }
 }
 
 pub(crate) struct Plan<'a> {

@@ -9,7 +9,7 @@ use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::fault::fault;
 use crate::engines::postgres::{SQL, Session, is_true};
 use crate::engines::session::{Conditions, Failure, Rollback, Unit};
-use crate::sql::script;
+use crate::sql::script::Statement;
 
 /// Back to the session's own settings, whatever a script has set.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
@@ -62,7 +62,7 @@ impl Session {
             // A new line, for a script that ends in a comment. What is deferred to the commit is the script's own.
             format!("{AFTER}{own}{}", self.recording(record))
         });
-        self.send_script(unit.sql, after.as_deref()).await?;
+        self.send_script(unit, after.as_deref()).await?;
         // What a piece has set is no condition of ours any more.
         let text = unit.sql.to_ascii_lowercase();
         if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
@@ -98,7 +98,8 @@ impl Session {
     }
 
     /// Sends the script, with what is put after it, and finds out what a failure means.
-    async fn send_script(&mut self, sql: &str, after: Option<&str>) -> Result<(), Failure> {
+    async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), Failure> {
+        let sql = unit.sql;
         let message = sql.to_owned() + after.unwrap_or_default();
         self.wire.forget();
         let result = sqlx::raw_sql(AssertSqlSafe(message)).execute(&mut self.connection).await;
@@ -124,7 +125,7 @@ impl Session {
         }
         let seen = self.wire.seen();
         // One tag for each statement that was completed; the first after the script checks what it deferred.
-        let (done, count) = (seen.tags.len(), script::statements(sql, SQL).len());
+        let (done, count) = (seen.tags.len(), unit.statements.len());
         let of_script = done < count;
         let of_record = after.is_some() && done > count;
         fault.place = match fault.place {
@@ -136,7 +137,7 @@ impl Session {
         let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
         // Only the server's own word counts: the driver may have stumbled over an answer to a success.
         let failed = seen.refused || left_open;
-        let transactional = after.is_some() || is_transactional(sql);
+        let transactional = after.is_some() || is_transactional(unit.statements);
         let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
         let fault = if of_record { explained(fault) } else { fault };
         Err(Failure { fault, kept, of_record, repeatable: false })
@@ -165,8 +166,7 @@ fn explained(fault: Fault) -> Fault {
 
 /// True unless a statement commits on its own: then a failure may leave something behind. A lone CALL or
 /// DO may commit inside; among others it may not (they share an implicit transaction).
-fn is_transactional(sql: &str) -> bool {
-    let statements = script::statements(sql, SQL);
+fn is_transactional(statements: &[Statement<'_>]) -> bool {
     let alone = statements.len() == 1;
     !statements.iter().any(|it| it.refuses_transaction() || (alone && it.may_commit_inside()))
 }
@@ -174,6 +174,11 @@ fn is_transactional(sql: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script;
+
+    fn is_transactional(sql: &str) -> bool {
+        super::is_transactional(&script::statements(sql, SQL))
+    }
 
     #[test]
     fn statements_outside_transactions_make_a_failure_uncertain() {

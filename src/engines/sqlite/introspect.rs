@@ -1,5 +1,6 @@
 //! SQLite's catalog as plain data: `sqlite_master` and the pragmas, as table-valued functions in one query.
 
+use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
 };
@@ -11,7 +12,7 @@ const SCHEMA: &str = "main";
 pub(crate) const CATALOG: &str = "\
     SELECT 't', name, sql, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT name, sql FROM sqlite_master \
     WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-    AND name NOT IN ('_prisma_migrations', '_doorstep_migrations') ORDER BY name); \
+    ORDER BY name); \
     SELECT 'v', name FROM sqlite_master WHERE type = 'view' ORDER BY name; \
     SELECT 'c', m.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden, c.cid FROM sqlite_master m \
     JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid; \
@@ -35,6 +36,7 @@ pub(crate) fn read(rows: &[Row]) -> Option<Catalog> {
         let name = |place: usize| Some(Name { schema: SCHEMA.to_owned(), name: owned(place)? });
         let table = catalog.tables.iter().position(|table| Some(table.name.name.as_str()) == value(1));
         match (value(0)?, table) {
+            ("t", _) if hidden_names().any(|hidden| value(1) == Some(hidden)) => {}
             ("t", _) => {
                 // Nowhere else are the names of constraints kept; what each one is, is not looked at.
                 let names = script::constraints(value(2).unwrap_or_default(), Dialect::Sqlite).into_iter();

@@ -1,5 +1,5 @@
-//! What decides where Alembic's revisions are, and in which table it notes them: the command, alembic.ini and env.py.
-//! Whatever else decides is told by its name, so that Alembic is asked.
+//! Reads where Alembic's revisions are and in which table it records them, from the command, alembic.ini and env.py. If
+//! anything else can decide that, its name is returned, and Alembic is started to find out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::words::Words;
 use crate::formats::python::{Value, argument, code};
 
-/// What the command is told to reach.
+/// The target of the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Aim {
     /// The one head.
@@ -16,11 +16,11 @@ pub(crate) enum Aim {
     Branches,
     /// All heads.
     Heads,
-    /// Something else.
+    /// Another target.
     Other(String),
 }
 
-/// What `alembic … upgrade TARGET` is told; `flask db upgrade` is told nothing, and goes to the head.
+/// The TARGET of `alembic … upgrade TARGET`; `flask db upgrade` without one goes to the head.
 pub(crate) fn aim(command: &Words) -> Aim {
     let words = command.as_slice();
     let Some(at) = words.iter().position(|word| word == "upgrade") else { return Aim::Heads };
@@ -31,7 +31,7 @@ pub(crate) fn aim(command: &Words) -> Aim {
     }
 }
 
-/// What of the command makes Alembic read something else than this alembic.ini: another file, another section, another
+/// The word of the command that makes Alembic read more than this alembic.ini: another file, another section, another
 /// folder, arguments for env.py.
 pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
     let words: Vec<&str> = command.as_slice().iter().flat_map(|word| word.split_whitespace()).collect();
@@ -53,7 +53,7 @@ pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
         };
         found = (word.starts_with('-') && !names_this && !is_harmless(word)).then_some(word);
     }
-    found.map(|word| format!("the command has {word}, which {} says nothing about", ini.display()))
+    found.map(|word| format!("the command has {word}, which overrides {}", ini.display()))
 }
 
 /// Since Alembic 1.16 pyproject.toml has what alembic.ini does not.

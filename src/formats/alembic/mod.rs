@@ -1,20 +1,51 @@
-//! Alembic: `versions/*.py`, a graph of revisions, and the table `alembic_version`, which holds where the database
-//! stands in it. Alembic applies them itself; here is read, without Python, whether it has anything to do, and what it
-//! would stumble over.
+//! Alembic: `versions/*.py`, a graph of revisions, and the table `alembic_version` with the revisions that the database is
+//! at. Alembic applies them itself. This module reads, without Python, whether anything is pending, and what Alembic would
+//! fail at.
 
 pub(crate) mod configuration;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::config::words::Words;
+use crate::config::MigrationFormat;
 use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{Value, assigned};
-use crate::formats::{Format, Lineage, Resolved};
+use crate::formats::tool::{Command, Tool};
+use crate::formats::{Entry, Format, Layout, Ledger, Lineage, Resolved, Sign, Surroundings};
+use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
+
+/// How it is found. Flask-Migrate has the file in the folder of the migrations.
+pub(crate) const ENTRY: Entry = Entry {
+    name: MigrationFormat::Alembic,
+    sign: Sign::File { places: &["alembic.ini", "migrations/alembic.ini"], open },
+};
+
+static TOOL: Tool = Tool {
+    name: "alembic",
+    authoring: "alembic revision --autogenerate -m SLUG",
+    writes_from_schema: false,
+    by_hand: "alembic stamp REVISION",
+    command: Some(Command { programs: &["alembic"], beside: ".venv/bin/alembic", arguments: &["upgrade", "heads"] }),
+};
+
+/// Alembic with Flask-Migrate around it.
+static FLASK: Tool = Tool {
+    name: TOOL.name,
+    authoring: TOOL.authoring,
+    writes_from_schema: false,
+    by_hand: TOOL.by_hand,
+    command: Some(Command { programs: &["flask"], beside: ".venv/bin/flask", arguments: &["db", "upgrade"] }),
+};
+
+fn open(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error> {
+    // Read once in a start, and needed to its end.
+    let alembic: &'static Alembic = Box::leak(Box::new(Alembic::of(ini, surroundings)?));
+    let tool = if ini.starts_with("migrations") { &FLASK } else { &TOOL };
+    Ok(Format { layout: alembic, ledger: alembic, writer: None, tool })
+}
 
 /// A project's configuration, as far as it concerns the history.
 #[derive(Debug)]
@@ -25,7 +56,7 @@ pub(crate) struct Alembic {
     is_recursive: bool,
     table: String,
     schema: Option<String>,
-    /// What of the configuration only Python can tell.
+    /// The part of the configuration that only Python can evaluate.
     computed: Option<String>,
     aim: Aim,
 }
@@ -42,17 +73,13 @@ struct Revision {
 }
 
 impl Alembic {
-    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting is stronger. Where something else
-    /// than these files decides, no folder is read.
+    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting takes precedence. Where
+    /// another source than these files decides, no folder is read.
     ///
     /// # Errors
     /// [`Error::Settings`] where the revisions cannot be found.
-    pub(crate) fn of(
-        ini: &Path,
-        named: Option<&Path>,
-        command: Option<&Words>,
-        environment: &Environment,
-    ) -> Result<Self, Error> {
+    pub(crate) fn of(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Self, Error> {
+        let Surroundings { folder: named, command, environment } = *surroundings;
         let unreadable = |error| Error::Settings(format!("cannot read {}: {error}", ini.display()));
         let text = std::fs::read(ini).map_err(unreadable)?;
         let here = ini.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -157,7 +184,7 @@ impl Alembic {
             .map_or_else(|| "they have no revision in common".to_owned(), |id| format!("they part after {id}"));
         let list: Vec<String> = heads.iter().map(|head| format!("\n  {}  {}", head.id, head.path.display())).collect();
         Some(format!(
-            "the revisions in {} have {} heads, so that nobody can tell which is the last: {fork}{}\n\
+            "the revisions in {} have {} heads, so the last one is ambiguous: {fork}{}\n\
              next: join them where you develop: alembic merge heads -m \"merge\"\n      \
              or, if each is a branch of its own, apply all: --migrate-command 'alembic upgrade heads'",
             self.folder(),
@@ -167,8 +194,8 @@ impl Alembic {
     }
 }
 
-impl Format for Alembic {
-    fn resolve(&self, _folder: &Path, _dialect: Dialect) -> Result<Resolved, Error> {
+impl Layout for Alembic {
+    fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (revisions, computed) = self.revisions()?;
         let is_certain = computed.is_empty() && self.computed.is_none();
         let mut all: BTreeMap<&str, &Revision> = BTreeMap::new();
@@ -215,46 +242,14 @@ impl Format for Alembic {
         let computed = computed.first().map(|path| format!("{} computes its revision", path.display()));
         let broken = self.two_heads(&heads, &all);
         Ok(Resolved {
-            migrations: order.into_iter().map(migration).collect(),
+            migrations: order.into_iter().map(|revision| migration(revision, dialect)).collect(),
             warnings: Vec::new(),
             lineage: Lineage { implies, broken, partial: computed.or(aimed).or_else(|| self.computed.clone()) },
         })
     }
 
-    fn tool(&self) -> &'static str {
-        "alembic"
-    }
-
-    fn authoring(&self, slug: &str) -> String {
-        format!("alembic revision --autogenerate -m {slug}")
-    }
-
-    fn by_hand(&self) -> &'static str {
-        "alembic stamp REVISION"
-    }
-
-    fn history_table(&self) -> &str {
-        &self.table
-    }
-
-    fn history_schema(&self) -> Option<&str> {
-        self.schema.as_deref()
-    }
-
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("SELECT version_num FROM {} ORDER BY 1", dialect.table(table))
-    }
-
-    /// A row stands for its revision and all that comes before it. The table knows no times.
-    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
-        let stands_for = |id: &str| lineage.implies.get(id).map(Vec::as_slice).unwrap_or_default();
-        let versions = rows.iter().filter_map(|row| row.first()?.clone());
-        let applied: BTreeSet<String> = versions.flat_map(|version| closure(&version, stands_for)).collect();
-        applied.into_iter().map(|name| Record { name, finished_at: Some(String::new()), ..Record::default() }).collect()
-    }
-
     fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
-        // Nobody knows but Alembic, which then says so itself.
+        // Only Alembic can tell, and reports it itself.
         if lineage.partial.is_some() {
             return None;
         }
@@ -272,11 +267,33 @@ impl Format for Alembic {
     }
 }
 
-fn migration(revision: &Revision) -> Migration {
+impl Ledger for Alembic {
+    fn table(&self) -> &str {
+        &self.table
+    }
+
+    fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        format!("SELECT version_num FROM {} ORDER BY 1", dialect.table(table))
+    }
+
+    /// A row stands for its revision and all before it. The table has no times.
+    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
+        let stands_for = |id: &str| lineage.implies.get(id).map(Vec::as_slice).unwrap_or_default();
+        let versions = rows.iter().filter_map(|row| row.first()?.clone());
+        let applied: BTreeSet<String> = versions.flat_map(|version| closure(&version, stands_for)).collect();
+        applied.into_iter().map(|name| Record { name, finished_at: Some(String::new()), ..Record::default() }).collect()
+    }
+}
+
+fn migration(revision: &Revision, dialect: Dialect) -> Migration {
     Migration {
         name: revision.id.clone(),
         path: revision.path.clone(),
-        script: revision.text.clone(),
+        script: Script::new(revision.text.clone(), dialect),
         checksum: String::new(),
         unreadable: None,
     }
@@ -335,6 +352,8 @@ fn files(folder: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::environment::Environment;
+    use crate::config::words::Words;
 
     fn words(text: &str) -> Words {
         text.parse().unwrap()
@@ -360,7 +379,7 @@ mod tests {
 
     fn resolve(files: &[(&str, &str)], command: &str) -> Result<Resolved, String> {
         let (directory, alembic) = project(files, command);
-        alembic.resolve(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())
+        alembic.read(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())
     }
 
     const A: (&str, &str) = ("a.py", "revision = 'a'\ndown_revision = None\n");
@@ -372,7 +391,7 @@ mod tests {
         let merge = ("m.py", "revision = 'm'\ndown_revision = ('b', 'c')\n");
         let side = ("s.py", "revision = 's'\ndown_revision = None\nbranch_labels = ('side',)\ndepends_on = 'b'\n");
         let (directory, alembic) = project(&[side, merge, C, B, A], "alembic upgrade heads");
-        let resolved = alembic.resolve(directory.path(), Dialect::Postgres).unwrap();
+        let resolved = alembic.read(directory.path(), Dialect::Postgres).unwrap();
         let names: Vec<&str> = resolved.migrations.iter().map(|migration| migration.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c", "m", "s"]);
         let applied = |rows: &[&str]| {
@@ -425,9 +444,9 @@ mod tests {
             files.iter().for_each(|(name, text)| std::fs::write(path(name), text).unwrap());
             let command = command.map(words);
             let environment = Environment::default();
-            let alembic = Alembic::of(&path("alembic.ini"), None, command.as_ref(), &environment)
-                .map_err(|error| error.to_string())?;
-            let resolved = alembic.resolve(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())?;
+            let surroundings = Surroundings { folder: None, command: command.as_ref(), environment: &environment };
+            let alembic = Alembic::of(&path("alembic.ini"), &surroundings).map_err(|error| error.to_string())?;
+            let resolved = alembic.read(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())?;
             Ok::<_, String>((resolved.migrations.len(), resolved.lineage.partial.is_some()))
         };
         const INI: &str = "[alembic]\nscript_location = %(here)s/db\n";

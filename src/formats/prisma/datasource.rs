@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::schema_source::prisma::{PrismaSchema, ValueKind};
+use crate::schema_source::prisma::{ExpressionKind, PrismaSchema};
 
 /// What the datasource says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Datasource {
-    /// Directory of the schema file, or the schema folder itself: `migrations` stands in it.
+    /// Directory of the schema file, or the schema folder itself; it contains `migrations`.
     pub directory: PathBuf,
     /// `url`, in Prisma 6 and older.
     pub url: Option<Value>,
@@ -51,7 +51,7 @@ pub(crate) fn find(named: Option<&Path>) -> Result<Option<(PrismaSchema, Datasou
 }
 
 /// Reads URLs and schemas from the lines of a datasource; ignores its other keys.
-fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ValueKind)>) -> Datasource {
+fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ExpressionKind)>) -> Datasource {
     let mut found = Datasource::default();
     for (key, value) in settings {
         match key {
@@ -64,20 +64,20 @@ fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ValueKind)>) -> 
     found
 }
 
-fn url(value: &ValueKind) -> Option<Value> {
+fn url(value: &ExpressionKind) -> Option<Value> {
     match value {
-        ValueKind::Text(url) => Some(Value::Literal(url.clone())),
-        ValueKind::Call(function, arguments) if function == "env" => {
+        ExpressionKind::Text(url) => Some(Value::Literal(url.clone())),
+        ExpressionKind::Call(function, arguments) if function == "env" => {
             strings(&arguments.first()?.value.kind).into_iter().next().map(Value::Environment)
         }
         _ => None,
     }
 }
 
-fn strings(value: &ValueKind) -> Vec<String> {
+fn strings(value: &ExpressionKind) -> Vec<String> {
     match value {
-        ValueKind::Text(text) => vec![text.clone()],
-        ValueKind::List(values) => values.iter().flat_map(|value| strings(&value.kind)).collect(),
+        ExpressionKind::Text(text) => vec![text.clone()],
+        ExpressionKind::List(values) => values.iter().flat_map(|value| strings(&value.kind)).collect(),
         _ => Vec::new(),
     }
 }

@@ -1,6 +1,5 @@
-//! Prisma's migrations, versions 2 to 7: `migrations/<name>/migration.sql` and `_prisma_migrations`.
-//! Facts are Prisma's own, read in its source and observed on the real engine; a rule that looks odd
-//! says where it comes from.
+//! Prisma's migrations, versions 2 to 7: `migrations/<name>/migration.sql` and `_prisma_migrations`. The rules are those
+//! of Prisma's source, checked on the real engine; an odd one has its origin beside it.
 
 pub(crate) mod config;
 pub(crate) mod datasource;
@@ -16,13 +15,32 @@ pub(crate) use crate::formats::prisma::datasource::find as find_schema;
 pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
 
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, Record, Writer};
-use crate::formats::{Format, Lineage, Outcome, Resolved, Scripts, rfc3339};
+use crate::config::MigrationFormat;
+use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::tool::Tool;
+use crate::formats::{Entry, Format, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, Sign, rfc3339};
+use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
+/// How it is found.
+pub(crate) const ENTRY: Entry = Entry {
+    name: MigrationFormat::Prisma,
+    sign: Sign::Folder { owns, example: "Prisma: NAME/migration.sql", format: FORMAT },
+};
+
 /// The format.
+pub(crate) const FORMAT: Format = Format { layout: &Prisma, ledger: &Prisma, writer: Some(&Prisma), tool: &TOOL };
+
+static TOOL: Tool = Tool {
+    name: "prisma",
+    authoring: "npx prisma migrate dev --name SLUG",
+    by_hand: "",
+    writes_from_schema: true,
+    command: None,
+};
+
 #[derive(Debug)]
-pub(crate) struct Prisma;
+struct Prisma;
 
 /// True for a folder with Prisma's lock file or a migration in Prisma's layout.
 pub(crate) fn owns(folder: &Path) -> Result<bool, Error> {
@@ -72,8 +90,8 @@ fn directories(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-impl Format for Prisma {
-    fn resolve(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
+impl Layout for Prisma {
+    fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         check_provider(folder, dialect)?;
         let mut names = directories(folder)?;
         let mut warnings = Vec::new();
@@ -88,38 +106,28 @@ impl Format for Prisma {
             );
         }
         Ok(Resolved {
-            migrations: names.iter().map(|name| read(folder, name)).collect(),
+            migrations: names.iter().map(|name| read(folder, name, dialect)).collect(),
             warnings,
             ..Resolved::default()
         })
     }
+}
 
+impl Ledger for Prisma {
     /// As is, with every CRLF as LF, and with every LF as CRLF; and Prisma's earliest checksums, whose
     /// bytes are not padded to two digits.
     fn fits(&self, migration: &Migration, checksum: &str) -> bool {
         if migration.checksum == checksum || migration.unreadable.is_some() {
             return true;
         }
-        let script = &migration.script;
-        let forms = [script.clone(), script.replace("\r\n", "\n"), script.replace('\n', "\r\n")];
+        let script = migration.script.source();
+        let forms = [script.to_owned(), script.replace("\r\n", "\n"), script.replace('\n', "\r\n")];
         let is_legacy = checksum.len() != 64;
         let unpadded = |form: &String| Sha256::digest(form).iter().map(|byte| format!("{byte:x}")).collect::<String>();
         forms.iter().any(|form| if is_legacy { unpadded(form) == checksum } else { hex(form) == checksum })
     }
 
-    fn tool(&self) -> &'static str {
-        "prisma"
-    }
-
-    fn writes_from_schema(&self) -> bool {
-        true
-    }
-
-    fn authoring(&self, slug: &str) -> String {
-        format!("npx prisma migrate dev --name {slug}")
-    }
-
-    fn history_table(&self) -> &'static str {
+    fn table(&self) -> &'static str {
         "_prisma_migrations"
     }
 
@@ -128,15 +136,8 @@ impl Format for Prisma {
         72_707_369
     }
 
-    fn read_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| match dialect {
-            Dialect::Postgres => format!("{column}::text"),
-            // Prisma writes milliseconds since the epoch, people write texts.
-            Dialect::Sqlite => format!(
-                "CASE typeof({column}) WHEN 'integer' \
-                 THEN strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch') ELSE {column} END"
-            ),
-        };
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| words(dialect).time.replace("COLUMN", column);
         format!(
             "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
             time("started_at"),
@@ -149,18 +150,21 @@ impl Format for Prisma {
     fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
         rows.iter().map(record).collect()
     }
-
-    fn scripts(&'static self) -> Option<&'static dyn Scripts> {
-        Some(self)
-    }
 }
 
-impl Scripts for Prisma {
-    fn create_history(&self, dialect: Dialect, table: &TableName) -> String {
-        let table = dialect.table(table);
-        match dialect {
-            Dialect::Postgres => format!(
-                "CREATE TABLE {table} (
+/// What differs by dialect in the statements of the history.
+struct Words {
+    /// The columns.
+    columns: &'static str,
+    /// A time as text; COLUMN stands for its column.
+    time: &'static str,
+    /// The server's clock, because the rows are written together with a script. (Prisma uses the client's.)
+    now: &'static str,
+}
+
+/// As Prisma creates it on PostgreSQL.
+const POSTGRES: Words = Words {
+    columns: "
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,
     finished_at             TIMESTAMPTZ,
@@ -168,11 +172,14 @@ impl Scripts for Prisma {
     logs                    TEXT,
     rolled_back_at          TIMESTAMPTZ,
     started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
-    applied_steps_count     INTEGER NOT NULL DEFAULT 0
-)"
-            ),
-            Dialect::Sqlite => format!(
-                "CREATE TABLE {table} (
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0",
+    time: "COLUMN::text",
+    now: "pg_catalog.clock_timestamp()",
+};
+
+/// As Prisma creates it on SQLite. It writes times in milliseconds since the epoch; people write them as texts.
+const SQLITE: Words = Words {
+    columns: "
     \"id\"                    TEXT PRIMARY KEY NOT NULL,
     \"checksum\"              TEXT NOT NULL,
     \"finished_at\"           DATETIME,
@@ -180,36 +187,48 @@ impl Scripts for Prisma {
     \"logs\"                  TEXT,
     \"rolled_back_at\"        DATETIME,
     \"started_at\"            DATETIME NOT NULL DEFAULT current_timestamp,
-    \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0
-)"
-            ),
-        }
+    \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0",
+    time: "CASE typeof(COLUMN) WHEN 'integer' \
+           THEN strftime('%Y-%m-%dT%H:%M:%fZ', COLUMN / 1000.0, 'unixepoch') ELSE COLUMN END",
+    now: "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
+};
+
+fn words(dialect: Dialect) -> &'static Words {
+    match dialect {
+        Dialect::Postgres => &POSTGRES,
+        Dialect::Sqlite => &SQLITE,
+    }
+}
+
+impl LedgerWriter for Prisma {
+    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+        format!("CREATE TABLE {} ({}\n)", dialect.table(table), words(dialect).columns)
     }
 
-    fn new_id(&self, writer: Writer) -> String {
+    fn new_id(&self, mode: Option<RunMode>) -> String {
         let mut bytes = uuid::Uuid::new_v4().into_bytes();
         bytes[16 - MARK.len() - 1..15].copy_from_slice(MARK);
-        bytes[15] = match writer {
-            Writer::Atomic => ATOMIC,
-            Writer::Steps => STEPS,
-            Writer::Whole | Writer::Resolve | Writer::Other => b'.',
+        bytes[15] = match mode {
+            Some(RunMode::Atomic) => ATOMIC,
+            Some(RunMode::Steps) => STEPS,
+            Some(RunMode::Whole) | None => b'.',
         };
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    fn begin(&self, dialect: Dialect, table: &TableName, id: &str, _writer: Writer, migration: &Migration) -> String {
+    fn begin(&self, row: RowKey<'_>, _mode: RunMode, migration: &Migration) -> String {
         format!(
             "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
-            dialect.table(table),
-            dialect.literal(id),
-            dialect.literal(&migration.checksum),
-            now(dialect),
-            dialect.literal(&migration.name)
+            row.table(),
+            row.id(),
+            row.dialect.literal(&migration.checksum),
+            words(row.dialect).now,
+            row.dialect.literal(&migration.name)
         )
     }
 
-    fn end(&self, dialect: Dialect, table: &TableName, id: &str, outcome: &Outcome<'_>) -> String {
-        let now = now(dialect);
+    fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
+        let (dialect, now) = (row.dialect, words(row.dialect).now);
         let change = match outcome {
             Outcome::Succeeded => format!("applied_steps_count = 1, logs = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("applied_steps_count = {steps}, logs = NULL"),
@@ -221,26 +240,26 @@ impl Scripts for Prisma {
         };
         format!(
             "UPDATE {} SET {change} WHERE id = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
-            dialect.table(table),
-            dialect.literal(id)
+            row.table(),
+            row.id()
         )
     }
 
-    /// As `prisma migrate resolve --applied` has it: no step, an empty text, and both times the same.
-    fn adopt(&self, dialect: Dialect, table: &TableName, id: &str, migration: &Migration) -> String {
+    /// As `prisma migrate resolve --applied` does: no step, an empty text, and both times the same.
+    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
         format!(
             "INSERT INTO {} (id, checksum, logs, started_at, finished_at, migration_name) \
              SELECT {}, {}, '', t, t, {} FROM (SELECT {} AS t) AS moment",
-            dialect.table(table),
-            dialect.literal(id),
-            dialect.literal(&migration.checksum),
-            dialect.literal(&migration.name),
-            now(dialect)
+            row.table(),
+            row.id(),
+            row.dialect.literal(&migration.checksum),
+            row.dialect.literal(&migration.name),
+            words(row.dialect).now
         )
     }
 
-    fn locate(&self, dialect: Dialect, table: &TableName, id: &str) -> String {
-        format!("{} WHERE id = {}", dialect.table(table), dialect.literal(id))
+    fn locate(&self, row: RowKey<'_>) -> String {
+        format!("{} WHERE id = {}", row.table(), row.id())
     }
 }
 
@@ -249,10 +268,10 @@ fn record(row: &Row) -> Record {
     let value = |index: usize| row.get(index).cloned().flatten();
     let text = |index| value(index).unwrap_or_default();
     let steps = text(7).parse().unwrap_or(0);
-    // What `resolve --applied` writes, and nothing else does: no step, and an empty text.
+    // Only `resolve --applied` writes this: no step, and an empty text.
     let is_resolved = steps == 0 && value(6).as_deref() == Some("") && value(5).is_none();
     Record {
-        writer: if is_resolved { Writer::Resolve } else { writer(&text(0)) },
+        by: if is_resolved { RecordedBy::Person } else { recorded_by(&text(0)) },
         id: text(0),
         checksum: text(1),
         name: text(2),
@@ -274,13 +293,13 @@ const ATOMIC: u8 = b'A';
 /// The last byte of an id whose script runs statement by statement.
 const STEPS: u8 = b'S';
 
-fn writer(id: &str) -> Writer {
-    let Ok(id) = uuid::Uuid::parse_str(id) else { return Writer::Other };
+fn recorded_by(id: &str) -> RecordedBy {
+    let Ok(id) = uuid::Uuid::parse_str(id) else { return RecordedBy::Tool };
     match (id.as_bytes()[10..15] == *MARK, id.as_bytes()[15]) {
-        (true, ATOMIC) => Writer::Atomic,
-        (true, STEPS) => Writer::Steps,
-        (true, _) => Writer::Whole,
-        (false, _) => Writer::Other,
+        (true, ATOMIC) => RecordedBy::Doorstep(RunMode::Atomic),
+        (true, STEPS) => RecordedBy::Doorstep(RunMode::Steps),
+        (true, _) => RecordedBy::Doorstep(RunMode::Whole),
+        (false, _) => RecordedBy::Tool,
     }
 }
 
@@ -289,18 +308,9 @@ fn hex(script: &str) -> String {
     format!("{:x}", Sha256::digest(script))
 }
 
-/// The server's clock, for rows that are written together with a script. (Prisma uses the client's, in
-/// milliseconds on SQLite.)
-fn now(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "pg_catalog.clock_timestamp()",
-        Dialect::Sqlite => "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
-    }
-}
-
-/// Reads one migration. A file that cannot be run is told, and stops nothing yet: it may be applied already,
-/// and then Prisma's deploy does not read it either.
-fn read(folder: &Path, name: &str) -> Migration {
+/// Reads one migration. A file that cannot be run is noted and stops nothing yet: it may be applied already, and then
+/// Prisma's deploy does not read it either.
+fn read(folder: &Path, name: &str, dialect: Dialect) -> Migration {
     let path = folder.join(name).join("migration.sql");
     let (bytes, unreadable) = match std::fs::read(&path) {
         Ok(bytes) if bytes.contains(&0) => (
@@ -327,7 +337,7 @@ fn read(folder: &Path, name: &str) -> Migration {
     // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
     let script = String::from_utf8_lossy(&bytes).into_owned();
     let checksum = hex(&script);
-    Migration { name: name.to_owned(), path, script, checksum, unreadable }
+    Migration { name: name.to_owned(), path, script: Script::new(script, dialect), checksum, unreadable }
 }
 
 /// `migration_lock.toml` names the provider that the SQL was written for (Prisma's P3019). Prisma reads
@@ -359,7 +369,8 @@ mod tests {
 
     fn migration(script: &str) -> Migration {
         let checksum = hex(script);
-        Migration { name: "a".to_owned(), path: "a".into(), script: script.to_owned(), checksum, unreadable: None }
+        let script = Script::new(script.to_owned(), Dialect::Postgres);
+        Migration { name: "a".to_owned(), path: "a".into(), script, checksum, unreadable: None }
     }
 
     #[test]
@@ -372,12 +383,12 @@ mod tests {
 
     #[test]
     fn an_id_tells_who_wrote_its_row() {
-        for ours in [Writer::Atomic, Writer::Steps, Writer::Whole] {
-            assert_eq!(writer(&Prisma.new_id(ours)), ours);
+        for mode in [RunMode::Atomic, RunMode::Steps, RunMode::Whole] {
+            assert_eq!(recorded_by(&Prisma.new_id(Some(mode))), RecordedBy::Doorstep(mode));
         }
-        assert_eq!(writer(&uuid::Uuid::new_v4().to_string()), Writer::Other);
-        assert_eq!(writer("not-a-uuid"), Writer::Other);
-        assert_eq!(Prisma.new_id(Writer::Atomic).len(), 36);
+        assert_eq!(recorded_by(&uuid::Uuid::new_v4().to_string()), RecordedBy::Tool);
+        assert_eq!(recorded_by("not-a-uuid"), RecordedBy::Tool);
+        assert_eq!(Prisma.new_id(Some(RunMode::Atomic)).len(), 36);
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn weight(character: char) -> (u8, u32) {
     }
 }
 
-/// Latin letters with a mark stand beside their base letter; anything else after all letters.
+/// Latin letters with a mark sort beside their base letter; other characters after all letters.
 fn fold(character: char) -> (u8, u32) {
     const BASES: &[(&str, char)] = &[
         ("àáâãäåÀÁÂÃÄÅ", 'a'),

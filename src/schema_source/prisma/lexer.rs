@@ -1,6 +1,6 @@
 //! Text to tokens, one at a time, each character read once.
 
-use crate::schema_source::prisma::{LONGEST_NAME, Place};
+use crate::schema_source::prisma::{LONGEST_NAME, Position};
 
 /// A token; what the parser says of it in an error is its `Display`.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,17 +39,17 @@ impl std::fmt::Display for Token {
     }
 }
 
-/// A place in the text, and what comes after it.
+/// A position in the text, and what comes after it.
 #[derive(Clone)]
 pub(crate) struct Lexer<'a> {
     rest: std::str::Chars<'a>,
-    place: Place,
+    position: Position,
 }
 
 impl<'a> Lexer<'a> {
     /// Starts at the beginning of the file with this number.
     pub(crate) fn new(text: &'a str, file: usize) -> Self {
-        Self { rest: text.chars(), place: Place { file, line: 1, column: 1 } }
+        Self { rest: text.chars(), position: Position { file, line: 1, column: 1 } }
     }
 
     fn peek(&self) -> Option<char> {
@@ -64,8 +64,8 @@ impl<'a> Lexer<'a> {
             _ => false,
         };
         match ends_line {
-            true => self.place = Place { line: self.place.line + 1, column: 1, ..self.place },
-            false => self.place.column += 1,
+            true => self.position = Position { line: self.position.line + 1, column: 1, ..self.position },
+            false => self.position.column += 1,
         }
         Some(character)
     }
@@ -84,10 +84,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token, and where it begins.
-    pub(crate) fn next(&mut self) -> (Token, Place) {
+    pub(crate) fn next(&mut self) -> (Token, Position) {
         loop {
             self.bump_while(|character| character.is_whitespace() && !matches!(character, '\n' | '\r'));
-            let place = self.place;
+            let position = self.position;
             let rest = self.rest.as_str();
             if rest.starts_with("//") {
                 self.skip_line();
@@ -96,10 +96,10 @@ impl<'a> Lexer<'a> {
             if rest.starts_with("/*") {
                 match self.comment() {
                     true => continue,
-                    false => return (Token::Bad("a comment that no `*/` ends".to_owned()), place),
+                    false => return (Token::Bad("a comment that no `*/` ends".to_owned()), position),
                 }
             }
-            return (self.token(), place);
+            return (self.token(), position);
         }
     }
 
@@ -294,7 +294,8 @@ mod tests {
     #[test]
     fn places_count_lines_and_characters() {
         let mut lexer = Lexer::new("ä\r\n  b\rc", 3);
-        let places: Vec<_> = (0..5).map(|_| lexer.next().1).map(|place| (place.line, place.column)).collect();
-        assert_eq!(places, [(1, 1), (1, 2), (2, 3), (2, 4), (3, 1)]);
+        let positions: Vec<_> =
+            (0..5).map(|_| lexer.next().1).map(|position| (position.line, position.column)).collect();
+        assert_eq!(positions, [(1, 1), (1, 2), (2, 3), (2, 4), (3, 1)]);
     }
 }

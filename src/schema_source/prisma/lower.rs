@@ -6,9 +6,9 @@ use crate::catalog::{
     self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type,
 };
 use crate::schema_source::prisma::schema::{
-    FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema, Source,
+    DatasourceBlock, FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema,
 };
-use crate::schema_source::prisma::{Place, names, types};
+use crate::schema_source::prisma::{Position, names, types};
 
 /// What a database holds that agrees with the schema; what names no schema of its own is in the default one.
 /// Nothing at all without a datasource.
@@ -43,14 +43,14 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
 
 struct Lowering<'a> {
     schema: &'a Schema,
-    source: &'a Source,
+    source: &'a DatasourceBlock,
     provider: Provider,
     default_schema: &'a str,
 }
 
 impl Lowering<'_> {
-    fn origin(&self, place: Place) -> Option<Origin> {
-        Some(Origin { file: self.schema.files.get(place.file)?.clone(), line: place.line })
+    fn origin(&self, position: Position) -> Option<Origin> {
+        Some(Origin { file: self.schema.files.get(position.file)?.clone(), line: position.line })
     }
 
     fn name(&self, schema: Option<&str>, name: &str) -> Name {
@@ -65,7 +65,7 @@ impl Lowering<'_> {
         catalog::Enum {
             name: self.name(of.schema.as_deref(), &of.type_name),
             values: of.values.iter().map(|(_, label)| label.clone()).collect(),
-            origin: self.origin(of.place),
+            origin: self.origin(of.position),
         }
     }
 
@@ -84,7 +84,7 @@ impl Lowering<'_> {
             }),
             indexes: self.indexes(model),
             foreign_keys,
-            origin: self.origin(model.place),
+            origin: self.origin(model.position),
             ..Table::default()
         }
     }
@@ -96,7 +96,7 @@ impl Lowering<'_> {
             kind: self.kind(&field.kind),
             arity: field.arity,
             default: field.default.clone(),
-            origin: self.origin(field.place),
+            origin: self.origin(field.position),
         }
     }
 
@@ -118,8 +118,9 @@ impl Lowering<'_> {
     /// In the order in which Prisma creates them: those of fields, `@@index`, `@@unique`.
     fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
         let mut indexes: Vec<&Index> = model.indexes.iter().collect();
-        let is_of_field =
-            |index: &Index| index.fields.iter().any(|field| model.fields[field.field].place.line == index.place.line);
+        let is_of_field = |index: &Index| {
+            index.fields.iter().any(|field| model.fields[field.field].position.line == index.position.line)
+        };
         indexes.sort_by_key(|index| index.kind == IndexKind::Unique && !is_of_field(index));
         indexes.into_iter().map(|index| self.index(model, index)).collect()
     }
@@ -145,7 +146,7 @@ impl Lowering<'_> {
             include: Vec::new(),
             has_expression: false,
             valid: true,
-            origin: self.origin(index.place),
+            origin: self.origin(index.position),
         }
     }
 
@@ -159,13 +160,13 @@ impl Lowering<'_> {
             on_delete: relation.on_delete,
             on_update: relation.on_update,
             valid: true,
-            origin: self.origin(relation.place),
+            origin: self.origin(relation.position),
         }
     }
 
     /// The join table of an implicit many-to-many relation, as the newest Prisma creates it.
     fn join(&self, join: &Join) -> Table {
-        let (provider, origin) = (self.provider, self.origin(join.place));
+        let (provider, origin) = (self.provider, self.origin(join.position));
         let (a, b) = ("A".to_owned(), "B".to_owned());
         let name = self.name(self.schema.models[join.sides[0].0].schema.as_deref(), &join.table);
         let index = |name, columns: &[&String], unique| catalog::Index {

@@ -23,13 +23,13 @@ use crate::base::error::Error;
 use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
-pub(crate) use crate::schema_source::prisma::syntax::ValueKind;
-use crate::schema_source::prisma::syntax::{Block, Kind};
+pub(crate) use crate::schema_source::prisma::syntax::ExpressionKind;
+use crate::schema_source::prisma::syntax::{Block, BlockKind};
 
-/// A place in the files of a schema.
+/// A position in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Place {
-    /// The file, by its place among those given.
+pub struct Position {
+    /// The file, by its position among those given.
     pub file: usize,
     /// Its line, from 1.
     pub line: usize,
@@ -44,7 +44,7 @@ const LONGEST_NAME: usize = 1000;
 /// Something that is wrong, before the file has its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    place: Place,
+    position: Position,
     message: String,
 }
 
@@ -140,11 +140,11 @@ impl Parsed {
         if problems.is_empty() {
             return Ok(schema);
         }
-        problems.sort_by_key(|problem| problem.place);
-        let named = |Problem { place, message }| Diagnostic {
-            file: self.names[place.file].clone(),
-            line: place.line,
-            column: place.column,
+        problems.sort_by_key(|problem| problem.position);
+        let named = |Problem { position, message }| Diagnostic {
+            file: self.names[position.file].clone(),
+            line: position.line,
+            column: position.column,
             message,
         };
         Err(problems.into_iter().map(named).collect())
@@ -180,8 +180,8 @@ impl PrismaSchema {
     }
 
     /// Key and value of each line in the first `datasource` block, whether or not the rest of the schema is right.
-    pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ValueKind)> {
-        let block = self.parsed.blocks.iter().find(|block| block.kind == Kind::Datasource);
+    pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ExpressionKind)> {
+        let block = self.parsed.blocks.iter().find(|block| block.kind == BlockKind::Datasource);
         let settings = block.into_iter().flat_map(|block| &block.settings);
         settings.filter_map(|(key, value)| Some((key.text.as_str(), &value.as_ref()?.kind)))
     }
@@ -369,9 +369,9 @@ mod tests {
             "datasource db {\n provider = \"postgresql\"\n}\nmodel A {\n id Int @id\n a Foo\n b Int @uniqe\n @@index([zzz])\n}\n\
              model B {\n x Int\n}",
         );
-        let places: Vec<_> = found.iter().map(|text| text.rsplitn(2, ": ").last().unwrap_or_default()).collect();
+        let positions: Vec<_> = found.iter().map(|text| text.rsplitn(2, ": ").last().unwrap_or_default()).collect();
         assert_eq!(found.len(), 4, "{found:?}");
-        assert!(places[0].starts_with("a.prisma:6:4"), "{found:?}");
+        assert!(positions[0].starts_with("a.prisma:6:4"), "{found:?}");
         assert!(found[3].starts_with("a.prisma:10:7"), "{found:?}");
         let found = complaints(
             "model A {\n id Int! @id\n a Int @@b\n c Int[]?\n}\nmodul B {\n x Int\n}\nmodel C { id Int @id }\nenum E {\n X\n}",

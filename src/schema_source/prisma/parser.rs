@@ -3,8 +3,10 @@
 
 use crate::catalog::Arity;
 use crate::schema_source::prisma::lexer::{Lexer, Token};
-use crate::schema_source::prisma::syntax::{Argument, Attribute, Block, Field, Kind, TypeName, Value, ValueKind, Word};
-use crate::schema_source::prisma::{LONGEST_NAME, Place, Problem};
+use crate::schema_source::prisma::syntax::{
+    Argument, Attribute, Block, BlockKind, Expression, ExpressionKind, Field, Identifier, TypeName,
+};
+use crate::schema_source::prisma::{LONGEST_NAME, Position, Problem};
 
 /// How deep values may nest. Two levels have a meaning.
 const DEPTH: usize = 16;
@@ -17,8 +19,8 @@ type Parsed<T> = Result<T, Abandoned>;
 /// The blocks of a file. Problems go to the list.
 pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec<Block> {
     let mut lexer = Lexer::new(text, file);
-    let (token, place) = lexer.next();
-    let mut parser = Parser { lexer, token, place, fresh: true, spans_lines: false, problems };
+    let (token, position) = lexer.next();
+    let mut parser = Parser { lexer, token, position, fresh: true, spans_lines: false, problems };
     let mut blocks = Vec::new();
     loop {
         match &parser.token {
@@ -35,7 +37,7 @@ pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec
 struct Parser<'a, 'b> {
     lexer: Lexer<'a>,
     token: Token,
-    place: Place,
+    position: Position,
     /// The token is the first of its line.
     fresh: bool,
     /// This line's list went on in the next line, and that was complained of.
@@ -46,7 +48,7 @@ struct Parser<'a, 'b> {
 impl Parser<'_, '_> {
     fn advance(&mut self) {
         self.fresh = self.token == Token::Newline;
-        (self.token, self.place) = self.lexer.next();
+        (self.token, self.position) = self.lexer.next();
     }
 
     /// Goes to the end of this line.
@@ -58,7 +60,7 @@ impl Parser<'_, '_> {
     }
 
     fn wrong<T>(&mut self, message: impl Into<String>) -> Parsed<T> {
-        self.problems.push(Problem { place: self.place, message: message.into() });
+        self.problems.push(Problem { position: self.position, message: message.into() });
         Err(Abandoned)
     }
 
@@ -97,10 +99,10 @@ impl Parser<'_, '_> {
     }
 
     /// A name. Digits alone count as one here.
-    fn word(&mut self, wanted: &str) -> Parsed<Word> {
+    fn word(&mut self, wanted: &str) -> Parsed<Identifier> {
         match &mut self.token {
             Token::Word(text) | Token::Number(text) => {
-                let word = Word { text: std::mem::take(text), place: self.place };
+                let word = Identifier { text: std::mem::take(text), position: self.position };
                 self.advance();
                 Ok(word)
             }
@@ -109,7 +111,7 @@ impl Parser<'_, '_> {
     }
 
     /// A name with the parts that follow it: `db.VarChar`.
-    fn dotted(&mut self, mut name: Word, wanted: &str) -> Parsed<Word> {
+    fn dotted(&mut self, mut name: Identifier, wanted: &str) -> Parsed<Identifier> {
         while self.took('.') {
             let part = self.word(wanted)?;
             name.text.push('.');
@@ -128,17 +130,17 @@ impl Parser<'_, '_> {
             return self.wrong("this `}` closes no block");
         }
         let keyword = self.word(wanted)?;
-        let Some(kind) = Kind::of(&keyword.text) else {
+        let Some(kind) = BlockKind::of(&keyword.text) else {
             let message = format!(
                 "`{}` begins no block; blocks are model, view, enum, type, datasource and generator",
                 keyword.text
             );
-            self.problems.push(Problem { place: keyword.place, message });
+            self.problems.push(Problem { position: keyword.position, message });
             self.skip_unknown();
             return Err(Abandoned);
         };
         let name = self.word("the block's name")?;
-        if kind == Kind::Type && self.is('=') {
+        if kind == BlockKind::Type && self.is('=') {
             return self.wrong("type aliases do not exist; write the type where it is used");
         }
         if !self.is('{') {
@@ -178,7 +180,7 @@ impl Parser<'_, '_> {
                 }
                 Token::End => {
                     let message = format!("`{}` is not closed; write `}}` on a line of its own", block.name.text);
-                    self.problems.push(Problem { place: self.place, message });
+                    self.problems.push(Problem { position: self.position, message });
                     return block;
                 }
                 _ if self.begins_block() => {
@@ -187,14 +189,14 @@ impl Parser<'_, '_> {
                          line of its own",
                         block.name.text
                     );
-                    self.problems.push(Problem { place: self.place, message });
+                    self.problems.push(Problem { position: self.position, message });
                     return block;
                 }
                 _ => {
-                    let start = self.place;
+                    let start = self.position;
                     self.spans_lines = false;
                     // A list that was given up at the beginning of a later line leaves that line to be read.
-                    if self.line(&mut block).is_err() && (!self.spans_lines || self.place == start || !self.fresh) {
+                    if self.line(&mut block).is_err() && (!self.spans_lines || self.position == start || !self.fresh) {
                         self.skip_line();
                     }
                 }
@@ -206,7 +208,7 @@ impl Parser<'_, '_> {
     fn begins_block(&self) -> bool {
         let Token::Word(keyword) = &self.token else { return false };
         let mut ahead = self.lexer.clone();
-        Kind::of(keyword).is_some()
+        BlockKind::of(keyword).is_some()
             && matches!(ahead.next().0, Token::Word(_))
             && matches!(ahead.next().0, Token::Sign('{'))
     }
@@ -238,7 +240,7 @@ impl Parser<'_, '_> {
         }
         let name = self.word("a field, an attribute that begins with `@@`, or `}`")?;
         let kind = match block.kind {
-            Kind::Enum => None,
+            BlockKind::Enum => None,
             _ => Some(self.type_name()?),
         };
         let mut field = Field { name, kind, attributes: Vec::new() };
@@ -314,8 +316,8 @@ impl Parser<'_, '_> {
             return Ok(Argument { name: None, value });
         }
         match value.kind {
-            ValueKind::Constant(text) => {
-                let name = Word { text, place: value.place };
+            ExpressionKind::Constant(text) => {
+                let name = Identifier { text, position: value.position };
                 Ok(Argument { name: Some(name), value: self.value(depth)? })
             }
             _ => self.wrong("before a colon stands the argument's name"),
@@ -360,7 +362,7 @@ impl Parser<'_, '_> {
         }
         if !std::mem::replace(&mut self.spans_lines, true) {
             let message = format!("`{close}` is missing: in Prisma an attribute, or a value, stands on one line");
-            self.problems.push(Problem { place: self.place, message });
+            self.problems.push(Problem { position: self.position, message });
         }
         while self.token == Token::Newline {
             self.advance();
@@ -372,17 +374,17 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Parsed<Value> {
+    fn value(&mut self, depth: usize) -> Parsed<Expression> {
         if depth > DEPTH {
             return self.wrong("this is nested too deep");
         }
-        let place = self.place;
+        let position = self.position;
         let kind = match &mut self.token {
-            Token::Text(text) => ValueKind::Text(std::mem::take(text)),
-            Token::Number(text) => ValueKind::Number(std::mem::take(text)),
+            Token::Text(text) => ExpressionKind::Text(std::mem::take(text)),
+            Token::Number(text) => ExpressionKind::Number(std::mem::take(text)),
             Token::Sign('[') => {
                 let items = self.separated('[', ']', |parser| parser.value(depth + 1))?;
-                return Ok(Value { place, kind: ValueKind::List(items) });
+                return Ok(Expression { position, kind: ExpressionKind::List(items) });
             }
             Token::Sign('{') => {
                 let items = self.separated('{', '}', |parser| {
@@ -390,20 +392,20 @@ impl Parser<'_, '_> {
                     parser.expect(':')?;
                     Ok((key, parser.value(depth + 1)?))
                 })?;
-                return Ok(Value { place, kind: ValueKind::Object(items) });
+                return Ok(Expression { position, kind: ExpressionKind::Object(items) });
             }
             Token::Word(_) => {
                 let name = self.word("a name")?;
                 let text = self.dotted(name, "a name")?.text;
                 let kind = match self.is('(') {
-                    true => ValueKind::Call(text, self.arguments(depth + 1)?),
-                    false => ValueKind::Constant(text),
+                    true => ExpressionKind::Call(text, self.arguments(depth + 1)?),
+                    false => ExpressionKind::Constant(text),
                 };
-                return Ok(Value { place, kind });
+                return Ok(Expression { position, kind });
             }
             _ => return self.unexpected("a value"),
         };
         self.advance();
-        Ok(Value { place, kind })
+        Ok(Expression { position, kind })
     }
 }

@@ -1,7 +1,7 @@
 //! What the files mean: names resolved, arguments understood, everything that the database is concerned with.
 
 use crate::catalog::{Action, Arity, Extension};
-use crate::schema_source::prisma::Place;
+use crate::schema_source::prisma::Position;
 
 /// A Prisma schema, from all of its files.
 #[derive(Debug, Clone, Default)]
@@ -9,7 +9,7 @@ pub struct Schema {
     /// The files' names, as they were given.
     pub files: Vec<String>,
     /// The datasource. Without one there is nothing to expect of a database.
-    pub datasource: Option<Source>,
+    pub datasource: Option<DatasourceBlock>,
     /// The models, in the order of the files.
     pub models: Vec<Model>,
     /// The enums.
@@ -33,7 +33,7 @@ pub enum Provider {
 
 /// The `datasource` block, as far as objects in the database depend on it.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct DatasourceBlock {
     /// The engine.
     pub provider: Provider,
     /// `schemas = […]`; empty without it.
@@ -43,7 +43,7 @@ pub struct Source {
     /// Relations are foreign keys: not with `relationMode = "prisma"`.
     pub foreign_keys: bool,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// A model.
@@ -64,7 +64,7 @@ pub struct Model {
     /// The relations that have their columns here.
     pub relations: Vec<Relation>,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// A field that is a column.
@@ -81,7 +81,7 @@ pub struct Field {
     /// Its default, as the database has it.
     pub default: crate::catalog::Default,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// The type of a column.
@@ -89,7 +89,7 @@ pub struct Field {
 pub enum FieldType {
     /// A scalar, and its native type: the name after `@db.`, and its arguments.
     Scalar(Scalar, Option<(String, Vec<u32>)>),
-    /// An enum, by its place in [`Schema::enums`].
+    /// An enum, by its position in [`Schema::enums`].
     Enum(usize),
     /// `Unsupported("…")`
     Unsupported(String),
@@ -121,12 +121,12 @@ pub enum Scalar {
 /// A primary key.
 #[derive(Debug, Clone)]
 pub struct Id {
-    /// Its fields, by their place in [`Model::fields`].
+    /// Its fields, by their position in [`Model::fields`].
     pub fields: Vec<usize>,
     /// `map`
     pub map: Option<String>,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// A unique or other index.
@@ -143,7 +143,7 @@ pub struct Index {
     /// `where`, as SQL.
     pub predicate: Option<String>,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// The kinds of indexes.
@@ -160,7 +160,7 @@ pub enum IndexKind {
 /// A field of an index.
 #[derive(Debug, Clone)]
 pub struct IndexField {
-    /// Its place in [`Model::fields`].
+    /// Its position in [`Model::fields`].
     pub field: usize,
     /// `sort: Desc`
     pub descending: bool,
@@ -171,11 +171,11 @@ pub struct IndexField {
 /// A relation with columns of its own: a foreign key, if the schema has such.
 #[derive(Debug, Clone)]
 pub struct Relation {
-    /// The columns, by their place in [`Model::fields`].
+    /// The columns, by their position in [`Model::fields`].
     pub fields: Vec<usize>,
-    /// The model it points to, by its place in [`Schema::models`].
+    /// The model it points to, by its position in [`Schema::models`].
     pub target: usize,
-    /// The columns there, by their place among the target's fields.
+    /// The columns there, by their position among the target's fields.
     pub references: Vec<usize>,
     /// `onDelete`, or its default.
     pub on_delete: Action,
@@ -184,7 +184,7 @@ pub struct Relation {
     /// `map`
     pub map: Option<String>,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// An enum.
@@ -199,7 +199,7 @@ pub struct Enumeration {
     /// Its values: what the schema calls them, and what the database does.
     pub values: Vec<(String, String)>,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// A view.
@@ -212,7 +212,7 @@ pub struct View {
     /// `@@schema`
     pub schema: Option<String>,
     /// Where it stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 /// The join table of an implicit many-to-many relation.
@@ -220,8 +220,8 @@ pub struct View {
 pub struct Join {
     /// The table's name.
     pub table: String,
-    /// The models that its columns `A` and `B` point to, and the field there, by their places.
+    /// The models that its columns `A` and `B` point to, and the field there, by their positions.
     pub sides: [(usize, usize); 2],
     /// Where the field of the first side stands.
-    pub place: Place,
+    pub position: Position,
 }

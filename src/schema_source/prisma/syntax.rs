@@ -1,22 +1,22 @@
 //! What stands in the files, before anybody asks what it means.
 
-use crate::schema_source::prisma::Place;
+use crate::schema_source::prisma::Position;
 
 /// `keyword name { … }`
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
-    pub(crate) kind: Kind,
-    pub(crate) name: Word,
+    pub(crate) kind: BlockKind,
+    pub(crate) name: Identifier,
     /// Fields of a model, values of an enum.
     pub(crate) fields: Vec<Field>,
     /// `@@name(…)`
     pub(crate) attributes: Vec<Attribute>,
     /// `key = value` of a datasource or generator.
-    pub(crate) settings: Vec<(Word, Option<Value>)>,
+    pub(crate) settings: Vec<(Identifier, Option<Expression>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BlockKind {
     Model,
     View,
     Type,
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Generator,
 }
 
-impl Kind {
+impl BlockKind {
     pub(crate) fn of(keyword: &str) -> Option<Self> {
         Some(match keyword {
             "model" => Self::Model,
@@ -46,15 +46,15 @@ impl Kind {
 
 /// A name, and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Word {
+pub(crate) struct Identifier {
     pub(crate) text: String,
-    pub(crate) place: Place,
+    pub(crate) position: Position,
 }
 
 /// A field of a model, or a value of an enum (which has no type).
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
-    pub(crate) name: Word,
+    pub(crate) name: Identifier,
     pub(crate) kind: Option<TypeName>,
     pub(crate) attributes: Vec<Attribute>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Field {
 /// A field's type as written.
 #[derive(Debug, Clone)]
 pub(crate) struct TypeName {
-    pub(crate) name: Word,
+    pub(crate) name: Identifier,
     /// The text in `Unsupported("…")`.
     pub(crate) unsupported: Option<String>,
     pub(crate) arity: crate::catalog::Arity,
@@ -71,33 +71,33 @@ pub(crate) struct TypeName {
 /// `@name(…)` or `@@name(…)`; a native type is `@db.Name(…)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribute {
-    pub(crate) name: Word,
+    pub(crate) name: Identifier,
     pub(crate) arguments: Vec<Argument>,
 }
 
 /// An argument, named or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Argument {
-    pub(crate) name: Option<Word>,
-    pub(crate) value: Value,
+    pub(crate) name: Option<Identifier>,
+    pub(crate) value: Expression,
 }
 
 /// An expression, and where it begins.
 #[derive(Debug, Clone)]
-pub(crate) struct Value {
-    pub(crate) place: Place,
-    pub(crate) kind: ValueKind,
+pub(crate) struct Expression {
+    pub(crate) position: Position,
+    pub(crate) kind: ExpressionKind,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum ValueKind {
+pub(crate) enum ExpressionKind {
     Text(String),
     Number(String),
     /// `true`, `Cascade`, `email`
     Constant(String),
-    List(Vec<Value>),
+    List(Vec<Expression>),
     /// `now()`, and a field with arguments: `email(sort: Desc)`
     Call(String, Vec<Argument>),
     /// `{ a: 1 }`
-    Object(Vec<(Word, Value)>),
+    Object(Vec<(Identifier, Expression)>),
 }

@@ -5,7 +5,8 @@
 
 pub(crate) mod statement;
 
-use crate::sql::script::{Kind as TokenKind, statements, tokens};
+use crate::sql::cursor::Reader;
+use crate::sql::script::{Kind as TokenKind, Script, Statement, statements};
 use crate::sql::{Dialect, ObjectRef};
 
 /// One thing that a script does. Names are as the database stores them.
@@ -54,9 +55,9 @@ pub enum Aspect {
 
 /// All that a script does to the schema, in its order.
 #[must_use]
-pub fn changes(script: &str, dialect: Dialect) -> Vec<Change> {
-    let mut found = Found { dialect, line: 1, changes: Vec::new() };
-    found.script(script, 1);
+pub fn changes(script: &Script) -> Vec<Change> {
+    let mut found = Found { dialect: script.dialect(), line: 1, changes: Vec::new() };
+    found.script(script.text(), &script.statements());
     found.changes
 }
 
@@ -68,29 +69,31 @@ struct Found {
 }
 
 impl Found {
-    fn script(&mut self, script: &str, first_line: usize) {
-        let (mut line, mut at) = (first_line, 0);
-        for statement in statements(script, self.dialect) {
-            line += breaks(&script[at..statement.offset]);
+    fn script(&mut self, text: &str, statements: &[Statement<'_>]) {
+        let (mut line, mut at) = (1, 0);
+        for statement in statements {
+            line += breaks(&text[at..statement.offset]);
             at = statement.offset;
             if statement.starts(&["DO"]) {
-                self.block(statement.text, line);
+                self.block(statement, line);
             } else {
-                self.statement(statement.text, line);
+                self.statement(statement.text, Reader::of(statement), line);
             }
         }
     }
 
     /// The code of a DO block. Each of its statements may have words before it: `BEGIN IF … THEN ALTER TABLE …`.
-    fn block(&mut self, text: &str, mut line: usize) {
-        for token in tokens(text, self.dialect) {
+    fn block(&mut self, block: &Statement<'_>, mut line: usize) {
+        for token in block.tokens() {
             if let Some(code) = in_dollars(token.text).filter(|_| !token.is_open) {
                 let (mut inner, mut at) = (line, 0);
                 for statement in statements(code, self.dialect) {
                     inner += breaks(&code[at..statement.offset]);
                     at = statement.offset;
-                    let begin = first_definition(statement.text, self.dialect);
-                    self.statement(&statement.text[begin..], inner + breaks(&statement.text[..begin]));
+                    let begin = first_definition(&statement);
+                    let text = &statement.text[begin..];
+                    let reader = Reader::new(text, self.dialect);
+                    self.statement(text, reader, inner + breaks(&statement.text[..begin]));
                 }
             }
             line += breaks(token.text);
@@ -99,9 +102,9 @@ impl Found {
 }
 
 /// Where the first statement begins that defines something, in a piece of a DO block; its end where there is none.
-fn first_definition(text: &str, dialect: Dialect) -> usize {
+fn first_definition(piece: &Statement<'_>) -> usize {
     let (mut at, mut before) = (0, String::new());
-    for token in tokens(text, dialect) {
+    for token in piece.tokens() {
         let is_verb = ["CREATE", "ALTER", "DROP"].iter().any(|verb| token.text.eq_ignore_ascii_case(verb));
         if is_verb && matches!(before.as_str(), "" | "BEGIN" | "THEN" | "ELSE" | "LOOP") {
             return at;
@@ -111,7 +114,7 @@ fn first_definition(text: &str, dialect: Dialect) -> usize {
             before = token.text.to_ascii_uppercase();
         }
     }
-    text.len()
+    piece.text.len()
 }
 
 /// What stands between `$tag$` and `$tag$`.
@@ -166,7 +169,7 @@ mod tests {
             let on = on.map_or(String::new(), |table| format!(" on {table}"));
             format!("{} {op} {target}{on}{alias}{wording}", change.line)
         };
-        changes(script, dialect).into_iter().map(tell).collect()
+        changes(&Script::new(script.to_owned(), dialect)).into_iter().map(tell).collect()
     }
 
     #[test]
@@ -278,8 +281,8 @@ mod tests {
                       ALTER COLUMN y SET DEFAULT 'é'; CREATE TYPE e AS ENUM ('é'); DO $x$ BEGIN DROP TABLE z; END $x$; DROP INDEX i, j";
         for (end, _) in script.char_indices() {
             for dialect in [Dialect::Postgres, Dialect::Sqlite] {
-                drop(changes(&script[..end], dialect));
-                drop(changes(&script[end..], dialect));
+                drop(changes(&Script::new(script[..end].to_owned(), dialect)));
+                drop(changes(&Script::new(script[end..].to_owned(), dialect)));
             }
         }
         assert_eq!(all("CREATE; ALTER; DROP; CREATE TABLE; DO $$; DO $$$$; DO 'x'; CREATE TABLE ("), [""; 0]);
@@ -290,9 +293,9 @@ mod tests {
         let columns: Vec<String> = (0..20_000).map(|number| format!("\"c{number}\" integer NOT NULL")).collect();
         let script = format!("CREATE TABLE t (\n{}\n);\n", columns.join(",\n"));
         let began = std::time::Instant::now();
-        assert_eq!(changes(&script, Dialect::Postgres).last().unwrap().line, 20_001);
+        assert_eq!(changes(&Script::new(script.to_owned(), Dialect::Postgres)).last().unwrap().line, 20_001);
         let open = "CREATE TABLE t (a ".repeat(20_000) + &"DO $$ BEGIN ".repeat(20_000);
-        drop(changes(&open, Dialect::Postgres));
+        drop(changes(&Script::new(open.to_owned(), Dialect::Postgres)));
         assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     }
 }

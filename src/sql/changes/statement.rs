@@ -8,9 +8,8 @@ use crate::sql::{ObjectKind, ObjectRef};
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
 
 impl Found {
-    pub(crate) fn statement(&mut self, text: &str, line: usize) {
+    pub(crate) fn statement(&mut self, text: &str, mut reader: Reader<'_>, line: usize) {
         self.line = line;
-        let mut reader = Reader::new(text, self.dialect);
         let mut lines = Lines { text, at: 0, line };
         if reader.take("CREATE") {
             self.create(&mut reader, &mut lines);

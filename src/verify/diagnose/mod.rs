@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use crate::catalog::{Access, Catalog, Name, Table};
 use crate::config::Mode;
 use crate::differ;
-use crate::differ::ddl::Script;
+use crate::differ::ddl::DdlScript;
 use crate::finding::cause::{Act, Does, FolderState, NoMigration, Site, Then, Unfinished};
 use crate::finding::remedy::{Applier, Grant, Run, SchemaFileFix, Write};
 use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
@@ -83,7 +83,7 @@ pub(crate) fn findings(
     differences: Vec<Difference>,
     least: Severity,
     facts: &Facts<'_>,
-    script: &Script,
+    script: &DdlScript,
     history: impl FnOnce() -> Option<MigrationFacts>,
 ) -> Vec<Finding> {
     let is_asked = |difference: &Difference| difference.severity >= least;

@@ -363,14 +363,15 @@ fn in_order(mut steps: Vec<&Step>) -> Vec<&Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::script;
+    use crate::sql::script::{self, Script};
 
     fn of(scripts: &[&str]) -> Provenance {
         of_dialect(scripts, Dialect::Postgres)
     }
 
     fn of_dialect(scripts: &[&str], dialect: Dialect) -> Provenance {
-        let changes = scripts.iter().map(|script| script::changes(script, dialect)).collect();
+        let changes =
+            scripts.iter().map(|script| script::changes(&Script::new((*script).to_owned(), dialect))).collect();
         Provenance::of(changes, "public", dialect)
     }
 

@@ -1,6 +1,9 @@
 use crate::catalog::{Arity, Column, Default, Enum, Origin, Type};
 use crate::differ::compare;
-use crate::sql::{ObjectKind, ObjectRef, script};
+use crate::sql::{
+    ObjectKind, ObjectRef,
+    script::{self, Script},
+};
 use crate::verify::diagnose::*;
 
 /// A folder of these scripts, `1_a`, `2_b`, …, in these states.
@@ -13,7 +16,7 @@ fn told(scripts: &[(State, &str)]) -> MigrationFacts {
             state: *state,
             at: matches!(state, State::Applied | State::Edited | State::Failed).then(|| "T".to_owned()),
             by_hand: false,
-            changes: script::changes(script, Dialect::Postgres),
+            changes: script::changes(&Script::new((*script).to_owned(), Dialect::Postgres)),
         }
     };
     let migrations = scripts.iter().enumerate().map(migration).collect();
@@ -57,7 +60,7 @@ fn explained(expected: &Catalog, actual: &Catalog, told: Option<MigrationFacts>,
     let expected = std::slice::from_ref(expected);
     let findings = compare(&expected[0], actual, Dialect::Postgres);
     let facts = Facts { dialect: Dialect::Postgres, home: "public", role: "svc", mode, expected, actual: Some(actual) };
-    let told = self::findings(findings, Severity::Notice, &facts, &Script::default(), || told);
+    let told = self::findings(findings, Severity::Notice, &facts, &DdlScript::default(), || told);
     let tell = |finding: &Finding| {
         let cause = finding.diagnosis.cause.as_ref().map_or("-".to_owned(), Cause::to_string);
         let remedy = finding.diagnosis.remedy.as_ref().map_or("-".to_owned(), Remedy::to_string);
@@ -330,7 +333,7 @@ fn without_a_folder_that_is_the_cause_and_nobody_asks_below_the_severity() {
     let notice = Difference { severity: Severity::Notice, ..missing.clone() };
     let facts =
         Facts { dialect: Dialect::Postgres, home: "public", role: "", mode: Mode::Off, expected: &[], actual: None };
-    let script = Script::default();
+    let script = DdlScript::default();
     let found = findings(vec![missing], Severity::Warning, &facts, &script, || None).remove(0).diagnosis;
     assert_eq!(found.cause.unwrap().to_string(), "no migrations are looked at (migrate = off)");
     assert_eq!(found.remedy.unwrap().to_string(), "let what creates it run first");

@@ -57,7 +57,7 @@ fn refused(query: &Query, fault: &Fault, dialect: Dialect) -> Difference {
     let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
     let error = |kind| Difference::at(Severity::Error, kind, object.clone(), &query.origin);
     let place = fault.place.filter(|place| matches!(place, Place::Character(_)));
-    let at = place.map(|place| excerpt::line_and_column(query.statement(dialect), place, dialect));
+    let at = place.map(|place| excerpt::line_and_column(query.statement(dialect), place, &[]));
     unanswered(fault, at, &error)
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
 use doorstep::internals::prisma;
-use doorstep::internals::script;
-use doorstep::internals::strategy;
+use doorstep::internals::script::{self, Script};
+use doorstep::internals::strategy::{self, Strategy};
 
 use crate::formats::parser_properties;
 
@@ -82,15 +82,16 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
     for text in texts {
         for dialect in [Dialect::Postgres, Dialect::Sqlite] {
             in_time(&text, || {
-                let statements = script::statements(&text, dialect);
-                let _ = script::created(&statements, dialect);
-                let _ = script::removed(&statements, dialect);
-                let _ = script::leaves(&statements, dialect);
-                let _ = Provenance::of(vec![script::changes(&text, dialect)], "public", dialect);
+                let script = Script::new(text.clone(), dialect);
+                let statements = script.statements();
+                let _ = script::created(&statements);
+                let _ = script::removed(&statements);
+                let _ = script::leaves(&statements);
+                let _ = Provenance::of(vec![script::changes(&script)], "public", dialect);
                 let _ = script::summary(&text, dialect);
                 let _ = script::without(&text, &statements.iter().collect::<Vec<_>>());
-                let _ = strategy::way(&text, dialect);
-                let _ = strategy::steps(&text, dialect);
+                let _ = Strategy::of(&script);
+                let _ = strategy::steps(&script);
                 for statement in statements {
                     let _ = (statement.refuses_transaction(), statement.controls_transaction());
                     let _ = (statement.may_commit_inside(), statement.reaches_outside());

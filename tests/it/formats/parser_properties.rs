@@ -5,13 +5,14 @@ use std::collections::HashSet;
 
 use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
+use doorstep::internals::RunMode;
 use doorstep::internals::compare;
 use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
-use doorstep::internals::script::Statement;
+use doorstep::internals::script::{Script, Statement};
 use doorstep::internals::strategy;
-use doorstep::internals::strategy::Way;
+use doorstep::internals::strategy::Strategy;
 use doorstep::internals::{Arity, Catalog, Default, Name, value};
 
 /// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
@@ -97,6 +98,7 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
 pub(crate) fn script(text: &str) {
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         let statements = script::statements(text, dialect);
+        lexed_once(text, &statements, dialect);
         pieces(text, &statements, dialect);
         blanked(text, &statements, dialect);
         appended(text, dialect);
@@ -108,13 +110,27 @@ pub(crate) fn script(text: &str) {
 
 /// What a script does stands on lines that there are, in their order; and whatever it does can be followed.
 fn changes(text: &str, dialect: Dialect) {
-    let changes = script::changes(text, dialect);
+    let changes = script::changes(&Script::new(text.to_owned(), dialect));
     let lines: Vec<usize> = changes.iter().map(|change| change.line).collect();
     assert!(lines.is_sorted(), "{lines:?}");
     let last = text.split('\n').count();
     assert!(lines.iter().all(|line| (1..=last).contains(line)), "{lines:?} of {last}");
     let followed = Provenance::of(vec![changes.clone(), changes], "public", dialect);
     assert!(followed.lasting().all(|(step, _)| step.migration < 2));
+}
+
+/// A script gives the same statements as the text, without its byte order mark.
+fn lexed_once(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
+    let script = Script::new(text.to_owned(), dialect);
+    if script.text() == text {
+        assert_eq!(script.statements(), statements);
+        assert_eq!(script.is_complete(), script::is_complete(text, dialect));
+        assert_eq!(script.mentions_commit(), script::mentions_commit(text, dialect));
+    }
+    for statement in statements {
+        let alone = script::summary_of(std::slice::from_ref(statement));
+        assert_eq!(alone, script::summary(statement.text, dialect));
+    }
 }
 
 fn pieces(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
@@ -171,9 +187,9 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
     let summary = script::summary(text, dialect);
     assert!(summary.chars().count() <= 100, "{summary}");
     assert!(!summary.contains(['\n', '\r']), "{summary:?}");
-    let _ = (script::mentions_commit(text, dialect), script::leaves(statements, dialect));
-    let created = script::created(statements, dialect).into_iter().map(|(object, _)| object);
-    for object in created.chain(script::removed(statements, dialect)) {
+    let _ = (script::mentions_commit(text, dialect), script::leaves(statements));
+    let created = script::created(statements).into_iter().map(|(object, _)| object);
+    for object in created.chain(script::removed(statements)) {
         let within = object.within("s");
         assert!(within.schema.is_some() || object.kind.word() == "schema", "{object}");
         assert_eq!((&within.name, &within.table), (&object.name, &object.table));
@@ -185,18 +201,22 @@ fn told(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
 }
 
 fn ways(text: &str, dialect: Dialect) {
-    match strategy::way(text, dialect) {
-        Way::Whole => {}
-        Way::Atomic(script) => assert_eq!(script.chars().count(), text.chars().count()),
-        Way::Steps(steps) => {
-            assert_eq!(strategy::steps(text, dialect).as_deref(), Some(steps.as_slice()));
-            let mut at = 0;
-            for step in steps {
-                assert!(step.offset >= at && is_piece(text, step.offset, step.text));
-                assert!(!step.text.is_empty());
-                let _ = strategy::only_sets(&step, dialect);
-                at = step.offset + step.text.len();
-            }
-        }
+    let script = Script::new(text.to_owned(), dialect);
+    let text = script.text();
+    let strategy = Strategy::of(&script);
+    assert_eq!(strategy.sql.chars().count(), text.chars().count());
+    assert_eq!(strategy.steps.is_empty(), strategy.mode != RunMode::Steps);
+    for statement in &strategy.statements {
+        assert_eq!(strategy.sql.get(statement.offset..statement.offset + statement.text.len()), Some(statement.text));
+    }
+    if strategy.mode == RunMode::Steps {
+        assert_eq!(strategy::steps(&script).as_ref(), Some(&strategy.steps));
+    }
+    let mut at = 0;
+    for step in &strategy.steps {
+        assert!(step.offset >= at && is_piece(text, step.offset, step.text));
+        assert!(!step.text.is_empty() && !step.statements.is_empty());
+        let _ = strategy::only_sets(step);
+        at = step.offset + step.text.len();
     }
 }

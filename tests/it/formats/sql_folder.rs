@@ -116,7 +116,7 @@ fn a_database_that_another_tool_has_migrated_is_adopted_only_by_name() {
     let output = project.doorstep(&url, &["run"]).run().code(65).stderr_has("has tables but no _doorstep_migrations");
     output.stderr_has("public.schema_migrations is the history of golang-migrate, dbmate or Rails");
     let output = project.doorstep(&url, &["baseline"]).run().code(0);
-    output.stdout_has("1_a is recorded as applied (1 object vouches for it)");
+    output.stdout_has("1_a is recorded as applied (verified by 1 object)");
     project.doorstep(&url, &["run"]).run().code(0).stderr_has("(0 applied)");
 }
 

@@ -239,7 +239,7 @@ fn baseline_through_leaves_the_rest_to_run() {
         .doorstep(&empty.url(), &["baseline"])
         .run()
         .code(65)
-        .stderr_has("nothing vouches for 1_data")
+        .stderr_has("1_data cannot be checked")
         .stderr_has("--through 1_data");
     assert!(!exists(&empty, "_prisma_migrations"));
 }
@@ -324,4 +324,19 @@ fn what_resolve_applied_leaves_missing_is_named_also_where_a_do_block_speaks_of_
     project.doorstep(&database.url(), &["migrate"]).run().code(65);
     let output = project.doorstep(&database.url(), &["resolve", "--applied", "2_align"]).run().code(0);
     output.stderr_has("will create them now: table staff, type Role, column users.email");
+}
+
+#[test]
+fn commands_that_answer_a_person_log_nothing_below_warn_unless_asked() {
+    let database = Database::fresh();
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has(" INFO ");
+    for arguments in [&["status"][..], &["verify"], &["replay"], &["snapshot"]] {
+        let output = project.doorstep(&database.url(), arguments).run().code(0);
+        assert_eq!(output.stderr, "", "{arguments:?}");
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+        let asked = [arguments, &["--log", "info"]].concat();
+        project.doorstep(&database.url(), &asked).run().code(0).stderr_has(" INFO ");
+        project.doorstep(&database.url(), arguments).env("DOORSTEP_LOG", "info").run().code(0).stderr_has(" INFO ");
+    }
 }

@@ -1,10 +1,10 @@
-//! `replay`: the whole folder on a throwaway database.
+//! `replay`: the whole folder on a scratch database.
 
 use std::fmt::Write as _;
 
 use crate::support::{Cluster, Database, Doorstep, Output, Project, psql, sqlite, until};
 
-/// The name of the throwaway database, from the log.
+/// The name of the scratch database, from the log at level info.
 fn scratch(output: &Output) -> String {
     let start = output.stderr.find("doorstep_replay_").unwrap_or_else(|| panic!("{}", output.stderr));
     output.stderr[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
@@ -31,7 +31,7 @@ fn a_folder_that_cannot_run_from_scratch_is_found_with_line_column_and_caret() {
     let line = script.lines().position(|line| line.contains("customer_id")).unwrap() + 1;
     let project = Project::new().migration("1_init", "CREATE TABLE first (id integer);").migration("2_align", &script);
     database.sql("CREATE TABLE \"Order\" (customer_id integer)");
-    let output = project.doorstep(&database.url(), &["replay"]).run().code(65).stdout_is("");
+    let output = project.doorstep(&database.url(), &["replay", "--log", "info"]).run().code(65).stdout_is("");
     is_gone(database.port, &scratch(&output));
     let output = output.stderr_has("column os.customer_id does not exist (42703)");
     let output = output.stderr_has(&format!("prisma/migrations/2_align/migration.sql:{line}:14\n"));
@@ -49,12 +49,12 @@ fn a_good_folder_runs_and_the_real_database_is_not_even_asked() {
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     let before = database.sql("SELECT md5(string_agg(m::text, ',')) FROM _prisma_migrations m");
     let _holder = database.hold_migration_lock("holder");
-    let output = project.doorstep(&database.url(), &["replay"]).run().code(0);
+    let output = project.doorstep(&database.url(), &["replay", "--log", "info"]).run().code(0);
     is_gone(database.port, &scratch(&output));
     output.stdout_is("the folder runs from scratch: 3 migrations");
     assert_eq!(database.sql("SELECT md5(string_agg(m::text, ',')) FROM _prisma_migrations m"), before);
     let absent = Database::absent();
-    let output = project.doorstep(&absent.url(), &["replay", "--format", "json"]).run().code(0);
+    let output = project.doorstep(&absent.url(), &["replay", "--log", "info", "--format", "json"]).run().code(0);
     let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!((&json["ok"], &json["applied"]), (&true.into(), &3.into()), "{json}");
     is_gone(database.port, &absent.name);
@@ -62,7 +62,7 @@ fn a_good_folder_runs_and_the_real_database_is_not_even_asked() {
 }
 
 #[test]
-fn a_schema_of_the_url_and_of_the_settings_is_there_in_the_throwaway_database_too() {
+fn a_schema_of_the_url_and_of_the_settings_is_there_in_the_scratch_database_too() {
     let database = Database::fresh();
     let project = Project::with_two().migration("3_more", "CREATE TABLE extra.t (id integer);");
     let url = database.url() + "?schema=app";
@@ -89,7 +89,7 @@ fn the_result_is_held_against_what_is_required() {
     let database = Database::fresh();
     database.sql("CREATE TABLE lost (id integer)");
     let project = Project::with_two();
-    let replay = ["replay", "--require-tables", "users,lost", "--format", "json"];
+    let replay = ["replay", "--require-tables", "users,lost", "--format", "json", "--log", "info"];
     let output = project.doorstep(&database.url(), &replay).run().code(3).stderr_has("lost");
     is_gone(database.port, &scratch(&output));
     let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();

@@ -200,6 +200,24 @@ fn variables_that_are_not_utf8_disturb_nobody() {
 }
 
 #[test]
+fn a_mistyped_command_is_answered_with_the_nearest_one() {
+    for (word, command) in [("statsu", "status"), ("verfy", "verify"), ("migrat", "migrate")] {
+        let output = Doorstep::new(&[word]).run().code(64).stderr_has(&format!("did you mean `doorstep {command}`?"));
+        output.stderr_lacks("two dashes");
+    }
+    Doorstep::new(&["servre"]).run().code(64).stderr_has("doorstep run -- CMD").stderr_lacks("did you mean");
+}
+
+#[test]
+fn short_help_fits_one_screen_of_eighty_columns() {
+    let help = Doorstep::new(&["-h"]).run().code(0).stdout;
+    let lines: usize = help.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
+    assert!(lines <= 50, "{lines} lines\n{help}");
+    let long = Doorstep::new(&["--help"]).run().code(0).stdout;
+    assert!(!help.contains("--before-migrate") && long.contains("--before-migrate"), "{help}");
+}
+
+#[test]
 fn help_and_version_go_to_stdout() {
     let help = Doorstep::new(&["--help"]).run().code(0).stdout_has("--wait-timeout").stdout_has("Exit codes (");
     assert!(help.stderr.is_empty());

@@ -97,7 +97,7 @@ fn the_script_is_a_migration_that_closes_the_gap() {
 fn without_an_expectation_there_is_nothing_to_say() {
     let database = Database::fresh();
     let output = Project::bare().doorstep(&database.url(), &["diff"]).run().code(78).stdout_is("");
-    output.stderr_has("there is nothing to hold the database against").stderr_has("next: name the schema");
+    output.stderr_has("there is nothing to compare the database with").stderr_has("next: name the schema");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn every_form_says_the_same_on_stdout_and_stops_with_the_same_code() {
     for form in ["text", "json", "junit", "github", "markdown"] {
         let output = project.doorstep(&database.url(), &["verify", "--format", form]).run().code(3);
         let output = output.stdout_has("SLAPolicy").stdout_has("report").stdout_has("prisma/schema.prisma");
-        output.stderr_has("would stop a start").stderr_lacks("SLAPolicy");
+        assert_eq!(output.stderr, "", "{form}: the report ends with the verdict, so the log has nothing to add");
     }
     project.doorstep(&database.url(), &["verify", "--format", "html"]).run().code(64);
 }

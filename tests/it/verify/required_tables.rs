@@ -78,7 +78,16 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     let output = output.stdout_has("no migration in prisma/migrations creates them").stdout_has("enum  public.Role ");
     let output = output.stdout_has("public.User  (model User, prisma/schema.prisma:5)\n");
     let output = output.stdout_has("column reportId → report_id  @map(\"report_id\")");
-    output.stdout_has("what the service needs is not there").stderr_has("would stop a start");
+    let output = output.stdout_has("what the service needs is not there");
+    assert_eq!(output.stderr, "");
+    let noted = project.path("termination");
+    std::fs::write(&noted, "").unwrap();
+    project.doorstep(&database.url(), &["verify", "--termination-log", "termination"]).run().code(3);
+    let noted = std::fs::read_to_string(noted).unwrap();
+    assert!(
+        noted.starts_with("the database lacks what the service needs: ") && noted.contains("would stop"),
+        "{noted}"
+    );
 
     let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(3);
     let verified: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
@@ -95,7 +104,7 @@ fn verify_holds_the_database_against_the_prisma_schema() {
     // Accepted by name, below the threshold, or told only: it is no failure then.
     let allow = "*:public.SLAPolicy*,*:public.User*,enum:public.Role";
     project
-        .doorstep(&database.url(), &["verify", "--verify-allow", allow])
+        .doorstep(&database.url(), &["verify", "--verify-allow", allow, "--log", "info"])
         .run()
         .code(0)
         .stderr_has("as verify_allow accepts");

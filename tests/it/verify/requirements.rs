@@ -390,7 +390,7 @@ fn a_query_that_makes_no_sense_is_an_error_with_its_place() {
 }
 
 #[test]
-fn a_throwaway_database_is_asked_for_indexes_and_not_for_rows() {
+fn a_scratch_database_is_asked_for_indexes_and_not_for_rows() {
     let database = Database::fresh();
     let project = Project::with_two().file(
         "doorstep.toml",

@@ -9,6 +9,7 @@ pub(crate) mod builtin;
 
 use std::collections::HashMap;
 
+use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Index, IndexColumn, Key,
     Name, Table, Type, value,
@@ -17,16 +18,9 @@ use crate::engines::postgres::SQL;
 use crate::engines::session::Scope;
 use crate::sql::{Row, TableName};
 
-/// Tables that no schema file speaks of: the histories, and PostGIS's.
-const PASSED_OVER: &[&str] = &[
-    "_prisma_migrations",
-    "_doorstep_migrations",
-    "spatial_ref_sys",
-    "geometry_columns",
-    "geography_columns",
-    "raster_columns",
-    "raster_overviews",
-];
+/// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
+const OF_POSTGIS: &[&str] =
+    &["spatial_ref_sys", "geometry_columns", "geography_columns", "raster_columns", "raster_overviews"];
 
 /// The first oid that is not the server's own (FirstNormalObjectId in its source).
 const OWN: u32 = 16384;
@@ -245,7 +239,8 @@ impl Reader {
             "t" if !matches!(row.character(4)?, 'r' | 'p') => self.catalog.views.push(row.name(2)?),
             "t" => {
                 let name = row.name(2)?;
-                if !PASSED_OVER.contains(&name.name.to_lowercase().as_str()) {
+                let lower = name.name.to_lowercase();
+                if !hidden_names().chain(OF_POSTGIS.iter().copied()).any(|hidden| hidden == lower) {
                     self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
                     let access = row.text(5).map_or(Some(Access::Granted), access)?;
                     self.catalog.tables.push(Table { name, access, ..Table::default() });

@@ -1,114 +1,166 @@
-//! The arguments of attributes and functions.
+//! The arguments of attributes (`@map("x")`) and of functions (`uuidOssp(map: "x")`): which of them exist, and of what
+//! kind each is. What an argument means is up to the caller.
+//!
+//! Prisma does the same in `psl/parser-database`: `context/attributes.rs` finds the arguments, `coerce_expression.rs`
+//! checks their kind. Its "argument without a name" rule is the one here: only the first argument may omit its name.
 
-use crate::schema_source::prisma::check::{Problems, wrong};
-use crate::schema_source::prisma::syntax::{Argument, Attribute, Value, ValueKind};
-use crate::schema_source::prisma::{LONGEST_NAME, Place};
+use crate::schema_source::prisma::check::{Problems, report};
+use crate::schema_source::prisma::syntax::{Argument, Attribute, Expression, ExpressionKind};
+use crate::schema_source::prisma::{LONGEST_NAME, Position};
 
-/// An attribute's arguments by name.
+/// Where an attribute is written, which decides its sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// `@name`, on the line of a field or of an enum's value.
+    Field,
+    /// `@@name`, on a line of its own.
+    Block,
+}
+
+impl Level {
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Field => "@",
+            Self::Block => "@@",
+        }
+    }
+}
+
+/// The arguments that an attribute or a function takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signature<'n> {
+    names: &'n [&'static str],
+    /// The first of the names may be omitted: `@map("x")` is `@map(name: "x")`.
+    first_is_positional: bool,
+}
+
+impl<'n> Signature<'n> {
+    pub(crate) const fn named(names: &'n [&'static str]) -> Self {
+        Self { names, first_is_positional: false }
+    }
+
+    pub(crate) const fn first_positional(names: &'n [&'static str]) -> Self {
+        Self { names, first_is_positional: true }
+    }
+}
+
+/// The arguments that were given, by name.
 pub(crate) struct Arguments<'a> {
-    /// The attribute as the user knows it: `@@index`.
+    /// What messages call the attribute or function: `@@index`.
     title: String,
-    place: Place,
-    found: Vec<(&'a str, &'a Value)>,
+    position: Position,
+    found: Vec<(&'static str, &'a Expression)>,
 }
 
 impl<'a> Arguments<'a> {
-    /// Reads an attribute's arguments. The first `unnamed` of the `names` may stand without their name.
-    pub(crate) fn read(
+    /// Reads the arguments of an attribute.
+    pub(crate) fn of_attribute(
         attribute: &'a Attribute,
-        signs: &str,
-        names: &[&'a str],
-        unnamed: usize,
+        level: Level,
+        signature: Signature<'_>,
         problems: &mut Problems,
     ) -> Self {
-        let title = format!("{signs}{}", attribute.name.text);
-        Self::of(title, attribute.name.place, &attribute.arguments, names, unnamed, problems)
+        let title = format!("{}{}", level.sign(), attribute.name.text);
+        let arguments = Self { title, position: attribute.name.position, found: Vec::new() };
+        arguments.filled(&attribute.arguments, signature, problems)
     }
 
-    /// The same for a function, or a field in an index.
-    pub(crate) fn of(
+    /// Reads the arguments of a function, or of a field in an index: `email(sort: Desc)`.
+    pub(crate) fn of_call(
         title: String,
-        place: Place,
-        arguments: &'a [Argument],
-        names: &[&'a str],
-        unnamed: usize,
+        position: Position,
+        given: &'a [Argument],
+        signature: Signature<'_>,
         problems: &mut Problems,
     ) -> Self {
-        let mut found: Vec<(&str, &Value)> = Vec::new();
-        for argument in arguments {
+        Self { title, position, found: Vec::new() }.filled(given, signature, problems)
+    }
+
+    fn filled(mut self, given: &'a [Argument], signature: Signature<'_>, problems: &mut Problems) -> Self {
+        let title = &self.title;
+        for argument in given {
             let (name, at) = match &argument.name {
-                Some(name) => (name.text.as_str(), name.place),
-                None if unnamed > 0 => (names[0], argument.value.place),
+                Some(name) => (name.text.as_str(), name.position),
+                None if signature.first_is_positional => (signature.names[0], argument.value.position),
                 None => {
-                    wrong(problems, argument.value.place, format!("{title} takes no argument without a name"));
+                    report(problems, argument.value.position, format!("{title} takes no argument without a name"));
                     continue;
                 }
             };
-            match names.iter().find(|known| **known == name) {
-                None => wrong(problems, at, format!("{title} has no argument `{name}` here")),
-                Some(_) if found.iter().any(|(known, _)| *known == name) => {
-                    wrong(problems, at, format!("{title} has the argument `{name}` twice"));
+            match signature.names.iter().find(|known| **known == name) {
+                None => report(problems, at, format!("{title} has no argument `{name}` here")),
+                Some(_) if self.found.iter().any(|(known, _)| *known == name) => {
+                    report(problems, at, format!("{title} has the argument `{name}` twice"));
                 }
-                Some(name) => found.push((name, &argument.value)),
+                Some(name) => self.found.push((name, &argument.value)),
             }
         }
-        Self { title, place, found }
+        self
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Expression> {
         self.found.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
-    /// A string that is a name.
+    /// A name in double quotes. After a problem it is the empty string, so that the caller does not also report the
+    /// argument as missing.
     pub(crate) fn text(&self, name: &str, problems: &mut Problems) -> Option<String> {
         let value = self.get(name)?;
         match &value.kind {
-            ValueKind::Text(text) if text.len() > LONGEST_NAME => {
+            ExpressionKind::Text(text) if text.len() > LONGEST_NAME => {
                 let message = format!("`{name}` of {} has more than {LONGEST_NAME} bytes", self.title);
-                wrong(problems, value.place, message);
+                report(problems, value.position, message);
                 Some(String::new())
             }
-            ValueKind::Text(text) => Some(text.clone()),
+            ExpressionKind::Text(text) => Some(text.clone()),
             _ => {
-                wrong(problems, value.place, format!("`{name}` of {} is a string, in double quotes", self.title));
+                report(problems, value.position, format!("`{name}` of {} is a string, in double quotes", self.title));
                 Some(String::new())
             }
         }
     }
 
-    /// One of some constants.
+    /// The same, for an argument that must be given.
+    pub(crate) fn required_text(&self, name: &str, problems: &mut Problems) -> Option<String> {
+        let text = self.text(name, problems);
+        if text.is_none() {
+            self.report_missing(name, problems);
+        }
+        text
+    }
+
+    /// One of the known constants, such as `Cascade`.
     pub(crate) fn one_of<T: Copy>(&self, name: &str, known: &[(&str, T)], problems: &mut Problems) -> Option<T> {
         let value = self.get(name)?;
         let found = match &value.kind {
-            ValueKind::Constant(text) => known.iter().find(|(name, _)| name == text),
+            ExpressionKind::Constant(text) => known.iter().find(|(name, _)| name == text),
             _ => None,
         };
         if found.is_none() {
             let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-            wrong(problems, value.place, format!("`{name}` of {} is one of {}", self.title, names.join(", ")));
+            report(problems, value.position, format!("`{name}` of {} is one of {}", self.title, names.join(", ")));
         }
         found.map(|(_, value)| *value)
     }
 
-    /// A list of names, without arguments of their own.
-    pub(crate) fn names(&self, name: &str, problems: &mut Problems) -> Option<Vec<(&'a str, Place)>> {
+    /// A list of fields without arguments of their own: `[a, b]`, or `a` alone.
+    pub(crate) fn fields(&self, name: &str, problems: &mut Problems) -> Option<Vec<(&'a str, Position)>> {
         let value = self.get(name)?;
         let items = match &value.kind {
-            ValueKind::List(items) => items.as_slice(),
+            ExpressionKind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(value),
         };
-        let mut names = Vec::new();
+        let mut fields = Vec::new();
         for item in items {
             match &item.kind {
-                ValueKind::Constant(text) => names.push((text.as_str(), item.place)),
-                _ => wrong(problems, item.place, format!("`{name}` of {} is a list of fields", self.title)),
+                ExpressionKind::Constant(text) => fields.push((text.as_str(), item.position)),
+                _ => report(problems, item.position, format!("`{name}` of {} is a list of fields", self.title)),
             }
         }
-        Some(names)
+        Some(fields)
     }
 
-    /// Complains that an argument is not there, unless one is that is wrong.
-    pub(crate) fn lacks(&self, name: &str, problems: &mut Problems) {
-        wrong(problems, self.place, format!("{} lacks its argument `{name}`", self.title));
+    pub(crate) fn report_missing(&self, name: &str, problems: &mut Problems) {
+        report(problems, self.position, format!("{} needs the argument `{name}`", self.title));
     }
 }

@@ -1,58 +1,60 @@
-//! `@default(…)`: what the database has of it.
+//! `@default(…)`: the part of it that the database has. Defaults that Prisma's client makes up (`uuid()`, `cuid()`) are
+//! no default of the column.
+//!
+//! Prisma: `psl/parser-database/src/attributes/default.rs`, and `default_value.rs` in validations.
 
 use crate::catalog::{Arity, Default};
-use crate::schema_source::prisma::check::attributes::Arguments;
-use crate::schema_source::prisma::check::{Context, Problems, Values, wrong};
+use crate::schema_source::prisma::check::Checker;
+use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
+use crate::schema_source::prisma::check::enums::EnumLabels;
 use crate::schema_source::prisma::schema::{FieldType, Scalar};
-use crate::schema_source::prisma::syntax::{Argument, Attribute, Value, ValueKind};
+use crate::schema_source::prisma::syntax::{Argument, Attribute, Expression, ExpressionKind};
 
-/// The default of a field of this type.
-pub(crate) fn read(
-    attribute: &Attribute,
-    kind: &FieldType,
-    arity: Arity,
-    context: &Context,
-    problems: &mut Problems,
-) -> Default {
-    let arguments = Arguments::read(attribute, "@", &["value", "map"], 1, problems);
-    let Some(value) = arguments.get("value") else {
-        arguments.lacks("value", problems);
-        return Default::None;
-    };
-    match (&value.kind, arity) {
-        (ValueKind::Call(name, arguments), _) => match call(name, arguments, kind) {
-            Ok(default) => default,
-            Err(message) => {
-                wrong(problems, value.place, message);
-                Default::None
+impl Checker<'_> {
+    /// The default of a column.
+    ///
+    /// Prisma: `visit_model_field_default`: a list's default is a list or a function; a list is no other field's default.
+    pub(super) fn default(&mut self, attribute: &Attribute, kind: &FieldType, arity: Arity) -> Default {
+        let signature = Signature::first_positional(&["value", "map"]);
+        let arguments = Arguments::of_attribute(attribute, Level::Field, signature, &mut self.problems);
+        let Some(value) = arguments.get("value") else {
+            arguments.report_missing("value", &mut self.problems);
+            return Default::None;
+        };
+        match (&value.kind, arity) {
+            (ExpressionKind::Call(name, arguments), _) => match function(name, arguments, kind) {
+                Ok(default) => return default,
+                Err(message) => self.report(value.position, message),
+            },
+            (ExpressionKind::List(items), Arity::List) => {
+                return Default::List(items.iter().filter_map(|item| self.literal(item, kind)).collect());
             }
-        },
-        (ValueKind::List(items), Arity::List) => {
-            Default::List(items.iter().filter_map(|item| noted(item, kind, context, problems)).collect())
+            (ExpressionKind::List(_), _) => self.report(value.position, "a list is a default for lists only"),
+            (_, Arity::List) => {
+                self.report(value.position, "the default of a list is a list, as in `@default([])`");
+            }
+            _ => return self.literal(value, kind).map_or(Default::None, Default::Value),
         }
-        (ValueKind::List(_), _) => {
-            wrong(problems, value.place, "a list is a default for lists only");
-            Default::None
-        }
-        (_, Arity::List) => {
-            wrong(problems, value.place, "the default of a list is a list, as in `@default([])`");
-            Default::None
-        }
-        _ => noted(value, kind, context, problems).map_or(Default::None, Default::Value),
+        Default::None
+    }
+
+    /// A literal in the form of [`Default::Value`]; reports one that does not suit the field's type.
+    fn literal(&mut self, value: &Expression, kind: &FieldType) -> Option<String> {
+        let literal = match kind {
+            FieldType::Scalar(scalar, _) => scalar_literal(*scalar, value),
+            FieldType::Enum(at) => label(value, &self.enums[*at]),
+            FieldType::Unsupported(_) => {
+                Err("a field that is Unsupported takes no default but dbgenerated(\"…\")".to_owned())
+            }
+        };
+        literal.map_err(|message| self.report(value.position, message)).ok()
     }
 }
 
-fn noted(value: &Value, kind: &FieldType, context: &Context, problems: &mut Problems) -> Option<String> {
-    match literal(value, kind, context) {
-        Ok(text) => Some(text),
-        Err(message) => {
-            wrong(problems, value.place, message);
-            None
-        }
-    }
-}
-
-fn call(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Default, String> {
+/// A default that is a function call; or why it does not suit the type.
+///
+/// Prisma: `validate_model_builtin_scalar_type_default` in `attributes/default.rs`: which function suits which type.
+fn function(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Default, String> {
     let scalar = match kind {
         FieldType::Scalar(scalar, _) => Some(*scalar),
         _ => None,
@@ -68,11 +70,11 @@ fn call(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Default,
         "autoincrement" | "now" if !arguments.is_empty() => Err(format!("{name}() takes no argument")),
         "autoincrement" => suits(&[Scalar::Int, Scalar::BigInt], Default::Sequence),
         "now" => suits(&[Scalar::DateTime], Default::Now),
-        // The client makes these up; the database knows nothing of them.
+        // The client generates these; the column has no default.
         "cuid" | "uuid" | "ulid" | "nanoid" => suits(&[Scalar::String], Default::None),
         "dbgenerated" => match arguments {
             [] => Ok(Default::Any),
-            [Argument { value: Value { kind: ValueKind::Text(text), .. }, .. }] if !text.is_empty() => {
+            [Argument { value: Expression { kind: ExpressionKind::Text(text), .. }, .. }] if !text.is_empty() => {
                 Ok(Default::Expression(text.clone()))
             }
             _ => Err("dbgenerated() takes one string that is not empty, or nothing".to_owned()),
@@ -83,33 +85,26 @@ fn call(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Default,
     }
 }
 
-/// A literal, normalised; or why it does not suit the type.
-fn literal(value: &Value, kind: &FieldType, context: &Context) -> Result<String, String> {
-    let scalar = match kind {
-        FieldType::Scalar(scalar, _) => *scalar,
-        FieldType::Enum(at) => return label(value, &context.enums[*at]),
-        FieldType::Unsupported(_) => {
-            return Err("a field that is Unsupported takes no default but dbgenerated(\"…\")".to_owned());
-        }
-    };
+/// A scalar in the form of [`Default::Value`]; or why it does not suit the type.
+fn scalar_literal(scalar: Scalar, value: &Expression) -> Result<String, String> {
     match (scalar, &value.kind) {
-        (Scalar::String, ValueKind::Text(text)) => Ok(text.clone()),
-        (Scalar::DateTime, ValueKind::Text(text)) => match is_time(text) {
+        (Scalar::String, ExpressionKind::Text(text)) => Ok(text.clone()),
+        (Scalar::DateTime, ExpressionKind::Text(text)) => match is_time(text) {
             true => Ok(text.clone()),
-            false => Err(format!("{text:?} is no time; write it as in \"2030-01-31T10:00:00Z\"")),
+            false => Err(format!("{text:?} is not a time; write it as in \"2030-01-31T10:00:00Z\"")),
         },
-        (Scalar::Boolean, ValueKind::Constant(text)) if text == "true" || text == "false" => Ok(text.clone()),
-        (Scalar::Int | Scalar::BigInt, ValueKind::Number(text)) => {
+        (Scalar::Boolean, ExpressionKind::Constant(text)) if text == "true" || text == "false" => Ok(text.clone()),
+        (Scalar::Int | Scalar::BigInt, ExpressionKind::Number(text)) => {
             let number: Result<i64, _> = text.parse();
-            number.map(|number| number.to_string()).map_err(|_| format!("{text} is no whole number of 64 bits"))
+            number.map(|number| number.to_string()).map_err(|_| format!("{text} is not a whole number of 64 bits"))
         }
-        (Scalar::Float | Scalar::Decimal, ValueKind::Number(text)) => Ok(plain(text)),
-        (Scalar::Decimal, ValueKind::Text(text)) if is_number(text) => Ok(plain(text)),
-        (Scalar::Json, ValueKind::Text(text)) => {
+        (Scalar::Float | Scalar::Decimal, ExpressionKind::Number(text)) => Ok(plain(text)),
+        (Scalar::Decimal, ExpressionKind::Text(text)) if is_number(text) => Ok(plain(text)),
+        (Scalar::Json, ExpressionKind::Text(text)) => {
             let parsed: Result<serde_json::Value, _> = serde_json::from_str(text);
-            parsed.map(|value| value.to_string()).map_err(|error| format!("this default is no JSON: {error}"))
+            parsed.map(|value| value.to_string()).map_err(|error| format!("this default is not JSON: {error}"))
         }
-        (Scalar::Bytes, ValueKind::Text(text)) => match base64(text) {
+        (Scalar::Bytes, ExpressionKind::Text(text)) => match base64(text) {
             Some(bytes) => Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
             None => Err("the default of Bytes is written in base64".to_owned()),
         },
@@ -117,12 +112,12 @@ fn literal(value: &Value, kind: &FieldType, context: &Context) -> Result<String,
     }
 }
 
-/// An enum's value: by its name in the schema, as the database has it.
-fn label(value: &Value, of: &Values<'_>) -> Result<String, String> {
-    let ValueKind::Constant(name) = &value.kind else {
+/// An enum's value is given by its name in the schema; the default is what the database calls it.
+fn label(value: &Expression, of: &EnumLabels<'_>) -> Result<String, String> {
+    let ExpressionKind::Constant(name) = &value.kind else {
         return Err(format!("the default of the enum `{}` is one of its values, without quotes", of.name));
     };
-    let found = of.labels.get(name.as_str()).map(|label| (*label).to_owned());
+    let found = of.labels.get(name.as_str()).cloned();
     found.ok_or_else(|| format!("the enum `{}` has no value `{name}`", of.name))
 }
 
@@ -133,7 +128,7 @@ fn is_number(text: &str) -> bool {
     digits(whole) && digits(fraction)
 }
 
-/// Whether the text has the shape of an RFC 3339 time. Nothing compares its value.
+/// Whether the text has the shape of an RFC 3339 time. Its value is never compared, so it is not parsed.
 fn is_time(text: &str) -> bool {
     let shape = b"0000-00-00T00:00:00";
     let same = |(shape, byte): (&u8, &u8)| match shape {

@@ -1,196 +1,201 @@
-//! A model's fields.
+//! The fields of a model, and the attributes on their lines.
+//!
+//! Prisma: `resolve_model_attributes` and `visit_scalar_field_attributes` in `psl/parser-database/src/attributes.rs`, and
+//! `psl/parser-database/src/types.rs` for what a type's name stands for.
 
 use std::collections::HashSet;
 
 use crate::catalog::{Arity, Default};
-use crate::schema_source::prisma::check::attributes::Arguments;
-use crate::schema_source::prisma::check::relations::{self, Target};
-use crate::schema_source::prisma::check::{
-    Context, Draft, Named, Problems, Slot, defaults, indexes, unknown, usable, wrong,
-};
-use crate::schema_source::prisma::schema::{self, FieldType, Id, Index, IndexField, IndexKind, Scalar};
-use crate::schema_source::prisma::syntax::{Attribute, Field, TypeName, ValueKind};
+use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
+use crate::schema_source::prisma::check::relations::RelationTarget;
+use crate::schema_source::prisma::check::{Checker, Declaration, Member, ModelDraft, repeated};
+use crate::schema_source::prisma::schema::{self, FieldType, Id, Index, IndexField, IndexKind, Provider, Scalar};
+use crate::schema_source::prisma::syntax::{Attribute, ExpressionKind, Field, TypeName};
 use crate::schema_source::prisma::types;
 
-/// Adds a field to its model.
-pub(crate) fn read<'a>(field: &'a Field, draft: &mut Draft<'a>, context: &Context, problems: &mut Problems) {
-    usable(&field.name, problems);
-    let Some(kind) = &field.kind else { return };
-    if draft.slots.contains_key(field.name.text.as_str()) {
-        let message = format!("`{}` has the field `{}` twice; remove one", draft.model.name, field.name.text);
-        return wrong(problems, field.name.place, message);
-    }
-    let slot = match resolve(kind, context, problems) {
-        None => Slot::Unknown,
-        Some(Resolved::Column(resolved)) => column(field, resolved, kind.arity, draft, context, problems),
-        Some(Resolved::Relation(target)) => {
-            draft.links.push(relations::link(field, target, kind.arity, problems));
-            Slot::Relation
-        }
-    };
-    draft.slots.insert(field.name.text.as_str(), slot);
-}
-
+/// What a field's type makes of it.
 enum Resolved {
     Column(FieldType),
-    Relation(Target),
+    Relation(RelationTarget),
 }
 
-/// What the type's name stands for.
-fn resolve(kind: &TypeName, context: &Context, problems: &mut Problems) -> Option<Resolved> {
-    if let Some(text) = &kind.unsupported {
-        return Some(Resolved::Column(FieldType::Unsupported(text.clone())));
-    }
-    let name = kind.name.text.as_str();
-    if let Some(scalar) = Scalar::of(name) {
-        return Some(Resolved::Column(FieldType::Scalar(scalar, None)));
-    }
-    match context.names.get(name) {
-        Some(Named::Model(at)) => Some(Resolved::Relation(Target::Model(*at))),
-        Some(Named::View) => Some(Resolved::Relation(Target::View)),
-        Some(Named::Enum(at)) => Some(Resolved::Column(FieldType::Enum(*at))),
-        // Complained of where it is declared.
-        Some(Named::Composite) => None,
-        None => {
-            let message = match name {
-                "Unsupported" => "`Unsupported` takes the type's name, as in `Unsupported(\"point\")`".to_owned(),
-                _ => format!("there is no type, enum or model `{name}`; check its spelling"),
-            };
-            wrong(problems, kind.name.place, message);
-            None
+impl<'a> Checker<'a> {
+    /// Adds a field to its model.
+    pub(super) fn field(&mut self, field: &'a Field, draft: &mut ModelDraft<'a>) {
+        self.valid_name(&field.name);
+        let Some(kind) = &field.kind else { return };
+        if draft.members.contains_key(field.name.text.as_str()) {
+            let message = format!("`{}` has the field `{}` twice; remove one", draft.model.name, field.name.text);
+            return self.report(field.name.position, message);
         }
+        let member = match self.resolve(kind) {
+            None => Member::Unknown,
+            Some(Resolved::Column(resolved)) => self.column(field, resolved, kind.arity, draft),
+            Some(Resolved::Relation(target)) => {
+                draft.relation_fields.push(self.relation_field(field, target, kind.arity));
+                Member::Relation
+            }
+        };
+        draft.members.insert(field.name.text.as_str(), member);
     }
-}
 
-fn column<'a>(
-    field: &'a Field,
-    mut kind: FieldType,
-    arity: Arity,
-    draft: &mut Draft<'a>,
-    context: &Context,
-    problems: &mut Problems,
-) -> Slot {
-    let at = draft.model.fields.len();
-    let (mut mapped, mut default) = (None, Default::None);
-    if arity == Arity::List && context.provider != schema::Provider::Postgres {
-        let message = format!("{} has no lists of scalars; use Json, or a model of its own", context.provider.name());
-        wrong(problems, field.name.place, message);
-    }
-    // Native types first: what a default may be does not depend on the order of attributes.
-    let (natives, others): (Vec<_>, Vec<_>) =
-        field.attributes.iter().partition(|attribute| attribute.name.text.contains('.'));
-    for attribute in natives {
-        native(attribute, &mut kind, context, problems);
-    }
-    let mut seen = HashSet::new();
-    for attribute in others {
-        let name = attribute.name.text.as_str();
-        if !seen.insert(name) {
-            wrong(problems, attribute.name.place, format!("@{name} stands here twice"));
-            continue;
+    /// What the type's name stands for: a scalar first, then a block of this name.
+    fn resolve(&mut self, kind: &TypeName) -> Option<Resolved> {
+        if let Some(text) = &kind.unsupported {
+            return Some(Resolved::Column(FieldType::Unsupported(text.clone())));
         }
-        match name {
-            "id" => id(attribute, at, arity, draft, context, problems),
-            "unique" => unique(attribute, at, draft, context, problems),
+        let name = kind.name.text.as_str();
+        if let Some(scalar) = Scalar::of(name) {
+            return Some(Resolved::Column(FieldType::Scalar(scalar, None)));
+        }
+        match self.declarations.get(name) {
+            Some(Declaration::Model(at)) => Some(Resolved::Relation(RelationTarget::Model(*at))),
+            Some(Declaration::View) => Some(Resolved::Relation(RelationTarget::View)),
+            Some(Declaration::Enum(at)) => Some(Resolved::Column(FieldType::Enum(*at))),
+            // Reported where it is declared.
+            Some(Declaration::Composite) => None,
+            None => {
+                let message = match name {
+                    "Unsupported" => "`Unsupported` takes the type's name, as in `Unsupported(\"point\")`".to_owned(),
+                    _ => format!("there is no type, enum or model `{name}`; check its spelling"),
+                };
+                self.report(kind.name.position, message);
+                None
+            }
+        }
+    }
+
+    /// Adds a field that has a column.
+    ///
+    /// Prisma: lists of scalars need the connector's capability `ScalarLists`, which only PostgreSQL has of the three;
+    /// an attribute is given once.
+    fn column(&mut self, field: &'a Field, kind: FieldType, arity: Arity, draft: &mut ModelDraft<'a>) -> Member {
+        let (name, position) = (field.name.text.clone(), field.name.position);
+        let mut column = schema::Field { column: name.clone(), name, kind, arity, default: Default::None, position };
+        if arity == Arity::List && self.provider != Provider::Postgres {
+            let message = format!("{} has no lists of scalars; use Json, or a model of its own", self.provider.name());
+            self.report(position, message);
+        }
+        // Native types first: which defaults are allowed does not depend on the order of attributes.
+        let is_native = |attribute: &&Attribute| attribute.name.text.contains('.');
+        let (natives, others): (Vec<_>, Vec<_>) = field.attributes.iter().partition(is_native);
+        for attribute in natives {
+            self.native_type(attribute, &mut column.kind);
+        }
+        let mut seen = HashSet::new();
+        for attribute in others {
+            match seen.insert(attribute.name.text.as_str()) {
+                true => self.field_attribute(attribute, &mut column, draft),
+                false => self.report(attribute.name.position, repeated(attribute, Level::Field)),
+            }
+        }
+        let at = draft.model.fields.len();
+        draft.model.fields.push(column);
+        Member::Column(at)
+    }
+
+    /// Reads one attribute of a column. The column is not among the model's fields yet; its position there is their
+    /// number.
+    fn field_attribute(&mut self, attribute: &'a Attribute, column: &mut schema::Field, draft: &mut ModelDraft<'a>) {
+        let position = attribute.name.position;
+        match attribute.name.text.as_str() {
+            "id" => self.field_id(attribute, column.arity, draft),
+            "unique" => self.field_unique(attribute, draft),
             "map" => {
-                let arguments = Arguments::read(attribute, "@", &["name"], 1, problems);
-                mapped = arguments.text("name", problems);
-                if mapped.is_none() {
-                    arguments.lacks("name", problems);
+                let signature = Signature::first_positional(&["name"]);
+                let arguments = Arguments::of_attribute(attribute, Level::Field, signature, &mut self.problems);
+                if let Some(name) = arguments.required_text("name", &mut self.problems) {
+                    column.column = name;
                 }
             }
-            "default" => default = defaults::read(attribute, &kind, arity, context, problems),
+            "default" => column.default = self.default(attribute, &column.kind, column.arity),
+            // The client sets it; the database has nothing of it.
             "updatedAt" => {
-                Arguments::read(attribute, "@", &[], 0, problems);
-                if !matches!(kind, FieldType::Scalar(Scalar::DateTime, _)) || arity == Arity::List {
-                    wrong(problems, attribute.name.place, "@updatedAt is for fields of the type DateTime");
+                Arguments::of_attribute(attribute, Level::Field, Signature::named(&[]), &mut self.problems);
+                if !matches!(column.kind, FieldType::Scalar(Scalar::DateTime, _)) || column.arity == Arity::List {
+                    self.report(position, "@updatedAt is for fields of the type DateTime");
                 }
             }
             "relation" => {
-                let message = format!("@relation is for fields whose type is a model; `{}` is none", field.name.text);
-                wrong(problems, attribute.name.place, message);
+                let message = format!("@relation is for fields whose type is a model; `{}` is none", column.name);
+                self.report(position, message);
             }
+            // For the client only, and for PlanetScale's shards.
             "ignore" | "shardKey" => {}
-            _ => unknown(attribute, "@", "a field", problems),
+            _ => self.unknown_attribute(attribute, Level::Field, "a field"),
         }
     }
-    draft.model.fields.push(schema::Field {
-        name: field.name.text.clone(),
-        column: mapped.unwrap_or_else(|| field.name.text.clone()),
-        kind,
-        arity,
-        default,
-        place: field.name.place,
-    });
-    Slot::Column(at)
-}
 
-/// `@db.VarChar(30)`
-fn native(attribute: &Attribute, kind: &mut FieldType, context: &Context, problems: &mut Problems) {
-    let place = attribute.name.place;
-    let Some((prefix, name)) = attribute.name.text.split_once('.') else { return };
-    if prefix != context.prefix {
-        let message = format!("native types begin with the datasource's name here: @{}.{name}", context.prefix);
-        return wrong(problems, place, message);
-    }
-    let FieldType::Scalar(scalar, found) = kind else {
-        return wrong(problems, place, "only a field of a scalar type has a native type");
-    };
-    if found.is_some() {
-        return wrong(problems, place, "a field has one native type");
-    }
-    let mut arguments = Vec::new();
-    for argument in &attribute.arguments {
-        match &argument.value.kind {
-            ValueKind::Number(number) if let Ok(number) = number.parse() => {
-                arguments.push(number);
+    /// `@db.VarChar(30)`.
+    ///
+    /// Prisma: `psl/parser-database/src/attributes/native_types.rs` (the prefix is the datasource's name, the arguments
+    /// are numbers) and `fields::validate_native_type_arguments` in validations.
+    fn native_type(&mut self, attribute: &Attribute, kind: &mut FieldType) {
+        let position = attribute.name.position;
+        let Some((prefix, name)) = attribute.name.text.split_once('.') else { return };
+        if prefix != self.datasource {
+            let message = format!("native types begin with the datasource's name here: @{}.{name}", self.datasource);
+            return self.report(position, message);
+        }
+        let FieldType::Scalar(scalar, found) = kind else {
+            return self.report(position, "only a field of a scalar type has a native type");
+        };
+        if found.is_some() {
+            return self.report(position, "a field has one native type");
+        }
+        let mut arguments = Vec::new();
+        for argument in &attribute.arguments {
+            match &argument.value.kind {
+                ExpressionKind::Number(number) if let Ok(number) = number.parse() => arguments.push(number),
+                _ => return self.report(argument.value.position, format!("`{name}` takes whole numbers")),
             }
-            _ => return wrong(problems, argument.value.place, format!("`{name}` takes whole numbers")),
+        }
+        match types::check(self.provider, *scalar, name, &arguments) {
+            Ok(()) => *found = Some((name.to_owned(), arguments)),
+            Err(message) => self.report(position, message),
         }
     }
-    match types::check(context.provider, *scalar, name, &arguments) {
-        Ok(()) => *found = Some((name.to_owned(), arguments)),
-        Err(message) => wrong(problems, place, message),
-    }
-}
 
-fn id(attribute: &Attribute, at: usize, arity: Arity, draft: &mut Draft, context: &Context, problems: &mut Problems) {
-    let arguments = Arguments::read(
-        attribute,
-        "@",
-        if context.provider == schema::Provider::MySql { &["map", "length"] } else { &["map"] },
-        0,
-        problems,
-    );
-    let map = arguments.text("map", problems);
-    if arity != Arity::Required {
-        wrong(problems, attribute.name.place, "a field with @id is required; it is neither optional nor a list");
+    /// `@id`.
+    ///
+    /// Prisma: `field` and `validate_id_field_arities` in `psl/parser-database/src/attributes/id.rs`: one primary key per
+    /// model, of required fields. `length` is an argument for MySQL only.
+    fn field_id(&mut self, attribute: &'a Attribute, arity: Arity, draft: &mut ModelDraft<'a>) {
+        let names: &[&str] = if self.provider == Provider::MySql { &["map", "length"] } else { &["map"] };
+        let arguments = Arguments::of_attribute(attribute, Level::Field, Signature::named(names), &mut self.problems);
+        let map = arguments.text("map", &mut self.problems);
+        let position = attribute.name.position;
+        if arity != Arity::Required {
+            self.report(position, "a field with @id is required; it is neither optional nor a list");
+        }
+        if draft.model.id.is_some() {
+            let message =
+                format!("`{}` has two primary keys; for a key of several fields write @@id([…])", draft.model.name);
+            return self.report(position, message);
+        }
+        draft.model.id = Some(Id { fields: vec![draft.model.fields.len()], map, position });
     }
-    if draft.model.id.is_some() {
-        let message =
-            format!("`{}` has two primary keys; for a key of several fields write @@id([…])", draft.model.name);
-        return wrong(problems, attribute.name.place, message);
-    }
-    draft.model.id = Some(Id { fields: vec![at], map, place: attribute.name.place });
-}
 
-fn unique<'a>(attribute: &'a Attribute, at: usize, draft: &mut Draft<'a>, context: &Context, problems: &mut Problems) {
-    let names: &[&str] = match context.provider {
-        schema::Provider::MySql => &["map", "length", "sort", "where"],
-        _ => &["map", "sort", "where"],
-    };
-    let arguments = Arguments::read(attribute, "@", names, 0, problems);
-    let descending = indexes::descending(&arguments, problems);
-    draft.model.indexes.push(Index {
-        fields: vec![IndexField { field: at, descending, class: None }],
-        kind: IndexKind::Unique,
-        map: arguments.text("map", problems),
-        method: None,
-        predicate: None,
-        place: attribute.name.place,
-    });
-    if let Some(condition) = arguments.get("where") {
-        let index = draft.model.indexes.len() - 1;
-        draft.conditions.push((index, condition));
+    /// `@unique`.
+    ///
+    /// Prisma: `visit_field_unique` in `psl/parser-database/src/attributes.rs`.
+    fn field_unique(&mut self, attribute: &'a Attribute, draft: &mut ModelDraft<'a>) {
+        let names: &[&str] = match self.provider {
+            Provider::MySql => &["map", "length", "sort", "where"],
+            _ => &["map", "sort", "where"],
+        };
+        let arguments = Arguments::of_attribute(attribute, Level::Field, Signature::named(names), &mut self.problems);
+        if let Some(condition) = arguments.get("where") {
+            draft.conditions.push((draft.model.indexes.len(), condition));
+        }
+        let descending = self.is_descending(&arguments);
+        draft.model.indexes.push(Index {
+            fields: vec![IndexField { field: draft.model.fields.len(), descending, class: None }],
+            kind: IndexKind::Unique,
+            map: arguments.text("map", &mut self.problems),
+            method: None,
+            predicate: None,
+            position: attribute.name.position,
+        });
     }
 }

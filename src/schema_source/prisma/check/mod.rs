@@ -1,285 +1,269 @@
-//! Blocks to a schema: names resolved, arguments understood. Whatever is wrong is noted, and the rest read on.
+//! Blocks to a schema: resolves names, reads the arguments of attributes, and applies the rules that Prisma applies. A
+//! problem is noted and the check goes on, so that one run reports all of them.
+//!
+//! Each rule names the place in [prisma-engines](https://github.com/prisma/prisma-engines) that it follows: attributes
+//! are read in `psl/parser-database`, and `psl/psl-core/src/validate/validation_pipeline/validations.rs` lists the rules
+//! ("validations" below). Rules that change no table, such as those about the client's names, are left out: the service's
+//! build has run Prisma's own.
 
 pub mod attributes;
+pub mod clashes;
 pub mod defaults;
+pub mod enums;
 pub mod fields;
 pub mod indexes;
+pub mod predicate;
 pub mod relations;
 pub mod source;
-pub mod unique;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::schema_source::prisma::check::attributes::Arguments;
-use crate::schema_source::prisma::schema::{Enumeration, Model, Provider, Scalar, Schema, View};
-use crate::schema_source::prisma::syntax::{Attribute, Block, Kind, Value, Word};
-use crate::schema_source::prisma::{Place, Problem};
+use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
+use crate::schema_source::prisma::check::enums::EnumLabels;
+use crate::schema_source::prisma::check::source::Features;
+use crate::schema_source::prisma::schema::{Model, Provider, Scalar, Schema, View};
+use crate::schema_source::prisma::syntax::{Attribute, Block, BlockKind, Expression, Identifier};
+use crate::schema_source::prisma::{Position, Problem};
+
+/// Problems so far.
+type Problems = Vec<Problem>;
+
+fn report(problems: &mut Problems, position: Position, message: impl Into<String>) {
+    problems.push(Problem { position, message: message.into() });
+}
+
+/// What the rules about models, enums and views need to know of the whole schema, and the problems found so far.
+pub(crate) struct Checker<'a> {
+    provider: Provider,
+    /// The datasource's name: the prefix of native types.
+    datasource: &'a str,
+    /// The schemas that the datasource lists.
+    schemas: HashSet<String>,
+    features: Features,
+    /// What each name in the position of a type stands for.
+    declarations: HashMap<&'a str, Declaration>,
+    enums: Vec<EnumLabels<'a>>,
+    problems: Problems,
+}
 
 /// What a type's name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
+enum Declaration {
+    /// By its position in [`Schema::models`].
     Model(usize),
+    /// By its position in [`Schema::enums`].
     Enum(usize),
     View,
     Composite,
 }
 
-/// What all checks need to know.
-pub(crate) struct Context<'a> {
-    provider: Provider,
-    /// The datasource's name: the prefix of native types.
-    prefix: &'a str,
-    schemas: &'a Listed<'a>,
-    /// `partialIndexes`
-    partial_indexes: bool,
-    names: HashMap<&'a str, Named>,
-    enums: Vec<Values<'a>>,
-}
-
-/// The schemas that the datasource lists.
-type Listed<'a> = HashSet<&'a str>;
-
-/// An enum, as defaults need it.
-struct Values<'a> {
-    name: &'a str,
-    /// What the database calls each value.
-    labels: HashMap<&'a str, &'a str>,
-}
-
-/// Problems so far.
-type Problems = Vec<Problem>;
-
-fn wrong(problems: &mut Problems, place: Place, message: impl Into<String>) {
-    problems.push(Problem { place, message: message.into() });
-}
-
 /// The schema that the blocks describe.
 pub(crate) fn check(blocks: &[Block], files: Vec<String>, problems: &mut Problems) -> Schema {
     let mut schema = Schema { files, ..Schema::default() };
-    let features = source::features(blocks);
-    let Some((prefix, source)) = source::find(blocks, &features, problems) else { return schema };
-    let (provider, schemas) = (source.provider, source.schemas.clone());
-    let schemas = schemas.iter().map(String::as_str).collect();
-    schema.datasource = Some(source);
-
-    let names = names(blocks, problems);
-    for block in of(blocks, Kind::Type) {
-        let message = format!("composite types exist in MongoDB only, not in {}", provider.name());
-        wrong(problems, block.name.place, message);
-    }
-    if !features.has("views")
-        && let Some(view) = of(blocks, Kind::View).next()
-    {
-        wrong(problems, view.name.place, source::needs("a view", "views"));
-    }
-    let read_enum = |block| enumeration(block, provider, &schemas, problems);
-    schema.enums = of(blocks, Kind::Enum).map(read_enum).collect();
-    for block in of(blocks, Kind::View) {
-        let head = Head::read(block, &schemas, provider, problems);
-        let (name, place) = (block.name.text.clone(), block.name.place);
-        schema.views.push(View { view: head.mapped.unwrap_or_else(|| name.clone()), name, schema: head.schema, place });
-    }
-
-    let context = Context {
-        provider,
-        prefix: &prefix,
-        schemas: &schemas,
-        partial_indexes: features.has("partialIndexes"),
-        names,
-        enums: schema.enums.iter().map(values).collect(),
+    let features = Features::of(blocks);
+    let Some((name, datasource)) = source::read(blocks, &features, problems) else { return schema };
+    let mut checker = Checker {
+        provider: datasource.provider,
+        datasource: name,
+        schemas: datasource.schemas.iter().cloned().collect(),
+        features,
+        declarations: HashMap::new(),
+        enums: Vec::new(),
+        problems: std::mem::take(problems),
     };
-    let mut drafts: Vec<_> = of(blocks, Kind::Model).map(|block| model(block, &context, problems)).collect();
-    schema.joins = relations::resolve(&mut drafts, &context, problems);
+    schema.datasource = Some(datasource);
+    checker.declare(blocks);
+    checker.unsupported_blocks(blocks);
+    for block in blocks_of(blocks, BlockKind::Enum) {
+        let enumeration = checker.enumeration(block);
+        checker.enums.push(EnumLabels::of(block, &enumeration));
+        schema.enums.push(enumeration);
+    }
+    schema.views = blocks_of(blocks, BlockKind::View).map(|block| checker.view(block)).collect();
+    let mut drafts: Vec<_> = blocks_of(blocks, BlockKind::Model).map(|block| checker.model(block)).collect();
+    schema.joins = checker.relations(&mut drafts);
     schema.models = drafts.into_iter().map(|draft| draft.model).collect();
-    unique::check(&schema, provider, problems);
+    *problems = checker.problems;
+    clashes::check(&schema, problems);
     schema
 }
 
-fn of(blocks: &[Block], kind: Kind) -> impl Iterator<Item = &Block> {
+fn blocks_of(blocks: &[Block], kind: BlockKind) -> impl Iterator<Item = &Block> {
     blocks.iter().filter(move |block| block.kind == kind)
 }
 
-/// What each name of a block stands for.
-fn names<'a>(blocks: &'a [Block], problems: &mut Problems) -> HashMap<&'a str, Named> {
-    let mut names = HashMap::new();
-    let (mut models, mut enums) = (0.., 0..);
-    for block in blocks.iter().filter(|block| !block.kind.has_settings()) {
-        let named = match block.kind {
-            Kind::Model => Named::Model(models.next().unwrap_or_default()),
-            Kind::Enum => Named::Enum(enums.next().unwrap_or_default()),
-            Kind::View => Named::View,
-            _ => Named::Composite,
-        };
-        usable(&block.name, problems);
-        let name = block.name.text.as_str();
-        if Scalar::of(name).is_some() {
-            wrong(problems, block.name.place, format!("`{name}` is the name of a scalar type; choose another"));
-        }
-        if names.contains_key(name) {
-            wrong(problems, block.name.place, format!("there are two blocks with the name `{name}`; rename one"));
-        } else {
-            names.insert(name, named);
+impl<'a> Checker<'a> {
+    fn report(&mut self, position: Position, message: impl Into<String>) {
+        report(&mut self.problems, position, message);
+    }
+
+    /// Notes what each block's name stands for.
+    ///
+    /// Prisma: `psl/parser-database/src/names.rs`: names of models, enums, views and types share one namespace, and none
+    /// may be that of a scalar type.
+    fn declare(&mut self, blocks: &'a [Block]) {
+        let (mut models, mut enums) = (0.., 0..);
+        for block in blocks.iter().filter(|block| !block.kind.has_settings()) {
+            let declaration = match block.kind {
+                BlockKind::Model => Declaration::Model(models.next().unwrap_or_default()),
+                BlockKind::Enum => Declaration::Enum(enums.next().unwrap_or_default()),
+                BlockKind::View => Declaration::View,
+                _ => Declaration::Composite,
+            };
+            self.valid_name(&block.name);
+            let (name, position) = (block.name.text.as_str(), block.name.position);
+            if Scalar::of(name).is_some() {
+                self.report(position, format!("`{name}` is the name of a scalar type; choose another"));
+            }
+            if self.declarations.contains_key(name) {
+                self.report(position, format!("there are two blocks with the name `{name}`; rename one"));
+            } else {
+                self.declarations.insert(name, declaration);
+            }
         }
     }
-    names
-}
 
-/// Complains of a name that the grammar allows and Prisma does not.
-fn usable(name: &Word, problems: &mut Problems) {
-    let text = &name.text;
-    if text.starts_with(|first: char| first.is_ascii_digit()) {
-        let message = format!("the name `{text}` begins with a digit; begin it with a letter, and use @map or @@map");
-        wrong(problems, name.place, message);
-    } else if text.contains('-') {
-        let message = format!("the name `{text}` contains a `-`; write `_`, and use @map or @@map");
-        wrong(problems, name.place, message);
+    /// Prisma: `composite_types_support` in validations: only MongoDB has composite types; and `views` is a preview
+    /// feature.
+    fn unsupported_blocks(&mut self, blocks: &[Block]) {
+        for block in blocks_of(blocks, BlockKind::Type) {
+            let message = format!("composite types exist in MongoDB only, not in {}", self.provider.name());
+            self.report(block.name.position, message);
+        }
+        if !self.features.has("views")
+            && let Some(view) = blocks_of(blocks, BlockKind::View).next()
+        {
+            self.report(view.name.position, source::needs_feature("a view", "views"));
+        }
     }
-}
 
-/// What `@@map` and `@@schema` say.
-struct Head {
-    mapped: Option<String>,
-    schema: Option<String>,
-}
+    /// Prisma: `validate_identifier` in `psl/parser-database/src/names.rs`. The grammar accepts a digit at the beginning and
+    /// a `-`; this rule does not.
+    fn valid_name(&mut self, name: &Identifier) {
+        let text = &name.text;
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            let message =
+                format!("the name `{text}` begins with a digit; begin it with a letter, and use @map or @@map");
+            self.report(name.position, message);
+        } else if text.contains('-') {
+            let message = format!("the name `{text}` contains a `-`; write `_`, and use @map or @@map");
+            self.report(name.position, message);
+        }
+    }
 
-impl Head {
-    fn read(block: &Block, schemas: &Listed<'_>, provider: Provider, problems: &mut Problems) -> Self {
-        let mut head = Self { mapped: None, schema: None };
+    /// Reads `@@map` and `@@schema` of a model, enum or view.
+    ///
+    /// Prisma: each at most once; `models::schema_attribute` and `enums::schema_attribute` in validations: the schema is
+    /// one of the datasource's, and is required where the datasource lists any.
+    fn block_mapping(&mut self, block: &'a Block) -> BlockMapping {
+        let mut mapping = BlockMapping { name: None, schema: None };
         let mut seen = HashSet::new();
         for attribute in &block.attributes {
             let name = attribute.name.text.as_str();
-            let slot = match name {
-                "map" => &mut head.mapped,
-                "schema" => &mut head.schema,
+            let (slot, key) = match name {
+                "map" => (&mut mapping.name, "name"),
+                "schema" => (&mut mapping.schema, "map"),
                 _ => continue,
             };
             if !seen.insert(name) {
-                wrong(problems, attribute.name.place, format!("@@{name} stands here twice"));
+                report(&mut self.problems, attribute.name.position, repeated(attribute, Level::Block));
             }
-            let key = if name == "map" { "name" } else { "map" };
-            let arguments = Arguments::read(attribute, "@@", &[key], 1, problems);
-            *slot = arguments.text(key, problems);
-            if slot.is_none() {
-                arguments.lacks(key, problems);
-            }
+            let names = [key];
+            let signature = Signature::first_positional(&names);
+            let arguments = Arguments::of_attribute(attribute, Level::Block, signature, &mut self.problems);
+            *slot = arguments.required_text(key, &mut self.problems);
             if name == "schema"
-                && let Some(schema) = &head.schema
-                && !schemas.contains(schema.as_str())
+                && let Some(schema) = &mapping.schema
+                && !self.schemas.contains(schema)
             {
-                let message = match schemas.is_empty() {
+                let message = match self.schemas.is_empty() {
                     true => "@@schema needs `schemas = […]` in the datasource".to_owned(),
                     false => format!("the schema {schema:?} is not among the datasource's `schemas`; add it there"),
                 };
-                wrong(problems, attribute.name.place, message);
+                self.report(attribute.name.position, message);
             }
         }
-        if provider == Provider::Postgres && !schemas.is_empty() && !seen.contains("schema") {
+        if self.provider == Provider::Postgres && !self.schemas.is_empty() && !seen.contains("schema") {
             let message = format!(
-                "`{}` says not which schema it is in; add @@schema(\"…\"), since the datasource has `schemas`",
+                "`{}` does not say which schema it is in; add @@schema(\"…\"), since the datasource has `schemas`",
                 block.name.text
             );
-            wrong(problems, block.name.place, message);
+            self.report(block.name.position, message);
         }
-        head
+        mapping
+    }
+
+    fn view(&mut self, block: &'a Block) -> View {
+        let mapping = self.block_mapping(block);
+        let (name, position) = (block.name.text.clone(), block.name.position);
+        View { view: mapping.name.unwrap_or_else(|| name.clone()), name, schema: mapping.schema, position }
+    }
+
+    /// Reads a model: its fields, then its block attributes, which refer to the fields. Relations are read once all
+    /// models are known.
+    fn model(&mut self, block: &'a Block) -> ModelDraft<'a> {
+        let mapping = self.block_mapping(block);
+        let name = block.name.text.clone();
+        let mut draft = ModelDraft {
+            model: Model {
+                table: mapping.name.unwrap_or_else(|| name.clone()),
+                name,
+                schema: mapping.schema,
+                fields: Vec::new(),
+                id: None,
+                indexes: Vec::new(),
+                relations: Vec::new(),
+                position: block.name.position,
+            },
+            members: HashMap::new(),
+            relation_fields: Vec::new(),
+            conditions: Vec::new(),
+            is_ignored: block.attributes.iter().any(|attribute| attribute.name.text == "ignore"),
+        };
+        for field in &block.fields {
+            self.field(field, &mut draft);
+        }
+        self.block_attributes(block, &mut draft);
+        draft
+    }
+
+    fn unknown_attribute(&mut self, attribute: &Attribute, level: Level, of: &str) {
+        let message = format!("`{}{}` is no attribute of {of}; check its spelling", level.sign(), attribute.name.text);
+        self.report(attribute.name.position, message);
     }
 }
 
-fn enumeration(block: &Block, provider: Provider, schemas: &Listed<'_>, problems: &mut Problems) -> Enumeration {
-    let head = Head::read(block, schemas, provider, problems);
-    let name = block.name.text.clone();
-    for attribute in &block.attributes {
-        if !matches!(attribute.name.text.as_str(), "map" | "schema") {
-            unknown(attribute, "@@", "an enum", problems);
-        }
-    }
-    let mut seen = HashSet::new();
-    let mut values = Vec::new();
-    for field in &block.fields {
-        let value = &field.name;
-        usable(value, problems);
-        let mut label = None;
-        for attribute in &field.attributes {
-            if attribute.name.text != "map" {
-                unknown(attribute, "@", "an enum's value", problems);
-                continue;
-            }
-            let arguments = Arguments::read(attribute, "@", &["name"], 1, problems);
-            label = arguments.text("name", problems);
-            if label.is_none() {
-                arguments.lacks("name", problems);
-            }
-        }
-        let label = label.unwrap_or_else(|| value.text.clone());
-        if !seen.insert(value.text.as_str()) {
-            let message = format!("the enum `{name}` has the value `{}` twice; remove one", value.text);
-            wrong(problems, value.place, message);
-        }
-        values.push((value.text.clone(), label));
-    }
-    if values.is_empty() {
-        wrong(problems, block.name.place, format!("the enum `{name}` has no values; give it one, or remove it"));
-    }
-    let type_name = head.mapped.unwrap_or_else(|| name.clone());
-    Enumeration { name, type_name, schema: head.schema, values, place: block.name.place }
+/// The message for an attribute that is there twice.
+fn repeated(attribute: &Attribute, level: Level) -> String {
+    format!("{}{} is given twice", level.sign(), attribute.name.text)
 }
 
-fn values(of: &Enumeration) -> Values<'_> {
-    // Of a value that stands there twice, the first.
-    let labels = of.values.iter().rev().map(|(value, label)| (value.as_str(), label.as_str())).collect();
-    Values { name: &of.name, labels }
+/// What `@@map` and `@@schema` say.
+struct BlockMapping {
+    /// The name in the database.
+    name: Option<String>,
+    schema: Option<String>,
 }
 
-fn unknown(attribute: &Attribute, signs: &str, of: &str, problems: &mut Problems) {
-    let message = format!("`{signs}{}` is no attribute of {of}; check its spelling", attribute.name.text);
-    wrong(problems, attribute.name.place, message);
-}
-
-/// A model in the making.
-pub(crate) struct Draft<'a> {
+/// A model whose relations are not resolved yet.
+pub(crate) struct ModelDraft<'a> {
     model: Model,
-    /// What its fields' names stand for.
-    slots: HashMap<&'a str, Slot>,
-    /// Its relation fields.
-    links: Vec<relations::Link<'a>>,
-    /// `where` of an index, by its place among the model's indexes.
-    conditions: Vec<(usize, &'a Value)>,
-    /// `@@ignore`
-    ignored: bool,
+    /// What each field's name stands for.
+    members: HashMap<&'a str, Member>,
+    relation_fields: Vec<relations::RelationField<'a>>,
+    /// `where` of an index, by the position of the index among the model's indexes.
+    conditions: Vec<(usize, &'a Expression)>,
+    /// The model has `@@ignore`: Prisma's client does not use it.
+    is_ignored: bool,
 }
 
-/// What a field is.
+/// What a field of a model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    /// A column, by its place among the model's fields.
+enum Member {
+    /// A column, by its position in [`Model::fields`].
     Column(usize),
-    /// A relation.
+    /// A relation, which has no column of its own.
     Relation,
-    /// Something that was complained of.
+    /// A field whose type was reported: later rules that need it are silent.
     Unknown,
-}
-
-fn model<'a>(block: &'a Block, context: &Context, problems: &mut Problems) -> Draft<'a> {
-    let head = Head::read(block, context.schemas, context.provider, problems);
-    let name = block.name.text.clone();
-    let mut draft = Draft {
-        model: Model {
-            table: head.mapped.unwrap_or_else(|| name.clone()),
-            name,
-            schema: head.schema,
-            fields: Vec::new(),
-            id: None,
-            indexes: Vec::new(),
-            relations: Vec::new(),
-            place: block.name.place,
-        },
-        slots: HashMap::new(),
-        links: Vec::new(),
-        conditions: Vec::new(),
-        ignored: block.attributes.iter().any(|attribute| attribute.name.text == "ignore"),
-    };
-    for field in &block.fields {
-        fields::read(field, &mut draft, context, problems);
-    }
-    indexes::read(block, &mut draft, context, problems);
-    draft
 }

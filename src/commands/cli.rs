@@ -1,0 +1,256 @@
+//! The command line: the list of commands, the help, and what a mistyped word is answered with.
+//!
+//! `-h` fits one screen; `--help` has every setting, by group. Arguments of a command stand in its own file.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::base::error::{Code, Error};
+use crate::commands::{
+    baseline, check, diff, init, install, migrate, replay, resolve, run, snapshot, status, verify, wait,
+};
+use crate::config::Layer;
+
+const ABOUT: &str = "doorstep stands between a container's start and its service: it waits for the database, creates \
+schemas, applies pending migrations, verifies that what the service needs exists, then becomes the service (same PID).";
+
+const SHORT_ABOUT: &str = "Waits for the database, migrates, verifies, then becomes the service.";
+
+const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       doorstep COMMAND [OPTIONS]";
+
+/// The settings that `-h` shows; README.md has the same list.
+const COMMON: &[&str] =
+    &["database_url", "migrate_url", "wait_timeout", "migrate", "migrations", "require_tables", "verify", "log_format"];
+
+const AFTER_SHORT: &str = "\
+Every setting is a flag (--wait-timeout), a variable (DOORSTEP_WAIT_TIMEOUT) and
+a key of doorstep.toml (wait_timeout). These are the most used; doorstep --help
+has all of them, examples and exit codes. doorstep COMMAND -h: its options.";
+
+const AFTER: &str = "\
+Examples:
+  doorstep run -- node server.js                   wait, schemas, migrate, verify, exec
+  doorstep run                                     the same without a service: init container, Job
+  doorstep run --require-tables users,public.SLAPolicy -- ./server
+  doorstep wait --wait-attempts 60 --wait-interval 2s
+  doorstep status --format json
+
+Every setting is a flag (--wait-timeout), an environment variable
+(DOORSTEP_WAIT_TIMEOUT) and a key of doorstep.toml (wait_timeout); the first of
+these that names it decides. Durations: 500ms, 30s, 5m; 0 = no limit.
+
+Exit codes (+ = trying again may help):
+    0   done; after exec, the service's own code
+    1   check: not healthy
+    3   verify found differences
+   64   bad command line
+   65   a migration failed, or the history contradicts the folder
+   69 + the database was not ready in time
+   70   a bug in doorstep
+   71   the operating system refused
+   75 + another session held a lock until the deadline
+   77   authentication or privilege
+   78   bad settings
+  126   the command cannot be executed
+  127   the command does not exist
+128+n   stopped by signal n";
+
+/// How alike a word and a command must be for a suggestion: one slip in a short name, two in a long one.
+const ALIKE: f64 = 0.6;
+
+/// doorstep's command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "doorstep",
+    version,
+    about = SHORT_ABOUT,
+    long_about = ABOUT,
+    override_usage = USAGE,
+    after_help = AFTER_SHORT,
+    after_long_help = AFTER,
+    subcommand_help_heading = "Commands"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Settings given as flags.
+    #[command(flatten)]
+    pub(crate) flags: Layer,
+    /// Settings file [default: ./doorstep.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The service, after `--`; without it doorstep exits 0 when all is ready
+    #[arg(last = true, value_name = "CMD", hide_short_help = true)]
+    pub(crate) service: Vec<OsString>,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Wait, create schemas, migrate, verify, then become CMD
+    ///
+    /// `doorstep -- CMD` is short for `doorstep run -- CMD`.
+    #[command(override_usage = "doorstep run [OPTIONS] [-- CMD [ARG…]]", after_help = AFTER_SHORT, after_long_help = AFTER)]
+    Run(run::Args),
+    /// Return once the database accepts logins and writes
+    ///
+    /// Writes nothing.
+    Wait(wait::Args),
+    /// Wait, create schemas, migrate
+    Migrate(migrate::Args),
+    /// Compare the database with the Prisma schema and the requirements
+    ///
+    /// Prints by table what differs, why, and what to do about it. Exit code 3 if a finding is of the severity that
+    /// --verify names, or worse. Writes nothing.
+    Verify(verify::Args),
+    /// Probe for HEALTHCHECK: one try, one line, exit code 0 or 1
+    ///
+    /// Healthy means: reachable, migrations current, verified. A database with more migrations than this image knows is
+    /// healthy, too: an old replica keeps serving while a newer one migrates. A finding that --verify does not stop at is no
+    /// failure here either. Writes nothing.
+    Check(check::Args),
+    /// List the differences, or print the SQL that creates what is missing
+    ///
+    /// Writes nothing.
+    Diff(diff::Args),
+    /// Show the state of every migration, and a verdict
+    ///
+    /// The verdict is current, behind, ahead, diverged or failed. Writes nothing.
+    Status(status::Args),
+    /// Apply the whole folder to a scratch database and verify it
+    ///
+    /// Finds the migration that cannot run from scratch. The scratch database is created beside the one of the URL, which
+    /// needs CREATEDB, and dropped at the end; with SQLite it is a temporary file.
+    Replay(replay::Args),
+    /// Apply the whole folder to a scratch database, and write its schema
+    ///
+    /// The result is a file for the setting snapshot. The scratch database is that of replay.
+    Snapshot(snapshot::Args),
+    /// Correct the history of one migration; runs none of its SQL
+    Resolve(resolve::Args),
+    /// Adopt a database that has the tables and no history
+    ///
+    /// Records the migrations of the folder as applied if everything that they create exists.
+    Baseline(baseline::Args),
+    /// Start CMD and stay as its parent: what `run --init` becomes when all is ready
+    #[command(hide = true)]
+    Init(init::Args),
+    /// Copy this binary to DIR (scratch images have no cp)
+    Install(install::Args),
+}
+
+impl Cli {
+    /// Parses the arguments. Help, the version and errors are printed here.
+    ///
+    /// # Errors
+    /// The exit code, where there is nothing more to do.
+    pub(crate) fn parse_from(arguments: &[OsString]) -> Result<Self, u8> {
+        let matches = Self::with_short_help().try_get_matches_from(arguments);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
+            // clap prints help and version on stdout, errors on stderr.
+            let _ = error.print();
+            if let Some(tip) = tip(&error) {
+                let _ = writeln!(std::io::stderr(), "\n{tip}");
+            }
+            match (error.use_stderr(), Self::is_probe(arguments)) {
+                (false, _) => 0,
+                (true, true) => Code::Unhealthy as u8,
+                (true, false) => Code::Usage as u8,
+            }
+        })
+    }
+
+    /// The command line, with the common settings alone in `-h`.
+    fn with_short_help() -> clap::Command {
+        Self::command().mut_args(|arg| {
+            let is_rare = Layer::NAMES.contains(&arg.get_id().as_str()) && !COMMON.contains(&arg.get_id().as_str());
+            if is_rare { arg.hide_short_help(true) } else { arg }
+        })
+    }
+
+    /// What to run: `doorstep -- CMD` is short for `doorstep run -- CMD`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for no arguments at all.
+    pub(crate) fn command_or_run(command: Option<Command>, service: Vec<OsString>) -> Result<Command, Error> {
+        match (command, service) {
+            (Some(command), _) => Ok(command),
+            (None, service) if service.is_empty() => {
+                Err(Error::Usage("no command is given\nnext: doorstep run -- CMD, or doorstep --help".to_owned()))
+            }
+            (None, command) => Ok(Command::Run(run::Args { command })),
+        }
+    }
+
+    /// Whether these arguments, right or wrong, ask for `check`: probes expect no exit codes but 0 and 1.
+    #[must_use]
+    pub(crate) fn is_probe(arguments: &[OsString]) -> bool {
+        let words: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
+        let words = words.split(|word| *word == "--").next().unwrap_or_default();
+        // Building the list of commands takes time that other commands need not spend.
+        words.contains(&"check") && {
+            let command = Self::command();
+            words.iter().find(|word| command.find_subcommand(word).is_some()) == Some(&"check")
+        }
+    }
+}
+
+/// What to add to clap's own error about a word that is no command: the command it may be a slip of, else how to name a
+/// service.
+fn tip(error: &clap::Error) -> Option<String> {
+    let context = error.get(ContextKind::InvalidArg).or_else(|| error.get(ContextKind::InvalidSubcommand));
+    let Some(ContextValue::String(word)) = context else { return None };
+    if word.starts_with('-') {
+        return None;
+    }
+    Some(match nearest_command(word) {
+        Some(command) => format!("tip: did you mean `doorstep {command}`?"),
+        None => "tip: a service follows two dashes: doorstep run -- CMD".to_owned(),
+    })
+}
+
+fn nearest_command(word: &str) -> Option<String> {
+    let command = Cli::command();
+    let names = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let likeness = names.map(|name| (strsim::normalized_damerau_levenshtein(word, name), name));
+    let nearest = likeness.filter(|(likeness, _)| *likeness > ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    nearest.map(|(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::with_short_help().debug_assert();
+    }
+
+    #[test]
+    fn a_slip_is_near_a_command_and_a_program_is_not() {
+        for (word, expected) in [("statsu", "status"), ("verfy", "verify"), ("migrat", "migrate"), ("chek", "check")] {
+            assert_eq!(nearest_command(word).as_deref(), Some(expected), "{word}");
+        }
+        for program in ["servre", "server", "node", "python", "ruby", "sh", "init"] {
+            assert_eq!(nearest_command(program), None, "{program}");
+        }
+    }
+
+    #[test]
+    fn short_help_fits_one_screen_and_has_every_command_and_the_common_settings() {
+        let help = Cli::with_short_help().render_help().to_string();
+        let lines: usize = help.lines().map(|line| line.chars().count().div_ceil(80).max(1)).sum();
+        assert!(lines <= 50, "{lines} lines\n{help}");
+        for setting in COMMON {
+            assert!(help.contains(&format!("--{} ", setting.replace('_', "-"))), "{setting}\n{help}");
+        }
+        let command = Cli::command();
+        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            assert!(help.contains(&format!("\n  {} ", command.get_name())), "{}\n{help}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! One invocation of a command: its settings, the signals, and a session for the commands that only need one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::environment::Environment;
+use crate::base::error::Error;
+use crate::base::log::{self, LogLevel};
+use crate::base::signal::Stop;
+use crate::base::termination;
+use crate::config::{Layer, Settings};
+use crate::migrate::history::History;
+use crate::migrate::lock;
+use crate::startup::exec::Service;
+use crate::startup::setup::Setup;
+use crate::startup::start::Start;
+
+/// How long threads may take to end when the work is done.
+const LAST_THREADS: Duration = Duration::from_millis(50);
+
+/// What is left to do when a command has returned.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Nothing: exit 0, unless a signal has arrived meanwhile.
+    Done,
+    /// Exit with this code, whatever signal has arrived.
+    Exit(u8),
+    /// Become the service.
+    Exec(Service),
+}
+
+/// What a command runs with, besides its own arguments.
+pub(crate) struct Invocation<'a> {
+    /// The settings among the flags.
+    pub(crate) flags: Layer,
+    /// The settings file, if a flag names it.
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) environment: &'a Environment,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Invocation<'_> {
+    /// Merges the settings, and starts the log at the level they name, else at `usual`.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn settings(&self, usual: LogLevel) -> Result<Settings, Error> {
+        let settings = self.load()?;
+        log::start(settings.log.unwrap_or(usual), settings.log_format);
+        settings.termination_log.iter().cloned().for_each(termination::place);
+        Ok(settings)
+    }
+
+    /// Merges the settings without starting the log.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn load(&self) -> Result<Settings, Error> {
+        self.place_termination_log();
+        Settings::load(self.flags.clone(), self.config.clone(), self.environment)
+    }
+
+    /// Failures go to the termination log that a flag or a variable names, even before all settings are known.
+    pub(crate) fn place_termination_log(&self) {
+        let named = || self.environment.path("DOORSTEP_TERMINATION_LOG");
+        self.flags.termination_log.clone().or_else(named).into_iter().for_each(termination::place);
+    }
+
+    /// The setup of a command that answers a person. Its answer goes to stdout; the log shows warnings and errors, and
+    /// more only if a setting asks for it.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn setup(&self) -> Result<Setup, Error> {
+        Setup::new(self.settings(LogLevel::Warn)?, self.environment)
+    }
+
+    /// Waits for the database, reads `folder` meanwhile, and runs `work` in the session, which is closed afterwards.
+    ///
+    /// # Errors
+    /// Those of the wait, of `folder` and of `work`; [`Error::Stopped`] on a signal.
+    pub(crate) fn in_session<T>(
+        &self,
+        setup: &Setup,
+        folder: impl Future<Output = Result<Option<History>, Error>>,
+        work: impl AsyncFnOnce(&mut Start<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        block_on(self.stop, async {
+            let mut start = Start::open(setup, self.stop, folder).await?;
+            let result = work(&mut start).await;
+            start.session.close().await;
+            result
+        })
+    }
+}
+
+/// Takes the migration lock and reads the history under it: before a command changes the history by hand.
+///
+/// # Errors
+/// [`Error::Locked`] at the deadline, [`Error::Settings`] where the tool of the format keeps the history.
+pub(crate) async fn lock_history(start: &mut Start<'_>) -> Result<(), Error> {
+    let Some(history) = &start.history else { return Err(start.setup.no_folder()) };
+    history.writer()?;
+    lock::acquire(start.session.as_mut(), history.lock_key(), start.setup.settings.lock_timeout).await?;
+    start.probe_again().await?;
+    start.read_history().await
+}
+
+/// Runs `work` on one thread until it ends or a signal arrives. The runtime, and every connection with it, is gone when
+/// this returns.
+///
+/// # Errors
+/// Those of `work`, and [`Error::Stopped`].
+pub(crate) fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            result = work => result,
+            signal = stop.undeferred() => {
+                Err(Error::Stopped { signal, note: "nothing was left half done".to_owned() })
+            }
+        }
+    });
+    // A thread that lives on may take a signal that is meant for the service. Idle threads end at once; one that is
+    // blocked by a name resolution is not waited for.
+    runtime.shutdown_timeout(LAST_THREADS);
+    result
+}
+
+/// A runtime on this one thread.
+///
+/// # Errors
+/// [`Error::Os`].
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::Os(format!("cannot start: {error}")))
+}

@@ -1,0 +1,50 @@
+//! `snapshot`: applies the whole folder to a scratch database, and writes the schema that results as JSON.
+
+use std::path::PathBuf;
+
+use crate::base::error::Error;
+use crate::commands::invocation::{Invocation, Next};
+use crate::commands::{output, scratch};
+use crate::engines::session::Scope;
+use crate::schema_source::snapshot::Snapshot;
+use crate::startup::pipeline::{self, Extent};
+use crate::startup::start::Start;
+
+/// Arguments of `snapshot`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Where to write it [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Migrates the scratch database, reads its catalog, and writes the snapshot.
+///
+/// # Errors
+/// The first step that fails; [`Error::Os`] where the file cannot be written.
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let (setup, stop) = (invocation.setup()?, invocation.stop);
+    let snapshot = scratch::run(setup, stop, async |setup| {
+        pipeline::run(setup, Extent::Migrate, stop).await?;
+        let mut start = Start::open(setup, stop, setup.read_folder()).await?;
+        let snapshot = read(&mut start).await;
+        start.session.close().await;
+        snapshot
+    })?;
+    match &args.output {
+        None => output::print(&snapshot.text()?)?,
+        Some(path) => std::fs::write(path, snapshot.text()?)
+            .map_err(|error| Error::Os(format!("cannot write {}: {error}", path.display())))?,
+    }
+    Ok(Next::Done)
+}
+
+async fn read(start: &mut Start<'_>) -> Result<Snapshot, Error> {
+    let reading = || Error::statement("read the catalog");
+    let schemas = start.session.schemas().await.map_err(reading())?;
+    let catalog = start.session.catalog(&Scope { schemas: &schemas, role: None }).await.map_err(reading())?;
+    let migrations = start.history.iter().flat_map(|history| &history.migrations).map(|it| it.name.clone()).collect();
+    let dialect = start.setup.dialect;
+    let home = start.probe.current_schema.as_deref().unwrap_or(dialect.home());
+    Ok(Snapshot::of(catalog, dialect, home, migrations))
+}

@@ -1,0 +1,75 @@
+//! `verify`: compares the database with the desired state and prints every difference. Writes nothing.
+//!
+//! The forms of the report are in `report/`. Its last line is the verdict, so a failure adds no line to the log.
+
+use clap::ValueEnum;
+
+use crate::base::environment::Environment;
+use crate::base::error::{Code, Error};
+use crate::base::termination;
+use crate::commands::invocation::{Invocation, Next};
+use crate::commands::output;
+use crate::finding::Severity;
+use crate::report::{Place, Verified, github, junit, markdown, text};
+use crate::startup::start::Start;
+use crate::verify;
+
+/// Arguments of `verify`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Form of the result on stdout
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+    /// Name the notices, too: differences that affect no query of the service
+    #[arg(long)]
+    notices: bool,
+}
+
+/// The forms of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people, by table; coloured on a terminal
+    Text,
+    /// For machines, with everything
+    Json,
+    /// JUnit's XML: a suite per file, a case per table
+    Junit,
+    /// Annotations of GitHub Actions: ::error file=…,line=…
+    Github,
+    /// Tables, e.g. for $GITHUB_STEP_SUMMARY
+    Markdown,
+}
+
+/// Prints the report. Exit code 3 if a finding would stop a start.
+///
+/// # Errors
+/// Those of the wait and of reading; findings are no error.
+pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let setup = invocation.setup()?;
+    let verified = invocation.in_session(&setup, setup.read_folder(), verified)?;
+    output::print(&render(&verified, args, invocation.environment))?;
+    if verified.ok {
+        return Ok(Next::Done);
+    }
+    termination::note(&verified.stopped());
+    Ok(Next::Exit(Code::Differences as u8))
+}
+
+async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
+    let desired = start.setup.read_desired().await?;
+    start.read_history_and_running().await?;
+    let findings = start.compare(&desired, Severity::Notice).await?.findings;
+    let places = Place::of(&desired.catalogs(start.setup.home(&start.probe)));
+    let least = verify::threshold(start.setup.settings.strictness);
+    Ok(Verified::new(findings, least, places, start.setup.database.target()?.address()))
+}
+
+fn render(verified: &Verified, args: &Args, environment: &Environment) -> String {
+    match args.format {
+        Form::Text => text::render(verified, args.notices, output::screen(environment)),
+        Form::Json => output::json(verified),
+        Form::Junit => junit::render(verified),
+        Form::Github => github::render(verified),
+        Form::Markdown => markdown::render(verified),
+    }
+}

@@ -1,0 +1,197 @@
+//! Everything a start needs to know before its first connection: settings, the project's files, the URL, the hooks.
+//!
+//! Mistakes in any of them are reported here, before the wait begins. Nothing in this file talks to a database.
+
+use std::sync::Arc;
+
+use crate::base::application_name::ApplicationName;
+use crate::base::environment::Environment;
+use crate::base::error::Error;
+use crate::base::progress::Tracker;
+use crate::config::{Mode, Settings, Strictness};
+use crate::engines::connect::Target;
+use crate::engines::session::{Probe, ProbeRequest};
+use crate::formats::detect::Project;
+use crate::formats::{Folder, OWN_LOCK, prisma};
+use crate::migrate::history::History;
+use crate::schema_source::prisma::PrismaSchema;
+use crate::sql::Dialect;
+use crate::startup::database::Database;
+use crate::startup::hooks::HookCommands;
+use crate::verify::desired::DesiredState;
+
+/// A start with everything decided that can be decided without the database.
+pub(crate) struct Setup {
+    pub(crate) settings: Settings,
+    pub(crate) database: Database,
+    pub(crate) application_name: ApplicationName,
+    pub(crate) tracker: Tracker,
+    /// The database is a scratch one: it has no grants, no rows and no history worth repairing.
+    pub(crate) is_scratch: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) folder: Option<Folder>,
+    pub(crate) hook_commands: HookCommands,
+    prisma_schema: Option<Arc<PrismaSchema>>,
+    /// Schemas to create when absent.
+    schemas: Vec<String>,
+    /// The schema that the URL names.
+    pub(crate) url_schema: Option<String>,
+    /// Schemas whose tables decide whether a database without history is empty.
+    pub(crate) own_schemas: Vec<String>,
+}
+
+impl Setup {
+    /// Finds the project's files and parses the URL.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
+        let project = Project::find(&settings, environment)?;
+        let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
+        let target = database.target()?;
+        warn_of_ignored(&target, environment);
+        let dialect = target.dialect();
+        settings.require.suits(dialect)?;
+        settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
+        let url_schema = target.schema().map(str::to_owned);
+        let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
+        let own_schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
+        Ok(Self {
+            schemas: schemas_to_create(&settings, &target, of_prisma)?,
+            hook_commands: HookCommands::new(&settings, project.command, environment),
+            database,
+            application_name: ApplicationName::of_process(environment),
+            tracker: Tracker::default(),
+            is_scratch: false,
+            dialect,
+            folder: project.folder,
+            prisma_schema: project.schema.map(Arc::new),
+            url_schema,
+            own_schemas,
+            settings,
+        })
+    }
+
+    /// The same start on a scratch database beside the real one. Hooks are left out: they are for the real one.
+    pub(crate) fn on_scratch_database(mut self) -> Self {
+        self.settings.mode = Mode::Apply;
+        let database = self.database.scratch();
+        Self { database, is_scratch: true, hook_commands: HookCommands::default(), ..self }
+    }
+
+    /// Reads the migrations folder on a thread of its own, while the wait goes on: an error in the folder is reported
+    /// without waiting for the server.
+    pub(crate) async fn read_folder(&self) -> Result<Option<History>, Error> {
+        let Some(folder) = self.folder else { return Ok(None) };
+        let dialect = self.dialect;
+        let reading = tokio::task::spawn_blocking(move || {
+            let resolved = folder.format.layout.read(folder.path, dialect)?;
+            Ok(History::of(&folder, dialect, resolved))
+        });
+        reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
+    }
+
+    /// The same, unless migrations are turned off.
+    pub(crate) async fn read_folder_if_on(&self) -> Result<Option<History>, Error> {
+        match self.settings.mode {
+            Mode::Off => Ok(None),
+            Mode::Apply | Mode::Await => self.read_folder().await,
+        }
+    }
+
+    /// Reads the desired state as far as `verify` asks for it. With `verify = report` an unreadable schema file is a
+    /// warning, since findings do not stop such a start either.
+    pub(crate) async fn read_desired(&self) -> Result<DesiredState, Error> {
+        if self.settings.strictness == Strictness::Off {
+            return Ok(DesiredState::default());
+        }
+        match self.read_desired_files().await {
+            Err(error) if self.settings.strictness == Strictness::Report => {
+                tracing::warn!(phase = "verify", event = "unreadable", "{error}");
+                Ok(DesiredState::of_tables(&self.settings))
+            }
+            read => read,
+        }
+    }
+
+    /// Reads the Prisma schema, the snapshot and the requirements, on a thread of its own.
+    pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
+        let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
+        let schema = self.url_schema.clone();
+        let read = move || DesiredState::read(&settings, prisma.as_deref(), dialect, schema.as_deref());
+        let reading = tokio::task::spawn_blocking(read);
+        reading.await.map_err(|error| Error::Internal(error.to_string()))?
+    }
+
+    /// The schema that an unqualified name belongs to. A schema that the URL names counts even before it exists,
+    /// because the service's tables will be created in it.
+    pub(crate) fn home<'a>(&'a self, probe: &'a Probe) -> &'a str {
+        let home = probe.current_schema.as_deref().or(self.url_schema.as_deref());
+        home.unwrap_or(self.dialect.home())
+    }
+
+    /// What the first query of a session asks for.
+    pub(crate) fn probe_request(&self) -> ProbeRequest {
+        let history = self.folder.map(|folder| folder.format.ledger.table().to_owned());
+        ProbeRequest { schemas: self.schemas.clone(), history }
+    }
+
+    /// The format's own key, so that the original tool is locked out too; Prisma's key without a folder. With only a
+    /// migrate command it is a key of doorstep's: a tool that doorstep starts must find its own lock free.
+    pub(crate) fn lock_key(&self) -> i64 {
+        match (&self.folder, &self.hook_commands.migrate) {
+            (None, Some(_)) => OWN_LOCK,
+            (None, None) => prisma::FORMAT.ledger.lock_key(),
+            (Some(folder), _) => folder.format.ledger.lock_key(),
+        }
+    }
+
+    /// The error of a command that needs a migrations folder.
+    pub(crate) fn no_folder(&self) -> Error {
+        Error::Settings(match &self.hook_commands.migrate {
+            Some(command) => format!(
+                "doorstep knows neither the files nor the history of {command}\n\
+                 next: ask the tool itself; the formats that doorstep reads are listed under migration_format"
+            ),
+            None => "no migrations folder was found (prisma/migrations, migrations)\n\
+                     next: name it with --migrations"
+                .to_owned(),
+        })
+    }
+}
+
+/// Warns of variables and URL parameters that have no effect.
+fn warn_of_ignored(target: &Target, environment: &Environment) {
+    if environment.get("PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK").is_some_and(|value| value != "0") {
+        tracing::warn!(
+            phase = "settings",
+            event = "ignored",
+            "PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK is ignored: doorstep always takes the lock"
+        );
+    }
+    for warning in target.warnings() {
+        tracing::warn!(phase = "settings", event = "ignored", "{warning}");
+    }
+}
+
+/// The schemas of the setting, else those of the Prisma schema; and the one of the URL. With `migrate = off` only those
+/// of the setting: who turns migrations off did not ask for anything else to be created.
+fn schemas_to_create(settings: &Settings, target: &Target, of_prisma: Vec<String>) -> Result<Vec<String>, Error> {
+    let named = settings.schemas.clone();
+    match (target.has_schemas(), settings.mode) {
+        (false, _) if named.is_some() => Err(Error::Settings(
+            "schemas are set, but SQLite has none\nnext: drop the setting, or point the URL at PostgreSQL".to_owned(),
+        )),
+        (false, _) => Ok(Vec::new()),
+        (true, Mode::Off) => Ok(named.unwrap_or_default()),
+        (true, Mode::Apply | Mode::Await) => Ok(union(named.unwrap_or(of_prisma), target.schema().map(str::to_owned))),
+    }
+}
+
+/// The names without duplicates, in their order.
+fn union(mut names: Vec<String>, more: Option<String>) -> Vec<String> {
+    names.extend(more);
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}

@@ -1,0 +1,119 @@
+//! One connected start: the session, what its first query found, the history, and how long each step took.
+//!
+//! The pipeline and every command that needs the database work on it. [`Setup`] is what was known before.
+
+use std::time::Duration;
+
+use crate::base::error::Error;
+use crate::base::log::{millis, seconds};
+use crate::base::progress::Phase;
+use crate::base::signal::Stop;
+use crate::engines::session::{Probe, Session};
+use crate::finding::Severity;
+use crate::migrate::history::History;
+use crate::startup::setup::Setup;
+use crate::startup::wait;
+use crate::verify::desired::DesiredState;
+use crate::verify::{self, Compared};
+
+/// A start with its session. Whoever opens it closes the session.
+pub(crate) struct Start<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) stop: &'a Stop,
+    pub(crate) session: Box<dyn Session>,
+    pub(crate) probe: Probe,
+    /// The folder, and its history once [`Start::read_history`] has read it; `None` without a folder.
+    pub(crate) history: Option<History>,
+    pub(crate) report: Report,
+}
+
+/// How long each step took, and how many migrations were applied.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) wait: Duration,
+    pub(crate) schemas: Duration,
+    pub(crate) migrate: Duration,
+    pub(crate) verify: Duration,
+    pub(crate) applied: usize,
+}
+
+impl<'a> Start<'a> {
+    /// Waits for a database that exists already, and reads the folder meanwhile.
+    ///
+    /// # Errors
+    /// As [`wait::until_ready`], and those of `folder`.
+    pub(crate) async fn open(
+        setup: &'a Setup,
+        stop: &'a Stop,
+        folder: impl Future<Output = Result<Option<History>, Error>>,
+    ) -> Result<Self, Error> {
+        let ready = wait::until_ready(setup, setup.settings.patience, false);
+        let ((session, probe), history) = tokio::try_join!(ready, folder)?;
+        Ok(Self { setup, stop, session, probe, history, report: Report::default() })
+    }
+
+    /// Probes the database again: schemas and the history table may have appeared since.
+    pub(crate) async fn probe_again(&mut self) -> Result<(), Error> {
+        let probe = self.session.probe(&self.setup.probe_request()).await;
+        self.probe = probe.map_err(Error::statement("look at the database"))?;
+        Ok(())
+    }
+
+    /// Reads the history of the folder, if there is a folder.
+    pub(crate) async fn read_history(&mut self) -> Result<(), Error> {
+        match &mut self.history {
+            Some(history) => history.read(self.session.as_mut(), &self.probe).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same, and marks the migration that another process is applying right now.
+    pub(crate) async fn read_history_and_running(&mut self) -> Result<(), Error> {
+        self.read_history().await?;
+        if let Some(history) = &mut self.history {
+            history.mark_running(self.session.as_mut()).await;
+        }
+        Ok(())
+    }
+
+    /// Compares the desired state with the database. Findings below `explained` come without their cause.
+    pub(crate) async fn compare(&mut self, desired: &DesiredState, explained: Severity) -> Result<Compared, Error> {
+        let setup = self.setup;
+        setup.tracker.enter(Phase::Verify);
+        // A scratch database has none of the grants.
+        let role = if setup.is_scratch { None } else { setup.database.service_role() };
+        let options = verify::Options {
+            dialect: setup.dialect,
+            home: setup.home(&self.probe),
+            role: role.as_deref(),
+            grantee: role.as_deref().unwrap_or(&self.probe.role),
+            allow: &setup.settings.allow,
+            has_rows: !setup.is_scratch,
+            history: self.history.as_ref(),
+            mode: setup.settings.mode,
+            explained,
+        };
+        verify::compare_database(self.session.as_mut(), desired, &options).await
+    }
+}
+
+impl Report {
+    /// The last line of a start.
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            phase = "ready",
+            event = "ready",
+            steps.wait = millis(self.wait),
+            steps.schemas = millis(self.schemas),
+            steps.migrate = millis(self.migrate),
+            steps.verify = millis(self.verify),
+            applied = self.applied,
+            "wait {}, schemas {}, migrate {} ({} applied), verify {}",
+            seconds(self.wait),
+            seconds(self.schemas),
+            seconds(self.migrate),
+            self.applied,
+            seconds(self.verify)
+        );
+    }
+}
