@@ -43,7 +43,7 @@ mod catalog;
 /// SQL text: dialects, names, statements, what they create and drop.
 mod sql;
 
-/// What knows nothing of databases: errors and exit codes, signals, retry, logs, environment, secrets.
+/// Foundations without a database: errors and exit codes, signals, retry, logs, environment, secrets.
 mod base;
 
 /// Parts of the program that its tests, its fuzzers and its benchmarks call directly. Not a stable interface: the product

@@ -1,5 +1,5 @@
-//! What a session calls itself on the server (`application_name`), so that whoever meets it there knows which
-//! process it is and what it is doing.
+//! The `application_name` of a session: which process it is and what it is doing, for `pg_stat_activity` and the messages
+//! of other replicas.
 
 use crate::base::environment::Environment;
 

@@ -39,10 +39,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// How often a step that waits says that it still does.
+/// Interval of the log lines of a step that still waits.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// The log goes to a terminal, as text: somebody watches.
+/// The log goes to a terminal, as text, at level info or below.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// True where a progress bar makes sense.
@@ -50,12 +50,12 @@ pub(crate) fn is_watched() -> bool {
     WATCHED.load(Ordering::Relaxed)
 }
 
-/// stderr, past a progress bar that may be on it.
+/// stderr; a progress bar on it is taken off for the time of a write.
 #[derive(Debug)]
 struct Stderr;
 
 impl Write for Stderr {
-    /// Nobody may read it any more, or the disk may be full: no reason to stop in the middle of the work.
+    /// Ignores errors: a closed pipe or a full disk must not stop a migration.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = progress_bar::aside(|| io::stderr().write_all(line));
         Ok(line.len())
@@ -149,7 +149,7 @@ fn text(writer: &mut Writer<'_>, time: &str, level: &str, fields: &Map<String, V
     if let Some(phase) = fields.get("phase").and_then(Value::as_str) {
         write!(writer, "{phase}: ")?;
     }
-    // Text is for people: the sentence says all, the event's name only serves machines.
+    // The name of the event and the fields are for machines; the message has all of it for people.
     let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
     write!(writer, "{}", message.replace('\n', "\n    "))?;
     writeln!(writer)

@@ -332,7 +332,7 @@ impl Cause {
             Self::NotApplied { migration, creates } => {
                 let does = if *creates { "creates" } else { "drops or renames" };
                 let it = number.it();
-                format!("{migration} {does} {it}, so it was not applied here, or was undone since")
+                format!("{migration} {does} {it}, so it was not applied here, or was reverted since")
             }
         }
     }

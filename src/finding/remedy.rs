@@ -301,8 +301,8 @@ impl fmt::Display for Remedy {
             Self::Requirement(fix) => fix.fmt(f),
             Self::Index(fix) => fix.fmt(f),
             Self::AdoptFewer => f.write_str(
-                "if nothing of it and of later ones is here, adopt up to the migration before it (--through NAME), and \
-                 doorstep run applies them; otherwise bring the database to what it should be, and try again",
+                "if none of it and of later ones exists, adopt up to the migration before it (--through NAME), and \
+                 doorstep run applies them; otherwise correct the database, and try again",
             ),
         }
     }

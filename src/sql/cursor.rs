@@ -1,7 +1,7 @@
 //! Reads one statement token by token, and takes names apart.
 
 use crate::sql::Dialect;
-use crate::sql::script::{Kind, Statement, Token, tokens};
+use crate::sql::script::{Statement, Token, TokenKind, tokens};
 
 /// A name as the database stores it: without schema, with quotes off or folded to lower case.
 pub(crate) fn bare(name: &str) -> String {
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         let mut offset = 0;
         for token in tokens {
             let length = token.text.len();
-            if token.kind != Kind::Blank {
+            if token.kind != TokenKind::Blank {
                 reader.tokens.push(token);
                 reader.offsets.push(offset);
             }
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     /// Steps over this word, if it is next.
     pub(crate) fn take(&mut self, word: &str) -> bool {
         let token = self.tokens.get(self.at);
-        let taken = token.is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word));
+        let taken = token.is_some_and(|token| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word));
         self.at += usize::from(taken);
         taken
     }
@@ -157,7 +157,8 @@ impl<'a> Reader<'a> {
         let mut name = String::new();
         for _ in 0..3 {
             let part = self.tokens.get(self.at).filter(|token| {
-                token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+                token.kind == TokenKind::Word
+                    || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
             })?;
             name += part.text;
             self.at += 1;

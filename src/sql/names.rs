@@ -2,7 +2,7 @@
 
 use crate::sql::Dialect;
 use crate::sql::cursor::stored;
-use crate::sql::script::{Kind, Token, tokens};
+use crate::sql::script::{Token, TokenKind, tokens};
 
 /// Every word of an expression as a name that the database stores, without what qualifies it; keywords are among
 /// them.
@@ -10,7 +10,7 @@ use crate::sql::script::{Kind, Token, tokens};
 pub fn names(expression: &str, dialect: Dialect) -> Vec<String> {
     let shown = shown(expression, dialect);
     let is_name = |token: &Token<'_>| {
-        token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+        token.kind == TokenKind::Word || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
     };
     let qualifies = |at: usize| shown.get(at + 1).is_some_and(|next| next.text == ".");
     let named = shown.iter().enumerate().filter(|(at, token)| is_name(token) && !qualifies(*at));
@@ -35,7 +35,7 @@ pub fn constraints(create: &str, dialect: Dialect) -> Vec<String> {
 }
 
 fn shown(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
-    tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect()
+    tokens(text, dialect).filter(|token| token.kind != TokenKind::Blank).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::sql::cursor::{Reader, bare, stored};
-use crate::sql::script::{Kind, Statement, Token, is_word};
+use crate::sql::script::{Statement, Token, TokenKind, is_word};
 use crate::sql::{ObjectKind, ObjectRef};
 
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
@@ -160,7 +160,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Every name in a statement, part by part.
 fn names(statement: &Statement<'_>) -> Vec<String> {
-    let is_name = |token: &Token<'_>| matches!(token.kind, Kind::Word | Kind::Quoted);
+    let is_name = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
     statement.tokens().filter(is_name).map(|token| token.text.to_owned()).collect()
 }
 

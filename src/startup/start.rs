@@ -16,7 +16,7 @@ use crate::startup::wait;
 use crate::verify::desired::DesiredState;
 use crate::verify::{self, Compared};
 
-/// A start with its session. Whoever opens it closes the session.
+/// A start with its session. The caller that opens it closes the session.
 pub(crate) struct Start<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) stop: &'a Stop,

@@ -6,7 +6,7 @@
 pub(crate) mod statement;
 
 use crate::sql::cursor::Reader;
-use crate::sql::script::{Kind as TokenKind, Script, Statement, statements};
+use crate::sql::script::{Script, Statement, TokenKind, statements};
 use crate::sql::{Dialect, ObjectRef};
 
 /// One thing that a script does. Names are as the database stores them.
