@@ -1,5 +1,5 @@
-//! What an engine said, classed once for the whole program: which faults pass with time and which
-//! never do. The engines fill it in (`engine/*/`), every step reads the same class.
+//! An error of a database or of the network, with its class. `engines` makes it of SQLSTATEs and error kinds; the
+//! steps of a start decide by the class, such as whether a retry can help.
 
 use std::fmt;
 
