@@ -26,6 +26,8 @@ pub enum Class {
     Config,
     /// The role may not do this (42501).
     Privilege,
+    /// Row security would hide rows from the role, and it asked for all of them (`row_security = off`).
+    RowSecurity,
     /// `lock_timeout` ran out (55P03).
     LockTimeout,
     /// The statement was cancelled (57014).
@@ -85,8 +87,6 @@ pub enum Condition {
     AlreadyExists,
     /// No schema of the search path exists and may be used (3F000).
     NoSchema,
-    /// Row security would have filtered rows, and `row_security = off` made that an error.
-    RowSecurity,
 }
 
 /// Where in a script the fault lies.

@@ -132,7 +132,7 @@ fn fault(error: &sqlx::Error, wire: &Wire) -> Fault {
 /// An ErrorResponse.
 fn of_server(error: &PgDatabaseError) -> Fault {
     Fault {
-        class: sqlstate::class_of(error.code()),
+        class: sqlstate::class_of(error.code(), error.routine()),
         code: Some(error.code().to_owned()),
         message: error.message().to_owned(),
         detail: error.detail().map(str::to_owned),
@@ -142,6 +142,6 @@ fn of_server(error: &PgDatabaseError) -> Fault {
             Some(PgErrorPosition::Original(position)) => Some(Place::Character(position)),
             _ => None,
         },
-        condition: sqlstate::condition_of(error.code(), error.routine()),
+        condition: sqlstate::condition_of(error.code()),
     }
 }
