@@ -170,7 +170,7 @@ impl Run<'_> {
     fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
         let table = self.migrator.history.dialect.table(&self.table);
         let next = match fault.class {
-            Class::Privilege => {
+            Class::Privilege | Class::RowSecurity => {
                 format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
             }
             _ => format!("look at {table} (its columns, triggers, policies), and start again"),
