@@ -26,6 +26,8 @@ pub enum Class {
     Config,
     /// The role may not do this (42501).
     Privilege,
+    /// Row security would hide rows from the role, and it asked for all of them (`row_security = off`).
+    RowSecurity,
     /// `lock_timeout` ran out (55P03).
     LockTimeout,
     /// The statement was cancelled (57014).

@@ -26,7 +26,7 @@ pub struct Origin {
 pub struct Catalog {
     /// The source of a desired catalog, for findings about objects without a line of their own.
     #[serde(skip)]
-    pub source: String,
+    pub source: CatalogSource,
     /// Schemas (namespaces) by name.
     pub schemas: Vec<String>,
     /// Tables, ordinary and partitioned.
@@ -40,6 +40,18 @@ pub struct Catalog {
     /// Extensions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
+}
+
+/// Where a catalog comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CatalogSource {
+    /// A database.
+    #[default]
+    Live,
+    /// `schema.prisma`, in one or several files.
+    PrismaSchema,
+    /// A file of this path: a snapshot, or doorstep.toml.
+    File(String),
 }
 
 /// An extension.
@@ -119,7 +131,7 @@ impl Table {
 }
 
 /// What a role may do with a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Access {
     /// Read it; also the default for engines without rights.
     #[default]

@@ -10,7 +10,7 @@ use crate::base::log::LogFormat;
 use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::formats::RowKey;
 use crate::formats::migration::Migration;
 use crate::migrate::history::History;
@@ -203,16 +203,14 @@ fn created_and_removed(migrations: &[&Migration]) -> Vec<Proof> {
     found
 }
 
+/// An object that is missing although its migration would have created it, or exists although it would have been dropped.
 fn finding(migration: &Migration, proof: &Proof) -> Finding {
-    let (kind, does) = match proof.created {
-        true => (DifferenceKind::Missing, "creates it"),
-        false => (DifferenceKind::Extra, "drops or renames it"),
-    };
+    let kind = if proof.created { DifferenceKind::Missing } else { DifferenceKind::Extra };
     let source = Source::Named(migration.path.display().to_string());
-    Finding::new(Severity::Error, kind, proof.object.clone(), source)
-        .caused(format!("{} {does}, so it was not applied here, or was reverted since", migration.name))
-        .remedied(
-            "if none of it and of later ones exists, adopt up to the migration before it (--through NAME), and \
-             doorstep run applies them; otherwise correct the database, and try again",
-        )
+    let cause = Cause::NotApplied { migration: migration.name.clone(), creates: proof.created };
+    Finding {
+        difference: Difference::new(Severity::Error, kind, proof.object.clone(), source),
+        diagnosis: Diagnosis::new(cause, Remedy::AdoptFewer),
+        sql: None,
+    }
 }

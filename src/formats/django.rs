@@ -25,6 +25,7 @@ pub(crate) const ENTRY: FormatEntry =
 static TOOL: Tool = Tool {
     name: "django",
     authoring: "python manage.py makemigrations --name SLUG",
+    writes_from_schema: false,
     by_hand: "python manage.py migrate --fake APP NAME",
     command: Some(ToolCommand {
         programs: &["python", "python3"],

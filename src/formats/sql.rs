@@ -28,8 +28,13 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
 
 const FORMAT: Format = Format { layout: &Sql, ledger: &Sql, writer: Some(&Sql), tool: &TOOL };
 
-static TOOL: Tool =
-    Tool { name: "sql", authoring: "the next numbered file, NUMBER_SLUG.sql", by_hand: "", command: None };
+static TOOL: Tool = Tool {
+    name: "sql",
+    authoring: "the next numbered file, NUMBER_SLUG.sql",
+    by_hand: "",
+    writes_from_schema: false,
+    command: None,
+};
 
 #[derive(Debug)]
 struct Sql;

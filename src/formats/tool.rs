@@ -12,6 +12,8 @@ pub(crate) struct Tool {
     pub name: &'static str,
     /// How a new migration is written, as an instruction to a person; SLUG stands for its name.
     pub authoring: &'static str,
+    /// Whether it writes a migration by itself from a schema file.
+    pub writes_from_schema: bool,
     /// The command that edits its history, where doorstep does not write it.
     pub by_hand: &'static str,
     /// The command that applies the migrations; `None` where doorstep does.

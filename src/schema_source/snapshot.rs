@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
-use crate::catalog::{Catalog, Extension, Name, Type};
+use crate::catalog::{Catalog, CatalogSource, Extension, Name, Type};
 use crate::sql::Dialect;
 
 /// Read if it is in the working directory and no other file is named.
@@ -110,7 +110,7 @@ impl Snapshot {
     #[must_use]
     pub(crate) fn at(&self, home: &str, source: &str) -> Catalog {
         let mut catalog = self.catalog.clone();
-        source.clone_into(&mut catalog.source);
+        catalog.source = CatalogSource::File(source.to_owned());
         let moved = |schema: &mut String| {
             if *schema == self.home {
                 home.clone_into(schema);

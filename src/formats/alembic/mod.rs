@@ -26,6 +26,7 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
 static TOOL: Tool = Tool {
     name: "alembic",
     authoring: "alembic revision --autogenerate -m SLUG",
+    writes_from_schema: false,
     by_hand: "alembic stamp REVISION",
     command: Some(ToolCommand {
         programs: &["alembic"],
@@ -38,6 +39,7 @@ static TOOL: Tool = Tool {
 static FLASK: Tool = Tool {
     name: TOOL.name,
     authoring: TOOL.authoring,
+    writes_from_schema: false,
     by_hand: TOOL.by_hand,
     command: Some(ToolCommand { programs: &["flask"], beside: ".venv/bin/flask", arguments: &["db", "upgrade"] }),
 };

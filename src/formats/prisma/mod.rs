@@ -33,8 +33,13 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
 /// The format.
 pub(crate) const FORMAT: Format = Format { layout: &Prisma, ledger: &Prisma, writer: Some(&Prisma), tool: &TOOL };
 
-static TOOL: Tool =
-    Tool { name: "prisma", authoring: "npx prisma migrate dev --name SLUG", by_hand: "", command: None };
+static TOOL: Tool = Tool {
+    name: "prisma",
+    authoring: "npx prisma migrate dev --name SLUG",
+    by_hand: "",
+    writes_from_schema: true,
+    command: None,
+};
 
 #[derive(Debug)]
 struct Prisma;

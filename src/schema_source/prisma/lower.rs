@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use crate::catalog::{self, Action, Arity, Catalog, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type};
+use crate::catalog::{
+    self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type,
+};
 use crate::schema_source::prisma::schema::{
     self, DatasourceBlock, FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema,
 };
@@ -33,7 +35,7 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         schemas => schemas.iter().filter(|schema| used.contains(schema.as_str())).cloned().collect(),
     };
     Catalog {
-        source: "the Prisma schema".to_owned(),
+        source: CatalogSource::PrismaSchema,
         schemas,
         tables,
         enums,
