@@ -58,7 +58,8 @@ pub mod internals {
     pub use crate::config::Layer;
     pub use crate::differ::{compare, ddl};
     pub use crate::engines::connect::Target;
-    pub use crate::engines::session::{ProbeRequest, Scope, Session};
+    pub use crate::engines::engine::{ProbeRequest, Scope};
+    pub use crate::engines::session::Session;
     pub use crate::finding::{Difference, DifferenceKind, Severity};
     pub use crate::formats::migration::RunMode;
     pub use crate::migrate::strategy;

@@ -76,6 +76,17 @@ pub struct Fault {
     pub context: Option<String>,
     /// Where in the text that was sent, if known.
     pub place: Option<Place>,
+    /// A closer reason, where a step decides by it.
+    pub condition: Option<Condition>,
+}
+
+/// Reasons that a class does not tell apart, so that nothing outside an engine compares its error codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// A schema, a database or a key of this name exists already (42P06, 42P04, 23505).
+    AlreadyExists,
+    /// No schema of the search path exists and may be used (3F000).
+    NoSchema,
 }
 
 /// Where in a script the fault lies.
@@ -90,7 +101,16 @@ pub enum Place {
 impl Fault {
     /// A fault without a server's fields.
     pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, code: None, message: message.into(), detail: None, hint: None, context: None, place: None }
+        Self {
+            class,
+            code: None,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            context: None,
+            place: None,
+            condition: None,
+        }
     }
 }
 

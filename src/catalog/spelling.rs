@@ -9,7 +9,7 @@ use crate::sql::Dialect;
 pub(crate) fn read(text: &str, dialect: Dialect) -> (Type, bool) {
     let mut element = text.trim();
     let mut is_list = false;
-    while let Some(rest) = element.strip_suffix("[]").filter(|_| dialect == Dialect::Postgres) {
+    while let Some(rest) = element.strip_suffix("[]").filter(|_| dialect.rules().has_arrays) {
         (element, is_list) = (rest.trim_end(), true);
     }
     (base(element, dialect), is_list)
@@ -23,39 +23,10 @@ fn base(text: &str, dialect: Dialect) -> Type {
         inside.split(',').filter(|part| !part.trim().is_empty()).map(|part| part.trim().parse().ok()).collect();
     let words: Vec<&str> = before.split_whitespace().chain(after.split_whitespace()).collect();
     let name = words.join(" ").to_ascii_lowercase();
-    let native = match dialect {
-        Dialect::Postgres => internal(&name, text),
-        Dialect::Sqlite => Some(name.as_str()),
-    };
-    match (native, arguments) {
+    match ((dialect.rules().type_name)(&name, text), arguments) {
         (Some(name), Some(arguments)) => Type::Native(name.to_owned(), arguments),
         _ => other(),
     }
-}
-
-/// The name in `pg_type` (PostgreSQL manual, table 8.1); `None` for a type that is not in that table.
-fn internal<'a>(name: &'a str, text: &str) -> Option<&'a str> {
-    Some(match name {
-        _ if text == "\"char\"" => "char",
-        "smallint" | "int2" | "smallserial" | "serial2" => "int2",
-        "integer" | "int" | "int4" | "serial" | "serial4" => "int4",
-        "bigint" | "int8" | "bigserial" | "serial8" => "int8",
-        "real" | "float4" => "float4",
-        "double precision" | "float8" | "float" => "float8",
-        "numeric" | "decimal" => "numeric",
-        "boolean" | "bool" => "bool",
-        "character varying" | "varchar" => "varchar",
-        "character" | "char" | "bpchar" => "bpchar",
-        "bit varying" | "varbit" => "varbit",
-        "timestamp" | "timestamp without time zone" => "timestamp",
-        "timestamptz" | "timestamp with time zone" => "timestamptz",
-        "time" | "time without time zone" => "time",
-        "timetz" | "time with time zone" => "timetz",
-        "text" | "citext" | "uuid" | "xml" | "inet" | "bit" | "oid" | "money" | "date" | "json" | "jsonb" | "bytea" => {
-            name
-        }
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

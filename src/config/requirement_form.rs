@@ -10,9 +10,7 @@ use crate::sql::{ObjectKind, ObjectRef, TableName};
 /// A column: `users.email`, `financial.invoices.total numeric(10,2) not null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ColumnForm {
-    /// Its table.
     pub table: TableName,
-    /// Its name.
     pub name: String,
     /// Its type as SQL writes it; `None` for any.
     pub kind: Option<String>,
@@ -27,7 +25,6 @@ pub(crate) enum IndexForm {
     Named(TableName),
     /// `financial.invoices (customer_id, created_at desc)`, `unique users (email)`.
     On {
-        /// The table.
         table: TableName,
         /// Its key columns in their order, and whether each is `DESC`.
         columns: Vec<(String, bool)>,
@@ -39,7 +36,6 @@ pub(crate) enum IndexForm {
 /// An enum type: `Role`, `billing.status (OPEN, CLOSED)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EnumForm {
-    /// Its name.
     pub name: TableName,
     /// Values that it must have.
     pub values: Vec<String>,
@@ -50,7 +46,6 @@ pub(crate) struct EnumForm {
 pub(crate) struct ConstraintForm {
     /// Its table; `None` for any table of the home schema.
     pub table: Option<TableName>,
-    /// Its name.
     pub name: String,
 }
 
@@ -59,7 +54,6 @@ pub(crate) struct ConstraintForm {
 pub(crate) struct RowForm {
     /// As written, for findings.
     pub text: String,
-    /// Its table.
     pub table: TableName,
     /// The SQL condition that one row must meet.
     pub condition: Option<String>,

@@ -66,13 +66,13 @@ impl Require {
     /// [`Error::Settings`] with the line of what makes no sense.
     pub(crate) fn suits(&self, dialect: Dialect) -> Result<(), Error> {
         let refuse = |origin: &Origin, why: String| Err(settings_error(origin, &why));
-        if dialect == Dialect::Sqlite {
-            let absent = self.absent.iter().filter(|line| line.what.kind == ObjectKind::Enum);
-            let enums = self.enums.iter().map(|line| &line.origin).chain(absent.map(|line| &line.origin));
-            let extensions = self.extensions.iter().map(|line| (&line.origin, "extensions"));
-            if let Some((origin, things)) = enums.map(|origin| (origin, "enums")).chain(extensions).next() {
-                return refuse(origin, format!("{things} are required, but SQLite has none"));
-            }
+        let rules = dialect.rules();
+        let absent = self.absent.iter().filter(|line| line.what.kind == ObjectKind::Enum);
+        let enums = self.enums.iter().map(|line| &line.origin).chain(absent.map(|line| &line.origin));
+        let extensions = self.extensions.iter().map(|line| (&line.origin, "extensions"));
+        let enums = enums.map(|origin| (origin, "enums")).filter(|_| !rules.has_enums);
+        if let Some((origin, things)) = enums.chain(extensions.filter(|_| !rules.has_extensions)).next() {
+            return refuse(origin, format!("{things} are required, but {} has none", rules.product));
         }
         for Line { what, origin } in &self.rows {
             let Some(condition) = what.condition.as_deref() else { continue };

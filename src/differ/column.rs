@@ -120,8 +120,8 @@ fn differences(
 
 /// How bad it is that the type is another; `None` where it is the same.
 fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
-    if dialect == Dialect::Sqlite {
-        // SQLite enforces nothing; what matters is how a value is read.
+    if !dialect.rules().enforces_types {
+        // Nothing is enforced; what matters is how a value is read.
         let plain = |kind| match family(kind) {
             Family::Enum => Family::Text,
             Family::Other if matches!(kind, Type::Native(..)) => Family::Other,
@@ -215,11 +215,11 @@ fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Seve
     let same = match (&wanted, &actual.default) {
         (Default::Any, _) | (Default::None, Default::None) => true,
         // The number of a row, which an INTEGER PRIMARY KEY always is, whatever its default says.
-        (_, Default::Sequence) if dialect == Dialect::Sqlite => true,
+        (_, Default::Sequence) if dialect.rules().numbers_integer_keys => true,
         // Nothing that the service counts on.
         (Default::None, _) => return Some(Severity::Notice),
         // Prisma expects a number of any key, and creates a BIGINT that has none.
-        (Default::Sequence, Default::None) if dialect == Dialect::Sqlite => return Some(Severity::Notice),
+        (Default::Sequence, Default::None) if dialect.rules().numbers_integer_keys => return Some(Severity::Notice),
         // These the database alone can fill in.
         (Default::Sequence | Default::Expression(_), Default::None) if expected.arity == Arity::Required => {
             return Some(Severity::Error);

@@ -81,10 +81,7 @@ impl Names {
     }
 
     pub(crate) fn are_same(self, one: &str, other: &str) -> bool {
-        match self.0 {
-            Dialect::Postgres => one[..one.floor_char_boundary(63)] == other[..other.floor_char_boundary(63)],
-            Dialect::Sqlite => one.eq_ignore_ascii_case(other),
-        }
+        self.0.is_same_name(one, other)
     }
 
     pub(crate) fn are_one(self, one: &Name, other: &Name) -> bool {
@@ -93,7 +90,7 @@ impl Names {
 
     /// Names that SQLite takes for one, and Prisma for two.
     fn are_spelled_apart(self, one: &str, other: &str) -> bool {
-        self.0 == Dialect::Sqlite && one != other
+        self.0.rules().ignores_case && one != other
     }
 }
 

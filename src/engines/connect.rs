@@ -1,24 +1,34 @@
-//! Chooses the engine by the scheme of the URL.
+//! Chooses the engine by the scheme of the URL. To add an engine, add a line to [`ENGINES`].
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::fault::Fault;
 use crate::base::secret::Secret;
-use crate::engines::session::{Probe, ProbeRequest, Session};
+use crate::engines::endpoint::Endpoint;
+use crate::engines::engine::{Probe, ProbeRequest};
+use crate::engines::session::Session;
 use crate::engines::{postgres, sqlite};
 use crate::sql::Dialect;
 
+/// What reads the URL of an engine: the text, the environment with the variables that the engine's own clients read, and
+/// the directory that a relative path starts from.
+type Parse = fn(&str, &Environment, &Path) -> Result<Arc<dyn Endpoint>, Error>;
+
+/// The schemes of each engine. The last engine reads what has none of them: libpq's keyword strings, and no URL at all.
+const ENGINES: &[(&[&str], Parse)] = &[
+    (&["file", "sqlite", "sqlite3"], |url, _, base| Ok(Arc::new(sqlite::Target::parse(url, base)?))),
+    (&["postgres", "postgresql"], |url, environment, _| Ok(Arc::new(postgres::Target::parse(url, environment)?))),
+];
+
+/// Schemes of engines that doorstep does not support.
+const UNSUPPORTED: &[&str] = &["mysql", "mariadb", "sqlserver", "mssql", "mongodb", "cockroachdb", "oracle"];
+
 /// A parsed database URL: everything needed to open a session.
 #[derive(Debug, Clone)]
-pub struct Target(Engine);
-
-#[derive(Debug, Clone)]
-enum Engine {
-    Postgres(Box<postgres::Target>),
-    Sqlite(sqlite::Target),
-}
+pub struct Target(Arc<dyn Endpoint>);
 
 impl Target {
     /// Reads a URL, a libpq keyword string, or (with an empty text) the `PG*` variables alone.
@@ -29,125 +39,89 @@ impl Target {
     pub fn parse(url: &Secret, environment: &Environment, base: &Path) -> Result<Self, Error> {
         let text = url.expose().trim();
         let (scheme, _) = text.split_once(':').unwrap_or(("", text));
-        // SQLAlchemy's and others' driver suffixes say nothing about the database.
-        let (engine, _driver) = scheme.split_once('+').unwrap_or((scheme, ""));
-        match engine.to_ascii_lowercase().as_str() {
-            "file" | "sqlite" | "sqlite3" => {
-                sqlite::Target::parse(text, base).map(|target| Self(Engine::Sqlite(target)))
-            }
-            "prisma" => Err(Error::Settings(
+        // The driver in `postgresql+asyncpg` (SQLAlchemy) says nothing about the database.
+        let scheme = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
+        if scheme == "prisma" {
+            return Err(Error::Settings(
                 "a prisma+postgres:// URL is Prisma's hosted proxy, not a database\n\
                  next: give the direct postgres:// URL as migrate_url"
                     .to_owned(),
-            )),
-            "mysql" | "mariadb" | "sqlserver" | "mssql" | "mongodb" | "cockroachdb" | "oracle" => Err(Error::Settings(
-                format!("doorstep does not speak {engine}\nnext: use a postgresql://, file: or sqlite: URL"),
-            )),
-            _ => {
-                let target = postgres::Target::parse(text, environment)?;
-                Ok(Self(Engine::Postgres(Box::new(target))))
-            }
+            ));
         }
+        if UNSUPPORTED.contains(&scheme.as_str()) {
+            return Err(Error::Settings(format!(
+                "doorstep does not speak {scheme}\nnext: use a postgresql://, file: or sqlite: URL"
+            )));
+        }
+        let chosen = ENGINES.iter().find(|(schemes, _)| schemes.contains(&scheme.as_str()));
+        let (_, parse) = chosen.unwrap_or(&ENGINES[ENGINES.len() - 1]);
+        parse(text, environment, base).map(Self)
+    }
+
+    /// Whether the environment alone names a database, in the variables of an engine's own clients.
+    #[must_use]
+    pub(crate) fn is_in(environment: &Environment) -> bool {
+        postgres::has_libpq_variables(environment)
     }
 
     /// Where the database is, without secrets: `db:5432/app`.
     #[must_use]
     pub fn address(&self) -> String {
-        match &self.0 {
-            Engine::Postgres(target) => target.address(),
-            Engine::Sqlite(target) => target.address(),
-        }
+        self.0.address()
     }
 
     /// The schema that `?schema=` of the URL names.
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
-        match &self.0 {
-            Engine::Postgres(target) => target.schema.as_deref(),
-            Engine::Sqlite(_) => None,
-        }
+        self.0.schema()
     }
 
     /// The role that the URL logs in with, where the engine has roles.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
-        match &self.0 {
-            Engine::Postgres(target) => Some(&target.user),
-            Engine::Sqlite(_) => None,
-        }
+        self.0.role()
     }
 
-    /// Things in the URL that have no effect here, for one warning each.
+    /// Parameters of the URL that have no effect, for one warning each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        match &self.0 {
-            Engine::Postgres(target) => &target.warnings,
-            Engine::Sqlite(_) => &[],
-        }
+        self.0.warnings()
     }
 
-    /// How the engine quotes.
+    /// How the engine writes SQL, and what it is able to do.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match &self.0 {
-            Engine::Postgres(_) => Dialect::Postgres,
-            Engine::Sqlite(_) => Dialect::Sqlite,
-        }
+        self.0.engine().dialect()
     }
 
-    /// Whether the engine has schemas (namespaces).
-    #[must_use]
-    pub fn has_schemas(&self) -> bool {
-        matches!(&self.0, Engine::Postgres(_))
-    }
-
-    /// One attempt: connect, log in, look. Bounded in time by the target's connect timeout.
+    /// One attempt: connect, log in, probe. Bounded in time by the target's connect timeout.
     ///
     /// # Errors
-    /// The fault, classed; with several hosts, the one of the last.
-    pub async fn open(&self, wanted: &ProbeRequest) -> Result<(Box<dyn Session>, Probe), Fault> {
-        match &self.0 {
-            Engine::Postgres(target) => {
-                let (session, probe) = postgres::open(target, wanted).await?;
-                Ok((Box::new(session), probe))
-            }
-            Engine::Sqlite(target) => {
-                let mut session = sqlite::open(target).await?;
-                let probe = session.probe(wanted).await?;
-                Ok((Box::new(session), probe))
-            }
-        }
+    /// The fault, classed; with several hosts, the one that says most.
+    pub async fn open(&self, request: &ProbeRequest) -> Result<(Box<dyn Session>, Probe), Fault> {
+        self.0.open(request).await
     }
 
     /// The same server, and a database of this name that does not exist yet; with SQLite, a temporary file.
     #[must_use]
     pub fn scratch(&self, name: &str) -> Self {
-        Self(match &self.0 {
-            Engine::Postgres(target) => Engine::Postgres(Box::new(target.scratch(name))),
-            Engine::Sqlite(_) => Engine::Sqlite(sqlite::Target::temporary(name)),
-        })
+        Self(self.0.scratch(name))
     }
 
-    /// Drops the database. Only ever called on a [`Target::scratch`].
+    /// Drops the database. Only call it on a [`Target::scratch`].
     ///
     /// # Errors
     /// The fault, classed.
     pub(crate) async fn drop_scratch(&self) -> Result<(), Fault> {
-        match &self.0 {
-            Engine::Postgres(target) => postgres::drop_scratch(target).await,
-            Engine::Sqlite(target) => target.remove(),
-        }
+        self.0.drop_scratch().await
     }
 
-    /// Creates the database that [`Class::NoDatabase`] missed; one that appeared meanwhile is fine.
+    /// Creates the database that [`Target::open`] missed; it is no error if it appeared meanwhile.
     ///
     /// # Errors
-    /// [`Class::Privilege`] when the role may not.
+    /// [`Class::Privilege`](crate::base::fault::Class::Privilege) when the role may not.
     pub async fn create_database(&self) -> Result<(), Fault> {
-        match &self.0 {
-            Engine::Postgres(target) => postgres::create_database(target).await,
-            Engine::Sqlite(target) => sqlite::create_database(target).await,
-        }
+        self.0.create_database().await
     }
 }
 
@@ -161,6 +135,20 @@ mod tests {
             let error = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
             let text = error.unwrap_err().to_string();
             assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_chooses_the_engine() {
+        let dialect = |url: &str| {
+            let target = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
+            target.unwrap().dialect()
+        };
+        for url in ["postgres://u@h/d", "postgresql+asyncpg://u@h/d", "jdbc:postgresql://u@h/d", "host=h user=u"] {
+            assert_eq!(dialect(url), Dialect::Postgres, "{url}");
+        }
+        for url in ["file:./dev.db", "SQLite:dev.db", "sqlite+aiosqlite:///dev.db"] {
+            assert_eq!(dialect(url), Dialect::Sqlite, "{url}");
         }
     }
 }

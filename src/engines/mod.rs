@@ -1,9 +1,22 @@
-//! One session on one database engine: the trait, the choice by URL, and one folder per engine.
+//! Database engines.
+//!
+//! - `engine`: the stateless part of an engine, SQL texts and how their rows are read;
+//! - `session`: the stateful part, one connection; `queries`: what callers ask a session, written once;
+//! - `endpoint`: a parsed URL; `connect`: the choice of the engine by the scheme of the URL;
+//! - `net`: names, sockets and TLS, for every engine with a server;
+//! - one folder per engine.
+//!
+//! To add an engine: a folder with an `Endpoint`, a `Session` and an `Engine`; a line in `connect::ENGINES`; a file under
+//! `sql/dialect`; a line in the contract suite (`tests/it/engines/contract.rs`).
 
 pub(crate) mod connect;
+pub(crate) mod endpoint;
+pub(crate) mod engine;
 pub(crate) mod net;
 pub(crate) mod peer;
 pub(crate) mod postgres;
+pub(crate) mod queries;
 pub(crate) mod query_plan;
 pub(crate) mod session;
 pub(crate) mod sqlite;
+pub(crate) mod values;

@@ -1,23 +1,23 @@
-//! Another session on the same server, as far as the server tells.
+//! Another session on the same server: the one that holds a lock, or that runs the same script.
 
 use std::fmt;
 
-/// Who it is and what it does, for people.
+/// A session as the server lists it. Fields are texts for people; only the process id is compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peer {
     /// Its process id on the server.
     pub pid: String,
-    /// What it calls itself.
+    /// Its application name.
     pub application: String,
-    /// Where it comes from: an address, or `local`.
+    /// Its client's address, or `local`.
     pub client: String,
     /// When it connected (RFC 3339).
     pub since: Option<String>,
-    /// `active`, `idle in transaction`, …; `None` where this role may not see it.
+    /// `active`, `idle in transaction`, …; `None` where this role is not allowed to see it.
     pub state: Option<String>,
-    /// For how long it has been in that state.
+    /// How long it has been in that state.
     pub lasting: Option<String>,
-    /// Its statement, or its last one; texts in quotes left out.
+    /// Its statement, or its last one, without quoted texts.
     pub query: Option<String>,
 }
 

@@ -1,9 +1,10 @@
-//! How an engine would run a query, as much of it as is looked at.
+//! How an engine would run a query: which indexes it searches, and whether it sorts. Costs and row estimates are left
+//! out: on an empty database they say nothing.
 
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QueryPlan {
-    /// Where it reads tables and indexes, in the order of the plan.
+    /// Each table and index that it reads, in the order of the plan.
     pub scans: Vec<Scan>,
     /// Whether it sorts.
     pub sorts: bool,

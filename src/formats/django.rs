@@ -213,10 +213,7 @@ impl Ledger for Django {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = match dialect {
-            Dialect::Postgres => "applied::text",
-            Dialect::Sqlite => "applied",
-        };
+        let time = dialect.time_as_text("applied");
         format!("SELECT app || '.' || name, {time} FROM {} ORDER BY id", dialect.table(table))
     }
 

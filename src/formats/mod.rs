@@ -8,6 +8,7 @@
 pub(crate) mod alembic;
 pub(crate) mod detect;
 pub(crate) mod django;
+pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod migration;
 pub(crate) mod prisma;
@@ -23,6 +24,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::config::words::Words;
+use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, Row, TableName};
@@ -30,7 +32,7 @@ use crate::sql::{Dialect, Row, TableName};
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
-pub(crate) const OWN_LOCK: i64 = i64::from_be_bytes(*b"doorstep");
+pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats. A folder is offered to them in this order; then the project's files are.
 pub(crate) const ALL: [FormatEntry; 4] = [prisma::ENTRY, sql::ENTRY, alembic::ENTRY, django::ENTRY];
@@ -122,7 +124,7 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
 
     /// Key of the lock that the tool itself takes, so that it and doorstep exclude each other; doorstep's own where it
     /// takes none.
-    fn lock_key(&self) -> i64 {
+    fn lock_key(&self) -> LockKey {
         OWN_LOCK
     }
 

@@ -172,7 +172,7 @@ impl Ledger for Sql {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| time_sql(dialect).time.replace("COLUMN", column);
+        let time = |column: &str| dialect.time_as_text(column);
         format!(
             "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
             time("started_at"),
@@ -187,29 +187,10 @@ impl Ledger for Sql {
     }
 }
 
-/// What differs by dialect in the statements of the history.
-struct TimeSql {
-    /// The type of a time.
-    time_type: &'static str,
-    /// A time as text; COLUMN stands for its column.
-    time: &'static str,
-    /// The server's clock.
-    now: &'static str,
-}
-
-fn time_sql(dialect: Dialect) -> TimeSql {
-    match dialect {
-        Dialect::Postgres => {
-            TimeSql { time_type: "timestamptz", time: "COLUMN::text", now: "pg_catalog.clock_timestamp()" }
-        }
-        Dialect::Sqlite => TimeSql { time_type: "text", time: "COLUMN", now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')" },
-    }
-}
-
 impl LedgerWriter for Sql {
     /// One row for each migration, about its last run, with the types that every engine has, but for the times.
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = time_sql(dialect).time_type;
+        let time = dialect.rules().timestamp_type;
         format!(
             "CREATE TABLE {} (
     name            text PRIMARY KEY NOT NULL,
@@ -236,7 +217,7 @@ impl LedgerWriter for Sql {
     }
 
     fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        let (dialect, now) = (row.dialect, time_sql(row.dialect).now);
+        let (dialect, now) = (row.dialect, row.dialect.rules().now);
         let change = match outcome {
             Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
@@ -254,7 +235,7 @@ impl LedgerWriter for Sql {
     }
 
     fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        put(row, migration, way(None), time_sql(row.dialect).now)
+        put(row, migration, way(None), row.dialect.rules().now)
     }
 
     fn locate(&self, row: RowKey<'_>) -> String {
@@ -293,7 +274,7 @@ fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> Str
         columns.join(", "),
         literal(&migration.name),
         literal(&migration.checksum),
-        time_sql(row.dialect).now,
+        row.dialect.rules().now,
         literal(way),
         row.id(),
         literal(env!("CARGO_PKG_VERSION")),

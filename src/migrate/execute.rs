@@ -71,7 +71,7 @@ async fn watched(
     blocker: &mut Option<Peer>,
 ) -> Result<(), Failure> {
     let (cancel, observer) = (session.canceller(), session.observer());
-    let mut running = session.script(unit);
+    let mut running = session.run_unit(unit);
     let watch = watch(observer, unit.conditions.lock_timeout, name, blocker);
     tokio::select! {
         result = &mut running => return result,

@@ -3,8 +3,8 @@
 //! It runs no migration.
 
 use crate::base::error::Error;
-use crate::base::fault::Class;
-use crate::engines::session::{ObjectState, Probe, Session};
+use crate::base::fault::{Class, Condition};
+use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
@@ -232,7 +232,7 @@ impl History {
             record,
             strategy: &strategy,
             same_script: self.format.ledger.fits(migration, &record.checksum),
-            one_message: self.dialect == Dialect::Postgres,
+            one_message: self.dialect.rules().sends_one_message,
             object_states: object_states.map(|((object, lenient), state)| (object, lenient, state)).collect(),
             running_session,
         }))
@@ -260,7 +260,7 @@ impl History {
 
     /// Key of the migration lock.
     #[must_use]
-    pub(crate) fn lock_key(&self) -> i64 {
+    pub(crate) fn lock_key(&self) -> LockKey {
         self.format.ledger.lock_key()
     }
 
@@ -385,8 +385,8 @@ impl History {
         let table = TableName { schema: probe.current_schema.clone(), name };
         let created = session.execute(self.writer()?.create(self.dialect, &table)).await;
         created.map_err(|mut fault| {
-            // 3F000, "no schema has been selected": none that exists may be used.
-            if fault.code.as_deref() == Some("3F000") {
+            // No schema of the search path exists and may be used.
+            if fault.condition == Some(Condition::NoSchema) {
                 fault.class = Class::Privilege;
             }
             let schema = self.dialect.identifier(probe.current_schema.as_deref().unwrap_or("public"));
@@ -442,7 +442,7 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
 async fn rows(session: &mut dyn Session, format: Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    session.rows(format.ledger.select(dialect, table)).await.map_err(|fault| {
+    session.query(format.ledger.select(dialect, table)).await.map_err(|fault| {
         let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
         let remedy = (fault.class == Class::Privilege).then_some(grant);
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }

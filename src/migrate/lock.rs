@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use crate::base::error::Error;
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::retry::Pace;
-use crate::engines::session::Session;
+use crate::engines::session::{LockKey, Session};
 
 /// Takes the lock with this key, or gives up after `timeout` (`None` never does).
 ///
 /// # Errors
 /// [`Error::Locked`] at the deadline, naming the holder.
-pub(crate) async fn acquire(session: &mut dyn Session, key: i64, timeout: Option<Duration>) -> Result<(), Error> {
+pub(crate) async fn acquire(session: &mut dyn Session, key: LockKey, timeout: Option<Duration>) -> Result<(), Error> {
     let began = Instant::now();
     let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
     let mut said: Option<Instant> = None;

@@ -92,7 +92,7 @@ fn by_objects(object_states: &[(ObjectRef, bool, ObjectState)], leaves: Leaves) 
     };
     let Some((object, ..)) = strict.first() else { return Conclusion::Unclear(lines(object_states)) };
     if leaves != Leaves::Unknown && strict.iter().all(|(_, _, trace)| *trace == ObjectState::Absent) {
-        return Conclusion::RolledBack(format!("it is one transaction, and nothing of it is there: no {object}"));
+        return Conclusion::RolledBack(format!("it is one transaction, and none of its objects exist: no {object}"));
     }
     let is_table = object.kind == ObjectKind::Table;
     let first = strict.first().and_then(maker);

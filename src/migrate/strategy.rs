@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use crate::formats::migration::RunMode;
-use crate::sql::Dialect;
 use crate::sql::script::{self, Script, Statement};
 
 /// How one script runs.
@@ -41,22 +40,22 @@ impl<'s> Strategy<'s> {
         let statements = script.statements();
         // What is appended after an unclosed quote would become part of it: let the server reject the script as it is.
         if !script.is_complete() {
-            return Self::in_one_message(RunMode::Whole, script, statements);
+            return Self::unchanged(RunMode::Whole, script, statements);
         }
         let controls = statements.iter().any(Statement::controls_transaction);
-        match script.dialect() {
-            Dialect::Postgres => Self::of_postgres(script, statements, controls),
-            // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
-            Dialect::Sqlite => {
-                let refuses = ["PRAGMA", "VACUUM", "ATTACH", "DETACH"];
-                let refused = |statement: &Statement<'_>| refuses.iter().any(|word| statement.starts(&[word]));
-                let mode = if controls || statements.iter().any(refused) { RunMode::Whole } else { RunMode::Atomic };
-                Self::in_one_message(mode, script, statements)
-            }
+        let rules = script.dialect().rules();
+        if rules.sends_one_message {
+            return Self::of_one_message(script, statements, controls);
         }
+        let refuses =
+            |statement: &Statement<'_>| rules.refuses_transaction.iter().any(|word| statement.starts(&[word]));
+        // Where each DDL statement commits, a transaction around the script would promise more than it keeps.
+        let is_whole = controls || !rules.has_transactional_ddl || statements.iter().any(refuses);
+        Self::unchanged(if is_whole { RunMode::Whole } else { RunMode::Atomic }, script, statements)
     }
 
-    fn of_postgres(script: &'s Script, statements: Vec<Statement<'s>>, controls: bool) -> Self {
+    /// For an engine that runs a message of several statements as one transaction.
+    fn of_one_message(script: &'s Script, statements: Vec<Statement<'s>>, controls: bool) -> Self {
         if statements.iter().any(Statement::refuses_transaction)
             && let Some(steps) = steps(script)
         {
@@ -73,16 +72,17 @@ impl<'s> Strategy<'s> {
         }
         let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
         let may_commit = controls || commits_alone || script.mentions_commit();
-        Self::in_one_message(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
+        Self::unchanged(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
     }
 
     /// Statement by statement, regardless of the text.
     #[must_use]
     pub fn in_steps(script: &'s Script, steps: Vec<ScriptStep<'s>>) -> Self {
-        Self { steps, ..Self::in_one_message(RunMode::Steps, script, script.statements()) }
+        Self { steps, ..Self::unchanged(RunMode::Steps, script, script.statements()) }
     }
 
-    fn in_one_message(mode: RunMode, script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
+    /// The script's text as it is.
+    fn unchanged(mode: RunMode, script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
         Self { mode, sql: script.text().into(), statements, steps: Vec::new() }
     }
 }
@@ -145,6 +145,7 @@ fn is_one_transaction(statements: &[Statement<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Dialect;
 
     fn script(text: &str) -> Script {
         Script::new(text.to_owned(), Dialect::Postgres)

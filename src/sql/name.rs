@@ -10,7 +10,6 @@ use std::str::FromStr;
 pub struct TableName {
     /// The schema. `None`: the first schema of the search path that has the table.
     pub schema: Option<String>,
-    /// The table.
     pub name: String,
 }
 

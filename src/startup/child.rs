@@ -195,7 +195,7 @@ impl ChildCommand {
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let mut command = self.program.command();
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
-        command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().to_string());
+        command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string());
         if let Some(url) = setup.database.url()? {
             // DATABASE_URL_FILE may name another database.
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
@@ -249,7 +249,7 @@ async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
     loop {
         tokio::time::sleep(PULSE).await;
         let silence = || Err(Fault::new(Class::Unreachable, "the database does not answer any more"));
-        let sign = tokio::time::timeout(HEARTBEAT, session.rows("SELECT 1".to_owned())).await;
+        let sign = tokio::time::timeout(HEARTBEAT, session.query("SELECT 1".to_owned())).await;
         if let Err(fault) = sign.unwrap_or_else(|_| silence()) {
             tracing::error!(
                 phase = "migrate",

@@ -10,7 +10,6 @@ use crate::base::error::Error;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
 use crate::engines::connect::Target;
-use crate::engines::postgres::has_libpq_variables;
 use crate::formats::{Datasource, UrlSource};
 
 /// The database that doorstep itself works on.
@@ -42,7 +41,7 @@ impl Database {
         };
         let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
         let plain = datasource.and_then(|datasource| from_schema(&datasource.url));
-        let libpq = || has_libpq_variables(environment).then_some(SecretSource::Libpq);
+        let libpq = || Target::is_in(environment).then_some(SecretSource::Libpq);
         let own = settings.migrate_database.clone().or(direct);
         let plain = settings.database.clone().or(plain);
         let service = own.as_ref().and(plain.clone());

@@ -10,7 +10,7 @@ use crate::base::error::Error;
 use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness};
 use crate::engines::connect::Target;
-use crate::engines::session::{Probe, ProbeRequest};
+use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::Project;
 use crate::formats::{Folder, OWN_LOCK, prisma};
 use crate::migrate::history::History;
@@ -138,7 +138,7 @@ impl Setup {
 
     /// The format's own key, so that the original tool is locked out too; Prisma's key without a folder. With only a
     /// migrate command it is a key of doorstep's: a tool that doorstep starts must find its own lock free.
-    pub(crate) fn lock_key(&self) -> i64 {
+    pub(crate) fn lock_key(&self) -> LockKey {
         match (&self.folder, &self.hook_commands.migrate) {
             (None, Some(_)) => OWN_LOCK,
             (None, None) => prisma::FORMAT.ledger.lock_key(),
@@ -178,10 +178,11 @@ fn warn_of_ignored(target: &Target, environment: &Environment) {
 /// of the setting: who turns migrations off did not ask for anything else to be created.
 fn schemas_to_create(settings: &Settings, target: &Target, of_prisma: Vec<String>) -> Result<Vec<String>, Error> {
     let named = settings.schemas.clone();
-    match (target.has_schemas(), settings.mode) {
-        (false, _) if named.is_some() => Err(Error::Settings(
-            "schemas are set, but SQLite has none\nnext: drop the setting, or point the URL at PostgreSQL".to_owned(),
-        )),
+    match (target.dialect().rules().has_schemas, settings.mode) {
+        (false, _) if named.is_some() => Err(Error::Settings(format!(
+            "schemas are set, but {} has none\nnext: drop the setting, or point the URL at PostgreSQL",
+            target.dialect().product()
+        ))),
         (false, _) => Ok(Vec::new()),
         (true, Mode::Off) => Ok(named.unwrap_or_default()),
         (true, Mode::Apply | Mode::Await) => Ok(union(named.unwrap_or(of_prisma), target.schema().map(str::to_owned))),

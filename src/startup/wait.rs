@@ -77,8 +77,8 @@ async fn created(target: &Target) -> Result<(), Fault> {
 }
 
 fn cannot_create(target: &Target, fault: Fault) -> Error {
-    let remedy = match fault.code.as_deref() {
-        Some("42501") => "create it, or allow the role to: ALTER ROLE … CREATEDB",
+    let remedy = match fault.class {
+        Class::Privilege if target.role().is_some() => "create it, or allow the role to: ALTER ROLE … CREATEDB",
         _ => "create it, or correct the URL",
     };
     let doing = format!("create the missing database {}", target.address());

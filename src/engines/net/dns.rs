@@ -1,7 +1,7 @@
-//! Name resolution. The C library goes first, since it knows /etc/hosts and the machine's habits. But musl
-//! asks all nameservers at once and believes the first answer, and takes a failing AAAA for a failing
-//! name; both are usual in containers. So a small resolver stands behind it: one nameserver at a time, A
-//! and AAAA apart, NXDOMAIN of one family no failure of the name (observed: podman's aardvark).
+//! Name resolution. The C library is asked first, since it reads /etc/hosts and the machine's configuration. But musl
+//! asks all nameservers at once and uses the first answer, and treats a failed AAAA query as a failure of the name; both
+//! cases occur in containers. So a small resolver follows: it asks one nameserver at a time, A and AAAA separately, and
+//! NXDOMAIN for one family is no failure of the name (observed with podman's aardvark).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, 
     match tokio::time::timeout(HEAD_START, &mut library).await {
         Ok(Ok(found)) if !found.is_empty() => Ok(found),
         Ok(_) => ask_nameservers(host, port).await,
-        // Still busy: whoever answers first is believed.
+        // The C library is still waiting: the first resolver with an answer decides.
         Err(_) => {
             let mut why = String::new();
             tokio::select! {
@@ -48,7 +48,7 @@ async fn ask_nameservers(host: &str, port: u16) -> Result<Vec<SocketAddr>, Strin
     let config = resolv_conf::Config::parse(&text).unwrap_or_default();
     let names = names_to_try(host, &config);
     let servers: Vec<SocketAddr> = config.nameservers.iter().map(|server| SocketAddr::new(server.into(), 53)).collect();
-    // A dead nameserver costs its time once, not for each name of the search list.
+    // A nameserver that does not answer costs its timeout once, not for each name of the search list.
     let mut silent = Vec::new();
     for name in &names {
         for server in &servers {
@@ -73,7 +73,7 @@ async fn ask_nameservers(host: &str, port: u16) -> Result<Vec<SocketAddr>, Strin
     ))
 }
 
-/// The search list, as resolv.conf(5) has it: a name with enough dots is tried as it is first.
+/// The names to ask for, by the rules of resolv.conf(5): a name with enough dots is tried as it is before the search list.
 fn names_to_try(host: &str, config: &resolv_conf::Config) -> Vec<String> {
     if let Some(absolute) = host.strip_suffix('.') {
         return vec![absolute.to_owned()];
@@ -88,13 +88,12 @@ fn names_to_try(host: &str, config: &resolv_conf::Config) -> Vec<String> {
     }
 }
 
-/// One question to one nameserver; `None` when it does not answer, nothing when it has no address of this
-/// family.
+/// Asks one nameserver for one family of addresses; `None` when it does not answer, an empty list when it has none.
 async fn ask(server: SocketAddr, name: &str, family: TYPE) -> Option<Vec<IpAddr>> {
     let id = (uuid::Uuid::new_v4().as_u128() & 0xffff).try_into().ok()?;
     let mut query = Packet::new_query(id);
     query.set_flags(simple_dns::PacketFlag::RECURSION_DESIRED);
-    // Not every name can be asked for, once a search domain has made it longer.
+    // With a search domain appended, a name can be too long to ask for.
     let Ok(name) = Name::new(name) else { return Some(Vec::new()) };
     let question = Question::new(name, family.into(), CLASS::IN.into(), false);
     query.questions.push(question);

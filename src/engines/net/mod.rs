@@ -1,4 +1,5 @@
-//! Names, TLS and sockets: what every engine with a server needs, whatever its protocol.
+//! Names, sockets and TLS: what every engine with a server needs. Nothing here knows an engine's protocol.
 
+pub(crate) mod dial;
 pub(crate) mod dns;
 pub(crate) mod tls;

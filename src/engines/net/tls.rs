@@ -20,15 +20,17 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 
 use crate::base::fault::{Class, Fault};
 
-/// How to encrypt, and what to trust.
+/// How to encrypt, and which certificates to trust.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls {
     pub(crate) mode: Mode,
     pub(crate) roots: Roots,
     /// The client's certificate and key, PEM.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
-    /// `sslnegotiation=direct`: no request first (PostgreSQL 17).
-    pub(crate) direct: bool,
+    /// The protocol to announce (ALPN).
+    pub(crate) protocol: Option<&'static str>,
+    /// The URL parameter that names the roots, for error messages.
+    pub(crate) root_parameter: &'static str,
 }
 
 /// libpq's sslmode.
@@ -59,18 +61,17 @@ pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Resul
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| refused(format!("`{host}` is not a name that a certificate can carry")))?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
-        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why))),
-        // The server went away in the middle: it may be restarting.
+        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why, tls.root_parameter))),
+        // The connection broke during the handshake: the server may be restarting.
         None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
     })
 }
 
-/// Why a connection broke after the handshake. Since TLS 1.3 it is only then that a server refuses the
-/// client's certificate.
+/// Why a connection broke after the handshake: since TLS 1.3 a server refuses the client's certificate only then.
 pub(crate) fn broken(error: &std::io::Error) -> Fault {
     match cause(error) {
         Some(why @ rustls::Error::AlertReceived(_)) => refused(format!("the server ended TLS: {why}")),
-        _ => Fault::new(Class::Unreachable, crate::engines::postgres::dial::reason(error)),
+        _ => Fault::new(Class::Unreachable, crate::engines::net::dial::reason(error)),
     }
 }
 
@@ -82,10 +83,10 @@ fn refused(text: String) -> Fault {
     Fault::new(Class::Tls, text)
 }
 
-fn explain(error: &rustls::Error) -> String {
+fn explain(error: &rustls::Error, root_parameter: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate's issuer is not trusted; name its root with sslrootcert=FILE".to_owned()
+            format!("the certificate's issuer is not trusted; name its root with {root_parameter}=FILE")
         }
         // webpki reads version 3 only; OpenSSL made and serves the other kind too.
         rustls::Error::InvalidCertificate(CertificateError::Other(why))
@@ -115,9 +116,7 @@ fn config(tls: &Tls) -> Result<ClientConfig, Fault> {
                 .map_err(|error| refused(format!("the client certificate cannot be used: {error}")))?
         }
     };
-    if tls.direct {
-        config.alpn_protocols = vec![b"postgresql".to_vec()];
-    }
+    config.alpn_protocols = tls.protocol.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Ok(config)
 }
 
@@ -142,8 +141,8 @@ fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
 struct Verifier {
     mode: Mode,
     provider: Arc<CryptoProvider>,
-    /// `None` where the mode verifies nothing: then a signature by the certificate's key proves nothing
-    /// either, and webpki cannot read every certificate that OpenSSL serves (X.509 version 1).
+    /// `None` where the mode verifies nothing: then a signature by the certificate's key proves nothing either, and
+    /// webpki rejects some certificates that OpenSSL serves (X.509 version 1).
     chain: Option<Arc<WebPkiServerVerifier>>,
     trusted: Vec<CertificateDer<'static>>,
 }
@@ -156,7 +155,7 @@ impl Verifier {
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(trusted_certificates.iter().cloned());
             if store.is_empty() {
-                // Public roots in place of a useless file would trust more than was asked for.
+                // Falling back to the public roots would trust more than was asked for.
                 if let Roots::File(path) = &tls.roots {
                     return Err(Fault::new(Class::Config, format!("{} holds no certificate", path.display())));
                 }

@@ -1,4 +1,4 @@
-//! EXPLAIN: what the server could do with a query. Nothing is executed, and nothing can be written.
+//! EXPLAIN: how the server could run a query. Nothing is executed, and nothing can be written.
 //!
 //! On an empty database every plan costs next to nothing, and the one that is chosen says little. So each query is
 //! planned several times, with one or another way to run it turned off, and always without sequential scans. A query
@@ -9,13 +9,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::base::fault::{Class, Fault, Place};
+use crate::base::fault::{Class, Fault};
+use crate::engines::engine::Batch;
 use crate::engines::query_plan::{QueryPlan, Scan};
 use crate::sql::{Row, script};
 
-use crate::engines::postgres::Session;
-
-/// What a message of questions may take.
+/// Settings of a message that asks for plans or booleans.
 const CONDITIONS: &str = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '5s'; ";
 
 /// Indexes of partitions, and those of the tables at the top that they belong to: schema and name of each.
@@ -43,65 +42,41 @@ const VARIANTS: &[&[&str]] = &[
 /// All that the variants turn off.
 const SWITCHES: &[&str] = &["bitmapscan", "sort", "indexscan", "indexonlyscan", "hashjoin", "mergejoin"];
 
-impl Session {
-    /// The plans of each query; one message, or one for each query where one of them is refused.
-    pub(crate) async fn plans(&mut self, queries: &[&str]) -> Result<Vec<Result<Vec<QueryPlan>, Fault>>, Fault> {
-        if queries.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Nobody else's, also behind a pooler.
-        let name = format!("doorstep_{}", uuid::Uuid::new_v4().simple());
-        let start = format!(
-            "{CONDITIONS}{OF_PARTITIONS}SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
-        );
-        if queries.len() > 1 {
-            let all: String = queries.iter().map(|query| questions(query, &name).concat()).collect();
-            if let Ok(rows) = self.run(format!("{start}{all}")).await {
-                let (partitions, plans) = apart(rows);
-                return Ok(plans.chunks(VARIANTS.len()).map(|plans| read_all(plans, &partitions)).collect());
-            }
-            // What is prepared outlives its transaction.
-            let _ = self.run(format!("DEALLOCATE {name}")).await;
-        }
-        let mut answers = Vec::new();
-        for query in queries {
-            let questions = questions(query, &name);
-            let before = start.chars().count() + questions[0].chars().count();
-            answers.push(match self.run(format!("{start}{}", questions.concat())).await {
-                Ok(rows) => {
-                    let (partitions, plans) = apart(rows);
-                    read_all(&plans, &partitions)
-                }
-                Err(fault) if is_of_session(&fault) => return Err(fault),
-                Err(fault) => {
-                    let _ = self.run(format!("DEALLOCATE {name}")).await;
-                    Err(within(fault, before, query))
-                }
-            });
-        }
-        Ok(answers)
+/// The plans of each query.
+pub(crate) fn plans(queries: &[&str]) -> Batch<Vec<QueryPlan>> {
+    // A name that no other session uses, also behind a pooler.
+    let name = format!("doorstep_{}", uuid::Uuid::new_v4().simple());
+    let start = format!(
+        "{CONDITIONS}{OF_PARTITIONS}SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
+    );
+    let questions: Vec<Vec<String>> = queries.iter().map(|query| questions(query, &name)).collect();
+    let offset = match questions.as_slice() {
+        [one] => Some(start.chars().count() + one[0].chars().count()),
+        _ => None,
+    };
+    Batch {
+        sql: start + &questions.concat().concat(),
+        // What is prepared outlives its transaction.
+        cleanup: Some(format!("DEALLOCATE {name}")),
+        offset,
+        read: Box::new(|rows| {
+            let (partitions, plans) = apart(rows);
+            plans.chunks(VARIANTS.len()).map(|plans| read_all(plans, &partitions)).collect()
+        }),
     }
+}
 
-    /// Whether each query, which gives one truth value, gives true. What row security would hide is a fault.
-    pub(crate) async fn answers(&mut self, queries: &[String]) -> Result<Vec<Result<bool, Fault>>, Fault> {
-        if queries.is_empty() {
-            return Ok(Vec::new());
-        }
-        let start = format!("{CONDITIONS}SET LOCAL row_security = off; ");
-        let is_true = |row: &Row| row.first().is_some_and(|value| value.as_deref() == Some("t"));
-        if queries.len() > 1
-            && let Ok(rows) = self.run(format!("{start}{}", queries.join("; "))).await
-        {
-            return Ok(rows.iter().map(|row| Ok(is_true(row))).collect());
-        }
-        let mut answers = Vec::new();
-        for query in queries {
-            answers.push(match self.run(format!("{start}{query}")).await {
-                Err(fault) if is_of_session(&fault) => return Err(fault),
-                refused => refused.map(|rows| rows.first().is_some_and(is_true)),
-            });
-        }
-        Ok(answers)
+/// Whether each query, which returns one boolean, returns true. Rows that row security would hide are an error.
+pub(crate) fn bools(queries: &[&str]) -> Batch<bool> {
+    let count = queries.len();
+    Batch {
+        sql: format!("{CONDITIONS}SET LOCAL row_security = off; {}", queries.join("; ")),
+        cleanup: None,
+        offset: None,
+        read: Box::new(move |rows| {
+            let is_true = |row: &Row| row.first().is_some_and(|value| value.as_deref() == Some("t"));
+            (0..count).map(|index| Ok(rows.get(index).is_some_and(is_true))).collect()
+        }),
     }
 }
 
@@ -123,22 +98,6 @@ fn questions(query: &str, name: &str) -> Vec<String> {
         ]
     };
     VARIANTS.iter().flat_map(of_variant).collect()
-}
-
-/// Whether a fault is the session's, rather than the query's.
-fn is_of_session(fault: &Fault) -> bool {
-    matches!(fault.class, Class::Unreachable | Class::Starting | Class::Busy)
-}
-
-/// The fault with its position counted from where the query begins; none where it lies elsewhere.
-fn within(fault: Fault, before: usize, query: &str) -> Fault {
-    let place = match fault.place {
-        Some(Place::Character(position)) if position > before && position <= before + query.chars().count() => {
-            Some(Place::Character(position - before))
-        }
-        _ => None,
-    };
-    Fault { place, ..fault }
 }
 
 /// Schema and name of an index.
@@ -221,13 +180,6 @@ mod tests {
         let scan = Scan { schema: Some("s".into()), index: Some("i".into()), condition: "(t.a = $1)".into() };
         assert_eq!(plan.scans, [scan]);
         assert_eq!(read(&serde_json::json!({})), None);
-    }
-
-    #[test]
-    fn a_position_is_counted_from_the_query() {
-        let fault = |at| Fault { place: Some(Place::Character(at)), ..Fault::new(Class::Statement, "x") };
-        assert_eq!(within(fault(15), 10, "SELECT x").place, Some(Place::Character(5)));
-        assert_eq!(within(fault(19), 10, "SELECT x").place, None);
     }
 
     #[test]

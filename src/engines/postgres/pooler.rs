@@ -1,31 +1,37 @@
-//! Poolers: in session mode they are as good as a server, in transaction mode a session lock is worth nothing.
+//! Poolers: in session mode one works like a server, in transaction mode a session lock excludes nothing.
 
 use crate::base::fault::{Class, Fault};
-use crate::engines::postgres::{Session, login, number};
+use crate::engines::postgres::login::log_in;
+use crate::engines::postgres::session::Session;
+use crate::sql::Row;
+
+/// How many other sessions are opened to find a shared backend.
+const PROBES: usize = 3;
+
+const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
 impl Session {
-    /// Behind a pooler that gives each transaction another backend, a session lock excludes nobody and is
-    /// left behind. A pooler shows by its made-up process id; its mode by a second session, which then
-    /// finds the backend that should be ours.
+    /// Behind a pooler that gives each transaction another backend, a session lock excludes nothing and is left on the
+    /// backend. A pooler is recognized by the process id that it invents for the login; its mode by a second session,
+    /// which then runs on the backend that this session should have for itself.
     pub(crate) async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
-        if self.wire.backend() == Some(backend) {
+        if self.client.cancel_key().process_id() == Some(backend) {
             return Ok(());
         }
-        let way = self.way.clone();
-        let pid = "SELECT pg_catalog.pg_backend_pid()";
+        let route = self.route.clone();
         let mut others = Vec::new();
-        let mut pooled = way.target.pgbouncer;
-        for _ in 0..3 {
-            // In a transaction it keeps its backend, so that ours, if shared, must be another one now.
+        let mut pooled = route.target.pgbouncer;
+        for _ in 0..PROBES {
+            // In a transaction the other session keeps its backend, so a shared one is now missing here.
             let second = async {
-                let mut other = login(&way.target, &way.host, &way.target.database).await?;
-                let theirs = other.send(format!("BEGIN; {pid}")).await?;
+                let mut other = log_in(&route.target, &route.host, &route.target.database).await?;
+                let theirs = other.send(format!("BEGIN; {BACKEND}")).await?;
                 Ok((other, theirs))
             };
-            // No backend left for it: then ours is really kept for us.
-            let Ok(second) = tokio::time::timeout(way.target.connect_timeout, second).await else { break };
+            // The pooler has no backend left for it: so this session's is reserved.
+            let Ok(second) = tokio::time::timeout(route.target.connect_timeout, second).await else { break };
             let (other, theirs) = second?;
-            let ours = self.send(pid.to_owned()).await?;
+            let ours = self.send(BACKEND.to_owned()).await?;
             pooled |= number(&theirs) == Some(backend) || number(&ours) != Some(backend);
             others.push(other);
             if pooled {
@@ -33,7 +39,7 @@ impl Session {
             }
         }
         for other in others {
-            crate::engines::session::Session::close(Box::new(other)).await;
+            other.client.close().await;
         }
         match pooled {
             false => Ok(()),
@@ -44,4 +50,9 @@ impl Session {
             )),
         }
     }
+}
+
+/// The first value of the first row, as a number.
+fn number(rows: &[Row]) -> Option<u32> {
+    rows.first()?.first()?.as_ref()?.parse().ok()
 }

@@ -1,7 +1,7 @@
-//! Questions to PostgreSQL's catalog, as SQL. Its tables are qualified: a migration, or a role's settings, may
-//! have put another `pg_class` before them on the search path.
+//! SQL texts of the catalog queries. Catalog tables are qualified: a migration, or a role's settings, may have put another
+//! `pg_class` before them on the search path.
 
-use crate::engines::session::ProbeRequest;
+use crate::engines::engine::ProbeRequest;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
@@ -35,12 +35,12 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
     )
 }
 
-/// Columns of pg_stat_activity `a` for [`crate::engines::postgres::peer`]. What a role may not see is NULL, but for the query.
+/// Columns of pg_stat_activity `a` for [`crate::engines::postgres::catalog::peer`]. What a role may not see is NULL, but for the query.
 const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 
-/// Who holds the advisory lock with this key.
+/// The session that holds the advisory lock with this key.
 pub(crate) fn holder(key: i64) -> String {
     format!(
         "SELECT {PEER} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
@@ -50,7 +50,7 @@ pub(crate) fn holder(key: i64) -> String {
     )
 }
 
-/// Who keeps the backend with this process id waiting.
+/// The sessions that block the backend with this process id.
 pub(crate) fn blockers(pid: u32) -> String {
     format!(
         "SELECT {PEER} FROM pg_catalog.pg_stat_activity a \
@@ -58,8 +58,8 @@ pub(crate) fn blockers(pid: u32) -> String {
     )
 }
 
-/// Who else runs this text in this database, or may: one that is writing, and whose statement this role must not
-/// see. The server shows the first kilobyte of a statement.
+/// Another session that runs this text in this database, or may run it: a session that is writing, and whose statement
+/// this role is not allowed to see. The server keeps the first kilobyte of a statement.
 pub(crate) fn running_session(text: &str) -> String {
     let beginning: String = text.chars().take(200).collect();
     let beginning = SQL.literal(&beginning);
@@ -75,7 +75,7 @@ pub(crate) fn running_session(text: &str) -> String {
 /// younger than the row of `since`, and whether it is valid. Objects that do not exist give no row.
 ///
 /// A catalog row's `xmin` is the transaction that last wrote it (PostgreSQL manual 5.5): for an object that
-/// nobody has altered, the one that created it. A relation whose columns have another one was altered since
+/// has not been altered, the one that created it. A relation whose columns have another one was altered since
 /// (GRANT rewrites the row of the table, not those of its columns); what is INVALID on purpose, the index of a
 /// partitioned table, is valid here.
 pub(crate) fn object_states(objects: &[ObjectRef], since: Option<&str>) -> String {

@@ -1,20 +1,19 @@
-//! One message: a script or a piece of one, and around it what makes it safe to repeat.
+//! One message: a script or a piece of one, with the statements around it that make it safe to repeat.
 //!
 //! A message of several statements is one implicit transaction (PostgreSQL manual 55.2.2.1), so the record
-//! that is put after the script commits with it, and a client that dies leaves both or neither.
-
-use sqlx::AssertSqlSafe;
+//! that follows the script commits with it, and a client that dies leaves both or neither.
 
 use crate::base::fault::{Class, Fault, Place};
-use crate::engines::postgres::fault::fault;
-use crate::engines::postgres::{SQL, Session, is_true};
+use crate::engines::postgres::client::{Exchange, TransactionStatus};
+use crate::engines::postgres::session::{Session, is_true};
+use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Conditions, Failure, Rollback, Unit};
 use crate::sql::script::Statement;
 
-/// Back to the session's own settings, whatever a script has set.
+/// Restores the session's own settings after a script.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
 
-/// What stands between a script and what is put after it.
+/// What separates a script from the statements that follow it.
 pub(crate) const AFTER: &str = "\n;SET CONSTRAINTS ALL IMMEDIATE; ";
 
 /// The session's own role until the end of the transaction.
@@ -29,7 +28,8 @@ impl Session {
         self.send(RESET.to_owned() + &self.search_path()).await?;
         let Some(key) = self.lock else { return Ok(()) };
         // Taking it once more is harmless, and the only way to know.
-        match is_true(&self.send(format!("SELECT pg_catalog.pg_try_advisory_lock({key})")).await?) {
+        let again = format!("SELECT pg_catalog.pg_try_advisory_lock({})", key.number);
+        match is_true(&self.send(again).await?) {
             true => Ok(()),
             false => Err(Fault::new(
                 Class::Statement,
@@ -38,8 +38,8 @@ impl Session {
         }
     }
 
-    /// See [`crate::engines::session::Session::script`].
-    pub(crate) async fn run_unit(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
+    /// See [`crate::engines::session::Session::run_unit`].
+    pub(crate) async fn run_one(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
         // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
         // tried again. What begins a file has put the session in order.
         self.unsettled = false;
@@ -57,13 +57,14 @@ impl Session {
             record => (record, false),
         };
         let after = record.filter(|_| joint).map(|record| {
-            // Where the script's settings are to outlast the record, only the role is ours for a moment.
+            // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
             let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
-            // A new line, for a script that ends in a comment. What is deferred to the commit is the script's own.
+            // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
+            // their errors count as the script's.
             format!("{AFTER}{own}{}", self.recording(record))
         });
         self.send_script(unit, after.as_deref()).await?;
-        // What a piece has set is no condition of ours any more.
+        // The piece may have changed the settings that doorstep made.
         let text = unit.sql.to_ascii_lowercase();
         if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
             self.conditions = None;
@@ -88,60 +89,59 @@ impl Session {
         self.send(own.to_owned() + &self.recording(record)).await.map(drop).map_err(explained)
     }
 
-    /// The record, and two conditions without which it must not stand: the lock is ours, and exactly one row
-    /// has changed. SQL has no other way to fail than to do something impossible.
+    /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
+    /// by zero is how plain SQL raises an error.
     fn recording(&self, record: &str) -> String {
         let lock = self.lock.map_or_else(String::new, |key| {
-            format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({key})::pg_catalog.int4; ")
+            format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number)
         });
         format!("{lock}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
     }
 
-    /// Sends the script, with what is put after it, and finds out what a failure means.
+    /// Sends the script with what follows it, and works out what a failure means.
     async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), Failure> {
-        let sql = unit.sql;
-        let message = sql.to_owned() + after.unwrap_or_default();
-        self.wire.forget();
-        let result = sqlx::raw_sql(AssertSqlSafe(message)).execute(&mut self.connection).await;
-        let left_open = result.is_ok() && self.wire.seen().status != b'I';
-        let mut fault = match result {
-            Ok(_) if !left_open => return Ok(()),
-            Ok(_) => Fault::new(
-                Class::Statement,
-                "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
-            ),
-            Err(error) => fault(&error, &self.wire),
-        };
+        let exchange = self.client.exchange(unit.sql.to_owned() + after.unwrap_or_default()).await;
+        if exchange.result.is_ok() && exchange.status == Some(TransactionStatus::Idle) {
+            return Ok(());
+        }
         self.unsettled = true;
-        // The driver stops reading at the error; an empty query brings the state up to date. Where that
-        // fails the connection is gone, and nobody knows whether the last statement committed.
-        let empty = AssertSqlSafe(String::new());
-        if sqlx::raw_sql(empty).execute(&mut self.connection).await.is_err() {
-            return Err(Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false });
+        if exchange.status.is_some_and(|status| status != TransactionStatus::Idle) {
+            let _ = self.send("ROLLBACK".to_owned()).await;
         }
-        if self.wire.seen().status != b'I' {
-            let rollback = AssertSqlSafe("ROLLBACK".to_owned());
-            let _ = sqlx::raw_sql(rollback).execute(&mut self.connection).await;
-        }
-        let seen = self.wire.seen();
-        // One tag for each statement that was completed; the first after the script checks what it deferred.
-        let (done, count) = (seen.tags.len(), unit.statements.len());
-        let of_script = done < count;
-        let of_record = after.is_some() && done > count;
-        fault.place = match fault.place {
-            // What is wrong with the end of the script shows at what was put after it.
-            Some(Place::Character(at)) => Some(Place::Character(at.min(sql.chars().count() + 1))),
-            None if of_script => Some(Place::Statement(done)),
-            place => place,
-        };
-        let committed = seen.tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
-        // Only the server's own word counts: the driver may have stumbled over an answer to a success.
-        let failed = seen.refused || left_open;
-        let transactional = after.is_some() || is_transactional(unit.statements);
-        let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
-        let fault = if of_record { explained(fault) } else { fault };
-        Err(Failure { fault, kept, of_record, repeatable: false })
+        Err(failure(exchange, unit, after.is_some()))
     }
+}
+
+/// What a failed message has left behind; `recorded` if the record follows the script in the message.
+fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool) -> Failure {
+    let Exchange { result, tags, refused, status } = exchange;
+    let left_open = result.is_ok();
+    let mut fault = result.err().unwrap_or_else(|| {
+        Fault::new(
+            Class::Statement,
+            "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
+        )
+    });
+    if status.is_none() {
+        // The connection is gone, and the last statement may have committed.
+        return Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false };
+    }
+    // One tag for each statement that was completed; the first after the script checks what it deferred.
+    let (done, count) = (tags.len(), unit.statements.len());
+    let of_record = recorded && done > count;
+    fault.place = match fault.place {
+        // An error at the end of the script is reported in the text that follows it.
+        Some(Place::Character(at)) => Some(Place::Character(at.min(unit.sql.chars().count() + 1))),
+        None if done < count => Some(Place::Statement(done)),
+        place => place,
+    };
+    let committed = tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
+    // Trust only an ErrorResponse seen on the wire; the driver can fail to decode a successful reply.
+    let failed = refused || left_open;
+    let transactional = recorded || is_transactional(unit.statements);
+    let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
+    let fault = if of_record { explained(fault) } else { fault };
+    Failure { fault, kept, of_record, repeatable: false }
 }
 
 /// The statements that put a session in these conditions.
@@ -156,7 +156,7 @@ pub(crate) fn setting(conditions: Conditions<'_>) -> String {
 /// What a failure of [`Session::recording`] means.
 fn explained(fault: Fault) -> Fault {
     match fault.code.as_deref() {
-        Some("22012") => Fault::new(
+        Some(sqlstate::DIVISION_BY_ZERO) => Fault::new(
             Class::Statement,
             "the migration lock or the row in the history is not ours any more: another session has taken over",
         ),

@@ -1,4 +1,4 @@
-//! The lock that remains while an SQLite file is lent to another program.
+//! The lock that remains while another program works on an SQLite file (`suspend_lock`).
 
 use std::fs::File;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-/// A lock on the file (flock) that SQLite itself does not know, so that it excludes other doorsteps only.
+/// A lock on the file (flock) that SQLite itself does not use, so that it excludes other doorsteps only.
 #[derive(Debug)]
 pub(crate) enum Guard {
     /// Not opened yet.
     Unopened,
     /// Open, and not locked.
     Open(File),
-    /// Ours.
+    /// Locked by this process.
     Locked(Flock<File>),
     /// The file system has no such locks.
     Unavailable,

@@ -4,7 +4,9 @@ use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
 };
-use crate::sql::{Dialect, Row, script};
+use crate::engines::engine::CatalogReader;
+use crate::engines::values::Values;
+use crate::sql::{Dialect, script};
 
 const SCHEMA: &str = "main";
 
@@ -24,120 +26,143 @@ pub(crate) const CATALOG: &str = "\
     SELECT 'f', m.name, f.id, f.\"from\", f.\"table\", f.\"to\", f.on_delete, f.on_update FROM sqlite_master m \
     JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq";
 
-/// Folds the rows of [`CATALOG`] into a catalog; `None` where a row is not as the query gives them.
-pub(crate) fn read(rows: &[Row]) -> Option<Catalog> {
-    let mut catalog = Catalog { schemas: vec![SCHEMA.to_owned()], ..Catalog::default() };
-    // Where in the primary key each column stands, and the foreign key that is under way.
-    let mut keys: Vec<(usize, u32, String)> = Vec::new();
-    let mut number = None;
-    for row in rows {
-        let value = |place: usize| row.get(place).and_then(Option::as_deref);
-        let owned = |place: usize| value(place).map(str::to_owned);
-        let name = |place: usize| Some(Name { schema: SCHEMA.to_owned(), name: owned(place)? });
-        let table = catalog.tables.iter().position(|table| Some(table.name.name.as_str()) == value(1));
-        match (value(0)?, table) {
-            ("t", _) if hidden_names().any(|hidden| value(1) == Some(hidden)) => {}
+/// Folds the rows of [`CATALOG`] into a catalog.
+#[derive(Default)]
+pub(crate) struct Reader {
+    catalog: Catalog,
+    /// Which table has which column at which place of its primary key.
+    keys: Vec<(usize, u32, String)>,
+    /// The table and number of the foreign key whose columns are arriving.
+    foreign_key: Option<(usize, String)>,
+}
+
+impl CatalogReader for Reader {
+    fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
+        let row = Values(row);
+        let table = self.catalog.tables.iter().position(|table| Some(table.name.name.as_str()) == row.text(1));
+        match (row.text(0)?, table) {
+            ("t", _) if hidden_names().any(|hidden| row.text(1) == Some(hidden)) => {}
             ("t", _) => {
-                // Nowhere else are the names of constraints kept; what each one is, is not looked at.
-                let names = script::constraints(value(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
+                // The names of constraints are kept in the text of the table only; what each of them says is not read.
+                let names = script::constraints(row.text(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
                 let constraints = names.map(|name| Constraint { name, valid: true }).collect();
-                catalog.tables.push(Table { name: name(1)?, constraints, ..Table::default() });
+                self.catalog.tables.push(Table { name: in_main(row, 1)?, constraints, ..Table::default() });
             }
-            ("v", _) => catalog.views.push(name(1)?),
+            ("v", _) => self.catalog.views.push(in_main(row, 1)?),
             ("c", Some(table)) => {
-                if let Some(place) = value(6).and_then(|place| place.parse().ok()).filter(|place| *place > 0) {
-                    keys.push((table, place, owned(2)?));
+                if let Some(place) = row.text(6).and_then(|place| place.parse().ok()).filter(|place| *place > 0) {
+                    self.keys.push((table, place, row.owned(2)?));
                 }
-                catalog.tables[table].columns.push(column(&row[2..])?);
+                self.catalog.tables[table].columns.push(column(Values(row.0.get(2..)?))?);
             }
-            ("i", Some(table)) => {
-                let sql = value(6).unwrap_or_default();
-                let index = Index {
-                    name: owned(2)?,
-                    unique: value(3) == Some("1"),
-                    method: "btree".to_owned(),
-                    predicate: (value(5) == Some("1")).then(|| predicate(sql)),
-                    valid: true,
-                    ..Index::default()
-                };
-                // The index of a primary key comes with it.
-                if value(4) != Some("pk") {
-                    catalog.tables[table].indexes.push(index);
-                }
-            }
-            ("k", Some(table)) => {
-                let index =
-                    catalog.tables[table].indexes.iter_mut().find(|index| Some(index.name.as_str()) == value(2));
-                match (index, owned(3)) {
-                    (Some(index), Some(name)) => {
-                        index.columns.push(IndexColumn {
-                            name,
-                            descending: value(4) == Some("1"),
-                            ..IndexColumn::default()
-                        });
-                    }
-                    (Some(index), None) => index.has_expression = true,
-                    (None, _) => {}
-                }
-            }
-            ("f", Some(at)) => {
-                let place = Some((at, owned(2)?));
-                let keys = &mut catalog.tables[at].foreign_keys;
-                if number != place {
-                    number = place;
-                    keys.push(ForeignKey {
-                        name: String::new(),
-                        columns: Vec::new(),
-                        target: name(4)?,
-                        target_columns: Vec::new(),
-                        on_delete: action(value(6)?),
-                        on_update: action(value(7)?),
-                        valid: true,
-                        origin: None,
-                    });
-                }
-                let key = keys.last_mut()?;
-                key.columns.push(owned(3)?);
-                key.target_columns.extend(owned(5));
-            }
-            // Of a table that is passed over.
+            ("i", Some(table)) => self.index(table, row)?,
+            ("k", Some(table)) => self.index_column(table, row),
+            ("f", Some(table)) => self.foreign_key_column(table, row)?,
+            // Of a table that is left out.
             _ => {}
         }
+        Some(())
     }
-    keys.sort();
-    for (table, _, column) in keys {
-        let table = &mut catalog.tables[table];
-        table.primary_key.get_or_insert_with(Key::default).columns.push(column);
+
+    fn finish(mut self: Box<Self>) -> Catalog {
+        self.catalog.schemas = vec![SCHEMA.to_owned()];
+        self.keys.sort();
+        for (table, _, column) in std::mem::take(&mut self.keys) {
+            let table = &mut self.catalog.tables[table];
+            table.primary_key.get_or_insert_with(Key::default).columns.push(column);
+        }
+        self.catalog.tables.iter_mut().for_each(number_rows);
+        self.imply_targets();
+        self.catalog
     }
-    for table in &mut catalog.tables {
-        let Some(key) = &table.primary_key else { continue };
-        // The only column of a key that is an INTEGER is the row's number, AUTOINCREMENT or not. Any other may be NULL
-        // unless it is said that it may not.
-        let [name] = key.columns.as_slice() else { continue };
-        let is_number = |column: &&mut Column| {
-            column.name == *name && column.kind == Type::Native("integer".to_owned(), Vec::new())
+}
+
+impl Reader {
+    fn index(&mut self, table: usize, row: Values<'_>) -> Option<()> {
+        let index = Index {
+            name: row.owned(2)?,
+            unique: row.is_true(3),
+            method: "btree".to_owned(),
+            predicate: row.is_true(5).then(|| predicate(row.text(6).unwrap_or_default())),
+            valid: true,
+            ..Index::default()
         };
-        if let Some(column) = table.columns.iter_mut().find(is_number) {
-            column.arity = Arity::Required;
-            column.default = Default::Sequence;
+        // The index of a primary key is listed as the key.
+        if row.text(4) != Some("pk") {
+            self.catalog.tables[table].indexes.push(index);
+        }
+        Some(())
+    }
+
+    fn index_column(&mut self, table: usize, row: Values<'_>) {
+        let mut indexes = self.catalog.tables[table].indexes.iter_mut();
+        match (indexes.find(|index| Some(index.name.as_str()) == row.text(2)), row.owned(3)) {
+            (Some(index), Some(name)) => {
+                index.columns.push(IndexColumn { name, descending: row.is_true(4), ..IndexColumn::default() });
+            }
+            (Some(index), None) => index.has_expression = true,
+            (None, _) => {}
         }
     }
-    // A key that names no columns there means the primary key.
-    let primary = |name: &Name| catalog.tables.iter().find(|table| table.name.name.eq_ignore_ascii_case(&name.name));
-    let implied: Vec<(usize, usize, Vec<String>)> = (catalog.tables.iter().enumerate())
-        .flat_map(|(at, table)| table.foreign_keys.iter().enumerate().map(move |(key, foreign)| (at, key, foreign)))
-        .filter(|(_, _, foreign)| foreign.target_columns.is_empty())
-        .filter_map(|(at, key, foreign)| Some((at, key, primary(&foreign.target)?.primary_key.clone()?.columns)))
-        .collect();
-    for (table, key, columns) in implied {
-        catalog.tables[table].foreign_keys[key].target_columns = columns;
+
+    fn foreign_key_column(&mut self, table: usize, row: Values<'_>) -> Option<()> {
+        let place = Some((table, row.owned(2)?));
+        let keys = &mut self.catalog.tables[table].foreign_keys;
+        if self.foreign_key != place {
+            self.foreign_key = place;
+            keys.push(ForeignKey {
+                name: String::new(),
+                columns: Vec::new(),
+                target: in_main(row, 4)?,
+                target_columns: Vec::new(),
+                on_delete: action(row.text(6)?),
+                on_update: action(row.text(7)?),
+                valid: true,
+                origin: None,
+            });
+        }
+        let key = keys.last_mut()?;
+        key.columns.push(row.owned(3)?);
+        key.target_columns.extend(row.owned(5));
+        Some(())
     }
-    Some(catalog)
+
+    /// A foreign key without target columns refers to the primary key there.
+    fn imply_targets(&mut self) {
+        let tables = &self.catalog.tables;
+        let primary = |name: &Name| tables.iter().find(|table| table.name.name.eq_ignore_ascii_case(&name.name));
+        let implied: Vec<(usize, usize, Vec<String>)> = (tables.iter().enumerate())
+            .flat_map(|(at, table)| table.foreign_keys.iter().enumerate().map(move |(key, foreign)| (at, key, foreign)))
+            .filter(|(_, _, foreign)| foreign.target_columns.is_empty())
+            .filter_map(|(at, key, foreign)| Some((at, key, primary(&foreign.target)?.primary_key.clone()?.columns)))
+            .collect();
+        for (table, key, columns) in implied {
+            self.catalog.tables[table].foreign_keys[key].target_columns = columns;
+        }
+    }
+}
+
+/// An INTEGER that is a primary key by itself is the number of the row, AUTOINCREMENT or not. Any other key column may be
+/// NULL unless it is declared NOT NULL.
+fn number_rows(table: &mut Table) {
+    let Some(Key { columns, .. }) = &table.primary_key else { return };
+    let [name] = columns.as_slice() else { return };
+    let is_number =
+        |column: &&mut Column| column.name == *name && column.kind == Type::Native("integer".to_owned(), Vec::new());
+    if let Some(column) = table.columns.iter_mut().find(is_number) {
+        column.arity = Arity::Required;
+        column.default = Default::Sequence;
+    }
+}
+
+/// The name of a table; SQLite has no schemas.
+fn in_main(row: Values<'_>, place: usize) -> Option<Name> {
+    Some(Name { schema: SCHEMA.to_owned(), name: row.owned(place)? })
 }
 
 /// `name, type, notnull, dflt_value, pk, hidden`.
-fn column(row: &[Option<String>]) -> Option<Column> {
-    let value = |place: usize| row.get(place).and_then(Option::as_deref);
+fn column(row: Values<'_>) -> Option<Column> {
+    let value = |place: usize| row.text(place);
     let declared = value(1).unwrap_or_default().trim().to_ascii_lowercase();
     let (name, arguments) = declared.split_once('(').unwrap_or((&declared, ""));
     let arguments =
@@ -147,7 +172,7 @@ fn column(row: &[Option<String>]) -> Option<Column> {
         name => Type::Native(name.to_owned(), arguments),
     };
     let default = match (value(3), value(5)) {
-        // Generated columns have hidden 2 or 3, and their expression is nowhere but in the text of the table.
+        // Generated columns have hidden 2 or 3; their expression is in the text of the table only.
         (_, Some("2" | "3")) => Default::Expression(String::new()),
         (Some(text), _) => value::read(text, &kind, false),
         (None, _) => Default::None,
@@ -178,7 +203,6 @@ mod tests {
 
     #[test]
     fn rows_become_tables() {
-        let row = |row: &str| row.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect::<Row>();
         let rows = [
             "t|a|~|~|~|~|~|~|~",
             "t|b|~|~|~|~|~|~|~",
@@ -193,7 +217,12 @@ mod tests {
             "k|a|a_price_key|price|1",
             "f|b|0|y|a|~|CASCADE|NO ACTION",
         ];
-        let catalog = read(&rows.map(row)).unwrap();
+        let mut reader = Box::<Reader>::default();
+        for row in rows {
+            let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
+            assert_eq!(reader.row(&row), Some(()), "{row:?}");
+        }
+        let catalog = reader.finish();
         let [a, b] = catalog.tables.as_slice() else { panic!("{catalog:?}") };
         assert_eq!(a.columns[0].default, Default::Sequence);
         assert_eq!(a.columns[1].kind, Type::Native("decimal".into(), vec![10, 2]));

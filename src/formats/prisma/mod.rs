@@ -16,6 +16,8 @@ pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
+use crate::engines::session::LockKey;
+use crate::formats::ledger_ddl;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
 use crate::formats::{
@@ -133,13 +135,13 @@ impl Ledger for Prisma {
         "_prisma_migrations"
     }
 
-    /// `SELECT pg_advisory_lock(72707369)` is what Prisma takes.
-    fn lock_key(&self) -> i64 {
-        72_707_369
+    /// What Prisma takes: `SELECT pg_advisory_lock(72707369)`, on MySQL `SELECT GET_LOCK('prisma_migrate', …)`.
+    fn lock_key(&self) -> LockKey {
+        LockKey { number: 72_707_369, name: "prisma_migrate" }
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| sql_of(dialect).time.replace("COLUMN", column);
+        let time = |column: &str| ledger_ddl::prisma(dialect).time.replace("COLUMN", column);
         format!(
             "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
             time("started_at"),
@@ -154,57 +156,9 @@ impl Ledger for Prisma {
     }
 }
 
-/// What differs by dialect in the statements of the history.
-struct PrismaSql {
-    /// The columns.
-    columns: &'static str,
-    /// A time as text; COLUMN stands for its column.
-    time: &'static str,
-    /// The server's clock, because the rows are written together with a script. (Prisma uses the client's.)
-    now: &'static str,
-}
-
-/// As Prisma creates it on PostgreSQL.
-const POSTGRES: PrismaSql = PrismaSql {
-    columns: "
-    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
-    checksum                VARCHAR(64) NOT NULL,
-    finished_at             TIMESTAMPTZ,
-    migration_name          VARCHAR(255) NOT NULL,
-    logs                    TEXT,
-    rolled_back_at          TIMESTAMPTZ,
-    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
-    applied_steps_count     INTEGER NOT NULL DEFAULT 0",
-    time: "COLUMN::text",
-    now: "pg_catalog.clock_timestamp()",
-};
-
-/// As Prisma creates it on SQLite. It writes times in milliseconds since the epoch; people write them as texts.
-const SQLITE: PrismaSql = PrismaSql {
-    columns: "
-    \"id\"                    TEXT PRIMARY KEY NOT NULL,
-    \"checksum\"              TEXT NOT NULL,
-    \"finished_at\"           DATETIME,
-    \"migration_name\"        TEXT NOT NULL,
-    \"logs\"                  TEXT,
-    \"rolled_back_at\"        DATETIME,
-    \"started_at\"            DATETIME NOT NULL DEFAULT current_timestamp,
-    \"applied_steps_count\"   INTEGER UNSIGNED NOT NULL DEFAULT 0",
-    time: "CASE typeof(COLUMN) WHEN 'integer' \
-           THEN strftime('%Y-%m-%dT%H:%M:%fZ', COLUMN / 1000.0, 'unixepoch') ELSE COLUMN END",
-    now: "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
-};
-
-fn sql_of(dialect: Dialect) -> &'static PrismaSql {
-    match dialect {
-        Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
-    }
-}
-
 impl LedgerWriter for Prisma {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({}\n)", dialect.table(table), sql_of(dialect).columns)
+        format!("CREATE TABLE {} ({}\n)", dialect.table(table), ledger_ddl::prisma(dialect).columns)
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {
@@ -224,13 +178,13 @@ impl LedgerWriter for Prisma {
             row.table(),
             row.id(),
             row.dialect.literal(&migration.checksum),
-            sql_of(row.dialect).now,
+            ledger_ddl::prisma(row.dialect).now,
             row.dialect.literal(&migration.name)
         )
     }
 
     fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        let (dialect, now) = (row.dialect, sql_of(row.dialect).now);
+        let (dialect, now) = (row.dialect, ledger_ddl::prisma(row.dialect).now);
         let change = match outcome {
             Outcome::Succeeded => format!("applied_steps_count = 1, logs = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("applied_steps_count = {steps}, logs = NULL"),
@@ -256,7 +210,7 @@ impl LedgerWriter for Prisma {
             row.id(),
             row.dialect.literal(&migration.checksum),
             row.dialect.literal(&migration.name),
-            sql_of(row.dialect).now
+            ledger_ddl::prisma(row.dialect).now
         )
     }
 
@@ -353,8 +307,7 @@ fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
         value.trim().trim_matches(['"', '\'']).to_owned()
     });
     match provider {
-        Some(provider) if provider == dialect.provider() => Ok(()),
-        Some(provider) if provider == "postgres" && dialect == Dialect::Postgres => Ok(()),
+        Some(provider) if dialect.rules().providers.contains(&provider.as_str()) => Ok(()),
         provider => Err(Error::History(format!(
             "the migrations in {} are written for {}, but the database is {}\n\
              next: point the URL at the right database, or begin a new migrations folder",

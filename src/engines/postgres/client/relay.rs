@@ -1,8 +1,8 @@
-//! The wire between the driver and the server. sqlx cannot be given a socket, but it can be given the
-//! path of one: doorstep listens on an abstract Unix socket (no file, and only this process may connect),
-//! sqlx connects to it, and a relay passes the bytes on to the connection that `dial` opened.
+//! The relay between sqlx and the server. sqlx does not accept a socket, but it accepts the path of one: doorstep listens
+//! on an abstract Unix socket (no file, and only this process may connect), sqlx connects to it, and the relay passes the
+//! bytes on to the connection that `dial` opened.
 //!
-//! Being in between closes, in one place, what the driver leaves open (PostgreSQL manual, chapter 55):
+//! The relay also supplies what sqlx lacks (PostgreSQL manual, chapter 55):
 //!
 //! - the startup message is doorstep's own: no forced `TimeZone`, no `extra_float_digits` that PgBouncer
 //!   refuses, so that a script behaves as it does under psql and Prisma;
@@ -19,16 +19,16 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use crate::base::fault::Fault;
-use crate::engines::postgres::conninfo::Target;
-use crate::engines::postgres::dial::Stream;
+use crate::engines::net::dial::Stream;
+use crate::engines::postgres::client::{CancelKey, Login, TransactionStatus};
 
 /// What passed by.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Process id and secret key of the backend, as BackendKeyData has them.
-    pub(crate) key: Vec<u8>,
-    /// `I` idle, `T` in a transaction, `E` in a failed one (ReadyForQuery).
-    pub(crate) status: u8,
+    /// From BackendKeyData.
+    pub(crate) key: CancelKey,
+    /// From the last ReadyForQuery.
+    pub(crate) status: TransactionStatus,
     /// Command tags since the last [`Wire::forget`]: `CREATE TABLE`, `COMMIT`, …
     pub(crate) tags: Vec<String>,
     /// An ErrorResponse has passed since then: the server itself said that the script failed.
@@ -49,15 +49,15 @@ pub(crate) struct Wire {
 pub(crate) const PORT: u16 = 5432;
 
 impl Wire {
-    /// Starts relaying between `server` and the one client that may connect. The task ends once either
-    /// side has closed and the other has been told.
-    pub(crate) fn lay(server: Stream, target: &Target, database: &str) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// Starts relaying between `server` and the one client that may connect. The task ends once either side has closed
+    /// and the other side has been closed too.
+    pub(crate) fn lay(server: Stream, login: &Login<'_>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let name = format!("doorstep-{}", uuid::Uuid::new_v4());
         let address = SocketAddr::from_abstract_name(format!("{name}/.s.PGSQL.{PORT}"))?;
         let listener = StdListener::bind_addr(&address)?;
         listener.set_nonblocking(true)?;
         let wire = Self { seen: Arc::default(), directory: format!("\0{name}") };
-        let relay = Relay { server, startup: startup(target, database), seen: Arc::clone(&wire.seen) };
+        let relay = Relay { server, startup: startup(login), seen: Arc::clone(&wire.seen) };
         let task = tokio::spawn(relay.run(UnixListener::from_std(listener)?));
         Ok((wire, task))
     }
@@ -73,22 +73,17 @@ impl Wire {
         seen.tags.clear();
         seen.refused = false;
     }
-
-    /// Process id of the backend, as the startup told it. A pooler makes one up.
-    pub(crate) fn backend(&self) -> Option<u32> {
-        self.seen().key.first_chunk().map(|pid| u32::from_be_bytes(*pid))
-    }
 }
 
 /// The StartupMessage (55.7): what psql sends, and nothing else.
-fn startup(target: &Target, database: &str) -> Vec<u8> {
+fn startup(login: &Login<'_>) -> Vec<u8> {
     let mut pairs = vec![
-        ("user", target.user.as_str()),
-        ("database", database),
-        ("application_name", &target.application_name),
+        ("user", login.user),
+        ("database", login.database),
+        ("application_name", login.application_name),
         ("client_encoding", "UTF8"),
     ];
-    if let Some(options) = &target.options {
+    if let Some(options) = login.options {
         pairs.push(("options", options));
     }
     let mut body = 196_608_u32.to_be_bytes().to_vec(); // protocol 3.0
@@ -163,17 +158,17 @@ impl Relay {
             let Some(message) = buffer.get(at..end) else { break };
             let body = message.get(5..).unwrap_or_default();
             match message[0] {
-                b'K' => seen.key = body.to_vec(),
-                b'Z' => seen.status = body.first().copied().unwrap_or(b'I'),
+                b'K' => seen.key = CancelKey(body.to_vec()),
+                b'Z' => seen.status = status(body),
                 b'C' => seen.tags.push(text(body).to_owned()),
                 b'E' => seen.refused = true,
                 b'N' => notice(body),
-                // CopyInResponse: the driver does not know it and would wait for ever.
+                // CopyInResponse: sqlx does not handle it and would wait for ever.
                 b'G' => copy_in = true,
                 _ => {}
             }
-            // Nor does it know CopyOutResponse, CopyData and CopyDone of COPY TO STDOUT, and a
-            // notification puts it off: nobody listens to either.
+            // sqlx does not handle CopyOutResponse, CopyData and CopyDone of COPY TO STDOUT either, nor notifications in
+            // a simple query: they are dropped, since doorstep uses none of them.
             if !b"GHdcA".contains(&message[0]) {
                 whole.extend_from_slice(message);
             }
@@ -195,13 +190,22 @@ async fn accept_self(listener: UnixListener) -> std::io::Result<UnixStream> {
     }
 }
 
+/// The byte of ReadyForQuery.
+fn status(body: &[u8]) -> TransactionStatus {
+    match body.first() {
+        Some(b'T') => TransactionStatus::Open,
+        Some(b'E') => TransactionStatus::Failed,
+        _ => TransactionStatus::Idle,
+    }
+}
+
 fn copy_fail() -> Vec<u8> {
     let reason = b"COPY FROM STDIN needs psql: a migration has no input\0";
     let length = u32::try_from(reason.len() + 4).unwrap_or(4);
     [b"f".as_slice(), &length.to_be_bytes(), reason].concat()
 }
 
-/// RAISE NOTICE and WARNING of scripts are for the people who read the log.
+/// Writes NOTICE and WARNING messages of scripts to the log.
 fn notice(body: &[u8]) {
     let field = |wanted: u8| body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(&[wanted]));
     let (severity, message) = (field(b'V').unwrap_or_default(), field(b'M').unwrap_or_default());

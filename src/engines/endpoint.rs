@@ -1,0 +1,43 @@
+//! A database that a URL names, before it is opened: what every engine makes of its URL.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engines::engine::{Engine, Probe, ProbeRequest};
+use crate::engines::session::{Session, Work};
+
+/// A parsed URL: everything needed to open a session.
+pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
+    /// The stateless part of the engine.
+    fn engine(&self) -> &'static dyn Engine;
+
+    /// Where the database is, without secrets: `db:5432/app`.
+    fn address(&self) -> String;
+
+    /// Connects, logs in and probes; bounded in time by the URL's connect timeout.
+    fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)>;
+
+    /// Creates the database; it is no error if it appeared meanwhile.
+    fn create_database(&self) -> Work<'_, ()>;
+
+    /// A database of this name, which does not exist yet, beside this one.
+    fn scratch(&self, name: &str) -> Arc<dyn Endpoint>;
+
+    /// Drops the database. Only called on a [`Endpoint::scratch`].
+    fn drop_scratch(&self) -> Work<'_, ()>;
+
+    /// The schema that the URL names.
+    fn schema(&self) -> Option<&str> {
+        None
+    }
+
+    /// The role that the URL logs in with, where the engine has roles.
+    fn role(&self) -> Option<&str> {
+        None
+    }
+
+    /// Parameters of the URL that have no effect, for one warning each.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+}

@@ -1,0 +1,219 @@
+//! The stateless part of an engine: the SQL texts of its catalog queries, and how their rows are read.
+//!
+//! Everything here is a pure function of its arguments, so an engine's reading is tested without a server. A query that
+//! an engine cannot answer has a default: no schemas, no roles, no list of sessions. Nothing here connects, waits or
+//! retries; [`super::session`] does the talking and [`super::queries`] combines both.
+
+use crate::base::fault::{Class, Fault};
+use crate::catalog::{Access, Catalog, Name};
+use crate::engines::peer::Peer;
+use crate::engines::query_plan::QueryPlan;
+use crate::engines::session::LockKey;
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
+
+/// What an engine can be asked about a database.
+///
+/// Required is what every start needs. The other methods default to "the engine cannot tell".
+pub trait Engine: Sync {
+    /// How the engine writes SQL, and what it is able to do.
+    fn dialect(&self) -> Dialect;
+
+    /// Everything that decides whether there is work, in one round trip. Reading the rows fails with
+    /// [`Class::ReadOnly`] when the server takes no writes.
+    fn probe(&self, request: &ProbeRequest) -> Query<Probe>;
+
+    /// The ordinary tables that decide whether a database is "empty": those in `schemas`, or all of them where the engine
+    /// has no schemas.
+    fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>>;
+
+    /// For each of `tables`: whether it exists and what `role` (by default the session's own) may do with it.
+    fn find_tables(&self, tables: &[TableName], role: Option<&str>) -> Query<Vec<Found>>;
+
+    /// What of each object exists; `since` names a row (`table WHERE condition`) whose transaction tells old objects
+    /// from new ones.
+    fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>>;
+
+    /// The scope's catalog as far as a service can depend on it, with no privilege beyond what every role has. Relations
+    /// of other schemas are listed as views: candidates for what is missing.
+    fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery;
+
+    /// Plans of each query, without full scans where the engine can avoid them; executes none of them. `None` where
+    /// several cannot be asked at once.
+    fn explain(&self, queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>>;
+
+    /// The boolean that each query returns, in a transaction that cannot write, and in which row security is an error
+    /// instead of a filter. `None` where several cannot be asked at once.
+    fn query_bools(&self, queries: &[&str]) -> Option<Batch<bool>>;
+
+    /// Tables elsewhere, or in another case, that each of these names may have meant.
+    fn similar_tables(&self, tables: &[TableName]) -> Query<Vec<Vec<TableName>>> {
+        Query::known(vec![Vec::new(); tables.len()])
+    }
+
+    /// The schemas that belong neither to the engine nor to an extension.
+    fn schemas(&self) -> Query<Vec<String>> {
+        Query::known(vec![self.dialect().home().to_owned()])
+    }
+
+    /// The statement that creates a schema; `None` for an engine without schemas.
+    fn create_schema(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    /// The session that holds the migration lock.
+    fn lock_holder(&self, _key: LockKey) -> Query<Option<Peer>> {
+        Query::known(None)
+    }
+
+    /// Another session whose current statement contains this text.
+    fn running_session(&self, _text: &str) -> Query<Option<Peer>> {
+        Query::known(None)
+    }
+}
+
+/// How the rows of a query become a `T`.
+type Read<T> = Box<dyn FnOnce(Vec<Row>) -> Result<T, Fault>>;
+
+/// A query, and how its rows are read.
+pub struct Query<T> {
+    /// The text: one message, which may hold several statements. `None` where the answer is known without asking.
+    pub(crate) sql: Option<String>,
+    read: Read<T>,
+}
+
+impl<T: 'static> Query<T> {
+    /// This text, whose rows `read` turns into an answer.
+    pub(crate) fn new(sql: String, read: impl FnOnce(Vec<Row>) -> Result<T, Fault> + 'static) -> Self {
+        Self { sql: Some(sql), read: Box::new(read) }
+    }
+
+    /// An answer that needs no query.
+    pub(crate) fn known(answer: T) -> Self {
+        Self { sql: None, read: Box::new(|_| Ok(answer)) }
+    }
+
+    /// The same query after other statements of the same message, which return no rows.
+    pub(crate) fn after(mut self, statements: &str) -> Self {
+        self.sql = self.sql.map(|sql| format!("{statements}{sql}"));
+        self
+    }
+
+    /// The answer that these rows give.
+    pub(crate) fn read(self, rows: Vec<Row>) -> Result<T, Fault> {
+        (self.read)(rows)
+    }
+}
+
+/// The query for a catalog, and what folds its rows.
+pub struct CatalogQuery {
+    /// The text.
+    pub(crate) sql: String,
+    /// Takes the rows in their order.
+    pub(crate) reader: Box<dyn CatalogReader>,
+}
+
+/// Folds the rows of a [`CatalogQuery`] as they arrive.
+pub(crate) trait CatalogReader {
+    /// Takes one row; `None` where it does not have the form that the query produces.
+    fn row(&mut self, row: &[Option<&str>]) -> Option<()>;
+
+    /// The catalog, after the last row.
+    fn finish(self: Box<Self>) -> Catalog;
+}
+
+/// How the rows of several queries become one answer each.
+type ReadAll<T> = Box<dyn FnOnce(Vec<Row>) -> Vec<Result<T, Fault>>>;
+
+/// Several queries of one kind in one message. If one of them is refused, each is asked again by itself.
+pub struct Batch<T> {
+    /// The text.
+    pub(crate) sql: String,
+    /// A statement that undoes what a refused message leaves in the session.
+    pub(crate) cleanup: Option<String>,
+    /// In a message for one query: how many characters precede the query, for the position of an error.
+    pub(crate) offset: Option<usize>,
+    /// One answer per query, in their order.
+    pub(crate) read: ReadAll<T>,
+}
+
+/// What a start needs to find, for [`Engine::probe`].
+#[derive(Debug, Clone, Default)]
+pub struct ProbeRequest {
+    /// Schemas that should exist.
+    pub schemas: Vec<String>,
+    /// Name of the history table to locate.
+    pub history: Option<String>,
+}
+
+/// Which part of a database to read, for [`Engine::catalog`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope<'a> {
+    /// Schemas; an engine without schemas reads everything.
+    pub schemas: &'a [String],
+    /// The role whose privileges count; `None` for the session's own.
+    pub role: Option<&'a str>,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Default)]
+pub struct Probe {
+    /// Product and version, for the log.
+    pub server: String,
+    /// Requested schemas that do not exist.
+    pub missing_schemas: Vec<String>,
+    /// Where the history table is; `None` when it is nowhere on the search path.
+    pub history: Option<TableName>,
+    /// Where an unqualified `CREATE TABLE` would create; `None` when no schema of the search path exists.
+    pub current_schema: Option<String>,
+    /// The database's name, for GRANTs.
+    pub database: String,
+    /// The session's role, for GRANTs.
+    pub role: String,
+}
+
+/// What exists of an object that a script creates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectState {
+    /// Nothing.
+    Absent,
+    /// It existed before the moment in question.
+    Older,
+    /// One transaction created it after that moment, and nothing has altered it since; the transaction's number.
+    Newer(String),
+    /// It exists; the engine does not tell since when.
+    Present,
+    /// An index whose build was interrupted.
+    Invalid,
+}
+
+/// Whether a table exists for a role, for [`Engine::find_tables`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It exists, and the role can use it.
+    Usable,
+    /// It exists under this name, and the role may do no more than this with it.
+    Hidden(Name, Access),
+    /// It does not exist.
+    Absent,
+}
+
+/// A required table that the service cannot use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// As required, with the schema it was looked for in, where that is certain.
+    pub table: TableName,
+    /// Tables of the same name elsewhere, or in another case.
+    pub similar: Vec<TableName>,
+    /// It exists, and this is all that the role may do with it.
+    pub hidden: Option<(Name, Access)>,
+}
+
+/// The first value of each row, where there is one.
+pub(crate) fn first_column(rows: Vec<Row>) -> Vec<String> {
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
+}
+
+/// A row that does not have the form that the query asked for.
+pub(crate) fn unexpected_row() -> Fault {
+    Fault::new(Class::Statement, "the catalog returned a row of an unexpected form")
+}

@@ -1,0 +1,209 @@
+//! The stateless part: which query answers which question, and how its rows are read.
+
+use std::time::Duration;
+
+use crate::base::fault::{Class, Fault};
+use crate::catalog::Access;
+use crate::engines::engine::{
+    Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+};
+use crate::engines::peer::Peer;
+use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
+use crate::engines::query_plan::QueryPlan;
+use crate::engines::session::LockKey;
+use crate::sql::{Dialect, ObjectRef, Row, TableName, script};
+
+/// PostgreSQL, as an [`Engine`].
+pub(crate) struct Postgres;
+
+impl Engine for Postgres {
+    fn dialect(&self) -> Dialect {
+        SQL
+    }
+
+    fn probe(&self, request: &ProbeRequest) -> Query<Probe> {
+        let history = request.history.clone();
+        Query::new(queries::probe(request), move |rows| read_probe(rows, history))
+    }
+
+    fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>> {
+        Query::new(queries::tables_in(schemas), |rows| Ok(first_column(rows)))
+    }
+
+    fn find_tables(&self, tables: &[TableName], role: Option<&str>) -> Query<Vec<Found>> {
+        let sql = introspect::present(tables, role);
+        let tables = tables.to_vec();
+        Query::new(sql, move |rows| {
+            let present: Vec<introspect::Present> = rows.iter().filter_map(introspect::read_present).collect();
+            Ok(tables.iter().map(|table| found(table, &present)).collect())
+        })
+    }
+
+    fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>> {
+        let count = objects.len();
+        Query::new(queries::object_states(objects, since), move |rows| {
+            let mut states = vec![ObjectState::Absent; count];
+            for row in &rows {
+                if let Some((index, state)) = object_state(row)
+                    && let Some(place) = states.get_mut(index)
+                {
+                    *place = state;
+                }
+            }
+            Ok(states)
+        })
+    }
+
+    fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
+        CatalogQuery { sql: introspect::sql(scope), reader: Box::<introspect::Reader>::default() }
+    }
+
+    fn explain(&self, queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
+        Some(explain::plans(queries))
+    }
+
+    fn query_bools(&self, queries: &[&str]) -> Option<Batch<bool>> {
+        Some(explain::bools(queries))
+    }
+
+    fn similar_tables(&self, tables: &[TableName]) -> Query<Vec<Vec<TableName>>> {
+        let count = tables.len();
+        Query::new(queries::similar(tables), move |rows| {
+            let mut similar = vec![Vec::new(); count];
+            for row in rows {
+                let [Some(index), schema, Some(name)] = row.as_slice() else { continue };
+                if let Some(place) = index.parse().ok().and_then(|index: usize| similar.get_mut(index)) {
+                    place.push(TableName { schema: schema.clone(), name: name.clone() });
+                }
+            }
+            Ok(similar)
+        })
+    }
+
+    fn schemas(&self) -> Query<Vec<String>> {
+        Query::new(queries::SCHEMAS.to_owned(), |rows| Ok(first_column(rows)))
+    }
+
+    fn create_schema(&self, name: &str) -> Option<String> {
+        Some(format!("CREATE SCHEMA {}", SQL.identifier(name)))
+    }
+
+    fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {
+        Query::new(queries::holder(key.number), |rows| Ok(rows.first().map(peer)))
+    }
+
+    fn running_session(&self, text: &str) -> Query<Option<Peer>> {
+        Query::new(queries::running_session(text), |rows| Ok(rows.first().map(peer)))
+    }
+}
+
+/// The row of [`queries::probe`].
+fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Fault> {
+    let row = rows.pop().unwrap_or_default();
+    let [recovering, read_only, version, database, role, schema, missing, home] = row.as_slice() else {
+        return Err(Fault::new(Class::Statement, "the probe returned no row"));
+    };
+    if recovering.as_deref() == Some("t") {
+        return Err(Fault::new(Class::ReadOnly, "the server is a standby (in recovery)"));
+    }
+    if read_only.as_deref() == Some("on") {
+        return Err(Fault::new(Class::ReadOnly, "the database is read-only (default_transaction_read_only)"));
+    }
+    let missing_schemas: Vec<String> = serde_json::from_str(missing.as_deref().unwrap_or("[]"))
+        .map_err(|error| Fault::new(Class::Statement, error.to_string()))?;
+    let history = match (home, history) {
+        (Some(schema), Some(name)) => Some(TableName { schema: Some(schema.clone()), name }),
+        _ => None,
+    };
+    Ok(Probe {
+        server: format!("PostgreSQL {}", version.as_deref().unwrap_or_default()),
+        missing_schemas,
+        history,
+        current_schema: schema.clone(),
+        database: database.clone().unwrap_or_default(),
+        role: role.clone().unwrap_or_default(),
+    })
+}
+
+/// Of several tables on the search path, one that can be used.
+fn found(table: &TableName, present: &[introspect::Present]) -> Found {
+    let same = present.iter().filter(|present| present.is(table));
+    match same.min_by_key(|present| present.access != Access::Granted) {
+        None => Found::Absent,
+        Some(present) if present.access == Access::Granted => Found::Usable,
+        Some(present) => Found::Hidden(present.name.clone(), present.access),
+    }
+}
+
+/// A row of [`queries::object_states`]: which object, and its state.
+fn object_state(row: &Row) -> Option<(usize, ObjectState)> {
+    let [Some(index), Some(transaction), newer, valid, untouched] = row.as_slice() else { return None };
+    let state = match (valid.as_deref(), newer.as_deref()) {
+        (Some("f"), _) => ObjectState::Invalid,
+        (_, Some("t")) if untouched.as_deref() == Some("t") => ObjectState::Newer(transaction.clone()),
+        (_, Some("f")) => ObjectState::Older,
+        _ => ObjectState::Present,
+    };
+    Some((index.parse().ok()?, state))
+}
+
+/// A row of pg_stat_activity, as [`queries`] selects it.
+pub(crate) fn peer(row: &Row) -> Peer {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index: usize| value(index).unwrap_or_default();
+    let lasting = |millis: String| Some(crate::base::log::seconds(Duration::from_millis(millis.parse().ok()?)));
+    let state = value(4);
+    Peer {
+        pid: text(0),
+        application: text(1),
+        client: text(2),
+        since: value(3),
+        lasting: value(5).and_then(lasting),
+        // Of a message that another doorstep sent, only the script: what follows it is the same in every message.
+        query: (state.as_ref().and(value(6)))
+            .map(|query| script::summary(query.split(unit::AFTER).next().unwrap_or_default(), SQL)),
+        state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::ObjectKind;
+
+    fn row(values: &str) -> Row {
+        values.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect()
+    }
+
+    #[test]
+    fn a_probe_finds_the_history_and_refuses_a_standby() {
+        let request = ProbeRequest { schemas: vec!["app".into()], history: Some("_history".into()) };
+        let read = |values| Postgres.probe(&request).read(vec![row(values)]);
+        let probe = read("f|off|17.2|shop|svc|public|[\"app\"]|public").unwrap();
+        assert_eq!((probe.server.as_str(), probe.missing_schemas.as_slice()), ("PostgreSQL 17.2", &["app".into()][..]));
+        assert_eq!(probe.history.unwrap().to_string(), "public._history");
+        assert_eq!(read("f|off|17.2|shop|svc|~|~|~").unwrap().history, None);
+        for refused in ["t|off|17.2|shop|svc|public|~|~", "f|on|17.2|shop|svc|public|~|~"] {
+            assert_eq!(read(refused).unwrap_err().class, Class::ReadOnly);
+        }
+    }
+
+    #[test]
+    fn object_states_are_read_by_number() {
+        let objects = ["a", "b", "c", "d"].map(|name| ObjectRef::new(ObjectKind::Type, None, name));
+        let rows = ["1|700|t|t|t", "2|701|f|t|t", "3|702|~|f|t"].map(row).to_vec();
+        let states = Postgres.object_states(&objects, None).read(rows).unwrap();
+        let newer = ObjectState::Newer("700".into());
+        assert_eq!(states, [ObjectState::Absent, newer, ObjectState::Older, ObjectState::Invalid]);
+    }
+
+    #[test]
+    fn a_usable_table_is_preferred_to_a_hidden_one() {
+        let tables: Vec<TableName> = ["users", "gone"].map(|name| name.parse().unwrap()).to_vec();
+        let rows = ["a|users|t|n", "b|users|t|~"].map(row).to_vec();
+        assert_eq!(Postgres.find_tables(&tables, None).read(rows).unwrap(), [Found::Usable, Found::Absent]);
+        let rows = vec![row("a|users|t|w")];
+        let found = Postgres.find_tables(&tables[..1], None).read(rows).unwrap();
+        assert!(matches!(found.as_slice(), [Found::Hidden(_, Access::WriteOnly)]), "{found:?}");
+    }
+}

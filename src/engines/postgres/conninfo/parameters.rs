@@ -1,0 +1,138 @@
+//! Names and values as the URL, the keyword string and the `PG*` variables give them, and which names are known.
+
+use crate::base::environment::Environment;
+use crate::base::error::Error;
+use crate::engines::postgres::conninfo::invalid;
+
+/// Parameters that concern a connection pool or a client library, not one session.
+const SILENTLY_IGNORED: &[&str] = &[
+    "connection_limit",
+    "pool_timeout",
+    "socket_timeout",
+    "statement_cache_size",
+    "max_connection_lifetime",
+    "max_idle_connection_lifetime",
+    "single_use_connections",
+    "client_encoding",
+    "fallback_application_name",
+    "keepalives_count",
+    "tcp_user_timeout",
+    "load_balance_hosts",
+    "sslcompression",
+    "sslsni",
+    "krbsrvname",
+    "gsslib",
+    "gssdelegation",
+];
+
+/// Parameters that have no variable of their own.
+const UNDERSTOOD: &[&str] = &[
+    "database",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "pgbouncer",
+    "schema",
+    "ssl",
+    "ssl_min_protocol_version",
+    "sslaccept",
+    "sslidentity",
+    "sslpassword",
+];
+
+/// libpq 34.15: variable, parameter it stands in for.
+const LIBPQ_VARIABLES: &[(&str, &str)] = &[
+    ("PGHOST", "host"),
+    ("PGHOSTADDR", "hostaddr"),
+    ("PGPORT", "port"),
+    ("PGUSER", "user"),
+    ("PGPASSWORD", "password"),
+    ("PGPASSFILE", "passfile"),
+    ("PGDATABASE", "dbname"),
+    ("PGSERVICE", "service"),
+    ("PGOPTIONS", "options"),
+    ("PGAPPNAME", "application_name"),
+    ("PGCONNECT_TIMEOUT", "connect_timeout"),
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGSSLMODE", "sslmode"),
+    ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGSSLCERT", "sslcert"),
+    ("PGSSLKEY", "sslkey"),
+    ("PGSSLNEGOTIATION", "sslnegotiation"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGGSSENCMODE", "gssencmode"),
+];
+
+/// Parameter names and values as written, before any default.
+#[derive(Default)]
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// The last mention wins, as in libpq.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn put(&mut self, name: &str, value: impl Into<String>) {
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Fills what is missing from libpq's variables.
+    pub(crate) fn add_variables(&mut self, environment: &Environment) {
+        for (variable, name) in LIBPQ_VARIABLES {
+            if let (None, Some(value)) = (self.get(name), environment.get(variable)) {
+                self.put(name, value);
+            }
+        }
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| invalid(&format!("the parameter `{name}` is not a number")))
+    }
+
+    /// Refuses parameters that doorstep cannot honour, where ignoring them would be less safe than what was asked for.
+    pub(crate) fn refuse_the_impossible(&self) -> Result<(), Error> {
+        let refuse = |text: &str| Err(Error::Settings(text.to_owned()));
+        if self.get("channel_binding") == Some("require") {
+            return refuse(
+                "channel_binding=require cannot be met\nnext: use sslmode=verify-full, which proves the server's identity",
+            );
+        }
+        for name in ["require_auth", "sslcrl", "sslcrldir", "requirepeer"] {
+            if self.get(name).is_some() {
+                return refuse(&format!(
+                    "the parameter {name} cannot be honoured, and ignoring it would be less safe than asked for\nnext: leave it out; sslmode=verify-full proves the server's identity"
+                ));
+            }
+        }
+        if self.get("ssl_min_protocol_version").is_some_and(|version| version.eq_ignore_ascii_case("TLSv1.3")) {
+            return refuse(
+                "ssl_min_protocol_version=TLSv1.3 cannot be met: TLS 1.2 is accepted too\nnext: set it on the server",
+            );
+        }
+        if self.get("gssencmode") == Some("require") {
+            return refuse("gssencmode=require cannot be met\nnext: use TLS: sslmode=verify-full");
+        }
+        match self.get("target_session_attrs") {
+            Some("read-only" | "standby") => refuse(
+                "target_session_attrs asks for a read-only server, but doorstep needs one that takes writes\n\
+                 next: give the primary as migrate_url",
+            ),
+            Some("any" | "read-write" | "primary" | "prefer-standby") | None => Ok(()),
+            Some(_) => refuse("target_session_attrs is unknown\nnext: write read-write, primary or any"),
+        }
+    }
+
+    /// Warnings about unknown parameters, by name: a value may be a misspelt password.
+    pub(crate) fn unknown(&self) -> Vec<String> {
+        let known = |name: &str| {
+            UNDERSTOOD.contains(&name)
+                || SILENTLY_IGNORED.contains(&name)
+                || LIBPQ_VARIABLES.iter().any(|(_, known)| *known == name)
+        };
+        let names = self.0.iter().map(|(name, _)| name).filter(|name| !known(name));
+        names.map(|name| format!("the URL's parameter `{name}` is unknown and has no effect")).collect()
+    }
+}

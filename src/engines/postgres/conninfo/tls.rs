@@ -1,0 +1,78 @@
+//! Encryption: libpq's sslmode and certificates, Prisma's `sslaccept` and `sslcert`, node's and asyncpg's `ssl`.
+
+use std::path::PathBuf;
+
+use crate::base::environment::Environment;
+use crate::base::error::Error;
+use crate::engines::net::tls::{Mode, Roots, Tls};
+use crate::engines::postgres::conninfo::invalid;
+use crate::engines::postgres::conninfo::parameters::Parameters;
+
+impl Parameters {
+    /// libpq's sslmode (34.19), with Prisma's `sslaccept` and node's and asyncpg's `ssl`.
+    pub(crate) fn tls(&self, environment: &Environment) -> Result<Tls, Error> {
+        let mut mode = mode_of(self.get("sslmode").or_else(|| self.get("ssl")))?;
+        if self.get("sslaccept") == Some("strict") && mode != Mode::Disable {
+            mode = Mode::VerifyFull;
+        }
+        if self.get("sslidentity").is_some() || self.get("sslpassword").is_some() {
+            return Err(Error::Settings(
+                "PKCS#12 identities and encrypted keys (sslidentity, sslpassword) are not read\n\
+                 next: convert them with `openssl pkcs12 -nodes` and give sslcert and sslkey as PEM files"
+                    .to_owned(),
+            ));
+        }
+        let path = |name| self.get(name).map(PathBuf::from);
+        // libpq's sslcert is the client's certificate and has a key; Prisma's, without one, is a root.
+        let (client, prisma_root) = match (path("sslcert"), path("sslkey")) {
+            (Some(certificate), Some(key)) => (Some((certificate, key)), None),
+            (root, None) => (None, root),
+            (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
+        };
+        let root = self.get("sslrootcert");
+        let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
+        let home_root = home_root.filter(|path| path.exists());
+        // libpq does so "for backward compatibility", and its users rely on it.
+        if mode == Mode::Require && (root.is_some() || home_root.is_some()) {
+            mode = Mode::VerifyCa;
+        }
+        let roots = match (root, prisma_root, home_root) {
+            (Some("system"), _, _) => {
+                // libpq refuses weaker modes with the system's roots.
+                mode = Mode::VerifyFull;
+                Roots::System
+            }
+            (Some(path), _, _) => Roots::File(path.into()),
+            (None, Some(path), _) | (None, None, Some(path)) => Roots::File(path),
+            (None, None, None) => Roots::Public,
+        };
+        let protocol = self.direct_tls()?.then_some("postgresql");
+        Ok(Tls { mode, roots, client, protocol, root_parameter: "sslrootcert" })
+    }
+
+    /// Whether TLS begins without a request (PostgreSQL 17).
+    pub(crate) fn direct_tls(&self) -> Result<bool, Error> {
+        match self.get("sslnegotiation") {
+            None | Some("postgres") => Ok(false),
+            Some("direct") => Ok(true),
+            Some(_) => Err(invalid("sslnegotiation is neither postgres nor direct")),
+        }
+    }
+}
+
+/// The values of `sslmode`, and those of node's and asyncpg's `ssl`.
+fn mode_of(name: Option<&str>) -> Result<Mode, Error> {
+    Ok(match name {
+        None | Some("prefer") => Mode::Prefer,
+        Some("disable" | "false" | "0" | "off") => Mode::Disable,
+        Some("allow") => Mode::Allow,
+        Some("require" | "true" | "1" | "on" | "no-verify") => Mode::Require,
+        Some("verify-ca") => Mode::VerifyCa,
+        Some("verify-full") => Mode::VerifyFull,
+        Some(other) => {
+            return Err(Error::Settings(format!(
+                "sslmode `{other}` is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full"
+            )));
+        }
+    })
+}

@@ -1,0 +1,47 @@
+//! Whether required tables exist, and what a role may do with them.
+
+use crate::catalog::{Access, Name};
+use crate::engines::postgres::SQL;
+use crate::engines::postgres::introspect::texts::access_of;
+use crate::engines::postgres::introspect::{access, qualified};
+use crate::engines::values::Values;
+use crate::sql::{Row, TableName};
+
+/// A relation of a required name.
+pub(crate) struct Present {
+    /// Its name.
+    pub(crate) name: Name,
+    /// Its schema is on the search path.
+    is_visible: bool,
+    /// What the role may do with it.
+    pub(crate) access: Access,
+}
+
+impl Present {
+    /// Whether the name leads to it.
+    pub(crate) fn is(&self, table: &TableName) -> bool {
+        let is_meant = table.schema.as_ref().map_or(self.is_visible, |schema| *schema == self.name.schema);
+        is_meant && self.name.name == table.name
+    }
+}
+
+/// Every relation of one of the names, for [`read_present`]. Views, materialised views and foreign tables answer
+/// queries too.
+pub(crate) fn present(tables: &[TableName], role: Option<&str>) -> String {
+    let (access, roles) = access_of(role);
+    let names: Vec<String> = tables.iter().map(|table| SQL.literal(&table.name)).collect();
+    format!(
+        "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)), {access} \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         {roles} WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+        names.join(", ")
+    )
+}
+
+/// A row of [`present`].
+pub(crate) fn read_present(row: &Row) -> Option<Present> {
+    let row: Vec<Option<&str>> = row.iter().map(Option::as_deref).collect();
+    let row = Values(&row);
+    let access = row.text(3).map_or(Some(Access::Granted), access)?;
+    Some(Present { name: qualified(row, 0)?, is_visible: row.is_true(2), access })
+}

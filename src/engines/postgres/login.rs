@@ -1,0 +1,152 @@
+//! From a target to a session: each host in turn, with TLS and without as sslmode allows. Also the two statements about
+//! databases that are run from another database of the server, CREATE and DROP.
+
+use std::time::Duration;
+
+use crate::base::fault::{Class, Condition, Fault};
+use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
+use crate::engines::net::tls::Mode;
+use crate::engines::postgres::catalog::Postgres;
+use crate::engines::postgres::client::{Client, Login};
+use crate::engines::postgres::conninfo::{Host, Target};
+use crate::engines::postgres::dial::{self, Route};
+use crate::engines::postgres::session::Session;
+use crate::engines::postgres::{SQL, sqlstate};
+use crate::engines::session::silent;
+
+/// How long CREATE and DROP DATABASE may take at least: they copy and delete files.
+const MAINTENANCE: Duration = Duration::from_secs(30);
+
+/// One attempt at each host in turn, as libpq does: a refused login ends the round, anything else moves on to the next
+/// host. A standby takes no writes, so it moves on too.
+pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
+    let mut last = None;
+    for host in &target.hosts {
+        let attempt = async {
+            let mut session = log_in(target, host, &target.database).await?;
+            // The search path goes first, in the same message: it decides where names lead.
+            let query = Postgres.probe(request).after(&session.search_path());
+            let rows = session.send(query.sql.clone().unwrap_or_default()).await?;
+            Ok((session, query.read(rows)?))
+        };
+        let timeout = target.connect_timeout;
+        let fault = match tokio::time::timeout(timeout, attempt).await {
+            Ok(Ok(found)) => return Ok(found),
+            Ok(Err(fault)) => fault,
+            Err(_) => silent(timeout),
+        };
+        if fault.class == Class::Authentication {
+            return Err(fault);
+        }
+        // An error that a server sent says more than the silence of another one.
+        if last.as_ref().is_none_or(|last: &Fault| weight(fault.class) >= weight(last.class)) {
+            last = Some(fault);
+        }
+    }
+    Err(last.unwrap_or_else(|| Fault::new(Class::Config, "no host is named")))
+}
+
+/// How much a fault says about what to do, for the choice among several hosts.
+fn weight(class: Class) -> u8 {
+    match class {
+        Class::Unreachable => 0,
+        Class::Busy | Class::ReadOnly => 1,
+        Class::Starting => 2,
+        Class::NoDatabase => 3,
+        _ => 4,
+    }
+}
+
+/// Creates the target's database, from the maintenance database as `createdb` does. It is no error if another replica
+/// was faster.
+pub(crate) async fn create_database(target: &Target) -> Result<(), Fault> {
+    if target.database_is_default {
+        let text = format!("the URL names no database, and there is none called {} like the user", target.database);
+        return Err(Fault::new(Class::Config, text));
+    }
+    match maintain(target, format!("CREATE DATABASE {}", SQL.identifier(&target.database))).await {
+        Err(fault) if fault.condition == Some(Condition::AlreadyExists) => Ok(()),
+        created => created,
+    }
+}
+
+/// Drops a database that doorstep has created, even if a backend of an earlier connection has not noticed its end.
+pub(crate) async fn drop_scratch(target: &Target) -> Result<(), Fault> {
+    match maintain(target, format!("DROP DATABASE {} WITH (FORCE)", SQL.identifier(&target.database))).await {
+        Err(fault) if fault.class == Class::NoDatabase => Ok(()),
+        dropped => dropped,
+    }
+}
+
+/// Runs a statement about databases, in one that every server has.
+async fn maintain(target: &Target, sql: String) -> Result<(), Fault> {
+    let timeout = target.connect_timeout.max(MAINTENANCE);
+    let mut last = Fault::new(Class::NoDatabase, "there is no database to create another one from");
+    for host in &target.hosts {
+        for maintenance in ["postgres", "template1"] {
+            let attempt = async {
+                let mut session = log_in(target, host, maintenance).await?;
+                let done = session.send(sql.clone()).await.map(drop);
+                session.client.close().await;
+                done
+            };
+            match tokio::time::timeout(timeout, attempt).await.unwrap_or_else(|_| Err(silent(timeout))) {
+                Ok(()) => return Ok(()),
+                Err(fault) if fault.class == Class::NoDatabase => last = fault,
+                // Not this host; perhaps the next one.
+                Err(fault) if matches!(fault.class, Class::Unreachable | Class::Starting | Class::ReadOnly) => {
+                    last = fault;
+                    break;
+                }
+                // Another session is connected to the database that would be copied: the next attempt may succeed.
+                Err(fault) if fault.code.as_deref() == Some(sqlstate::OBJECT_IN_USE) => {
+                    return Err(Fault { class: Class::Busy, ..fault });
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Connects and logs in, with TLS and without as sslmode allows (PostgreSQL manual 34.19, table 34.1).
+pub(crate) async fn log_in(target: &Target, host: &Host, database: &str) -> Result<Session, Fault> {
+    let (first, second) = match target.tls.mode {
+        _ if host.is_socket() => (false, None),
+        Mode::Disable => (false, None),
+        Mode::Allow => (false, Some(true)),
+        Mode::Prefer => (true, Some(false)),
+        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => (true, None),
+    };
+    let route = |encrypted| Route { target: target.clone(), host: host.clone(), encrypted };
+    match (log_in_once(route(first), database).await, second) {
+        // pg_hba.conf may have a line for the other kind of connection only.
+        (Err(fault), Some(other))
+            if fault.class == Class::Tls || fault.code.as_deref() == Some(sqlstate::INVALID_AUTHORIZATION) =>
+        {
+            log_in_once(route(other), database).await
+        }
+        (result, _) => result,
+    }
+}
+
+async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
+    let stream = dial::dial(&route).await?;
+    let password = route.target.password_for(&route.host, database);
+    let login = Login {
+        user: &route.target.user,
+        database,
+        password: password.as_ref(),
+        application_name: &route.target.application_name,
+        options: route.target.options.as_deref(),
+    };
+    match Client::login(stream, &login).await {
+        Ok(client) => Ok(Session { client, route, lock: None, conditions: None, unsettled: false }),
+        Err(mut fault) => {
+            if fault.class == Class::Authentication && password.is_none() {
+                fault.hint = Some("no password was given".to_owned());
+            }
+            Err(fault)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A logged-in session: the advisory lock, settings that scripts leave behind, cancelling, and a look at what blocks it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::base::fault::Fault;
+use crate::engines::engine::Engine;
+use crate::engines::postgres::catalog::{Postgres, peer};
+use crate::engines::postgres::client::Client;
+use crate::engines::postgres::dial::{self, Route};
+use crate::engines::postgres::login::log_in;
+use crate::engines::postgres::{SQL, queries, unit};
+use crate::engines::session::{Canceller, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work, silent};
+use crate::sql::Row;
+
+/// A logged-in session.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) route: Route,
+    /// The advisory lock that this session holds.
+    pub(crate) lock: Option<LockKey>,
+    /// The settings made for a script, as they were sent; `None` when the session has its own.
+    pub(crate) conditions: Option<String>,
+    /// A script has run: the session must be reset before the next statement of doorstep's own.
+    pub(crate) unsettled: bool,
+}
+
+impl Session {
+    /// Runs a message of doorstep's own, in a session without a script's settings.
+    pub(crate) async fn run(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
+        self.settle_if_needed().await?;
+        self.send(sql).await
+    }
+
+    /// Runs a message in the session as it is.
+    pub(crate) async fn send(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
+        self.client.query(sql).await
+    }
+
+    async fn settle_if_needed(&mut self) -> Result<(), Fault> {
+        match std::mem::take(&mut self.unsettled) {
+            true => self.settle().await,
+            false => Ok(()),
+        }
+    }
+
+    /// The statement that makes `?schema=` of the URL the search path, as Prisma does, to put before another one.
+    pub(crate) fn search_path(&self) -> String {
+        let schema = self.route.target.schema.as_deref();
+        schema.map_or_else(String::new, |schema| format!("SET search_path = {}; ", SQL.identifier(schema)))
+    }
+
+    async fn lock(&mut self, key: LockKey) -> Result<bool, Fault> {
+        let number = key.number;
+        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({number}), pg_catalog.pg_backend_pid()");
+        let rows = self.run(sql).await?;
+        if !is_true(&rows) {
+            return Ok(false);
+        }
+        let backend = rows[0].get(1).and_then(|pid| pid.as_ref()?.parse().ok()).unwrap_or_default();
+        if let Err(fault) = self.refuse_transaction_pooling(backend).await {
+            // Behind a pooler the lock is on some backend; it must not stay there.
+            let _ = self.send(format!("SELECT pg_catalog.pg_advisory_unlock({number})")).await;
+            return Err(fault);
+        }
+        self.lock = Some(key);
+        Ok(true)
+    }
+}
+
+impl crate::engines::session::Session for Session {
+    fn engine(&self) -> &'static dyn Engine {
+        &Postgres
+    }
+
+    fn query(&mut self, sql: String) -> Work<'_, Vec<Row>> {
+        Box::pin(self.run(sql))
+    }
+
+    fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
+        Box::pin(async move {
+            self.settle_if_needed().await?;
+            self.client.each_row(sql, take).await
+        })
+    }
+
+    fn execute(&mut self, sql: String) -> Work<'_, ()> {
+        Box::pin(async move { self.run(sql).await.map(drop) })
+    }
+
+    fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()> {
+        Box::pin(async move {
+            let setting = unit::setting(conditions);
+            self.run(format!("{record}; {setting}")).await?;
+            self.conditions = Some(setting);
+            Ok(())
+        })
+    }
+
+    fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a> {
+        Box::pin(self.run_one(unit))
+    }
+
+    fn try_lock(&mut self, key: LockKey) -> Work<'_, bool> {
+        Box::pin(self.lock(key))
+    }
+
+    fn canceller(&self) -> Canceller {
+        let (route, key) = (self.route.clone(), self.client.cancel_key());
+        Box::new(move || {
+            let (route, key) = (route.clone(), key.clone());
+            Box::pin(async move {
+                let request = dial::cancel(&route, &key);
+                if let Ok(Err(fault)) = tokio::time::timeout(route.target.connect_timeout, request).await {
+                    tracing::debug!(phase = "migrate", event = "cancel_failed", "cancel request: {fault}");
+                }
+            })
+        })
+    }
+
+    fn observer(&self) -> Option<Observer> {
+        let (route, backend) = (self.route.clone(), self.client.cancel_key().process_id()?);
+        Some(Box::new(move || {
+            let route = route.clone();
+            Box::pin(async move {
+                let look = async {
+                    let mut session = log_in(&route.target, &route.host, &route.target.database).await?;
+                    let rows = session.send(queries::blockers(backend)).await;
+                    session.client.close().await;
+                    rows
+                };
+                let timeout = route.target.connect_timeout;
+                let rows = tokio::time::timeout(timeout, look).await.unwrap_or_else(|_| Err(silent(timeout)))?;
+                Ok(rows.iter().map(peer).collect())
+            })
+        }))
+    }
+
+    fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(self.client.close())
+    }
+}
+
+/// The first value of the first row is true.
+pub(crate) fn is_true(rows: &[Row]) -> bool {
+    rows.first().and_then(|row| row.first()?.as_deref()) == Some("t")
+}

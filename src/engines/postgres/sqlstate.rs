@@ -1,0 +1,69 @@
+//! What an SQLSTATE means for a start (PostgreSQL manual, appendix A). Outside this engine only the class and the
+//! condition of a fault count.
+
+use crate::base::fault::{Class, Condition};
+
+/// A unique key was violated: what CREATE SCHEMA reports when another session creates the same one in that moment.
+const UNIQUE_VIOLATION: &str = "23505";
+
+/// `SELECT 1 / 0`.
+pub(crate) const DIVISION_BY_ZERO: &str = "22012";
+
+/// "source database is being accessed by other users".
+pub(crate) const OBJECT_IN_USE: &str = "55006";
+
+/// No line of `pg_hba.conf` fits: perhaps one does for an encrypted connection, or for a plain one.
+pub(crate) const INVALID_AUTHORIZATION: &str = "28000";
+
+/// The class of a fault. `routine` is the function of the server's source that raised it; the server's message is not
+/// compared, since it is in the server's language.
+pub(crate) fn class_of(code: &str, routine: Option<&str>) -> Class {
+    match code {
+        // Refuses a query under row_security = off.
+        "42501" if routine == Some("check_enable_rls") => Class::RowSecurity,
+        "57P03" => Class::Starting,
+        "57P01" | "57P02" | "57P04" | "57P05" => Class::Unreachable,
+        "25006" => Class::ReadOnly,
+        "3D000" => Class::NoDatabase,
+        "42501" => Class::Privilege,
+        // The victim of a deadlock or of a serialization conflict was rolled back as completely as one of lock_timeout,
+        // and can be repeated as safely.
+        "55P03" | "40P01" | "40001" => Class::LockTimeout,
+        "57014" => Class::Cancelled,
+        "25001" | "2D000" => Class::RefusesTransaction,
+        _ if code.starts_with("08") => Class::Unreachable,
+        _ if code.starts_with("53") => Class::Busy,
+        _ if code.starts_with("28") => Class::Authentication,
+        _ => Class::Statement,
+    }
+}
+
+/// The closer reason, where a step needs it.
+pub(crate) fn condition_of(code: &str) -> Option<Condition> {
+    match code {
+        "42P04" | "42P06" | UNIQUE_VIOLATION => Some(Condition::AlreadyExists),
+        "3F000" => Some(Condition::NoSchema),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstates_that_pass_with_time_and_those_that_do_not() {
+        for code in ["57P03", "57P01", "53300", "08006", "25006"] {
+            assert!(class_of(code, None).is_transient(), "{code}");
+        }
+        for code in ["28P01", "28000", "3D000", "42501", "42P01", "55P03"] {
+            assert!(!class_of(code, None).is_transient(), "{code}");
+        }
+    }
+
+    #[test]
+    fn row_security_is_told_from_a_missing_grant() {
+        assert_eq!(class_of("42501", Some("check_enable_rls")), Class::RowSecurity);
+        assert_eq!(class_of("42501", Some("aclcheck_error")), Class::Privilege);
+    }
+}

@@ -1,0 +1,195 @@
+//! What callers ask a session, written once for all engines: the engine supplies the text and reads the rows
+//! ([`Engine`](super::engine::Engine)), the session sends it.
+
+use crate::base::fault::{Class, Condition, Fault, Place};
+use crate::catalog::Catalog;
+use crate::engines::engine::{
+    Batch, CatalogQuery, Found, Missing, ObjectState, Probe, ProbeRequest, Query, Scope, unexpected_row,
+};
+use crate::engines::peer::Peer;
+use crate::engines::query_plan::QueryPlan;
+use crate::engines::session::{LockKey, Session};
+use crate::sql::{ObjectRef, TableName};
+
+impl dyn Session + '_ {
+    /// Everything that decides whether there is work; one round trip.
+    ///
+    /// # Errors
+    /// [`Class::ReadOnly`] when the server takes no writes.
+    pub(crate) async fn probe(&mut self, request: &ProbeRequest) -> Result<Probe, Fault> {
+        self.ask(self.engine().probe(request)).await
+    }
+
+    /// The session that holds the migration lock; `None` where nothing holds it or the engine cannot tell.
+    pub(crate) async fn lock_holder(&mut self, key: LockKey) -> Result<Option<Peer>, Fault> {
+        self.ask(self.engine().lock_holder(key)).await
+    }
+
+    /// Another session whose current statement contains this text.
+    pub(crate) async fn running_session(&mut self, text: &str) -> Result<Option<Peer>, Fault> {
+        self.ask(self.engine().running_session(text)).await
+    }
+
+    /// What of each object exists; see [`super::engine::Engine::object_states`]. One round trip, none without objects.
+    pub(crate) async fn object_states(
+        &mut self,
+        objects: &[ObjectRef],
+        since: Option<&str>,
+    ) -> Result<Vec<ObjectState>, Fault> {
+        match objects.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.ask(self.engine().object_states(objects, since)).await,
+        }
+    }
+
+    /// Creates a schema; it is no error if another session created it meanwhile.
+    pub(crate) async fn create_schema(&mut self, name: &str) -> Result<(), Fault> {
+        let engine = self.engine();
+        let Some(sql) = engine.create_schema(name) else {
+            let text = format!("{} has no schemas, so `{name}` cannot be created", engine.dialect().product());
+            return Err(Fault::new(Class::Config, text));
+        };
+        match self.query(sql).await {
+            Err(fault) if fault.condition == Some(Condition::AlreadyExists) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Names of the schemas that belong neither to the engine nor to an extension.
+    pub(crate) async fn schemas(&mut self) -> Result<Vec<String>, Fault> {
+        self.ask(self.engine().schemas()).await
+    }
+
+    /// The ordinary tables in these schemas; see [`super::engine::Engine::tables_in`].
+    pub(crate) async fn tables_in(&mut self, schemas: &[String]) -> Result<Vec<String>, Fault> {
+        self.ask(self.engine().tables_in(schemas)).await
+    }
+
+    /// Those of `tables` that do not exist, or that `role` cannot use; the latter first. One round trip, a second one for
+    /// similar names if some do not exist.
+    pub(crate) async fn missing_tables(
+        &mut self,
+        tables: &[TableName],
+        role: Option<&str>,
+    ) -> Result<Vec<Missing>, Fault> {
+        let found = self.ask(self.engine().find_tables(tables, role)).await?;
+        let (mut missing, mut absent) = (Vec::new(), Vec::new());
+        for (table, found) in tables.iter().cloned().zip(found) {
+            match found {
+                Found::Usable => {}
+                Found::Hidden(name, access) => {
+                    missing.push(Missing { table, similar: Vec::new(), hidden: Some((name, access)) });
+                }
+                Found::Absent => absent.push(table),
+            }
+        }
+        if !absent.is_empty() {
+            let similar = self.ask(self.engine().similar_tables(&absent)).await?;
+            let similar = similar.into_iter().chain(std::iter::repeat(Vec::new()));
+            let with_similar = absent.into_iter().zip(similar);
+            missing.extend(with_similar.map(|(table, similar)| Missing { table, similar, hidden: None }));
+        }
+        Ok(missing)
+    }
+
+    /// The scope's catalog; see [`super::engine::Engine::catalog`]. One round trip.
+    ///
+    /// # Errors
+    /// The server's fault, or [`Class::Statement`] for a row of an unexpected form.
+    pub async fn catalog(&mut self, scope: &Scope<'_>) -> Result<Catalog, Fault> {
+        let CatalogQuery { sql, mut reader } = self.engine().catalog(scope);
+        self.each_row(sql, &mut |row| reader.row(row).ok_or_else(unexpected_row)).await?;
+        Ok(reader.finish())
+    }
+
+    /// The plans of each query, or why there are none; see [`super::engine::Engine::explain`].
+    pub(crate) async fn explain(&mut self, queries: &[&str]) -> Result<Vec<Result<Vec<QueryPlan>, Fault>>, Fault> {
+        let engine = self.engine();
+        self.ask_each(queries, &|queries| engine.explain(queries)).await
+    }
+
+    /// The boolean that each query returns, or why it returns none; see [`super::engine::Engine::query_bools`].
+    pub(crate) async fn query_bools(&mut self, queries: &[String]) -> Result<Vec<Result<bool, Fault>>, Fault> {
+        let engine = self.engine();
+        let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+        self.ask_each(&queries, &|queries| engine.query_bools(queries)).await
+    }
+
+    /// Sends one query and reads its answer.
+    async fn ask<T: 'static>(&mut self, query: Query<T>) -> Result<T, Fault> {
+        match query.sql.clone() {
+            None => query.read(Vec::new()),
+            Some(sql) => query.read(self.query(sql).await?),
+        }
+    }
+
+    /// Asks all in one message; each by itself where the engine cannot do that, or where one of them is refused.
+    ///
+    /// # Errors
+    /// Only faults of the session. That of one query is its answer.
+    async fn ask_each<T>(
+        &mut self,
+        queries: &[&str],
+        batch: &dyn Fn(&[&str]) -> Option<Batch<T>>,
+    ) -> Result<Vec<Result<T, Fault>>, Fault> {
+        if queries.len() > 1
+            && let Some(all) = batch(queries)
+        {
+            if let Ok(rows) = self.query(all.sql).await {
+                return Ok((all.read)(rows));
+            }
+            self.clean_up(all.cleanup).await;
+        }
+        let mut answers = Vec::with_capacity(queries.len());
+        for query in queries {
+            let Some(one) = batch(std::slice::from_ref(query)) else { continue };
+            match self.query(one.sql).await {
+                Ok(rows) => answers.extend((one.read)(rows)),
+                Err(fault) if is_of_session(&fault) => return Err(fault),
+                Err(fault) => {
+                    self.clean_up(one.cleanup).await;
+                    answers.push(Err(match one.offset {
+                        Some(offset) => within(fault, offset, query),
+                        None => fault,
+                    }));
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Undoes what a refused message may have left. It may have left nothing, and then this fails.
+    async fn clean_up(&mut self, cleanup: Option<String>) {
+        if let Some(sql) = cleanup {
+            let _ = self.query(sql).await;
+        }
+    }
+}
+
+/// Whether a fault is the session's, rather than the query's.
+fn is_of_session(fault: &Fault) -> bool {
+    matches!(fault.class, Class::Unreachable | Class::Starting | Class::Busy)
+}
+
+/// The fault with its position counted from where the query begins; without a position where it is not in the query.
+fn within(fault: Fault, offset: usize, query: &str) -> Fault {
+    let place = match fault.place {
+        Some(Place::Character(position)) if position > offset && position <= offset + query.chars().count() => {
+            Some(Place::Character(position - offset))
+        }
+        _ => None,
+    };
+    Fault { place, ..fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_counted_from_the_query() {
+        let fault = |at| Fault { place: Some(Place::Character(at)), ..Fault::new(Class::Statement, "x") };
+        assert_eq!(within(fault(15), 10, "SELECT x").place, Some(Place::Character(5)));
+        assert_eq!(within(fault(19), 10, "SELECT x").place, None);
+    }
+}

@@ -1,0 +1,152 @@
+//! How each engine writes SQL: quoting, how it tells names apart, and what it is able to do.
+//!
+//! One file per dialect holds its [`Rules`]: data and small functions. The rest of the program asks [`Dialect`] a question
+//! and never compares dialects, so a new one is a file here and an entry in [`Dialect::rules`]. How rows and plans are
+//! read is the engine's (`engines/`), how missing objects are created is `differ/ddl`'s.
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use crate::sql::TableName;
+
+/// The SQL of one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+/// What distinguishes one dialect.
+pub(crate) struct Rules {
+    /// The product's name, for people.
+    pub(crate) product: &'static str,
+    /// The product's name in Prisma's `migration_lock.toml`; the first one is written, all are read.
+    pub(crate) providers: &'static [&'static str],
+    /// The schema of unqualified names where nothing else names one.
+    pub(crate) home: &'static str,
+    /// Has schemas (namespaces) within a database.
+    pub(crate) has_schemas: bool,
+    /// Has enum types.
+    pub(crate) has_enums: bool,
+    /// Has extensions.
+    pub(crate) has_extensions: bool,
+    /// Has array types, written `text[]`.
+    pub(crate) has_arrays: bool,
+    /// A rollback undoes DDL. Without this each DDL statement commits by itself.
+    pub(crate) has_transactional_ddl: bool,
+    /// A script is sent as one message, and its statements are one transaction unless they control it themselves.
+    pub(crate) sends_one_message: bool,
+    /// Statements, by their first word, that do nothing (or fail) inside a transaction, so that a script with one of them
+    /// runs statement by statement as it is.
+    pub(crate) refuses_transaction: &'static [&'static str],
+    /// Rejects values that do not have the column's type. Without this a type only says how values are read.
+    pub(crate) enforces_types: bool,
+    /// A single-column INTEGER primary key numbers its rows by itself and ignores its default.
+    pub(crate) numbers_integer_keys: bool,
+    /// Names that differ only in the case of letters are the same name.
+    pub(crate) ignores_case: bool,
+    /// The type of a column that holds a moment.
+    pub(crate) timestamp_type: &'static str,
+    /// The server's clock, as a value for a column of `timestamp_type`.
+    pub(crate) now: &'static str,
+    /// A column that holds a moment, as text.
+    pub(crate) time_as_text: fn(&str) -> String,
+    /// The catalog's name of a type that people write in one of several ways; `None` for an unknown type. Arguments: the
+    /// words in lower case without arguments, and the text as it was written.
+    pub(crate) type_name: for<'a> fn(&'a str, &str) -> Option<&'a str>,
+    /// The form in which the engine compares names.
+    pub(crate) folded: fn(&str) -> String,
+    /// A text as a literal, with `'` doubled already.
+    pub(crate) literal: fn(&str) -> String,
+}
+
+impl Dialect {
+    /// The rules of this dialect.
+    #[must_use]
+    pub(crate) fn rules(self) -> &'static Rules {
+        match self {
+            Self::Postgres => &postgres::RULES,
+            Self::Sqlite => &sqlite::RULES,
+        }
+    }
+
+    /// The product's name, for people.
+    #[must_use]
+    pub(crate) fn product(self) -> &'static str {
+        self.rules().product
+    }
+
+    /// The engine's name as Prisma's `migration_lock.toml` spells it.
+    #[must_use]
+    pub fn provider(self) -> &'static str {
+        self.rules().providers[0]
+    }
+
+    /// The schema of unqualified names where nothing else names one.
+    #[must_use]
+    pub fn home(self) -> &'static str {
+        self.rules().home
+    }
+
+    /// A name, quoted.
+    #[must_use]
+    pub fn identifier(self, name: &str) -> String {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+
+    /// A name in the form in which the engine compares names, also in queries.
+    #[must_use]
+    pub fn folded(self, name: &str) -> String {
+        (self.rules().folded)(name)
+    }
+
+    /// Whether the engine takes the two for the same name.
+    #[must_use]
+    pub(crate) fn is_same_name(self, one: &str, other: &str) -> bool {
+        self.folded(one) == self.folded(other)
+    }
+
+    /// A qualified table name, quoted.
+    #[must_use]
+    pub fn table(self, table: &TableName) -> String {
+        match &table.schema {
+            Some(schema) => format!("{}.{}", self.identifier(schema), self.identifier(&table.name)),
+            None => self.identifier(&table.name),
+        }
+    }
+
+    /// A column that holds a moment, as text.
+    #[must_use]
+    pub(crate) fn time_as_text(self, column: &str) -> String {
+        (self.rules().time_as_text)(column)
+    }
+
+    /// A text, quoted. NUL, which no engine stores in a text, becomes U+FFFD.
+    #[must_use]
+    pub fn literal(self, text: &str) -> String {
+        (self.rules().literal)(&text.replace('\0', "\u{fffd}").replace('\'', "''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_cannot_leave_their_quotes() {
+        assert_eq!(Dialect::Postgres.literal("it's"), "'it''s'");
+        assert_eq!(Dialect::Postgres.literal("a\\'b"), " E'a\\\\''b'");
+        assert_eq!(Dialect::Sqlite.literal("a\\'b"), "'a\\''b'");
+        assert_eq!(Dialect::Sqlite.identifier("a\"b"), "\"a\"\"b\"");
+    }
+
+    #[test]
+    fn names_are_compared_as_the_engine_compares_them() {
+        let long = "n".repeat(63);
+        assert!(Dialect::Postgres.is_same_name(&format!("{long}a"), &format!("{long}b")));
+        assert!(!Dialect::Postgres.is_same_name("a", "A"));
+        assert!(Dialect::Sqlite.is_same_name("aé", "Aé") && !Dialect::Sqlite.is_same_name("é", "É"));
+    }
+}

@@ -1,0 +1,27 @@
+//! SQLite's SQL.
+
+use crate::sql::dialect::Rules;
+
+pub(crate) static RULES: Rules = Rules {
+    product: "SQLite",
+    providers: &["sqlite"],
+    home: "main",
+    has_schemas: false,
+    has_enums: false,
+    has_extensions: false,
+    has_arrays: false,
+    has_transactional_ddl: true,
+    sends_one_message: false,
+    // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
+    refuses_transaction: &["PRAGMA", "VACUUM", "ATTACH", "DETACH"],
+    enforces_types: false,
+    numbers_integer_keys: true,
+    ignores_case: true,
+    timestamp_type: "text",
+    now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+    time_as_text: str::to_owned,
+    // Any word is a type.
+    type_name: |name, _| Some(name),
+    folded: str::to_ascii_lowercase,
+    literal: |quoted| format!("'{quoted}'"),
+};
