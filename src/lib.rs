@@ -43,7 +43,7 @@ mod catalog;
 /// SQL text: dialects, names, statements, what they create and drop.
 mod sql;
 
-/// What knows nothing of databases: errors and exit codes, signals, retry, logs, environment, secrets.
+/// Foundations without a database: errors and exit codes, signals, retry, logs, environment, secrets.
 mod base;
 
 /// Parts of the program that its tests, its fuzzers and its benchmarks call directly. Not a stable interface: the product
@@ -60,7 +60,7 @@ pub mod internals {
     pub use crate::engines::connect::Target;
     pub use crate::engines::engine::{ProbeRequest, Scope};
     pub use crate::engines::session::Session;
-    pub use crate::finding::{DifferenceKind, Finding, Severity};
+    pub use crate::finding::{Difference, DifferenceKind, Severity};
     pub use crate::formats::migration::RunMode;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;

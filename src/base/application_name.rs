@@ -1,12 +1,12 @@
-//! What a session calls itself on the server (`application_name`), so that whoever meets it there knows which
-//! process it is and what it is doing.
+//! The `application_name` of a session: which process it is and what it is doing, for `pg_stat_activity` and the messages
+//! of other replicas.
 
 use crate::base::environment::Environment;
 
 /// PostgreSQL cuts names after this many bytes (NAMEDATALEN - 1).
 const LIMIT: usize = 63;
 
-/// A migration's name is cut to no less than this in favour of the pod's: its date, and the first words.
+/// A migration's name is never cut below this length in favour of the pod's name: its date and first words remain.
 const LEAST: usize = 30;
 
 /// This process: `doorstep`, and the pod or host it runs in.
@@ -29,8 +29,8 @@ impl ApplicationName {
         self.with("")
     }
 
-    /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit: a pod's name at its beginning, since its
-    /// end tells it from its like, a migration's at its end.
+    /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit. A pod's name is cut at its beginning, because its
+    /// end distinguishes it from the other pods; a migration's at its end.
     #[must_use]
     pub(crate) fn with(&self, migration: &str) -> String {
         let room = LIMIT - "doorstep".len();

@@ -1,10 +1,14 @@
-//! Every way a start can fail, as one closed list: what happened, to which object, what to do next,
-//! and the exit code that tells the caller whether trying again makes sense.
+//! Every way a start can fail, as one closed list: what happened, to which object, what to do next, and the exit code,
+//! which says whether another try makes sense.
+//!
+//! The texts inside were worded where the error was made: nothing here knows of findings, migrations or engines.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::base::fault::{Class, Fault};
+use crate::base::log::seconds;
+use crate::base::signal;
 
 /// The exit codes of the contract; 128+n for a signal is not in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub(crate) enum Code {
     Migration = 65,
     /// The database was not ready by the deadline (`EX_UNAVAILABLE`). Try again.
     Unavailable = 69,
-    /// A bug in doorstep (`EX_SOFTWARE`).
+    /// A bug in doorstep: report it (`EX_SOFTWARE`).
     Internal = 70,
     /// The operating system refused something (`EX_OSERR`).
     Os = 71,
@@ -45,29 +49,29 @@ pub enum Error {
     Settings(String),
     /// The database did not accept real work before the deadline.
     NotReady {
-        /// Where it was looked for, without secrets.
+        /// Host, port and database, without secrets.
         address: String,
-        /// How long was waited.
+        /// Duration of the wait.
         waited: Duration,
         /// Number of connection attempts.
         attempts: u32,
-        /// The last thing the database, or the network, said.
+        /// The last error of the server or the network.
         last: Fault,
     },
-    /// The database refused in a way that no waiting mends.
+    /// The database refused, and waiting does not change that.
     Refused {
-        /// Where, without secrets.
+        /// Host, port and database, without secrets.
         address: String,
-        /// What it said.
+        /// Its error.
         fault: Fault,
     },
     /// A statement of doorstep's own failed.
     Statement {
         /// What doorstep was doing: "create schema \"app\"".
         doing: String,
-        /// What the database said.
+        /// The server's error.
         fault: Fault,
-        /// What would make it work, such as the exact GRANT.
+        /// The remedy, such as the exact GRANT.
         remedy: Option<String>,
     },
     /// A migration's own SQL failed.
@@ -76,45 +80,43 @@ pub enum Error {
         name: String,
         /// The report: message, excerpt, what was kept, next command.
         report: String,
-        /// Nothing was kept and nothing is recorded against it: the next start tries it again.
+        /// It was rolled back and not recorded as failed: the next start tries it again.
         again: bool,
-        /// What the database said.
+        /// The server's error.
         fault: Fault,
     },
-    /// The connection broke while a migration was at work. What became of it, the next start finds out.
+    /// The connection broke during a migration. The next start finds out whether it was committed.
     Lost {
         /// What doorstep was doing: "applying `1_users`".
         doing: String,
-        /// What the network, or the server, said.
+        /// The error of the network or the server.
         fault: Fault,
     },
     /// A migration's outcome could not be recorded.
     Unrecorded {
-        /// What is true of it.
+        /// Which outcome.
         report: String,
         /// What to do about it.
         next: String,
-        /// What the database said.
+        /// The server's error.
         fault: Fault,
     },
-    /// The history table contradicts the folder, or forbids going on.
+    /// The history contradicts the folder, or has a failed migration.
     History(String),
     /// The tool that migrates, or a hook, failed; with its last lines.
     Command(String),
-    /// The database lacks objects that the service needs; the summary of the findings.
+    /// The database lacks what the service needs; the summary of the findings.
     Differences(String),
-    /// `verify` has printed findings that would stop a start; their number.
-    Unverified(usize),
     /// Another session held the migration lock until the deadline.
     Locked {
-        /// How long was waited.
+        /// Duration of the wait.
         waited: Duration,
-        /// Who holds it, as far as the server tells.
+        /// The session that holds it, as far as the server shows it.
         holder: String,
     },
-    /// With `migrate = await`, nobody else had migrated by the deadline.
+    /// With `migrate = await`: no other process had migrated by the deadline.
     NotMigrated {
-        /// How long was waited.
+        /// Duration of the wait.
         waited: Duration,
         /// The verdict on the history at the deadline, as `status` words it.
         verdict: String,
@@ -146,20 +148,22 @@ impl Error {
             Self::NotReady { last, .. } if last.class == Class::Held => Code::Locked,
             Self::NotReady { .. } => Code::Unavailable,
             Self::Refused { fault, .. } | Self::Statement { fault, .. } => match fault.class {
-                Class::Authentication | Class::Privilege => Code::Permission,
+                Class::Authentication | Class::Privilege | Class::RowSecurity => Code::Permission,
                 Class::Config | Class::Tls => Code::Settings,
                 Class::LockTimeout => Code::Locked,
-                // A history table that is not as it should be; or a login refused for what it asks for.
+                // Of a statement: an altered history table. Of a login: an unknown option in the URL.
                 Class::Statement if matches!(self, Self::Statement { .. }) => Code::Migration,
                 Class::Statement => Code::Settings,
                 _ => Code::Unavailable,
             },
             Self::Lost { .. } => Code::Unavailable,
-            Self::Unrecorded { fault, .. } if fault.class == Class::Privilege => Code::Permission,
+            Self::Unrecorded { fault, .. } if matches!(fault.class, Class::Privilege | Class::RowSecurity) => {
+                Code::Permission
+            }
             Self::Migration { again: true, .. } => Code::Locked,
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
-            Self::Differences(_) | Self::Unverified(_) => Code::Differences,
+            Self::Differences(_) => Code::Differences,
             Self::Locked { .. } => Code::Locked,
             Self::CommandNotFound(_) => Code::NotFound,
             Self::CommandNotExecutable(_) => Code::NotExecutable,
@@ -184,12 +188,12 @@ impl Error {
         }
     }
 
-    /// A signal has come so late that the service would never hear of it.
+    /// A signal arrived after the work and before exec, so the service would never get it.
     pub(crate) fn not_started(signal: u8) -> Self {
         Self::Stopped { signal, note: "the service was not started".to_owned() }
     }
 
-    /// Turns a failed statement of doorstep's own into an error that says what it was for.
+    /// Maps the fault of one of doorstep's own statements; `doing` is what the statement was for, as an infinitive.
     pub(crate) fn statement(doing: impl Into<String>) -> impl FnOnce(Fault) -> Self {
         let doing = doing.into();
         move |fault| Self::Statement { doing, fault, remedy: None }
@@ -207,69 +211,57 @@ impl fmt::Display for Error {
             | Self::CommandNotExecutable(text)
             | Self::Os(text) => f.write_str(text),
             Self::NotReady { address, waited, attempts, last } => {
-                writeln!(
-                    f,
-                    "the database at {address} was not ready after {} ({attempts} attempts)",
-                    crate::base::log::seconds(*waited)
-                )?;
-                write!(f, "last cause: {last}")?;
-                let check = match last.class {
-                    Class::Held => "start again when the other process is done",
-                    Class::NoDatabase => {
-                        "check its name (doorstep run creates it where the role may; nothing else does)"
-                    }
-                    _ => "check that address",
-                };
-                write!(f, "\nnext: {check}, or give it longer with --wait-timeout (0 = no limit)")
+                let waited = seconds(*waited);
+                writeln!(f, "the database at {address} was not ready after {waited} ({attempts} attempts)")?;
+                write!(f, "last cause: {last}\nnext: {}", remedy_of_the_wait(last.class))
             }
             Self::Refused { address, fault } => {
-                write!(f, "the database at {address} refused: {fault}")?;
-                match fault.class.remedy() {
-                    Some(remedy) => write!(f, "\nnext: {remedy}"),
-                    None => Ok(()),
-                }
+                write!(f, "the database at {address} refused: {fault}{}", next(fault.class.remedy()))
             }
             Self::Statement { doing, fault, remedy } => {
-                write!(f, "could not {doing}: {fault}")?;
-                match remedy {
-                    Some(remedy) => write!(f, "\nnext: {remedy}"),
-                    None => Ok(()),
-                }
+                write!(f, "could not {doing}: {fault}{}", next(remedy.as_deref()))
             }
             Self::Migration { name, report, .. } => write!(f, "migration {name} failed\n{report}"),
             Self::Lost { doing, fault } => {
-                write!(f, "lost the database while {doing}: {fault}")?;
-                write!(f, "\nnext: start again; what became of it is found out then")
+                write!(f, "lost the database while {doing}: {fault}\n{NEXT_AFTER_A_LOSS}")
             }
             Self::Unrecorded { report, next, fault } => write!(f, "{report}\ncause: {fault}\nnext: {next}"),
-            Self::Differences(summary) => {
-                write!(f, "the database lacks what the service needs: {summary}")
-            }
-            Self::Unverified(count) => {
-                let findings = if *count == 1 { "finding" } else { "findings" };
-                write!(f, "the database lacks what the service needs: {count} {findings} would stop a start")
-            }
+            Self::Differences(summary) => write!(f, "the database lacks what the service needs: {summary}"),
             Self::Locked { waited, holder } => {
-                writeln!(f, "the migration lock was still taken after {}", crate::base::log::seconds(*waited))?;
-                writeln!(f, "held by: {holder}")?;
-                write!(f, "next: start again (nothing was changed), or allow more with --migration-lock-timeout")
+                writeln!(f, "the migration lock was still taken after {}", seconds(*waited))?;
+                write!(f, "held by: {holder}\n{NEXT_AFTER_THE_LOCK}")
             }
             Self::NotMigrated { waited, verdict } => {
-                writeln!(
-                    f,
-                    "nobody has migrated the database after {}: it is {verdict}",
-                    crate::base::log::seconds(*waited)
-                )?;
-                write!(f, "next: look at the process that migrates, or give it longer with --wait-timeout")
+                let waited = seconds(*waited);
+                writeln!(f, "no other process has migrated the database after {waited}: it is {verdict}")?;
+                f.write_str(NEXT_AFTER_AWAIT)
             }
-            Self::Stopped { signal, note } => {
-                write!(f, "stopped by {}: {note}", crate::base::signal::name(*signal))
-            }
+            Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
             Self::Internal(text) => {
                 write!(f, "a bug in doorstep: {text}\nnext: please report it with the log at --log debug")
             }
         }
     }
+}
+
+const NEXT_AFTER_A_LOSS: &str = "next: start again; the next start finds out what became of it";
+
+const NEXT_AFTER_THE_LOCK: &str =
+    "next: start again (nothing was changed), or allow more with --migration-lock-timeout";
+
+const NEXT_AFTER_AWAIT: &str = "next: check the process that migrates, or give it longer with --wait-timeout";
+
+fn remedy_of_the_wait(class: Class) -> String {
+    let check = match class {
+        Class::Held => "start again when the other process is done",
+        Class::NoDatabase => "check its name (doorstep run creates it where the role may; nothing else does)",
+        _ => "check that address",
+    };
+    format!("{check}, or give it longer with --wait-timeout (0 = no limit)")
+}
+
+fn next(remedy: Option<&str>) -> String {
+    remedy.map(|remedy| format!("\nnext: {remedy}")).unwrap_or_default()
 }
 
 impl std::error::Error for Error {}

@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::base::progress_bar;
+use crate::base::{progress_bar, time};
 
 /// How much to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -39,10 +39,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// How often a step that waits says that it still does.
+/// Interval of the log lines of a step that still waits.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// The log goes to a terminal, as text: somebody watches.
+/// The log goes to a terminal, as text, at level info or below.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// True where a progress bar makes sense.
@@ -50,12 +50,12 @@ pub(crate) fn is_watched() -> bool {
     WATCHED.load(Ordering::Relaxed)
 }
 
-/// stderr, past a progress bar that may be on it.
+/// stderr; a progress bar on it is taken off for the time of a write.
 #[derive(Debug)]
 struct Stderr;
 
 impl Write for Stderr {
-    /// Nobody may read it any more, or the disk may be full: no reason to stop in the middle of the work.
+    /// Ignores errors: a closed pipe or a full disk must not stop a migration.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = progress_bar::aside(|| io::stderr().write_all(line));
         Ok(line.len())
@@ -132,27 +132,33 @@ where
                 line.append(&mut fields.0);
                 writeln!(writer, "{}", Value::Object(line))
             }
+            LogFormat::Text if self.on_terminal => {
+                let time = humantime::format_rfc3339_seconds(now).to_string().replace('T', " ");
+                text(&mut writer, &time, level.as_str(), &fields.0, |message| time::in_text(message, now))
+            }
             LogFormat::Text => {
-                let time = match self.on_terminal {
-                    true => humantime::format_rfc3339_seconds(now).to_string().replace('T', " "),
-                    false => humantime::format_rfc3339_millis(now).to_string(),
-                };
-                text(&mut writer, &time, level.as_str(), &fields.0)
+                let time = humantime::format_rfc3339_millis(now).to_string();
+                text(&mut writer, &time, level.as_str(), &fields.0, str::to_owned)
             }
         }
     }
 }
 
-/// `2026-11-21T09:00:00.123Z INFO  wait: ready after 1.2s attempts=12`
-fn text(writer: &mut Writer<'_>, time: &str, level: &str, fields: &Map<String, Value>) -> fmt::Result {
+/// `2026-11-21T09:00:00.123Z INFO  wait: ready after 1.2s`; `shown` turns the message into what is written.
+fn text(
+    writer: &mut Writer<'_>,
+    time: &str,
+    level: &str,
+    fields: &Map<String, Value>,
+    shown: impl Fn(&str) -> String,
+) -> fmt::Result {
     write!(writer, "{time} {level:<5} ")?;
     if let Some(phase) = fields.get("phase").and_then(Value::as_str) {
         write!(writer, "{phase}: ")?;
     }
-    // Text is for people: the sentence says all, the event's name only serves machines.
+    // The name of the event and the fields are for machines; the message has all of it for people.
     let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
-    write!(writer, "{}", message.replace('\n', "\n    "))?;
-    writeln!(writer)
+    writeln!(writer, "{}", shown(message).replace('\n', "\n    "))
 }
 
 /// Collects an event's fields; a name with a dot (`steps.wait`) becomes a nested object.

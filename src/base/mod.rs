@@ -1,4 +1,4 @@
-//! Foundations that know nothing of databases: errors, exit codes, signals, retry, logs, environment, secrets.
+//! Foundations without a database: errors, exit codes, signals, retry, logs, times, environment, secrets.
 
 pub(crate) mod application_name;
 pub(crate) mod environment;

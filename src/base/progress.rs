@@ -1,4 +1,4 @@
-//! How far a start has come, as plain data: the steps write it down, the health port reads it.
+//! The progress of a start as plain data: the steps write it, the health port serves it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,17 +12,17 @@ use crate::base::log::millis;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
-    /// For the database.
+    /// Waiting for the database.
     Wait,
     /// Creating schemas.
     Schemas,
     /// Looking for pending migrations, and applying them.
     Migrate,
-    /// Looking whether what the service needs is there.
+    /// Comparing the desired state with the database.
     Verify,
 }
 
-/// Where a start stands, as `/ready` shows it. Never holds a secret.
+/// The body of `/ready`. Contains no secret.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Progress {
     /// The step under way.
@@ -41,12 +41,12 @@ pub(crate) struct Progress {
     /// Connection attempts that have failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// Why it does not go on: the last refusal, or who else has to act.
+    /// Why the step is waiting: the last connection error, or which process it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
 
-/// The one standing of a start; its clones are the same one.
+/// A handle to the progress of a start; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracker {
     began: Instant,
@@ -78,7 +78,7 @@ impl Tracker {
         standing.cause = Some(cause.to_owned());
     }
 
-    /// The step cannot go on before somebody else has acted.
+    /// The step waits for another process.
     pub(crate) fn held_up(&self, cause: &str) {
         self.standing.borrow_mut().cause = Some(cause.to_owned());
     }
@@ -89,7 +89,7 @@ impl Tracker {
         *self.standing.borrow_mut() = Progress { migration, applied, pending, ..Progress::of(Phase::Migrate) };
     }
 
-    /// As it is now.
+    /// The current progress.
     #[must_use]
     pub(crate) fn standing(&self) -> Progress {
         Progress { elapsed_ms: millis(self.began.elapsed()), ..self.standing.borrow().clone() }

@@ -1,11 +1,11 @@
-//! A bar for people who watch a long run on a terminal. Anywhere else the log has one line per migration.
+//! A progress bar for several migrations on a terminal. Elsewhere the log has one line per migration.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The bar that log lines must not run into.
+/// The bar that must be off the terminal while a log line is written.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 fn show(bar: Option<ProgressBar>) {
@@ -21,11 +21,11 @@ pub(crate) fn aside<T>(print: impl FnOnce() -> T) -> T {
     }
 }
 
-/// A run of so many migrations.
+/// The bar of one run of migrations.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Shows nothing unless somebody watches, and there is more than one to watch.
+    /// Shows nothing unless `watched`, and for a single migration.
     pub(crate) fn start(count: usize, watched: bool) -> Self {
         if !watched || count < 2 {
             return Self(ProgressBar::hidden());

@@ -1,28 +1,28 @@
-//! `/dev/termination-log`: what Kubernetes shows of a container that has ended (`kubectl describe pod`).
+//! `/dev/termination-log`: the file whose content Kubernetes shows for a terminated container (`kubectl describe pod`).
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// Where a container finds it, unless its manifest says otherwise (`terminationMessagePath`).
+/// The default of Kubernetes (`terminationMessagePath`).
 const PLACE: &str = "/dev/termination-log";
 
-/// Kubernetes keeps no more than this of a container's message.
+/// Kubernetes keeps at most this many bytes.
 const LIMIT: usize = 4096;
 
-/// The file that the settings name.
+/// The file that a setting names.
 static NAMED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Writes to this file instead of the usual one.
+/// Sets the file to write to instead of the default.
 pub(crate) fn place(path: PathBuf) {
     *NAMED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
 }
 
-/// Leaves `text` there, if the file exists: elsewhere there is nobody to read it. Never fails.
+/// Writes `text` to it, if the file exists: Kubernetes creates it, and elsewhere it has no reader. Never fails.
 pub(crate) fn note(text: &str) {
     let named = NAMED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let path = named.unwrap_or_else(|| PLACE.into());
-    // A pipe without a reader would never open.
+    // Opening a pipe without a reader would block.
     if !path.is_file() {
         return;
     }

@@ -1,4 +1,4 @@
-//! The history tables of all known migration tools: the one list for whoever has to recognise such a table.
+//! The history tables of all known migration tools, in one list: for everything that has to recognise such a table.
 //!
 //! It feeds the message about a database that another tool has migrated, and what the engines leave out of a catalog.
 

@@ -1,4 +1,5 @@
-//! Types as people write them in SQL: `numeric(10,2)`, `timestamp(3) with time zone`, `text[]`.
+//! Parses a type as people write it in SQL (`numeric(10,2)`, `timestamp(3) with time zone`, `text[]`) into the name that the
+//! engine's catalog has for it. Used for `[require]`; types of a live database are read as catalog names already.
 
 use crate::catalog::Type;
 use crate::sql::Dialect;

@@ -1,6 +1,6 @@
 //! `check`: one attempt to connect, one comparison, one line. For HEALTHCHECK and exec probes.
 //!
-//! Exit code 0 or 1, whatever goes wrong. Writes nothing, waits for nothing, and logs nothing but errors.
+//! Exit code 0 or 1 for every outcome. Writes nothing, does not wait, and logs nothing but errors.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! What a failure prints, and its exit code: one ERROR line and a note in the termination log; for `check`, which
-//! probes run, one line and exit code 1, whatever went wrong.
+//! probes run, one line and exit code 1 for every error.
 
 use std::io::Write;
 

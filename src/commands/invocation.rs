@@ -23,7 +23,7 @@ const LAST_THREADS: Duration = Duration::from_millis(50);
 pub(crate) enum Next {
     /// Nothing: exit 0, unless a signal has arrived meanwhile.
     Done,
-    /// Exit with this code, whatever signal has arrived.
+    /// Exit with this code, even if a signal has arrived.
     Exit(u8),
     /// Become the service.
     Exec(Service),

@@ -104,7 +104,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     if let Some(why) = &migration.unreadable {
         return Err(Error::History(why.clone()));
     }
-    // As Prisma has it (P3008), even a row that is rolled back as well.
+    // As Prisma does (P3008), even if the row is also marked rolled back.
     if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
@@ -121,7 +121,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
 
-/// Nothing will ever create it any more: the risk of this mark.
+/// Warns of objects that do not exist: no migration will create them after this mark.
 async fn warn_of_what_is_missing(session: &mut dyn Session, migration: &Migration) {
     let objects = made(&migration.script);
     let Ok(object_states) = session.object_states(&objects, None).await else { return };
@@ -141,14 +141,14 @@ async fn warn_of_what_is_missing(session: &mut dyn Session, migration: &Migratio
     }
 }
 
-/// What a script would leave behind, and what to call it: tables, types and columns by the reading for people, which looks
-/// into DO blocks as well, and what else it creates by the strict one.
+/// The objects that a script creates and does not drop. Tables, types and columns come from the lenient reading, which
+/// includes DO blocks, everything else from the strict one.
 fn made(script: &Script) -> Vec<ObjectRef> {
-    // Without a home schema, a name stays as the script has it.
+    // Without a home schema, names stay as the script writes them.
     let provenance = Provenance::of(vec![script::changes(script)], "", script.dialect());
     let bare = |object: ObjectRef| ObjectRef { schema: object.schema.filter(|schema| !schema.is_empty()), ..object };
     let lasting: Vec<ObjectRef> = provenance.lasting().map(|(_, object)| bare(object)).collect();
-    // The columns of a table that the script creates go with it.
+    // Columns of a table that the script creates need no mention of their own.
     let is_of_its_own = |object: &ObjectRef| match &object.table {
         Some(table) => {
             !lasting.iter().any(|it| it.kind == ObjectKind::Table && it.name == *table && it.schema == object.schema)
@@ -156,7 +156,7 @@ fn made(script: &Script) -> Vec<ObjectRef> {
         None => true,
     };
     let mut objects: Vec<ObjectRef> = lasting.iter().filter(|object| is_of_its_own(object)).cloned().collect();
-    // A script says TYPE, whatever the type is.
+    // CREATE TYPE stands for every kind of type.
     for object in objects.iter_mut().filter(|object| object.kind == ObjectKind::Enum) {
         object.kind = ObjectKind::Type;
     }
@@ -172,7 +172,7 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
     let rows: Vec<&Record> = history.records.iter().filter(|record| record.name == name).collect();
     let (Some(table), false) = (&history.table, rows.is_empty()) else {
         return Err(Error::History(format!(
-            "the migration {name} was never begun, so it cannot be marked rolled back{}\n\
+            "the history has no row of the migration {name}, so it cannot be marked rolled back{}\n\
              next: give the whole name, as doorstep status shows it",
             nearest(name, history.records.iter().map(|record| record.name.as_str()))
         )));
@@ -187,7 +187,7 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
         tracing::warn!(
             phase = "resolve",
             event = "repeated",
-            "the first {} statements of {name} are done, and will run again with the others",
+            "the first {} statements of {name} are applied, and will run again with the others",
             record.steps
         );
     }

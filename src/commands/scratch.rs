@@ -13,7 +13,7 @@ use crate::startup::setup::Setup;
 /// How long `work` may go on after a signal.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Runs `work` with a setup that leads to a scratch database, and drops that database whatever happens.
+/// Runs `work` with a setup that leads to a scratch database, and drops that database afterwards, also after an error.
 ///
 /// # Errors
 /// Those of `work`; [`Error::Settings`] and [`Error::History`] for a folder that cannot be replayed.

@@ -12,20 +12,27 @@ use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
-use crate::formats::{Entry, Format, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, Sign, rfc3339};
+use crate::formats::{
+    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, rfc3339,
+};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Sql,
-    sign: Sign::Folder { owns, example: "plain SQL: 0001_NAME.sql", format: FORMAT },
+    detection: Detection::Folder { owns, example: "plain SQL: 0001_NAME.sql", format: FORMAT },
 };
 
 const FORMAT: Format = Format { layout: &Sql, ledger: &Sql, writer: Some(&Sql), tool: &TOOL };
 
-static TOOL: Tool =
-    Tool { name: "sql", authoring: "the next numbered file, NUMBER_SLUG.sql", by_hand: "", command: None };
+static TOOL: Tool = Tool {
+    name: "sql",
+    authoring: "the next numbered file, NUMBER_SLUG.sql",
+    by_hand: "",
+    writes_from_schema: false,
+    command: None,
+};
 
 #[derive(Debug)]
 struct Sql;

@@ -18,7 +18,7 @@ use crate::formats::{LedgerWriter, Outcome, RowKey};
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::plan::Entry;
-use crate::migrate::strategy::{self, Step, Strategy};
+use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report};
 use crate::sql::script::{self, Statement};
 use crate::sql::{ObjectKind, TableName};
@@ -170,7 +170,7 @@ impl Run<'_> {
     fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
         let table = self.migrator.history.dialect.table(&self.table);
         let next = match fault.class {
-            Class::Privilege => {
+            Class::Privilege | Class::RowSecurity => {
                 format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
             }
             _ => format!("look at {table} (its columns, triggers, policies), and start again"),
@@ -180,23 +180,25 @@ impl Run<'_> {
 
     /// The script and its record in one transaction.
     async fn atomic(&mut self, current: Current<'_>, strategy: &Strategy<'_>) -> Result<(), Error> {
-        let statements = strategy.statements.as_slice();
-        let Err(failure) = self.execute_atomic(&current, &strategy.sql, statements).await else { return Ok(()) };
+        let mut sent = strategy.statements.clone();
+        let Err(mut failure) = self.execute_atomic(&current, &strategy.sql, &sent).await else { return Ok(()) };
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
-        match failure.fault.class {
-            // The server knows best which statements refuse a transaction.
-            Class::RefusesTransaction if nothing_kept && is_utility(statements, failure.fault.place) => {
-                self.without_transaction(current, failure).await
-            }
-            Class::Privilege if nothing_kept => match self.without_existing_schemas(strategy).await {
-                Some((sql, statements)) => match self.execute_atomic(&current, &sql, &statements).await {
-                    Ok(()) => Ok(()),
-                    Err(failure) => Err(self.failed(&current, failure).await),
-                },
-                None => Err(self.failed(&current, failure).await),
-            },
-            _ => Err(self.failed(&current, failure).await),
+        // The server knows best which statements refuse a transaction.
+        if nothing_kept && failure.fault.class == Class::RefusesTransaction && is_utility(&sent, failure.fault.place) {
+            return self.without_transaction(current, failure).await;
         }
+        if nothing_kept
+            && failure.fault.class == Class::Privilege
+            && let Some((sql, left)) = self.without_existing_schemas(strategy).await
+        {
+            match self.execute_atomic(&current, &sql, &left).await {
+                Ok(()) => return Ok(()),
+                Err(second) => (failure, sent) = (second, left),
+            }
+        }
+        let place = failure.fault.place;
+        failure.fault.place = place.map(|place| failure_report::of_sent(strategy, &sent, place));
+        Err(self.failed(&current, failure).await)
     }
 
     async fn execute_atomic(
@@ -270,7 +272,12 @@ impl Run<'_> {
     }
 
     /// One message for each statement from `done` on, each with a record of how many are done.
-    async fn step_by_step(&mut self, mut current: Current<'_>, steps: &[Step<'_>], done: usize) -> Result<(), Error> {
+    async fn step_by_step(
+        &mut self,
+        mut current: Current<'_>,
+        steps: &[ScriptStep<'_>],
+        done: usize,
+    ) -> Result<(), Error> {
         let (name, count) = (current.migration.name.clone(), steps.len());
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
@@ -306,7 +313,7 @@ impl Run<'_> {
     async fn execute_step(
         &mut self,
         current: &Current<'_>,
-        step: &Step<'_>,
+        step: &ScriptStep<'_>,
         (index, count): (usize, usize),
     ) -> Result<(), Failure> {
         let is_last = index + 1 == count;
@@ -341,7 +348,7 @@ impl Run<'_> {
     }
 
     /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
-    async fn restore_settings(&mut self, current: &Current<'_>, done: &[Step<'_>]) -> Result<(), Error> {
+    async fn restore_settings(&mut self, current: &Current<'_>, done: &[ScriptStep<'_>]) -> Result<(), Error> {
         for step in done.iter().filter(|step| strategy::only_sets(step)) {
             if let Err(failure) = self.execute(&self.unit(current, step.text, &step.statements), current).await {
                 return Err(self.failed(current, failure).await);
@@ -466,7 +473,7 @@ fn cancelled(name: &str, signal: u8, certain: bool) -> Error {
         true => format!("{name} was cancelled and rolled back; the next start runs it again"),
         false => format!(
             "{name} was cancelled, but parts of it may have been kept\n\
-             next: look at what is there, then mark it: doorstep resolve --rolled-back {name}"
+             next: check which parts of it exist, then mark it: doorstep resolve --rolled-back {name}"
         ),
     };
     Error::Stopped { signal, note }
@@ -477,6 +484,6 @@ fn unrecorded(current: &Current<'_>, fault: Fault) -> Error {
     if fault.class.is_transient() {
         return Error::Lost { doing: format!("recording the end of {name}"), fault };
     }
-    let report = format!("migration {name} ran, and its effects are there, but that could not be recorded");
+    let report = format!("migration {name} ran, and its effects exist, but that could not be recorded");
     Error::Unrecorded { report, next: format!("doorstep resolve --applied {name}"), fault }
 }

@@ -6,8 +6,9 @@ use crate::engines::session::Failure;
 use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
-use crate::migrate::strategy::Step;
+use crate::migrate::strategy::{ScriptStep, Strategy};
 use crate::sql::excerpt;
+use crate::sql::script::Statement;
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
 /// done before and their number, for a file that runs statement by statement.
@@ -30,9 +31,9 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
     format!("{text}\n{}{before}", rollback_line(failure.kept, !before.is_empty()))
 }
 
-/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `rehearsal` on a throwaway database.
-pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usize, usize)>) -> String {
-    if rehearsal {
+/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `is_scratch` on a scratch database.
+pub(crate) fn next(name: &str, again: bool, is_scratch: bool, steps: Option<(usize, usize)>) -> String {
+    if is_scratch {
         return "it cannot run from scratch\n\
                 next: repair the file (where it is applied already, only its checksum changes)"
             .to_owned();
@@ -52,8 +53,16 @@ pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usiz
     )
 }
 
+/// A place among the statements that were sent, as a place in the file: BEGIN and COMMIT around them, or statements that
+/// were left out, are in the file but not among those that the server counts.
+pub(crate) fn of_sent(strategy: &Strategy<'_>, sent: &[Statement<'_>], place: Place) -> Place {
+    let Place::Statement(index) = place else { return place };
+    let offset = sent.get(index).map(|statement| statement.offset);
+    offset.map_or(place, |offset| Place::Character(strategy.sql[..offset].chars().count() + 1))
+}
+
 /// A place in a step, as a place in the file.
-pub(crate) fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
+pub(crate) fn in_file(sql: &str, step: &ScriptStep<'_>, place: Place) -> Place {
     let before = sql[..step.offset].chars().count();
     match place {
         Place::Character(at) => Place::Character(before + at),
@@ -90,9 +99,9 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
             + &format!("\nnext: repair the file, then doorstep resolve --rolled-back {example}, and start again");
     }
     text + &format!(
-        "\nnext: look at what of it is there, then one of\n  \
+        "\nnext: check which parts of it exist, then one of\n  \
          doorstep resolve --rolled-back {example}   to run it again (repair the file first)\n  \
-         doorstep resolve --applied {example}       if all of it is there, or was done by hand"
+         doorstep resolve --applied {example}       if all of it exists, or was done by hand"
     )
 }
 
@@ -128,4 +137,23 @@ pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
         foreign.unwrap_or_default(),
         folder.path.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::Dialect;
+    use crate::sql::script::Script;
+
+    #[test]
+    fn statements_that_were_not_sent_do_not_move_the_place_of_an_error() {
+        let script = Script::new("BEGIN;\nSELECT 1;\nSELECT 2;\nCOMMIT;".to_owned(), Dialect::Postgres);
+        let strategy = Strategy::of(&script);
+        let place = of_sent(&strategy, &strategy.statements, Place::Statement(1));
+        let all = script.statements();
+        assert_eq!(excerpt::line_and_column(script.text(), place, &all), (3, 1));
+        let place = of_sent(&strategy, &strategy.statements[1..], Place::Statement(0));
+        assert_eq!(excerpt::line_and_column(script.text(), place, &all), (3, 1));
+        assert_eq!(of_sent(&strategy, &strategy.statements, Place::Character(9)), Place::Character(9));
+    }
 }

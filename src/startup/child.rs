@@ -1,9 +1,9 @@
-//! A child of doorstep's, while it holds the migration lock: the tool that migrates in its place, or a hook.
+//! Child processes under the migration lock: the tool that migrates in place of doorstep, and the hooks.
 //!
-//! No shell stands between the two. What the child prints goes to the log, since stdout belongs to the service; its last
-//! lines are kept for the report. The child leads a process group of its own, so that a signal reaches all that
-//! it has started, and a terminal's only once. The session that holds the lock is asked for a sign of life
-//! meanwhile: a lock that is lost protects nobody.
+//! They are started without a shell. Their output goes to the log, because stdout belongs to the service; the last lines
+//! are kept for the report of a failure. Each child leads its own process group: a signal reaches everything that it has
+//! started, and Ctrl-C on a terminal reaches it only once, through doorstep. Meanwhile the session that holds the lock is
+//! queried every second, so that a lost lock is noticed.
 
 use std::collections::VecDeque;
 use std::io::PipeReader;
@@ -28,19 +28,19 @@ use crate::startup::exec::Service;
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 
-/// How often the session is asked for a sign of life.
+/// How often the session that holds the lock is queried.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// How long the child has after a signal until it is killed: less than the ten seconds that Docker gives.
+/// Time between the signal that is passed on and SIGKILL: less than Docker's stop timeout of ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// How long is waited for the last words of a child that has ended; what it has started may hold its pipe open.
+/// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// How much of the output a report shows: the report fits into the termination log with it.
+/// Bytes of output in the report of a failure, so that the report fits into the termination log (4096).
 const KEPT: usize = 3072;
 
-/// A longer line is cut in pieces.
+/// Longest line in the log, in bytes; a longer one is split.
 const LINE: usize = 8192;
 
 /// A program that the settings name, found and executable.
@@ -52,7 +52,7 @@ pub(crate) struct ChildCommand {
 }
 
 impl ChildCommand {
-    /// Looks the command up. Do it before anything is written.
+    /// Looks the command up. Call it before anything is written.
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
@@ -67,13 +67,13 @@ impl ChildCommand {
         Ok(Self { setting, shown: words.to_string(), program: found.ok_or_else(missing)? })
     }
 
-    /// The command, as it can be shown.
+    /// The command as text.
     #[must_use]
     pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Runs it to its end. The session must hold the lock, and holds it afterwards.
+    /// Runs it until it exits. The session must hold the lock; it is suspended for the child, and held again afterwards.
     ///
     /// # Errors
     /// [`Error::Command`] when it fails, [`Error::Stopped`] when a signal ended it, [`Error::Lost`] when it succeeded, but
@@ -94,7 +94,7 @@ impl ChildCommand {
         if let Some(signal) = stop.signal() {
             return Err(Error::Stopped { signal, note: format!("{} was not started", self.shown) });
         }
-        // From here on a signal is answered here: it is the child's, too.
+        // From here on `drive` answers signals: it passes them on to the child.
         stop.defer_signals();
         let Ended { status, signal, killed, fault, output } = self.drive(start).await?;
         if let Some(signal) = signal {
@@ -102,9 +102,9 @@ impl ChildCommand {
             let next = match self.setting {
                 "before_migrate" => "nothing was migrated, and the next start calls it again",
                 "after_migrate" => "the migrations are applied, and a start without any does not call it again",
-                _ => "the next start looks what became of it",
+                _ => "the next start finds out what became of it",
             };
-            let note = format!("{} was told so, and {how}; {next}", self.shown);
+            let note = format!("the signal was passed on to {}, which {how}; {next}", self.shown);
             return Err(Error::Stopped { signal, note });
         }
         if !status.success() {
@@ -138,7 +138,7 @@ impl ChildCommand {
         let (mut child, pipe) = self.start(setup)?;
         let mut output = Output::new(pipe, setup.database.secrets())?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-        // It is not collected there: until it is, its number cannot be anybody else's.
+        // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
         let mut lost = std::pin::pin!(lost(session.as_mut(), self.setting));
         let (mut signal, mut fault, mut killed) = (None, None, false);
@@ -185,7 +185,7 @@ impl ChildCommand {
             }
         })
         .await;
-        // As PID 1 we inherit what the child has left behind.
+        // As PID 1 doorstep inherits the orphans of the child: reap those that have exited.
         while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
         Ok(Ended { status, signal, killed, fault, output: output.kept() })
     }
@@ -197,14 +197,14 @@ impl ChildCommand {
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
         command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string());
         if let Some(url) = setup.database.url()? {
-            // One form of the URL, lest the other lead elsewhere.
+            // DATABASE_URL_FILE may name another database.
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }
         let child = command.spawn().map_err(|error| self.program.refused(&error))?;
         Ok((child, reader))
     }
 
-    /// What a person needs to know of a failure.
+    /// The report of a failure: exit code or signal, and the last lines of output.
     fn report(&self, status: ExitStatus, fault: Option<&Fault>, output: &str) -> String {
         let mut text = format!("{} failed: {} {}", self.setting, self.shown, ending(status));
         if let Some(fault) = fault {
@@ -218,13 +218,13 @@ impl ChildCommand {
     }
 }
 
-/// How a child ended, and what was seen on the way.
+/// How a child exited, and what happened meanwhile.
 struct Ended {
     status: ExitStatus,
     /// The signal that was passed on to it.
     signal: Option<u8>,
     killed: bool,
-    /// Why the session that held the lock is gone.
+    /// The error of the session that held the lock, if it was lost.
     fault: Option<Fault>,
     /// Its last lines.
     output: String,
@@ -239,16 +239,16 @@ fn ending(status: ExitStatus) -> String {
     }
 }
 
-/// Blocks until the child has ended, and leaves it to be collected.
+/// Blocks until the child has exited, and leaves it a zombie for `wait`.
 fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 
-/// Completes once the session that holds the lock gives no sign of life any more; says so.
+/// Queries the session that holds the lock; completes, with an ERROR line, once it does not answer.
 async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
     loop {
         tokio::time::sleep(PULSE).await;
-        let silence = || Err(Fault::new(Class::Unreachable, "the database says nothing any more"));
+        let silence = || Err(Fault::new(Class::Unreachable, "the database does not answer any more"));
         let sign = tokio::time::timeout(HEARTBEAT, session.query("SELECT 1".to_owned())).await;
         if let Err(fault) = sign.unwrap_or_else(|_| silence()) {
             tracing::error!(
@@ -261,10 +261,10 @@ async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
     }
 }
 
-/// What a child prints, line by line, and the last of it.
+/// The output of a child, line by line, with its last lines kept.
 struct Output {
     pipe: Receiver,
-    /// Read, but without a line end yet.
+    /// Bytes after the last line end.
     begun: Vec<u8>,
     lines: VecDeque<String>,
     secrets: Vec<String>,
@@ -278,7 +278,7 @@ impl Output {
         Ok(Self { pipe, begun: Vec::new(), lines: VecDeque::new(), secrets, is_over: false })
     }
 
-    /// The next line; `None` where there was nothing to show, or nothing more is to come.
+    /// The next line; `None` for an empty one, and at the end of the output.
     async fn line(&mut self) -> Option<String> {
         loop {
             let end = self.begun.iter().position(|byte| *byte == b'\n');
@@ -287,7 +287,7 @@ impl Output {
                 let line: Vec<u8> = self.begun.drain(..end).collect();
                 return self.keep(&line);
             }
-            // Nothing is lost where this is dropped: what was read is in the buffer.
+            // Safe to cancel: bytes already read stay in the buffer.
             if !matches!(self.pipe.read_buf(&mut self.begun).await, Ok(1..)) {
                 self.is_over = true;
                 let line = std::mem::take(&mut self.begun);
@@ -296,7 +296,7 @@ impl Output {
         }
     }
 
-    /// A line as the log shows it: without colours, without what a progress bar has overwritten, without secrets.
+    /// A line for the log: without colours, without text that a progress bar has overwritten, without secrets.
     fn keep(&mut self, line: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(line);
         let text = console::strip_ansi_codes(text.trim_end());

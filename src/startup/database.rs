@@ -1,5 +1,7 @@
-//! Which database a start is for: the URL from the settings, else from the Prisma schema, else from
-//! libpq's variables. Read anew for every connect, so that a rotated secret is picked up.
+//! Which database a start works on: the URL of the settings, else of the Prisma schema, else libpq's variables.
+//!
+//! A secret file is read again at every connect, so that a rotated password is picked up. Parsing the URL is up to
+//! `engines/connect.rs`.
 
 use std::path::PathBuf;
 
@@ -8,18 +10,18 @@ use crate::base::error::Error;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
 use crate::engines::connect::Target;
-use crate::formats::{Datasource, Value};
+use crate::formats::{Datasource, UrlSource};
 
 /// The database that doorstep itself works on.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     source: SecretSource,
-    /// The URL that the service itself uses, if it is another one.
+    /// The URL that the service uses, if it differs.
     service: Option<SecretSource>,
     environment: Environment,
-    /// Where a relative `file:` URL starts.
+    /// The directory that a relative `file:` URL is relative to.
     base: PathBuf,
-    /// Instead of the database that the URL names, one of this name on the same server.
+    /// A scratch database of this name on the same server, instead of the one that the URL names.
     scratch: Option<String>,
 }
 
@@ -33,9 +35,9 @@ impl Database {
         datasource: Option<&Datasource>,
         environment: &Environment,
     ) -> Result<Self, Error> {
-        let from_schema = |value: &Option<Value>| match value.as_ref()? {
-            Value::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
-            Value::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
+        let from_schema = |value: &Option<UrlSource>| match value.as_ref()? {
+            UrlSource::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
+            UrlSource::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
         };
         let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
         let plain = datasource.and_then(|datasource| from_schema(&datasource.url));
@@ -46,18 +48,18 @@ impl Database {
         let source = own.or(plain).or_else(libpq).ok_or_else(|| {
             Error::Settings(
                 "no database is named\n\
-                 next: set DATABASE_URL (or DATABASE_URL_FILE, --database-url, or PGHOST and its kin)"
+                 next: set DATABASE_URL (or DATABASE_URL_FILE, --database-url, or libpq's PGHOST, PGUSER, …)"
                     .to_owned(),
             )
         })?;
-        // Prisma 6 and older, which have the URL in the schema, start from the schema's directory;
-        // Prisma 7, which does not, from the working directory.
+        // Prisma up to 6 has the URL in the schema and resolves it from the directory of the schema; Prisma 7 has it
+        // elsewhere and resolves it from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
         Ok(Self { source, service, environment: environment.clone(), base, scratch: None })
     }
 
-    /// The URL as it is now, parsed.
+    /// The current URL, parsed.
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read or the URL does not parse.
@@ -69,8 +71,7 @@ impl Database {
         })
     }
 
-    /// The role that the service logs in with, if it has a URL of its own that leads to a database: a hosted proxy's
-    /// does not.
+    /// The role of the service, if it has its own URL and that names a role: the URL of a hosted proxy does not.
     #[must_use]
     pub(crate) fn service_role(&self) -> Option<String> {
         let url = self.service.as_ref()?.read().ok()?;
@@ -78,7 +79,7 @@ impl Database {
         target.role().map(str::to_owned)
     }
 
-    /// The URL as it is now, for a child that works on the same database; `None` where libpq's variables name it.
+    /// The current URL, for a child process; `None` where libpq's variables name the database, which the child inherits.
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read.
@@ -87,7 +88,7 @@ impl Database {
         Ok((!url.expose().is_empty()).then_some(url))
     }
 
-    /// The URLs and their passwords: what must not be shown of another program's output.
+    /// The URLs and their passwords, to be masked in the output of child processes.
     #[must_use]
     pub(crate) fn secrets(&self) -> Vec<String> {
         let urls = [Some(&self.source), self.service.as_ref()].into_iter().flatten().filter_map(|it| it.read().ok());
@@ -101,11 +102,11 @@ impl Database {
             let decoded: Vec<String> = decoded.collect();
             [vec![url], password.into_iter().collect(), decoded].concat()
         });
-        // A shorter one would hide half of the text, and no secret.
+        // Masking three characters or fewer would garble the output and protect nothing.
         secrets.filter(|secret| secret.len() > 3).collect()
     }
 
-    /// A database beside this one that does not exist yet.
+    /// A scratch database on the same server, which does not exist yet.
     #[must_use]
     pub(crate) fn scratch(&self) -> Self {
         let name = format!("doorstep_replay_{}", uuid::Uuid::new_v4().simple());

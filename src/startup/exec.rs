@@ -1,9 +1,8 @@
-//! Step 5: become the service. Same PID, arguments, environment and working directory; handlers and
-//! SIGPIPE are back at their defaults (the kernel and std see to that), every descriptor of ours closes
-//! on exec.
+//! Step 5: become the service, with the same PID, arguments, environment and working directory. The kernel and std reset
+//! signal handlers and SIGPIPE to their defaults, and every descriptor of doorstep is closed on exec.
 //!
-//! With `--init` it becomes doorstep once more, as `doorstep init -- CMD`: a fresh process that has nothing of the
-//! start in its memory, its environment or its descriptors, and stays beside the service (`init.rs`).
+//! With `--init` the process executes `doorstep init -- CMD` instead: a new process image, with nothing of the start in its
+//! memory, environment or descriptors, that stays as the service's parent (`init.rs`).
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -16,7 +15,7 @@ use crate::base::log::LogFormat;
 use crate::base::signal::{self, Stop};
 use crate::config::{Layer, Settings};
 
-/// Variables that may carry a secret of doorstep's and are gone from the service's environment.
+/// Variables of doorstep that may contain a password; removed from the service's environment.
 const OURS: &[&str] =
     &["DOORSTEP_DATABASE_URL", "DOORSTEP_DATABASE_URL_FILE", "DOORSTEP_MIGRATE_URL", "DOORSTEP_MIGRATE_URL_FILE"];
 
@@ -25,13 +24,13 @@ const OURS: &[&str] =
 pub(crate) struct Service {
     program: PathBuf,
     words: Vec<OsString>,
-    /// The program is doorstep, which stays as init.
+    /// The program is doorstep itself, for `--init`.
     stays: bool,
 }
 
 impl Service {
-    /// Looks the command up, as execvp would; `None` for an empty command. Do it before anything is
-    /// written: a misspelt command should cost milliseconds, not a migration.
+    /// Looks the command up, as execvp would; `None` for an empty command. Call it before anything is written: a misspelt
+    /// command should cost milliseconds, not a migration.
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
@@ -43,7 +42,7 @@ impl Service {
         }
         let candidates: Vec<PathBuf> = match name.as_encoded_bytes().contains(&b'/') {
             true => vec![PathBuf::from(name)],
-            // What execvp searches when there is no PATH.
+            // The path that execvp searches without PATH.
             false => std::env::split_paths(path.unwrap_or("/bin:/usr/bin")).map(|dir| dir.join(name)).collect(),
         };
         if let Some(program) = candidates.iter().find(|path| is_executable(path)) {
@@ -65,10 +64,10 @@ impl Service {
         }
     }
 
-    /// doorstep beside the service, instead of the service itself; what fails then is told in the same places.
+    /// `doorstep init` with this service as its child; log format and termination log are passed on.
     ///
     /// # Errors
-    /// [`Error::Os`] where the kernel does not tell which file this program is (no /proc).
+    /// [`Error::Os`] without /proc, which names the file of this program.
     pub(crate) fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
         let program = std::env::current_exe()
             .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
@@ -84,7 +83,7 @@ impl Service {
         Ok(Self { program, words, stays: true })
     }
 
-    /// Replaces this process; returns only if a signal has come meanwhile, or the kernel refuses.
+    /// Replaces this process; returns only if a signal has arrived, or the kernel refuses.
     #[must_use]
     pub(crate) fn exec(self, stop: &Stop) -> Error {
         let mut command = self.command();
@@ -94,12 +93,12 @@ impl Service {
         };
         match self.stays {
             true => signal::held_back(&mut replace),
-            // Its mask is to be empty.
+            // The service must start with an empty signal mask.
             false => replace(),
         }
     }
 
-    /// The command, with the environment that the service is to have.
+    /// The command, with the environment of the service.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg0(&self.words[0]).args(&self.words[1..]);
@@ -109,7 +108,7 @@ impl Service {
         command
     }
 
-    /// What it means that the kernel did not start it.
+    /// The error for a refusal of the kernel.
     pub(crate) fn refused(&self, error: &std::io::Error) -> Error {
         let program = self.program.display();
         match error.kind() {
@@ -127,8 +126,8 @@ fn is_executable(path: &Path) -> bool {
     path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }
 
-/// What the kernel would refuse only after the database work: neither program nor script, or a script whose
-/// interpreter is missing (which fails with the same "not found" as a missing script).
+/// Finds before the database work what the kernel would refuse after it: a file that is neither program nor script, or a
+/// script whose interpreter is missing (exec fails with the same ENOENT as for a missing script).
 fn check_interpreter(program: &Path) -> Result<(), Error> {
     let mut start = [0; 256];
     let read = std::fs::File::open(program).and_then(|mut file| std::io::Read::read(&mut file, &mut start));

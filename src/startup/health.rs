@@ -1,9 +1,10 @@
-//! The health port (`health_addr`): tells over HTTP how far a start has come, until the service takes over.
+//! The health port (`health_addr`): serves the progress of a start over HTTP until the service takes over.
 //!
-//! It shares the one thread of the start, and never delays or fails it: few connections, short requests, little time.
-//! The service may bind the same port right afterwards, even without SO_REUSEADDR, because no connection is left in
-//! TIME_WAIT: whoever closes first has it, so clients are let go first; one that does not go is closed without
-//! (`TCP_LINGER2`), and what is still open when the service starts is reset (`SO_LINGER` of zero).
+//! It shares the one thread of the start, and cannot delay or fail it: few connections, short requests, timeouts.
+//! The service may bind the same port right afterwards, even without SO_REUSEADDR, because no connection stays in
+//! TIME_WAIT: the side that closes first gets that state, so doorstep waits for the client to close; a client that does
+//! not is closed without it (`TCP_LINGER2`), and connections still open when the service starts are reset (`SO_LINGER`
+//! of zero).
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,8 +28,8 @@ use crate::config::Listen;
 const CONNECTIONS: usize = 32;
 
 sockopt_impl!(
-    /// How long a connection that we have closed waits for the client to close, too (`TCP_LINGER2`, `man 7 tcp`). With
-    /// a negative value the kernel forgets it as soon as the client has acknowledged the end.
+    /// How long a connection that doorstep has closed waits for the client to close it, too (`TCP_LINGER2`, `man 7 tcp`).
+    /// With a negative value the kernel drops it as soon as the client has acknowledged the FIN.
     Linger2,
     SetOnly,
     libc::IPPROTO_TCP,
@@ -39,28 +40,28 @@ sockopt_impl!(
 /// Longest head of a request, in bytes.
 const HEAD: usize = 4096;
 
-/// How long a request may take to arrive, and its answer to leave.
+/// Timeout of a request and its response together.
 const REQUEST: Duration = Duration::from_secs(2);
 
-/// How long a client that has its answer may take to close.
+/// How long a client may take to close after its response.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-/// Pause after a connection that could not be accepted: the process may have run out of descriptors.
+/// Pause after a failed accept(2): the process may have run out of descriptors.
 const RECOVER: Duration = Duration::from_millis(100);
 
-/// A port on which nobody is answered yet.
+/// A bound port that does not serve requests yet.
 #[derive(Debug)]
 pub(crate) struct Port(std::net::TcpListener);
 
 impl Port {
-    /// Listens there.
+    /// Binds the port.
     ///
     /// # Errors
-    /// [`Error::Os`] when the address is taken, not ours, or not allowed.
+    /// [`Error::Os`] when the address is in use, not local, or not permitted.
     pub(crate) fn open(listen: Listen) -> Result<Self, Error> {
         let address = listen.0;
         let opened = open(address).or_else(|error| match (address, error.kind()) {
-            // A host without IPv6.
+            // A host without IPv6: bind 0.0.0.0 instead of [::].
             (SocketAddr::V6(v6), kind) if v6.ip().is_unspecified() && kind != std::io::ErrorKind::AddrInUse => {
                 open((Ipv4Addr::UNSPECIFIED, address.port()).into()).map_err(|_| error)
             }
@@ -70,11 +71,11 @@ impl Port {
             Error::Os(format!("cannot listen on {address}: {error}\nnext: free it, or give another --health-addr"))
         })?;
         let address = listener.local_addr().unwrap_or(address);
-        tracing::info!(phase = "health", event = "listening", "telling the phase at http://{address}/ready");
+        tracing::info!(phase = "health", event = "listening", "serving the progress at http://{address}/ready");
         Ok(Self(listener))
     }
 
-    /// Answers until `work` is done. All sockets are closed when this returns.
+    /// Serves requests until `work` is done. All sockets are closed when this returns.
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Os`] when the runtime does not take the socket.
@@ -92,15 +93,15 @@ impl Port {
     }
 }
 
-/// A listener whose connections all end with a reset when they are dropped, as far as they are still open.
+/// A listener whose connections are reset when they are dropped.
 fn open(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Connections of an earlier process may be in TIME_WAIT.
+    // Connections of an earlier process may still be in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // Accepted connections inherit it.
+    // Accepted connections inherit SO_LINGER.
     socket.set_linger(Some(Duration::ZERO))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -122,7 +123,7 @@ async fn serve(listener: &TcpListener, tracker: &Tracker) -> Infallible {
     }
 }
 
-/// One request, one answer, and a goodbye that leaves no TIME_WAIT on our side.
+/// One request and one response; then waits for the client to close first, so that it gets the TIME_WAIT.
 async fn converse(mut stream: TcpStream, tracker: &Tracker) {
     let exchange = async {
         let head = read_head(&mut stream).await?;
@@ -134,13 +135,13 @@ async fn converse(mut stream: TcpStream, tracker: &Tracker) {
     let mut rest = [0; 512];
     let closed = async { while stream.read(&mut rest).await.is_ok_and(|length| length > 0) {} };
     let _ = timeout(GOODBYE, closed).await;
-    // Some clients read until the end, and are to see one.
+    // Close with a FIN rather than a reset: some clients read until the end of the stream.
     if setsockopt(&stream, Linger2, &-1).is_ok() {
         let _ = SockRef::from(&stream).set_linger(None);
     }
 }
 
-/// What came up to the empty line, or as much as a head may have.
+/// The request up to the empty line, or its first [`HEAD`] bytes.
 async fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut chunk = [0; 512];
@@ -157,7 +158,7 @@ fn is_whole(head: &[u8]) -> bool {
     head.windows(4).any(|bytes| bytes == b"\r\n\r\n") || head.windows(2).any(|bytes| bytes == b"\n\n")
 }
 
-/// The whole answer to a request.
+/// The response to a request.
 fn answer(head: &[u8], standing: &Progress) -> Vec<u8> {
     #[derive(Serialize)]
     struct Ready<'a> {

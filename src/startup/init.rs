@@ -1,8 +1,8 @@
-//! Stay beside the service instead of becoming it (`--init`), under tini's contract: signals are passed on, orphans
-//! are reaped, and the service's exit code is ours, 128+n where signal n ended it.
+//! `--init`: stay as the parent of the service instead of becoming it, as tini does. Signals are passed on, orphans are
+//! reaped, and the exit code is that of the service, or 128+n if signal n killed it.
 //!
-//! It is for services that do badly as PID 1: the kernel gives PID 1 no default action for signals, and every orphan
-//! of the container as a child.
+//! For services that do not handle signals or reap children as PID 1: the kernel gives PID 1 no default action for
+//! signals, and makes it the parent of every orphan in the container.
 
 use std::io::Stdin;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -18,8 +18,8 @@ use crate::base::error::Error;
 use crate::base::signal::Stop;
 use crate::startup::exec::Service;
 
-/// Starts the service in a process group of its own and stays until it ends; gives its exit code. Processes that it
-/// leaves behind are not waited for.
+/// Starts the service in its own process group, and returns its exit code when it exits. Processes that it leaves
+/// behind are not waited for.
 ///
 /// # Errors
 /// [`Error::CommandNotFound`] and [`Error::CommandNotExecutable`] as with exec, [`Error::Stopped`] for a signal that
@@ -29,12 +29,12 @@ pub(crate) fn stay(service: &Service, stop: &Stop) -> Result<u8, Error> {
         let doing = doing.to_owned();
         move |error: std::io::Error| Error::Os(format!("cannot {doing}: {error}"))
     };
-    // Before the child is there: neither a signal for it nor its end can be missed.
+    // Before the child exists, so that neither a signal for it nor its SIGCHLD can be missed.
     let mut signals = stop.hand_out().map_err(refused("listen for signals"))?;
     if let Some(signal) = stop.signal() {
         return Err(Error::not_started(signal));
     }
-    // Where we are not PID 1, orphans of the service come to us all the same.
+    // Orphans of the service come to this process even where it is not PID 1.
     let _ = prctl::set_child_subreaper(true);
     let mut child = service.command().process_group(0).spawn().map_err(|error| service.refused(&error))?;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
@@ -47,15 +47,15 @@ pub(crate) fn stay(service: &Service, stop: &Stop) -> Result<u8, Error> {
                     return Ok(code);
                 }
             }
-            // It fails only for a child that has just ended: the next SIGCHLD tells.
+            // kill(2) fails only for a child that has just exited: SIGCHLD follows.
             Ok(signal) => kill(pid, signal).unwrap_or_default(),
             Err(_) => {}
         }
     }
-    Err(Error::Internal("signals are no longer handed out".to_owned()))
+    Err(Error::Internal("the stream of signals has ended".to_owned()))
 }
 
-/// Buries all children that have ended; gives the exit code if the service is among them.
+/// Reaps every exited child; returns the service's exit code if it is one of them.
 fn reap(child: &mut Child, service: Pid) -> std::io::Result<Option<u8>> {
     let mut code = child.try_wait()?.map(|status| {
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
@@ -63,12 +63,12 @@ fn reap(child: &mut Child, service: Pid) -> std::io::Result<Option<u8>> {
     });
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            // It ended between the two calls.
+            // It exited between the two calls.
             Ok(WaitStatus::Exited(pid, status)) if pid == service => code = Some(exit_code(status)),
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == service => code = Some(exit_code(128 + signal as i32)),
-            // Nobody is left, or nobody who has ended.
+            // No child is left, or none has exited.
             Err(Errno::ECHILD) | Ok(WaitStatus::StillAlive) => return Ok(code),
-            // An orphan; nix calls it an error where a real-time signal ended it.
+            // An orphan; nix returns an error for one that a real-time signal killed.
             _ => {}
         }
     }
@@ -78,15 +78,15 @@ fn exit_code(code: i32) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// The terminal on stdin whose foreground was ours, and is the service's now.
+/// The terminal on stdin, if doorstep had its foreground and gave it to the service.
 struct Foreground(Option<Stdin>);
 
 impl Foreground {
-    /// Gives it to the service's process group, so that Ctrl-C and Ctrl-Z reach it and it may read. Where a shell has
-    /// put us in the background, there is nothing to give.
+    /// Makes the service's process group the foreground, so that Ctrl-C and Ctrl-Z reach it and it may read. Does nothing
+    /// where a shell has started doorstep in the background.
     fn give(service: Pid) -> Self {
         let stdin = std::io::stdin();
-        // Whatever happens to the terminal now must not stop us.
+        // tcsetpgrp(3) from the background would stop this process.
         let mut terminal = SigSet::empty();
         terminal.add(Signal::SIGTTIN);
         terminal.add(Signal::SIGTTOU);
@@ -95,12 +95,12 @@ impl Foreground {
         if !is_ours || tcsetpgrp(&stdin, service).is_err() {
             return Self(None);
         }
-        // It may have reached for the terminal already, and been stopped.
+        // The service may have read from the terminal already, and been stopped by SIGTTIN.
         let _ = kill(service, Signal::SIGCONT);
         Self(Some(stdin))
     }
 
-    /// For whoever started us.
+    /// Takes the foreground back before doorstep exits: a shell may have started it.
     fn take_back(self) {
         if let Some(stdin) = self.0 {
             let _ = tcsetpgrp(stdin, getpgrp());

@@ -1,4 +1,8 @@
-//! The pipeline of `run`, step by step: wait, schemas, migrate, verify, exec; and the processes around it.
+//! The pipeline of `run`, step by step: wait, schemas, migrate, verify, exec.
+//!
+//! `setup` is what is known before the first connection, `start` what a session adds, `pipeline` the order of the steps;
+//! `migrate/` and `verify/` do the work of theirs. Beside them stand the child processes (`hooks`, `child`), the health
+//! port, and `--init`.
 
 pub(crate) mod child;
 pub(crate) mod database;

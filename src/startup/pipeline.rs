@@ -37,7 +37,7 @@ pub(crate) enum Extent {
     Run,
 }
 
-/// Runs the pipeline; the session is closed when it returns, whatever happened. Returns how many migrations were
+/// Runs the pipeline; the session is closed when it returns, also after an error. Returns how many migrations were
 /// applied.
 ///
 /// # Errors

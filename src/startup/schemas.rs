@@ -1,11 +1,13 @@
-//! Step 2: schemas (namespaces). The catalog was looked at first, so nothing is asked for that exists:
-//! PostgreSQL checks the privilege before it looks, even with IF NOT EXISTS.
+//! Step 2: create missing schemas (namespaces).
+//!
+//! Only those that the probe did not find: PostgreSQL checks the privilege before it checks whether the schema exists,
+//! so even CREATE SCHEMA IF NOT EXISTS fails for a role without CREATE on the database.
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
 use crate::engines::session::{Probe, Session};
 
-/// Creates the schemas that the probe missed. Call it with the migration lock held.
+/// Creates the schemas that the probe did not find. The migration lock must be held.
 ///
 /// # Errors
 /// [`Error::Statement`], with the exact GRANT where a privilege is missing.

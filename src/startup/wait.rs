@@ -1,7 +1,7 @@
-//! Step 1: wait until a real login and query succeed on a server that takes writes.
+//! Step 1: wait until a login and a query succeed on a server that accepts writes.
 //!
-//! Only faults that pass with time are waited for; anything else stops at once. One line per change of
-//! state, and a heartbeat: never one per attempt.
+//! It retries faults that pass with time (`Class::is_transient`); any other fault ends the start at once. The log gets a
+//! line when the state changes and a heartbeat, but not one per attempt.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::engines::connect::Target;
 use crate::engines::session::{Probe, Session};
 use crate::startup::setup::Setup;
 
-/// How long the first attempt may take without a word.
+/// How long the first attempt may take before the log says that it is connecting.
 const LONG: Duration = Duration::from_secs(1);
 
 /// Waits for the database; gives the one session of this start, and what its first query found. With `create`, a
 /// database that does not exist is created where the role may; without, another process is expected to create it.
 ///
 /// # Errors
-/// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a final fault, [`Error::Settings`] when
+/// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a fault that no retry mends, [`Error::Settings`] when
 /// the URL does not parse.
 pub(crate) async fn until_ready(
     setup: &Setup,
@@ -85,8 +85,8 @@ fn cannot_create(target: &Target, fault: Fault) -> Error {
     Error::Statement { doing, fault, remedy: Some(remedy.to_owned()) }
 }
 
-/// The pause between attempts. A refusal costs nothing and ends at any moment, so it is polled often; a
-/// full or read-only server is left in peace.
+/// The pause between attempts. A refused connection costs the server nothing, so it is retried often; a full or
+/// read-only server is retried less often.
 struct Rhythm {
     fixed: Option<Duration>,
     class: Option<Class>,
@@ -118,7 +118,7 @@ impl Rhythm {
     }
 }
 
-/// Says what changes, and little else.
+/// The log of the wait: a line when the fault changes, and a heartbeat.
 struct StateLog {
     began: Instant,
     said: Instant,
@@ -131,7 +131,8 @@ impl StateLog {
         Self { began, said: began, state: None, last: None }
     }
 
-    /// An attempt that takes long (a nameserver, a firewall) is not to look like a hang.
+    /// Awaits the attempt; logs a line if the first one takes long (a nameserver, a firewall), so that it does not look
+    /// like a hang.
     async fn patiently<T>(&self, target: &Target, attempt: impl Future<Output = T>) -> T {
         tokio::pin!(attempt);
         if self.state.is_none() {
@@ -146,7 +147,7 @@ impl StateLog {
     }
 
     fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {
-        // Numbers differ from attempt to attempt (addresses, backend pids); they are no change of state.
+        // Digits are left out: addresses and PIDs differ from attempt to attempt without a change of state.
         let state: String = fault.message.chars().filter(|character| !character.is_ascii_digit()).collect();
         let changed = self.state.as_deref() != Some(state.as_str());
         let sqlstate = fault.code.as_deref().unwrap_or_default();

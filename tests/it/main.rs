@@ -1,6 +1,6 @@
 //! Black-box tests: the real binary against real databases. Run them with `scripts/test`.
 
-// In a test a panic is the report.
+// Tests report failures by panicking.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stderr)]
 
 mod support;

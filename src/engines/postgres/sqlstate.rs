@@ -15,9 +15,12 @@ pub(crate) const OBJECT_IN_USE: &str = "55006";
 /// No line of `pg_hba.conf` fits: perhaps one does for an encrypted connection, or for a plain one.
 pub(crate) const INVALID_AUTHORIZATION: &str = "28000";
 
-/// The class of a fault.
-pub(crate) fn class_of(code: &str) -> Class {
+/// The class of a fault. `routine` is the function of the server's source that raised it; the server's message is not
+/// compared, since it is in the server's language.
+pub(crate) fn class_of(code: &str, routine: Option<&str>) -> Class {
     match code {
+        // Refuses a query under row_security = off.
+        "42501" if routine == Some("check_enable_rls") => Class::RowSecurity,
         "57P03" => Class::Starting,
         "57P01" | "57P02" | "57P04" | "57P05" => Class::Unreachable,
         "25006" => Class::ReadOnly,
@@ -35,13 +38,11 @@ pub(crate) fn class_of(code: &str) -> Class {
     }
 }
 
-/// The closer reason. The server's message is not compared: it is in the server's language. `routine` is the function of
-/// the server's source that raised the error.
-pub(crate) fn condition_of(code: &str, routine: Option<&str>) -> Option<Condition> {
-    match (code, routine) {
-        ("42P04" | "42P06" | UNIQUE_VIOLATION, _) => Some(Condition::AlreadyExists),
-        ("3F000", _) => Some(Condition::NoSchema),
-        ("42501", Some("check_enable_rls")) => Some(Condition::RowSecurity),
+/// The closer reason, where a step needs it.
+pub(crate) fn condition_of(code: &str) -> Option<Condition> {
+    match code {
+        "42P04" | "42P06" | UNIQUE_VIOLATION => Some(Condition::AlreadyExists),
+        "3F000" => Some(Condition::NoSchema),
         _ => None,
     }
 }
@@ -53,16 +54,16 @@ mod tests {
     #[test]
     fn sqlstates_that_pass_with_time_and_those_that_do_not() {
         for code in ["57P03", "57P01", "53300", "08006", "25006"] {
-            assert!(class_of(code).is_transient(), "{code}");
+            assert!(class_of(code, None).is_transient(), "{code}");
         }
         for code in ["28P01", "28000", "3D000", "42501", "42P01", "55P03"] {
-            assert!(!class_of(code).is_transient(), "{code}");
+            assert!(!class_of(code, None).is_transient(), "{code}");
         }
     }
 
     #[test]
     fn row_security_is_told_from_a_missing_grant() {
-        assert_eq!(condition_of("42501", Some("check_enable_rls")), Some(Condition::RowSecurity));
-        assert_eq!(condition_of("42501", Some("aclcheck_error")), None);
+        assert_eq!(class_of("42501", Some("check_enable_rls")), Class::RowSecurity);
+        assert_eq!(class_of("42501", Some("aclcheck_error")), Class::Privilege);
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use crate::formats::prisma::config::find as find_config;
 pub(crate) use crate::formats::prisma::datasource::find as find_schema;
-pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
+pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
@@ -20,21 +20,28 @@ use crate::engines::session::LockKey;
 use crate::formats::ledger_ddl;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
-use crate::formats::{Entry, Format, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, Sign, rfc3339};
+use crate::formats::{
+    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, rfc3339,
+};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Prisma,
-    sign: Sign::Folder { owns, example: "Prisma: NAME/migration.sql", format: FORMAT },
+    detection: Detection::Folder { owns, example: "Prisma: NAME/migration.sql", format: FORMAT },
 };
 
 /// The format.
 pub(crate) const FORMAT: Format = Format { layout: &Prisma, ledger: &Prisma, writer: Some(&Prisma), tool: &TOOL };
 
-static TOOL: Tool =
-    Tool { name: "prisma", authoring: "npx prisma migrate dev --name SLUG", by_hand: "", command: None };
+static TOOL: Tool = Tool {
+    name: "prisma",
+    authoring: "npx prisma migrate dev --name SLUG",
+    by_hand: "",
+    writes_from_schema: true,
+    command: None,
+};
 
 #[derive(Debug)]
 struct Prisma;

@@ -1,4 +1,4 @@
-//! The workflows: what actionlint says of them, and every step of the cold start, run as GitHub's running_session runs it.
+//! The workflows: actionlint accepts them, and every step of the cold start runs as on GitHub's runner.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::support::{BINARY, Database, Doorstep, Output, Project, free_port};
 
 const COLD_START: &str = ".github/workflows/cold-start.yml";
 
-/// As much of docker as the workflow uses: the image is a directory, and a container a process in it.
+/// The subset of docker that the workflow uses: an image is a directory, and a container is a process in it.
 const DOCKER: &str = r#"#!/bin/sh
 set -eu
 case "$*" in
@@ -73,7 +73,7 @@ fn ci_is_one_command() {
     assert_eq!(commands, [".ci/run"]);
 }
 
-/// A running_session of GitHub's, with a workspace and an empty database.
+/// A runner as on GitHub, with a workspace and an empty database.
 struct Runner {
     workflow: Value,
     inputs: Value,
@@ -104,7 +104,7 @@ impl Runner {
         }
     }
 
-    /// The forms of expressions that the workflow uses, and no others.
+    /// The forms of expressions that the workflow uses; others panic.
     fn evaluate(&self, text: &str) -> String {
         let Some(expression) = text.strip_prefix("${{ ").and_then(|rest| rest.strip_suffix(" }}")) else {
             assert!(!text.contains("${{"), "{text}");
@@ -134,7 +134,7 @@ impl Runner {
         self.workspace.path(path)
     }
 
-    /// Runs every step that is a script; what each did, by its name.
+    /// Runs every step that is a script; returns the output of each by name.
     fn run(&self) -> Vec<(String, Output)> {
         let job = &self.workflow["jobs"]["cold-start"];
         assert_eq!(job["defaults"]["run"]["shell"], "bash");
@@ -155,7 +155,7 @@ impl Runner {
             for (name, file) in [("GITHUB_PATH", "path"), ("GITHUB_STEP_SUMMARY", "summary"), ("RUNNER_TEMP", "")] {
                 call = call.env(name, temp.join(file).to_str().unwrap().trim_end_matches('/'));
             }
-            // The one value that is not the workflow's: its PostgreSQL is another.
+            // The only value that is replaced: the test has another PostgreSQL than the workflow.
             let output = call.env("DATABASE_URL", &self.database.url()).env("BINARY", BINARY).run();
             outputs.push((text(step, "name").to_owned(), output));
         }
@@ -189,14 +189,14 @@ fn inputs(port: u16) -> Value {
 
 #[test]
 fn a_folder_that_is_whole_passes_the_cold_start() {
-    let running_session = Runner::new(inputs(free_port()));
-    let outputs = running_session.run();
+    let runner = Runner::new(inputs(free_port()));
+    let outputs = runner.run();
     let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, STEPS);
     let log = log(&outputs);
     assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
-    assert_eq!(running_session.database.sql("SELECT count(*) FROM users"), "0", "the database was created");
-    let read = |path: &str| std::fs::read_to_string(running_session.path(path)).unwrap();
+    assert_eq!(runner.database.sql("SELECT count(*) FROM users"), "0", "the database was created");
+    let read = |path: &str| std::fs::read_to_string(runner.path(path)).unwrap();
     assert!(read("cold-start/first.log").contains("\"applied\":1"), "{log}");
     assert!(read("cold-start/second.log").contains("\"applied\":0"), "{log}");
     assert!(read("cold-start/verify.xml").contains("<testsuite"), "{log}");
@@ -205,8 +205,8 @@ fn a_folder_that_is_whole_passes_the_cold_start() {
 
 #[test]
 fn without_a_command_the_start_ends_when_all_is_ready() {
-    let running_session = Runner::new(json!({ "context": "context", "migrations": "db" }));
-    let outputs = running_session.run();
+    let runner = Runner::new(json!({ "context": "context", "migrations": "db" }));
+    let outputs = runner.run();
     let log = log(&outputs);
     assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
 }
@@ -220,9 +220,9 @@ fn without_an_image_and_without_a_context_there_is_nothing_to_start() {
 
 #[test]
 fn a_folder_that_cannot_run_from_scratch_fails_in_the_replay() {
-    let running_session = Runner::new(inputs(free_port()));
-    running_session.workspace.write("context/db/2_bad/migration.sql", "SELECT nonsense;\n");
-    let outputs = running_session.run();
+    let runner = Runner::new(inputs(free_port()));
+    runner.workspace.write("context/db/2_bad/migration.sql", "SELECT nonsense;\n");
+    let outputs = runner.run();
     assert_eq!(failing(&outputs)[0], "The folder runs from scratch");
     assert!(outputs[2].1.stderr.contains("db/2_bad/migration.sql:1:8"), "{}", outputs[2].1.stderr);
     assert_eq!(outputs.len(), 3, "nothing else is tried");
@@ -248,15 +248,13 @@ fn a_service_that_ends_at_once_or_never_answers_fails_in_the_start() {
 
 #[test]
 fn what_is_missing_is_annotated_and_fails_the_job() {
-    let running_session = Runner::new(inputs(free_port()));
-    running_session
-        .workspace
-        .write("context/doorstep.toml", "require_tables = [\"users\", \"orders\"]\nverify = \"report\"\n");
-    running_session.workspace.write(
+    let runner = Runner::new(inputs(free_port()));
+    runner.workspace.write("context/doorstep.toml", "require_tables = [\"users\", \"orders\"]\nverify = \"report\"\n");
+    runner.workspace.write(
         "context/prisma/schema.prisma",
         "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel Order {\n  id Int @id\n}\n",
     );
-    let outputs = running_session.run();
+    let outputs = runner.run();
     let (_, verified) = outputs.last().unwrap();
     assert!(verified.stdout.contains("::error file=prisma/schema.prisma,line=5"), "{}", verified.stdout);
 }

@@ -1,8 +1,8 @@
-//! The manifests at work: a small kubelet that runs a pod's containers in their order, each with the command, environment,
-//! volumes and security context of the manifest, against a real database.
+//! Runs the manifests: a small kubelet starts a pod's containers in order, each with the command, environment, volumes
+//! and security context of the manifest, against a real database.
 //!
-//! What it cannot do here: seccomp's RuntimeDefault, a network of the pod's own (so a proxy is not started, and the health
-//! port is any that is free), and images (directories stand for them).
+//! Not covered: seccomp's RuntimeDefault, a network per pod (so the proxy does not run, and the health port is any free
+//! one), and images (directories take their place).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::deploy::kubernetes::{containers, is_sidecar, manifests, pods};
 use crate::deploy::yaml::{items, read, text};
 use crate::support::{BINARY, Database, Doorstep, Output, PASSWORD, Project, Running, is_root};
 
-/// Makes a container's root out of tmpfs and bind mounts, and becomes its command in there. $1: the root, $2: the image,
+/// Builds a container's root from tmpfs and bind mounts, and executes its command in it. $1: the root, $2: the image,
 /// $3: the file behind /dev/termination-log, $4: ro or rw, $5: volumes, as lines of `directory path options`; then the rest.
 const CONTAINER: &str = r#"
 set -eu
@@ -43,7 +43,7 @@ mount -o "remount,bind,$access" "$root"
 exec chroot "$root" "$@"
 "#;
 
-/// The service: says who it is and what it sees.
+/// The service: prints its arguments, user, capabilities, the paths that it could write to, and its environment.
 const SERVICE: &str = r#"#!/bin/sh
 echo "service $*: uid $(id -u):$(id -g), $(grep -h -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status | tr -s '\t\n' ' ')"
 for path in / /app /dev /doorstep /tmp; do (: > "$path/written") 2>/dev/null && echo "could write to $path"; done
@@ -52,7 +52,7 @@ env
 exit 0
 "#;
 
-/// One node: images, a database with the two roles of roles.sql, and uid for uid what the manifests say.
+/// One node: images, a database with the two roles of roles.sql, and the user ids of the manifests.
 struct Node {
     database: Database,
     roles: [String; 2],
@@ -177,7 +177,7 @@ impl Node {
         Doorstep::through("unshare", &first, &words).spawn()
     }
 
-    /// Runs a pod to its end, or to its first failure; what each container said, by its name.
+    /// Runs a pod to its end or to its first failure; returns the output of each container by name.
     fn run(&self, name: &str, pod: &Value) -> Vec<(String, Output)> {
         let mut outputs = Vec::new();
         for container in containers(pod).into_iter().filter(|container| !is_sidecar(container)) {
@@ -240,7 +240,7 @@ fn each_way_of_deploying_starts_the_service_without_any_privilege() {
     }
     for (file, uid, started) in [
         ("init-container.yaml", None, ["install", "doorstep", "shop"].as_slice()),
-        // OpenShift's way: a number that no image knows of.
+        // As OpenShift does: a user id that no image has in /etc/passwd.
         ("init-container.yaml", Some(1_000_650_000), &["install", "doorstep", "shop"]),
         ("entrypoint.yaml", None, &["shop"]),
         ("entrypoint.yaml", Some(1_000_650_000), &["shop"]),
@@ -272,7 +272,7 @@ fn followers_start_when_the_job_is_done_and_read_only() {
         return;
     }
     let node = Node::new();
-    // As little as roles.sql says that a follower needs.
+    // Only the rights that roles.sql gives to a follower.
     let [owner, user] = &node.roles;
     node.database
         .sql(&format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE INSERT, UPDATE, DELETE ON TABLES FROM {user}"));
@@ -299,7 +299,7 @@ fn a_job_that_cannot_succeed_says_so_by_its_code_and_in_its_termination_message(
         "{}",
         node.termination_message("failed")
     );
-    // The table is there, but not what the service was built for.
+    // The table exists, but not the column that the service needs.
     std::fs::remove_dir_all(node.project.path("shop/app/prisma/migrations/2_bad")).unwrap();
     node.database.sql("DELETE FROM _prisma_migrations WHERE migration_name = '2_bad'; DROP TABLE \"Order\"");
     run("missing").code(3).stderr_has("public.Order");

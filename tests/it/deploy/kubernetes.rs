@@ -1,5 +1,5 @@
-//! The manifests of deploy/kubernetes, as the API server would look at them: first its schemas, then those of its rules that
-//! are not in them, then what doorstep promises.
+//! The manifests of deploy/kubernetes, checked as the API server checks them: against its schemas, then against those
+//! of its rules that the schemas do not express, then against doorstep's own guarantees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub(crate) const DIRECTORY: &str = "deploy/kubernetes";
 /// Releases whose schemas are in tests/kubernetes.
 const RELEASES: [&str; 2] = ["1.29", "1.37"];
 
-/// Every document, with the file it stands in.
+/// Every document, with its file.
 pub(crate) fn manifests() -> Vec<(String, Value)> {
     let of_file = |path: String| documents(&read(&path)).into_iter().map(move |value| (path.clone(), value));
     files_in(DIRECTORY).into_iter().flat_map(of_file).collect()
@@ -39,7 +39,7 @@ pub(crate) fn is_sidecar(container: &Value) -> bool {
     container["restartPolicy"] == "Always"
 }
 
-/// doorstep itself, by its command or its image.
+/// Whether a container runs doorstep, by its command or its image.
 fn is_doorstep(container: &Value) -> bool {
     container["command"][0].as_str().is_some_and(|program| program.ends_with("doorstep"))
         || text(container, "image").contains("/doorstep:")
@@ -121,7 +121,7 @@ fn values_of_which_the_schema_knows_only_the_type_are_of_those_that_exist() {
         ] {
             assert!(value.is_null() || known.contains(&value.as_str().unwrap()), "{path}: {value}");
         }
-        // A Job's pods may not restart for ever, a Deployment's may do nothing else.
+        // Pods of a Job must not restart for ever; pods of a Deployment must always restart.
         let allowed = if manifest["kind"] == "Job" { ["Never", "OnFailure"].as_slice() } else { &["", "Always"] };
         assert!(allowed.contains(&pod["restartPolicy"].as_str().unwrap_or_default()), "{path}");
         for container in containers(&pod) {
@@ -278,7 +278,7 @@ fn the_job_gives_up_and_tries_again_as_the_table_of_exit_codes_says() {
     assert!(!codes("no").is_empty() && !codes("yes").is_empty());
     assert_eq!(values("FailJob"), codes("no"));
     assert_eq!(values("Count"), codes("yes"));
-    // What the API server asks of such a list.
+    // What the API server requires of such a list.
     for rule in &rules {
         assert!(rule.get("onExitCodes").is_some() != rule.get("onPodConditions").is_some(), "one of the two: {rule}");
         let values: Vec<u64> = items(&rule["onExitCodes"], "values").into_iter().filter_map(Value::as_u64).collect();

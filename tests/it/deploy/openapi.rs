@@ -1,5 +1,5 @@
-//! Holds values against an OpenAPI document: as much of JSON Schema as Kubernetes uses. A keyword that is not known here is
-//! a panic, never passed over.
+//! Validates values against an OpenAPI document: the part of JSON Schema that Kubernetes uses. An unknown keyword
+//! panics; it is never ignored.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) struct Schemas(pub(crate) Value);
 
 impl Schemas {
-    /// What is wrong with `value`, each as `path: why`.
+    /// The errors in `value`, each as `path: reason`.
     pub(crate) fn faults(&self, definition: &str, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         self.hold(&self.0["$defs"][definition], value, "", &mut faults);
@@ -16,7 +16,7 @@ impl Schemas {
 
     fn hold(&self, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
         let keywords = schema.as_object().unwrap_or_else(|| panic!("{path}: no schema"));
-        // The schemas let every value be null; in a manifest that is a key whose value was forgotten.
+        // The schemas allow null for every value; in a manifest it means that a value was forgotten.
         if value.is_null() {
             return faults.push(format!("{path}: has no value"));
         }
@@ -49,17 +49,7 @@ impl Schemas {
                         }
                     }
                 }
-                "additionalProperties" => {
-                    let known = |name: &String| schema["properties"].get(name).is_some();
-                    for (name, part) in value.as_object().into_iter().flatten().filter(|(name, _)| !known(name)) {
-                        let path = format!("{path}.{name}");
-                        match argument {
-                            Value::Bool(true) => {}
-                            Value::Bool(false) => faults.push(format!("{path}: is no field")),
-                            schema => self.hold(schema, part, &path, faults),
-                        }
-                    }
-                }
+                "additionalProperties" => self.hold_others(schema, value, path, faults),
                 "items" => {
                     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                         self.hold(argument, item, &format!("{path}[{index}]"), faults);
@@ -76,18 +66,34 @@ impl Schemas {
                     }
                 }
                 "format" => {
-                    let fits = match argument.as_str().unwrap() {
-                        "int32" => value.as_i64().is_none_or(|number| i32::try_from(number).is_ok()),
-                        "int64" | "double" | "byte" | "date-time" => true,
-                        other => panic!("{path}: unknown format {other}"),
-                    };
-                    if !fits {
+                    if !fits_format(argument.as_str().unwrap(), value) {
                         faults.push(format!("{path}: {value} is out of range"));
                     }
                 }
                 other => panic!("{path}: unknown keyword {other}"),
             }
         }
+    }
+
+    /// The fields of an object that `properties` does not name.
+    fn hold_others(&self, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
+        let known = |name: &String| schema["properties"].get(name).is_some();
+        for (name, part) in value.as_object().into_iter().flatten().filter(|(name, _)| !known(name)) {
+            let path = format!("{path}.{name}");
+            match &schema["additionalProperties"] {
+                Value::Bool(true) => {}
+                Value::Bool(false) => faults.push(format!("{path}: is no field")),
+                schema => self.hold(schema, part, &path, faults),
+            }
+        }
+    }
+}
+
+fn fits_format(format: &str, value: &Value) -> bool {
+    match format {
+        "int32" => value.as_i64().is_none_or(|number| i32::try_from(number).is_ok()),
+        "int64" | "double" | "byte" | "date-time" => true,
+        other => panic!("unknown format {other}"),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn files_in(directory: &str) -> Vec<String> {
     paths
 }
 
-/// The documents of a text. Panics where it is no YAML, or where a key stands twice.
+/// The documents of a text. Panics if it is not YAML or has a duplicate key.
 pub(crate) fn documents(text: &str) -> Vec<Value> {
     YamlLoader::load_from_str(text).unwrap().iter().map(value).collect()
 }
@@ -46,7 +46,7 @@ fn value(yaml: &Yaml) -> Value {
     }
 }
 
-/// The items of a list, none where there is no list.
+/// The items of a list; none if there is no list.
 pub(crate) fn items<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
     value[key].as_array().into_iter().flatten().collect()
 }

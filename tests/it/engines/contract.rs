@@ -1,5 +1,5 @@
-//! What every engine must do alike, from an empty database to a failed migration. Each scenario is one function, and one
-//! test per engine and format calls it, so that the name of a failed test says all three:
+//! What every engine must do alike, from an empty database to a failed migration. Each scenario is one function, and
+//! one test per engine and format calls it, so the name of a failed test has all three:
 //! `engines::contract::sqlite::prisma::a_later_migration_is_applied_alone`.
 
 use crate::support::{Database, Output, Project, Scripts, sqlite};

@@ -1,7 +1,6 @@
-//! Names that musl's resolver fails on and others resolve.
+//! Names that musl's resolver cannot resolve and other resolvers can.
 //!
-//! Each test has nameservers of its own on loopback and its own /etc/resolv.conf in a mount namespace;
-//! both need root.
+//! Each test has its own nameservers on loopback and its own /etc/resolv.conf in a mount namespace; both need root.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
@@ -14,7 +13,7 @@ use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
 use crate::support::{BINARY, Database, Doorstep, Output, Project, is_root};
 
-/// What a nameserver says to one question.
+/// A nameserver's answer to one question.
 #[derive(Clone, Copy)]
 enum Answer {
     /// The address of the shared PostgreSQL server.
@@ -31,7 +30,7 @@ use Answer::{Loopback, NoSuchName, Nothing, ServerFailure, Silence};
 /// A nameserver on port 53 of some loopback address; its thread ends with the test process.
 struct Nameserver {
     address: Ipv4Addr,
-    /// Names, in the order they were asked for.
+    /// The requested names, in order.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -56,7 +55,7 @@ impl Nameserver {
         Self { address, asked }
     }
 
-    /// Knows one name, and has no IPv6.
+    /// Has one name, with no IPv6 address.
     fn knowing(name: &'static str) -> Self {
         Self::answering(move |asked, family| match family {
             _ if asked != name => NoSuchName,
@@ -65,7 +64,7 @@ impl Nameserver {
         })
     }
 
-    /// Knows one name, and says so only of its IPv4 address, as podman's aardvark does. musl believes
+    /// Has one name, and answers NXDOMAIN to AAAA, as podman's aardvark does. musl concludes
     /// that the name does not exist.
     fn denying_ipv6(name: &'static str) -> Self {
         Self::answering(move |asked, family| if asked == name && family == TYPE::A { Loopback } else { NoSuchName })
@@ -80,7 +79,7 @@ impl Nameserver {
     }
 }
 
-/// Port 53 of a loopback address that nobody else uses: no other test, and no other run of them.
+/// Port 53 of a loopback address that no other test and no other test run uses.
 fn bound() -> (UdpSocket, Ipv4Addr) {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     loop {
@@ -132,14 +131,14 @@ impl Container {
         doorstep.directory(&self.project.path("")).env("DATABASE_URL", &url).run()
     }
 
-    /// The name leads to PostgreSQL, in less than the attempt's own timeout.
+    /// The name resolves to the PostgreSQL server, within the timeout of one attempt.
     #[track_caller]
     fn reaches(&self, name: &str) {
         self.wait(name, &[]).code(0).stderr_has("accepts work after").stderr_lacks("waiting for");
     }
 }
 
-/// True where a test may bind port 53 and mount; says so where not.
+/// Whether a test may bind port 53 and mount; prints a note if not.
 fn possible() -> bool {
     let mount = "mount --bind /etc/hosts /etc/hosts";
     let possible = is_root() && Command::new("unshare").args(["-m", "sh", "-c", mount]).status().unwrap().success();
@@ -240,7 +239,7 @@ fn a_search_domain_that_fails_does_not_hide_the_next() {
 fn a_dead_nameserver_costs_its_timeout_once_and_not_for_each_name() {
     if possible() {
         let (dead, alive) = (Nameserver::saying(Silence), Nameserver::denying_ipv6("db.example"));
-        // 2 s for each of these names would be more than the attempt has.
+        // 2 s for each of these names would exceed the time of an attempt.
         let search = "search a.test b.test c.test d.test e.test\noptions ndots:5\n";
         Container::new(&[&dead, &alive], search).reaches("db.example");
     }
@@ -272,7 +271,7 @@ fn a_silent_nameserver_is_named_and_holds_nothing_up() {
     let container = Container::new(&[&nameserver], "");
     let output = container.wait("db.test", &["--wait-timeout", "8s"]).code(69);
     output.stderr_has("the name `db.test` does not resolve").stderr_has(&nameserver.address.to_string());
-    // The C library's own timeout is longer, and must not keep the process.
+    // The C library's own timeout is longer, and must not keep the process alive.
     let began = Instant::now();
     container.wait("db.test", &["--wait-timeout", "1s"]).code(69);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());

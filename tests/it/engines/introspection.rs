@@ -1,4 +1,4 @@
-//! What is read from a database, column by column.
+//! The catalog that is read from a database, column by column.
 
 use doorstep::internals::Dialect;
 use doorstep::internals::DifferenceKind;
@@ -19,7 +19,7 @@ pub(crate) async fn session(url: &str) -> Box<dyn Session> {
     target.open(&ProbeRequest::default()).await.unwrap().0
 }
 
-/// What was read is compared with itself, and with what is left after a change.
+/// Compares the catalog with itself, and with the catalog after a change.
 #[test]
 fn sqlite_is_read_and_compared() {
     let project = Project::sqlite();
@@ -50,7 +50,7 @@ fn sqlite_is_read_and_compared() {
     assert_eq!(found, ["Error renamed column main.Post.userId", "Error missing unique main.User_email_key"]);
 }
 
-/// Whatever the role may do: what it may not use is there all the same.
+/// The catalog is complete for every role, including objects that the role may not use.
 #[test]
 fn everything_is_read_without_any_right() {
     let database = Database::fresh();
@@ -103,7 +103,7 @@ fn everything_is_read_without_any_right() {
         (&key.columns, &key.target_columns),
         (&vec!["y".to_owned(), "x".into()], &vec!["a".to_owned(), "b".into()])
     );
-    // What this role may not use is said, and nothing else.
+    // Only what this role may not use differs.
     let findings = compare(&catalog, &catalog, Dialect::Postgres);
     let [hidden] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What the driver leaves open, and doorstep closes.
+//! Connections to PostgreSQL beyond what the driver does: URLs, hosts, sockets, PgBouncer, COPY, notices, round trips.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -183,12 +183,12 @@ fn pgbouncer_in_transaction_mode_is_refused_before_anything_is_written() {
         output.stderr_has("a pooler in transaction mode").stderr_has("migrate_url");
     }
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
-    // With nothing to write it is no obstacle, and with a direct URL neither.
+    // It is accepted if there is nothing to write, or with a direct URL.
     project.doorstep(&url, &["run"]).env("DOORSTEP_MIGRATE_URL", &database.url()).run().code(0);
     project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0);
 }
 
-/// Passes everything on to the shared server, and counts the queries that the client sends after login.
+/// Relays to the shared server, and counts the queries that the client sends after login.
 fn counting_proxy() -> (u16, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -277,7 +277,7 @@ fn a_start_with_nothing_to_do_takes_one_connection_and_three_round_trips() {
 
 #[test]
 fn a_black_holed_first_address_does_not_hide_the_second() {
-    // `localhost` is ::1 and 127.0.0.1, in this order: the first swallows, the second serves.
+    // `localhost` is ::1 and 127.0.0.1, in this order: the first drops packets, the second answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let _hole = BlackHole::on("::1", port);

@@ -52,7 +52,7 @@ impl Authority {
     }
 }
 
-/// What `openssl req -x509` makes: an authority that signed nothing but itself, and serves.
+/// What `openssl req -x509` makes: a self-signed authority that is used as a server certificate.
 fn self_signed(names: &[&str], last_year: i32) -> Pair {
     let mut parameters = parameters("db.example", names);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -70,7 +70,7 @@ fn server(pair: &Pair) -> Cluster {
 
 fn stopped(pair: &Pair, configuration: &str) -> Cluster {
     let cluster = Cluster::stopped(&format!("ssl = on\n{configuration}"));
-    // The key must be its reader's own, and nobody else's to read.
+    // PostgreSQL requires that the key belongs to its user and that no other user can read it.
     for (name, text) in [("server.crt", &pair.certificate), ("server.key", &pair.key)] {
         let here = cluster.directory.path().join(name);
         std::fs::write(&here, text).unwrap();
@@ -97,7 +97,7 @@ impl Client {
         self.0.doorstep(keywords, &["wait"]).run()
     }
 
-    /// `tls` or `plain` as the server saw the session, or the exit code.
+    /// `tls` or `plain` as the server reports the session, or the exit code.
     fn outcome(&self, cluster: &Cluster, name: &str, more: &str) -> String {
         let database = Database::fresh_on(cluster.port);
         let sql = "CREATE TABLE s AS SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();";
@@ -124,7 +124,7 @@ fn every_sslmode_does_what_libpq_does_with_sslrootcert() {
         ("disable", "plain", "plain", "plain", "plain"),
         ("allow", "plain", "plain", "plain", "plain"),
         ("prefer", "tls", "tls", "tls", "plain"),
-        // The chain is verified: "for backward compatibility", but people count on it.
+        // The chain is verified ("for backward compatibility", says libpq's manual).
         ("require", "tls", "tls", final_, final_),
         ("verify-ca", "tls", "tls", final_, final_),
         ("verify-full", "tls", final_, final_, final_),
@@ -264,14 +264,14 @@ fn the_name_is_verified_and_not_the_address_that_is_dialled() {
     let numbered = server(&ca.sign("x", &["127.0.0.1"]));
     client.wait(&keywords(&numbered, "db.example", more)).code(78);
     client.wait(&keywords(&numbered, "127.0.0.1", more)).code(0);
-    // Where no name is given, the address is all there is.
+    // Without a name, the address is compared.
     let nameless = keywords(&numbered, "x", more).replace("host=x ", "");
     client.wait(&nameless).code(0);
 }
 
 #[test]
 fn a_common_name_is_no_name() {
-    // libpq still looks at it where there is no other name; the rest of the world has stopped.
+    // libpq uses the common name if there is no other name; other clients no longer do.
     let ca = Authority::new("ours");
     let client = Client::with(&[("ca.pem", &ca.pem())]);
     let cluster = server(&ca.sign("db.example", &[]));
@@ -331,7 +331,7 @@ fn the_systems_store_is_used_where_it_is_asked_for_and_nowhere_else() {
     };
     wait("sslmode=verify-full sslrootcert=system", "db.example", "ca.pem").code(0);
     wait("sslmode=verify-full sslrootcert=system", "db.example", "other.pem").code(78).stderr_has("not trusted");
-    // Roots that anybody can get a certificate of are worth nothing without the name.
+    // Anyone can get a certificate from a public root, so the name must be verified too.
     wait("sslrootcert=system", "other.example", "ca.pem").code(78);
     // A file replaces the store.
     wait("sslmode=verify-full sslrootcert=other.pem", "db.example", "ca.pem").code(78).stderr_has("not trusted");
@@ -347,7 +347,7 @@ fn a_root_file_that_cannot_be_used_is_named() {
     for (file, why) in [
         ("absent.pem", "cannot read absent.pem"),
         ("empty.pem", "empty.pem holds no certificate"),
-        // It must not mean "trust whom browsers trust" either.
+        // It must not fall back to the public roots either.
         ("garbage.pem", "garbage.pem holds no certificate"),
     ] {
         let more = format!("sslmode=verify-full sslrootcert={file}");
@@ -355,7 +355,7 @@ fn a_root_file_that_cannot_be_used_is_named() {
     }
 }
 
-/// `postgres` may log in as he likes; these may not.
+/// `postgres` may log in without TLS; these roles may not.
 fn picky(ca: &Authority, configuration: &str) -> Cluster {
     let cluster = stopped(&ca.sign("x", &["db.example"]), &format!("ssl_ca_file = 'ca.crt'\n{configuration}"));
     std::fs::write(cluster.data().join("ca.crt"), ca.pem()).unwrap();
@@ -390,7 +390,7 @@ fn prefer_and_allow_try_the_other_way_where_pg_hba_has_no_line_for_the_first() {
         let more = format!("user={role} sslmode={mode}");
         assert_eq!(client.outcome(&cluster, "db.example", &more), expected, "{more}");
     }
-    // A wrong password is wrong either way.
+    // A wrong password is final in both cases.
     let more = "user=only_tls password=hunter2 sslmode=prefer";
     client.wait(&keywords(&cluster, "db.example", more)).code(77).stderr_has("28P01");
 }
@@ -413,7 +413,7 @@ fn a_client_certificate_is_shown() {
     let wait = |more: &str| client.wait(&keywords(&cluster, "db.example", more));
     assert_eq!(client.outcome(&cluster, "db.example", &more("certified", "certified")), "tls");
     assert_eq!(client.outcome(&cluster, "db.example", &more("twice", "twice")), "tls");
-    // Without, with another's, and with the certificate but without the password.
+    // Without a certificate, with another role's, and with the certificate but without the password.
     wait("user=certified sslmode=require").code(77).stderr_has("valid client certificate");
     wait(&more("certified", "twice")).code(77);
     wait(&format!("{} password=hunter2", more("twice", "twice"))).code(77).stderr_has("28P01");
@@ -444,7 +444,7 @@ fn a_client_certificate_that_the_server_does_not_trust_is_final() {
     let (ca, other) = (Authority::new("ours"), Authority::new("another"));
     let foreign = other.sign("certified", &[]);
     let client = Client::with(&[("foreign.crt", &foreign.certificate), ("foreign.key", &foreign.key)]);
-    // Before TLS 1.3 the server says so during the handshake, since then after it.
+    // Before TLS 1.3 the server reports this during the handshake, since then after it.
     for version in ["TLSv1.2", "TLSv1.3"] {
         let cluster = picky(&ca, &format!("ssl_max_protocol_version = '{version}'\n"));
         let more = "user=certified sslmode=require sslcert=foreign.crt sslkey=foreign.key";
@@ -493,7 +493,7 @@ fn a_server_that_closes_in_the_middle_of_the_handshake_is_waited_for() {
 
 #[test]
 fn an_error_instead_of_tls_never_leads_to_plain_text_where_tls_is_demanded() {
-    // Such an answer is no proof of anything: whoever sits in between can give it, to be told the password.
+    // Such an answer is not authenticated: an attacker in between can send it to get the password in plain text.
     let (sender, received) = mpsc::channel();
     let failing = Listener::answering(move |mut stream| {
         let mut head = [0; 8];
@@ -514,6 +514,6 @@ fn an_error_instead_of_tls_never_leads_to_plain_text_where_tls_is_demanded() {
         wait(mode).code(69).stderr_has("answered the request for TLS with an error");
         assert!(received.try_iter().all(|is_tls_request| is_tls_request), "{mode} fell back to plain text");
     }
-    // Otherwise plain text is what was allowed anyway, and tells the cause.
+    // In the other modes plain text is allowed anyway, and the server's error shows the cause.
     wait("prefer").code(69).stderr_has("no more forks").stderr_has("53300");
 }

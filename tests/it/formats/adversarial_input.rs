@@ -1,5 +1,5 @@
-//! Texts chosen to hurt: what the fuzzers have found, and large ones of each construct whose cost could grow faster
-//! than the text.
+//! Inputs that broke a parser or could make it slow: cases that the fuzzers found, and large texts of each construct
+//! whose cost could grow faster than the text.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use doorstep::internals::strategy::{self, Strategy};
 
 use crate::formats::parser_properties;
 
-/// How large a large text is: 1 MiB, but for the compiler's slow code.
+/// The size of a large text: 1 MiB; less for the slow code of a debug build.
 const LARGE: usize = if cfg!(debug_assertions) { 1 << 18 } else { 1 << 20 };
 
-/// How long one may take, on a machine that is busy with other tests. What is quadratic takes minutes.
+/// The time limit for one text, on a machine that is busy with other tests. Quadratic code takes minutes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A text of the wanted size: a beginning, and pieces of which each knows its number.
+/// A text of the wanted size: a beginning, and numbered pieces.
 fn large(begin: &str, piece: impl Fn(usize) -> String) -> String {
     let mut text = begin.to_owned();
     for number in 0.. {
@@ -43,7 +43,7 @@ fn the_properties_hold_for_what_the_fuzzers_found() {
     for text in [
         // A summary of 101 characters.
         "CREATE TABLE \"T\" (id integer NOT NULL, CONSTRAINT \"T_pkey\" PRIMARY KEY (id), c varchar(20) NOT NULL);",
-        // White space to Unicode, part of a name to the engines.
+        // Unicode calls it white space; the engines take it as part of a name.
         "\u{a0}$x$ ; $x$; b\u{2003}",
     ] {
         parser_properties::script(text);

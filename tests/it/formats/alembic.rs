@@ -2,7 +2,7 @@
 
 use crate::support::{Database, Project};
 
-/// As `alembic init -t async` has it, but for its comments and its logging.
+/// The file of `alembic init -t async`, without comments and logging.
 const ENV: &str = r#"
 import asyncio, os
 from alembic import context
@@ -24,14 +24,14 @@ async def run():
 asyncio.run(run())
 "#;
 
-/// As Alembic's own, but for its comments.
+/// Alembic's own template, without comments.
 const TEMPLATE: &str = "\"\"\"${message}\"\"\"\nrevision: str = ${repr(up_revision)}\n\
     down_revision = ${repr(down_revision)}\nbranch_labels = ${repr(branch_labels)}\ndepends_on = ${repr(depends_on)}\n\n\
     def upgrade() -> None:\n    pass\n";
 
 const INI: &str = "[alembic]\nscript_location = %(here)s/alembic\n";
 
-/// A revision that creates a table of its name.
+/// A revision that creates a table with the same name.
 fn revision(project: &Project, id: &str, down: &str) {
     let text = format!(
         "\"\"\"{id}\n\"\"\"\nfrom typing import Sequence, Union\nfrom alembic import op\nimport sqlalchemy as sa\n\n\
@@ -70,15 +70,15 @@ fn it_is_started_only_where_something_is_pending() {
     let output = output.stdout_is("up").stderr_has("python was started").stderr_has("(2 applied)");
     output.stderr_has("migrate_command: alembic upgrade heads");
     assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "b2");
-    // What is missing all the same is not laid at the door of files that nobody has read.
+    // The cause of a missing table does not mention files that were not read.
     let output =
         project.doorstep(&url, &["run", "--migrate-command", "false", "--require-tables", "users"]).run().code(3);
     output.stderr_has("alembic applies the migrations, which are code").stderr_has("alembic revision --autogenerate");
-    // A role that may only read, and no Python at all: nothing is to be done.
+    // A role that may only read, and no Python: there is nothing to do.
     status("current").stdout_has("b2  applied").stdout_has("by alembic");
     let bare = ["run", "--migrate-command", "false", "--", "echo", "up"];
     project.doorstep(&url, &bare).run().code(0).stdout_is("up").stderr_has("(0 applied)");
-    // One more.
+    // One more revision is pending.
     revision(&project, "c3", "'b2'");
     project.with_python(&url, &["run"]).run().code(0).stderr_has("(1 applied)");
     let output = project.with_python(&url, &["run"]).run().code(0);

@@ -70,7 +70,7 @@ fn where_the_files_do_not_tell_it_is_asked_each_time_and_the_log_says_why() {
         let output = project.with_python(&url, &["run"]).run().code(0);
         output.stderr_has("django has to be asked: ").stderr_has(why);
     }
-    // Without the packages of Python nobody knows what comes with contenttypes.
+    // Without Python's packages the migrations of contenttypes are unknown.
     let project = project("['polls', 'django.contrib.contenttypes']");
     let output = project.doorstep(&url, &["run", "--migrate-command", "true"]).env("PATH", "/bin").run().code(0);
     output.stderr_has("the app django.contrib.contenttypes was not found among the packages of Python");

@@ -1,5 +1,5 @@
-//! `migrate_command`: another tool migrates, and doorstep does all that surrounds it. The tool is a shell here; real ones
-//! are in `alembic` and `django`.
+//! `migrate_command`: another tool migrates, and doorstep does the rest of the start. Here the tool is a shell; real
+//! tools are in `alembic` and `django`.
 
 use crate::support::{Database, PASSWORD, Project, Running, sqlite, until};
 
@@ -16,7 +16,7 @@ fn command(project: &Project, database: &Database, text: &str) -> crate::support
 #[test]
 fn a_command_runs_under_the_lock_with_its_output_in_the_log_and_the_service_follows() {
     let database = Database::fresh();
-    // Who holds the lock is asked by the command itself, on the database that DATABASE_URL names.
+    // The command itself queries the holder of the lock, on the database of DATABASE_URL.
     let look = "echo out; echo err >&2; psql -X -At $DATABASE_URL -c \"SELECT application_name, \
                 count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = \\$\\$advisory\\$\\$ AND \
                 classid::bigint * 4294967296 + objid::bigint = $DOORSTEP_MIGRATION_LOCK GROUP BY 1\"";
@@ -54,7 +54,7 @@ fn what_cannot_be_started_is_told_before_anything_is_written() {
     run("./plain").code(126).stderr_has("migrate_command: the command ./plain is not executable");
     run("a && b").code(64).stderr_has("has a meaning only to a shell");
     assert_eq!(database.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'app'"), "0");
-    // Who does not migrate does not need the tool.
+    // A start that does not migrate does not need the tool.
     let arguments = ["run", "--migrate", "off", "--migrate-command", "no-such-tool"];
     project.doorstep(&database.url(), &arguments).run().code(0);
 }
@@ -88,7 +88,7 @@ fn the_command_gets_the_url_that_doorstep_migrates_with_and_none_of_its_secrets(
         .run()
         .code(0);
     let output = output.stderr_has("DATABASE_URL=postgresql://po").stderr_has("DOORSTEP_MIGRATE_URL=\n");
-    // Should it print the URL: that is masked.
+    // If it prints the URL, the password is masked.
     output.stderr_has("whole: ***").stderr_lacks(PASSWORD);
     let file = project.path("url");
     std::fs::write(&file, database.url()).unwrap();
@@ -100,7 +100,7 @@ fn the_command_gets_the_url_that_doorstep_migrates_with_and_none_of_its_secrets(
     output.stderr_has("DATABASE_URL=postgresql://po").stderr_has("DATABASE_URL_FILE=\n");
 }
 
-/// A command that has begun, and goes on until it is told to stop.
+/// A running command that continues until it is stopped.
 fn running(text: &str) -> (Database, Running) {
     let database = Database::fresh();
     let mut doorstep = command(&Project::bare(), &database, text).spawn();
@@ -115,7 +115,7 @@ fn a_signal_is_passed_on_and_then_obeyed() {
         let (_database, doorstep) = running(&text);
         doorstep.signal(name);
         let output = doorstep.finish("run").code(code).stdout_is("");
-        let output = output.stderr_has(&format!("heard {name}")).stderr_has("was told so, and exited with 7");
+        let output = output.stderr_has(&format!("heard {name}")).stderr_has("which exited with 7");
         output.stderr_has(&format!("stopped by SIG{name}"));
     }
 }
@@ -147,7 +147,7 @@ fn a_lock_that_is_lost_meanwhile_is_reported_and_all_is_looked_at_anew() {
     let project = Project::bare();
     let gate = project.path("gate");
     crate::support::run(std::process::Command::new("mkfifo").arg(&gate));
-    // The second time it is not held up.
+    // The second time it does not wait.
     let text = "echo begun; [ -p gate ] && read x < gate; echo done";
     let mut doorstep = command(&project, &database, text).spawn();
     doorstep.until_stderr("migrate: begun");
@@ -200,7 +200,7 @@ fn what_nobody_can_tell_of_an_unknown_tool_is_refused_with_the_way_round() {
         Project::bare().doorstep(&database.url(), &arguments).run().code(78)
     };
     for arguments in [&["status"][..], &["replay"], &["baseline"], &["resolve", "--applied", "x"]] {
-        ask(arguments).stderr_has("of make migrate doorstep knows neither files nor history");
+        ask(arguments).stderr_has("doorstep knows neither the files nor the history of make migrate");
     }
     ask(&["run", "--migrate", "await"]).stderr_has("--require-tables");
 }

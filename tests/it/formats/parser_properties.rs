@@ -1,5 +1,5 @@
-//! What holds for every text whatsoever, as plain functions: `adversarial_input.rs` asks it of texts chosen to hurt, and the
-//! fuzzers (fuzz/fuzz_targets, which include this file) of texts that nobody chose.
+//! Properties that hold for every text, as plain functions: `adversarial_input.rs` checks them for selected texts, and
+//! the fuzzers (fuzz/fuzz_targets include this file) for generated ones.
 
 use std::collections::HashSet;
 
@@ -15,11 +15,11 @@ use doorstep::internals::strategy;
 use doorstep::internals::strategy::Strategy;
 use doorstep::internals::{Arity, Catalog, Default, Name, value};
 
-/// Of a schema: it is read in one way only, complaints point into the file, and a database that is what the schema
-/// says differs from it in nothing.
+/// A schema is parsed deterministically, errors point into the file, and a database that is what the schema
+/// describes does not differ from it.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If a property does not hold.
 pub(crate) fn schema(text: &str) {
     let parse = || prisma::parse(&[("a.prisma".to_owned(), text.to_owned())]);
     let read = parse();
@@ -33,7 +33,7 @@ pub(crate) fn schema(text: &str) {
                     None => assert_eq!(catalog, Catalog::default()),
                     Some(Provider::Postgres) => no_findings(&catalog, Dialect::Postgres),
                     Some(Provider::Sqlite) => no_findings(&catalog, Dialect::Sqlite),
-                    // No session reads such a database.
+                    // No session can return such a database.
                     Some(Provider::MySql) => {}
                 }
             }
@@ -44,7 +44,7 @@ pub(crate) fn schema(text: &str) {
             for problem in problems {
                 let length = problem.line.checked_sub(1).and_then(|line| lengths.get(line));
                 let length = *length.unwrap_or_else(|| panic!("no such line: {problem}"));
-                // One behind the last character is the end of the line.
+                // One past the last character is the end of the line.
                 assert!((1..=length + 1).contains(&problem.column), "no such column: {problem}");
                 assert!(!problem.message.is_empty());
             }
@@ -58,7 +58,7 @@ fn lines(text: &str) -> Vec<usize> {
     text.split(['\n', '\r']).map(|line| line.chars().count()).collect()
 }
 
-/// Compares an desired with the database that it describes, as a session would read it.
+/// Compares a desired catalog with the database that it describes, as a session would read it.
 fn no_findings(expected: &Catalog, dialect: Dialect) {
     if !is_possible(expected, dialect) {
         return;
@@ -73,7 +73,7 @@ fn no_findings(expected: &Catalog, dialect: Dialect) {
     assert!(findings.is_empty(), "{findings:?}");
 }
 
-/// Whether a database can hold it: names that the engine does not tell apart it holds once.
+/// Whether a database can hold it: of names that the engine treats as equal, it can hold only one.
 fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
     let key = |name: &str| match dialect {
         Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
@@ -89,12 +89,12 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
         && catalog.tables.iter().all(|table| differ(columns(table)))
 }
 
-/// Of a script: its statements are pieces of it, in order, with nothing lost between them; each is the same when it
+/// The statements of a script are pieces of it, in order, with nothing lost between them; each parses the same when it
 /// stands alone; one can be blanked out without moving the others; and what is put after a complete script does not
-/// become part of it; and what it does has a line.
+/// become part of it; and every operation has a line.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If a property does not hold.
 pub(crate) fn script(text: &str) {
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         let statements = script::statements(text, dialect);
@@ -108,7 +108,7 @@ pub(crate) fn script(text: &str) {
     }
 }
 
-/// What a script does stands on lines that there are, in their order; and whatever it does can be followed.
+/// The operations of a script are on existing lines, in order, and provenance can follow all of them.
 fn changes(text: &str, dialect: Dialect) {
     let changes = script::changes(&Script::new(text.to_owned(), dialect));
     let lines: Vec<usize> = changes.iter().map(|change| change.line).collect();
@@ -152,7 +152,7 @@ fn moved<'a>(statement: &Statement<'a>, offset: usize) -> Statement<'a> {
     moved
 }
 
-/// Whether the piece is this part of the text, and no copy.
+/// Whether the piece is a slice of this text, not a copy.
 fn is_piece(text: &str, offset: usize, piece: &str) -> bool {
     text.get(offset..offset + piece.len()).is_some_and(|part| std::ptr::eq(part, piece))
 }

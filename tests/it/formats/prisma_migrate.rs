@@ -1,11 +1,11 @@
-//! doorstep and the real Prisma on one database: whatever one leaves, the other goes on with. Where the two
-//! differ on purpose, the test says so and shows both.
+//! doorstep and the real Prisma on one database: each continues where the other stopped. Where the two differ on
+//! purpose, the test says so and shows both.
 
 use std::process::Command;
 
 use crate::support::{Database, Output, Prisma, Project, Running, psql, shared_port, until};
 
-/// A project that both can read.
+/// A project for both tools.
 fn project() -> Project {
     let schema = "datasource db {\n  provider = \"postgresql\"\n  url      = env(\"DATABASE_URL\")\n}\n";
     Project::new().file("prisma/schema.prisma", schema)
@@ -43,7 +43,7 @@ fn doorstep_finds_nothing_to_do(project: &Project, url: &str) {
     run(project, url).code(0).stderr_has("(0 applied)");
 }
 
-/// The history without what differs by nature: id and times. How a failure is worded is each tool's own.
+/// The history without the columns that always differ (id, times) and without the text of failures, which each tool words itself.
 const ROWS: &str = "SELECT migration_name, checksum, \
      CASE WHEN logs <> '' THEN 'some text' ELSE quote_nullable(logs) END, rolled_back_at IS NULL, \
      finished_at IS NOT NULL, started_at <= finished_at, applied_steps_count, \
@@ -57,10 +57,10 @@ const DEFINITION: &str = "SELECT attname, format_type(atttypid, atttypmod), attn
      UNION ALL SELECT conname, pg_get_constraintdef(oid), null, null FROM pg_constraint \
      WHERE conrelid = '_prisma_migrations'::regclass ORDER BY 1";
 
-/// The order in which migrations ran; each must have noted itself with [`note`].
+/// The order in which migrations ran; each must have recorded itself with [`note`].
 const ORDER: &str = "SELECT string_agg(name, ' ' ORDER BY at) FROM side.seen";
 
-/// A script that notes its name in a table that [`noting`] has made.
+/// A script that inserts its name into the table that [`noting`] created.
 fn note(name: &str) -> String {
     format!("INSERT INTO side.seen (name) VALUES ('{name}');\n")
 }
@@ -80,7 +80,7 @@ fn status(project: &Project, url: &str, key: &str) -> Vec<(String, String)> {
     migrations.iter().map(|migration| (text(&migration["name"]), text(&migration[key]))).collect()
 }
 
-/// What Prisma's engine tells its own command line when asked for the status.
+/// What Prisma's engine returns to its own command line for the status.
 fn diagnosis(project: &Project, prisma: Prisma, url: &str, key: &str) -> Vec<String> {
     let output = project.prisma(prisma, url, &["migrate", "status"]).env("DEBUG", "prisma:migrate:status").run();
     // The JSON stands, escaped, in one string of the trace.
@@ -92,7 +92,7 @@ fn diagnosis(project: &Project, prisma: Prisma, url: &str, key: &str) -> Vec<Str
 
 // === The same history ===
 
-/// What a migrations folder may hold, and both accept.
+/// A migrations folder with everything that both tools accept.
 fn everything() -> Project {
     project()
         .migration("01_plain", "CREATE TABLE plain (id serial PRIMARY KEY, \"Größe\" text DEFAULT ';');\n")
@@ -165,7 +165,7 @@ fn one_applies_half_and_the_other_the_rest() {
 fn a_history_without_migrations_is_no_obstacle() {
     let (empty, one) = (project(), project().migration("1_a", "CREATE TABLE a (id integer);"));
     for prisma in Prisma::BOTH {
-        // Prisma creates the table even where there is nothing to put into it.
+        // Prisma creates the table even if no migration exists.
         let database = Database::fresh();
         deploy(&empty, prisma, &database.url()).code(0);
         doorstep_finds_nothing_to_do(&empty, &database.url());
@@ -320,7 +320,7 @@ fn a_connection_that_prisma_lost_is_explained_by_doorstep() {
         other.finish("migrate deploy").code(1);
         database.sql("DELETE FROM side.gate");
         deploy(&project, prisma, &database.url()).code(1).stderr_has("P3009");
-        // It runs code, so what is there does not tell for certain: doorstep shows it, and a person says.
+        // The script runs code, so existing objects do not prove its result: doorstep reports them, and a person decides.
         run(&project, &database.url()).code(65).stderr_has("table once: does not exist");
         resolve(&project, prisma, &database.url(), "--rolled-back", "1_once").code(0);
         run(&project, &database.url()).code(0).stderr_has("(1 applied)");
@@ -330,7 +330,7 @@ fn a_connection_that_prisma_lost_is_explained_by_doorstep() {
 
 #[test]
 fn what_a_script_sets_reaches_the_next_script_with_prisma_and_not_with_doorstep() {
-    // With Prisma it depends on how many migrations one deploy finds pending; with doorstep on nothing.
+    // With Prisma the result depends on how many migrations one deploy finds pending; with doorstep it does not.
     let project = project()
         .migration("1_a", "CREATE SCHEMA app; SET search_path = app, public; CREATE TABLE a (id integer);")
         .migration("2_b", "CREATE TABLE b (id integer);");
@@ -377,7 +377,7 @@ fn rows_of_every_kind_mean_the_same_to_both() {
 
 // === Both at once ===
 
-/// A migration that runs until the test lets it go on, and could not run twice.
+/// A migration that runs until the test opens the gate, and fails if it runs twice.
 const GATED: &str = "DO $$ BEGIN WHILE EXISTS (SELECT FROM side.gate) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;\n\
                      CREATE TABLE once (id integer);\n";
 
@@ -453,7 +453,7 @@ fn both_tools_in_two_versions_at_once_all_succeed() {
 
 #[test]
 fn four_at_once_on_a_database_that_does_not_exist_all_succeed() {
-    // Of four Prismas one does; the others stop at a database that exists by now (P1009).
+    // Of four Prisma processes one succeeds; the others fail because the database exists already (P1009).
     let project = project().migration("1_a", "CREATE TABLE a (id integer);").migration("2_b", "SELECT pg_sleep(0.1);");
     let database = Database::absent();
     let four: Vec<Running> = (0..4).map(|_| project.doorstep(&database.url(), &["run"]).spawn()).collect();
@@ -572,7 +572,7 @@ fn names_of_other_letters_sort_as_locale_compare_does_or_with_a_warning() {
 
 #[test]
 fn a_file_is_edited_for_doorstep_exactly_where_it_is_edited_for_prisma() {
-    // Every form of one script, recorded under the checksum of every other, and under odd ones.
+    // Every form of one script, recorded with the checksum of every other form, and with malformed checksums.
     let forms = [
         ("lf", "SELECT\n1;\n"),
         ("crlf", "SELECT\r\n1;\r\n"),
@@ -689,7 +689,7 @@ fn the_lock_file_stops_both_before_anything_is_written() {
     }
     deploy(&project, Prisma::Six, &database.url()).code(1).stderr_has("P3019");
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
-    // Prisma reads a line, doorstep TOML: what only TOML allows is no reason to stop.
+    // Prisma searches for a line, doorstep parses TOML: syntax that only TOML allows does not stop a start.
     lock("provider = 'postgresql' # ours\n");
     run(&project, &database.url()).code(0);
     deploy(&project, Prisma::Seven, &database.url()).code(1).stderr_has("P3019");
@@ -733,7 +733,7 @@ fn a_diverged_history_stops_doorstep_where_prisma_goes_on() {
     for prisma in Prisma::BOTH {
         let copy = database.copy();
         deploy(&other, prisma, &copy.url()).code(0).stdout_has("3_new");
-        // And then nothing is pending: doorstep calls it ahead, and starts.
+        // Nothing is pending then: doorstep reports "ahead", and starts.
         run(&other, &copy.url()).code(0).stderr_has("ahead of this image");
     }
 }
@@ -775,7 +775,7 @@ fn a_schema_named_like_the_role_holds_the_history_of_both() {
                 deploy(&project, prisma, &url).code(0);
             }
             doorstep_finds_nothing_to_do(&project, &url);
-            // Prisma looks for the table in `public` only, and trips over it.
+            // Prisma looks for the table in `public` only, and fails.
             deploy(&project, prisma, &url).code(1).stderr_has("already exists");
             assert_eq!(database.sql(place), "_prisma_migrations t,a t", "{prisma:?}");
             let everything = format!("DROP OWNED BY {role}; DROP ROLE {role}");
@@ -799,7 +799,7 @@ fn a_search_path_that_a_dump_left_behind_breaks_prisma_and_not_doorstep() {
         prisma_finds_nothing_to_do(&project, prisma, &ours.url());
         let theirs = Database::fresh();
         deploy(&project, prisma, &theirs.url()).code(1).stderr_has("_prisma_migrations");
-        // The script is there, its record is not: doorstep says what there is to see.
+        // The objects exist, but no record of them: doorstep reports what exists.
         assert_eq!(theirs.sql("SELECT to_regclass('public.a') IS NOT NULL"), "t");
         deploy(&project, prisma, &theirs.url()).code(1).stderr_has("P3009");
         run(&project, &theirs.url()).code(65).stderr_has("table public.a: exists");

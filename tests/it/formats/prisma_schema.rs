@@ -1,7 +1,7 @@
-//! The Prisma Schema Language against what Prisma's own engine said of the same texts: `tests/cases/prisma-psl.jsonl`
-//! (accepted, with the statements that Prisma would run, or rejected), `prisma-psl-more.jsonl` (the same of the engine
-//! 8.1.0-2; `lenient` marks what is accepted here although Prisma rejects it) and `prisma-drift.jsonl` (which texts it
-//! can read).
+//! The parser of schema.prisma, compared with the results of Prisma's own engine for the same texts:
+//! `tests/cases/prisma-psl.jsonl` (accepted, with the statements that Prisma would run, or rejected),
+//! `prisma-psl-more.jsonl` (the same from engine 8.1.0-2; `lenient` marks texts that are accepted here although Prisma
+//! rejects them) and `prisma-drift.jsonl` (which texts it can read).
 
 use doorstep::internals::prisma;
 use doorstep::internals::{Arity, Catalog, Default, Name, Table, Type};
@@ -32,7 +32,7 @@ fn verdicts_and_objects_are_those_of_prisma() {
             Ok(schema) if expected && !lenient => {
                 let ddl = case["ddl"].as_array().unwrap().iter();
                 let mut ddl: Vec<_> = ddl.map(|statement| cut(statement.as_str().unwrap())).collect();
-                // The recorded statements have each run of blanks as one.
+                // The recorded statements have one space for each run of white space.
                 let ours = statements(&prisma::lower(&schema, "public"));
                 let mut ours: Vec<_> = ours.iter().map(|statement| statement.replace('\t', " ")).collect();
                 ddl.sort();
@@ -49,7 +49,7 @@ fn verdicts_and_objects_are_those_of_prisma() {
 
 #[test]
 fn texts_that_prisma_compares_with_a_database_are_read() {
-    // Read, but not compared: the engine failed on the database, or knew partial indexes not yet.
+    // Parsed, but not compared: the engine failed on the database, or did not support partial indexes yet.
     for case in cases("prisma-drift.jsonl") {
         let verdict = case["verdict"].as_object().unwrap();
         if verdict.values().any(|verdict| verdict != "error") {
@@ -59,7 +59,7 @@ fn texts_that_prisma_compares_with_a_database_are_read() {
     }
 }
 
-/// Cuts the identifiers of a statement, as PostgreSQL does when it runs it.
+/// Truncates the identifiers of a statement, as PostgreSQL does when it runs it.
 fn cut(statement: &str) -> String {
     let cut = |(number, part): (usize, &str)| match number % 2 {
         1 => part[..part.floor_char_boundary(63)].to_owned(),
@@ -177,7 +177,7 @@ fn list(columns: &[String]) -> String {
     columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(",")
 }
 
-/// Numbers that look random and are the same each time (xorshift).
+/// Pseudo-random numbers, the same in each run (xorshift).
 struct Numbers(u64);
 
 impl Numbers {
@@ -189,11 +189,39 @@ impl Numbers {
     }
 }
 
-/// Whatever is read is lowered, too.
+/// Every schema that can be parsed can be lowered as well.
 fn survives(text: &str) {
     if let Ok(schema) = parse(text) {
         let _ = prisma::lower(&schema, "public");
     }
+}
+
+/// Characters with a meaning in the language, and some others.
+const SIGNS: &str = "@@{}[]()\"\\,:=.?!-_/*\n\r\t \u{feff}ä😀09aZ'#";
+
+const WORDS: [&str; 12] =
+    ["@id ", "@@index([", "@relation(fields: [", "model ", "enum E {\n", "}\n", "/*", "*/", "\\u12", "@db.", "[]", "?"];
+
+/// The text with one to three random changes.
+fn mutated(characters: &[char], signs: &[char], numbers: &mut Numbers) -> Vec<char> {
+    let mut mutant = characters.to_vec();
+    for _ in 0..=numbers.below(3) {
+        let (at, other) = (numbers.below(mutant.len()), numbers.below(mutant.len()));
+        match numbers.below(5) {
+            0 => drop(mutant.splice(at.min(other)..at.max(other).min(at.min(other) + 10), [])),
+            1 => mutant.insert(at, signs[numbers.below(signs.len())]),
+            2 => mutant.swap(at, other),
+            3 => drop(mutant.splice(at..at, WORDS[numbers.below(WORDS.len())].chars())),
+            _ => {
+                let piece = mutant[at.min(other)..at.max(other)].to_vec();
+                drop(mutant.splice(at..at, piece));
+            }
+        }
+        if mutant.is_empty() {
+            break;
+        }
+    }
+    mutant
 }
 
 #[test]
@@ -204,21 +232,7 @@ fn no_text_makes_it_panic_or_hang() {
     for file in ["prisma-psl.jsonl", "prisma-drift.jsonl"] {
         texts.extend(cases(file).iter().map(|case| case["psl"].as_str().unwrap().to_owned()));
     }
-    let signs: Vec<char> = "@@{}[]()\"\\,:=.?!-_/*\n\r\t \u{feff}ä😀09aZ'#".chars().collect();
-    let words = [
-        "@id ",
-        "@@index([",
-        "@relation(fields: [",
-        "model ",
-        "enum E {\n",
-        "}\n",
-        "/*",
-        "*/",
-        "\\u12",
-        "@db.",
-        "[]",
-        "?",
-    ];
+    let signs: Vec<char> = SIGNS.chars().collect();
     for _ in 0..300 {
         let length = numbers.below(200);
         let bytes: Vec<u8> = (0..length).map(|_| numbers.below(256) as u8).collect();
@@ -229,23 +243,7 @@ fn no_text_makes_it_panic_or_hang() {
         let characters: Vec<char> = text.chars().collect();
         survives(&characters[..numbers.below(characters.len())].iter().collect::<String>());
         for _ in 0..20 {
-            let mut mutant = characters.clone();
-            for _ in 0..=numbers.below(3) {
-                let (at, other) = (numbers.below(mutant.len()), numbers.below(mutant.len()));
-                match numbers.below(5) {
-                    0 => drop(mutant.splice(at.min(other)..at.max(other).min(at.min(other) + 10), [])),
-                    1 => mutant.insert(at, signs[numbers.below(signs.len())]),
-                    2 => mutant.swap(at, other),
-                    3 => drop(mutant.splice(at..at, words[numbers.below(words.len())].chars())),
-                    _ => {
-                        let piece = mutant[at.min(other)..at.max(other)].to_vec();
-                        drop(mutant.splice(at..at, piece));
-                    }
-                }
-                if mutant.is_empty() {
-                    break;
-                }
-            }
+            let mutant = mutated(&characters, &signs, &mut numbers);
             survives(&mutant.iter().collect::<String>());
         }
     }
@@ -267,6 +265,6 @@ fn no_text_makes_it_panic_or_hang() {
     let fields: String = (0..3_000).map(|n| format!(" m{n} M{n}[]\n")).collect();
     let text = format!("datasource db {{\n provider = \"postgresql\"\n}}\n{models}model A {{\n id Int @id\n{fields}}}");
     assert_eq!(parse(&text).unwrap().models.len(), 3_001);
-    // Seconds would be enough for a hundred times as much, if time grew with the square.
+    // With quadratic time this would take far longer than the limit.
     assert!(begin.elapsed().as_secs() < 60, "{:?}", begin.elapsed());
 }

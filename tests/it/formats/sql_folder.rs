@@ -1,5 +1,5 @@
-//! Plain SQL: what a file's name means, what of it runs, and what its history says. The contract of all formats is in
-//! `contract`, and what a kill leaves behind in `crashes`.
+//! Plain SQL: the grammar of file names, which statements run, and what the history says. What all formats have in
+//! common is in `engines::contract`; `migrate::crashes` kills runs of this format, too.
 
 use crate::support::{Database, Project, sqlite, until};
 
@@ -23,7 +23,7 @@ fn files_run_in_the_order_of_their_numbers_and_their_checksum_is_that_of_sha256s
                 ORDER BY started_at";
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(database.sql(rows), format!("1_a|t|atomic|t|{version}\n20240101120000_d|t|atomic|t|{version}"));
-    // Line ends are git's business.
+    // git may change line ends.
     project.write("migrations/1_a.up.sql", "CREATE TABLE a (id integer PRIMARY KEY);\n");
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_lacks("changed since");
     let output = project.doorstep(&database.url(), &["status"]).run().code(0);
@@ -157,12 +157,12 @@ fn its_lock_is_its_own_and_its_holder_is_named() {
 
 #[test]
 fn a_row_that_is_applied_is_never_written_over() {
-    // A second migrator that was let in (the script drops the lock) finds the work done by the first.
+    // A second migrator, admitted because a script had released the lock, must not overwrite the row of the first one.
     let database = Database::fresh();
     let project = Project::numbered(&[("1_a.sql", "CREATE TABLE a (id integer);")]);
     project.doorstep(&database.url(), &["run"]).run().code(0);
     let before = database.sql("SELECT * FROM _doorstep_migrations");
-    // It believes that nothing is applied: a view without the row, which writes to the table all the same.
+    // Simulates a migrator that read an old history: a view hides the row, and writes go to the table.
     database.sql(
         "ALTER TABLE _doorstep_migrations RENAME TO rows; \
          CREATE VIEW _doorstep_migrations AS SELECT * FROM rows WHERE false",

@@ -1,4 +1,4 @@
-//! Step 3, where PostgreSQL has more to say than the contract of all engines.
+//! Step 3, migrate: what is specific to PostgreSQL. What all engines have in common is in `engines::contract`.
 
 use crate::support::running_migration::{exists, rows};
 use crate::support::{Database, Project, sqlite, until};
@@ -10,7 +10,7 @@ fn a_replica_with_nothing_to_do_takes_no_lock_and_writes_nothing() {
     project.doorstep(&database.url(), &["run"]).run().code(0);
     let role = database.role("");
     database.sql(&format!("GRANT SELECT ON _prisma_migrations TO {role}; REVOKE CREATE ON SCHEMA public FROM public"));
-    // Somebody else holds the migration lock: a start that asked for it would queue.
+    // Another session holds the migration lock: a start that requested it would wait.
     let mut holder = database.hold_migration_lock("holder");
     project.doorstep(&database.url_as(&role), &["run"]).run().code(0).stderr_has("(0 applied)");
     assert!(holder.is_running());
@@ -23,7 +23,7 @@ fn the_lock_is_prismas_and_its_holder_is_named() {
     let project = Project::with_two();
     let output = project.doorstep(&database.url(), &["run", "--migration-lock-timeout", "1s"]).run().code(75);
     output.stderr_has("waiting for the migration lock, held by pid").stderr_has("application the-other");
-    // While it waits it blocks nobody: no snapshot, no queued lock.
+    // While it waits it blocks no other session: no snapshot, no queued lock.
     let mut doorstep = project.doorstep(&database.url(), &["run"]).spawn();
     doorstep.until_stderr("waiting for the migration lock");
     assert_eq!(database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), "0");
@@ -103,7 +103,7 @@ fn a_database_with_strangers_tables_is_not_touched() {
     let output = Project::with_two().doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("the database has tables but no _prisma_migrations: public.theirs").stderr_has("baseline");
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
-    // Tables that extensions bring, and things that are no tables, do not count (Prisma's P3005).
+    // Tables of extensions, and objects that are not tables, do not count (Prisma's P3005).
     database.sql("DROP TABLE theirs; CREATE TABLE spatial_ref_sys (id integer); CREATE VIEW v AS SELECT 1");
     Project::with_two().doorstep(&database.url(), &["run"]).run().code(0);
 }
@@ -169,7 +169,7 @@ fn a_statement_that_meets_a_lock_is_tried_again_and_in_the_end_leaves_nothing() 
     let limits = ["run", "--statement-lock-timeout", "100ms", "--migration-lock-timeout"];
     let output = project.doorstep(&database.url(), &[&limits[..], &["1s"]].concat()).run().code(75);
     output.stderr_has("is tried again").stderr_has("55P03").stderr_has("nothing of it was kept");
-    // The history does not block: it was rolled back, and says so.
+    // The history does not block the next start: the row is marked as rolled back.
     assert_eq!(database.sql("SELECT rolled_back_at IS NOT NULL, finished_at IS NULL FROM _prisma_migrations"), "t|t");
     let mut doorstep = project.doorstep(&database.url(), &[&limits[..], &["60s"]].concat()).spawn();
     doorstep.until_stderr("is tried again");
@@ -258,7 +258,7 @@ fn a_folder_whose_files_were_lost_on_the_way_is_not_nothing_to_do() {
     std::fs::create_dir_all(project.path("prisma/migrations/1_init")).unwrap();
     let output = project.doorstep(&database.url(), &["run", "--", "echo", "never"]).run().code(65);
     output.stdout_is("").stderr_has("the migration 1_init has no file migration.sql");
-    // A bare `migrations` may be anybody's: it is left alone, aloud.
+    // A folder named `migrations` may belong to another tool: it is ignored, with a warning.
     let project = Project::bare().file("migrations/notes.sql", "SELECT 1;");
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("of no known format and is left alone");
     let project = Project::bare();

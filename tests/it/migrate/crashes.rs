@@ -1,9 +1,9 @@
-//! Kill -9 at random moments, of doorstep and of the server, 200 times in one run: never a lost, double or
-//! falsely recorded migration.
+//! Kill -9 at random moments, of doorstep and of the server, 200 times in one run: no migration is lost, doubled or
+//! falsely recorded.
 //!
-//! A random delay before a kill is the one exception to "tests synchronise by handshakes": what is looked
-//! for here is the moment that nobody thought of. A failure names its seed; `CRASH_SEED=… scripts/test
-//! crashes` repeats the same delays, though not the same scheduling.
+//! Elsewhere tests wait for an event, never for a time. Here a random delay before each kill is the point: it reaches
+//! moments that no event marks. A failure prints its seed; `CRASH_SEED=… scripts/test crashes` repeats the same delays,
+//! though not the same scheduling.
 
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
@@ -19,15 +19,15 @@ const KILLS_OF_DOORSTEP: u32 = 130;
 const KILLS_WITH_PLAIN_SQL: u32 = 40;
 const KILLS_OF_THE_SERVER: u32 = 80;
 
-/// Each start gets further than the one before, so far fewer do; more means that none gets through.
+/// Each start gets further than the one before, so far fewer are needed; more means that no start succeeds.
 const STARTS_OF_A_ROUND: u32 = 40;
 
-/// The first breaches tell enough; the others are only counted.
+/// The first violations are printed, the others only counted.
 const BREACHES_SHOWN: usize = 4;
 
 // === What is migrated ===
 
-/// A migration of which a loss, a second run and a false record can be told apart from the truth.
+/// A migration for which the test can detect a loss, a second run and a false record.
 struct Migration {
     name: &'static str,
     script: &'static str,
@@ -39,7 +39,7 @@ struct Migration {
     index: &'static str,
 }
 
-/// No two alike: the naps widen the windows in which a kill hurts.
+/// All different; the sleeps widen the windows in which a kill can do harm.
 const MIGRATIONS: [Migration; 12] = [
     Migration {
         name: "01_first",
@@ -65,7 +65,7 @@ const MIGRATIONS: [Migration; 12] = [
         table: ("own", 1),
         index: "",
     },
-    // Nothing in it would stop a second run, and the catalog knows nothing of the first.
+    // Nothing in it would make a second run fail, and the catalog shows no trace of the first.
     Migration {
         name: "04_data_only",
         script: "INSERT INTO audit.ledger VALUES ('04_data_only');\nSELECT pg_sleep(0.02);\n",
@@ -90,7 +90,7 @@ const MIGRATIONS: [Migration; 12] = [
         table: ("", 0),
         index: "large_nap",
     },
-    // Runs statement by statement; a second run of any of them shows.
+    // Runs statement by statement; a second run of any of them is detected.
     Migration {
         name: "08_mixed",
         script: "CREATE TABLE mixed (id integer);\nINSERT INTO mixed SELECT generate_series(1, 3000);\n\
@@ -141,7 +141,7 @@ impl Migration {
     }
 }
 
-/// Outside the schemas that doorstep looks at, so that the database still counts as empty.
+/// Outside the schemas that doorstep inspects, so that the database still counts as empty.
 const AUDIT: &str = "CREATE SCHEMA audit; CREATE TABLE audit.ledger (name text);
     -- An index over it takes its time to build, and is INVALID meanwhile.
     CREATE FUNCTION audit.nap(id integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
@@ -158,7 +158,7 @@ const AUDIT: &str = "CREATE SCHEMA audit; CREATE TABLE audit.ledger (name text);
     EXCEPTION WHEN undefined_table THEN RETURN 0;
     END $$";
 
-/// What a crashed start may still be doing is stopped first: it belongs to the round before.
+/// Backends of the crashed start are terminated first: they belong to the round before.
 const RESET: &str = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid();
     DROP SCHEMA public CASCADE; CREATE SCHEMA public; TRUNCATE audit.ledger";
@@ -191,7 +191,7 @@ fn picture(format: Scripts) -> String {
     )
 }
 
-/// A database, and what is started against it over and over.
+/// A database, and the starts that are repeated on it.
 struct Stage {
     format: Scripts,
     database: Database,
@@ -210,15 +210,15 @@ impl Stage {
         self.project.doorstep(&self.database.url(), &["run"]).spawn()
     }
 
-    /// True at any moment, whatever has just been killed: what is recorded as applied is there, once.
-    /// Gives the number of rows that are open: migrations that the kill has hit.
+    /// Holds at any moment, whatever was just killed: what is recorded as applied exists, once.
+    /// Returns the number of open rows: migrations that the kill interrupted.
     fn check_records(&self) -> Result<u32, String> {
         self.check(|applied, _, effects, expected| {
             applied <= 1 && (applied == 0 || effects == expected) && !effects.starts_with("ledger 2")
         })
     }
 
-    /// True once a start has succeeded; and there is nothing left to do for the next one.
+    /// Holds after a successful start: the next one has nothing to do.
     fn check_complete(&self) -> Result<(), String> {
         self.check(|applied, open, effects, expected| applied == 1 && open == 0 && effects == expected)?;
         let strays =
@@ -233,7 +233,7 @@ impl Stage {
         }
     }
 
-    /// Compares each migration with the truth.
+    /// Compares the record of each migration with its effects.
     fn check(&self, is_right: impl Fn(u32, u32, &str, &str) -> bool) -> Result<u32, String> {
         let picture = self.database.sql(&picture(self.format));
         let mut all_open = 0;
@@ -252,7 +252,7 @@ impl Stage {
         Ok(all_open)
     }
 
-    /// How long an undisturbed start takes: the span in which the moments of death lie.
+    /// How long an undisturbed start takes: kills happen within this time.
     fn span(&self) -> Duration {
         let began = Instant::now();
         self.start().finish("run").code(0).stderr_has("(12 applied)");
@@ -266,9 +266,9 @@ fn ending(output: &Output) -> String {
     format!("exit {:?}, stderr:\n{}", output.code, output.stderr)
 }
 
-// === Chance ===
+// === Randomness ===
 
-/// xorshift64*: good enough to pick moments, and the same for the same seed.
+/// xorshift64*: sufficient to choose moments, and the same for the same seed.
 struct Dice(u64);
 
 impl Dice {
@@ -287,7 +287,7 @@ impl Dice {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % limit
     }
 
-    /// A delay, not a wait for anything: it picks the moment of death. Ends early with the process.
+    /// A delay that chooses the moment of the kill; it waits for no event. Ends early if the process ends.
     fn delay(&mut self, span: Duration, running: &mut Running) -> Duration {
         let delay = Duration::from_micros(self.below(span.as_micros() as u64));
         let began = Instant::now();
@@ -302,7 +302,7 @@ impl Dice {
     }
 }
 
-/// Kills until it has killed enough, round by round, and collects what broke.
+/// Kills in rounds until the number is reached, and collects violations.
 struct Campaign {
     dice: Dice,
     seed: u64,
@@ -325,7 +325,7 @@ impl Campaign {
         self.kills < self.most
     }
 
-    /// Notes a kill, and looks at once whether the history tells the truth.
+    /// Records a kill, and checks at once that the history is true.
     fn killed(&mut self, what: &str, delay: Duration, stage: &Stage) -> Result<(), String> {
         self.kills += 1;
         self.story.push(format!("killed {what} after {delay:.1?}"));
@@ -379,7 +379,7 @@ fn kill_doorstep(format: Scripts, salt: u64, kills: u32) {
             }
             let output = doorstep.finish("run");
             match output.code {
-                // The kill was in time. Its backend may be at work still; the next start finds it there.
+                // The kill was in time. The backend may still be running; the next start finds it.
                 None => {
                     campaign.killed("doorstep", delay, &stage)?;
                 }
@@ -393,8 +393,8 @@ fn kill_doorstep(format: Scripts, salt: u64, kills: u32) {
 
 // === The server dies ===
 
-/// A server whose postmaster is a child of the test: it is killed, reaped and started without any doubt
-/// about whose process that is.
+/// A server whose postmaster is a child of the test, so that it can be killed, reaped and started without doubt
+/// about which process it is.
 struct Server {
     // Dropped before its cluster, so that nothing is left to be stopped there.
     postmaster: Running,
@@ -404,11 +404,11 @@ struct Server {
 /// Ways for a server to die by SIGKILL.
 #[derive(Clone, Copy)]
 enum Death {
-    /// Backends run on until they look around, and may commit what they are at.
+    /// Backends continue until they notice, and may commit.
     Postmaster,
     /// As when a container is killed.
     Everybody,
-    /// As by the kernel's out-of-memory killer: the postmaster throws everybody out and recovers by itself.
+    /// As by the kernel's out-of-memory killer: the postmaster terminates all sessions and recovers by itself.
     OneProcess,
 }
 
@@ -420,19 +420,19 @@ impl Server {
         server
     }
 
-    /// Kills, and gives back a server that accepts connections again. Nothing is cleared away by hand.
+    /// Kills the server and returns once it accepts connections again. Nothing is cleaned up by hand.
     fn crash(&mut self, death: Death) {
         let children = self.children();
         match death {
             Death::Postmaster => self.postmaster.child.kill().unwrap(),
             Death::Everybody => {
                 self.postmaster.child.kill().unwrap();
-                // Some are gone already: they notice the death of their parent.
+                // Some have ended already: they noticed that their parent died.
                 for pid in &children {
                     let _ = kill(*pid, Signal::SIGKILL);
                 }
             }
-            // It lives as long as the server does, so it is no zombie that would not count.
+            // It lives as long as the server does, so it cannot be a zombie.
             Death::OneProcess => {
                 let checkpointer = children.iter().find(|pid| title(**pid).contains("checkpointer")).unwrap();
                 kill(*checkpointer, Signal::SIGKILL).unwrap();
@@ -442,7 +442,7 @@ impl Server {
             self.postmaster.child.wait().unwrap();
         }
         until("the old server's processes are gone", || children.iter().all(|pid| is_gone(*pid)).then_some(()));
-        // A process forked in the very moment still holds the shared memory: then a start is refused.
+        // A process forked at that moment may still hold the shared memory; then a start is refused.
         until("the server accepts connections", || {
             if !self.postmaster.is_running() {
                 self.postmaster = postmaster(&self.cluster);
@@ -475,7 +475,7 @@ fn title(pid: Pid) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
-/// Gone, or a zombie that nobody has collected: it holds nothing any more.
+/// Gone, or a zombie: it holds no resources any more.
 fn is_gone(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z' | 'X')))
@@ -506,7 +506,7 @@ fn a_server_killed_at_any_moment_loses_no_migration_and_doorstep_goes_on_or_the_
             let output = doorstep.finish("run");
             match output.code {
                 Some(0) => return stage.check_complete(),
-                // It may give up on a server that dies under it, and then the next start goes on.
+                // It may give up on a server that dies meanwhile; then the next start continues.
                 Some(65 | 69) if campaign.kills > kills => {
                     campaign.story.push(ending(&output));
                     stage.check_records()?;

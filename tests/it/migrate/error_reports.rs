@@ -1,4 +1,4 @@
-//! What is reported about a script that failed: its place in the file, the cause, and no secret.
+//! The report of a failed script: its place in the file, its cause, and no secret.
 
 use crate::support::running_migration::{exists, rows, with_t};
 use crate::support::{Database, Project};

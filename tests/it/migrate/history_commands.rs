@@ -99,7 +99,7 @@ fn status_tells_what_runs_in_this_moment_and_who_runs_it() {
     let entry = entry(&json, "1_slow");
     assert_eq!((&entry["state"], &entry["by"]), (&"running".into(), &"doorstep".into()), "{entry}");
     assert!(entry["note"].as_str().unwrap().starts_with(&format!("pid {pid}")), "{entry}");
-    // Nor can it be resolved behind its back.
+    // It cannot be resolved while it runs.
     let resolve = ["resolve", "--applied", "1_slow", "--migration-lock-timeout", "300ms"];
     project.doorstep(&database.url(), &resolve).run().code(75).stderr_has(&format!("held by: pid {pid}"));
     open_gate(&database);
@@ -110,7 +110,7 @@ fn status_tells_what_runs_in_this_moment_and_who_runs_it() {
 fn resolve_applied_keeps_prismas_rules() {
     let database = Database::fresh();
     let url = database.url();
-    // It creates the table, whatever else is in the database.
+    // It creates the history table, whatever else is in the database.
     database.sql("CREATE TABLE theirs (id integer)");
     let project = Project::new()
         .migration("20260101_users", "CREATE TABLE theirs (id integer);")
@@ -123,13 +123,13 @@ fn resolve_applied_keeps_prismas_rules() {
                FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1";
     assert_eq!(database.sql(row), "t|0|t|t|64|36");
     resolve("20260101_users").code(65).stderr_has("is recorded as applied already");
-    // A failed row is given up; the objects that nobody will create any more are named.
+    // A failed row is marked; the objects that no migration will create any more are named.
     project.doorstep(&url, &["migrate"]).run().code(65).stderr_has("division by zero");
     resolve("20260102_posts").code(0).stderr_has("these do not exist").stderr_has("table posts");
     assert_eq!(rows(&database, "20260102_posts"), "f|t|0\nt|f|0");
     project.doorstep(&url, &["run"]).run().code(0).stderr_has("(0 applied)");
     assert!(!exists(&database, "posts"));
-    // A folder without its file, and one for another database, vouch for nothing.
+    // A folder without its file, or for another provider, is no evidence.
     std::fs::create_dir_all(folder(&project, "3_empty")).unwrap();
     resolve("3_empty").code(65).stderr_has("no file migration.sql");
     project.write("prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n");
@@ -142,13 +142,16 @@ fn resolve_rolled_back_keeps_prismas_rules() {
     let url = database.url();
     let project = Project::with_two().migration("3_bad", "SELECT 1/0;");
     let resolve = |name: &str| project.doorstep(&url, &["resolve", "--rolled-back", name]).run();
-    resolve("1_users").code(65).stderr_has("was never begun");
+    resolve("1_users").code(65).stderr_has("the history has no row of the migration");
     assert!(!exists(&database, "_prisma_migrations"));
     project.doorstep(&url, &["migrate"]).run().code(65);
     resolve("1_users").code(65).stderr_has("is applied, it has not failed");
-    resolve("4_nothing_like_it").code(65).stderr_has("was never begun").stderr_lacks("did you mean");
+    resolve("4_nothing_like_it")
+        .code(65)
+        .stderr_has("the history has no row of the migration")
+        .stderr_lacks("did you mean");
     resolve("3_bat").code(65).stderr_has("did you mean 3_bad?");
-    // Its folder need not be there any more.
+    // Its folder may be gone.
     std::fs::remove_dir_all(folder(&project, "3_bad")).unwrap();
     let json = project.doorstep(&url, &["resolve", "--rolled-back", "3_bad", "--format", "json"]).run().code(0);
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
@@ -173,7 +176,7 @@ fn resolve_rolled_back_asks_for_no_provider_as_prisma_does_not() {
 
 #[test]
 fn a_row_that_is_finished_and_rolled_back_counts_as_finished_for_resolve_as_with_prisma() {
-    // P3008 and P3012. What `run` makes of such a row is another matter: it runs again.
+    // P3008 and P3012. `run` treats such a row differently: the migration runs again.
     let database = Database::fresh();
     let url = database.url();
     let project = Project::with_two();
@@ -205,7 +208,7 @@ fn baseline_adopts_what_is_there_and_the_rows_are_prismas() {
     let output = project.doorstep(&url, &["baseline"]).run().code(3);
     output.stderr_has("table people").stderr_lacks("table users").stderr_lacks("table posts");
     assert!(!exists(&database, "_prisma_migrations"));
-    // Up to a migration that a later one takes back, what it creates counts.
+    // With --through a migration whose objects a later one drops, those objects are required.
     let output = project.doorstep(&url, &["baseline", "--through", "2_posts"]).run().code(3);
     output.stderr_has("table users").stderr_lacks("table people");
     project.doorstep(&url, &["baseline", "--through", "9_no"]).run().code(65).stderr_has("there is no migration 9_no");
@@ -232,7 +235,7 @@ fn baseline_through_leaves_the_rest_to_run() {
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["adopted"], serde_json::json!([{"name": "1_users", "objects": 1}]));
     project.doorstep(&url, &["run"]).run().code(0).stderr_has("(1 applied)");
-    // Where nothing vouches for the folder, nothing is taken on trust.
+    // Without any evidence for the folder, nothing is recorded.
     let empty = Database::fresh();
     let project = Project::new().migration("1_data", "SELECT 1;");
     project
@@ -244,7 +247,7 @@ fn baseline_through_leaves_the_rest_to_run() {
     assert!(!exists(&empty, "_prisma_migrations"));
 }
 
-/// Applies the folder to one database, copies what it made into another one without history, and adopts that.
+/// Applies the folder to one database, copies the result without the history into another one, and runs baseline there.
 #[track_caller]
 fn adopts(project: &Project) {
     let database = Database::fresh();

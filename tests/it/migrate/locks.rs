@@ -1,4 +1,5 @@
-//! Lock waits: who holds the lock is reported, by whoever waits for it.
+//! Lock waits: doorstep reports which session holds the lock that it waits for, and describes itself to sessions that
+//! wait for it.
 
 use crate::support::running_migration::{
     GATE, at_gate, backend, exists, gated, kill, open_gate, rows, sqlite_at_work, terminate, with_t, writer,
@@ -56,7 +57,7 @@ fn a_lock_timeout_says_for_whom_it_waited_each_time_and_in_the_end() {
     let output = project.doorstep(&database.url(), &limits).run().code(75).stderr_lacks("hunter2");
     let tries = output.stderr.matches("is tried again").count();
     assert!(tries >= 1, "{}", output.stderr);
-    // Each try says it once, while it waits; the end says it again.
+    // Each attempt reports it once while it waits; the error at the end repeats it.
     let waits = format!("1_alter waits for pid {pid}, application nightly job, client 127.0.0.1");
     assert!(output.stderr.matches(&waits).count() >= tries, "{}", output.stderr);
     let named = format!("detail: it waited for pid {pid}, application nightly job, client 127.0.0.1");
@@ -78,7 +79,7 @@ fn an_index_that_waits_for_an_old_transaction_says_so() {
     doorstep.finish("run").code(0);
 }
 
-/// What doorstep calls itself on the server while it migrates.
+/// doorstep's application_name while it migrates.
 fn application(name: &str, environment: &[(&str, &str)]) -> String {
     let database = gated();
     let project = Project::new().migration(name, GATE);

@@ -1,4 +1,5 @@
-//! Files with statements that refuse a transaction: they run statement by statement, and nothing runs twice.
+//! Files with statements that cannot run in a transaction: they run statement by statement, and no statement runs
+//! twice.
 
 use crate::support::running_migration::{
     GATE, at_gate, backend, exists, gone, kill, open_gate, rows, terminate, with_t, writer,
@@ -33,7 +34,7 @@ fn a_failure_in_the_middle_says_what_stays_and_where_in_the_file_it_is() {
     output.stderr_has("doorstep resolve --rolled-back 2_x");
     assert!(exists(&database, "i"));
     assert_eq!(rows(&database, "2_x"), "f|f|2");
-    // Without a position of the server's it is where the statement begins.
+    // If the server reports no position, it is the beginning of the statement.
     let (database, project) = with_t("CREATE INDEX CONCURRENTLY i ON t (a);\n-- why\n  SELECT 1/0\n;\n");
     project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("2_x/migration.sql:3:3\n");
 }
@@ -115,8 +116,9 @@ fn an_invalid_index_is_named_dropped_and_built_again_however_the_file_builds_it(
         database.sql("DELETE FROM t WHERE ctid = (SELECT min(ctid) FROM t)");
         let output = project.doorstep(&database.url(), &["run"]).run();
         assert_eq!(output.code, Some(0), "{script}\n{}", output.stderr);
-        assert!(output.stderr.contains("dropped the INVALID index"), "{script}\n{}", output.stderr);
-        assert!(output.stderr.contains("\"t_A\""), "{script}\n{}", output.stderr);
+        let index = if script.contains("public.t") { "public.t_A" } else { "t_A" };
+        let dropped = format!("dropped the INVALID index {index},");
+        assert!(output.stderr.contains(&dropped), "{script}\n{}", output.stderr);
         assert_eq!(database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = '\"t_A\"'::regclass"), "t");
     }
 }

@@ -15,7 +15,7 @@ fn a_script_whose_client_died_and_that_commits_is_applied() {
     let doorstep = project.doorstep(&database.url(), &["run"]).env("POD_NAME", "web-1").spawn();
     at_gate(&database);
     kill(doorstep);
-    // Meanwhile the backend holds the lock, and says whose it was.
+    // Meanwhile the backend holds the lock, and its application_name identifies it.
     let mut next = project.doorstep(&database.url(), &["run"]).spawn();
     let waiting = next.until_stderr("waiting for the migration lock, held by pid");
     assert!(waiting.contains("application doorstep web-1 1_slow,"), "{waiting}");
@@ -105,7 +105,7 @@ fn what_anybody_could_have_made_is_no_proof_that_prisma_committed() {
     }
 }
 
-/// The start stops before `2_x` with this evidence, and both ways out.
+/// The start stops before `2_x` with this evidence, and names both commands to continue.
 #[track_caller]
 fn unclear(database: &Database, project: &Project, evidence: &[&str]) {
     for verb in ["run", "migrate"] {
@@ -123,7 +123,7 @@ fn evidence_that_contradicts_itself_is_put_before_a_person() {
     let (database, project) = begun_by_prisma("CREATE TABLE a (id integer);\nCREATE TABLE b (id integer);\n");
     database.sql("CREATE TABLE a (id integer)");
     unclear(&database, &project, &["table a: exists, made or altered since", "table b: does not exist"]);
-    // Two transactions, as somebody does it by hand: they may have done more, or less.
+    // Two transactions, as when a person runs the script by hand: parts of it may be missing.
     database.sql("CREATE TABLE b (id integer)");
     unclear(&database, &project, &["table a: exists, made", "table b: exists, made"]);
 }
@@ -158,7 +158,7 @@ fn a_session_of_prisma_that_still_runs_it_is_named_though_the_lock_is_free() {
     unclear(&database, &project, &["still running it", &format!("pid {pid}, application psql")]);
     open_gate(&database);
     session.finish("psql").code(0);
-    // The script holds more than what it creates: a person must say that all of it ran.
+    // The script does more than create objects: a person must confirm that all of it ran.
     unclear(&database, &project, &["table a: exists, made"]);
     project.doorstep(&database.url(), &["resolve", "--applied", "2_x"]).run().code(0);
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(0 applied)");
@@ -242,7 +242,7 @@ fn sqlite_rolls_back_what_was_killed_or_failed_and_runs_it_again() {
 
 #[test]
 fn the_holder_of_the_lock_is_known_before_anything_is_concluded() {
-    // A row without an end while somebody works is running, not broken: a follower waits for it.
+    // An unfinished row whose backend is active means "running", not "failed": a follower waits for it.
     let database = gated();
     let project = Project::new().migration("1_slow", &format!("{SLOW}{GATE}"));
     let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
@@ -287,7 +287,7 @@ fn a_committed_script_whose_index_went_with_its_table_is_not_called_rolled_back(
 
 #[test]
 fn a_row_of_doorsteps_own_whose_folder_is_gone_stops_no_older_image() {
-    // The release is taken back after its migration was killed: nothing of it was kept, that is certain.
+    // The release is rolled back after its migration was killed, and certainly nothing of the migration was kept.
     let database = gated();
     let project = Project::new().migration("1_base", "SELECT 1;").migration("2_x", &format!("{SLOW}{GATE}"));
     dies_at_gate(&database, &project);

@@ -1,4 +1,4 @@
-//! `replay`: the whole folder on a scratch database.
+//! `replay`: applies the whole folder to a scratch database.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ fn is_gone(port: u16, name: &str) {
 #[test]
 fn a_folder_that_cannot_run_from_scratch_is_found_with_line_column_and_caret() {
     let database = Database::fresh();
-    // As it happened: years of hand-made changes, and one long file that joins what was never there.
+    // From a real incident: years of manual changes, and one long file that joins a column which no migration creates.
     let mut script = String::from("-- align\nCREATE TABLE \"Order\" (id integer, customer integer);\n");
     for number in 0..150 {
         write!(script, "-- part {number}\nCREATE TABLE part_{number} (id integer);\n").unwrap();
@@ -43,7 +43,7 @@ fn a_folder_that_cannot_run_from_scratch_is_found_with_line_column_and_caret() {
 
 #[test]
 fn a_good_folder_runs_and_the_real_database_is_not_even_asked() {
-    // Neither its history, nor its lock, nor its existence matters.
+    // The history, the lock and the existence of the real database have no influence.
     let database = Database::fresh();
     let project = Project::with_two().migration("3_index", "SELECT 1;\nCREATE INDEX CONCURRENTLY i ON users (id);\n");
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
@@ -77,7 +77,7 @@ fn the_result_is_held_against_the_schema_file() {
     let project = Project::new()
         .file("prisma/schema.prisma", schema)
         .migration("1_init", "CREATE TABLE \"User\" (id integer PRIMARY KEY);");
-    // The real database has it, by hand; the folder does not.
+    // The real database has it because someone created it manually; the folder does not create it.
     let database = Database::fresh();
     database.sql("CREATE TABLE \"SLAPolicy\" (id integer PRIMARY KEY)");
     let output = project.doorstep(&database.url(), &["replay"]).run().code(3).stdout_is("");
@@ -155,7 +155,7 @@ fn what_reaches_beyond_the_database_is_refused_before_anything_is_created() {
     ] {
         refused(&database, statement);
     }
-    // These do not.
+    // These do not reach outside.
     let fine = "GRANT SELECT ON users TO postgres;\nALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO postgres;\n\
                 ALTER TABLE users OWNER TO postgres;\n";
     let project = Project::with_two().migration("3_inside", fine);

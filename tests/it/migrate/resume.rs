@@ -1,4 +1,4 @@
-//! A file that runs statement by statement and was interrupted: the next start, or the same one after a lost connection,
+//! A file that runs statement by statement was interrupted: the next start, or the same start after a lost connection,
 //! continues at the right statement or stops, and no statement runs twice.
 
 use crate::support::running_migration::{
@@ -55,7 +55,7 @@ fn a_temporary_table_that_later_statements_need_is_missed_before_they_run() {
 
 #[test]
 fn what_was_found_out_by_asking_does_not_run_twice_after_a_crash_either() {
-    // Nothing in its text says that CLUSTER refuses a transaction, so the next start takes it for one.
+    // The text does not show that CLUSTER refuses a transaction, so the next start tries one.
     let script = format!("INSERT INTO t VALUES (5);\nCLUSTER;\n{GATE}\nCREATE TABLE last (id integer);\n");
     let (database, project) = with_t(&script);
     let doorstep = project.doorstep(&database.url(), &["run"]).spawn();

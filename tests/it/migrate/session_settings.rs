@@ -47,7 +47,7 @@ fn a_role_set_in_a_mixed_file_need_not_reach_the_history() {
 fn settings_in_a_mixed_file_hold_after_a_lock_timeout_too() {
     let (database, project) = with_t(&format!("{SETTINGS}ALTER TABLE busy ADD x integer;\n{SEEN}"));
     database.sql("CREATE TABLE side.busy (id integer)");
-    // It waits for nothing but the table: an index built concurrently would wait for the writer too.
+    // It waits only for the table: a concurrent index build would wait for the writer too.
     let script = format!(
         "{}VACUUM u;\nALTER TABLE busy ADD x integer;\n{SEEN}",
         SETTINGS.replace("CREATE INDEX CONCURRENTLY i ON u (a);\n", "")

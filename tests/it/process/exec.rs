@@ -1,4 +1,4 @@
-//! Step 5: the service is the same process, and inherits nothing of doorstep's.
+//! Step 5, exec: the service is the same process, and inherits nothing that doorstep has opened or changed.
 
 use crate::support::{BINARY, Database, Doorstep, Project};
 
@@ -40,7 +40,7 @@ fn the_environment_is_untouched_but_for_doorsteps_secrets() {
 fn signals_masks_and_descriptors_are_those_of_a_fresh_process() {
     let database = Database::fresh();
     let project = Project::with_two();
-    // Started with SIGPIPE, SIGINT, SIGQUIT ignored and SIGTERM blocked, as odd parents do.
+    // Started with SIGPIPE, SIGINT, SIGQUIT ignored and SIGTERM blocked, as some parents do.
     let script = "import os, signal, sys\n\
                   for s in (signal.SIGPIPE, signal.SIGINT, signal.SIGQUIT): signal.signal(s, signal.SIG_IGN)\n\
                   signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n\
@@ -55,7 +55,7 @@ fn signals_masks_and_descriptors_are_those_of_a_fresh_process() {
     for (field, expected) in [("SigBlk", 0), ("SigIgn", 0), ("SigCgt", 0)] {
         assert_eq!(mask(&output.stdout, field), expected, "{field}\n{}", output.stdout);
     }
-    // 0, 1, 2, and the directory that ls itself has open.
+    // 0, 1, 2, and the directory that ls itself opened.
     output.stdout_has("Threads:\t1");
     started(&["ls", "/proc/self/fd"]).stdout_is("0\n1\n2\n3");
 }
@@ -131,7 +131,7 @@ fn install_copies_the_binary() {
 fn a_log_that_nobody_takes_stops_nothing() {
     let database = Database::fresh();
     let project = Project::with_two();
-    // A full disk, and a reader that has gone.
+    // A full disk, and a closed pipe.
     for log in ["2>/dev/full", "2> >(true)"] {
         let command = format!("exec {BINARY} run -- echo up {log}");
         let doorstep = Doorstep::through("bash", &["-c", &command], &[]).directory(&project.path(""));

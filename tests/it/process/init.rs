@@ -1,4 +1,4 @@
-//! `--init`: doorstep stays as the parent of the service, under tini's contract.
+//! `--init`: doorstep stays as the parent of the service, and behaves as tini does.
 
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
@@ -44,7 +44,7 @@ fn the_service_is_a_child_with_its_own_group_and_what_exec_would_give_it() {
     let (service, parent) = line.split_once(' ').unwrap();
     assert_eq!(parent, pid.to_string(), "the parent is doorstep, under the PID it was started with");
     assert_eq!(doorstep.stdout_line(), "zero|a b");
-    // Neither the process that stays nor the service holds a secret of doorstep's.
+    // Neither the process that stays nor the service has a secret in its environment or arguments.
     for process in [parent, service] {
         let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap();
         let environment = String::from_utf8(environment).unwrap();
@@ -135,14 +135,14 @@ fn a_command_that_only_the_kernel_refuses_has_its_exit_code_too() {
         project.doorstep(&database.url(), &[&["run", "--init"], flags, &["--", "./odd"]].concat()).run()
     };
     run(&[]).code(126).stderr_has("./odd cannot be executed");
-    // It is told where and as any failure is.
+    // It is reported as any other failure.
     project.write("termination", "");
     let output = run(&["--log-format", "json", "--termination-log", "termination"]).code(126);
     assert_eq!(output.last_event()["exit_code"], 126);
     assert!(std::fs::read_to_string(project.path("termination")).unwrap().contains("cannot be executed"));
 }
 
-/// A Python service that prints the name of every signal it hears, and ends on SIGTERM with code 7.
+/// A Python service that prints the name of every signal it receives, and ends on SIGTERM with code 7.
 const LISTENING: &str = "import os, signal, sys\n\
      left_alone = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGSEGV}\n\
      heard = {s for s in signal.Signals if s < 32} - left_alone\n\
@@ -204,10 +204,10 @@ fn masks_and_ignored_signals_are_those_of_a_fresh_process_and_nohup_stays_in_for
     assert_eq!(mask(&output.stdout, "SigIgn"), 1);
 }
 
-/// Leaves an orphan that ends when its stdin does, and says its PID.
+/// Leaves an orphan that ends when its stdin is closed, and prints its PID.
 const ORPHAN: &str = "exec 3<&0; (sh -c 'echo $$; read -r line' <&3 &) ; exec 3<&-; exec sleep 600 </dev/null";
 
-/// The orphan becomes the init's child, ends, and leaves no zombie.
+/// The orphan becomes a child of init, ends, and leaves no zombie.
 fn is_reaped(mut doorstep: Running, init: impl Fn(&Running) -> u32, orphan: impl Fn(u32, &mut Running) -> u32) {
     let init = init(&doorstep);
     let orphan = orphan(init, &mut doorstep);
@@ -236,7 +236,7 @@ fn orphans_are_reaped_as_pid_1() {
     let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", BINARY], &arguments);
     let doorstep = doorstep.env("DATABASE_URL", &database.url()).piped().spawn();
     let init = |unshare: &Running| until("unshare has its child", || children(unshare.pid()).first().copied());
-    // It says the PID that it has inside; outside it is the child that is not the service.
+    // It prints its PID inside the namespace; outside it is the child that is not the service.
     is_reaped(doorstep, init, |init, doorstep| {
         doorstep.stdout_line();
         until("the service and the orphan are there", || children(init).get(1).copied())
@@ -263,7 +263,7 @@ fn a_signal_during_the_wait_still_ends_it() {
     doorstep.finish("run --init").code(143).stdout_is("").stderr_has("stopped by SIGTERM");
 }
 
-/// Signals at once after the last word of the start, when doorstep is about to start over as init.
+/// Sends the signal right after the last log line of the start, when doorstep is about to execute itself as init.
 fn answers_at_any_moment(call: impl Fn() -> Doorstep, init: impl Fn(&Running) -> u32) {
     for round in 0..30 {
         let mut doorstep = call().spawn();
@@ -296,7 +296,7 @@ fn no_signal_is_lost_as_pid_1() {
     answers_at_any_moment(call, |unshare| until("unshare has its child", || children(unshare.pid()).first().copied()));
 }
 
-/// A terminal of its own for what `script` runs; gives what was shown there.
+/// Runs a script on its own terminal, and returns what was shown there.
 fn on_a_terminal(command: &str, keys: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut script = std::process::Command::new("script");
     script.args(["-qec", command, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -324,7 +324,7 @@ fn on_a_terminal_the_service_has_the_foreground_and_gives_it_back() {
     let database = Database::fresh();
     let doorstep = format!("DATABASE_URL={} {BINARY} run --migrate off --init -- {}", database.url(), path.display());
     let command = format!("echo begin; {doorstep}; echo \"code $?\"; read -r line; echo \"then $line\"");
-    // The service reads, Ctrl-C ends it and it alone, and whoever started doorstep may read again.
+    // The service reads, Ctrl-C ends only the service, and the parent of doorstep can read again.
     let keys = [("begin", "one\n"), ("read one", "\u{3}"), ("code ", "two\n")];
     let (code, shown) = on_a_terminal(&format!("sh -c 'trap : INT; {command}'"), &keys);
     assert!(shown.contains("code 130") && shown.contains("then two"), "{code:?}\n{shown}");

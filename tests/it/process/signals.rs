@@ -1,4 +1,5 @@
-//! Signals, by handshake: doorstep says what it is doing, the test signals, doorstep says how it ended.
+//! Signals, synchronised by the log: doorstep logs what it is doing, the test sends the signal, doorstep logs how it
+//! ended.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +19,12 @@ fn a_signal_ends_the_wait_at_once_with_128_plus_n() {
         let began = Instant::now();
         doorstep.signal(name);
         doorstep.finish("run").code(code).stdout_is("").stderr_has(&format!("stopped by SIG{name}"));
-        // The promise is 100 ms (docs/benchmarks.md); this only tells an answer from a coincidence.
+        // The documented limit is 100 ms (docs/benchmarks.md); this limit only has to exclude a coincidence.
         assert!(began.elapsed() < Duration::from_secs(5));
     }
 }
 
-/// A migration that sleeps, under way.
+/// A running migration that sleeps.
 fn migrating(database: &Database, project: &Project) -> Running {
     let doorstep = project.doorstep(&database.url(), &["run", "--", "echo", "never"]).spawn();
     until("the script runs", || {
@@ -45,7 +46,7 @@ fn a_signal_cancels_the_running_migration_on_the_server_and_the_history_is_true(
     doorstep.signal("TERM");
     let output = doorstep.finish("run").code(143).stdout_is("");
     output.stderr_has("cancelling the running migration").stderr_has("2_slow was cancelled and rolled back");
-    // Nothing runs on, no lock is held, nothing is half done, and the row says what happened.
+    // No backend is left, no lock is held, nothing is half done, and the history row says what happened.
     let alive = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     until("the session is gone", || (database.sql(alive) == "0").then_some(()));
     assert_eq!(database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 72707369 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"), "0");
@@ -53,7 +54,7 @@ fn a_signal_cancels_the_running_migration_on_the_server_and_the_history_is_true(
                 FROM _prisma_migrations ORDER BY started_at";
     assert_eq!(database.sql(rows), "1_fine|t|f|\n2_slow|f|t|t");
     assert_eq!(database.sql("SELECT to_regclass('slow') IS NULL AND to_regclass('never') IS NULL"), "t");
-    // The next start heals it.
+    // The next start applies it.
     project.write("prisma/migrations/2_slow/migration.sql", "CREATE TABLE slow (id integer);");
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(2 applied)");
 }
@@ -98,7 +99,7 @@ fn sqlite_is_interrupted_too() {
 
 #[test]
 fn sqlite_is_interrupted_where_a_pragma_forbids_a_transaction_too() {
-    // The first statement, committed on its own, makes the file grow: that is the handshake.
+    // The first statement commits on its own and makes the file grow, which the test waits for.
     let endless = "PRAGMA foreign_keys = OFF; CREATE TABLE t AS SELECT zeroblob(2000000);\n\
                    WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
     let project = Project::sqlite().migration("1_endless", endless);
@@ -116,7 +117,7 @@ fn as_pid_1(project: &Project, url: &str, arguments: &[&str]) -> Running {
     doorstep.directory(&project.path("")).env("DATABASE_URL", url).spawn()
 }
 
-/// The one child of `unshare`: PID 1 as seen from outside.
+/// The only child of `unshare`: PID 1 of its namespace, seen from outside.
 fn inner(unshare: &Running) -> u32 {
     let path = format!("/proc/{0}/task/{0}/children", unshare.pid());
     until("unshare has its child", || std::fs::read_to_string(&path).ok()?.trim().parse().ok())

@@ -26,7 +26,7 @@ fn the_termination_log_holds_the_report_that_the_history_holds() {
     for line in report.lines() {
         assert!(output.stderr.contains(line), "{line}\n---\n{}", output.stderr);
     }
-    // The next start says the same cause, though it runs nothing.
+    // The next start reports the same cause, although it runs nothing.
     run().code(65);
     let report = std::fs::read_to_string(project.path("termination")).unwrap();
     assert!(report.contains("nonsense") && !report.contains("oldold"), "{report}");
@@ -46,7 +46,7 @@ fn the_termination_log_keeps_kubernetes_limit_and_is_never_created() {
     let run = project.doorstep(&database.url(), &["run"]).env("DOORSTEP_TERMINATION_LOG", absent.to_str().unwrap());
     run.run().code(65);
     assert!(!absent.exists());
-    // Success says nothing there; a signal does.
+    // Success writes nothing there; a signal does.
     let project = Project::new().migration("1_fine", "SELECT 1;").file("termination", "");
     let fresh = Database::fresh();
     project.doorstep(&fresh.url(), &["run", "--termination-log", "termination"]).run().code(0);
@@ -81,7 +81,7 @@ fn a_signal_leaves_its_reason_in_the_termination_log() {
     assert!(report.starts_with("stopped by SIGTERM: 1_slow was cancelled and rolled back"), "{report}");
 }
 
-/// Twenty quick ones, the gate, and twenty more.
+/// Twenty quick migrations, one at the gate, and twenty more.
 fn many() -> Project {
     let quick = |project: Project, number: usize| {
         project.migration(&format!("{number:03}_quick"), &format!("CREATE TABLE t{number} (id integer);"))
@@ -89,7 +89,7 @@ fn many() -> Project {
     (0..20).chain(21..41).fold(Project::new(), quick).migration("020_gate", GATE)
 }
 
-/// doorstep on a terminal of its own; all it prints comes out of stdout.
+/// doorstep on its own terminal; all it prints arrives on stdout.
 fn on_a_terminal(project: &Project, url: &str, arguments: &str) -> Running {
     let command = format!("stty cols 200; exec {BINARY} {arguments}");
     let doorstep = Doorstep::through("script", &["-qec", &command, "/dev/null"], &[]).directory(&project.path(""));
@@ -109,7 +109,7 @@ fn read_until(running: &mut Running, text: &str) -> String {
     String::from_utf8_lossy(&seen).into_owned()
 }
 
-/// What a terminal shows in the end, as far as one without cursor movement upwards can tell.
+/// What a terminal shows at the end, if the cursor never moves up.
 fn screen(output: &str) -> Vec<String> {
     let (mut lines, mut line, mut column) = (Vec::new(), Vec::<char>::new(), 0);
     let mut rest = output.chars().peekable();
@@ -159,7 +159,7 @@ fn on_a_terminal_a_bar_is_shown_and_every_line_stays_whole() {
         assert_eq!(lines.iter().filter(whole).count(), 1, "{name}\n{}", lines.join("\n"));
     }
     assert!(seen.contains("020_gate") && seen.contains("█") || seen.contains("#"), "{seen:?}");
-    // Nothing of the bar stays, and the service begins on a line of its own.
+    // The bar is erased, and the output of the service begins on its own line.
     assert!(lines.contains(&"up".to_owned()), "{}", lines.join("\n"));
     assert!(!lines.iter().any(|line| line.contains("/41")), "{}", lines.join("\n"));
     assert_eq!(seen.matches("\x1b[?25l").count(), seen.matches("\x1b[?25h").count(), "the cursor stays hidden");
@@ -198,6 +198,15 @@ fn times_on_a_terminal_are_to_the_second_and_say_how_long_ago() {
     let ages = status.lines().filter(|line| line.contains(" ago)") || line.contains(" (just now)"));
     assert_eq!(ages.count(), 2, "{status}");
     assert!(!status.contains('Z') && !status.contains('T'), "{status}");
+    // So are times within a cause.
+    let lacking = Project::with_two().migration("3_more", "CREATE TABLE more (id integer);");
+    lacking.doorstep(&database.url(), &["resolve", "--applied", "3_more"]).run().code(0);
+    let verify = on_a_terminal(&lacking, &database.url(), "verify --require-tables more").finish("verify").code(3);
+    let words: Vec<&str> = verify.stdout.split_whitespace().collect();
+    let text = words.join(" ");
+    let age = text.contains(" ago)") || text.contains(" (just now)");
+    assert!(text.contains("recorded as applied by hand at 20") && age, "{text}");
+    assert!(!text.contains("Z:") && !text.contains("Z)"), "{text}");
     // A pipe keeps RFC 3339.
     let status = project.doorstep(&database.url(), &["status"]).run().code(0).stdout;
     assert!(!status.contains(" ago") && status.contains('T') && status.contains('Z'), "{status}");
@@ -211,7 +220,7 @@ fn elsewhere_there_are_no_escape_sequences() {
     let output = project.doorstep(&database.url(), &["run"]).env("TERM", "xterm-256color").run().code(0);
     assert!(output.stderr.lines().count() >= 41);
     output.stderr_lacks("\x1b").stderr_lacks("\r");
-    // Machines that read a terminal get JSON and nothing else.
+    // With JSON logs, a terminal gets JSON lines only.
     let database = gated();
     open_gate(&database);
     let output = on_a_terminal(&project, &database.url(), "run --log-format json").finish("run").code(0);

@@ -1,4 +1,6 @@
 //! Rules for the repository itself.
 
 mod documentation;
+mod help;
 mod layering;
+mod snapshots;

@@ -47,7 +47,7 @@ fn an_old_replica_is_healthy_while_a_newer_one_migrates_or_fails() {
     let line = "healthy: 2 migrations, and the database is ahead of this image, verified\n";
     says(check(&project, &database.url(), &[]), 0, line);
     says(check(&newer, &database.url(), &[]), 1, "unhealthy: migration 3_newer failed or was interrupted\n");
-    // Each lacks what the other has.
+    // Each folder lacks a migration that the other has.
     database.sql("UPDATE _prisma_migrations SET finished_at = now() WHERE migration_name = '3_newer'");
     let other = Project::with_two().migration("4_other", "SELECT 1;");
     let line = "unhealthy: the history has diverged from the folder: pending 4_other, missing 3_newer\n";
@@ -85,7 +85,7 @@ fn one_attempt_is_made_and_none_of_the_waits_applies() {
     assert!(!output.stdout.contains(PASSWORD), "{}", output.stdout);
     says(output, 1, "connection refused");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    // A firewall that swallows connections.
+    // A firewall that drops connections.
     let hole = BlackHole::new("127.0.0.1");
     let swallowed = format!("postgres://u:{PASSWORD}@127.0.0.1:{}/d", hole.port);
     let began = Instant::now();
@@ -104,7 +104,7 @@ fn whatever_is_wrong_the_exit_code_is_one_and_nothing_is_written() {
     says(check("", &[]), 1, "unhealthy: no database is named next: set DATABASE_URL");
     says(check(&database.url().replace(PASSWORD, "wrong"), &[]), 1, "password authentication failed");
     says(check(&Database::absent().url(), &["--termination-log", "termination"]), 1, "does not exist");
-    says(check(&database.url(), &["--verify-allow", "tabel:x"]), 1, "begins with no known thing");
+    says(check(&database.url(), &["--verify-allow", "tabel:x"]), 1, "does not begin with a known kind");
     check(&database.url(), &["--no-such-flag"]).code(1).stderr_has("--no-such-flag");
     check(&database.url(), &["--help"]).code(0).stdout_has("HEALTHCHECK");
     let output = project.doorstep(&database.url(), &["--log", "debug", "check", "--format", "xml"]).run();

@@ -1,4 +1,4 @@
-//! `health_addr`: what a prober hears while a start is under way, and that nobody notices the port otherwise.
+//! `health_addr`: what a prober gets while a start is running, and that the port has no other effect on the start.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use crate::support::{Cluster, Database, Doorstep, Project, Running, free_port, u
 
 /// Where a start with `--health-addr 127.0.0.1:0` listens.
 fn port(doorstep: &mut Running) -> u16 {
-    let log = doorstep.until_stderr("telling the phase at http://");
+    let log = doorstep.until_stderr("serving the progress at http://");
     let (_, rest) = log.rsplit_once("/ready").unwrap().0.rsplit_once(':').unwrap();
     rest.parse().unwrap()
 }
@@ -22,7 +22,7 @@ fn listening(doorstep: Doorstep) -> (Running, u16) {
     (doorstep, port)
 }
 
-/// A start whose database is down, for as long as the test wants.
+/// A start whose database does not answer until the test lets it.
 fn waiting() -> (Running, u16) {
     let url = format!("postgres://u:hunter2@127.0.0.1:{}/d", free_port());
     listening(Project::bare().doorstep(&url, &["run", "--", "echo", "never"]))
@@ -34,7 +34,7 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-/// Sends this and reads to the end, as the plainest of clients does; gives head and body.
+/// Sends the text, reads until the server closes, and returns head and body.
 fn exchange(port: u16, request: &str) -> (String, String) {
     let mut stream = connect(port);
     stream.write_all(request.as_bytes()).unwrap();
@@ -88,7 +88,7 @@ fn what_is_no_http_is_answered_shortly() {
     assert_eq!(status("GET /live HTTP/2.0\r\n\r\n"), "400");
     assert_eq!(status("GET /live HTTP/1.0\n\n"), "200");
     assert_eq!(status(&format!("GET /live HTTP/1.1\r\nX: {}", "x".repeat(5000))), "431");
-    // A head that comes byte by byte is one, too.
+    // A request head that arrives byte by byte is answered as well.
     let mut stream = connect(port);
     stream.set_nodelay(true).unwrap();
     b"GET /live HTTP/1.1\r\n\r\n".iter().for_each(|byte| stream.write_all(&[*byte]).unwrap());
@@ -166,7 +166,7 @@ fn a_schema_that_another_transaction_is_creating_shows_as_the_phase() {
     doorstep.finish("run").code(0).stderr_has("created the schema financial");
 }
 
-/// A service that binds the port as the plainest of servers does, without SO_REUSEADDR, and says so.
+/// A service that binds the port without SO_REUSEADDR and prints that it did.
 const PLAIN: &str = "import socket, sys\n\
                      s = socket.socket()\n\
                      s.bind(('127.0.0.1', int(sys.argv[1])))\n\
@@ -181,12 +181,12 @@ fn the_service_can_bind_the_same_port_at_once_whatever_the_clients_did() {
     let (address, number) = (format!("127.0.0.1:{port}"), port.to_string());
     let arguments = ["run", "--health-addr", &address, "--", "python3", "-c", PLAIN, &number];
     let mut doorstep = project.doorstep(&database.url(), &arguments).spawn();
-    doorstep.until_stderr("telling the phase");
+    doorstep.until_stderr("serving the progress");
     at_gate(&database);
     let get = b"GET /live HTTP/1.1\r\n\r\n";
     for _ in 0..5 {
         // Reads to the end, and closes after the server; closes when it has the answer; closes at once; closes its
-        // half before the answer. None of them leaves a TIME_WAIT on the port.
+        // half before the answer. No variant leaves a TIME_WAIT on the port.
         request(port, "GET", "/live");
         let mut polite = connect(port);
         polite.write_all(get).unwrap();
@@ -201,7 +201,7 @@ fn the_service_can_bind_the_same_port_at_once_whatever_the_clients_did() {
         half.read_to_string(&mut text).unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
     }
-    // Some are in the middle of it when the service starts: answered, half said, silent.
+    // Some requests are open when the service starts: answered, half sent, not yet sent.
     let mut middle: Vec<TcpStream> = (0..3).map(|_| connect(port)).collect();
     middle[0].write_all(get).unwrap();
     middle[1].write_all(b"GET /li").unwrap();
@@ -216,7 +216,7 @@ fn connections_that_say_nothing_delay_neither_the_start_nor_other_probes_for_lon
     let cluster = Cluster::stopped("");
     let doorstep = Project::with_two().doorstep(&cluster.url(), &["run", "--", "echo", "up"]);
     let (mut doorstep, port) = listening(doorstep);
-    // Twice as many as are served at a time; they stay open, and some dribble.
+    // Twice as many as are served at a time; they stay open, and some send single bytes.
     let mut silent: Vec<TcpStream> = (0..64).map(|_| connect(port)).collect();
     silent.iter_mut().step_by(3).for_each(|stream| stream.write_all(b"GET /live HTTP/1.1\r\nX: ").unwrap());
     let began = Instant::now();

@@ -91,7 +91,7 @@ fn a_hook_that_does_not_exist_or_is_stopped_leaves_nothing_behind() {
     let mut doorstep = project.doorstep(&database.url(), &slow).spawn();
     doorstep.until_stderr("migrate: begun");
     doorstep.signal("TERM");
-    doorstep.finish("run").code(143).stderr_has("was told so, and was killed by SIGTERM");
+    doorstep.finish("run").code(143).stderr_has("which was killed by SIGTERM");
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
 

@@ -10,7 +10,7 @@ fn together(count: usize, project: &Project, url: &str) {
     }
 }
 
-/// Neither script could run twice, nor beside the other.
+/// Each script fails if it runs twice, or at the same time as the other.
 fn project() -> Project {
     Project::new()
         .migration(

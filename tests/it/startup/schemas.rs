@@ -1,4 +1,4 @@
-//! Step 2: schemas.
+//! Step 2, schemas: created before migrations, by a role that may create them.
 
 use crate::support::{Database, PASSWORD, Project};
 
@@ -42,7 +42,7 @@ fn a_missing_privilege_names_the_grant() {
     let output = Project::bare().doorstep(&database.url_as(&role), &["run", "--schemas", "app"]).run().code(77);
     let grant = format!("GRANT CREATE ON DATABASE \"{}\" TO \"{role}\";", database.name);
     output.stderr_has("could not create the schema \"app\"").stderr_has("42501").stderr_has(&grant);
-    // And that grant is enough.
+    // That grant is sufficient.
     database.sql(&grant);
     Project::bare().doorstep(&database.url_as(&role), &["run", "--schemas", "app"]).run().code(0);
 }

@@ -1,4 +1,4 @@
-//! Settings as the contract has them: one name, three forms, no secret in sight.
+//! Settings: one name in three forms (flag, environment, file), their order, and that no secret is printed.
 
 use crate::support::{Database, Doorstep, PASSWORD, Project, free_port};
 

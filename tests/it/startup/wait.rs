@@ -1,5 +1,5 @@
-//! Step 1. Each class of connection error is met for real: transient ones until the deadline, final ones
-//! once.
+//! Step 1, wait: each class of connection error occurs on a real server. Transient errors are retried until the
+//! deadline, final ones end the start at once.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn a_ready_database_ends_the_wait_at_once() {
 fn a_closed_port_is_waited_for_and_named_in_the_end() {
     let url = format!("postgres://u@127.0.0.1:{}/d", free_port());
     let output = wait(&url, "1s").code(69).stderr_has("was not ready after").stderr_has("connection refused");
-    // One line for the state, one for the end; never one per attempt.
+    // One line for the state and one for the end, not one per attempt.
     assert_eq!(output.stderr.lines().filter(|line| line.contains(" wait: ")).count(), 1, "{}", output.stderr);
 }
 
@@ -46,7 +46,7 @@ fn a_server_that_is_starting_up_is_polled_until_it_is_ready() {
     cluster.begin_start();
     let doorstep = Doorstep::new(&["wait", "--wait-timeout", "3s"]).env("DATABASE_URL", &cluster.url()).run();
     doorstep.code(69).stderr_has("57P03").stderr_has("last cause: the database system is");
-    // Promotion ends it; a wait that is under way notices.
+    // Promotion ends the recovery, and a wait in progress notices.
     let mut doorstep = Doorstep::new(&["wait"]).env("DATABASE_URL", &cluster.url()).spawn();
     doorstep.until_stderr("57P03");
     crate::support::run(cluster.pg_ctl("promote").arg("-W"));
@@ -56,7 +56,7 @@ fn a_server_that_is_starting_up_is_polled_until_it_is_ready() {
 #[test]
 fn a_server_that_is_shutting_down_is_waited_for() {
     let cluster = Cluster::started("");
-    // A smart shutdown waits for this session, and turns everybody else away.
+    // A smart shutdown waits for this session and refuses new ones.
     let mut command = std::process::Command::new("psql");
     command.args(["-X", "-h", "127.0.0.1", "-U", "postgres", "-p", &cluster.port.to_string(), "postgres"]);
     command.env("PGPASSWORD", PASSWORD).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
@@ -112,7 +112,7 @@ fn a_full_server_is_waited_for() {
     let sleeper = || database.session("SELECT pg_sleep(600)");
     let mut held: Vec<_> = (0..4).map(|_| sleeper()).collect();
     until("all places are taken", || {
-        // One may have found doorstep's own attempt in its place.
+        // Another connection may have taken the slot of doorstep's attempt.
         for session in &mut held {
             if !session.is_running() {
                 *session = sleeper();
@@ -123,7 +123,7 @@ fn a_full_server_is_waited_for() {
     });
     let mut doorstep = Doorstep::new(&["wait"]).env("DATABASE_URL", &cluster.url()).spawn();
     doorstep.until_stderr("53300");
-    // The client's end does not end its backend at once; the server notices while it writes.
+    // A backend does not end together with its client; it notices when it writes.
     held.clear();
     crate::support::run(cluster.pg_ctl("restart").args(["-m", "immediate", "-w"]));
     doorstep.finish("wait").code(0);

@@ -1,12 +1,13 @@
-//! Helpers for tests of a migration that is running: a gate inside a script, backends, history rows as Prisma writes them.
+//! Helpers for tests of a migration that is running: a gate inside a script, backends, history rows as Prisma writes
+//! them.
 
 use crate::support::{Database, Output, Project, Running, until};
 
-/// A statement that waits, without any lock, until somebody opens the gate.
+/// A statement that waits, without any lock, until the test opens the gate.
 pub(crate) const GATE: &str =
     "DO $$ BEGIN WHILE NOT EXISTS (SELECT 1 FROM side.go) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;";
 
-/// A database with a gate, which is shut.
+/// A database with a closed gate.
 pub(crate) fn gated() -> Database {
     let database = Database::fresh();
     database.sql("CREATE SCHEMA side; CREATE TABLE side.go (id integer)");
@@ -17,12 +18,12 @@ pub(crate) fn open_gate(database: &Database) {
     database.sql("INSERT INTO side.go VALUES (1)");
 }
 
-/// The backend that stands before the gate, as soon as one does.
+/// The pid of the backend that waits at the gate, as soon as one does.
 pub(crate) fn at_gate(database: &Database) -> String {
     backend(database, "query LIKE '%side.go%' AND wait_event = 'PgSleep'")
 }
 
-/// The one other backend of this database that meets the condition, as soon as there is one.
+/// The pid of the only other backend of this database that meets the condition, as soon as there is one.
 pub(crate) fn backend(database: &Database, condition: &str) -> String {
     until(&format!("a backend has {condition}"), || {
         let pid = database.sql(&format!(
@@ -32,7 +33,7 @@ pub(crate) fn backend(database: &Database, condition: &str) -> String {
     })
 }
 
-/// Ends a backend, and waits until it is gone.
+/// Terminates a backend, and waits until it is gone.
 pub(crate) fn terminate(database: &Database, pid: &str) {
     database.sql(&format!("SELECT pg_terminate_backend({pid})"));
     gone(database, pid);
@@ -45,7 +46,7 @@ pub(crate) fn gone(database: &Database, pid: &str) {
     });
 }
 
-/// Kills the client at once, as a node that dies does; its backend goes on.
+/// Kills the client at once, as when a node dies; its backend continues.
 pub(crate) fn kill(mut doorstep: Running) {
     doorstep.child.kill().unwrap();
     doorstep.child.wait().unwrap();
@@ -80,7 +81,7 @@ pub(crate) fn begun_by_prisma(script: &str) -> (Database, Project) {
     (database, project.migration("2_x", script))
 }
 
-/// Of each row of one migration: finished, rolled back, steps.
+/// Finished, rolled back and steps, for each row of one migration.
 pub(crate) fn rows(database: &Database, name: &str) -> String {
     database.sql(&format!(
         "SELECT finished_at IS NOT NULL, rolled_back_at IS NOT NULL, applied_steps_count \
@@ -93,7 +94,7 @@ pub(crate) fn exists(database: &Database, relation: &str) -> bool {
     database.sql(&format!("SELECT to_regclass('{relation}') IS NOT NULL")) == "t"
 }
 
-/// doorstep waits at the gate and is killed there, and its backend with it.
+/// Starts doorstep, kills it at the gate, and terminates its backend.
 pub(crate) fn dies_at_gate(database: &Database, project: &Project) {
     let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
     let pid = at_gate(database);
@@ -101,9 +102,9 @@ pub(crate) fn dies_at_gate(database: &Database, project: &Project) {
     terminate(database, &pid);
 }
 
-/// doorstep in the middle of a script on SQLite that never ends.
+/// doorstep while it runs an endless script on SQLite.
 pub(crate) fn sqlite_at_work() -> (Project, Running) {
-    // More than the cache holds: that it is in the file says that the script is under way.
+    // More than the cache holds, so the file grows while the script runs.
     let endless = "CREATE TABLE t AS SELECT zeroblob(6000000);\n\
                    WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c;\n";
     let project = Project::sqlite().migration("1_endless", endless);
@@ -114,7 +115,7 @@ pub(crate) fn sqlite_at_work() -> (Project, Running) {
     (project, doorstep)
 }
 
-/// A database with `t`, applied by `1_t`, and a migration `2_x` to come.
+/// A database with the table `t`, created by the applied `1_t`, and a pending migration `2_x`.
 pub(crate) fn with_t(script: &str) -> (Database, Project) {
     let database = gated();
     let project = Project::new().migration("1_t", "CREATE TABLE t (a integer);\nINSERT INTO t VALUES (1), (1);\n");
@@ -122,7 +123,7 @@ pub(crate) fn with_t(script: &str) -> (Database, Project) {
     (database, project.migration("2_x", script))
 }
 
-/// The next start stops before `2_x`, with both ways out.
+/// The next start stops before `2_x`, and names both commands to continue.
 #[track_caller]
 pub(crate) fn stops(database: &Database, project: &Project) -> Output {
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);

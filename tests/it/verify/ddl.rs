@@ -1,5 +1,5 @@
-//! The SQL that closes the gap: written as Prisma writes it, and enough. tests/cases/prisma-script.jsonl holds schema
-//! files with the script that the engine of Prisma 7.10 makes of each for an empty database.
+//! The SQL that creates what is missing: written as Prisma writes it, and sufficient. tests/cases/prisma-script.jsonl
+//! holds schema files with the script that the engine of Prisma 7.10 generates from each for an empty database.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,13 @@ use doorstep::internals::Dialect;
 use doorstep::internals::compare;
 use doorstep::internals::ddl;
 use doorstep::internals::prisma;
-use doorstep::internals::{DifferenceKind, Finding, Severity};
+use doorstep::internals::{Difference, DifferenceKind, Severity};
 use doorstep::internals::{Scope, Session};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
 
-/// Where the script is another than Prisma's, and why.
+/// Cases where the script differs from Prisma's, and why.
 const OTHER: &[(&str, &str)] = &[
     ("every scalar and its default", "numbers and documents are held normalised"),
     ("sqlite/bigint id", "Prisma writes a document and bytes without quotes, a name with an open one"),
@@ -32,7 +32,7 @@ const OTHER: &[(&str, &str)] = &[
     ("drift: index/asc explicit", "ascending is what an index is"),
 ];
 
-/// What is left above a notice, or missing, after the script, and why.
+/// Findings above a notice that remain after the script, and why.
 const LEFT: &[(&str, &str)] = &[
     ("index/expr mixed matches", "an index of that name is there, over an expression"),
     ("psl-more: autoincrement optional", "the server makes a serial column NOT NULL"),
@@ -100,7 +100,7 @@ fn what_cannot_be_created_waits_in_a_comment() {
         assert!(script.contains(&format!(" waits: {why}.\n")), "{script}");
         assert!(!script.contains("ADD CONSTRAINT \"B_aId_fkey\""), "{script}");
     };
-    // The table is there as `A`; its key is of another type; what the key leads to is not unique.
+    // The table exists as `A`; its key has another type; the referenced column is not unique.
     let table = |model: &str| format!("model Aa {{\n {model}\n bs B[]\n @@map(\"A\")\n}}\n");
     waits(&of(&key("model Aa {\n key Int @id\n bs B[]\n @@map(\"a\")\n}\n")), "there is no such table");
     waits(&of(&key(&table("key Int @id @map(\"iD\")"))), "there is no such column");
@@ -112,7 +112,7 @@ fn what_cannot_be_created_waits_in_a_comment() {
     let broken = "enum E {\n A\n}\nmodel B {\n id Int @id\n r E\n @@map(\"b\\rDROP\\nDROP\")\n}\n";
     let script = between("enum e {\n A\n}\n", broken);
     assert_eq!(script, "-- CreateTable\n-- \"b\n-- DROP\n-- DROP\" waits: there is no enum \"E\"\n");
-    // A relation has its name but once in a schema.
+    // A relation name is unique in a schema.
     let script = of("model A {\n id Int @id\n x String\n}\nmodel C {\n id Int @id\n @@map(\"taken\")\n}\n");
     assert_eq!(script, "-- CreateTable\n-- \"taken\" waits: something else has that name.\n");
 }
@@ -125,7 +125,7 @@ fn names_are_those_of_the_database_and_what_is_there_stays() {
     assert_eq!(between(there, there), "-- This is an empty migration.\n");
 }
 
-/// What there is, as text: to see that nothing has gone.
+/// All objects of a catalog as text, to see that none has disappeared.
 fn things(catalog: &Catalog) -> Vec<String> {
     let mut things = Vec::new();
     for table in &catalog.tables {
@@ -152,12 +152,12 @@ async fn read(session: &mut dyn Session, expected: &Catalog) -> Catalog {
     session.catalog(&Scope { schemas: &schemas, role: None }).await.unwrap()
 }
 
-fn told(findings: &[Finding]) -> String {
+fn told(findings: &[Difference]) -> String {
     findings.iter().map(|finding| format!("\n      {:?}: {finding}", finding.severity)).collect()
 }
 
-/// Closes the gap as far as it can be closed, and says what is left.
-async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, String> {
+/// Runs the scripts until nothing changes, and returns the remaining findings.
+async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Difference>, String> {
     let expected = lowered(schema, "public").unwrap();
     let before = read(session, &expected).await;
     let findings = compare(&expected, &before, Dialect::Postgres);
@@ -177,7 +177,7 @@ async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, 
         return Err(format!("{gone} has gone\n{script}"));
     }
     let left = compare(&expected, &after, Dialect::Postgres);
-    // What is told to wait is not tried again and again.
+    // Statements that must wait for a later migration are not tried again.
     let again = ddl::plan(&left, &expected, &after, Dialect::Postgres, "public").to_string();
     match again.lines().any(|line| !line.is_empty() && !line.starts_with("--")) {
         true => Err(format!("there is more to do:\n{again}\nafter\n{script}")),
@@ -219,7 +219,7 @@ fn is_left(id: &str) -> bool {
     LEFT.iter().any(|(other, _)| *other == id)
 }
 
-/// Whether the server takes what Prisma itself would run.
+/// Whether the server accepts what Prisma itself would run.
 async fn takes_prismas(session: &mut dyn Session, case: &serde_json::Value) -> bool {
     session.execute(EMPTY.to_owned()).await.unwrap();
     session.execute(case["script"].as_str().unwrap().to_owned()).await.is_ok()
@@ -250,7 +250,7 @@ fn from_an_empty_database_the_script_makes_all_that_is_expected() {
                         writeln!(wrong, "{id}: {}", told(&left)).unwrap();
                     }
                 }
-                // A type that is not there, a default that does not fit: the schema file asks for the impossible.
+                // A type that does not exist, or a default that does not fit: the schema file cannot be satisfied.
                 Err(why) if takes_prismas(session.as_mut(), &case).await => writeln!(wrong, "{id}: {why}").unwrap(),
                 Err(_) => {}
             }

@@ -1,4 +1,4 @@
-//! What differs, without a verdict, and the script that closes the gap.
+//! `diff`: lists the differences and does not judge them; `--script` prints the SQL that creates what is missing.
 
 use crate::support::{Database, Project};
 
@@ -76,7 +76,7 @@ fn the_script_is_a_migration_that_closes_the_gap() {
     let project = project();
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     let script = project.doorstep(&database.url(), &["diff", "--script"]).run().code(0).stdout;
-    // As the script itself asks for.
+    // In two migrations, as a comment in the script requires.
     let (first, second) = script.split_once("-- AlterTable").unwrap();
     let project = project.migration("2_values", first).migration("3_gap", second);
     let mapped = std::fs::read_to_string(project.path("prisma/schema.prisma")).unwrap();
@@ -89,7 +89,7 @@ fn the_script_is_a_migration_that_closes_the_gap() {
         "{}",
         output.stdout
     );
-    // The folder makes all of it from scratch, too.
+    // The folder creates all of it from scratch as well.
     project.doorstep(&database.url(), &["replay"]).run().code(0);
 }
 

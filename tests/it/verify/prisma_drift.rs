@@ -1,31 +1,31 @@
-//! Where Prisma itself sees a difference between a database and a schema file, and where it does not:
-//! tests/cases/prisma-drift.jsonl holds SQL, a schema and the verdict of the real engine, version by version.
+//! Where Prisma itself finds a difference between a database and a schema file, and where it does not:
+//! tests/cases/prisma-drift.jsonl holds SQL, a schema and the result of the real engine, for each version.
 
 use doorstep::internals::Catalog;
 use doorstep::internals::Dialect;
 use doorstep::internals::Scope;
 use doorstep::internals::compare;
 use doorstep::internals::prisma;
-use doorstep::internals::{DifferenceKind, Finding, Severity};
+use doorstep::internals::{Difference, DifferenceKind, Severity};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
 
-/// The engine whose verdict counts.
+/// The engine whose results are compared.
 const ENGINE: &str = "7.10";
 
-/// Prisma reports a difference there that is none, on its own output too.
+/// Prisma reports a difference although there is none, even for its own output.
 const LENIENT: &[&str] = &["type/char(1) vs Char", "type/bit vs Bit"];
 
 /// Broken indexes and unchecked keys, at which Prisma does not look.
 const STRICT: &[&str] = &["table/fk not valid", "misc/invalid index (concurrent failed)"];
 
-/// Prisma refuses these schema files or databases: nothing to compare.
+/// Prisma rejects these schema files or databases, so there is nothing to compare.
 fn is_refused(verdict: &str) -> bool {
     verdict == "error"
 }
 
-fn tell(findings: &[Finding]) -> String {
+fn tell(findings: &[Difference]) -> String {
     findings.iter().map(|finding| format!("\n      {:?}: {finding}", finding.severity)).collect()
 }
 
@@ -71,8 +71,8 @@ fn the_verdict_is_prismas() {
     assert!(counted > 190, "{counted}");
 }
 
-/// What a query cannot do without is an error when it is missing.
-fn is_severe_enough(finding: &Finding) -> bool {
+/// A missing object that a query needs is an error.
+fn is_severe_enough(finding: &Difference) -> bool {
     let essential = ["table ", "column ", "enum ", "primary_key ", "unique "];
     let is_missing = matches!(finding.kind, DifferenceKind::Missing);
     !is_missing

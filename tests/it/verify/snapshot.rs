@@ -1,8 +1,8 @@
-//! The catalog that a folder makes, as a file; and a live database held against it.
+//! `snapshot`: the catalog that a folder creates, as a file, and the comparison of a database with such a file.
 
 use crate::support::{Database, Output, Project};
 
-/// What real folders hold and no Prisma schema tells.
+/// Objects of real folders that no Prisma schema can express.
 const RICH: &str = "
 CREATE EXTENSION citext;
 CREATE SCHEMA audit;
@@ -101,7 +101,7 @@ fn the_home_schema_may_have_another_name() {
         project.migration("2_rich", &RICH.replace("CREATE EXTENSION citext;", "").replace("citext", "public.citext"));
     project.doorstep(&url, &["run"]).run().code(0);
     has_no_finding(project.doorstep(&url, &["verify", "--snapshot", "made.json"]).run());
-    // And back again.
+    // The other direction.
     project.doorstep(&url, &["snapshot", "--output", "app.json"]).run().code(65).stderr_has("citext");
     database.sql("DROP TABLE app.first");
     let output = project.doorstep(&url, &["run", "--snapshot", "made.json"]).run().code(3);
@@ -134,18 +134,18 @@ fn a_snapshot_that_cannot_be_used_says_why_and_how_to_make_it_anew() {
         project.write("s.json", text);
         let output = project.doorstep(&database.url(), &["verify", "--snapshot", "s.json"]).run().code(78);
         let output = output.stderr_has("the snapshot s.json cannot be used: ").stderr_has(why);
-        output.stderr_has("next: make it anew: doorstep snapshot --output s.json");
+        output.stderr_has("next: create it again: doorstep snapshot --output s.json");
     };
     refused("", "EOF while parsing");
-    refused("[]", "it is no snapshot");
-    refused("{}", "it is no snapshot");
-    refused(&made.replace("\"format\": 1", "\"format\": 9"), "it has the form 9, and this doorstep reads 1");
+    refused("[]", "it is not a snapshot");
+    refused("{}", "it is not a snapshot");
+    refused(&made.replace("\"format\": 1", "\"format\": 9"), "its format version is 9, and this doorstep reads 1");
     refused(&made.replace("\"postgresql\"", "\"sqlite\""), "it is of sqlite, and the database is postgresql");
-    refused(&made.replace("\"int4\"", "\"int4(x)\""), "`int4(x)` is no type");
+    refused(&made.replace("\"int4\"", "\"int4(x)\""), "`int4(x)` is not a type");
     refused(&made.replace("\"tables\"", "\"tabels\""), "missing field `tables`");
     let output = project.doorstep(&database.url(), &["verify", "--snapshot", "absent.json"]).run().code(78);
     output.stderr_has("the snapshot absent.json cannot be used: No such file").stderr_has("--output absent.json");
-    // It is no obstacle to making it anew.
+    // It can be written again.
     project.write("doorstep.snapshot.json", "garbage");
     project.doorstep(&database.url(), &["snapshot", "--output", "doorstep.snapshot.json"]).run().code(0);
     let output = project.doorstep(&database.url(), &["snapshot", "--output", "/nowhere/x.json"]).run().code(71);
