@@ -23,14 +23,8 @@ impl ApplicationName {
         Self { pod: pod.to_owned() }
     }
 
-    /// `doorstep web-7d9f8-x2x4q`.
-    #[must_use]
-    pub(crate) fn idle(&self) -> String {
-        self.with("")
-    }
-
     /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit: a pod's name at its beginning, since its
-    /// end tells it from its like, a migration's at its end.
+    /// end tells it from its like, a migration's at its end. Without a migration (an empty text): `doorstep web-7d9f8-x2x4q`.
     #[must_use]
     pub(crate) fn with(&self, migration: &str) -> String {
         let room = LIMIT - "doorstep".len();

@@ -1,24 +1,21 @@
 //! Chooses the engine by the scheme of the URL.
+//!
+//! An engine is a Cargo feature. A URL of an engine that this build leaves out is refused with the feature's name.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::fault::Fault;
 use crate::base::secret::Secret;
 use crate::engines::session::{Probe, ProbeRequest, Session};
-use crate::engines::{postgres, sqlite};
+use crate::engines::target::EngineTarget;
 use crate::sql::Dialect;
 
 /// A parsed database URL: everything needed to open a session.
 #[derive(Debug, Clone)]
-pub struct Target(Engine);
-
-#[derive(Debug, Clone)]
-enum Engine {
-    Postgres(Box<postgres::Target>),
-    Sqlite(sqlite::Target),
-}
+pub struct Target(Arc<dyn EngineTarget>);
 
 impl Target {
     /// Reads a URL, a libpq keyword string, or (with an empty text) the `PG*` variables alone.
@@ -32,9 +29,7 @@ impl Target {
         // SQLAlchemy's and others' driver suffixes say nothing about the database.
         let (engine, _driver) = scheme.split_once('+').unwrap_or((scheme, ""));
         match engine.to_ascii_lowercase().as_str() {
-            "file" | "sqlite" | "sqlite3" => {
-                sqlite::Target::parse(text, base).map(|target| Self(Engine::Sqlite(target)))
-            }
+            "file" | "sqlite" | "sqlite3" => sqlite(text, base).map(Self),
             "prisma" => Err(Error::Settings(
                 "a prisma+postgres:// URL is Prisma's hosted proxy, not a database\n\
                  next: give the direct postgres:// URL as migrate_url"
@@ -43,62 +38,44 @@ impl Target {
             "mysql" | "mariadb" | "sqlserver" | "mssql" | "mongodb" | "cockroachdb" | "oracle" => Err(Error::Settings(
                 format!("doorstep does not speak {engine}\nnext: use a postgresql://, file: or sqlite: URL"),
             )),
-            _ => {
-                let target = postgres::Target::parse(text, environment)?;
-                Ok(Self(Engine::Postgres(Box::new(target))))
-            }
+            _ => postgres(text, environment).map(Self),
         }
     }
 
     /// Where the database is, without secrets: `db:5432/app`.
     #[must_use]
     pub fn address(&self) -> String {
-        match &self.0 {
-            Engine::Postgres(target) => target.address(),
-            Engine::Sqlite(target) => target.address(),
-        }
+        self.0.address()
     }
 
     /// The schema that `?schema=` of the URL names.
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
-        match &self.0 {
-            Engine::Postgres(target) => target.schema.as_deref(),
-            Engine::Sqlite(_) => None,
-        }
+        self.0.schema()
     }
 
     /// The role that the URL logs in with, where the engine has roles.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
-        match &self.0 {
-            Engine::Postgres(target) => Some(&target.user),
-            Engine::Sqlite(_) => None,
-        }
+        self.0.role()
     }
 
     /// Things in the URL that have no effect here, for one warning each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        match &self.0 {
-            Engine::Postgres(target) => &target.warnings,
-            Engine::Sqlite(_) => &[],
-        }
+        self.0.warnings()
     }
 
     /// How the engine quotes.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match &self.0 {
-            Engine::Postgres(_) => Dialect::Postgres,
-            Engine::Sqlite(_) => Dialect::Sqlite,
-        }
+        self.0.dialect()
     }
 
     /// Whether the engine has schemas (namespaces).
     #[must_use]
     pub fn has_schemas(&self) -> bool {
-        matches!(&self.0, Engine::Postgres(_))
+        self.0.has_schemas()
     }
 
     /// One attempt: connect, log in, look. Bounded in time by the target's connect timeout.
@@ -106,26 +83,13 @@ impl Target {
     /// # Errors
     /// The fault, classed; with several hosts, the one of the last.
     pub async fn open(&self, wanted: &ProbeRequest) -> Result<(Box<dyn Session>, Probe), Fault> {
-        match &self.0 {
-            Engine::Postgres(target) => {
-                let (session, probe) = postgres::open(target, wanted).await?;
-                Ok((Box::new(session), probe))
-            }
-            Engine::Sqlite(target) => {
-                let mut session = sqlite::open(target).await?;
-                let probe = session.probe(wanted).await?;
-                Ok((Box::new(session), probe))
-            }
-        }
+        self.0.open(wanted).await
     }
 
     /// The same server, and a database of this name that does not exist yet; with SQLite, a temporary file.
     #[must_use]
     pub fn scratch(&self, name: &str) -> Self {
-        Self(match &self.0 {
-            Engine::Postgres(target) => Engine::Postgres(Box::new(target.scratch(name))),
-            Engine::Sqlite(_) => Engine::Sqlite(sqlite::Target::temporary(name)),
-        })
+        Self(self.0.scratch(name))
     }
 
     /// Drops the database. Only ever called on a [`Target::scratch`].
@@ -133,22 +97,51 @@ impl Target {
     /// # Errors
     /// The fault, classed.
     pub(crate) async fn drop_scratch(&self) -> Result<(), Fault> {
-        match &self.0 {
-            Engine::Postgres(target) => postgres::drop_scratch(target).await,
-            Engine::Sqlite(target) => target.remove(),
-        }
+        self.0.drop_scratch().await
     }
 
-    /// Creates the database that [`Class::NoDatabase`] missed; one that appeared meanwhile is fine.
+    /// Creates the database that [`Class::NoDatabase`](crate::base::fault::Class::NoDatabase) missed; one that appeared
+    /// meanwhile is fine.
     ///
     /// # Errors
-    /// [`Class::Privilege`] when the role may not.
+    /// [`Class::Privilege`](crate::base::fault::Class::Privilege) when the role may not.
     pub async fn create_database(&self) -> Result<(), Fault> {
-        match &self.0 {
-            Engine::Postgres(target) => postgres::create_database(target).await,
-            Engine::Sqlite(target) => sqlite::create_database(target).await,
-        }
+        self.0.create_database().await
     }
+}
+
+/// True when libpq's variables name a server or a database, so that no URL is needed.
+#[must_use]
+pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
+    ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"].iter().any(|name| environment.get(name).is_some())
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(text: &str, environment: &Environment) -> Result<Arc<dyn EngineTarget>, Error> {
+    Ok(Arc::new(crate::engines::postgres::Target::parse(text, environment)?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_: &str, _: &Environment) -> Result<Arc<dyn EngineTarget>, Error> {
+    Err(left_out("PostgreSQL", "postgres"))
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(text: &str, base: &Path) -> Result<Arc<dyn EngineTarget>, Error> {
+    Ok(Arc::new(crate::engines::sqlite::Target::parse(text, base)?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_: &str, _: &Path) -> Result<Arc<dyn EngineTarget>, Error> {
+    Err(left_out("SQLite", "sqlite"))
+}
+
+#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+fn left_out(engine: &str, feature: &str) -> Error {
+    Error::Settings(format!(
+        "this doorstep was built without {engine}\n\
+         next: build it with the Cargo feature `{feature}` (cargo build --features {feature})"
+    ))
 }
 
 #[cfg(test)]
@@ -160,6 +153,24 @@ mod tests {
         for url in ["mysql://u:hunter2@h/d", "prisma+postgres://hunter2", "mongodb://hunter2"] {
             let error = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
             let text = error.unwrap_err().to_string();
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+    #[test]
+    fn an_engine_that_was_left_out_is_refused_with_its_feature() {
+        for (url, feature, is_built) in [
+            ("postgresql://u:hunter2@h/d", "postgres", cfg!(feature = "postgres")),
+            ("file:./hunter2.db", "sqlite", cfg!(feature = "sqlite")),
+        ] {
+            let target = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
+            if is_built {
+                assert!(target.is_ok());
+                continue;
+            }
+            let text = target.unwrap_err().to_string();
+            assert!(text.contains(&format!("--features {feature}")), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
     }

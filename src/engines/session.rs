@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::Fault;
 use crate::catalog::{Access, Catalog, Name};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
@@ -38,7 +38,7 @@ pub trait Session {
     /// One look at all that decides whether anything is to be done; one round trip.
     ///
     /// # Errors
-    /// [`Class::ReadOnly`] when the server takes no writes.
+    /// [`Class::ReadOnly`](crate::base::fault::Class::ReadOnly) when the server takes no writes.
     fn probe<'a>(&'a mut self, wanted: &'a ProbeRequest) -> Work<'a, Probe>;
 
     /// Runs one query of doorstep's own.
@@ -58,7 +58,7 @@ pub trait Session {
     /// again after each script, in case the script has dropped it.
     ///
     /// # Errors
-    /// [`Class::Config`] where a session lock means nothing, behind a transaction-mode pooler.
+    /// [`Class::Config`](crate::base::fault::Class::Config) where a session lock means nothing, behind a transaction-mode pooler.
     fn try_lock(&mut self, key: i64) -> Work<'_, bool>;
 
     /// Lets other processes at the data, while the lock goes on to keep other doorsteps away: SQLite's is on the file
@@ -231,10 +231,4 @@ pub struct Missing {
 /// The first value of each row, where there is one.
 pub(crate) fn first_column(rows: Vec<Row>) -> Vec<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
-}
-
-/// A server, or a network, that says nothing.
-pub(crate) fn silent(timeout: Duration) -> Fault {
-    let text = format!("no answer within {}", crate::base::log::seconds(timeout));
-    Fault::new(Class::Unreachable, text)
 }

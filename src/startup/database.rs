@@ -9,8 +9,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
-use crate::engines::connect::Target;
-use crate::engines::postgres::has_libpq_variables;
+use crate::engines::connect::{Target, has_libpq_variables};
 use crate::formats::{Datasource, Value};
 
 /// The database that doorstep itself works on.

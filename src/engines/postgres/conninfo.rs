@@ -81,12 +81,6 @@ const OF_NO_CONCERN: &[&str] = &[
     "gssdelegation",
 ];
 
-/// True when libpq's variables name a server or a database, so that no URL is needed.
-#[must_use]
-pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
-    ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"].iter().any(|name| environment.get(name).is_some())
-}
-
 impl Target {
     /// Reads `text`, which may be empty; the environment fills the gaps, as it does for libpq.
     pub(crate) fn parse(text: &str, environment: &Environment) -> Result<Self, Error> {
@@ -276,7 +270,7 @@ impl Parameters {
             schema: self.get("schema").map(str::to_owned),
             application_name: self
                 .get("application_name")
-                .map_or_else(|| ApplicationName::of_process(environment).idle(), str::to_owned),
+                .map_or_else(|| ApplicationName::of_process(environment).with(""), str::to_owned),
             options: self.get("options").map(str::to_owned),
             pgbouncer: self.get("pgbouncer") == Some("true"),
             warnings,

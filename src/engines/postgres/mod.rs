@@ -17,6 +17,7 @@ pub(crate) mod unit;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,14 +32,15 @@ use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{
     Attempt, Canceller, Conditions, Missing, ObjectState, Observer, Probe, ProbeRequest, Scope, Unit, Work,
-    first_column, silent,
+    first_column,
 };
+use crate::engines::target::{EngineTarget, Opened};
 use crate::sql::script;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 pub(crate) use crate::engines::postgres::conninfo::Target;
-pub(crate) use crate::engines::postgres::conninfo::has_libpq_variables;
 
+use crate::engines::net::silent;
 use crate::engines::net::tls::Mode;
 use crate::engines::postgres::conninfo::Host;
 use crate::engines::postgres::fault::fault;
@@ -46,9 +48,54 @@ use crate::engines::postgres::relay::Wire;
 
 const SQL: Dialect = Dialect::Postgres;
 
+impl EngineTarget for Target {
+    fn address(&self) -> String {
+        Target::address(self)
+    }
+
+    fn dialect(&self) -> Dialect {
+        SQL
+    }
+
+    fn has_schemas(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    fn role(&self) -> Option<&str> {
+        Some(&self.user)
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, Opened> {
+        Box::pin(async move {
+            let (session, probe) = open(self, request).await?;
+            Ok((Box::new(session) as _, probe))
+        })
+    }
+
+    fn create_database(&self) -> Work<'_, ()> {
+        Box::pin(create_database(self))
+    }
+
+    fn scratch(&self, name: &str) -> Arc<dyn EngineTarget> {
+        Arc::new(Target::scratch(self, name))
+    }
+
+    fn drop_scratch(&self) -> Work<'_, ()> {
+        Box::pin(drop_scratch(self))
+    }
+}
+
 /// One attempt at each host in turn, as libpq does: a refused login ends the round, anything else moves
 /// on to the next host. A standby is not what is looked for, so it moves on too.
-pub(crate) async fn open(target: &Target, wanted: &ProbeRequest) -> Result<(Session, Probe), Fault> {
+async fn open(target: &Target, wanted: &ProbeRequest) -> Result<(Session, Probe), Fault> {
     let mut last = None;
     for host in &target.hosts {
         let attempt = async {
@@ -85,7 +132,7 @@ fn weight(class: Class) -> u8 {
 }
 
 /// Creates the target's database, from the maintenance database as `createdb` does.
-pub(crate) async fn create_database(target: &Target) -> Result<(), Fault> {
+async fn create_database(target: &Target) -> Result<(), Fault> {
     if target.database_is_default {
         let text = format!("the URL names no database, and there is none called {} like the user", target.database);
         return Err(Fault::new(Class::Config, text));
@@ -94,7 +141,7 @@ pub(crate) async fn create_database(target: &Target) -> Result<(), Fault> {
 }
 
 /// Drops a database that doorstep has made, even if a backend of ours has not noticed yet that we are gone.
-pub(crate) async fn drop_scratch(target: &Target) -> Result<(), Fault> {
+async fn drop_scratch(target: &Target) -> Result<(), Fault> {
     match maintain(target, format!("DROP DATABASE {} WITH (FORCE)", SQL.identifier(&target.database))).await {
         Err(fault) if fault.class == Class::NoDatabase => Ok(()),
         dropped => dropped,

@@ -28,6 +28,7 @@ use crate::engines::session::{
     Attempt, Canceller, Conditions, Failure, Missing, ObjectState, Observer, Probe, ProbeRequest, Rollback, Scope,
     Unit, Work, first_column,
 };
+use crate::engines::target::{EngineTarget, Opened};
 use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 const SQL: Dialect = Dialect::Sqlite;
@@ -67,13 +68,8 @@ impl Target {
         Ok(Self { path: base.join(path.as_ref()) })
     }
 
-    /// A file of this name where temporary files go.
-    pub(crate) fn temporary(name: &str) -> Self {
-        Self { path: std::env::temp_dir().join(format!("{name}.db")) }
-    }
-
     /// Removes the file, and what SQLite may have put beside it.
-    pub(crate) fn remove(&self) -> Result<(), Fault> {
+    fn remove(&self) -> Result<(), Fault> {
         for suffix in ["-journal", "-wal", "-shm", ""] {
             let mut path = self.path.clone().into_os_string();
             path.push(suffix);
@@ -87,17 +83,43 @@ impl Target {
         Ok(())
     }
 
-    pub(crate) fn address(&self) -> String {
-        self.path.display().to_string()
-    }
-
     fn options(&self) -> SqliteConnectOptions {
         SqliteConnectOptions::new().filename(&self.path).busy_timeout(Duration::ZERO).disable_statement_logging()
     }
 }
 
+impl EngineTarget for Target {
+    fn address(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn dialect(&self) -> Dialect {
+        SQL
+    }
+
+    fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, Opened> {
+        Box::pin(async move {
+            let mut session = open(self).await?;
+            let probe = crate::engines::session::Session::probe(&mut session, request).await?;
+            Ok((Box::new(session) as _, probe))
+        })
+    }
+
+    fn create_database(&self) -> Work<'_, ()> {
+        Box::pin(create_database(self))
+    }
+
+    fn scratch(&self, name: &str) -> Arc<dyn EngineTarget> {
+        Arc::new(Self { path: std::env::temp_dir().join(format!("{name}.db")) })
+    }
+
+    fn drop_scratch(&self) -> Work<'_, ()> {
+        Box::pin(std::future::ready(self.remove()))
+    }
+}
+
 /// Opens the file; it must exist.
-pub(crate) async fn open(target: &Target) -> Result<Session, Fault> {
+async fn open(target: &Target) -> Result<Session, Fault> {
     if !target.path.exists() {
         let text = format!("the file {} does not exist", target.path.display());
         return Err(Fault::new(Class::NoDatabase, text));
@@ -115,7 +137,7 @@ pub(crate) async fn open(target: &Target) -> Result<Session, Fault> {
 }
 
 /// Creates the file and its directory, as Prisma does.
-pub(crate) async fn create_database(target: &Target) -> Result<(), Fault> {
+async fn create_database(target: &Target) -> Result<(), Fault> {
     let refused = |error: std::io::Error| {
         Fault::new(Class::Privilege, format!("cannot create {}: {error}", target.path.display()))
     };
