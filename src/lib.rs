@@ -59,7 +59,7 @@ pub mod internals {
     pub use crate::differ::{compare, ddl};
     pub use crate::engines::connect::Target;
     pub use crate::engines::session::{ProbeRequest, Scope, Session};
-    pub use crate::finding::{DifferenceKind, Finding, Severity};
+    pub use crate::finding::{Difference, DifferenceKind, Severity};
     pub use crate::formats::migration::RunMode;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;

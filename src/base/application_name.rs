@@ -6,7 +6,7 @@ use crate::base::environment::Environment;
 /// PostgreSQL cuts names after this many bytes (NAMEDATALEN - 1).
 const LIMIT: usize = 63;
 
-/// A migration's name is cut to no less than this in favour of the pod's: its date, and the first words.
+/// A migration's name is never cut below this length in favour of the pod's name: its date and first words remain.
 const LEAST: usize = 30;
 
 /// This process: `doorstep`, and the pod or host it runs in.
@@ -23,8 +23,9 @@ impl ApplicationName {
         Self { pod: pod.to_owned() }
     }
 
-    /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit: a pod's name at its beginning, since its
-    /// end tells it from its like, a migration's at its end. Without a migration (an empty text): `doorstep web-7d9f8-x2x4q`.
+    /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit. A pod's name is cut at its beginning, because its
+    /// end distinguishes it from the other pods; a migration's at its end. With an empty `migration`, the name ends with
+    /// the pod's.
     #[must_use]
     pub(crate) fn with(&self, migration: &str) -> String {
         let room = LIMIT - "doorstep".len();

@@ -1,4 +1,5 @@
-//! The environment, read once: the only file that touches `std::env`.
+//! The environment variables, read once at the start. Everything else gets them from here, so that tests can pass their own
+//! and nothing reads the process environment from another thread.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,8 +7,8 @@ use std::path::PathBuf;
 
 use crate::base::secret::Secret;
 
-/// A snapshot of the environment. Values that are not UTF-8 are of no use to doorstep and left out;
-/// the service still gets them (envy would panic on them).
+/// The variables at the start. Values that are not UTF-8 are left out, because envy panics on them; the service still
+/// gets them, since exec passes the process environment on.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, Secret>);
 
@@ -18,7 +19,7 @@ impl Environment {
         Self::from_pairs(std::env::vars_os())
     }
 
-    /// A given environment.
+    /// An environment for tests, or for a child.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let utf8 = |(name, value): (OsString, OsString)| {
             Some((name.into_string().ok()?, Secret::new(value.into_string().ok()?)))

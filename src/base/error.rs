@@ -148,7 +148,7 @@ impl Error {
             Self::NotReady { last, .. } if last.class == Class::Held => Code::Locked,
             Self::NotReady { .. } => Code::Unavailable,
             Self::Refused { fault, .. } | Self::Statement { fault, .. } => match fault.class {
-                Class::Authentication | Class::Privilege => Code::Permission,
+                Class::Authentication | Class::Privilege | Class::RowSecurity => Code::Permission,
                 Class::Config | Class::Tls => Code::Settings,
                 Class::LockTimeout => Code::Locked,
                 // Of a statement: an altered history table. Of a login: an unknown option in the URL.
@@ -157,7 +157,9 @@ impl Error {
                 _ => Code::Unavailable,
             },
             Self::Lost { .. } => Code::Unavailable,
-            Self::Unrecorded { fault, .. } if fault.class == Class::Privilege => Code::Permission,
+            Self::Unrecorded { fault, .. } if matches!(fault.class, Class::Privilege | Class::RowSecurity) => {
+                Code::Permission
+            }
             Self::Migration { again: true, .. } => Code::Locked,
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,

@@ -1,5 +1,5 @@
-//! What an engine said, classed once for the whole program: which faults pass with time and which
-//! never do. The engines fill it in (`engine/*/`), every step reads the same class.
+//! An error of a database or of the network, with its class. `engines` makes it of SQLSTATEs and error kinds; the
+//! steps of a start decide by the class, such as whether a retry can help.
 
 use std::fmt;
 
@@ -26,6 +26,8 @@ pub enum Class {
     Config,
     /// The role may not do this (42501).
     Privilege,
+    /// Row security would hide rows from the role, and it asked for all of them (`row_security = off`).
+    RowSecurity,
     /// `lock_timeout` ran out (55P03).
     LockTimeout,
     /// The statement was cancelled (57014).

@@ -1,11 +1,12 @@
-//! How long to pause before the next try. The only file that names the crate `backoff`.
+//! How long to pause before the next attempt. The deadline belongs to the caller.
 
 use std::time::Duration;
 
 use backoff::backoff::Backoff as _;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
-/// A jittered, growing pause with a ceiling; it has no end of its own, deadlines belong to the caller.
+/// Growing pauses with a ceiling, each with a random part of 30 %, so that replicas which start together do not all
+/// connect at the same moment.
 #[derive(Debug)]
 pub(crate) struct Pace {
     backoff: ExponentialBackoff,

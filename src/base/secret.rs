@@ -1,4 +1,4 @@
-//! A value that is never printed, and where it is read from.
+//! Values that are never printed, and where they are read from.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -50,15 +50,14 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// A secret that may live in a file; the file is read again on every connect, so that a rotated
-/// password or a fresh token is picked up.
+/// Where a secret comes from. A file is read again at every connect, so that a rotated password or a new token is used.
 #[derive(Debug, Clone)]
 pub(crate) enum SecretSource {
     /// Given as text.
     Text(Secret),
     /// Given as the path of a file.
     File(PathBuf),
-    /// libpq's variables alone name the database.
+    /// There is no URL: libpq's PG* variables name the database.
     Libpq,
 }
 

@@ -23,13 +23,13 @@ const TERMINATING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 /// the terminal. [`FORBIDDEN`] has the rest of them.
 const OWN: [i32; 6] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU];
 
-/// The caught signals, and who wants to hear of them.
+/// The handlers, and the signal that was caught.
 #[derive(Debug)]
 pub(crate) struct Stop {
     raised: Arc<AtomicUsize>,
     wake: UnixStream,
     deferred: Cell<bool>,
-    /// The handlers by which a second signal ends the process.
+    /// The handlers that end the process at a second signal.
     last_words: Vec<SigId>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Stop {
 ///
 /// Signals that a parent ignored get a handler: the kernel resets handlers on exec, so the service starts with
 /// defaults. Only a SIGHUP ignored by `nohup` stays ignored, which is what nohup is for. The mask that a parent left
-/// behind is cleared when the handlers are there, so that what was held back until now is heard.
+/// behind is cleared once the handlers are installed: signals that it blocked until then are delivered.
 ///
 /// # Errors
 /// When the kernel refuses a handler or a socket pair.
@@ -67,7 +67,8 @@ pub(crate) fn listen() -> io::Result<Stop> {
     Ok(Stop { raised, wake, deferred: Cell::new(false), last_words })
 }
 
-/// Keeps all signals waiting while `work` replaces the process: what it becomes hears them once it listens.
+/// Blocks all signals while `work` replaces the process with another doorstep. They stay pending across exec, and are
+/// delivered once the new process has installed its handlers and cleared the mask.
 pub(crate) fn held_back<T>(work: impl FnOnce() -> T) -> T {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let result = work();

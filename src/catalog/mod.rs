@@ -1,5 +1,6 @@
-//! What a database holds, or should hold, as plain data: read from a live catalog, lowered from a Prisma schema,
-//! or read from a file. Comparing two of them is a pure function (`compare`).
+//! The model of a database's schema: tables, columns, indexes, keys, types. One type for the desired and the actual
+//! state: read from a live database (`engines`), lowered from a Prisma schema or read from a snapshot (`schema_source`).
+//! Plain data; `differ` compares two of them.
 
 pub(crate) mod history_tables;
 pub(crate) mod spelling;
@@ -19,13 +20,13 @@ pub struct Origin {
     pub line: usize,
 }
 
-/// A whole database, or as much of it as is looked at. What is written to a file of it is what a database tells: no
-/// origins, and nobody's rights.
+/// A database, or the schemas of it that were read. Serialized for snapshots, without what a database does not have (the
+/// origin in a file) and what differs between environments (the rights of a role).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Catalog {
-    /// Who expects it, for findings about what has no line of its own.
+    /// The source of a desired catalog, for findings about objects without a line of their own.
     #[serde(skip)]
-    pub source: String,
+    pub source: CatalogSource,
     /// Schemas (namespaces) by name.
     pub schemas: Vec<String>,
     /// Tables, ordinary and partitioned.
@@ -33,7 +34,7 @@ pub struct Catalog {
     /// Enum types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enums: Vec<Enum>,
-    /// Views, materialised views and foreign tables: things that a query can name, and nothing is known of.
+    /// Views, materialised views and foreign tables, by name only: queries can use them like tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<Name>,
     /// Extensions.
@@ -41,20 +42,32 @@ pub struct Catalog {
     pub extensions: Vec<Extension>,
 }
 
+/// Where a catalog comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CatalogSource {
+    /// A database.
+    #[default]
+    Live,
+    /// `schema.prisma`, in one or several files.
+    PrismaSchema,
+    /// A file of this path: a snapshot, or doorstep.toml.
+    File(String),
+}
+
 /// An extension.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Extension {
     /// Its name.
     pub name: String,
-    /// The schema that its objects are in; `None` where any will do.
+    /// The schema that its objects are in; `None` accepts any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// Its version; `None` where any will do.
+    /// Its version; `None` accepts any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
-/// A name in a schema. The schema is always known: what is expected without one is lowered into the default one.
+/// A qualified name. The schema is always known: `schema_source` puts unqualified names into the home schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Name {
     /// The schema; `main` in SQLite.
@@ -74,7 +87,7 @@ impl std::fmt::Display for Name {
 pub struct Table {
     /// Its name.
     pub name: Name,
-    /// What the Prisma schema calls it; `None` for a table read from a database, or a join table.
+    /// The Prisma model; `None` for a table read from a database, or a join table.
     #[serde(skip)]
     pub model: Option<String>,
     /// Its columns, in their order.
@@ -91,39 +104,39 @@ pub struct Table {
     /// Its other named constraints: checks and exclusions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<Constraint>,
-    /// What the service's role may do with it.
+    /// The rights of the service's role on it.
     #[serde(skip)]
     pub access: Access,
     /// Join table of an implicit many-to-many relation: Prisma 5 gave it a unique index, Prisma 6 gives a primary key.
     #[serde(skip)]
     pub is_join: bool,
-    /// Where it is expected.
+    /// File and line of a desired object.
     #[serde(skip)]
     pub origin: Option<Origin>,
 }
 
 impl Table {
-    /// Its indexes, and that of its primary key, which engines keep apart.
+    /// All indexes, with that of the primary key.
     pub(crate) fn every_index(&self) -> impl Iterator<Item = Cow<'_, Index>> {
         let key = self.primary_key.iter().map(|key| Cow::Owned(key.index()));
         self.indexes.iter().map(Cow::Borrowed).chain(key)
     }
 
-    /// The index of this name, as `is_it` tells, or the primary key.
-    pub(crate) fn index(&self, is_it: impl Fn(&str) -> bool) -> Option<Cow<'_, Index>> {
-        let key = || self.primary_key.as_ref().filter(|key| is_it(&key.name));
-        let index = self.indexes.iter().find(|index| is_it(&index.name)).map(Cow::Borrowed);
+    /// The index, or the primary key, whose name matches.
+    pub(crate) fn index(&self, matches: impl Fn(&str) -> bool) -> Option<Cow<'_, Index>> {
+        let key = || self.primary_key.as_ref().filter(|key| matches(&key.name));
+        let index = self.indexes.iter().find(|index| matches(&index.name)).map(Cow::Borrowed);
         index.or_else(|| key().map(|key| Cow::Owned(key.index())))
     }
 }
 
 /// What a role may do with a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Access {
-    /// Read it, or nobody knows.
+    /// Read it; also the default for engines without rights.
     #[default]
     Granted,
-    /// Nothing, as it may not use the schema.
+    /// Nothing: it lacks USAGE on the schema.
     NoSchema,
     /// Nothing.
     Nothing,
@@ -131,7 +144,7 @@ pub enum Access {
     WriteOnly,
     /// Read some of its columns.
     SomeColumns,
-    /// Read it, but row security shows it no row: no policy speaks of this role.
+    /// Read it, but see no row: row security is on, and no policy applies to the role.
     NoRows,
 }
 
@@ -150,7 +163,7 @@ pub struct Constraint {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// What the Prisma schema calls it.
+    /// The Prisma field.
     #[serde(skip)]
     pub field: Option<String>,
     /// Its type.
@@ -161,7 +174,7 @@ pub struct Column {
     /// Its default.
     #[serde(default, skip_serializing_if = "Default::is_none")]
     pub default: Default,
-    /// Where it is expected.
+    /// File and line of a desired object.
     #[serde(skip)]
     pub origin: Option<Origin>,
 }
@@ -174,7 +187,7 @@ pub enum Arity {
     Required,
     /// NULL allowed.
     Optional,
-    /// An array; whether it may be NULL is of no interest.
+    /// An array. Whether it may be NULL is not compared: Prisma does not say.
     List,
 }
 
@@ -188,7 +201,7 @@ pub enum Type {
     Native(String, Vec<u32>),
     /// An enum type.
     Enum(Name),
-    /// A type that Prisma does not know, as the schema file or the server writes it.
+    /// Any other type, as the schema file or the server writes it.
     Other(String),
 }
 
@@ -210,7 +223,7 @@ pub enum Default {
     Sequence,
     /// Any other expression, as written, or as the server renders it.
     Expression(String),
-    /// Expected to be whatever it is: `dbgenerated()` without an expression.
+    /// Any default matches: `dbgenerated()` without an expression.
     Any,
 }
 
@@ -264,13 +277,13 @@ pub struct Index {
     /// Columns that it only includes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<String>,
-    /// It holds an expression, so that its columns do not say what it is.
+    /// It indexes an expression; `columns` has only the plain columns.
     #[serde(default, skip_serializing_if = "is_false")]
     pub has_expression: bool,
     /// False after an interrupted `CREATE INDEX CONCURRENTLY`.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub valid: bool,
-    /// Where it is expected.
+    /// File and line of a desired object.
     #[serde(skip)]
     pub origin: Option<Origin>,
 }
@@ -283,10 +296,10 @@ pub struct IndexColumn {
     /// `DESC`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub descending: bool,
-    /// Operator class, where it is named or known: `gin_trgm_ops`.
+    /// Operator class, if it is given or was read: `gin_trgm_ops`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// The server takes this class for type and method where none is named.
+    /// The class is the server's default for this type and method.
     #[serde(skip)]
     pub usual: bool,
 }
@@ -309,7 +322,7 @@ pub struct ForeignKey {
     /// False for `NOT VALID`: rows from before are unchecked.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub valid: bool,
-    /// Where it is expected.
+    /// File and line of a desired object.
     #[serde(skip)]
     pub origin: Option<Origin>,
 }
@@ -351,7 +364,7 @@ pub struct Enum {
     pub name: Name,
     /// Its values, as the database stores them.
     pub values: Vec<String>,
-    /// Where it is expected.
+    /// File and line of a desired object.
     #[serde(skip)]
     pub origin: Option<Origin>,
 }

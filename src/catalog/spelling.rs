@@ -1,4 +1,5 @@
-//! Types as people write them in SQL: `numeric(10,2)`, `timestamp(3) with time zone`, `text[]`.
+//! Parses a type as people write it in SQL (`numeric(10,2)`, `timestamp(3) with time zone`, `text[]`) into the name that the
+//! engine's catalog has for it. Used for `[require]`; types of a live database are read as catalog names already.
 
 use crate::catalog::Type;
 use crate::sql::Dialect;
@@ -32,7 +33,7 @@ fn base(text: &str, dialect: Dialect) -> Type {
     }
 }
 
-/// The name in `pg_type` (PostgreSQL manual, table 8.1); `None` for a type that is none of the well-known ones.
+/// The name in `pg_type` (PostgreSQL manual, table 8.1); `None` for a type that is not in that table.
 fn internal<'a>(name: &'a str, text: &str) -> Option<&'a str> {
     Some(match name {
         _ if text == "\"char\"" => "char",

@@ -1,4 +1,5 @@
-//! A type as one text, so that a file of many columns reads well: `varchar(20)`, `enum "public"."Role"`, `other vector`.
+//! The text form of a type in a snapshot: `varchar(20)`, `enum "public"."Role"`, `other vector`. One text per column keeps
+//! the file short and its diffs readable. [`Type`] is written and parsed here, for serde; nothing else uses this form.
 
 use crate::catalog::{Type, value};
 
@@ -20,19 +21,19 @@ impl From<Type> for String {
 impl TryFrom<String> for Type {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        if let Some(other) = text.strip_prefix("other ") {
+    fn try_from(written: String) -> Result<Self, String> {
+        if let Some(other) = written.strip_prefix("other ") {
             return Ok(Self::Other(other.to_owned()));
         }
-        if let Some(name) = text.strip_prefix("enum \"") {
-            let name = value::qualified(&format!("\"{name}")).ok_or_else(|| format!("`{text}` names no enum"))?;
+        if let Some(name) = written.strip_prefix("enum \"") {
+            let name = value::qualified(&format!("\"{name}")).ok_or_else(|| format!("`{written}` names no enum"))?;
             return Ok(Self::Enum(name));
         }
-        let Some((name, arguments)) = text.split_once('(') else { return Ok(Self::Native(text, Vec::new())) };
+        let Some((name, arguments)) = written.split_once('(') else { return Ok(Self::Native(written, Vec::new())) };
         let arguments = arguments.strip_suffix(')').map(|arguments| arguments.split(',').map(str::parse).collect());
         match arguments {
             Some(Ok(arguments)) => Ok(Self::Native(name.to_owned(), arguments)),
-            _ => Err(format!("`{text}` is no type")),
+            _ => Err(format!("`{written}` is not a type")),
         }
     }
 }

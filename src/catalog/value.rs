@@ -1,9 +1,13 @@
-//! Values in defaults: read from the text in which a server renders them, and compared by what they mean to the
-//! type of their column. `1`, `1.0` and `'1'::numeric` are one number; `{"a": 1}` and `{"a":1}` one document.
+//! Default values. The catalogs of PostgreSQL and SQLite have them as SQL text, so this module parses SQL literals with
+//! their casts, normalises the value by the type of the column, and compares two values: `1`, `1.0` and `'1'::numeric` are
+//! one number, `{"a": 1}` and `{"a":1}` one document.
+//!
+//! What is no literal stays an expression. Two expressions are compared by [`simplified`], which only removes the
+//! differences that servers make when they render an expression; it does not evaluate anything.
 
 use crate::catalog::{Default, Type};
 
-/// Types whose values are written alike.
+/// Groups of types whose values have the same notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Texts of any length.
@@ -26,11 +30,11 @@ pub enum Family {
     Bytes,
     /// Enum types.
     Enum,
-    /// Types that are like themselves alone.
+    /// All other types: values are compared as text.
     Other,
 }
 
-/// The family of a type, of whichever engine.
+/// The family of a type, of any engine.
 #[must_use]
 pub fn family(kind: &Type) -> Family {
     let name = match kind {
@@ -111,7 +115,7 @@ pub fn normalised(value: &str, family: Family) -> String {
     }
 }
 
-/// A number in plain decimal, without signs and zeros that say nothing.
+/// A number in plain decimal, without a leading `+`, redundant zeros or an exponent.
 fn number(text: &str) -> Option<String> {
     let text = text.trim();
     let (negative, text) = match text.strip_prefix('-') {
@@ -144,7 +148,7 @@ fn number(text: &str) -> Option<String> {
     Some(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
-/// An expression without what servers add to it and leave out of it: spaces, brackets, casts, case, qualifiers.
+/// An expression without what servers add or remove when they render it: spaces, brackets, casts, case, qualifiers.
 #[must_use]
 pub fn simplified(expression: &str) -> String {
     let mut simple = String::new();
@@ -158,7 +162,7 @@ pub fn simplified(expression: &str) -> String {
             rest = after;
         } else if c == '"' {
             let (name, after) = quoted(rest, '"').unwrap_or((String::new(), ""));
-            // A qualifier is left out, as the search path may.
+            // The server omits the schema of names on the search path: remove qualifiers.
             match after.strip_prefix('.') {
                 Some(after) => rest = after,
                 None => {
@@ -175,13 +179,13 @@ pub fn simplified(expression: &str) -> String {
             rest = &rest[c.len_utf8()..];
         }
     }
-    // Two ways to write one operator.
+    // PostgreSQL renders != as <>.
     let simple = simple.replace("!=", "<>").replace("public.", "").replace("pg_catalog.", "");
     if simple == "now" { "current_timestamp".to_owned() } else { simple }
 }
 
-/// `now()` or CURRENT_TIMESTAMP, and a cast after it. Not one in brackets: `(now() AT TIME ZONE 'utc')`.
-/// Prisma knows two more in SQLite, one of which is not in UTC.
+/// `now()` or CURRENT_TIMESTAMP, with or without a cast. Not `(now() AT TIME ZONE 'utc')`, which is another value.
+/// The two `datetime(…)` are those that Prisma's introspection of SQLite also reads as now().
 fn is_now(text: &str) -> bool {
     const SPELLINGS: [&str; 6] = [
         "now()",
@@ -206,7 +210,7 @@ enum Literal {
     List(Vec<String>),
 }
 
-/// A literal with the casts after it, and what follows.
+/// A literal with the casts after it, and the rest of the text.
 fn literal(text: &str) -> Option<(Literal, &str)> {
     let text = text.trim_start();
     let (literal, rest) = if let Some(inner) = text.strip_prefix('(') {
@@ -244,7 +248,7 @@ fn literal(text: &str) -> Option<(Literal, &str)> {
     Some((literal, after_casts(rest)?))
 }
 
-/// The elements of `ARRAY[…]`, from behind the bracket.
+/// The elements of `ARRAY[…]`, after the opening bracket, and the rest of the text.
 fn items(text: &str) -> Option<(Literal, &str)> {
     let mut items = Vec::new();
     let mut rest = text.trim_start();
@@ -261,14 +265,14 @@ fn items(text: &str) -> Option<(Literal, &str)> {
     }
 }
 
-/// A name of two parts, both in quotes.
+/// A name of two parts, both in double quotes: `"public"."Role"`.
 pub(crate) fn qualified(text: &str) -> Option<crate::catalog::Name> {
     let (schema, rest) = quoted(text, '"')?;
     let (name, rest) = quoted(rest.strip_prefix('.')?, '"')?;
     rest.is_empty().then_some(crate::catalog::Name { schema, name })
 }
 
-/// A text up to the closing quote, doubled ones undone, and what follows.
+/// The text between quotes, with doubled quotes undone, and the rest.
 fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut rest = text.strip_prefix(quote)?;
@@ -286,7 +290,7 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     }
 }
 
-/// The same for `E'…'`, with the escapes that PostgreSQL itself writes.
+/// The same for the body of `E'…'`, with the escapes that PostgreSQL writes.
 fn escaped(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let body = text.strip_prefix('\'')?;
@@ -312,18 +316,18 @@ fn escaped(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// What follows any casts; `None` where one is broken.
-fn after_casts(text: &str) -> Option<&str> {
-    let mut rest = text.trim_start();
+/// The rest after any number of casts; `None` if one cannot be parsed.
+fn after_casts(sql: &str) -> Option<&str> {
+    let mut rest = sql.trim_start();
     while rest.starts_with("::") {
         rest = after_cast(rest)?.trim_start();
     }
     Some(rest)
 }
 
-/// What follows one cast: `::timestamp(3) without time zone`, `::public."E"[]`.
-fn after_cast(text: &str) -> Option<&str> {
-    let mut rest = text.strip_prefix("::")?;
+/// The rest after one cast: `::timestamp(3) without time zone`, `::public."E"[]`.
+fn after_cast(sql: &str) -> Option<&str> {
+    let mut rest = sql.strip_prefix("::")?;
     loop {
         let word = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
         rest = &rest[word..];

@@ -10,7 +10,7 @@ use crate::base::log::LogFormat;
 use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::formats::RowKey;
 use crate::formats::migration::Migration;
 use crate::migrate::history::History;
@@ -106,14 +106,14 @@ async fn adopt(
         )));
     }
     let migrations = chosen(history, through)?;
-    let evidence = created_and_removed(&migrations);
-    check(&migrations, &evidence, session).await?;
+    let proofs = created_and_removed(&migrations);
+    check(&migrations, &proofs, session).await?;
     if through.is_none() {
-        refuse_unproven(&migrations, &evidence)?;
+        refuse_unproven(&migrations, &proofs)?;
     }
     let adopted = migrations.iter().enumerate().map(|(index, migration)| Adopted {
         name: migration.name.clone(),
-        objects: evidence.iter().filter(|one| one.of == index).count(),
+        objects: proofs.iter().filter(|proof| proof.of == index).count(),
     });
     let adopted: Vec<Adopted> = adopted.collect();
     let (writer, dialect) = (history.writer()?, history.dialect);
@@ -126,13 +126,13 @@ async fn adopt(
 }
 
 /// Compares what the migrations create and drop with the database.
-async fn check(migrations: &[&Migration], evidence: &[Evidence], session: &mut dyn Session) -> Result<(), Error> {
-    let objects: Vec<ObjectRef> = evidence.iter().map(|one| one.object.clone()).collect();
+async fn check(migrations: &[&Migration], proofs: &[Proof], session: &mut dyn Session) -> Result<(), Error> {
+    let objects: Vec<ObjectRef> = proofs.iter().map(|proof| proof.object.clone()).collect();
     let states = session.object_states(&objects, None).await;
     let states = states.map_err(Error::statement("look for what the migrations create"))?;
     let exists = |state: &ObjectState| !matches!(state, ObjectState::Absent | ObjectState::Invalid);
-    let against = evidence.iter().zip(&states).filter(|(one, state)| exists(state) != one.created);
-    let findings: Vec<Finding> = against.map(|(one, _)| finding(migrations[one.of], one)).collect();
+    let against = proofs.iter().zip(&states).filter(|(proof, state)| exists(state) != proof.created);
+    let findings: Vec<Finding> = against.map(|(proof, _)| finding(migrations[proof.of], proof)).collect();
     match findings.is_empty() {
         true => Ok(()),
         false => Err(Error::Differences(summary(&findings).to_string())),
@@ -140,8 +140,8 @@ async fn check(migrations: &[&Migration], evidence: &[Evidence], session: &mut d
 }
 
 /// A migration with nothing to check is accepted if a later one checks out; trailing ones need --through.
-fn refuse_unproven(migrations: &[&Migration], evidence: &[Evidence]) -> Result<(), Error> {
-    let proven = evidence.iter().map(|one| one.of + 1).max().unwrap_or(0);
+fn refuse_unproven(migrations: &[&Migration], proofs: &[Proof]) -> Result<(), Error> {
+    let proven = proofs.iter().map(|proof| proof.of + 1).max().unwrap_or(0);
     let (Some(unproven), Some(last)) = (migrations.get(proven), migrations.last()) else { return Ok(()) };
     let before = proven.checked_sub(1).map(|index| &migrations[index].name);
     let or_not = before.map_or(String::new(), |name| format!(", --through {name} if not"));
@@ -168,7 +168,7 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
 }
 
 /// An object whose presence or absence shows whether a migration ran.
-struct Evidence {
+struct Proof {
     /// Index of the migration.
     of: usize,
     object: ObjectRef,
@@ -177,7 +177,7 @@ struct Evidence {
 }
 
 /// The objects that the migrations create and do not drop again, and those that they drop and do not create again.
-fn created_and_removed(migrations: &[&Migration]) -> Vec<Evidence> {
+fn created_and_removed(migrations: &[&Migration]) -> Vec<Proof> {
     let statements: Vec<Vec<script::Statement<'_>>> =
         migrations.iter().map(|migration| migration.script.statements()).collect();
     let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
@@ -191,28 +191,26 @@ fn created_and_removed(migrations: &[&Migration]) -> Vec<Evidence> {
     for (of, statements) in statements.iter().enumerate() {
         for (object, _) in script::created(statements) {
             if take(&mut lasting, &object) {
-                found.push(Evidence { of, object, created: true });
+                found.push(Proof { of, object, created: true });
             }
         }
         for object in script::removed(statements) {
             if take(&mut gone, &object) {
-                found.push(Evidence { of, object, created: false });
+                found.push(Proof { of, object, created: false });
             }
         }
     }
     found
 }
 
-fn finding(migration: &Migration, evidence: &Evidence) -> Finding {
-    let (kind, does) = match evidence.created {
-        true => (DifferenceKind::Missing, "creates it"),
-        false => (DifferenceKind::Extra, "drops or renames it"),
-    };
+/// An object that is missing although its migration would have created it, or exists although it would have been dropped.
+fn finding(migration: &Migration, proof: &Proof) -> Finding {
+    let kind = if proof.created { DifferenceKind::Missing } else { DifferenceKind::Extra };
     let source = Source::Named(migration.path.display().to_string());
-    Finding::new(Severity::Error, kind, evidence.object.clone(), source)
-        .caused(format!("{} {does}, so it was not applied here, or was reverted since", migration.name))
-        .remedied(
-            "if none of it and of later ones exists, adopt up to the migration before it (--through NAME), and \
-             doorstep run applies them; otherwise correct the database, and try again",
-        )
+    let cause = Cause::NotApplied { migration: migration.name.clone(), creates: proof.created };
+    Finding {
+        difference: Difference::new(Severity::Error, kind, proof.object.clone(), source),
+        diagnosis: Diagnosis::new(cause, Remedy::AdoptFewer),
+        sql: None,
+    }
 }

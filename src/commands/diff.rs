@@ -8,11 +8,11 @@ use crate::base::error::Error;
 use crate::base::log::LogFormat;
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::output;
-use crate::differ::ddl::Gap;
+use crate::differ::ddl::DdlScript;
 use crate::finding::{Finding, Severity};
 use crate::report::flat;
 use crate::startup::start::Start;
-use crate::verify::Held;
+use crate::verify::Compared;
 use crate::verify::desired::DesiredState;
 
 /// Arguments of `diff`.
@@ -31,9 +31,9 @@ pub(crate) struct Args {
 struct Diff {
     /// By table.
     findings: Vec<Finding>,
-    /// What would close the gap.
+    /// Creates what is missing.
     #[serde(skip)]
-    gap: Gap,
+    missing: DdlScript,
     /// Where the database is, for people.
     #[serde(skip)]
     address: String,
@@ -62,8 +62,8 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 
 async fn compared(start: &mut Start<'_>, desired: DesiredState) -> Result<Diff, Error> {
     start.read_history_and_running().await?;
-    let Held { findings, gap } = start.compare(&desired, Severity::Notice).await?;
-    Ok(Diff { findings, gap, address: start.setup.database.target()?.address(), files: desired.files })
+    let Compared { findings, script } = start.compare(&desired, Severity::Notice).await?;
+    Ok(Diff { findings, missing: script, address: start.setup.database.target()?.address(), files: desired.files })
 }
 
 fn nothing_desired() -> Error {
@@ -78,7 +78,7 @@ impl fmt::Display for Diff {
     /// A line for each finding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            writeln!(f, "{:<8} {}", finding.severity, flat(&finding.sentence()))?;
+            writeln!(f, "{:<8} {}", finding.difference.severity, flat(&finding.sentence()))?;
         }
         Ok(())
     }
@@ -90,6 +90,6 @@ impl Diff {
         // A name must not end the comment.
         let files = if self.files.is_empty() { "what is required".to_owned() } else { self.files.join(" and ") };
         let heading = format!("What {} lacks of {files}", self.address);
-        format!("-- {}\n\n{}", flat(&heading), self.gap)
+        format!("-- {}\n\n{}", flat(&heading), self.missing)
     }
 }

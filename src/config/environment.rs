@@ -1,4 +1,5 @@
-//! The settings among the environment variables.
+//! The settings among the environment variables: DOORSTEP_* and DATABASE_URL. A variable with the prefix that is no
+//! setting is an error, like an unknown flag.
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
@@ -7,7 +8,8 @@ use crate::config::{Layer, both_forms, unknown};
 
 const PREFIX: &str = "DOORSTEP_";
 
-/// Variables under our prefix that are no settings: doorstep.toml's place, and what a child is told of the lock.
+/// Variables with the prefix that are not settings: the path of doorstep.toml, and the mark by which a nested doorstep
+/// sees that its parent holds the migration lock.
 const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK"];
 
 impl Environment {
@@ -21,10 +23,7 @@ impl Environment {
         }
     }
 
-    /// The settings among the variables.
-    ///
-    /// Each variable goes through envy on its own, since envy names neither variable nor field in the
-    /// error of a custom type.
+    /// Parses one variable at a time: for the error of a custom type, envy names neither the variable nor the field.
     pub(crate) fn layer(&self) -> Result<Layer, Error> {
         let mut layer = Layer::default();
         for (variable, value) in self.variables() {
@@ -36,7 +35,7 @@ impl Environment {
                 return Err(unknown("variable", variable, Layer::NAMES.iter().copied(), written));
             }
             if value.expose().is_empty() {
-                continue; // compose writes `${UNSET:-}` as an empty value
+                continue; // Compose sets a variable to the empty text for `${UNSET:-}`.
             }
             let one: Layer = envy::from_iter([(name.to_owned(), value.expose().to_owned())])
                 .map_err(|error| Error::Settings(format!("{variable}: {}", reason(error))))?;
@@ -51,12 +50,13 @@ fn written(name: &str) -> String {
     format!("{PREFIX}{}", name.to_ascii_uppercase())
 }
 
-/// Kubernetes injects these for a Service that happens to be called `doorstep`.
+/// Kubernetes injects these into every pod of a namespace that has a Service called `doorstep`.
 fn injected_by_kubernetes(name: &str) -> bool {
     name.starts_with("SERVICE_") || name.starts_with("PORT")
 }
 
-/// envy writes "… while parsing value '60x' provided by WAIT_ATTEMPTS"; the variable is named already.
+/// envy's message ends in "while parsing value '60x' provided by WAIT_ATTEMPTS"; our message already names the variable,
+/// with its prefix. envy has no other way to get at the two parts.
 fn reason(error: envy::Error) -> String {
     match error {
         envy::Error::Custom(text) => text.split(" provided by ").next().unwrap_or_default().to_owned(),

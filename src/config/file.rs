@@ -1,4 +1,5 @@
-//! doorstep.toml: the same settings, one key each; and what the service needs of its database, which has no other form.
+//! doorstep.toml: one key per setting, and the tables `[require]` and `[[query]]`, which have no flags. An unknown key is an
+//! error, so that a typing error does not silently leave a default in place.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use toml::de::DeTable;
 use crate::base::error::Error;
 use crate::config::{Layer, Query, Require, requirements_file, unknown};
 
-/// What stands in doorstep.toml.
+/// The content of doorstep.toml.
 #[derive(Debug, Default)]
 pub(crate) struct File {
     /// The settings.
@@ -19,10 +20,10 @@ pub(crate) struct File {
     pub(crate) queries: Vec<Query>,
 }
 
-/// Read when it stands in the working directory and no other file is named.
+/// Read if it is in the working directory and no other file is named.
 const DEFAULT: &str = "doorstep.toml";
 
-/// What stands in `named`, or in ./doorstep.toml when there is one.
+/// Reads the `named` file, or ./doorstep.toml if it exists.
 pub(crate) fn read(named: Option<PathBuf>) -> Result<File, Error> {
     let path = named.as_deref().unwrap_or(Path::new(DEFAULT));
     match std::fs::read_to_string(path) {
@@ -32,8 +33,8 @@ pub(crate) fn read(named: Option<PathBuf>) -> Result<File, Error> {
     }
 }
 
-/// Only the message and the line of a TOML error are shown: the parser's own rendering quotes the line,
-/// which may hold a password.
+/// Shows only the message and the line number of a TOML error: the parser's own rendering quotes the line, which may
+/// contain a password.
 fn parse(text: &str, path: &Path) -> Result<File, Error> {
     let source = requirements_file::Text { text, file: path.display().to_string() };
     let explain = |error: toml::de::Error| {
@@ -46,7 +47,7 @@ fn parse(text: &str, path: &Path) -> Result<File, Error> {
         let what = format!("key in {}:{}:", path.display(), source.line(key.span().start));
         return Err(unknown(&what, key.get_ref(), known(), str::to_owned));
     }
-    let (require, queries) = source.demands(document.get_ref())?;
+    let (require, queries) = source.requirements(document.get_ref())?;
     Ok(File { layer: toml::from_str(text).map_err(explain)?, require, queries })
 }
 

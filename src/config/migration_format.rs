@@ -1,4 +1,4 @@
-//! The formats of migrations that can be named.
+//! The values of the setting `migration_format`. What a format means is in `formats`.
 
 use serde::Deserialize;
 

@@ -1,8 +1,8 @@
-//! Settings: each is declared once, in [`Layer`], and that declaration is its flag, its environment
-//! variable and its key in doorstep.toml. Precedence: flag > environment > file > default.
+//! Settings. Each is declared once, in [`Layer`]; that declaration is its flag, its environment variable and its key in
+//! doorstep.toml. Precedence: flag > environment > file > default.
 //!
-//! Two types, as in ripgrep: [`Layer`] is what somebody wrote, [`Settings`] is checked and cannot be
-//! wrong. Nothing here touches the database or looks for the project's files.
+//! Two types, as in ripgrep: [`Layer`] is what the user wrote, all of it optional; [`Settings`] is checked and has every
+//! default. Nothing here connects to the database or looks for the project's files.
 
 pub(crate) mod environment;
 pub(crate) mod file;
@@ -129,10 +129,10 @@ layer! {
     [ "Logs", "FORMAT" ] log_format: LogFormat,
 }
 
-/// How long, and in which rhythm, to wait for the database.
+/// How long to wait for the database, and how often to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience {
-    /// Give up after this time; `None` waits for ever.
+    /// Give up after this time; `None` waits forever.
     pub timeout: Option<Duration>,
     /// Number of attempts and the fixed interval between them, instead of backing off.
     pub fixed: Option<(u32, Duration)>,
@@ -141,11 +141,11 @@ pub(crate) struct Patience {
 /// Checked settings. Every default of the contract is filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The service's database, if one was named; otherwise the Prisma schema or PG* decide.
+    /// The service's database. `None`: the Prisma schema or the PG* variables name it.
     pub database: Option<SecretSource>,
-    /// The URL for doorstep's own work, if it differs.
+    /// The URL for doorstep's own work, if it is not the service's.
     pub migrate_database: Option<SecretSource>,
-    /// Rhythm and deadline of the wait.
+    /// Deadline and intervals of the wait.
     pub patience: Patience,
     /// Schemas to create, if named.
     pub schemas: Option<Vec<String>>,
@@ -155,35 +155,35 @@ pub(crate) struct Settings {
     pub migrations: Option<PathBuf>,
     /// Its format, if named.
     pub format: Option<crate::config::MigrationFormat>,
-    /// The tool that migrates in doorstep's place, if named.
+    /// The command of the tool that applies migrations instead of doorstep, if named.
     pub migrate_command: Option<Words>,
-    /// What runs before migrations.
+    /// The command to run before migrations.
     pub before_migrate: Option<Words>,
-    /// What runs after migrations.
+    /// The command to run after migrations.
     pub after_migrate: Option<Words>,
     /// The Prisma schema, if named.
     pub prisma_schema: Option<PathBuf>,
-    /// How long to queue for the migration lock; `None` for ever.
+    /// How long to wait for the migration lock; `None` waits forever.
     pub lock_timeout: Option<Duration>,
-    /// `lock_timeout` of statements while migrating; `None` leaves the server's.
+    /// `lock_timeout` of statements while migrating; `None` keeps the server's setting.
     pub statement_lock_timeout: Option<Duration>,
-    /// The snapshot to hold the database against, if named.
+    /// The snapshot to compare the database with, if named.
     pub snapshot: Option<PathBuf>,
     /// Tables that must exist.
     pub require_tables: Vec<TableName>,
-    /// What else must be there.
+    /// `[require]`: other objects and rows that must exist, or must not.
     pub require: Require,
     /// Queries that must be able to use their indexes.
     pub queries: Vec<Query>,
     /// Which findings stop the start.
     pub strictness: Strictness,
-    /// Findings to pass over.
+    /// Findings to ignore.
     pub allow: Vec<Allow>,
     /// Stay beside the service instead of becoming it.
     pub init: bool,
-    /// Where to tell the phase.
+    /// Where to serve the phase over HTTP.
     pub health_addr: Option<Listen>,
-    /// Where the reason of a failure goes, if somewhere else.
+    /// Where to write the reason of a failure; `None` is /dev/termination-log.
     pub termination_log: Option<PathBuf>,
     /// Log level, if named; the default depends on the command.
     pub log: Option<LogLevel>,
@@ -242,7 +242,8 @@ impl Settings {
     }
 }
 
-/// The wait's rhythm. A fixed rhythm brings its own end, so the default deadline steps aside for it.
+/// Deadline and intervals of the wait. With `wait_attempts` the number of attempts ends it, so the default deadline does
+/// not apply.
 fn patience(layer: &Layer) -> Result<Patience, Error> {
     let interval = layer.wait_interval.map_or(Duration::from_secs(2), |span| span.0);
     let fixed = match layer.wait_attempts {
@@ -272,7 +273,7 @@ where
     items.iter().map(parse).collect()
 }
 
-/// The strongest layer that names the secret, in either form, decides; both forms in one layer are an error.
+/// The first layer that gives the secret, as text or as a file, decides. Both forms in one layer are an error.
 fn secret<'a>(
     layers: &[&'a Layer],
     name: &str,
@@ -281,7 +282,7 @@ fn secret<'a>(
     for layer in layers {
         match forms(layer) {
             (Some(_), Some(_)) => return Err(both_forms(name)),
-            // An unset variable in `--database-url "$URL"` must not lead to another database.
+            // `--database-url "$URL"` with $URL unset: a weaker layer must not silently name another database.
             (Some(text), None) if text.expose().trim().is_empty() => {
                 return Err(Error::Settings(format!("{name} is empty\nnext: give a URL, or leave it out")));
             }
@@ -298,8 +299,8 @@ fn both_forms(name: &str) -> Error {
     Error::Settings(format!("both {name} and {name}{file} are set\nnext: keep one of them"))
 }
 
-/// An unknown name is an error, and says which known one is nearest, if one is near enough to be a slip.
-/// Compared without prefix and case, which all names share.
+/// The error for an unknown name. Suggests the most similar known name, if the similarity is above 0.6: a likely typing
+/// error. Prefix and case are left out of the comparison, because all names share them.
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>, written: fn(&str) -> String) -> Error {
     let bare = name.to_ascii_lowercase();
     let bare = bare.strip_prefix("doorstep_").unwrap_or(&bare);

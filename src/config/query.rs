@@ -1,4 +1,5 @@
-//! `[[query]]` of doorstep.toml: a query of the service, and the indexes that it must be able to use.
+//! `[[query]]` of doorstep.toml: a query of the service, and the indexes that its plan must be able to use. The plans are
+//! read in `verify::index_use`.
 
 use crate::base::error::Error;
 use crate::catalog::Origin;
@@ -9,15 +10,15 @@ use crate::sql::{Dialect, TableName, script};
 /// A query that the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
-    /// What people call it.
+    /// Its name in findings.
     pub name: String,
     /// Its text, one statement.
     pub sql: String,
-    /// The indexes that it must be able to use. Without one the query need only make sense.
+    /// The indexes that it must be able to use. Without any, the server only has to accept the query.
     pub indexes: Vec<TableName>,
-    /// How bad it is if it cannot.
+    /// The severity of the finding if it cannot.
     pub severity: Severity,
-    /// Where it stands.
+    /// Its file and line.
     pub origin: Origin,
 }
 
@@ -35,7 +36,7 @@ impl Query {
             [] => refuse("is empty"),
             [_] if !script::is_complete(&self.sql, dialect) => refuse("leaves a quote, a comment or a bracket open"),
             [one] if VERBS.iter().any(|verb| one.starts(&[verb])) => Ok(()),
-            [_] => refuse("is no SELECT, INSERT, UPDATE, DELETE or WITH, and nothing else has a plan"),
+            [_] => refuse("is not a SELECT, INSERT, UPDATE, DELETE or WITH; no other statement has a plan"),
             _ => refuse("is several statements; write a [[query]] for each"),
         }
     }

@@ -1,5 +1,7 @@
-//! How each requirement is written: `users.email text not null`, `unique users (email)`, `billing.status (OPEN)`.
-//! Names are as the catalog spells them (case matters); an odd one stands in double quotes.
+//! The grammar of requirements: `users.email text not null`, `unique users (email)`, `billing.status (OPEN)`. Names are as
+//! the catalog spells them (case matters); one with a dot, a blank or a bracket is in double quotes.
+//!
+//! This is text that people write in doorstep.toml. Whether the database meets it is checked in `verify::requirements`.
 
 use std::str::FromStr;
 
@@ -14,11 +16,11 @@ pub(crate) struct ColumnForm {
     pub name: String,
     /// Its type as SQL writes it; `None` for any.
     pub kind: Option<String>,
-    /// Whether NULL is allowed; `None` where either will do.
+    /// Whether NULL is allowed; `None` accepts both.
     pub nullable: Option<bool>,
 }
 
-/// An index: by its name, or by what it has to do.
+/// An index: by its name, or by its table and columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IndexForm {
     /// `users_email_key`, `financial.invoices_total_idx`.
@@ -29,7 +31,7 @@ pub(crate) enum IndexForm {
         table: TableName,
         /// Its key columns in their order, and whether each is `DESC`.
         columns: Vec<(String, bool)>,
-        /// Whether it makes them unique.
+        /// Whether it is a unique index.
         unique: bool,
     },
 }
@@ -55,11 +57,11 @@ pub(crate) struct ConstraintForm {
 /// A row: `plans`, `plans where code = 'free'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowForm {
-    /// As it is written.
+    /// As written, for findings.
     pub text: String,
     /// Its table.
     pub table: TableName,
-    /// What it must be like, in SQL.
+    /// The SQL condition that one row must meet.
     pub condition: Option<String>,
 }
 
@@ -80,7 +82,7 @@ impl FromStr for ColumnForm {
         };
         let kind = Some(kind.trim()).filter(|kind| !kind.is_empty()).map(str::to_owned);
         if nullable.is_some() && kind.as_ref().is_some_and(|kind| kind.ends_with("[]")) {
-            return Err(format!("`{text}`: whether an array may be NULL is not looked at; leave that out"));
+            return Err(format!("`{text}`: whether an array may be NULL is not checked; leave that out"));
         }
         Ok(Self { table, name, kind, nullable })
     }
@@ -169,11 +171,12 @@ impl FromStr for ObjectRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let forms = "write table t, column t.c, index i, constraint t.c or enum e";
-        let (thing, name) =
-            text.split_once(char::is_whitespace).ok_or_else(|| format!("`{text}` says not what it is; {forms}"))?;
+        let (thing, name) = text
+            .split_once(char::is_whitespace)
+            .ok_or_else(|| format!("`{text}` does not begin with a kind of object; {forms}"))?;
         let named = |kind| match object(name) {
             Some(TableName { schema, name }) => Ok(Self::new(kind, schema, name)),
-            None => Err(format!("`{text}` names nothing; {forms}")),
+            None => Err(format!("`{text}` has no valid name; {forms}")),
         };
         // A constraint may leave its table open; its home schema is meant then.
         let part = |kind, table: Option<TableName>, name: String| match table {
@@ -192,14 +195,14 @@ impl FromStr for ObjectRef {
                 ColumnForm { table, name, kind: None, nullable: None } => {
                     Ok(part(ObjectKind::Column, Some(table), name))
                 }
-                _ => Err(format!("`{text}` says more than a name; {forms}")),
+                _ => Err(format!("`{text}` has more than a name; {forms}")),
             },
-            _ => Err(format!("`{text}` begins with no known thing; {forms}")),
+            _ => Err(format!("`{text}` does not begin with a known kind; {forms}")),
         }
     }
 }
 
-/// The name of an object in a schema, and nothing else.
+/// The name of an object, with or without its schema; `None` if anything follows it.
 pub(crate) fn object(text: &str) -> Option<TableName> {
     let (names, rest) = dotted(text)?;
     qualified(names).filter(|_| rest.is_empty())
@@ -211,7 +214,7 @@ fn qualified(mut names: Vec<String>) -> Option<TableName> {
     names.is_empty().then_some(TableName { schema, name })
 }
 
-/// The names at the beginning, which dots join, and what follows them.
+/// The dotted name at the beginning, in its parts, and the rest of the text.
 fn dotted(text: &str) -> Option<(Vec<String>, &str)> {
     let mut names = Vec::new();
     let mut rest = text.trim();
@@ -229,7 +232,7 @@ fn dotted(text: &str) -> Option<(Vec<String>, &str)> {
         names.push(name);
         match after.strip_prefix('.') {
             Some(after) => rest = after,
-            // What follows a name is apart from it.
+            // A name ends at a blank or a bracket; any other character makes it invalid.
             None if after.is_empty() || after.starts_with('(') || after.starts_with(char::is_whitespace) => {
                 return Some((names, after.trim()));
             }
@@ -238,7 +241,7 @@ fn dotted(text: &str) -> Option<(Vec<String>, &str)> {
     }
 }
 
-/// A name up to its closing quote, doubled ones undone, and what follows.
+/// A name up to its closing quote, with doubled quotes undone, and the rest of the text.
 fn quoted(inside: &str) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut rest = inside;
@@ -255,7 +258,7 @@ fn quoted(inside: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The parts of `(a, b)`, at least one, all with something in them.
+/// The parts of `(a, b)`: at least one, none empty.
 fn in_brackets(text: &str) -> Option<Vec<&str>> {
     let inside = text.strip_prefix('(')?.strip_suffix(')')?;
     let mut quote = None;

@@ -1,20 +1,20 @@
-//! `[require]` of doorstep.toml, as data.
+//! `[require]` of doorstep.toml, parsed: each requirement with its line. `verify::requirements` compares them with the catalog.
 
 use crate::base::error::Error;
 use crate::catalog::Origin;
 use crate::config::requirement_form::{ColumnForm, ConstraintForm, EnumForm, IndexForm, RowForm};
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName, script};
 
-/// One line of a requirement, and where it stands.
+/// A requirement, with its file and line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line<T> {
     /// What is required.
     pub what: T,
-    /// Where.
+    /// Its file and line.
     pub origin: Origin,
 }
 
-/// All that `[require]` asks for.
+/// All requirements of `[require]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Require {
     /// Tables and views, wherever the search path leads.
@@ -31,12 +31,12 @@ pub(crate) struct Require {
     pub constraints: Vec<Line<ConstraintForm>>,
     /// At least one row each.
     pub rows: Vec<Line<RowForm>>,
-    /// What must not be there.
+    /// Objects that must not exist.
     pub absent: Vec<Line<ObjectRef>>,
 }
 
 impl Require {
-    /// True where the catalog is not needed to answer.
+    /// True if no requirement needs the catalog: tables and rows are checked by queries of their own.
     #[must_use]
     pub(crate) fn is_silent(&self) -> bool {
         self.columns.is_empty()
@@ -47,7 +47,7 @@ impl Require {
             && self.absent.is_empty()
     }
 
-    /// The schemas that are named.
+    /// The schemas that requirements name: the catalog of each is read.
     pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
         let columns = self.columns.iter().map(|line| &line.what.table);
         let indexes = self.indexes.iter().map(|line| match &line.what {
@@ -71,12 +71,12 @@ impl Require {
             let enums = self.enums.iter().map(|line| &line.origin).chain(absent.map(|line| &line.origin));
             let extensions = self.extensions.iter().map(|line| (&line.origin, "extensions"));
             if let Some((origin, things)) = enums.map(|origin| (origin, "enums")).chain(extensions).next() {
-                return refuse(origin, format!("{things} are named, but SQLite has none"));
+                return refuse(origin, format!("{things} are required, but SQLite has none"));
             }
         }
         for Line { what, origin } in &self.rows {
             let Some(condition) = what.condition.as_deref() else { continue };
-            // Whatever follows is part of it: no semicolon ends it.
+            // The condition becomes part of a query: with another line behind it, it must still be one statement.
             let followed = format!("{condition}\nx");
             let counts = [condition, followed.as_str()].map(|text| script::statements(text, dialect).len());
             if counts != [1, 1] || !script::is_complete(condition, dialect) {
@@ -87,7 +87,7 @@ impl Require {
     }
 }
 
-/// What is wrong with a line of doorstep.toml.
+/// The error for a line of doorstep.toml.
 pub(crate) fn settings_error(Origin { file, line }: &Origin, why: &str) -> Error {
     Error::Settings(format!("{file}:{line}: {why}"))
 }

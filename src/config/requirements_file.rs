@@ -1,4 +1,5 @@
-//! `[require]` and `[[query]]`: read by hand, since each line of them is told by its number when it is not met.
+//! Reads `[require]` and `[[query]]` of doorstep.toml. By hand, not by serde: a finding names the line of its requirement,
+//! and serde does not pass positions on.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -14,16 +15,16 @@ use crate::config::{Line, Query, Require, unknown};
 use crate::finding::Severity;
 use crate::sql::TableName;
 
-/// The tables of doorstep.toml that are no settings.
+/// The tables of doorstep.toml that are not settings.
 pub(crate) const TABLES: &[&str] = &["require", "query"];
 
 const REQUIRE: &[&str] = &["tables", "columns", "indexes", "enums", "extensions", "constraints", "rows", "absent"];
 
 const QUERY: &[&str] = &["name", "sql", "index", "severity"];
 
-/// The text of a file, to tell lines in it.
+/// The text of doorstep.toml, for the line numbers of byte offsets.
 pub(crate) struct Text<'a> {
-    /// What stands in it.
+    /// Its content.
     pub(crate) text: &'a str,
     /// Its path, as the user would write it.
     pub(crate) file: String,
@@ -36,8 +37,8 @@ impl Text<'_> {
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
-    /// What a whole document demands of the database.
-    pub(crate) fn demands(&self, document: &DeTable<'_>) -> Result<(Require, Vec<Query>), Error> {
+    /// The requirements and queries of a document.
+    pub(crate) fn requirements(&self, document: &DeTable<'_>) -> Result<(Require, Vec<Query>), Error> {
         let (mut require, mut queries) = (Require::default(), Vec::new());
         for (key, value) in document {
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -73,7 +74,7 @@ impl Text<'_> {
         Ok(require)
     }
 
-    /// A list of texts, or a single one, each read as what is asked for.
+    /// A list of texts, or a single text; each is parsed as one requirement.
     fn lines<T: FromStr>(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<Line<T>>, Error>
     where
         T::Err: std::fmt::Display,
@@ -99,7 +100,7 @@ impl Text<'_> {
                     let (text, span) = self.text(value)?;
                     let of_name = [Severity::Error, Severity::Warning, Severity::Notice];
                     let wrong =
-                        || self.wrong(span, &format!("`{text}` is no severity; write error, warning or notice"));
+                        || self.wrong(span, &format!("`{text}` is not a severity; write error, warning or notice"));
                     severity = of_name.into_iter().find(|it| it.to_string() == text).ok_or_else(wrong)?;
                 }
                 _ => return Err(self.unknown("query", QUERY, key)),
@@ -107,7 +108,8 @@ impl Text<'_> {
         }
         let Some((sql, span)) = sql else { return Err(self.wrong(value.span(), "a [[query]] has no sql")) };
         let index = |(text, span): (&str, Range<usize>)| {
-            let wrong = || self.wrong(span, &format!("`{text}` is no name of an index; write name or schema.name"));
+            let wrong =
+                || self.wrong(span, &format!("`{text}` is not the name of an index; write name or schema.name"));
             object(text).ok_or_else(wrong)
         };
         let named = indexes.iter().map(|(text, _)| *text).collect::<Vec<_>>().join(", ");
@@ -156,7 +158,7 @@ mod tests {
     fn read(text: &str) -> Result<(Require, Vec<Query>), String> {
         let document = DeTable::parse(text).unwrap();
         let text = Text { text, file: "doorstep.toml".to_owned() };
-        text.demands(document.get_ref()).map_err(|error| error.to_string())
+        text.requirements(document.get_ref()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -193,7 +195,7 @@ mod tests {
         wrong("query = [1]", "write [[query]]");
         wrong("[[query]]\nindex = \"i\"", "doorstep.toml:1: a [[query]] has no sql");
         wrong("[[query]]\nsqll = \"x\"", "did you mean sql?");
-        wrong("[[query]]\nsql = \"x\"\nseverity = \"bad\"", "doorstep.toml:3: `bad` is no severity");
-        wrong("[[query]]\nsql = \"x\"\nindex = \"t (a)\"", "doorstep.toml:3: `t (a)` is no name of an index");
+        wrong("[[query]]\nsql = \"x\"\nseverity = \"bad\"", "doorstep.toml:3: `bad` is not a severity");
+        wrong("[[query]]\nsql = \"x\"\nindex = \"t (a)\"", "doorstep.toml:3: `t (a)` is not the name of an index");
     }
 }

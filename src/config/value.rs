@@ -1,4 +1,5 @@
-//! The types of single settings: how each is written, and what is wrong when it does not parse.
+//! The types of single settings: how each is written in a flag, a variable or doorstep.toml, and the message for a value
+//! that does not parse. Defaults and rules between settings are in `config`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -141,8 +142,8 @@ pub enum Strictness {
     Off,
 }
 
-/// A finding to pass over: `table:public.legacy_*`, `missing:*`. The first part names the kind of object
-/// or the kind of difference, the rest its qualified name, where `*` stands for anything.
+/// Findings to ignore: `table:public.legacy_*`, `missing:*`. The first part is a kind of object or a kind of difference,
+/// the rest its qualified name, in which `*` matches any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allow {
     what: Allowed,
@@ -175,7 +176,7 @@ impl FromStr for Allow {
         let known = Allowed::all().find(|(known, _)| *known == word.trim());
         let Some((_, what)) = known else {
             let known: Vec<&str> = Allowed::all().map(|(known, _)| known).collect();
-            return Err(format!("`{text}` begins with no known thing or kind; known are {}", known.join(", ")));
+            return Err(format!("`{text}` does not begin with a known kind; known are {}", known.join(", ")));
         };
         match name.trim() {
             "" => Err(form()),

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::value::{self, Family, family};
-use crate::catalog::{Arity, Column, Default, Table, Type};
-use crate::differ::{Names, folded, found};
-use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::catalog::{Arity, CatalogSource, Column, Default, Table, Type};
+use crate::differ::{Compared, Names, folded};
+use crate::finding::{Detail, Difference, DifferenceKind, Severity};
 use crate::sql::script::Aspect;
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
@@ -14,7 +14,8 @@ pub(crate) type Columns = HashMap<String, String>;
 
 /// What each column of the expected table is called in the actual one.
 pub(crate) fn counterparts(expected: &Table, actual: &Table, dialect: Dialect) -> Columns {
-    compare(expected, actual, Names(dialect), &mut Vec::new())
+    let compared = Compared { names: Names(dialect), source: &CatalogSource::Live };
+    compare(expected, actual, compared, &mut Vec::new())
 }
 
 /// Whether the server compares values of the two types with each other, as a foreign key must.
@@ -22,7 +23,13 @@ pub(crate) fn is_comparable(one: &Type, other: &Type, dialect: Dialect) -> bool 
     types(one, other, dialect) != Some(Severity::Error)
 }
 
-pub(crate) fn compare(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) -> Columns {
+pub(crate) fn compare(
+    expected: &Table,
+    actual: &Table,
+    compared: Compared<'_>,
+    findings: &mut Vec<Difference>,
+) -> Columns {
+    let names = compared.names;
     let there: HashMap<String, &Column> =
         actual.columns.iter().map(|column| (names.key(&column.name), column)).collect();
     let wanted: HashSet<String> = expected.columns.iter().map(|column| names.key(&column.name)).collect();
@@ -34,14 +41,18 @@ pub(crate) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
         if let Some(other) = there.get(&names.key(&column.name)) {
             columns.insert(column.name.clone(), other.name.clone());
             if names.are_spelled_apart(&column.name, &other.name) {
-                let spelled =
-                    found(Severity::Notice, DifferenceKind::Renamed, object_of(column), column.origin.as_ref());
-                findings.push(spelled.but(format!("column {}.{}", actual.name, other.name)));
+                let spelled = compared.found(
+                    Severity::Notice,
+                    DifferenceKind::Renamed,
+                    object_of(column),
+                    column.origin.as_ref(),
+                );
+                findings.push(spelled.instead(ObjectRef::part_of(&actual.name, ObjectKind::Column, &other.name)));
             }
-            differences(column, other, &object_of(column), names.0, findings);
+            differences(column, other, &object_of(column), compared, findings);
             continue;
         }
-        let error = |kind| found(Severity::Error, kind, object_of(column), column.origin.as_ref());
+        let error = |kind| compared.found(Severity::Error, kind, object_of(column), column.origin.as_ref());
         match spare.iter().position(|other| folded(&other.name) == folded(&column.name)) {
             Some(place) => {
                 let other = spare.remove(place);
@@ -56,19 +67,29 @@ pub(crate) fn compare(expected: &Table, actual: &Table, names: Names, findings: 
         let is_in_the_way = other.arity == Arity::Required && other.default == Default::None;
         let finding = match is_in_the_way {
             // The service does not know that it has to fill it.
-            true => found(Severity::Error, DifferenceKind::Extra, object_of(other), None)
+            true => compared
+                .found(Severity::Error, DifferenceKind::Extra, object_of(other), None)
                 .but("NOT NULL without a default, so that no row can be inserted without it"),
-            false => found(Severity::Notice, DifferenceKind::Extra, object_of(other), None),
+            false => compared.found(Severity::Notice, DifferenceKind::Extra, object_of(other), None),
         };
         findings.push(finding);
     }
     columns
 }
 
-fn differences(expected: &Column, actual: &Column, object: &ObjectRef, dialect: Dialect, findings: &mut Vec<Finding>) {
+fn differences(
+    expected: &Column,
+    actual: &Column,
+    object: &ObjectRef,
+    compared: Compared<'_>,
+    findings: &mut Vec<Difference>,
+) {
     let differs = |severity, aspect| {
-        found(severity, DifferenceKind::Different, object.clone(), expected.origin.as_ref()).in_its(aspect)
+        compared
+            .found(severity, DifferenceKind::Different, object.clone(), expected.origin.as_ref())
+            .with(Detail::Aspect(aspect))
     };
+    let dialect = compared.names.0;
     let is_list = actual.arity == Arity::List;
     if is_list != (expected.arity == Arity::List) {
         findings.push(differs(Severity::Error, Aspect::Type).between(type_of(expected), type_of(actual)));

@@ -3,24 +3,25 @@
 use crate::catalog::{ForeignKey, Table};
 use crate::differ::column::Columns;
 use crate::differ::index::{bracketed, translated};
-use crate::differ::{Names, found, unchecked};
-use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::differ::{Compared, Names, unchecked};
+use crate::finding::{Detail, Difference, DifferenceKind, Severity};
 use crate::sql::ObjectRef;
 
 pub(crate) fn foreign_keys(
     expected: &Table,
     actual: &Table,
     columns: &Columns,
-    names: Names,
-    findings: &mut Vec<Finding>,
+    compared: Compared<'_>,
+    findings: &mut Vec<Difference>,
 ) {
+    let names = compared.names;
     let object_of = |key: &ForeignKey| ObjectRef::foreign_key(&expected.name, &key.columns);
     let mut claimed = vec![false; actual.foreign_keys.len()];
     let mut absent = Vec::new();
     let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
-        let finding = |severity, kind| found(severity, kind, object_of(key), key.origin.as_ref());
+        let finding = |severity, kind| compared.found(severity, kind, object_of(key), key.origin.as_ref());
         let alike: Vec<usize> = (0..actual.foreign_keys.len())
             .filter(|place| is_alike(key, &from, &actual.foreign_keys[*place], names))
             .collect();
@@ -55,17 +56,31 @@ pub(crate) fn foreign_keys(
         };
         // One from the same columns leads elsewhere.
         let elsewhere = (0..actual.foreign_keys.len()).find(is_of_these);
-        let kind = if elsewhere.is_some() { DifferenceKind::Different } else { DifferenceKind::Missing };
-        let there = elsewhere.map_or("no such key".to_owned(), |place| described(&actual.foreign_keys[place]));
-        elsewhere.into_iter().for_each(|place| claimed[place] = true);
-        let finding = found(Severity::Warning, kind, object_of(key), key.origin.as_ref());
-        findings.push(finding.between(described(key), there));
+        let finding = |kind| compared.found(Severity::Warning, kind, object_of(key), key.origin.as_ref());
+        findings.push(match elsewhere {
+            Some(place) => {
+                claimed[place] = true;
+                differs(finding(DifferenceKind::Different), key, &actual.foreign_keys[place])
+            }
+            None => {
+                let detail = Detail::ForeignKey { expected: Box::new(key.clone()), actual: None };
+                finding(DifferenceKind::Missing).between(described(key), "no such key").with(detail)
+            }
+        });
     }
     for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
         if !claimed {
-            findings.push(found(Severity::Notice, DifferenceKind::Extra, object_of(other), None).but(described(other)));
+            findings.push(
+                compared.found(Severity::Notice, DifferenceKind::Extra, object_of(other), None).but(described(other)),
+            );
         }
     }
+}
+
+/// With both keys as data: what leads elsewhere has another remedy than what only acts otherwise.
+fn differs(finding: Difference, expected: &ForeignKey, actual: &ForeignKey) -> Difference {
+    let (one, other) = (Box::new(expected.clone()), Some(Box::new(actual.clone())));
+    finding.between(described(expected), described(actual)).with(Detail::ForeignKey { expected: one, actual: other })
 }
 
 /// The same columns, to the same columns of the same table; in any order of the pairs.

@@ -3,19 +3,20 @@
 use crate::catalog::value::simplified;
 use crate::catalog::{Index, IndexColumn, Name, Table};
 use crate::differ::column::Columns;
-use crate::differ::{Names, found};
-use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::differ::{Compared, Names};
+use crate::finding::{Difference, DifferenceKind, Remedy, Severity};
 use crate::sql::{ObjectKind, ObjectRef};
 
 pub(crate) fn primary_key(
     expected: &Table,
     actual: &Table,
     columns: &Columns,
-    names: Names,
-    findings: &mut Vec<Finding>,
+    compared: Compared<'_>,
+    findings: &mut Vec<Difference>,
 ) {
+    let names = compared.names;
     let object = ObjectRef::part_of(&expected.name, ObjectKind::PrimaryKey, "");
-    let finding = |severity, kind| found(severity, kind, object.clone(), expected.origin.as_ref());
+    let finding = |severity, kind| compared.found(severity, kind, object.clone(), expected.origin.as_ref());
     let wanted = expected.primary_key.as_ref().and_then(|key| Some((key, translated(&key.columns, columns)?)));
     match (wanted, &actual.primary_key) {
         // Without one of its columns there can be no key, and that is told already.
@@ -48,16 +49,23 @@ pub(crate) fn primary_key(
     }
 }
 
-pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names: Names, findings: &mut Vec<Finding>) {
-    let mut claimed = vec![false; actual.indexes.len()];
+pub(crate) fn indexes(
+    expected: &Table,
+    actual: &Table,
+    columns: &Columns,
+    compared: Compared<'_>,
+    findings: &mut Vec<Difference>,
+) {
+    let names = compared.names;
+    let mut search = Search { expected, actual, compared, claimed: vec![false; actual.indexes.len()] };
     for index in &expected.indexes {
         let Some(wanted) = in_their_words(index, columns) else { continue };
-        one(&wanted, expected, actual, names, &mut claimed, findings);
+        findings.extend(search.one(&wanted));
     }
-    // The form that join tables had up to Prisma 5: told with the primary key.
+    // The form that join tables had up to Prisma 5 is reported with the primary key.
     let key = expected.primary_key.as_ref().filter(|_| actual.primary_key.is_none());
     let key = key.and_then(|key| translated(&key.columns, columns));
-    for (other, claimed) in actual.indexes.iter().zip(claimed) {
+    for (other, claimed) in actual.indexes.iter().zip(search.claimed) {
         let object = object_of(expected, other);
         let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
         if !other.valid {
@@ -66,7 +74,7 @@ pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
                 continue;
             }
             let origin = wanted.and_then(|index| index.origin.as_ref());
-            let finding = found(Severity::Warning, DifferenceKind::Invalid, object, origin);
+            let finding = compared.found(Severity::Warning, DifferenceKind::Invalid, object, origin);
             findings.push(invalid(finding, &expected.name, &other.name, names));
         } else if !claimed
             // Prisma sees no expressions, and no predicates either but with a preview feature.
@@ -74,95 +82,104 @@ pub(crate) fn indexes(expected: &Table, actual: &Table, columns: &Columns, names
             && other.predicate.is_none()
             && !key.as_ref().is_some_and(|key| is_unique_over(other, key))
         {
-            findings.push(found(Severity::Notice, DifferenceKind::Extra, object, None).but(described(other)));
+            findings.push(compared.found(Severity::Notice, DifferenceKind::Extra, object, None).but(described(other)));
         }
     }
 }
 
-fn one(
-    wanted: &Index,
-    expected: &Table,
-    actual: &Table,
-    names: Names,
-    claimed: &mut [bool],
-    findings: &mut Vec<Finding>,
-) {
-    let finding = |severity, kind| found(severity, kind, object_of(expected, wanted), wanted.origin.as_ref());
-    if wanted.has_expression {
-        // Nothing is known of an expression, so the name has to do.
-        if !actual.indexes.iter().any(|other| other.has_expression && names.are_same(&wanted.name, &other.name)) {
+/// The search for the counterparts of the expected indexes of one table.
+struct Search<'a> {
+    expected: &'a Table,
+    actual: &'a Table,
+    compared: Compared<'a>,
+    /// Which of the actual indexes stand for an expected one.
+    claimed: Vec<bool>,
+}
+
+impl<'a> Search<'a> {
+    fn found(&self, wanted: &Index, severity: Severity, kind: DifferenceKind) -> Difference {
+        self.compared.found(severity, kind, object_of(self.expected, wanted), wanted.origin.as_ref())
+    }
+
+    fn differs(&self, wanted: &Index, severity: Severity, there: impl Into<String>) -> Difference {
+        self.found(wanted, severity, DifferenceKind::Different).between(described(wanted), there)
+    }
+
+    /// Claims the first actual index that `is_it` accepts.
+    fn claim(&mut self, is_it: impl Fn(&Index) -> bool) -> Option<&'a Index> {
+        let place = self.actual.indexes.iter().position(is_it)?;
+        self.claimed[place] = true;
+        Some(&self.actual.indexes[place])
+    }
+
+    /// Whatever differs about one expected index: columns are named as the database names them.
+    fn one(&mut self, wanted: &Index) -> Vec<Difference> {
+        let names = self.compared.names;
+        if wanted.has_expression {
+            // Nothing is known of an expression, so the name has to do.
+            let is_it = |other: &Index| other.has_expression && names.are_same(&wanted.name, &other.name);
             let severity = if wanted.unique { Severity::Error } else { Severity::Warning };
-            findings.push(finding(severity, DifferenceKind::Missing));
+            let is_there = self.actual.indexes.iter().any(is_it);
+            let missing = (!is_there).then(|| self.found(wanted, severity, DifferenceKind::Missing));
+            return missing.into_iter().collect();
         }
-        return;
-    }
-    let places: Vec<usize> =
-        (0..actual.indexes.len()).filter(|place| is_same(wanted, &actual.indexes[*place])).collect();
-    places.iter().for_each(|place| claimed[*place] = true);
-    let others: Vec<&Index> = places.iter().map(|place| &actual.indexes[*place]).collect();
-    // The best of them: of the same name, without a predicate that nobody asked for.
-    let best = others.iter().min_by_key(|other| {
-        (other.predicate.is_some() != wanted.predicate.is_some(), !names.are_same(&other.name, &wanted.name))
-    });
-    if let Some(best) = best {
-        if best.predicate.is_some() && wanted.predicate.is_none() {
-            findings
-                .push(finding(Severity::Notice, DifferenceKind::Different).between(described(wanted), described(best)));
-        }
+        let same: Vec<usize> =
+            (0..self.actual.indexes.len()).filter(|place| is_same(wanted, &self.actual.indexes[*place])).collect();
+        same.iter().for_each(|place| self.claimed[*place] = true);
+        let others: Vec<&Index> = same.iter().map(|place| &self.actual.indexes[*place]).collect();
+        // The best of them: of the same name, without a predicate that nothing asked for.
+        let best = others.iter().min_by_key(|other| {
+            (other.predicate.is_some() != wanted.predicate.is_some(), !names.are_same(&other.name, &wanted.name))
+        });
+        let Some(best) = best else { return vec![self.stand_in(wanted)] };
+        let is_partial = best.predicate.is_some() && wanted.predicate.is_none();
+        let partial = is_partial.then(|| self.differs(wanted, Severity::Notice, described(best)));
         // Of several that are alike any will do.
-        if others.len() == 1 && are_named_apart(&wanted.name, &best.name, names) {
-            findings.push(finding(Severity::Notice, DifferenceKind::Renamed).between(&wanted.name, &best.name));
-        }
-        return;
+        let is_renamed = others.len() == 1 && are_named_apart(&wanted.name, &best.name, names);
+        let renamed = is_renamed
+            .then(|| self.found(wanted, Severity::Notice, DifferenceKind::Renamed).between(&wanted.name, &best.name));
+        partial.into_iter().chain(renamed).collect()
     }
-    let keys = keys(wanted);
-    let mut place_of = |is_it: &dyn Fn(&Index) -> bool| {
-        let place = actual.indexes.iter().position(is_it)?;
-        claimed[place] = true;
-        Some(&actual.indexes[place])
-    };
-    let differs = |severity, other: &Index| {
-        finding(severity, DifferenceKind::Different).between(described(wanted), described(other))
-    };
-    if wanted.unique && wanted.predicate.is_none() {
-        if actual.primary_key.as_ref().is_some_and(|key| are_alike(&keys, &key.columns)) {
-            findings.push(
-                finding(Severity::Notice, DifferenceKind::Different).between(described(wanted), "the primary key"),
-            );
-            return;
+
+    /// No index is the same: one that does as much, or what comes nearest, or nothing.
+    fn stand_in(&mut self, wanted: &Index) -> Difference {
+        let (names, keys) = (self.compared.names, keys(wanted));
+        if wanted.unique && wanted.predicate.is_none() {
+            if self.actual.primary_key.as_ref().is_some_and(|key| are_alike(&keys, &key.columns)) {
+                return self.differs(wanted, Severity::Notice, "the primary key");
+            }
+            if let Some(other) = self.claim(|other| is_unique_over(other, &keys)) {
+                let severity = if self::keys(other) == keys { Severity::Notice } else { Severity::Warning };
+                return self.differs(wanted, severity, described(other));
+            }
         }
-        if let Some(other) = place_of(&|other| is_unique_over(other, &keys)) {
-            let severity = if self::keys(other) == keys { Severity::Notice } else { Severity::Warning };
-            findings.push(differs(severity, other));
-            return;
+        let is_namesake = |other: &Index| names.are_same(&other.name, &wanted.name) && !other.has_expression;
+        let is_alike = |other: &Index| !wanted.unique && !other.has_expression && self::keys(other) == keys;
+        let other = self.claim(is_namesake).or_else(|| self.claim(is_alike));
+        let severity = match (wanted.unique, other) {
+            // The same with a promise on top.
+            (false, Some(other)) if other.unique && is_same(&Index { unique: true, ..wanted.clone() }, other) => {
+                Severity::Notice
+            }
+            // Its rows are still unique, though not the same rows.
+            (true, Some(other)) if other.unique && self::keys(other) == keys && wanted.predicate.is_some() => {
+                Severity::Warning
+            }
+            (true, _) => Severity::Error,
+            (false, _) => Severity::Warning,
+        };
+        match other {
+            Some(other) => self.differs(wanted, severity, described(other)),
+            None => self.found(wanted, severity, DifferenceKind::Missing),
         }
     }
-    let is_namesake = |other: &Index| names.are_same(&other.name, &wanted.name) && !other.has_expression;
-    let is_alike = |other: &Index| !wanted.unique && !other.has_expression && self::keys(other) == keys;
-    let other = place_of(&is_namesake).or_else(|| place_of(&is_alike));
-    let severity = match (wanted.unique, other) {
-        // The same with a promise on top.
-        (false, Some(other)) if other.unique && is_same(&Index { unique: true, ..wanted.clone() }, other) => {
-            Severity::Notice
-        }
-        // Its rows are still unique, though not the same rows.
-        (true, Some(other)) if other.unique && self::keys(other) == keys && wanted.predicate.is_some() => {
-            Severity::Warning
-        }
-        (true, _) => Severity::Error,
-        (false, _) => Severity::Warning,
-    };
-    findings.push(match other {
-        Some(other) => differs(severity, other),
-        None => finding(severity, DifferenceKind::Missing),
-    });
 }
 
 /// What an invalid index says of itself, and how it is repaired.
-pub(crate) fn invalid(finding: Finding, table: &Name, index: &str, names: Names) -> Finding {
+pub(crate) fn invalid(finding: Difference, table: &Name, index: &str, names: Names) -> Difference {
     let name = format!("{}.{}", names.0.identifier(&table.schema), names.0.identifier(index));
     let finding = finding.but("an index whose build was interrupted, or is under way: no query uses it");
-    finding.remedied(format!("REINDEX INDEX CONCURRENTLY {name}"))
+    finding.remedied(Remedy::Sql(format!("REINDEX INDEX CONCURRENTLY {name}")))
 }
 
 /// As Prisma compares: included columns are columns, and without a predicate any will do.

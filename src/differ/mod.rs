@@ -12,49 +12,49 @@ pub(crate) mod part;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{Access, Catalog, Constraint, Enum, Name, Origin, Table};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::catalog::{Access, Catalog, CatalogSource, Constraint, Enum, Name, Origin, Table};
+use crate::finding::{Difference, DifferenceKind, Remedy, Severity, Source};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 pub(crate) use crate::differ::column::{counterparts, is_comparable, type_of};
-pub(crate) use crate::differ::foreign_key::described as described_foreign_key;
 pub(crate) use crate::differ::index::{described, invalid};
 pub(crate) use crate::differ::part::{index_named, required_columns, required_enums};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
 /// order of the desired, what nobody expects at the end.
 #[must_use]
-pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Finding> {
+pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Difference> {
     let names = Names(dialect);
+    let compared = Compared { names, source: &expected.source };
     let mut findings = Vec::new();
-    database(expected, actual, names, &mut findings);
-    enums(expected, actual, names, &mut findings);
+    database(expected, actual, compared, &mut findings);
+    enums(expected, actual, compared, &mut findings);
 
     let there: HashMap<Key, &Table> = actual.tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
     let wanted: HashSet<Key> = expected.tables.iter().map(|table| names.key_of(&table.name)).collect();
     let mut spare = Spare::new(actual, &wanted, names);
     for table in &expected.tables {
         match there.get(&names.key_of(&table.name)) {
-            Some(found) => whole_table(table, found, names, &mut findings),
-            None => findings.push(missing_table(table, actual, &mut spare, names)),
+            Some(found) => whole_table(table, found, compared, &mut findings),
+            None => findings.push(missing_table(table, actual, &mut spare, compared)),
         }
     }
     let known: HashSet<Key> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
     for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
-        findings.push(found(Severity::Notice, DifferenceKind::Missing, ObjectRef::of(ObjectKind::View, view), None));
+        findings.push(compared.found(
+            Severity::Notice,
+            DifferenceKind::Missing,
+            ObjectRef::of(ObjectKind::View, view),
+            None,
+        ));
     }
     for table in spare.rest() {
-        findings.push(found(
+        findings.push(compared.found(
             Severity::Notice,
             DifferenceKind::Extra,
             ObjectRef::of(ObjectKind::Table, &table.name),
             None,
         ));
-    }
-    for finding in &mut findings {
-        if let Source::Named(source) = &mut finding.source {
-            source.clone_from(&expected.source);
-        }
     }
     findings
 }
@@ -94,6 +94,39 @@ impl Names {
     /// Names that SQLite takes for one, and Prisma for two.
     fn are_spelled_apart(self, one: &str, other: &str) -> bool {
         self.0 == Dialect::Sqlite && one != other
+    }
+}
+
+/// What a comparison goes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compared<'a> {
+    pub(crate) names: Names,
+    /// Who expects what has no line of its own.
+    pub(crate) source: &'a CatalogSource,
+}
+
+impl Compared<'_> {
+    fn source(self, origin: Option<&Origin>) -> Source {
+        match (origin, self.source) {
+            (Some(origin), _) => Source::At(origin.clone()),
+            (None, CatalogSource::PrismaSchema) => Source::PrismaSchema,
+            (None, CatalogSource::File(path)) => Source::Named(path.clone()),
+            (None, CatalogSource::Live) => Source::Named("the database".to_owned()),
+        }
+    }
+
+    pub(crate) fn found(
+        self,
+        severity: Severity,
+        kind: DifferenceKind,
+        object: ObjectRef,
+        origin: Option<&Origin>,
+    ) -> Difference {
+        let source = match (origin, kind) {
+            (None, DifferenceKind::Extra) => Source::Nobody,
+            (origin, _) => self.source(origin),
+        };
+        Difference::new(severity, kind, object, source)
     }
 }
 
@@ -147,12 +180,13 @@ impl<'a> Spare<'a> {
     }
 }
 
-fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: Names) -> Finding {
+fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, compared: Compared<'_>) -> Difference {
+    let names = compared.names;
     let object = ObjectRef::of(ObjectKind::Table, &table.name);
-    let error = |kind| found(Severity::Error, kind, object.clone(), table.origin.as_ref());
+    let error = |kind| compared.found(Severity::Error, kind, object.clone(), table.origin.as_ref());
     if actual.views.iter().any(|view| names.key_of(view) == names.key_of(&table.name)) {
         // Queries can name it, and perhaps write to it.
-        let finding = found(Severity::Warning, DifferenceKind::Different, object, table.origin.as_ref());
+        let finding = compared.found(Severity::Warning, DifferenceKind::Different, object, table.origin.as_ref());
         return finding.between("a table", "a view or foreign table");
     }
     let similar = folded(&table.name.name);
@@ -163,47 +197,49 @@ fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, names: 
     }
 }
 
-fn whole_table(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
+fn whole_table(expected: &Table, actual: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
+    let names = compared.names;
     if names.are_spelled_apart(&expected.name.name, &actual.name.name) {
         let object = ObjectRef::of(ObjectKind::Table, &expected.name);
-        let spelled = found(Severity::Notice, DifferenceKind::Renamed, object, expected.origin.as_ref());
-        findings.push(spelled.but(format!("table {}", actual.name)));
+        let spelled = compared.found(Severity::Notice, DifferenceKind::Renamed, object, expected.origin.as_ref());
+        findings.push(spelled.instead(ObjectRef::of(ObjectKind::Table, &actual.name)));
     }
-    let columns = column::compare(expected, actual, names, findings);
-    index::primary_key(expected, actual, &columns, names, findings);
-    index::indexes(expected, actual, &columns, names, findings);
-    foreign_key::foreign_keys(expected, actual, &columns, names, findings);
-    constraints(expected, actual, names, findings);
-    let source = expected.origin.clone().map_or_else(|| Source::Named(String::new()), Source::At);
+    let columns = column::compare(expected, actual, compared, findings);
+    index::primary_key(expected, actual, &columns, compared, findings);
+    index::indexes(expected, actual, &columns, compared, findings);
+    foreign_key::foreign_keys(expected, actual, &columns, compared, findings);
+    constraints(expected, actual, compared, findings);
+    let source = compared.source(expected.origin.as_ref());
     findings.extend(hidden(actual.access, ObjectRef::of(ObjectKind::Table, &expected.name), source));
 }
 
 /// Checks and exclusions: known by name alone. One that the server has not made on the rows from before is told even
 /// where nobody expects it.
-fn constraints(expected: &Table, actual: &Table, names: Names, findings: &mut Vec<Finding>) {
+fn constraints(expected: &Table, actual: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
+    let names = compared.names;
     for Constraint { name, .. } in &expected.constraints {
         if !actual.constraints.iter().any(|other| names.are_same(&other.name, name)) {
             let object = ObjectRef::part_of(&expected.name, ObjectKind::Constraint, name.as_str());
-            findings.push(found(Severity::Warning, DifferenceKind::Missing, object, expected.origin.as_ref()));
+            findings.push(compared.found(Severity::Warning, DifferenceKind::Missing, object, expected.origin.as_ref()));
         }
     }
     let is_expected = |name: &str| expected.constraints.iter().any(|other| other.name == name && !other.valid);
     let invalid = actual.constraints.iter().filter(|constraint| !constraint.valid && !is_expected(&constraint.name));
     for Constraint { name, .. } in invalid {
         let object = ObjectRef::part_of(&expected.name, ObjectKind::Constraint, name.as_str());
-        let finding = found(Severity::Warning, DifferenceKind::Invalid, object, expected.origin.as_ref());
+        let finding = compared.found(Severity::Warning, DifferenceKind::Invalid, object, expected.origin.as_ref());
         findings.push(unchecked(finding, actual, name, names));
     }
 }
 
 /// A constraint whose rows from before are unchecked, and how they are checked.
-pub(crate) fn unchecked(finding: Finding, table: &Table, name: &str, names: Names) -> Finding {
+pub(crate) fn unchecked(finding: Difference, table: &Table, name: &str, names: Names) -> Difference {
     let sql = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", names.sql(&table.name), names.0.identifier(name));
-    finding.but("NOT VALID: rows from before are unchecked").remedied(sql)
+    finding.but("NOT VALID: rows from before are unchecked").remedied(Remedy::Sql(sql))
 }
 
 /// A table that is there, and not for the service's role.
-pub(crate) fn hidden(access: Access, object: ObjectRef, source: Source) -> Option<Finding> {
+pub(crate) fn hidden(access: Access, object: ObjectRef, source: Source) -> Option<Difference> {
     let (severity, there) = match access {
         Access::Granted => return None,
         Access::NoSchema => (Severity::Error, "a schema that the role may not use"),
@@ -212,15 +248,16 @@ pub(crate) fn hidden(access: Access, object: ObjectRef, source: Source) -> Optio
         Access::SomeColumns => (Severity::Warning, "a table of which the role may not read every column"),
         Access::NoRows => (Severity::Warning, "row security, and no policy that shows the role a row"),
     };
-    Some(Finding::new(severity, DifferenceKind::Hidden, object, source).but(there))
+    Some(Difference::new(severity, DifferenceKind::Hidden, object, source).but(there))
 }
 
-fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
+fn database(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findings: &mut Vec<Difference>) {
+    let names = compared.names;
     for schema in expected.schemas.iter().filter(|schema| !actual.schemas.contains(schema)) {
         let is_used = expected.tables.iter().map(|table| &table.name).chain(expected.enums.iter().map(|e| &e.name));
         let is_used = is_used.into_iter().any(|name| names.are_same(&name.schema, schema));
         let severity = if is_used { Severity::Error } else { Severity::Notice };
-        findings.push(found(
+        findings.push(compared.found(
             severity,
             DifferenceKind::Missing,
             ObjectRef::new(ObjectKind::Schema, None, schema.clone()),
@@ -229,7 +266,7 @@ fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut V
     }
     for extension in &expected.extensions {
         let finding = |severity, kind| {
-            found(severity, kind, ObjectRef::new(ObjectKind::Extension, None, extension.name.clone()), None)
+            compared.found(severity, kind, ObjectRef::new(ObjectKind::Extension, None, extension.name.clone()), None)
         };
         let Some(other) = actual.extensions.iter().find(|other| other.name == extension.name) else {
             // What the service needs of it, a type or a function, is looked at for itself.
@@ -249,14 +286,15 @@ fn database(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut V
     }
 }
 
-fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<Finding>) {
+fn enums(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findings: &mut Vec<Difference>) {
+    let names = compared.names;
     let there: HashMap<Key, &Enum> = actual.enums.iter().map(|e| (names.key_of(&e.name), e)).collect();
     let wanted: HashSet<Key> = expected.enums.iter().map(|e| names.key_of(&e.name)).collect();
     let is_spare = |e: &&Enum| !wanted.contains(&names.key_of(&e.name));
     let mut spare: Vec<&Enum> = actual.enums.iter().filter(is_spare).collect();
     for e in &expected.enums {
         let object = ObjectRef::of(ObjectKind::Enum, &e.name);
-        let error = |kind| found(Severity::Error, kind, object.clone(), e.origin.as_ref());
+        let error = |kind| compared.found(Severity::Error, kind, object.clone(), e.origin.as_ref());
         let Some(other) = there.get(&names.key_of(&e.name)) else {
             let similar = |other: &&Enum| folded(&other.name.name) == folded(&e.name.name);
             match spare.iter().position(similar) {
@@ -272,27 +310,18 @@ fn enums(expected: &Catalog, actual: &Catalog, names: Names, findings: &mut Vec<
         // A value that the service does not know is none that it asks for; of their order no query knows.
         let severity = if lacking.is_empty() { Severity::Notice } else { Severity::Error };
         if e.values != other.values {
-            let differs = found(severity, DifferenceKind::Different, object.clone(), e.origin.as_ref());
+            let differs = compared.found(severity, DifferenceKind::Different, object.clone(), e.origin.as_ref());
             findings.push(differs.between(list(&e.values), list(&other.values)));
         }
     }
-    let extra =
-        |e: &Enum| found(Severity::Notice, DifferenceKind::Extra, ObjectRef::of(ObjectKind::Enum, &e.name), None);
+    let extra = |e: &Enum| {
+        compared.found(Severity::Notice, DifferenceKind::Extra, ObjectRef::of(ObjectKind::Enum, &e.name), None)
+    };
     findings.extend(spare.into_iter().map(extra));
 }
 
 fn list(values: &[String]) -> String {
     if values.is_empty() { "no value".to_owned() } else { values.join(", ") }
-}
-
-pub(crate) fn found(severity: Severity, kind: DifferenceKind, object: ObjectRef, origin: Option<&Origin>) -> Finding {
-    let source = match (origin, kind) {
-        (Some(origin), _) => Source::At(origin.clone()),
-        (None, DifferenceKind::Extra) => Source::Nobody,
-        // Whom the catalog names: filled in at the end.
-        (None, _) => Source::Named(String::new()),
-    };
-    Finding::new(severity, kind, object, source)
 }
 
 #[cfg(test)]

@@ -2,21 +2,24 @@
 
 use std::borrow::Cow;
 
-use crate::catalog::{Catalog, Index, Table};
-use crate::differ::{Names, column, enums};
-use crate::finding::{DifferenceKind, Finding};
+use crate::catalog::{Catalog, CatalogSource, Index, Table};
+use crate::differ::{Compared, Names, column, enums};
+use crate::finding::{Difference, DifferenceKind};
+
+/// Every requirement has a line of its own: the source stands for none.
+const REQUIREMENTS: &CatalogSource = &CatalogSource::Live;
 
 /// The columns of `expected` that the table lacks, or has otherwise.
-pub(crate) fn required_columns(expected: &Table, actual: &Table, names: Names) -> Vec<Finding> {
+pub(crate) fn required_columns(expected: &Table, actual: &Table, names: Names) -> Vec<Difference> {
     let mut findings = Vec::new();
-    column::compare(expected, actual, names, &mut findings);
+    column::compare(expected, actual, Compared { names, source: REQUIREMENTS }, &mut findings);
     without_extras(findings)
 }
 
 /// The enum types of `expected` that are missing, or have other values.
-pub(crate) fn required_enums(expected: &Catalog, actual: &Catalog, names: Names) -> Vec<Finding> {
+pub(crate) fn required_enums(expected: &Catalog, actual: &Catalog, names: Names) -> Vec<Difference> {
     let mut findings = Vec::new();
-    enums(expected, actual, names, &mut findings);
+    enums(expected, actual, Compared { names, source: REQUIREMENTS }, &mut findings);
     without_extras(findings)
 }
 
@@ -32,7 +35,7 @@ pub(crate) fn index_named<'a>(
     catalog.tables.iter().filter(is_meant).find_map(named)
 }
 
-fn without_extras(mut findings: Vec<Finding>) -> Vec<Finding> {
+fn without_extras(mut findings: Vec<Difference>) -> Vec<Difference> {
     findings.retain(|finding| finding.kind != DifferenceKind::Extra);
     findings
 }

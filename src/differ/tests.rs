@@ -68,8 +68,8 @@ fn expecting(change: impl FnOnce(&mut Catalog)) -> Vec<String> {
     told(&compare(&expected, &sample(), Dialect::Postgres))
 }
 
-fn told(findings: &[Finding]) -> Vec<String> {
-    let one = |finding: &Finding| {
+fn told(findings: &[Difference]) -> Vec<String> {
+    let one = |finding: &Difference| {
         let severity = format!("{:?}", finding.severity).to_lowercase();
         format!("{severity} {} {}", finding.kind.name(), finding.object)
     };

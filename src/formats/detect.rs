@@ -7,7 +7,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings};
-use crate::formats::{ALL, Datasource, Entry, Folder, Format, Sign, Surroundings, prisma};
+use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Surroundings, prisma};
 use crate::schema_source::prisma::PrismaSchema;
 
 /// What of the project concerns a start: found once, by convention or by name.
@@ -85,17 +85,17 @@ fn kept(path: &Path) -> &'static Path {
 
 /// The format of this name, if doorstep applies its migrations.
 fn script_format(name: MigrationFormat) -> Option<Format> {
-    ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.sign {
-        Sign::Folder { format, .. } => Some(format),
-        Sign::File { .. } => None,
+    ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
+        Detection::Folder { format, .. } => Some(format),
+        Detection::File { .. } => None,
     })
 }
 
 /// The project of a tool that applies its migrations itself: the one of this name, or any whose file is in its usual
 /// place.
 fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) -> Result<Option<Folder>, Error> {
-    for Entry { name: known, sign } in ALL {
-        let Sign::File { places, open } = sign else { continue };
+    for FormatEntry { name: known, detection } in ALL {
+        let Detection::File { places, open } = detection else { continue };
         if name.is_some_and(|name| name != known) {
             continue;
         }
@@ -127,9 +127,9 @@ fn named_folder(path: &Path, name: Option<MigrationFormat>) -> Result<Folder, Er
 }
 
 fn unknown(folder: &Path) -> Error {
-    let examples = ALL.iter().filter_map(|entry| match entry.sign {
-        Sign::Folder { example, .. } => Some(example),
-        Sign::File { .. } => None,
+    let examples = ALL.iter().filter_map(|entry| match entry.detection {
+        Detection::Folder { example, .. } => Some(example),
+        Detection::File { .. } => None,
     });
     Error::Settings(format!(
         "the migrations folder {} is of no known format ({})\n\
@@ -166,7 +166,7 @@ fn conventional(datasource: Option<&Datasource>, name: Option<MigrationFormat>) 
 /// Recognises a folder by its files; `None` for an unknown one.
 fn detect(folder: &Path) -> Result<Option<Format>, Error> {
     for entry in ALL {
-        if let Sign::Folder { owns, format, .. } = entry.sign
+        if let Detection::Folder { owns, format, .. } = entry.detection
             && owns(folder)?
         {
             return Ok(Some(format));

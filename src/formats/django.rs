@@ -12,21 +12,22 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record};
-use crate::formats::python::{Scope, Value, assignments, attribute, imports_all, mentions};
-use crate::formats::tool::{Command, Tool};
-use crate::formats::{Entry, Format, Layout, Ledger, Lineage, Resolved, Sign, Surroundings, rfc3339};
+use crate::formats::python::{AssignmentScope, PythonValue, assignments, attribute, imports_all, mentions};
+use crate::formats::tool::{Tool, ToolCommand};
+use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Resolved, Surroundings, rfc3339};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: Entry =
-    Entry { name: MigrationFormat::Django, sign: Sign::File { places: &["manage.py"], open } };
+pub(crate) const ENTRY: FormatEntry =
+    FormatEntry { name: MigrationFormat::Django, detection: Detection::File { places: &["manage.py"], open } };
 
 static TOOL: Tool = Tool {
     name: "django",
     authoring: "python manage.py makemigrations --name SLUG",
+    writes_from_schema: false,
     by_hand: "python manage.py migrate --fake APP NAME",
-    command: Some(Command {
+    command: Some(ToolCommand {
         programs: &["python", "python3"],
         beside: ".venv/bin/python",
         arguments: &["manage.py", "migrate", "--noinput"],
@@ -139,8 +140,8 @@ impl App {
     fn of(folder: &Path) -> Self {
         let config = std::fs::read(folder.join("apps.py")).unwrap_or_default();
         let label = attribute(&String::from_utf8_lossy(&config), "label");
-        let is_computed = label == Some(Value::Computed);
-        let label = label.and_then(Value::texts).map(|texts| texts.concat());
+        let is_computed = label == Some(PythonValue::Computed);
+        let label = label.and_then(PythonValue::texts).map(|texts| texts.concat());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("migrations"))
             .into_iter()
@@ -172,7 +173,7 @@ impl Layout for Django {
                 });
                 let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
                 let name = format!("{label}.{stem}");
-                match attribute(&script, "replaces").unwrap_or(Value::None).texts() {
+                match attribute(&script, "replaces").unwrap_or(PythonValue::None).texts() {
                     Some(pairs) => {
                         let replaced: Vec<String> = pairs.chunks(2).map(|pair| pair.join(".")).collect();
                         implies.extend((!replaced.is_empty()).then(|| (name.clone(), replaced)));
@@ -265,14 +266,14 @@ fn installed_in(text: &str) -> Result<Vec<String>, String> {
     }
     let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
-    for it in assignments(text, is_list).into_iter().filter(|it| it.scope != Scope::Local) {
+    for it in assignments(text, is_list).into_iter().filter(|it| it.scope != AssignmentScope::Local) {
         let computed = || Err(it.name.to_owned());
         *expected.entry(it.name).or_default() += 1;
         let names = it.written.split('#').next().unwrap_or_default().split('+').map(str::trim);
         let value = match it.value {
-            _ if it.scope != Scope::Module => return computed(),
-            Value::Texts(texts) => texts,
-            Value::Computed if is_sum(it.written) => {
+            _ if it.scope != AssignmentScope::Module => return computed(),
+            PythonValue::Texts(texts) => texts,
+            PythonValue::Computed if is_sum(it.written) => {
                 let mut sum = Vec::new();
                 for name in names {
                     *expected.entry(name).or_default() += 1;
@@ -280,7 +281,7 @@ fn installed_in(text: &str) -> Result<Vec<String>, String> {
                 }
                 sum
             }
-            Value::Computed | Value::None => return computed(),
+            PythonValue::Computed | PythonValue::None => return computed(),
         };
         match (it.adds, lists.get_mut(it.name)) {
             (false, _) => drop(lists.insert(it.name, value)),

@@ -27,26 +27,26 @@ use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, Row, TableName};
 
-pub(crate) use crate::formats::prisma::{Datasource, Value};
+pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
 pub(crate) const OWN_LOCK: i64 = i64::from_be_bytes(*b"doorstep");
 
 /// All formats. A folder is offered to them in this order; then the project's files are.
-pub(crate) const ALL: [Entry; 4] = [prisma::ENTRY, sql::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 4] = [prisma::ENTRY, sql::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct FormatEntry {
     /// What the settings call it.
     pub name: MigrationFormat,
     /// What it is known by.
-    pub sign: Sign,
+    pub detection: Detection,
 }
 
 /// What a format is known by.
 #[derive(Clone, Copy)]
-pub(crate) enum Sign {
+pub(crate) enum Detection {
     /// The files of a folder whose migrations doorstep applies.
     Folder {
         /// Whether the folder has the files of this format.
@@ -254,7 +254,7 @@ mod tests {
                 .all(|name| { ALL.iter().filter(|entry| entry.name == *name).count() == 1 })
         );
         for entry in ALL {
-            if let Sign::Folder { format, .. } = entry.sign {
+            if let Detection::Folder { format, .. } = entry.detection {
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");
                 assert!(ledgers::tool_of(format.ledger.table()).is_some(), "{format:?}");
             }

@@ -3,7 +3,7 @@
 
 /// The value of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum PythonValue {
     /// `None`.
     None,
     /// A text, or a list or tuple of texts; nested ones in one row.
@@ -12,7 +12,7 @@ pub(crate) enum Value {
     Computed,
 }
 
-impl Value {
+impl PythonValue {
     /// The texts; none for `None`.
     pub(crate) fn texts(self) -> Option<Vec<String>> {
         match self {
@@ -25,7 +25,7 @@ impl Value {
 
 /// Where an assignment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum AssignmentScope {
     /// At the beginning of a line: it is always done.
     Module,
     /// Under an `if`, a `try`, a `for`: perhaps.
@@ -38,12 +38,12 @@ pub(crate) enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assignment<'a> {
     pub(crate) name: &'a str,
-    pub(crate) value: Value,
+    pub(crate) value: PythonValue,
     /// The value as it is written, as far as the end of its line.
     pub(crate) written: &'a str,
     /// It is added to what the name had.
     pub(crate) adds: bool,
-    pub(crate) scope: Scope,
+    pub(crate) scope: AssignmentScope,
 }
 
 /// Every assignment to a name that `is_it`, in the order of the text.
@@ -65,31 +65,31 @@ pub(crate) fn assignments(text: &str, is_it: impl Fn(&str) -> bool) -> Vec<Assig
 }
 
 /// The value that the module itself assigns to a name: a literal only if the module does nothing else with the name.
-pub(crate) fn assigned(text: &str, name: &str) -> Option<Value> {
+pub(crate) fn assigned(text: &str, name: &str) -> Option<PythonValue> {
     let mut found = assignments(text, |known| known == name);
-    found.retain(|assignment| assignment.scope != Scope::Local);
-    let is_certain = |it: &Assignment<'_>| !it.adds && it.scope == Scope::Module;
+    found.retain(|assignment| assignment.scope != AssignmentScope::Local);
+    let is_certain = |it: &Assignment<'_>| !it.adds && it.scope == AssignmentScope::Module;
     match mentions(text, name) == found.len() && found.iter().all(is_certain) {
-        false => Some(Value::Computed),
-        true if found.is_empty() => imports_all(text).then_some(Value::Computed),
+        false => Some(PythonValue::Computed),
+        true if found.is_empty() => imports_all(text).then_some(PythonValue::Computed),
         true => found.pop().map(|assignment| assignment.value),
     }
 }
 
 /// The value that a class of the module assigns to a name.
-pub(crate) fn attribute(text: &str, name: &str) -> Option<Value> {
+pub(crate) fn attribute(text: &str, name: &str) -> Option<PythonValue> {
     let found = assignments(text, |known| known == name);
     match found.as_slice() {
         [] => None,
         [Assignment { value, adds: false, .. }] => Some(value.clone()),
-        _ => Some(Value::Computed),
+        _ => Some(PythonValue::Computed),
     }
 }
 
 /// How often the module's own code has a name.
 pub(crate) fn mentions(text: &str, name: &str) -> usize {
     let code = code(text);
-    let of_module = statements(&code).filter(|(scope, ..)| *scope != Scope::Local);
+    let of_module = statements(&code).filter(|(scope, ..)| *scope != AssignmentScope::Local);
     of_module.map(|(_, _, line)| line.split(|c| !is_of_a_name(c)).filter(|word| *word == name).count()).sum()
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn imports_all(text: &str) -> bool {
 }
 
 /// The value of the keyword argument `name=…`, in any call; computed, if calls differ.
-pub(crate) fn argument(text: &str, name: &str) -> Option<Value> {
+pub(crate) fn argument(text: &str, name: &str) -> Option<PythonValue> {
     let code = code(text);
     let mut found = code.match_indices(name).filter_map(|(at, _)| {
         let before = code[..at].chars().next_back();
@@ -107,14 +107,14 @@ pub(crate) fn argument(text: &str, name: &str) -> Option<Value> {
         let after = code[at + name.len()..].trim_start();
         let is_given = after.starts_with('=') && !after.starts_with("==") && !is_word;
         let given = text[at + name.len()..].trim_start().strip_prefix('=').filter(|_| is_given)?;
-        let mut reader = Reader { text: given, depth: 1 };
+        let mut reader = LiteralReader { text: given, depth: 1 };
         Some(match reader.item() {
             Some(value) if reader.rest().starts_with([',', ')']) => value,
-            _ => Value::Computed,
+            _ => PythonValue::Computed,
         })
     });
     let first = found.next()?;
-    Some(if found.all(|other| other == first) { first } else { Value::Computed })
+    Some(if found.all(|other| other == first) { first } else { PythonValue::Computed })
 }
 
 fn is_of_a_name(character: char) -> bool {
@@ -122,16 +122,20 @@ fn is_of_a_name(character: char) -> bool {
 }
 
 /// The statements of a [`code`]: where each stands, where it begins, and what it says.
-fn statements(code: &str) -> impl Iterator<Item = (Scope, usize, &str)> {
-    let (mut offset, mut block) = (0, Scope::Branch);
+fn statements(code: &str) -> impl Iterator<Item = (AssignmentScope, usize, &str)> {
+    let (mut offset, mut block) = (0, AssignmentScope::Branch);
     code.split_inclusive('\n').filter_map(move |line| {
         let statement = line.trim_start();
         let start = offset + line.len() - statement.len();
         offset += line.len();
-        let scope = if statement.len() == line.len() { Scope::Module } else { block };
+        let scope = if statement.len() == line.len() { AssignmentScope::Module } else { block };
         let first = statement.split(|c| !is_of_a_name(c)).next().unwrap_or_default();
-        if scope == Scope::Module {
-            block = if ["def", "async", "class"].contains(&first) { Scope::Local } else { Scope::Branch };
+        if scope == AssignmentScope::Module {
+            block = if ["def", "async", "class"].contains(&first) {
+                AssignmentScope::Local
+            } else {
+                AssignmentScope::Branch
+            };
         }
         (!statement.is_empty()).then_some((scope, start, statement))
     })
@@ -196,22 +200,22 @@ fn after_the_sign(rest: &str) -> Option<&str> {
 }
 
 /// The literal that a text begins with, if the statement ends after it.
-fn value(text: &str) -> Value {
-    let mut reader = Reader { text, depth: 0 };
+fn value(text: &str) -> PythonValue {
+    let mut reader = LiteralReader { text, depth: 0 };
     match reader.item() {
         Some(value) if reader.rest().is_empty() || reader.rest().starts_with(['\n', '\r', ';']) => value,
-        _ => Value::Computed,
+        _ => PythonValue::Computed,
     }
 }
 
 /// Reads literals, one after the other.
-struct Reader<'a> {
+struct LiteralReader<'a> {
     text: &'a str,
     /// Open brackets: within them a line end does not end the statement.
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LiteralReader<'a> {
     /// What follows, past blanks and comments.
     fn rest(&mut self) -> &'a str {
         loop {
@@ -226,25 +230,25 @@ impl<'a> Reader<'a> {
     }
 
     /// One literal; `None` for anything else.
-    fn item(&mut self) -> Option<Value> {
+    fn item(&mut self) -> Option<PythonValue> {
         let rest = self.rest();
         if let Some(after) = rest.strip_prefix("None").filter(|after| !after.starts_with(char::is_alphanumeric)) {
             self.text = after;
-            return Some(Value::None);
+            return Some(PythonValue::None);
         }
         if let Some(close) = [('(', ')'), ('[', ']'), ('{', '}')].iter().find(|(open, _)| rest.starts_with(*open)) {
             self.text = &rest[1..];
             self.depth += 1;
             let texts = self.items(close.1);
             self.depth -= 1;
-            return texts.map(Value::Texts);
+            return texts.map(PythonValue::Texts);
         }
         let mut text = self.string()?;
         // Adjacent strings are one.
         while let Some(more) = self.string() {
             text += &more;
         }
-        Some(Value::Texts(vec![text]))
+        Some(PythonValue::Texts(vec![text]))
     }
 
     fn items(&mut self, close: char) -> Option<Vec<String>> {
@@ -300,8 +304,8 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    fn texts(items: &[&str]) -> Option<Value> {
-        Some(Value::Texts(items.iter().map(|item| (*item).to_owned()).collect()))
+    fn texts(items: &[&str]) -> Option<PythonValue> {
+        Some(PythonValue::Texts(items.iter().map(|item| (*item).to_owned()).collect()))
     }
 
     #[test]
@@ -309,7 +313,7 @@ mod tests {
         for (text, expected) in [
             ("x = 'a'", texts(&["a"])),
             ("x: str = \"a\"  # why", texts(&["a"])),
-            ("x: Union[str, None] = None\n", Some(Value::None)),
+            ("x: Union[str, None] = None\n", Some(PythonValue::None)),
             ("x: Union[str, Sequence[str], None] = ('a', \"b\",)", texts(&["a", "b"])),
             ("x = [\n    'a',  # one\n    r'b',\n]\n", texts(&["a", "b"])),
             ("x = [('app', '0001'), ('app', '0002')]", texts(&["app", "0001", "app", "0002"])),
@@ -317,10 +321,10 @@ mod tests {
             ("x = '''a'b'''", texts(&["a'b"])),
             ("x = ()", texts(&[])),
             ("x = 'a'\r\ny = 1", texts(&["a"])),
-            ("x = f()", Some(Value::Computed)),
-            ("x = 'a' + y", Some(Value::Computed)),
-            ("x = f'{y}'", Some(Value::Computed)),
-            ("x = ['a', y]", Some(Value::Computed)),
+            ("x = f()", Some(PythonValue::Computed)),
+            ("x = 'a' + y", Some(PythonValue::Computed)),
+            ("x = f'{y}'", Some(PythonValue::Computed)),
+            ("x = ['a', y]", Some(PythonValue::Computed)),
             ("xy = 'a'", None),
             ("# x = 'a'", None),
         ] {
@@ -335,19 +339,19 @@ mod tests {
         for (text, expected) in [
             ("\"\"\"\nx = 'no'\n\"\"\"\nx = 'a'\ny = '''\nx = 'b'\n'''\n", texts(&["a"])),
             ("x = 'a'\ndef f():\n    x = 'b'\n    return x\nclass C:\n    x = 'c'\n", texts(&["a"])),
-            ("x = 'a'\nf(\nx = 'b'\n)  # it's\n", Some(Value::Computed)),
-            ("if y:\n    x = 'a'\n", Some(Value::Computed)),
-            ("x = 'a'\nif y: x = 'b'\n", Some(Value::Computed)),
-            ("x += ['a']", Some(Value::Computed)),
-            ("x, y = 'a', 'b'", Some(Value::Computed)),
-            ("from y import x", Some(Value::Computed)),
-            ("from y import *", Some(Value::Computed)),
+            ("x = 'a'\nf(\nx = 'b'\n)  # it's\n", Some(PythonValue::Computed)),
+            ("if y:\n    x = 'a'\n", Some(PythonValue::Computed)),
+            ("x = 'a'\nif y: x = 'b'\n", Some(PythonValue::Computed)),
+            ("x += ['a']", Some(PythonValue::Computed)),
+            ("x, y = 'a', 'b'", Some(PythonValue::Computed)),
+            ("from y import x", Some(PythonValue::Computed)),
+            ("from y import *", Some(PythonValue::Computed)),
             ("y = 'é # x = 1'; z = '\\'x'", None),
         ] {
             assert_eq!(assigned(text, "x"), expected, "{text}");
         }
         assert_eq!(attribute("class M:\n    x = [('a', 'b')]\n", "x"), texts(&["a", "b"]));
-        assert_eq!(attribute("class M:\n    x = ['a']\n    x += y\n", "x"), Some(Value::Computed));
+        assert_eq!(attribute("class M:\n    x = ['a']\n    x += y\n", "x"), Some(PythonValue::Computed));
     }
 
     #[test]
@@ -358,12 +362,12 @@ mod tests {
         assert_eq!(argument(text, "version_table_schema"), None);
         assert_eq!(
             argument("configure(version_table_schema=meta.schema)", "version_table_schema"),
-            Some(Value::Computed)
+            Some(PythonValue::Computed)
         );
         assert_eq!(argument("configure(version_table_schema='app')", "version_table_schema"), texts(&["app"]));
         assert_eq!(argument("version_table == 'x'", "version_table"), None);
         assert_eq!(argument("'''version_table='x'\n'''", "version_table"), None);
         assert_eq!(argument("f(t='a')\nf(t='a')", "t"), texts(&["a"]));
-        assert_eq!(argument("f(t='a')\nf(t='b')", "t"), Some(Value::Computed));
+        assert_eq!(argument("f(t='a')\nf(t='b')", "t"), Some(PythonValue::Computed));
     }
 }

@@ -14,20 +14,27 @@ use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
-use crate::formats::{Entry, Format, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, Sign, rfc3339};
+use crate::formats::{
+    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, rfc3339,
+};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Sql,
-    sign: Sign::Folder { owns, example: "plain SQL: 0001_NAME.sql", format: FORMAT },
+    detection: Detection::Folder { owns, example: "plain SQL: 0001_NAME.sql", format: FORMAT },
 };
 
 const FORMAT: Format = Format { layout: &Sql, ledger: &Sql, writer: Some(&Sql), tool: &TOOL };
 
-static TOOL: Tool =
-    Tool { name: "sql", authoring: "the next numbered file, NUMBER_SLUG.sql", by_hand: "", command: None };
+static TOOL: Tool = Tool {
+    name: "sql",
+    authoring: "the next numbered file, NUMBER_SLUG.sql",
+    by_hand: "",
+    writes_from_schema: false,
+    command: None,
+};
 
 #[derive(Debug)]
 struct Sql;
@@ -165,7 +172,7 @@ impl Ledger for Sql {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| words(dialect).time.replace("COLUMN", column);
+        let time = |column: &str| time_sql(dialect).time.replace("COLUMN", column);
         format!(
             "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
             time("started_at"),
@@ -181,7 +188,7 @@ impl Ledger for Sql {
 }
 
 /// What differs by dialect in the statements of the history.
-struct Words {
+struct TimeSql {
     /// The type of a time.
     time_type: &'static str,
     /// A time as text; COLUMN stands for its column.
@@ -190,19 +197,19 @@ struct Words {
     now: &'static str,
 }
 
-fn words(dialect: Dialect) -> Words {
+fn time_sql(dialect: Dialect) -> TimeSql {
     match dialect {
         Dialect::Postgres => {
-            Words { time_type: "timestamptz", time: "COLUMN::text", now: "pg_catalog.clock_timestamp()" }
+            TimeSql { time_type: "timestamptz", time: "COLUMN::text", now: "pg_catalog.clock_timestamp()" }
         }
-        Dialect::Sqlite => Words { time_type: "text", time: "COLUMN", now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')" },
+        Dialect::Sqlite => TimeSql { time_type: "text", time: "COLUMN", now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')" },
     }
 }
 
 impl LedgerWriter for Sql {
     /// One row for each migration, about its last run, with the types that every engine has, but for the times.
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = words(dialect).time_type;
+        let time = time_sql(dialect).time_type;
         format!(
             "CREATE TABLE {} (
     name            text PRIMARY KEY NOT NULL,
@@ -229,7 +236,7 @@ impl LedgerWriter for Sql {
     }
 
     fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        let (dialect, now) = (row.dialect, words(row.dialect).now);
+        let (dialect, now) = (row.dialect, time_sql(row.dialect).now);
         let change = match outcome {
             Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
@@ -247,7 +254,7 @@ impl LedgerWriter for Sql {
     }
 
     fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        put(row, migration, way(None), words(row.dialect).now)
+        put(row, migration, way(None), time_sql(row.dialect).now)
     }
 
     fn locate(&self, row: RowKey<'_>) -> String {
@@ -286,7 +293,7 @@ fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> Str
         columns.join(", "),
         literal(&migration.name),
         literal(&migration.checksum),
-        words(row.dialect).now,
+        time_sql(row.dialect).now,
         literal(way),
         row.id(),
         literal(env!("CARGO_PKG_VERSION")),

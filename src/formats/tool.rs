@@ -12,15 +12,17 @@ pub(crate) struct Tool {
     pub name: &'static str,
     /// How a new migration is written, as an instruction to a person; SLUG stands for its name.
     pub authoring: &'static str,
+    /// Whether it writes a migration by itself from a schema file.
+    pub writes_from_schema: bool,
     /// The command that edits its history, where doorstep does not write it.
     pub by_hand: &'static str,
     /// The command that applies the migrations; `None` where doorstep does.
-    pub command: Option<Command>,
+    pub command: Option<ToolCommand>,
 }
 
 /// The command that people type to apply migrations.
 #[derive(Debug)]
-pub(crate) struct Command {
+pub(crate) struct ToolCommand {
     /// Names of the program, the preferred one first.
     pub programs: &'static [&'static str],
     /// Where Poetry and uv put it: in a virtual environment beside the project that is not on the path.
@@ -37,7 +39,7 @@ impl Tool {
     }
 }
 
-impl Command {
+impl ToolCommand {
     /// The words of the command, with the program that is found here.
     #[must_use]
     pub(crate) fn words(&self, environment: &Environment) -> Words {

@@ -18,7 +18,7 @@ use crate::formats::{LedgerWriter, Outcome, RowKey};
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::plan::Entry;
-use crate::migrate::strategy::{self, Step, Strategy};
+use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report};
 use crate::sql::script::{self, Statement};
 use crate::sql::{ObjectKind, TableName};
@@ -170,7 +170,7 @@ impl Run<'_> {
     fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
         let table = self.migrator.history.dialect.table(&self.table);
         let next = match fault.class {
-            Class::Privilege => {
+            Class::Privilege | Class::RowSecurity => {
                 format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
             }
             _ => format!("look at {table} (its columns, triggers, policies), and start again"),
@@ -270,7 +270,12 @@ impl Run<'_> {
     }
 
     /// One message for each statement from `done` on, each with a record of how many are done.
-    async fn step_by_step(&mut self, mut current: Current<'_>, steps: &[Step<'_>], done: usize) -> Result<(), Error> {
+    async fn step_by_step(
+        &mut self,
+        mut current: Current<'_>,
+        steps: &[ScriptStep<'_>],
+        done: usize,
+    ) -> Result<(), Error> {
         let (name, count) = (current.migration.name.clone(), steps.len());
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
@@ -306,7 +311,7 @@ impl Run<'_> {
     async fn execute_step(
         &mut self,
         current: &Current<'_>,
-        step: &Step<'_>,
+        step: &ScriptStep<'_>,
         (index, count): (usize, usize),
     ) -> Result<(), Failure> {
         let is_last = index + 1 == count;
@@ -341,7 +346,7 @@ impl Run<'_> {
     }
 
     /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
-    async fn restore_settings(&mut self, current: &Current<'_>, done: &[Step<'_>]) -> Result<(), Error> {
+    async fn restore_settings(&mut self, current: &Current<'_>, done: &[ScriptStep<'_>]) -> Result<(), Error> {
         for step in done.iter().filter(|step| strategy::only_sets(step)) {
             if let Err(failure) = self.execute(&self.unit(current, step.text, &step.statements), current).await {
                 return Err(self.failed(current, failure).await);

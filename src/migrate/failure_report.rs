@@ -6,7 +6,7 @@ use crate::engines::session::Failure;
 use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
-use crate::migrate::strategy::Step;
+use crate::migrate::strategy::ScriptStep;
 use crate::sql::excerpt;
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
@@ -53,7 +53,7 @@ pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usiz
 }
 
 /// A place in a step, as a place in the file.
-pub(crate) fn in_file(sql: &str, step: &Step<'_>, place: Place) -> Place {
+pub(crate) fn in_file(sql: &str, step: &ScriptStep<'_>, place: Place) -> Place {
     let before = sql[..step.offset].chars().count();
     match place {
         Place::Character(at) => Place::Character(before + at),

@@ -6,7 +6,7 @@
 use crate::engines::peer::Peer;
 use crate::engines::session::ObjectState;
 use crate::formats::migration::{Record, RecordedBy, RunMode};
-use crate::migrate::strategy::{Step, Strategy};
+use crate::migrate::strategy::{ScriptStep, Strategy};
 use crate::sql::script::{self, Leaves, Statement};
 use crate::sql::{ObjectKind, ObjectRef};
 
@@ -112,7 +112,7 @@ fn by_objects(object_states: &[(ObjectRef, bool, ObjectState)], leaves: Leaves) 
 
 /// Judges by the number of statements that are recorded as done. A statement that commits with its record is certain;
 /// one that refuses a transaction may be done without a record.
-fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, ObjectState)]) -> Conclusion {
+fn resume(steps: &[ScriptStep<'_>], done: usize, object_states: &[(ObjectRef, bool, ObjectState)]) -> Conclusion {
     let Some(step) = steps.get(done) else {
         return Conclusion::Committed("each of its statements is recorded as done".to_owned());
     };
@@ -120,8 +120,9 @@ fn resume(steps: &[Step<'_>], done: usize, object_states: &[(ObjectRef, bool, Ob
         Conclusion::Unclear(vec![format!("{done} of its {} statements are done for certain", steps.len()), why])
     };
     let of_session = ["TEMP", "TEMPORARY", "PG_TEMP", "PREPARE", "LISTEN", "DECLARE"];
-    let needs_session =
-        |step: &&Step<'_>| step.statements.iter().any(|statement| of_session.iter().any(|word| statement.has(word)));
+    let needs_session = |step: &&ScriptStep<'_>| {
+        step.statements.iter().any(|statement| of_session.iter().any(|word| statement.has(word)))
+    };
     if let Some(gone) = steps[..done].iter().find(needs_session) {
         let summary = script::summary_of(&gone.statements);
         return unclear(format!("what a statement of it made went with its session: {summary}"));

@@ -18,12 +18,12 @@ pub struct Strategy<'s> {
     /// The statements of that text.
     pub statements: Vec<Statement<'s>>,
     /// In [`RunMode::Steps`] its pieces, in their order; otherwise none.
-    pub steps: Vec<Step<'s>>,
+    pub steps: Vec<ScriptStep<'s>>,
 }
 
 /// One statement of a script that runs statement by statement; or all statements between BEGIN and COMMIT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step<'s> {
+pub struct ScriptStep<'s> {
     /// Where in the script it begins, in bytes.
     pub offset: usize,
     /// Its text.
@@ -78,7 +78,7 @@ impl<'s> Strategy<'s> {
 
     /// Statement by statement, regardless of the text.
     #[must_use]
-    pub fn in_steps(script: &'s Script, steps: Vec<Step<'s>>) -> Self {
+    pub fn in_steps(script: &'s Script, steps: Vec<ScriptStep<'s>>) -> Self {
         Self { steps, ..Self::in_one_message(RunMode::Steps, script, script.statements()) }
     }
 
@@ -90,7 +90,7 @@ impl<'s> Strategy<'s> {
 /// The script cut into statements, with those between BEGIN and COMMIT as one step; `None` where its transaction
 /// control is more than that.
 #[must_use]
-pub fn steps(script: &Script) -> Option<Vec<Step<'_>>> {
+pub fn steps(script: &Script) -> Option<Vec<ScriptStep<'_>>> {
     let (text, statements) = (script.text(), script.statements());
     let mut steps = Vec::new();
     let mut rest = statements.as_slice();
@@ -100,14 +100,14 @@ pub fn steps(script: &Script) -> Option<Vec<Step<'_>>> {
             let inner = &after[..end];
             if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
                 let text = &text[from.offset..to.offset + to.text.len()];
-                steps.push(Step { offset: from.offset, text, statements: inner.to_vec(), alone: false });
+                steps.push(ScriptStep { offset: from.offset, text, statements: inner.to_vec(), alone: false });
             }
             rest = &after[end + 1..];
         } else if first.controls_transaction() {
             return None;
         } else {
             let (offset, text, alone) = (first.offset, first.text, first.refuses_transaction());
-            steps.push(Step { offset, text, statements: vec![first.clone()], alone });
+            steps.push(ScriptStep { offset, text, statements: vec![first.clone()], alone });
             rest = after;
         }
     }
@@ -116,7 +116,7 @@ pub fn steps(script: &Script) -> Option<Vec<Step<'_>>> {
 
 /// True for a step that changes nothing but the session: `SET …`, `RESET …`, `SELECT set_config(…)`.
 #[must_use]
-pub fn only_sets(step: &Step<'_>) -> bool {
+pub fn only_sets(step: &ScriptStep<'_>) -> bool {
     let sets = |statement: &Statement<'_>| {
         let plain = statement.starts(&["SELECT", "SET_CONFIG"]);
         let configures = plain || statement.starts(&["SELECT", "PG_CATALOG", "SET_CONFIG"]);

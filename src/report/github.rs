@@ -9,26 +9,26 @@ use crate::report::{Verified, flat};
 pub(crate) fn render(verified: &Verified) -> String {
     let places = verified.places();
     // What nobody expects of a table is told where the table is expected.
-    let place = |finding: &Finding| match &finding.source {
+    let place = |finding: &Finding| match &finding.difference.source {
         Source::At(origin) => Some(origin.clone()),
-        Source::Nobody => places.get(&finding.object.in_table()?)?.origin.clone(),
-        Source::Named(_) => None,
+        Source::Nobody => places.get(&finding.difference.object.in_table()?)?.origin.clone(),
+        Source::Named(_) | Source::PrismaSchema => None,
     };
-    let of = |severity| verified.findings.iter().filter(move |finding| finding.severity == severity);
+    let of = |severity| verified.findings.iter().filter(move |finding| finding.difference.severity == severity);
     let lines: String =
         Severity::ALL.into_iter().flat_map(of).map(|finding| command(finding, place(finding))).collect();
     format!("{lines}{}: {}\n", flat(&verified.address), verified.verdict())
 }
 
 fn command(finding: &Finding, place: Option<Origin>) -> String {
-    let command = match finding.severity {
+    let command = match finding.difference.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Notice => "notice",
     };
     let place = place.map(|Origin { file, line }| format!("file={},line={line},", property(&file)));
     let place = place.unwrap_or_default();
-    let title = property(&format!("{} {}", finding.object, finding.predicate()));
+    let title = property(&format!("{} {}", finding.difference.object, finding.difference.predicate()));
     format!("::{command} {place}title={title}::{}\n", data(&finding.to_string()))
 }
 

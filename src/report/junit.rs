@@ -10,6 +10,9 @@ use crate::report::{Place, Verified};
 /// The suite of what no file speaks of.
 const DATABASE: &str = "database";
 
+/// The suite of what the Prisma schema expects without a line of its own.
+const PRISMA_SCHEMA: &str = "the Prisma schema";
+
 /// What is reported together: a table with all that belongs to it, or another object.
 struct Case<'a> {
     suite: &'a str,
@@ -62,14 +65,15 @@ pub(crate) fn render(verified: &Verified) -> String {
         cases.case(suite, format!("table {table}"), origin.as_ref());
     }
     for finding in &verified.findings {
-        let table = finding.object.in_table();
+        let table = finding.difference.object.in_table();
         let place = table.as_ref().and_then(|table| known.get(table)).and_then(|place| place.origin.as_ref());
-        let (suite, place) = match (place, &finding.source) {
+        let (suite, place) = match (place, &finding.difference.source) {
             (Some(place), _) | (None, Source::At(place)) => (place.file.as_str(), Some(place)),
             (None, Source::Named(name)) => (name.as_str(), None),
+            (None, Source::PrismaSchema) => (PRISMA_SCHEMA, None),
             (None, Source::Nobody) => (DATABASE, None),
         };
-        let name = table.map_or_else(|| finding.object.to_string(), |table| format!("table {table}"));
+        let name = table.map_or_else(|| finding.difference.object.to_string(), |table| format!("table {table}"));
         cases.case(suite, name, place).findings.push(finding);
     }
     if cases.cases.is_empty() {
@@ -104,11 +108,11 @@ fn test_case(case: &Case<'_>, verified: &Verified) -> String {
     if let Some(first) = stopping.first() {
         // One failure per case is all that most readers show.
         let message = match stopping.len() {
-            1 => format!("{} {}", first.object, first.predicate()),
-            count => format!("{} {} (and {} more)", first.object, first.predicate(), count - 1),
+            1 => format!("{} {}", first.difference.object, first.difference.predicate()),
+            count => format!("{} {} (and {} more)", first.difference.object, first.difference.predicate(), count - 1),
         };
         let text = lines(&stopping);
-        let kind = first.kind.name();
+        let kind = first.difference.kind.name();
         out +=
             &format!("      <failure type=\"{kind}\" message=\"{}\">{}</failure>\n", escaped(&message), escaped(&text));
     }
@@ -119,7 +123,8 @@ fn test_case(case: &Case<'_>, verified: &Verified) -> String {
 }
 
 fn lines(findings: &[&Finding]) -> String {
-    let lines: Vec<String> = findings.iter().map(|finding| format!("{}: {finding}", finding.severity)).collect();
+    let lines: Vec<String> =
+        findings.iter().map(|finding| format!("{}: {finding}", finding.difference.severity)).collect();
     lines.join("\n")
 }
 

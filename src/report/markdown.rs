@@ -9,14 +9,14 @@ use crate::report::{Verified, counted, flat};
 pub(crate) fn render(verified: &Verified) -> String {
     let mut out = format!("### doorstep verify: {}\n\n", text(&verified.verdict()));
     out += &format!("Database: {}\n\n", code(&verified.address));
-    let is_shown = |block: &Block<'_>| block.rows[0].finding.severity > Severity::Notice;
+    let is_shown = |block: &Block<'_>| block.rows[0].finding.difference.severity > Severity::Notice;
     let all = sections(verified, Severity::Notice);
     let blocks = || all.iter().flat_map(|section| &section.blocks);
     out += &table(blocks().filter(|block| is_shown(block)));
     let notices = table(blocks().filter(|block| !is_shown(block)));
     if !notices.is_empty() {
         let title = counted(verified.count(Severity::Notice), "notice");
-        out += &details(&format!("{title}: differences that no query of the service can feel"), &notices);
+        out += &details(&format!("{title}: differences that affect no query of the service"), &notices);
     }
     if let Some(sql) = verified.sql() {
         let fence = fence(&sql);
@@ -36,10 +36,10 @@ fn table<'a>(blocks: impl Iterator<Item = &'a Block<'a>>) -> String {
             let finding = row.finding;
             rows += &format!(
                 "| {} | {} | {} | {} | {why} |\n",
-                finding.severity,
-                code(&finding.object.to_string()),
-                text(&crate::report::trouble(finding)),
-                text(&finding.source.to_string())
+                finding.difference.severity,
+                code(&finding.difference.object.to_string()),
+                text(&crate::report::trouble(&finding.difference)),
+                text(&finding.difference.source.to_string())
             );
             // Said once; the rows below share it.
             if !why.is_empty() {

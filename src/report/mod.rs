@@ -9,11 +9,12 @@ pub(crate) mod summary;
 pub(crate) mod text;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Name, Origin};
-use crate::finding::{Finding, Severity, Source};
+use crate::finding::{Difference, DifferenceKind, Finding, Severity, Source};
 use crate::sql::ObjectKind;
 
 /// Findings, and what they mean (contract: results as JSON).
@@ -70,7 +71,7 @@ impl Verified {
     /// Whether this finding would stop a start.
     #[must_use]
     pub(crate) fn stops(&self, finding: &Finding) -> bool {
-        self.least.is_some_and(|least| finding.severity >= least)
+        self.least.is_some_and(|least| finding.difference.severity >= least)
     }
 
     /// How many findings would stop a start.
@@ -92,7 +93,7 @@ impl Verified {
     }
 
     fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
+        self.findings.iter().filter(|finding| finding.difference.severity == severity).count()
     }
 
     /// Counts and verdict: `what the service needs is there (0 errors, 1 warning, 0 notices)`.
@@ -128,23 +129,26 @@ fn counted(count: usize, thing: &str) -> String {
 }
 
 /// `@map("report_id")`, where a finding is about nothing but a name in a Prisma schema.
-fn mapping(finding: &Finding) -> Option<String> {
-    let Source::At(Origin { file, .. }) = &finding.source else { return None };
-    let other = finding.other_name().filter(|_| file.ends_with(".prisma"))?;
-    match finding.object.in_table().map(|table| other.strip_prefix(&format!("{}.", table.schema))) {
-        Some(_) if finding.object.kind == ObjectKind::Column => Some(format!("@map(\"{other}\")")),
-        Some(Some(other)) => Some(format!("@@map(\"{other}\")")),
-        // In another schema: no name will do.
+fn mapping(difference: &Difference) -> Option<String> {
+    let Source::At(Origin { file, .. }) = &difference.source else { return None };
+    let other = difference.other().filter(|_| difference.kind == DifferenceKind::Renamed)?;
+    if !file.ends_with(".prisma") {
+        return None;
+    }
+    match difference.object.kind {
+        ObjectKind::Column => Some(format!("@map(\"{}\")", other.name)),
+        // In another schema, no name will do.
+        ObjectKind::Table if other.schema == difference.object.schema => Some(format!("@@map(\"{}\")", other.name)),
         _ => None,
     }
 }
 
 /// What is the matter, on one line; what it is about stands before it.
-fn trouble(finding: &Finding) -> String {
-    let predicate = finding.predicate();
-    flat(&match finding.detail() {
+fn trouble(difference: &Difference) -> String {
+    let predicate = difference.predicate();
+    flat(&match difference.text() {
         detail if detail.is_empty() => predicate.to_owned(),
-        detail if predicate == "differs" => detail,
+        detail if difference.kind == DifferenceKind::Different && difference.object.kind != ObjectKind::Query => detail,
         detail => format!("{predicate}: {detail}"),
     })
 }
@@ -155,8 +159,11 @@ pub(crate) fn flat(text: &str) -> String {
 }
 
 /// Findings that have something in common, in the order in which each group begins.
-pub(crate) fn grouped<'a>(findings: &[&'a Finding], key: &dyn Fn(&Finding) -> String) -> Vec<Vec<&'a Finding>> {
-    let mut places: HashMap<String, usize> = HashMap::new();
+pub(crate) fn grouped<'a, K: Eq + Hash>(
+    findings: &[&'a Finding],
+    key: &dyn Fn(&Finding) -> K,
+) -> Vec<Vec<&'a Finding>> {
+    let mut places: HashMap<K, usize> = HashMap::new();
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings.iter().copied() {
         let place = *places.entry(key(finding)).or_insert(groups.len());

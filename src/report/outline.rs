@@ -1,9 +1,11 @@
 //! The order in which people read findings: what is missing as a whole, then table by table, then the rest of the
 //! database; and what is the same for many said once.
 
+use std::collections::HashSet;
+
 use crate::catalog::Name;
-use crate::finding::{Finding, Severity};
-use crate::report::summary::{reason, shared};
+use crate::finding::{Diagnosis, Finding, Severity};
+use crate::report::summary::{Reason, reason};
 use crate::report::{Place, Verified, flat, grouped, mapping, trouble};
 use crate::sql::ObjectKind;
 
@@ -40,25 +42,27 @@ pub(crate) struct Row<'a> {
 /// The findings of at least this severity.
 pub(crate) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Section<'a>> {
     let (mut whole, mut parts, mut database) = (Vec::new(), Vec::new(), Vec::new());
-    for finding in verified.findings.iter().filter(|finding| finding.severity >= least) {
-        match (finding.object.kind, finding.object.in_table()) {
+    for finding in verified.findings.iter().filter(|finding| finding.difference.severity >= least) {
+        match (finding.difference.object.kind, finding.difference.object.in_table()) {
             (ObjectKind::Table | ObjectKind::View, _) => whole.push(finding),
             (_, Some(_)) => parts.push(finding),
             (_, None) => database.push(finding),
         }
     }
     // An enum that is missing for the reason for which tables are belongs to them.
-    let reasons: Vec<String> = whole.iter().map(|finding| alike(finding)).collect();
-    let (with_tables, database): (Vec<_>, Vec<_>) =
-        database.into_iter().partition(|finding| finding.cause.is_some() && reasons.contains(&alike(finding)));
+    let reasons: HashSet<(Severity, Diagnosis)> = whole.iter().map(|finding| alike(finding)).collect();
+    let (with_tables, database): (Vec<_>, Vec<_>) = database
+        .into_iter()
+        .partition(|finding| finding.diagnosis.cause.is_some() && reasons.contains(&alike(finding)));
     whole.extend(with_tables);
 
     let known = verified.places();
-    let by_table =
-        grouped(&parts, &|finding| finding.object.in_table().as_ref().map(Name::to_string).unwrap_or_default());
+    let by_table = grouped(&parts, &|finding| {
+        finding.difference.object.in_table().as_ref().map(Name::to_string).unwrap_or_default()
+    });
     let by_table = worst_first(by_table).into_iter().map(|findings| Section {
-        title: findings[0].object.in_table().as_ref().map(Name::to_string).unwrap_or_default(),
-        place: findings[0].object.in_table().and_then(|table| described(known.get(&table)?)),
+        title: findings[0].difference.object.in_table().as_ref().map(Name::to_string).unwrap_or_default(),
+        place: findings[0].difference.object.in_table().and_then(|table| described(known.get(&table)?)),
         blocks: blocks(&findings, true),
     });
     let section = |title: &str, findings: &[&'a Finding]| {
@@ -70,16 +74,15 @@ pub(crate) fn sections<'a>(verified: &'a Verified, least: Severity) -> Vec<Secti
 }
 
 /// What findings share that are said together.
-fn alike(finding: &Finding) -> String {
-    let (cause, remedy) = shared(finding);
-    format!("{}\n{}\n{}", finding.severity, cause.unwrap_or_default(), remedy.unwrap_or_default())
+fn alike(finding: &Finding) -> (Severity, Diagnosis) {
+    (finding.difference.severity, finding.diagnosis.of_several())
 }
 
 /// Groups that hold an error, then those that hold a warning at the worst, then the rest; each as they came.
 fn worst_first(mut groups: Vec<Vec<&Finding>>) -> Vec<Vec<&Finding>> {
     let mut sorted = Vec::new();
     for severity in Severity::ALL {
-        let holds = |group: &mut Vec<&Finding>| group.iter().any(|finding| finding.severity == severity);
+        let holds = |group: &mut Vec<&Finding>| group.iter().any(|finding| finding.difference.severity == severity);
         sorted.extend(groups.extract_if(.., holds));
     }
     sorted
@@ -96,7 +99,7 @@ fn described(place: &Place) -> Option<String> {
 fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
     let groups = worst_first(grouped(findings, &alike));
     let block = |group: Vec<&'a Finding>| {
-        let (cause, remedy) = reason(&group);
+        let Reason { cause, remedy } = reason(&group);
         Block { cause, remedy, rows: group.into_iter().map(|finding| row(finding, in_table)).collect() }
     };
     groups.into_iter().map(block).collect()
@@ -104,16 +107,16 @@ fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
 
 /// A thing that only its name sets apart is told by the two names, and by what maps one to the other.
 fn row(finding: &Finding, in_table: bool) -> Row<'_> {
-    let object = &finding.object;
+    let object = &finding.difference.object;
     let name = match object.kind {
         ObjectKind::ForeignKey if in_table => object.columns.join(", "),
         _ if in_table => object.name.clone(),
         _ => object.qualified_name(),
     };
-    match (finding.other_name(), mapping(finding)) {
+    match (finding.difference.other_name(), mapping(&finding.difference)) {
         (Some(other), Some(mapping)) => {
             Row { finding, name: flat(&format!("{name} → {other}")), trouble: flat(&mapping) }
         }
-        _ => Row { finding, name: flat(&name), trouble: trouble(finding) },
+        _ => Row { finding, name: flat(&name), trouble: trouble(&finding.difference) },
     }
 }

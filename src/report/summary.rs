@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::finding::{DifferenceKind, Finding, Source};
+use crate::finding::{Diagnosis, Difference, DifferenceKind, Finding, Number, Remedy, Source};
 use crate::report::{flat, grouped};
+use crate::sql::ObjectKind;
 
 /// Lines of a summary.
 const LINES: usize = 3;
@@ -26,18 +27,18 @@ pub(crate) struct Summary {
 #[must_use]
 pub(crate) fn summary(findings: &[Finding]) -> Summary {
     let alike = |finding: &Finding| {
-        let Finding { severity, kind, object, .. } = finding;
-        format!("{severity} {} {} {}", kind.name(), object.kind.word(), shared(finding).0.unwrap_or_default())
+        let Difference { severity, kind, object, .. } = &finding.difference;
+        (*severity, *kind, object.kind, finding.diagnosis.of_several().cause)
     };
     let findings: Vec<&Finding> = findings.iter().collect();
     let mut groups = grouped(&findings, &alike);
     let weight = |group: &Vec<&Finding>| {
-        let about = match group[0].object.kind.word() {
-            "table" => 2,
-            "column" => 1,
+        let about = match group[0].difference.object.kind {
+            ObjectKind::Table => 2,
+            ObjectKind::Column => 1,
             _ => 0,
         };
-        (group[0].severity, about, group.len())
+        (group[0].difference.severity, about, group.len())
     };
     let (mut lines, mut next) = (Vec::new(), None);
     while lines.len() < LINES {
@@ -45,7 +46,7 @@ pub(crate) fn summary(findings: &[Finding]) -> Summary {
         let Some(place) = (0..groups.len()).rev().max_by_key(|place| weight(&groups[*place])) else { break };
         let group = groups.remove(place);
         if lines.is_empty() {
-            next = reason(&group).1;
+            next = reason(&group).remedy;
         }
         lines.push(flat(&line(&group)));
     }
@@ -70,14 +71,14 @@ impl fmt::Display for Summary {
 fn line(group: &[&Finding]) -> String {
     let [first, _, ..] = group else { return group.first().map(|finding| finding.sentence()).unwrap_or_default() };
     let names: Vec<String> = group.iter().map(|finding| name(finding)).collect();
-    let mut line = format!("{} {} {}", things(first.object.kind.word()), listed(&names), are(first));
-    let mut sources: Vec<String> = group.iter().map(|finding| finding.source.to_string()).collect();
+    let mut line = format!("{} {} {}", things(first.difference.object.kind), listed(&names), are(first));
+    let mut sources: Vec<String> = group.iter().map(|finding| finding.difference.source.to_string()).collect();
     sources.dedup();
-    if first.source != Source::Nobody {
+    if first.difference.source != Source::Nobody {
         let others = if sources.len() > 1 { ", …" } else { "" };
         line += &format!(" (required by {}{others})", sources[0]);
     }
-    if let Some(cause) = reason(group).0 {
+    if let Some(cause) = reason(group).cause {
         line += &format!("; {cause}");
     }
     line
@@ -85,9 +86,9 @@ fn line(group: &[&Finding]) -> String {
 
 /// Its name, and the other one under which it is there.
 fn name(finding: &Finding) -> String {
-    match finding.other_name() {
-        Some(other) => format!("{} → {other}", finding.object.qualified_name()),
-        _ => finding.object.qualified_name(),
+    match finding.difference.other_name() {
+        Some(other) => format!("{} → {other}", finding.difference.object.qualified_name()),
+        _ => finding.difference.object.qualified_name(),
     }
 }
 
@@ -100,21 +101,33 @@ fn listed(names: &[String]) -> String {
     format!("{} and {last}", shown.join(", "))
 }
 
-/// Several things of a kind.
-fn things(thing: &str) -> String {
-    match thing {
-        "index" => "indexes".to_owned(),
-        "query" => "queries".to_owned(),
-        "unique" => "unique indexes".to_owned(),
-        thing => format!("{}s", thing.replace('_', " ")),
+/// The plural of a kind.
+fn things(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Schema => "schemas",
+        ObjectKind::Table => "tables",
+        ObjectKind::Column => "columns",
+        ObjectKind::PrimaryKey => "primary keys",
+        ObjectKind::Unique => "unique indexes",
+        ObjectKind::Index => "indexes",
+        ObjectKind::ForeignKey => "foreign keys",
+        ObjectKind::Enum => "enums",
+        ObjectKind::Extension => "extensions",
+        ObjectKind::View => "views",
+        ObjectKind::Constraint => "constraints",
+        ObjectKind::Row => "rows",
+        ObjectKind::Query => "queries",
+        ObjectKind::Sequence => "sequences",
+        ObjectKind::Type => "types",
+        ObjectKind::EnumValue => "values",
     }
 }
 
-/// [`Finding::predicate`] of several things.
+/// [`Difference::predicate`] of several things.
 fn are(finding: &Finding) -> &'static str {
-    match (finding.kind, &finding.source) {
+    match (finding.difference.kind, &finding.difference.source) {
         (DifferenceKind::Missing, _) => "are missing",
-        (DifferenceKind::Extra, Source::Nobody) => "are there, and nothing speaks of them",
+        (DifferenceKind::Extra, Source::Nobody) => "are not expected by any source",
         (DifferenceKind::Extra, _) => "should not be there",
         (DifferenceKind::Different, _) => "differ",
         (DifferenceKind::Renamed, _) => "have other names",
@@ -123,58 +136,34 @@ fn are(finding: &Finding) -> &'static str {
     }
 }
 
-/// Cause and remedy of findings that [`shared`] tells alike: in full for one, and of several what is true of all.
+/// Cause and remedy of findings that are told together: in full for one, and for several what is true of all.
 pub(crate) fn reason(group: &[&Finding]) -> Reason {
+    let text = |diagnosis: &Diagnosis, number| Reason {
+        cause: diagnosis.cause.as_ref().map(|cause| cause.text(number)),
+        remedy: diagnosis.remedy.as_ref().map(Remedy::to_string),
+    };
     match group {
-        [one] => (one.cause.clone(), one.remedy.clone()),
-        [first, ..] => shared(first),
-        [] => (None, None),
+        [] => Reason::default(),
+        [one] => text(&one.diagnosis, Number::One),
+        [first, ..] => text(&first.diagnosis.of_several(), Number::Several),
     }
 }
 
-/// Cause and remedy.
-pub(crate) type Reason = (Option<String>, Option<String>);
-
-/// Cause and remedy without what is true of one finding alone: the line of a script, the name of a column.
-pub(crate) fn shared(finding: &Finding) -> Reason {
-    let Finding { cause, remedy, .. } = finding;
-    match (cause.as_deref(), remedy.as_deref()) {
-        (Some(cause), Some(remedy)) if remedy.starts_with("map the field: ") => {
-            let made = cause.split_once(" as ").map_or("it is there", |(made, _)| made);
-            let cause = format!("{} under these names, and nothing maps the fields to them", of_many(made));
-            (Some(cause), Some("map each field to its column (@map), or rename the columns".to_owned()))
-        }
-        _ => (cause.as_deref().map(|cause| of_many(&without_lines(cause))), remedy.clone()),
-    }
-}
-
-/// A cause that is true of one thing, said of several.
-fn of_many(cause: &str) -> String {
-    cause.replace("creates it", "creates them").replace("it is there", "they are there")
-}
-
-/// `(a/migration.sql:12)` as `(a/migration.sql)`.
-fn without_lines(cause: &str) -> String {
-    let mut parts = cause.split(')');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let inside = out.rsplit('(').next().unwrap_or_default();
-        let file = inside.trim_end_matches(|character: char| character.is_ascii_digit());
-        if inside.len() > file.len() && file.ends_with(':') && !file.contains(' ') {
-            out.truncate(out.len() - (inside.len() - file.len()) - 1);
-        }
-        out += ")";
-        out += part;
-    }
-    out
+/// Cause and remedy as text.
+#[derive(Debug, Default)]
+pub(crate) struct Reason {
+    pub(crate) cause: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::{Name, Origin};
-    use crate::finding::Severity;
-    use crate::sql::{ObjectKind, ObjectRef};
+    use crate::finding::cause::{Act, Does, FolderState, NoMigration, OtherName, Site, Then};
+    use crate::finding::remedy::{Labels, NameFix, Write};
+    use crate::finding::{Cause, Severity};
+    use crate::sql::ObjectRef;
 
     fn at(line: usize) -> Source {
         Source::At(Origin { file: "prisma/schema.prisma".to_owned(), line })
@@ -184,19 +173,30 @@ mod tests {
         Name { schema: "public".to_owned(), name: name.to_owned() }
     }
 
-    fn missing(table: &str, line: usize) -> Finding {
-        let finding = Finding::new(
-            Severity::Error,
-            DifferenceKind::Missing,
-            ObjectRef::of(ObjectKind::Table, &name(table)),
-            at(line),
-        );
-        finding.caused("no migration in prisma/migrations creates it").remedied("npx prisma migrate dev")
+    fn found(difference: Difference, cause: Option<Cause>) -> Finding {
+        Finding { difference, diagnosis: Diagnosis { cause, remedy: None }, sql: None }
     }
 
-    fn column(column: &str, kind: DifferenceKind) -> Finding {
+    fn missing(table: &str, line: usize) -> Finding {
+        let table = ObjectRef::of(ObjectKind::Table, &name(table));
+        let (slug, what) = ("add_sla_tables".to_owned(), Labels::new(vec!["SLAPolicy".to_owned()]));
+        Finding {
+            difference: Difference::new(Severity::Error, DifferenceKind::Missing, table, at(line)),
+            diagnosis: Diagnosis::new(
+                Cause::NoMigration(NoMigration::Creates {
+                    folder: "prisma/migrations".to_owned(),
+                    state: FolderState::Applied(2),
+                    namesake: None,
+                }),
+                Remedy::Write(Write::New { slug, by_prisma: true, what }),
+            ),
+            sql: None,
+        }
+    }
+
+    fn column(column: &str, kind: DifferenceKind) -> Difference {
         let object = ObjectRef::part_of(&name("reports"), ObjectKind::Column, column);
-        Finding::new(Severity::Error, kind, object, at(30))
+        Difference::new(Severity::Error, kind, object, at(30))
     }
 
     #[test]
@@ -204,7 +204,9 @@ mod tests {
         assert_eq!(
             summary(&[missing("users", 7)]).to_string(),
             "table public.users is missing (required by prisma/schema.prisma:7); \
-             no migration in prisma/migrations creates it\nnext: npx prisma migrate dev"
+             no migration in prisma/migrations creates it (no pending migrations: all 2 are applied)\n\
+             next: npx prisma migrate dev --name add_sla_tables writes the migration for SLAPolicy; \
+             doorstep diff --script prints its SQL"
         );
     }
 
@@ -214,32 +216,39 @@ mod tests {
         assert_eq!(
             summary(&findings).lines,
             ["tables public.SLAPolicy, public.SLAMetric and public.SLABreach are missing (required by \
-              prisma/schema.prisma:12, …); no migration in prisma/migrations creates them"]
+              prisma/schema.prisma:12, …); no migration in prisma/migrations creates them \
+              (no pending migrations: all 2 are applied)"]
         );
     }
 
     #[test]
     fn what_is_true_of_one_alone_is_not_said_of_several() {
+        let site = |line| {
+            let file = "prisma/migrations/1_init/migration.sql".to_owned();
+            Site { migration: "1_init".to_owned(), file, line: Some(line) }
+        };
         let made = |table: &str, line: usize| {
-            let cause =
-                format!("1_init creates it (prisma/migrations/1_init/migration.sql:{line}), by hand (at 12:30)");
-            Finding::new(
-                Severity::Error,
-                DifferenceKind::Missing,
-                ObjectRef::of(ObjectKind::Table, &name(table)),
-                at(line),
-            )
-            .caused(cause)
+            let act = Act { site: site(line), does: Does::Creates };
+            let cause = Cause::Step { act, then: Then::ByHand(Some("12:30".to_owned())) };
+            found(missing(table, line).difference, Some(cause))
         };
         let lines = summary(&[made("users", 7), made("posts", 112)]).lines;
-        let cause = "; 1_init creates them (prisma/migrations/1_init/migration.sql), by hand (at 12:30)";
-        assert!(lines.len() == 1 && lines[0].ends_with(cause), "{lines:#?}");
-        assert!(summary(&[made("users", 7)]).lines[0].contains("migration.sql:7), by hand (at 12:30)"));
+        let by_hand = ", but was recorded as applied by hand at 12:30: nothing of it ran";
+        let cause = format!("; 1_init creates them (prisma/migrations/1_init/migration.sql){by_hand}");
+        assert!(lines.len() == 1 && lines[0].ends_with(&cause), "{lines:#?}");
+        assert!(summary(&[made("users", 7)]).lines[0].contains(&format!("migration.sql:7){by_hand}")));
 
         let renamed = |field: &str, other: &str| {
-            let renamed = column(field, DifferenceKind::Renamed).but(format!("column public.reports.{other}"));
-            let renamed = renamed.caused(format!("it is there as {other}, and nothing maps {field} to that"));
-            renamed.remedied(format!("map the field: {field} … @map(\"{other}\"); or rename the column: ALTER TABLE …"))
+            let there = ObjectRef::part_of(&name("reports"), ObjectKind::Column, other);
+            let (other, field) = (other.to_owned(), field.to_owned());
+            let cause = OtherName::Unmapped { name: other.clone(), label: field.clone(), is_field: true, by: None };
+            let sql = "ALTER TABLE …".to_owned();
+            let remedy = NameFix::MapField { field: field.clone(), column: other, instead: None, sql };
+            Finding {
+                difference: column(&field, DifferenceKind::Renamed).instead(there),
+                diagnosis: Diagnosis::new(Cause::Names(cause), Remedy::Name(remedy)),
+                sql: None,
+            }
         };
         let both = summary(&[renamed("reportId", "report_id"), renamed("createdAt", "created_at")]);
         let cause = "; they are there under these names, and nothing maps the fields to them";
@@ -252,20 +261,21 @@ mod tests {
     #[test]
     fn errors_come_first_then_tables_then_columns_and_the_rest_is_counted() {
         let index = ObjectRef::index(&name("reports"), "i", false);
-        let index = |severity| Finding::new(severity, DifferenceKind::Missing, index.clone(), at(40));
-        let unused = Finding::new(
+        let index = |severity| found(Difference::new(severity, DifferenceKind::Missing, index.clone(), at(40)), None);
+        let unused = Difference::new(
             Severity::Notice,
             DifferenceKind::Extra,
             ObjectRef::of(ObjectKind::Table, &name("old")),
             Source::Nobody,
         );
         let renamed = |wanted: &str, there: &str| {
-            column(wanted, DifferenceKind::Renamed).but(format!("column public.reports.{there}"))
+            let there = ObjectRef::part_of(&name("reports"), ObjectKind::Column, there);
+            found(column(wanted, DifferenceKind::Renamed).instead(there), None)
         };
         let findings = [
-            unused,
+            found(unused, None),
             index(Severity::Warning),
-            column("a", DifferenceKind::Different).between("text", "int4"),
+            found(column("a", DifferenceKind::Different).between("text", "int4"), None),
             renamed("reportId", "report_id"),
             renamed("createdAt", "created_at"),
             missing("users", 7),

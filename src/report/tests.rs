@@ -2,7 +2,9 @@
 
 use crate::base::environment::Environment;
 use crate::catalog::{Name, Origin};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::finding::cause::{FolderState, NoMigration};
+use crate::finding::remedy::{Labels, NameFix, Write};
+use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::report::text::{self, Screen};
 use crate::report::{Place, Verified, github, junit, markdown};
 use crate::sql::{ObjectKind, ObjectRef};
@@ -16,18 +18,29 @@ fn origin(line: usize) -> Origin {
 }
 
 fn finding(severity: Severity, kind: DifferenceKind, object: ObjectRef, line: usize) -> Finding {
-    Finding::new(severity, kind, object, Source::At(origin(line)))
+    undiagnosed(Difference::new(severity, kind, object, Source::At(origin(line))))
+}
+
+fn undiagnosed(difference: Difference) -> Finding {
+    Finding { difference, diagnosis: Diagnosis::default(), sql: None }
 }
 
 fn uncreated(object: ObjectRef, line: usize) -> Finding {
+    let (folder, state) = ("prisma/migrations".to_owned(), FolderState::Applied(2));
+    let cause = Cause::NoMigration(NoMigration::Creates { folder, state, namesake: None });
+    let remedy = Remedy::Write(Write::New { slug: "sla".to_owned(), by_prisma: true, what: Labels::default() });
     let missing = finding(Severity::Error, DifferenceKind::Missing, object, line);
-    missing.caused("no migration in prisma/migrations creates it").remedied("npx prisma migrate dev --name sla")
+    Finding { diagnosis: Diagnosis::new(cause, remedy), ..missing }
 }
 
 fn renamed(column: &str, there: &str, line: usize) -> Finding {
-    let object = ObjectRef::part_of(&name("reports"), ObjectKind::Column, column);
-    let renamed = finding(Severity::Error, DifferenceKind::Renamed, object, line);
-    renamed.but(format!("column public.reports.{there}")).remedied("map the field to it (@map), or rename it")
+    let object = |column: &str| ObjectRef::part_of(&name("reports"), ObjectKind::Column, column);
+    let source = Source::At(origin(line));
+    let renamed = Difference::new(Severity::Error, DifferenceKind::Renamed, object(column), source);
+    let (field, column, sql) = (column.to_owned(), there.to_owned(), "ALTER TABLE …".to_owned());
+    let remedy = Remedy::Name(NameFix::MapField { field, column, instead: None, sql });
+    let diagnosis = Diagnosis { cause: None, remedy: Some(remedy) };
+    Finding { difference: renamed.instead(object(there)), diagnosis, sql: None }
 }
 
 fn place(table: &str, line: usize) -> Place {
@@ -38,23 +51,25 @@ fn place(table: &str, line: usize) -> Place {
 fn findings() -> Vec<Finding> {
     let index = ObjectRef::index(&name("reports"), "reports_at_idx", false);
     let size = ObjectRef::part_of(&name("reports"), ObjectKind::Column, "size");
-    let old = Finding::new(
+    let old = undiagnosed(Difference::new(
         Severity::Notice,
         DifferenceKind::Extra,
         ObjectRef::of(ObjectKind::Table, &name("old|table")),
         Source::Nobody,
-    );
+    ));
     let extension = ObjectRef::new(ObjectKind::Extension, None, "pg_trgm");
-    let schema = Source::Named("the schema".to_owned());
     vec![
-        Finding::new(Severity::Warning, DifferenceKind::Missing, extension, schema),
+        undiagnosed(Difference::new(Severity::Warning, DifferenceKind::Missing, extension, Source::PrismaSchema)),
         uncreated(ObjectRef::of(ObjectKind::Enum, &name("Role")), 40),
         uncreated(ObjectRef::of(ObjectKind::Table, &name("SLAPolicy")), 11),
         uncreated(ObjectRef::of(ObjectKind::Table, &name("SLAMetric")), 20),
         finding(Severity::Warning, DifferenceKind::Missing, index, 36),
         renamed("reportId", "report_id", 33),
         renamed("createdAt", "created_at", 34),
-        finding(Severity::Error, DifferenceKind::Different, size, 35).between("int8", "text, 100% wrong"),
+        undiagnosed(
+            Difference::new(Severity::Error, DifferenceKind::Different, size, Source::At(origin(35)))
+                .between("int8", "text, 100% wrong"),
+        ),
         old,
     ]
 }
@@ -78,20 +93,20 @@ tables
   error    table public.SLAPolicy  is missing  prisma/schema.prisma:11
   error    table public.SLAMetric  is missing  prisma/schema.prisma:20
   error    enum  public.Role       is missing  prisma/schema.prisma:40
-           cause: no migration in prisma/migrations creates them
-           next:  npx prisma migrate dev --name sla
+           cause: no migration in prisma/migrations creates them (no pending migrations: all 2 are applied)
+           next:  npx prisma migrate dev --name sla writes the migration for it; doorstep diff --script prints its SQL
 
 public.reports  (model Model, prisma/schema.prisma:30)
   error    column reportId → report_id    @map(\"report_id\")                         prisma/schema.prisma:33
   error    column createdAt → created_at  @map(\"created_at\")                        prisma/schema.prisma:34
-           next:  map the field to it (@map), or rename it
+           next:  map each field to its column (@map), or rename the columns
   error    column size                    expected int8, there is text, 100% wrong  prisma/schema.prisma:35
   warning  index  reports_at_idx          is missing                                prisma/schema.prisma:36
 
 database
-  warning  extension pg_trgm  is missing  the schema
+  warning  extension pg_trgm  is missing  the Prisma schema
 
-not shown: 1 notice, which no query can feel (--notices)
+not shown: 1 notice, which affects no query (--notices)
 db:5432/app: what the service needs is not there (6 errors, 2 warnings, 1 notice)
 ",
     );
@@ -122,14 +137,14 @@ fn all_is_well_in_one_line() {
     let told = Verified::new(told.findings, None, told.tables, told.address);
     assert!(told.ok);
     assert!(told.verdict().starts_with("what the service needs is not there, and verify lets it start (6 errors"));
-    let index = findings().into_iter().filter(|finding| finding.severity == Severity::Warning).collect();
+    let index = findings().into_iter().filter(|finding| finding.difference.severity == Severity::Warning).collect();
     let strict = Verified::new(index, Some(Severity::Warning), Vec::new(), String::new());
     assert!(!strict.ok && strict.verdict().starts_with("what the service needs is there, and not all"));
 }
 
 #[test]
 fn notices_are_named_when_they_are_asked_for_or_stop_a_start() {
-    let row = "  notice   table public.old|table  is there, and nothing speaks of it";
+    let row = "  notice   table public.old|table  is not expected by any source";
     let asked = text::render(&verified(findings()), true, Screen::default());
     let strict = Verified { least: Some(Severity::Notice), ..verified(findings()) };
     for text in [asked, text::render(&strict, false, Screen::default())] {
@@ -188,21 +203,25 @@ fn github_gets_a_command_per_finding_with_its_line() {
     is(
         lines[0],
         "::error file=prisma/schema.prisma,line=40,title=enum public.Role is missing::enum public.Role is missing \
-         (required by prisma/schema.prisma:40); no migration in prisma/migrations creates it%0A    \
-         next: npx prisma migrate dev --name sla",
+         (required by prisma/schema.prisma:40); no migration in prisma/migrations creates it \
+         (no pending migrations: all 2 are applied)%0A    \
+         next: npx prisma migrate dev --name sla writes the migration for it; doorstep diff --script prints its SQL",
     );
     let wrong = "expected int8, there is text, 100%25 wrong";
     assert!(lines[5].starts_with("::error file=prisma/schema.prisma,line=35,") && lines[5].ends_with(wrong), "{text}");
-    is(lines[6], "::warning title=extension pg_trgm is missing::extension pg_trgm is missing (required by the schema)");
+    is(
+        lines[6],
+        "::warning title=extension pg_trgm is missing::extension pg_trgm is missing (required by the Prisma schema)",
+    );
     assert!(lines[7].starts_with("::warning file=prisma/schema.prisma,line=36,title=index "), "{text}");
     is(
         lines[8],
-        "::notice title=table public.old|table is there%2C and nothing speaks of it::\
-         table public.old|table is there, and nothing speaks of it",
+        "::notice title=table public.old|table is not expected by any source::\
+         table public.old|table is not expected by any source",
     );
     assert!(lines[9].starts_with("db:5432/app: what the service needs is not there"), "{text}");
     let object = ObjectRef::part_of(&name("users"), ObjectKind::Column, "x");
-    let extra = Finding::new(Severity::Error, DifferenceKind::Extra, object, Source::Nobody);
+    let extra = undiagnosed(Difference::new(Severity::Error, DifferenceKind::Extra, object, Source::Nobody));
     let text = github::render(&verified(vec![extra]));
     assert!(text.starts_with("::error file=prisma/schema.prisma,line=50,title=column public.users.x "), "{text}");
     // What would end the command, or begin another one.
@@ -221,8 +240,8 @@ fn junit_has_a_suite_per_file_and_a_case_per_table_those_that_are_well_too() {
   <testsuite name=\"prisma/schema.prisma\" tests=\"5\" failures=\"4\" errors=\"0\">
     <testcase classname=\"prisma/schema.prisma\" name=\"table public.SLAPolicy\" file=\"prisma/schema.prisma\" line=\"11\">
       <failure type=\"missing\" message=\"table public.SLAPolicy is missing\">error: table public.SLAPolicy is missing \
-(required by prisma/schema.prisma:11); no migration in prisma/migrations creates it
-    next: npx prisma migrate dev --name sla</failure>
+(required by prisma/schema.prisma:11); no migration in prisma/migrations creates it (no pending migrations: all 2 are applied)
+    next: npx prisma migrate dev --name sla writes the migration for it; doorstep diff --script prints its SQL</failure>
     </testcase>
 ";
     assert!(text.starts_with(expected), "{text}");
@@ -257,20 +276,20 @@ Database: `db:5432/app`
 
 | severity | object | what | required by | why |
 | --- | --- | --- | --- | --- |
-| error | `table public.SLAPolicy` | is missing | prisma/schema.prisma:11 | no migration in prisma/migrations creates them<br>next: npx prisma migrate dev --name sla |
+| error | `table public.SLAPolicy` | is missing | prisma/schema.prisma:11 | no migration in prisma/migrations creates them (no pending migrations: all 2 are applied)<br>next: npx prisma migrate dev --name sla writes the migration for it; doorstep diff --script prints its SQL |
 | error | `table public.SLAMetric` | is missing | prisma/schema.prisma:20 | the same |
 | error | `enum public.Role` | is missing | prisma/schema.prisma:40 | the same |
-| error | `column public.reports.reportId` | has another name: there is column public.reports.report\\_id | prisma/schema.prisma:33 | next: map the field to it (\\@map), or rename it |
+| error | `column public.reports.reportId` | has another name: there is column public.reports.report\\_id | prisma/schema.prisma:33 | next: map each field to its column (\\@map), or rename the columns |
 | error | `column public.reports.createdAt` | has another name: there is column public.reports.created\\_at | prisma/schema.prisma:34 | the same |
 | error | `column public.reports.size` | expected int8, there is text, 100% wrong | prisma/schema.prisma:35 |  |
 | warning | `index public.reports_at_idx` | is missing | prisma/schema.prisma:36 |  |
-| warning | `extension pg_trgm` | is missing | the schema |  |
+| warning | `extension pg_trgm` | is missing | the Prisma schema |  |
 
-<details><summary>1 notice: differences that no query of the service can feel</summary>
+<details><summary>1 notice: differences that affect no query of the service</summary>
 
 | severity | object | what | required by | why |
 | --- | --- | --- | --- | --- |
-| notice | `table public.old\\|table` | is there, and nothing speaks of it |  |  |
+| notice | `table public.old\\|table` | is not expected by any source |  |  |
 
 </details>
 

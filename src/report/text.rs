@@ -113,9 +113,10 @@ pub(crate) fn render(verified: &Verified, notices: bool, screen: Screen) -> Stri
     let hidden = verified.count(Severity::Notice);
     if hidden > 0 && !shows_notices {
         let notices = counted(hidden, "notice");
-        out += &format!("not shown: {notices}, which no query can feel (--notices)\n");
+        let affect = if hidden == 1 { "affects" } else { "affect" };
+        out += &format!("not shown: {notices}, which {affect} no query (--notices)\n");
     }
-    let worst = verified.findings.iter().map(|finding| finding.severity).max();
+    let worst = verified.findings.iter().map(|finding| finding.difference.severity).max();
     let verdict = match worst {
         Some(severity) if severity > Severity::Notice => screen.severity(severity, &verified.verdict()),
         _ => screen.paint(Style::new().green(), &verified.verdict()),
@@ -134,7 +135,7 @@ fn section(out: &mut String, section: &Section<'_>, screen: Screen) {
         rows().map(length).filter(|length| *length <= limit).max().unwrap_or(0)
     };
     let columns = Columns {
-        thing: widest(&|row| row.finding.object.kind.word().chars().count(), 20),
+        thing: widest(&|row| row.finding.difference.object.kind.word().chars().count(), 20),
         name: widest(&|row| row.name.chars().count(), 60),
         trouble: widest(&|row| row.trouble.chars().count(), 40),
     };
@@ -153,14 +154,14 @@ struct Columns {
 
 fn block(out: &mut String, block: &Block<'_>, columns: &Columns, screen: Screen) {
     for Row { finding, name, trouble } in &block.rows {
-        let severity = format!("{:<7}", finding.severity);
+        let severity = format!("{:<7}", finding.difference.severity);
         let (thing_width, name_width) = (columns.thing, columns.name);
-        let what = format!("{:<thing_width$} {name:<name_width$}", finding.object.kind.word());
+        let what = format!("{:<thing_width$} {name:<name_width$}", finding.difference.object.kind.word());
         let indent = 2 + severity.chars().count() + 2 + what.chars().count() + 2;
-        let source = flat(&finding.source.to_string());
+        let source = flat(&finding.difference.source.to_string());
         let trouble = if source.is_empty() { trouble.clone() } else { format!("{trouble:<0$}", columns.trouble) };
         let trouble = screen.folded(&trouble, &source, indent);
-        *out += &format!("  {}  {what}  {trouble}\n", screen.severity(finding.severity, &severity));
+        *out += &format!("  {}  {what}  {trouble}\n", screen.severity(finding.difference.severity, &severity));
     }
     let note = |label: &str, text: &str| {
         let text = screen.folded(&flat(text), "", NOTES + 7);

@@ -1,49 +1,51 @@
-//! A snapshot: the catalog that the migrations make of an empty database, as a file. Written at build time (`doorstep
-//! snapshot`), kept in version control, and held against the live database like any other desired; for teams
-//! without Prisma it is the only one that knows every column.
+//! A snapshot: the catalog of an empty database after all migrations, as a JSON file. `doorstep snapshot` writes it at
+//! build time, the team keeps it in version control, and verify compares it with the live database. Without a Prisma
+//! schema it is the only desired state that has every column.
+//!
+//! This module reads and writes the file; it neither runs migrations nor compares catalogs.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
-use crate::catalog::{Catalog, Extension, Name, Type};
+use crate::catalog::{Catalog, CatalogSource, Extension, Name, Type};
 use crate::sql::Dialect;
 
-/// The file that is read where no other is named, if it is in the working directory.
+/// Read if it is in the working directory and no other file is named.
 pub(crate) const USUAL: &str = "doorstep.snapshot.json";
 
-/// The form that this version writes and reads.
+/// The version of the file format that this program writes and reads.
 const FORMAT: u64 = 1;
 
 /// A catalog, and how it came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
-    /// Version of the form.
+    /// Version of the file format.
     format: u64,
-    /// Version of the doorstep that has written it.
+    /// Version of the doorstep that wrote it.
     doorstep: String,
     /// The engine, as Prisma spells it.
     dialect: String,
-    /// The schema that names without one belonged to.
+    /// The schema that unqualified names belonged to.
     home: String,
-    /// The migrations that made it, in their order.
+    /// The migrations that ran, in their order.
     migrations: Vec<String>,
     catalog: Catalog,
 }
 
 impl Snapshot {
-    /// A snapshot of this catalog. Everything but columns, and the values of enums, is sorted by name, so that the
-    /// same folder always gives the same text.
+    /// A snapshot of this catalog. Everything is sorted by name, so that the same folder always gives the same text;
+    /// except columns and values of enums, whose order is part of the schema.
     #[must_use]
     pub(crate) fn of(mut catalog: Catalog, dialect: Dialect, home: &str, migrations: Vec<String>) -> Self {
         catalog.tables.sort_by(|one, other| one.name.cmp(&other.name));
         catalog.enums.sort_by(|one, other| one.name.cmp(&other.name));
-        // Relations of schemas that were not looked at are no part of it.
+        // The server also lists views of schemas that were not read.
         catalog.views.retain(|view| catalog.schemas.contains(&view.schema));
         catalog.views.sort();
         catalog.extensions.sort_by(|one, other| one.name.cmp(&other.name));
-        // Another version of an extension, or another place of it, is no difference between two databases.
+        // Databases may differ in the version and the schema of an extension: keep its name only.
         for extension in &mut catalog.extensions {
             *extension = Extension { name: std::mem::take(&mut extension.name), ..Extension::default() };
         }
@@ -72,19 +74,21 @@ impl Snapshot {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Settings`] for one that cannot be read, is of another form, or of another engine.
+    /// [`Error::Settings`] for a file that cannot be read, has another format version, or is of another engine.
     pub(crate) fn read(path: &Path, dialect: Dialect) -> Result<Self, Error> {
         let shown = path.display();
         let wrong = |why: String| {
-            let next = format!("make it anew: doorstep snapshot --output {shown}");
+            let next = format!("create it again: doorstep snapshot --output {shown}");
             Error::Settings(format!("the snapshot {shown} cannot be used: {why}\nnext: {next}"))
         };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(FORMAT) => {}
-            Some(format) => return Err(wrong(format!("it has the form {format}, and this doorstep reads {FORMAT}"))),
-            None => return Err(wrong("it is no snapshot".to_owned())),
+            Some(format) => {
+                return Err(wrong(format!("its format version is {format}, and this doorstep reads {FORMAT}")));
+            }
+            None => return Err(wrong("it is not a snapshot".to_owned())),
         }
         let snapshot: Self = serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
         match snapshot.dialect == dialect.provider() {
@@ -96,17 +100,17 @@ impl Snapshot {
     /// The text of the file.
     ///
     /// # Errors
-    /// [`Error::Internal`] when it cannot be written as JSON, which no catalog prevents.
+    /// [`Error::Internal`] when serde cannot write it as JSON; every catalog can be.
     pub(crate) fn text(&self) -> Result<String, Error> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(text + "\n")
     }
 
-    /// The catalog where names without a schema belong to `home`, expected by `source`.
+    /// The catalog with everything of the snapshot's home schema moved to `home`; `source` is the file that findings name.
     #[must_use]
     pub(crate) fn at(&self, home: &str, source: &str) -> Catalog {
         let mut catalog = self.catalog.clone();
-        source.clone_into(&mut catalog.source);
+        catalog.source = CatalogSource::File(source.to_owned());
         let moved = |schema: &mut String| {
             if *schema == self.home {
                 home.clone_into(schema);

@@ -1,9 +1,10 @@
-//! Reads one statement token by token, and takes names apart.
+//! A cursor over the tokens of one statement, and the parts of dotted names. Knows no statement's grammar: `sql::changes` has
+//! that.
 
 use crate::sql::Dialect;
-use crate::sql::script::{Kind, Statement, Token, tokens};
+use crate::sql::script::{Statement, Token, TokenKind, tokens};
 
-/// A name as the database stores it: without schema, with quotes off or folded to lower case.
+/// The last part of a name as the database stores it: without quotes, or folded to lower case.
 pub(crate) fn bare(name: &str) -> String {
     stored(last_part(name))
 }
@@ -22,12 +23,12 @@ pub(crate) fn stored(part: &str) -> String {
     }
 }
 
-/// What follows the last dot that stands outside quotes.
+/// The part after the last dot outside quotes.
 pub(crate) fn last_part(name: &str) -> &str {
     parts(name).pop().unwrap_or(name)
 }
 
-/// A name, cut at the dots that stand outside quotes.
+/// Splits a name at the dots outside quotes.
 pub(crate) fn parts(name: &str) -> Vec<&str> {
     let (mut quote, mut start, mut parts) = (None, 0, Vec::new());
     for (at, character) in name.char_indices() {
@@ -46,11 +47,12 @@ pub(crate) fn parts(name: &str) -> Vec<&str> {
     parts
 }
 
-/// How many bytes a name has at most; no engine keeps as many. Objects repeat the names of their tables.
+/// The longest accepted name, in bytes: far above every engine's limit. Objects repeat the names of their tables, so an
+/// unlimited name would fill memory.
 const LONGEST: usize = 1000;
 
-/// Walks over the tokens of one statement, blanks left out.
-pub(crate) struct Reader<'a> {
+/// The tokens of one statement without blanks, and the current position among them.
+pub(crate) struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<Token<'a>>,
     /// Where in the text each token begins.
@@ -58,7 +60,7 @@ pub(crate) struct Reader<'a> {
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Cursor<'a> {
     /// A piece of SQL, which is lexed for it.
     pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
         Self::over(text, tokens(text, dialect))
@@ -74,7 +76,7 @@ impl<'a> Reader<'a> {
         let mut offset = 0;
         for token in tokens {
             let length = token.text.len();
-            if token.kind != Kind::Blank {
+            if token.kind != TokenKind::Blank {
                 reader.tokens.push(token);
                 reader.offsets.push(offset);
             }
@@ -83,26 +85,26 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// Where in the text the next token begins.
+    /// The byte offset of the next token.
     pub(crate) fn offset(&self) -> usize {
         self.offsets.get(self.at).copied().unwrap_or(self.text.len())
     }
 
-    /// What was read since this offset.
+    /// The text of the tokens consumed since this offset.
     pub(crate) fn since(&self, offset: usize) -> &'a str {
         let last = self.at.checked_sub(1).and_then(|last| Some((self.offsets.get(last)?, self.tokens.get(last)?)));
         let end = last.map_or(offset, |(start, token)| start + token.text.len());
         self.text.get(offset..end).unwrap_or_default()
     }
 
-    /// The next token, stepped over.
+    /// Consumes the next token.
     pub(crate) fn step(&mut self) -> Option<&Token<'a>> {
         let token = self.tokens.get(self.at)?;
         self.at += 1;
         Some(token)
     }
 
-    /// Steps over this mark, if it is next.
+    /// Consumes this mark, if it is next.
     pub(crate) fn take_mark(&mut self, mark: &str) -> bool {
         let taken = self.tokens.get(self.at).is_some_and(|token| token.text == mark);
         self.at += usize::from(taken);
@@ -114,7 +116,7 @@ impl<'a> Reader<'a> {
         self.tokens.get(self.at).is_none_or(|token| matches!(token.text, "," | ")"))
     }
 
-    /// Steps over one token, or over all that stands in parentheses.
+    /// Consumes one token, or everything up to the matching parenthesis.
     pub(crate) fn skip(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.step() {
@@ -129,7 +131,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text in quotes, as the database stores it.
+    /// Consumes a literal in single quotes; returns its value.
     pub(crate) fn literal(&mut self) -> Option<String> {
         let token = self.tokens.get(self.at)?;
         let inner = token.text.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'");
@@ -137,14 +139,15 @@ impl<'a> Reader<'a> {
         Some(inner)
     }
 
-    /// Steps over this word, if it is next.
+    /// Consumes this word, if it is next.
     pub(crate) fn take(&mut self, word: &str) -> bool {
         let token = self.tokens.get(self.at);
-        let taken = token.is_some_and(|token| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word));
+        let taken = token.is_some_and(|token| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word));
         self.at += usize::from(taken);
         taken
     }
 
+    /// Consumes these words, if all of them are next; otherwise none.
     pub(crate) fn take_all(&mut self, words: &[&str]) -> bool {
         let start = self.at;
         let taken = words.iter().all(|word| self.take(word));
@@ -152,12 +155,13 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// A name with up to three parts, without the blanks that may stand around its dots. `None` if it is too long.
+    /// Consumes a name of up to three parts; there may be blanks around its dots. `None` if it is too long.
     pub(crate) fn name(&mut self) -> Option<String> {
         let mut name = String::new();
         for _ in 0..3 {
             let part = self.tokens.get(self.at).filter(|token| {
-                token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+                token.kind == TokenKind::Word
+                    || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
             })?;
             name += part.text;
             self.at += 1;
@@ -173,7 +177,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// To after the next comma in the same parentheses; false where they close, and at the end.
+    /// Moves behind the next comma within the same parentheses; false if they close first, or at the end.
     pub(crate) fn skip_to_next_item(&mut self) -> bool {
         while !self.is_at_end_of_item() {
             self.skip();
@@ -181,7 +185,7 @@ impl<'a> Reader<'a> {
         self.take_mark(",")
     }
 
-    /// To after the next comma outside parentheses; false at the end.
+    /// Moves behind the next comma outside parentheses; false at the end.
     pub(crate) fn skip_past_comma(&mut self) -> bool {
         let mut depth = 0_usize;
         while let Some(token) = self.tokens.get(self.at) {

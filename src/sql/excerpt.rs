@@ -1,12 +1,13 @@
-//! Where in a script an error lies: line, column, and the lines around it with a caret.
+//! Shows where in a script an error is: line, column, and the lines around it with a caret. Lines that may contain a
+//! secret are shown with their literals masked.
 
 use crate::base::fault::Place;
 use crate::sql::script::Statement;
 
-/// Lines shown before the one with the error.
+/// How many lines are shown before the line with the error.
 const CONTEXT: usize = 2;
 
-/// A statement of at most so many lines is shown to its end, and from its beginning.
+/// A statement of at most this many lines is shown as a whole.
 const WHOLE: usize = 12;
 
 /// 1-based line and column, in characters.
@@ -24,7 +25,7 @@ pub(crate) fn line_and_column(text: &str, place: Place, statements: &[Statement<
     (line, column)
 }
 
-/// The lines around a place, numbered, with a caret under the column: all of its statement, if that is short.
+/// The lines around a position, numbered, with a caret under the column. A short statement is shown as a whole.
 #[must_use]
 pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Statement<'_>]) -> String {
     let before = line.saturating_sub(CONTEXT).max(1);
@@ -33,7 +34,7 @@ pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Sta
         _ => (before, line),
     };
     let shown = || script.lines().enumerate().take(last).skip(first - 1);
-    let hides = shown().any(|(_, content)| speaks_of_a_secret(content));
+    let hides = shown().any(|(_, content)| may_hold_secret(content));
     let mut lines = Vec::new();
     for (index, content) in shown() {
         let content = if hides { masked(content) } else { content.to_owned() };
@@ -46,7 +47,7 @@ pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Sta
     lines.join("\n")
 }
 
-/// The first and the last line of the statement that stands on this line; of several, those of the last.
+/// First and last line of the statement on this line; of several statements, those of the last one.
 fn statement_at(script: &str, line: usize, statements: &[Statement<'_>]) -> Option<(usize, usize)> {
     let (mut at, mut first, mut found) = (0, 1, None);
     for statement in statements {
@@ -60,12 +61,13 @@ fn statement_at(script: &str, line: usize, statements: &[Statement<'_>]) -> Opti
     found
 }
 
-fn speaks_of_a_secret(line: &str) -> bool {
+/// Masks too much rather than too little: a word is enough, wherever it is in the excerpt.
+fn may_hold_secret(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
     ["password", "secret", "token"].iter().any(|word| lower.contains(word))
 }
 
-/// A line with its texts in quotes, of either kind, hidden; every character keeps its column.
+/// Replaces the characters within quotes and dollar quotes by `*`, so that every other character keeps its column.
 fn masked(line: &str) -> String {
     let (mut quoted, mut before) = (false, ' ');
     let mut hide = |character: char| {
@@ -124,7 +126,7 @@ mod tests {
         assert_eq!(shown("one\ntwo\nthree\nfour\nfive;\nsix;", 4), text);
         let long = "line\n".repeat(40);
         assert_eq!(shown(&long, 20), "   18 | line\n   19 | line\n   20 | line\n      |  ^");
-        // A place that is no statement's.
+        // A line without a statement.
         assert_eq!(shown("one;\n\n-- end", 3), "    1 | one;\n    2 | \n    3 | -- end\n      |  ^");
     }
 }

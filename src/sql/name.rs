@@ -1,4 +1,5 @@
-//! The name of a table, as people write it.
+//! The name of a table as people write it in settings and requirements, with or without its schema. The names of other
+//! objects are `object_ref`'s.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::str::FromStr;
 /// without its schema: `users`, `financial.invoices`, `"odd.name"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TableName {
-    /// The schema; without it the table is looked for along the search path.
+    /// The schema. `None`: the first schema of the search path that has the table.
     pub schema: Option<String>,
     /// The table.
     pub name: String,

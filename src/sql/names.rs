@@ -1,19 +1,20 @@
-//! What a piece of SQL names: columns in a condition, parameters in a query, constraints in the text of a table.
+//! The names in a piece of SQL: columns of a condition, parameters of a query, constraints of a CREATE TABLE. Works on tokens,
+//! not on a grammar, so that it accepts every dialect.
 
 use crate::sql::Dialect;
 use crate::sql::cursor::stored;
-use crate::sql::script::{Kind, Token, tokens};
+use crate::sql::script::{Token, TokenKind, tokens};
 
-/// Every word of an expression as a name that the database stores, without what qualifies it; keywords are among
-/// them.
+/// Every unqualified name in an expression, as the database stores it. Keywords are included: callers look up names that
+/// they know.
 #[must_use]
 pub fn names(expression: &str, dialect: Dialect) -> Vec<String> {
-    let shown = shown(expression, dialect);
+    let tokens = without_blanks(expression, dialect);
     let is_name = |token: &Token<'_>| {
-        token.kind == Kind::Word || (token.kind == Kind::Quoted && token.text.starts_with(['"', '`', '[']))
+        token.kind == TokenKind::Word || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
     };
-    let qualifies = |at: usize| shown.get(at + 1).is_some_and(|next| next.text == ".");
-    let named = shown.iter().enumerate().filter(|(at, token)| is_name(token) && !qualifies(*at));
+    let qualifies = |at: usize| tokens.get(at + 1).is_some_and(|next| next.text == ".");
+    let named = tokens.iter().enumerate().filter(|(at, token)| is_name(token) && !qualifies(*at));
     named.map(|(_, token)| stored(token.text)).collect()
 }
 
@@ -25,17 +26,17 @@ pub fn parameters(query: &str) -> usize {
     numbered.filter_map(|pair| pair[1].text.parse().ok()).max().unwrap_or(0)
 }
 
-/// The names that `CREATE TABLE` gives to constraints, of columns and of the table.
+/// The names of constraints in a `CREATE TABLE`, of columns and of the table.
 #[must_use]
 pub fn constraints(create: &str, dialect: Dialect) -> Vec<String> {
-    let shown = shown(create, dialect);
-    let named = shown.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("CONSTRAINT"));
+    let tokens = without_blanks(create, dialect);
+    let named = tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("CONSTRAINT"));
     // SQLite keeps the case of a name.
     named.map(|pair| pair[1].text.trim_matches(['"', '`', '[', ']']).replace("\"\"", "\"")).collect()
 }
 
-fn shown(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
-    tokens(text, dialect).filter(|token| token.kind != Kind::Blank).collect()
+fn without_blanks(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
+    tokens(text, dialect).filter(|token| token.kind != TokenKind::Blank).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use crate::sql::cursor::{Reader, bare, stored};
-use crate::sql::script::{Kind, Statement, Token, is_word};
+use crate::sql::cursor::{Cursor, bare, stored};
+use crate::sql::script::{Statement, Token, TokenKind, is_word};
 use crate::sql::{ObjectKind, ObjectRef};
 
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
@@ -56,7 +56,7 @@ pub fn leaves(statements: &[Statement<'_>]) -> Leaves {
 
 /// `ALTER TABLE t ADD …, ADD …` and nothing else, each with a name.
 fn is_addition(statement: &Statement<'_>) -> bool {
-    let mut reader = Reader::of(statement);
+    let mut reader = Cursor::of(statement);
     if !reader.take_all(&["ALTER", "TABLE"]) {
         return false;
     }
@@ -129,7 +129,7 @@ impl Later {
             self.everything = true;
         } else if of_parts {
             // `ALTER TABLE t DROP x`: t itself stays, but an index on x goes too.
-            let mut reader = Reader::of(statement);
+            let mut reader = Cursor::of(statement);
             reader.take_all(&["ALTER", "TABLE"]);
             reader.take_all(&["IF", "EXISTS"]);
             reader.take("ONLY");
@@ -160,12 +160,12 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Every name in a statement, part by part.
 fn names(statement: &Statement<'_>) -> Vec<String> {
-    let is_name = |token: &Token<'_>| matches!(token.kind, Kind::Word | Kind::Quoted);
+    let is_name = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
     statement.tokens().filter(is_name).map(|token| token.text.to_owned()).collect()
 }
 
 fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
-    let mut reader = Reader::of(statement);
+    let mut reader = Cursor::of(statement);
     if reader.take("CREATE") {
         while ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE"]
             .iter()
@@ -219,7 +219,7 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
 }
 
 /// The kind that CREATE or DROP names, if it is next.
-fn kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
+fn kind(reader: &mut Cursor<'_>) -> Option<ObjectKind> {
     let kinds = [
         ("TABLE", ObjectKind::Table),
         ("VIEW", ObjectKind::View),
@@ -233,7 +233,7 @@ fn kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
 }
 
 /// The kind that ALTER names, as far as it is understood.
-fn altered(reader: &mut Reader<'_>) -> Option<ObjectKind> {
+fn altered(reader: &mut Cursor<'_>) -> Option<ObjectKind> {
     let kinds = [("TABLE", ObjectKind::Table), ("TYPE", ObjectKind::Type), ("SCHEMA", ObjectKind::Schema)];
     kinds.into_iter().find(|(word, _)| reader.take(word)).map(|(_, kind)| kind)
 }
@@ -256,7 +256,7 @@ pub fn removed(statements: &[Statement<'_>]) -> Vec<ObjectRef> {
 }
 
 fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
-    let mut reader = Reader::of(statement);
+    let mut reader = Cursor::of(statement);
     if reader.take("DROP") {
         reader.take("MATERIALIZED");
         let Some(kind) = kind(&mut reader) else { return };
@@ -295,7 +295,7 @@ fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
 }
 
 /// What follows ADD in ALTER TABLE.
-fn addition(reader: &mut Reader<'_>, table: &ObjectRef, found: &mut Vec<Made>) {
+fn addition(reader: &mut Cursor<'_>, table: &ObjectRef, found: &mut Vec<Made>) {
     let part = |kind, lenient| move |name: String| Made { object: table.part(kind, bare(&name)), lenient };
     if reader.take("CONSTRAINT") {
         found.extend(reader.name().map(part(ObjectKind::Constraint, false)));

@@ -92,8 +92,8 @@ struct Span {
 #[derive(Debug, Default)]
 struct Lexemes {
     words: Vec<String>,
-    /// Kind, length in bytes, and whether the closing quote is missing. They cover the statement without gaps.
-    tokens: Vec<(Kind, usize, bool)>,
+    /// TokenKind, length in bytes, and whether the closing quote is missing. They cover the statement without gaps.
+    tokens: Vec<(TokenKind, usize, bool)>,
 }
 
 impl Lexed {
@@ -265,7 +265,7 @@ pub fn summary(text: &str, dialect: Dialect) -> String {
 /// [`summary`] of statements that are lexed already, with semicolons between them.
 #[must_use]
 pub fn summary_of(statements: &[Statement<'_>]) -> String {
-    const SEPARATOR: [(Kind, &str); 2] = [(Kind::Mark, ";"), (Kind::Blank, " ")];
+    const SEPARATOR: [(TokenKind, &str); 2] = [(TokenKind::Mark, ";"), (TokenKind::Blank, " ")];
     let separator = || SEPARATOR.map(|(kind, text)| Token { kind, text, is_open: false });
     line_of(statements.iter().enumerate().flat_map(|(index, statement)| {
         let before = separator().into_iter().filter(move |_| index > 0);
@@ -283,9 +283,9 @@ fn line_of<'a>(tokens: impl Iterator<Item = Token<'a>>) -> String {
             break;
         }
         match token.kind {
-            Kind::Blank => whole.push(' '),
-            Kind::Quoted if !token.text.starts_with(['"', '`', '[']) => whole += "'…'",
-            Kind::Quoted | Kind::Word | Kind::Mark => whole += token.text,
+            TokenKind::Blank => whole.push(' '),
+            TokenKind::Quoted if !token.text.starts_with(['"', '`', '[']) => whole += "'…'",
+            TokenKind::Quoted | TokenKind::Word | TokenKind::Mark => whole += token.text,
         }
     }
     let line = whole.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -347,7 +347,7 @@ pub(crate) mod count {
 fn lex(script: &str, dialect: Dialect) -> Lexed {
     #[cfg(test)]
     count::note(script);
-    let mut reading = Reading { dialect, found: Vec::new(), current: None, depth: 0, body: Body::default() };
+    let mut reading = Reading { dialect, found: Vec::new(), current: None, depth: 0, body: StatementBody::default() };
     let (mut at, mut is_open, mut mentions_commit) = (0, false, false);
     let mut before = "";
     while at < script.len() {
@@ -355,7 +355,7 @@ fn lex(script: &str, dialect: Dialect) -> Lexed {
         is_open |= token.is_open;
         mentions_commit |= ends_transaction(&token);
         reading.take(at, &token, before);
-        if token.kind != Kind::Blank {
+        if token.kind != TokenKind::Blank {
             before = token.text;
         }
         at += token.text.len();
@@ -373,22 +373,22 @@ struct Reading {
     current: Option<(usize, usize, Lexemes)>,
     /// Open parentheses.
     depth: usize,
-    body: Body,
+    body: StatementBody,
 }
 
 impl Reading {
     /// Takes the token at this offset, given the last one that was no blank.
     fn take(&mut self, at: usize, token: &Token<'_>, before: &str) {
         let lexeme = (token.kind, token.text.len(), token.is_open);
-        if token.kind == Kind::Blank {
+        if token.kind == TokenKind::Blank {
             if let Some((.., lexemes)) = &mut self.current {
                 lexemes.tokens.push(lexeme);
             }
             return;
         }
-        if token.kind == Kind::Mark && token.text == ";" && self.depth == 0 && self.body.depth == 0 {
+        if token.kind == TokenKind::Mark && token.text == ";" && self.depth == 0 && self.body.depth == 0 {
             self.end_statement();
-            self.body = Body::default();
+            self.body = StatementBody::default();
             return;
         }
         let (_, end, lexemes) = self.current.get_or_insert_with(|| (at, at, Lexemes::default()));
@@ -397,7 +397,7 @@ impl Reading {
         match token.text {
             "(" => self.depth += 1,
             ")" => self.depth = self.depth.saturating_sub(1),
-            word if token.kind == Kind::Word => {
+            word if token.kind == TokenKind::Word => {
                 let word = word.to_ascii_uppercase();
                 // `t.case` and `AS end` are names.
                 let is_name = before == "." || before.eq_ignore_ascii_case("AS");
@@ -413,7 +413,7 @@ impl Reading {
     /// Blanks before the semicolon belong to no statement.
     fn end_statement(&mut self) {
         let Some((offset, end, mut lexemes)) = self.current.take() else { return };
-        let last = lexemes.tokens.iter().rposition(|(kind, ..)| *kind != Kind::Blank);
+        let last = lexemes.tokens.iter().rposition(|(kind, ..)| *kind != TokenKind::Blank);
         lexemes.tokens.truncate(last.map_or(0, |last| last + 1));
         self.found.push(Span { offset, end, lexemes: Arc::new(lexemes) });
     }
@@ -422,14 +422,14 @@ impl Reading {
 /// A body of statements within a statement: `BEGIN ATOMIC … END` of an SQL function in PostgreSQL, `BEGIN … END` of a
 /// trigger in SQLite. `CASE … END` nests in both.
 #[derive(Default)]
-struct Body {
+struct StatementBody {
     /// How deep in it the next word is.
     depth: usize,
     /// The statement creates an object that may have a body.
     may_begin: bool,
 }
 
-impl Body {
+impl StatementBody {
     /// Takes in a word, given those before it.
     fn read(&mut self, word: &str, before: &[String], dialect: Dialect) {
         let begins = match dialect {
@@ -461,7 +461,7 @@ pub(crate) fn tokens(text: &str, dialect: Dialect) -> impl Iterator<Item = Token
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// White space or a comment.
     Blank,
     /// A name or keyword.
@@ -473,7 +473,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) struct Token<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     pub(crate) text: &'a str,
     /// Its closing quote or mark is missing.
     pub(crate) is_open: bool,
@@ -487,21 +487,23 @@ fn token(rest: &str, dialect: Dialect) -> Token<'_> {
     let is_postgres = dialect == Dialect::Postgres;
     let first = rest.chars().next().unwrap_or(' ');
     let second = rest[first.len_utf8()..].chars().next();
-    let (kind, length): (Kind, Length) = match (first, second) {
+    let (kind, length): (TokenKind, Length) = match (first, second) {
         // PostgreSQL ends a line at either character, SQLite at the line feed only.
         ('-', Some('-')) => {
             let end = rest.find(|c| c == '\n' || (is_postgres && c == '\r'));
-            (Kind::Blank, Some(end.map_or(rest.len(), |end| end + 1)))
+            (TokenKind::Blank, Some(end.map_or(rest.len(), |end| end + 1)))
         }
-        ('/', Some('*')) => (Kind::Blank, comment(rest, is_postgres)),
-        ('\'' | '"', _) => (Kind::Quoted, quoted(rest, first, false)),
-        ('`', _) if !is_postgres => (Kind::Quoted, quoted(rest, '`', false)),
-        ('[', _) if !is_postgres => (Kind::Quoted, rest.find(']').map(|end| end + 1)),
-        ('e' | 'E', Some('\'')) if is_postgres => (Kind::Quoted, escaped(&rest[1..]).map(|length| length + 1)),
-        ('$', _) if is_postgres => dollar_quoted(rest).map_or((Kind::Mark, Some(1)), |length| (Kind::Quoted, length)),
-        _ if is_blank(first) => (Kind::Blank, Some(1)),
-        _ if is_word(first) => (Kind::Word, Some(word(rest))),
-        _ => (Kind::Mark, Some(first.len_utf8())),
+        ('/', Some('*')) => (TokenKind::Blank, comment(rest, is_postgres)),
+        ('\'' | '"', _) => (TokenKind::Quoted, quoted(rest, first, false)),
+        ('`', _) if !is_postgres => (TokenKind::Quoted, quoted(rest, '`', false)),
+        ('[', _) if !is_postgres => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
+        ('e' | 'E', Some('\'')) if is_postgres => (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1)),
+        ('$', _) if is_postgres => {
+            dollar_quoted(rest).map_or((TokenKind::Mark, Some(1)), |length| (TokenKind::Quoted, length))
+        }
+        _ if is_blank(first) => (TokenKind::Blank, Some(1)),
+        _ if is_word(first) => (TokenKind::Word, Some(word(rest))),
+        _ => (TokenKind::Mark, Some(first.len_utf8())),
     };
     Token { kind, text: &rest[..length.unwrap_or(rest.len())], is_open: length.is_none() }
 }

@@ -10,7 +10,7 @@ use crate::base::error::Error;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
 use crate::engines::connect::{Target, has_libpq_variables};
-use crate::formats::{Datasource, Value};
+use crate::formats::{Datasource, UrlSource};
 
 /// The database that doorstep itself works on.
 #[derive(Debug, Clone)]
@@ -35,9 +35,9 @@ impl Database {
         datasource: Option<&Datasource>,
         environment: &Environment,
     ) -> Result<Self, Error> {
-        let from_schema = |value: &Option<Value>| match value.as_ref()? {
-            Value::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
-            Value::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
+        let from_schema = |value: &Option<UrlSource>| match value.as_ref()? {
+            UrlSource::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
+            UrlSource::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
         };
         let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
         let plain = datasource.and_then(|datasource| from_schema(&datasource.url));

@@ -111,6 +111,7 @@ fn nothing_to_await(setup: &Setup) -> Error {
 
 /// The first finding of the highest severity, in words.
 fn worst(findings: &[Finding]) -> String {
-    let worst = findings.iter().rev().max_by_key(|finding| finding.severity);
-    worst.map_or_else(String::new, |finding| format!("{} {}", finding.object, finding.predicate()))
+    let worst = findings.iter().rev().max_by_key(|finding| finding.difference.severity);
+    worst
+        .map_or_else(String::new, |finding| format!("{} {}", finding.difference.object, finding.difference.predicate()))
 }

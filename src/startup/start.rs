@@ -14,7 +14,7 @@ use crate::migrate::history::History;
 use crate::startup::setup::Setup;
 use crate::startup::wait;
 use crate::verify::desired::DesiredState;
-use crate::verify::{self, Held};
+use crate::verify::{self, Compared};
 
 /// A start with its session. The caller that opens it closes the session.
 pub(crate) struct Start<'a> {
@@ -77,12 +77,12 @@ impl<'a> Start<'a> {
     }
 
     /// Compares the desired state with the database. Findings below `explained` come without their cause.
-    pub(crate) async fn compare(&mut self, desired: &DesiredState, explained: Severity) -> Result<Held, Error> {
+    pub(crate) async fn compare(&mut self, desired: &DesiredState, explained: Severity) -> Result<Compared, Error> {
         let setup = self.setup;
         setup.tracker.enter(Phase::Verify);
         // A scratch database has none of the grants.
         let role = if setup.is_scratch { None } else { setup.database.service_role() };
-        let context = verify::Context {
+        let options = verify::Options {
             dialect: setup.dialect,
             home: setup.home(&self.probe),
             role: role.as_deref(),
@@ -93,7 +93,7 @@ impl<'a> Start<'a> {
             mode: setup.settings.mode,
             explained,
         };
-        verify::hold(self.session.as_mut(), desired, &context).await
+        verify::compare_database(self.session.as_mut(), desired, &options).await
     }
 }
 

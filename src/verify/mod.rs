@@ -1,4 +1,7 @@
-//! Step 4: what the service needs is really there. A history says what ran, the catalog says what exists.
+//! Step 4: compares the database with what the service needs. A history says what ran, the catalog says what exists.
+//!
+//! It asks the session, and leaves the rest to pure functions: the differ, the requirements, the use of indexes, and the
+//! diagnosis. It writes nothing.
 
 pub(crate) mod desired;
 pub(crate) mod diagnose;
@@ -11,9 +14,11 @@ use crate::base::error::Error;
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
 use crate::differ;
-use crate::differ::ddl::{self, Gap};
+use crate::differ::ddl::{self, DdlScript};
 use crate::engines::session::{Missing, Scope, Session};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::finding::cause::OtherName;
+use crate::finding::remedy::NameFix;
+use crate::finding::{Cause, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
@@ -31,8 +36,8 @@ pub(crate) fn threshold(strictness: Strictness) -> Option<Severity> {
     }
 }
 
-/// What is known besides the desired.
-pub(crate) struct Context<'a> {
+/// What a comparison goes by, besides the desired state.
+pub(crate) struct Options<'a> {
     /// How the engine tells names apart, and writes SQL.
     pub dialect: Dialect,
     /// The schema that an unqualified name belongs to.
@@ -43,39 +48,39 @@ pub(crate) struct Context<'a> {
     pub grantee: &'a str,
     /// Findings to pass over.
     pub allow: &'a [Allow],
-    /// Whether rows that must be there can be: not in a database that only its migrations have filled.
+    /// Whether to look for required rows: a database that only its migrations have filled may lack them.
     pub has_rows: bool,
     /// The folder and its history; `None` where migrations are not looked at.
     pub history: Option<&'a History>,
     /// What is done about migrations.
     pub mode: Mode,
-    /// The least severity of which causes are asked for: finding them takes reading every script.
+    /// The least severity whose causes are looked for, which means to read every script.
     pub explained: Severity,
 }
 
 /// What a database was found to lack, and what would close the gap.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
-    /// The findings, each with its part of the gap.
+pub(crate) struct Compared {
+    /// The findings, each with its part of the script.
     pub findings: Vec<Finding>,
-    /// All of the gap.
-    pub gap: Gap,
+    /// The SQL that creates all that is missing.
+    pub script: DdlScript,
 }
 
-/// Holds the database against all that is expected of it: one round trip for the required tables, one each for queries
+/// Compares the database with all that is expected of it: one round trip for the required tables, one each for queries
 /// and rows, one for everything else, and none where nothing is expected.
 ///
 /// # Errors
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
-pub(crate) async fn hold(
+pub(crate) async fn compare_database(
     session: &mut dyn Session,
     desired: &DesiredState,
-    context: &Context<'_>,
-) -> Result<Held, Error> {
-    let Context { dialect, home, role, allow, has_rows, .. } = *context;
+    options: &Options<'_>,
+) -> Result<Compared, Error> {
+    let Options { dialect, home, role, allow, has_rows, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
-    let mut gap = Gap::default();
-    let mut findings = without_allowed(missing_tables(session, tables, role).await?, allow, home);
+    let mut script = DdlScript::default();
+    let mut differences = without_allowed(missing_tables(session, tables, role).await?, allow, home);
     let expected = desired.catalogs(home);
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
@@ -90,41 +95,39 @@ pub(crate) async fn hold(
         let scope = Scope { schemas: &schemas, role };
         let read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
         for expected in &expected {
-            let compared = without_allowed(differ::compare(expected, &read, dialect), allow, home);
-            gap.extend(ddl::plan(&compared, expected, &read, dialect, home));
-            let new = without_known_extras(compared, &findings);
-            findings.retain(|required| !repeats(required, &new, home));
-            findings.extend(new);
+            let found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
+            script.extend(ddl::plan(&found, expected, &read, dialect, home));
+            let new = without_known_extras(found, &differences);
+            differences.retain(|required| !repeats(required, &new, home));
+            differences.extend(new);
         }
         let mut written = requirements::findings(require, &read, home, dialect);
         written.extend(index_use::findings(queries, &plans, &read, dialect));
-        let written = without_allowed(written, allow, home);
-        let new: Vec<Finding> = written.into_iter().filter(|written| !repeats(written, &findings, home)).collect();
-        findings.extend(new);
+        let mut written = without_allowed(written, allow, home);
+        written.retain(|written| !repeats(written, &differences, home));
+        differences.extend(written);
         actual = Some(read);
     }
     if has_rows {
         let missing = missing_rows(session, &require.rows, dialect).await?;
-        findings.extend(without_allowed(missing, allow, home));
+        differences.extend(without_allowed(missing, allow, home));
     }
     let facts = Facts {
         dialect,
         home,
-        role: context.grantee,
-        mode: context.mode,
+        role: options.grantee,
+        mode: options.mode,
         expected: &expected,
         actual: actual.as_ref(),
     };
-    let mut findings = diagnose::explain(findings, context.explained, &facts, || {
-        context.history.map(diagnose::evidence::migration_facts)
-    });
-    gap.attach(&mut findings);
-    Ok(Held { findings, gap })
+    let history = || options.history.map(diagnose::evidence::migration_facts);
+    let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
+    Ok(Compared { findings, script })
 }
 
-/// What two sources know nothing of is told once.
-fn without_known_extras(findings: Vec<Finding>, known: &[Finding]) -> Vec<Finding> {
-    let is_extra = |finding: &Finding| finding.kind == DifferenceKind::Extra;
+/// Reports once what two sources do not expect.
+fn without_known_extras(findings: Vec<Difference>, known: &[Difference]) -> Vec<Difference> {
+    let is_extra = |finding: &Difference| finding.kind == DifferenceKind::Extra;
     let known: HashSet<&ObjectRef> = known.iter().filter(|it| is_extra(it)).map(|it| &it.object).collect();
     findings.into_iter().filter(|it| !(is_extra(it) && known.contains(&it.object))).collect()
 }
@@ -138,7 +141,7 @@ pub(crate) fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<()
     let (stopping, reported): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| stops(finding, strictness));
     let (notices, reported): (Vec<Finding>, Vec<Finding>) =
-        reported.into_iter().partition(|finding| finding.severity == Severity::Notice);
+        reported.into_iter().partition(|finding| finding.difference.severity == Severity::Notice);
     let told = summary(&reported);
     for line in told.lines {
         tracing::warn!(phase = "verify", event = "finding", "{line}");
@@ -150,7 +153,7 @@ pub(crate) fn judge(findings: Vec<Finding>, strictness: Strictness) -> Result<()
         tracing::info!(
             phase = "verify",
             event = "notices",
-            "besides, what no query of the service can feel: {} (doorstep verify --notices)",
+            "besides, differences that affect no query of the service: {} (doorstep verify --notices)",
             notices.len()
         );
     }
@@ -165,7 +168,7 @@ async fn missing_tables(
     session: &mut dyn Session,
     tables: &[(TableName, Source)],
     role: Option<&str>,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Vec<Difference>, Error> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
@@ -188,7 +191,7 @@ async fn missing_rows(
     session: &mut dyn Session,
     rows: &[Line<RowForm>],
     dialect: Dialect,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Vec<Difference>, Error> {
     let queries: Vec<String> = rows.iter().map(|line| requirements::row_query(&line.what, dialect)).collect();
     let answers = session.query_bools(&queries).await.map_err(Error::statement("look for the required rows"))?;
     Ok(rows.iter().zip(&answers).filter_map(|(row, answer)| requirements::row_finding(row, answer)).collect())
@@ -197,13 +200,13 @@ async fn missing_rows(
 /// Whether a finding stops a start.
 #[must_use]
 pub(crate) fn stops(finding: &Finding, strictness: Strictness) -> bool {
-    threshold(strictness).is_some_and(|least| finding.severity >= least)
+    threshold(strictness).is_some_and(|least| finding.difference.severity >= least)
 }
 
 /// True if one of the findings tells this already, and as badly: something that two places expect, or a part of a table
 /// that is missing as a whole.
-fn repeats(finding: &Finding, findings: &[Finding], home: &str) -> bool {
-    let table = |finding: &Finding| {
+fn repeats(finding: &Difference, findings: &[Difference], home: &str) -> bool {
+    let table = |finding: &Difference| {
         let is_table = finding.object.kind == ObjectKind::Table;
         is_table.then(|| finding.object.within(home).owner())
     };
@@ -218,34 +221,34 @@ fn repeats(finding: &Finding, findings: &[Finding], home: &str) -> bool {
     })
 }
 
-/// Passes over what `verify_allow` accepts, and says so.
-fn without_allowed(findings: Vec<Finding>, allow: &[Allow], home: &str) -> Vec<Finding> {
-    let is_allowed = |finding: &Finding| {
+/// Leaves out what `verify_allow` accepts, and logs each such difference.
+fn without_allowed(findings: Vec<Difference>, allow: &[Allow], home: &str) -> Vec<Difference> {
+    let is_allowed = |finding: &Difference| {
         let (thing, name) = (finding.object.kind, finding.object.qualified_name());
         let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind, thing, name));
         accepted(&name) || (!name.contains('.') && accepted(&format!("{home}.{name}")))
     };
-    let (allowed, findings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(is_allowed);
-    for Finding { object, kind, .. } in allowed {
+    let (allowed, findings): (Vec<Difference>, Vec<Difference>) = findings.into_iter().partition(is_allowed);
+    for Difference { object, kind, .. } in allowed {
         tracing::info!(phase = "verify", event = "allowed", "{object} is {}, as verify_allow accepts", kind.name());
     }
     findings
 }
 
 /// A required table that is not there. What is like it explains it best.
-fn finding(missing: &Missing, source: Source) -> Finding {
+fn finding(missing: &Missing, source: Source) -> Difference {
     let TableName { schema, name } = missing.table.clone();
     let object = ObjectRef::new(ObjectKind::Table, schema, name);
-    let finding = Finding::new(Severity::Error, DifferenceKind::Missing, object, source);
-    let similar: Vec<String> = missing.similar.iter().map(TableName::to_string).collect();
-    let likely = missing.similar.iter().find(|table| table.name == missing.table.name).or(missing.similar.first());
+    let finding = Difference::new(Severity::Error, DifferenceKind::Missing, object, source);
+    let similar = missing.similar.clone();
+    let likely = similar.iter().find(|table| table.name == missing.table.name).or(similar.first()).cloned();
     match likely {
         None => finding,
         Some(table) if table.name == missing.table.name => finding
-            .caused(format!("it exists as {}", similar.join(", ")))
-            .remedied(format!("require {table}, or add its schema to the search path")),
+            .caused(Cause::Names(OtherName::Elsewhere(similar)))
+            .remedied(Remedy::Name(NameFix::RequireElsewhere(table))),
         Some(table) => finding
-            .caused(format!("there is {}, under another name or case", similar.join(", ")))
-            .remedied(format!("require {table} (names are case-sensitive), or rename it")),
+            .caused(Cause::Names(OtherName::Similar(similar)))
+            .remedied(Remedy::Name(NameFix::RequireOther(table))),
     }
 }

@@ -6,12 +6,12 @@ use crate::catalog::{Column, Default, ForeignKey, Table};
 use crate::differ::ddl::Step;
 use crate::differ::ddl::planner::Plan;
 use crate::differ::{self, Key};
-use crate::finding::Finding;
+use crate::finding::{Detail, Difference};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 impl<'a> Plan<'a> {
     /// The foreign keys of one finding; all that they may point to is planned by now.
-    pub(crate) fn keys_to_others(&mut self, finding: &'a Finding) {
+    pub(crate) fn keys_to_others(&mut self, finding: &'a Difference) {
         let object = &finding.object;
         let Some(table) = object.in_table().and_then(|table| self.expected.get(&self.names.key_of(&table)).copied())
         else {
@@ -32,10 +32,8 @@ impl<'a> Plan<'a> {
             }
             // Two keys may have the same columns: the finding tells which of them it is about.
             ObjectKind::ForeignKey => {
-                let is_it = |key: &&ForeignKey| {
-                    key.columns == object.columns && finding.expected == Some(differ::described_foreign_key(key))
-                };
-                table.foreign_keys.iter().filter(is_it).collect()
+                let Detail::ForeignKey { expected, .. } = &finding.detail else { return };
+                table.foreign_keys.iter().filter(|key| **key == **expected).collect()
             }
             _ => return,
         };

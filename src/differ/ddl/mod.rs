@@ -11,7 +11,6 @@ pub mod render;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use crate::finding::Finding;
 use crate::sql::{ObjectKind, ObjectRef};
 
 pub use crate::differ::ddl::planner::plan;
@@ -38,6 +37,22 @@ pub enum Step {
     CreateIndex,
     /// `ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY`
     AddForeignKey,
+}
+
+impl Step {
+    /// The comment above its statements, as Prisma writes it.
+    fn heading(self) -> &'static str {
+        match self {
+            Self::CreateSchema => "CreateSchema",
+            Self::CreateExtension => "CreateExtension",
+            Self::CreateEnum => "CreateEnum",
+            Self::AlterEnum => "AlterEnum",
+            Self::AlterTable => "AlterTable",
+            Self::CreateTable => "CreateTable",
+            Self::CreateIndex => "CreateIndex",
+            Self::AddForeignKey => "AddForeignKey",
+        }
+    }
 }
 
 /// What a statement does.
@@ -69,30 +84,27 @@ struct Statement {
 
 /// The statements that close a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gap {
+pub struct DdlScript {
     statements: Vec<Statement>,
 }
 
-impl Gap {
+impl DdlScript {
     /// Takes what `other` adds. What two sources ask for is created once, as the first of them has it.
     pub fn extend(&mut self, other: Self) {
         let known: HashSet<ObjectRef> = self.statements.iter().map(|statement| statement.object.clone()).collect();
         self.statements.extend(other.statements.into_iter().filter(|statement| !known.contains(&statement.object)));
     }
 
-    /// Gives each finding the statements that are there for it; none where they would be in a migration's way.
-    pub fn attach(&self, findings: &mut [Finding]) {
+    /// The statements that are there for each object, as one text; none where all of them have to wait.
+    #[must_use]
+    pub(crate) fn by_object(&self) -> HashMap<&ObjectRef, String> {
         let mut of: HashMap<&ObjectRef, Vec<&Statement>> = HashMap::new();
         for statement in self.in_order() {
             of.entry(&statement.object).or_default().push(statement);
         }
-        for finding in findings.iter_mut().filter(|finding| !finding.awaits) {
-            let Some(statements) = of.get(&finding.object) else { continue };
-            if statements.iter().any(|statement| statement.action != Action::Wait) {
-                let texts: Vec<String> = blocks(statements).map(|block| text(&block)).collect();
-                finding.sql = Some(texts.join("\n"));
-            }
-        }
+        of.retain(|_, statements| statements.iter().any(|statement| statement.action != Action::Wait));
+        let text = |statements: &[&Statement]| blocks(statements).map(|block| text(&block)).collect::<Vec<_>>();
+        of.into_iter().map(|(object, statements)| (object, text(&statements).join("\n"))).collect()
     }
 
     fn in_order(&self) -> Vec<&Statement> {
@@ -105,7 +117,7 @@ impl Gap {
     }
 }
 
-impl fmt::Display for Gap {
+impl fmt::Display for DdlScript {
     /// The whole script, as Prisma lays one out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.statements.is_empty() {
@@ -115,7 +127,7 @@ impl fmt::Display for Gap {
         for (place, block) in blocks(&statements).enumerate() {
             let gap = if place == 0 { "" } else { "\n" };
             let step = block.first().map(|statement| statement.step);
-            writeln!(f, "{gap}-- {}\n{}", step.map_or(String::new(), |step| format!("{step:?}")), text(&block))?;
+            writeln!(f, "{gap}-- {}\n{}", step.map_or("", Step::heading), text(&block))?;
         }
         Ok(())
     }

@@ -7,22 +7,22 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Name, Table, Type};
 use crate::differ::ddl::render::Ddl;
-use crate::differ::ddl::{Action, Gap, Statement, Step, foreign_key};
+use crate::differ::ddl::{Action, DdlScript, Statement, Step, foreign_key};
 use crate::differ::{self, Key, Names};
-use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::finding::{Difference, DifferenceKind, Severity};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// The statements that create what these findings of [`differ::compare`] name as missing. `home` is the schema that
 /// names without one belong to where the script will run; where nothing else is expected, it is left out.
 #[must_use]
-pub fn plan(findings: &[Finding], expected: &Catalog, actual: &Catalog, dialect: Dialect, home: &str) -> Gap {
-    let is_gap = |finding: &&Finding| {
+pub fn plan(findings: &[Difference], expected: &Catalog, actual: &Catalog, dialect: Dialect, home: &str) -> DdlScript {
+    let is_gap = |finding: &&Difference| {
         let is_enum = finding.object.kind == ObjectKind::Enum;
         finding.kind == DifferenceKind::Missing || finding.kind == DifferenceKind::Different && is_enum
     };
-    let findings: Vec<&Finding> = findings.iter().filter(is_gap).collect();
+    let findings: Vec<&Difference> = findings.iter().filter(is_gap).collect();
     if findings.is_empty() {
-        return Gap::default();
+        return DdlScript::default();
     }
     let home = (expected.schemas == [home]).then_some(home);
     let mut plan = Plan::new(&findings, expected, actual, Ddl { dialect, home });
@@ -33,7 +33,7 @@ pub fn plan(findings: &[Finding], expected: &Catalog, actual: &Catalog, dialect:
         plan.keys_to_others(finding);
     }
     plan.warn_of_fresh_values();
-    Gap { statements: plan.statements }
+    DdlScript { statements: plan.statements }
 }
 
 pub(crate) struct Plan<'a> {
@@ -62,7 +62,7 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(findings: &[&'a Finding], expected: &'a Catalog, actual: &'a Catalog, ddl: Ddl<'a>) -> Self {
+    fn new(findings: &[&'a Difference], expected: &'a Catalog, actual: &'a Catalog, ddl: Ddl<'a>) -> Self {
         let names = Names(ddl.dialect);
         let by_name = |tables: &'a [Table]| tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
         let mut lacking: HashMap<Key, Vec<&str>> = HashMap::new();
@@ -112,7 +112,7 @@ impl<'a> Plan<'a> {
     }
 
     /// What one finding asks for, but for foreign keys.
-    fn object(&mut self, finding: &'a Finding) {
+    fn object(&mut self, finding: &'a Difference) {
         let object = &finding.object;
         let (owner, name) = (object.owner(), &object.name);
         match object.kind {

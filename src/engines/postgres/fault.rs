@@ -13,7 +13,11 @@ pub(crate) fn fault(error: &sqlx::Error, wire: &Wire) -> Fault {
     match error {
         sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
             Some(error) => Fault {
-                class: class_of(error.code()),
+                class: match error.routine() {
+                    // The server's function that refuses a query under row_security = off; its text may be translated.
+                    Some("check_enable_rls") => Class::RowSecurity,
+                    _ => class_of(error.code()),
+                },
                 code: Some(error.code().to_owned()),
                 message: error.message().to_owned(),
                 detail: error.detail().map(str::to_owned),

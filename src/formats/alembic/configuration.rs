@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::words::Words;
-use crate::formats::python::{Value, argument, code};
+use crate::formats::python::{PythonValue, argument, code};
 
 /// The target of the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +71,8 @@ pub(crate) fn context(env: &Path) -> (Option<String>, Option<String>, Option<Str
     let text = String::from_utf8_lossy(&text);
     let computes = |what: &str| Some(format!("{} computes {what}", env.display()));
     let literal = |name: &str| match argument(&text, name) {
-        Some(Value::Texts(texts)) if texts.len() == 1 => (texts.into_iter().next(), None),
-        Some(Value::None) | None => (None, None),
+        Some(PythonValue::Texts(texts)) if texts.len() == 1 => (texts.into_iter().next(), None),
+        Some(PythonValue::None) | None => (None, None),
         Some(_) => (None, computes(name)),
     };
     let (table, computed_table) = literal("version_table");

@@ -11,31 +11,37 @@ use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
 use crate::formats::migration::{Migration, Record};
-use crate::formats::python::{Value, assigned};
-use crate::formats::tool::{Command, Tool};
-use crate::formats::{Entry, Format, Layout, Ledger, Lineage, Resolved, Sign, Surroundings};
+use crate::formats::python::{PythonValue, assigned};
+use crate::formats::tool::{Tool, ToolCommand};
+use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Resolved, Surroundings};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found. Flask-Migrate has the file in the folder of the migrations.
-pub(crate) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Alembic,
-    sign: Sign::File { places: &["alembic.ini", "migrations/alembic.ini"], open },
+    detection: Detection::File { places: &["alembic.ini", "migrations/alembic.ini"], open },
 };
 
 static TOOL: Tool = Tool {
     name: "alembic",
     authoring: "alembic revision --autogenerate -m SLUG",
+    writes_from_schema: false,
     by_hand: "alembic stamp REVISION",
-    command: Some(Command { programs: &["alembic"], beside: ".venv/bin/alembic", arguments: &["upgrade", "heads"] }),
+    command: Some(ToolCommand {
+        programs: &["alembic"],
+        beside: ".venv/bin/alembic",
+        arguments: &["upgrade", "heads"],
+    }),
 };
 
 /// Alembic with Flask-Migrate around it.
 static FLASK: Tool = Tool {
     name: TOOL.name,
     authoring: TOOL.authoring,
+    writes_from_schema: false,
     by_hand: TOOL.by_hand,
-    command: Some(Command { programs: &["flask"], beside: ".venv/bin/flask", arguments: &["db", "upgrade"] }),
+    command: Some(ToolCommand { programs: &["flask"], beside: ".venv/bin/flask", arguments: &["db", "upgrade"] }),
 };
 
 fn open(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error> {
@@ -143,7 +149,7 @@ impl Alembic {
                 computed.push(path);
                 continue;
             };
-            let texts = |name: &str| assigned(&text, name).map_or(Some(Vec::new()), Value::texts);
+            let texts = |name: &str| assigned(&text, name).map_or(Some(Vec::new()), PythonValue::texts);
             let Some(id) = assigned(&text, "revision") else { continue };
             let read = (id.texts(), texts("down_revision"), texts("branch_labels"), texts("depends_on"));
             match read {

@@ -12,16 +12,16 @@ pub(crate) struct Datasource {
     /// Directory of the schema file, or the schema folder itself; it contains `migrations`.
     pub directory: PathBuf,
     /// `url`, in Prisma 6 and older.
-    pub url: Option<Value>,
+    pub url: Option<UrlSource>,
     /// `directUrl`: what migrations use.
-    pub direct_url: Option<Value>,
+    pub direct_url: Option<UrlSource>,
     /// `schemas = […]`.
     pub schemas: Vec<String>,
 }
 
 /// A URL in the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum UrlSource {
     /// `env("NAME")`
     Environment(String),
     /// A literal.
@@ -64,11 +64,11 @@ fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ExpressionKind)>
     found
 }
 
-fn url(value: &ExpressionKind) -> Option<Value> {
+fn url(value: &ExpressionKind) -> Option<UrlSource> {
     match value {
-        ExpressionKind::Text(url) => Some(Value::Literal(url.clone())),
+        ExpressionKind::Text(url) => Some(UrlSource::Literal(url.clone())),
         ExpressionKind::Call(function, arguments) if function == "env" => {
-            strings(&arguments.first()?.value.kind).into_iter().next().map(Value::Environment)
+            strings(&arguments.first()?.value.kind).into_iter().next().map(UrlSource::Environment)
         }
         _ => None,
     }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn what_is_wrong_around_it_does_not_matter() {
         let text = "model A {\n id Intt @idd(\n}\ndatasource db {\n what is this\n url = env(\"A\")\n}\n}}";
-        assert_eq!(of(text).url, Some(Value::Environment("A".to_owned())));
+        assert_eq!(of(text).url, Some(UrlSource::Environment("A".to_owned())));
     }
 
     #[test]
@@ -115,8 +115,8 @@ mod tests {
             model A { }
         "#;
         let found = of(text);
-        assert_eq!(found.url, Some(Value::Environment("DATABASE_URL".to_owned())));
-        assert_eq!(found.direct_url, Some(Value::Literal("postgres://u@h/d".to_owned())));
+        assert_eq!(found.url, Some(UrlSource::Environment("DATABASE_URL".to_owned())));
+        assert_eq!(found.direct_url, Some(UrlSource::Literal("postgres://u@h/d".to_owned())));
         assert_eq!(found.schemas, ["financial", "public", "tagging", "trading"]);
     }
 

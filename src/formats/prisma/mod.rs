@@ -12,27 +12,34 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use crate::formats::prisma::config::find as find_config;
 pub(crate) use crate::formats::prisma::datasource::find as find_schema;
-pub(crate) use crate::formats::prisma::datasource::{Datasource, Value};
+pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
-use crate::formats::{Entry, Format, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, Sign, rfc3339};
+use crate::formats::{
+    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, rfc3339,
+};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Prisma,
-    sign: Sign::Folder { owns, example: "Prisma: NAME/migration.sql", format: FORMAT },
+    detection: Detection::Folder { owns, example: "Prisma: NAME/migration.sql", format: FORMAT },
 };
 
 /// The format.
 pub(crate) const FORMAT: Format = Format { layout: &Prisma, ledger: &Prisma, writer: Some(&Prisma), tool: &TOOL };
 
-static TOOL: Tool =
-    Tool { name: "prisma", authoring: "npx prisma migrate dev --name SLUG", by_hand: "", command: None };
+static TOOL: Tool = Tool {
+    name: "prisma",
+    authoring: "npx prisma migrate dev --name SLUG",
+    by_hand: "",
+    writes_from_schema: true,
+    command: None,
+};
 
 #[derive(Debug)]
 struct Prisma;
@@ -132,7 +139,7 @@ impl Ledger for Prisma {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| words(dialect).time.replace("COLUMN", column);
+        let time = |column: &str| sql_of(dialect).time.replace("COLUMN", column);
         format!(
             "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
             time("started_at"),
@@ -148,7 +155,7 @@ impl Ledger for Prisma {
 }
 
 /// What differs by dialect in the statements of the history.
-struct Words {
+struct PrismaSql {
     /// The columns.
     columns: &'static str,
     /// A time as text; COLUMN stands for its column.
@@ -158,7 +165,7 @@ struct Words {
 }
 
 /// As Prisma creates it on PostgreSQL.
-const POSTGRES: Words = Words {
+const POSTGRES: PrismaSql = PrismaSql {
     columns: "
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,
@@ -173,7 +180,7 @@ const POSTGRES: Words = Words {
 };
 
 /// As Prisma creates it on SQLite. It writes times in milliseconds since the epoch; people write them as texts.
-const SQLITE: Words = Words {
+const SQLITE: PrismaSql = PrismaSql {
     columns: "
     \"id\"                    TEXT PRIMARY KEY NOT NULL,
     \"checksum\"              TEXT NOT NULL,
@@ -188,7 +195,7 @@ const SQLITE: Words = Words {
     now: "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
 };
 
-fn words(dialect: Dialect) -> &'static Words {
+fn sql_of(dialect: Dialect) -> &'static PrismaSql {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
@@ -197,7 +204,7 @@ fn words(dialect: Dialect) -> &'static Words {
 
 impl LedgerWriter for Prisma {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({}\n)", dialect.table(table), words(dialect).columns)
+        format!("CREATE TABLE {} ({}\n)", dialect.table(table), sql_of(dialect).columns)
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {
@@ -217,13 +224,13 @@ impl LedgerWriter for Prisma {
             row.table(),
             row.id(),
             row.dialect.literal(&migration.checksum),
-            words(row.dialect).now,
+            sql_of(row.dialect).now,
             row.dialect.literal(&migration.name)
         )
     }
 
     fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        let (dialect, now) = (row.dialect, words(row.dialect).now);
+        let (dialect, now) = (row.dialect, sql_of(row.dialect).now);
         let change = match outcome {
             Outcome::Succeeded => format!("applied_steps_count = 1, logs = NULL, finished_at = {now}"),
             Outcome::Progress(steps) => format!("applied_steps_count = {steps}, logs = NULL"),
@@ -249,7 +256,7 @@ impl LedgerWriter for Prisma {
             row.id(),
             row.dialect.literal(&migration.checksum),
             row.dialect.literal(&migration.name),
-            words(row.dialect).now
+            sql_of(row.dialect).now
         )
     }
 

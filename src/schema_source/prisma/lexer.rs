@@ -1,11 +1,14 @@
-//! Text to tokens, one at a time, each character read once.
+//! Text to tokens, one at a time. Reads each character once, so that time is linear in the length of the text. What is
+//! no token becomes [`Token::Bad`] with a reason; reporting it is up to the parser.
+//!
+//! Prisma: `psl/schema-ast/src/parser/datamodel.pest`.
 
 use crate::schema_source::prisma::{LONGEST_NAME, Position};
 
-/// A token; what the parser says of it in an error is its `Display`.
+/// A token. `Display` is how the parser's messages name it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Token {
-    /// A word: a name, a keyword, a constant. May begin with a digit here; what it names forbids that later.
+    /// A name, a keyword or a constant. It may begin with a digit here; `check` reports names that do.
     Word(String),
     /// A number as written: `-1`, `0.50`.
     Number(String),
@@ -39,7 +42,7 @@ impl std::fmt::Display for Token {
     }
 }
 
-/// A position in the text, and what comes after it.
+/// A position in the text, and the rest of the text.
 #[derive(Clone)]
 pub(crate) struct Lexer<'a> {
     rest: std::str::Chars<'a>,
@@ -78,7 +81,7 @@ impl<'a> Lexer<'a> {
         &start[..start.len() - self.rest.as_str().len()]
     }
 
-    /// Drops the rest of the line; the token that follows is its end.
+    /// Skips the rest of the line; the next token is the end of the line.
     pub(crate) fn skip_line(&mut self) {
         self.bump_while(|character| !matches!(character, '\n' | '\r'));
     }
@@ -96,7 +99,7 @@ impl<'a> Lexer<'a> {
             if rest.starts_with("/*") {
                 match self.comment() {
                     true => continue,
-                    false => return (Token::Bad("a comment that no `*/` ends".to_owned()), position),
+                    false => return (Token::Bad("a comment without its `*/`".to_owned()), position),
                 }
             }
             return (self.token(), position);
@@ -148,7 +151,7 @@ impl<'a> Lexer<'a> {
                     .to_owned(),
             ),
             '\u{feff}' => Token::Bad("a byte order mark; save the file without it".to_owned()),
-            '\'' => Token::Bad("a single quote; strings stand in double quotes".to_owned()),
+            '\'' => Token::Bad("a single quote; strings are in double quotes".to_owned()),
             other => Token::Bad(format!("the character {other:?}, which means nothing here")),
         }
     }
@@ -179,7 +182,9 @@ impl<'a> Lexer<'a> {
         let mut wrong = None;
         loop {
             match self.peek() {
-                None | Some('\n' | '\r') => return Token::Bad("a string that no `\"` ends on its line".to_owned()),
+                None | Some('\n' | '\r') => {
+                    return Token::Bad("a string without its closing `\"` on the same line".to_owned());
+                }
                 Some('"') => break,
                 Some('\\') => {
                     self.bump();

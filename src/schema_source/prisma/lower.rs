@@ -1,28 +1,33 @@
-//! A schema to what a database that has it holds.
+//! A Prisma schema to the catalog of a database that `prisma migrate` has created from it: tables, generated names, types and
+//! join tables of the engine.
+//!
+//! Prisma: `schema-engine/connectors/sql-schema-connector/src/sql_schema_calculator.rs` does the same.
 
 use std::collections::HashSet;
 
-use crate::catalog::{self, Action, Arity, Catalog, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type};
+use crate::catalog::{
+    self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type,
+};
 use crate::schema_source::prisma::schema::{
-    DatasourceBlock, FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema,
+    self, DatasourceBlock, FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema,
 };
 use crate::schema_source::prisma::{Position, names, types};
 
-/// What a database holds that agrees with the schema; what names no schema of its own is in the default one.
-/// Nothing at all without a datasource.
+/// The catalog of a database that agrees with the schema. Models and enums without `@@schema` are in `default_schema`.
+/// Empty without a datasource.
 #[must_use]
 pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
     let Some(source) = &schema.datasource else { return Catalog::default() };
     let lowering = Lowering { schema, source, provider: source.provider, default_schema };
     let mut tables: Vec<_> = schema.models.iter().map(|model| lowering.table(model)).collect();
     tables.extend(schema.joins.iter().map(|join| lowering.join(join)));
-    // SQLite has no enums: they are texts.
+    // SQLite has no enum types: Prisma makes the columns TEXT.
     let enums = match source.provider {
         Provider::Sqlite => Vec::new(),
         _ => schema.enums.iter().map(|of| lowering.enumeration(of)).collect(),
     };
     let views: Vec<_> = schema.views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect();
-    // Prisma expects no schema that it lists and puts nothing into.
+    // Prisma does not expect a listed schema that holds nothing.
     let used: HashSet<_> = tables.iter().map(|table| &table.name).chain(enums.iter().map(|of| &of.name)).collect();
     let used: HashSet<_> = used.into_iter().chain(&views).map(|name| name.schema.as_str()).collect();
     let schemas = match source.schemas.as_slice() {
@@ -30,7 +35,7 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         schemas => schemas.iter().filter(|schema| used.contains(schema.as_str())).cloned().collect(),
     };
     Catalog {
-        source: "the Prisma schema".to_owned(),
+        source: CatalogSource::PrismaSchema,
         schemas,
         tables,
         enums,
@@ -59,7 +64,7 @@ impl Lowering<'_> {
         columns.iter().map(|column| names::stored(self.provider, column)).collect()
     }
 
-    fn enumeration(&self, of: &crate::schema_source::prisma::schema::Enumeration) -> catalog::Enum {
+    fn enumeration(&self, of: &schema::Enumeration) -> catalog::Enum {
         catalog::Enum {
             name: self.name(of.schema.as_deref(), &of.type_name),
             values: of.values.iter().map(|(_, label)| label.clone()).collect(),
@@ -87,7 +92,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn column(&self, field: &crate::schema_source::prisma::schema::Field) -> Column {
+    fn column(&self, field: &schema::Field) -> Column {
         Column {
             name: names::stored(self.provider, &field.column),
             field: Some(field.name.clone()),
@@ -113,7 +118,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// In the order in which Prisma creates them: those of fields, `@@index`, `@@unique`.
+    /// In the order in which Prisma creates them, which decides the order in the report: those of fields, `@@index`,
+    /// `@@unique`.
     fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
         let mut indexes: Vec<&Index> = model.indexes.iter().collect();
         let is_of_field = |index: &Index| {
@@ -162,7 +168,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// The join table of an implicit many-to-many relation, as the newest Prisma creates it.
+    /// The join table of an implicit many-to-many relation, as Prisma 6 and later create it: with a primary key in
+    /// PostgreSQL, where Prisma 5 had a unique index. `differ` accepts either.
     fn join(&self, join: &Join) -> Table {
         let (provider, origin) = (self.provider, self.origin(join.position));
         let (a, b) = ("A".to_owned(), "B".to_owned());
@@ -221,12 +228,12 @@ impl Lowering<'_> {
     }
 }
 
-/// The columns of some fields.
+/// The columns of fields, by their indexes.
 fn columns(model: &Model, fields: impl Iterator<Item = usize>) -> Vec<String> {
     fields.map(|field| model.fields[field].column.clone()).collect()
 }
 
-/// A primary key's name; empty where keys have none.
+/// A primary key's name; empty for engines that do not name it (SQLite, MySQL).
 pub(crate) fn key_name(provider: Provider, model: &Model, id: &Id) -> String {
     match provider {
         Provider::Postgres => id.map.clone().unwrap_or_else(|| names::primary_key(provider, &model.table)),
@@ -246,7 +253,7 @@ pub(crate) fn index_name(provider: Provider, model: &Model, index: &Index) -> St
     }
 }
 
-/// A foreign key's name; empty where they have none.
+/// A foreign key's name; empty for SQLite, which keeps none.
 pub(crate) fn foreign_key_name(provider: Provider, model: &Model, relation: &Relation) -> String {
     match (provider, &relation.map) {
         (Provider::Sqlite, _) => String::new(),

@@ -1,18 +1,18 @@
-//! The Prisma Schema Language: the text of `schema.prisma` to what a database should hold.
+//! The Prisma Schema Language: from the text of `schema.prisma` to the catalog that a database should have.
 //!
-//! [`read`] is the only part that touches files; [`parse`] and [`lower`] are pure. A text goes through
-//! `lexer` → `parser` → `check` → `lower`; the types in between are `syntax` (what is written) and [`schema`] (what it
-//! means). It accepts what Prisma accepts, of any version: URLs in the datasource or not, preview features that nobody
-//! knows, keys of the datasource that are misspelt.
+//! A text goes through `lexer` → `parser` → `check` → `lower`; the types in between are `syntax` (what is written) and
+//! [`schema`] (what it means). Only [`read`] touches files. The rules are those of Prisma's own parser, prisma-engines,
+//! and tests compare the verdicts. Where versions of Prisma differ, both are accepted: URLs in the datasource (up to 6)
+//! or not (7), unknown preview features, unknown keys of the datasource.
 
-pub mod check;
-pub mod lexer;
-pub mod lower;
-pub mod names;
-pub mod parser;
+mod check;
+mod lexer;
+mod lower;
+mod names;
+mod parser;
 pub mod schema;
-pub mod syntax;
-pub mod types;
+mod syntax;
+mod types;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -29,33 +29,33 @@ use crate::schema_source::prisma::syntax::{Block, BlockKind};
 /// A position in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Position {
-    /// The file, by its position among those given.
+    /// The index of the file among those given.
     pub file: usize,
     /// Its line, from 1.
     pub line: usize,
-    /// The character in the line, from 1.
+    /// The character within the line, from 1.
     pub column: usize,
 }
 
-/// How many bytes a name has at most. Prisma knows no limit, but engines that keep 64 do; and tables, keys and
-/// complaints repeat names.
+/// The longest accepted name, in bytes. Prisma has no limit, engines cut at 63 or 64. Without one, a generated schema
+/// with a huge name would fill memory: generated key names and messages repeat names.
 const LONGEST_NAME: usize = 1000;
 
-/// Something that is wrong, before the file has its name.
+/// Something wrong in a schema; the file is still an index.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     position: Position,
     message: String,
 }
 
-/// Something that is wrong in a schema.
+/// Something wrong in a schema, with the name of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The file, as the user would write its path.
     pub file: String,
     /// Its line, from 1.
     pub line: usize,
-    /// The character in the line, from 1.
+    /// The character within the line, from 1.
     pub column: usize,
     /// What is wrong, and what to do about it.
     pub message: String,
@@ -67,10 +67,10 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The texts of a schema by their names: of a file, or of all `*.prisma` below a folder.
+/// Names and texts of the files of a schema: one file, or all `*.prisma` below a folder.
 ///
 /// # Errors
-/// [`Error::Settings`] if something cannot be read.
+/// [`Error::Settings`] if a file or a folder cannot be read.
 pub fn read(path: &Path) -> Result<Vec<(String, String)>, Error> {
     let mut paths = Vec::new();
     match path.is_dir() {
@@ -82,7 +82,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Error> {
     paths.iter().map(|path| Ok((path.display().to_string(), text(path)?))).collect()
 }
 
-/// Follows symbolic links, as Prisma does, but into no folder twice.
+/// Follows symbolic links, as Prisma does, but enters no folder twice: a link may point to a parent.
 fn walk(directory: &Path, visited: &mut HashSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let real = directory.canonicalize().map_err(|error| unreadable(directory, &error))?;
     if !visited.insert(real) {
@@ -108,19 +108,19 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 /// # Errors
 /// Every problem, in the order of files and lines. The checks run only once the syntax of all files is right.
 pub fn parse(files: &[(String, String)]) -> Result<Schema, Vec<Diagnostic>> {
-    Parsed::new(files).check()
+    ParsedFiles::new(files).check()
 }
 
 /// The blocks of all files, and the syntax errors found on the way.
 #[derive(Debug)]
-struct Parsed {
+struct ParsedFiles {
     /// The files' names, as they were given.
     names: Vec<String>,
     blocks: Vec<Block>,
     problems: Vec<Problem>,
 }
 
-impl Parsed {
+impl ParsedFiles {
     fn new(files: &[(String, String)]) -> Self {
         let (mut blocks, mut problems) = (Vec::new(), Vec::new());
         for (number, (_, text)) in files.iter().enumerate() {
@@ -157,7 +157,7 @@ impl Parsed {
 pub(crate) struct PrismaSchema {
     /// The schema file, or the folder of its files.
     path: PathBuf,
-    parsed: Parsed,
+    parsed: ParsedFiles,
     /// What [`PrismaSchema::lower`] answered the first time, and the `home` that it was asked with.
     lowered: OnceLock<(String, Result<Catalog, String>)>,
 }
@@ -169,7 +169,7 @@ impl PrismaSchema {
     /// # Errors
     /// [`Error::Settings`] if a file cannot be read.
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
-        let parsed = Parsed::new(&read(path)?);
+        let parsed = ParsedFiles::new(&read(path)?);
         tracing::debug!(phase = "settings", event = "parsed", "parsed the Prisma schema {}", path.display());
         Ok(Self { path: path.to_owned(), parsed, lowered: OnceLock::new() })
     }

@@ -1,4 +1,7 @@
-//! The names that Prisma makes up for what has none: cut to what the engine allows, never hashed.
+//! The names that Prisma generates for keys, indexes, foreign keys and join tables without `map`: cut to the engine's
+//! limit, never hashed.
+//!
+//! Prisma: `ConstraintNames` in `psl/psl-core/src/datamodel_connector/constraint_names.rs`.
 
 use crate::schema_source::prisma::schema::Provider;
 
@@ -36,7 +39,7 @@ pub(crate) fn join_table(provider: Provider, relation: &str) -> String {
     characters(&format!("_{relation}"), limit(provider)).to_owned()
 }
 
-/// What belongs to a join table, counted in characters: `_AToB_AB_pkey`, `_AToB_AB_unique`, `_AToB_B_index`.
+/// Key and indexes of a join table, counted in characters: `_AToB_AB_pkey`, `_AToB_AB_unique`, `_AToB_B_index`.
 pub(crate) fn of_join(provider: Provider, table: &str, suffix: &str) -> String {
     format!("{}{suffix}", characters(table, limit(provider) - suffix.len()))
 }
@@ -46,7 +49,7 @@ pub(crate) fn join_foreign_key(provider: Provider, table: &str, column: &str) ->
     suffixed(provider, table.to_owned(), &format!("_{column}_fkey"))
 }
 
-/// A name as the database stores it: PostgreSQL cuts what is too long, without an error.
+/// A name as the database stores it: PostgreSQL cuts a long name and reports only a notice. MySQL and SQLite do not cut.
 pub(crate) fn stored(provider: Provider, name: &str) -> String {
     match provider {
         Provider::Postgres => bytes(name, limit(provider)).to_owned(),

@@ -1,5 +1,7 @@
-//! Tokens to blocks. The language is line-oriented, and so is the parser: what it cannot read it reports, and goes on
-//! with the next line.
+//! Tokens to blocks. The language is line-oriented, and so is the parser: it reports a line that it cannot parse, and
+//! goes on with the next one, so that one run reports all of them.
+//!
+//! Prisma: `psl/schema-ast/src/parser/datamodel.pest`. Messages name the usual slips (`name: Type`, `[Type]`, `Type!`).
 
 use crate::catalog::Arity;
 use crate::schema_source::prisma::lexer::{Lexer, Token};
@@ -8,19 +10,19 @@ use crate::schema_source::prisma::syntax::{
 };
 use crate::schema_source::prisma::{LONGEST_NAME, Position, Problem};
 
-/// How deep values may nest. Two levels have a meaning.
+/// How deep expressions may nest, so that recursion cannot overflow the stack. No attribute uses more than two levels.
 const DEPTH: usize = 16;
 
-/// Why a line was given up; the problem is already noted.
+/// The rest of a line cannot be parsed; the problem is already noted.
 struct Abandoned;
 
 type Parsed<T> = Result<T, Abandoned>;
 
-/// The blocks of a file. Problems go to the list.
+/// The blocks of a file; adds what is wrong to `problems`.
 pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec<Block> {
     let mut lexer = Lexer::new(text, file);
     let (token, position) = lexer.next();
-    let mut parser = Parser { lexer, token, position, fresh: true, spans_lines: false, problems };
+    let mut parser = Parser { lexer, token, position, is_first: true, spans_lines: false, problems };
     let mut blocks = Vec::new();
     loop {
         match &parser.token {
@@ -39,19 +41,19 @@ struct Parser<'a, 'b> {
     token: Token,
     position: Position,
     /// The token is the first of its line.
-    fresh: bool,
-    /// This line's list went on in the next line, and that was complained of.
+    is_first: bool,
+    /// A list of this line went on in the next line, and that was reported.
     spans_lines: bool,
     problems: &'b mut Vec<Problem>,
 }
 
 impl Parser<'_, '_> {
     fn advance(&mut self) {
-        self.fresh = self.token == Token::Newline;
+        self.is_first = self.token == Token::Newline;
         (self.token, self.position) = self.lexer.next();
     }
 
-    /// Goes to the end of this line.
+    /// Skips to the end of this line.
     fn skip_line(&mut self) {
         if !matches!(self.token, Token::Newline | Token::End) {
             self.lexer.skip_line();
@@ -64,11 +66,11 @@ impl Parser<'_, '_> {
         Err(Abandoned)
     }
 
-    /// Complains of the current token.
+    /// Reports the current token.
     fn unexpected<T>(&mut self, wanted: &str) -> Parsed<T> {
         match &self.token {
             Token::Bad(why) => {
-                let why = format!("here stands {why}");
+                let why = format!("unexpected: {why}");
                 self.wrong(why)
             }
             token => {
@@ -82,7 +84,7 @@ impl Parser<'_, '_> {
         self.token == Token::Sign(sign)
     }
 
-    /// Takes the sign if it is there.
+    /// Consumes this sign, if it is the current token.
     fn took(&mut self, sign: char) -> bool {
         let found = self.is(sign);
         if found {
@@ -123,16 +125,16 @@ impl Parser<'_, '_> {
         Ok(name)
     }
 
-    /// `keyword name {`: what follows the brace on its line means nothing to Prisma, nor here.
+    /// `keyword name {`. Prisma ignores what follows the brace on its line, and so does this parser.
     fn block(&mut self) -> Parsed<Block> {
         let wanted = "a block such as `model Name {`";
         if self.is('}') {
-            return self.wrong("this `}` closes no block");
+            return self.wrong("this `}` does not close any block");
         }
         let keyword = self.word(wanted)?;
         let Some(kind) = BlockKind::of(&keyword.text) else {
             let message = format!(
-                "`{}` begins no block; blocks are model, view, enum, type, datasource and generator",
+                "`{}` is not a kind of block; there are model, view, enum, type, datasource and generator",
                 keyword.text
             );
             self.problems.push(Problem { position: keyword.position, message });
@@ -152,7 +154,7 @@ impl Parser<'_, '_> {
         Ok(self.body(block))
     }
 
-    /// Skips the body of a block of unknown kind: to the line that closes it.
+    /// Skips the body of a block of unknown kind, up to the line with its `}`.
     fn skip_unknown(&mut self) {
         while !matches!(self.token, Token::Newline | Token::End | Token::Sign('{')) {
             self.advance();
@@ -195,8 +197,10 @@ impl Parser<'_, '_> {
                 _ => {
                     let start = self.position;
                     self.spans_lines = false;
-                    // A list that was given up at the beginning of a later line leaves that line to be read.
-                    if self.line(&mut block).is_err() && (!self.spans_lines || self.position == start || !self.fresh) {
+                    // A list that went over several lines may have stopped at the first token of a later line: parse
+                    // that line, do not skip it.
+                    if self.line(&mut block).is_err() && (!self.spans_lines || self.position == start || !self.is_first)
+                    {
                         self.skip_line();
                     }
                 }
@@ -217,7 +221,7 @@ impl Parser<'_, '_> {
     fn line(&mut self, block: &mut Block) -> Parsed<()> {
         if self.token == Token::AtAt {
             if block.kind.has_settings() {
-                return self.wrong("attributes have no meaning in this block");
+                return self.wrong("this block has no attributes");
             }
             let attribute = self.attribute()?;
             self.end_of_line()?;
@@ -225,7 +229,7 @@ impl Parser<'_, '_> {
             return Ok(());
         }
         if self.token == Token::At {
-            return self.wrong("a field's attributes stand on the line of the field");
+            return self.wrong("a field's attributes are on the line of the field");
         }
         if block.kind.has_settings() {
             let key = self.word("a key, as in `provider = \"postgresql\"`")?;
@@ -255,8 +259,8 @@ impl Parser<'_, '_> {
     fn end_of_line(&mut self) -> Parsed<()> {
         match &self.token {
             Token::Newline | Token::End => Ok(()),
-            Token::Sign('}') => self.wrong("`}` stands on a line of its own"),
-            Token::AtAt => self.wrong("`@@` begins an attribute of the whole block; it stands on a line of its own"),
+            Token::Sign('}') => self.wrong("`}` must be on a line of its own"),
+            Token::AtAt => self.wrong("`@@` begins an attribute of the whole block; it must be on a line of its own"),
             _ => self.unexpected("the end of the line"),
         }
     }
@@ -320,7 +324,7 @@ impl Parser<'_, '_> {
                 let name = Identifier { text, position: value.position };
                 Ok(Argument { name: Some(name), value: self.value(depth)? })
             }
-            _ => self.wrong("before a colon stands the argument's name"),
+            _ => self.wrong("only an argument's name can be before a colon"),
         }
     }
 
@@ -355,13 +359,13 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Complains of a list that goes on in the next line, and reads on there, so that one complaint is all.
+    /// Reports a list that goes on in the next line, and parses on there, so that it is reported once.
     fn same_line(&mut self, close: char) -> Parsed<()> {
         if self.token != Token::Newline {
             return Ok(());
         }
         if !std::mem::replace(&mut self.spans_lines, true) {
-            let message = format!("`{close}` is missing: in Prisma an attribute, or a value, stands on one line");
+            let message = format!("`{close}` is missing: in Prisma an attribute or a value is on one line");
             self.problems.push(Problem { position: self.position, message });
         }
         while self.token == Token::Newline {
@@ -376,7 +380,7 @@ impl Parser<'_, '_> {
 
     fn value(&mut self, depth: usize) -> Parsed<Expression> {
         if depth > DEPTH {
-            return self.wrong("this is nested too deep");
+            return self.wrong("this is nested too deeply");
         }
         let position = self.position;
         let kind = match &mut self.token {

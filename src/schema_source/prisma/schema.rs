@@ -1,4 +1,6 @@
-//! What the files mean: names resolved, arguments understood, everything that the database is concerned with.
+//! The meaning of a Prisma schema: names are resolved, arguments are read, and what concerns only Prisma's client is left
+//! out. `check` makes it of the syntax tree, `lower` turns it into a catalog. Fields, models and enums point at each other by
+//! index.
 
 use crate::catalog::{Action, Arity, Extension};
 use crate::schema_source::prisma::Position;
@@ -8,7 +10,7 @@ use crate::schema_source::prisma::Position;
 pub struct Schema {
     /// The files' names, as they were given.
     pub files: Vec<String>,
-    /// The datasource. Without one there is nothing to expect of a database.
+    /// The datasource. Without one, the desired catalog is empty.
     pub datasource: Option<DatasourceBlock>,
     /// The models, in the order of the files.
     pub models: Vec<Model>,
@@ -20,7 +22,7 @@ pub struct Schema {
     pub joins: Vec<Join>,
 }
 
-/// An engine that Prisma's schema can be lowered for.
+/// An engine that a Prisma schema can be lowered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
     /// `postgresql`, `postgres`
@@ -42,7 +44,7 @@ pub struct DatasourceBlock {
     pub extensions: Vec<Extension>,
     /// Relations are foreign keys: not with `relationMode = "prisma"`.
     pub foreign_keys: bool,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -63,7 +65,7 @@ pub struct Model {
     pub indexes: Vec<Index>,
     /// The relations that have their columns here.
     pub relations: Vec<Relation>,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -78,9 +80,9 @@ pub struct Field {
     pub kind: FieldType,
     /// Required, optional or list.
     pub arity: Arity,
-    /// Its default, as the database has it.
+    /// The column's default in the database, which a default of Prisma's client is not.
     pub default: crate::catalog::Default,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -89,7 +91,7 @@ pub struct Field {
 pub enum FieldType {
     /// A scalar, and its native type: the name after `@db.`, and its arguments.
     Scalar(Scalar, Option<(String, Vec<u32>)>),
-    /// An enum, by its position in [`Schema::enums`].
+    /// An enum, by its index in [`Schema::enums`].
     Enum(usize),
     /// `Unsupported("…")`
     Unsupported(String),
@@ -121,11 +123,11 @@ pub enum Scalar {
 /// A primary key.
 #[derive(Debug, Clone)]
 pub struct Id {
-    /// Its fields, by their position in [`Model::fields`].
+    /// Its fields, by their index in [`Model::fields`].
     pub fields: Vec<usize>,
     /// `map`
     pub map: Option<String>,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -136,13 +138,13 @@ pub struct Index {
     pub fields: Vec<IndexField>,
     /// Unique, ordinary or full-text.
     pub kind: IndexKind,
-    /// Its name in the database, where it is not the usual one.
+    /// Its name in the database, if `map` gives one; otherwise Prisma generates it.
     pub map: Option<String>,
     /// `type`, lower case.
     pub method: Option<String>,
     /// `where`, as SQL.
     pub predicate: Option<String>,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -160,7 +162,7 @@ pub enum IndexKind {
 /// A field of an index.
 #[derive(Debug, Clone)]
 pub struct IndexField {
-    /// Its position in [`Model::fields`].
+    /// Its index in [`Model::fields`].
     pub field: usize,
     /// `sort: Desc`
     pub descending: bool,
@@ -168,14 +170,14 @@ pub struct IndexField {
     pub class: Option<String>,
 }
 
-/// A relation with columns of its own: a foreign key, if the schema has such.
+/// The side of a relation that has columns: a foreign key, unless `relationMode = "prisma"`.
 #[derive(Debug, Clone)]
 pub struct Relation {
-    /// The columns, by their position in [`Model::fields`].
+    /// The columns, by their index in [`Model::fields`].
     pub fields: Vec<usize>,
-    /// The model it points to, by its position in [`Schema::models`].
+    /// The model it points to, by its index in [`Schema::models`].
     pub target: usize,
-    /// The columns there, by their position among the target's fields.
+    /// The columns there, by their index among the target's fields.
     pub references: Vec<usize>,
     /// `onDelete`, or its default.
     pub on_delete: Action,
@@ -183,7 +185,7 @@ pub struct Relation {
     pub on_update: Action,
     /// `map`
     pub map: Option<String>,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -196,9 +198,9 @@ pub struct Enumeration {
     pub type_name: String,
     /// `@@schema`
     pub schema: Option<String>,
-    /// Its values: what the schema calls them, and what the database does.
+    /// Its values: the name in the schema, and the name in the database.
     pub values: Vec<(String, String)>,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -211,7 +213,7 @@ pub struct View {
     pub view: String,
     /// `@@schema`
     pub schema: Option<String>,
-    /// Where it stands.
+    /// Its position in the files.
     pub position: Position,
 }
 
@@ -220,8 +222,8 @@ pub struct View {
 pub struct Join {
     /// The table's name.
     pub table: String,
-    /// The models that its columns `A` and `B` point to, and the field there, by their positions.
+    /// The models that its columns `A` and `B` point to, and the field there, by their indexes.
     pub sides: [(usize, usize); 2],
-    /// Where the field of the first side stands.
+    /// The position of the field of the first side.
     pub position: Position,
 }

@@ -1,4 +1,4 @@
-//! What stands in the files, before anybody asks what it means.
+//! The syntax tree: blocks, fields, attributes and expressions as written. `check` finds out what they mean.
 
 use crate::schema_source::prisma::Position;
 
@@ -44,7 +44,7 @@ impl BlockKind {
     }
 }
 
-/// A name, and where it stands.
+/// A name and its position.
 #[derive(Debug, Clone)]
 pub(crate) struct Identifier {
     pub(crate) text: String,
@@ -82,7 +82,7 @@ pub(crate) struct Argument {
     pub(crate) value: Expression,
 }
 
-/// An expression, and where it begins.
+/// An expression and the position of its first character.
 #[derive(Debug, Clone)]
 pub(crate) struct Expression {
     pub(crate) position: Position,

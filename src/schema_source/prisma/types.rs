@@ -1,4 +1,7 @@
-//! Scalars and native types, and what the engines call them.
+//! Scalars and native types, and the types of the engines that they become.
+//!
+//! Prisma: `native_types.rs` in the folders of `psl/psl-core/src/builtin_connectors` has the native types and their
+//! arguments; the connector beside it has the default native type of each scalar.
 
 use crate::schema_source::prisma::schema::{Provider, Scalar};
 
@@ -31,7 +34,7 @@ impl Provider {
         })
     }
 
-    /// How Prisma's texts name it.
+    /// The engine's name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -43,20 +46,20 @@ impl Provider {
 
 /// How many arguments a native type takes.
 #[derive(Clone, Copy)]
-enum Arguments {
+enum NativeArguments {
     None,
-    /// A length or precision that may be left out, up to this. Prisma leaves the longest length to PostgreSQL.
+    /// An optional length or precision, up to this. Prisma does not check lengths for PostgreSQL: `u32::MAX`.
     Optional(u32),
-    /// A length that may not be left out, up to this.
+    /// A required length, up to this.
     One(u32),
     /// Precision and scale, or neither; up to these.
     Two(u32, u32),
 }
 
-use Arguments::{None as No, One, Optional, Two};
+use NativeArguments::{None as No, One, Optional, Two};
 
 /// A native type: scalar, name after `@db.`, name in the engine's catalog, arguments.
-type NativeType = (Scalar, &'static str, &'static str, Arguments);
+type NativeType = (Scalar, &'static str, &'static str, NativeArguments);
 
 /// PostgreSQL's, by `pg_type.typname`.
 const POSTGRES: &[NativeType] = &[

@@ -5,8 +5,8 @@
 
 pub(crate) mod statement;
 
-use crate::sql::cursor::Reader;
-use crate::sql::script::{Kind as TokenKind, Script, Statement, statements};
+use crate::sql::cursor::Cursor;
+use crate::sql::script::{Script, Statement, TokenKind, statements};
 use crate::sql::{Dialect, ObjectRef};
 
 /// One thing that a script does. Names are as the database stores them.
@@ -77,7 +77,7 @@ impl Found {
             if statement.starts(&["DO"]) {
                 self.block(statement, line);
             } else {
-                self.statement(statement.text, Reader::of(statement), line);
+                self.statement(statement.text, Cursor::of(statement), line);
             }
         }
     }
@@ -92,7 +92,7 @@ impl Found {
                     at = statement.offset;
                     let begin = first_definition(&statement);
                     let text = &statement.text[begin..];
-                    let reader = Reader::new(text, self.dialect);
+                    let reader = Cursor::new(text, self.dialect);
                     self.statement(text, reader, inner + breaks(&statement.text[..begin]));
                 }
             }

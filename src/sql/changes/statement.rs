@@ -1,14 +1,14 @@
 //! One statement, taken apart: CREATE, ALTER and DROP of what findings are about. Anything else gives nothing.
 
 use crate::sql::changes::{Aspect, Change, Found, Lines, SchemaOp};
-use crate::sql::cursor::{Reader, bare};
+use crate::sql::cursor::{Cursor, bare};
 use crate::sql::script::summary;
 use crate::sql::{ObjectKind, ObjectRef};
 
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
 
 impl Found {
-    pub(crate) fn statement(&mut self, text: &str, mut reader: Reader<'_>, line: usize) {
+    pub(crate) fn statement(&mut self, text: &str, mut reader: Cursor<'_>, line: usize) {
         self.line = line;
         let mut lines = Lines { text, at: 0, line };
         if reader.take("CREATE") {
@@ -39,7 +39,7 @@ impl Found {
         }
     }
 
-    fn create(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>) {
+    fn create(&mut self, reader: &mut Cursor<'_>, lines: &mut Lines<'_>) {
         let mut temporary = false;
         loop {
             temporary |= reader.take("TEMP") || reader.take("TEMPORARY");
@@ -98,7 +98,7 @@ impl Found {
     }
 
     /// What stands between the parentheses of CREATE TABLE.
-    fn body(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>, table: &ObjectRef, creates: &SchemaOp) {
+    fn body(&mut self, reader: &mut Cursor<'_>, lines: &mut Lines<'_>, table: &ObjectRef, creates: &SchemaOp) {
         loop {
             self.line = lines.to(reader.offset());
             if !self.constraint(reader, table) && !reader.take("LIKE") {
@@ -111,7 +111,7 @@ impl Found {
     }
 
     /// A constraint of a table, if one is next.
-    fn constraint(&mut self, reader: &mut Reader<'_>, table: &ObjectRef) -> bool {
+    fn constraint(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef) -> bool {
         let name = reader.take("CONSTRAINT").then(|| reader.name()).flatten().map(|name| bare(&name));
         if reader.take_all(&["PRIMARY", "KEY"]) {
             self.note_constraint(
@@ -137,7 +137,7 @@ impl Found {
     }
 
     /// A column's definition, with the constraints in it.
-    fn column(&mut self, reader: &mut Reader<'_>, table: &ObjectRef, creates: &SchemaOp) {
+    fn column(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef, creates: &SchemaOp) {
         let Some(column) = reader.name().map(|name| bare(&name)) else { return };
         let (place, begin) = (self.changes.len(), reader.offset());
         let mut name = None;
@@ -165,7 +165,7 @@ impl Found {
         self.changes[place..].rotate_right(1);
     }
 
-    fn alter(&mut self, reader: &mut Reader<'_>, lines: &mut Lines<'_>) {
+    fn alter(&mut self, reader: &mut Cursor<'_>, lines: &mut Lines<'_>) {
         let _ = reader.take("MATERIALIZED") || reader.take("FOREIGN");
         let Some(kind) = kind(reader) else { return };
         reader.take_all(&["IF", "EXISTS"]);
@@ -208,20 +208,20 @@ impl Found {
         }
     }
 
-    fn note_name(&mut self, reader: &mut Reader<'_>, whole: ObjectRef, op: fn(String) -> SchemaOp) {
+    fn note_name(&mut self, reader: &mut Cursor<'_>, whole: ObjectRef, op: fn(String) -> SchemaOp) {
         if let Some(name) = reader.name() {
             self.note(op(bare(&name)), whole);
         }
     }
 
-    fn rename_part(&mut self, reader: &mut Reader<'_>, table: &ObjectRef, part: ObjectKind) {
+    fn rename_part(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef, part: ObjectKind) {
         let Some(old) = reader.name() else { return };
         reader.take("TO");
         self.note_name(reader, table.part(part, bare(&old)), SchemaOp::Renames);
     }
 
     /// One of the actions of ALTER TABLE.
-    fn action(&mut self, reader: &mut Reader<'_>, table: &ObjectRef) {
+    fn action(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef) {
         if reader.take("ADD") {
             if !self.constraint(reader, table) {
                 reader.take("COLUMN");
@@ -252,7 +252,7 @@ impl Found {
         }
     }
 
-    fn drop(&mut self, reader: &mut Reader<'_>) {
+    fn drop(&mut self, reader: &mut Cursor<'_>) {
         let _ = reader.take("MATERIALIZED") || reader.take("FOREIGN");
         let Some(kind) = kind(reader) else { return };
         reader.take("CONCURRENTLY");
@@ -267,11 +267,11 @@ impl Found {
 }
 
 /// The whole of this kind whose name is next.
-fn read(reader: &mut Reader<'_>, kind: ObjectKind) -> Option<ObjectRef> {
+fn read(reader: &mut Cursor<'_>, kind: ObjectKind) -> Option<ObjectRef> {
     reader.name().map(|name| ObjectRef::written(kind, &name))
 }
 
-fn kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
+fn kind(reader: &mut Cursor<'_>) -> Option<ObjectKind> {
     let kinds = [
         ("TABLE", ObjectKind::Table),
         ("INDEX", ObjectKind::Index),
@@ -285,7 +285,7 @@ fn kind(reader: &mut Reader<'_>) -> Option<ObjectKind> {
 }
 
 /// The names in parentheses, if they are next: `(a, "b" DESC)`.
-fn names(reader: &mut Reader<'_>) -> Vec<String> {
+fn names(reader: &mut Cursor<'_>) -> Vec<String> {
     let mut names = Vec::new();
     if reader.take_mark("(") {
         loop {

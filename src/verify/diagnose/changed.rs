@@ -1,172 +1,153 @@
 //! What is there, and not as it is expected: in another form, or not expected at all.
 
-use crate::catalog::{Enum, ForeignKey, Name};
+use crate::catalog::Enum;
 use crate::differ;
-use crate::finding::{Finding, Severity, Source};
+use crate::finding::cause::{Does, NoMigration, OtherName, Then};
+use crate::finding::remedy::{Labels, NameFix, SchemaFileFix, Write};
+use crate::finding::{Cause, Detail, Diagnosis, Difference, Remedy, Severity, Source};
 use crate::sql::script::SchemaOp;
 use crate::sql::{ObjectKind, ObjectRef};
 use crate::verify::diagnose::provenance::Step;
-use crate::verify::diagnose::{
-    Answer, Diagnoser, SchemaHistory, ahead, is_declared, key, renamed, start_newer, uncreated,
-};
+use crate::verify::diagnose::{Diagnoser, SchemaHistory, is_declared, key, renamed, start_newer, uncreated};
 
 impl Diagnoser<'_> {
-    pub(crate) fn invalid(&self, object: &ObjectRef) -> Option<String> {
+    pub(crate) fn invalid(&self, object: &ObjectRef) -> Diagnosis {
         let steps = self.provenance.steps(object);
-        let (SchemaHistory::Made(step) | SchemaHistory::Ahead(step)) = self.tale(&steps) else { return None };
-        Some(match object.kind {
-            ObjectKind::Index | ObjectKind::Unique => self.says(step, "builds it"),
-            _ => format!("{}, and nothing has validated it since", self.says(step, "adds it")),
-        })
+        let (SchemaHistory::Made(step) | SchemaHistory::Ahead(step)) = self.schema_history(&steps) else {
+            return Diagnosis::default();
+        };
+        let cause = match object.kind {
+            ObjectKind::Index | ObjectKind::Unique => self.cause(step, Does::Builds, Then::Nothing),
+            _ => self.cause(step, Does::Adds, Then::NotValidated),
+        };
+        Diagnosis { cause: Some(cause), remedy: None }
     }
 
     /// There, and not expected.
-    pub(crate) fn extra(&self, finding: &Finding) -> Answer {
-        let steps = self.provenance.steps(&finding.object);
-        let Some(told) = &self.told else { return (None, None) };
-        if finding.source != Source::Nobody {
+    pub(crate) fn extra(&self, difference: &Difference) -> Diagnosis {
+        let steps = self.provenance.steps(&difference.object);
+        let Some(facts) = &self.migrations else { return Diagnosis::default() };
+        if difference.source != Source::Nobody {
             return self.unwanted(&steps);
         }
-        let in_the_way = finding.severity == Severity::Error;
-        let default = if in_the_way { ", give it a default" } else { "" };
-        let keep = format!("take it into the schema file (npx prisma db pull){default}, or drop it in a new migration");
-        let removes = |step: &&&Step| {
-            !self.is_done(step) && matches!(step.op, SchemaOp::Drops | SchemaOp::Renames(_) | SchemaOp::Moves(_))
+        let needs_default = difference.severity == Severity::Error;
+        let take_in = || Remedy::SchemaFile(SchemaFileFix::TakeInOrDrop { needs_default });
+        let removal = |step: &&Step| match step.op {
+            SchemaOp::Drops => Some(Does::Drops),
+            SchemaOp::Renames(_) => Some(Does::Renames(None)),
+            SchemaOp::Moves(_) => Some(Does::Moves(None)),
+            _ => None,
         };
-        if let Some(step) = steps.iter().find(removes) {
-            let does = match step.op {
-                SchemaOp::Renames(_) => "gives it another name",
-                SchemaOp::Moves(_) => "moves it",
-                _ => "drops it",
-            };
+        let to_come = steps.iter().filter(|step| !self.is_done(step));
+        if let Some((step, does)) = to_come.filter_map(|step| Some((step, removal(step)?))).next() {
             return self.to_come(step, does);
         }
-        match self.tale(&steps) {
-            SchemaHistory::Made(step) => (
-                Some(format!("{}: the schema file is older than the folder", self.says(step, "creates it"))),
-                Some(keep),
-            ),
+        match self.schema_history(&steps) {
+            SchemaHistory::Made(step) => {
+                let then = Then::SourceIsOlder { made: None, source: None };
+                Diagnosis::new(self.cause(step, Does::Creates, then), take_in())
+            }
             SchemaHistory::Ahead(step) => {
-                let (cause, _) = self.to_come(step, "creates it");
-                (cause.map(|cause| format!("{cause}: what it left, or made by hand")), None)
+                let state = self.migration(step).map(|migration| self.unfinished(migration).0);
+                let cause = state.map(|state| self.cause(step, Does::Creates, Then::UnfinishedButThere(state)));
+                Diagnosis { cause, remedy: None }
             }
             SchemaHistory::Gone { gone, .. } => {
-                let does = if gone.op == SchemaOp::Drops { "drops it" } else { "gives it another name" };
+                let does = if gone.op == SchemaOp::Drops { Does::Drops } else { Does::Renames(None) };
                 let by_hand = self.migration(gone).is_some_and(|migration| migration.by_hand);
-                let cause = match by_hand {
-                    true => {
-                        format!("{}, but was recorded as applied by hand: nothing of it ran", self.says(gone, does))
-                    }
-                    false => format!("{}, and is applied: it was made again since", self.says(gone, does)),
-                };
-                (Some(cause), Some("drop it by hand or in a new migration, if nobody needs it".to_owned()))
+                let then = if by_hand { Then::ByHand(None) } else { Then::MadeAgain };
+                Diagnosis::new(self.cause(gone, does, then), Remedy::SchemaFile(SchemaFileFix::Drop))
             }
-            SchemaHistory::Uncreated if !told.ahead.is_empty() => (Some(ahead(told)), Some(start_newer(told))),
+            SchemaHistory::Uncreated if !facts.ahead.is_empty() => {
+                Diagnosis::new(Cause::Newer(facts.ahead.clone()), start_newer(facts))
+            }
             SchemaHistory::Uncreated | SchemaHistory::Unseen => {
-                let cause = format!("no migration in {} creates it: made by hand, or by another tool", told.folder);
-                let remedy = if in_the_way {
-                    keep
-                } else {
-                    "leave it, or take it into the schema file (npx prisma db pull)".to_owned()
-                };
-                (Some(cause), Some(remedy))
+                let cause = Cause::NoMigration(NoMigration::CreatesExtra(facts.folder.clone()));
+                let leave = Remedy::SchemaFile(SchemaFileFix::LeaveOrTakeIn);
+                Diagnosis::new(cause, if needs_default { take_in() } else { leave })
             }
         }
     }
 
     /// There, and required not to be.
-    fn unwanted(&self, steps: &[&Step]) -> Answer {
+    fn unwanted(&self, steps: &[&Step]) -> Diagnosis {
         let to_come = steps.iter().rev().find(|step| !self.is_done(step));
         if let Some(step) = to_come.filter(|step| step.op == SchemaOp::Drops) {
-            return self.to_come(step, "drops it");
+            return self.to_come(step, Does::Drops);
         }
-        let cause = match self.tale(steps) {
-            SchemaHistory::Made(step) => Some(format!("{}, and no migration drops it", self.says(step, "creates it"))),
-            _ => self.told.as_ref().map(|told| format!("no migration in {} drops it", told.folder)),
+        let cause = match self.schema_history(steps) {
+            SchemaHistory::Made(step) => Some(self.cause(step, Does::Creates, Then::NotDropped)),
+            _ => self.migrations.as_ref().map(|facts| Cause::NoMigration(NoMigration::Drops(facts.folder.clone()))),
         };
-        (cause, None)
+        Diagnosis { cause, remedy: None }
     }
 
     /// There, in another form: who gave it that.
-    pub(crate) fn different(&self, finding: &Finding) -> Answer {
-        if let Some(answer) = self.elsewhere(finding) {
-            return answer;
+    pub(crate) fn different(&self, difference: &Difference) -> Diagnosis {
+        if let Some(diagnosis) = self.elsewhere(difference) {
+            return diagnosis;
         }
-        let Some(told) = &self.told else { return (None, None) };
-        let forms = |step: &&&Step| match (&step.op, finding.aspect) {
-            (SchemaOp::Sets(aspect), Some(of)) => *aspect == of,
+        let Some(facts) = &self.migrations else { return Diagnosis::default() };
+        let forms = |step: &&&Step| match (&step.op, &difference.detail) {
+            (SchemaOp::Sets(aspect), Detail::Aspect(of)) => aspect == of,
             (SchemaOp::Creates { .. }, _) => true,
             _ => false,
         };
         // In the place of a table there is a view.
-        let steps = match finding.object.kind {
-            ObjectKind::Table => self.provenance.steps(&ObjectRef { kind: ObjectKind::View, ..finding.object.clone() }),
-            _ => self.provenance.steps(&finding.object),
+        let steps = match difference.object.kind {
+            ObjectKind::Table => {
+                self.provenance.steps(&ObjectRef { kind: ObjectKind::View, ..difference.object.clone() })
+            }
+            _ => self.provenance.steps(&difference.object),
         };
         let (done, to_come): (Vec<&&Step>, Vec<&&Step>) =
             steps.iter().filter(forms).partition(|step| self.is_done(step));
         if let Some(step) = to_come.first() {
-            return self.to_come(step, "changes it");
+            return self.to_come(step, Does::Changes);
         }
         let cause = match done.last() {
             Some(step) => {
-                let what = step.wording.as_ref().map_or("creates it".to_owned(), |wording| format!("says {wording}"));
-                self.says(step, &what)
+                let does = step.wording.as_ref().map_or(Does::Creates, |wording| Does::Says(wording.clone()));
+                self.cause(step, does, Then::Nothing)
             }
-            None => format!("no migration in {} makes it so", told.folder),
+            None => Cause::NoMigration(NoMigration::MakesSo(facts.folder.clone())),
         };
-        if !told.ahead.is_empty() {
-            return (Some(format!("{cause}; {}, which may be why", ahead(told))), Some(start_newer(told)));
+        if !facts.ahead.is_empty() {
+            return Diagnosis::new(Cause::PerhapsNewer(Box::new(cause), facts.ahead.clone()), start_newer(facts));
         }
-        let remedy = match is_declared(finding) {
-            true => "align it in a new migration, or take it into the schema file as it is (npx prisma db pull)",
-            false => "align it in a new migration, or correct what requires it",
-        };
-        (Some(cause), Some(remedy.to_owned()))
+        Diagnosis::new(cause, Remedy::Write(Write::Alignment { declared: is_declared(difference) }))
     }
 
     /// A foreign key that leads to other columns than the schema file says.
-    fn elsewhere(&self, finding: &Finding) -> Option<Answer> {
-        let (table, columns) = (&finding.object.owner(), &finding.object.columns);
-        if finding.object.kind != ObjectKind::ForeignKey {
+    fn elsewhere(&self, difference: &Difference) -> Option<Diagnosis> {
+        let Detail::ForeignKey { expected, actual: Some(there) } = &difference.detail else { return None };
+        self.declared(&difference.object.owner())?;
+        if (&expected.target, &expected.target_columns) == (&there.target, &there.target_columns) {
             return None;
         }
-        let wanted = self.declared(table)?.foreign_keys.iter().find(|key| key.columns == *columns)?;
-        let is_it = |key: &&ForeignKey| finding.actual.as_deref() == Some(differ::described_foreign_key(key).as_str());
-        let there = self.table(table)?.foreign_keys.iter().find(is_it)?;
-        if (&wanted.target, &wanted.target_columns) == (&there.target, &there.target_columns) {
-            return None;
-        }
-        let target = format!("{} ({})", there.target, there.target_columns.join(", "));
-        let fields: Vec<String> =
-            there.target_columns.iter().map(|column| self.field_like(&there.target, column)).collect();
-        let model = self.model(&there.target);
-        let correct = match wanted.target == there.target {
-            true => format!("references: [{}]", fields.join(", ")),
-            false => format!("to {model}, references: [{}]", fields.join(", ")),
-        };
-        Some((
-            Some(format!("the key leads to {target}, and the relation as it is written joins other rows")),
-            Some(format!("correct the relation ({correct}), or the key in a new migration")),
-        ))
+        let columns = there.target_columns.iter();
+        let fields: Vec<String> = columns.map(|column| self.field_like(&there.target, column)).collect();
+        let model = (expected.target != there.target).then(|| self.model(&there.target));
+        let cause = OtherName::Target(there.target.clone(), there.target_columns.clone());
+        Some(Diagnosis::new(Cause::Names(cause), Remedy::SchemaFile(SchemaFileFix::Relation(model, fields))))
     }
 
     /// Whether a migration to come is about it.
-    pub(crate) fn awaits(&self, finding: &Finding) -> bool {
-        let mut steps = self.provenance.steps(&finding.object);
-        if let Some((lacking, _)) = self.unlike_values(finding) {
-            let name = &finding.object.owner();
+    pub(crate) fn is_awaited(&self, difference: &Difference) -> bool {
+        let mut steps = self.provenance.steps(&difference.object);
+        if let Some((lacking, _)) = self.unlike_values(difference) {
+            let name = &difference.object.owner();
             steps.extend(lacking.iter().flat_map(|value| self.provenance.of_value(name, value)));
         }
         steps.iter().any(|step| !self.is_done(step))
     }
 
-    /// The values that an enum lacks, and those that nobody expects; `None` where it is not there at all.
-    pub(crate) fn unlike_values(&self, finding: &Finding) -> Option<(Vec<&String>, Vec<&String>)> {
-        if finding.object.kind != ObjectKind::Enum {
+    /// The values that an enum lacks, and those that no source expects; `None` where it is not there at all.
+    pub(crate) fn unlike_values(&self, difference: &Difference) -> Option<(Vec<&String>, Vec<&String>)> {
+        if difference.object.kind != ObjectKind::Enum {
             return None;
         }
-        let name = key(self.facts.dialect, &finding.object.owner());
+        let name = key(self.facts.dialect, &difference.object.owner());
         let is_it = |other: &&Enum| key(self.facts.dialect, &other.name) == name;
         let expected = self.facts.expected.iter().flat_map(|catalog| &catalog.enums).find(is_it)?;
         let actual = self.facts.actual?.enums.iter().find(is_it)?;
@@ -176,45 +157,39 @@ impl Diagnoser<'_> {
     }
 
     /// An enum that lacks values, or has more.
-    pub(crate) fn values(&self, name: &Name, finding: &Finding) -> Answer {
-        let Some((lacking, spare)) = self.unlike_values(finding) else { return (None, None) };
+    pub(crate) fn values(&self, difference: &Difference) -> Diagnosis {
+        let Some((lacking, spare)) = self.unlike_values(difference) else { return Diagnosis::default() };
         let similar = |value: &String| spare.iter().find(|other| differ::folded(other) == differ::folded(value));
-        let pairs: Vec<String> =
-            lacking.iter().filter_map(|value| Some(format!("{value} @map(\"{}\")", similar(value)?))).collect();
+        let pair = |value: &&String| Some(((*value).clone(), (*similar(value)?).clone()));
+        let pairs: Vec<(String, String)> = lacking.iter().filter_map(pair).collect();
         if !pairs.is_empty() {
-            let cause = "its values are there under another name or case";
-            let remedy = format!("map the values: {}; or rename them (ALTER TYPE … RENAME VALUE)", pairs.join(", "));
-            return (Some(cause.to_owned()), Some(remedy));
+            return Diagnosis::new(Cause::Names(OtherName::Values), Remedy::Name(NameFix::MapValues(pairs)));
         }
-        let Some(told) = &self.told else { return self.unseen(finding) };
-        let Some(first) = lacking.first().or(spare.first()) else { return (None, None) };
-        let steps = self.provenance.of_value(name, first);
-        match (self.tale(&steps), lacking.is_empty()) {
-            (SchemaHistory::Ahead(step), false) => self.to_come(step, &format!("adds {first}")),
-            (SchemaHistory::Made(step), false) => self.lost(step, &finding.object),
-            (SchemaHistory::Made(step), true) => (
-                Some(format!(
-                    "{}: the schema file is older than the folder",
-                    self.says(step, &format!("adds {first}"))
-                )),
-                Some("take it into the schema file (npx prisma db pull)".to_owned()),
-            ),
+        let Some(facts) = &self.migrations else { return self.unseen(difference) };
+        let Some(first) = lacking.first().or(spare.first()) else { return Diagnosis::default() };
+        let (name, value) = (difference.object.owner(), (*first).clone());
+        let steps = self.provenance.of_value(&name, &value);
+        let older = || Then::SourceIsOlder { made: None, source: None };
+        match (self.schema_history(&steps), lacking.is_empty()) {
+            (SchemaHistory::Ahead(step), false) => self.to_come(step, Does::AddsValue(value)),
+            (SchemaHistory::Made(step), false) => self.lost(step, &difference.object),
+            (SchemaHistory::Made(step), true) => {
+                let cause = self.cause(step, Does::AddsValue(value), older());
+                Diagnosis::new(cause, Remedy::SchemaFile(SchemaFileFix::TakeIn))
+            }
             (SchemaHistory::Gone { gone, .. }, false) => {
-                let does = format!("takes {first} away");
-                (
-                    Some(format!("{}: the schema file is older than the folder", self.says(gone, &does))),
-                    Some("take it out of the schema file, or add it again in a new migration".to_owned()),
-                )
+                let cause = self.cause(gone, Does::RemovesValue(value), older());
+                Diagnosis::new(cause, Remedy::SchemaFile(SchemaFileFix::RemoveValue))
             }
             (_, is_extra) => {
                 let of = if is_extra { &spare } else { &lacking };
-                let values: Vec<&str> = of.iter().map(|value| value.as_str()).collect();
-                let slug = renamed::slug(&format!("add {} to {}", values.first().unwrap_or(&""), name.name));
+                let values = of.iter().map(|value| (*value).clone()).collect();
+                let slug = renamed::slug(&format!("add {value} to {}", name.name));
                 let remedy = match is_extra {
-                    true => "leave it, or take it into the schema file (npx prisma db pull)".to_owned(),
-                    false => uncreated::write(&slug, told, is_declared(finding), "it"),
+                    true => Remedy::SchemaFile(SchemaFileFix::LeaveOrTakeIn),
+                    false => Remedy::Write(uncreated::write(slug, facts, is_declared(difference), Labels::default())),
                 };
-                (Some(format!("no migration in {} adds {}", told.folder, values.join(", "))), Some(remedy))
+                Diagnosis::new(Cause::NoMigration(NoMigration::Adds(facts.folder.clone(), values)), remedy)
             }
         }
     }

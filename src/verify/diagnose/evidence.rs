@@ -28,6 +28,7 @@ pub(crate) fn migration_facts(history: &History) -> MigrationFacts {
         folder: history.folder.path.display().to_string(),
         tool: history.format.tool.name,
         is_code,
+        by_prisma: history.format.tool.writes_from_schema,
         authoring: history.format.tool.new_migration("NAME"),
         migrations: history.migrations.iter().enumerate().map(scripted).collect(),
         ahead: ahead.map(|entry| entry.name.clone()).collect(),

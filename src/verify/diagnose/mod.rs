@@ -10,16 +10,18 @@ pub(crate) mod uncreated;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use crate::verify::diagnose::uncreated::Gap;
-
 use crate::catalog::{Access, Catalog, Name, Table};
 use crate::config::Mode;
 use crate::differ;
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::differ::ddl::DdlScript;
+use crate::finding::cause::{Act, Does, FolderState, NoMigration, Site, Then, Unfinished};
+use crate::finding::remedy::{Applier, Grant, Run, SchemaFileFix, Write};
+use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::migrate::plan::State;
 use crate::sql::script::{Change, SchemaOp};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 use crate::verify::diagnose::provenance::{Provenance, Step};
+use crate::verify::diagnose::uncreated::MissingObjects;
 
 /// All that causes are found in.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct MigrationFacts {
     pub folder: String,
     /// The tool whose format it is.
     pub tool: &'static str,
+    /// Prisma writes migrations for the folder from the schema file.
+    pub by_prisma: bool,
     /// They are a program's code: what they create cannot be read.
     pub is_code: bool,
     /// How a migration is made there, where they are code.
@@ -72,34 +76,36 @@ pub(crate) struct MigrationFact {
     pub changes: Vec<Change>,
 }
 
-/// Gives every finding from this severity on its cause and its remedy, where it has none yet. `told` is asked only if
-/// there is one; it gives `None` where migrations are not looked at.
+/// Makes findings of the differences. From this severity on each gets a diagnosis; `history` is asked only if there is
+/// one of these, and gives `None` where migrations are not looked at.
 #[must_use]
-pub(crate) fn explain(
-    mut findings: Vec<Finding>,
+pub(crate) fn findings(
+    differences: Vec<Difference>,
     least: Severity,
     facts: &Facts<'_>,
-    told: impl FnOnce() -> Option<MigrationFacts>,
+    script: &DdlScript,
+    history: impl FnOnce() -> Option<MigrationFacts>,
 ) -> Vec<Finding> {
-    if findings.iter().all(|finding| finding.severity < least) {
-        return findings;
-    }
-    let diagnoser = Diagnoser::new(facts, told());
-    let gap = Gap::of(&findings, &diagnoser);
-    for finding in findings.iter_mut().filter(|finding| finding.severity >= least) {
-        let (cause, remedy) = diagnoser.explain(finding, &gap);
-        finding.awaits = diagnoser.awaits(finding);
-        finding.cause = finding.cause.take().or(cause);
-        finding.remedy = match finding.kind {
-            // A migration to come knows better than a line that says what must be gone.
-            DifferenceKind::Extra => remedy.or(finding.remedy.take()),
-            _ => finding.remedy.take().or(remedy),
+    let is_asked = |difference: &Difference| difference.severity >= least;
+    let diagnoser = differences.iter().any(is_asked).then(|| Diagnoser::new(facts, history()));
+    let missing = diagnoser.as_ref().map(|diagnoser| MissingObjects::of(&differences, diagnoser));
+    let sql = script.by_object();
+    let finding = |difference: Difference| {
+        let asked = diagnoser.as_ref().zip(missing.as_ref()).filter(|_| is_asked(&difference));
+        let (diagnosis, is_awaited) = match asked {
+            Some((diagnoser, missing)) => {
+                (diagnoser.diagnosis(&difference, missing), diagnoser.is_awaited(&difference))
+            }
+            None => (difference.known.clone(), false),
         };
-    }
-    findings
+        // What a pending migration creates is not to be created twice.
+        let sql = sql.get(&difference.object).filter(|_| !is_awaited).cloned();
+        Finding { difference, diagnosis, sql }
+    };
+    differences.into_iter().map(finding).collect()
 }
 
-/// What the scripts and their history tell about something's being there.
+/// Whether migrations create or drop an object, and whether they ran.
 enum SchemaHistory<'a> {
     /// Migrations are not looked at.
     Unseen,
@@ -113,16 +119,13 @@ enum SchemaHistory<'a> {
     Gone { made: Option<&'a Step>, gone: &'a Step },
 }
 
-/// Cause and remedy.
-type Answer = (Option<String>, Option<String>);
-
 /// Columns that nobody expects in tables that somebody expects, by what their names have in common.
 type Strays<'a> = HashMap<String, Vec<(&'a Name, &'a str)>>;
 
 /// The facts, in the order in which they are asked for.
 pub(crate) struct Diagnoser<'a> {
     facts: &'a Facts<'a>,
-    told: Option<MigrationFacts>,
+    migrations: Option<MigrationFacts>,
     provenance: Provenance,
     expected: HashMap<(String, String), &'a Table>,
     actual: HashMap<(String, String), &'a Table>,
@@ -132,9 +135,9 @@ pub(crate) struct Diagnoser<'a> {
 }
 
 impl<'a> Diagnoser<'a> {
-    fn new(facts: &'a Facts<'a>, mut told: Option<MigrationFacts>) -> Self {
-        let migrations = told.iter_mut().flat_map(|told| &mut told.migrations);
-        let scripts: Vec<Vec<Change>> = migrations.map(|migration| std::mem::take(&mut migration.changes)).collect();
+    fn new(facts: &'a Facts<'a>, mut migrations: Option<MigrationFacts>) -> Self {
+        let all = migrations.iter_mut().flat_map(|facts| &mut facts.migrations);
+        let scripts: Vec<Vec<Change>> = all.map(|migration| std::mem::take(&mut migration.changes)).collect();
         let presence = vec![(0, 0); scripts.len()];
         let provenance = Provenance::of(scripts, facts.home, facts.dialect);
         let by_name = |catalogs: &'a [Catalog]| {
@@ -143,7 +146,7 @@ impl<'a> Diagnoser<'a> {
         };
         let (expected, actual) =
             (by_name(facts.expected), by_name(facts.actual.map(std::slice::from_ref).unwrap_or_default()));
-        let mut diagnoser = Self { facts, told, provenance, expected, actual, presence, strays: OnceCell::new() };
+        let mut diagnoser = Self { facts, migrations, provenance, expected, actual, presence, strays: OnceCell::new() };
         diagnoser.presence = diagnoser.count();
         diagnoser
     }
@@ -176,22 +179,34 @@ impl<'a> Diagnoser<'a> {
         self.actual.get(&key(self.facts.dialect, name)).copied()
     }
 
-    fn explain(&self, finding: &Finding, gap: &Gap) -> Answer {
-        match (finding.kind, finding.object.kind) {
-            (_, ObjectKind::Row | ObjectKind::Query) => (None, None),
-            (DifferenceKind::Hidden, ObjectKind::Table) => self.hidden(&finding.object.owner()),
-            (DifferenceKind::Hidden, _) => (None, None),
-            (DifferenceKind::Missing, _) => self.missing(finding, gap),
-            (DifferenceKind::Renamed, _) => self.renamed(finding),
-            (DifferenceKind::Invalid, _) => (self.invalid(&finding.object), None),
-            (DifferenceKind::Extra, _) => self.extra(finding),
-            (DifferenceKind::Different, ObjectKind::Enum) => self.values(&finding.object.owner(), finding),
-            (DifferenceKind::Different, _) => self.different(finding),
+    /// The diagnosis of a difference: what its source knows, completed by what the migrations tell.
+    fn diagnosis(&self, difference: &Difference, missing: &MissingObjects) -> Diagnosis {
+        let found = self.look_into(difference, missing);
+        let known = difference.known.clone();
+        let remedy = match difference.kind {
+            // A migration to come knows better than a line that says what must be gone.
+            DifferenceKind::Extra => found.remedy.or(known.remedy),
+            _ => known.remedy.or(found.remedy),
+        };
+        Diagnosis { cause: known.cause.or(found.cause), remedy }
+    }
+
+    fn look_into(&self, difference: &Difference, missing: &MissingObjects) -> Diagnosis {
+        match (difference.kind, difference.object.kind) {
+            (_, ObjectKind::Row | ObjectKind::Query) => Diagnosis::default(),
+            (DifferenceKind::Hidden, ObjectKind::Table) => self.hidden(&difference.object.owner()),
+            (DifferenceKind::Hidden, _) => Diagnosis::default(),
+            (DifferenceKind::Missing, _) => self.missing(difference, missing),
+            (DifferenceKind::Renamed, _) => self.renamed(difference),
+            (DifferenceKind::Invalid, _) => self.invalid(&difference.object),
+            (DifferenceKind::Extra, _) => self.extra(difference),
+            (DifferenceKind::Different, ObjectKind::Enum) => self.values(difference),
+            (DifferenceKind::Different, _) => self.different(difference),
         }
     }
 
     fn migration(&self, step: &Step) -> Option<&MigrationFact> {
-        self.told.as_ref()?.migrations.get(step.migration)
+        self.migrations.as_ref()?.migrations.get(step.migration)
     }
 
     fn is_done(&self, step: &Step) -> bool {
@@ -199,18 +214,25 @@ impl<'a> Diagnoser<'a> {
         matches!(state, Some(State::Applied | State::Edited | State::Missing))
     }
 
-    fn name(&self, step: &Step) -> &str {
-        self.migration(step).map(|migration| migration.name.as_str()).unwrap_or_default()
+    fn name(&self, step: &Step) -> String {
+        self.migration(step).map(|migration| migration.name.clone()).unwrap_or_default()
     }
 
-    /// `1_init creates it (prisma/migrations/1_init/migration.sql:3)`.
-    fn says(&self, step: &Step, what: &str) -> String {
-        let file = self.migration(step).map(|migration| migration.file.as_str()).unwrap_or_default();
-        format!("{} {what} ({file}:{})", self.name(step), step.line)
+    fn site(&self, step: &Step) -> Site {
+        let file = self.migration(step).map(|migration| migration.file.clone()).unwrap_or_default();
+        Site { migration: self.name(step), file, line: Some(step.line) }
     }
 
-    fn tale<'s>(&self, steps: &[&'s Step]) -> SchemaHistory<'s> {
-        if self.told.is_none() {
+    fn act(&self, step: &Step, does: Does) -> Act {
+        Act { site: self.site(step), does }
+    }
+
+    fn cause(&self, step: &Step, does: Does, then: Then) -> Cause {
+        Cause::Step { act: self.act(step, does), then }
+    }
+
+    fn schema_history<'s>(&self, steps: &[&'s Step]) -> SchemaHistory<'s> {
+        if self.migrations.is_none() {
             return SchemaHistory::Unseen;
         }
         let creates = |step: &&&Step| matches!(step.op, SchemaOp::Creates { .. });
@@ -225,89 +247,65 @@ impl<'a> Diagnoser<'a> {
         }
     }
 
-    fn missing(&self, finding: &Finding, gap: &Gap) -> Answer {
-        let object = &finding.object;
-        let steps = self.provenance.steps(object);
-        match self.tale(&steps) {
-            SchemaHistory::Unseen => self.unseen(finding),
-            SchemaHistory::Uncreated => self.uncreated(finding, gap),
-            SchemaHistory::Ahead(step) => self.to_come(step, "creates it"),
-            SchemaHistory::Made(step) => self.lost(step, object),
+    fn missing(&self, difference: &Difference, missing: &MissingObjects) -> Diagnosis {
+        let steps = self.provenance.steps(&difference.object);
+        match self.schema_history(&steps) {
+            SchemaHistory::Unseen => self.unseen(difference),
+            SchemaHistory::Uncreated => self.uncreated(difference, missing),
+            SchemaHistory::Ahead(step) => self.to_come(step, Does::Creates),
+            SchemaHistory::Made(step) => self.lost(step, &difference.object),
             SchemaHistory::Gone { made, gone } => {
                 let does = match &gone.op {
-                    SchemaOp::Renames(name) => format!("renames it to {name}"),
-                    SchemaOp::Moves(schema) => format!("moves it to the schema {schema}"),
-                    _ => "drops it".to_owned(),
+                    SchemaOp::Renames(name) => Does::Renames(Some(name.clone())),
+                    SchemaOp::Moves(schema) => Does::Moves(Some(schema.clone())),
+                    _ => Does::Drops,
                 };
-                let made = made.map_or(String::new(), |step| format!("{} creates it, and ", self.name(step)));
-                let older =
-                    if is_declared(finding) { "the schema file".to_owned() } else { finding.source.to_string() };
-                let cause = format!("{made}{}: {older} is older than the folder", self.says(gone, &does));
-                let remedy = match is_declared(finding) {
-                    true => {
-                        "bring the schema file up to date (npx prisma db pull), or create it again in a new migration"
-                    }
-                    false => "correct what requires it, or create it again in a new migration",
-                };
-                (Some(cause), Some(remedy.to_owned()))
+                let declared = is_declared(difference);
+                let source = (!declared).then(|| difference.source.to_string());
+                let then = Then::SourceIsOlder { made: made.map(|step| self.name(step)), source };
+                let remedy = Remedy::SchemaFile(SchemaFileFix::Update { declared });
+                Diagnosis::new(self.cause(gone, does, then), remedy)
             }
         }
     }
 
-    fn unseen(&self, finding: &Finding) -> Answer {
-        let sql = if is_declared(finding) { "; doorstep diff --script prints the SQL that creates it" } else { "" };
-        match self.facts.mode {
-            Mode::Off => (
-                Some("no migrations are looked at (migrate = off)".to_owned()),
-                Some(format!("let what creates it run first{sql}")),
-            ),
-            Mode::Apply | Mode::Await => (
-                Some("no migrations are looked at: there is no folder of them".to_owned()),
-                Some(format!("name the folder (--migrations), or let what creates it run first{sql}")),
-            ),
-        }
+    fn unseen(&self, difference: &Difference) -> Diagnosis {
+        let is_off = self.facts.mode == Mode::Off;
+        let run = Run::Creator { names_folder: !is_off, has_sql: is_declared(difference) };
+        Diagnosis::new(Cause::NoFolder { is_off }, Remedy::Run(run))
     }
 
     /// By no migration.
-    fn uncreated(&self, finding: &Finding, gap: &Gap) -> Answer {
-        let Some(told) = &self.told else { return (None, None) };
-        if finding.object.kind == ObjectKind::Schema {
-            let name = &finding.object.name;
-            let cause = format!("no migration in {} creates it: doorstep does, before it migrates", told.folder);
-            let sql = self.facts.dialect.identifier(name);
-            return (Some(cause), Some(format!("doorstep migrate --schemas {name}, or CREATE SCHEMA {sql}")));
+    fn uncreated(&self, difference: &Difference, missing: &MissingObjects) -> Diagnosis {
+        let Some(facts) = &self.migrations else { return Diagnosis::default() };
+        let folder = facts.folder.clone();
+        if difference.object.kind == ObjectKind::Schema {
+            let name = &difference.object.name;
+            let remedy = Run::CreateSchema(name.clone(), self.facts.dialect.identifier(name));
+            return Diagnosis::new(Cause::NoMigration(NoMigration::CreatesSchema(folder)), Remedy::Run(remedy));
         }
         let is_pending = |migration: &&MigrationFact| !matches!(migration.state, State::Applied | State::Edited);
-        let pending: Vec<_> = told.migrations.iter().filter(is_pending).map(|migration| &*migration.name).collect();
-        let history = match (told.migrations.len(), pending.len()) {
-            (0, _) => "it is empty".to_owned(),
-            (1, 0) => "no pending migrations: its only one is applied".to_owned(),
-            (all, 0) => format!("no pending migrations: all {all} are applied"),
-            (_, _) => "nor do the pending ones".to_owned(),
+        let mut pending = facts.migrations.iter().filter(is_pending);
+        let state = match (facts.migrations.len(), pending.next()) {
+            (0, _) => FolderState::Empty,
+            (all, None) => FolderState::Applied(all),
+            (_, Some(first)) => FolderState::Pending { first: first.name.clone(), more: pending.count() },
         };
-        if told.is_code {
-            let (tool, authoring) = (told.tool, &told.authoring);
-            let unread = format!("{tool} applies the migrations, which are code: what they create is not read");
-            return match &*pending {
-                [] => (Some(format!("{unread} ({history})")), Some(format!("if none of them creates it: {authoring}"))),
-                [first, more @ ..] => {
-                    let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-                    let remedy =
-                        format!("apply what is pending: doorstep migrate; if that does not create it: {authoring}");
-                    (Some(format!("pending: {first}{others}; {unread}")), Some(remedy))
-                }
-            };
+        if facts.is_code {
+            let has_pending = matches!(state, FolderState::Pending { .. });
+            let cause = Cause::NoMigration(NoMigration::IsCode { tool: facts.tool, state });
+            let authoring = facts.authoring.clone();
+            return Diagnosis::new(cause, Remedy::Write(Write::Code { authoring, has_pending }));
         }
-        let mut cause = format!("no migration in {} creates it ({history})", told.folder);
-        if let Some(other) = self.namesake(&finding.object) {
-            let steps = self.provenance.steps(&other);
-            let adds = match self.tale(&steps) {
-                SchemaHistory::Made(step) => format!(", where {}", self.says(step, "adds it")),
-                _ => String::new(),
+        let namesake = self.namesake(&difference.object).map(|other| {
+            let adds = match self.schema_history(&self.provenance.steps(&other)) {
+                SchemaHistory::Made(step) => Some(self.act(step, Does::Adds)),
+                _ => None,
             };
-            cause += &format!("; there is {other}{adds}");
-        }
-        (Some(cause), Some(gap.remedy(finding, told)))
+            Box::new((other, adds))
+        });
+        let cause = Cause::NoMigration(NoMigration::Creates { folder, state, namesake });
+        Diagnosis::new(cause, Remedy::Write(missing.remedy(difference, facts)))
     }
 
     /// The one other table that has a column like this, without anybody expecting it there.
@@ -335,126 +333,82 @@ impl<'a> Diagnoser<'a> {
         strays
     }
 
+    /// How far a migration is that has not run to its end, and what makes it run.
+    fn unfinished(&self, migration: &MigrationFact) -> (Unfinished, Run) {
+        let by = match self.facts.mode {
+            Mode::Apply => Applier::Doorstep,
+            Mode::Await => Applier::Awaited,
+            Mode::Off => Applier::Other,
+        };
+        let at = migration.at.clone();
+        match migration.state {
+            State::Failed => (Unfinished::Failed(at), Run::Repair(migration.name.clone())),
+            State::RolledBack => (Unfinished::RolledBack(at), Run::Apply { by, again: true }),
+            State::Running => (Unfinished::Running(at), Run::Wait),
+            _ => (Unfinished::Pending, Run::Apply { by, again: false }),
+        }
+    }
+
     /// By one that has not run to its end.
-    fn to_come(&self, step: &Step, does: &str) -> Answer {
-        let Some(migration) = self.migration(step) else { return (None, None) };
-        let (name, at) = (&migration.name, at(migration));
-        let apply = match self.facts.mode {
-            Mode::Apply => "doorstep migrate applies it".to_owned(),
-            Mode::Await => "let whoever migrates apply it (here, migrate = await): doorstep migrate".to_owned(),
-            Mode::Off => {
-                "let whoever migrates apply it (here, migrate = off): doorstep migrate --migrate apply".to_owned()
-            }
-        };
-        let (state, remedy) = match migration.state {
-            State::Failed => (
-                format!("failed (begun{at})"),
-                format!(
-                    "doorstep status shows why; repair the file, then doorstep resolve --rolled-back {name}, and start again"
-                ),
-            ),
-            State::RolledBack => (format!("was rolled back{at}"), format!("{apply} again")),
-            State::Running => (format!("is running (since{at})"), "wait until it is done".to_owned()),
-            _ => ("is pending".to_owned(), apply),
-        };
-        (Some(format!("{}, and {state}", self.says(step, does))), Some(remedy))
+    fn to_come(&self, step: &Step, does: Does) -> Diagnosis {
+        let Some(migration) = self.migration(step) else { return Diagnosis::default() };
+        let (state, run) = self.unfinished(migration);
+        Diagnosis::new(self.cause(step, does, Then::Unfinished(state)), Remedy::Run(run))
     }
 
     /// By one that is applied.
-    fn lost(&self, step: &Step, object: &ObjectRef) -> Answer {
-        let (Some(told), Some(migration)) = (&self.told, self.migration(step)) else { return (None, None) };
-        let (creates, at) = (self.says(step, "creates it"), at(migration));
-        let recorded = format!("{creates} and is recorded as applied{at}");
+    fn lost(&self, step: &Step, object: &ObjectRef) -> Diagnosis {
+        let (Some(facts), Some(migration)) = (&self.migrations, self.migration(step)) else {
+            return Diagnosis::default();
+        };
         let (there, all) = self.presence.get(step.migration).copied().unwrap_or_default();
         let passed_over = step.op == SchemaOp::Creates { lenient: true } && object.kind != ObjectKind::Table;
-        let (cause, remedy) = if migration.state == State::Edited {
-            (
-                format!("{creates}, but was edited after it was applied{at}: what was added to it never ran here"),
-                "put what was added into a new migration, and the file back to what ran".to_owned(),
-            )
+        let at = migration.at.clone();
+        let (then, remedy) = if migration.state == State::Edited {
+            (Then::Edited(at), Remedy::Write(Write::EditedPart))
         } else if migration.by_hand {
             let remedy = match there {
-                0 => format!(
-                    "run its file once by hand ({}), or put what is missing into a new migration",
-                    migration.file
-                ),
-                _ => "put what is missing into a new migration".to_owned(),
+                0 => Remedy::Run(Run::ByHand(migration.file.clone())),
+                _ => Remedy::Write(Write::MissingPart),
             };
-            (format!("{creates}, but was recorded as applied by hand{at}: nothing of it ran"), remedy)
-        } else if !told.ahead.is_empty() {
-            (format!("{recorded}; {}, which may have taken it away", ahead(told)), start_newer(told))
+            (Then::ByHand(at), remedy)
+        } else if !facts.ahead.is_empty() {
+            (Then::MayBeUndone(at, facts.ahead.clone()), start_newer(facts))
         } else if passed_over {
-            (
-                format!(
-                    "{creates} only if its table is new (IF NOT EXISTS), and is applied{at}: an older one was passed over"
-                ),
-                "add it in a new migration".to_owned(),
-            )
+            (Then::PassedOver(at), Remedy::Write(Write::Addition))
         } else if there > 0 {
-            (
-                format!("{recorded}; the rest of it is here, so this was dropped or renamed since"),
-                "create it again in a new migration, or restore it from a backup".to_owned(),
-            )
+            (Then::RestIsHere(at), Remedy::Write(Write::AgainOrRestore))
         } else if all > 1 {
-            (
-                format!(
-                    "{recorded}; nothing of it is here: an old data directory, or a history restored without its tables"
-                ),
-                "restore the tables together with the history, or start with an empty database".to_owned(),
-            )
+            (Then::NothingIsHere(at), Remedy::Run(Run::RestoreAll))
         } else {
-            (
-                format!("{recorded}; it was lost since, or never ran here (an old data directory, a partial restore)"),
-                "restore it, or create it in a new migration".to_owned(),
-            )
+            (Then::Lost(at), Remedy::Write(Write::RestoreOrCreate))
         };
-        (Some(cause), Some(remedy))
+        Diagnosis::new(self.cause(step, Does::Creates, then), remedy)
     }
 
     /// There, and not for the service's role: what is to be granted.
-    fn hidden(&self, name: &Name) -> Answer {
-        let Some(table) = self.table(name) else { return (None, None) };
-        let dialect = self.facts.dialect;
-        let (role, who) = (dialect.identifier(self.facts.role), format!("the role {}", self.facts.role));
-        let schema = dialect.identifier(&table.name.schema);
-        let table_name = format!("{schema}.{}", dialect.identifier(&table.name.name));
-        let (cause, remedy) = match table.access {
-            Access::Granted => return (None, None),
-            Access::NoSchema => (
-                format!("{who} has no USAGE on the schema"),
-                format!(
-                    "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
-                ),
-            ),
-            Access::Nothing => (
-                format!("nothing on it is granted to {who}"),
-                format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table_name} TO {role}"),
-            ),
-            Access::WriteOnly => (
-                format!("SELECT is not granted to {who}"),
-                format!("GRANT SELECT ON {table_name} TO {role}, if the service reads it"),
-            ),
-            Access::SomeColumns => (
-                format!("SELECT is granted to {who} on some of its columns only"),
-                format!(
-                    "GRANT SELECT ON {table_name} TO {role}, if the service reads them all, as Prisma's client does"
-                ),
-            ),
-            Access::NoRows => (
-                format!("row security is on, and no policy speaks of {who}"),
-                format!("CREATE POLICY … ON {table_name} TO {role} USING (…), or ALTER ROLE {role} BYPASSRLS"),
-            ),
+    fn hidden(&self, name: &Name) -> Diagnosis {
+        let Some(table) = self.table(name).filter(|table| table.access != Access::Granted) else {
+            return Diagnosis::default();
         };
-        (Some(cause), Some(remedy))
+        let (access, quoted) = (table.access, |name: &str| self.facts.dialect.identifier(name));
+        let schema = quoted(&table.name.schema);
+        let grant = Grant {
+            access,
+            table: format!("{schema}.{}", quoted(&table.name.name)),
+            schema,
+            role: quoted(self.facts.role),
+        };
+        Diagnosis::new(Cause::Access { access, role: self.facts.role.to_owned() }, Remedy::Grant(grant))
     }
 }
 
 /// Expected by a Prisma schema.
-fn is_declared(finding: &Finding) -> bool {
-    match &finding.source {
+fn is_declared(difference: &Difference) -> bool {
+    match &difference.source {
         Source::At(origin) => origin.file.ends_with(".prisma"),
-        Source::Named(name) => name == "the schema",
-        Source::Nobody => true,
+        Source::Named(_) => false,
+        Source::Nobody | Source::PrismaSchema => true,
     }
 }
 
@@ -462,16 +416,8 @@ fn key(dialect: Dialect, name: &Name) -> (String, String) {
     (dialect.folded(&name.schema), dialect.folded(&name.name))
 }
 
-fn at(migration: &MigrationFact) -> String {
-    migration.at.as_ref().map_or(String::new(), |at| format!(" at {at}"))
-}
-
-fn ahead(told: &MigrationFacts) -> String {
-    format!("the database is ahead of this image (applied, but not in the folder: {})", told.ahead.join(", "))
-}
-
-fn start_newer(told: &MigrationFacts) -> String {
-    format!("start the image that has {}", told.ahead.last().map(String::as_str).unwrap_or_default())
+fn start_newer(facts: &MigrationFacts) -> Remedy {
+    Remedy::Run(Run::NewerImage(facts.ahead.last().cloned().unwrap_or_default()))
 }
 
 #[cfg(test)]

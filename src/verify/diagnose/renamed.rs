@@ -2,9 +2,11 @@
 
 use crate::catalog::{Column, Name, Table};
 use crate::differ;
-use crate::finding::{Finding, Severity};
+use crate::finding::cause::{Does, OtherName, Site, Then};
+use crate::finding::remedy::NameFix;
+use crate::finding::{Cause, Diagnosis, Difference, Remedy, Severity};
 use crate::sql::{ObjectKind, ObjectRef};
-use crate::verify::diagnose::{Answer, Diagnoser, SchemaHistory, is_declared, key};
+use crate::verify::diagnose::{Diagnoser, SchemaHistory, is_declared, key};
 
 impl Diagnoser<'_> {
     pub(crate) fn declared(&self, table: &Name) -> Option<&Table> {
@@ -32,99 +34,69 @@ impl Diagnoser<'_> {
     }
 
     /// There under another name, in another case, in another schema.
-    pub(crate) fn renamed(&self, finding: &Finding) -> Answer {
-        let Some(there) = &finding.instead else {
-            let is_name_only = finding.severity == Severity::Notice;
-            return (is_name_only.then(|| "only its name is another, which no query asks for".to_owned()), None);
-        };
-        let wanted = self.provenance.steps(&finding.object);
-        let wanted = self.tale(&wanted);
+    pub(crate) fn renamed(&self, difference: &Difference) -> Diagnosis {
+        if difference.severity == Severity::Notice {
+            return Diagnosis { cause: Some(Cause::Names(OtherName::Unused)), remedy: None };
+        }
+        let Some(there) = difference.other() else { return Diagnosis::default() };
+        let wanted = self.provenance.steps(&difference.object);
+        let wanted = self.schema_history(&wanted);
         if let SchemaHistory::Ahead(step) = wanted {
-            return self.to_come(step, "creates it");
+            return self.to_come(step, Does::Creates);
         }
         let found = self.provenance.steps(there);
-        let (object, owner) = (&finding.object, finding.object.owner());
-        let (as_what, unmapped) = match (object.kind, there.kind) {
-            (ObjectKind::Table | ObjectKind::Enum, ObjectKind::Table | ObjectKind::Enum) => {
-                let (table, other) = (&owner, there.owner());
-                match table.name == other.name {
-                    true => (format!("in the schema {}", other.schema), "it is expected in another".to_owned()),
-                    false => (format!("as {}", other.name), format!("nothing maps {} to that", self.model(table))),
-                }
-            }
-            (ObjectKind::Column, ObjectKind::Column) => {
-                let field = self.field(&owner, &object.name);
-                (format!("as {}", there.name), format!("nothing maps {field} to that"))
-            }
-            _ => return (None, None),
+        let cause = match (self.schema_history(&found), wanted) {
+            (SchemaHistory::Made(step), _) => Cause::Names(self.other_name(difference, there, Some(self.site(step)))),
+            (_, SchemaHistory::Made(step)) => self.cause(step, Does::CreatesAsExpected, Then::RenamedByHand),
+            _ => Cause::Names(self.other_name(difference, there, None)),
         };
-        let cause = match (self.tale(&found), wanted) {
-            (SchemaHistory::Made(step), _) => {
-                format!("{}, and {unmapped}", self.says(step, &format!("creates it {as_what}")))
-            }
-            (_, SchemaHistory::Made(step)) => {
-                format!(
-                    "{}; it was renamed or moved since, by hand",
-                    self.says(step, "creates it under the expected name")
-                )
-            }
-            _ => format!("it is there {as_what}, and {unmapped}"),
-        };
-        (Some(cause), self.mapping(finding, there))
+        Diagnosis::new(cause, Remedy::Name(self.mapping(difference, there)))
+    }
+
+    fn other_name(&self, difference: &Difference, there: &ObjectRef, by: Option<Site>) -> OtherName {
+        let (object, owner) = (&difference.object, difference.object.owner());
+        let is_field = object.kind == ObjectKind::Column;
+        if !is_field && object.name == there.name {
+            return OtherName::Schema { schema: there.owner().schema, by };
+        }
+        let label = if is_field { self.field(&owner, &object.name) } else { self.model(&owner) };
+        OtherName::Unmapped { name: there.name.clone(), label, is_field: is_field && is_declared(difference), by }
     }
 
     /// What to write, and where.
-    fn mapping(&self, finding: &Finding, there: &ObjectRef) -> Option<String> {
-        let is_declared = is_declared(finding);
+    fn mapping(&self, difference: &Difference, there: &ObjectRef) -> NameFix {
+        let (declared, object) = (is_declared(difference), &difference.object);
+        let (wanted, other) = (object.owner(), there.owner());
         let sql = |name: &str| self.facts.dialect.identifier(name);
         let qualified = |name: &Name| format!("{}.{}", sql(&name.schema), sql(&name.name));
-        let (wanted, other) = (&finding.object.owner(), &there.owner());
-        Some(match (finding.object.kind, there.kind) {
-            (ObjectKind::Column, ObjectKind::Column) => {
-                let (name, at, other) = (&finding.object.name, other, &there.name);
-                let field = self.field(wanted, name);
-                let instead = if field == *name { String::new() } else { format!(" (instead of \"{name}\")") };
-                let rename = format!("ALTER TABLE {} RENAME COLUMN {} TO {}", qualified(at), sql(other), sql(name));
-                match is_declared {
-                    true => {
-                        format!("map the field: {field} … @map(\"{other}\"){instead}; or rename the column: {rename}")
-                    }
-                    false => format!("correct the name to {other}, or rename the column: {rename}"),
-                }
-            }
-            (ObjectKind::Table | ObjectKind::Enum, ObjectKind::Table | ObjectKind::Enum) => {
-                let (alter, model, what) = match finding.object.kind {
-                    ObjectKind::Enum => ("ALTER TYPE", format!("enum {}", wanted.name), "enum"),
-                    _ => ("ALTER TABLE", format!("model {}", self.model(wanted)), "table"),
-                };
-                let mut sql_there = Vec::new();
-                if other.schema != wanted.schema {
-                    sql_there.push(format!("{alter} {} SET SCHEMA {}", qualified(other), sql(&wanted.schema)));
-                }
-                if other.name != wanted.name {
-                    let now = Name { schema: wanted.schema.clone(), name: other.name.clone() };
-                    sql_there.push(format!("{alter} {} RENAME TO {}", qualified(&now), sql(&wanted.name)));
-                }
-                let sql_there = sql_there.join("; ");
-                let mut written = Vec::new();
-                if other.name != wanted.name {
-                    written.push(format!("@@map(\"{}\")", other.name));
-                }
-                if other.schema != wanted.schema {
-                    written.push(format!("@@schema(\"{}\")", other.schema));
-                }
-                let written = written.join(" ");
-                match (is_declared, other.name == wanted.name) {
-                    (true, true) => format!(
-                        "say where it is: ?schema={} in the URL, or {written} in {model}; or move it: {sql_there}",
-                        other.schema
-                    ),
-                    (true, false) => format!("map it: {written} in {model}; or rename the {what}: {sql_there}"),
-                    (false, _) => format!("correct the name to {other}, or: {sql_there}"),
-                }
-            }
-            _ => return None,
-        })
+        if object.kind == ObjectKind::Column {
+            let field = self.field(&wanted, &object.name);
+            let instead = (field != object.name).then(|| object.name.clone());
+            let (from, to) = (sql(&there.name), sql(&object.name));
+            let sql = format!("ALTER TABLE {} RENAME COLUMN {from} TO {to}", qualified(&other));
+            let column = there.name.clone();
+            return match declared {
+                true => NameFix::MapField { field, column, instead, sql },
+                false => NameFix::Column { column, sql },
+            };
+        }
+        let (alter, label, what) = match object.kind {
+            ObjectKind::Enum => ("ALTER TYPE", format!("enum {}", wanted.name), "enum"),
+            _ => ("ALTER TABLE", format!("model {}", self.model(&wanted)), "table"),
+        };
+        let schema = (other.schema != wanted.schema).then(|| other.schema.clone());
+        let name = (other.name != wanted.name).then(|| other.name.clone());
+        let moves =
+            schema.as_ref().map(|_| format!("{alter} {} SET SCHEMA {}", qualified(&other), sql(&wanted.schema)));
+        let renames = name.as_ref().map(|name| {
+            let now = Name { schema: wanted.schema.clone(), name: name.clone() };
+            format!("{alter} {} RENAME TO {}", qualified(&now), sql(&wanted.name))
+        });
+        let sql = moves.into_iter().chain(renames).collect::<Vec<_>>().join("; ");
+        match declared {
+            true => NameFix::MapWhole { label, what, name, schema, sql },
+            false => NameFix::Whole { name: other, sql },
+        }
     }
 }
 

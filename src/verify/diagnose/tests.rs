@@ -20,7 +20,13 @@ fn told(scripts: &[(State, &str)]) -> MigrationFacts {
         }
     };
     let migrations = scripts.iter().enumerate().map(migration).collect();
-    MigrationFacts { folder: "prisma/migrations".to_owned(), tool: "prisma", migrations, ..MigrationFacts::default() }
+    MigrationFacts {
+        folder: "prisma/migrations".to_owned(),
+        tool: "prisma",
+        by_prisma: true,
+        migrations,
+        ..MigrationFacts::default()
+    }
 }
 
 fn name(schema: &str, name: &str) -> Name {
@@ -54,10 +60,11 @@ fn explained(expected: &Catalog, actual: &Catalog, told: Option<MigrationFacts>,
     let expected = std::slice::from_ref(expected);
     let findings = compare(&expected[0], actual, Dialect::Postgres);
     let facts = Facts { dialect: Dialect::Postgres, home: "public", role: "svc", mode, expected, actual: Some(actual) };
-    let told = explain(findings, Severity::Notice, &facts, || told);
+    let told = self::findings(findings, Severity::Notice, &facts, &DdlScript::default(), || told);
     let tell = |finding: &Finding| {
-        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        format!("{} {}: {} -> {}", finding.object, finding.kind.name(), text(&finding.cause), text(&finding.remedy))
+        let cause = finding.diagnosis.cause.as_ref().map_or("-".to_owned(), Cause::to_string);
+        let remedy = finding.diagnosis.remedy.as_ref().map_or("-".to_owned(), Remedy::to_string);
+        format!("{} {}: {cause} -> {remedy}", finding.difference.object, finding.difference.kind.name())
     };
     told.iter().map(tell).collect()
 }
@@ -317,20 +324,21 @@ fn a_grant_is_written_out_for_the_role() {
 
 #[test]
 fn without_a_folder_that_is_the_cause_and_nobody_asks_below_the_severity() {
-    let missing = Finding::new(
+    let missing = Difference::new(
         Severity::Error,
         DifferenceKind::Missing,
         ObjectRef::new(ObjectKind::Table, None, "a"),
         Source::Named("require_tables".to_owned()),
     );
-    let notice = Finding { severity: Severity::Notice, ..missing.clone() };
+    let notice = Difference { severity: Severity::Notice, ..missing.clone() };
     let facts =
         Facts { dialect: Dialect::Postgres, home: "public", role: "", mode: Mode::Off, expected: &[], actual: None };
-    let found = explain(vec![missing], Severity::Warning, &facts, || None).remove(0);
-    assert_eq!(found.cause.as_deref(), Some("no migrations are looked at (migrate = off)"));
-    assert_eq!(found.remedy.as_deref(), Some("let what creates it run first"));
-    let found = explain(vec![notice], Severity::Warning, &facts, || panic!("nobody asks")).remove(0);
-    assert_eq!(found.cause, None);
+    let script = DdlScript::default();
+    let found = findings(vec![missing], Severity::Warning, &facts, &script, || None).remove(0).diagnosis;
+    assert_eq!(found.cause.unwrap().to_string(), "no migrations are looked at (migrate = off)");
+    assert_eq!(found.remedy.unwrap().to_string(), "let what creates it run first");
+    let found = findings(vec![notice], Severity::Warning, &facts, &script, || panic!("nobody asks")).remove(0);
+    assert_eq!(found.diagnosis.cause, None);
 }
 
 #[test]

@@ -1,30 +1,31 @@
 //! What is declared and no migration creates, taken together: one migration closes the gap, so all of its findings have
 //! the same remedy, word for word.
 
-use crate::finding::{DifferenceKind, Finding};
+use crate::finding::remedy::{Labels, Write};
+use crate::finding::{Difference, DifferenceKind};
 use crate::sql::{ObjectKind, ObjectRef};
 use crate::verify::diagnose::{Diagnoser, MigrationFacts, SchemaHistory, is_declared, renamed};
 
 /// What one migration would have to create.
-pub(crate) struct Gap {
+pub(crate) struct MissingObjects {
     /// What the schema file calls it: models, enums, `Model.field`.
-    labels: Vec<String>,
+    labels: Labels,
     slug: String,
 }
-
-/// How many of them are named.
-const NAMED: usize = 8;
 
 /// How many indexes and keys are: their names are long, and stand above.
 const FEW: usize = 3;
 
-impl Gap {
-    pub(crate) fn of(findings: &[Finding], diagnoser: &Diagnoser<'_>) -> Self {
-        let is_part = |finding: &&Finding| {
+impl MissingObjects {
+    pub(crate) fn of(findings: &[Difference], diagnoser: &Diagnoser<'_>) -> Self {
+        let is_part = |finding: &&Difference| {
             finding.kind == DifferenceKind::Missing
                 && is_declared(finding)
                 && finding.object.kind != ObjectKind::Schema
-                && matches!(diagnoser.tale(&diagnoser.provenance.steps(&finding.object)), SchemaHistory::Uncreated)
+                && matches!(
+                    diagnoser.schema_history(&diagnoser.provenance.steps(&finding.object)),
+                    SchemaHistory::Uncreated
+                )
         };
         let (mut tables, mut enums, mut columns, mut others) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for finding in findings.iter().filter(is_part) {
@@ -47,42 +48,22 @@ impl Gap {
                 many => vec![format!("all {many} that are missing")],
             };
         }
-        Self { labels, slug }
+        Self { labels: Labels::new(labels), slug }
     }
 
-    /// What closes the gap, of which the finding is a part.
-    pub(crate) fn remedy(&self, finding: &Finding, told: &MigrationFacts) -> String {
-        if is_declared(finding) {
-            return write(&self.slug, told, true, &listed(&self.labels));
+    /// The migration that creates them all, of which the object of this difference is one.
+    pub(crate) fn remedy(&self, difference: &Difference, facts: &MigrationFacts) -> Write {
+        if is_declared(difference) {
+            return write(self.slug.clone(), facts, true, self.labels.clone());
         }
-        let slug = renamed::slug(&format!("add {}", finding.object.qualified_name()));
-        let tool = if told.tool == "prisma" {
-            format!(" (npx prisma migrate dev --create-only --name {slug})")
-        } else {
-            String::new()
-        };
-        format!("write the migration{tool}, or correct the name")
+        let slug = renamed::slug(&format!("add {}", difference.object.qualified_name()));
+        Write::OrCorrectName { slug, by_prisma: facts.by_prisma }
     }
 }
 
-/// How the migration of this name is written, for these things; what a schema file declares Prisma can write.
-pub(crate) fn write(slug: &str, told: &MigrationFacts, is_declared: bool, what: &str) -> String {
-    match is_declared && told.tool == "prisma" {
-        true => format!(
-            "npx prisma migrate dev --name {slug} writes the migration for {what}; doorstep diff --script prints its SQL"
-        ),
-        false => format!("write the migration {slug} for {what}; doorstep diff --script prints its SQL"),
-    }
-}
-
-/// `A, B and C`.
-fn listed(labels: &[String]) -> String {
-    match labels {
-        [] => "it".to_owned(),
-        [one] => one.clone(),
-        [first @ .., last] if labels.len() <= NAMED => format!("{} and {last}", first.join(", ")),
-        _ => format!("{} and {} more", labels[..NAMED].join(", "), labels.len() - NAMED),
-    }
+/// A new migration of this name, for these things; what a schema file declares Prisma can write.
+pub(crate) fn write(slug: String, facts: &MigrationFacts, is_declared: bool, what: Labels) -> Write {
+    Write::New { slug, by_prisma: is_declared && facts.by_prisma, what }
 }
 
 /// A name for the migration: `add_sla_policy`, `add_sla_tables`, `add_resolution_to_alert_log`.

@@ -8,9 +8,11 @@
 use crate::base::fault::{Fault, Place};
 use crate::catalog::{Catalog, Index, IndexColumn, Table};
 use crate::config::Query;
-use crate::differ::{self, Names, found};
+use crate::differ::{self, Names};
 use crate::engines::query_plan::{QueryPlan, Scan};
-use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::finding::cause::{IndexCause, Misfit};
+use crate::finding::remedy::IndexFix;
+use crate::finding::{Cause, Difference, DifferenceKind, Remedy, Severity};
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName, excerpt, script};
 use crate::verify::requirements::unanswered;
 
@@ -31,7 +33,7 @@ pub(crate) fn findings(
     answers: &[Result<Vec<QueryPlan>, Fault>],
     catalog: &Catalog,
     dialect: Dialect,
-) -> Vec<Finding> {
+) -> Vec<Difference> {
     let names = Names(dialect);
     let mut findings = Vec::new();
     for (query, answer) in queries.iter().zip(answers) {
@@ -51,16 +53,12 @@ pub(crate) fn findings(
 }
 
 /// A query that the engine makes no plan of.
-fn refused(query: &Query, fault: &Fault, dialect: Dialect) -> Finding {
+fn refused(query: &Query, fault: &Fault, dialect: Dialect) -> Difference {
     let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
-    let error = |kind| found(Severity::Error, kind, object.clone(), Some(&query.origin));
-    let finding = unanswered(fault, &error);
-    let Some(place) = fault.place.filter(|place| matches!(place, Place::Character(_))) else {
-        return finding;
-    };
-    let (line, column) = excerpt::line_and_column(query.statement(dialect), place, &[]);
-    let cause = finding.cause.clone().unwrap_or_default();
-    finding.caused(format!("{cause}, at line {line}, column {column} of the query"))
+    let error = |kind| Difference::at(Severity::Error, kind, object.clone(), &query.origin);
+    let place = fault.place.filter(|place| matches!(place, Place::Character(_)));
+    let at = place.map(|place| excerpt::line_and_column(query.statement(dialect), place, &[]));
+    unanswered(fault, at, &error)
 }
 
 /// A partitioned table without a partition: there is nothing to read, and the index is there.
@@ -163,26 +161,23 @@ impl Step<'_> {
 }
 
 /// Why no plan uses the index.
-fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog: &Catalog, names: Names) -> Finding {
+fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog: &Catalog, names: Names) -> Difference {
     let finding = |kind| {
         let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
-        let finding = found(query.severity, kind, object, Some(&query.origin));
+        let finding = Difference::at(query.severity, kind, object, &query.origin);
         let outline = plans.first().map_or("no plan", |plan| plan.outline.as_str());
         finding.between(format!("a plan with the index {wanted}"), outline)
     };
     let known = differ::index_named(catalog, wanted.schema.as_deref(), &wanted.name, names);
     let Some((table, index)) = known else {
-        let similar = similar(wanted, catalog).map_or(String::new(), |similar| format!("; there is {similar}"));
-        let cause = format!("there is no index {wanted}{similar}");
-        return finding(DifferenceKind::Missing)
-            .caused(cause)
-            .remedied("create it in a migration, or correct its name");
+        let cause = IndexCause::Missing(wanted.clone(), similar(wanted, catalog));
+        let missing = finding(DifferenceKind::Missing).caused(Cause::Index(cause));
+        return missing.remedied(Remedy::Index(IndexFix::CreateOrCorrect));
     };
     if !index.valid {
         let broken = differ::invalid(finding(DifferenceKind::Invalid), &table.name, &index.name, names);
         let outline = plans.first().map_or("no plan", |plan| plan.outline.as_str());
-        let cause = "the index is invalid: its build was interrupted, or is under way";
-        return broken.but(outline).caused(cause);
+        return broken.but(outline).caused(Cause::Index(IndexCause::Invalid));
     }
     let described = differ::described(&index);
     let is = |scan: &Scan| scan.index.as_ref().is_some_and(|name| names.are_same(name, &index.name));
@@ -196,25 +191,14 @@ fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog:
     }
     let others: Vec<&str> =
         plans.iter().flat_map(|plan| &plan.scans).filter_map(|scan| scan.index.as_deref()).collect();
-    let (cause, remedy) = match (walked, sorted, others.first()) {
-        (true, ..) => (
-            format!("the index is {described}: the query does not search its first column, so all of it would be read"),
-            "put the columns that the query compares first".to_owned(),
-        ),
-        (_, true, _) => (
-            format!("the index is {described}: its order is not that of the query, which sorts"),
-            "let the columns of the ORDER BY follow those that the query compares".to_owned(),
-        ),
-        (_, _, Some(other)) => (
-            format!("the index is {described}; the planner can take {other} instead"),
-            "name that one, if it is as good; or change the index".to_owned(),
-        ),
-        _ => (
-            format!("the index is {described}, which fits neither the conditions nor the ORDER BY of the query"),
-            "give the index the columns, directions and NULLS order that the query asks for".to_owned(),
-        ),
+    let (misfit, fix) = match (walked, sorted, others.first()) {
+        (true, ..) => (Misfit::FirstColumn, IndexFix::ComparedFirst),
+        (_, true, _) => (Misfit::Order, IndexFix::OrderNext),
+        (_, _, Some(other)) => (Misfit::Other((*other).to_owned()), IndexFix::NameOther),
+        _ => (Misfit::All, IndexFix::Columns),
     };
-    finding(DifferenceKind::Different).caused(cause).remedied(remedy)
+    let cause = Cause::Index(IndexCause::Unused(described, misfit));
+    finding(DifferenceKind::Different).caused(cause).remedied(Remedy::Index(fix))
 }
 
 /// An index whose name is probably meant.

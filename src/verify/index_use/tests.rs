@@ -34,7 +34,7 @@ fn plan(index: &str, condition: &str, sorts: bool) -> QueryPlan {
     QueryPlan { scans: vec![scan], sorts, outline: "Scan".to_owned() }
 }
 
-fn told(query: &Query, plans: Vec<QueryPlan>, indexes: Vec<Index>) -> Option<Finding> {
+fn told(query: &Query, plans: Vec<QueryPlan>, indexes: Vec<Index>) -> Option<Difference> {
     findings(std::slice::from_ref(query), &[Ok(plans)], &catalog(indexes), Dialect::Postgres).pop()
 }
 
@@ -72,7 +72,7 @@ fn an_index_that_begins_alike_would_do_as_well() {
 fn an_index_that_is_walked_or_sorted_afterwards_is_not_used_well() {
     let cause = |sql, plan, columns: &[&str]| {
         let finding = told(&query(sql, "i"), vec![plan], vec![index("i", columns)]);
-        finding.and_then(|finding| finding.cause).unwrap_or_default()
+        finding.and_then(|finding| finding.known.cause).map(|cause| cause.to_string()).unwrap_or_default()
     };
     let walked = cause(BY_A, plan("i", "(t.a = $1)", false), &["b", "a"]);
     assert!(walked.contains("the index is (b, a): the query does not search its first column"), "{walked}");
@@ -93,12 +93,12 @@ fn an_index_that_is_walked_or_sorted_afterwards_is_not_used_well() {
 fn a_missing_or_broken_index_is_told_as_such() {
     let finding = told(&query(BY_A, "I"), vec![plan("", "", false)], vec![index("i", &["a"])]).unwrap();
     assert_eq!((finding.kind, finding.severity), (DifferenceKind::Missing, Severity::Warning));
-    assert_eq!(finding.cause.as_deref(), Some("there is no index I; there is public.i (a)"));
+    assert_eq!(finding.known.cause.unwrap().to_string(), "there is no index I; there is public.i (a)");
     let broken = Index { valid: false, ..index("i", &["a"]) };
     let finding = told(&query(BY_A, "i"), vec![plan("", "", false)], vec![broken]).unwrap();
     assert_eq!(
-        (finding.kind, finding.remedy.as_deref()),
-        (DifferenceKind::Invalid, Some("REINDEX INDEX CONCURRENTLY \"public\".\"i\""))
+        (finding.kind, finding.known.remedy.unwrap().to_string().as_str()),
+        (DifferenceKind::Invalid, "REINDEX INDEX CONCURRENTLY \"public\".\"i\"")
     );
     // Two of the same name in other schemas are told apart.
     let other = told(&query(BY_A, "shop.i"), vec![plan("i", "(t.a = $1)", false)], vec![index("i", &["a"])]);
@@ -117,7 +117,7 @@ fn what_the_server_refuses_is_told_with_its_place() {
     };
     let finding = of_class(Class::Statement, Some(Place::Character(17)));
     assert_eq!((finding.kind, finding.severity), (DifferenceKind::Missing, Severity::Error));
-    assert_eq!(finding.cause.as_deref(), Some("no, at line 2, column 8 of the query"));
+    assert_eq!(finding.known.cause.unwrap().to_string(), "no, at line 2, column 8 of the query");
     assert_eq!(of_class(Class::Privilege, None).kind, DifferenceKind::Hidden);
-    assert!(of_class(Class::Cancelled, None).cause.unwrap().starts_with("no answer in time"));
+    assert!(of_class(Class::Cancelled, None).known.cause.unwrap().to_string().starts_with("no answer in time"));
 }

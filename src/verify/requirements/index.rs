@@ -11,12 +11,13 @@ use crate::verify::requirements::Look;
 use std::borrow::Cow;
 
 use crate::catalog::{Index, Name, Origin, Table};
-use crate::differ::{self, found};
-use crate::finding::{DifferenceKind, Finding, Severity};
+use crate::differ;
+use crate::finding::remedy::{NameFix, RequirementFix};
+use crate::finding::{Difference, DifferenceKind, Remedy, Severity};
 use crate::sql::{ObjectKind, ObjectRef};
 
 impl Look<'_> {
-    pub(crate) fn index(&self, form: &IndexForm, origin: &Origin) -> Option<Finding> {
+    pub(crate) fn index(&self, form: &IndexForm, origin: &Origin) -> Option<Difference> {
         match form {
             IndexForm::Named(name) => self.named(&self.name(name), origin),
             IndexForm::On { table, columns, unique } => self.on(&self.name(table), columns, *unique, origin),
@@ -28,8 +29,8 @@ impl Look<'_> {
         differ::index_named(self.catalog, Some(&name.schema), &name.name, self.names)
     }
 
-    fn named(&self, name: &Name, origin: &Origin) -> Option<Finding> {
-        let error = |kind, object| found(Severity::Error, kind, object, Some(origin));
+    fn named(&self, name: &Name, origin: &Origin) -> Option<Difference> {
+        let error = |kind, object| Difference::at(Severity::Error, kind, object, origin);
         if let Some((table, index)) = self.index_named(name) {
             let finding = || error(DifferenceKind::Invalid, ObjectRef::index(&table.name, &index.name, index.unique));
             return (!index.valid).then(|| differ::invalid(finding(), &table.name, &index.name, self.names));
@@ -41,14 +42,12 @@ impl Look<'_> {
             Some(format!("index {}.{} on {}", table.name.schema, index.name, table.name.name))
         });
         Some(match similar {
-            Some(similar) => error(DifferenceKind::Renamed, object)
-                .but(similar)
-                .remedied("names are case-sensitive and belong to a schema: correct it, or rename the index"),
+            Some(similar) => error(DifferenceKind::Renamed, object).but(similar).remedied(Remedy::Name(NameFix::Index)),
             None => error(DifferenceKind::Missing, object),
         })
     }
 
-    fn on(&self, name: &Name, columns: &[(String, bool)], unique: bool, origin: &Origin) -> Option<Finding> {
+    fn on(&self, name: &Name, columns: &[(String, bool)], unique: bool, origin: &Origin) -> Option<Difference> {
         let written =
             |(name, descending): &(String, bool)| if *descending { format!("{name} DESC") } else { name.clone() };
         let columns_text = columns.iter().map(written).collect::<Vec<_>>().join(", ");
@@ -59,7 +58,7 @@ impl Look<'_> {
         if alike.iter().any(|index| index.valid) {
             return None;
         }
-        let error = |kind| found(Severity::Error, kind, object.clone(), Some(origin));
+        let error = |kind| Difference::at(Severity::Error, kind, object.clone(), origin);
         if let Some(broken) = alike.first() {
             return Some(differ::invalid(error(DifferenceKind::Invalid), &table.name, &broken.name, self.names));
         }
@@ -88,7 +87,7 @@ impl Look<'_> {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        let remedy = format!("create it in a migration ({sql})");
+        let remedy = Remedy::Requirement(RequirementFix::Create(sql));
         Some(match nearest {
             Some(other) => error(DifferenceKind::Different)
                 .between(format!("({columns_text})"), format!("{} {}", other.name, differ::described(&other)))
@@ -118,11 +117,11 @@ impl Look<'_> {
             })
     }
 
-    pub(crate) fn constraint(&self, form: &ConstraintForm, origin: &Origin) -> Option<Finding> {
+    pub(crate) fn constraint(&self, form: &ConstraintForm, origin: &Origin) -> Option<Difference> {
         let table = form.table.as_ref().map(|name| self.name(name));
         if let Some((table, name, is_checked)) = self.constraint_named(table.as_ref(), &form.name) {
             let object = ObjectRef::part_of(&table.name, ObjectKind::Constraint, name);
-            let finding = || found(Severity::Warning, DifferenceKind::Invalid, object, Some(origin));
+            let finding = || Difference::at(Severity::Warning, DifferenceKind::Invalid, object, origin);
             return (!is_checked).then(|| differ::unchecked(finding(), table, name, self.names));
         }
         let nowhere = Name { schema: self.home.to_owned(), name: String::new() };
@@ -136,9 +135,9 @@ impl Look<'_> {
                 .find(|name| differ::folded(name) == differ::folded(&form.name))?;
             Some(format!("constraint {}.{name}", table.name))
         });
-        let error = |kind| found(Severity::Error, kind, object.clone(), Some(origin));
+        let error = |kind| Difference::at(Severity::Error, kind, object.clone(), origin);
         Some(match similar {
-            Some(similar) => error(DifferenceKind::Renamed).but(similar).remedied("correct its name or its table"),
+            Some(similar) => error(DifferenceKind::Renamed).but(similar).remedied(Remedy::Name(NameFix::Constraint)),
             None => error(DifferenceKind::Missing),
         })
     }

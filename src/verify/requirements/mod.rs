@@ -9,8 +9,10 @@ pub(crate) mod index;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Arity, Catalog, Column, Default, Enum, Name, Origin, Table, Type, spelling};
 use crate::config::{Line, Require};
-use crate::differ::{self, Names, found};
-use crate::finding::{DifferenceKind, Finding, Severity, Source};
+use crate::differ::{self, Names};
+use crate::finding::cause::{OtherName, Refusal};
+use crate::finding::remedy::{NameFix, RequirementFix};
+use crate::finding::{Cause, Difference, DifferenceKind, Remedy, Severity, Source};
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 pub(crate) use crate::config::requirement_form::object;
@@ -19,7 +21,7 @@ pub(crate) use crate::config::requirement_form::{ColumnForm, EnumForm, RowForm};
 /// In what the catalog falls short of the requirements; what names no schema belongs to `home`. Tables and rows are
 /// looked at elsewhere: they are not a matter of the catalog alone.
 #[must_use]
-pub(crate) fn findings(require: &Require, catalog: &Catalog, home: &str, dialect: Dialect) -> Vec<Finding> {
+pub(crate) fn findings(require: &Require, catalog: &Catalog, home: &str, dialect: Dialect) -> Vec<Difference> {
     let look = Look { catalog, home, names: Names(dialect) };
     let mut findings = Vec::new();
     for Line { what, origin } in &require.columns {
@@ -34,7 +36,8 @@ pub(crate) fn findings(require: &Require, catalog: &Catalog, home: &str, dialect
     for Line { what, origin } in require.extensions.iter().filter(|line| !is_there(&line.what)) {
         let object = ObjectRef::new(ObjectKind::Extension, None, what.clone());
         let sql = format!("CREATE EXTENSION {}", dialect.identifier(what));
-        findings.push(found(Severity::Error, DifferenceKind::Missing, object, Some(origin)).remedied(sql));
+        findings
+            .push(Difference::at(Severity::Error, DifferenceKind::Missing, object, origin).remedied(Remedy::Sql(sql)));
     }
     findings.extend(require.constraints.iter().filter_map(|Line { what, origin }| look.constraint(what, origin)));
     findings.extend(require.absent.iter().filter_map(|Line { what, origin }| look.absent(what, origin)));
@@ -51,33 +54,31 @@ pub(crate) fn row_query(row: &RowForm, dialect: Dialect) -> String {
 
 /// What became of the question for a row.
 #[must_use]
-pub(crate) fn row_finding(Line { what, origin }: &Line<RowForm>, answer: &Result<bool, Fault>) -> Option<Finding> {
+pub(crate) fn row_finding(Line { what, origin }: &Line<RowForm>, answer: &Result<bool, Fault>) -> Option<Difference> {
     let error =
-        |kind| found(Severity::Error, kind, ObjectRef::new(ObjectKind::Row, None, what.text.clone()), Some(origin));
+        |kind| Difference::at(Severity::Error, kind, ObjectRef::new(ObjectKind::Row, None, what.text.clone()), origin);
     Some(match answer {
         Ok(true) => return None,
-        Ok(false) => error(DifferenceKind::Missing).remedied("let a migration or a seed insert it"),
-        Err(fault) => unanswered(fault, &error),
+        Ok(false) => error(DifferenceKind::Missing).remedied(Remedy::Requirement(RequirementFix::Insert)),
+        Err(fault) => unanswered(fault, None, &error),
     })
 }
 
-/// A question that the server did not answer: it may not be asked, takes too long, or makes no sense.
-pub(crate) fn unanswered(fault: &Fault, error: &dyn Fn(DifferenceKind) -> Finding) -> Finding {
+/// A question that the server did not answer: the role may not ask it, it takes too long, or it makes no sense. `at` is
+/// the line and column of the query that the server points at.
+pub(crate) fn unanswered(
+    fault: &Fault,
+    at: Option<(usize, usize)>,
+    error: &dyn Fn(DifferenceKind) -> Difference,
+) -> Difference {
     let said = fault.to_string().lines().next().unwrap_or_default().to_owned();
-    match fault.class {
-        Class::Privilege if fault.message.contains("row-level security") => error(DifferenceKind::Hidden)
-            .caused(format!("row security keeps rows from the role: {said}"))
-            .remedied("let a role look that bypasses row security (migrate_url)"),
-        Class::Privilege => error(DifferenceKind::Hidden)
-            .caused(said)
-            .remedied("GRANT SELECT on it, or let another role look (migrate_url)"),
-        Class::Cancelled => error(DifferenceKind::Hidden)
-            .caused(format!("no answer in time: {said}"))
-            .remedied("look at what locks the table, or ask for less"),
-        _ => {
-            error(DifferenceKind::Missing).caused(said).remedied("correct it, or let a migration create what it names")
-        }
-    }
+    let (kind, refusal, fix) = match fault.class {
+        Class::RowSecurity => (DifferenceKind::Hidden, Refusal::RowSecurity, RequirementFix::BypassRowSecurity),
+        Class::Privilege => (DifferenceKind::Hidden, Refusal::Other, RequirementFix::GrantSelect),
+        Class::Cancelled => (DifferenceKind::Hidden, Refusal::Timeout, RequirementFix::Locks),
+        _ => (DifferenceKind::Missing, Refusal::Other, RequirementFix::CorrectOrCreate),
+    };
+    error(kind).caused(Cause::Refused { refusal, said, at }).remedied(Remedy::Requirement(fix))
 }
 
 /// A catalog to look things up in.
@@ -101,7 +102,7 @@ impl Look<'_> {
         self.catalog.views.iter().any(|view| self.names.are_one(view, name))
     }
 
-    fn column(&self, form: &ColumnForm, origin: &Origin, findings: &mut Vec<Finding>) {
+    fn column(&self, form: &ColumnForm, origin: &Origin, findings: &mut Vec<Difference>) {
         let name = self.name(&form.table);
         let Some(table) = self.table(&name) else {
             let object = ObjectRef::part_of(&name, ObjectKind::Column, &form.name);
@@ -163,10 +164,10 @@ impl Look<'_> {
     }
 
     /// What cannot be there, as its table is not.
-    fn without_table(&self, object: ObjectRef, table: &Name, origin: &Origin) -> Finding {
+    fn without_table(&self, object: ObjectRef, table: &Name, origin: &Origin) -> Difference {
         if self.is_view(table) {
-            let finding = found(Severity::Warning, DifferenceKind::Different, object, Some(origin));
-            let remedy = format!("ask for it with a [[query]]: sql = \"SELECT … FROM {table}\"");
+            let finding = Difference::at(Severity::Warning, DifferenceKind::Different, object, origin);
+            let remedy = Remedy::Requirement(RequirementFix::AskView(table.clone()));
             return finding
                 .between("a column of a table", format!("{table}, a view, which is not looked into"))
                 .remedied(remedy);
@@ -174,16 +175,18 @@ impl Look<'_> {
         let similar = |other: &&Name| differ::folded(&other.name) == differ::folded(&table.name);
         let known = self.catalog.tables.iter().map(|table| &table.name).chain(&self.catalog.views);
         let missing =
-            found(Severity::Error, DifferenceKind::Missing, object, Some(origin)).but(format!("no table {table}"));
+            Difference::at(Severity::Error, DifferenceKind::Missing, object, origin).but(format!("no table {table}"));
         match known.into_iter().find(similar) {
-            Some(other) => missing.caused(format!("there is {other}")).remedied("names are case-sensitive; correct it"),
+            Some(other) => {
+                missing.caused(Cause::Names(OtherName::Case(other.clone()))).remedied(Remedy::Name(NameFix::Case))
+            }
             None => missing,
         }
     }
 
     /// The tables of required columns that the service may not read, each once. Required tables are told for
     /// themselves.
-    fn hidden_tables(&self, require: &Require, findings: &mut Vec<Finding>) {
+    fn hidden_tables(&self, require: &Require, findings: &mut Vec<Difference>) {
         let mut seen: Vec<Name> = require.tables.iter().map(|line| self.name(&line.what)).collect();
         for Line { what, origin } in &require.columns {
             let name = self.name(&what.table);
@@ -196,7 +199,7 @@ impl Look<'_> {
         }
     }
 
-    fn enumeration(&self, form: &EnumForm, origin: &Origin, findings: &mut Vec<Finding>) {
+    fn enumeration(&self, form: &EnumForm, origin: &Origin, findings: &mut Vec<Difference>) {
         let name = self.name(&form.name);
         let there = self.catalog.enums.iter().find(|e| self.names.are_one(&e.name, &name));
         // Values that nobody asks for may stand beside the required ones.
@@ -210,7 +213,7 @@ impl Look<'_> {
     }
 
     /// What is there although a requirement says that it must be gone.
-    fn absent(&self, what: &ObjectRef, origin: &Origin) -> Option<Finding> {
+    fn absent(&self, what: &ObjectRef, origin: &Origin) -> Option<Difference> {
         let owner = what.within(self.home).owner();
         let (object, statement) = match what.kind {
             ObjectKind::Table => {
@@ -244,8 +247,8 @@ impl Look<'_> {
                 is_there.then(|| (ObjectRef::of(ObjectKind::Enum, &owner), statement))?
             }
         };
-        let remedy = format!("drop it in a migration ({statement}), or take the line away");
-        Some(found(Severity::Error, DifferenceKind::Extra, object, Some(origin)).remedied(remedy))
+        let remedy = Remedy::Requirement(RequirementFix::Drop(statement));
+        Some(Difference::at(Severity::Error, DifferenceKind::Extra, object, origin).remedied(remedy))
     }
 
     fn alter(&self, table: &Name, what: &str, name: &str) -> String {

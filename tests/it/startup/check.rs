@@ -104,7 +104,7 @@ fn whatever_is_wrong_the_exit_code_is_one_and_nothing_is_written() {
     says(check("", &[]), 1, "unhealthy: no database is named next: set DATABASE_URL");
     says(check(&database.url().replace(PASSWORD, "wrong"), &[]), 1, "password authentication failed");
     says(check(&Database::absent().url(), &["--termination-log", "termination"]), 1, "does not exist");
-    says(check(&database.url(), &["--verify-allow", "tabel:x"]), 1, "begins with no known thing");
+    says(check(&database.url(), &["--verify-allow", "tabel:x"]), 1, "does not begin with a known kind");
     check(&database.url(), &["--no-such-flag"]).code(1).stderr_has("--no-such-flag");
     check(&database.url(), &["--help"]).code(0).stdout_has("HEALTHCHECK");
     let output = project.doorstep(&database.url(), &["--log", "debug", "check", "--format", "xml"]).run();

@@ -8,7 +8,7 @@ use doorstep::internals::Dialect;
 use doorstep::internals::compare;
 use doorstep::internals::ddl;
 use doorstep::internals::prisma;
-use doorstep::internals::{DifferenceKind, Finding, Severity};
+use doorstep::internals::{Difference, DifferenceKind, Severity};
 use doorstep::internals::{Scope, Session};
 
 use crate::engines::introspection::{on_a_runtime, session};
@@ -152,12 +152,12 @@ async fn read(session: &mut dyn Session, expected: &Catalog) -> Catalog {
     session.catalog(&Scope { schemas: &schemas, role: None }).await.unwrap()
 }
 
-fn told(findings: &[Finding]) -> String {
+fn told(findings: &[Difference]) -> String {
     findings.iter().map(|finding| format!("\n      {:?}: {finding}", finding.severity)).collect()
 }
 
 /// Runs the scripts until nothing changes, and returns the remaining findings.
-async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Finding>, String> {
+async fn close(session: &mut dyn Session, schema: &str) -> Result<Vec<Difference>, String> {
     let expected = lowered(schema, "public").unwrap();
     let before = read(session, &expected).await;
     let findings = compare(&expected, &before, Dialect::Postgres);

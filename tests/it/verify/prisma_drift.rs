@@ -6,7 +6,7 @@ use doorstep::internals::Dialect;
 use doorstep::internals::Scope;
 use doorstep::internals::compare;
 use doorstep::internals::prisma;
-use doorstep::internals::{DifferenceKind, Finding, Severity};
+use doorstep::internals::{Difference, DifferenceKind, Severity};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
@@ -25,7 +25,7 @@ fn is_refused(verdict: &str) -> bool {
     verdict == "error"
 }
 
-fn tell(findings: &[Finding]) -> String {
+fn tell(findings: &[Difference]) -> String {
     findings.iter().map(|finding| format!("\n      {:?}: {finding}", finding.severity)).collect()
 }
 
@@ -72,7 +72,7 @@ fn the_verdict_is_prismas() {
 }
 
 /// A missing object that a query needs is an error.
-fn is_severe_enough(finding: &Finding) -> bool {
+fn is_severe_enough(finding: &Difference) -> bool {
     let essential = ["table ", "column ", "enum ", "primary_key ", "unique "];
     let is_missing = matches!(finding.kind, DifferenceKind::Missing);
     !is_missing

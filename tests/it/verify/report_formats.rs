@@ -149,10 +149,10 @@ fn notices_are_counted_and_named_on_demand() {
     let (database, project) = lacking();
     database.sql("CREATE TABLE leftover (id integer)");
     let verify = |more: &[&str]| project.doorstep(&database.url(), &[&["verify"], more].concat()).run().code(3);
-    let output = verify(&[]).stdout_has("not shown: 1 notice, which no query can feel (--notices)\n");
+    let output = verify(&[]).stdout_has("not shown: 1 notice, which affects no query (--notices)\n");
     assert!(!output.stdout.contains("leftover"), "{}", output.stdout);
     for more in [&["--notices"][..], &["--verify", "notice"]] {
-        verify(more).stdout_has("notice   table public.leftover   is there, and nothing speaks of it");
+        verify(more).stdout_has("notice   table public.leftover   is not expected by any source");
     }
 }
 

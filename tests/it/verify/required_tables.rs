@@ -43,7 +43,7 @@ fn findings_can_be_reported_allowed_or_not_looked_for() {
     run(&["--verify", "off"]).code(0).stdout_is("up").stderr_lacks("missing");
     run(&["--verify-allow", "table:legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
     run(&["--verify-allow", "table:public.legacy_*"]).code(3).stderr_lacks("table legacy_a is missing (required");
-    run(&["--verify-allow", "tabel:users"]).code(78).stderr_has("begins with no known thing");
+    run(&["--verify-allow", "tabel:users"]).code(78).stderr_has("does not begin with a known kind");
     run(&["--verify-allow", "table:legacy_*,missing:users"]).code(0).stdout_is("up");
 }
 

@@ -324,7 +324,7 @@ fn a_query_that_makes_no_sense_is_an_error_with_its_place() {
         .doorstep(&database.url(), &["verify"])
         .run()
         .code(78)
-        .stderr_has("doorstep.toml:4: the query 2 is no SELECT");
+        .stderr_has("doorstep.toml:4: the query 2 is not a SELECT");
     let sections = differences(&database, &demands.replace("SELEC 1", "SELECT f($1, $2)"));
     assert_snapshot!("requirements/queries-that-do-not-run", sections.text());
     assert_eq!(database.sql("SELECT count(*) FROM pg_prepared_statements"), "0");

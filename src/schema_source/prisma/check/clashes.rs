@@ -20,15 +20,15 @@ pub(crate) fn check(schema: &Schema, problems: &mut Problems) {
         columns(model, problems);
         let mut names = ConstraintNames { provider, in_schemas: &mut in_schemas, in_model: HashSet::new(), model };
         if let Some(id) = &model.id {
-            names.take(Scope::Schema, lower::key_name(provider, model, id), id.position, problems);
+            names.take(Namespace::Schema, lower::key_name(provider, model, id), id.position, problems);
         }
         for index in &model.indexes {
-            names.take(Scope::Schema, lower::index_name(provider, model, index), index.position, problems);
+            names.take(Namespace::Schema, lower::index_name(provider, model, index), index.position, problems);
         }
         if datasource.foreign_keys {
             for relation in &model.relations {
                 let name = lower::foreign_key_name(provider, model, relation);
-                names.take(Scope::Model, name, relation.position, problems);
+                names.take(Namespace::Model, name, relation.position, problems);
             }
         }
     }
@@ -69,7 +69,7 @@ fn columns(model: &Model, problems: &mut Problems) {
 
 /// Within what a name must be unique.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
+enum Namespace {
     /// Keys and indexes: PostgreSQL keeps both in one namespace per schema, SQLite its indexes in one per database. MySQL
     /// has one per table.
     Schema,
@@ -88,7 +88,7 @@ struct ConstraintNames<'s, 'm> {
 
 impl ConstraintNames<'_, '_> {
     /// Takes a name; an empty one stands for a constraint without a name.
-    fn take(&mut self, scope: Scope, name: String, position: Position, problems: &mut Problems) {
+    fn take(&mut self, scope: Namespace, name: String, position: Position, problems: &mut Problems) {
         if name.is_empty() {
             return;
         }
@@ -96,7 +96,7 @@ impl ConstraintNames<'_, '_> {
         if name.len() > limit {
             report(problems, position, format!("the name {name:?} is longer than {limit} bytes"));
         }
-        let is_shared = scope == Scope::Schema && self.provider != Provider::MySql;
+        let is_shared = scope == Namespace::Schema && self.provider != Provider::MySql;
         let schema = self.model.schema.as_deref().unwrap_or_default();
         let is_taken = is_shared && !self.in_schemas.insert((schema, name.clone()));
         if !self.in_model.insert(name.clone()) || is_taken {

@@ -14,7 +14,7 @@ use crate::schema_source::prisma::syntax::{Attribute, ExpressionKind, Field, Typ
 use crate::schema_source::prisma::types;
 
 /// What a field's type makes of it.
-enum Resolved {
+enum ResolvedType {
     Column(FieldType),
     Relation(RelationTarget),
 }
@@ -30,8 +30,8 @@ impl<'a> Checker<'a> {
         }
         let member = match self.resolve(kind) {
             None => Member::Unknown,
-            Some(Resolved::Column(resolved)) => self.column(field, resolved, kind.arity, draft),
-            Some(Resolved::Relation(target)) => {
+            Some(ResolvedType::Column(resolved)) => self.column(field, resolved, kind.arity, draft),
+            Some(ResolvedType::Relation(target)) => {
                 draft.relation_fields.push(self.relation_field(field, target, kind.arity));
                 Member::Relation
             }
@@ -40,18 +40,18 @@ impl<'a> Checker<'a> {
     }
 
     /// What the type's name stands for: a scalar first, then a block of this name.
-    fn resolve(&mut self, kind: &TypeName) -> Option<Resolved> {
+    fn resolve(&mut self, kind: &TypeName) -> Option<ResolvedType> {
         if let Some(text) = &kind.unsupported {
-            return Some(Resolved::Column(FieldType::Unsupported(text.clone())));
+            return Some(ResolvedType::Column(FieldType::Unsupported(text.clone())));
         }
         let name = kind.name.text.as_str();
         if let Some(scalar) = Scalar::of(name) {
-            return Some(Resolved::Column(FieldType::Scalar(scalar, None)));
+            return Some(ResolvedType::Column(FieldType::Scalar(scalar, None)));
         }
         match self.declarations.get(name) {
-            Some(Declaration::Model(at)) => Some(Resolved::Relation(RelationTarget::Model(*at))),
-            Some(Declaration::View) => Some(Resolved::Relation(RelationTarget::View)),
-            Some(Declaration::Enum(at)) => Some(Resolved::Column(FieldType::Enum(*at))),
+            Some(Declaration::Model(at)) => Some(ResolvedType::Relation(RelationTarget::Model(*at))),
+            Some(Declaration::View) => Some(ResolvedType::Relation(RelationTarget::View)),
+            Some(Declaration::Enum(at)) => Some(ResolvedType::Column(FieldType::Enum(*at))),
             // Reported where it is declared.
             Some(Declaration::Composite) => None,
             None => {

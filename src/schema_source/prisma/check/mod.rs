@@ -6,15 +6,15 @@
 //! ("validations" below). Rules that change no table, such as those about the client's names, are left out: the service's
 //! build has run Prisma's own.
 
-pub mod attributes;
-pub mod clashes;
-pub mod defaults;
-pub mod enums;
-pub mod fields;
-pub mod indexes;
-pub mod predicate;
-pub mod relations;
-pub mod source;
+mod attributes;
+mod clashes;
+mod defaults;
+mod enums;
+mod fields;
+mod indexes;
+mod predicate;
+mod relations;
+mod source;
 
 use std::collections::{HashMap, HashSet};
 

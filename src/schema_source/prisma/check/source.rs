@@ -144,7 +144,7 @@ fn schemas(items: &[Expression], problems: &mut Problems) -> Vec<String> {
 
 /// `hstore`, `uuidOssp(map: "uuid-ossp", schema: "public")`.
 ///
-/// Prisma: `PostgresDatasourceProperties` in `psl/psl-core/src/builtin_connectors/postgres_datamodel_connector.rs`.
+/// Prisma: `PostgresDatasourceProperties` in `psl/psl-core/src/builtin_connectors/postgres_datamodel_connector`.
 fn extension(item: &Expression, problems: &mut Problems) -> Option<Extension> {
     match &item.kind {
         ExpressionKind::Constant(name) => Some(Extension { name: name.clone(), ..Extension::default() }),

@@ -1,13 +1,24 @@
-//! What verifying finds, as plain data: one difference between what the service needs and what is there. The steps
-//! produce findings, the report forms print them.
+//! The data that verifying passes on, one type per stage, and how it is worded.
+//!
+//! - [`Difference`]: what the differ, a requirement or a query found.
+//! - [`Diagnosis`]: why, and what to do about it, as enums with data ([`cause`], [`remedy`]).
+//! - [`Finding`]: both, with the SQL that would close the gap; the reports print it.
+//!
+//! Decisions compare fields and variants. Text is made here and in `report`, and nothing asks what it contains.
+
+pub(crate) mod cause;
+pub(crate) mod remedy;
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::catalog::{Name, Origin};
+use crate::catalog::{ForeignKey, Name, Origin};
 use crate::sql::script::Aspect;
 use crate::sql::{ObjectKind, ObjectRef};
+
+pub(crate) use crate::finding::cause::Cause;
+pub(crate) use crate::finding::remedy::Remedy;
 
 /// How bad a finding is (contract: severity of a finding).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -124,10 +135,12 @@ impl Serialize for ObjectRef {
 /// Who expects it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// Nobody: it is there all the same.
+    /// No source: the object exists, and none speaks of it.
     Nobody,
     /// A line of a file.
     At(Origin),
+    /// The Prisma schema as a whole.
+    PrismaSchema,
     /// A setting, or a file as a whole.
     Named(String),
 }
@@ -137,6 +150,7 @@ impl fmt::Display for Source {
         match self {
             Self::Nobody => Ok(()),
             Self::At(Origin { file, line }) => write!(f, "{file}:{line}"),
+            Self::PrismaSchema => f.write_str("the Prisma schema"),
             Self::Named(name) => f.write_str(name),
         }
     }
@@ -148,56 +162,127 @@ impl Serialize for Source {
     }
 }
 
-/// One difference between what the service needs and what is there.
+/// What later stages decide on, besides kind and object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// Nothing.
+    #[default]
+    None,
+    /// In what a column differs.
+    Aspect(Aspect),
+    /// The object that exists under another name in its place.
+    OtherName(ObjectRef),
+    /// The foreign key that is expected, and the one that exists in its place.
+    ForeignKey {
+        /// As it is expected.
+        expected: Box<ForeignKey>,
+        /// As it is.
+        actual: Option<Box<ForeignKey>>,
+    },
+}
+
+/// One difference between what the service needs and what the database has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct Difference {
     /// How bad it is.
     pub severity: Severity,
     /// What kind of difference.
     pub kind: DifferenceKind,
-    /// What it is about; in results the kind of thing and its qualified name: `table public.users`.
+    /// What it is about.
     pub object: ObjectRef,
-    /// What is expected, where there is more to say than the object.
+    /// What is expected, for people, where there is more to say than the object.
     pub expected: Option<String>,
-    /// What there is.
+    /// What there is, for people.
     pub actual: Option<String>,
-    /// What is there in its place, where that is one thing.
-    #[serde(skip)]
-    pub instead: Option<ObjectRef>,
-    /// A migration that is not done yet sees to it: nobody else should.
-    #[serde(skip)]
-    pub awaits: bool,
-    /// In what a column differs.
-    #[serde(skip)]
-    pub aspect: Option<Aspect>,
-    /// Where the desired comes from; empty for what nobody expects.
+    /// Where the desired comes from; empty for what no source expects.
     pub source: Source,
-    /// Why it differs, as far as the facts in hand tell.
-    pub cause: Option<String>,
-    /// What to do about it.
-    pub remedy: Option<String>,
+    /// What later stages decide on.
+    #[serde(skip)]
+    pub detail: Detail,
+    /// What the requirement that found it knows of cause and remedy.
+    #[serde(skip)]
+    pub known: Diagnosis,
+}
+
+/// Why something differs, and what to do about it, as far as the facts tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+pub struct Diagnosis {
+    /// Why.
+    pub cause: Option<Cause>,
+    /// What to do.
+    pub remedy: Option<Remedy>,
+}
+
+impl Diagnosis {
+    pub(crate) fn new(cause: Cause, remedy: Remedy) -> Self {
+        Self { cause: Some(cause), remedy: Some(remedy) }
+    }
+
+    /// Of several objects, without what is true of one of them alone: the line of a script, the name of a column.
+    #[must_use]
+    pub(crate) fn of_several(&self) -> Self {
+        Self { cause: self.cause.as_ref().map(Cause::of_several), remedy: self.remedy.as_ref().map(Remedy::of_several) }
+    }
+}
+
+/// A difference that has been looked into: what reports print (contract: results as JSON).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// What differs.
+    #[serde(flatten)]
+    pub difference: Difference,
+    /// Why, and what to do about it.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
     /// The statements that would close the gap; they only ever add.
     pub sql: Option<String>,
 }
 
-impl Finding {
-    /// A finding of which no more is known yet.
+/// How many objects a text speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    One,
+    Several,
+}
+
+impl Number {
+    /// As an object of a sentence: `it`, `them`.
+    pub(crate) fn it(self) -> &'static str {
+        match self {
+            Self::One => "it",
+            Self::Several => "them",
+        }
+    }
+
+    /// As the subject of a sentence: `it is`, `they are`.
+    pub(crate) fn it_is(self) -> &'static str {
+        match self {
+            Self::One => "it is",
+            Self::Several => "they are",
+        }
+    }
+
+    /// `it was`, `they were`.
+    pub(crate) fn it_was(self) -> &'static str {
+        match self {
+            Self::One => "it was",
+            Self::Several => "they were",
+        }
+    }
+}
+
+impl Difference {
+    /// A difference of which only this is known.
     #[must_use]
     pub fn new(severity: Severity, kind: DifferenceKind, object: ObjectRef, source: Source) -> Self {
-        Self {
-            severity,
-            kind,
-            object,
-            expected: None,
-            actual: None,
-            instead: None,
-            awaits: false,
-            aspect: None,
-            source,
-            cause: None,
-            remedy: None,
-            sql: None,
-        }
+        let (expected, actual) = (None, None);
+        Self { severity, kind, object, expected, actual, source, detail: Detail::None, known: Diagnosis::default() }
+    }
+
+    /// A difference from what this line expects.
+    #[must_use]
+    pub(crate) fn at(severity: Severity, kind: DifferenceKind, object: ObjectRef, origin: &Origin) -> Self {
+        Self::new(severity, kind, object, Source::At(origin.clone()))
     }
 
     pub(crate) fn between(mut self, expected: impl Into<String>, actual: impl Into<String>) -> Self {
@@ -211,36 +296,58 @@ impl Finding {
         self
     }
 
+    /// This one exists in its place.
     pub(crate) fn instead(mut self, there: ObjectRef) -> Self {
         self.actual = Some(there.to_string());
-        self.instead = Some(there);
+        self.detail = Detail::OtherName(there);
         self
     }
 
-    pub(crate) fn in_its(mut self, aspect: Aspect) -> Self {
-        self.aspect = Some(aspect);
+    pub(crate) fn with(mut self, detail: Detail) -> Self {
+        self.detail = detail;
         self
     }
 
-    pub(crate) fn caused(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+    pub(crate) fn caused(mut self, cause: Cause) -> Self {
+        self.known.cause = Some(cause);
         self
     }
 
-    pub(crate) fn remedied(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    pub(crate) fn remedied(mut self, remedy: Remedy) -> Self {
+        self.known.remedy = Some(remedy);
         self
+    }
+
+    /// The object that exists under another name in its place.
+    #[must_use]
+    pub(crate) fn other(&self) -> Option<&ObjectRef> {
+        match &self.detail {
+            Detail::OtherName(other) => Some(other),
+            _ => None,
+        }
+    }
+
+    /// The other name: of a column in its table, of a table with its schema.
+    #[must_use]
+    pub(crate) fn other_name(&self) -> Option<String> {
+        let other = self.other().filter(|_| self.kind == DifferenceKind::Renamed)?;
+        match self.object.kind {
+            ObjectKind::Column => Some(other.name.clone()),
+            ObjectKind::Table => Some(other.qualified_name()),
+            _ => None,
+        }
     }
 
     /// What is the matter with it, in a few words that follow its name: `is missing`.
     #[must_use]
     pub fn predicate(&self) -> &'static str {
+        let is_query = self.object.kind == ObjectKind::Query;
         match (self.kind, &self.source) {
-            (DifferenceKind::Missing, _) if self.is_of_query() && self.expected.is_none() => "does not run",
-            (DifferenceKind::Hidden, _) if self.is_of_query() => "cannot be looked at",
-            (_, _) if self.is_of_query() => "cannot use its index",
+            (DifferenceKind::Missing, _) if is_query && self.expected.is_none() => "does not run",
+            (DifferenceKind::Hidden, _) if is_query => "cannot be looked at",
+            (_, _) if is_query => "cannot use its index",
             (DifferenceKind::Missing, _) => "is missing",
-            (DifferenceKind::Extra, Source::Nobody) => "is there, and nothing speaks of it",
+            (DifferenceKind::Extra, Source::Nobody) => "is not expected by any source",
             (DifferenceKind::Extra, _) => "should not be there",
             (DifferenceKind::Different, _) => "differs",
             (DifferenceKind::Renamed, _) => "has another name",
@@ -249,13 +356,9 @@ impl Finding {
         }
     }
 
-    fn is_of_query(&self) -> bool {
-        self.object.kind == ObjectKind::Query
-    }
-
     /// What is expected and what there is, where there is more to say; empty otherwise.
     #[must_use]
-    pub fn detail(&self) -> String {
+    pub fn text(&self) -> String {
         match (&self.expected, &self.actual) {
             (Some(expected), Some(actual)) => format!("expected {expected}, there is {actual}"),
             (Some(expected), None) => format!("expected {expected}"),
@@ -263,33 +366,30 @@ impl Finding {
             (None, None) => String::new(),
         }
     }
+}
 
-    /// The name under which it is there after all: of a column in its table, of a table with its schema.
-    #[must_use]
-    pub fn other_name(&self) -> Option<&str> {
-        let actual = self.actual.as_deref().filter(|_| self.kind == DifferenceKind::Renamed)?;
-        match self.object.kind {
-            ObjectKind::Column => Some(actual.strip_prefix("column ")?.rsplit_once('.')?.1),
-            ObjectKind::Table => actual.strip_prefix("table "),
-            _ => None,
+impl fmt::Display for Difference {
+    /// On one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.object, self.predicate())?;
+        if self.source != Source::Nobody {
+            write!(f, " (required by {})", self.source)?;
+        }
+        match self.text() {
+            text if text.is_empty() => Ok(()),
+            text => write!(f, ": {text}"),
         }
     }
+}
 
+impl Finding {
     /// All of it but the remedy, on one line.
     #[must_use]
-    pub fn sentence(&self) -> String {
-        let mut text = format!("{} {}", self.object, self.predicate());
-        if self.source != Source::Nobody {
-            text += &format!(" (required by {})", self.source);
+    pub(crate) fn sentence(&self) -> String {
+        match &self.diagnosis.cause {
+            Some(cause) => format!("{}; {cause}", self.difference),
+            None => self.difference.to_string(),
         }
-        let detail = self.detail();
-        if !detail.is_empty() {
-            text += &format!(": {detail}");
-        }
-        if let Some(cause) = &self.cause {
-            text += &format!("; {cause}");
-        }
-        text
     }
 }
 
@@ -297,7 +397,7 @@ impl fmt::Display for Finding {
     /// On one line but for the remedy, which has its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence())?;
-        match &self.remedy {
+        match &self.diagnosis.remedy {
             Some(remedy) => write!(f, "\n    next: {remedy}"),
             None => Ok(()),
         }

@@ -1,0 +1,575 @@
+//! [`Cause`]: why something is not as expected, as data. Two findings have the same cause if their values are equal.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::catalog::{Access, Name};
+use crate::finding::Number;
+use crate::sql::{ObjectRef, TableName};
+
+/// Why something is not as expected.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// No folder of migrations is read: `migrate = off`, or there is none.
+    NoFolder {
+        /// `migrate = off`.
+        is_off: bool,
+    },
+    /// No migration of the folder does it.
+    NoMigration(NoMigration),
+    /// A migration did it, or will.
+    Step {
+        /// What the migration does.
+        act: Act,
+        /// What follows from that.
+        then: Then,
+    },
+    /// Migrations are applied that the folder does not have.
+    Newer(Vec<String>),
+    /// A cause, and that migrations are applied that the folder does not have.
+    PerhapsNewer(Box<Cause>, Vec<String>),
+    /// The role lacks a right.
+    Access {
+        /// What it may do.
+        access: Access,
+        /// The role.
+        role: String,
+    },
+    /// It exists under another name.
+    Names(OtherName),
+    /// The server did not answer a question.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The first line of what the server said.
+        said: String,
+        /// Line and column of the query.
+        at: Option<(usize, usize)>,
+    },
+    /// The index of a query.
+    Index(IndexCause),
+    /// `baseline`: the database contradicts a migration.
+    NotApplied {
+        /// The migration.
+        migration: String,
+        /// It creates the object; otherwise it drops or renames it.
+        creates: bool,
+    },
+}
+
+/// What no migration of a folder does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NoMigration {
+    /// Creates a schema, which is doorstep's own task.
+    CreatesSchema(String),
+    /// Creates the object. With the folder, its state, and a column of the same name in another table.
+    Creates {
+        /// The folder.
+        folder: String,
+        /// Its state.
+        state: FolderState,
+        /// A column that has the name, and the migration that adds it.
+        namesake: Option<Box<(ObjectRef, Option<Act>)>>,
+    },
+    /// It cannot be told: the migrations are code.
+    IsCode {
+        /// The tool that runs them.
+        tool: &'static str,
+        /// What is applied.
+        state: FolderState,
+    },
+    /// Creates what exists: another tool or a person did.
+    CreatesExtra(String),
+    /// Makes it as it is.
+    MakesSo(String),
+    /// Drops it.
+    Drops(String),
+    /// Adds these values to an enum.
+    Adds(String, Vec<String>),
+}
+
+/// What of a folder is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FolderState {
+    /// It has no migration.
+    Empty,
+    /// All of so many.
+    Applied(usize),
+    /// Some are pending.
+    Pending {
+        /// The first of them.
+        first: String,
+        /// How many there are besides.
+        more: usize,
+    },
+}
+
+/// Where a script does something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// The migration.
+    pub migration: String,
+    /// Its file.
+    pub file: String,
+    /// The line; `None` of several objects.
+    pub line: Option<usize>,
+}
+
+/// What a migration does, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Act {
+    /// Where.
+    pub site: Site,
+    /// What.
+    pub does: Does,
+}
+
+/// What a migration does to an object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Does {
+    /// Creates it.
+    Creates,
+    /// Creates it, and another migration was the reader's subject: `1_a creates it, and 2_b drops it`.
+    Adds,
+    /// Adds this value to an enum.
+    AddsValue(String),
+    /// Takes this value from an enum.
+    RemovesValue(String),
+    /// Builds an index.
+    Builds,
+    /// Drops it.
+    Drops,
+    /// Renames it, to this name where that is told.
+    Renames(Option<String>),
+    /// Moves it, to this schema where that is told.
+    Moves(Option<String>),
+    /// Changes it.
+    Changes,
+    /// Declares a column so.
+    Says(String),
+    /// Creates it under the name that is expected.
+    CreatesAsExpected,
+}
+
+/// What follows from what a migration does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Then {
+    /// Nothing more to say.
+    Nothing,
+    /// It has not run to its end.
+    Unfinished(Unfinished),
+    /// The same, and the object exists all the same.
+    UnfinishedButThere(Unfinished),
+    /// It ran after `made`, and what expects the object is older.
+    SourceIsOlder {
+        /// The migration that created the object.
+        made: Option<String>,
+        /// What expects it; `None` for the schema file.
+        source: Option<String>,
+    },
+    /// It was edited after it was applied.
+    Edited(At),
+    /// A person recorded it as applied.
+    ByHand(At),
+    /// It is applied, and so are newer ones that may have undone it.
+    MayBeUndone(At, Vec<String>),
+    /// It is applied, and passed over a table that existed.
+    PassedOver(At),
+    /// It is applied, and the rest of what it creates exists.
+    RestIsHere(At),
+    /// It is applied, and nothing of what it creates exists.
+    NothingIsHere(At),
+    /// It is applied, and creates nothing else.
+    Lost(At),
+    /// The constraint was not validated.
+    NotValidated,
+    /// No migration drops it.
+    NotDropped,
+    /// It is applied, and the object was made again.
+    MadeAgain,
+    /// The object was renamed by hand.
+    RenamedByHand,
+}
+
+/// When, as RFC 3339 text, where that is known.
+pub(crate) type At = Option<String>;
+
+/// How far a migration is that has not run to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Unfinished {
+    /// Not begun.
+    Pending,
+    /// Failed; begun then.
+    Failed(At),
+    /// Rolled back then.
+    RolledBack(At),
+    /// Running since then.
+    Running(At),
+}
+
+/// How the name of what exists differs from the expected one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OtherName {
+    /// Tables of the same name in other schemas.
+    Elsewhere(Vec<TableName>),
+    /// Tables of a similar name.
+    Similar(Vec<TableName>),
+    /// This relation, whose name differs in case.
+    Case(Name),
+    /// A name that no query uses.
+    Unused,
+    /// Another schema.
+    Schema {
+        /// The schema.
+        schema: String,
+        /// The migration that creates it there.
+        by: Option<Site>,
+    },
+    /// A name that the schema file does not map.
+    Unmapped {
+        /// The name in the database.
+        name: String,
+        /// The name in the schema file.
+        label: String,
+        /// It is a field of a model, and the name that of its column.
+        is_field: bool,
+        /// The migration that creates it so.
+        by: Option<Site>,
+    },
+    /// Several columns whose names the schema file does not map.
+    UnmappedFields {
+        /// The migration that creates them so.
+        by: Option<String>,
+    },
+    /// Values of an enum.
+    Values,
+    /// The foreign key leads to these columns of this table.
+    Target(Name, Vec<String>),
+}
+
+/// Why the server gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Row security hides rows from the role.
+    RowSecurity,
+    /// A limit of time.
+    Timeout,
+    /// Anything else; what the server said is the cause.
+    Other,
+}
+
+/// Why a query cannot use its index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum IndexCause {
+    /// There is none of this name; but one with a similar name, described.
+    Missing(TableName, Option<String>),
+    /// It is invalid.
+    Invalid,
+    /// It is described so, and does not fit.
+    Unused(String, Misfit),
+}
+
+/// Why an index does not fit a query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Misfit {
+    /// The query does not search its first column.
+    FirstColumn,
+    /// It has another order than the query asks for.
+    Order,
+    /// The planner takes this index instead.
+    Other(String),
+    /// Neither conditions nor order.
+    All,
+}
+
+impl Cause {
+    /// The same of several objects, without what is true of one of them alone.
+    #[must_use]
+    pub(crate) fn of_several(&self) -> Self {
+        match self {
+            Self::Step { act, then } => Self::Step { act: act.without_line(), then: then.clone() },
+            Self::PerhapsNewer(cause, newer) => Self::PerhapsNewer(Box::new(cause.of_several()), newer.clone()),
+            Self::NoMigration(NoMigration::Creates { folder, state, namesake: Some(namesake) }) => {
+                let (other, act) = namesake.as_ref();
+                let namesake = Some(Box::new((other.clone(), act.as_ref().map(Act::without_line))));
+                Self::NoMigration(NoMigration::Creates { folder: folder.clone(), state: state.clone(), namesake })
+            }
+            Self::Names(OtherName::Schema { schema, by: Some(by) }) => {
+                let by = Some(Site { line: None, ..by.clone() });
+                Self::Names(OtherName::Schema { schema: schema.clone(), by })
+            }
+            Self::Names(OtherName::Unmapped { is_field: true, by, .. }) => {
+                let by = by.as_ref().map(|site| site.migration.clone());
+                Self::Names(OtherName::UnmappedFields { by })
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The text, of one object or of several.
+    #[must_use]
+    pub(crate) fn text(&self, number: Number) -> String {
+        match self {
+            Self::NoFolder { is_off: true } => "no migrations are looked at (migrate = off)".to_owned(),
+            Self::NoFolder { is_off: false } => "no migrations are looked at: there is no folder of them".to_owned(),
+            Self::NoMigration(no) => no.text(number),
+            Self::Step { act, then } => then.text(act, number),
+            Self::Newer(names) => newer(names),
+            Self::PerhapsNewer(cause, names) => format!("{}; {}, which may be why", cause.text(number), newer(names)),
+            Self::Access { access, role } => lacking(*access, role),
+            Self::Names(name) => name.text(number),
+            Self::Refused { refusal, said, at } => {
+                let said = match refusal {
+                    Refusal::RowSecurity => format!("row security keeps rows from the role: {said}"),
+                    Refusal::Timeout => format!("no answer in time: {said}"),
+                    Refusal::Other => said.clone(),
+                };
+                let at = at.map(|(line, column)| format!(", at line {line}, column {column} of the query"));
+                said + &at.unwrap_or_default()
+            }
+            Self::Index(cause) => cause.to_string(),
+            Self::NotApplied { migration, creates } => {
+                let does = if *creates { "creates" } else { "drops or renames" };
+                let it = number.it();
+                format!("{migration} {does} {it}, so it was not applied here, or was reverted since")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    /// Of one object.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Number::One))
+    }
+}
+
+impl Serialize for Cause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn newer(names: &[String]) -> String {
+    format!("the database is ahead of this image (applied, but not in the folder: {})", names.join(", "))
+}
+
+fn lacking(access: Access, role: &str) -> String {
+    match access {
+        Access::Granted => format!("the role {role} may read it"),
+        Access::NoSchema => format!("the role {role} has no USAGE on the schema"),
+        Access::Nothing => format!("nothing on it is granted to the role {role}"),
+        Access::WriteOnly => format!("SELECT is not granted to the role {role}"),
+        Access::SomeColumns => format!("SELECT is granted to the role {role} on some of its columns only"),
+        Access::NoRows => format!("row security is on, and no policy speaks of the role {role}"),
+    }
+}
+
+impl NoMigration {
+    fn text(&self, number: Number) -> String {
+        let it = number.it();
+        match self {
+            Self::CreatesSchema(folder) => {
+                format!("no migration in {folder} creates {it}: doorstep does, before it migrates")
+            }
+            Self::Creates { folder, state, namesake } => {
+                let text = format!("no migration in {folder} creates {it} ({state})");
+                match namesake.as_deref() {
+                    None => text,
+                    Some((other, None)) => format!("{text}; there is {other}"),
+                    Some((other, Some(act))) => format!("{text}; there is {other}, where {}", act.text(number)),
+                }
+            }
+            Self::IsCode { tool, state } => {
+                let unread = format!("{tool} applies the migrations, which are code: what they create is not read");
+                match state {
+                    FolderState::Pending { first, more: 0 } => format!("pending: {first}; {unread}"),
+                    FolderState::Pending { first, more } => format!("pending: {first} and {more} more; {unread}"),
+                    state => format!("{unread} ({state})"),
+                }
+            }
+            Self::CreatesExtra(folder) => {
+                format!("no migration in {folder} creates {it}: made by hand, or by another tool")
+            }
+            Self::MakesSo(folder) => format!("no migration in {folder} makes {it} so"),
+            Self::Drops(folder) => format!("no migration in {folder} drops {it}"),
+            Self::Adds(folder, values) => format!("no migration in {folder} adds {}", values.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for FolderState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::Applied(1) => f.write_str("no pending migrations: its only one is applied"),
+            Self::Applied(all) => write!(f, "no pending migrations: all {all} are applied"),
+            Self::Pending { .. } => f.write_str("nor do the pending ones"),
+        }
+    }
+}
+
+impl Act {
+    fn without_line(&self) -> Self {
+        Self { site: Site { line: None, ..self.site.clone() }, does: self.does.clone() }
+    }
+
+    /// `1_init creates it (prisma/migrations/1_init/migration.sql:3)`
+    fn text(&self, number: Number) -> String {
+        self.site.says(&self.does.text(number))
+    }
+}
+
+impl Site {
+    fn says(&self, what: &str) -> String {
+        let Self { migration, file, line } = self;
+        let line = line.map_or(String::new(), |line| format!(":{line}"));
+        format!("{migration} {what} ({file}{line})")
+    }
+}
+
+impl Does {
+    fn text(&self, number: Number) -> String {
+        let it = number.it();
+        match self {
+            Self::Creates => format!("creates {it}"),
+            Self::Adds => format!("adds {it}"),
+            Self::AddsValue(value) => format!("adds {value}"),
+            Self::RemovesValue(value) => format!("takes {value} away"),
+            Self::Builds => format!("builds {it}"),
+            Self::Drops => format!("drops {it}"),
+            Self::Renames(Some(name)) => format!("renames {it} to {name}"),
+            Self::Renames(None) => match number {
+                Number::One => "gives it another name".to_owned(),
+                Number::Several => "gives them other names".to_owned(),
+            },
+            Self::Moves(Some(schema)) => format!("moves {it} to the schema {schema}"),
+            Self::Moves(None) => format!("moves {it}"),
+            Self::Changes => format!("changes {it}"),
+            Self::Says(wording) => format!("says {wording}"),
+            Self::CreatesAsExpected => match number {
+                Number::One => "creates it under the expected name".to_owned(),
+                Number::Several => "creates them under the expected names".to_owned(),
+            },
+        }
+    }
+}
+
+impl Then {
+    /// What the migration does, and what follows from that.
+    fn text(&self, act: &Act, number: Number) -> String {
+        let (says, was) = (act.text(number), number.it_was());
+        let recorded = |at: &At| format!("{says} and is recorded as applied{}", when(at));
+        match self {
+            Self::Nothing => says,
+            Self::Unfinished(state) => format!("{says}, and {state}"),
+            Self::UnfinishedButThere(state) => format!("{says}, and {state}: what it left, or made by hand"),
+            Self::SourceIsOlder { made, source } => {
+                let made = made.as_ref().map(|made| format!("{made} creates {}, and ", number.it()));
+                let source = source.as_deref().unwrap_or("the schema file");
+                format!("{}{says}: {source} is older than the folder", made.unwrap_or_default())
+            }
+            Self::Edited(at) => {
+                format!("{says}, but was edited after it was applied{}: what was added to it never ran here", when(at))
+            }
+            Self::ByHand(at) => {
+                format!("{says}, but was recorded as applied by hand{}: nothing of it ran", when(at))
+            }
+            Self::MayBeUndone(at, names) => {
+                format!("{}; {}, which may have taken {} away", recorded(at), newer(names), number.it())
+            }
+            Self::PassedOver(at) => format!(
+                "{says} only if its table is new (IF NOT EXISTS), and is applied{}: an older one was passed over",
+                when(at)
+            ),
+            Self::RestIsHere(at) => {
+                format!("{}; the rest of it is here, so this was dropped or renamed since", recorded(at))
+            }
+            Self::NothingIsHere(at) => format!(
+                "{}; nothing of it is here: an old data directory, or a history restored without its tables",
+                recorded(at)
+            ),
+            Self::Lost(at) => format!(
+                "{}; {was} lost since, or never ran here (an old data directory, a partial restore)",
+                recorded(at)
+            ),
+            Self::NotValidated => format!("{says}, and nothing has validated {} since", number.it()),
+            Self::NotDropped => format!("{says}, and no migration drops {}", number.it()),
+            Self::MadeAgain => format!("{says}, and is applied: {was} made again since"),
+            Self::RenamedByHand => format!("{says}; {was} renamed or moved since, by hand"),
+        }
+    }
+}
+
+fn when(at: &At) -> String {
+    at.as_ref().map_or(String::new(), |at| format!(" at {at}"))
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending => f.write_str("is pending"),
+            Self::Failed(at) => write!(f, "failed (begun{})", when(at)),
+            Self::RolledBack(at) => write!(f, "was rolled back{}", when(at)),
+            Self::Running(at) => write!(f, "is running (since{})", when(at)),
+        }
+    }
+}
+
+impl OtherName {
+    fn text(&self, number: Number) -> String {
+        let list = |tables: &[TableName]| tables.iter().map(TableName::to_string).collect::<Vec<_>>().join(", ");
+        let is_there = |by: &Option<Site>, how: &str| match by {
+            Some(site) => site.says(&format!("creates {} {how}", number.it())),
+            None => format!("{} there {how}", number.it_is()),
+        };
+        match self {
+            Self::Elsewhere(tables) => format!("it exists as {}", list(tables)),
+            Self::Similar(tables) => format!("there is {}, under another name or case", list(tables)),
+            Self::Case(other) => format!("there is {other}"),
+            Self::Unused => "only its name is another, which no query asks for".to_owned(),
+            Self::Schema { schema, by } => {
+                format!(
+                    "{}, and {} expected in another",
+                    is_there(by, &format!("in the schema {schema}")),
+                    number.it_is()
+                )
+            }
+            Self::Unmapped { name, label, by, .. } => {
+                format!("{}, and nothing maps {label} to that", is_there(by, &format!("as {name}")))
+            }
+            Self::UnmappedFields { by } => {
+                let made = by.as_ref().map_or("they are there".to_owned(), |by| format!("{by} creates them"));
+                format!("{made} under these names, and nothing maps the fields to them")
+            }
+            Self::Values => "its values are there under another name or case".to_owned(),
+            Self::Target(table, columns) => format!(
+                "the key leads to {table} ({}), and the relation as it is written joins other rows",
+                columns.join(", ")
+            ),
+        }
+    }
+}
+
+impl fmt::Display for IndexCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (index, misfit) = match self {
+            Self::Missing(wanted, None) => return write!(f, "there is no index {wanted}"),
+            Self::Missing(wanted, Some(similar)) => {
+                return write!(f, "there is no index {wanted}; there is {similar}");
+            }
+            Self::Invalid => return f.write_str("the index is invalid: its build was interrupted, or is under way"),
+            Self::Unused(index, misfit) => (index, misfit),
+        };
+        write!(f, "the index is {index}")?;
+        match misfit {
+            Misfit::FirstColumn => {
+                f.write_str(": the query does not search its first column, so all of it would be read")
+            }
+            Misfit::Order => f.write_str(": its order is not that of the query, which sorts"),
+            Misfit::Other(other) => write!(f, "; the planner can take {other} instead"),
+            Misfit::All => f.write_str(", which fits neither the conditions nor the ORDER BY of the query"),
+        }
+    }
+}
