@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
+use crate::engines::net::silent;
 use crate::engines::net::tls::Mode;
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::client::Client;
@@ -13,7 +14,6 @@ use crate::engines::postgres::conninfo::{Host, Target};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::session::Session;
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::silent;
 
 /// How long CREATE and DROP DATABASE may take at least: they copy and delete files.
 const MAINTENANCE: Duration = Duration::from_secs(30);

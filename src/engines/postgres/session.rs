@@ -5,12 +5,13 @@ use std::pin::Pin;
 
 use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
+use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::client::Client;
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in;
 use crate::engines::postgres::{SQL, queries, unit};
-use crate::engines::session::{Canceller, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work, silent};
+use crate::engines::session::{Canceller, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
 
 /// A logged-in session.

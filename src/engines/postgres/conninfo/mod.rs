@@ -72,12 +72,6 @@ pub(crate) struct Host {
     pub(crate) port: u16,
 }
 
-/// True when libpq's variables name a server or a database, so that no URL is needed.
-#[must_use]
-pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
-    ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"].iter().any(|name| environment.get(name).is_some())
-}
-
 impl Target {
     /// Reads `url`, which may be empty; the environment fills the gaps, as it does for libpq.
     pub(crate) fn parse(url: &str, environment: &Environment) -> Result<Self, Error> {
@@ -175,7 +169,7 @@ impl Parameters {
             schema: self.get("schema").map(str::to_owned),
             application_name: self
                 .get("application_name")
-                .map_or_else(|| ApplicationName::of_process(environment).idle(), str::to_owned),
+                .map_or_else(|| ApplicationName::of_process(environment).with(""), str::to_owned),
             options: self.get("options").map(str::to_owned),
             direct_tls: self.direct_tls()?,
             pgbouncer: self.get("pgbouncer") == Some("true"),
