@@ -318,7 +318,7 @@ def apply_all(cluster, table, rounds, rounds_of_prisma):
 
 
 def size(table):
-    table.at_most("binary size, PostgreSQL and SQLite", os.stat(DOORSTEP).st_size / 2**20, 4.5, " MiB")
+    table.at_most("binary size, PostgreSQL and SQLite", os.stat(DOORSTEP).st_size / 2**20, 7, " MiB")
 
 
 def waiters(cluster, count, delay, while_starting=()):

@@ -23,14 +23,9 @@ impl ApplicationName {
         Self { pod: pod.to_owned() }
     }
 
-    /// `doorstep web-7d9f8-x2x4q`.
-    #[must_use]
-    pub(crate) fn idle(&self) -> String {
-        self.with("")
-    }
-
     /// `doorstep web-7d9f8-x2x4q 20260101120000_add_users`, cut to fit. A pod's name is cut at its beginning, because its
-    /// end distinguishes it from the other pods; a migration's at its end.
+    /// end distinguishes it from the other pods; a migration's at its end. With an empty `migration`, the name ends with
+    /// the pod's.
     #[must_use]
     pub(crate) fn with(&self, migration: &str) -> String {
         let room = LIMIT - "doorstep".len();

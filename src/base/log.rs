@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::base::progress_bar;
+use crate::base::{progress_bar, time};
 
 /// How much to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -132,27 +132,33 @@ where
                 line.append(&mut fields.0);
                 writeln!(writer, "{}", Value::Object(line))
             }
+            LogFormat::Text if self.on_terminal => {
+                let time = humantime::format_rfc3339_seconds(now).to_string().replace('T', " ");
+                text(&mut writer, &time, level.as_str(), &fields.0, |message| time::in_text(message, now))
+            }
             LogFormat::Text => {
-                let time = match self.on_terminal {
-                    true => humantime::format_rfc3339_seconds(now).to_string().replace('T', " "),
-                    false => humantime::format_rfc3339_millis(now).to_string(),
-                };
-                text(&mut writer, &time, level.as_str(), &fields.0)
+                let time = humantime::format_rfc3339_millis(now).to_string();
+                text(&mut writer, &time, level.as_str(), &fields.0, str::to_owned)
             }
         }
     }
 }
 
-/// `2026-11-21T09:00:00.123Z INFO  wait: ready after 1.2s attempts=12`
-fn text(writer: &mut Writer<'_>, time: &str, level: &str, fields: &Map<String, Value>) -> fmt::Result {
+/// `2026-11-21T09:00:00.123Z INFO  wait: ready after 1.2s`; `shown` turns the message into what is written.
+fn text(
+    writer: &mut Writer<'_>,
+    time: &str,
+    level: &str,
+    fields: &Map<String, Value>,
+    shown: impl Fn(&str) -> String,
+) -> fmt::Result {
     write!(writer, "{time} {level:<5} ")?;
     if let Some(phase) = fields.get("phase").and_then(Value::as_str) {
         write!(writer, "{phase}: ")?;
     }
     // The name of the event and the fields are for machines; the message has all of it for people.
     let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
-    write!(writer, "{}", message.replace('\n', "\n    "))?;
-    writeln!(writer)
+    writeln!(writer, "{}", shown(message).replace('\n', "\n    "))
 }
 
 /// Collects an event's fields; a name with a dot (`steps.wait`) becomes a nested object.

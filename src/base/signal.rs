@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::consts::{
@@ -22,6 +23,10 @@ const TERMINATING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 /// Signals that are about this process itself: the kernel reports a fault of its own, or that it must not touch
 /// the terminal. [`FORBIDDEN`] has the rest of them.
 const OWN: [i32; 6] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU];
+
+/// How long after a signal a start may go on: to cancel a migration, record how it ended, or let a child end. Kubernetes
+/// and Docker are promised 8 s (docs/processes.md).
+const GRACE: Duration = Duration::from_millis(7500);
 
 /// The handlers, and the signal that was caught.
 #[derive(Debug)]
@@ -133,6 +138,14 @@ impl Stop {
         if self.deferred.get() {
             std::future::pending::<()>().await;
         }
+        signal
+    }
+
+    /// Completes [`GRACE`] after a signal has arrived, whether or not signals are deferred: what has not ended by then, such
+    /// as a query to a server that does not answer, is left.
+    pub(crate) async fn grace_over(&self) -> u8 {
+        let signal = self.raised().await;
+        tokio::time::sleep(GRACE).await;
         signal
     }
 

@@ -14,6 +14,34 @@ pub(crate) fn for_people(rfc3339: &str, now: SystemTime) -> Option<String> {
     })
 }
 
+/// The same for every time in a text that doorstep has worded. Lines of an excerpt (`12 | INSERT …`) stay as they are.
+pub(crate) fn in_text(text: &str, now: SystemTime) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.map(|line| if line.contains(" | ") { line.to_owned() } else { in_line(line, now) }).collect()
+}
+
+fn in_line(line: &str, now: SystemTime) -> String {
+    const DATE: usize = "2026-11-28".len();
+    let (mut shown, mut rest) = (String::new(), line);
+    while let Some(at) = rest.find('T') {
+        let start = at.checked_sub(DATE).filter(|start| rest.is_char_boundary(*start)).unwrap_or(at);
+        let end = rest[start..].find([' ', ',', ')', ';', '\n']).map_or(rest.len(), |end| start + end);
+        let word = rest[start..end].trim_end_matches([':', '.']);
+        match for_people(word, now) {
+            Some(time) => {
+                shown += &rest[..start];
+                shown += &time;
+                rest = &rest[start + word.len()..];
+            }
+            None => {
+                shown += &rest[..=at];
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    shown + rest
+}
+
 /// RFC 3339 with any offset.
 fn parse(text: &str) -> Option<SystemTime> {
     const OFFSET: usize = "+00:00".len();
@@ -46,6 +74,26 @@ fn ago(age: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_within_a_sentence_are_found_and_excerpts_stay() {
+        let now = humantime::parse_rfc3339("2026-11-28T13:43:05Z").unwrap();
+        for (text, expected) in [
+            (
+                "connected since 2026-11-28T13:40:02Z, active",
+                "connected since 2026-11-28 13:40:02 (3 minutes ago), active",
+            ),
+            (
+                "by hand at 2026-11-28T13:40:02.5+00:00: none ran",
+                "by hand at 2026-11-28 13:40:02 (3 minutes ago): none ran",
+            ),
+            ("The Table éT, at 2026-11-28T13:43:04Z\nT", "The Table éT, at 2026-11-28 13:43:04 (1 second ago)\nT"),
+            ("  12 | VALUES ('2026-11-28T13:40:02Z')\n", "  12 | VALUES ('2026-11-28T13:40:02Z')\n"),
+            ("WITHOUT", "WITHOUT"),
+        ] {
+            assert_eq!(in_text(text, now), expected);
+        }
+    }
 
     #[test]
     fn times_are_to_the_second_with_their_age() {

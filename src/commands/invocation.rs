@@ -120,6 +120,7 @@ pub(crate) fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Erro
             signal = stop.undeferred() => {
                 Err(Error::Stopped { signal, note: "nothing was left half done".to_owned() })
             }
+            signal = stop.grace_over() => Err(Error::Stopped { signal, note: UNANSWERED.to_owned() }),
         }
     });
     // A thread that lives on may take a signal that is meant for the service. Idle threads end at once; one that is
@@ -127,6 +128,10 @@ pub(crate) fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Erro
     runtime.shutdown_timeout(LAST_THREADS);
     result
 }
+
+/// What is known of a start that a signal could not end in time.
+const UNANSWERED: &str = "the database did not answer the request to cancel in time; whether the last statement was \
+                          committed is unknown, and the next start finds out";
 
 /// A runtime on this one thread.
 ///

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::error::Error;
+use crate::base::fault::{Class, Fault};
 use crate::base::signal::Stop;
 use crate::commands::invocation::{block_on, runtime};
 use crate::engines::connect::Target;
@@ -34,7 +35,13 @@ pub(crate) fn run<T>(
             }
         }
     });
-    if let Err(fault) = runtime()?.block_on(target.drop_scratch()) {
+    let dropped = runtime()?.block_on(async {
+        tokio::select! {
+            dropped = target.drop_scratch() => dropped,
+            () = grace_after(stop) => Err(Fault::new(Class::Unreachable, "the database did not answer in time")),
+        }
+    });
+    if let Err(fault) = dropped {
         let address = target.address();
         tracing::warn!(
             phase = "replay",
@@ -43,6 +50,12 @@ pub(crate) fn run<T>(
         );
     }
     result
+}
+
+/// Completes [`GRACE`] after a signal.
+async fn grace_after(stop: &Stop) {
+    stop.raised().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// The same setup for a scratch database, which does not exist yet, and where that will be.

@@ -123,9 +123,10 @@ fn text(status: &Status<'_>, address: &str, now: Option<SystemTime>) -> String {
         let row = format!("{:<width$}  {state:<11}  {:<times$}  {by:<11}  {order}", line.name, when(line));
         out += row.trim_end();
         out.push('\n');
-        let cause = line.message.filter(|_| line.state == State::Failed);
-        for text in cause.into_iter().chain(line.note) {
-            let text = console::strip_ansi_codes(text);
+        let cause = line.message.filter(|_| line.state == State::Failed).map(str::to_owned);
+        let note = line.note.map(|note| now.map_or(note.to_owned(), |now| time::in_text(note, now)));
+        for text in cause.into_iter().chain(note) {
+            let text = console::strip_ansi_codes(&text);
             out += &format!("    {}\n", text.trim_end().replace('\n', "\n    "));
         }
     }

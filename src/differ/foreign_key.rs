@@ -7,6 +7,8 @@ use crate::differ::{Compared, Names, unchecked};
 use crate::finding::{Detail, Difference, DifferenceKind, Severity};
 use crate::sql::ObjectRef;
 
+/// Compares the foreign keys of one table: those that lead where they should, then those that are missing or lead
+/// elsewhere, then those that no source expects.
 pub(crate) fn foreign_keys(
     expected: &Table,
     actual: &Table,
@@ -14,67 +16,95 @@ pub(crate) fn foreign_keys(
     compared: Compared<'_>,
     findings: &mut Vec<Difference>,
 ) {
-    let names = compared.names;
-    let object_of = |key: &ForeignKey| ObjectRef::foreign_key(&expected.name, &key.columns);
-    let mut claimed = vec![false; actual.foreign_keys.len()];
+    let mut search = Search { expected, actual, compared, claimed: vec![false; actual.foreign_keys.len()] };
     let mut absent = Vec::new();
-    let is_join = expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
-        let finding = |severity, kind| compared.found(severity, kind, object_of(key), key.origin.as_ref());
-        let alike: Vec<usize> = (0..actual.foreign_keys.len())
-            .filter(|place| is_alike(key, &from, &actual.foreign_keys[*place], names))
-            .collect();
-        alike.iter().for_each(|place| claimed[*place] = true);
-        // The best of them: with the same actions, checked, of the same name.
-        let apart = |other: &ForeignKey| {
-            !key.name.is_empty() && !other.name.is_empty() && !names.are_same(&key.name, &other.name)
-        };
-        let others = alike.into_iter().map(|place| &actual.foreign_keys[place]);
-        let best = others.min_by_key(|other| (!has_same_actions(key, other), !other.valid, apart(other)));
-        let Some(best) = best else {
-            absent.push((key, from));
-            continue;
-        };
-        if !has_same_actions(key, best) {
-            findings
-                .push(finding(Severity::Warning, DifferenceKind::Different).between(described(key), described(best)));
-        }
-        if key.valid && !best.valid {
-            let invalid = finding(Severity::Warning, DifferenceKind::Invalid);
-            findings.push(unchecked(invalid, actual, &best.name, names));
-        }
-        // Prisma leaves the names in join tables alone.
-        if apart(best) && !is_join {
-            findings.push(finding(Severity::Notice, DifferenceKind::Renamed).between(&key.name, &best.name));
+        match search.best(key, &from) {
+            Some(best) => findings.extend(search.compared(key, best)),
+            None => absent.push((key, from)),
         }
     }
+    // Only now is it known which keys of the same columns are left over.
     for (key, from) in absent {
-        let is_of_these = |place: &usize| {
-            let same = |one: &[String], other: &[String]| sorted(one, names) == sorted(other, names);
-            !claimed[*place] && same(&from, &actual.foreign_keys[*place].columns)
-        };
-        // One from the same columns leads elsewhere.
-        let elsewhere = (0..actual.foreign_keys.len()).find(is_of_these);
-        let finding = |kind| compared.found(Severity::Warning, kind, object_of(key), key.origin.as_ref());
-        findings.push(match elsewhere {
+        findings.push(search.absent(key, &from));
+    }
+    for (other, _) in actual.foreign_keys.iter().zip(&search.claimed).filter(|(_, claimed)| !**claimed) {
+        let object = ObjectRef::foreign_key(&expected.name, &other.columns);
+        let extra = compared.found(Severity::Notice, DifferenceKind::Extra, object, None);
+        findings.push(extra.but(described(other)));
+    }
+}
+
+/// The search for the counterparts of the expected foreign keys of one table.
+struct Search<'a> {
+    expected: &'a Table,
+    actual: &'a Table,
+    compared: Compared<'a>,
+    /// Which of the actual keys stand for an expected one.
+    claimed: Vec<bool>,
+}
+
+impl<'a> Search<'a> {
+    fn found(&self, key: &ForeignKey, severity: Severity, kind: DifferenceKind) -> Difference {
+        let object = ObjectRef::foreign_key(&self.expected.name, &key.columns);
+        self.compared.found(severity, kind, object, key.origin.as_ref())
+    }
+
+    /// The best of the keys that lead where this one should: with the same actions, validated, of the same name.
+    fn best(&mut self, key: &ForeignKey, from: &[String]) -> Option<&'a ForeignKey> {
+        let (names, keys) = (self.compared.names, &self.actual.foreign_keys);
+        let alike: Vec<usize> = (0..keys.len()).filter(|place| is_alike(key, from, &keys[*place], names)).collect();
+        alike.iter().for_each(|place| self.claimed[*place] = true);
+        let others = alike.into_iter().map(|place| &keys[place]);
+        let distance =
+            |other: &&ForeignKey| (!has_same_actions(key, other), !other.valid, are_named_apart(key, other, names));
+        others.min_by_key(distance)
+    }
+
+    /// In what the key that leads to the same columns differs.
+    fn compared(&self, key: &ForeignKey, best: &ForeignKey) -> Vec<Difference> {
+        let (names, expected) = (self.compared.names, self.expected);
+        let mut findings = Vec::new();
+        if !has_same_actions(key, best) {
+            findings.push(differs(self.found(key, Severity::Warning, DifferenceKind::Different), key, best));
+        }
+        if key.valid && !best.valid {
+            let invalid = self.found(key, Severity::Warning, DifferenceKind::Invalid);
+            findings.push(unchecked(invalid, self.actual, &best.name, names));
+        }
+        // Prisma does not rename the keys of join tables.
+        let is_join =
+            expected.is_join || matches!(expected.columns.as_slice(), [a, b] if a.name == "A" && b.name == "B");
+        if are_named_apart(key, best, names) && !is_join {
+            let renamed = self.found(key, Severity::Notice, DifferenceKind::Renamed);
+            findings.push(renamed.between(&key.name, &best.name));
+        }
+        findings
+    }
+
+    /// No key leads where this one should; one from the same columns may lead elsewhere.
+    fn absent(&mut self, key: &ForeignKey, from: &[String]) -> Difference {
+        let names = self.compared.names;
+        let keys = self.actual.foreign_keys.iter().zip(&self.claimed);
+        let mut places = keys.map(|(other, claimed)| !claimed && sorted(from, names) == sorted(&other.columns, names));
+        match places.position(|is_from_these| is_from_these) {
             Some(place) => {
-                claimed[place] = true;
-                differs(finding(DifferenceKind::Different), key, &actual.foreign_keys[place])
+                self.claimed[place] = true;
+                let found = self.found(key, Severity::Warning, DifferenceKind::Different);
+                differs(found, key, &self.actual.foreign_keys[place])
             }
             None => {
                 let detail = Detail::ForeignKey { expected: Box::new(key.clone()), actual: None };
-                finding(DifferenceKind::Missing).between(described(key), "no such key").with(detail)
+                let missing = self.found(key, Severity::Warning, DifferenceKind::Missing);
+                missing.between(described(key), "no such key").with(detail)
             }
-        });
-    }
-    for (other, claimed) in actual.foreign_keys.iter().zip(claimed) {
-        if !claimed {
-            findings.push(
-                compared.found(Severity::Notice, DifferenceKind::Extra, object_of(other), None).but(described(other)),
-            );
         }
     }
+}
+
+fn are_named_apart(key: &ForeignKey, other: &ForeignKey, names: Names) -> bool {
+    !key.name.is_empty() && !other.name.is_empty() && !names.are_same(&key.name, &other.name)
 }
 
 /// With both keys as data: what leads elsewhere has another remedy than what only acts otherwise.

@@ -19,7 +19,7 @@ pub(crate) fn primary_key(
     let finding = |severity, kind| compared.found(severity, kind, object.clone(), expected.origin.as_ref());
     let wanted = expected.primary_key.as_ref().and_then(|key| Some((key, translated(&key.columns, columns)?)));
     match (wanted, &actual.primary_key) {
-        // Without one of its columns there can be no key, and that is told already.
+        // The missing column has its own finding; without it there can be no key.
         (None, _) if expected.primary_key.is_some() => {}
         (None, None) => {}
         (None, Some(key)) => {
@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
         Some(&self.actual.indexes[place])
     }
 
-    /// Whatever differs about one expected index: columns are named as the database names them.
+    /// The differences of one expected index, whose columns have the names of the database.
     fn one(&mut self, wanted: &Index) -> Vec<Difference> {
         let names = self.compared.names;
         if wanted.has_expression {

@@ -21,7 +21,7 @@ pub(crate) use crate::differ::index::{described, invalid};
 pub(crate) use crate::differ::part::{index_named, required_columns, required_enums};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
-/// order of the desired, what nobody expects at the end.
+/// order of the desired, what no source expects at the end.
 #[must_use]
 pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Difference> {
     let names = Names(dialect);
@@ -141,7 +141,7 @@ fn singular(name: &str) -> String {
     singular.unwrap_or(folded)
 }
 
-/// Tables that nobody expects, to be found under a similar name or left over.
+/// Tables that no source expects: a similar name makes one the counterpart of a missing table.
 struct Spare<'a> {
     tables: Vec<&'a Table>,
     similar: HashMap<String, Vec<usize>>,
@@ -210,8 +210,7 @@ fn whole_table(expected: &Table, actual: &Table, compared: Compared<'_>, finding
     findings.extend(hidden(actual.access, ObjectRef::of(ObjectKind::Table, &expected.name), source));
 }
 
-/// Checks and exclusions: known by name alone. One that the server has not made on the rows from before is told even
-/// where nobody expects it.
+/// Checks and exclusions, which are known by name only. One that is NOT VALID is reported even if no source expects it.
 fn constraints(expected: &Table, actual: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
     let names = compared.names;
     for Constraint { name, .. } in &expected.constraints {
@@ -304,7 +303,7 @@ fn enums(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findings:
             continue;
         };
         let lacking: Vec<&String> = e.values.iter().filter(|value| !other.values.contains(value)).collect();
-        // A value that the service does not know is none that it asks for; of their order no query knows.
+        // Extra values and a different order cannot break a query.
         let severity = if lacking.is_empty() { Severity::Notice } else { Severity::Error };
         if e.values != other.values {
             let differs = compared.found(severity, DifferenceKind::Different, object.clone(), e.origin.as_ref());

@@ -1,4 +1,4 @@
-//! Parts of the comparison, for requirements that speak of single things: what is beside them is nobody's concern.
+//! Parts of the comparison, for requirements that speak of single things: other objects are left out.
 
 use std::borrow::Cow;
 

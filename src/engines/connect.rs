@@ -1,4 +1,6 @@
 //! Chooses the engine by the scheme of the URL. To add an engine, add a line to [`ENGINES`].
+//!
+//! An engine is a Cargo feature. A URL of an engine that this build leaves out is refused with the feature's name.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,18 +12,47 @@ use crate::base::secret::Secret;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Probe, ProbeRequest};
 use crate::engines::session::Session;
-use crate::engines::{postgres, sqlite};
 use crate::sql::Dialect;
 
 /// What reads the URL of an engine: the text, the environment with the variables that the engine's own clients read, and
 /// the directory that a relative path starts from.
-type Parse = fn(&str, &Environment, &Path) -> Result<Arc<dyn Endpoint>, Error>;
+type Parse = fn(&str, &Environment, &Path) -> Parsed;
+
+type Parsed = Result<Arc<dyn Endpoint>, Error>;
 
 /// The schemes of each engine. The last engine reads what has none of them: libpq's keyword strings, and no URL at all.
-const ENGINES: &[(&[&str], Parse)] = &[
-    (&["file", "sqlite", "sqlite3"], |url, _, base| Ok(Arc::new(sqlite::Target::parse(url, base)?))),
-    (&["postgres", "postgresql"], |url, environment, _| Ok(Arc::new(postgres::Target::parse(url, environment)?))),
-];
+const ENGINES: &[(&[&str], Parse)] =
+    &[(&["file", "sqlite", "sqlite3"], sqlite), (&["postgres", "postgresql"], postgres)];
+
+#[cfg(feature = "sqlite")]
+fn sqlite(url: &str, _environment: &Environment, base: &Path) -> Parsed {
+    Ok(Arc::new(crate::engines::sqlite::Target::parse(url, base)?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_url: &str, _environment: &Environment, _base: &Path) -> Parsed {
+    Err(left_out("SQLite", "sqlite"))
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(url: &str, environment: &Environment, _base: &Path) -> Parsed {
+    Ok(Arc::new(crate::engines::postgres::Target::parse(url, environment)?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_url: &str, _environment: &Environment, _base: &Path) -> Parsed {
+    Err(left_out("PostgreSQL", "postgres"))
+}
+
+#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+fn left_out(engine: &str, feature: &str) -> Error {
+    Error::Settings(format!(
+        "this build of doorstep leaves {engine} out\nnext: build it with cargo build --features {feature}"
+    ))
+}
+
+/// libpq's variables that name a server or a database, so that no URL is needed.
+const LIBPQ_VARIABLES: [&str; 4] = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"];
 
 /// Schemes of engines that doorstep does not support.
 const UNSUPPORTED: &[&str] = &["mysql", "mariadb", "sqlserver", "mssql", "mongodb", "cockroachdb", "oracle"];
@@ -61,7 +92,7 @@ impl Target {
     /// Whether the environment alone names a database, in the variables of an engine's own clients.
     #[must_use]
     pub(crate) fn is_in(environment: &Environment) -> bool {
-        postgres::has_libpq_variables(environment)
+        cfg!(feature = "postgres") && LIBPQ_VARIABLES.iter().any(|name| environment.get(name).is_some())
     }
 
     /// Where the database is, without secrets: `db:5432/app`.
@@ -149,6 +180,24 @@ mod tests {
         }
         for url in ["file:./dev.db", "SQLite:dev.db", "sqlite+aiosqlite:///dev.db"] {
             assert_eq!(dialect(url), Dialect::Sqlite, "{url}");
+        }
+    }
+
+    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+    #[test]
+    fn an_engine_that_was_left_out_is_refused_with_its_feature() {
+        for (url, feature, is_built) in [
+            ("postgresql://u:hunter2@h/d", "postgres", cfg!(feature = "postgres")),
+            ("file:./hunter2.db", "sqlite", cfg!(feature = "sqlite")),
+        ] {
+            let target = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
+            if is_built {
+                assert!(target.is_ok());
+                continue;
+            }
+            let text = target.unwrap_err().to_string();
+            assert!(text.contains(&format!("--features {feature}")), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
         }
     }
 }

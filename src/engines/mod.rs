@@ -6,17 +6,26 @@
 //! - `net`: names, sockets and TLS, for every engine with a server;
 //! - one folder per engine.
 //!
+//! Each engine is a Cargo feature. A build without the feature has neither the engine's folder nor its driver; `connect` then
+//! refuses the engine's URLs.
+//!
 //! To add an engine: a folder with an `Endpoint`, a `Session` and an `Engine`; a line in `connect::ENGINES`; a file under
 //! `sql/dialect`; a line in the contract suite (`tests/it/engines/contract.rs`).
+
+// A build without an engine does not use what only that engine calls.
+#![cfg_attr(not(all(feature = "postgres", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod connect;
 pub(crate) mod endpoint;
 pub(crate) mod engine;
+#[cfg(feature = "postgres")]
 pub(crate) mod net;
 pub(crate) mod peer;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod queries;
 pub(crate) mod query_plan;
 pub(crate) mod session;
+#[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod values;

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
 use crate::engines::peer::Peer;
 use crate::sql::script::Statement;
@@ -161,10 +161,4 @@ pub enum Rollback {
     Partial,
     /// The connection broke before the server answered.
     Unknown,
-}
-
-/// A server, or a network, that does not answer.
-pub(crate) fn silent(timeout: Duration) -> Fault {
-    let text = format!("no answer within {}", crate::base::log::seconds(timeout));
-    Fault::new(Class::Unreachable, text)
 }

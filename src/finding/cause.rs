@@ -140,9 +140,9 @@ pub enum Does {
     Builds,
     /// Drops it.
     Drops,
-    /// Renames it, to this name where that is told.
+    /// Renames it, with the new name where the text gives it.
     Renames(Option<String>),
-    /// Moves it, to this schema where that is told.
+    /// Moves it, with the new schema where the text gives it.
     Moves(Option<String>),
     /// Changes it.
     Changes,

@@ -59,7 +59,7 @@ pub enum DifferenceKind {
     Extra,
     /// Missing, but there is one that only its name tells apart; or only the name is another.
     Renamed,
-    /// There, and the server itself does not vouch for it: a broken index, an unchecked constraint.
+    /// It exists, but the server calls it invalid: a broken index, a constraint that is NOT VALID.
     Invalid,
     /// There, and not for the service's role.
     Hidden,
@@ -135,7 +135,7 @@ impl Serialize for ObjectRef {
 /// Who expects it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// No source: the object exists, and none speaks of it.
+    /// No source expects the object.
     Nobody,
     /// A line of a file.
     At(Origin),
@@ -238,7 +238,7 @@ pub(crate) struct Finding {
     pub sql: Option<String>,
 }
 
-/// How many objects a text speaks of.
+/// How many objects a text is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Number {
     One,

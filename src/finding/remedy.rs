@@ -1,5 +1,5 @@
 //! [`Remedy`]: what to do about a difference, as data. Two findings have the same remedy if their values are equal.
-//! SQL in it is ready to run: whoever makes a remedy knows the dialect.
+//! SQL in it is ready to run: the code that makes a remedy knows the dialect.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ pub struct Grant {
 /// Something that is written, and has to run or to be restored.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Run {
-    /// Whatever creates it: no folder of migrations is read.
+    /// What creates the object, if no folder of migrations is read.
     Creator {
         /// Naming the folder would help.
         names_folder: bool,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sha2::Digest as _;
+
 use crate::engines::session::Rollback;
 use crate::sql::script::Script;
 
@@ -123,6 +125,11 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
     let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
     let best = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
+}
+
+/// SHA-256 of a text, in lower-case hexadecimal digits.
+pub(crate) fn sha256(text: &str) -> String {
+    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -8,8 +8,6 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
@@ -315,7 +313,7 @@ fn read(path: &Path, name: &str, dialect: Dialect) -> Migration {
         Err(why) => (String::new(), Some(format!("{why}\nnext: save it as UTF-8, and let everybody read it"))),
     };
     // What `sha256sum` says of the file, wherever git has put its line ends.
-    let checksum = format!("{:x}", Sha256::digest(text.replace("\r\n", "\n")));
+    let checksum = crate::formats::migration::sha256(&text.replace("\r\n", "\n"));
     let script = Script::new(without_undo(text), dialect);
     Migration { name: name.to_owned(), path: path.to_owned(), script, checksum, unreadable }
 }

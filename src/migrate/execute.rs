@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::fault::{Class, Fault};
-use crate::base::log::HEARTBEAT;
+use crate::base::log::{HEARTBEAT, seconds};
 use crate::base::retry::Pace;
 use crate::base::signal::{self, Stop};
 use crate::engines::peer::Peer;
@@ -19,6 +19,9 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_mi
 
 /// How far the interval grows without a lock_timeout.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// How often a long script is reported to be running.
+const STILL_RUNNING: Duration = Duration::from_secs(30);
 
 /// Runs the unit; repeats it after a lock timeout that left nothing behind, until `patience` ends (`None`: for ever).
 ///
@@ -76,6 +79,7 @@ async fn watched(
     tokio::select! {
         result = &mut running => return result,
         () = watch => {}
+        () = report_running(name) => {}
         signal = stop.raised() => tracing::warn!(
             phase = "migrate",
             event = "cancelling",
@@ -108,6 +112,21 @@ async fn cancelled<T>(cancel: &Canceller, mut running: impl Future<Output = T> +
             result = &mut running => return result,
             () = again => {}
         }
+    }
+}
+
+/// Logs again and again that the migration is still running. Never ends.
+async fn report_running(name: &str) {
+    let began = Instant::now();
+    loop {
+        tokio::time::sleep(STILL_RUNNING).await;
+        let running = seconds(began.elapsed());
+        tracing::info!(
+            phase = "migrate",
+            event = "heartbeat",
+            migration = name,
+            "{name} is still running after {running}"
+        );
     }
 }
 

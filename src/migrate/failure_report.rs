@@ -31,9 +31,9 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
     format!("{text}\n{}{before}", rollback_line(failure.kept, !before.is_empty()))
 }
 
-/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `rehearsal` on a throwaway database.
-pub(crate) fn next(name: &str, again: bool, rehearsal: bool, steps: Option<(usize, usize)>) -> String {
-    if rehearsal {
+/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `is_scratch` on a scratch database.
+pub(crate) fn next(name: &str, again: bool, is_scratch: bool, steps: Option<(usize, usize)>) -> String {
+    if is_scratch {
         return "it cannot run from scratch\n\
                 next: repair the file (where it is applied already, only its checksum changes)"
             .to_owned();

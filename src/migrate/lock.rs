@@ -1,5 +1,8 @@
 //! Takes the migration lock: before the first write, and until the session ends. It is always polled, because a session
 //! that blocks in `pg_advisory_lock` holds a snapshot, and CREATE INDEX CONCURRENTLY waits for snapshots.
+//!
+//! A replica that waits holds no connection: the pipeline closes the session after each try that fails, or hundreds of
+//! replicas would take all connections of the server, and with them those of the release that is still serving.
 
 use std::time::{Duration, Instant};
 
@@ -8,39 +11,74 @@ use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::retry::Pace;
 use crate::engines::session::{LockKey, Session};
 
-/// Takes the lock with this key, or gives up after `timeout` (`None` never does).
-///
-/// # Errors
-/// [`Error::Locked`] at the deadline, naming the holder.
-pub(crate) async fn acquire(session: &mut dyn Session, key: LockKey, timeout: Option<Duration>) -> Result<(), Error> {
-    let began = Instant::now();
-    let mut pace = Pace::new(Duration::from_millis(50), Duration::from_millis(500));
-    let mut said: Option<Instant> = None;
-    loop {
+/// The pause after the first try, and after later ones. Each try is a login: two hundred waiting replicas make about a
+/// hundred and fifty logins a second.
+const PACE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1500));
+
+/// A place in the queue for the migration lock, kept over several sessions.
+pub(crate) struct Queue {
+    began: Instant,
+    said: Option<Instant>,
+    pace: Pace,
+    timeout: Option<Duration>,
+}
+
+impl Queue {
+    /// A queue that is left after `timeout` (`None`: never), counted from the first try.
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self { began: Instant::now(), said: None, pace: Pace::new(PACE.0, PACE.1), timeout }
+    }
+
+    /// Tries once to take the lock with this key. `false`: another session holds it; try again after [`Queue::pause`].
+    ///
+    /// # Errors
+    /// [`Error::Locked`] at the deadline, naming the holder.
+    pub(crate) async fn try_take(&mut self, session: &mut dyn Session, key: LockKey) -> Result<bool, Error> {
+        let waited = self.began.elapsed();
         if session.try_lock(key).await.map_err(Error::statement("take the migration lock"))? {
             // At the level at which the wait was logged.
-            let duration_ms = millis(began.elapsed());
-            let text = format!("took the migration lock after {}", seconds(began.elapsed()));
-            match said {
+            let (duration_ms, text) = (millis(waited), format!("took the migration lock after {}", seconds(waited)));
+            match self.said {
                 Some(_) => tracing::info!(phase = "migrate", event = "locked", duration_ms, "{text}"),
                 None => tracing::debug!(phase = "migrate", event = "locked", duration_ms, "{text}"),
             }
-            return Ok(());
+            return Ok(true);
         }
-        let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(began.elapsed()));
-        let (pause, over) = (pace.next().min(left), left.is_zero());
-        if over || said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
+        let over = self.left().is_zero();
+        if over || self.said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
             let holder = match session.lock_holder(key).await {
                 Ok(Some(peer)) => peer.to_string(),
                 Ok(None) => "a session that the engine does not name".to_owned(),
                 Err(fault) => fault.message,
             };
             if over {
-                return Err(Error::Locked { waited: began.elapsed(), holder });
+                return Err(Error::Locked { waited, holder });
             }
             tracing::info!(phase = "migrate", event = "lock_wait", "waiting for the migration lock, held by {holder}");
-            said = Some(Instant::now());
+            self.said = Some(Instant::now());
         }
-        tokio::time::sleep(pause).await;
+        Ok(false)
     }
+
+    /// How long to stay away before the next try.
+    pub(crate) fn pause(&mut self) -> Duration {
+        self.pace.next().min(self.left())
+    }
+
+    fn left(&self) -> Duration {
+        self.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(self.began.elapsed()))
+    }
+}
+
+/// Takes the lock with this key, and keeps the session while it waits: for a command that a person runs, and after a child
+/// for which the lock was suspended.
+///
+/// # Errors
+/// [`Error::Locked`] after `timeout` (`None`: never), naming the holder.
+pub(crate) async fn acquire(session: &mut dyn Session, key: LockKey, timeout: Option<Duration>) -> Result<(), Error> {
+    let mut queue = Queue::new(timeout);
+    while !queue.try_take(session, key).await? {
+        tokio::time::sleep(queue.pause()).await;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::report::{Verified, flat};
 #[must_use]
 pub(crate) fn render(verified: &Verified) -> String {
     let places = verified.places();
-    // What nobody expects of a table is told where the table is expected.
+    // An extra part of a table is annotated where the table is expected.
     let place = |finding: &Finding| match &finding.difference.source {
         Source::At(origin) => Some(origin.clone()),
         Source::Nobody => places.get(&finding.difference.object.in_table()?)?.origin.clone(),

@@ -7,7 +7,7 @@ use crate::catalog::Origin;
 use crate::finding::{Finding, Source};
 use crate::report::{Place, Verified};
 
-/// The suite of what no file speaks of.
+/// The suite of what no file expects.
 const DATABASE: &str = "database";
 
 /// The suite of what the Prisma schema expects without a line of its own.

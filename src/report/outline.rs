@@ -105,7 +105,7 @@ fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
     groups.into_iter().map(block).collect()
 }
 
-/// A thing that only its name sets apart is told by the two names, and by what maps one to the other.
+/// A renamed object is shown with both names, and with the attribute that maps one to the other.
 fn row(finding: &Finding, in_table: bool) -> Row<'_> {
     let object = &finding.difference.object;
     let name = match object.kind {

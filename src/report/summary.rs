@@ -17,7 +17,7 @@ const NAMES: usize = 6;
 pub(crate) struct Summary {
     /// Three at the most, the most telling first. Findings with the same trouble for the same reason share one.
     pub lines: Vec<String>,
-    /// How many findings no line speaks of.
+    /// How many findings have no line.
     pub more: usize,
     /// What to do about the first line.
     pub next: Option<String>,
@@ -136,7 +136,7 @@ fn are(finding: &Finding) -> &'static str {
     }
 }
 
-/// Cause and remedy of findings that are told together: in full for one, and for several what is true of all.
+/// Cause and remedy of grouped findings: in full for one finding; for several, what is true of all.
 pub(crate) fn reason(group: &[&Finding]) -> Reason {
     let text = |diagnosis: &Diagnosis, number| Reason {
         cause: diagnosis.cause.as_ref().map(|cause| cause.text(number)),

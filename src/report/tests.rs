@@ -114,7 +114,7 @@ db:5432/app: what the service needs is not there (6 errors, 2 warnings, 1 notice
 
 #[test]
 fn a_terminal_gets_lines_of_its_width() {
-    let screen = Screen { width: Some(72), colour: false };
+    let screen = Screen { width: Some(72), ..Screen::default() };
     let text = text::render(&verified(findings()), false, screen);
     // But for the verdict, which a terminal may break where it likes.
     for line in text.lines().filter(|line| !line.starts_with("db:")) {

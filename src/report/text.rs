@@ -1,9 +1,12 @@
 //! For people: by table, aligned, and for a terminal folded to its width and coloured. A pipe gets one line per finding,
 //! for grep.
 
+use std::time::SystemTime;
+
 use console::Style;
 
 use crate::base::environment::Environment;
+use crate::base::time;
 use crate::finding::Severity;
 use crate::report::outline::{Block, Row, Section, sections};
 use crate::report::{Verified, counted, flat};
@@ -27,6 +30,8 @@ pub(crate) struct Screen {
     pub width: Option<usize>,
     /// Whether it has colours.
     pub colour: bool,
+    /// The present, for times that a person reads at a terminal; elsewhere they stay as RFC 3339.
+    pub now: Option<SystemTime>,
 }
 
 impl Screen {
@@ -39,6 +44,7 @@ impl Screen {
         let usual = terminal.is_some() && !is("CLICOLOR", "0") && !is("TERM", "dumb");
         Self {
             width: terminal.map(|columns| columns.clamp(40, WIDEST)),
+            now: terminal.map(|_| SystemTime::now()),
             colour: environment.get("NO_COLOR").is_none() && (forced || usual),
         }
     }
@@ -168,7 +174,8 @@ fn block(out: &mut String, block: &Block<'_>, columns: &Columns, screen: Screen)
         format!("{}{} {text}\n", " ".repeat(NOTES), screen.paint(Style::new().dim(), &format!("{label:<6}")))
     };
     if let Some(cause) = &block.cause {
-        *out += &note("cause:", cause);
+        // Causes say when a migration ran.
+        *out += &note("cause:", &screen.now.map_or(cause.clone(), |now| time::in_text(cause, now)));
     }
     if let Some(remedy) = &block.remedy {
         *out += &note("next:", remedy);

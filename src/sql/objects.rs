@@ -30,7 +30,7 @@ pub enum Leaves {
     Objects,
     /// Named objects and changed rows: that the objects are missing tells that they did not run.
     ObjectsAndRows,
-    /// Whatever code does; or something taken away again.
+    /// Anything: it runs code, or it drops something.
     Unknown,
 }
 
@@ -98,15 +98,15 @@ impl Made {
 /// stores them.
 #[derive(Default)]
 struct Later {
-    /// Nobody knows what went with something dropped.
+    /// A CASCADE may have dropped anything.
     everything: bool,
-    /// Whatever depends on these.
+    /// Objects that depend on these names.
     names: HashSet<String>,
     /// Columns and constraints, of whichever table.
     parts: HashSet<String>,
     /// Tables that lose a part, and perhaps an index with it.
     tables: HashSet<String>,
-    /// The words of code, in lower case: it runs whatever it says.
+    /// The words of DO blocks, in lower case: any object that they name may be changed.
     code: HashSet<String>,
 }
 
@@ -153,7 +153,7 @@ impl Later {
     }
 }
 
-/// The words of a text, whatever stands between them.
+/// The words of a text, without separators.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character| !is_word(character)).filter(|word| !word.is_empty())
 }

@@ -32,7 +32,7 @@ use crate::startup::start::Start;
 const PULSE: Duration = Duration::from_secs(1);
 
 /// Time between the signal that is passed on and SIGKILL: less than Docker's stop timeout of ten seconds.
-const GRACE: Duration = Duration::from_secs(8);
+const GRACE: Duration = Duration::from_secs(7);
 
 /// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);

@@ -9,7 +9,7 @@ use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::finding::{Finding, Severity};
 use crate::migrate::plan::Verdict;
-use crate::startup::pipeline::Extent;
+use crate::startup::pipeline::{Extent, Outcome};
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 use crate::verify;
@@ -28,40 +28,62 @@ enum Poll {
     Ready(Vec<Finding>),
 }
 
-impl Start<'_> {
-    /// Polls until there is nothing left to wait for.
+/// A start that another process migrates for, over its passes.
+pub(crate) struct Follower {
+    began: Instant,
+    /// The deadline: `wait_timeout`, or what a fixed number of attempts amounts to.
+    limit: Option<Duration>,
+    pace: Pace,
+    said: String,
+}
+
+impl Follower {
+    /// Counts the deadline from now.
+    pub(crate) fn new(patience: Patience) -> Self {
+        let fixed = patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts));
+        let limit = patience.timeout.or(fixed);
+        Self { began: Instant::now(), limit, pace: Pace::new(PACE.0, PACE.1), said: String::new() }
+    }
+
+    /// Looks once whether there is anything left to wait for.
     ///
     /// # Errors
     /// At the deadline, [`Error::NotMigrated`], [`Error::History`] or [`Error::Differences`], whichever was waited for;
     /// at once, [`Error::Settings`] without a folder.
-    pub(crate) async fn follow(&mut self, extent: Extent, desired: &DesiredState) -> Result<(), Error> {
-        let (began, mut pace) = (Instant::now(), Pace::new(PACE.0, PACE.1));
-        let (limit, strictness) = (limit(self.setup.settings.patience), self.setup.settings.strictness);
-        let mut said = String::new();
-        loop {
-            let poll = self.poll(extent, desired).await?;
-            let left = limit.map_or(Duration::MAX, |limit| limit.saturating_sub(began.elapsed()));
-            let reason = match poll {
-                Poll::Ready(findings) => {
-                    self.report.migrate = began.elapsed().saturating_sub(self.report.verify);
-                    return verify::judge(findings, strictness);
-                }
-                Poll::Lacking(findings) if left.is_zero() => return verify::judge(findings, strictness),
-                Poll::Lacking(findings) => format!("it is migrated, but {}", worst(&findings)),
-                Poll::Behind(verdict) if left.is_zero() => return Err(self.not_migrated(began, verdict)),
-                Poll::Behind(verdict) => verdict.to_string(),
-            };
-            let text = format!("waiting for another process to migrate: {reason}");
-            self.setup.tracker.held_up(&text);
-            if said != text {
-                tracing::info!(phase = "migrate", event = "awaiting", "{text}");
-                said = text;
+    pub(crate) async fn look(
+        &mut self,
+        start: &mut Start<'_>,
+        extent: Extent,
+        desired: &DesiredState,
+    ) -> Result<Outcome, Error> {
+        let (setup, began, verified) = (start.setup, Instant::now(), start.report.verify);
+        let poll = start.poll(extent, desired).await?;
+        start.report.migrate += began.elapsed().saturating_sub(start.report.verify - verified);
+        let left = self.limit.map_or(Duration::MAX, |limit| limit.saturating_sub(self.began.elapsed()));
+        let reason = match poll {
+            Poll::Ready(findings) => {
+                verify::judge(findings, setup.settings.strictness)?;
+                return Ok(Outcome::Done);
             }
-            tokio::time::sleep(pace.next().min(left)).await;
-            self.probe_again().await?;
+            Poll::Lacking(findings) if left.is_zero() => {
+                verify::judge(findings, setup.settings.strictness)?;
+                return Ok(Outcome::Done);
+            }
+            Poll::Lacking(findings) => format!("it is migrated, but {}", worst(&findings)),
+            Poll::Behind(verdict) if left.is_zero() => return Err(start.not_migrated(self.began, verdict)),
+            Poll::Behind(verdict) => verdict.to_string(),
+        };
+        let text = format!("waiting for another process to migrate: {reason}");
+        setup.tracker.held_up(&text);
+        if self.said != text {
+            tracing::info!(phase = "migrate", event = "awaiting", "{text}");
+            self.said = text;
         }
+        Ok(Outcome::Later(self.pace.next().min(left)))
     }
+}
 
+impl Start<'_> {
     async fn poll(&mut self, extent: Extent, desired: &DesiredState) -> Result<Poll, Error> {
         self.setup.tracker.enter(Phase::Migrate);
         self.read_history().await?;
@@ -90,11 +112,6 @@ impl Start<'_> {
         let obstacle = self.history.as_ref().and_then(|history| history.check().err());
         obstacle.unwrap_or_else(|| Error::NotMigrated { waited: began.elapsed(), verdict: verdict.to_string() })
     }
-}
-
-/// The deadline: `wait_timeout`, or what a fixed number of attempts amounts to.
-fn limit(patience: Patience) -> Option<Duration> {
-    patience.timeout.or(patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts)))
 }
 
 fn nothing_to_await(setup: &Setup) -> Error {

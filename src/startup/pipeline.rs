@@ -1,7 +1,9 @@
 //! The pipeline of `run`, `wait` and `migrate`: wait, schemas, migrate, verify, each one call.
 //!
-//! It ends the moment before exec. A connection that is lost on the way starts it again from the wait, a few times,
-//! because a server that is being set up is ready once and then restarts.
+//! It ends the moment before exec. It runs in passes, each with a session of its own: a pass is done, or fails, or ends with
+//! "later", where another process migrates or holds the migration lock. The pause before the next pass is spent without a
+//! connection, so that waiting replicas do not use up the server's connections. A connection that is lost on the way leads
+//! to another pass too, a few times, because a server that is being set up is ready once and then restarts.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,8 @@ use crate::config::{Mode, Patience};
 use crate::finding::Severity;
 use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::History;
-use crate::migrate::lock;
+use crate::migrate::lock::Queue;
+use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
@@ -37,89 +40,149 @@ pub(crate) enum Extent {
     Run,
 }
 
-/// Runs the pipeline; the session is closed when it returns, also after an error. Returns how many migrations were
+/// How a pass ended that did not fail.
+pub(crate) enum Outcome {
+    /// Nothing is left to do.
+    Done,
+    /// Another process is at work; look again after this pause.
+    Later(Duration),
+}
+
+/// What is read from files, for all passes.
+struct Files {
+    history: Option<History>,
+    desired: DesiredState,
+}
+
+/// The pipeline of one start, over its passes.
+struct Pipeline<'a> {
+    setup: &'a Setup,
+    stop: &'a Stop,
+    extent: Extent,
+    hooks: Hooks,
+    /// `None` before the first pass.
+    files: Option<Files>,
+    queue: Queue,
+    follower: Follower,
+    /// Whether the log names the server once it answers: not in every pass of a start that waits for another process.
+    announces: bool,
+    report: Report,
+}
+
+/// Runs the pipeline; the session is closed when it returns, whatever happened. Returns how many migrations were
 /// applied.
 ///
 /// # Errors
 /// The first step that fails ends it.
 pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<usize, Error> {
-    let began = Instant::now();
     // A misspelt command should cost milliseconds, not a migration.
     let hooks = if applies(setup, extent) { setup.hook_commands.find()? } else { Hooks::default() };
     warn_without_migrations(setup, extent);
-    let mut losses = 0;
-    loop {
-        if let Some(signal) = stop.signal() {
-            return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
-        }
-        stop.end_deferral();
-        match attempt(setup, extent, &hooks, left(setup, began), stop).await {
-            Err(Error::Statement { doing, fault, .. } | Error::Lost { doing, fault })
-                if fault.class.is_transient() && losses < LOSSES && has_time(setup, began) =>
-            {
-                losses += 1;
-                tracing::info!(phase = "wait", event = "lost", "lost the database ({doing}): {fault}; waiting again");
-                tokio::time::sleep(AFTER_A_LOSS).await;
-            }
-            result => return result,
-        }
-    }
+    let queue = Queue::new(setup.settings.lock_timeout);
+    let follower = Follower::new(setup.settings.patience);
+    let (files, report) = (None, Report::default());
+    Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report }.run().await
 }
 
-/// One pass through the pipeline, in one session.
-async fn attempt(
-    setup: &Setup,
-    extent: Extent,
-    hooks: &Hooks,
-    patience: Patience,
-    stop: &Stop,
-) -> Result<usize, Error> {
-    let began = Instant::now();
-    let ready = wait::until_ready(setup, patience, applies(setup, extent));
-    let ((session, probe), history, desired) =
-        tokio::try_join!(ready, read_folder(setup, extent), read_desired(setup, extent))?;
-    let report = Report { wait: began.elapsed(), ..Report::default() };
-    let mut start = Start { setup, stop, session, probe, history, report };
-    let result = start.steps(extent, hooks, &desired).await;
-    start.session.close().await;
-    result?;
-    if extent != Extent::Wait && stop.signal().is_none() {
-        start.report.log();
+impl Pipeline<'_> {
+    async fn run(&mut self) -> Result<usize, Error> {
+        let (mut losses, mut began) = (0, Instant::now());
+        loop {
+            if let Some(signal) = self.stop.signal() {
+                return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
+            }
+            self.stop.end_deferral();
+            match self.pass(left(self.setup, began)).await {
+                Ok(Outcome::Done) => break,
+                Ok(Outcome::Later(pause)) => {
+                    tokio::time::sleep(pause).await;
+                    self.report.migrate += pause;
+                    // The server did answer: the deadline of the wait and the count of losses begin again.
+                    (losses, began) = (0, Instant::now());
+                }
+                Err(Error::Statement { doing, fault, .. } | Error::Lost { doing, fault })
+                    if fault.class.is_transient() && losses < LOSSES && has_time(self.setup, began) =>
+                {
+                    losses += 1;
+                    tracing::info!(
+                        phase = "wait",
+                        event = "lost",
+                        "lost the database ({doing}): {fault}; waiting again"
+                    );
+                    tokio::time::sleep(AFTER_A_LOSS).await;
+                    self.announces = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if self.extent != Extent::Wait && self.stop.signal().is_none() {
+            self.report.log();
+        }
+        Ok(self.report.applied)
     }
-    Ok(start.report.applied)
+
+    /// One pass, in one session.
+    async fn pass(&mut self, patience: Patience) -> Result<Outcome, Error> {
+        let began = Instant::now();
+        let (setup, extent) = (self.setup, self.extent);
+        let announces = std::mem::take(&mut self.announces);
+        let ready = wait::until_ready(setup, patience, applies(setup, extent), announces);
+        let ((session, probe), files) = match self.files.take() {
+            Some(files) => (ready.await?, files),
+            None => tokio::try_join!(ready, read_files(setup, extent))?,
+        };
+        let mut report = std::mem::take(&mut self.report);
+        let waited = if announces { &mut report.wait } else { &mut report.migrate };
+        *waited += began.elapsed();
+        let Files { history, desired } = files;
+        let mut start = Start { setup, stop: self.stop, session, probe, history, report };
+        let outcome = self.steps(&mut start, &desired).await;
+        let Start { session, history, report, .. } = start;
+        session.close().await;
+        (self.files, self.report) = (Some(Files { history, desired }), report);
+        outcome
+    }
+
+    async fn steps(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<Outcome, Error> {
+        if self.extent == Extent::Wait {
+            return Ok(Outcome::Done);
+        }
+        if self.setup.settings.mode == Mode::Await {
+            return self.follower.look(start, self.extent, desired).await;
+        }
+        if let Outcome::Later(pause) = start.migrate(&self.hooks, &mut self.queue).await? {
+            return Ok(Outcome::Later(pause));
+        }
+        if self.extent == Extent::Run {
+            start.verify(desired).await?;
+        }
+        Ok(Outcome::Done)
+    }
 }
 
 impl Start<'_> {
-    async fn steps(&mut self, extent: Extent, hooks: &Hooks, desired: &DesiredState) -> Result<(), Error> {
-        match (extent, self.setup.settings.mode) {
-            (Extent::Wait, _) => Ok(()),
-            (_, Mode::Await) => self.follow(extent, desired).await,
-            (Extent::Migrate, _) => self.migrate(hooks).await,
-            (Extent::Run, _) => {
-                self.migrate(hooks).await?;
-                self.verify(desired).await
-            }
-        }
-    }
-
     /// Steps 2 and 3, schemas and migrations. Reads first, and takes the lock only when there is something to write:
     /// a replica with nothing to do never queues.
-    async fn migrate(&mut self, hooks: &Hooks) -> Result<(), Error> {
-        let began = Instant::now();
+    async fn migrate(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<Outcome, Error> {
+        let (began, schemas) = (Instant::now(), self.report.schemas);
         self.setup.tracker.enter(Phase::Migrate);
         self.read_history().await?;
-        if !self.probe.missing_schemas.is_empty() || self.has_work(hooks) {
-            self.migrate_under_lock(hooks).await?;
-        }
-        self.report.migrate = began.elapsed().saturating_sub(self.report.schemas);
-        if let Some(history) = &self.history {
+        let has_work = !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
+        let outcome = if has_work { self.migrate_under_lock(hooks, queue).await? } else { Outcome::Done };
+        self.report.migrate += began.elapsed().saturating_sub(self.report.schemas - schemas);
+        if let (Outcome::Done, Some(history)) = (&outcome, &self.history) {
             history.log_oddities();
         }
-        Ok(())
+        Ok(outcome)
     }
 
-    async fn migrate_under_lock(&mut self, hooks: &Hooks) -> Result<(), Error> {
-        self.take_lock().await?;
+    async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<Outcome, Error> {
+        self.setup.tracker.held_up("queueing for the migration lock");
+        if !queue.try_take(self.session.as_mut(), self.setup.lock_key()).await? {
+            return Ok(Outcome::Later(queue.pause()));
+        }
+        // Another replica may have been faster: only what the holder of the lock sees counts.
+        self.probe_again().await?;
         let is_due = self.is_due(hooks).await?;
         if is_due {
             self.run_before_hook(hooks).await?;
@@ -129,14 +192,7 @@ impl Start<'_> {
             self.report.applied = self.apply(hooks).await?;
             self.run_after_hook(hooks).await?;
         }
-        Ok(())
-    }
-
-    async fn take_lock(&mut self) -> Result<(), Error> {
-        self.setup.tracker.held_up("queueing for the migration lock");
-        lock::acquire(self.session.as_mut(), self.setup.lock_key(), self.setup.settings.lock_timeout).await?;
-        // Another replica may have been faster: only what the holder of the lock sees counts.
-        self.probe_again().await
+        Ok(Outcome::Done)
     }
 
     /// Whether there is anything to apply, now that the lock is held. Leaves schemas out that a pending migration
@@ -201,18 +257,22 @@ fn applies(setup: &Setup, extent: Extent) -> bool {
     extent != Extent::Wait && setup.settings.mode == Mode::Apply
 }
 
-async fn read_folder(setup: &Setup, extent: Extent) -> Result<Option<History>, Error> {
-    match extent {
-        Extent::Wait => Ok(None),
-        Extent::Migrate | Extent::Run => setup.read_folder_if_on().await,
-    }
-}
-
-async fn read_desired(setup: &Setup, extent: Extent) -> Result<DesiredState, Error> {
-    match extent {
-        Extent::Run => setup.read_desired().await,
-        Extent::Wait | Extent::Migrate => Ok(DesiredState::default()),
-    }
+/// Reads the folder and the desired state, as far as the extent needs them.
+async fn read_files(setup: &Setup, extent: Extent) -> Result<Files, Error> {
+    let history = async {
+        match extent {
+            Extent::Wait => Ok(None),
+            Extent::Migrate | Extent::Run => setup.read_folder_if_on().await,
+        }
+    };
+    let desired = async {
+        match extent {
+            Extent::Run => setup.read_desired().await,
+            Extent::Wait | Extent::Migrate => Ok(DesiredState::default()),
+        }
+    };
+    let (history, desired) = tokio::try_join!(history, desired)?;
+    Ok(Files { history, desired })
 }
 
 fn warn_without_migrations(setup: &Setup, extent: Extent) {

@@ -47,7 +47,7 @@ impl<'a> Start<'a> {
         stop: &'a Stop,
         folder: impl Future<Output = Result<Option<History>, Error>>,
     ) -> Result<Self, Error> {
-        let ready = wait::until_ready(setup, setup.settings.patience, false);
+        let ready = wait::until_ready(setup, setup.settings.patience, false, true);
         let ((session, probe), history) = tokio::try_join!(ready, folder)?;
         Ok(Self { setup, stop, session, probe, history, report: Report::default() })
     }

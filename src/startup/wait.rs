@@ -18,8 +18,9 @@ use crate::startup::setup::Setup;
 /// How long the first attempt may take before the log says that it is connecting.
 const LONG: Duration = Duration::from_secs(1);
 
-/// Waits for the database; gives the one session of this start, and what its first query found. With `create`, a
-/// database that does not exist is created where the role may; without, another process is expected to create it.
+/// Waits for the database; gives a session, and what its first query found. With `create`, a database that does not exist
+/// is created where the role may; without, another process is expected to create it. With `announces`, the log names the
+/// server that answered.
 ///
 /// # Errors
 /// [`Error::NotReady`] at the deadline, [`Error::Refused`] for a fault that no retry mends, [`Error::Settings`] when
@@ -28,6 +29,7 @@ pub(crate) async fn until_ready(
     setup: &Setup,
     patience: Patience,
     create: bool,
+    announces: bool,
 ) -> Result<(Box<dyn Session>, Probe), Error> {
     let (began, wanted) = (Instant::now(), setup.probe_request());
     let deadline = patience.timeout.map(|timeout| began + timeout);
@@ -41,7 +43,9 @@ pub(crate) async fn until_ready(
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(&wanted))).await {
             Ok(Ok((session, probe))) => {
-                log.ready(&target, &probe, attempts);
+                if announces {
+                    log.ready(&target, &probe, attempts);
+                }
                 return Ok((session, probe));
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {

@@ -72,7 +72,7 @@ impl DesiredState {
         Self { tables, ..Self::default() }
     }
 
-    /// The catalogs to hold the database against. What a snapshot has in its own home goes to `home`.
+    /// The catalogs to compare the database with. Objects in a snapshot's home schema are expected in `home`.
     #[must_use]
     pub(crate) fn catalogs(&self, home: &str) -> Vec<Catalog> {
         self.prisma

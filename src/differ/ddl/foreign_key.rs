@@ -81,7 +81,7 @@ impl<'a> Plan<'a> {
     fn is_out_of_reach(&self, table: &Table, key: &ForeignKey) -> Option<&'static str> {
         let target = self.names.key_of(&key.target);
         if !self.schemas.contains(key.target.schema.as_str()) {
-            // Nobody has looked there.
+            // That schema was not read.
             return None;
         }
         let there = self.there.get(&target);

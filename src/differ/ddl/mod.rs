@@ -2,7 +2,7 @@
 //! drops, and never rewrites what is there. Pure, and led by findings, so that it cannot disagree with `compare`.
 //!
 //! The text is Prisma's own, as far as it goes (`prisma migrate diff --script`), since it is to end up in a
-//! `migration.sql`. What cannot be closed by adding is told in a comment.
+//! `migration.sql`. What cannot be created gets a comment with the reason.
 
 pub mod foreign_key;
 pub mod planner;

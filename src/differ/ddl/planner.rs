@@ -116,7 +116,7 @@ impl<'a> Plan<'a> {
         let object = &finding.object;
         let (owner, name) = (object.owner(), &object.name);
         match object.kind {
-            // One that nothing is expected in is none that anything needs.
+            // Skip schemas that no expected object uses.
             ObjectKind::Schema if finding.severity > Severity::Notice && self.ddl.dialect == Dialect::Postgres => {
                 let sql = format!("CREATE SCHEMA IF NOT EXISTS {};", self.ddl.quoted(name));
                 self.run(Step::CreateSchema, object, sql);
@@ -281,7 +281,7 @@ impl<'a> Plan<'a> {
         self.made(self.names.key_of(&table.name), column);
     }
 
-    /// Keys and indexes over columns that were missing: no finding speaks of them.
+    /// Keys and indexes over columns that were missing; they have no finding of their own.
     fn with_columns(&mut self, object: &ObjectRef, key: &Key, table: &'a Table, there: &'a Table) {
         let lacking = self.lacking.get(key).cloned().unwrap_or_default();
         let is_lacking = |name: &String| lacking.contains(&name.as_str());

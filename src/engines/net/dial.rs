@@ -18,12 +18,17 @@ pub(crate) type Stream = Box<dyn Duplex>;
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
-/// TCP keepalive; on by default, since NAT and load balancers drop a silent connection during long DDL.
+/// How the kernel finds out that the peer is gone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Keepalive {
-    pub(crate) on: bool,
+pub(crate) struct Heartbeat {
+    /// TCP keepalive; on by default, since NAT and load balancers drop a silent connection during long DDL.
+    pub(crate) keepalive: bool,
     pub(crate) idle: Duration,
     pub(crate) interval: Duration,
+    /// Probes without an answer before the connection counts as dead.
+    pub(crate) count: u32,
+    /// `TCP_USER_TIMEOUT` (`man 7 tcp`): how long sent bytes may stay unacknowledged. `None` leaves the kernel's default.
+    pub(crate) user_timeout: Option<Duration>,
 }
 
 /// Head start of each address before the next is tried as well (RFC 8305, 5: 250 ms): an address whose packets are
@@ -35,7 +40,7 @@ pub(crate) async fn tcp(
     name: &str,
     address: Option<IpAddr>,
     port: u16,
-    keepalive: Keepalive,
+    heartbeat: Heartbeat,
 ) -> Result<TcpStream, Fault> {
     let addresses = match address {
         Some(address) => vec![SocketAddr::new(address, port)],
@@ -44,9 +49,16 @@ pub(crate) async fn tcp(
     let stream = race(addresses).await?;
     // Nagle's algorithm and delayed ACK cost 40 ms for each flight of a TLS handshake.
     let _ = stream.set_nodelay(true);
-    if keepalive.on {
-        let probes = socket2::TcpKeepalive::new().with_time(keepalive.idle).with_interval(keepalive.interval);
-        let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&probes);
+    let socket = socket2::SockRef::from(&stream);
+    if heartbeat.keepalive {
+        let probes = socket2::TcpKeepalive::new()
+            .with_time(heartbeat.idle)
+            .with_interval(heartbeat.interval)
+            .with_retries(heartbeat.count);
+        let _ = socket.set_tcp_keepalive(&probes);
+    }
+    if heartbeat.user_timeout.is_some() {
+        let _ = socket.set_tcp_user_timeout(heartbeat.user_timeout);
     }
     Ok(stream)
 }

@@ -67,6 +67,31 @@ pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Resul
     })
 }
 
+/// What a login over this connection can be bound to: the hash of the server's certificate, made with the hash function of
+/// its signature, and with SHA-256 in place of MD5 and SHA-1 (RFC 5929, 4.1). `None` where the algorithm names no hash:
+/// EdDSA, or RSASSA-PSS, whose parameters are not read.
+pub(crate) fn end_point(stream: &TlsStream<TcpStream>) -> Option<Vec<u8>> {
+    end_point_of(stream.get_ref().1.peer_certificates()?.first()?)
+}
+
+fn end_point_of(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    use sha2::{Digest as _, Sha256, Sha384, Sha512};
+    use x509_cert::der::Decode as _;
+    use x509_cert::der::oid::db::{rfc5912, rfc8410};
+
+    let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
+    match parsed.signature_algorithm().oid {
+        rfc5912::SHA_384_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_384 => {
+            Some(Sha384::digest(certificate).to_vec())
+        }
+        rfc5912::SHA_512_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_512 => {
+            Some(Sha512::digest(certificate).to_vec())
+        }
+        rfc5912::ID_RSASSA_PSS | rfc8410::ID_ED_25519 | rfc8410::ID_ED_448 => None,
+        _ => Some(Sha256::digest(certificate).to_vec()),
+    }
+}
+
 /// Why a connection broke after the handshake: since TLS 1.3 a server refuses the client's certificate only then.
 pub(crate) fn broken(error: &std::io::Error) -> Fault {
     match cause(error) {

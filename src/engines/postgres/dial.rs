@@ -1,20 +1,17 @@
 //! Connects to a PostgreSQL server, up to the point where the protocol's startup message is sent: socket, request for
 //! TLS, handshake. The cancel request is here too, since it is a connection of its own.
 
+use bytes::BytesMut;
+use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::base::fault::{Class, Fault};
-use crate::engines::net::dial::{self, Stream, unreachable};
+use crate::engines::net::dial::{self, Duplex, Stream, unreachable};
 use crate::engines::net::tls::{self, Mode};
 use crate::engines::postgres::client::CancelKey;
+use crate::engines::postgres::client::login::EndPoint;
 use crate::engines::postgres::conninfo::{Host, Target};
-
-/// The message that asks a server for TLS (PostgreSQL manual 55.7, SSLRequest).
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-
-/// The code of CancelRequest (55.7).
-const CANCEL_REQUEST: u32 = 80_877_102;
 
 /// How a session's server was reached, to reach it again.
 #[derive(Debug, Clone)]
@@ -24,26 +21,37 @@ pub(crate) struct Route {
     pub(crate) encrypted: bool,
 }
 
+/// An open connection, and what a login on it can bind itself to.
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    pub(crate) end_point: EndPoint,
+}
+
+impl Connection {
+    fn plain(stream: impl Duplex + 'static) -> Self {
+        Self { stream: Box::new(stream), end_point: EndPoint::Plain }
+    }
+}
+
 /// Connects to one host, encrypted if `encrypted`. With sslmode `prefer` a server without TLS is used in plain text, as
 /// libpq does.
-pub(crate) async fn dial(route: &Route) -> Result<Stream, Fault> {
+pub(crate) async fn dial(route: &Route) -> Result<Connection, Fault> {
     let Route { target, host, encrypted } = route;
     if host.is_socket() {
-        return Ok(Box::new(dial::unix(&format!("{}/.s.PGSQL.{}", host.name, host.port)).await?));
+        let path = format!("{}/.s.PGSQL.{}", host.name, host.port);
+        return Ok(Connection::plain(dial::unix(&path).await?));
     }
     let mut stream = tcp(route).await?;
     if !encrypted {
-        return Ok(Box::new(stream));
+        return Ok(Connection::plain(stream));
     }
     if !target.direct_tls {
         match request_tls(&mut stream, host).await? {
             b'S' => {}
-            b'N' if target.tls.mode == Mode::Prefer => return Ok(Box::new(stream)),
+            b'N' if target.tls.mode == Mode::Prefer => return Ok(Connection::plain(stream)),
             b'N' => return Err(Fault::new(Class::Tls, format!("{host} has no TLS, which sslmode demands"))),
-            // An old server, or one that cannot fork, answers with an ErrorResponse at once: connect again in plain
-            // text, where the client can read it. Only where sslmode allows plain text: an attacker in between can
-            // send this answer, and would receive the password.
-            b'E' if target.tls.mode == Mode::Prefer => return Ok(Box::new(tcp(route).await?)),
+            // A server that cannot fork answers with an ErrorResponse. Anyone in between can send one, so its text is not
+            // read, and nothing more is sent on this connection, as in libpq 17.
             b'E' => return Err(unreachable(format!("{host} answered the request for TLS with an error"))),
             other => {
                 let what = char::from(other).escape_default();
@@ -51,28 +59,33 @@ pub(crate) async fn dial(route: &Route) -> Result<Stream, Fault> {
             }
         }
     }
-    Ok(Box::new(tls::handshake(stream, &target.tls, &host.name).await?))
+    let stream = tls::handshake(stream, &target.tls, &host.name).await?;
+    let end_point = tls::end_point(&stream).map_or(EndPoint::Unhashable, EndPoint::Hash);
+    Ok(Connection { stream: Box::new(stream), end_point })
 }
 
 async fn tcp(route: &Route) -> Result<TcpStream, Fault> {
     let Host { name, address, port } = &route.host;
-    dial::tcp(name, *address, *port, route.target.keepalive).await
+    dial::tcp(name, *address, *port, route.target.heartbeat).await
 }
 
+/// Sends the SSLRequest and reads the one byte of the answer. Not a byte more: what follows it would have come
+/// unencrypted (CVE-2021-23222).
 async fn request_tls(stream: &mut TcpStream, host: &Host) -> Result<u8, Fault> {
     // A proxy (docker-proxy, a Service, a load balancer) accepts and closes while no server is behind it.
     let gone = |error| unreachable(format!("{host} closed the connection: {error}"));
-    stream.write_all(&SSL_REQUEST).await.map_err(gone)?;
+    let mut request = BytesMut::new();
+    frontend::ssl_request(&mut request);
+    stream.write_all(&request).await.map_err(gone)?;
     stream.read_u8().await.map_err(gone)
 }
 
 /// Asks the server to cancel what a session runs (55.2.8). The server answers by closing the connection.
-pub(crate) async fn cancel(route: &Route, key: &CancelKey) -> Result<(), Fault> {
-    let mut stream = dial(route).await?;
-    let key = key.bytes();
-    let length = u32::try_from(8 + key.len()).unwrap_or(16);
-    let message = [length.to_be_bytes().as_slice(), &CANCEL_REQUEST.to_be_bytes(), key].concat();
-    stream.write_all(&message).await.map_err(|error| unreachable(format!("the cancel request broke off: {error}")))?;
+pub(crate) async fn cancel(route: &Route, key: CancelKey) -> Result<(), Fault> {
+    let mut stream = dial(route).await?.stream;
+    let gone = |error| unreachable(format!("the cancel request broke off: {error}"));
+    stream.write_all(&key.request()).await.map_err(gone)?;
+    stream.flush().await.map_err(gone)?;
     let _ = stream.read_u8().await;
     Ok(())
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
+use crate::engines::net::silent;
 use crate::engines::net::tls::Mode;
 use crate::engines::postgres::catalog::Postgres;
-use crate::engines::postgres::client::{Client, Login};
+use crate::engines::postgres::client::Client;
+use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::conninfo::{Host, Target};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::session::Session;
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::silent;
 
 /// How long CREATE and DROP DATABASE may take at least: they copy and delete files.
 const MAINTENANCE: Duration = Duration::from_secs(30);
@@ -131,7 +132,7 @@ pub(crate) async fn log_in(target: &Target, host: &Host, database: &str) -> Resu
 }
 
 async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
-    let stream = dial::dial(&route).await?;
+    let connection = dial::dial(&route).await?;
     let password = route.target.password_for(&route.host, database);
     let login = Login {
         user: &route.target.user,
@@ -139,8 +140,10 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         password: password.as_ref(),
         application_name: &route.target.application_name,
         options: route.target.options.as_deref(),
+        binding: route.target.binding,
+        require_auth: route.target.require_auth.as_ref(),
     };
-    match Client::login(stream, &login).await {
+    match Client::log_in(connection, &login).await {
         Ok(client) => Ok(Session { client, route, lock: None, conditions: None, unsettled: false }),
         Err(mut fault) => {
             if fault.class == Class::Authentication && password.is_none() {

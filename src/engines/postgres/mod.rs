@@ -20,6 +20,5 @@ pub(crate) mod unit;
 use crate::sql::Dialect;
 
 pub(crate) use crate::engines::postgres::conninfo::Target;
-pub(crate) use crate::engines::postgres::conninfo::has_libpq_variables;
 
 const SQL: Dialect = Dialect::Postgres;

@@ -15,7 +15,7 @@ impl Session {
     /// backend. A pooler is recognized by the process id that it invents for the login; its mode by a second session,
     /// which then runs on the backend that this session should have for itself.
     pub(crate) async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
-        if self.client.cancel_key().process_id() == Some(backend) {
+        if self.client.cancel_key().is_some_and(|key| key.process_id() == backend) {
             return Ok(());
         }
         let route = self.route.clone();

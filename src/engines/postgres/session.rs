@@ -5,12 +5,13 @@ use std::pin::Pin;
 
 use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
+use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::client::Client;
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in;
 use crate::engines::postgres::{SQL, queries, unit};
-use crate::engines::session::{Canceller, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work, silent};
+use crate::engines::session::{Canceller, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
 
 /// A logged-in session.
@@ -34,7 +35,7 @@ impl Session {
 
     /// Runs a message in the session as it is.
     pub(crate) async fn send(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
-        self.client.query(sql).await
+        self.client.query(&sql).await
     }
 
     async fn settle_if_needed(&mut self) -> Result<(), Fault> {
@@ -80,7 +81,7 @@ impl crate::engines::session::Session for Session {
     fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
         Box::pin(async move {
             self.settle_if_needed().await?;
-            self.client.each_row(sql, take).await
+            self.client.each_row(&sql, take).await
         })
     }
 
@@ -108,9 +109,10 @@ impl crate::engines::session::Session for Session {
     fn canceller(&self) -> Canceller {
         let (route, key) = (self.route.clone(), self.client.cancel_key());
         Box::new(move || {
-            let (route, key) = (route.clone(), key.clone());
+            let route = route.clone();
             Box::pin(async move {
-                let request = dial::cancel(&route, &key);
+                let Some(key) = key else { return };
+                let request = dial::cancel(&route, key);
                 if let Ok(Err(fault)) = tokio::time::timeout(route.target.connect_timeout, request).await {
                     tracing::debug!(phase = "migrate", event = "cancel_failed", "cancel request: {fault}");
                 }
@@ -119,7 +121,7 @@ impl crate::engines::session::Session for Session {
     }
 
     fn observer(&self) -> Option<Observer> {
-        let (route, backend) = (self.route.clone(), self.client.cancel_key().process_id()?);
+        let (route, backend) = (self.route.clone(), self.client.cancel_key()?.process_id());
         Some(Box::new(move || {
             let route = route.clone();
             Box::pin(async move {

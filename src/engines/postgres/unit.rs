@@ -100,12 +100,15 @@ impl Session {
 
     /// Sends the script with what follows it, and works out what a failure means.
     async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), Failure> {
-        let exchange = self.client.exchange(unit.sql.to_owned() + after.unwrap_or_default()).await;
-        if exchange.result.is_ok() && exchange.status == Some(TransactionStatus::Idle) {
+        let message = unit.sql.to_owned() + after.unwrap_or_default();
+        // Without an end of the answer, the last statement may have committed.
+        let unknown = |fault| Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false };
+        let exchange = self.client.exchange(&message).await.map_err(unknown)?;
+        if exchange.error.is_none() && exchange.status == TransactionStatus::Idle {
             return Ok(());
         }
         self.unsettled = true;
-        if exchange.status.is_some_and(|status| status != TransactionStatus::Idle) {
+        if exchange.status != TransactionStatus::Idle {
             let _ = self.send("ROLLBACK".to_owned()).await;
         }
         Err(failure(exchange, unit, after.is_some()))
@@ -114,32 +117,24 @@ impl Session {
 
 /// What a failed message has left behind; `recorded` if the record follows the script in the message.
 fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool) -> Failure {
-    let Exchange { result, tags, refused, status } = exchange;
-    let left_open = result.is_ok();
-    let mut fault = result.err().unwrap_or_else(|| {
+    let Exchange { completed, committed, error, .. } = exchange;
+    let mut fault = error.unwrap_or_else(|| {
         Fault::new(
             Class::Statement,
             "the script leaves a transaction open (BEGIN without COMMIT), which would be lost; it was rolled back",
         )
     });
-    if status.is_none() {
-        // The connection is gone, and the last statement may have committed.
-        return Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false };
-    }
-    // One tag for each statement that was completed; the first after the script checks what it deferred.
-    let (done, count) = (tags.len(), unit.statements.len());
-    let of_record = recorded && done > count;
+    // The first statement after the script checks what the script deferred.
+    let count = unit.statements.len();
+    let of_record = recorded && completed > count;
     fault.place = match fault.place {
         // An error at the end of the script is reported in the text that follows it.
         Some(Place::Character(at)) => Some(Place::Character(at.min(unit.sql.chars().count() + 1))),
-        None if done < count => Some(Place::Statement(done)),
+        None if completed < count => Some(Place::Statement(completed)),
         place => place,
     };
-    let committed = tags.iter().any(|tag| tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION");
-    // Trust only an ErrorResponse seen on the wire; the driver can fail to decode a successful reply.
-    let failed = refused || left_open;
     let transactional = recorded || is_transactional(unit.statements);
-    let kept = if failed && !committed && transactional { Rollback::Complete } else { Rollback::Partial };
+    let kept = if !committed && transactional { Rollback::Complete } else { Rollback::Partial };
     let fault = if of_record { explained(fault) } else { fault };
     Failure { fault, kept, of_record, repeatable: false }
 }

@@ -261,7 +261,7 @@ fn recorded_by(id: &str) -> RecordedBy {
 
 /// SHA-256 of a script, as Prisma writes it.
 fn hex(script: &str) -> String {
-    format!("{:x}", Sha256::digest(script))
+    crate::formats::migration::sha256(script)
 }
 
 /// Reads one migration. A file that cannot be run is noted and stops nothing yet: it may be applied already, and then

@@ -119,7 +119,7 @@ enum SchemaHistory<'a> {
     Gone { made: Option<&'a Step>, gone: &'a Step },
 }
 
-/// Columns that nobody expects in tables that somebody expects, by what their names have in common.
+/// Unexpected columns of expected tables, by folded name.
 type Strays<'a> = HashMap<String, Vec<(&'a Name, &'a str)>>;
 
 /// The facts, in the order in which they are asked for.

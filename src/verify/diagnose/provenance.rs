@@ -103,7 +103,7 @@ impl Body {
     }
 }
 
-/// All that ever had one name.
+/// Every object that has carried this name, oldest first.
 #[derive(Debug, Default)]
 struct NameHistory {
     steps: Vec<Step>,
@@ -124,7 +124,7 @@ impl Provenance {
         provenance
     }
 
-    /// All that the scripts do to what a finding is about, in order; nothing where they never speak of it.
+    /// The steps of the scripts on this object, in order; empty if they never name it.
     #[must_use]
     pub fn steps(&self, object: &ObjectRef) -> Vec<&Step> {
         let owner = object.owner();
@@ -258,7 +258,7 @@ impl Provenance {
         }
     }
 
-    /// Whatever has the name now; something that no script creates gets a body of its own.
+    /// The body that has the name now. An object that no script creates gets a new one.
     fn body(&mut self, key: &Key) -> usize {
         let history = self.names.entry(key.clone()).or_default();
         *history.current.get_or_insert_with(|| {
@@ -322,7 +322,7 @@ impl Provenance {
         let part = match (&part, &step.op) {
             (Part::Constraint(name), SchemaOp::Drops) => {
                 let known = body.constraint(name).unwrap_or_else(|| part.clone());
-                // Whoever asks for it by name is to hear that it was dropped.
+                // Keep the name, so that a later question by name finds the drop.
                 body.constraints.insert(name.clone(), known.clone());
                 known
             }

@@ -142,7 +142,7 @@ impl Look<'_> {
         })
     }
 
-    /// The constraint, with its table, and whether the server vouches for it.
+    /// The constraint, with its table, and whether it is validated.
     pub(crate) fn constraint_named(&self, of: Option<&Name>, name: &str) -> Option<(&Table, &str, bool)> {
         let is_meant = |table: &&Table| match of {
             Some(of) => self.names.are_one(&table.name, of),

@@ -202,7 +202,7 @@ impl Look<'_> {
     fn enumeration(&self, form: &EnumForm, origin: &Origin, findings: &mut Vec<Difference>) {
         let name = self.name(&form.name);
         let there = self.catalog.enums.iter().find(|e| self.names.are_one(&e.name, &name));
-        // Values that nobody asks for may stand beside the required ones.
+        // Extra values are allowed.
         let values = match there {
             Some(there) if form.values.iter().all(|value| there.values.contains(value)) => there.values.clone(),
             _ => form.values.clone(),

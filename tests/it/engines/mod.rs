@@ -3,5 +3,7 @@
 mod contract;
 mod dns;
 pub(crate) mod introspection;
+mod misbehaving_server;
 mod postgres;
 mod tls;
+mod unreliable_network;

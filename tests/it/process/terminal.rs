@@ -198,6 +198,15 @@ fn times_on_a_terminal_are_to_the_second_and_say_how_long_ago() {
     let ages = status.lines().filter(|line| line.contains(" ago)") || line.contains(" (just now)"));
     assert_eq!(ages.count(), 2, "{status}");
     assert!(!status.contains('Z') && !status.contains('T'), "{status}");
+    // So are times within a cause.
+    let lacking = Project::with_two().migration("3_more", "CREATE TABLE more (id integer);");
+    lacking.doorstep(&database.url(), &["resolve", "--applied", "3_more"]).run().code(0);
+    let verify = on_a_terminal(&lacking, &database.url(), "verify --require-tables more").finish("verify").code(3);
+    let words: Vec<&str> = verify.stdout.split_whitespace().collect();
+    let text = words.join(" ");
+    let age = text.contains(" ago)") || text.contains(" (just now)");
+    assert!(text.contains("recorded as applied by hand at 20") && age, "{text}");
+    assert!(!text.contains("Z:") && !text.contains("Z)"), "{text}");
     // A pipe keeps RFC 3339.
     let status = project.doorstep(&database.url(), &["status"]).run().code(0).stdout;
     assert!(!status.contains(" ago") && status.contains('T') && status.contains('Z'), "{status}");

@@ -1,64 +1,271 @@
-//! The client: one logged-in connection that exchanges messages of SQL for rows.
+//! One logged-in connection to PostgreSQL: a message out, its answers in. Only the simple protocol is spoken (manual 55.2.2): one
+//! message may hold many statements, is one round trip, and no prepared statement can collide behind a pooler.
 //!
-//! [`Client`] is the whole interface to the protocol: log in on an open stream, run a message, report how the
-//! transaction stands and which statements completed, hand out the key for cancel requests. Which library speaks the
-//! protocol is known to this folder only. Everything goes through the simple protocol: one message is one round trip,
-//! and no prepared statement can collide behind a pooler.
+//! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
+//! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
+//!
+//! `frames` bounds and parses messages, `login` authenticates; the bytes of messages are `postgres-protocol`'s matter.
 
-mod driver;
-mod relay;
+pub(crate) mod frames;
+pub(crate) mod login;
 
-use crate::base::fault::Fault;
-use crate::base::secret::Secret;
+use std::time::Duration;
 
-pub(crate) use driver::Client;
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator as _;
+use postgres_protocol::message::backend::{DataRowBody, Message};
+use postgres_protocol::message::frontend;
 
-/// What a server needs for the startup.
-pub(crate) struct Login<'a> {
-    pub(crate) user: &'a str,
-    pub(crate) database: &'a str,
-    pub(crate) password: Option<&'a Secret>,
-    pub(crate) application_name: &'a str,
-    /// libpq's `options`: command-line arguments for the backend.
-    pub(crate) options: Option<&'a str>,
-}
+use crate::base::fault::{Class, Fault};
+use crate::base::log::seconds;
+use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
+use crate::engines::postgres::client::login::Login;
+use crate::engines::postgres::dial::Connection;
+use crate::engines::session::RowSink;
+use crate::sql::Row;
 
-/// The transaction state that the server reports after each message (ReadyForQuery, PostgreSQL manual 55.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How long a statement of doorstep's own may go without any answer. A script has no such limit.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How much of one answer is kept: history and catalog are read with room to spare (20,000 migrations are 6 MB), and a
+/// server that sends rows without end is refused.
+const ANSWER: usize = 256 * 1024 * 1024;
+
+/// What is answered to `COPY … FROM STDIN`.
+const NO_INPUT: &str = "COPY FROM STDIN needs psql: a migration has no input";
+
+/// The transaction's state at the end of an answer (ReadyForQuery).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TransactionStatus {
     /// No transaction.
-    #[default]
     Idle,
-    /// In a transaction.
+    /// In a transaction, or in one that has failed.
     Open,
-    /// In a transaction that has failed.
-    Failed,
 }
 
-/// What a message led to.
+/// What became of one message.
 pub(crate) struct Exchange {
-    /// Whether all of it succeeded.
-    pub(crate) result: Result<(), Fault>,
-    /// One command tag for each statement that completed: `CREATE TABLE`, `COMMIT`, …
-    pub(crate) tags: Vec<String>,
-    /// The server itself sent an ErrorResponse.
-    pub(crate) refused: bool,
-    /// The state after the message; `None` when the connection broke.
-    pub(crate) status: Option<TransactionStatus>,
+    /// How many of its statements completed (CommandComplete).
+    pub(crate) completed: usize,
+    /// One of them has committed: COMMIT, or PREPARE TRANSACTION.
+    pub(crate) committed: bool,
+    /// The server's ErrorResponse.
+    pub(crate) error: Option<Fault>,
+    pub(crate) status: TransactionStatus,
 }
 
-/// Process id and secret key of the backend, as BackendKeyData has them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CancelKey(Vec<u8>);
+/// Process id and secret key of the backend, for cancel requests (BackendKeyData).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CancelKey {
+    process_id: i32,
+    secret: i32,
+}
 
 impl CancelKey {
-    /// The bytes that a cancel request repeats.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+    /// The backend's process id. A pooler invents one.
+    pub(crate) fn process_id(self) -> u32 {
+        self.process_id.cast_unsigned()
     }
 
-    /// The backend's process id. A pooler invents one.
-    pub(crate) fn process_id(&self) -> Option<u32> {
-        self.0.first_chunk().map(|pid| u32::from_be_bytes(*pid))
+    /// The CancelRequest message, for a connection of its own.
+    pub(crate) fn request(self) -> BytesMut {
+        let mut message = BytesMut::new();
+        frontend::cancel_request(self.process_id, self.secret, &mut message);
+        message
     }
+}
+
+/// A connection, logged in.
+pub(crate) struct Client {
+    frames: Frames,
+    cancel_key: Option<CancelKey>,
+    /// An answer was begun and not read to its end, or the connection is gone: nothing more can be asked of it.
+    broken: Option<Fault>,
+}
+
+impl Client {
+    /// Logs in on an open connection.
+    ///
+    /// # Errors
+    /// As [`login::log_in`].
+    pub(crate) async fn log_in(connection: Connection, login: &Login<'_>) -> Result<Self, Fault> {
+        let mut frames = Frames::new(connection.stream);
+        let cancel_key = login::log_in(&mut frames, login, connection.end_point).await?;
+        Ok(Self { frames, cancel_key, broken: None })
+    }
+
+    /// The key for cancel requests; `None` for a server that sent none.
+    pub(crate) fn cancel_key(&self) -> Option<CancelKey> {
+        self.cancel_key
+    }
+
+    /// Runs a message of doorstep's own and passes on each row as it arrives. The first error of `take` is returned once
+    /// the answer has been read to its end.
+    ///
+    /// # Errors
+    /// The server's error, and that of `take`; [`Class::Unreachable`] where the server is silent for [`SILENCE`].
+    pub(crate) async fn each_row(&mut self, sql: &str, take: RowSink<'_>) -> Result<(), Fault> {
+        self.send(sql).await?;
+        let mut refused = None;
+        let mut until_refused = |row: &[Option<&str>]| {
+            if refused.is_none() {
+                refused = take(row).err();
+            }
+        };
+        let exchange = self.receive(Rows::Read, Some(SILENCE), &mut until_refused).await?;
+        match exchange.error.or(refused) {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a message of doorstep's own and returns the rows of all its statements.
+    ///
+    /// # Errors
+    /// As [`Client::each_row`].
+    pub(crate) async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Fault> {
+        let mut rows = Vec::new();
+        let mut keep = |row: &[Option<&str>]| {
+            rows.push(row.iter().map(|value| value.map(str::to_owned)).collect());
+            Ok(())
+        };
+        self.each_row(sql, &mut keep).await?;
+        Ok(rows)
+    }
+
+    /// Runs a script, for as long as it takes; its rows are discarded as they arrive. The server's error is part of the
+    /// result.
+    ///
+    /// # Errors
+    /// [`Class::Unreachable`] where the connection broke, so that it is unknown how the script ended.
+    pub(crate) async fn exchange(&mut self, script: &str) -> Result<Exchange, Fault> {
+        self.send(script).await?;
+        self.receive(Rows::Discard, None, &mut |_| {}).await
+    }
+
+    /// Ends the session.
+    pub(crate) async fn close(self) {
+        let mut terminate = BytesMut::new();
+        frontend::terminate(&mut terminate);
+        self.frames.close(&terminate).await;
+    }
+
+    async fn send(&mut self, sql: &str) -> Result<(), Fault> {
+        if let Some(fault) = &self.broken {
+            return Err(fault.clone());
+        }
+        let mut out = BytesMut::with_capacity(sql.len() + 6);
+        frontend::query(sql, &mut out).map_err(|_| {
+            Fault::new(Class::Statement, "the script holds a NUL character, which PostgreSQL's protocol cannot carry")
+        })?;
+        // Until its answer has been read: this future may be dropped anywhere.
+        self.broken = Some(Fault::new(Class::Unreachable, "an answer of the server was not read to its end"));
+        self.frames.send(&out).await.inspect_err(|fault| self.broken = Some(fault.clone()))
+    }
+
+    /// Reads an answer to its end.
+    async fn receive(
+        &mut self,
+        rows: Rows,
+        silence: Option<Duration>,
+        take: &mut dyn FnMut(&[Option<&str>]),
+    ) -> Result<Exchange, Fault> {
+        let read = self.read_exchange(rows, silence, take).await;
+        match read {
+            Ok(exchange) => {
+                self.broken = None;
+                Ok(exchange)
+            }
+            Err(fault) => {
+                self.broken = Some(fault.clone());
+                Err(fault)
+            }
+        }
+    }
+
+    async fn read_exchange(
+        &mut self,
+        rows: Rows,
+        silence: Option<Duration>,
+        take: &mut dyn FnMut(&[Option<&str>]),
+    ) -> Result<Exchange, Fault> {
+        let mut exchange = Exchange { completed: 0, committed: false, error: None, status: TransactionStatus::Idle };
+        let mut size = 0;
+        loop {
+            let frame = match silence {
+                None => self.frames.next(rows).await,
+                Some(limit) => tokio::time::timeout(limit, self.frames.next(rows)).await.unwrap_or_else(|_| {
+                    Err(Fault::new(Class::Unreachable, format!("no answer within {}", seconds(limit))))
+                }),
+            };
+            let message = match frame {
+                Ok(Frame::Message(message)) => message,
+                Ok(Frame::Discarded) => continue,
+                // A server that ends the session says why before it closes.
+                Err(fault) => {
+                    return Err(exchange.error.filter(|said| said.class == Class::Unreachable).unwrap_or(fault));
+                }
+            };
+            match message {
+                Message::DataRow(body) => {
+                    size += body.buffer().len();
+                    if size > ANSWER {
+                        return Err(not_postgres("it sent more rows than any question of doorstep's has"));
+                    }
+                    row(&body, take)?;
+                }
+                Message::CopyData(body) => {
+                    size += body.data().len();
+                    if size > ANSWER {
+                        return Err(not_postgres("it sent more rows than any question of doorstep's has"));
+                    }
+                    take(&[Some(&String::from_utf8_lossy(body.data()))]);
+                }
+                Message::CommandComplete(body) => {
+                    let tag = body.tag().unwrap_or_default();
+                    exchange.completed += 1;
+                    exchange.committed |= tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION";
+                }
+                Message::EmptyQueryResponse
+                | Message::RowDescription(_)
+                | Message::CopyOutResponse(_)
+                | Message::CopyDone
+                | Message::ParameterStatus(_)
+                | Message::NotificationResponse(_) => {}
+                Message::CopyInResponse(_) => {
+                    let mut fail = BytesMut::new();
+                    frontend::copy_fail(NO_INPUT, &mut fail).map_err(|error| not_postgres(&error.to_string()))?;
+                    self.frames.send(&fail).await?;
+                }
+                Message::NoticeResponse(body) => log_notice(body.fields()),
+                Message::ErrorResponse(body) => exchange.error = exchange.error.or(Some(fault_of(body.fields()))),
+                Message::ReadyForQuery(body) => {
+                    exchange.status = match body.status() {
+                        b'I' => TransactionStatus::Idle,
+                        _ => TransactionStatus::Open,
+                    };
+                    return Ok(exchange);
+                }
+                _ => return Err(not_postgres("an unexpected message in the answer to a query")),
+            }
+        }
+    }
+}
+
+/// Hands a row on. Bytes that are no UTF-8 (of a database in SQL_ASCII) become U+FFFD.
+fn row(body: &DataRowBody, take: &mut dyn FnMut(&[Option<&str>])) -> Result<(), Fault> {
+    let buffer = body.buffer();
+    let ranges: Vec<Option<std::ops::Range<usize>>> =
+        body.ranges().collect().map_err(|error| not_postgres(&error.to_string()))?;
+    let bytes = |range: &Option<std::ops::Range<usize>>| range.clone().map(|range| &buffer[range]);
+    let texts: Result<Vec<Option<&str>>, _> =
+        ranges.iter().map(|range| bytes(range).map(std::str::from_utf8).transpose()).collect();
+    match texts {
+        Ok(texts) => take(&texts),
+        Err(_) => {
+            let lossy: Vec<_> = ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
+            take(&lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
+        }
+    }
+    Ok(())
 }

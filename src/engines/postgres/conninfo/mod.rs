@@ -19,12 +19,16 @@ use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::secret::{Secret, SecretSource};
-use crate::engines::net::dial::Keepalive;
+use crate::engines::net::dial::Heartbeat;
 use crate::engines::net::tls::Tls;
+use crate::engines::postgres::client::login::{Binding, RequireAuth};
 use crate::engines::postgres::conninfo::parameters::Parameters;
 
 /// One attempt where the URL sets no other limit; libpq would wait for ever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long sent bytes may stay unacknowledged where the URL sets no `tcp_user_timeout`: as long as a keepalive idles.
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A parsed URL with every default filled in.
 #[derive(Debug, Clone)]
@@ -49,7 +53,11 @@ pub(crate) struct Target {
     pub(crate) tls: Tls,
     /// `sslnegotiation=direct`: no request first (PostgreSQL 17).
     pub(crate) direct_tls: bool,
-    pub(crate) keepalive: Keepalive,
+    pub(crate) heartbeat: Heartbeat,
+    /// `channel_binding`
+    pub(crate) binding: Binding,
+    /// `require_auth`
+    pub(crate) require_auth: Option<RequireAuth>,
     /// Parameters that have no effect.
     pub(crate) warnings: Vec<String>,
 }
@@ -62,12 +70,6 @@ pub(crate) struct Host {
     /// libpq's `hostaddr`: dial this, but verify `name`.
     pub(crate) address: Option<IpAddr>,
     pub(crate) port: u16,
-}
-
-/// True when libpq's variables name a server or a database, so that no URL is needed.
-#[must_use]
-pub(crate) fn has_libpq_variables(environment: &Environment) -> bool {
-    ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"].iter().any(|name| environment.get(name).is_some())
 }
 
 impl Target {
@@ -147,7 +149,7 @@ impl Parameters {
         };
         let named = self.get("dbname").or_else(|| self.get("database"));
         let (database, database_is_default) = (named.unwrap_or(&user).to_owned(), named.is_none());
-        let (tls, keepalive) = (self.tls(environment)?, self.keepalive()?);
+        let (tls, heartbeat) = (self.tls(environment)?, self.heartbeat()?);
         let password = match (self.get("password"), environment.get("PGPASSWORD_FILE")) {
             (Some(password), _) => Some(Secret::new(password)),
             (None, Some(path)) => Some(SecretSource::File(path.into()).read()?),
@@ -167,7 +169,7 @@ impl Parameters {
             schema: self.get("schema").map(str::to_owned),
             application_name: self
                 .get("application_name")
-                .map_or_else(|| ApplicationName::of_process(environment).idle(), str::to_owned),
+                .map_or_else(|| ApplicationName::of_process(environment).with(""), str::to_owned),
             options: self.get("options").map(str::to_owned),
             direct_tls: self.direct_tls()?,
             pgbouncer: self.get("pgbouncer") == Some("true"),
@@ -179,7 +181,9 @@ impl Parameters {
             database,
             database_is_default,
             tls,
-            keepalive,
+            heartbeat,
+            binding: self.binding()?,
+            require_auth: self.require_auth()?,
         })
     }
 
@@ -209,13 +213,35 @@ impl Parameters {
         Ok(hosts)
     }
 
-    fn keepalive(&self) -> Result<Keepalive, Error> {
+    /// libpq's keepalive parameters and `tcp_user_timeout` (34.1.2).
+    fn heartbeat(&self) -> Result<Heartbeat, Error> {
         let seconds = |number: Option<u64>, default| Duration::from_secs(number.filter(|n| *n > 0).unwrap_or(default));
-        Ok(Keepalive {
-            on: self.get("keepalives") != Some("0"),
+        let count = self.number("keepalives_count")?.filter(|count| *count > 0).unwrap_or(6);
+        Ok(Heartbeat {
+            keepalive: self.get("keepalives") != Some("0"),
             idle: seconds(self.number("keepalives_idle")?, 60),
             interval: seconds(self.number("keepalives_interval")?, 10),
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            // Milliseconds; 0 is the kernel's default.
+            user_timeout: match self.number("tcp_user_timeout")? {
+                None => Some(USER_TIMEOUT),
+                Some(0) => None,
+                Some(millis) => Some(Duration::from_millis(millis)),
+            },
         })
+    }
+
+    fn binding(&self) -> Result<Binding, Error> {
+        match self.get("channel_binding") {
+            None | Some("prefer") => Ok(Binding::Prefer),
+            Some("disable") => Ok(Binding::Disable),
+            Some("require") => Ok(Binding::Require),
+            Some(_) => Err(invalid("channel_binding is none of disable, prefer and require")),
+        }
+    }
+
+    fn require_auth(&self) -> Result<Option<RequireAuth>, Error> {
+        self.get("require_auth").map(RequireAuth::parse).transpose().map_err(|why| invalid(&why))
     }
 
     /// libpq's password file, wherever it is.
@@ -351,7 +377,8 @@ mod tests {
     #[test]
     fn what_cannot_be_honoured_is_refused() {
         for parameter in [
-            "channel_binding=require",
+            "channel_binding=always",
+            "require_auth=kerberos",
             "sslidentity=x.p12",
             "target_session_attrs=standby",
             "sslmode=verify_full",

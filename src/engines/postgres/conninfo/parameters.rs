@@ -15,8 +15,6 @@ const SILENTLY_IGNORED: &[&str] = &[
     "single_use_connections",
     "client_encoding",
     "fallback_application_name",
-    "keepalives_count",
-    "tcp_user_timeout",
     "load_balance_hosts",
     "sslcompression",
     "sslsni",
@@ -30,6 +28,7 @@ const UNDERSTOOD: &[&str] = &[
     "database",
     "keepalives",
     "keepalives_idle",
+    "keepalives_count",
     "keepalives_interval",
     "pgbouncer",
     "schema",
@@ -38,6 +37,7 @@ const UNDERSTOOD: &[&str] = &[
     "sslaccept",
     "sslidentity",
     "sslpassword",
+    "tcp_user_timeout",
 ];
 
 /// libpq 34.15: variable, parameter it stands in for.
@@ -60,6 +60,7 @@ const LIBPQ_VARIABLES: &[(&str, &str)] = &[
     ("PGSSLKEY", "sslkey"),
     ("PGSSLNEGOTIATION", "sslnegotiation"),
     ("PGCHANNELBINDING", "channel_binding"),
+    ("PGREQUIREAUTH", "require_auth"),
     ("PGGSSENCMODE", "gssencmode"),
 ];
 
@@ -95,12 +96,7 @@ impl Parameters {
     /// Refuses parameters that doorstep cannot honour, where ignoring them would be less safe than what was asked for.
     pub(crate) fn refuse_the_impossible(&self) -> Result<(), Error> {
         let refuse = |text: &str| Err(Error::Settings(text.to_owned()));
-        if self.get("channel_binding") == Some("require") {
-            return refuse(
-                "channel_binding=require cannot be met\nnext: use sslmode=verify-full, which proves the server's identity",
-            );
-        }
-        for name in ["require_auth", "sslcrl", "sslcrldir", "requirepeer"] {
+        for name in ["sslcrl", "sslcrldir", "requirepeer"] {
             if self.get(name).is_some() {
                 return refuse(&format!(
                     "the parameter {name} cannot be honoured, and ignoring it would be less safe than asked for\nnext: leave it out; sslmode=verify-full proves the server's identity"

@@ -1,0 +1,231 @@
+//! Messages of the PostgreSQL protocol, read within bounds. Every length that a server sends is checked here, before
+//! memory is reserved for it, and every sum inside a message by `postgres-protocol`; nothing else reads the socket.
+//!
+//! What breaks a rule of the protocol is "not PostgreSQL": the same answer as for any other server on that port, and
+//! as transient, since a port may be taken over by the right server later.
+
+use bytes::BytesMut;
+use postgres_protocol::message::backend::{ErrorFields, Message};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use fallible_iterator::FallibleIterator as _;
+
+use crate::base::fault::{Class, Fault, Place};
+use crate::engines::net::dial::Stream;
+use crate::engines::net::tls;
+use crate::engines::postgres::sqlstate::{class_of, condition_of};
+
+/// Tag and length, before every message of a server (manual 55.7).
+const HEADER: usize = 5;
+
+/// How much is asked of the socket at once.
+const READ: usize = 16 * 1024;
+
+/// The longest message that is accepted before the login has succeeded: libpq's `MAX_ERRLEN`.
+const BEFORE_LOGIN: usize = 30_000;
+
+/// The longest message that is kept afterwards. Rows and COPY data that no one reads may be longer: they are discarded as they
+/// arrive.
+const AFTER_LOGIN: usize = 8 * 1024 * 1024;
+
+/// How much of an ErrorResponse or a notice is kept. A script may raise a message of any length.
+const TEXT: usize = 64 * 1024;
+
+/// Messages that a server may send in answer to a simple query or during login (manual 55.7).
+const KNOWN: &[u8] = b"ACDEGHIKNRSTWZcd";
+
+/// What to do with the rows of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// They are read: each one must fit in [`AFTER_LOGIN`].
+    Read,
+    /// They are discarded without being held in memory: those of a script.
+    Discard,
+}
+
+/// One message of the server.
+pub(crate) enum Frame {
+    /// A message, whole.
+    Message(Message),
+    /// A row, or a piece of a COPY, that was discarded.
+    Discarded,
+}
+
+/// The socket, and what has been read of it but not looked at.
+pub(crate) struct Frames {
+    stream: Stream,
+    buffer: BytesMut,
+    /// The longest message that is accepted now.
+    limit: usize,
+}
+
+impl Frames {
+    /// A connection whose login has not begun.
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, buffer: BytesMut::with_capacity(READ), limit: BEFORE_LOGIN }
+    }
+
+    /// The login has succeeded: longer messages are accepted.
+    pub(crate) fn logged_in(&mut self) {
+        self.limit = AFTER_LOGIN;
+    }
+
+    /// Sends what `bytes` holds.
+    ///
+    /// # Errors
+    /// [`Class::Unreachable`], or [`Class::Tls`] where the server refused our certificate.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let sent = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        sent.await.map_err(|error| tls::broken(&error))
+    }
+
+    /// The next message.
+    ///
+    /// # Errors
+    /// [`Class::Unreachable`] where the connection ended, or where this is not PostgreSQL's protocol.
+    pub(crate) async fn next(&mut self, rows: Rows) -> Result<Frame, Fault> {
+        let (tag, length) = self.header().await?;
+        match tag {
+            b'D' | b'd' if rows == Rows::Discard => {
+                self.discard(HEADER + length).await?;
+                Ok(Frame::Discarded)
+            }
+            b'E' | b'N' if length > TEXT.min(self.limit) => self.cut_text(tag, length).await.map(Frame::Message),
+            _ if length > self.limit => Err(too_long(tag, length)),
+            _ => {
+                self.fill(HEADER + length).await?;
+                let mut one = self.buffer.split_to(HEADER + length);
+                parse(&mut one).map(Frame::Message)
+            }
+        }
+    }
+
+    /// Ends the session (Terminate) and closes the socket; does not wait for the server to close its side, which takes a
+    /// backend some milliseconds.
+    pub(crate) async fn close(mut self, goodbye: &[u8]) {
+        let _ = self.send(goodbye).await;
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Tag and length of the next message's body; both still in the buffer.
+    async fn header(&mut self) -> Result<(u8, usize), Fault> {
+        self.fill(HEADER).await?;
+        let tag = self.buffer[0];
+        let length = u32::from_be_bytes([self.buffer[1], self.buffer[2], self.buffer[3], self.buffer[4]]);
+        if !KNOWN.contains(&tag) {
+            return Err(not_postgres(&format!("it sent `{}`", char::from(tag).escape_default())));
+        }
+        // The length counts itself.
+        let length = usize::try_from(length).ok().and_then(|length| length.checked_sub(4));
+        length.map(|length| (tag, length)).ok_or_else(|| not_postgres("it sent a message shorter than its own length"))
+    }
+
+    /// Reads until the buffer holds this much.
+    async fn fill(&mut self, wanted: usize) -> Result<(), Fault> {
+        while self.buffer.len() < wanted {
+            self.buffer.reserve(READ);
+            match self.stream.read_buf(&mut self.buffer).await {
+                Ok(0) => return Err(Fault::new(Class::Unreachable, "the server closed the connection")),
+                Ok(_) => {}
+                Err(error) => return Err(tls::broken(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads this much and forgets it.
+    async fn discard(&mut self, mut count: usize) -> Result<(), Fault> {
+        loop {
+            let here = count.min(self.buffer.len());
+            let _ = self.buffer.split_to(here);
+            count -= here;
+            if count == 0 {
+                return Ok(());
+            }
+            self.fill(1).await?;
+        }
+    }
+
+    /// The beginning of an ErrorResponse or a notice whose text is too long to keep.
+    async fn cut_text(&mut self, tag: u8, length: usize) -> Result<Message, Fault> {
+        let kept = TEXT.min(self.limit);
+        self.fill(HEADER + kept).await?;
+        let mut one = self.buffer.split_to(HEADER + kept);
+        // The field that was cut ends here, and with it the message.
+        one.extend_from_slice(b"\0\0");
+        let new_length = u32::try_from(one.len() - 1).unwrap_or(u32::MAX);
+        one[1..HEADER].copy_from_slice(&new_length.to_be_bytes());
+        self.discard(length - kept).await?;
+        debug_assert!(tag == one[0]);
+        parse(&mut one)
+    }
+}
+
+fn parse(one: &mut BytesMut) -> Result<Message, Fault> {
+    match Message::parse(one) {
+        Ok(Some(message)) => Ok(message),
+        Ok(None) => Err(not_postgres("it sent a message that ends too early")),
+        Err(error) => Err(not_postgres(&error.to_string())),
+    }
+}
+
+/// What answers is not PostgreSQL, or not its protocol any more.
+pub(crate) fn not_postgres(why: &str) -> Fault {
+    Fault::new(Class::Unreachable, format!("the server does not speak PostgreSQL's protocol: {why}"))
+}
+
+fn too_long(tag: u8, length: usize) -> Fault {
+    not_postgres(&format!("it announced a message `{}` of {length} bytes", char::from(tag)))
+}
+
+/// An ErrorResponse in doorstep's words (fields: manual 55.8).
+pub(crate) fn fault_of(mut fields: ErrorFields<'_>) -> Fault {
+    let (mut fault, mut routine) = (Fault::new(Class::Statement, ""), None);
+    loop {
+        let field = match fields.next() {
+            Ok(Some(field)) => field,
+            // Code and message are always there (manual 55.8).
+            Ok(None) if fault.code.is_some() => {
+                let code = fault.code.as_deref().unwrap_or_default();
+                fault.class = class_of(code, routine.as_deref());
+                fault.condition = condition_of(code);
+                return fault;
+            }
+            Ok(None) => return not_postgres("it sent an error without a code"),
+            Err(error) => return not_postgres(&error.to_string()),
+        };
+        let text = || String::from_utf8_lossy(field.value_bytes()).into_owned();
+        match field.type_() {
+            b'C' => fault.code = Some(text()),
+            b'R' => routine = Some(text()),
+            b'M' => fault.message = text(),
+            b'D' => fault.detail = Some(text()),
+            b'H' => fault.hint = Some(text()),
+            b'W' => fault.context = Some(text()),
+            b'P' => fault.place = text().parse().ok().map(Place::Character),
+            _ => {}
+        }
+    }
+}
+
+/// Severity, SQLSTATE and text of a notice.
+pub(crate) fn log_notice(mut fields: ErrorFields<'_>) {
+    let (mut severity, mut code, mut message) = (Vec::new(), String::new(), String::new());
+    while let Ok(Some(field)) = fields.next() {
+        match field.type_() {
+            b'V' => severity = field.value_bytes().to_vec(),
+            b'C' => code = String::from_utf8_lossy(field.value_bytes()).into_owned(),
+            b'M' => message = String::from_utf8_lossy(field.value_bytes()).into_owned(),
+            _ => {}
+        }
+    }
+    // RAISE NOTICE and RAISE WARNING of scripts are for the people who read the log.
+    match severity.as_slice() {
+        b"WARNING" => tracing::warn!(phase = "server", event = "notice", sqlstate = code, "{message}"),
+        b"NOTICE" => tracing::info!(phase = "server", event = "notice", sqlstate = code, "{message}"),
+        _ => tracing::debug!(phase = "server", event = "notice", sqlstate = code, "{message}"),
+    }
+}

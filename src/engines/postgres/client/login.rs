@@ -1,0 +1,353 @@
+//! The login: startup message, password, SCRAM with and without channel binding, as strict as libpq (PostgreSQL manual
+//! 34.1.2, 55.2.1, 55.3; `fe-auth.c`).
+
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator as _;
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{self, ChannelBinding, ScramSha256};
+use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
+use postgres_protocol::message::frontend;
+
+use crate::base::fault::{Class, Fault};
+use crate::base::secret::Secret;
+use crate::engines::postgres::client::CancelKey;
+use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
+
+/// The most PBKDF2 iterations that are computed for a server: `postgres-protocol`'s limit, 24 times PostgreSQL's default.
+const ITERATIONS: u32 = 100_000;
+
+/// libpq's `channel_binding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// Never.
+    Disable,
+    /// Where TLS and the server allow it; the default.
+    Prefer,
+    /// Without it there is no login.
+    Require,
+}
+
+/// Ways to log in, as libpq's `require_auth` names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// `password`: in plain text.
+    Cleartext,
+    /// `md5`
+    Md5,
+    /// `scram-sha-256`, with channel binding or without
+    Scram,
+    /// `gss`
+    Gss,
+    /// `sspi`
+    Sspi,
+    /// `none`: the server asks for nothing (`trust`, a client certificate).
+    Nothing,
+}
+
+/// libpq's `require_auth`: which ways to log in are acceptable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequireAuth(pub(crate) Vec<Method>);
+
+impl RequireAuth {
+    const ALL: [(&'static str, Method); 6] = [
+        ("password", Method::Cleartext),
+        ("md5", Method::Md5),
+        ("scram-sha-256", Method::Scram),
+        ("gss", Method::Gss),
+        ("sspi", Method::Sspi),
+        ("none", Method::Nothing),
+    ];
+
+    /// `scram-sha-256,md5`, or `!password,!none`: all of them with an exclamation mark, or none (manual 34.1.2).
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (mut allowed, mut refused) = (Vec::new(), Vec::new());
+        for word in text.split(',').map(str::trim) {
+            let (list, name) = match word.strip_prefix('!') {
+                Some(name) => (&mut refused, name),
+                None => (&mut allowed, word),
+            };
+            let known = Self::ALL.iter().find(|(known, _)| *known == name);
+            list.push(known.ok_or_else(|| format!("require_auth names no known method: `{name}`"))?.1);
+        }
+        match (allowed.is_empty(), refused.is_empty()) {
+            (false, false) => Err("require_auth mixes methods with `!` and without".to_owned()),
+            (true, _) => Ok(Self(Self::ALL.map(|(_, it)| it).into_iter().filter(|it| !refused.contains(it)).collect())),
+            (false, true) => Ok(Self(allowed)),
+        }
+    }
+
+    fn check(required: Option<&Self>, method: Method) -> Result<(), Fault> {
+        match required {
+            Some(Self(allowed)) if !allowed.contains(&method) => {
+                let asked = match method {
+                    Method::Nothing => "the server asks for no authentication",
+                    Method::Cleartext => "the server asks for the password in plain text",
+                    Method::Md5 => "the server asks for MD5 authentication",
+                    Method::Scram => "the server asks for SCRAM authentication",
+                    Method::Gss => "the server asks for GSSAPI authentication",
+                    Method::Sspi => "the server asks for SSPI authentication",
+                };
+                Err(refused(&format!("{asked}, which require_auth does not allow")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who logs in, and how.
+pub(crate) struct Login<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) database: &'a str,
+    pub(crate) application_name: &'a str,
+    /// `options`: settings of the session, as libpq passes them on.
+    pub(crate) options: Option<&'a str>,
+    pub(crate) password: Option<&'a Secret>,
+    pub(crate) binding: Binding,
+    pub(crate) require_auth: Option<&'a RequireAuth>,
+}
+
+/// What SCRAM can bind itself to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EndPoint {
+    /// The connection is not encrypted.
+    Plain,
+    /// TLS, with a certificate whose signature algorithm names no hash.
+    Unhashable,
+    /// TLS, and the hash of the server's certificate (RFC 5929, tls-server-end-point).
+    Hash(Vec<u8>),
+}
+
+/// Logs in, up to the first ReadyForQuery.
+///
+/// # Errors
+/// What the server said; [`Class::Authentication`] for what libpq would not accept either.
+pub(crate) async fn log_in(
+    frames: &mut Frames,
+    login: &Login<'_>,
+    end_point: EndPoint,
+) -> Result<Option<CancelKey>, Fault> {
+    let mut out = BytesMut::new();
+    let mut pairs = vec![
+        ("user", login.user),
+        ("database", login.database),
+        ("application_name", login.application_name),
+        ("client_encoding", "UTF8"),
+    ];
+    pairs.extend(login.options.map(|options| ("options", options)));
+    frontend::startup_message(pairs, &mut out).map_err(|_| unusable("a parameter of the URL"))?;
+    frames.send(&out).await?;
+    authenticate(frames, login, end_point).await?;
+    let mut cancel_key = None;
+    loop {
+        match message(frames).await? {
+            Message::BackendKeyData(body) => {
+                cancel_key = Some(CancelKey { process_id: body.process_id(), secret: body.secret_key() });
+            }
+            Message::ParameterStatus(_) => {}
+            Message::ReadyForQuery(_) => {
+                frames.logged_in();
+                return Ok(cancel_key);
+            }
+            _ => return Err(not_postgres("an unexpected message at the end of the login")),
+        }
+    }
+}
+
+/// Answers what the server asks until it is content.
+async fn authenticate(frames: &mut Frames, login: &Login<'_>, end_point: EndPoint) -> Result<(), Fault> {
+    let mut out = BytesMut::new();
+    let first = message(frames).await?;
+    let require = |method| RequireAuth::check(login.require_auth, method);
+    if !matches!(first, Message::AuthenticationSasl(_)) && login.binding == Binding::Require {
+        return Err(refused("channel_binding=require, but the server does not ask for SCRAM authentication"));
+    }
+    match first {
+        Message::AuthenticationOk => return require(Method::Nothing),
+        Message::AuthenticationCleartextPassword => {
+            require(Method::Cleartext)?;
+            let password = password(login)?;
+            frontend::password_message(password.expose().as_bytes(), &mut out).map_err(|_| unusable("the password"))?;
+        }
+        Message::AuthenticationMd5Password(body) => {
+            require(Method::Md5)?;
+            let password = password(login)?;
+            let hash = md5_hash(login.user.as_bytes(), password.expose().as_bytes(), body.salt());
+            frontend::password_message(hash.as_bytes(), &mut out).map_err(|_| unusable("the password"))?;
+        }
+        Message::AuthenticationSasl(body) => {
+            require(Method::Scram)?;
+            return scram(frames, login, end_point, &body).await;
+        }
+        Message::AuthenticationGss | Message::AuthenticationSspi | Message::AuthenticationKerberosV5 => {
+            return Err(refused("the server asks for GSSAPI or SSPI authentication, which doorstep does not have"));
+        }
+        _ => return Err(not_postgres("an unexpected message at the begin of the login")),
+    }
+    frames.send(&out).await?;
+    match message(frames).await? {
+        Message::AuthenticationOk => Ok(()),
+        _ => Err(not_postgres("an unexpected answer to the password")),
+    }
+}
+
+/// SCRAM-SHA-256 (RFC 5802, 7677), over TLS with the server's certificate bound to it where both sides can.
+async fn scram(
+    frames: &mut Frames,
+    login: &Login<'_>,
+    end_point: EndPoint,
+    offer: &AuthenticationSaslBody,
+) -> Result<(), Fault> {
+    let offered: Vec<String> = offer
+        .mechanisms()
+        .map(|name| Ok(name.to_owned()))
+        .collect()
+        .map_err(|error| not_postgres(&error.to_string()))?;
+    let offers = |name: &str| offered.iter().any(|offered| offered == name);
+    let (mechanism, binding) =
+        choose(login.binding, end_point, offers(sasl::SCRAM_SHA_256_PLUS), offers(sasl::SCRAM_SHA_256))?;
+    let password = password(login)?;
+
+    let mut exchange = ScramSha256::new(password.expose().as_bytes(), binding);
+    let mut out = BytesMut::new();
+    let internal = |error: std::io::Error| Fault::new(Class::Statement, error.to_string());
+    frontend::sasl_initial_response(mechanism, exchange.message(), &mut out).map_err(internal)?;
+    frames.send(&out).await?;
+
+    let Message::AuthenticationSaslContinue(body) = message(frames).await? else {
+        return Err(not_postgres("an unexpected message in the SCRAM exchange"));
+    };
+    check_iterations(body.data())?;
+    exchange.update(body.data()).map_err(|error| refused(&format!("the server's SCRAM message is wrong: {error}")))?;
+    out.clear();
+    frontend::sasl_response(exchange.message(), &mut out).map_err(internal)?;
+    frames.send(&out).await?;
+
+    // AuthenticationOk without the server's own proof would accept a server that does not know the password.
+    let Message::AuthenticationSaslFinal(body) = message(frames).await? else {
+        return Err(refused("the server ended the SCRAM exchange without proving that it knows the password"));
+    };
+    exchange
+        .finish(body.data())
+        .map_err(|error| refused(&format!("the server does not prove that it knows the password: {error}")))?;
+    match message(frames).await? {
+        Message::AuthenticationOk => Ok(()),
+        _ => Err(not_postgres("an unexpected message after the SCRAM exchange")),
+    }
+}
+
+/// The mechanism, as libpq's `pg_SASL_init` chooses it. `plus` and `plain` are what the server offers.
+fn choose(
+    binding: Binding,
+    end_point: EndPoint,
+    plus: bool,
+    plain: bool,
+) -> Result<(&'static str, ChannelBinding), Fault> {
+    match end_point {
+        // The server takes this connection for an encrypted one: a relay in between has removed TLS.
+        EndPoint::Plain if plus => Err(refused("the server offers SCRAM-SHA-256-PLUS on a connection without TLS")),
+        EndPoint::Hash(hash) if plus && binding != Binding::Disable => {
+            Ok((sasl::SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash)))
+        }
+        EndPoint::Unhashable if plus && binding == Binding::Require => {
+            Err(refused("channel_binding=require, but the certificate's signature algorithm names no hash to bind to"))
+        }
+        _ if binding == Binding::Require => {
+            Err(refused("channel_binding=require, but the server does not offer SCRAM-SHA-256-PLUS"))
+        }
+        // "y": the client supports it and saw no offer. A server that did offer it detects the manipulation.
+        EndPoint::Hash(_) if plain && binding == Binding::Prefer => {
+            Ok((sasl::SCRAM_SHA_256, ChannelBinding::unrequested()))
+        }
+        _ if plain => Ok((sasl::SCRAM_SHA_256, ChannelBinding::unsupported())),
+        _ => Err(refused("the server offers no SASL mechanism that doorstep has (SCRAM-SHA-256)")),
+    }
+}
+
+/// `i=` of the server's first message must be a positive number (RFC 5802, 5.1), and no more than is bearable.
+fn check_iterations(message: &[u8]) -> Result<(), Fault> {
+    let text = std::str::from_utf8(message).unwrap_or_default();
+    let count = text.split(',').find_map(|part| part.strip_prefix("i=")).and_then(|count| count.parse::<u32>().ok());
+    match count {
+        Some(1..=ITERATIONS) => Ok(()),
+        Some(count @ 1..) => Err(refused(&format!(
+            "the server asks for {count} SCRAM iterations, more than {ITERATIONS}; lower scram_iterations and set the password anew"
+        ))),
+        _ => Err(refused("the server's SCRAM message is wrong: its iteration count is no positive number")),
+    }
+}
+
+fn password<'a>(login: &Login<'a>) -> Result<&'a Secret, Fault> {
+    login.password.ok_or_else(|| Fault {
+        hint: Some("no password was given".to_owned()),
+        ..refused("the server asks for a password")
+    })
+}
+
+/// The next message of a login; an ErrorResponse is the error.
+async fn message(frames: &mut Frames) -> Result<Message, Fault> {
+    loop {
+        match frames.next(Rows::Read).await? {
+            Frame::Message(Message::ErrorResponse(body)) => return Err(fault_of(body.fields())),
+            Frame::Message(Message::NoticeResponse(body)) => log_notice(body.fields()),
+            Frame::Message(message) => return Ok(message),
+            Frame::Discarded => return Err(not_postgres("rows before the login has ended")),
+        }
+    }
+}
+
+fn refused(text: &str) -> Fault {
+    Fault::new(Class::Authentication, text)
+}
+
+/// The protocol ends every text with a NUL, so none may be in it.
+fn unusable(what: &str) -> Fault {
+    Fault::new(Class::Config, format!("{what} cannot be used: it holds a NUL character"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mechanism, or `refused`.
+    fn chosen(binding: Binding, end_point: EndPoint, plus: bool, plain: bool) -> &'static str {
+        choose(binding, end_point, plus, plain).map_or("refused", |(mechanism, _)| mechanism)
+    }
+
+    #[test]
+    fn channel_binding_is_used_where_both_sides_can_as_in_libpq() {
+        use Binding::{Disable, Prefer, Require};
+        let bound = || EndPoint::Hash(vec![1]);
+        assert_eq!(chosen(Prefer, bound(), true, true), "SCRAM-SHA-256-PLUS");
+        assert_eq!(chosen(Require, bound(), true, true), "SCRAM-SHA-256-PLUS");
+        assert_eq!(chosen(Disable, bound(), true, true), "SCRAM-SHA-256");
+        assert_eq!(chosen(Prefer, bound(), false, true), "SCRAM-SHA-256");
+        assert_eq!(chosen(Require, bound(), false, true), "refused");
+        assert_eq!(chosen(Prefer, EndPoint::Plain, false, true), "SCRAM-SHA-256");
+        assert_eq!(chosen(Require, EndPoint::Plain, false, true), "refused");
+        assert_eq!(chosen(Prefer, EndPoint::Plain, true, true), "refused");
+        assert_eq!(chosen(Prefer, EndPoint::Unhashable, true, true), "SCRAM-SHA-256");
+        assert_eq!(chosen(Require, EndPoint::Unhashable, true, true), "refused");
+        assert_eq!(chosen(Disable, bound(), true, false), "refused");
+    }
+
+    #[test]
+    fn iteration_counts_are_positive_and_bounded() {
+        for good in ["r=a,s=b,i=1", "r=a,s=b,i=4096", "r=a,s=b,i=100000"] {
+            assert!(check_iterations(good.as_bytes()).is_ok(), "{good}");
+        }
+        for bad in ["r=a,s=b,i=0", "r=a,s=b,i=-1", "r=a,s=b,i=100001", "r=a,s=b,i=4294967296", "r=a,s=b", "i=x", ""] {
+            assert!(check_iterations(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn require_auth_lists_what_is_allowed_or_what_is_not() {
+        let allows = |text: &str, method| RequireAuth::parse(text).unwrap().0.contains(&method);
+        assert!(allows("scram-sha-256", Method::Scram) && !allows("scram-sha-256", Method::Md5));
+        assert!(allows("!password,!none", Method::Scram) && !allows("!password,!none", Method::Nothing));
+        assert!(RequireAuth::parse("md5,!none").is_err() && RequireAuth::parse("kerberos").is_err());
+    }
+}
