@@ -2,7 +2,7 @@
 //!
 //! The measure is whether a query of the service would fail. Where Prisma itself sees no difference, nothing above a
 //! notice is found (but for what it never looks at: broken indexes and unchecked foreign keys); where Prisma reports a
-//! difference that no query can feel (names, extras), that is a notice.
+//! difference that affects no query (names, extras), that is a notice.
 
 pub(crate) mod column;
 pub mod ddl;

@@ -7,7 +7,9 @@
 //! Decisions compare fields and variants. Text is made here and in `report`, and nothing asks what it contains.
 
 pub(crate) mod cause;
+mod cause_text;
 pub(crate) mod remedy;
+mod remedy_text;
 
 use std::fmt;
 
