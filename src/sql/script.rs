@@ -432,20 +432,18 @@ struct StatementBody {
 impl StatementBody {
     /// Takes in a word, given those before it.
     fn read(&mut self, word: &str, before: &[String], dialect: Dialect) {
-        let begins = match dialect {
-            Dialect::Postgres => word == "ATOMIC" && before.last().is_some_and(|last| last == "BEGIN"),
-            Dialect::Sqlite => word == "BEGIN",
-        };
+        let lexing = &dialect.rules().lexing;
+        // The last words, this one included, are those that begin a body.
+        let latest = std::iter::once(word).chain(before.iter().rev().map(String::as_str));
+        let begins = lexing.body_begins.iter().rev().copied().zip(latest).all(|(one, other)| one == other)
+            && before.len() + 1 >= lexing.body_begins.len();
         self.depth = match (self.depth, word) {
             (0, _) => usize::from(self.may_begin && begins),
             (depth, "CASE") => depth + 1,
             (depth, "END") => depth - 1,
             (depth, _) => depth,
         };
-        let has_body = match dialect {
-            Dialect::Postgres => matches!(word, "FUNCTION" | "PROCEDURE"),
-            Dialect::Sqlite => word == "TRIGGER",
-        };
+        let has_body = lexing.with_bodies.contains(&word);
         self.may_begin |= has_body && before.first().is_some_and(|first| first == "CREATE");
     }
 }
@@ -484,21 +482,22 @@ type Length = Option<usize>;
 
 /// The token that `rest`, which is not empty, begins with. An unclosed quote or comment goes to the end.
 fn token(rest: &str, dialect: Dialect) -> Token<'_> {
-    let is_postgres = dialect == Dialect::Postgres;
+    let lexing = &dialect.rules().lexing;
     let first = rest.chars().next().unwrap_or(' ');
     let second = rest[first.len_utf8()..].chars().next();
     let (kind, length): (TokenKind, Length) = match (first, second) {
-        // PostgreSQL ends a line at either character, SQLite at the line feed only.
         ('-', Some('-')) => {
-            let end = rest.find(|c| c == '\n' || (is_postgres && c == '\r'));
+            let end = rest.find(|c| c == '\n' || (lexing.carriage_return_ends_line && c == '\r'));
             (TokenKind::Blank, Some(end.map_or(rest.len(), |end| end + 1)))
         }
-        ('/', Some('*')) => (TokenKind::Blank, comment(rest, is_postgres)),
+        ('/', Some('*')) => (TokenKind::Blank, comment(rest, lexing.nested_comments)),
         ('\'' | '"', _) => (TokenKind::Quoted, quoted(rest, first, false)),
-        ('`', _) if !is_postgres => (TokenKind::Quoted, quoted(rest, '`', false)),
-        ('[', _) if !is_postgres => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
-        ('e' | 'E', Some('\'')) if is_postgres => (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1)),
-        ('$', _) if is_postgres => {
+        ('`', _) if lexing.backquotes => (TokenKind::Quoted, quoted(rest, '`', false)),
+        ('[', _) if lexing.brackets => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
+        ('e' | 'E', Some('\'')) if lexing.escape_strings => {
+            (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1))
+        }
+        ('$', _) if lexing.dollar_quotes => {
             dollar_quoted(rest).map_or((TokenKind::Mark, Some(1)), |length| (TokenKind::Quoted, length))
         }
         _ if is_blank(first) => (TokenKind::Blank, Some(1)),

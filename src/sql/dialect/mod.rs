@@ -18,10 +18,32 @@ pub enum Dialect {
     Sqlite,
 }
 
+/// How a text is cut into tokens and statements.
+pub(crate) struct Lexing {
+    /// A carriage return ends a `--` comment, too, not the line feed only.
+    pub(crate) carriage_return_ends_line: bool,
+    /// `/* /* */ */` is one comment.
+    pub(crate) nested_comments: bool,
+    /// Names may be quoted as `` `name` ``.
+    pub(crate) backquotes: bool,
+    /// Names may be quoted as `[name]`.
+    pub(crate) brackets: bool,
+    /// Strings may be written as `E'…'`, in which a backslash escapes.
+    pub(crate) escape_strings: bool,
+    /// Strings may be written as `$tag$…$tag$`.
+    pub(crate) dollar_quotes: bool,
+    /// Words after CREATE that may be followed by a body with semicolons of its own.
+    pub(crate) with_bodies: &'static [&'static str],
+    /// The words that begin such a body; END ends it.
+    pub(crate) body_begins: &'static [&'static str],
+}
+
 /// What distinguishes one dialect.
 pub(crate) struct Rules {
     /// The product's name, for people.
     pub(crate) product: &'static str,
+    /// How a text is cut into tokens and statements.
+    pub(crate) lexing: Lexing,
     /// The product's name in Prisma's `migration_lock.toml`; the first one is written, all are read.
     pub(crate) providers: &'static [&'static str],
     /// The schema of unqualified names where nothing else names one.

@@ -1,12 +1,22 @@
 //! PostgreSQL's SQL.
 
-use crate::sql::dialect::Rules;
+use crate::sql::dialect::{Lexing, Rules};
 
 /// Length at which the server cuts a name, in bytes (NAMEDATALEN - 1).
 const NAME_BYTES: usize = 63;
 
 pub(crate) static RULES: Rules = Rules {
     product: "PostgreSQL",
+    lexing: Lexing {
+        carriage_return_ends_line: true,
+        nested_comments: true,
+        backquotes: false,
+        brackets: false,
+        escape_strings: true,
+        dollar_quotes: true,
+        with_bodies: &["FUNCTION", "PROCEDURE"],
+        body_begins: &["BEGIN", "ATOMIC"],
+    },
     providers: &["postgresql", "postgres"],
     home: "public",
     has_schemas: true,

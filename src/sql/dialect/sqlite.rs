@@ -1,9 +1,19 @@
 //! SQLite's SQL.
 
-use crate::sql::dialect::Rules;
+use crate::sql::dialect::{Lexing, Rules};
 
 pub(crate) static RULES: Rules = Rules {
     product: "SQLite",
+    lexing: Lexing {
+        carriage_return_ends_line: false,
+        nested_comments: false,
+        backquotes: true,
+        brackets: true,
+        escape_strings: false,
+        dollar_quotes: false,
+        with_bodies: &["TRIGGER"],
+        body_begins: &["BEGIN"],
+    },
     providers: &["sqlite"],
     home: "main",
     has_schemas: false,
