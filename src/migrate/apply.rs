@@ -250,7 +250,9 @@ impl Run<'_> {
     async fn without_transaction(&mut self, mut current: Current<'_>, failure: Failure) -> Result<(), Error> {
         let why =
             format!("a statement of it does not run in a transaction ({}); it runs again without one", failure.fault);
-        self.write(&current.id, &Outcome::RolledBack(&why)).await.map_err(|fault| unrecorded(&current, fault))?;
+        self.write(&current.id, &Outcome::RolledBack(&why))
+            .await
+            .map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))?;
         let steps = strategy::steps(&current.migration.script).unwrap_or_default();
         // A lone CALL or DO may commit on the way.
         let mode = if steps.len() < 2 { RunMode::Whole } else { RunMode::Steps };
@@ -268,7 +270,9 @@ impl Run<'_> {
         if let Err(failure) = self.execute(&unit, current).await {
             return Err(self.failed(current, failure).await);
         }
-        self.write(&current.id, &Outcome::Succeeded).await.map_err(|fault| unrecorded(current, fault))
+        self.write(&current.id, &Outcome::Succeeded)
+            .await
+            .map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))
     }
 
     /// One message for each statement from `done` on, each with a record of how many are done.
@@ -283,7 +287,7 @@ impl Run<'_> {
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
             if let Some(signal) = self.migrator.stop.signal() {
-                return Err(stopped_between(&current, signal));
+                return Err(failure_report::stopped_between(&current.migration.name, current.steps, signal));
             }
             self.drop_invalid(&current, &step.statements).await?;
             let began = Instant::now();
@@ -304,7 +308,9 @@ impl Run<'_> {
             }
         }
         if done >= count {
-            self.write(&current.id, &Outcome::Succeeded).await.map_err(|fault| unrecorded(&current, fault))?;
+            self.write(&current.id, &Outcome::Succeeded)
+                .await
+                .map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))?;
         }
         Ok(())
     }
@@ -432,7 +438,10 @@ impl Run<'_> {
         };
         let certain = nothing_kept && recorded.is_ok();
         if let Some(signal) = signal {
-            return if goes_on { stopped_between(current, signal) } else { cancelled(name, signal, certain) };
+            return match goes_on {
+                true => failure_report::stopped_between(name, current.steps, signal),
+                false => failure_report::cancelled(name, signal, certain),
+            };
         }
         if failure.of_record {
             return self.not_recorded(name, report, failure.fault);
@@ -458,32 +467,4 @@ fn is_utility(statements: &[Statement<'_>], place: Option<Place>) -> bool {
 
 fn refuses(failure: &Failure) -> bool {
     failure.fault.class == Class::RefusesTransaction && failure.kept == Rollback::Complete && !failure.of_record
-}
-
-fn stopped_between(current: &Current<'_>, signal: u8) -> Error {
-    let (done, count) = current.steps.unwrap_or_default();
-    let name = &current.migration.name;
-    let note = format!("{done} of {count} statements of {name} are done; the next start goes on there");
-    Error::Stopped { signal, note }
-}
-
-/// A migration that a signal cancelled; `certain` if it is rolled back, and recorded so.
-fn cancelled(name: &str, signal: u8, certain: bool) -> Error {
-    let note = match certain {
-        true => format!("{name} was cancelled and rolled back; the next start runs it again"),
-        false => format!(
-            "{name} was cancelled, but parts of it may have been kept\n\
-             next: check which parts of it exist, then mark it: doorstep resolve --rolled-back {name}"
-        ),
-    };
-    Error::Stopped { signal, note }
-}
-
-fn unrecorded(current: &Current<'_>, fault: Fault) -> Error {
-    let name = &current.migration.name;
-    if fault.class.is_transient() {
-        return Error::Lost { doing: format!("recording the end of {name}"), fault };
-    }
-    let report = format!("migration {name} ran, and its effects exist, but that could not be recorded");
-    Error::Unrecorded { report, next: format!("doorstep resolve --applied {name}"), fault }
 }

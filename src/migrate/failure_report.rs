@@ -1,7 +1,8 @@
 //! Words the report of a failed migration, and of a history that forbids going on: what happened, where, what was rolled
 //! back, and what to do next. Decides nothing: what was rolled back comes as data.
 
-use crate::base::fault::Place;
+use crate::base::error::Error;
+use crate::base::fault::{Fault, Place};
 use crate::engines::session::Failure;
 use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
 use crate::formats::{Folder, ledgers};
@@ -137,6 +138,34 @@ pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
         foreign.unwrap_or_default(),
         folder.path.display()
     )
+}
+
+/// A signal between two statements of a file that runs statement by statement. `steps` as for [`failure`].
+pub(crate) fn stopped_between(name: &str, steps: Option<(usize, usize)>, signal: u8) -> Error {
+    let (done, count) = steps.unwrap_or_default();
+    let note = format!("{done} of {count} statements of {name} are done; the next start goes on there");
+    Error::Stopped { signal, note }
+}
+
+/// A migration that a signal cancelled; `certain` if it is rolled back, and recorded so.
+pub(crate) fn cancelled(name: &str, signal: u8, certain: bool) -> Error {
+    let note = match certain {
+        true => format!("{name} was cancelled and rolled back; the next start runs it again"),
+        false => format!(
+            "{name} was cancelled, but parts of it may have been kept\n\
+             next: check which parts of it exist, then mark it: doorstep resolve --rolled-back {name}"
+        ),
+    };
+    Error::Stopped { signal, note }
+}
+
+/// A migration that succeeded, but whose end could not be written to the history.
+pub(crate) fn unrecorded(name: &str, fault: Fault) -> Error {
+    if fault.class.is_transient() {
+        return Error::Lost { doing: format!("recording the end of {name}"), fault };
+    }
+    let report = format!("migration {name} ran, and its effects exist, but that could not be recorded");
+    Error::Unrecorded { report, next: format!("doorstep resolve --applied {name}"), fault }
 }
 
 #[cfg(test)]

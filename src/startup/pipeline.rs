@@ -212,7 +212,7 @@ impl Start<'_> {
         let began = Instant::now();
         self.setup.tracker.enter(Phase::Schemas);
         schemas::create(self.session.as_mut(), &self.probe).await?;
-        self.report.schemas = began.elapsed();
+        self.report.schemas += began.elapsed();
         if !self.probe.missing_schemas.is_empty() {
             self.probe_again().await?;
         }
@@ -247,7 +247,7 @@ impl Start<'_> {
     async fn verify(&mut self, desired: &DesiredState) -> Result<(), Error> {
         let began = Instant::now();
         let compared = self.compare(desired, Severity::Warning).await?;
-        self.report.verify = began.elapsed();
+        self.report.verify += began.elapsed();
         verify::judge(compared.findings, self.setup.settings.strictness)
     }
 }

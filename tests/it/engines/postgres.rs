@@ -61,8 +61,8 @@ fn copy_to_stdout_and_notifications_disturb_nobody() {
 fn a_login_refused_for_what_it_asks_is_final() {
     let database = Database::fresh();
     ready(&format!("{}?options=-c%20nosuch%3D1", database.url())).code(78).stderr_has("nosuch");
-    let output = ready(&database.url().replace(PASSWORD, "hunter%09two")).code(78);
-    output.stderr_lacks("hunter").stderr_has("SASLprep");
+    // A password that SASLprep forbids is sent as it is, as by libpq, and the server refuses it.
+    ready(&database.url().replace(PASSWORD, "hunter%09two")).code(77).stderr_lacks("hunter").stderr_has("(28P01)");
     database.sql(&format!("REVOKE CONNECT ON DATABASE {} FROM public", database.name));
     let role = database.role("");
     let output = Project::bare().doorstep(&database.url_as(&role), &["run"]).run().code(77);

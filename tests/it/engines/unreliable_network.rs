@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,15 @@ struct Proxy {
     harmed: Receiver<()>,
     up: &'static AtomicUsize,
     down: &'static AtomicUsize,
+    /// Set once the silent connection is to end.
+    given_up: &'static AtomicBool,
+}
+
+/// What one direction of a connection reports.
+struct Way {
+    count: &'static AtomicUsize,
+    harmed: Sender<()>,
+    given_up: &'static AtomicBool,
 }
 
 impl Proxy {
@@ -51,28 +60,30 @@ impl Proxy {
         let (sender, harmed) = channel();
         // The threads outlive the test.
         let counts: [&'static AtomicUsize; 2] = [(); 2].map(|()| &*Box::leak(Box::new(AtomicUsize::new(0))));
+        let given_up: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
         std::thread::spawn(move || {
             let mut harm = Some(harm);
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
                 let _ = (client.set_nodelay(true), server.set_nodelay(true));
                 let harm = harm.take().unwrap_or(Harm::Nothing);
-                for (way, from, to, count) in [
+                for (side, from, to, count) in [
                     (Direction::Up, client.try_clone().unwrap(), server.try_clone().unwrap(), counts[0]),
                     (Direction::Down, server, client, counts[1]),
                 ] {
-                    let harm = if way == direction { harm } else { Harm::Nothing };
-                    let sender = sender.clone();
-                    std::thread::spawn(move || pass(from, to, count, harm, after, &sender));
+                    let harm = if side == direction { harm } else { Harm::Nothing };
+                    let way = Way { count, harmed: sender.clone(), given_up };
+                    std::thread::spawn(move || pass(from, to, &way, harm, after));
                 }
             }
         });
-        Self { port, harmed, up: counts[0], down: counts[1] }
+        Self { port, harmed, up: counts[0], down: counts[1], given_up }
     }
 }
 
 /// Passes bytes on, and does harm after `after` of them.
-fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicUsize, harm: Harm, after: usize, harmed: &Sender<()>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, way: &Way, harm: Harm, after: usize) {
+    let Way { count, harmed, given_up } = way;
     let (mut buffer, mut passed) = ([0; 16 * 1024], 0);
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         count.fetch_add(read, Ordering::SeqCst);
@@ -90,10 +101,14 @@ fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicUsize, harm: Harm,
         let _ = harmed.send(());
         match harm {
             Harm::Cut => break,
-            // The sockets stay open, and silent, as behind a firewall that has forgotten the connection.
-            Harm::Stall => loop {
-                std::thread::park();
-            },
+            // The sockets stay open, and silent, as behind a firewall that has forgotten the connection. Once the test gives
+            // it up, so does the server.
+            Harm::Stall => {
+                while !given_up.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                break;
+            }
             Harm::Trickle | Harm::Nothing => {
                 if buffer[whole..read].iter().any(|byte| to.write_all(&[*byte]).is_err()) {
                     break;
@@ -229,6 +244,7 @@ fn one_sigterm_ends_a_start_whose_connection_is_silent() {
         let output = running.finish("doorstep run");
         assert!(began.elapsed() < Duration::from_secs(8), "{when}: {:?}\n{}", began.elapsed(), output.stderr);
         assert!(matches!(output.code, Some(0 | 143)), "{when}: {:?}\n{}", output.code, output.stderr);
+        proxy.given_up.store(true, Ordering::SeqCst);
         // What that start left behind, the next one explains or finishes.
         let direct = url(&database, database.port, server.parameters);
         project.doorstep(&direct, &["run"]).run().code(0);

@@ -1,6 +1,6 @@
 //! Replicas that start together: all succeed, each migration is applied once.
 
-use crate::support::{Cluster, Database, Project, sqlite};
+use crate::support::{Cluster, Database, Project, psql, sqlite, until};
 
 fn together(count: usize, project: &Project, url: &str) {
     let arguments = ["run", "--wait-timeout", "60s", "--require-tables", "users,posts", "--", "echo", "up"];
@@ -36,7 +36,7 @@ fn twenty_on_a_database_and_schemas_that_do_not_exist() {
         .file("prisma/schema.prisma", "datasource db {\n  provider = \"postgresql\"\n  schemas = [\"a\", \"b\"]\n}\n");
     let url = cluster.url().trim_end_matches("postgres").to_owned() + "born_in_a_race";
     together(20, &project, &url);
-    let look = |sql: &str| crate::support::psql(cluster.port, "born_in_a_race", sql);
+    let look = |sql: &str| psql(cluster.port, "born_in_a_race", sql);
     assert_eq!(look(ROWS), "1_users|1|1\n2_posts|1|1");
     assert_eq!(look("SELECT count(*) FROM pg_namespace WHERE nspname IN ('a', 'b')"), "2");
 }
@@ -49,4 +49,50 @@ fn five_on_one_sqlite_file() {
     together(5, &project, "file:./dev.db");
     let rows = sqlite(&project.path("dev.db"), ROWS);
     assert_eq!(rows, "1_users|1|1\n2_posts|1|1");
+}
+
+/// Sessions of doorstep that do not hold the migration lock.
+const WAITERS: &str = "SELECT count(*) FROM pg_stat_activity a WHERE application_name LIKE 'doorstep%' AND NOT EXISTS \
+                       (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted)";
+
+/// Replicas that wait for a migration of some seconds, on a server with 20 connections: they hold few of them at any time,
+/// other logins are never refused, and all start afterwards.
+fn waiters_hold_few_connections(replicas: usize, seconds: u32) {
+    let cluster = Cluster::started("max_connections = 20\n");
+    psql(cluster.port, "postgres", "CREATE ROLE app LOGIN PASSWORD 'doorstep'");
+    psql(cluster.port, "postgres", "CREATE DATABASE app OWNER app");
+    let sql = format!("CREATE TABLE users (id integer PRIMARY KEY); SELECT pg_sleep({seconds});");
+    let project = Project::new().migration("1_users", &sql);
+    let url = cluster.url().replace("postgres:doorstep@", "app:doorstep@").replace("/postgres", "/app");
+    let start = || project.doorstep(&url, &["run", "--wait-timeout", "60s", "--", "echo", "up"]).spawn();
+    let mut first = start();
+    until("the migration runs", || {
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        (psql(cluster.port, "app", held) == "1").then_some(())
+    });
+    let waiting: Vec<_> = (1..replicas).map(|_| start()).collect();
+    let mut most = 0;
+    while first.is_running() {
+        // The old release is served all the time.
+        let wait = project.doorstep(&url, &["wait", "--wait-attempts", "1"]).run().code(0);
+        drop(wait);
+        most = most.max(psql(cluster.port, "app", WAITERS).parse().unwrap());
+    }
+    first.finish("run").code(0).stdout_is("up");
+    for replica in waiting {
+        replica.finish("run").code(0).stdout_is("up");
+    }
+    assert!(most <= 5, "{most} connections were held by waiting replicas");
+    assert_eq!(psql(cluster.port, "app", "SELECT count(*) FROM _prisma_migrations"), "1");
+}
+
+#[test]
+fn replicas_that_wait_hold_few_connections() {
+    waiters_hold_few_connections(30, 3);
+}
+
+#[test]
+#[ignore = "two hundred processes"]
+fn two_hundred_replicas_that_wait_hold_few_connections() {
+    waiters_hold_few_connections(200, 8);
 }

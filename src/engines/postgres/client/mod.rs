@@ -9,6 +9,7 @@
 pub(crate) mod frames;
 pub(crate) mod login;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -27,9 +28,9 @@ use crate::sql::Row;
 /// How long a statement of doorstep's own may go without any answer. A script has no such limit.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How much of one answer is kept: history and catalog are read with room to spare (20,000 migrations are 6 MB), and a
-/// server that sends rows without end is refused.
-const ANSWER: usize = 256 * 1024 * 1024;
+/// The most rows that are read of one answer, in bytes: ten times what a history of 20,000 migrations has. A server that
+/// sends rows without end is refused.
+const ANSWER: usize = 64 * 1024 * 1024;
 
 /// What is answered to `COPY … FROM STDIN`.
 const NO_INPUT: &str = "COPY FROM STDIN needs psql: a migration has no input";
@@ -190,41 +191,26 @@ impl Client {
         take: &mut dyn FnMut(&[Option<&str>]),
     ) -> Result<Exchange, Fault> {
         let mut exchange = Exchange { completed: 0, committed: false, error: None, status: TransactionStatus::Idle };
-        let mut size = 0;
+        let mut rows_read = RowReader { size: 0, take };
         loop {
-            let frame = match silence {
-                None => self.frames.next(rows).await,
-                Some(limit) => tokio::time::timeout(limit, self.frames.next(rows)).await.unwrap_or_else(|_| {
-                    Err(Fault::new(Class::Unreachable, format!("no answer within {}", seconds(limit))))
-                }),
-            };
-            let message = match frame {
-                Ok(Frame::Message(message)) => message,
-                Ok(Frame::Discarded) => continue,
-                // A server that ends the session says why before it closes.
-                Err(fault) => {
-                    return Err(exchange.error.filter(|said| said.class == Class::Unreachable).unwrap_or(fault));
-                }
-            };
+            // A server that ends the session says why before it closes the connection.
+            let said = || exchange.error.clone().filter(|said| said.class == Class::Unreachable);
+            let message = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;
             match message {
-                Message::DataRow(body) => {
-                    size += body.buffer().len();
-                    if size > ANSWER {
-                        return Err(not_postgres("it sent more rows than any question of doorstep's has"));
-                    }
-                    row(&body, take)?;
-                }
-                Message::CopyData(body) => {
-                    size += body.data().len();
-                    if size > ANSWER {
-                        return Err(not_postgres("it sent more rows than any question of doorstep's has"));
-                    }
-                    take(&[Some(&String::from_utf8_lossy(body.data()))]);
-                }
+                Message::DataRow(body) => rows_read.row(&body)?,
+                Message::CopyData(body) => rows_read.copied(body.data())?,
                 Message::CommandComplete(body) => {
                     let tag = body.tag().unwrap_or_default();
                     exchange.completed += 1;
                     exchange.committed |= tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION";
+                }
+                Message::CopyInResponse(_) => self.refuse_copy().await?,
+                Message::NoticeResponse(body) => log_notice(body.fields()),
+                Message::ErrorResponse(body) => exchange.error = exchange.error.or(Some(fault_of(body.fields()))),
+                Message::ReadyForQuery(body) => {
+                    let is_idle = body.status() == b'I';
+                    let status = if is_idle { TransactionStatus::Idle } else { TransactionStatus::Open };
+                    return Ok(Exchange { status, ..exchange });
                 }
                 Message::EmptyQueryResponse
                 | Message::RowDescription(_)
@@ -232,40 +218,74 @@ impl Client {
                 | Message::CopyDone
                 | Message::ParameterStatus(_)
                 | Message::NotificationResponse(_) => {}
-                Message::CopyInResponse(_) => {
-                    let mut fail = BytesMut::new();
-                    frontend::copy_fail(NO_INPUT, &mut fail).map_err(|error| not_postgres(&error.to_string()))?;
-                    self.frames.send(&fail).await?;
-                }
-                Message::NoticeResponse(body) => log_notice(body.fields()),
-                Message::ErrorResponse(body) => exchange.error = exchange.error.or(Some(fault_of(body.fields()))),
-                Message::ReadyForQuery(body) => {
-                    exchange.status = match body.status() {
-                        b'I' => TransactionStatus::Idle,
-                        _ => TransactionStatus::Open,
-                    };
-                    return Ok(exchange);
-                }
                 _ => return Err(not_postgres("an unexpected message in the answer to a query")),
             }
         }
     }
-}
 
-/// Hands a row on. Bytes that are no UTF-8 (of a database in SQL_ASCII) become U+FFFD.
-fn row(body: &DataRowBody, take: &mut dyn FnMut(&[Option<&str>])) -> Result<(), Fault> {
-    let buffer = body.buffer();
-    let ranges: Vec<Option<std::ops::Range<usize>>> =
-        body.ranges().collect().map_err(|error| not_postgres(&error.to_string()))?;
-    let bytes = |range: &Option<std::ops::Range<usize>>| range.clone().map(|range| &buffer[range]);
-    let texts: Result<Vec<Option<&str>>, _> =
-        ranges.iter().map(|range| bytes(range).map(std::str::from_utf8).transpose()).collect();
-    match texts {
-        Ok(texts) => take(&texts),
-        Err(_) => {
-            let lossy: Vec<_> = ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
-            take(&lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
+    /// The next message that is not discarded; within `silence`, where there is such a limit.
+    async fn next(&mut self, rows: Rows, silence: Option<Duration>) -> Result<Message, Fault> {
+        let kept = async {
+            loop {
+                if let Frame::Message(message) = self.frames.next(rows).await? {
+                    return Ok(message);
+                }
+            }
+        };
+        match silence {
+            None => kept.await,
+            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| {
+                Err(Fault::new(Class::Unreachable, format!("no answer within {}", seconds(limit))))
+            }),
         }
     }
-    Ok(())
+
+    /// Answers `COPY … FROM STDIN`, which would wait for input for ever.
+    async fn refuse_copy(&mut self) -> Result<(), Fault> {
+        let mut fail = BytesMut::new();
+        frontend::copy_fail(NO_INPUT, &mut fail).map_err(|error| not_postgres(&error.to_string()))?;
+        self.frames.send(&fail).await
+    }
+}
+
+/// Reads the rows of one answer, and counts their bytes.
+struct RowReader<'a> {
+    size: usize,
+    take: &'a mut dyn FnMut(&[Option<&str>]),
+}
+
+impl RowReader<'_> {
+    fn count(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.size += bytes;
+        match self.size > ANSWER {
+            true => Err(not_postgres("it sent more rows than any query of doorstep's returns")),
+            false => Ok(()),
+        }
+    }
+
+    /// A line of `COPY … TO STDOUT`, as a row of one value.
+    fn copied(&mut self, data: &[u8]) -> Result<(), Fault> {
+        self.count(data.len())?;
+        (self.take)(&[Some(&String::from_utf8_lossy(data))]);
+        Ok(())
+    }
+
+    /// A row. Bytes that are not UTF-8 (of a database in SQL_ASCII) become U+FFFD.
+    fn row(&mut self, body: &DataRowBody) -> Result<(), Fault> {
+        let buffer = body.buffer();
+        self.count(buffer.len())?;
+        let ranges: Vec<Option<Range<usize>>> =
+            body.ranges().collect().map_err(|error| not_postgres(&error.to_string()))?;
+        let bytes = |range: &Option<Range<usize>>| range.clone().map(|range| &buffer[range]);
+        let texts: Result<Vec<Option<&str>>, _> =
+            ranges.iter().map(|range| bytes(range).map(std::str::from_utf8).transpose()).collect();
+        match texts {
+            Ok(texts) => (self.take)(&texts),
+            Err(_) => {
+                let lossy: Vec<_> = ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
+                (self.take)(&lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
+            }
+        }
+        Ok(())
+    }
 }
