@@ -129,9 +129,13 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
 
 /// SHA-256 of a text, in lower-case hexadecimal digits.
 pub(crate) fn sha256(text: &str) -> String {
-    // A start with hundreds of migrations formats thousands of bytes: `format!` would take longer than the hash.
+    // Not with `format!`, which takes longer than the hash.
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    sha2::Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut digits = String::with_capacity(64);
+    for byte in sha2::Sha256::digest(text) {
+        digits.extend([digit(byte >> 4), digit(byte & 15)]);
+    }
+    digits
 }
 
 #[cfg(test)]
