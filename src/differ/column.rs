@@ -214,7 +214,7 @@ fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Seve
     };
     let same = match (&wanted, &actual.default) {
         (Default::Any, _) | (Default::None, Default::None) => true,
-        // The number of a row, which an INTEGER PRIMARY KEY always is, whatever its default says.
+        // SQLite numbers an INTEGER PRIMARY KEY by itself, also without a default.
         (_, Default::Sequence) if dialect.rules().numbers_integer_keys => true,
         // Nothing that the service counts on.
         (Default::None, _) => return Some(Severity::Notice),

@@ -1,4 +1,4 @@
-//! Parts of the comparison, for requirements that speak of single things: other objects are left out.
+//! Parts of the comparison, for requirements about single objects: a column, an enum, an index. Other objects are ignored.
 
 use std::borrow::Cow;
 

@@ -67,7 +67,7 @@ fn lacking(access: Access, role: &str) -> String {
         Access::Nothing => format!("nothing on it is granted to the role {role}"),
         Access::WriteOnly => format!("SELECT is not granted to the role {role}"),
         Access::SomeColumns => format!("SELECT is granted to the role {role} on some of its columns only"),
-        Access::NoRows => format!("row security is on, and no policy speaks of the role {role}"),
+        Access::NoRows => format!("row security is on, and no policy applies to the role {role}"),
     }
 }
 

@@ -69,9 +69,11 @@ impl fmt::Display for Run {
             Self::Apply { by, again } => {
                 let apply = match by {
                     Applier::Doorstep => "doorstep migrate applies it",
-                    Applier::Awaited => "let whoever migrates apply it (here, migrate = await): doorstep migrate",
+                    Applier::Awaited => {
+                        "let the process that migrates apply it (here, migrate = await): doorstep migrate"
+                    }
                     Applier::Other => {
-                        "let whoever migrates apply it (here, migrate = off): doorstep migrate --migrate apply"
+                        "let the process that migrates apply it (here, migrate = off): doorstep migrate --migrate apply"
                     }
                 };
                 write!(f, "{apply}{}", if *again { " again" } else { "" })

@@ -96,15 +96,15 @@ impl Verified {
         self.findings.iter().filter(|finding| finding.difference.severity == severity).count()
     }
 
-    /// Counts and verdict: `what the service needs is there (0 errors, 1 warning, 0 notices)`.
+    /// Counts and verdict: `verified (0 errors, 1 warning, 0 notices)`.
     #[must_use]
     pub(crate) fn verdict(&self) -> String {
         let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
         let verdict = match (self.ok, errors) {
-            (false, 0) => "what the service needs is there, and not all that verify asks for",
-            (false, _) => "what the service needs is not there",
-            (true, 0) => "what the service needs is there",
-            (true, _) => "what the service needs is not there, and verify lets it start",
+            (false, 0) => "not verified at the severity that verify asks for",
+            (false, _) => "not verified",
+            (true, 0) => "verified",
+            (true, _) => "not verified, and verify lets it start",
         };
         let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
         format!("{verdict} ({errors}, {warnings}, {})", counted(self.count(Severity::Notice), "notice"))

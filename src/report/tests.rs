@@ -107,7 +107,7 @@ database
   warning  extension pg_trgm  is missing  the Prisma schema
 
 not shown: 1 notice, which affects no query (--notices)
-db:5432/app: what the service needs is not there (6 errors, 2 warnings, 1 notice)
+db:5432/app: not verified (6 errors, 2 warnings, 1 notice)
 ",
     );
 }
@@ -131,15 +131,15 @@ fn a_terminal_gets_lines_of_its_width() {
 #[test]
 fn all_is_well_in_one_line() {
     let text = text::render(&verified(Vec::new()), false, Screen::default());
-    is(&text, "db:5432/app: what the service needs is there (0 errors, 0 warnings, 0 notices)\n");
+    is(&text, "db:5432/app: verified (0 errors, 0 warnings, 0 notices)\n");
     // Where nothing stops a start, errors are errors all the same.
     let told = Verified { least: None, ..verified(findings()) };
     let told = Verified::new(told.findings, None, told.tables, told.address);
     assert!(told.ok);
-    assert!(told.verdict().starts_with("what the service needs is not there, and verify lets it start (6 errors"));
+    assert!(told.verdict().starts_with("not verified, and verify lets it start (6 errors"));
     let index = findings().into_iter().filter(|finding| finding.difference.severity == Severity::Warning).collect();
     let strict = Verified::new(index, Some(Severity::Warning), Vec::new(), String::new());
-    assert!(!strict.ok && strict.verdict().starts_with("what the service needs is there, and not all"));
+    assert!(!strict.ok && strict.verdict().starts_with("not verified at the severity"));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn github_gets_a_command_per_finding_with_its_line() {
         "::notice title=table public.old|table is not expected by any source::\
          table public.old|table is not expected by any source",
     );
-    assert!(lines[9].starts_with("db:5432/app: what the service needs is not there"), "{text}");
+    assert!(lines[9].starts_with("db:5432/app: not verified"), "{text}");
     let object = ObjectRef::part_of(&name("users"), ObjectKind::Column, "x");
     let extra = undiagnosed(Difference::new(Severity::Error, DifferenceKind::Extra, object, Source::Nobody));
     let text = github::render(&verified(vec![extra]));
@@ -270,7 +270,7 @@ fn markdown_has_a_table_of_what_counts_and_unfolds_the_rest() {
     is(
         &markdown::render(&verified(findings)),
         "\
-### doorstep verify: what the service needs is not there (6 errors, 2 warnings, 1 notice)
+### doorstep verify: not verified (6 errors, 2 warnings, 1 notice)
 
 Database: `db:5432/app`
 

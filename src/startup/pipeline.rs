@@ -69,8 +69,8 @@ struct Pipeline<'a> {
     report: Report,
 }
 
-/// Runs the pipeline; the session is closed when it returns, whatever happened. Returns how many migrations were
-/// applied.
+/// Runs the pipeline and returns how many migrations were applied. Every session is closed when it returns, also after an
+/// error.
 ///
 /// # Errors
 /// The first step that fails ends it.

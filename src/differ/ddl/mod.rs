@@ -78,7 +78,7 @@ struct Statement {
     /// The finding that it is there for.
     object: ObjectRef,
     action: Action,
-    /// A comment for whoever runs it, of one or more lines without their dashes; empty where nothing is to be said.
+    /// A comment for the person who runs the script: lines without their dashes; empty for none.
     note: String,
 }
 

@@ -106,7 +106,7 @@ fn the_state_of_the_migration_that_creates_it_is_the_cause() {
             State::Pending,
             Mode::Off,
             ", and is pending",
-            "let whoever migrates apply it (here, migrate = off): doorstep migrate --migrate apply",
+            "let the process that migrates apply it (here, migrate = off): doorstep migrate --migrate apply",
         ),
         (
             State::Failed,

@@ -1,8 +1,8 @@
-//! `[require]` of doorstep.toml: what must be there, or must be gone, because somebody wrote it down. It serves teams
-//! with or without a schema file, and says what no schema file can: rows, checks, and what must not come back.
+//! `[require]` of doorstep.toml: objects that must exist, and objects that must not. It works with and without a schema
+//! file, and covers what no schema file can: rows, checks, and objects that must not come back.
 //!
-//! Whatever is written down by name is an error when it is missing, an index or a foreign key too: somebody asked
-//! for it. What differs is as bad as `compare` says. Pure: requirements and a catalog in, findings out.
+//! A required object that is missing is an error, also an index or a foreign key, because it was required by name. An object
+//! that differs has the severity that `differ` gives it. Pure: requirements and a catalog in, differences out.
 
 pub(crate) mod index;
 
@@ -184,8 +184,7 @@ impl Look<'_> {
         }
     }
 
-    /// The tables of required columns that the service may not read, each once. Required tables are told for
-    /// themselves.
+    /// The tables of required columns that the service may not read, each once. Required tables are checked elsewhere.
     fn hidden_tables(&self, require: &Require, findings: &mut Vec<Difference>) {
         let mut seen: Vec<Name> = require.tables.iter().map(|line| self.name(&line.what)).collect();
         for Line { what, origin } in &require.columns {
