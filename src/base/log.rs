@@ -83,7 +83,7 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
         .with_writer(|| Stderr)
         .with_max_level(level)
         .log_internal_errors(false)
-        .event_format(Lines { format, on_terminal })
+        .event_format(LineFormat { format, on_terminal })
         .try_init();
 }
 
@@ -105,13 +105,13 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 #[derive(Debug)]
-struct Lines {
+struct LineFormat {
     format: LogFormat,
     /// Times are for people: to the second.
     on_terminal: bool,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for LineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

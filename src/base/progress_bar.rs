@@ -22,9 +22,9 @@ pub(crate) fn aside<T>(print: impl FnOnce() -> T) -> T {
 }
 
 /// The bar of one run of migrations.
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
-impl Progress {
+impl Bar {
     /// Shows nothing unless `watched`, and for a single migration.
     pub(crate) fn start(count: usize, watched: bool) -> Self {
         if !watched || count < 2 {
@@ -49,7 +49,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for Bar {
     fn drop(&mut self) {
         show(None);
         self.0.finish_and_clear();

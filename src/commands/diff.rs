@@ -12,7 +12,7 @@ use crate::differ::ddl::DdlScript;
 use crate::finding::{Finding, Severity};
 use crate::report::flat;
 use crate::startup::start::Start;
-use crate::verify::Compared;
+use crate::verify::DatabaseComparison;
 use crate::verify::desired::DesiredState;
 
 /// Arguments of `diff`.
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 
 async fn compared(start: &mut Start<'_>, desired: DesiredState) -> Result<Diff, Error> {
     start.read_history_and_running().await?;
-    let Compared { findings, script } = start.compare(&desired, Severity::Notice).await?;
+    let DatabaseComparison { findings, script } = start.compare(&desired, Severity::Notice).await?;
     Ok(Diff { findings, missing: script, address: start.setup.database.target()?.address(), files: desired.files })
 }
 

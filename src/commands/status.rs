@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let tool = history.format.tool.name;
     let status = Status {
         verdict: history.verdict(),
-        migrations: history.entries.iter().map(|entry| Line::of(entry, tool)).collect(),
+        migrations: history.entries.iter().map(|entry| StatusLine::of(entry, tool)).collect(),
         uncertain: history.uncertainty(),
     };
     output::print(&match args.format {
@@ -57,14 +57,14 @@ async fn read(start: &mut Start<'_>) -> Result<History, Error> {
 #[derive(Serialize)]
 struct Status<'a> {
     verdict: Verdict,
-    migrations: Vec<Line<'a>>,
+    migrations: Vec<StatusLine<'a>>,
     /// Why all of this may be otherwise: only the tool itself can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     uncertain: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct StatusLine<'a> {
     name: &'a str,
     state: State,
     started_at: Option<&'a str>,
@@ -78,7 +78,7 @@ struct Line<'a> {
     note: Option<&'a str>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> StatusLine<'a> {
     fn of(entry: &'a Entry, tool: &'a str) -> Self {
         let record = entry.record.as_ref();
         Self {
@@ -108,7 +108,7 @@ impl<'a> Line<'a> {
 /// A line per migration, what to do about a failure, and the verdict. With `now`, times are written for a person at a
 /// terminal, otherwise as in the history.
 fn text(status: &Status<'_>, address: &str, now: Option<SystemTime>) -> String {
-    let when = |line: &Line<'_>| {
+    let when = |line: &StatusLine<'_>| {
         let at = line.finished_at.or(line.started_at).unwrap_or_default();
         now.and_then(|now| time::for_people(at, now)).unwrap_or_else(|| at.to_owned())
     };

@@ -10,7 +10,7 @@ use crate::base::termination;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
 use crate::finding::Severity;
-use crate::report::{Place, Verified, github, junit, markdown, text};
+use crate::report::{TablePlace, Verified, github, junit, markdown, text};
 use crate::startup::start::Start;
 use crate::verify;
 
@@ -59,7 +59,7 @@ async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
     let desired = start.setup.read_desired().await?;
     start.read_history_and_running().await?;
     let findings = start.compare(&desired, Severity::Notice).await?.findings;
-    let places = Place::of(&desired.catalogs(start.setup.home(&start.probe)));
+    let places = TablePlace::of(&desired.catalogs(start.setup.home(&start.probe)));
     let least = verify::threshold(start.setup.settings.strictness);
     Ok(Verified::new(findings, least, places, start.setup.database.target()?.address()))
 }

@@ -16,7 +16,7 @@ pub(crate) fn foreign_keys(
     compared: Compared<'_>,
     findings: &mut Vec<Difference>,
 ) {
-    let mut search = Search { expected, actual, compared, claimed: vec![false; actual.foreign_keys.len()] };
+    let mut search = ForeignKeySearch { expected, actual, compared, claimed: vec![false; actual.foreign_keys.len()] };
     let mut absent = Vec::new();
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
@@ -37,7 +37,7 @@ pub(crate) fn foreign_keys(
 }
 
 /// The search for the counterparts of the expected foreign keys of one table.
-struct Search<'a> {
+struct ForeignKeySearch<'a> {
     expected: &'a Table,
     actual: &'a Table,
     compared: Compared<'a>,
@@ -45,7 +45,7 @@ struct Search<'a> {
     claimed: Vec<bool>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> ForeignKeySearch<'a> {
     fn found(&self, key: &ForeignKey, severity: Severity, kind: DifferenceKind) -> Difference {
         let object = ObjectRef::foreign_key(&self.expected.name, &key.columns);
         self.compared.found(severity, kind, object, key.origin.as_ref())

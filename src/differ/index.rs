@@ -57,7 +57,7 @@ pub(crate) fn indexes(
     findings: &mut Vec<Difference>,
 ) {
     let names = compared.names;
-    let mut search = Search { expected, actual, compared, claimed: vec![false; actual.indexes.len()] };
+    let mut search = IndexSearch { expected, actual, compared, claimed: vec![false; actual.indexes.len()] };
     for index in &expected.indexes {
         let Some(wanted) = in_their_words(index, columns) else { continue };
         findings.extend(search.one(&wanted));
@@ -88,7 +88,7 @@ pub(crate) fn indexes(
 }
 
 /// The search for the counterparts of the expected indexes of one table.
-struct Search<'a> {
+struct IndexSearch<'a> {
     expected: &'a Table,
     actual: &'a Table,
     compared: Compared<'a>,
@@ -96,7 +96,7 @@ struct Search<'a> {
     claimed: Vec<bool>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> IndexSearch<'a> {
     fn found(&self, wanted: &Index, severity: Severity, kind: DifferenceKind) -> Difference {
         self.compared.found(severity, kind, object_of(self.expected, wanted), wanted.origin.as_ref())
     }

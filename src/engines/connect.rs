@@ -16,31 +16,31 @@ use crate::sql::Dialect;
 
 /// What reads the URL of an engine: the text, the environment with the variables that the engine's own clients read, and
 /// the directory that a relative path starts from.
-type Parse = fn(&str, &Environment, &Path) -> Parsed;
+type Parse = fn(&str, &Environment, &Path) -> ParsedEndpoint;
 
-type Parsed = Result<Arc<dyn Endpoint>, Error>;
+type ParsedEndpoint = Result<Arc<dyn Endpoint>, Error>;
 
 /// The schemes of each engine. The last engine reads what has none of them: libpq's keyword strings, and no URL at all.
 const ENGINES: &[(&[&str], Parse)] =
     &[(&["file", "sqlite", "sqlite3"], sqlite), (&["postgres", "postgresql"], postgres)];
 
 #[cfg(feature = "sqlite")]
-fn sqlite(url: &str, _environment: &Environment, base: &Path) -> Parsed {
+fn sqlite(url: &str, _environment: &Environment, base: &Path) -> ParsedEndpoint {
     Ok(Arc::new(crate::engines::sqlite::Target::parse(url, base)?))
 }
 
 #[cfg(not(feature = "sqlite"))]
-fn sqlite(_url: &str, _environment: &Environment, _base: &Path) -> Parsed {
+fn sqlite(_url: &str, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Err(left_out("SQLite", "sqlite"))
 }
 
 #[cfg(feature = "postgres")]
-fn postgres(url: &str, environment: &Environment, _base: &Path) -> Parsed {
+fn postgres(url: &str, environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Ok(Arc::new(crate::engines::postgres::Target::parse(url, environment)?))
 }
 
 #[cfg(not(feature = "postgres"))]
-fn postgres(_url: &str, _environment: &Environment, _base: &Path) -> Parsed {
+fn postgres(_url: &str, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Err(left_out("PostgreSQL", "postgres"))
 }
 

@@ -5,7 +5,7 @@
 use crate::sql::Dialect;
 
 /// What differs by dialect in the statements about Prisma's history table.
-pub(crate) struct Words {
+pub(crate) struct DdlWords {
     /// The columns.
     pub(crate) columns: &'static str,
     /// A time as text; COLUMN stands for its column.
@@ -15,7 +15,7 @@ pub(crate) struct Words {
 }
 
 /// As Prisma creates it on PostgreSQL.
-static POSTGRES: Words = Words {
+static POSTGRES: DdlWords = DdlWords {
     columns: "
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,
@@ -30,7 +30,7 @@ static POSTGRES: Words = Words {
 };
 
 /// As Prisma creates it on SQLite. It writes times in milliseconds since the epoch; people write them as texts.
-static SQLITE: Words = Words {
+static SQLITE: DdlWords = DdlWords {
     columns: "
     \"id\"                    TEXT PRIMARY KEY NOT NULL,
     \"checksum\"              TEXT NOT NULL,
@@ -46,7 +46,7 @@ static SQLITE: Words = Words {
 };
 
 /// For this dialect.
-pub(crate) fn prisma(dialect: Dialect) -> &'static Words {
+pub(crate) fn prisma(dialect: Dialect) -> &'static DdlWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,

@@ -10,7 +10,7 @@ use crate::base::error::Error;
 use crate::base::fault::{Class, Fault, Place};
 use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
-use crate::base::progress_bar::Progress;
+use crate::base::progress_bar::Bar;
 use crate::base::signal::{self, Stop};
 use crate::engines::session::{Conditions, Failure, Probe, ProbeRequest, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
@@ -75,8 +75,8 @@ impl Migrator<'_> {
         let table = history.ensure_table(self.session, self.probe, Some(self.own_schemas)).await?;
         // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
         stop.defer_signals();
-        let progress = Progress::start(count, log::is_watched());
-        let mut run = Run { ledger: history.writer()?, table, migrator: self };
+        let progress = Bar::start(count, log::is_watched());
+        let mut run = MigrationRun { ledger: history.writer()?, table, migrator: self };
         for (done, (migration, entry)) in pending.into_iter().enumerate() {
             if let Some(signal) = stop.signal() {
                 let note = format!("{done} of {count} pending migrations are applied, the next was not begun");
@@ -93,7 +93,7 @@ impl Migrator<'_> {
 }
 
 /// A run over the pending migrations.
-struct Run<'a> {
+struct MigrationRun<'a> {
     migrator: Migrator<'a>,
     ledger: &'static dyn LedgerWriter,
     table: TableName,
@@ -109,7 +109,7 @@ struct Current<'m> {
     steps: Option<(usize, usize)>,
 }
 
-impl Run<'_> {
+impl MigrationRun<'_> {
     async fn apply(&mut self, migration: &Migration, entry: &Entry) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::catalog::Origin;
 use crate::finding::{Finding, Source};
-use crate::report::{Place, Verified};
+use crate::report::{TablePlace, Verified};
 
 /// The suite of what no file expects.
 const DATABASE: &str = "database";
@@ -60,7 +60,7 @@ impl<'a> Cases<'a> {
 pub(crate) fn render(verified: &Verified) -> String {
     let known = verified.places();
     let mut cases = Cases::default();
-    for Place { table, origin, .. } in &verified.tables {
+    for TablePlace { table, origin, .. } in &verified.tables {
         let suite = origin.as_ref().map_or(DATABASE, |origin| origin.file.as_str());
         cases.case(suite, format!("table {table}"), origin.as_ref());
     }

@@ -1,7 +1,7 @@
 //! For a job's summary (`$GITHUB_STEP_SUMMARY`) or a comment: a table of what counts, and the rest to unfold.
 
 use crate::finding::Severity;
-use crate::report::outline::{Block, sections};
+use crate::report::outline::{FindingBlock, sections};
 use crate::report::{Verified, counted, flat};
 
 /// The whole page, a section of some larger one.
@@ -9,7 +9,7 @@ use crate::report::{Verified, counted, flat};
 pub(crate) fn render(verified: &Verified) -> String {
     let mut out = format!("### doorstep verify: {}\n\n", text(&verified.verdict()));
     out += &format!("Database: {}\n\n", code(&verified.address));
-    let is_shown = |block: &Block<'_>| block.rows[0].finding.difference.severity > Severity::Notice;
+    let is_shown = |block: &FindingBlock<'_>| block.rows[0].finding.difference.severity > Severity::Notice;
     let all = sections(verified, Severity::Notice);
     let blocks = || all.iter().flat_map(|section| &section.blocks);
     out += &table(blocks().filter(|block| is_shown(block)));
@@ -26,7 +26,7 @@ pub(crate) fn render(verified: &Verified) -> String {
 }
 
 /// Empty where nothing is to be told.
-fn table<'a>(blocks: impl Iterator<Item = &'a Block<'a>>) -> String {
+fn table<'a>(blocks: impl Iterator<Item = &'a FindingBlock<'a>>) -> String {
     let mut rows = String::new();
     for block in blocks {
         let cause = block.cause.as_deref().map(text);

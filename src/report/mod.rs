@@ -29,7 +29,7 @@ pub(crate) struct Verified {
     pub least: Option<Severity>,
     /// The tables that were looked for, found or not.
     #[serde(skip)]
-    pub tables: Vec<Place>,
+    pub tables: Vec<TablePlace>,
     /// Where the database is, for people.
     #[serde(skip)]
     pub address: String,
@@ -37,7 +37,7 @@ pub(crate) struct Verified {
 
 /// Where a table is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct TablePlace {
     /// The table.
     pub table: Name,
     /// What the Prisma schema calls it.
@@ -46,7 +46,7 @@ pub(crate) struct Place {
     pub origin: Option<Origin>,
 }
 
-impl Place {
+impl TablePlace {
     /// Every table of what is expected.
     #[must_use]
     pub(crate) fn of(expected: &[Catalog]) -> Vec<Self> {
@@ -63,7 +63,12 @@ impl Place {
 impl Verified {
     /// What `findings` mean, where those of severity `least` stop a start.
     #[must_use]
-    pub(crate) fn new(findings: Vec<Finding>, least: Option<Severity>, tables: Vec<Place>, address: String) -> Self {
+    pub(crate) fn new(
+        findings: Vec<Finding>,
+        least: Option<Severity>,
+        tables: Vec<TablePlace>,
+        address: String,
+    ) -> Self {
         let verified = Self { ok: true, findings, least, tables, address };
         Self { ok: verified.stopping() == 0, ..verified }
     }
@@ -88,7 +93,7 @@ impl Verified {
     }
 
     /// Where each table is expected.
-    fn places(&self) -> HashMap<&Name, &Place> {
+    fn places(&self) -> HashMap<&Name, &TablePlace> {
         self.tables.iter().map(|place| (&place.table, place)).collect()
     }
 

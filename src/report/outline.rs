@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::catalog::Name;
 use crate::finding::{Diagnosis, Finding, Severity};
 use crate::report::summary::{Reason, reason};
-use crate::report::{Place, Verified, flat, grouped, mapping, trouble};
+use crate::report::{TablePlace, Verified, flat, grouped, mapping, trouble};
 use crate::sql::ObjectKind;
 
 /// Findings with one title.
@@ -16,13 +16,13 @@ pub(crate) struct Section<'a> {
     /// Where that is expected: model, file and line.
     pub(crate) place: Option<String>,
     /// The findings, most severe first.
-    pub(crate) blocks: Vec<Block<'a>>,
+    pub(crate) blocks: Vec<FindingBlock<'a>>,
 }
 
 /// Findings of one severity with the same cause and remedy.
-pub(crate) struct Block<'a> {
+pub(crate) struct FindingBlock<'a> {
     /// At least one.
-    pub(crate) rows: Vec<Row<'a>>,
+    pub(crate) rows: Vec<FindingRow<'a>>,
     /// Why, said of all of them.
     pub(crate) cause: Option<String>,
     /// What to do about all of them.
@@ -30,7 +30,7 @@ pub(crate) struct Block<'a> {
 }
 
 /// One finding in its section.
-pub(crate) struct Row<'a> {
+pub(crate) struct FindingRow<'a> {
     /// The finding.
     pub(crate) finding: &'a Finding,
     /// Its name, as short as the section's title allows.
@@ -89,24 +89,24 @@ fn worst_first(mut groups: Vec<Vec<&Finding>>) -> Vec<Vec<&Finding>> {
 }
 
 /// `model User, prisma/schema.prisma:5`
-fn described(place: &Place) -> Option<String> {
+fn described(place: &TablePlace) -> Option<String> {
     let origin = place.origin.as_ref().map(|origin| format!("{}:{}", origin.file, origin.line));
     let model = place.model.as_ref().map(|model| format!("model {model}"));
     let parts: Vec<String> = model.into_iter().chain(origin).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<Block<'a>> {
+fn blocks<'a>(findings: &[&'a Finding], in_table: bool) -> Vec<FindingBlock<'a>> {
     let groups = worst_first(grouped(findings, &alike));
     let block = |group: Vec<&'a Finding>| {
         let Reason { cause, remedy } = reason(&group);
-        Block { cause, remedy, rows: group.into_iter().map(|finding| row(finding, in_table)).collect() }
+        FindingBlock { cause, remedy, rows: group.into_iter().map(|finding| row(finding, in_table)).collect() }
     };
     groups.into_iter().map(block).collect()
 }
 
 /// A renamed object is shown with both names, and with the attribute that maps one to the other.
-fn row(finding: &Finding, in_table: bool) -> Row<'_> {
+fn row(finding: &Finding, in_table: bool) -> FindingRow<'_> {
     let object = &finding.difference.object;
     let name = match object.kind {
         ObjectKind::ForeignKey if in_table => object.columns.join(", "),
@@ -115,8 +115,8 @@ fn row(finding: &Finding, in_table: bool) -> Row<'_> {
     };
     match (finding.difference.other_name(), mapping(&finding.difference)) {
         (Some(other), Some(mapping)) => {
-            Row { finding, name: flat(&format!("{name} → {other}")), trouble: flat(&mapping) }
+            FindingRow { finding, name: flat(&format!("{name} → {other}")), trouble: flat(&mapping) }
         }
-        _ => Row { finding, name: flat(&name), trouble: trouble(&finding.difference) },
+        _ => FindingRow { finding, name: flat(&name), trouble: trouble(&finding.difference) },
     }
 }

@@ -6,7 +6,7 @@ use crate::finding::cause::{FolderState, NoMigration};
 use crate::finding::remedy::{Labels, NameFix, Write};
 use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
 use crate::report::text::{self, Screen};
-use crate::report::{Place, Verified, github, junit, markdown};
+use crate::report::{TablePlace, Verified, github, junit, markdown};
 use crate::sql::{ObjectKind, ObjectRef};
 
 fn name(name: &str) -> Name {
@@ -43,8 +43,8 @@ fn renamed(column: &str, there: &str, line: usize) -> Finding {
     Finding { difference: renamed.instead(object(there)), diagnosis, sql: None }
 }
 
-fn place(table: &str, line: usize) -> Place {
-    Place { table: name(table), model: Some("Model".to_owned()), origin: Some(origin(line)) }
+fn place(table: &str, line: usize) -> TablePlace {
+    TablePlace { table: name(table), model: Some("Model".to_owned()), origin: Some(origin(line)) }
 }
 
 /// One of everything.

@@ -8,7 +8,7 @@ use console::Style;
 use crate::base::environment::Environment;
 use crate::base::time;
 use crate::finding::Severity;
-use crate::report::outline::{Block, Row, Section, sections};
+use crate::report::outline::{FindingBlock, FindingRow, Section, sections};
 use crate::report::{Verified, counted, flat};
 
 /// Lines longer than this are hard to read, however wide the terminal is.
@@ -17,7 +17,7 @@ const WIDEST: usize = 110;
 /// More SQL than this would hide the findings.
 const MOST_SQL: usize = 60;
 
-/// Columns that a text is to have on each of its lines.
+/// ColumnWidths that a text is to have on each of its lines.
 const LEAST: usize = 24;
 
 /// Where cause and remedy begin, below what they are about.
@@ -137,10 +137,10 @@ fn section(out: &mut String, section: &Section<'_>, screen: Screen) {
     }
     out.push('\n');
     let rows = || section.blocks.iter().flat_map(|block| &block.rows);
-    let widest = |length: &dyn Fn(&Row<'_>) -> usize, limit: usize| {
+    let widest = |length: &dyn Fn(&FindingRow<'_>) -> usize, limit: usize| {
         rows().map(length).filter(|length| *length <= limit).max().unwrap_or(0)
     };
-    let columns = Columns {
+    let columns = ColumnWidths {
         thing: widest(&|row| row.finding.difference.object.kind.word().chars().count(), 20),
         name: widest(&|row| row.name.chars().count(), 60),
         trouble: widest(&|row| row.trouble.chars().count(), 40),
@@ -152,14 +152,14 @@ fn section(out: &mut String, section: &Section<'_>, screen: Screen) {
 }
 
 /// Width of each column of a section; a cell that is wider goes beyond it alone.
-struct Columns {
+struct ColumnWidths {
     thing: usize,
     name: usize,
     trouble: usize,
 }
 
-fn block(out: &mut String, block: &Block<'_>, columns: &Columns, screen: Screen) {
-    for Row { finding, name, trouble } in &block.rows {
+fn block(out: &mut String, block: &FindingBlock<'_>, columns: &ColumnWidths, screen: Screen) {
+    for FindingRow { finding, name, trouble } in &block.rows {
         let severity = format!("{:<7}", finding.difference.severity);
         let (thing_width, name_width) = (columns.thing, columns.name);
         let what = format!("{:<thing_width$} {name:<name_width$}", finding.difference.object.kind.word());

@@ -9,7 +9,7 @@ use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::finding::{Finding, Severity};
 use crate::migrate::plan::Verdict;
-use crate::startup::pipeline::{Extent, Outcome};
+use crate::startup::pipeline::{Extent, PassOutcome};
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 use crate::verify;
@@ -55,7 +55,7 @@ impl Follower {
         start: &mut Start<'_>,
         extent: Extent,
         desired: &DesiredState,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<PassOutcome, Error> {
         let (setup, began, verified) = (start.setup, Instant::now(), start.report.verify);
         let poll = start.poll(extent, desired).await?;
         start.report.migrate += began.elapsed().saturating_sub(start.report.verify - verified);
@@ -63,11 +63,11 @@ impl Follower {
         let reason = match poll {
             Poll::Ready(findings) => {
                 verify::judge(findings, setup.settings.strictness)?;
-                return Ok(Outcome::Done);
+                return Ok(PassOutcome::Done);
             }
             Poll::Lacking(findings) if left.is_zero() => {
                 verify::judge(findings, setup.settings.strictness)?;
-                return Ok(Outcome::Done);
+                return Ok(PassOutcome::Done);
             }
             Poll::Lacking(findings) => format!("it is migrated, but {}", worst(&findings)),
             Poll::Behind(verdict) if left.is_zero() => return Err(start.not_migrated(self.began, verdict)),
@@ -79,7 +79,7 @@ impl Follower {
             tracing::info!(phase = "migrate", event = "awaiting", "{text}");
             self.said = text;
         }
-        Ok(Outcome::Later(self.pace.next().min(left)))
+        Ok(PassOutcome::Later(self.pace.next().min(left)))
     }
 }
 

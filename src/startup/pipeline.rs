@@ -41,7 +41,7 @@ pub(crate) enum Extent {
 }
 
 /// How a pass ended that did not fail.
-pub(crate) enum Outcome {
+pub(crate) enum PassOutcome {
     /// Nothing is left to do.
     Done,
     /// Another process is at work; look again after this pause.
@@ -93,8 +93,8 @@ impl Pipeline<'_> {
             }
             self.stop.end_deferral();
             match self.pass(left(self.setup, began)).await {
-                Ok(Outcome::Done) => break,
-                Ok(Outcome::Later(pause)) => {
+                Ok(PassOutcome::Done) => break,
+                Ok(PassOutcome::Later(pause)) => {
                     tokio::time::sleep(pause).await;
                     self.report.migrate += pause;
                     // The server did answer: the deadline of the wait and the count of losses begin again.
@@ -122,7 +122,7 @@ impl Pipeline<'_> {
     }
 
     /// One pass, in one session.
-    async fn pass(&mut self, patience: Patience) -> Result<Outcome, Error> {
+    async fn pass(&mut self, patience: Patience) -> Result<PassOutcome, Error> {
         let began = Instant::now();
         let (setup, extent) = (self.setup, self.extent);
         let announces = std::mem::take(&mut self.announces);
@@ -143,43 +143,43 @@ impl Pipeline<'_> {
         outcome
     }
 
-    async fn steps(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<Outcome, Error> {
+    async fn steps(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<PassOutcome, Error> {
         if self.extent == Extent::Wait {
-            return Ok(Outcome::Done);
+            return Ok(PassOutcome::Done);
         }
         if self.setup.settings.mode == Mode::Await {
             return self.follower.look(start, self.extent, desired).await;
         }
-        if let Outcome::Later(pause) = start.migrate(&self.hooks, &mut self.queue).await? {
-            return Ok(Outcome::Later(pause));
+        if let PassOutcome::Later(pause) = start.migrate(&self.hooks, &mut self.queue).await? {
+            return Ok(PassOutcome::Later(pause));
         }
         if self.extent == Extent::Run {
             start.verify(desired).await?;
         }
-        Ok(Outcome::Done)
+        Ok(PassOutcome::Done)
     }
 }
 
 impl Start<'_> {
     /// Steps 2 and 3, schemas and migrations. Reads first, and takes the lock only when there is something to write:
     /// a replica with nothing to do never queues.
-    async fn migrate(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<Outcome, Error> {
+    async fn migrate(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
         let (began, schemas) = (Instant::now(), self.report.schemas);
         self.setup.tracker.enter(Phase::Migrate);
         self.read_history().await?;
         let has_work = !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
-        let outcome = if has_work { self.migrate_under_lock(hooks, queue).await? } else { Outcome::Done };
+        let outcome = if has_work { self.migrate_under_lock(hooks, queue).await? } else { PassOutcome::Done };
         self.report.migrate += began.elapsed().saturating_sub(self.report.schemas - schemas);
-        if let (Outcome::Done, Some(history)) = (&outcome, &self.history) {
+        if let (PassOutcome::Done, Some(history)) = (&outcome, &self.history) {
             history.log_oddities();
         }
         Ok(outcome)
     }
 
-    async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<Outcome, Error> {
+    async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
         self.setup.tracker.held_up("queueing for the migration lock");
         if !queue.try_take(self.session.as_mut(), self.setup.lock_key()).await? {
-            return Ok(Outcome::Later(queue.pause()));
+            return Ok(PassOutcome::Later(queue.pause()));
         }
         // Another replica may have been faster: only what the holder of the lock sees counts.
         self.probe_again().await?;
@@ -192,7 +192,7 @@ impl Start<'_> {
             self.report.applied = self.apply(hooks).await?;
             self.run_after_hook(hooks).await?;
         }
-        Ok(Outcome::Done)
+        Ok(PassOutcome::Done)
     }
 
     /// Whether there is anything to apply, now that the lock is held. Leaves schemas out that a pending migration

@@ -14,7 +14,7 @@ use crate::migrate::history::History;
 use crate::startup::setup::Setup;
 use crate::startup::wait;
 use crate::verify::desired::DesiredState;
-use crate::verify::{self, Compared};
+use crate::verify::{self, DatabaseComparison};
 
 /// A start with its session. The caller that opens it closes the session.
 pub(crate) struct Start<'a> {
@@ -77,7 +77,11 @@ impl<'a> Start<'a> {
     }
 
     /// Compares the desired state with the database. Findings below `explained` come without their cause.
-    pub(crate) async fn compare(&mut self, desired: &DesiredState, explained: Severity) -> Result<Compared, Error> {
+    pub(crate) async fn compare(
+        &mut self,
+        desired: &DesiredState,
+        explained: Severity,
+    ) -> Result<DatabaseComparison, Error> {
         let setup = self.setup;
         setup.tracker.enter(Phase::Verify);
         // A scratch database has none of the grants.

@@ -60,7 +60,7 @@ pub(crate) struct Options<'a> {
 
 /// What a database was found to lack, and what would close the gap.
 #[derive(Debug, Default)]
-pub(crate) struct Compared {
+pub(crate) struct DatabaseComparison {
     /// The findings, each with its part of the script.
     pub findings: Vec<Finding>,
     /// The SQL that creates all that is missing.
@@ -76,7 +76,7 @@ pub(crate) async fn compare_database(
     session: &mut dyn Session,
     desired: &DesiredState,
     options: &Options<'_>,
-) -> Result<Compared, Error> {
+) -> Result<DatabaseComparison, Error> {
     let Options { dialect, home, role, allow, has_rows, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
     let mut script = DdlScript::default();
@@ -122,7 +122,7 @@ pub(crate) async fn compare_database(
     };
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
-    Ok(Compared { findings, script })
+    Ok(DatabaseComparison { findings, script })
 }
 
 /// Reports once what two sources do not expect.

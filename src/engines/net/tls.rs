@@ -23,7 +23,7 @@ use crate::base::fault::{Class, Fault};
 /// How to encrypt, and which certificates to trust.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls {
-    pub(crate) mode: Mode,
+    pub(crate) mode: TlsMode,
     pub(crate) roots: Roots,
     /// The client's certificate and key, PEM.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
@@ -35,7 +35,7 @@ pub(crate) struct Tls {
 
 /// libpq's sslmode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum TlsMode {
     Disable,
     Allow,
     Prefer,
@@ -164,7 +164,7 @@ fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
 /// Checks what the mode asks for, on top of rustls' own chain building.
 #[derive(Debug)]
 struct Verifier {
-    mode: Mode,
+    mode: TlsMode,
     provider: Arc<CryptoProvider>,
     /// `None` where the mode verifies nothing: then a signature by the certificate's key proves nothing either, and
     /// webpki rejects some certificates that OpenSSL serves (X.509 version 1).
@@ -175,7 +175,7 @@ struct Verifier {
 impl Verifier {
     fn new(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Self, Fault> {
         let (mut chain, mut trusted_certificates) = (None, Vec::new());
-        if matches!(tls.mode, Mode::VerifyCa | Mode::VerifyFull) {
+        if matches!(tls.mode, TlsMode::VerifyCa | TlsMode::VerifyFull) {
             trusted_certificates = trusted(&tls.roots)?;
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(trusted_certificates.iter().cloned());
@@ -211,14 +211,14 @@ impl ServerCertVerifier for Verifier {
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => verdict,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
-                if self.mode == Mode::VerifyCa =>
+                if self.mode == TlsMode::VerifyCa =>
             {
                 Ok(ServerCertVerified::assertion())
             }
             // A self-signed server certificate used as its own root is common, and fine with libpq; webpki
             // refuses it as "CA used as end entity" before it looks at the name, but not before the dates.
             _ if self.trusted.iter().any(|root| root.as_ref() == certificate.as_ref()) => {
-                if self.mode == Mode::VerifyFull {
+                if self.mode == TlsMode::VerifyFull {
                     verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 }
                 Ok(ServerCertVerified::assertion())

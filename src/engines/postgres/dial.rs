@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::net::dial::{self, Duplex, Stream, unreachable};
-use crate::engines::net::tls::{self, Mode};
+use crate::engines::net::tls::{self, TlsMode};
 use crate::engines::postgres::client::CancelKey;
 use crate::engines::postgres::client::login::EndPoint;
 use crate::engines::postgres::conninfo::{Host, Target};
@@ -48,7 +48,7 @@ pub(crate) async fn dial(route: &Route) -> Result<Connection, Fault> {
     if !target.direct_tls {
         match request_tls(&mut stream, host).await? {
             b'S' => {}
-            b'N' if target.tls.mode == Mode::Prefer => return Ok(Connection::plain(stream)),
+            b'N' if target.tls.mode == TlsMode::Prefer => return Ok(Connection::plain(stream)),
             b'N' => return Err(Fault::new(Class::Tls, format!("{host} has no TLS, which sslmode demands"))),
             // A server that cannot fork answers with an ErrorResponse. Anyone in between can send one, so its text is not
             // read, and nothing more is sent on this connection, as in libpq 17.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
 use crate::engines::net::silent;
-use crate::engines::net::tls::Mode;
+use crate::engines::net::tls::TlsMode;
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::client::Client;
 use crate::engines::postgres::client::login::Login;
@@ -114,10 +114,10 @@ async fn maintain(target: &Target, sql: String) -> Result<(), Fault> {
 pub(crate) async fn log_in(target: &Target, host: &Host, database: &str) -> Result<Session, Fault> {
     let (first, second) = match target.tls.mode {
         _ if host.is_socket() => (false, None),
-        Mode::Disable => (false, None),
-        Mode::Allow => (false, Some(true)),
-        Mode::Prefer => (true, Some(false)),
-        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => (true, None),
+        TlsMode::Disable => (false, None),
+        TlsMode::Allow => (false, Some(true)),
+        TlsMode::Prefer => (true, Some(false)),
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => (true, None),
     };
     let route = |encrypted| Route { target: target.clone(), host: host.clone(), encrypted };
     match (log_in_once(route(first), database).await, second) {

@@ -79,7 +79,7 @@ fn uses(query: &Query, plan: &QueryPlan, wanted: &TableName, catalog: &Catalog, 
         let used = differ::index_named(catalog, scan.schema.as_deref(), name, names);
         match (used, &known) {
             (Some((table, used)), Some((of, known))) => {
-                let step = Step { query, plan, searched: searched(&used, scan, names), names };
+                let step = PlanStep { query, plan, searched: searched(&used, scan, names), names };
                 let is_it = table.name == of.name && names.are_same(&used.name, &known.name);
                 step.serves(&used) && (is_it || (table.name == of.name && step.would_serve(&used, known)))
             }
@@ -98,7 +98,7 @@ fn searched(index: &Index, scan: &Scan, names: Names) -> Option<(usize, bool)> {
 }
 
 /// One use of an index in a plan.
-struct Step<'a> {
+struct PlanStep<'a> {
     query: &'a Query,
     plan: &'a QueryPlan,
     /// How many of its columns are searched, and whether the first is among them.
@@ -106,7 +106,7 @@ struct Step<'a> {
     names: Names,
 }
 
-impl Step<'_> {
+impl PlanStep<'_> {
     /// Whether the index does what indexes are for.
     fn serves(&self, used: &Index) -> bool {
         let is_btree = used.method.is_empty() || used.method == "btree";
@@ -184,7 +184,7 @@ fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog:
     let (mut walked, mut sorted) = (false, false);
     for plan in plans {
         for scan in plan.scans.iter().filter(|scan| is(scan)) {
-            let step = Step { query, plan, searched: searched(&index, scan, names), names };
+            let step = PlanStep { query, plan, searched: searched(&index, scan, names), names };
             walked |= !step.searched.is_none_or(|(_, by_first)| by_first);
             sorted |= step.sorts_beside(&index);
         }

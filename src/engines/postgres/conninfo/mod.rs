@@ -272,7 +272,7 @@ fn invalid(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engines::net::tls::{Mode, Roots};
+    use crate::engines::net::tls::{Roots, TlsMode};
 
     fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Target, String> {
         let environment = Environment::from_pairs(variables.iter().map(|(k, v)| ((*k).into(), (*v).into())));
@@ -365,11 +365,11 @@ mod tests {
 
     #[test]
     fn tls_modes_as_libpq_means_them() {
-        assert_eq!(parse("postgres://u@h/d").tls.mode, Mode::Prefer);
-        assert_eq!(parse("postgres://u@h/d?sslmode=require").tls.mode, Mode::Require);
-        assert_eq!(parse("postgres://u@h/d?sslmode=require&sslrootcert=/ca").tls.mode, Mode::VerifyCa);
-        assert_eq!(parse("postgres://u@h/d?sslrootcert=system").tls.mode, Mode::VerifyFull);
-        assert_eq!(parse("postgres://u@h/d?sslmode=require&sslaccept=strict").tls.mode, Mode::VerifyFull);
+        assert_eq!(parse("postgres://u@h/d").tls.mode, TlsMode::Prefer);
+        assert_eq!(parse("postgres://u@h/d?sslmode=require").tls.mode, TlsMode::Require);
+        assert_eq!(parse("postgres://u@h/d?sslmode=require&sslrootcert=/ca").tls.mode, TlsMode::VerifyCa);
+        assert_eq!(parse("postgres://u@h/d?sslrootcert=system").tls.mode, TlsMode::VerifyFull);
+        assert_eq!(parse("postgres://u@h/d?sslmode=require&sslaccept=strict").tls.mode, TlsMode::VerifyFull);
         assert!(matches!(parse("postgres://u@h/d?sslcert=/ca").tls.roots, Roots::File(_)));
         assert!(parse("postgres://u@h/d?sslcert=/c&sslkey=/k").tls.client.is_some());
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::engines::net::tls::{Mode, Roots, Tls};
+use crate::engines::net::tls::{Roots, Tls, TlsMode};
 use crate::engines::postgres::conninfo::invalid;
 use crate::engines::postgres::conninfo::parameters::Parameters;
 
@@ -12,8 +12,8 @@ impl Parameters {
     /// libpq's sslmode (34.19), with Prisma's `sslaccept` and node's and asyncpg's `ssl`.
     pub(crate) fn tls(&self, environment: &Environment) -> Result<Tls, Error> {
         let mut mode = mode_of(self.get("sslmode").or_else(|| self.get("ssl")))?;
-        if self.get("sslaccept") == Some("strict") && mode != Mode::Disable {
-            mode = Mode::VerifyFull;
+        if self.get("sslaccept") == Some("strict") && mode != TlsMode::Disable {
+            mode = TlsMode::VerifyFull;
         }
         if self.get("sslidentity").is_some() || self.get("sslpassword").is_some() {
             return Err(Error::Settings(
@@ -33,13 +33,13 @@ impl Parameters {
         let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
         let home_root = home_root.filter(|path| path.exists());
         // libpq does so "for backward compatibility", and its users rely on it.
-        if mode == Mode::Require && (root.is_some() || home_root.is_some()) {
-            mode = Mode::VerifyCa;
+        if mode == TlsMode::Require && (root.is_some() || home_root.is_some()) {
+            mode = TlsMode::VerifyCa;
         }
         let roots = match (root, prisma_root, home_root) {
             (Some("system"), _, _) => {
                 // libpq refuses weaker modes with the system's roots.
-                mode = Mode::VerifyFull;
+                mode = TlsMode::VerifyFull;
                 Roots::System
             }
             (Some(path), _, _) => Roots::File(path.into()),
@@ -61,14 +61,14 @@ impl Parameters {
 }
 
 /// The values of `sslmode`, and those of node's and asyncpg's `ssl`.
-fn mode_of(name: Option<&str>) -> Result<Mode, Error> {
+fn mode_of(name: Option<&str>) -> Result<TlsMode, Error> {
     Ok(match name {
-        None | Some("prefer") => Mode::Prefer,
-        Some("disable" | "false" | "0" | "off") => Mode::Disable,
-        Some("allow") => Mode::Allow,
-        Some("require" | "true" | "1" | "on" | "no-verify") => Mode::Require,
-        Some("verify-ca") => Mode::VerifyCa,
-        Some("verify-full") => Mode::VerifyFull,
+        None | Some("prefer") => TlsMode::Prefer,
+        Some("disable" | "false" | "0" | "off") => TlsMode::Disable,
+        Some("allow") => TlsMode::Allow,
+        Some("require" | "true" | "1" | "on" | "no-verify") => TlsMode::Require,
+        Some("verify-ca") => TlsMode::VerifyCa,
+        Some("verify-full") => TlsMode::VerifyFull,
         Some(other) => {
             return Err(Error::Settings(format!(
                 "sslmode `{other}` is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full"
