@@ -17,7 +17,7 @@ const WIDEST: usize = 110;
 /// More SQL than this would hide the findings.
 const MOST_SQL: usize = 60;
 
-/// ColumnWidths that a text is to have on each of its lines.
+/// Columns that a text is to have on each of its lines.
 const LEAST: usize = 24;
 
 /// Where cause and remedy begin, below what they are about.

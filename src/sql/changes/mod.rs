@@ -56,19 +56,19 @@ pub enum Aspect {
 /// All that a script does to the schema, in its order.
 #[must_use]
 pub fn changes(script: &Script) -> Vec<Change> {
-    let mut found = Found { dialect: script.dialect(), line: 1, changes: Vec::new() };
+    let mut found = FoundChange { dialect: script.dialect(), line: 1, changes: Vec::new() };
     found.script(script.text(), &script.statements());
     found.changes
 }
 
 /// What is found so far, and the line that is being read.
-struct Found {
+struct FoundChange {
     dialect: Dialect,
     line: usize,
     changes: Vec<Change>,
 }
 
-impl Found {
+impl FoundChange {
     fn script(&mut self, text: &str, statements: &[Statement<'_>]) {
         let (mut line, mut at) = (1, 0);
         for statement in statements {
@@ -128,13 +128,13 @@ fn breaks(text: &str) -> usize {
 }
 
 /// Tells the line of an offset; offsets only ever grow.
-struct Lines<'a> {
+struct LineIndex<'a> {
     text: &'a str,
     at: usize,
     line: usize,
 }
 
-impl Lines<'_> {
+impl LineIndex<'_> {
     fn to(&mut self, offset: usize) -> usize {
         self.line += breaks(self.text.get(self.at..offset).unwrap_or_default());
         self.at = self.at.max(offset);

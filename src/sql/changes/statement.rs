@@ -1,16 +1,16 @@
 //! One statement, taken apart: CREATE, ALTER and DROP of what findings are about. Anything else gives nothing.
 
-use crate::sql::changes::{Aspect, Change, Found, Lines, SchemaOp};
+use crate::sql::changes::{Aspect, Change, FoundChange, LineIndex, SchemaOp};
 use crate::sql::cursor::{Cursor, bare};
 use crate::sql::script::summary;
 use crate::sql::{ObjectKind, ObjectRef};
 
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
 
-impl Found {
+impl FoundChange {
     pub(crate) fn statement(&mut self, text: &str, mut reader: Cursor<'_>, line: usize) {
         self.line = line;
-        let mut lines = Lines { text, at: 0, line };
+        let mut lines = LineIndex { text, at: 0, line };
         if reader.take("CREATE") {
             self.create(&mut reader, &mut lines);
         } else if reader.take("ALTER") {
@@ -39,7 +39,7 @@ impl Found {
         }
     }
 
-    fn create(&mut self, reader: &mut Cursor<'_>, lines: &mut Lines<'_>) {
+    fn create(&mut self, reader: &mut Cursor<'_>, lines: &mut LineIndex<'_>) {
         let mut temporary = false;
         loop {
             temporary |= reader.take("TEMP") || reader.take("TEMPORARY");
@@ -98,7 +98,7 @@ impl Found {
     }
 
     /// What stands between the parentheses of CREATE TABLE.
-    fn body(&mut self, reader: &mut Cursor<'_>, lines: &mut Lines<'_>, table: &ObjectRef, creates: &SchemaOp) {
+    fn body(&mut self, reader: &mut Cursor<'_>, lines: &mut LineIndex<'_>, table: &ObjectRef, creates: &SchemaOp) {
         loop {
             self.line = lines.to(reader.offset());
             if !self.constraint(reader, table) && !reader.take("LIKE") {
@@ -165,7 +165,7 @@ impl Found {
         self.changes[place..].rotate_right(1);
     }
 
-    fn alter(&mut self, reader: &mut Cursor<'_>, lines: &mut Lines<'_>) {
+    fn alter(&mut self, reader: &mut Cursor<'_>, lines: &mut LineIndex<'_>) {
         let _ = reader.take("MATERIALIZED") || reader.take("FOREIGN");
         let Some(kind) = kind(reader) else { return };
         reader.take_all(&["IF", "EXISTS"]);

@@ -7,7 +7,7 @@ use crate::finding::remedy::{Labels, NameFix, SchemaFileFix, Write};
 use crate::finding::{Cause, Detail, Diagnosis, Difference, Remedy, Severity, Source};
 use crate::sql::script::SchemaOp;
 use crate::sql::{ObjectKind, ObjectRef};
-use crate::verify::diagnose::provenance::Step;
+use crate::verify::diagnose::provenance::SchemaStep;
 use crate::verify::diagnose::{Diagnoser, SchemaHistory, is_declared, key, renamed, start_newer, uncreated};
 
 impl Diagnoser<'_> {
@@ -32,7 +32,7 @@ impl Diagnoser<'_> {
         }
         let needs_default = difference.severity == Severity::Error;
         let take_in = || Remedy::SchemaFile(SchemaFileFix::TakeInOrDrop { needs_default });
-        let removal = |step: &&Step| match step.op {
+        let removal = |step: &&SchemaStep| match step.op {
             SchemaOp::Drops => Some(Does::Drops),
             SchemaOp::Renames(_) => Some(Does::Renames(None)),
             SchemaOp::Moves(_) => Some(Does::Moves(None)),
@@ -70,7 +70,7 @@ impl Diagnoser<'_> {
     }
 
     /// There, and required not to be.
-    fn unwanted(&self, steps: &[&Step]) -> Diagnosis {
+    fn unwanted(&self, steps: &[&SchemaStep]) -> Diagnosis {
         let to_come = steps.iter().rev().find(|step| !self.is_done(step));
         if let Some(step) = to_come.filter(|step| step.op == SchemaOp::Drops) {
             return self.to_come(step, Does::Drops);
@@ -88,7 +88,7 @@ impl Diagnoser<'_> {
             return diagnosis;
         }
         let Some(facts) = &self.migrations else { return Diagnosis::default() };
-        let forms = |step: &&&Step| match (&step.op, &difference.detail) {
+        let forms = |step: &&&SchemaStep| match (&step.op, &difference.detail) {
             (SchemaOp::Sets(aspect), Detail::Aspect(of)) => aspect == of,
             (SchemaOp::Creates { .. }, _) => true,
             _ => false,
@@ -100,7 +100,7 @@ impl Diagnoser<'_> {
             }
             _ => self.provenance.steps(&difference.object),
         };
-        let (done, to_come): (Vec<&&Step>, Vec<&&Step>) =
+        let (done, to_come): (Vec<&&SchemaStep>, Vec<&&SchemaStep>) =
             steps.iter().filter(forms).partition(|step| self.is_done(step));
         if let Some(step) = to_come.first() {
             return self.to_come(step, Does::Changes);

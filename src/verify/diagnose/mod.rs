@@ -20,7 +20,7 @@ use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Reme
 use crate::migrate::plan::State;
 use crate::sql::script::{Change, SchemaOp};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
-use crate::verify::diagnose::provenance::{Provenance, Step};
+use crate::verify::diagnose::provenance::{Provenance, SchemaStep};
 use crate::verify::diagnose::uncreated::MissingObjects;
 
 /// All that causes are found in.
@@ -112,11 +112,11 @@ enum SchemaHistory<'a> {
     /// No script creates it.
     Uncreated,
     /// One that has not run, or not to its end, creates it.
-    Ahead(&'a Step),
+    Ahead(&'a SchemaStep),
     /// One that is applied creates it, and none after it takes it away.
-    Made(&'a Step),
+    Made(&'a SchemaStep),
     /// One that is applied takes it away, and none after it creates it again.
-    Gone { made: Option<&'a Step>, gone: &'a Step },
+    Gone { made: Option<&'a SchemaStep>, gone: &'a SchemaStep },
 }
 
 /// Unexpected columns of expected tables, by folded name.
@@ -205,38 +205,38 @@ impl<'a> Diagnoser<'a> {
         }
     }
 
-    fn migration(&self, step: &Step) -> Option<&MigrationFact> {
+    fn migration(&self, step: &SchemaStep) -> Option<&MigrationFact> {
         self.migrations.as_ref()?.migrations.get(step.migration)
     }
 
-    fn is_done(&self, step: &Step) -> bool {
+    fn is_done(&self, step: &SchemaStep) -> bool {
         let state = self.migration(step).map(|migration| migration.state);
         matches!(state, Some(State::Applied | State::Edited | State::Missing))
     }
 
-    fn name(&self, step: &Step) -> String {
+    fn name(&self, step: &SchemaStep) -> String {
         self.migration(step).map(|migration| migration.name.clone()).unwrap_or_default()
     }
 
-    fn site(&self, step: &Step) -> Site {
+    fn site(&self, step: &SchemaStep) -> Site {
         let file = self.migration(step).map(|migration| migration.file.clone()).unwrap_or_default();
         Site { migration: self.name(step), file, line: Some(step.line) }
     }
 
-    fn act(&self, step: &Step, does: Does) -> Act {
+    fn act(&self, step: &SchemaStep, does: Does) -> Act {
         Act { site: self.site(step), does }
     }
 
-    fn cause(&self, step: &Step, does: Does, then: Then) -> Cause {
+    fn cause(&self, step: &SchemaStep, does: Does, then: Then) -> Cause {
         Cause::Step { act: self.act(step, does), then }
     }
 
-    fn schema_history<'s>(&self, steps: &[&'s Step]) -> SchemaHistory<'s> {
+    fn schema_history<'s>(&self, steps: &[&'s SchemaStep]) -> SchemaHistory<'s> {
         if self.migrations.is_none() {
             return SchemaHistory::Unseen;
         }
-        let creates = |step: &&&Step| matches!(step.op, SchemaOp::Creates { .. });
-        let done: Vec<&&Step> =
+        let creates = |step: &&&SchemaStep| matches!(step.op, SchemaOp::Creates { .. });
+        let done: Vec<&&SchemaStep> =
             steps.iter().filter(|step| self.is_done(step) && !matches!(step.op, SchemaOp::Sets(_))).collect();
         let to_come = steps.iter().filter(|step| !self.is_done(step)).find(creates);
         match (done.last(), to_come) {
@@ -350,14 +350,14 @@ impl<'a> Diagnoser<'a> {
     }
 
     /// By one that has not run to its end.
-    fn to_come(&self, step: &Step, does: Does) -> Diagnosis {
+    fn to_come(&self, step: &SchemaStep, does: Does) -> Diagnosis {
         let Some(migration) = self.migration(step) else { return Diagnosis::default() };
         let (state, run) = self.unfinished(migration);
         Diagnosis::new(self.cause(step, does, Then::Unfinished(state)), Remedy::Run(run))
     }
 
     /// By one that is applied.
-    fn lost(&self, step: &Step, object: &ObjectRef) -> Diagnosis {
+    fn lost(&self, step: &SchemaStep, object: &ObjectRef) -> Diagnosis {
         let (Some(facts), Some(migration)) = (&self.migrations, self.migration(step)) else {
             return Diagnosis::default();
         };

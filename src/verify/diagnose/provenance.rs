@@ -9,7 +9,7 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// What one statement does to something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct SchemaStep {
     /// The migration, by its place in the folder.
     pub migration: usize,
     /// The line of its file.
@@ -26,13 +26,13 @@ pub struct Provenance {
     dialect: Dialect,
     home: String,
     bodies: Vec<Body>,
-    names: HashMap<Key, NameHistory>,
+    names: HashMap<HistoryKey, NameHistory>,
     /// The body that an index of this schema and name is of.
     indexes: HashMap<(String, String), usize>,
 }
 
 /// A kind of thing, its schema and its name, as the engine tells names apart. What is in no schema has an empty one.
-type Key = (ObjectKind, String, String);
+type HistoryKey = (ObjectKind, String, String);
 
 /// A part of a table or an enum, whichever table that is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,13 +68,13 @@ impl Part {
 /// A table, type, … through all of its names.
 #[derive(Debug, Default)]
 struct Body {
-    parts: HashMap<Part, Vec<Step>>,
+    parts: HashMap<Part, Vec<SchemaStep>>,
     /// Parts by the names of tsuccessor constraints.
     constraints: HashMap<String, Part>,
     /// Foreign keys by each of tsuccessor columns, and by what tsuccessor columns were called.
     keys: HashMap<String, Vec<Vec<String>>>,
     renamed: HashMap<Vec<String>, Vec<String>>,
-    dropped: Option<Step>,
+    dropped: Option<SchemaStep>,
 }
 
 impl Body {
@@ -106,7 +106,7 @@ impl Body {
 /// Every object that has carried this name, oldest first.
 #[derive(Debug, Default)]
 struct NameHistory {
-    steps: Vec<Step>,
+    steps: Vec<SchemaStep>,
     /// Tsuccessor bodies, in order.
     bodies: Vec<usize>,
     current: Option<usize>,
@@ -126,7 +126,7 @@ impl Provenance {
 
     /// The steps of the scripts on this object, in order; empty if they never name it.
     #[must_use]
-    pub fn steps(&self, object: &ObjectRef) -> Vec<&Step> {
+    pub fn steps(&self, object: &ObjectRef) -> Vec<&SchemaStep> {
         let owner = object.owner();
         match object.kind {
             ObjectKind::Schema | ObjectKind::Extension => self.of_whole(&self.key(object.kind, "", &object.name)),
@@ -148,14 +148,14 @@ impl Provenance {
 
     /// All that the scripts do to a value of an enum.
     #[must_use]
-    pub fn of_value(&self, of: &Name, value: &str) -> Vec<&Step> {
+    pub fn of_value(&self, of: &Name, value: &str) -> Vec<&SchemaStep> {
         self.of_part(ObjectKind::Type, of, Part::Value(value.to_owned()))
     }
 
     /// The tables, columns and enums that the scripts create and do not take away again; each with the last step that
     /// creates it.
-    pub fn lasting(&self) -> impl Iterator<Item = (&Step, ObjectRef)> {
-        let creates = |step: &&Step| matches!(step.op, SchemaOp::Creates { .. });
+    pub fn lasting(&self) -> impl Iterator<Item = (&SchemaStep, ObjectRef)> {
+        let creates = |step: &&SchemaStep| matches!(step.op, SchemaOp::Creates { .. });
         self.names.iter().flat_map(move |((kind, schema, name), history)| {
             let name = Name { schema: schema.clone(), name: name.clone() };
             let whole = match kind {
@@ -168,7 +168,7 @@ impl Provenance {
             let columns = body.into_iter().flatten().filter_map(move |(part, steps)| match part {
                 Part::Column(column) => {
                     let object = ObjectRef::part_of(&name, ObjectKind::Column, column.as_str());
-                    let is_presence = |step: &&Step| !matches!(step.op, SchemaOp::Sets(_));
+                    let is_presence = |step: &&SchemaStep| !matches!(step.op, SchemaOp::Sets(_));
                     Some((steps.iter().rfind(is_presence).filter(creates)?, object))
                 }
                 _ => None,
@@ -181,7 +181,7 @@ impl Provenance {
         self.dialect.folded(name)
     }
 
-    fn key(&self, kind: ObjectKind, schema: &str, name: &str) -> Key {
+    fn key(&self, kind: ObjectKind, schema: &str, name: &str) -> HistoryKey {
         (kind, self.folded(schema), self.folded(name))
     }
 
@@ -195,20 +195,20 @@ impl Provenance {
         }
     }
 
-    fn bodies_of(&self, key: &Key) -> &[usize] {
+    fn bodies_of(&self, key: &HistoryKey) -> &[usize] {
         self.names.get(key).map(|history| history.bodies.as_slice()).unwrap_or_default()
     }
 
-    fn of_name(&self, kind: ObjectKind, name: &Name) -> Vec<&Step> {
+    fn of_name(&self, kind: ObjectKind, name: &Name) -> Vec<&SchemaStep> {
         self.of_whole(&self.key(kind, &name.schema, &name.name))
     }
 
-    fn of_whole(&self, key: &Key) -> Vec<&Step> {
+    fn of_whole(&self, key: &HistoryKey) -> Vec<&SchemaStep> {
         let steps = self.names.get(key).map(|history| history.steps.iter()).into_iter().flatten();
         in_order(steps.chain(self.schema_drops(key)).collect())
     }
 
-    fn of_part(&self, kind: ObjectKind, whole: &Name, part: Part) -> Vec<&Step> {
+    fn of_part(&self, kind: ObjectKind, whole: &Name, part: Part) -> Vec<&SchemaStep> {
         let (key, part) = (self.key(kind, &whole.schema, &whole.name), self.part(part));
         let bodies = self.bodies_of(&key).iter().map(|body| &self.bodies[*body]);
         let steps = bodies.filter_map(|body| Some(body.parts.get(&part)?.iter().chain(&body.dropped)));
@@ -216,7 +216,7 @@ impl Provenance {
     }
 
     /// The table of this name in the home schema, or else in any other.
-    fn of_table_in_some_schema(&self, name: &str) -> Vec<&Step> {
+    fn of_table_in_some_schema(&self, name: &str) -> Vec<&SchemaStep> {
         let steps = self.of_name(ObjectKind::Table, &Name { schema: self.home.clone(), name: name.to_owned() });
         if !steps.is_empty() {
             return steps;
@@ -227,7 +227,7 @@ impl Provenance {
     }
 
     /// What is in a schema goes with it.
-    fn schema_drops(&self, key: &Key) -> impl Iterator<Item = &Step> {
+    fn schema_drops(&self, key: &HistoryKey) -> impl Iterator<Item = &SchemaStep> {
         let schema = (ObjectKind::Schema, String::new(), key.1.clone());
         let steps = self.names.get(&schema).filter(|_| !key.1.is_empty());
         steps.into_iter().flat_map(|history| &history.steps).filter(|step| step.op == SchemaOp::Drops)
@@ -235,7 +235,7 @@ impl Provenance {
 
     fn follow(&mut self, migration: usize, change: Change) {
         let Change { line, op, target, constraint, wording } = change;
-        let step = Step { migration, line, op, wording };
+        let step = SchemaStep { migration, line, op, wording };
         let target = target.within(&self.home);
         let schema = target.schema.clone().unwrap_or_default();
         let whole = match (target.kind, &target.table) {
@@ -259,7 +259,7 @@ impl Provenance {
     }
 
     /// The body that has the name now. An object that no script creates gets a new one.
-    fn body(&mut self, key: &Key) -> usize {
+    fn body(&mut self, key: &HistoryKey) -> usize {
         let history = self.names.entry(key.clone()).or_default();
         *history.current.get_or_insert_with(|| {
             history.bodies.push(self.bodies.len());
@@ -268,7 +268,7 @@ impl Provenance {
         })
     }
 
-    fn follow_whole(&mut self, key: Key, step: Step) {
+    fn follow_whole(&mut self, key: HistoryKey, step: SchemaStep) {
         let history = self.names.entry(key.clone()).or_default();
         history.steps.push(step.clone());
         let to = match &step.op {
@@ -292,12 +292,12 @@ impl Provenance {
         let body = self.body(&key);
         self.names.entry(key).or_default().current = None;
         let successor = self.names.entry(to).or_default();
-        successor.steps.push(Step { op: SchemaOp::Creates { lenient: false }, ..step });
+        successor.steps.push(SchemaStep { op: SchemaOp::Creates { lenient: false }, ..step });
         successor.bodies.push(body);
         successor.current = Some(body);
     }
 
-    fn follow_index(&mut self, (_, schema, name): &Key, step: Step) {
+    fn follow_index(&mut self, (_, schema, name): &HistoryKey, step: SchemaStep) {
         let Some(body) = self.indexes.remove(&(schema.clone(), name.clone())) else { return };
         if let SchemaOp::Renames(new) = &step.op {
             self.indexes.insert((schema.clone(), self.folded(new)), body);
@@ -305,7 +305,7 @@ impl Provenance {
         self.follow_part(body, Part::Index(name.clone()), None, step);
     }
 
-    fn follow_part(&mut self, body: usize, part: Part, constraint: Option<String>, step: Step) {
+    fn follow_part(&mut self, body: usize, part: Part, constraint: Option<String>, step: SchemaStep) {
         let renamed = match &step.op {
             SchemaOp::Renames(name) if !matches!(part, Part::Value(_)) => Some(self.folded(name)),
             SchemaOp::Renames(name) => Some(name.clone()),
@@ -348,14 +348,14 @@ impl Provenance {
             (_, None) => Vec::new(),
         };
         for successor in renamed_to {
-            let made = Step { op: SchemaOp::Creates { lenient: false }, ..step.clone() };
+            let made = SchemaStep { op: SchemaOp::Creates { lenient: false }, ..step.clone() };
             body.parts.entry(successor).or_default().push(made);
         }
         body.parts.entry(part).or_default().push(step);
     }
 }
 
-fn in_order(mut steps: Vec<&Step>) -> Vec<&Step> {
+fn in_order(mut steps: Vec<&SchemaStep>) -> Vec<&SchemaStep> {
     steps.sort_by_key(|step| (step.migration, step.line));
     steps
 }
@@ -384,7 +384,7 @@ mod tests {
     }
 
     /// `+1 -2`: created by the first script, dropped by the second.
-    fn told(steps: &[&Step]) -> String {
+    fn told(steps: &[&SchemaStep]) -> String {
         let sign = |op: &SchemaOp| match op {
             SchemaOp::Creates { .. } => '+',
             SchemaOp::Sets(_) => '~',
