@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::base::error::Error;
-use crate::config::{Layer, Query, Require, requirements_file, unknown};
+use crate::config::{Layer, Require, ServiceQuery, requirements_file, unknown};
 
 /// The content of doorstep.toml.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct File {
     /// `[require]`
     pub(crate) require: Require,
     /// `[[query]]`
-    pub(crate) queries: Vec<Query>,
+    pub(crate) queries: Vec<ServiceQuery>,
 }
 
 /// Read if it is in the working directory and no other file is named.

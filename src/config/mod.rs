@@ -15,7 +15,7 @@ pub(crate) mod value;
 pub(crate) mod words;
 
 pub(crate) use migration_format::MigrationFormat;
-pub(crate) use query::Query;
+pub(crate) use query::ServiceQuery;
 pub(crate) use requirements::{Line, Require};
 
 use std::path::PathBuf;
@@ -174,7 +174,7 @@ pub(crate) struct Settings {
     /// `[require]`: other objects and rows that must exist, or must not.
     pub require: Require,
     /// Queries that must be able to use their indexes.
-    pub queries: Vec<Query>,
+    pub queries: Vec<ServiceQuery>,
     /// Which findings stop the start.
     pub strictness: Strictness,
     /// Findings to ignore.

@@ -9,7 +9,7 @@ use crate::sql::{Dialect, TableName, script};
 
 /// A query that the service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Query {
+pub(crate) struct ServiceQuery {
     /// Its name in findings.
     pub name: String,
     /// Its text, one statement.
@@ -25,7 +25,7 @@ pub(crate) struct Query {
 /// Statements that can be explained.
 const VERBS: &[&str] = &["SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES"];
 
-impl Query {
+impl ServiceQuery {
     /// Whether the text is one statement that an engine can explain.
     ///
     /// # Errors

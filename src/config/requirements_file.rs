@@ -11,7 +11,7 @@ use crate::base::error::Error;
 use crate::catalog::Origin;
 use crate::config::requirement_form::object;
 use crate::config::requirements::settings_error;
-use crate::config::{Line, Query, Require, unknown};
+use crate::config::{Line, Require, ServiceQuery, unknown};
 use crate::finding::Severity;
 use crate::sql::TableName;
 
@@ -38,7 +38,7 @@ impl Text<'_> {
     }
 
     /// The requirements and queries of a document.
-    pub(crate) fn requirements(&self, document: &DeTable<'_>) -> Result<(Require, Vec<Query>), Error> {
+    pub(crate) fn requirements(&self, document: &DeTable<'_>) -> Result<(Require, Vec<ServiceQuery>), Error> {
         let (mut require, mut queries) = (Require::default(), Vec::new());
         for (key, value) in document {
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -86,7 +86,7 @@ impl Text<'_> {
         self.texts(value)?.into_iter().map(line).collect()
     }
 
-    fn query(&self, value: &Spanned<DeValue<'_>>, number: usize) -> Result<Query, Error> {
+    fn query(&self, value: &Spanned<DeValue<'_>>, number: usize) -> Result<ServiceQuery, Error> {
         let DeValue::Table(table) = value.get_ref() else {
             return Err(self.wrong(value.span(), "query is a list of tables; write [[query]]"));
         };
@@ -115,7 +115,7 @@ impl Text<'_> {
         let named = indexes.iter().map(|(text, _)| *text).collect::<Vec<_>>().join(", ");
         let named = if named.is_empty() { number.to_string() } else { named };
         let indexes: Result<Vec<TableName>, Error> = indexes.into_iter().map(index).collect();
-        Ok(Query {
+        Ok(ServiceQuery {
             name: name.unwrap_or(named),
             sql: sql.to_owned(),
             indexes: indexes?,
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::config::requirement_form::IndexForm;
 
-    fn read(text: &str) -> Result<(Require, Vec<Query>), String> {
+    fn read(text: &str) -> Result<(Require, Vec<ServiceQuery>), String> {
         let document = DeTable::parse(text).unwrap();
         let text = Text { text, file: "doorstep.toml".to_owned() };
         text.requirements(document.get_ref()).map_err(|error| error.to_string())

@@ -30,8 +30,9 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
     database(expected, actual, compared, &mut findings);
     enums(expected, actual, compared, &mut findings);
 
-    let there: HashMap<Key, &Table> = actual.tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
-    let wanted: HashSet<Key> = expected.tables.iter().map(|table| names.key_of(&table.name)).collect();
+    let there: HashMap<NameKey, &Table> =
+        actual.tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
+    let wanted: HashSet<NameKey> = expected.tables.iter().map(|table| names.key_of(&table.name)).collect();
     let mut spare = Spare::new(actual, &wanted, names);
     for table in &expected.tables {
         match there.get(&names.key_of(&table.name)) {
@@ -39,7 +40,7 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
             None => findings.push(missing_table(table, actual, &mut spare, compared)),
         }
     }
-    let known: HashSet<Key> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
+    let known: HashSet<NameKey> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
     for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
         findings.push(compared.found(
             Severity::Notice,
@@ -60,7 +61,7 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
 }
 
 /// A qualified name in the form in which the engine tells names apart.
-pub(crate) type Key = (String, String);
+pub(crate) type NameKey = (String, String);
 
 /// How an engine tells names apart.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,7 @@ impl Names {
         self.0.folded(name)
     }
 
-    pub(crate) fn key_of(self, name: &Name) -> Key {
+    pub(crate) fn key_of(self, name: &Name) -> NameKey {
         (self.key(&name.schema), self.key(&name.name))
     }
 
@@ -149,7 +150,7 @@ struct Spare<'a> {
 }
 
 impl<'a> Spare<'a> {
-    fn new(actual: &'a Catalog, wanted: &HashSet<Key>, names: Names) -> Self {
+    fn new(actual: &'a Catalog, wanted: &HashSet<NameKey>, names: Names) -> Self {
         let is_spare = |table: &&Table| !wanted.contains(&names.key_of(&table.name));
         let tables: Vec<&Table> = actual.tables.iter().filter(is_spare).collect();
         let mut similar: HashMap<String, Vec<usize>> = HashMap::new();
@@ -284,8 +285,8 @@ fn database(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findin
 
 fn enums(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findings: &mut Vec<Difference>) {
     let names = compared.names;
-    let there: HashMap<Key, &Enum> = actual.enums.iter().map(|e| (names.key_of(&e.name), e)).collect();
-    let wanted: HashSet<Key> = expected.enums.iter().map(|e| names.key_of(&e.name)).collect();
+    let there: HashMap<NameKey, &Enum> = actual.enums.iter().map(|e| (names.key_of(&e.name), e)).collect();
+    let wanted: HashSet<NameKey> = expected.enums.iter().map(|e| names.key_of(&e.name)).collect();
     let is_spare = |e: &&Enum| !wanted.contains(&names.key_of(&e.name));
     let mut spare: Vec<&Enum> = actual.enums.iter().filter(is_spare).collect();
     for e in &expected.enums {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::error::Error;
 use crate::catalog::Catalog;
-use crate::config::{Line, Query, Require, Settings};
+use crate::config::{Line, Require, ServiceQuery, Settings};
 use crate::finding::Source;
 use crate::schema_source::prisma::PrismaSchema;
 use crate::schema_source::snapshot::{self, Snapshot};
@@ -19,7 +19,7 @@ pub(crate) struct DesiredState {
     /// What else must be there, as somebody wrote it down; its tables are among the others.
     pub require: Require,
     /// Queries that must be able to use their indexes.
-    pub queries: Vec<Query>,
+    pub queries: Vec<ServiceQuery>,
     /// The Prisma schema, lowered. Models without `@@schema` are expected in the schema of the URL, not in the first of
     /// the search path: that is where Prisma's client asks for them.
     prisma: Option<Catalog>,

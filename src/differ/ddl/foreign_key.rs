@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::{Column, Default, ForeignKey, Table};
-use crate::differ::ddl::Step;
+use crate::differ::ddl::DdlStep;
 use crate::differ::ddl::planner::Plan;
-use crate::differ::{self, Key};
+use crate::differ::{self, NameKey};
 use crate::finding::{Detail, Difference};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
@@ -61,11 +61,11 @@ impl<'a> Plan<'a> {
             self.is_out_of_reach(table, key).map(|why| format!("The foreign key {text} waits: {why}."))
         };
         if let Some(note) = note {
-            return self.wait(Step::AddForeignKey, object, note);
+            return self.wait(DdlStep::AddForeignKey, object, note);
         }
         let key = ForeignKey { columns, ..key.clone() };
         let sql = format!("ALTER TABLE {of} ADD {};", self.ddl.foreign_key(table, &key));
-        self.run(Step::AddForeignKey, object, sql);
+        self.run(DdlStep::AddForeignKey, object, sql);
     }
 
     /// Whether a constraint of the table has this name already.
@@ -91,7 +91,7 @@ impl<'a> Plan<'a> {
         let of = |table: &'a Table, name: &String| {
             table.columns.iter().find(|column| self.names.key(&column.name) == self.names.key(name))
         };
-        let kind = |table: Key, name: &String| {
+        let kind = |table: NameKey, name: &String| {
             let actual = self.there.get(&table).and_then(|there| of(there, name));
             let made = self.columns.contains(&(table.clone(), self.names.key(name)));
             let made = self.expected.get(&table).filter(|_| made).and_then(|table| of(table, name));

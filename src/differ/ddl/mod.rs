@@ -20,7 +20,7 @@ const EMPTY: &str = "-- This is an empty migration.\n";
 
 /// The steps of a script, in their order and by the names that Prisma gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum DdlStep {
     /// `CREATE SCHEMA`
     CreateSchema,
     /// `CREATE EXTENSION`
@@ -39,7 +39,7 @@ pub enum Step {
     AddForeignKey,
 }
 
-impl Step {
+impl DdlStep {
     /// The comment above its statements, as Prisma writes it.
     fn heading(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Step {
 
 /// What a statement does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Action {
+enum DdlAction {
     /// Nothing: the comment tells why.
     Wait,
     /// These statements, each with its semicolon.
@@ -73,11 +73,11 @@ enum Action {
 
 /// One statement of the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Statement {
-    step: Step,
+struct DdlStatement {
+    step: DdlStep,
     /// The finding that it is there for.
     object: ObjectRef,
-    action: Action,
+    action: DdlAction,
     /// A comment for the person who runs the script: lines without their dashes; empty for none.
     note: String,
 }
@@ -85,7 +85,7 @@ struct Statement {
 /// The statements that close a gap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DdlScript {
-    statements: Vec<Statement>,
+    statements: Vec<DdlStatement>,
 }
 
 impl DdlScript {
@@ -98,17 +98,17 @@ impl DdlScript {
     /// The statements that are there for each object, as one text; none where all of them have to wait.
     #[must_use]
     pub(crate) fn by_object(&self) -> HashMap<&ObjectRef, String> {
-        let mut of: HashMap<&ObjectRef, Vec<&Statement>> = HashMap::new();
+        let mut of: HashMap<&ObjectRef, Vec<&DdlStatement>> = HashMap::new();
         for statement in self.in_order() {
             of.entry(&statement.object).or_default().push(statement);
         }
-        of.retain(|_, statements| statements.iter().any(|statement| statement.action != Action::Wait));
-        let text = |statements: &[&Statement]| blocks(statements).map(|block| text(&block)).collect::<Vec<_>>();
+        of.retain(|_, statements| statements.iter().any(|statement| statement.action != DdlAction::Wait));
+        let text = |statements: &[&DdlStatement]| blocks(statements).map(|block| text(&block)).collect::<Vec<_>>();
         of.into_iter().map(|(object, statements)| (object, text(&statements).join("\n"))).collect()
     }
 
-    fn in_order(&self) -> Vec<&Statement> {
-        let mut statements: Vec<&Statement> = self.statements.iter().collect();
+    fn in_order(&self) -> Vec<&DdlStatement> {
+        let mut statements: Vec<&DdlStatement> = self.statements.iter().collect();
         statements.sort_by_key(|statement| match statement.object.kind {
             ObjectKind::Schema | ObjectKind::Extension => (statement.step, statement.object.name.as_str()),
             _ => (statement.step, ""),
@@ -127,20 +127,20 @@ impl fmt::Display for DdlScript {
         for (place, block) in blocks(&statements).enumerate() {
             let gap = if place == 0 { "" } else { "\n" };
             let step = block.first().map(|statement| statement.step);
-            writeln!(f, "{gap}-- {}\n{}", step.map_or("", Step::heading), text(&block))?;
+            writeln!(f, "{gap}-- {}\n{}", step.map_or("", DdlStep::heading), text(&block))?;
         }
         Ok(())
     }
 }
 
 /// Statements in groups that stand under one heading: the clauses of one `ALTER TABLE`, anything else by itself.
-fn blocks<'a>(statements: &[&'a Statement]) -> impl Iterator<Item = Vec<&'a Statement>> {
-    let mut blocks: Vec<Vec<&Statement>> = Vec::new();
+fn blocks<'a>(statements: &[&'a DdlStatement]) -> impl Iterator<Item = Vec<&'a DdlStatement>> {
+    let mut blocks: Vec<Vec<&DdlStatement>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for statement in statements {
         let place = match &statement.action {
-            Action::Alter { table, .. } => *places.entry(table).or_insert(blocks.len()),
-            Action::Wait | Action::Run(_) => blocks.len(),
+            DdlAction::Alter { table, .. } => *places.entry(table).or_insert(blocks.len()),
+            DdlAction::Wait | DdlAction::Run(_) => blocks.len(),
         };
         match blocks.get_mut(place) {
             Some(block) => block.push(statement),
@@ -151,23 +151,23 @@ fn blocks<'a>(statements: &[&'a Statement]) -> impl Iterator<Item = Vec<&'a Stat
 }
 
 /// A group as SQL, its comments first.
-fn text(block: &[&Statement]) -> String {
+fn text(block: &[&DdlStatement]) -> String {
     // Either sign ends a comment, and a name may hold it.
     let notes = block.iter().filter(|statement| !statement.note.is_empty());
     let notes = notes.flat_map(|statement| statement.note.split(['\n', '\r']));
     let mut lines: Vec<String> = notes.map(|line| format!("-- {line}").trim_end().to_owned()).collect();
     let clauses: Vec<&str> = block.iter().filter_map(|statement| clause(statement)).collect();
     lines.extend(block.first().and_then(|statement| match &statement.action {
-        Action::Wait => None,
-        Action::Run(sql) => Some(sql.clone()),
-        Action::Alter { table, .. } => Some(format!("ALTER TABLE {table} {};", clauses.join(",\n"))),
+        DdlAction::Wait => None,
+        DdlAction::Run(sql) => Some(sql.clone()),
+        DdlAction::Alter { table, .. } => Some(format!("ALTER TABLE {table} {};", clauses.join(",\n"))),
     }));
     lines.join("\n")
 }
 
-fn clause(statement: &Statement) -> Option<&str> {
+fn clause(statement: &DdlStatement) -> Option<&str> {
     match &statement.action {
-        Action::Alter { clause, .. } => Some(clause),
-        Action::Wait | Action::Run(_) => None,
+        DdlAction::Alter { clause, .. } => Some(clause),
+        DdlAction::Wait | DdlAction::Run(_) => None,
     }
 }

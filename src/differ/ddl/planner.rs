@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Name, Table, Type};
 use crate::differ::ddl::render::Ddl;
-use crate::differ::ddl::{Action, DdlScript, Statement, Step, foreign_key};
-use crate::differ::{self, Key, Names};
+use crate::differ::ddl::{DdlAction, DdlScript, DdlStatement, DdlStep, foreign_key};
+use crate::differ::{self, NameKey, Names};
 use crate::finding::{Difference, DifferenceKind, Severity};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
@@ -39,39 +39,39 @@ pub fn plan(findings: &[Difference], expected: &Catalog, actual: &Catalog, diale
 pub(crate) struct Plan<'a> {
     pub(crate) ddl: Ddl<'a>,
     pub(crate) names: Names,
-    pub(crate) expected: HashMap<Key, &'a Table>,
-    pub(crate) there: HashMap<Key, &'a Table>,
+    pub(crate) expected: HashMap<NameKey, &'a Table>,
+    pub(crate) there: HashMap<NameKey, &'a Table>,
     /// Enums as expected, and as they are.
-    enums: HashMap<Key, (Option<&'a Enum>, Option<&'a Enum>)>,
+    enums: HashMap<NameKey, (Option<&'a Enum>, Option<&'a Enum>)>,
     extensions: &'a [Extension],
     /// Schemas that were looked at.
     pub(crate) schemas: HashSet<&'a str>,
     /// Columns that are missing, by table.
-    pub(crate) lacking: HashMap<Key, Vec<&'a str>>,
+    pub(crate) lacking: HashMap<NameKey, Vec<&'a str>>,
     missing: HashSet<&'a ObjectRef>,
     /// Names of relations that are there: a schema has each but once.
-    taken: HashSet<Key>,
-    statements: Vec<Statement>,
+    taken: HashSet<NameKey>,
+    statements: Vec<DdlStatement>,
     /// What the script has created so far: tables, columns, sets of columns that are unique, values of enums.
-    pub(crate) tables: HashSet<Key>,
-    pub(crate) columns: HashSet<(Key, String)>,
-    pub(crate) unique: HashSet<(Key, BTreeSet<String>)>,
-    values: Vec<(Key, String)>,
+    pub(crate) tables: HashSet<NameKey>,
+    pub(crate) columns: HashSet<(NameKey, String)>,
+    pub(crate) unique: HashSet<(NameKey, BTreeSet<String>)>,
+    values: Vec<(NameKey, String)>,
     /// Values of enums that defaults use.
-    used: Vec<(Key, String)>,
+    used: Vec<(NameKey, String)>,
 }
 
 impl<'a> Plan<'a> {
     fn new(findings: &[&'a Difference], expected: &'a Catalog, actual: &'a Catalog, ddl: Ddl<'a>) -> Self {
         let names = Names(ddl.dialect);
         let by_name = |tables: &'a [Table]| tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
-        let mut lacking: HashMap<Key, Vec<&str>> = HashMap::new();
+        let mut lacking: HashMap<NameKey, Vec<&str>> = HashMap::new();
         for finding in findings {
             if finding.object.kind == ObjectKind::Column {
                 lacking.entry(names.key_of(&finding.object.owner())).or_default().push(&finding.object.name);
             }
         }
-        let mut enums: HashMap<Key, (Option<&Enum>, Option<&Enum>)> = HashMap::new();
+        let mut enums: HashMap<NameKey, (Option<&Enum>, Option<&Enum>)> = HashMap::new();
         expected.enums.iter().for_each(|of| enums.entry(names.key_of(&of.name)).or_default().0 = Some(of));
         actual.enums.iter().for_each(|of| enums.entry(names.key_of(&of.name)).or_default().1 = Some(of));
         let of_tables = actual.tables.iter().flat_map(|table| {
@@ -99,16 +99,16 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn push(&mut self, step: Step, object: &ObjectRef, action: Action, note: String) {
-        self.statements.push(Statement { step, object: object.clone(), action, note });
+    fn push(&mut self, step: DdlStep, object: &ObjectRef, action: DdlAction, note: String) {
+        self.statements.push(DdlStatement { step, object: object.clone(), action, note });
     }
 
-    pub(crate) fn run(&mut self, step: Step, object: &ObjectRef, sql: String) {
-        self.push(step, object, Action::Run(sql), String::new());
+    pub(crate) fn run(&mut self, step: DdlStep, object: &ObjectRef, sql: String) {
+        self.push(step, object, DdlAction::Run(sql), String::new());
     }
 
-    pub(crate) fn wait(&mut self, step: Step, object: &ObjectRef, note: String) {
-        self.push(step, object, Action::Wait, note);
+    pub(crate) fn wait(&mut self, step: DdlStep, object: &ObjectRef, note: String) {
+        self.push(step, object, DdlAction::Wait, note);
     }
 
     /// What one finding asks for, but for foreign keys.
@@ -119,11 +119,11 @@ impl<'a> Plan<'a> {
             // Skip schemas that no expected object uses.
             ObjectKind::Schema if finding.severity > Severity::Notice && self.ddl.dialect == Dialect::Postgres => {
                 let sql = format!("CREATE SCHEMA IF NOT EXISTS {};", self.ddl.quoted(name));
-                self.run(Step::CreateSchema, object, sql);
+                self.run(DdlStep::CreateSchema, object, sql);
             }
             ObjectKind::Extension => {
                 if let Some(extension) = self.extensions.iter().find(|extension| extension.name == *name) {
-                    self.run(Step::CreateExtension, object, self.ddl.create_extension(extension));
+                    self.run(DdlStep::CreateExtension, object, self.ddl.create_extension(extension));
                 }
             }
             ObjectKind::Enum => self.enumeration(object, &self.names.key_of(&owner)),
@@ -159,7 +159,7 @@ impl<'a> Plan<'a> {
                 let name = self.ddl.quoted(name);
                 let note =
                     format!("{name} is known by name alone: take its statement from the migration that creates it.");
-                self.wait(Step::AlterTable, object, note);
+                self.wait(DdlStep::AlterTable, object, note);
             }
             _ => {}
         }
@@ -171,10 +171,10 @@ impl<'a> Plan<'a> {
         Some((self.expected.get(&key).copied()?, self.there.get(&key).copied()?))
     }
 
-    fn enumeration(&mut self, object: &ObjectRef, key: &Key) {
+    fn enumeration(&mut self, object: &ObjectRef, key: &NameKey) {
         let Some((Some(expected), there)) = self.enums.get(key).copied() else { return };
         let Some(there) = there else {
-            return self.run(Step::CreateEnum, object, self.ddl.create_enum(expected));
+            return self.run(DdlStep::CreateEnum, object, self.ddl.create_enum(expected));
         };
         let lacking: Vec<&String> = expected.values.iter().filter(|value| !there.values.contains(value)).collect();
         if lacking.is_empty() {
@@ -182,13 +182,13 @@ impl<'a> Plan<'a> {
         }
         let sql: Vec<String> = lacking.iter().map(|value| self.ddl.add_value(&expected.name, value)).collect();
         self.values.extend(lacking.iter().map(|value| (key.clone(), (*value).clone())));
-        self.run(Step::AlterEnum, object, sql.join("\n"));
+        self.run(DdlStep::AlterEnum, object, sql.join("\n"));
     }
 
     /// A value that was added cannot be used before it is committed.
     fn warn_of_fresh_values(&mut self) {
-        let is_used = |of: &Key| self.values.iter().any(|value| value.0 == *of && self.used.contains(value));
-        for statement in self.statements.iter_mut().filter(|statement| statement.step == Step::AlterEnum) {
+        let is_used = |of: &NameKey| self.values.iter().any(|value| value.0 == *of && self.used.contains(value));
+        for statement in self.statements.iter_mut().filter(|statement| statement.step == DdlStep::AlterEnum) {
             if statement.object.kind == ObjectKind::Enum && is_used(&self.names.key_of(&statement.object.owner())) {
                 "A default below uses a new value, which has to be committed first:\n\
                  move this statement into a migration of its own, before this one."
@@ -199,12 +199,12 @@ impl<'a> Plan<'a> {
 
     fn table(&mut self, object: &ObjectRef, table: &'a Table) {
         if let Some(note) = table.columns.iter().find_map(|column| self.lacks_type(column)) {
-            return self.wait(Step::CreateTable, object, format!("{} waits: {note}", self.ddl.name(&table.name)));
+            return self.wait(DdlStep::CreateTable, object, format!("{} waits: {note}", self.ddl.name(&table.name)));
         }
         if let Some(note) = self.is_taken(&table.name.schema, &table.name.name) {
-            return self.wait(Step::CreateTable, object, note);
+            return self.wait(DdlStep::CreateTable, object, note);
         }
-        self.run(Step::CreateTable, object, self.ddl.create_table(table));
+        self.run(DdlStep::CreateTable, object, self.ddl.create_table(table));
         let key = self.names.key_of(&table.name);
         self.tables.insert(key.clone());
         for column in &table.columns {
@@ -219,7 +219,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Takes down that the script makes this column.
-    fn made(&mut self, table: Key, column: &Column) {
+    fn made(&mut self, table: NameKey, column: &Column) {
         if let Type::Enum(of) = &column.kind {
             let of = self.names.key_of(of);
             match &column.default {
@@ -257,7 +257,7 @@ impl<'a> Plan<'a> {
             });
         }
         if let Some(note) = note {
-            return self.wait(Step::AlterTable, object, note);
+            return self.wait(DdlStep::AlterTable, object, note);
         }
         let is_filled = !matches!(column.default, Default::None | Default::Any);
         let note = match (column.arity, is_filled) {
@@ -269,20 +269,20 @@ impl<'a> Plan<'a> {
         };
         let action = match self.ddl.dialect {
             Dialect::Postgres => {
-                Action::Alter { table: of, clause: format!("ADD COLUMN     {}", self.ddl.column(column, "")) }
+                DdlAction::Alter { table: of, clause: format!("ADD COLUMN     {}", self.ddl.column(column, "")) }
             }
             Dialect::Sqlite => {
                 let inline = foreign_key::inline(table, column).map(|key| format!(" {}", self.ddl.references(key)));
                 let column = self.ddl.column(column, "");
-                Action::Run(format!("ALTER TABLE {of} ADD COLUMN {column}{};", inline.unwrap_or_default()))
+                DdlAction::Run(format!("ALTER TABLE {of} ADD COLUMN {column}{};", inline.unwrap_or_default()))
             }
         };
-        self.push(Step::AlterTable, object, action, note);
+        self.push(DdlStep::AlterTable, object, action, note);
         self.made(self.names.key_of(&table.name), column);
     }
 
     /// Keys and indexes over columns that were missing; they have no finding of their own.
-    fn with_columns(&mut self, object: &ObjectRef, key: &Key, table: &'a Table, there: &'a Table) {
+    fn with_columns(&mut self, object: &ObjectRef, key: &NameKey, table: &'a Table, there: &'a Table) {
         let lacking = self.lacking.get(key).cloned().unwrap_or_default();
         let is_lacking = |name: &String| lacking.contains(&name.as_str());
         if let Some(of_key) = table.primary_key.as_ref().filter(|key| key.columns.iter().any(is_lacking)) {
@@ -294,7 +294,7 @@ impl<'a> Plan<'a> {
                         self.ddl.name(&table.name),
                         of_key.columns.join(", ")
                     );
-                    self.wait(Step::AlterTable, object, note);
+                    self.wait(DdlStep::AlterTable, object, note);
                 }
             }
         }
@@ -325,13 +325,13 @@ impl<'a> Plan<'a> {
                 "The primary key ({}) cannot be added to {of}: make the table anew with it, copy its rows, drop the old one.",
                 columns.join(", ")
             );
-            return self.wait(Step::AlterTable, object, note);
+            return self.wait(DdlStep::AlterTable, object, note);
         }
         if let Some(note) = self.is_taken(&table.name.schema, &key.name) {
-            return self.wait(Step::AlterTable, object, note);
+            return self.wait(DdlStep::AlterTable, object, note);
         }
         let clause = self.ddl.add_primary_key(&key.name, &columns);
-        self.push(Step::AlterTable, object, Action::Alter { table: of, clause }, String::new());
+        self.push(DdlStep::AlterTable, object, DdlAction::Alter { table: of, clause }, String::new());
         self.unique.insert((self.names.key_of(&table.name), columns.iter().map(|name| self.names.key(name)).collect()));
     }
 
@@ -345,20 +345,20 @@ impl<'a> Plan<'a> {
         let name = self.ddl.quoted(&index.name);
         if index.has_expression {
             let note = format!("{name} holds an expression: take its statement from the migration that creates it.");
-            return self.wait(Step::CreateIndex, object, note);
+            return self.wait(DdlStep::CreateIndex, object, note);
         }
         let keys: Vec<String> = index.columns.iter().map(|column| column.name.clone()).collect();
         let words = self.in_their_words(table, &keys).zip(self.in_their_words(table, &index.include));
         // The column itself waits, and says so.
         let Some((keys, include)) = words else { return };
         if let Some(note) = self.is_taken(&table.name.schema, &index.name) {
-            return self.wait(Step::CreateIndex, object, note);
+            return self.wait(DdlStep::CreateIndex, object, note);
         }
         for (column, name) in index.columns.iter_mut().zip(&keys) {
             column.name.clone_from(name);
         }
         index.include = include;
-        self.run(Step::CreateIndex, object, self.ddl.create_index(&table.name, &index));
+        self.run(DdlStep::CreateIndex, object, self.ddl.create_index(&table.name, &index));
         if index.unique && index.predicate.is_none() {
             let keys = keys.iter().map(|name| self.names.key(name)).collect();
             self.unique.insert((self.names.key_of(&table.name), keys));

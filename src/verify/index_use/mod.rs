@@ -7,7 +7,7 @@
 
 use crate::base::fault::{Fault, Place};
 use crate::catalog::{Catalog, Index, IndexColumn, Table};
-use crate::config::Query;
+use crate::config::ServiceQuery;
 use crate::differ::{self, Names};
 use crate::engines::query_plan::{QueryPlan, Scan};
 use crate::finding::cause::{IndexCause, Misfit};
@@ -18,7 +18,7 @@ use crate::verify::requirements::unanswered;
 
 /// The schemas in which the plans and the names of indexes lead.
 pub(crate) fn schemas<'a>(
-    queries: &'a [Query],
+    queries: &'a [ServiceQuery],
     answers: &'a [Result<Vec<QueryPlan>, Fault>],
 ) -> impl Iterator<Item = &'a str> {
     let named = queries.iter().flat_map(|query| &query.indexes).filter_map(|index| index.schema.as_deref());
@@ -29,7 +29,7 @@ pub(crate) fn schemas<'a>(
 /// What the plans of each query lack. `answers` are those of the engine, in the order of the queries.
 #[must_use]
 pub(crate) fn findings(
-    queries: &[Query],
+    queries: &[ServiceQuery],
     answers: &[Result<Vec<QueryPlan>, Fault>],
     catalog: &Catalog,
     dialect: Dialect,
@@ -53,7 +53,7 @@ pub(crate) fn findings(
 }
 
 /// A query that the engine makes no plan of.
-fn refused(query: &Query, fault: &Fault, dialect: Dialect) -> Difference {
+fn refused(query: &ServiceQuery, fault: &Fault, dialect: Dialect) -> Difference {
     let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
     let error = |kind| Difference::at(Severity::Error, kind, object.clone(), &query.origin);
     let place = fault.place.filter(|place| matches!(place, Place::Character(_)));
@@ -68,7 +68,7 @@ fn is_blank(plans: &[QueryPlan], index: &TableName, catalog: &Catalog, names: Na
 }
 
 /// Whether a plan uses the index, or would as well use it as one that it does use.
-fn uses(query: &Query, plan: &QueryPlan, wanted: &TableName, catalog: &Catalog, names: Names) -> bool {
+fn uses(query: &ServiceQuery, plan: &QueryPlan, wanted: &TableName, catalog: &Catalog, names: Names) -> bool {
     let is_schema = |scan: &Scan| match (&scan.schema, &wanted.schema) {
         (Some(one), Some(other)) => names.are_same(one, other),
         _ => true,
@@ -99,7 +99,7 @@ fn searched(index: &Index, scan: &Scan, names: Names) -> Option<(usize, bool)> {
 
 /// One use of an index in a plan.
 struct PlanStep<'a> {
-    query: &'a Query,
+    query: &'a ServiceQuery,
     plan: &'a QueryPlan,
     /// How many of its columns are searched, and whether the first is among them.
     searched: Option<(usize, bool)>,
@@ -161,7 +161,13 @@ impl PlanStep<'_> {
 }
 
 /// Why no plan uses the index.
-fn unused_index(query: &Query, plans: &[QueryPlan], wanted: &TableName, catalog: &Catalog, names: Names) -> Difference {
+fn unused_index(
+    query: &ServiceQuery,
+    plans: &[QueryPlan],
+    wanted: &TableName,
+    catalog: &Catalog,
+    names: Names,
+) -> Difference {
     let finding = |kind| {
         let object = ObjectRef::new(ObjectKind::Query, None, query.name.clone());
         let finding = Difference::at(query.severity, kind, object, &query.origin);

@@ -22,9 +22,15 @@ fn catalog(indexes: Vec<Index>) -> Catalog {
     Catalog { tables: vec![table], ..Catalog::default() }
 }
 
-fn query(sql: &str, index: &str) -> Query {
+fn query(sql: &str, index: &str) -> ServiceQuery {
     let indexes = vec![index.parse().unwrap()];
-    Query { name: "q".to_owned(), sql: sql.to_owned(), indexes, severity: Severity::Warning, origin: Origin::default() }
+    ServiceQuery {
+        name: "q".to_owned(),
+        sql: sql.to_owned(),
+        indexes,
+        severity: Severity::Warning,
+        origin: Origin::default(),
+    }
 }
 
 /// A plan that reads one index, or with an empty name the table.
@@ -34,7 +40,7 @@ fn plan(index: &str, condition: &str, sorts: bool) -> QueryPlan {
     QueryPlan { scans: vec![scan], sorts, outline: "Scan".to_owned() }
 }
 
-fn told(query: &Query, plans: Vec<QueryPlan>, indexes: Vec<Index>) -> Option<Difference> {
+fn told(query: &ServiceQuery, plans: Vec<QueryPlan>, indexes: Vec<Index>) -> Option<Difference> {
     findings(std::slice::from_ref(query), &[Ok(plans)], &catalog(indexes), Dialect::Postgres).pop()
 }
 
@@ -110,7 +116,7 @@ fn a_missing_or_broken_index_is_told_as_such() {
 
 #[test]
 fn what_the_server_refuses_is_told_with_its_place() {
-    let query = Query { sql: "SELECT 1\n  FROM nothing".to_owned(), ..query("", "i") };
+    let query = ServiceQuery { sql: "SELECT 1\n  FROM nothing".to_owned(), ..query("", "i") };
     let of_class = |class, place| {
         let fault = Fault { place, ..Fault::new(class, "no") };
         findings(std::slice::from_ref(&query), &[Err(fault)], &Catalog::default(), Dialect::Postgres).pop().unwrap()
