@@ -139,7 +139,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of this error: one of [`Code`], or 128+n for a signal.
+    /// The exit code of this error: one of `Code`, or 128+n for a signal.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let code = match self {

@@ -150,7 +150,7 @@ impl Target {
     /// Creates the database that [`Target::open`] missed; it is no error if it appeared meanwhile.
     ///
     /// # Errors
-    /// [`Class::Privilege`](crate::base::fault::Class::Privilege) when the role may not.
+    /// `Class::Privilege` when the role may not.
     pub async fn create_database(&self) -> Result<(), Fault> {
         self.0.create_database().await
     }

@@ -136,7 +136,7 @@ pub struct Batch<T> {
     pub(crate) read: ReadAll<T>,
 }
 
-/// What a start needs to find, for [`Engine::probe`].
+/// What a start needs to find, for `Engine::probe`.
 #[derive(Debug, Clone, Default)]
 pub struct ProbeRequest {
     /// Schemas that should exist.
@@ -145,7 +145,7 @@ pub struct ProbeRequest {
     pub history: Option<String>,
 }
 
-/// Which part of a database to read, for [`Engine::catalog`].
+/// Which part of a database to read, for `Engine::catalog`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scope<'a> {
     /// Schemas; an engine without schemas reads everything.

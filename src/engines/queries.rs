@@ -92,10 +92,10 @@ impl dyn Session + '_ {
         Ok(missing)
     }
 
-    /// The scope's catalog; see [`super::engine::Engine::catalog`]. One round trip.
+    /// The scope's catalog; see `Engine::catalog`. One round trip.
     ///
     /// # Errors
-    /// The server's fault, or [`Class::Statement`] for a row of an unexpected form.
+    /// The server's fault, or `Class::Statement` for a row of an unexpected form.
     pub async fn catalog(&mut self, scope: &Scope<'_>) -> Result<Catalog, Fault> {
         let CatalogQuery { sql, mut reader } = self.engine().catalog(scope);
         self.each_row(sql, &mut |row| reader.row(row).ok_or_else(unexpected_row)).await?;

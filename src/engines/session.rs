@@ -75,7 +75,7 @@ pub trait Session {
     /// again after each script, in case the script has released it.
     ///
     /// # Errors
-    /// [`Class::Config`] where a session lock excludes nothing: behind a pooler in transaction mode.
+    /// `Class::Config` where a session lock excludes nothing: behind a pooler in transaction mode.
     fn try_lock(&mut self, key: LockKey) -> Work<'_, bool>;
 
     /// Lets other processes work on the data while the lock still excludes other doorsteps: SQLite locks the data file
@@ -84,10 +84,10 @@ pub trait Session {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// See [`Canceller`].
+    /// See `Canceller`.
     fn canceller(&self) -> Canceller;
 
-    /// See [`Observer`]; `None` for an engine that reports a lock at once instead of waiting for it.
+    /// See `Observer`; `None` for an engine that reports a lock at once instead of waiting for it.
     fn observer(&self) -> Option<Observer> {
         None
     }
