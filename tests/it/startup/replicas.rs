@@ -92,7 +92,7 @@ fn replicas_that_wait_hold_few_connections() {
 }
 
 #[test]
-#[ignore = "two hundred processes"]
+#[ignore = "fails: the first burst of logins takes all connections"]
 fn two_hundred_replicas_that_wait_hold_few_connections() {
     waiters_hold_few_connections(200, 8);
 }
