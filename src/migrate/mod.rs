@@ -1,5 +1,6 @@
 //! Applying migrations: history, plan, strategy, execution, recovery and the lock.
 
+pub(crate) mod aftermath;
 pub(crate) mod apply;
 pub(crate) mod execute;
 pub(crate) mod failure_report;
@@ -9,6 +10,7 @@ pub(crate) mod lock;
 pub(crate) mod plan;
 pub(crate) mod recovery;
 pub mod strategy;
+pub(crate) mod trouble;
 
 #[cfg(test)]
 mod tests;

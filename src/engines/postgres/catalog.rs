@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
-    Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+    Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, Setting, first_column,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
@@ -86,6 +86,16 @@ impl Engine for Postgres {
 
     fn create_schema(&self, name: &str) -> Option<String> {
         Some(format!("CREATE SCHEMA {}", SQL.identifier(name)))
+    }
+
+    fn setting(&self, name: &str) -> Query<Option<Setting>> {
+        Query::new(queries::setting(name), |rows| {
+            let read = |row: &Row| {
+                let [Some(value), source] = row.as_slice() else { return None };
+                Some(Setting { value: value.clone(), of_connection: source.as_deref() == Some("client") })
+            };
+            Ok(rows.first().and_then(read))
+        })
     }
 
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {

@@ -40,6 +40,12 @@ const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client
     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 
+/// The value of a parameter, and where it was set.
+pub(crate) fn setting(name: &str) -> String {
+    let name = SQL.literal(name);
+    format!("SELECT pg_catalog.current_setting(name), source FROM pg_catalog.pg_settings WHERE name = {name}")
+}
+
 /// The session that holds the advisory lock with this key.
 pub(crate) fn holder(key: i64) -> String {
     format!(

@@ -13,3 +13,4 @@ mod replay;
 mod resume;
 mod session_settings;
 mod side_effects;
+mod trouble;
