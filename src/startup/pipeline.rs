@@ -19,7 +19,7 @@ use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
-use crate::startup::wait::Ready;
+use crate::startup::wait::Connected;
 use crate::startup::{schemas, wait};
 use crate::verify;
 use crate::verify::desired::DesiredState;
@@ -128,7 +128,7 @@ impl Pipeline<'_> {
         let (setup, extent) = (self.setup, self.extent);
         let announces = std::mem::take(&mut self.announces);
         let ready = wait::until_ready(setup, patience, applies(setup, extent), announces);
-        let (Ready { session, probe, began: opened }, files) = match self.files.take() {
+        let (Connected { session, probe, began: opened }, files) = match self.files.take() {
             Some(files) => (ready.await?, files),
             None => tokio::try_join!(ready, read_files(setup, extent))?,
         };

@@ -19,7 +19,7 @@ use crate::startup::setup::Setup;
 const LONG: Duration = Duration::from_secs(1);
 
 /// A session on a database that accepts work.
-pub(crate) struct Ready {
+pub(crate) struct Connected {
     pub(crate) session: Box<dyn Session>,
     /// What its first query found.
     pub(crate) probe: Probe,
@@ -39,7 +39,7 @@ pub(crate) async fn until_ready(
     patience: Patience,
     create: bool,
     announces: bool,
-) -> Result<Ready, Error> {
+) -> Result<Connected, Error> {
     let (began, wanted) = (Instant::now(), setup.probe_request());
     let deadline = patience.timeout.map(|timeout| began + timeout);
     let mut log = StateLog::new(began);
@@ -56,7 +56,7 @@ pub(crate) async fn until_ready(
                 if announces {
                     log.ready(&target, &probe, attempts);
                 }
-                return Ok(Ready { session, probe, began: tried });
+                return Ok(Connected { session, probe, began: tried });
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
