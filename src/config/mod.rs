@@ -27,7 +27,7 @@ use crate::base::environment::Environment;
 use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
-pub(crate) use crate::config::value::{Allow, List, Listen, Mode, Span, Strictness, Switch};
+pub(crate) use crate::config::value::{Allow, DurationSetting, List, Listen, Mode, Strictness, Switch};
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
 
@@ -78,11 +78,11 @@ layer! {
     /// Read migrate_url from this file, again at every connect
     [ "Database", "FILE" ] migrate_url_file: PathBuf,
     /// How long to wait; 0 = no limit [default: 2m]
-    [ "Wait", "DURATION" ] wait_timeout: Span,
+    [ "Wait", "DURATION" ] wait_timeout: DurationSetting,
     /// Try this many times at a fixed interval instead of backing off
     [ "Wait", "N" ] wait_attempts: u32,
     /// The fixed interval of wait_attempts [default: 2s]
-    [ "Wait", "DURATION" ] wait_interval: Span,
+    [ "Wait", "DURATION" ] wait_interval: DurationSetting,
     /// Schemas to create when absent, comma-separated
     ///
     /// [default: those named by `schemas = […]` of the Prisma schema and by ?schema= of the URL]
@@ -106,9 +106,9 @@ layer! {
     /// The Prisma schema, file or folder [default: found by convention: schema.prisma, prisma/schema.prisma, prisma/schema]
     [ "Migrate", "PATH" ] prisma_schema: PathBuf,
     /// How long to queue for another replica's migration; 0 = no limit [default: 5m]
-    [ "Migrate", "DURATION" ] migration_lock_timeout: Span,
+    [ "Migrate", "DURATION" ] migration_lock_timeout: DurationSetting,
     /// PostgreSQL's lock_timeout while migrating, retried while migration_lock_timeout allows; 0 = none [default: 5s]
-    [ "Migrate", "DURATION" ] statement_lock_timeout: Span,
+    [ "Migrate", "DURATION" ] statement_lock_timeout: DurationSetting,
     /// Tables that must exist, e.g. users,app.invoices
     [ "Verify", "TABLES" ] require_tables: List,
     /// A file of `doorstep snapshot` to compare the database with [default: ./doorstep.snapshot.json, if it exists]
@@ -260,7 +260,7 @@ fn patience(layer: &Layer) -> Result<Patience, Error> {
 }
 
 /// `0` means no limit, in every setting that is a deadline.
-fn limit(span: Option<Span>, default: Duration) -> Option<Duration> {
+fn limit(span: Option<DurationSetting>, default: Duration) -> Option<Duration> {
     let duration = span.map_or(default, |span| span.0);
     (duration > Duration::ZERO).then_some(duration)
 }
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_flag_is_stronger_than_a_variable() {
-        let flags = Layer { wait_timeout: Some(Span(Duration::from_secs(1))), ..Layer::default() };
+        let flags = Layer { wait_timeout: Some(DurationSetting(Duration::from_secs(1))), ..Layer::default() };
         let settings = load(flags, &[("DOORSTEP_WAIT_TIMEOUT", "9s")]).unwrap();
         assert_eq!(settings.patience.timeout, Some(Duration::from_secs(1)));
     }

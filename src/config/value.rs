@@ -13,9 +13,9 @@ use serde::de::{self, Deserialize, Deserializer};
 
 /// A duration: `500ms`, `30s`, `5m`, `1m 30s`, or `0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct DurationSetting(pub Duration);
 
-impl FromStr for Span {
+impl FromStr for DurationSetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -28,7 +28,7 @@ impl FromStr for Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for DurationSetting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = deserializer.deserialize_any(OneOrMany)?;
         texts.join(",").parse().map_err(de::Error::custom)
@@ -211,10 +211,10 @@ mod tests {
 
     #[test]
     fn durations() {
-        assert_eq!("500ms".parse::<Span>().unwrap().0, Duration::from_millis(500));
-        assert_eq!("5m".parse::<Span>().unwrap().0, Duration::from_secs(300));
-        assert_eq!("0".parse::<Span>().unwrap().0, Duration::ZERO);
-        assert!("10o".parse::<Span>().unwrap_err().contains("`10o` is not a duration"));
+        assert_eq!("500ms".parse::<DurationSetting>().unwrap().0, Duration::from_millis(500));
+        assert_eq!("5m".parse::<DurationSetting>().unwrap().0, Duration::from_secs(300));
+        assert_eq!("0".parse::<DurationSetting>().unwrap().0, Duration::ZERO);
+        assert!("10o".parse::<DurationSetting>().unwrap_err().contains("`10o` is not a duration"));
     }
 
     #[test]

@@ -11,22 +11,35 @@ use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::retry::Pace;
 use crate::engines::session::{LockKey, Session};
 
-/// The pause after the first try, and after later ones. Each try is a login: two hundred waiting replicas make about a
-/// hundred and fifty logins a second.
-const PACE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1500));
+/// The pause after the first try, and after later ones. Each try is a login, which two hundred waiting replicas make
+/// about a hundred times a second; and each replica starts within three seconds after the migration.
+const PACE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+
+/// The pause is at least this many times as long as the session of the try was: the busier the server, the rarer the tries.
+const REST: u32 = 25;
 
 /// A place in the queue for the migration lock, kept over several sessions.
 pub(crate) struct Queue {
     began: Instant,
     said: Option<Instant>,
     pace: Pace,
+    /// When the session of the last try began to be opened.
+    session: Option<Instant>,
+    tried_before: bool,
     timeout: Option<Duration>,
 }
 
 impl Queue {
     /// A queue that is left after `timeout` (`None`: never), counted from the first try.
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Self { began: Instant::now(), said: None, pace: Pace::new(PACE.0, PACE.1), timeout }
+        Self {
+            began: Instant::now(),
+            said: None,
+            pace: Pace::new(PACE.0, PACE.1),
+            session: None,
+            tried_before: false,
+            timeout,
+        }
     }
 
     /// Tries once to take the lock with this key. `false`: another session holds it; try again after [`Queue::pause`].
@@ -45,7 +58,9 @@ impl Queue {
             return Ok(true);
         }
         let over = self.left().is_zero();
-        if over || self.said.is_none_or(|said| said.elapsed() >= HEARTBEAT) {
+        // Naming the holder is another round trip. The first try leaves it out: many replicas may be making theirs now.
+        let tried_before = std::mem::replace(&mut self.tried_before, true);
+        if over || (tried_before && self.said.is_none_or(|said| said.elapsed() >= HEARTBEAT)) {
             let holder = match session.lock_holder(key).await {
                 Ok(Some(peer)) => peer.to_string(),
                 Ok(None) => "a session that the engine does not name".to_owned(),
@@ -60,8 +75,17 @@ impl Queue {
         Ok(false)
     }
 
+    /// The next try is made in a session that began to be opened at this moment.
+    pub(crate) fn session_began(&mut self, at: Instant) {
+        self.session = Some(at);
+    }
+
     /// How long to stay away before the next try.
     pub(crate) fn pause(&mut self) -> Duration {
+        let rest = self.session.take().map_or(Duration::ZERO, |began| began.elapsed() * REST);
+        if rest > PACE.0 {
+            self.pace = Pace::new(rest.min(PACE.1), PACE.1);
+        }
         self.pace.next().min(self.left())
     }
 

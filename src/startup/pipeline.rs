@@ -21,6 +21,7 @@ use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
+use crate::startup::wait::Connected;
 use crate::startup::{schemas, wait};
 use crate::verify;
 use crate::verify::desired::DesiredState;
@@ -176,10 +177,11 @@ impl Pipeline<'_> {
         let (setup, extent) = (self.setup, self.extent);
         let announces = std::mem::take(&mut self.announces);
         let ready = wait::until_ready(setup, patience, applies(setup, extent), announces);
-        let ((session, probe), files) = match self.files.take() {
+        let (Connected { session, probe, began: opened }, files) = match self.files.take() {
             Some(files) => (ready.await?, files),
             None => tokio::try_join!(ready, read_files(setup, extent))?,
         };
+        self.queue.session_began(opened);
         let mut report = std::mem::take(&mut self.report);
         let waited = if announces { &mut report.wait } else { &mut report.migrate };
         *waited += began.elapsed();

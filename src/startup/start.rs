@@ -12,7 +12,7 @@ use crate::engines::session::{Probe, Session};
 use crate::finding::Severity;
 use crate::migrate::history::History;
 use crate::startup::setup::Setup;
-use crate::startup::wait;
+use crate::startup::wait::{self, Connected};
 use crate::verify::desired::DesiredState;
 use crate::verify::{self, DatabaseComparison};
 
@@ -48,7 +48,7 @@ impl<'a> Start<'a> {
         folder: impl Future<Output = Result<Option<History>, Error>>,
     ) -> Result<Self, Error> {
         let ready = wait::until_ready(setup, setup.settings.patience, false, true);
-        let ((session, probe), history) = tokio::try_join!(ready, folder)?;
+        let (Connected { session, probe, .. }, history) = tokio::try_join!(ready, folder)?;
         Ok(Self { setup, stop, session, probe, history, report: Report::default() })
     }
 

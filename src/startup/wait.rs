@@ -18,6 +18,15 @@ use crate::startup::setup::Setup;
 /// How long the first attempt may take before the log says that it is connecting.
 const LONG: Duration = Duration::from_secs(1);
 
+/// A session on a database that accepts work.
+pub(crate) struct Connected {
+    pub(crate) session: Box<dyn Session>,
+    /// What its first query found.
+    pub(crate) probe: Probe,
+    /// When the attempt began that succeeded.
+    pub(crate) began: Instant,
+}
+
 /// Waits for the database; gives a session, and what its first query found. With `create`, a database that does not exist
 /// is created where the role may; without, another process is expected to create it. With `announces`, the log names the
 /// server that answered.
@@ -30,7 +39,7 @@ pub(crate) async fn until_ready(
     patience: Patience,
     create: bool,
     announces: bool,
-) -> Result<(Box<dyn Session>, Probe), Error> {
+) -> Result<Connected, Error> {
     let (began, wanted) = (Instant::now(), setup.probe_request());
     let deadline = patience.timeout.map(|timeout| began + timeout);
     let mut log = StateLog::new(began);
@@ -39,6 +48,7 @@ pub(crate) async fn until_ready(
     setup.tracker.enter(Phase::Wait);
     loop {
         attempts += 1;
+        let tried = Instant::now();
         let target = setup.database.target()?;
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(&wanted))).await {
@@ -46,7 +56,7 @@ pub(crate) async fn until_ready(
                 if announces {
                     log.ready(&target, &probe, attempts);
                 }
-                return Ok((session, probe));
+                return Ok(Connected { session, probe, began: tried });
             }
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
@@ -106,6 +116,7 @@ impl Rhythm {
         let (first, ceiling) = match class {
             Class::Starting => (60, 60),
             Class::Unreachable => (60, 100),
+            Class::Busy => (400, 1200),
             _ => (100, 1000),
         };
         Pace::new(Duration::from_millis(first), Duration::from_millis(ceiling))

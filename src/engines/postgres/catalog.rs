@@ -55,7 +55,7 @@ impl Engine for Postgres {
     }
 
     fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
-        CatalogQuery { sql: introspect::sql(scope), reader: Box::<introspect::Reader>::default() }
+        CatalogQuery { sql: introspect::sql(scope), reader: Box::<introspect::PostgresReader>::default() }
     }
 
     fn explain(&self, queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {

@@ -78,7 +78,7 @@ impl Engine for Sqlite {
     }
 
     fn catalog(&self, _scope: &Scope<'_>) -> CatalogQuery {
-        CatalogQuery { sql: introspect::CATALOG.to_owned(), reader: Box::<introspect::Reader>::default() }
+        CatalogQuery { sql: introspect::CATALOG.to_owned(), reader: Box::<introspect::SqliteReader>::default() }
     }
 
     /// The rows of two plans in one message cannot be told apart.

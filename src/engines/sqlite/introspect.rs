@@ -10,7 +10,7 @@ use crate::sql::{Dialect, script};
 
 const SCHEMA: &str = "main";
 
-/// Rows in the order in which [`Reader`] wants them; nine values each.
+/// Rows in the order in which [`SqliteReader`] wants them; nine values each.
 pub(crate) const CATALOG: &str = "\
     SELECT 't', name, sql, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT name, sql FROM sqlite_master \
     WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
@@ -28,7 +28,7 @@ pub(crate) const CATALOG: &str = "\
 
 /// Folds the rows of [`CATALOG`] into a catalog.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub(crate) struct SqliteReader {
     catalog: Catalog,
     /// Which table has which column at which place of its primary key.
     keys: Vec<(usize, u32, String)>,
@@ -36,7 +36,7 @@ pub(crate) struct Reader {
     foreign_key: Option<(usize, String)>,
 }
 
-impl CatalogReader for Reader {
+impl CatalogReader for SqliteReader {
     fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
         let table = self.catalog.tables.iter().position(|table| Some(table.name.name.as_str()) == row.text(1));
@@ -77,7 +77,7 @@ impl CatalogReader for Reader {
     }
 }
 
-impl Reader {
+impl SqliteReader {
     fn index(&mut self, table: usize, row: Values<'_>) -> Option<()> {
         let index = Index {
             name: row.owned(2)?,
@@ -217,7 +217,7 @@ mod tests {
             "k|a|a_price_key|price|1",
             "f|b|0|y|a|~|CASCADE|NO ACTION",
         ];
-        let mut reader = Box::<Reader>::default();
+        let mut reader = Box::<SqliteReader>::default();
         for row in rows {
             let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
             assert_eq!(reader.row(&row), Some(()), "{row:?}");

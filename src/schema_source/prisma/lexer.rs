@@ -1,5 +1,5 @@
 //! Text to tokens, one at a time. Reads each character once, so that time is linear in the length of the text. What is
-//! no token becomes [`Token::Bad`] with a reason; reporting it is up to the parser.
+//! no token becomes [`PrismaToken::Bad`] with a reason; reporting it is up to the parser.
 //!
 //! Prisma: `psl/schema-ast/src/parser/datamodel.pest`.
 
@@ -7,7 +7,7 @@ use crate::schema_source::prisma::{LONGEST_NAME, Position};
 
 /// A token. `Display` is how the parser's messages name it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Token {
+pub(crate) enum PrismaToken {
     /// A name, a keyword or a constant. It may begin with a digit here; `check` reports names that do.
     Word(String),
     /// A number as written: `-1`, `0.50`.
@@ -27,7 +27,7 @@ pub(crate) enum Token {
     Bad(String),
 }
 
-impl std::fmt::Display for Token {
+impl std::fmt::Display for PrismaToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Word(text) | Self::Number(text) => write!(f, "`{text}`"),
@@ -87,7 +87,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token, and where it begins.
-    pub(crate) fn next(&mut self) -> (Token, Position) {
+    pub(crate) fn next(&mut self) -> (PrismaToken, Position) {
         loop {
             self.bump_while(|character| character.is_whitespace() && !matches!(character, '\n' | '\r'));
             let position = self.position;
@@ -99,7 +99,7 @@ impl<'a> Lexer<'a> {
             if rest.starts_with("/*") {
                 match self.comment() {
                     true => continue,
-                    false => return (Token::Bad("a comment without its `*/`".to_owned()), position),
+                    false => return (PrismaToken::Bad("a comment without its `*/`".to_owned()), position),
                 }
             }
             return (self.token(), position);
@@ -120,49 +120,49 @@ impl<'a> Lexer<'a> {
         false
     }
 
-    fn token(&mut self) -> Token {
-        let Some(first) = self.peek() else { return Token::End };
+    fn token(&mut self) -> PrismaToken {
+        let Some(first) = self.peek() else { return PrismaToken::End };
         if first.is_alphabetic() || first.is_ascii_digit() {
             return self.word();
         }
         self.bump();
         match first {
-            '\n' => Token::Newline,
+            '\n' => PrismaToken::Newline,
             '\r' => {
                 if self.peek() == Some('\n') {
                     self.bump();
                 }
-                Token::Newline
+                PrismaToken::Newline
             }
             '@' if self.peek() == Some('@') => {
                 self.bump();
-                Token::AtAt
+                PrismaToken::AtAt
             }
-            '@' => Token::At,
+            '@' => PrismaToken::At,
             '"' => self.text(),
             '-' if self.peek().is_some_and(|next| next.is_ascii_digit()) => match self.word() {
-                Token::Number(digits) => Token::Number(format!("-{digits}")),
-                other => Token::Bad(format!("`-` before {other}")),
+                PrismaToken::Number(digits) => PrismaToken::Number(format!("-{digits}")),
+                other => PrismaToken::Bad(format!("`-` before {other}")),
             },
-            '(' | ')' | '[' | ']' | '{' | '}' | ',' | ':' | '=' | '.' | '?' | '!' => Token::Sign(first),
-            '_' => Token::Bad(
+            '(' | ')' | '[' | ']' | '{' | '}' | ',' | ':' | '=' | '.' | '?' | '!' => PrismaToken::Sign(first),
+            '_' => PrismaToken::Bad(
                 "a name that begins with `_`; begin it with a letter, and give it its name in the \
                 database with @map or @@map"
                     .to_owned(),
             ),
-            '\u{feff}' => Token::Bad("a byte order mark; save the file without it".to_owned()),
-            '\'' => Token::Bad("a single quote; strings are in double quotes".to_owned()),
-            other => Token::Bad(format!("the character {other:?}, which means nothing here")),
+            '\u{feff}' => PrismaToken::Bad("a byte order mark; save the file without it".to_owned()),
+            '\'' => PrismaToken::Bad("a single quote; strings are in double quotes".to_owned()),
+            other => PrismaToken::Bad(format!("the character {other:?}, which means nothing here")),
         }
     }
 
     /// A word, or a number without its sign.
-    fn word(&mut self) -> Token {
+    fn word(&mut self) -> PrismaToken {
         let word = self.bump_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
         if !word.bytes().all(|byte| byte.is_ascii_digit()) {
             return match word.len() <= LONGEST_NAME {
-                true => Token::Word(word.to_owned()),
-                false => Token::Bad(format!("a name of more than {LONGEST_NAME} bytes")),
+                true => PrismaToken::Word(word.to_owned()),
+                false => PrismaToken::Bad(format!("a name of more than {LONGEST_NAME} bytes")),
             };
         }
         let mut ahead = self.rest.clone();
@@ -170,20 +170,20 @@ impl<'a> Lexer<'a> {
             (Some('.'), Some(digit)) if digit.is_ascii_digit() => {
                 self.bump();
                 let fraction = self.bump_while(|character| character.is_ascii_digit());
-                Token::Number(format!("{word}.{fraction}"))
+                PrismaToken::Number(format!("{word}.{fraction}"))
             }
-            _ => Token::Number(word.to_owned()),
+            _ => PrismaToken::Number(word.to_owned()),
         }
     }
 
     /// A string, its opening quote already read.
-    fn text(&mut self) -> Token {
+    fn text(&mut self) -> PrismaToken {
         let mut text = String::new();
         let mut wrong = None;
         loop {
             match self.peek() {
                 None | Some('\n' | '\r') => {
-                    return Token::Bad("a string without its closing `\"` on the same line".to_owned());
+                    return PrismaToken::Bad("a string without its closing `\"` on the same line".to_owned());
                 }
                 Some('"') => break,
                 Some('\\') => {
@@ -203,7 +203,7 @@ impl<'a> Lexer<'a> {
             }
         }
         self.bump();
-        wrong.map_or(Token::Text(text), |wrong| Token::Bad(wrong.to_owned()))
+        wrong.map_or(PrismaToken::Text(text), |wrong| PrismaToken::Bad(wrong.to_owned()))
     }
 
     /// What follows a backslash.
@@ -250,18 +250,18 @@ impl<'a> Lexer<'a> {
 mod tests {
     use super::*;
 
-    fn tokens(text: &str) -> Vec<Token> {
+    fn tokens(text: &str) -> Vec<PrismaToken> {
         let mut lexer = Lexer::new(text, 0);
         let mut found = Vec::new();
         loop {
             match lexer.next().0 {
-                Token::End => return found,
+                PrismaToken::End => return found,
                 token => found.push(token),
             }
         }
     }
 
-    fn one(text: &str) -> Token {
+    fn one(text: &str) -> PrismaToken {
         let mut found = tokens(text);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         found.remove(0)
@@ -269,31 +269,36 @@ mod tests {
 
     #[test]
     fn words_and_numbers() {
-        assert_eq!(one("a-B_9ä"), Token::Word("a-B_9ä".to_owned()));
-        assert_eq!(one("1A"), Token::Word("1A".to_owned()));
-        assert_eq!(one("-12.50"), Token::Number("-12.50".to_owned()));
-        assert_eq!(tokens("1."), [Token::Number("1".to_owned()), Token::Sign('.')]);
-        assert!(matches!(one("_"), Token::Bad(_)));
+        assert_eq!(one("a-B_9ä"), PrismaToken::Word("a-B_9ä".to_owned()));
+        assert_eq!(one("1A"), PrismaToken::Word("1A".to_owned()));
+        assert_eq!(one("-12.50"), PrismaToken::Number("-12.50".to_owned()));
+        assert_eq!(tokens("1."), [PrismaToken::Number("1".to_owned()), PrismaToken::Sign('.')]);
+        assert!(matches!(one("_"), PrismaToken::Bad(_)));
     }
 
     #[test]
     fn comments_are_blanks() {
         assert_eq!(
             tokens("a /* b\n c */ d // e\n/// f\n"),
-            [Token::Word("a".to_owned()), Token::Word("d".to_owned()), Token::Newline, Token::Newline]
+            [
+                PrismaToken::Word("a".to_owned()),
+                PrismaToken::Word("d".to_owned()),
+                PrismaToken::Newline,
+                PrismaToken::Newline
+            ]
         );
-        assert!(matches!(one("/* /"), Token::Bad(_)));
-        assert!(matches!(one("/*/"), Token::Bad(_)));
+        assert!(matches!(one("/* /"), PrismaToken::Bad(_)));
+        assert!(matches!(one("/*/"), PrismaToken::Bad(_)));
     }
 
     #[test]
     fn strings_resolve_their_escapes() {
-        assert_eq!(one(r#""a\u0041\t\/\b // \"\\""#), Token::Text("aA\t/\u{8} // \"\\".to_owned()));
-        assert_eq!(one(r#""\ud83d\ude00""#), Token::Text("😀".to_owned()));
+        assert_eq!(one(r#""a\u0041\t\/\b // \"\\""#), PrismaToken::Text("aA\t/\u{8} // \"\\".to_owned()));
+        assert_eq!(one(r#""\ud83d\ude00""#), PrismaToken::Text("😀".to_owned()));
         for wrong in [r#""\x""#, r#""\u12""#, r#""\ud83d""#, "\"a\tb\""] {
-            assert!(matches!(one(wrong), Token::Bad(_)), "{wrong}");
+            assert!(matches!(one(wrong), PrismaToken::Bad(_)), "{wrong}");
         }
-        assert!(matches!(tokens("\"a\n\"")[0], Token::Bad(_)));
+        assert!(matches!(tokens("\"a\n\"")[0], PrismaToken::Bad(_)));
     }
 
     #[test]

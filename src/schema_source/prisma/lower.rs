@@ -9,7 +9,7 @@ use crate::catalog::{
     self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type,
 };
 use crate::schema_source::prisma::schema::{
-    self, DatasourceBlock, FieldType, Id, Index, IndexKind, Join, Model, Provider, Relation, Schema,
+    self, DatasourceBlock, FieldType, Id, IndexKind, Join, Model, ModelIndex, Provider, Relation, Schema,
 };
 use crate::schema_source::prisma::{Position, names, types};
 
@@ -121,15 +121,15 @@ impl Lowering<'_> {
     /// In the order in which Prisma creates them, which decides the order in the report: those of fields, `@@index`,
     /// `@@unique`.
     fn indexes(&self, model: &Model) -> Vec<catalog::Index> {
-        let mut indexes: Vec<&Index> = model.indexes.iter().collect();
-        let is_of_field = |index: &Index| {
+        let mut indexes: Vec<&ModelIndex> = model.indexes.iter().collect();
+        let is_of_field = |index: &ModelIndex| {
             index.fields.iter().any(|field| model.fields[field.field].position.line == index.position.line)
         };
         indexes.sort_by_key(|index| index.kind == IndexKind::Unique && !is_of_field(index));
         indexes.into_iter().map(|index| self.index(model, index)).collect()
     }
 
-    fn index(&self, model: &Model, index: &Index) -> catalog::Index {
+    fn index(&self, model: &Model, index: &ModelIndex) -> catalog::Index {
         let method = match (index.kind, &index.method) {
             (IndexKind::Fulltext, _) => "fulltext",
             (_, Some(method)) => method,
@@ -242,7 +242,7 @@ pub(crate) fn key_name(provider: Provider, model: &Model, id: &Id) -> String {
 }
 
 /// An index's name.
-pub(crate) fn index_name(provider: Provider, model: &Model, index: &Index) -> String {
+pub(crate) fn index_name(provider: Provider, model: &Model, index: &ModelIndex) -> String {
     if let Some(name) = &index.map {
         return name.clone();
     }

@@ -4,9 +4,9 @@
 //! Prisma: `psl/schema-ast/src/parser/datamodel.pest`. Messages name the usual slips (`name: Type`, `[Type]`, `Type!`).
 
 use crate::catalog::Arity;
-use crate::schema_source::prisma::lexer::{Lexer, Token};
+use crate::schema_source::prisma::lexer::{Lexer, PrismaToken};
 use crate::schema_source::prisma::syntax::{
-    Argument, Attribute, Block, BlockKind, Expression, ExpressionKind, Field, Identifier, TypeName,
+    Argument, Attribute, Block, BlockKind, Expression, ExpressionKind, FieldSyntax, Identifier, TypeName,
 };
 use crate::schema_source::prisma::{LONGEST_NAME, Position, Problem};
 
@@ -26,8 +26,8 @@ pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec
     let mut blocks = Vec::new();
     loop {
         match &parser.token {
-            Token::End => return blocks,
-            Token::Newline => parser.advance(),
+            PrismaToken::End => return blocks,
+            PrismaToken::Newline => parser.advance(),
             _ => match parser.block() {
                 Ok(block) => blocks.push(block),
                 Err(Abandoned) => parser.skip_line(),
@@ -38,7 +38,7 @@ pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec
 
 struct Parser<'a, 'b> {
     lexer: Lexer<'a>,
-    token: Token,
+    token: PrismaToken,
     position: Position,
     /// The token is the first of its line.
     is_first: bool,
@@ -49,13 +49,13 @@ struct Parser<'a, 'b> {
 
 impl Parser<'_, '_> {
     fn advance(&mut self) {
-        self.is_first = self.token == Token::Newline;
+        self.is_first = self.token == PrismaToken::Newline;
         (self.token, self.position) = self.lexer.next();
     }
 
     /// Skips to the end of this line.
     fn skip_line(&mut self) {
-        if !matches!(self.token, Token::Newline | Token::End) {
+        if !matches!(self.token, PrismaToken::Newline | PrismaToken::End) {
             self.lexer.skip_line();
             self.advance();
         }
@@ -69,7 +69,7 @@ impl Parser<'_, '_> {
     /// Reports the current token.
     fn unexpected<T>(&mut self, wanted: &str) -> Parsed<T> {
         match &self.token {
-            Token::Bad(why) => {
+            PrismaToken::Bad(why) => {
                 let why = format!("unexpected: {why}");
                 self.wrong(why)
             }
@@ -81,7 +81,7 @@ impl Parser<'_, '_> {
     }
 
     fn is(&self, sign: char) -> bool {
-        self.token == Token::Sign(sign)
+        self.token == PrismaToken::Sign(sign)
     }
 
     /// Consumes this sign, if it is the current token.
@@ -103,7 +103,7 @@ impl Parser<'_, '_> {
     /// A name. Digits alone count as one here.
     fn word(&mut self, wanted: &str) -> Parsed<Identifier> {
         match &mut self.token {
-            Token::Word(text) | Token::Number(text) => {
+            PrismaToken::Word(text) | PrismaToken::Number(text) => {
                 let word = Identifier { text: std::mem::take(text), position: self.position };
                 self.advance();
                 Ok(word)
@@ -156,14 +156,14 @@ impl Parser<'_, '_> {
 
     /// Skips the body of a block of unknown kind, up to the line with its `}`.
     fn skip_unknown(&mut self) {
-        while !matches!(self.token, Token::Newline | Token::End | Token::Sign('{')) {
+        while !matches!(self.token, PrismaToken::Newline | PrismaToken::End | PrismaToken::Sign('{')) {
             self.advance();
         }
         if !self.is('{') {
             return;
         }
         self.skip_line();
-        while self.token != Token::End {
+        while self.token != PrismaToken::End {
             self.advance();
             if self.is('}') {
                 return;
@@ -175,12 +175,12 @@ impl Parser<'_, '_> {
     fn body(&mut self, mut block: Block) -> Block {
         loop {
             match &self.token {
-                Token::Newline => self.advance(),
-                Token::Sign('}') => {
+                PrismaToken::Newline => self.advance(),
+                PrismaToken::Sign('}') => {
                     self.advance();
                     return block;
                 }
-                Token::End => {
+                PrismaToken::End => {
                     let message = format!("`{}` is not closed; write `}}` on a line of its own", block.name.text);
                     self.problems.push(Problem { position: self.position, message });
                     return block;
@@ -210,16 +210,16 @@ impl Parser<'_, '_> {
 
     /// Whether this line is `model Name {`. Looks at three tokens.
     fn begins_block(&self) -> bool {
-        let Token::Word(keyword) = &self.token else { return false };
+        let PrismaToken::Word(keyword) = &self.token else { return false };
         let mut ahead = self.lexer.clone();
         BlockKind::of(keyword).is_some()
-            && matches!(ahead.next().0, Token::Word(_))
-            && matches!(ahead.next().0, Token::Sign('{'))
+            && matches!(ahead.next().0, PrismaToken::Word(_))
+            && matches!(ahead.next().0, PrismaToken::Sign('{'))
     }
 
     /// A line of a block.
     fn line(&mut self, block: &mut Block) -> Parsed<()> {
-        if self.token == Token::AtAt {
+        if self.token == PrismaToken::AtAt {
             if block.kind.has_settings() {
                 return self.wrong("this block has no attributes");
             }
@@ -228,14 +228,14 @@ impl Parser<'_, '_> {
             block.attributes.push(attribute);
             return Ok(());
         }
-        if self.token == Token::At {
+        if self.token == PrismaToken::At {
             return self.wrong("a field's attributes are on the line of the field");
         }
         if block.kind.has_settings() {
             let key = self.word("a key, as in `provider = \"postgresql\"`")?;
             self.expect('=')?;
             let value = match self.token {
-                Token::Newline => None,
+                PrismaToken::Newline => None,
                 _ => Some(self.value(0)?),
             };
             self.end_of_line()?;
@@ -247,8 +247,8 @@ impl Parser<'_, '_> {
             BlockKind::Enum => None,
             _ => Some(self.type_name()?),
         };
-        let mut field = Field { name, kind, attributes: Vec::new() };
-        while self.token == Token::At {
+        let mut field = FieldSyntax { name, kind, attributes: Vec::new() };
+        while self.token == PrismaToken::At {
             field.attributes.push(self.attribute()?);
         }
         self.end_of_line()?;
@@ -258,23 +258,25 @@ impl Parser<'_, '_> {
 
     fn end_of_line(&mut self) -> Parsed<()> {
         match &self.token {
-            Token::Newline | Token::End => Ok(()),
-            Token::Sign('}') => self.wrong("`}` must be on a line of its own"),
-            Token::AtAt => self.wrong("`@@` begins an attribute of the whole block; it must be on a line of its own"),
+            PrismaToken::Newline | PrismaToken::End => Ok(()),
+            PrismaToken::Sign('}') => self.wrong("`}` must be on a line of its own"),
+            PrismaToken::AtAt => {
+                self.wrong("`@@` begins an attribute of the whole block; it must be on a line of its own")
+            }
             _ => self.unexpected("the end of the line"),
         }
     }
 
     fn type_name(&mut self) -> Parsed<TypeName> {
         match self.token {
-            Token::Sign(':') => return self.wrong("a field is `name Type`, without a colon"),
-            Token::Sign('[') => return self.wrong("a list is written `Type[]`"),
+            PrismaToken::Sign(':') => return self.wrong("a field is `name Type`, without a colon"),
+            PrismaToken::Sign('[') => return self.wrong("a list is written `Type[]`"),
             _ => {}
         }
         let name = self.word("the field's type")?;
         let mut unsupported = None;
         if name.text == "Unsupported" && self.took('(') {
-            let Token::Text(text) = &mut self.token else { return self.unexpected("the type's name in quotes") };
+            let PrismaToken::Text(text) = &mut self.token else { return self.unexpected("the type's name in quotes") };
             unsupported = Some(std::mem::take(text));
             self.advance();
             self.expect(')')?;
@@ -361,19 +363,19 @@ impl Parser<'_, '_> {
 
     /// Reports a list that goes on in the next line, and parses on there, so that it is reported once.
     fn same_line(&mut self, close: char) -> Parsed<()> {
-        if self.token != Token::Newline {
+        if self.token != PrismaToken::Newline {
             return Ok(());
         }
         if !std::mem::replace(&mut self.spans_lines, true) {
             let message = format!("`{close}` is missing: in Prisma an attribute or a value is on one line");
             self.problems.push(Problem { position: self.position, message });
         }
-        while self.token == Token::Newline {
+        while self.token == PrismaToken::Newline {
             self.advance();
         }
         match self.token {
-            Token::Sign('}') if close != '}' => Err(Abandoned),
-            Token::At | Token::AtAt | Token::End => Err(Abandoned),
+            PrismaToken::Sign('}') if close != '}' => Err(Abandoned),
+            PrismaToken::At | PrismaToken::AtAt | PrismaToken::End => Err(Abandoned),
             _ => Ok(()),
         }
     }
@@ -384,13 +386,13 @@ impl Parser<'_, '_> {
         }
         let position = self.position;
         let kind = match &mut self.token {
-            Token::Text(text) => ExpressionKind::Text(std::mem::take(text)),
-            Token::Number(text) => ExpressionKind::Number(std::mem::take(text)),
-            Token::Sign('[') => {
+            PrismaToken::Text(text) => ExpressionKind::Text(std::mem::take(text)),
+            PrismaToken::Number(text) => ExpressionKind::Number(std::mem::take(text)),
+            PrismaToken::Sign('[') => {
                 let items = self.separated('[', ']', |parser| parser.value(depth + 1))?;
                 return Ok(Expression { position, kind: ExpressionKind::List(items) });
             }
-            Token::Sign('{') => {
+            PrismaToken::Sign('{') => {
                 let items = self.separated('{', '}', |parser| {
                     let key = parser.word("a field's name")?;
                     parser.expect(':')?;
@@ -398,7 +400,7 @@ impl Parser<'_, '_> {
                 })?;
                 return Ok(Expression { position, kind: ExpressionKind::Object(items) });
             }
-            Token::Word(_) => {
+            PrismaToken::Word(_) => {
                 let name = self.word("a name")?;
                 let text = self.dotted(name, "a name")?.text;
                 let kind = match self.is('(') {

@@ -62,7 +62,7 @@ pub struct Model {
     /// Its primary key.
     pub id: Option<Id>,
     /// Its unique and other indexes.
-    pub indexes: Vec<Index>,
+    pub indexes: Vec<ModelIndex>,
     /// The relations that have their columns here.
     pub relations: Vec<Relation>,
     /// Its position in the files.
@@ -133,7 +133,7 @@ pub struct Id {
 
 /// A unique or other index.
 #[derive(Debug, Clone)]
-pub struct Index {
+pub struct ModelIndex {
     /// Its fields, in their order.
     pub fields: Vec<IndexField>,
     /// Unique, ordinary or full-text.

@@ -8,7 +8,7 @@ pub(crate) struct Block {
     pub(crate) kind: BlockKind,
     pub(crate) name: Identifier,
     /// Fields of a model, values of an enum.
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<FieldSyntax>,
     /// `@@name(…)`
     pub(crate) attributes: Vec<Attribute>,
     /// `key = value` of a datasource or generator.
@@ -53,7 +53,7 @@ pub(crate) struct Identifier {
 
 /// A field of a model, or a value of an enum (which has no type).
 #[derive(Debug, Clone)]
-pub(crate) struct Field {
+pub(crate) struct FieldSyntax {
     pub(crate) name: Identifier,
     pub(crate) kind: Option<TypeName>,
     pub(crate) attributes: Vec<Attribute>,

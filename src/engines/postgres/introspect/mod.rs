@@ -11,7 +11,7 @@ mod reader;
 mod texts;
 
 pub(crate) use present::{Present, present, read_present};
-pub(crate) use reader::Reader;
+pub(crate) use reader::PostgresReader;
 pub(crate) use texts::sql;
 
 use crate::catalog::{Access, Name};

@@ -17,7 +17,7 @@ const OF_POSTGIS: &[&str] =
 
 /// Folds the rows of [`super::sql`] into a catalog.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct PostgresReader {
     catalog: Catalog,
     types: HashMap<u32, Described>,
     /// What the arrays of them are made of.
@@ -40,7 +40,7 @@ struct Described {
     not_null: bool,
 }
 
-impl CatalogReader for Reader {
+impl CatalogReader for PostgresReader {
     fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
         match row.text(0)? {
@@ -99,7 +99,7 @@ impl CatalogReader for Reader {
     }
 }
 
-impl Reader {
+impl PostgresReader {
     fn column(&mut self, row: Values<'_>) -> Option<()> {
         let oid = row.number(1)?;
         if !self.tables.contains_key(&oid) {
@@ -278,7 +278,7 @@ mod tests {
 
     /// Rows as `kind|value|…`, where `~` is NULL.
     fn read(rows: &[&str]) -> Catalog {
-        let mut reader = Box::<Reader>::default();
+        let mut reader = Box::<PostgresReader>::default();
         for row in rows {
             let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
             assert_eq!(reader.row(&row), Some(()), "{row:?}");
@@ -366,6 +366,6 @@ mod tests {
 
     #[test]
     fn a_row_of_no_kind_is_refused() {
-        assert_eq!(Reader::default().row(&[Some("?")]), None);
+        assert_eq!(PostgresReader::default().row(&[Some("?")]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The queries whose rows [`super::Reader`] folds.
+//! The queries whose rows [`super::PostgresReader`] folds.
 
 use crate::engines::engine::Scope;
 use crate::engines::postgres::SQL;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::schema_source::prisma::check::Checker;
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::schema::Enumeration;
-use crate::schema_source::prisma::syntax::{Block, Field};
+use crate::schema_source::prisma::syntax::{Block, FieldSyntax};
 
 /// An enum, as the rules about defaults need it.
 pub(crate) struct EnumLabels<'a> {
@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
     }
 
     /// What the database calls a value: its `@map`, or its own name.
-    fn label(&mut self, value: &Field) -> String {
+    fn label(&mut self, value: &FieldSyntax) -> String {
         let mut label = None;
         for attribute in &value.attributes {
             if attribute.name.text != "map" {

@@ -9,8 +9,8 @@ use crate::catalog::{Arity, Default};
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::check::relations::RelationTarget;
 use crate::schema_source::prisma::check::{Checker, Declaration, Member, ModelDraft, repeated};
-use crate::schema_source::prisma::schema::{self, FieldType, Id, Index, IndexField, IndexKind, Provider, Scalar};
-use crate::schema_source::prisma::syntax::{Attribute, ExpressionKind, Field, TypeName};
+use crate::schema_source::prisma::schema::{self, FieldType, Id, IndexField, IndexKind, ModelIndex, Provider, Scalar};
+use crate::schema_source::prisma::syntax::{Attribute, ExpressionKind, FieldSyntax, TypeName};
 use crate::schema_source::prisma::types;
 
 /// What a field's type makes of it.
@@ -21,7 +21,7 @@ enum ResolvedType {
 
 impl<'a> Checker<'a> {
     /// Adds a field to its model.
-    pub(super) fn field(&mut self, field: &'a Field, draft: &mut ModelDraft<'a>) {
+    pub(super) fn field(&mut self, field: &'a FieldSyntax, draft: &mut ModelDraft<'a>) {
         self.valid_name(&field.name);
         let Some(kind) = &field.kind else { return };
         if draft.members.contains_key(field.name.text.as_str()) {
@@ -69,7 +69,7 @@ impl<'a> Checker<'a> {
     ///
     /// Prisma: lists of scalars need the connector's capability `ScalarLists`, which only PostgreSQL has of the three;
     /// an attribute is given once.
-    fn column(&mut self, field: &'a Field, kind: FieldType, arity: Arity, draft: &mut ModelDraft<'a>) -> Member {
+    fn column(&mut self, field: &'a FieldSyntax, kind: FieldType, arity: Arity, draft: &mut ModelDraft<'a>) -> Member {
         let (name, position) = (field.name.text.clone(), field.name.position);
         let mut column = schema::Field { column: name.clone(), name, kind, arity, default: Default::None, position };
         if arity == Arity::List && self.provider != Provider::Postgres {
@@ -189,7 +189,7 @@ impl<'a> Checker<'a> {
             draft.conditions.push((draft.model.indexes.len(), condition));
         }
         let descending = self.is_descending(&arguments);
-        draft.model.indexes.push(Index {
+        draft.model.indexes.push(ModelIndex {
             fields: vec![IndexField { field: draft.model.fields.len(), descending, class: None }],
             kind: IndexKind::Unique,
             map: arguments.text("map", &mut self.problems),

@@ -9,7 +9,7 @@ use crate::catalog::Arity;
 use crate::schema_source::prisma::Position;
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::check::{Checker, Member, ModelDraft, repeated};
-use crate::schema_source::prisma::schema::{Id, Index, IndexField, IndexKind, Provider};
+use crate::schema_source::prisma::schema::{Id, IndexField, IndexKind, ModelIndex, Provider};
 use crate::schema_source::prisma::syntax::{Attribute, Block, Expression, ExpressionKind};
 
 impl<'a> Checker<'a> {
@@ -52,7 +52,7 @@ impl<'a> Checker<'a> {
         if draft.is_ignored || model.id.is_some() || is_unclear {
             return;
         }
-        let is_strict = |index: &Index| {
+        let is_strict = |index: &ModelIndex| {
             let mut fields = index.fields.iter();
             index.kind == IndexKind::Unique && fields.all(|field| model.fields[field.field].arity == Arity::Required)
         };
@@ -106,7 +106,7 @@ impl<'a> Checker<'a> {
             draft.conditions.push((draft.model.indexes.len(), condition));
         }
         let position = attribute.name.position;
-        draft.model.indexes.push(Index { fields, kind, map, method, predicate: None, position });
+        draft.model.indexes.push(ModelIndex { fields, kind, map, method, predicate: None, position });
     }
 
     /// The index's name in the database. `name` of `@@index` is what `map` was called before Prisma 3; `name` of

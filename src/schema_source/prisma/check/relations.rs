@@ -11,7 +11,7 @@ use crate::catalog::{Action, Arity};
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::check::{Checker, Member, ModelDraft, repeated};
 use crate::schema_source::prisma::schema::{FieldType, IndexKind, Join, Model, Relation};
-use crate::schema_source::prisma::syntax::Field;
+use crate::schema_source::prisma::syntax::FieldSyntax;
 use crate::schema_source::prisma::{Position, names};
 
 /// What a relation field points to.
@@ -69,7 +69,7 @@ impl<'a> Checker<'a> {
     /// `@relation` and `@ignore` only.
     pub(super) fn relation_field(
         &mut self,
-        field: &'a Field,
+        field: &'a FieldSyntax,
         target: RelationTarget,
         arity: Arity,
     ) -> RelationField<'a> {
