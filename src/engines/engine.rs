@@ -60,6 +60,11 @@ pub trait Engine: Sync {
         None
     }
 
+    /// The extensions that the server could install and that say where to, or which others they need.
+    fn extensions(&self) -> Query<Vec<AvailableExtension>> {
+        Query::known(Vec::new())
+    }
+
     /// What the session has for a parameter of the server; `None` for an engine without such parameters.
     fn setting(&self, _name: &str) -> Query<Option<Setting>> {
         Query::known(None)
@@ -174,6 +179,17 @@ pub struct Probe {
     pub database: String,
     /// The session's role, for GRANTs.
     pub role: String,
+}
+
+/// An extension that the server could install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvailableExtension {
+    /// Its name.
+    pub name: String,
+    /// The schema of its control file, which it creates where that is missing.
+    pub schema: Option<String>,
+    /// The extensions that it needs.
+    pub requires: Vec<String>,
 }
 
 /// A parameter of the server, as a session has it.

@@ -7,6 +7,7 @@ pub(crate) mod failure_report;
 pub(crate) mod history;
 pub(crate) mod invalid_index;
 pub(crate) mod lock;
+pub(crate) mod own_schemas;
 pub(crate) mod plan;
 pub(crate) mod recovery;
 pub mod strategy;

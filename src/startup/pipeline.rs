@@ -200,7 +200,7 @@ impl Pipeline<'_> {
         let Some(Files { history: Some(mut history), desired }) = self.files.take() else { return };
         let recorded = async {
             let patience = Patience { timeout: Some(TO_RECORD), ..self.setup.settings.patience };
-            let (mut session, probe) = wait::until_ready(self.setup, patience, false, false).await?;
+            let Connected { mut session, probe, .. } = wait::until_ready(self.setup, patience, false, false).await?;
             let is_locked = session.try_lock(self.setup.lock_key()).await.map_err(Error::statement("take the lock"))?;
             if is_locked {
                 history.read(session.as_mut(), &probe).await?;
@@ -255,25 +255,33 @@ impl Start<'_> {
         }
         // Another replica may have been faster: only what the holder of the lock sees counts.
         self.probe_again().await?;
+        let missing = self.probe.missing_schemas.len();
         let is_due = self.is_due(hooks).await?;
+        let leaves_some = self.probe.missing_schemas.len() < missing;
         if is_due {
             self.run_before_hook(hooks).await?;
         }
         self.create_schemas().await?;
         if is_due {
             self.report.applied = self.apply(hooks).await?;
+            if leaves_some {
+                // A migration that was to create a schema may not have done so after all.
+                self.probe_again().await?;
+                self.create_schemas().await?;
+            }
             self.run_after_hook(hooks).await?;
         }
         Ok(PassOutcome::Done)
     }
 
     /// Whether there is anything to apply, now that the lock is held. Leaves schemas out that a pending migration
-    /// creates itself: it must find them absent, as it does under its own tool. The schema of the URL is created
+    /// creates itself, or by an extension: it must find them absent, as it does under its own tool. The schema of the URL is created
     /// all the same, since that tool creates it first, too.
     async fn is_due(&mut self, hooks: &Hooks) -> Result<bool, Error> {
         let Some(history) = &mut self.history else { return Ok(hooks.migrate.is_some()) };
         if !self.probe.missing_schemas.is_empty() {
-            let (later, url_schema) = (history.own_schemas(), self.setup.url_schema.as_ref());
+            let later = history.own_schemas(self.session.as_mut(), &self.probe.missing_schemas).await?;
+            let url_schema = self.setup.url_schema.as_ref();
             self.probe.missing_schemas.retain(|name| !later.contains(name) || url_schema == Some(name));
         }
         apply::due(history, self.session.as_mut(), &self.probe).await
