@@ -34,7 +34,7 @@ impl Drop for Extension {
 fn a_schema_that_an_extension_makes_is_not_made_before_it() {
     let scripted = "CREATE SCHEMA doorstep_demo_cron; CREATE TABLE doorstep_demo_cron.job (id int);";
     let scripted = Extension::installed("doorstep_demo_cron", "relocatable = false\nschema = pg_catalog", scripted);
-    let owned = "CREATE SCHEMA IF NOT EXISTS doorstep_demo_mq; CREATE TABLE doorstep_demo_mq.queue (id int);";
+    let owned = "CREATE TABLE doorstep_demo_mq.queue (id int);";
     let owned = Extension::installed("doorstep_demo_queue", "schema = doorstep_demo_mq", owned);
     let needs = Extension::installed("doorstep_demo_top", "requires = 'doorstep_demo_queue'", "");
     let (Some(_scripted), Some(_owned), Some(_needs)) = (scripted, owned, needs) else { return };
@@ -52,7 +52,8 @@ fn a_schema_that_an_extension_makes_is_not_made_before_it() {
     ] {
         let database = Database::fresh();
         let project = Project::new().migration("1_extension", script);
-        project.doorstep(&database.url(), &["run", "--schemas", schemas]).run().code(0);
+        let output = project.doorstep(&database.url(), &["run", "--schemas", schemas]).run().code(0);
+        output.stderr_lacks("created the schema doorstep_demo");
         let count =
             format!("SELECT count(*) FROM pg_namespace WHERE nspname = ANY (string_to_array('{schemas}', ','))");
         assert_eq!(database.sql(&count), schemas.split(',').count().to_string(), "{script}");
