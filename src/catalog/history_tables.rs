@@ -7,6 +7,8 @@
 pub(crate) struct HistoryTable {
     /// Its usual name.
     pub name: &'static str,
+    /// The schema that the tool makes for it; `None` where it is along the search path.
+    pub schema: Option<&'static str>,
     /// The tool, or the tools that share the name.
     pub tool: &'static str,
     /// It is never part of a catalog. Only true for the histories that doorstep writes: `prisma db pull` leaves them out
@@ -14,18 +16,35 @@ pub(crate) struct HistoryTable {
     pub is_hidden: bool,
 }
 
-/// All of them.
+/// All of them. Of tables of one name the one with the schema counts. Tools whose table has a name that a service's table
+/// may have, too (`migrations` of Laravel and TypeORM), are left out.
 pub(crate) const HISTORY_TABLES: &[HistoryTable] = &[
     hidden("_prisma_migrations", "Prisma"),
     hidden("_doorstep_migrations", "a folder of plain SQL"),
+    within("drizzle", "__drizzle_migrations", "Drizzle"),
+    within("supabase_migrations", "schema_migrations", "Supabase CLI"),
+    within("graphile_migrate", "migrations", "graphile-migrate"),
+    within("sqitch", "changes", "sqitch"),
+    shown("__drizzle_migrations", "Drizzle"),
     shown("_sqlx_migrations", "sqlx"),
     shown("__diesel_schema_migrations", "diesel"),
     shown("goose_db_version", "goose"),
-    shown("schema_migrations", "golang-migrate, dbmate or Rails"),
+    shown("schema_migrations", "golang-migrate, dbmate, Rails or Ecto"),
     shown("flyway_schema_history", "Flyway"),
+    shown("schema_version", "tern or an old Flyway"),
+    shown("databasechangelog", "Liquibase"),
     shown("refinery_schema_history", "refinery"),
     shown("pgmigrations", "node-pg-migrate"),
     shown("knex_migrations", "knex"),
+    shown("SequelizeMeta", "sequelize-cli"),
+    shown("mikro_orm_migrations", "MikroORM"),
+    shown("gorp_migrations", "sql-migrate"),
+    shown("micrate_db_version", "micrate"),
+    shown("_yoyo_migration", "yoyo"),
+    shown("atlas_schema_revisions", "Atlas"),
+    shown("doctrine_migration_versions", "Doctrine"),
+    shown("phinxlog", "Phinx"),
+    shown("__EFMigrationsHistory", "EF Core"),
     shown("alembic_version", "Alembic"),
     shown("django_migrations", "Django"),
 ];
@@ -36,9 +55,13 @@ pub(crate) fn hidden_names() -> impl Iterator<Item = &'static str> {
 }
 
 const fn hidden(name: &'static str, tool: &'static str) -> HistoryTable {
-    HistoryTable { name, tool, is_hidden: true }
+    HistoryTable { name, schema: None, tool, is_hidden: true }
 }
 
 const fn shown(name: &'static str, tool: &'static str) -> HistoryTable {
-    HistoryTable { name, tool, is_hidden: false }
+    HistoryTable { name, schema: None, tool, is_hidden: false }
+}
+
+const fn within(schema: &'static str, name: &'static str, tool: &'static str) -> HistoryTable {
+    HistoryTable { name, schema: Some(schema), tool, is_hidden: false }
 }

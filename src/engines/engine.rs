@@ -26,6 +26,12 @@ pub trait Engine: Sync {
     /// has no schemas.
     fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>>;
 
+    /// Tables outside these schemas that tell of an earlier migration: those that this role owns, and the histories of
+    /// tools that make a schema for theirs. What an extension or a platform has made belongs to another role.
+    fn tables_elsewhere(&self, _schemas: &[String]) -> Query<Vec<String>> {
+        Query::known(Vec::new())
+    }
+
     /// For each of `tables`: whether it exists and what `role` (by default the session's own) may do with it.
     fn find_tables(&self, tables: &[TableName], role: Option<&str>) -> Query<Vec<Found>>;
 

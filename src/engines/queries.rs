@@ -76,6 +76,11 @@ impl dyn Session + '_ {
         self.ask(self.engine().tables_in(schemas)).await
     }
 
+    /// See [`super::engine::Engine::tables_elsewhere`].
+    pub(crate) async fn tables_elsewhere(&mut self, schemas: &[String]) -> Result<Vec<String>, Fault> {
+        self.ask(self.engine().tables_elsewhere(schemas)).await
+    }
+
     /// Those of `tables` that do not exist, or that `role` cannot use; the latter first. One round trip, a second one for
     /// similar names if some do not exist.
     pub(crate) async fn missing_tables(

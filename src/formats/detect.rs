@@ -7,6 +7,8 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings};
+use crate::formats::signs::seen::Seen;
+use crate::formats::signs::{Claim, Recognised, candidates, recognise};
 use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Surroundings, prisma};
 use crate::schema_source::prisma::PrismaSchema;
 
@@ -66,8 +68,8 @@ impl Project {
             _ if is_tools => of_tool(name)?,
             // Named by prisma.config.ts only, and migrations do not matter.
             Some(folder) if named.is_none() && !needed && !folder.is_dir() => None,
-            Some(folder) => Some(named_folder(folder, name)?),
-            None => match conventional(datasource.as_ref(), name)? {
+            Some(folder) => Some(named_folder(folder, name, datasource.is_some())?),
+            None => match conventional(datasource.as_ref(), name, needed)? {
                 None if name.is_none() => of_tool(None)?,
                 found => found,
             },
@@ -86,7 +88,7 @@ fn kept(path: &Path) -> &'static Path {
 /// The format of this name, if doorstep applies its migrations.
 fn script_format(name: MigrationFormat) -> Option<Format> {
     ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
-        Detection::Folder { format, .. } => Some(format),
+        Detection::Folder { named, .. } => Some(named),
         Detection::File { .. } => None,
     })
 }
@@ -100,7 +102,9 @@ fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) 
             continue;
         }
         match (places.iter().map(Path::new).find(|place| place.is_file()), places) {
-            (Some(file), _) => return Ok(Some(Folder { path: kept(file), format: open(file, surroundings)? })),
+            (Some(file), _) => {
+                return Ok(Some(Folder { path: kept(file), format: open(file, surroundings)?, claim: None }));
+            }
             (None, [usual, ..]) if name.is_some() => {
                 return Err(Error::Settings(format!("there is no {usual} here\nnext: run doorstep where it is")));
             }
@@ -111,7 +115,7 @@ fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) 
 }
 
 /// The folder that a setting names.
-fn named_folder(path: &Path, name: Option<MigrationFormat>) -> Result<Folder, Error> {
+fn named_folder(path: &Path, name: Option<MigrationFormat>, has_schema: bool) -> Result<Folder, Error> {
     if !path.is_dir() {
         return Err(Error::Settings(format!(
             "the migrations folder {} does not exist\n\
@@ -119,11 +123,27 @@ fn named_folder(path: &Path, name: Option<MigrationFormat>) -> Result<Folder, Er
             path.display()
         )));
     }
-    let format = match name.and_then(script_format) {
-        Some(format) => format,
-        None => detect(path)?.ok_or_else(|| unknown(path))?,
-    };
-    Ok(Folder { path: kept(path), format })
+    match name {
+        Some(name) => of_name(path, name),
+        None => detect(path, has_schema || path.starts_with("prisma"))?.ok_or_else(|| unknown(path)),
+    }
+}
+
+/// The folder as the format that a setting names.
+fn of_name(path: &Path, name: MigrationFormat) -> Result<Folder, Error> {
+    let Some(format) = script_format(name) else { return Err(unknown(path)) };
+    let seen = Seen::of(path, false)?;
+    let candidates = candidates(&seen);
+    if !candidates.is_empty() && !candidates.iter().any(|candidate| candidate.tool.format == Some(name)) {
+        return Err(Error::Settings(format!(
+            "migration_format = {} contradicts the folder {}, which looks like that of {}\n\
+             next: name another folder with --migrations, or leave migration_format out",
+            format.tool.name,
+            path.display(),
+            Claim { candidates }.tools()
+        )));
+    }
+    Ok(Folder { path: kept(path), format, claim: None })
 }
 
 fn unknown(folder: &Path) -> Error {
@@ -139,38 +159,67 @@ fn unknown(folder: &Path) -> Error {
     ))
 }
 
+/// A tool's folder that doorstep does not read.
+fn foreign(folder: &Path, claim: &Claim) -> Error {
+    Error::Settings(format!(
+        "the migrations in {} look like those of {}, which doorstep does not apply\n\
+         next: let that tool apply them (migrate_command = \"{}\"), or name one of doorstep's formats with migration_format",
+        folder.display(),
+        claim.tools(),
+        claim.command()
+    ))
+}
+
 /// The folder beside the Prisma schema, else prisma/migrations, else migrations. The first two are Prisma's by
 /// their place, even without files: files lost on the way to the image must not look like "nothing to do".
-fn conventional(datasource: Option<&Datasource>, name: Option<MigrationFormat>) -> Result<Option<Folder>, Error> {
+fn conventional(
+    datasource: Option<&Datasource>,
+    name: Option<MigrationFormat>,
+    needed: bool,
+) -> Result<Option<Folder>, Error> {
     let beside_schema = datasource.map(|found| found.directory.join("migrations"));
     let places = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
     let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else { return Ok(None) };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
-    let format = match (detect(&path)?, name.and_then(script_format)) {
-        (_, Some(format)) | (Some(format), None) => format,
-        (None, None) if is_prismas_place => prisma::FORMAT,
-        (None, None) if path.join("alembic.ini").is_file() => return Ok(None),
-        (None, None) => {
+    if let Some(name) = name.filter(|name| script_format(*name).is_some()) {
+        return of_name(&path, name).map(Some);
+    }
+    match detect(&path, is_prismas_place) {
+        Ok(None) if is_prismas_place => Ok(Some(Folder { path: kept(&path), format: prisma::FORMAT, claim: None })),
+        Ok(None) if path.join("alembic.ini").is_file() => Ok(None),
+        Ok(None) => {
             tracing::warn!(
                 phase = "migrate",
                 event = "unknown_folder",
                 "the folder {} is of no known format and is left alone",
                 path.display()
             );
-            return Ok(None);
+            Ok(None)
         }
-    };
-    Ok(Some(Folder { path: kept(&path), format }))
+        // With --migrate off, a folder of another tool stops nothing.
+        Err(_) if !needed => Ok(None),
+        found => found,
+    }
 }
 
 /// Recognises a folder by its files; `None` for an unknown one.
-fn detect(folder: &Path) -> Result<Option<Format>, Error> {
-    for entry in ALL {
-        if let Detection::Folder { owns, format, .. } = entry.detection
-            && owns(folder)?
-        {
-            return Ok(Some(format));
-        }
+///
+/// # Errors
+/// [`Error::Settings`] for a folder of a tool that doorstep does not read.
+fn detect(folder: &Path, is_prismas_place: bool) -> Result<Option<Folder>, Error> {
+    prisma::refuse_next(folder)?;
+    let found = |name, claim: Option<Claim>| {
+        let format = ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
+            Detection::Folder { format, .. } => Some(format),
+            Detection::File { .. } => None,
+        });
+        let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
+        format.map(|format| Folder { path: kept(folder), format, claim })
+    };
+    match recognise(&Seen::of(folder, is_prismas_place)?) {
+        Recognised::Unknown => Ok(None),
+        Recognised::Ours(name) => Ok(found(name, None)),
+        Recognised::Claimed(name, claim) => Ok(found(name, Some(claim))),
+        Recognised::Foreign(claim) => Err(foreign(folder, &claim)),
     }
-    Ok(None)
 }

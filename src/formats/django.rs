@@ -183,10 +183,18 @@ impl Layout for Django {
                     }
                 }
                 let script = Script::new(script, dialect);
-                migrations.push(Migration { name, path, script, checksum: String::new(), unreadable: None });
+                migrations.push(Migration {
+                    name,
+                    path,
+                    script,
+                    checksum: String::new(),
+                    unreadable: None,
+                    no_transaction: false,
+                });
             }
         }
-        Ok(Resolved { migrations, warnings: Vec::new(), lineage: Lineage { implies, broken: None, partial: unknown } })
+        let lineage = Lineage { implies, broken: None, partial: unknown };
+        Ok(Resolved { migrations, lineage, ..Resolved::default() })
     }
 
     fn is_missed(&self, name: &str, known: &[Migration]) -> bool {

@@ -3,8 +3,34 @@
 
 use crate::catalog::history_tables::HISTORY_TABLES;
 
-/// The tool, or tools, that keep their history in a table of this name.
+/// The tool, or tools, that keep their history in this table: `name`, or `schema.name`.
 #[must_use]
 pub(crate) fn tool_of(table: &str) -> Option<&'static str> {
-    HISTORY_TABLES.iter().find(|known| known.name == table).map(|known| known.tool)
+    let (schema, name) = table.rsplit_once('.').map_or((None, table), |(schema, name)| (Some(schema), name));
+    let in_its_schema =
+        |known: &&crate::catalog::history_tables::HistoryTable| known.schema.is_some() && known.schema == schema;
+    let mut named = HISTORY_TABLES.iter().filter(|known| known.name == name);
+    let own = named.clone().find(in_its_schema);
+    own.or_else(|| named.find(|known| known.schema.is_none())).map(|known| known.tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_in_the_schema_of_a_tool_is_that_tools() {
+        for (table, tool) in [
+            ("public.schema_migrations", Some("golang-migrate, dbmate, Rails or Ecto")),
+            ("supabase_migrations.schema_migrations", Some("Supabase CLI")),
+            ("drizzle.__drizzle_migrations", Some("Drizzle")),
+            ("app.__drizzle_migrations", Some("Drizzle")),
+            ("goose_db_version", Some("goose")),
+            ("sqitch.changes", Some("sqitch")),
+            ("public.changes", None),
+            ("public.migrations", None),
+        ] {
+            assert_eq!(tool_of(table), tool, "{table}");
+        }
+    }
 }

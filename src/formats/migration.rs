@@ -18,8 +18,11 @@ pub(crate) struct Migration {
     pub script: Script,
     /// Checksum of the script, as the format computes it.
     pub checksum: String,
-    /// Why it cannot be run: its file is missing, or is not text. Ignored once it is applied.
+    /// Why it cannot be run: its file is missing, is not text, or does not say what of it is to run. Ignored once it is
+    /// applied.
     pub unreadable: Option<String>,
+    /// Its file asks for no transaction around it.
+    pub no_transaction: bool,
 }
 
 impl Migration {

@@ -10,9 +10,11 @@ pub(crate) mod detect;
 pub(crate) mod django;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
+pub(crate) mod marks;
 pub(crate) mod migration;
 pub(crate) mod prisma;
 pub(crate) mod python;
+pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod tool;
 
@@ -26,6 +28,7 @@ use crate::config::MigrationFormat;
 use crate::config::words::Words;
 use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, RunMode};
+use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, Row, TableName};
 
@@ -34,7 +37,7 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 /// Key of doorstep's own lock, for formats whose tools take none.
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
-/// All formats. A folder is offered to them in this order; then the project's files are.
+/// All formats.
 pub(crate) const ALL: [FormatEntry; 4] = [prisma::ENTRY, sql::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
@@ -49,14 +52,14 @@ pub(crate) struct FormatEntry {
 /// What a format is known by.
 #[derive(Clone, Copy)]
 pub(crate) enum Detection {
-    /// The files of a folder whose migrations doorstep applies.
+    /// The files of a folder whose migrations doorstep applies, as [`signs`] knows them.
     Folder {
-        /// Whether the folder has the files of this format.
-        owns: fn(&Path) -> Result<bool, Error>,
         /// How such a file is called, for the message about an unknown folder.
         example: &'static str,
-        /// The format.
+        /// The format, where the files show it.
         format: Format,
+        /// The same, where a setting names it.
+        named: Format,
     },
     /// A file of the project, of a tool that applies its migrations itself.
     File {
@@ -191,6 +194,8 @@ pub(crate) struct Folder {
     pub path: &'static Path,
     /// Its format.
     pub format: Format,
+    /// The tools that the folder looks like, where only a history in the database can say that it is this format.
+    pub claim: Option<&'static Claim>,
 }
 
 /// How a migration ended, or how far it is.
@@ -217,6 +222,8 @@ pub(crate) struct Resolved {
     pub warnings: Vec<String>,
     /// How they depend on each other.
     pub lineage: Lineage,
+    /// The tools that the files look like, where only a history in the database can say that they are of this format.
+    pub claim: Option<Claim>,
 }
 
 /// How the migrations of a tool of its own depend on each other.

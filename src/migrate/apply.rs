@@ -120,6 +120,14 @@ impl<'a> MigrationRun<'a> {
         let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));
         let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
         let strategy = strategy_of(migration, by);
+        if strategy.statements.is_empty() {
+            tracing::warn!(
+                phase = "migrate",
+                event = "empty",
+                migration = name,
+                "{name} has no statement: it is recorded as applied, but changes nothing"
+            );
+        }
         let application_name = self.migrator.application_name.with(name);
         let mode = strategy.mode;
         let mut current = Current { migration, id: String::new(), application_name, mode, steps: None };

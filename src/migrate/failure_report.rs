@@ -7,6 +7,7 @@ use crate::base::error::Error;
 use crate::base::fault::{Fault, Limit, NEXT_AFTER_SHORTAGE, Place};
 use crate::engines::session::{Failure, Setting};
 use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
+use crate::formats::signs::Claim;
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::{ScriptStep, Strategy};
@@ -208,10 +209,7 @@ pub(crate) fn diverged(entries: &[Entry]) -> String {
 pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
     let shown: Vec<&str> = tables.iter().take(5).map(String::as_str).collect();
     let more = if tables.len() > shown.len() { ", …" } else { "" };
-    let foreign = tables.iter().find_map(|name| {
-        let tool = ledgers::tool_of(name.rsplit('.').next().unwrap_or_default())?;
-        Some(format!("\n{name} is the history of {tool}, which has migrated it so far"))
-    });
+    let foreign = foreign_history(tables);
     format!(
         "the database has tables but no {}: {}{more}{}\n\
          next: if they are what {} creates, adopt them: doorstep baseline; \
@@ -220,6 +218,45 @@ pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
         shown.join(", "),
         foreign.unwrap_or_default(),
         folder.path.display()
+    )
+}
+
+/// The first history of another tool among these tables.
+fn foreign_history(tables: &[String]) -> Option<String> {
+    tables.iter().find_map(|name| {
+        let tool = ledgers::tool_of(name)?;
+        Some(format!("\n{name} is the history of {tool}, which has migrated it so far"))
+    })
+}
+
+/// No history, and tables or another tool's history in schemas that are not the service's.
+pub(crate) fn not_empty_elsewhere(tables: &[String], folder: &Folder) -> String {
+    let shown: Vec<&str> = tables.iter().take(5).map(String::as_str).collect();
+    let more = if tables.len() > shown.len() { ", …" } else { "" };
+    format!(
+        "the database has no {}, but tables in other schemas: {}{more}{}\n\
+         next: if they are what {} creates, adopt them: doorstep baseline, with their schema in the URL (?schema=NAME); \
+         if they are another service's, give this service a schema of its own in the same way",
+        folder.format.ledger.table(),
+        shown.join(", "),
+        foreign_history(tables).unwrap_or_default(),
+        folder.path.display()
+    )
+}
+
+/// A folder that looks like another tool's, in a database in which its format has no history.
+pub(crate) fn claimed(claim: &Claim, folder: &Folder) -> String {
+    let Folder { path, format, .. } = folder;
+    format!(
+        "the migrations in {} look like those of {}, and the database has no {}, so it is not certain that doorstep is to \
+         apply them as {}\n\
+         next: say so with migration_format = {}, or let the tool apply them (migrate_command = \"{}\")",
+        path.display(),
+        claim.tools(),
+        format.ledger.table(),
+        if format.tool.name == "sql" { "plain SQL" } else { format.tool.name },
+        format.tool.name,
+        claim.command()
     )
 }
 

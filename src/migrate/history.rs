@@ -6,11 +6,13 @@ use crate::base::error::Error;
 use crate::base::fault::{Class, Condition};
 use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
+use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
+use crate::migrate::strangers;
 use crate::migrate::strategy::{self, Strategy};
 use crate::sql::script::{self, Creation};
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
@@ -33,6 +35,8 @@ pub(crate) struct History {
     pub records: Vec<Record>,
     /// Every migration with its state.
     pub entries: Vec<Entry>,
+    /// The tools that the folder looks like, unless it is certain whose it is.
+    claim: Option<Claim>,
 }
 
 impl History {
@@ -52,7 +56,15 @@ impl History {
             table: None,
             records: Vec::new(),
             entries: Vec::new(),
+            // What the files say includes what their names say.
+            claim: resolved.claim.or_else(|| folder.claim.cloned()),
         }
+    }
+
+    /// The same, where nothing depends on whose folder it is: in a scratch database no tool has a history.
+    #[must_use]
+    pub(crate) fn unclaimed(self) -> Self {
+        Self { claim: None, ..self }
     }
 
     /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table.
@@ -70,6 +82,9 @@ impl History {
                 missing.is_empty().then_some(table)
             }
         };
+        if let Some(claim) = self.claim.as_ref().filter(|_| self.table.is_none()) {
+            return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
+        }
         let rows = rows(session, self.format, self.table.as_ref()).await?;
         self.records = ledger.records(&rows, &self.lineage);
         self.entries = plan::compare(&self.migrations, &self.records, |migration, sum| ledger.fits(migration, sum));
@@ -320,8 +335,8 @@ impl History {
         if let Some(names) = names(&|entry| entry.out_of_order) {
             tracing::warn!(phase = "migrate", event = "out_of_order", "older than what is applied already: {names}");
         }
-        let unreadable =
-            |entry: &Entry| entry.migration.is_some_and(|index| self.migrations[index].unreadable.is_some());
+        let is_lost = |it: &Migration| it.unreadable.is_some() && it.script.source().is_empty();
+        let unreadable = |entry: &Entry| entry.migration.is_some_and(|index| is_lost(&self.migrations[index]));
         if let Some(names) = names(&unreadable) {
             tracing::warn!(
                 phase = "migrate",
@@ -369,18 +384,7 @@ impl History {
             return Ok(table.clone());
         }
         if let Some(schemas) = own_schemas {
-            let strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
-            let suffix = format!(".{}", self.format.ledger.table());
-            if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
-                return Err(Error::History(format!(
-                    "the history is in the schema {schema}, but the session looks in {}\n\
-                     next: add ?schema={schema} to the URL, or take it off where it names another schema",
-                    probe.current_schema.as_deref().unwrap_or("none")
-                )));
-            }
-            if !strangers.is_empty() {
-                return Err(Error::History(failure_report::not_empty(&strangers, &self.folder)));
-            }
+            strangers::refuse(self, session, probe, schemas).await?;
         }
         let name = self.format.ledger.table().to_owned();
         let table = TableName { schema: probe.current_schema.clone(), name };
@@ -441,10 +445,13 @@ impl History {
     }
 }
 
-/// How the script of a migration runs: as its text says, unless an earlier start found out that the server refuses it in
-/// a transaction. The row of that start says so.
+/// How the script of a migration runs: as its text says, unless its file asks for no transaction, or an earlier start
+/// found out that the server refuses it in one. The row of that start says so.
 #[must_use]
 pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_> {
+    if migration.no_transaction {
+        return Strategy::without_transaction(&migration.script);
+    }
     let recorded_steps = by == RecordedBy::Doorstep(RunMode::Steps);
     match recorded_steps.then(|| strategy::steps(&migration.script)).flatten() {
         Some(steps) => Strategy::in_steps(&migration.script, steps),

@@ -209,6 +209,7 @@ mod tests {
             script: Script::new(String::new(), Dialect::Postgres),
             checksum: "sum".to_owned(),
             unreadable: None,
+            no_transaction: false,
         };
         names.iter().map(migration).collect()
     }

@@ -75,6 +75,17 @@ impl<'s> Strategy<'s> {
         Self::unchanged(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
     }
 
+    /// For a file that asks for no transaction: statement by statement where the engine would run a message as one
+    /// transaction, unless the script's own transactions are more than `BEGIN … COMMIT`.
+    #[must_use]
+    pub fn without_transaction(script: &'s Script) -> Self {
+        let is_split = script.is_complete() && script.dialect().rules().sends_one_message;
+        match is_split.then(|| steps(script)).flatten().filter(|steps| !steps.is_empty()) {
+            Some(steps) => Self::in_steps(script, steps),
+            None => Self::unchanged(RunMode::Whole, script, script.statements()),
+        }
+    }
+
     /// Statement by statement, regardless of the text.
     #[must_use]
     pub fn in_steps(script: &'s Script, steps: Vec<ScriptStep<'s>>) -> Self {
@@ -181,6 +192,20 @@ mod tests {
         for (text, expected) in [("CREATE TABLE a (x)", Atomic), ("PRAGMA foreign_keys=OFF; DROP TABLE a", Whole)] {
             assert_eq!(Strategy::of(&Script::new(text.to_owned(), Dialect::Sqlite)).mode, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_asks_for_no_transaction_gets_none() {
+        use RunMode::{Steps, Whole};
+        for (text, expected, count) in
+            [("a; b", Steps, 2), ("BEGIN; a; COMMIT; b", Steps, 2), ("", Whole, 0), ("BEGIN; a", Whole, 0)]
+        {
+            let script = script(text);
+            let strategy = Strategy::without_transaction(&script);
+            assert_eq!((strategy.mode, strategy.steps.len()), (expected, count), "{text}");
+        }
+        let script = Script::new("VACUUM; a".to_owned(), Dialect::Sqlite);
+        assert_eq!(Strategy::without_transaction(&script).mode, Whole);
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Script {
         self.lexed().mentions_commit
     }
 
+    /// Its comments of one line (`-- …`), in their order.
+    #[must_use]
+    pub fn comments(&self) -> &[LineComment] {
+        &self.lexed().comments
+    }
+
     fn lexed(&self) -> &Lexed {
         self.lexed.get_or_init(|| lex(self.text(), self.dialect))
     }
@@ -77,8 +83,20 @@ impl Script {
 #[derive(Debug, Clone)]
 struct Lexed {
     statements: Vec<Span>,
+    comments: Vec<LineComment>,
     is_complete: bool,
     mentions_commit: bool,
+}
+
+/// A comment of one line, by its place in the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineComment {
+    /// Byte offset of its first dash.
+    pub offset: usize,
+    /// Byte offset of the end of its line.
+    pub end: usize,
+    /// It stands in a parenthesis, or in a body of statements.
+    pub nested: bool,
 }
 
 /// One statement, by its place in the script.
@@ -348,7 +366,14 @@ pub(crate) mod count {
 fn lex(script: &str, dialect: Dialect) -> Lexed {
     #[cfg(test)]
     count::note(script);
-    let mut reading = Reading { dialect, found: Vec::new(), current: None, depth: 0, body: StatementBody::default() };
+    let mut reading = Reading {
+        dialect,
+        found: Vec::new(),
+        comments: Vec::new(),
+        current: None,
+        depth: 0,
+        body: StatementBody::default(),
+    };
     let (mut at, mut is_open, mut mentions_commit) = (0, false, false);
     let mut before = "";
     while at < script.len() {
@@ -363,13 +388,14 @@ fn lex(script: &str, dialect: Dialect) -> Lexed {
     }
     reading.end_statement();
     let is_complete = !is_open && reading.depth == 0 && reading.body.depth == 0;
-    Lexed { statements: reading.found, is_complete, mentions_commit }
+    Lexed { statements: reading.found, comments: reading.comments, is_complete, mentions_commit }
 }
 
 /// The state of [`lex`] between two tokens.
 struct Reading {
     dialect: Dialect,
     found: Vec<Span>,
+    comments: Vec<LineComment>,
     /// The statement that is being read: where it begins, where its last token that is no blank ends, and its lexemes.
     current: Option<(usize, usize, Lexemes)>,
     /// Open parentheses.
@@ -382,6 +408,10 @@ impl Reading {
     fn take(&mut self, at: usize, token: &Token<'_>, before: &str) {
         let lexeme = (token.kind, token.text.len(), token.is_open);
         if token.kind == TokenKind::Blank {
+            if token.text.starts_with("--") {
+                let nested = self.depth > 0 || self.body.depth > 0;
+                self.comments.push(LineComment { offset: at, end: at + token.text.trim_end().len(), nested });
+            }
             if let Some((.., lexemes)) = &mut self.current {
                 lexemes.tokens.push(lexeme);
             }

@@ -83,10 +83,11 @@ impl Setup {
     /// without waiting for the server.
     pub(crate) async fn read_folder(&self) -> Result<Option<History>, Error> {
         let Some(folder) = self.folder else { return Ok(None) };
-        let dialect = self.dialect;
+        let (dialect, is_scratch) = (self.dialect, self.is_scratch);
         let reading = tokio::task::spawn_blocking(move || {
             let resolved = folder.format.layout.read(folder.path, dialect)?;
-            Ok(History::of(&folder, dialect, resolved))
+            let history = History::of(&folder, dialect, resolved);
+            Ok(if is_scratch { history.unclaimed() } else { history })
         });
         reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
     }

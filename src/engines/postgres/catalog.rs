@@ -31,6 +31,10 @@ impl Engine for Postgres {
         Query::new(queries::tables_in(schemas), |rows| Ok(first_column(rows)))
     }
 
+    fn tables_elsewhere(&self, schemas: &[String]) -> Query<Vec<String>> {
+        Query::new(queries::tables_elsewhere(schemas), |rows| Ok(first_column(rows)))
+    }
+
     fn find_tables(&self, tables: &[TableName], role: Option<&str>) -> Query<Vec<Found>> {
         let sql = introspect::present(tables, role);
         let tables = tables.to_vec();

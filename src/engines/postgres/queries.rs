@@ -1,6 +1,7 @@
 //! SQL texts of the catalog queries. Catalog tables are qualified: a migration, or a role's settings, may have put another
 //! `pg_class` before them on the search path.
 
+use crate::catalog::history_tables::{HISTORY_TABLES, HistoryTable};
 use crate::engines::engine::ProbeRequest;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
@@ -132,6 +133,23 @@ pub(crate) fn tables_in(schemas: &[String]) -> String {
          WHERE c.relkind = 'r' AND n.nspname IN ({}) AND lower(c.relname) NOT IN \
          ('spatial_ref_sys', 'geometry_columns', 'geography_columns', 'raster_columns', 'raster_overviews') \
          ORDER BY 1",
+        schemas.join(", ")
+    )
+}
+
+/// Tables of this role outside these schemas, and the histories that tools keep in schemas of their own, these first.
+pub(crate) fn tables_elsewhere(schemas: &[String]) -> String {
+    let schemas: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
+    let history = |table: &HistoryTable| Some(format!("({}, {})", SQL.literal(table.schema?), SQL.literal(table.name)));
+    let histories: Vec<String> = HISTORY_TABLES.iter().filter_map(history).collect();
+    let is_history = format!("(n.nspname, c.relname) IN ({})", histories.join(", "));
+    format!(
+        "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ({}) AND n.nspname <> 'information_schema' \
+         AND n.nspname NOT LIKE 'pg\\_%' AND (pg_catalog.pg_get_userbyid(c.relowner) = current_user OR {is_history}) \
+         AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+         AND d.objid = c.oid AND d.deptype = 'e') ORDER BY {is_history} DESC, 1 LIMIT 20",
         schemas.join(", ")
     )
 }

@@ -247,8 +247,8 @@ impl Layout for Alembic {
         let broken = self.two_heads(&heads, &all);
         Ok(Resolved {
             migrations: order.into_iter().map(|revision| migration(revision, dialect)).collect(),
-            warnings: Vec::new(),
             lineage: Lineage { implies, broken, partial: computed.or(aimed).or_else(|| self.computed.clone()) },
+            ..Resolved::default()
         })
     }
 
@@ -300,6 +300,7 @@ fn migration(revision: &Revision, dialect: Dialect) -> Migration {
         script: Script::new(revision.text.clone(), dialect),
         checksum: String::new(),
         unreadable: None,
+        no_transaction: false,
     }
 }
 

@@ -29,7 +29,7 @@ use crate::sql::{Dialect, Row, TableName};
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Prisma,
-    detection: Detection::Folder { owns, example: "Prisma: NAME/migration.sql", format: FORMAT },
+    detection: Detection::Folder { example: "Prisma: NAME/migration.sql", format: FORMAT, named: FORMAT },
 };
 
 /// The format.
@@ -46,14 +46,17 @@ static TOOL: Tool = Tool {
 #[derive(Debug)]
 struct Prisma;
 
-/// True for a folder with Prisma's lock file or a migration in Prisma's layout.
-pub(crate) fn owns(folder: &Path) -> Result<bool, Error> {
+/// Refuses a folder of Prisma Next.
+///
+/// # Errors
+/// [`Error::Settings`].
+pub(crate) fn refuse_next(folder: &Path) -> Result<(), Error> {
     if folder.join("migration_lock.toml").exists() {
-        return Ok(true);
+        return Ok(());
     }
     let directories = directories(folder)?;
     if directories.iter().any(|name| folder.join(name).join("migration.sql").exists()) {
-        return Ok(true);
+        return Ok(());
     }
     let is_next = |name: &String| {
         let space = folder.join(name);
@@ -67,7 +70,7 @@ pub(crate) fn owns(folder: &Path) -> Result<bool, Error> {
             folder.display()
         )));
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Prisma 8 ("Prisma Next") keeps operations, not SQL, and another history.
@@ -293,7 +296,14 @@ fn read(folder: &Path, name: &str, dialect: Dialect) -> Migration {
     // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
     let script = String::from_utf8_lossy(&bytes).into_owned();
     let checksum = hex(&script);
-    Migration { name: name.to_owned(), path, script: Script::new(script, dialect), checksum, unreadable }
+    Migration {
+        name: name.to_owned(),
+        path,
+        script: Script::new(script, dialect),
+        checksum,
+        unreadable,
+        no_transaction: false,
+    }
 }
 
 /// `migration_lock.toml` names the provider that the SQL was written for (Prisma's P3019). Prisma reads
@@ -325,7 +335,7 @@ mod tests {
     fn migration(script: &str) -> Migration {
         let checksum = hex(script);
         let script = Script::new(script.to_owned(), Dialect::Postgres);
-        Migration { name: "a".to_owned(), path: "a".into(), script, checksum, unreadable: None }
+        Migration { name: "a".to_owned(), path: "a".into(), script, checksum, unreadable: None, no_transaction: false }
     }
 
     #[test]

@@ -51,6 +51,26 @@ fn the_properties_hold_for_what_the_fuzzers_found() {
 }
 
 #[test]
+fn the_marks_of_a_file_leave_every_line_at_its_place() {
+    let cases = include_str!("../../cases/marks.jsonl");
+    for line in cases.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        parser_properties::marks(case["sql"].as_str().unwrap());
+    }
+    let many = |piece: &'static str| large("", move |_| piece.to_owned());
+    for text in [
+        many("-- migrate:up\na;\n-- migrate:down\nb;\n"),
+        many("-- down "),
+        many("-- +goose"),
+        many("--"),
+        many("-- @"),
+        many("--\rup"),
+    ] {
+        in_time(&text, || parser_properties::marks(&text));
+    }
+}
+
+#[test]
 fn a_script_of_any_kind_takes_time_in_proportion() {
     let names = "a".repeat(LARGE / 2);
     let same = |piece: &'static str| large("", move |_| piece.to_owned());
@@ -161,7 +181,7 @@ fn the_properties_hold_for_all_cases() {
     for file in std::fs::read_dir(folder).unwrap() {
         for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
             let case: serde_json::Value = serde_json::from_str(line).unwrap();
-            parser_properties::schema(case["psl"].as_str().unwrap());
+            case["psl"].as_str().into_iter().for_each(parser_properties::schema);
             case["sql"].as_str().into_iter().for_each(parser_properties::script);
             case["ddl"]
                 .as_array()

@@ -11,6 +11,7 @@ use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
 use doorstep::internals::script::{Script, Statement};
+use doorstep::internals::sections;
 use doorstep::internals::strategy;
 use doorstep::internals::strategy::Strategy;
 use doorstep::internals::{Arity, Catalog, Default, Name, value};
@@ -105,6 +106,31 @@ pub(crate) fn script(text: &str) {
         told(text, &statements, dialect);
         changes(text, dialect);
         ways(text, dialect);
+    }
+}
+
+/// Of a file with marks, each line runs as it is or is left out; what has no mark runs as a whole; an error is on an
+/// existing line.
+///
+/// # Panics
+/// If a property does not hold.
+pub(crate) fn marks(text: &str) {
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        let script = Script::new(text.to_owned(), dialect);
+        let found = sections::sections(&script);
+        assert!(sections::may_have_marks(text) || (found.tools.is_empty() && found.error.is_none()), "{found:?}");
+        assert_eq!(format!("{found:?}"), format!("{:?}", sections::sections(&script)), "read twice");
+        if let Some(error) = &found.error {
+            assert!((1..=text.split('\n').count()).contains(&error.line), "{error:?}");
+            assert!(!error.to_string().contains(['\r', '\u{1b}']) && error.to_string().contains("next: "), "{error}");
+        }
+        let Some(up) = &found.up else { continue };
+        assert!(!found.tools.is_empty());
+        assert_eq!(up.matches('\n').count(), script.text().matches('\n').count(), "every line at its place");
+        // Only node-pg-migrate divides a file at CR.
+        if !text.contains('\r') {
+            assert!(up.split('\n').zip(script.text().split('\n')).all(|(up, line)| up == line || up.is_empty()));
+        }
     }
 }
 

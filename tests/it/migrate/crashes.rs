@@ -141,8 +141,9 @@ impl Migration {
     }
 }
 
-/// Outside the schemas that doorstep inspects, so that the database still counts as empty.
-const AUDIT: &str = "CREATE SCHEMA audit; CREATE TABLE audit.ledger (name text);
+/// Outside the schemas of the service, and of another role, so that the database still counts as empty.
+const AUDIT: &str =
+    "CREATE SCHEMA audit; CREATE TABLE audit.ledger (name text); ALTER TABLE audit.ledger OWNER TO pg_monitor;
     -- An index over it takes its time to build, and is INVALID meanwhile.
     CREATE FUNCTION audit.nap(id integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
     BEGIN

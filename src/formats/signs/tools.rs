@@ -1,0 +1,138 @@
+//! The table of signs.
+//!
+//! Sources: the documentation of each tool, and its source where that says more. Drizzle 1.0 does not need
+//! `snapshot.json`, so a folder without it can only be told from Prisma's by what is around it.
+
+use crate::config::MigrationFormat;
+use crate::formats::signs::Sign::{
+    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace,
+};
+use crate::formats::signs::Strength::{Fair, Sure, Weak};
+use crate::formats::signs::{KnownTool, Sign, Strength, forms};
+
+const NUMBERED: Sign = Named(forms::numbered);
+const UP_FILE: Sign = Named(forms::up_file);
+const FLYWAY: Sign = Named(forms::flyway);
+const LOCK_FILE: Sign = Inside("migration_lock.toml");
+const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
+const PRISMAS: Sign = All(&[Folder(&["migration.sql"]), PrismasPlace]);
+
+/// All known tools.
+pub(crate) const TOOLS: &[KnownTool] = &[
+    KnownTool {
+        name: "Prisma",
+        format: Some(MigrationFormat::Prisma),
+        command: "npx prisma migrate deploy",
+        signs: &[(Sure, LOCK_FILE), (Sure, PRISMAS), (Weak, Folder(&["migration.sql"]))],
+    },
+    KnownTool { name: "plain SQL", format: Some(MigrationFormat::Sql), command: "", signs: &[(Weak, NUMBERED)] },
+    foreign("Drizzle", "npx drizzle-kit migrate", &[(Sure, Inside("meta/_journal.json"))]),
+    foreign(
+        "Drizzle 1.0",
+        "npx drizzle-kit migrate",
+        &[
+            (Sure, Folder(&["migration.sql", "snapshot.json"])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.ts")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.js")])),
+            (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
+        ],
+    ),
+    foreign("dbmate", "dbmate up", &[(Sure, Marked)]),
+    foreign("goose", "goose up", &[(Sure, Marked), (Fair, Named(forms::go_file))]),
+    foreign("sql-migrate", "sql-migrate up", &[(Sure, Marked)]),
+    foreign(
+        "sqlx",
+        "sqlx migrate run",
+        &[
+            (Sure, All(&[UP_FILE, Beside("sqlx.toml")])),
+            (Sure, All(&[UP_FILE, Beside(".sqlx")])),
+            (Sure, All(&[UP_FILE, Mentions("Cargo.toml", "\nsqlx")])),
+            (Fair, UP_FILE),
+            (Weak, All(&[NUMBERED, Beside("sqlx.toml")])),
+            (Weak, All(&[NUMBERED, Beside(".sqlx")])),
+            (Weak, All(&[NUMBERED, Mentions("Cargo.toml", "\nsqlx")])),
+        ],
+    ),
+    foreign(
+        "golang-migrate",
+        "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
+        &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
+    ),
+    foreign(
+        "Flyway",
+        "flyway migrate",
+        &[(Sure, All(&[FLYWAY, Beside("flyway.conf")])), (Sure, All(&[FLYWAY, Beside("flyway.toml")])), (Fair, FLYWAY)],
+    ),
+    foreign(
+        "refinery",
+        "refinery migrate",
+        &[
+            (Sure, All(&[FLYWAY, Mentions("Cargo.toml", "\nrefinery")])),
+            (Sure, All(&[FLYWAY, Beside("refinery.toml")])),
+            (Sure, Files(forms::has_unversioned)),
+        ],
+    ),
+    foreign("diesel", "diesel migration run", &[(Sure, Folder(&["up.sql"]))]),
+    foreign(
+        "Supabase CLI",
+        "npx supabase db push",
+        &[
+            (Weak, All(&[NUMBERED, Beside("supabase/config.toml")])),
+            (Weak, All(&[NUMBERED, Beside("config.toml"), Mentions("config.toml", "\nproject_id")])),
+        ],
+    ),
+    foreign(
+        "Liquibase",
+        "liquibase update",
+        &[(Sure, Marked), (Fair, Named(forms::changelog)), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
+    ),
+    foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
+    foreign(
+        "node-pg-migrate",
+        "npx node-pg-migrate up",
+        &[
+            (Sure, Marked),
+            (Fair, Named(forms::node_pg_migrate)),
+            (Weak, All(&[NUMBERED, Mentions("package.json", "\"node-pg-migrate\"")])),
+        ],
+    ),
+    foreign(
+        "umzug",
+        "node migrate.js up",
+        &[(Fair, Named(forms::umzug)), (Weak, All(&[NUMBERED, Mentions("package.json", "\"umzug\"")]))],
+    ),
+    foreign(
+        "graphile-migrate",
+        "npx graphile-migrate migrate",
+        &[(Sure, Marked), (Fair, All(&[Inside("committed"), Inside("current.sql")])), (Fair, Inside("committed"))],
+    ),
+    foreign(
+        "sqitch",
+        "sqitch deploy",
+        &[(Sure, Inside("sqitch.plan")), (Sure, All(&[Inside("revert"), Inside("deploy")]))],
+    ),
+    foreign(
+        "MikroORM",
+        "npx mikro-orm migration:up",
+        &[(Fair, Named(forms::mikro_orm)), (Sure, Named(forms::mikro_orm_snapshot))],
+    ),
+    foreign("TypeORM", "npx typeorm migration:run", &[(Fair, Named(forms::typeorm))]),
+    foreign("knex", "npx knex migrate:latest", &[(Fair, Named(forms::knex))]),
+    foreign("sequelize-cli", "npx sequelize-cli db:migrate", &[(Fair, Named(forms::sequelize))]),
+    foreign("micrate", "micrate up", &[(Sure, Marked)]),
+    foreign("rambler", "rambler apply --all", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("rambler.json")]))]),
+    foreign("MyBatis Migrations", "migrate up", &[(Sure, Marked)]),
+    foreign("yoyo", "yoyo apply --batch", &[(Fair, Named(forms::rollback_file))]),
+    foreign("Atlas", "atlas migrate apply", &[(Sure, Inside("atlas.sum"))]),
+    foreign("Rails", "bin/rails db:migrate", &[(Fair, Named(forms::rails))]),
+    foreign("Ecto", "mix ecto.migrate", &[(Fair, Named(forms::ecto))]),
+    foreign("Laravel", "php artisan migrate --force", &[(Fair, Named(forms::laravel))]),
+    foreign("Doctrine", "php bin/console doctrine:migrations:migrate -n", &[(Fair, Named(forms::doctrine))]),
+    foreign("Phinx", "vendor/bin/phinx migrate", &[(Fair, Named(forms::phinx))]),
+    foreign("EF Core", "dotnet ef database update", &[(Fair, Named(forms::ef_core))]),
+];
+
+/// A tool whose folders doorstep only knows.
+const fn foreign(name: &'static str, command: &'static str, signs: &'static [(Strength, Sign)]) -> KnownTool {
+    KnownTool { name, format: None, command, signs }
+}

@@ -1,0 +1,178 @@
+//! Plain SQL: a folder of numbered files, `0001_create_users.sql`, and doorstep's own table `_doorstep_migrations`.
+//! docs/sql-format.md describes it for users.
+//!
+//! This file has the history; [`names`] says what the entries of a folder are, [`folder`] reads them.
+
+pub(crate) mod folder;
+pub(crate) mod names;
+
+use crate::config::MigrationFormat;
+use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::sql::folder::SqlFolder;
+use crate::formats::tool::Tool;
+use crate::formats::{Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Outcome, RowKey, rfc3339};
+use crate::sql::{Dialect, Row, TableName};
+
+/// How it is found.
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
+    name: MigrationFormat::Sql,
+    detection: Detection::Folder { example: "plain SQL: 0001_NAME.sql", format: FORMAT, named: NAMED },
+};
+
+/// The format, found by the files.
+const FORMAT: Format = Format { layout: &SqlFolder { is_named: false }, ledger: &Sql, writer: Some(&Sql), tool: &TOOL };
+
+/// The format, named by the setting.
+const NAMED: Format = Format { layout: &SqlFolder { is_named: true }, ..FORMAT };
+
+static TOOL: Tool = Tool {
+    name: "sql",
+    authoring: "the next numbered file, NUMBER_SLUG.sql",
+    by_hand: "",
+    writes_from_schema: false,
+    command: None,
+};
+
+#[derive(Debug)]
+struct Sql;
+
+impl Ledger for Sql {
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        // A file that is no text has no checksum to compare.
+        migration.checksum == checksum || migration.checksum.is_empty()
+    }
+
+    fn table(&self) -> &'static str {
+        "_doorstep_migrations"
+    }
+
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = |column: &str| dialect.time_as_text(column);
+        format!(
+            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
+            time("started_at"),
+            time("finished_at"),
+            time("rolled_back_at"),
+            dialect.table(table)
+        )
+    }
+
+    fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
+        rows.iter().map(record).collect()
+    }
+}
+
+impl LedgerWriter for Sql {
+    /// One row for each migration, about its last run, with the types that every engine has, but for the times.
+    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+        let time = dialect.rules().timestamp_type;
+        format!(
+            "CREATE TABLE {} (
+    name            text PRIMARY KEY NOT NULL,
+    checksum        text NOT NULL,
+    started_at      {time} NOT NULL,
+    finished_at     {time},
+    rolled_back_at  {time},
+    message         text,
+    way             text NOT NULL,
+    steps           integer NOT NULL DEFAULT 0,
+    run             text NOT NULL,
+    doorstep        text NOT NULL
+)",
+            dialect.table(table)
+        )
+    }
+
+    fn new_id(&self, _mode: Option<RunMode>) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
+    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> String {
+        put(row, migration, way(Some(mode)), "NULL")
+    }
+
+    fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
+        let (dialect, now) = (row.dialect, row.dialect.rules().now);
+        let change = match outcome {
+            Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
+            Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
+            Outcome::Failed(message) => format!("message = {}", dialect.literal(message)),
+            Outcome::RolledBack(message) => {
+                format!("message = {}, steps = 0, rolled_back_at = {now}", dialect.literal(message))
+            }
+            Outcome::GivenUp => format!("rolled_back_at = {now}"),
+        };
+        format!(
+            "UPDATE {} SET {change} WHERE run = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
+            row.table(),
+            row.id()
+        )
+    }
+
+    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+        put(row, migration, way(None), row.dialect.rules().now)
+    }
+
+    fn locate(&self, row: RowKey<'_>) -> String {
+        format!("{} WHERE run = {}", row.table(), row.id())
+    }
+}
+
+/// One row of the history.
+fn record(row: &Row) -> Record {
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let text = |index| value(index).unwrap_or_default();
+    Record {
+        by: recorded_by(&text(8)),
+        id: text(0),
+        checksum: text(1),
+        name: text(2),
+        started_at: value(3).map(rfc3339),
+        finished_at: value(4).map(rfc3339),
+        rolled_back_at: value(5).map(rfc3339),
+        message: value(6),
+        steps: text(7).parse().unwrap_or(0),
+    }
+}
+
+/// Writes the row of a migration anew, unless it is applied already. Then the run that this row begins finds no row of
+/// its own at its end, and is rolled back.
+fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> String {
+    let columns =
+        ["checksum", "started_at", "finished_at", "rolled_back_at", "message", "way", "steps", "run", "doorstep"];
+    let changes: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    let literal = |text: &str| row.dialect.literal(text);
+    format!(
+        "INSERT INTO {} AS known (name, {}) VALUES ({}, {}, {}, {finished}, NULL, NULL, {}, 0, {}, {}) \
+         ON CONFLICT (name) DO UPDATE SET {} WHERE known.finished_at IS NULL OR known.rolled_back_at IS NOT NULL",
+        row.table(),
+        columns.join(", "),
+        literal(&migration.name),
+        literal(&migration.checksum),
+        row.dialect.rules().now,
+        literal(way),
+        row.id(),
+        literal(env!("CARGO_PKG_VERSION")),
+        changes.join(", ")
+    )
+}
+
+/// How the column `way` spells a mode; `None` for a migration that a person recorded as applied.
+fn way(mode: Option<RunMode>) -> &'static str {
+    match mode {
+        Some(RunMode::Atomic) => "atomic",
+        Some(RunMode::Steps) => "steps",
+        Some(RunMode::Whole) => "whole",
+        None => "resolve",
+    }
+}
+
+fn recorded_by(way: &str) -> RecordedBy {
+    match way {
+        "atomic" => RecordedBy::Doorstep(RunMode::Atomic),
+        "steps" => RecordedBy::Doorstep(RunMode::Steps),
+        "whole" => RecordedBy::Doorstep(RunMode::Whole),
+        "resolve" => RecordedBy::Person,
+        _ => RecordedBy::Tool,
+    }
+}
