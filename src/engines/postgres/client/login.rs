@@ -40,6 +40,8 @@ pub(crate) enum Method {
     Gss,
     /// `sspi`
     Sspi,
+    /// `oauth` (libpq 18)
+    OAuth,
     /// `none`: the server asks for nothing (`trust`, a client certificate).
     Nothing,
 }
@@ -49,28 +51,33 @@ pub(crate) enum Method {
 pub(crate) struct RequireAuth(pub(crate) Vec<Method>);
 
 impl RequireAuth {
-    const ALL: [(&'static str, Method); 6] = [
+    const ALL: [(&'static str, Method); 7] = [
         ("password", Method::Cleartext),
         ("md5", Method::Md5),
         ("scram-sha-256", Method::Scram),
         ("gss", Method::Gss),
         ("sspi", Method::Sspi),
+        ("oauth", Method::OAuth),
         ("none", Method::Nothing),
     ];
 
-    /// `scram-sha-256,md5`, or `!password,!none`: all of them with an exclamation mark, or none (manual 34.1.2).
+    /// `scram-sha-256,md5`, or `!password,!none`: all of them with an exclamation mark, or none, and each once (manual 34.1.2).
     ///
     /// # Errors
     /// What is wrong with the text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (mut allowed, mut refused) = (Vec::new(), Vec::new());
-        for word in text.split(',').map(str::trim) {
+        for word in text.split(',') {
             let (list, name) = match word.strip_prefix('!') {
                 Some(name) => (&mut refused, name),
                 None => (&mut allowed, word),
             };
             let known = Self::ALL.iter().find(|(known, _)| *known == name);
-            list.push(known.ok_or_else(|| format!("require_auth names no known method: `{name}`"))?.1);
+            let method = known.ok_or_else(|| format!("require_auth names no known method: `{name}`"))?.1;
+            if list.contains(&method) {
+                return Err(format!("require_auth names `{name}` twice"));
+            }
+            list.push(method);
         }
         match (allowed.is_empty(), refused.is_empty()) {
             (false, false) => Err("require_auth mixes methods with `!` and without".to_owned()),
@@ -89,6 +96,7 @@ impl RequireAuth {
                     Method::Scram => "the server asks for SCRAM authentication",
                     Method::Gss => "the server asks for GSSAPI authentication",
                     Method::Sspi => "the server asks for SSPI authentication",
+                    Method::OAuth => "the server asks for OAuth authentication",
                 };
                 Err(refused(&format!("{asked}, which require_auth does not allow")))
             }
@@ -349,5 +357,8 @@ mod tests {
         assert!(allows("scram-sha-256", Method::Scram) && !allows("scram-sha-256", Method::Md5));
         assert!(allows("!password,!none", Method::Scram) && !allows("!password,!none", Method::Nothing));
         assert!(RequireAuth::parse("md5,!none").is_err() && RequireAuth::parse("kerberos").is_err());
+        for text in ["md5,md5", "!md5,!md5", "md5, none", "md5,", "!"] {
+            assert!(RequireAuth::parse(text).is_err(), "{text}");
+        }
     }
 }

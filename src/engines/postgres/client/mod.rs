@@ -18,7 +18,7 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
-use crate::base::log::seconds;
+use crate::engines::net::silent;
 use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
 use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::dial::Connection;
@@ -234,9 +234,7 @@ impl Client {
         };
         match silence {
             None => kept.await,
-            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| {
-                Err(Fault::new(Class::Unreachable, format!("no answer within {}", seconds(limit))))
-            }),
+            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| Err(silent(limit))),
         }
     }
 
