@@ -23,7 +23,7 @@ impl Parameters {
                     .to_owned(),
             ));
         }
-        let (client, prisma_root) = self.client_certificate()?;
+        let (client, prisma_root) = self.client_certificate(environment)?;
         let root = self.get("sslrootcert");
         let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
         let home_root = home_root.filter(|path| path.exists());
@@ -59,15 +59,21 @@ impl Parameters {
     }
 
     /// The client's certificate and key, and Prisma's root: libpq's sslcert is the client's certificate and has a key; Prisma's,
-    /// without one, is a root.
-    fn client_certificate(&self) -> Result<(Option<(PathBuf, PathBuf)>, Option<PathBuf>), Error> {
+    /// without one, is a root. Without either, libpq looks into the home directory.
+    fn client_certificate(
+        &self,
+        environment: &Environment,
+    ) -> Result<(Option<(PathBuf, PathBuf)>, Option<PathBuf>), Error> {
         let path = |name| self.get(name).map(PathBuf::from);
-        match (path("sslcert"), path("sslkey")) {
-            (Some(_), Some(_)) if self.get("sslcertmode") == Some("disable") => Ok((None, None)),
-            (Some(certificate), Some(key)) => Ok((Some((certificate, key)), None)),
-            (root, None) => Ok((None, root)),
-            (None, Some(_)) => Err(invalid("it has sslkey but no sslcert")),
-        }
+        let at_home = environment.path("HOME").map(|home| home.join(".postgresql/postgresql.crt"));
+        let at_home = at_home.filter(|certificate| certificate.exists());
+        let (client, prisma_root) = match (path("sslcert"), path("sslkey")) {
+            (Some(certificate), Some(key)) => (Some((certificate, key)), None),
+            (Some(root), None) => (None, Some(root)),
+            (None, None) => (at_home.map(|certificate| (certificate.clone(), certificate.with_extension("key"))), None),
+            (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
+        };
+        Ok((client.filter(|_| self.get("sslcertmode") != Some("disable")), prisma_root))
     }
 
     /// Whether TLS begins without a request (PostgreSQL 17).
