@@ -323,6 +323,8 @@ fn by_doorstep(directory: &Path, keywords: &str) -> Result<(), Outcome> {
     let says = |text: &str| output.stderr.contains(text);
     match output.code {
         Some(0) => Ok(()),
+        // The server may be restarting, so doorstep tries again.
+        Some(69) if says("broke off") => Err(Outcome::Tls),
         Some(69) => Err(Outcome::Network),
         Some(77) if says("(28") => Err(Outcome::Server),
         Some(77) => Err(Outcome::Client),
