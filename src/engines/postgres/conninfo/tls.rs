@@ -8,6 +8,14 @@ use crate::engines::net::tls::{Roots, Tls, TlsMode};
 use crate::engines::postgres::conninfo::invalid;
 use crate::engines::postgres::conninfo::parameters::Parameters;
 
+/// What `sslcert` and `sslkey` name.
+struct Certificates {
+    /// The client's certificate and key.
+    client: Option<(PathBuf, PathBuf)>,
+    /// Prisma's `sslcert`.
+    prisma_root: Option<PathBuf>,
+}
+
 impl Parameters {
     /// libpq's sslmode (34.19), with Prisma's `sslaccept` and node's and asyncpg's `ssl`.
     pub(crate) fn tls(&self, environment: &Environment) -> Result<Tls, Error> {
@@ -23,7 +31,7 @@ impl Parameters {
                     .to_owned(),
             ));
         }
-        let (client, prisma_root) = self.client_certificate(environment)?;
+        let Certificates { client, prisma_root } = self.certificates(environment)?;
         let root = self.get("sslrootcert");
         let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
         let home_root = home_root.filter(|path| path.exists());
@@ -60,10 +68,7 @@ impl Parameters {
 
     /// The client's certificate and key, and Prisma's root: libpq's sslcert is the client's certificate and has a key; Prisma's,
     /// without one, is a root. Without either, libpq looks into the home directory.
-    fn client_certificate(
-        &self,
-        environment: &Environment,
-    ) -> Result<(Option<(PathBuf, PathBuf)>, Option<PathBuf>), Error> {
+    fn certificates(&self, environment: &Environment) -> Result<Certificates, Error> {
         let path = |name| self.get(name).map(PathBuf::from);
         let at_home = environment.path("HOME").map(|home| home.join(".postgresql/postgresql.crt"));
         let at_home = at_home.filter(|certificate| certificate.exists());
@@ -73,7 +78,8 @@ impl Parameters {
             (None, None) => (at_home.map(|certificate| (certificate.clone(), certificate.with_extension("key"))), None),
             (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
         };
-        Ok((client.filter(|_| self.get("sslcertmode") != Some("disable")), prisma_root))
+        let client = client.filter(|_| self.get("sslcertmode") != Some("disable"));
+        Ok(Certificates { client, prisma_root })
     }
 
     /// Whether TLS begins without a request (PostgreSQL 17).
