@@ -12,6 +12,7 @@ mod non_transactional;
 mod recovery;
 mod replay;
 mod resume;
+mod role_settings;
 mod session_settings;
 mod side_effects;
 mod trouble;
