@@ -60,7 +60,7 @@ fn no_setting_of_a_role_or_a_database_changes_an_answer() {
         let commands: [&[&str]; 4] = [
             &["status", "--format", "json"],
             &["verify", "--format", "json", "--require-tables", "jobs"],
-            &["verify", "--format", "json", "--expect-snapshot", "snapshot.json"],
+            &["verify", "--format", "json", "--snapshot", "snapshot.json"],
             &["diff", "--script"],
         ];
         let answer = |arguments: &&[&str]| {
