@@ -7,10 +7,11 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 const SQL: Dialect = Dialect::Postgres;
 
 /// Settings by which a server words its answers, as it comes without configuration: the form of times, intervals, numbers and
-/// bytes, and which names it quotes. A message of several statements is a transaction, with which SET LOCAL ends.
+/// bytes, how it quotes texts and which names. A message of several statements is a transaction, with which SET LOCAL ends;
+/// the whole message has been parsed before, so that its own texts must not depend on `standard_conforming_strings`.
 pub(crate) const PINNED: &str = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL timezone = 'UTC'; \
     SET LOCAL intervalstyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; \
-    SET LOCAL quote_all_identifiers = off; SET LOCAL xmloption = 'content'; SET LOCAL lc_monetary = 'C'; \
+    SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = 'content'; SET LOCAL lc_monetary = 'C'; \
     SET LOCAL array_nulls = on; SET LOCAL transform_null_equals = off; ";
 
 /// Schemas that are neither the server's nor an extension's.
