@@ -4,6 +4,7 @@ mod apply;
 mod command_output;
 mod crashes;
 mod error_reports;
+mod failover;
 mod history_commands;
 mod invalid_indexes;
 mod locks;
