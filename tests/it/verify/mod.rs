@@ -3,6 +3,7 @@
 mod ddl;
 mod diagnosis;
 mod diff;
+mod false_alarms;
 mod prisma_drift;
 mod prisma_schema_at_start;
 mod report_formats;
@@ -17,7 +18,9 @@ fn server_version(database: &Database) -> u32 {
     database.sql("SELECT current_setting('server_version_num')::integer / 10000").parse().unwrap()
 }
 
-/// The oldest server that can run this SQL of a case: these operator classes of BRIN came with PostgreSQL 14.
+/// The oldest server that can run this SQL of a case, by the release notes of PostgreSQL.
 fn oldest_server(sql: &str) -> u32 {
-    if sql.contains("_bloom_ops") || sql.contains("_minmax_multi_ops") { 14 } else { 13 }
+    const SINCE: [(&str, u32); 4] =
+        [("_bloom_ops", 14), ("_minmax_multi_ops", 14), ("SET NULL (", 15), ("NULLS NOT DISTINCT", 15)];
+    SINCE.iter().filter(|(text, _)| sql.contains(text)).map(|(_, version)| *version).max().unwrap_or(13)
 }
