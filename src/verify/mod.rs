@@ -98,7 +98,7 @@ pub(crate) async fn compare_database(
         let read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
         for expected in &expected {
             let mut found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
-            found.retain(|difference| !is_of_another(difference, expected, &catalogs, home));
+            found.retain(|difference| !is_of_another(difference, expected, catalogs, home));
             script.extend(ddl::plan(&found, expected, &read, dialect, home));
             let new = without_known_extras(found, &differences);
             differences.retain(|required| !repeats(required, &new, home));
