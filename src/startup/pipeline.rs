@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
+use crate::base::fault::Fault;
 use crate::base::progress::Phase;
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
@@ -27,8 +28,31 @@ use crate::verify::desired::DesiredState;
 /// Pause before the wait begins again after a lost connection.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
-/// How many lost connections one start survives: a migration may be what crashes the server.
+/// How many lost connections one start survives: a migration may be what crashes the server. Those that were lost during
+/// a migration or a command count over all passes.
 const LOSSES: u32 = 5;
+
+/// The connections that a start has lost.
+#[derive(Default)]
+struct Losses {
+    /// Since the last pass that ended in order.
+    in_a_row: u32,
+    /// During a migration or a command, in all passes.
+    at_work: u32,
+}
+
+impl Losses {
+    /// Counts an error that is a lost connection, and tells what it was lost from; `None` where the start ends with it.
+    fn survived<'e>(&mut self, error: &'e Error) -> Option<(&'e str, &'e Fault)> {
+        let (Error::Statement { doing, fault, .. } | Error::Lost { doing, fault }) = error else { return None };
+        if !fault.class.is_transient() || self.in_a_row.max(self.at_work) >= LOSSES {
+            return None;
+        }
+        self.in_a_row += 1;
+        self.at_work += u32::from(matches!(error, Error::Lost { .. }));
+        Some((doing, fault))
+    }
+}
 
 /// How much of the pipeline a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +111,7 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
 
 impl Pipeline<'_> {
     async fn run(&mut self) -> Result<usize, Error> {
-        let (mut losses, mut began) = (0, Instant::now());
+        let (mut losses, mut began) = (Losses::default(), Instant::now());
         loop {
             if let Some(signal) = self.stop.signal() {
                 return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
@@ -99,21 +123,20 @@ impl Pipeline<'_> {
                     tokio::time::sleep(pause).await;
                     self.report.migrate += pause;
                     // The server did answer: the deadline of the wait and the count of losses begin again.
-                    (losses, began) = (0, Instant::now());
+                    (losses.in_a_row, began) = (0, Instant::now());
                 }
-                Err(Error::Statement { doing, fault, .. } | Error::Lost { doing, fault })
-                    if fault.class.is_transient() && losses < LOSSES && has_time(self.setup, began) =>
-                {
-                    losses += 1;
-                    tracing::info!(
-                        phase = "wait",
-                        event = "lost",
-                        "lost the database ({doing}): {fault}; waiting again"
-                    );
-                    tokio::time::sleep(AFTER_A_LOSS).await;
-                    self.announces = true;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match losses.survived(&error) {
+                    Some((doing, fault)) if has_time(self.setup, began) => {
+                        tracing::info!(
+                            phase = "wait",
+                            event = "lost",
+                            "lost the database ({doing}): {fault}; waiting again"
+                        );
+                        tokio::time::sleep(AFTER_A_LOSS).await;
+                        self.announces = true;
+                    }
+                    _ => return Err(error),
+                },
             }
         }
         if self.extent != Extent::Wait && self.stop.signal().is_none() {
@@ -186,6 +209,9 @@ impl Start<'_> {
         // Another replica may have been faster: only what the holder of the lock sees counts.
         self.probe_again().await?;
         let is_due = self.is_due(hooks).await?;
+        if is_due && hooks.are_any() {
+            self.await_child_sessions().await?;
+        }
         if is_due {
             self.run_before_hook(hooks).await?;
         }
