@@ -181,7 +181,8 @@ impl ChildCommand {
                 None => (fault, false),
             }
         };
-        let is_failure = running.signal.is_none() && fault.is_none() && exit_of(group).is_none_or(|code| code != 0);
+        let is_failure =
+            running.signal.is_none() && fault.is_none() && !matches!(exit_of(group), Some(WaitStatus::Exited(_, 0)));
         if is_failure {
             // What ended the session may be what the child failed of, and be known only now.
             fault = still_held(session.as_mut()).await.err();
@@ -262,12 +263,10 @@ fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 
-/// The exit code of a child that has exited and is still a zombie; `None` where a signal ended it.
-fn exit_of(pid: Pid) -> Option<i32> {
-    match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG) {
-        Ok(WaitStatus::Exited(_, code)) => Some(code),
-        _ => None,
-    }
+/// How a child has exited that is still a zombie; `None` while it runs.
+fn exit_of(pid: Pid) -> Option<WaitStatus> {
+    let status = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG);
+    status.ok().filter(|status| *status != WaitStatus::StillAlive)
 }
 
 /// Why a child is not followed any more.
@@ -351,13 +350,19 @@ impl Running<'_> {
     }
 
     /// Waits for the end of all processes of a child that was asked to end, and kills them at the deadline, or at a second
-    /// signal. Returns whether it had to.
+    /// signal. Returns whether the child itself had to be killed.
     async fn end_all(&mut self, deadline: Instant) -> bool {
-        let stop = self.stop;
+        let (stop, child, mut are_asked) = (self.stop, self.tree.group, false);
         while !self.tree.is_gone() {
+            let has_exited = exit_of(child).is_some();
+            if has_exited && !are_asked {
+                // A shell lets its background processes ignore SIGINT and SIGQUIT.
+                self.tree.send(Signal::SIGTERM);
+                are_asked = true;
+            }
             if Instant::now() >= deadline || self.signal.is_some() && stop.came_again() {
                 self.kill().await;
-                return true;
+                return !has_exited;
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}

@@ -26,7 +26,7 @@ struct Process {
 #[derive(Debug)]
 pub(crate) struct ProcessTree {
     /// The child leads this process group. It must not be reaped while the tree is in use: a zombie keeps the number.
-    group: Pid,
+    pub(crate) group: Pid,
     mark: Vec<u8>,
 }
 

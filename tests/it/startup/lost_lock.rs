@@ -313,8 +313,8 @@ fn one_signal_ends_the_command_with_all_that_it_has_started() {
     let mut doorstep = start(&project, &database.url(), &[]).spawn();
     doorstep.until_stderr("migrate: begun");
     let since = Instant::now();
-    doorstep.signal("INT");
-    doorstep.finish("run").code(130).stderr_has("did not end, and was killed").stderr_lacks("unknown");
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143).stderr_has("did not end, and was killed").stderr_lacks("unknown");
     assert!(since.elapsed() < LIMIT, "{:?}", since.elapsed());
     all_end(&project, since);
 }
