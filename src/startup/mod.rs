@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod init;
 pub(crate) mod lock_watch;
+pub(crate) mod losses;
 pub(crate) mod one_child;
 pub(crate) mod pipeline;
 pub(crate) mod process_tree;

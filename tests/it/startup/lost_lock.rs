@@ -49,7 +49,7 @@ fn lines(project: &Project, file: &str) -> usize {
 fn all_end(project: &Project, since: Instant) {
     let pids = std::fs::read_to_string(project.path("pids")).unwrap();
     assert_eq!(pids.lines().count(), 3);
-    until("all processes of the command have ended", || (!pids.lines().any(|pid| is_alive(pid))).then_some(()));
+    until("all processes of the command have ended", || (!pids.lines().any(is_alive)).then_some(()));
     assert!(since.elapsed() < LIMIT, "{:?}", since.elapsed());
 }
 
