@@ -80,7 +80,7 @@ pub enum Error {
         name: String,
         /// The report: message, excerpt, what was kept, next command.
         report: String,
-        /// It was rolled back and not recorded as failed: the next start tries it again.
+        /// A lock or the server was in the way, and it was rolled back: the next start tries it again by itself.
         again: bool,
         /// The server's error.
         fault: Fault,
@@ -113,6 +113,13 @@ pub enum Error {
         waited: Duration,
         /// The session that holds it, as far as the server shows it.
         holder: String,
+    },
+    /// Sessions of an earlier child process still ran its statements at the deadline.
+    StillRunning {
+        /// Duration of the wait.
+        waited: Duration,
+        /// The sessions.
+        sessions: String,
     },
     /// With `migrate = await`: no other process had migrated by the deadline.
     NotMigrated {
@@ -160,11 +167,14 @@ impl Error {
             Self::Unrecorded { fault, .. } if matches!(fault.class, Class::Privilege | Class::RowSecurity) => {
                 Code::Permission
             }
-            Self::Migration { again: true, .. } => Code::Locked,
+            Self::Migration { again: true, fault, .. } => match fault.class {
+                Class::LockTimeout | Class::Held => Code::Locked,
+                _ => Code::Unavailable,
+            },
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
             Self::Differences(_) => Code::Differences,
-            Self::Locked { .. } => Code::Locked,
+            Self::Locked { .. } | Self::StillRunning { .. } => Code::Locked,
             Self::CommandNotFound(_) => Code::NotFound,
             Self::CommandNotExecutable(_) => Code::NotExecutable,
             Self::Stopped { signal, .. } => return 128 + signal,
@@ -219,7 +229,8 @@ impl fmt::Display for Error {
                 write!(f, "the database at {address} refused: {fault}{}", next(fault.class.remedy()))
             }
             Self::Statement { doing, fault, remedy } => {
-                write!(f, "could not {doing}: {fault}{}", next(remedy.as_deref()))
+                let remedy = remedy.as_deref().or(fault.class.remedy_of_statement());
+                write!(f, "could not {doing}: {fault}{}", next(remedy))
             }
             Self::Migration { name, report, .. } => write!(f, "migration {name} failed\n{report}"),
             Self::Lost { doing, fault } => {
@@ -230,6 +241,11 @@ impl fmt::Display for Error {
             Self::Locked { waited, holder } => {
                 writeln!(f, "the migration lock was still taken after {}", seconds(*waited))?;
                 write!(f, "held by: {holder}\n{NEXT_AFTER_THE_LOCK}")
+            }
+            Self::StillRunning { waited, sessions } => {
+                let waited = seconds(*waited);
+                writeln!(f, "statements that may be those of an earlier command were still running after {waited}")?;
+                write!(f, "by: {sessions}\n{NEXT_AFTER_A_CHILD}")
             }
             Self::NotMigrated { waited, verdict } => {
                 let waited = seconds(*waited);
@@ -248,6 +264,9 @@ const NEXT_AFTER_A_LOSS: &str = "next: start again; the next start finds out wha
 
 const NEXT_AFTER_THE_LOCK: &str =
     "next: start again (nothing was changed), or allow more with --migration-lock-timeout";
+
+const NEXT_AFTER_A_CHILD: &str = "next: wait for their end, or end them (SELECT pg_terminate_backend(PID)), and start again; sessions of another role \
+     than that of migrate_url do not count";
 
 const NEXT_AFTER_AWAIT: &str = "next: check the process that migrates, or give it longer with --wait-timeout";
 

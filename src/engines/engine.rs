@@ -60,9 +60,32 @@ pub trait Engine: Sync {
         None
     }
 
+    /// Statements before a query, in the same message, that make its answer independent of the settings of the role and
+    /// the database. They end with the message.
+    fn pinned(&self) -> &'static str {
+        ""
+    }
+
+    /// The extensions that the server could install and that say where to, or which others they need.
+    fn extensions(&self) -> Query<Vec<AvailableExtension>> {
+        Query::known(Vec::new())
+    }
+
+    /// What the session has for a parameter of the server; `None` for an engine without such parameters.
+    fn setting(&self, _name: &str) -> Query<Option<Setting>> {
+        Query::known(None)
+    }
+
     /// The session that holds the migration lock.
     fn lock_holder(&self, _key: LockKey) -> Query<Option<Peer>> {
         Query::known(None)
+    }
+
+    /// The sessions that may still run a statement of a child process whose client has ended: those that carry the name of
+    /// one ([`OF_CHILDREN`](crate::base::application_name::OF_CHILDREN)), and those of this session's role
+    /// that are writing.
+    fn child_sessions(&self) -> Query<Vec<ChildSession>> {
+        Query::known(Vec::new())
     }
 
     /// Another session whose current statement contains this text.
@@ -169,6 +192,45 @@ pub struct Probe {
     pub database: String,
     /// The session's role, for GRANTs.
     pub role: String,
+}
+
+/// A session that may run a statement of a child process, for [`Engine::child_sessions`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildSession {
+    /// The session.
+    pub peer: Peer,
+    /// When its transaction began, as the server writes it. A later one is no statement of an earlier child.
+    pub began: String,
+    /// It has the name of a child process.
+    pub is_named: bool,
+}
+
+/// An extension that the server could install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvailableExtension {
+    /// Its name.
+    pub name: String,
+    /// The schema of its control file, which it creates where that is missing.
+    pub schema: Option<String>,
+    /// The extensions that it needs.
+    pub requires: Vec<String>,
+}
+
+/// A parameter of the server, as a session has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its value, as the server shows it.
+    pub value: String,
+    /// It came with the connection (the URL's options), which goes before what is set for the role.
+    pub of_connection: bool,
+}
+
+impl Setting {
+    /// A limit of 0 is none.
+    #[must_use]
+    pub(crate) fn is_off(&self) -> bool {
+        self.value == "0"
+    }
 }
 
 /// What exists of an object that a script creates.

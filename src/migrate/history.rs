@@ -8,11 +8,12 @@ use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
+use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
 use crate::migrate::strategy::{self, Strategy};
-use crate::sql::script;
-use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
+use crate::sql::script::{self, Creation};
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// A folder and its history.
 pub(crate) struct History {
@@ -77,8 +78,8 @@ impl History {
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
         // If the files alone do not tell which migrations there are, none is known to be missing.
         let is_certain = self.lineage.partial.is_none();
-        let is_missed = |entry: &Entry| is_certain && self.format.layout.is_missed(&entry.name, &self.migrations);
-        self.entries.retain(|entry| entry.state != State::Missing || is_missed(entry));
+        let is_missed = self.format.layout.missed(&self.migrations);
+        self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
     }
 
@@ -416,15 +417,27 @@ impl History {
         Ok(migration)
     }
 
-    /// Schemas that a pending migration creates itself, without IF NOT EXISTS: it would fail if they existed.
-    #[must_use]
-    pub(crate) fn own_schemas(&self) -> Vec<String> {
-        if self.format.writer.is_none() {
-            return Vec::new();
+    /// Schemas of these that a pending migration creates itself, by CREATE SCHEMA without IF NOT EXISTS or with an
+    /// extension that brings its own: it would fail if they existed.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when the server does not tell about its extensions.
+    pub(crate) async fn own_schemas(
+        &self,
+        session: &mut dyn Session,
+        missing: &[String],
+    ) -> Result<Vec<String>, Error> {
+        if self.format.writer.is_none() || missing.is_empty() {
+            return Ok(Vec::new());
         }
-        let created = self.pending().flat_map(|(migration, _)| script::created(&migration.script.statements()));
-        let is_new_schema = |(object, lenient): &(ObjectRef, bool)| object.kind == ObjectKind::Schema && !lenient;
-        created.filter(is_new_schema).map(|(object, _)| object.name).collect()
+        let creations: Vec<Creation> =
+            self.pending().flat_map(|(migration, _)| script::creations(&migration.script)).collect();
+        let creates_extension = creations.iter().any(|it| matches!(it, Creation::Extension { .. }));
+        let extensions = match creates_extension {
+            true => session.extensions().await.map_err(Error::statement("look for the server's extensions"))?,
+            false => Vec::new(),
+        };
+        Ok(own_schemas::own_schemas(missing, &creations, &extensions))
     }
 }
 
@@ -442,7 +455,8 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
 async fn rows(session: &mut dyn Session, format: Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    session.query(format.ledger.select(dialect, table)).await.map_err(|fault| {
+    let sql = session.engine().pinned().to_owned() + &format.ledger.select(dialect, table);
+    session.query(sql).await.map_err(|fault| {
         let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
         let remedy = (fault.class == Class::Privilege).then_some(grant);
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::base::application_name;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
-    Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+    AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query,
+    Scope, Setting, first_column,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
@@ -88,8 +90,44 @@ impl Engine for Postgres {
         Some(format!("CREATE SCHEMA {}", SQL.identifier(name)))
     }
 
+    fn pinned(&self) -> &'static str {
+        queries::PINNED
+    }
+
+    fn extensions(&self) -> Query<Vec<AvailableExtension>> {
+        Query::new(queries::EXTENSIONS.to_owned(), |rows| {
+            let read = |row: Row| {
+                let [name, schema, requires] = <[Option<String>; 3]>::try_from(row).ok()?;
+                let requires = requires.unwrap_or_default();
+                let requires = requires.split('\n').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+                Some(AvailableExtension { name: name?, schema, requires })
+            };
+            Ok(rows.into_iter().filter_map(read).collect())
+        })
+    }
+
+    fn setting(&self, name: &str) -> Query<Option<Setting>> {
+        Query::new(queries::setting(name), |rows| {
+            let read = |row: &Row| {
+                let [Some(value), source] = row.as_slice() else { return None };
+                Some(Setting { value: value.clone(), of_connection: source.as_deref() == Some("client") })
+            };
+            Ok(rows.first().and_then(read))
+        })
+    }
+
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {
         Query::new(queries::holder(key.number), |rows| Ok(rows.first().map(peer)))
+    }
+
+    fn child_sessions(&self) -> Query<Vec<ChildSession>> {
+        Query::new(queries::child_sessions(application_name::OF_CHILDREN), |rows| {
+            let session = |row: &Row| {
+                let value = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+                ChildSession { peer: peer(row), began: value(7), is_named: value(8) == "t" }
+            };
+            Ok(rows.iter().map(session).collect())
+        })
     }
 
     fn running_session(&self, text: &str) -> Query<Option<Peer>> {

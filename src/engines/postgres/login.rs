@@ -144,5 +144,5 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         require_auth: route.target.require_auth.as_ref(),
     };
     let client = Client::log_in(connection, &login).await?;
-    Ok(Session { client, route, lock: None, conditions: None, unsettled: false })
+    Ok(Session { client, route, lock: None, conditions: None, unsettled: false, backend: None, lifted: Vec::new() })
 }

@@ -144,6 +144,32 @@ impl Client {
         self.receive(Rows::Discard, None, &mut |_| {}).await
     }
 
+    /// Completes when the server ends the idle session, with its reason where it gives one. May be dropped at any time.
+    pub(crate) async fn until_closed(&mut self) -> Fault {
+        if let Some(fault) = &self.broken {
+            return fault.clone();
+        }
+        let fault = loop {
+            match self.frames.next(Rows::Discard).await {
+                // Without a query, an ErrorResponse is FATAL: the end of the session (manual 55.2.7).
+                Ok(Frame::Message(Message::ErrorResponse(body))) => break fault_of(body.fields()),
+                Ok(Frame::Message(Message::NoticeResponse(body))) => log_notice(body.fields()),
+                Ok(Frame::Message(Message::ParameterStatus(_) | Message::NotificationResponse(_))) => {}
+                Ok(_) => break not_postgres("it sent a message that nothing asked for"),
+                Err(fault) => break fault,
+            }
+        };
+        // Whatever the reason is, only a new session can tell whether it lasts.
+        let fault = Fault { class: Class::Unreachable, ..fault };
+        self.broken = Some(fault.clone());
+        fault
+    }
+
+    /// The connection broke, or an answer was not read to its end.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     /// Ends the session.
     pub(crate) async fn close(self) {
         let mut terminate = BytesMut::new();
@@ -194,7 +220,7 @@ impl Client {
         let mut rows_read = RowReader { size: 0, take };
         loop {
             // A server that ends the session says why before it closes the connection.
-            let said = || exchange.error.clone().filter(|said| said.class == Class::Unreachable);
+            let said = || exchange.error.clone().filter(|said| ends_session(said.class));
             let message = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;
             match message {
                 Message::DataRow(body) => rows_read.row(&body)?,
@@ -244,6 +270,11 @@ impl Client {
         frontend::copy_fail(NO_INPUT, &mut fail).map_err(|error| not_postgres(&error.to_string()))?;
         self.frames.send(&fail).await
     }
+}
+
+/// Errors that the server sends before it closes the connection.
+fn ends_session(class: Class) -> bool {
+    matches!(class, Class::Unreachable) || matches!(class, Class::Limit(limit) if limit.ends_session())
 }
 
 /// Reads the rows of one answer, and counts their bytes.
