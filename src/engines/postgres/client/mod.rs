@@ -4,10 +4,11 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login` authenticates; the bytes of messages are `postgres-protocol`'s matter.
+//! `frames` bounds and parses messages, `login` and `scram` authenticate; the bytes of messages are `postgres-protocol`'s matter.
 
 pub(crate) mod frames;
 pub(crate) mod login;
+mod scram;
 
 use std::ops::Range;
 use std::time::Duration;
