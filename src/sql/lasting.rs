@@ -165,14 +165,20 @@ impl World {
             ObjectKind::Table => {
                 self.forget_parts(object);
                 // A serial's sequence and a partition go with their table.
-                self.doubt_entries(|known| known.is_partition || known.last.object.kind == ObjectKind::Sequence);
+                self.doubt_entries(|known| {
+                    let ObjectRef { kind, table, .. } = &known.last.object;
+                    let may_be_of_it = *kind == ObjectKind::Index && table.is_none();
+                    known.is_partition || may_be_of_it || *kind == ObjectKind::Sequence
+                });
             }
             ObjectKind::Column => {
                 // So do an index, a check and a key that use the column: the text does not always tell which ones.
                 let table = object.table.clone();
                 self.doubt(|other| {
                     let uses = matches!(other.kind, ObjectKind::Index | ObjectKind::Constraint);
-                    (uses && other.table == table) || other.kind == ObjectKind::Sequence
+                    // An index that was renamed, or named without its table, may be on any.
+                    let is_of = other.table == table || other.table.is_none();
+                    (uses && is_of) || other.kind == ObjectKind::Sequence
                 });
             }
             ObjectKind::Constraint => {
@@ -368,6 +374,8 @@ mod tests {
             ("CREATE TABLE a (); DO $$ BEGIN EXECUTE 'DROP TABLE A'; END $$; CREATE TABLE c ()", vec!["0 + table c"]),
             ("CREATE TABLE a (); ROLLBACK; CREATE TABLE c ()", vec!["0 + table c"]),
             ("ALTER TABLE IF EXISTS t RENAME TO u; ALTER TABLE t SET SCHEMA s", vec![]),
+            ("CREATE INDEX i ON t (a); ALTER INDEX i RENAME TO j; ALTER TABLE t DROP a", vec!["0 - column t.a"]),
+            ("CREATE INDEX i ON t (a); ALTER INDEX i RENAME TO j; DROP TABLE t", vec!["0 - table t"]),
             ("CREATE SEQUENCE s; ALTER SEQUENCE s OWNED BY t.a; DROP TABLE t", vec!["0 - table t"]),
             ("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); DROP TABLE p", vec!["0 - table p"]),
             ("ALTER TABLE t DROP COLUMN a; DROP TABLE t; CREATE TABLE t (a int)", vec!["0 + table t"]),
