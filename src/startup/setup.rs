@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) database: Database,
     pub(crate) application_name: ApplicationName,
+    /// The environment names the sessions of every client that reads libpq's variables.
+    pub(crate) has_application_name: bool,
     pub(crate) tracker: Tracker,
     /// The database is a scratch one: it has no grants, no rows and no history worth repairing.
     pub(crate) is_scratch: bool,
@@ -61,6 +63,7 @@ impl Setup {
             hook_commands: HookCommands::new(&settings, project.command, environment),
             database,
             application_name: ApplicationName::of_process(environment),
+            has_application_name: environment.get("PGAPPNAME").is_some(),
             tracker: Tracker::default(),
             is_scratch: false,
             dialect,
@@ -115,8 +118,11 @@ impl Setup {
         }
     }
 
-    /// Reads the Prisma schema, the snapshot and the requirements, on a thread of its own.
+    /// Reads the Prisma schema, the snapshot and the requirements; the files on a thread of its own.
     pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
+        if DesiredState::is_without_files(&self.settings, self.prisma_schema.as_deref()) {
+            return DesiredState::read(&self.settings, None, self.dialect, self.url_schema.as_deref());
+        }
         let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
         let schema = self.url_schema.clone();
         let read = move || DesiredState::read(&settings, prisma.as_deref(), dialect, schema.as_deref());

@@ -1,8 +1,9 @@
 //! Reads a folder of plain SQL: the files that are migrations, the part of each that is to run, and the signs that the
 //! folder is another tool's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::formats::marks::sections::{self, Sections};
 use crate::formats::migration::{Migration, sha256};
@@ -30,8 +31,11 @@ impl Layout for SqlFolder {
         }
         warnings.extend(passed_over(folder, &found));
         let (mut migrations, mut marked) = (Vec::new(), Vec::new());
+        let mut opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
         for numbered in &found.migrations {
-            let (migration, tools) = self.migration(folder, *numbered, dialect);
+            let path = folder.join(numbered.file);
+            let bytes = opened.read(Path::new(numbered.file));
+            let (migration, tools) = self.migration(path, bytes, *numbered, dialect);
             migrations.push(migration);
             marked.extend(tools.into_iter().filter(|tool| !marked.contains(tool)).collect::<Vec<_>>());
         }
@@ -52,7 +56,7 @@ fn claim(folder: &Path, marked: Vec<&'static str>) -> Result<Option<Claim>, Erro
 /// What is in the folder. Symbolic links are followed: a Kubernetes ConfigMap is made of them. A link that leads nowhere
 /// is a migration that cannot be read, not none.
 fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
-    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| unreadable(folder, &error);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -66,6 +70,10 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
+}
+
+fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
+    Error::Settings(format!("cannot read {}: {error}", folder.display()))
 }
 
 fn has_migrations(folder: &Path) -> bool {
@@ -114,10 +122,15 @@ fn passed_over(folder: &Path, found: &Arranged<'_>) -> Option<String> {
 impl SqlFolder {
     /// Reads one file, and the tools whose marks it has. A file that cannot be run is noted and stops nothing yet: it may
     /// be applied already.
-    fn migration(&self, folder: &Path, numbered: Numbered<'_>, dialect: Dialect) -> (Migration, Vec<&'static str>) {
-        let path = folder.join(numbered.file);
+    fn migration(
+        &self,
+        path: PathBuf,
+        bytes: std::io::Result<Vec<u8>>,
+        numbered: Numbered<'_>,
+        dialect: Dialect,
+    ) -> (Migration, Vec<&'static str>) {
         let shown = path.display();
-        let text = match std::fs::read(&path) {
+        let text = match bytes {
             Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
             Err(error) => Err(format!("cannot read {shown}: {error}")),

@@ -4,10 +4,11 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login` authenticates; the bytes of messages are `postgres-protocol`'s matter.
+//! `frames` bounds and parses messages, `login` and `scram` authenticate; the bytes of messages are `postgres-protocol`'s matter.
 
 pub(crate) mod frames;
 pub(crate) mod login;
+mod scram;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
-use crate::base::log::seconds;
+use crate::engines::net::silent;
 use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
 use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::dial::Connection;
@@ -144,6 +145,27 @@ impl Client {
         self.receive(Rows::Discard, None, &mut |_| {}).await
     }
 
+    /// Completes when the server ends the idle session, with its reason where it gives one. May be dropped at any time.
+    pub(crate) async fn until_closed(&mut self) -> Fault {
+        if let Some(fault) = &self.broken {
+            return fault.clone();
+        }
+        let fault = loop {
+            match self.frames.next(Rows::Discard).await {
+                // Without a query, an ErrorResponse is FATAL: the end of the session (manual 55.2.7).
+                Ok(Frame::Message(Message::ErrorResponse(body))) => break fault_of(body.fields()),
+                Ok(Frame::Message(Message::NoticeResponse(body))) => log_notice(body.fields()),
+                Ok(Frame::Message(Message::ParameterStatus(_) | Message::NotificationResponse(_))) => {}
+                Ok(_) => break not_postgres("it sent a message that nothing asked for"),
+                Err(fault) => break fault,
+            }
+        };
+        // Whatever the reason is, only a new session can tell whether it lasts.
+        let fault = Fault { class: Class::Unreachable, ..fault };
+        self.broken = Some(fault.clone());
+        fault
+    }
+
     /// The connection broke, or an answer was not read to its end.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.is_some()
@@ -239,9 +261,7 @@ impl Client {
         };
         match silence {
             None => kept.await,
-            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| {
-                Err(Fault::new(Class::Unreachable, format!("no answer within {}", seconds(limit))))
-            }),
+            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| Err(silent(limit))),
         }
     }
 
