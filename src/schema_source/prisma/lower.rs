@@ -41,6 +41,7 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         enums,
         views,
         extensions: source.extensions.clone(),
+        broken: Vec::new(),
     }
 }
 
