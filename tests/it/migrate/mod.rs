@@ -6,6 +6,7 @@ mod command_output;
 mod crashes;
 mod error_reports;
 mod extensions;
+mod failover;
 mod history_commands;
 mod invalid_indexes;
 mod locks;
