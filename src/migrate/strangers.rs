@@ -2,7 +2,7 @@
 
 use crate::base::error::Error;
 use crate::engines::session::{Probe, Session};
-use crate::formats::{ledgers, prisma};
+use crate::formats::prisma;
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
 
@@ -31,23 +31,21 @@ pub(crate) async fn refuse(
     refuse_elsewhere(history, session, probe, own).await
 }
 
-/// Refuses a database whose other schemas have the history of another tool, or tables of this role. Prisma looks at
-/// the service's own schemas only (P3005), so for its folders only histories count. A service whose schema is not the
-/// default one shares the database with others, and what is outside its schema does not concern it.
+/// Refuses a database whose other schemas have the history of another tool, or tables of this role, to a folder of plain
+/// SQL: they may be that tool's work on this folder. A folder of Prisma is certainly Prisma's, which looks at the service's
+/// own schemas only (P3005): histories elsewhere are those of other services. A service whose schema is not the default one
+/// shares the database with others, and what is outside its schema does not concern it.
 async fn refuse_elsewhere(
     history: &History,
     session: &mut dyn Session,
     probe: &Probe,
     own: &[String],
 ) -> Result<(), Error> {
-    if probe.current_schema.as_deref().is_some_and(|home| home != history.dialect.home()) {
+    let is_prismas = history.format.ledger.table() == prisma::FORMAT.ledger.table();
+    if is_prismas || probe.current_schema.as_deref().is_some_and(|home| home != history.dialect.home()) {
         return Ok(());
     }
-    let mut tables = session.tables_elsewhere(own).await.map_err(Error::statement("look for tables"))?;
-    let prismas = prisma::FORMAT.ledger.table();
-    if history.format.ledger.table() == prismas {
-        tables.retain(|table| ledgers::tool_of(table).is_some() && !table.ends_with(&format!(".{prismas}")));
-    }
+    let tables = session.tables_elsewhere(own).await.map_err(Error::statement("look for tables"))?;
     match tables.is_empty() {
         true => Ok(()),
         false => Err(Error::History(failure_report::not_empty_elsewhere(&tables, &history.folder))),
