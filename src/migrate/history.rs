@@ -8,7 +8,7 @@ use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
-use crate::migrate::plan::{self, Entry, State, Verdict};
+use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
 use crate::migrate::strategy::{self, Strategy};
 use crate::sql::script;
@@ -32,6 +32,8 @@ pub(crate) struct History {
     pub records: Vec<Record>,
     /// Every migration with its state.
     pub entries: Vec<Entry>,
+    /// How much of it the files tell.
+    pub reach: Reach,
 }
 
 impl History {
@@ -51,6 +53,7 @@ impl History {
             table: None,
             records: Vec::new(),
             entries: Vec::new(),
+            reach: Reach::default(),
         }
     }
 
@@ -75,8 +78,14 @@ impl History {
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
+        let missing = self.entries.iter().filter(|entry| entry.state == State::Missing).count();
+        self.reach = match self.format.layout.is_lower_bound(missing, &self.lineage) {
+            _ if self.lineage.partial.is_none() => Reach::Complete,
+            true => Reach::LowerBound,
+            false => Reach::Nothing,
+        };
         // If the files alone do not tell which migrations there are, none is known to be missing.
-        let is_certain = self.lineage.partial.is_none();
+        let is_certain = self.reach == Reach::Complete;
         let is_missed = |entry: &Entry| is_certain && self.format.layout.is_missed(&entry.name, &self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || is_missed(entry));
         Ok(())
@@ -97,7 +106,7 @@ impl History {
     /// Why the files alone do not tell what is pending, so that the tool has to be asked.
     #[must_use]
     pub(crate) fn uncertainty(&self) -> Option<&str> {
-        self.lineage.partial.as_deref()
+        self.lineage.partial.as_ref().map(|partial| partial.why.as_str())
     }
 
     /// Marks unfinished rows as running if another session holds the migration lock; the session becomes their note.
@@ -289,7 +298,7 @@ impl History {
     /// The verdict in one word.
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
-        plan::verdict(&self.entries)
+        plan::verdict(&self.entries, self.reach)
     }
 
     /// Notes that nothing is pending any more: all of it has just been applied.
@@ -345,7 +354,7 @@ impl History {
         match self.verdict() {
             Verdict::Failed => return Err(Error::History(failure_report::failed(&self.entries))),
             Verdict::Diverged => return Err(Error::History(failure_report::diverged(&self.entries))),
-            Verdict::Current | Verdict::Behind | Verdict::Ahead => {}
+            Verdict::Current | Verdict::Behind | Verdict::Ahead | Verdict::Unknown => {}
         }
         match self.pending().find_map(|(migration, _)| migration.unreadable.as_ref()) {
             Some(why) => Err(Error::History(why.clone())),

@@ -196,10 +196,7 @@ impl ChildCommand {
         let mut command = self.program.command();
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
         command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string());
-        if let Some(url) = setup.database.url()? {
-            // DATABASE_URL_FILE may name another database.
-            command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
-        }
+        setup.database.hand_over(&mut command)?;
         let child = command.spawn().map_err(|error| self.program.refused(&error))?;
         Ok((child, reader))
     }
@@ -230,7 +227,8 @@ struct Ended {
     output: String,
 }
 
-fn ending(status: ExitStatus) -> String {
+/// How a child ended, in words.
+pub(crate) fn ending(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal().and_then(|signal| u8::try_from(signal).ok())) {
         (Some(code), _) => format!("exited with {code}"),
@@ -240,7 +238,7 @@ fn ending(status: ExitStatus) -> String {
 }
 
 /// Blocks until the child has exited, and leaves it a zombie for `wait`.
-fn await_end(pid: Pid) {
+pub(crate) fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 

@@ -6,6 +6,7 @@ use crate::base::error::Error;
 use crate::config::Settings;
 use crate::config::words::Words;
 use crate::startup::child::ChildCommand;
+use crate::startup::exec::Service;
 use crate::startup::start::Start;
 
 /// The programs, as the settings and the project's files name them.
@@ -27,6 +28,16 @@ impl HookCommands {
             after: settings.after_migrate.clone(),
             path: environment.get("PATH").map(str::to_owned),
         }
+    }
+
+    /// The program of a command, found along PATH.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`].
+    pub(crate) fn program(&self, words: &Words) -> Result<Service, Error> {
+        let words: Vec<_> = words.as_slice().iter().map(Into::into).collect();
+        let found = Service::find(&words, self.path.as_deref())?;
+        found.ok_or_else(|| Error::CommandNotFound("the command is empty".to_owned()))
     }
 
     /// Looks them up along PATH.

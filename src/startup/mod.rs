@@ -4,6 +4,7 @@
 //! `migrate/` and `verify/` do the work of theirs. Beside them stand the child processes (`hooks`, `child`), the health
 //! port, and `--init`.
 
+pub(crate) mod ask;
 pub(crate) mod child;
 pub(crate) mod database;
 pub(crate) mod exec;

@@ -8,7 +8,7 @@ use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::progress::Tracker;
-use crate::config::{Mode, Settings, Strictness};
+use crate::config::{Mode, Settings, Strictness, Words};
 use crate::engines::connect::Target;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::Project;
@@ -144,6 +144,12 @@ impl Setup {
             (None, None) => prisma::FORMAT.ledger.lock_key(),
             (Some(folder), _) => folder.format.ledger.lock_key(),
         }
+    }
+
+    /// The command that applies migrations of which doorstep knows neither files nor history, unless migrations are off.
+    pub(crate) fn unknown_tool(&self) -> Option<&Words> {
+        let is_on = self.settings.mode != Mode::Off;
+        self.hook_commands.migrate.as_ref().filter(|_| self.folder.is_none() && is_on)
     }
 
     /// The error of a command that needs a migrations folder.

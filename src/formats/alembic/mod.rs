@@ -3,6 +3,8 @@
 //! fail at.
 
 pub(crate) mod configuration;
+pub(crate) mod graph;
+pub(crate) mod inquiry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,10 +12,12 @@ use std::path::{Path, PathBuf};
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
+use crate::formats::alembic::graph::{Revision, closure, in_order};
+use crate::formats::alembic::inquiry::AlembicInquiry;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{PythonValue, assigned};
 use crate::formats::tool::{Tool, ToolCommand};
-use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Resolved, Surroundings};
+use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Partial, Resolved, Surroundings};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
@@ -32,6 +36,7 @@ static TOOL: Tool = Tool {
         programs: &["alembic"],
         beside: ".venv/bin/alembic",
         arguments: &["upgrade", "heads"],
+        inquiry: &AlembicInquiry,
     }),
 };
 
@@ -41,7 +46,12 @@ static FLASK: Tool = Tool {
     authoring: TOOL.authoring,
     writes_from_schema: false,
     by_hand: TOOL.by_hand,
-    command: Some(ToolCommand { programs: &["flask"], beside: ".venv/bin/flask", arguments: &["db", "upgrade"] }),
+    command: Some(ToolCommand {
+        programs: &["flask"],
+        beside: ".venv/bin/flask",
+        arguments: &["db", "upgrade"],
+        inquiry: &AlembicInquiry,
+    }),
 };
 
 fn open(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error> {
@@ -63,17 +73,6 @@ pub(crate) struct Alembic {
     /// The part of the configuration that only Python can evaluate.
     computed: Option<String>,
     aim: Aim,
-}
-
-/// One revision, as its file has it.
-#[derive(Debug, Clone, Default)]
-struct Revision {
-    id: String,
-    path: PathBuf,
-    text: String,
-    down: Vec<String>,
-    labels: Vec<String>,
-    depends: Vec<String>,
 }
 
 impl Alembic {
@@ -243,13 +242,20 @@ impl Layout for Alembic {
             Aim::Other(aim) => Some(format!("the command aims at {aim}")),
             _ => None,
         };
+        let elsewhere = self.computed.clone().or(aimed).map(Partial::nothing_certain);
         let computed = computed.first().map(|path| format!("{} computes its revision", path.display()));
+        let partial = elsewhere.or(computed.map(Partial::lower_bound));
         let broken = self.two_heads(&heads, &all);
         Ok(Resolved {
             migrations: order.into_iter().map(|revision| migration(revision, dialect)).collect(),
             warnings: Vec::new(),
-            lineage: Lineage { implies, broken, partial: computed.or(aimed).or_else(|| self.computed.clone()) },
+            lineage: Lineage { implies, broken, partial },
         })
+    }
+
+    /// A row stands for its ancestors, too. If its own file cannot be read, they are unknown.
+    fn is_lower_bound(&self, missing: usize, lineage: &Lineage) -> bool {
+        lineage.partial.as_ref().is_none_or(|partial| partial.is_lower_bound && missing == 0)
     }
 
     fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
@@ -301,38 +307,6 @@ fn migration(revision: &Revision, dialect: Dialect) -> Migration {
         checksum: String::new(),
         unreadable: None,
     }
-}
-
-/// A name, and all that it stands for.
-fn closure<'a>(name: &str, stands_for: impl Fn(&str) -> &'a [String]) -> BTreeSet<String> {
-    let (mut known, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
-    while let Some(name) = open.pop() {
-        open.extend(stands_for(&name).iter().filter(|name| !known.contains(*name)).cloned());
-        known.insert(name);
-    }
-    known
-}
-
-/// Each after those it follows, otherwise by file name; or the name of one that follows itself.
-fn in_order<'a>(
-    revisions: &'a [Revision],
-    follows: &BTreeMap<String, Vec<String>>,
-) -> Result<Vec<&'a Revision>, String> {
-    let mut open: Vec<&Revision> = revisions.iter().collect();
-    let mut order: Vec<&Revision> = Vec::new();
-    while !open.is_empty() {
-        let waits = |revision: &&Revision| {
-            let before = follows.get(&revision.id).map(Vec::as_slice).unwrap_or_default();
-            before.iter().any(|id| open.iter().any(|other| other.id == *id))
-        };
-        let (later, ready): (Vec<&Revision>, Vec<&Revision>) = open.iter().partition(|revision| waits(revision));
-        if ready.is_empty() {
-            return Err(later.first().map_or_else(String::new, |revision| revision.id.clone()));
-        }
-        order.extend(ready);
-        open = later;
-    }
-    Ok(order)
 }
 
 /// The files that Alembic takes for revisions.
@@ -428,10 +402,10 @@ mod tests {
         assert!(resolve(&[circle, B], "x").unwrap_err().contains("follows itself"));
         // What cannot be read is no error: Alembic has to be asked, and may well know a revision that no file has.
         let computed = ("k.py", "revision = make()\ndown_revision = 'b'\n");
-        assert!(resolve(&[A, B, computed], "x").unwrap().lineage.partial.unwrap().contains("k.py computes"));
+        assert!(resolve(&[A, B, computed], "x").unwrap().lineage.partial.unwrap().why.contains("k.py computes"));
         let tuple = ("t.py", "revision, down_revision = 'c', 'b'\n");
         let lineage = resolve(&[A, B, C, tuple], "alembic upgrade head").unwrap().lineage;
-        assert!(lineage.partial.as_ref().unwrap().contains("t.py computes") && lineage.broken.is_some());
+        assert!(lineage.partial.as_ref().unwrap().why.contains("t.py computes") && lineage.broken.is_some());
         let (_directory, alembic) = project(&[A], "x");
         assert_eq!(alembic.obstacle(&["k"], &["a"], &lineage), None);
         assert!(resolve(&[A, ("n.py", "x = 1")], "x").unwrap().lineage.partial.is_none());

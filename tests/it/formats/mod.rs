@@ -8,3 +8,4 @@ pub(crate) mod parser_properties;
 mod prisma_migrate;
 mod prisma_schema;
 mod sql_folder;
+mod unknown_state;
