@@ -22,6 +22,7 @@ use crate::startup::follow;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::verify;
+use crate::verify::desired::DesiredState;
 
 /// How long a check may take: less than the timeouts of those who run it (Docker's default is 30 s).
 const LIMIT: Duration = Duration::from_secs(5);
@@ -69,7 +70,8 @@ struct Checked {
     reachable: bool,
     /// The verdict on folder and history; `None` where migrations are off, or an earlier check failed.
     migrations: Option<Verdict>,
-    /// No finding would stop a start; `None` where verify is off, or an earlier check failed.
+    /// No finding would stop a start; `None` where verify is off or has nothing to compare with, or an
+    /// earlier check failed.
     verified: Option<bool>,
     /// One line: what was checked, or the first failure.
     message: String,
@@ -113,22 +115,31 @@ impl Checked {
         } else if start.setup.unknown_tool().is_some() {
             self.migrations = Some(Verdict::Unknown);
         }
-        let strictness = start.setup.settings.strictness;
-        if strictness != Strictness::Off {
+        if start.setup.settings.strictness != Strictness::Off {
             let desired = start.setup.read_desired().await.map_err(said)?;
-            let mut findings = start.compare(&desired, Severity::Warning).await.map_err(said)?.findings;
-            findings.retain(|finding| verify::stops(finding, strictness));
-            self.verified = Some(findings.is_empty());
-            if let Some(first) = summary(&findings).lines.first() {
-                return Err(first.clone());
+            if desired.is_empty() {
+                well.push(desired.hollow().unwrap_or_else(|| "nothing to verify".to_owned()));
+            } else {
+                well.push(self.verify(start, &desired).await?);
             }
-            well.push("verified".to_owned());
         }
         // Last, since it takes longest.
         if self.migrations == Some(Verdict::Unknown) {
             well.insert(0, self.ask(start).await?);
         }
         Ok(if well.is_empty() { "reachable".to_owned() } else { well.join(", ") })
+    }
+
+    /// Compares; [`Err`] with the first finding that would stop a start.
+    async fn verify(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<String, String> {
+        let strictness = start.setup.settings.strictness;
+        let mut findings = start.compare(desired, Severity::Warning).await.map_err(said)?.findings;
+        findings.retain(|finding| verify::stops(finding, strictness));
+        self.verified = Some(findings.is_empty());
+        match summary(&findings).lines.first() {
+            Some(first) => Err(first.clone()),
+            None => Ok("verified".to_owned()),
+        }
     }
 
     /// Asks the tool that migrates, where the files do not tell; [`Err`] unless nothing is pending.

@@ -9,6 +9,7 @@ use crate::base::error::{Code, Error};
 use crate::base::termination;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
+use crate::config::Strictness;
 use crate::finding::Severity;
 use crate::report::{TablePlace, Verified, github, junit, markdown, text};
 use crate::startup::start::Start;
@@ -57,6 +58,9 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 
 async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
     let desired = start.setup.read_desired().await?;
+    if start.setup.settings.strictness != Strictness::Off {
+        desired.demand()?;
+    }
     start.read_history_and_running().await?;
     let findings = start.compare(&desired, Severity::Notice).await?.findings;
     let places = TablePlace::of(&desired.catalogs(start.setup.home(&start.probe)));

@@ -19,7 +19,7 @@ pub(crate) mod tool;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
@@ -63,6 +63,10 @@ pub(crate) enum Detection {
     File {
         /// Where the file may be, in this order.
         places: &'static [&'static str],
+        /// The file that the environment names instead.
+        named: fn(&Surroundings<'_>) -> Option<PathBuf>,
+        /// Whether a file in one of the places is the tool's: other tools may have it, too.
+        owns: fn(&Path) -> bool,
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },

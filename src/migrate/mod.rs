@@ -1,6 +1,7 @@
 //! Applying migrations: history, plan, strategy, execution, recovery and the lock.
 
 pub(crate) mod apply;
+pub(crate) mod claims;
 pub(crate) mod execute;
 pub(crate) mod failure_report;
 pub(crate) mod history;

@@ -206,7 +206,11 @@ impl Start<'_> {
             let (later, url_schema) = (history.own_schemas(), self.setup.url_schema.as_ref());
             self.probe.missing_schemas.retain(|name| !later.contains(name) || url_schema == Some(name));
         }
-        apply::due(history, self.session.as_mut(), &self.probe).await
+        let is_due = apply::due(history, self.session.as_mut(), &self.probe).await?;
+        if is_due && history.format.writer.is_some() {
+            history.refuse_strangers(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
+        }
+        Ok(is_due)
     }
 
     /// Step 2. The history table may go to a schema that is created here, hence the second probe.
@@ -235,7 +239,6 @@ impl Start<'_> {
             stop: self.stop,
             tracker: &setup.tracker,
             application_name: &setup.application_name,
-            own_schemas: &setup.own_schemas,
             statement_lock_timeout: setup.settings.statement_lock_timeout,
             lock_timeout: setup.settings.lock_timeout,
             is_scratch: setup.is_scratch,

@@ -13,7 +13,7 @@ use crate::engines::connect::Target;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::Project;
 use crate::formats::{Folder, OWN_LOCK, prisma};
-use crate::migrate::history::History;
+use crate::migrate::history::{History, Territory};
 use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::Dialect;
 use crate::startup::database::Database;
@@ -36,8 +36,7 @@ pub(crate) struct Setup {
     schemas: Vec<String>,
     /// The schema that the URL names.
     pub(crate) url_schema: Option<String>,
-    /// Schemas whose tables decide whether a database without history is empty.
-    pub(crate) own_schemas: Vec<String>,
+    pub(crate) territory: Territory,
 }
 
 impl Setup {
@@ -55,7 +54,7 @@ impl Setup {
         settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
         let url_schema = target.schema().map(str::to_owned);
         let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
-        let own_schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
+        let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment),
@@ -67,7 +66,7 @@ impl Setup {
             folder: project.folder,
             prisma_schema: project.schema.map(Arc::new),
             url_schema,
-            own_schemas,
+            territory: Territory { schemas, external: project.external },
             settings,
         })
     }
@@ -110,7 +109,17 @@ impl Setup {
                 tracing::warn!(phase = "verify", event = "unreadable", "{error}");
                 Ok(DesiredState::of_tables(&self.settings))
             }
-            read => read,
+            Ok(desired) => {
+                if let Some(why) = desired.hollow() {
+                    tracing::warn!(
+                        phase = "verify",
+                        event = "nothing_to_verify",
+                        "{why} (a schema of several files is named by its folder: --prisma-schema)"
+                    );
+                }
+                Ok(desired)
+            }
+            Err(error) => Err(error),
         }
     }
 

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
+use crate::formats::alembic::configuration::{
+    Aim, Keys, PYPROJECT, aim, context, elsewhere, mentions_alembic, resource,
+};
 use crate::formats::alembic::graph::{Revision, closure, in_order};
 use crate::formats::alembic::inquiry::AlembicInquiry;
 use crate::formats::migration::{Migration, Record};
@@ -21,10 +23,16 @@ use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Pa
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
-/// How it is found. Flask-Migrate has the file in the folder of the migrations.
+/// How it is found. Flask-Migrate has the file in the folder of the migrations; since Alembic 1.16 pyproject.toml may have
+/// it all.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Alembic,
-    detection: Detection::File { places: &["alembic.ini", "migrations/alembic.ini"], open },
+    detection: Detection::File {
+        places: &["alembic.ini", "migrations/alembic.ini", "pyproject.toml"],
+        named: |surroundings| surroundings.environment.get("ALEMBIC_CONFIG").map(PathBuf::from),
+        owns: |file| file.file_name().is_none_or(|name| name != PYPROJECT) || mentions_alembic(file),
+        open,
+    },
 };
 
 static TOOL: Tool = Tool {
@@ -76,41 +84,33 @@ pub(crate) struct Alembic {
 }
 
 impl Alembic {
-    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting takes precedence. Where
+    /// Reads alembic.ini and pyproject.toml, and of env.py the name of the table. The folder of a setting takes precedence. Where
     /// another source than these files decides, no folder is read.
     ///
     /// # Errors
     /// [`Error::Settings`] where the revisions cannot be found.
     pub(crate) fn of(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Self, Error> {
-        let Surroundings { folder: named, command, environment } = *surroundings;
-        let unreadable = |error| Error::Settings(format!("cannot read {}: {error}", ini.display()));
-        let text = std::fs::read(ini).map_err(unreadable)?;
-        let here = ini.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let keys = section(&String::from_utf8_lossy(&text), "alembic", here);
-        let location = match (named, keys.get("script_location")) {
+        let Surroundings { folder: named, command, .. } = *surroundings;
+        let keys = Keys::read(ini)?;
+        let script_location = keys.text("script_location");
+        let location = match (named, &script_location) {
             (Some(named), _) => named.to_owned(),
             (None, Some(location)) => resource(location),
             // Flask-Migrate has the file in the folder itself.
             (None, None) => ini.parent().map(Path::to_owned).unwrap_or_default(),
         };
-        let places = keys.get("version_locations");
-        let versions: Vec<PathBuf> = match places {
-            Some(places) => {
-                places.split([' ', ',', ':', ';', '\n']).filter(|it| !it.is_empty()).map(resource).collect()
-            }
+        let places = keys.places("version_locations");
+        let versions: Vec<PathBuf> = match &places {
+            Some(places) => places.iter().map(resource).collect(),
             None => vec![location.join("versions")],
         };
         let gone = versions.iter().find(|folder| !folder.is_dir());
         let is_of_a_package = |place: &String| place.contains([':', '%']);
-        let elsewhere = command.and_then(|command| elsewhere(command, ini)).or_else(|| {
-            let variable =
-                environment.get("ALEMBIC_CONFIG").map(|_| "ALEMBIC_CONFIG names the configuration".to_owned());
-            variable.or_else(|| pyproject(ini)).or_else(|| match gone {
-                Some(gone) if places.is_some() || keys.get("script_location").is_some_and(is_of_a_package) => {
-                    Some(format!("{} is not a folder here", gone.display()))
-                }
-                _ => None,
-            })
+        let elsewhere = command.and_then(|command| elsewhere(command, ini)).or_else(|| match gone {
+            Some(gone) if places.is_some() || script_location.as_ref().is_some_and(is_of_a_package) => {
+                Some(format!("{} is not a folder here", gone.display()))
+            }
+            _ => None,
         });
         if let (Some(gone), None) = (gone, &elsewhere) {
             return Err(Error::Settings(format!(
@@ -122,11 +122,11 @@ impl Alembic {
         }
         let env = location.join("env.py");
         let (schema, table, computed) = context(&env);
-        let sourceless = is_set(&keys, "sourceless").then(|| format!("{} has sourceless = true", ini.display()));
+        let sourceless = keys.is_set("sourceless").then(|| format!("{} has sourceless = true", ini.display()));
         Ok(Self {
             versions: if elsewhere.is_some() { Vec::new() } else { versions },
-            is_recursive: is_set(&keys, "recursive_version_locations"),
-            table: table.or_else(|| keys.get("version_table").cloned()).unwrap_or_else(|| "alembic_version".to_owned()),
+            is_recursive: keys.is_set("recursive_version_locations"),
+            table: table.or_else(|| keys.text("version_table")).unwrap_or_else(|| "alembic_version".to_owned()),
             schema,
             computed: elsewhere.or(computed).or(sourceless),
             aim: command.map_or(Aim::Branches, aim),
@@ -433,8 +433,15 @@ mod tests {
         assert_eq!(of(DEEP, &[], None), Ok((1, false)));
         assert_eq!(of(DEEP, &[], Some("alembic -c other.ini upgrade head")), Ok((0, true)));
         assert!(of("[alembic]\n", &[], None).is_err());
-        let toml: &[(&str, &[u8])] = &[("pyproject.toml", b"[tool.alembic]\nscript_location = 'db'\n")];
-        assert_eq!(of("[alembic]\n", toml, None), Ok((0, true)));
+        let toml: &[(&str, &[u8])] = &[("pyproject.toml", b"[tool.alembic]\nscript_location = '%(here)s/db'\n")];
+        assert_eq!(of("[alembic]\n", toml, None), Ok((0, false)));
+        let deep = b"[tool.alembic]\nscript_location = '%(here)s/gone'\nrecursive_version_locations = true\n\
+                     version_locations = ['%(here)s/db']\n";
+        assert_eq!(of("[alembic]\n", &[("pyproject.toml", deep)], None), Ok((1, false)));
+        // alembic.ini takes precedence, key by key.
+        let ini = "[alembic]\nrecursive_version_locations = false\n";
+        assert_eq!(of(ini, &[("pyproject.toml", deep)], None), Ok((0, false)));
+        assert!(of("[alembic]\n", &[("pyproject.toml", b"[tool.alembic\n")], None).is_err());
         assert_eq!(of("[alembic]\nscript_location = package:db\n", &[], None), Ok((0, true)));
         assert_eq!(of(DEEP, &[("db/env.py", b"context.configure(connection=c)\n")], None), Ok((1, false)));
         assert_eq!(of(DEEP, &[("db/env.py", b"context.configure(connection=c, **opts)\n")], None), Ok((1, true)));

@@ -24,8 +24,10 @@ use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: FormatEntry =
-    FormatEntry { name: MigrationFormat::Django, detection: Detection::File { places: &["manage.py"], open } };
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
+    name: MigrationFormat::Django,
+    detection: Detection::File { places: &["manage.py"], named: |_| None, owns: |_| true, open },
+};
 
 static TOOL: Tool = Tool {
     name: "django",

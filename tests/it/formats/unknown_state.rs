@@ -95,7 +95,7 @@ fn the_verdict_is_unknown_and_check_asks_the_tool() {
         says(bare(&["check"]), 1, "was not found");
         says(bare(&["check", "--unknown", "accept"]), 0, "unknown (accepted)");
         let output = bare(&["check", "--unknown", "accept", "--format", "json"]).code(0);
-        assert!(output.stdout.contains("\"migrations\":\"unknown\""), "{}", output.stdout);
+        assert!(output.stdout.contains("\"migrations\": \"unknown\""), "{}", output.stdout);
     }
 }
 
