@@ -9,7 +9,6 @@ use crate::base::error::{Code, Error};
 use crate::base::termination;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
-use crate::config::Strictness;
 use crate::finding::Severity;
 use crate::report::{TablePlace, Verified, github, junit, markdown, text};
 use crate::startup::start::Start;
@@ -58,7 +57,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 
 async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
     let desired = start.setup.read_desired().await?;
-    if start.setup.settings.strictness != Strictness::Off {
+    if desired.hollow().is_some() {
         desired.demand()?;
     }
     start.read_history_and_running().await?;

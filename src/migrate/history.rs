@@ -14,15 +14,6 @@ use crate::migrate::strategy::{self, Strategy};
 use crate::sql::script;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
-/// Where the project's tables are.
-#[derive(Debug, Default)]
-pub(crate) struct Territory {
-    /// Schemas whose tables decide whether a database without history is empty.
-    pub schemas: Vec<String>,
-    /// Tables in them that the project leaves to others (`tables.external` of prisma.config.ts), as `schema.table`.
-    pub external: Vec<String>,
-}
-
 /// A folder and its history.
 pub(crate) struct History {
     /// The folder's format.
@@ -368,51 +359,6 @@ impl History {
         match self.pending().find_map(|(migration, _)| migration.unreadable.as_ref()) {
             Some(why) => Err(Error::History(why.clone())),
             None => Ok(()),
-        }
-    }
-
-    /// The ordinary tables of others in these schemas (as Prisma counts them for P3005), without those that the project
-    /// calls external.
-    ///
-    /// # Errors
-    /// [`Error::History`] where one of them is the history, in a schema that the session does not look in.
-    pub(crate) async fn strangers(
-        &self,
-        session: &mut dyn Session,
-        probe: &Probe,
-        territory: &Territory,
-    ) -> Result<Vec<String>, Error> {
-        if self.table.is_some() {
-            return Ok(Vec::new());
-        }
-        let mut strangers = session.tables_in(&territory.schemas).await.map_err(Error::statement("look for tables"))?;
-        let suffix = format!(".{}", self.format.ledger.table());
-        if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
-            return Err(Error::History(format!(
-                "the history is in the schema {schema}, but the session looks in {}\n\
-                 next: add ?schema={schema} to the URL, or take it off where it names another schema",
-                probe.current_schema.as_deref().unwrap_or("none")
-            )));
-        }
-        strangers.retain(|table| !territory.external.contains(table));
-        Ok(strangers)
-    }
-
-    /// Refuses to begin a history in a database that has tables in these schemas already (P3005). Call it before anything
-    /// is written.
-    ///
-    /// # Errors
-    /// [`Error::History`].
-    pub(crate) async fn refuse_strangers(
-        &self,
-        session: &mut dyn Session,
-        probe: &Probe,
-        territory: &Territory,
-    ) -> Result<(), Error> {
-        let strangers = self.strangers(session, probe, territory).await?;
-        match strangers.is_empty() {
-            true => Ok(()),
-            false => Err(Error::History(failure_report::not_empty(&strangers, &self.folder))),
         }
     }
 

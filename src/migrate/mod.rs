@@ -9,6 +9,7 @@ pub(crate) mod invalid_index;
 pub(crate) mod lock;
 pub(crate) mod plan;
 pub(crate) mod recovery;
+pub(crate) mod strangers;
 pub mod strategy;
 
 #[cfg(test)]

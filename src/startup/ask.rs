@@ -113,11 +113,11 @@ impl<'a> Question<'a> {
         let program = setup.hook_commands.program(words).map_err(|error| first_line(&error))?;
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let output = Receiver::from_owned_fd(reader.into()).map_err(refused)?;
-        let mut command = program.command();
+        let url = setup.database.url().map_err(|error| first_line(&error))?;
+        let mut command = program.command_on(url.as_ref());
         command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).process_group(0);
         // A question writes nothing, no bytecode either.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
-        setup.database.hand_over(&mut command).map_err(|error| first_line(&error))?;
         let process = Process { child: command.spawn().map_err(refused)?, is_reaped: false };
         Ok(Self { words, process, output })
     }

@@ -193,10 +193,9 @@ impl ChildCommand {
     fn start(&self, setup: &Setup) -> Result<(Child, PipeReader), Error> {
         let refused = |error: std::io::Error| Error::Os(format!("cannot start {}: {error}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
-        let mut command = self.program.command();
+        let mut command = self.program.command_on(setup.database.url()?.as_ref());
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
         command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string());
-        setup.database.hand_over(&mut command)?;
         let child = command.spawn().map_err(|error| self.program.refused(&error))?;
         Ok((child, reader))
     }

@@ -4,7 +4,6 @@
 //! `engines/connect.rs`.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
@@ -80,18 +79,13 @@ impl Database {
         target.role().map(str::to_owned)
     }
 
-    /// Sets DATABASE_URL of a child process to the current URL. Where libpq's variables name the database, the child
-    /// inherits them.
+    /// The current URL, for a child process; `None` where libpq's variables name the database, which the child inherits.
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read.
-    pub(crate) fn hand_over(&self, command: &mut Command) -> Result<(), Error> {
+    pub(crate) fn url(&self) -> Result<Option<Secret>, Error> {
         let url = self.source.read()?;
-        if !url.expose().is_empty() {
-            // DATABASE_URL_FILE may name another database.
-            command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
-        }
-        Ok(())
+        Ok((!url.expose().is_empty()).then_some(url))
     }
 
     /// The URLs and their passwords, to be masked in the output of child processes.

@@ -4,6 +4,7 @@ mod adversarial_input;
 mod alembic;
 mod django;
 mod external_tools;
+mod named_projects;
 pub(crate) mod parser_properties;
 mod prisma_migrate;
 mod prisma_schema;

@@ -12,4 +12,5 @@ mod recovery;
 mod replay;
 mod resume;
 mod session_settings;
+mod shared_schema;
 mod side_effects;
