@@ -112,7 +112,7 @@ fn alembic_is_configured_by_pyproject_toml() {
     // Nothing is pending, and Python is not needed to know it.
     project.doorstep(&url, &["check"]).run().code(0).stdout_has("1 migration");
     project.write("pyproject.toml", "[tool.alembic]\nscript_location = \"%(here)s/gone\"\n");
-    project.with_python(&url, &["run"]).run().code(78).stderr_has("pyproject.toml leads to ./gone/versions");
+    project.with_python(&url, &["run"]).run().code(78).stderr_has("pyproject.toml leads to gone/versions");
     project.write("pyproject.toml", "[tool.alembic]\nscript_location = \n");
     project
         .with_python(&url, &["run"])
