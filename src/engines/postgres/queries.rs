@@ -60,6 +60,25 @@ pub(crate) fn holder(key: i64) -> String {
     )
 }
 
+/// Lock modes that DDL takes on relations, and a service's queries do not (manual 13.3.1).
+const DDL_MODES: &str =
+    "'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'";
+
+/// Sessions of this database that may run a statement of a child process: a backend does not notice that its client has
+/// ended before its statement has. Certain are those with a child's name. Of the others, those of the role that the
+/// child logged in with, whose statement runs now and has written something or holds a lock that DDL takes.
+pub(crate) fn child_sessions(pattern: &str) -> String {
+    let named = format!("a.application_name OPERATOR(pg_catalog.~) {}", SQL.literal(pattern));
+    format!(
+        "SELECT {PEER}, a.xact_start::text, {named} FROM pg_catalog.pg_stat_activity a \
+         WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+         AND a.backend_type = 'client backend' AND a.state <> 'idle' AND ({named} \
+         OR (a.usename = session_user AND a.state IN ('active', 'fastpath function call') AND (a.backend_xid IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.granted \
+         AND l.locktype = 'relation' AND l.mode IN ({DDL_MODES}))))) ORDER BY a.xact_start NULLS LAST"
+    )
+}
+
 /// The sessions that block the backend with this process id.
 pub(crate) fn blockers(pid: u32) -> String {
     format!(

@@ -205,7 +205,7 @@ fn a_question_has_the_environment_of_the_command_that_migrates() {
     doorstep(&["migrate"]).code(65);
     let variables = |question: &str| {
         let text = std::fs::read_to_string(format!("{}.{question}", out.display())).unwrap();
-        let ours = ["PYTHONDONTWRITEBYTECODE", "DOORSTEP_MIGRATION_LOCK", "_"];
+        let ours = ["PYTHONDONTWRITEBYTECODE", "DOORSTEP_MIGRATION_LOCK", "DOORSTEP_CHILD", "PGAPPNAME", "_"];
         let mut lines: Vec<String> = text
             .lines()
             .filter(|line| !ours.contains(&line.split('=').next().unwrap_or_default()))

@@ -5,6 +5,7 @@ mod command_output;
 mod crashes;
 mod error_reports;
 mod extensions;
+mod failover;
 mod history_commands;
 mod invalid_indexes;
 mod locks;

@@ -4,6 +4,7 @@ mod check;
 mod exit_codes;
 mod health;
 mod hooks;
+mod lost_lock;
 mod replicas;
 mod schemas;
 mod settings;
