@@ -180,7 +180,8 @@ impl Alembic {
         let ancestors: Vec<BTreeSet<String>> = heads.iter().map(|head| closure(&head.id, parents)).collect();
         let shared = ancestors.iter().skip(1).fold(ancestors[0].clone(), |shared, more| &shared & more);
         // Where they part: the shared ancestor that no other shared one follows.
-        let is_last = |id: &&String| !shared.iter().any(|other| parents(other).contains(id));
+        let followed: BTreeSet<&String> = shared.iter().flat_map(|other| parents(other)).collect();
+        let is_last = |id: &&String| !followed.contains(id);
         let fork = shared
             .iter()
             .find(is_last)
@@ -363,6 +364,24 @@ mod tests {
     const A: (&str, &str) = ("a.py", "revision = 'a'\ndown_revision = None\n");
     const B: (&str, &str) = ("b.py", "revision = 'b'\ndown_revision = 'a'\n");
     const C: (&str, &str) = ("c.py", "revision = 'c'\ndown_revision = 'a'\n");
+
+    #[test]
+    fn a_chain_of_any_length_is_ordered_with_one_look_at_each_revision() {
+        let names: Vec<String> = (0..20_000).map(|number| format!("r{number}")).collect();
+        // Each follows the one behind it in the list, so that every level has one name.
+        let follows: BTreeMap<&str, Vec<String>> =
+            names.iter().zip(names.iter().skip(1)).map(|(name, next)| (name.as_str(), vec![next.clone()])).collect();
+        let list: Vec<&str> = names.iter().map(String::as_str).collect();
+        let looks = std::cell::Cell::new(0);
+        let before = |name: &str| {
+            looks.set(looks.get() + 1);
+            follows.get(name).map(Vec::as_slice).unwrap_or_default()
+        };
+        let order = graph::by_levels(&list, before).unwrap();
+        assert_eq!((order[0], order[19_999], looks.get()), (19_999, 0, 20_000));
+        let knot = |name: &str| if name == "b" { [vec!["b".to_owned()]].concat().leak() } else { &[][..] };
+        assert_eq!(graph::by_levels(&["a", "b"], knot), Err(1));
+    }
 
     #[test]
     fn a_row_stands_for_all_that_comes_before_it() {

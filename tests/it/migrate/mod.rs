@@ -13,6 +13,7 @@ mod non_transactional;
 mod recovery;
 mod replay;
 mod resume;
+mod role_settings;
 mod session_settings;
 mod shared_schema;
 mod side_effects;

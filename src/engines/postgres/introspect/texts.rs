@@ -2,6 +2,7 @@
 
 use crate::engines::engine::Scope;
 use crate::engines::postgres::SQL;
+use crate::engines::postgres::queries::PINNED;
 
 /// The first oid that is not the server's own (FirstNormalObjectId in its source).
 const OWN: u32 = 16384;
@@ -51,7 +52,7 @@ const TABLES: &str = "pg_catalog.current_setting('doorstep.tables')::pg_catalog.
 /// message, and rows of tables that were not asked for are skipped here.
 pub(crate) fn sql(scope: &Scope<'_>) -> String {
     let queries = [of_scope(scope.schemas), of_types(), of_relations(scope.role), of_columns(), of_constraints()];
-    queries.concat().join("; ")
+    PINNED.to_owned() + &queries.concat().join("; ")
 }
 
 /// The settings that the other queries use, the schemas and the extensions.
@@ -118,7 +119,7 @@ fn of_relations(role: Option<&str>) -> Vec<String> {
             "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relnamespace <> ALL ({SCHEMAS}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-             AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
+             AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE E'pg\\\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
         ),
     ]
 }
