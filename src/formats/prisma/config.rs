@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(schema("path.join('db', \"schema.prisma\")"), path("db/schema.prisma"));
         assert_eq!(schema("path.join(__dirname, 'prisma')"), path("prisma"));
         assert_eq!(schema("join(import.meta.dirname, 'prisma', 'schema')"), path("prisma/schema"));
-        assert_eq!(schema("path.resolve(process.cwd(), './prisma')"), path("prisma"));
+        assert_eq!(schema("path.resolve(process.cwd(), './prisma')"), path("./prisma"));
         assert_eq!(schema("resolve('/srv', 'prisma')"), path("/srv/prisma"));
         assert_eq!(schema("path.resolve(__dirname, '../db')"), path("../db"));
         for other in
