@@ -12,12 +12,9 @@ pub(crate) const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
 impl Session {
     /// Behind a pooler that gives each transaction another backend, a session lock excludes nothing and is left on the
-    /// backend. A pooler is recognized by the process id that it invents for the login; its mode by a second session,
+    /// backend. A pooler is recognized by the process id that it invents for the login, before this is called; its mode by a second session,
     /// which then runs on the backend that this session should have for itself.
     pub(crate) async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
-        if self.client.cancel_key().is_some_and(|key| key.process_id() == backend) {
-            return Ok(());
-        }
         let route = self.route.clone();
         let mut others = Vec::new();
         let mut pooled = route.target.pgbouncer;
