@@ -60,6 +60,12 @@ pub trait Engine: Sync {
         None
     }
 
+    /// Statements before a query, in the same message, that make its answer independent of the settings of the role and
+    /// the database. They end with the message.
+    fn pinned(&self) -> &'static str {
+        ""
+    }
+
     /// The extensions that the server could install and that say where to, or which others they need.
     fn extensions(&self) -> Query<Vec<AvailableExtension>> {
         Query::known(Vec::new())

@@ -91,6 +91,10 @@ impl Engine for Postgres {
         Some(format!("CREATE SCHEMA {}", SQL.identifier(name)))
     }
 
+    fn pinned(&self) -> &'static str {
+        queries::PINNED
+    }
+
     fn extensions(&self) -> Query<Vec<AvailableExtension>> {
         Query::new(queries::EXTENSIONS.to_owned(), |rows| {
             let read = |row: Row| {

@@ -6,9 +6,17 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
 
+/// Settings by which a server words its answers, as it comes without configuration: the form of times, intervals, numbers and
+/// bytes, how it quotes texts and which names. A message of several statements is a transaction, with which SET LOCAL ends;
+/// the whole message has been parsed before, so that its own texts must not depend on `standard_conforming_strings`.
+pub(crate) const PINNED: &str = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL timezone = 'UTC'; \
+    SET LOCAL intervalstyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; \
+    SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = 'content'; SET LOCAL lc_monetary = 'C'; \
+    SET LOCAL array_nulls = on; SET LOCAL transform_null_equals = off; ";
+
 /// Schemas that are neither the server's nor an extension's.
 pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n \
-    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE E'pg\\\\_%' \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
     AND d.objid = n.oid AND d.deptype = 'e') ORDER BY 1";
 
@@ -109,7 +117,8 @@ pub(crate) fn running_session(text: &str) -> String {
 /// partitioned table, is valid here.
 pub(crate) fn object_states(objects: &[ObjectRef], since: Option<&str>) -> String {
     let each = objects.iter().enumerate().map(|(index, object)| {
-        let (relation, name) = (SQL.literal(&object.relation(SQL)), SQL.literal(&object.name));
+        // A relation's name is cut by the cast to regclass, any other is not.
+        let (relation, name) = (SQL.literal(&object.relation(SQL)), SQL.literal(&SQL.clipped(&object.name)));
         match object.kind {
             ObjectKind::Type | ObjectKind::Enum => format!(
                 "SELECT {index}, t.xmin, true, true FROM pg_catalog.pg_type t \
@@ -164,7 +173,7 @@ pub(crate) fn similar(tables: &[TableName]) -> String {
          JOIN pg_catalog.pg_class c ON c.relkind IN ('r', 'p', 'v', 'm', 'f') \
          AND pg_catalog.replace(pg_catalog.lower(c.relname), '_', '') = pg_catalog.replace(pg_catalog.lower(w.t), '_', '') \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' \
+         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE E'pg\\\\_%' \
          ORDER BY 1, 2, 3 LIMIT 100",
         rows.join(", ")
     )

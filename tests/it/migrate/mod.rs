@@ -1,10 +1,12 @@
 //! Applying migrations: failures, interruptions, locks, and the commands on the history.
 
 mod apply;
+mod baseline_reading;
 mod command_output;
 mod crashes;
 mod error_reports;
 mod extensions;
+mod failover;
 mod history_commands;
 mod invalid_indexes;
 mod locks;
@@ -12,6 +14,7 @@ mod non_transactional;
 mod recovery;
 mod replay;
 mod resume;
+mod role_settings;
 mod session_settings;
 mod side_effects;
 mod trouble;
