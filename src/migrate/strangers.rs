@@ -1,6 +1,7 @@
 //! Tables of others in a database without a history: a start refuses to begin one beside them (Prisma's P3005).
 
 use crate::base::error::Error;
+use crate::catalog::history_tables::AFTER_MIGRATE;
 use crate::engines::session::{Probe, Session};
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
@@ -30,6 +31,7 @@ impl History {
             return Ok(Vec::new());
         }
         let mut strangers = session.tables_in(&territory.schemas).await.map_err(Error::statement("look for tables"))?;
+        strangers.retain(|table| table.rsplit('.').next() != Some(AFTER_MIGRATE));
         let suffix = format!(".{}", self.format.ledger.table());
         if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
             return Err(Error::History(format!(
