@@ -40,6 +40,15 @@ pub(crate) enum Code {
     NotFound = 127,
 }
 
+/// What a start that awaits another process found at its deadline.
+#[derive(Debug)]
+pub enum Awaited {
+    /// The verdict on the history, as `status` words it.
+    Verdict(String),
+    /// Whether anything is pending is not known: why.
+    Unknown(String),
+}
+
 /// A start that did not happen. `Display` gives the whole text for the user, cause and remedy included.
 #[derive(Debug)]
 pub enum Error {
@@ -125,8 +134,8 @@ pub enum Error {
     NotMigrated {
         /// Duration of the wait.
         waited: Duration,
-        /// The verdict on the history at the deadline, as `status` words it.
-        verdict: String,
+        /// What was found at the deadline.
+        state: Awaited,
     },
     /// The service's command was not found.
     CommandNotFound(String),
@@ -247,10 +256,14 @@ impl fmt::Display for Error {
                 writeln!(f, "statements that may be those of an earlier command were still running after {waited}")?;
                 write!(f, "by: {sessions}\n{NEXT_AFTER_A_CHILD}")
             }
-            Self::NotMigrated { waited, verdict } => {
+            Self::NotMigrated { waited, state: Awaited::Verdict(verdict) } => {
                 let waited = seconds(*waited);
                 writeln!(f, "no other process has migrated the database after {waited}: it is {verdict}")?;
                 f.write_str(NEXT_AFTER_AWAIT)
+            }
+            Self::NotMigrated { waited, state: Awaited::Unknown(why) } => {
+                writeln!(f, "after {}, {why}", seconds(*waited))?;
+                f.write_str(NEXT_AFTER_UNKNOWN)
             }
             Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
             Self::Internal(text) => {
@@ -259,6 +272,9 @@ impl fmt::Display for Error {
         }
     }
 }
+
+const NEXT_AFTER_UNKNOWN: &str =
+    "next: add the tool to this image, so that it can be asked; or start in spite of it: --unknown accept";
 
 const NEXT_AFTER_A_LOSS: &str = "next: start again; the next start finds out what became of it";
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
+use crate::commands::baseline_empty::{self, Found};
 use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::output;
 use crate::engines::session::{ObjectState, Probe, Session};
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// The last migration to record as applied [default: the last of the folder]
     #[arg(long, value_name = "NAME")]
     through: Option<String>,
+    /// Begin an empty history beside tables of others, if nothing of what the folder creates exists; the next start applies it
+    #[arg(long, conflicts_with = "through")]
+    empty: bool,
     /// Form of the result on stdout
     #[arg(long, value_enum, default_value = "text")]
     format: LogFormat,
@@ -68,9 +72,20 @@ impl fmt::Display for Baseline {
 /// the migrations create does not exist. Nothing is written then.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.setup()?;
+    if args.empty {
+        let begun = invocation.in_session(&setup, setup.read_folder(), async |start| {
+            lock_history(start).await?;
+            refuse_history(start.history.as_ref())?;
+            baseline_empty::begin(start).await
+        })?;
+        output::show(&begun, args.format)?;
+        return Ok(Next::Done);
+    }
     let through = args.through.as_deref();
     let baseline = invocation.in_session(&setup, setup.read_folder(), async |start| {
         lock_history(start).await?;
+        refuse_history(start.history.as_ref())?;
+        refuse_nothing(start).await?;
         verify_all(start, through.is_some()).await?;
         let Some(history) = &start.history else { return Err(setup.no_folder()) };
         adopt(history, start.session.as_mut(), &start.probe, through).await
@@ -91,6 +106,37 @@ async fn verify_all(start: &mut Start<'_>, in_part: bool) -> Result<(), Error> {
     verify::judge(findings, setup.settings.strictness)
 }
 
+/// Adopting is for a database without a history.
+fn refuse_history(history: Option<&History>) -> Result<(), Error> {
+    let Some(history) = history.filter(|history| !history.records.is_empty()) else { return Ok(()) };
+    Err(Error::History(format!(
+        "there is a history already: {} has {} rows\n\
+         next: doorstep status shows it; doorstep resolve repairs it, one migration at a time",
+        history.format.ledger.table(),
+        history.records.len()
+    )))
+}
+
+/// A database in which nothing of the folder exists is no case for adopting.
+async fn refuse_nothing(start: &mut Start<'_>) -> Result<(), Error> {
+    let Start { setup, session, probe, history: Some(history), .. } = start else { return Ok(()) };
+    if !Found::look(history, session.as_mut()).await?.is_none() {
+        return Ok(());
+    }
+    let strangers = history.strangers(session.as_mut(), probe, &setup.territory).await?;
+    let next = match strangers.is_empty() {
+        true => "doorstep migrate applies it",
+        false => {
+            "if the tables in this database are of others, begin a history beside them: doorstep baseline --empty; \
+             then doorstep migrate applies the folder"
+        }
+    };
+    Err(Error::History(format!(
+        "nothing of what {} creates exists, so there is nothing to adopt\nnext: {next}",
+        history.folder.path.display()
+    )))
+}
+
 /// Records the migrations up to and including `through`; the lock must be held.
 async fn adopt(
     history: &History,
@@ -98,14 +144,6 @@ async fn adopt(
     probe: &Probe,
     through: Option<&str>,
 ) -> Result<Baseline, Error> {
-    if !history.records.is_empty() {
-        return Err(Error::History(format!(
-            "there is a history already: {} has {} rows\n\
-             next: doorstep status shows it; doorstep resolve repairs it, one migration at a time",
-            history.format.ledger.table(),
-            history.records.len()
-        )));
-    }
     let migrations = chosen(history, through)?;
     let proofs = created_and_removed(&migrations);
     check(&migrations, &proofs, session).await?;
@@ -118,7 +156,7 @@ async fn adopt(
     });
     let adopted: Vec<Adopted> = adopted.collect();
     let (writer, dialect) = (history.writer()?, history.dialect);
-    let table = history.ensure_table(session, probe, None).await?;
+    let table = history.ensure_table(session, probe).await?;
     let rows =
         migrations.iter().map(|it| writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, it));
     let doing = Error::statement("record what is applied");

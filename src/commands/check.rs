@@ -3,7 +3,7 @@
 //! Exit code 0 or 1 for every outcome. Writes nothing, does not wait, and logs nothing but errors.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -11,17 +11,24 @@ use crate::base::error::{Code, Error};
 use crate::base::log::{self, LogFormat, LogLevel, seconds};
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::output;
-use crate::config::Strictness;
+use crate::config::{OnUnknown, Strictness, Words};
 use crate::finding::Severity;
+use crate::formats::inquiry::Answer;
 use crate::migrate::history::History;
-use crate::migrate::plan::{self, Entry, State, Verdict};
+use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::report::summary::summary;
+use crate::startup::ask::ask;
+use crate::startup::follow;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::verify;
+use crate::verify::desired::DesiredState;
 
 /// How long a check may take: less than the timeouts of those who run it (Docker's default is 30 s).
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// What of it is kept for the answer itself, when a tool is asked.
+const MARGIN: Duration = Duration::from_millis(300);
 
 /// Arguments of `check`.
 #[derive(clap::Args, Debug)]
@@ -46,7 +53,7 @@ fn checked(invocation: &Invocation<'_>) -> Result<Checked, Error> {
     log::start(LogLevel::Error, settings.log_format);
     let setup = Setup::new(settings, invocation.environment)?;
     block_on(invocation.stop, async {
-        let mut checked = Checked::default();
+        let mut checked = Checked { deadline: Some(Instant::now() + LIMIT - MARGIN), ..Checked::default() };
         let late = || Err(format!("no answer within {}", seconds(LIMIT)));
         let result = tokio::time::timeout(LIMIT, checked.connect(&setup, invocation)).await;
         checked.conclude(result.unwrap_or_else(|_| late()));
@@ -63,10 +70,14 @@ struct Checked {
     reachable: bool,
     /// The verdict on folder and history; `None` where migrations are off, or an earlier check failed.
     migrations: Option<Verdict>,
-    /// No finding would stop a start; `None` where verify is off, or an earlier check failed.
+    /// No finding would stop a start; `None` where verify is off or has nothing to compare with, or an
+    /// earlier check failed.
     verified: Option<bool>,
     /// One line: what was checked, or the first failure.
     message: String,
+    /// When the tool that migrates must have answered.
+    #[serde(skip)]
+    deadline: Option<Instant>,
 }
 
 impl Checked {
@@ -98,20 +109,61 @@ impl Checked {
         if let Some(history) = &start.history {
             let (verdict, result) = migrations(history);
             self.migrations = Some(verdict);
-            well.push(result?);
-        }
-        let strictness = start.setup.settings.strictness;
-        if strictness != Strictness::Off {
-            let desired = start.setup.read_desired().await.map_err(said)?;
-            let mut findings = start.compare(&desired, Severity::Warning).await.map_err(said)?.findings;
-            findings.retain(|finding| verify::stops(finding, strictness));
-            self.verified = Some(findings.is_empty());
-            if let Some(first) = summary(&findings).lines.first() {
-                return Err(first.clone());
+            if verdict != Verdict::Unknown {
+                well.push(result?);
             }
-            well.push("verified".to_owned());
+        } else if start.setup.unknown_tool().is_some() {
+            self.migrations = Some(Verdict::Unknown);
+        }
+        if start.setup.settings.strictness != Strictness::Off {
+            let desired = start.setup.read_desired().await.map_err(said)?;
+            if desired.is_empty() {
+                well.push(desired.hollow().unwrap_or_else(|| "nothing to verify".to_owned()));
+            } else {
+                well.push(self.verify(start, &desired).await?);
+            }
+        }
+        // Last, since it takes longest.
+        if self.migrations == Some(Verdict::Unknown) {
+            well.insert(0, self.ask(start).await?);
         }
         Ok(if well.is_empty() { "reachable".to_owned() } else { well.join(", ") })
+    }
+
+    /// Compares; [`Err`] with the first finding that would stop a start.
+    async fn verify(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<String, String> {
+        let strictness = start.setup.settings.strictness;
+        let mut findings = start.compare(desired, Severity::Warning).await.map_err(said)?.findings;
+        findings.retain(|finding| verify::stops(finding, strictness));
+        self.verified = Some(findings.is_empty());
+        match summary(&findings).lines.first() {
+            Some(first) => Err(first.clone()),
+            None => Ok("verified".to_owned()),
+        }
+    }
+
+    /// Asks the tool that migrates, where the files do not tell; [`Err`] unless nothing is pending.
+    async fn ask(&mut self, start: &Start<'_>) -> Result<String, String> {
+        let setup = start.setup;
+        let left = self.deadline.map_or(LIMIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let (tool, why) = match (&start.history, setup.unknown_tool()) {
+            (Some(history), _) => match ask(setup, history, left).await {
+                Ok(answer) => {
+                    self.migrations = Some(verdict_of(&answer));
+                    return told(history.format.tool.name, &answer);
+                }
+                Err(why) => (history.format.tool.name.to_owned(), follow::unknown(history, &why)),
+            },
+            (None, command) => {
+                let command = command.map(Words::to_string).unwrap_or_default();
+                let why = format!("doorstep knows neither the files nor the history of {command}");
+                (command, why)
+            }
+        };
+        match setup.settings.unknown {
+            OnUnknown::Accept => Ok(format!("migrations of {tool} unknown (accepted)")),
+            OnUnknown::Refuse => Err(format!("{why} (the setting unknown = accept passes over this)")),
+        }
     }
 
     /// Puts the outcome into words, on one line.
@@ -131,6 +183,30 @@ impl fmt::Display for Checked {
     }
 }
 
+fn verdict_of(answer: &Answer) -> Verdict {
+    match answer {
+        Answer::Applied => Verdict::Current,
+        Answer::Pending(_) => Verdict::Behind,
+    }
+}
+
+/// An answer of the tool, in words.
+fn told(tool: &str, answer: &Answer) -> Result<String, String> {
+    match answer {
+        Answer::Applied => Ok(format!("nothing is pending for {tool}")),
+        Answer::Pending(names) => Err(format!("pending: {}", shortened(names))),
+    }
+}
+
+/// The first name, and how many more there are.
+fn shortened<T: AsRef<str>>(names: &[T]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => name.as_ref().to_owned(),
+        [name, rest @ ..] => format!("{} and {} more", name.as_ref(), rest.len()),
+    }
+}
+
 fn said(error: Error) -> String {
     error.to_string()
 }
@@ -140,10 +216,10 @@ fn said(error: Error) -> String {
 /// Migrations that the folder does not have are no failure, finished or not: an old replica keeps serving while a newer
 /// image migrates.
 fn migrations(history: &History) -> (Verdict, Result<String, String>) {
-    judged(&history.entries)
+    judged(&history.entries, history.reach)
 }
 
-fn judged(entries: &[Entry]) -> (Verdict, Result<String, String>) {
+fn judged(entries: &[Entry], reach: Reach) -> (Verdict, Result<String, String>) {
     let ours = |entry: &Entry| match entry.migration {
         Some(_) => entry.clone(),
         None => Entry { state: State::Missing, ..entry.clone() },
@@ -152,18 +228,15 @@ fn judged(entries: &[Entry]) -> (Verdict, Result<String, String>) {
     let named = |states: &[State]| {
         let names: Vec<&str> =
             entries.iter().filter(|entry| states.contains(&entry.state)).map(|entry| entry.name.as_str()).collect();
-        match names.as_slice() {
-            [] => String::new(),
-            [name] => (*name).to_owned(),
-            [name, rest @ ..] => format!("{name} and {} more", rest.len()),
-        }
+        shortened(&names)
     };
-    let verdict = plan::verdict(&entries);
+    let verdict = plan::verdict(&entries, reach);
     let applied = entries.iter().filter(|entry| matches!(entry.state, State::Applied | State::Edited)).count();
     let applied = format!("{applied} migration{}", if applied == 1 { "" } else { "s" });
     let running = named(&[State::Running]);
     let result = match verdict {
         Verdict::Current => Ok(applied),
+        Verdict::Unknown => Err("whether migrations are pending is unknown".to_owned()),
         Verdict::Ahead => Ok(format!("{applied}, and the database is ahead of this image")),
         Verdict::Failed => Err(format!("migration {} failed or was interrupted", named(&[State::Failed]))),
         Verdict::Behind | Verdict::Diverged if !running.is_empty() => Err(format!("{running} is being applied")),
@@ -193,7 +266,7 @@ mod tests {
             note: None,
         };
         let entries: Vec<Entry> = entries.iter().map(entry).collect();
-        judged(&entries)
+        judged(&entries, Reach::Complete)
     }
 
     #[test]

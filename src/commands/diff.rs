@@ -49,9 +49,7 @@ struct Diff {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.setup()?;
     let desired = block_on(invocation.stop, setup.read_desired_files())?;
-    if desired.is_empty() {
-        return Err(nothing_desired());
-    }
+    desired.demand()?;
     let diff = invocation.in_session(&setup, setup.read_folder(), async |start| compared(start, desired).await)?;
     match args.script {
         true => output::print(&diff.script())?,
@@ -64,14 +62,6 @@ async fn compared(start: &mut Start<'_>, desired: DesiredState) -> Result<Diff, 
     start.read_history_and_running().await?;
     let DatabaseComparison { findings, script } = start.compare(&desired, Severity::Notice).await?;
     Ok(Diff { findings, missing: script, address: start.setup.database.target()?.address(), files: desired.files })
-}
-
-fn nothing_desired() -> Error {
-    Error::Settings(
-        "there is nothing to compare the database with: no Prisma schema, no snapshot, nothing required\n\
-         next: name the schema with --prisma-schema, or make a snapshot (doorstep snapshot --output doorstep.snapshot.json)"
-            .to_owned(),
-    )
 }
 
 impl fmt::Display for Diff {

@@ -4,6 +4,7 @@
 //! database, `output` prints results, `failure` reports errors.
 
 pub(crate) mod baseline;
+pub(crate) mod baseline_empty;
 pub(crate) mod check;
 pub(crate) mod cli;
 pub(crate) mod diff;

@@ -108,7 +108,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
         return Err(Error::History(format!("the migration {name} is recorded as applied already")));
     }
-    let table = history.ensure_table(session, probe, None).await?;
+    let table = history.ensure_table(session, probe).await?;
     let (writer, dialect) = (history.writer()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
     let mut statements: Vec<String> = unfinished

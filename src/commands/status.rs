@@ -165,5 +165,6 @@ fn meaning(verdict: Verdict) -> &'static str {
         Verdict::Ahead => "the database has migrations that the folder lacks",
         Verdict::Diverged => "folder and history each have what the other lacks",
         Verdict::Failed => "a migration failed or was interrupted",
+        Verdict::Unknown => "the files alone do not tell",
     }
 }

@@ -57,6 +57,9 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 
 async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
     let desired = start.setup.read_desired().await?;
+    if desired.hollow().is_some() {
+        desired.demand()?;
+    }
     start.read_history_and_running().await?;
     let findings = start.compare(&desired, Severity::Notice).await?.findings;
     let places = TablePlace::of(&desired.catalogs(start.setup.home(&start.probe)));

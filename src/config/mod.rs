@@ -27,7 +27,7 @@ use crate::base::environment::Environment;
 use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
-pub(crate) use crate::config::value::{Allow, DurationSetting, List, Listen, Mode, Strictness, Switch};
+pub(crate) use crate::config::value::{Allow, DurationSetting, List, Listen, Mode, OnUnknown, Strictness, Switch};
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
 
@@ -103,6 +103,8 @@ layer! {
     [ "Migrate", "COMMAND" ] before_migrate: Words,
     /// Run this after something was migrated, under the lock and without a shell
     [ "Migrate", "COMMAND" ] after_migrate: Words,
+    /// What check and await make of migrations whose state neither the files nor the tool tell [default: refuse]
+    [ "Migrate", "WHAT" ] unknown: OnUnknown,
     /// The Prisma schema, file or folder [default: found by convention: schema.prisma, prisma/schema.prisma, prisma/schema]
     [ "Migrate", "PATH" ] prisma_schema: PathBuf,
     /// How long to queue for another replica's migration; 0 = no limit [default: 5m]
@@ -161,6 +163,8 @@ pub(crate) struct Settings {
     pub before_migrate: Option<Words>,
     /// The command to run after migrations.
     pub after_migrate: Option<Words>,
+    /// What `check` and `await` make of a state that is not known.
+    pub unknown: OnUnknown,
     /// The Prisma schema, if named.
     pub prisma_schema: Option<PathBuf>,
     /// How long to wait for the migration lock; `None` waits forever.
@@ -224,6 +228,7 @@ impl Settings {
             migrate_command: merged.migrate_command,
             before_migrate: merged.before_migrate,
             after_migrate: merged.after_migrate,
+            unknown: merged.unknown.unwrap_or(OnUnknown::Refuse),
             prisma_schema: merged.prisma_schema,
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),

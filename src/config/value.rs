@@ -126,6 +126,16 @@ pub enum Mode {
     Off,
 }
 
+/// What `check` and `await` make of a state of the migrations that neither the files nor the tool tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnknown {
+    /// Not healthy; go on waiting
+    Refuse,
+    /// As if nothing were pending
+    Accept,
+}
+
 /// Which findings stop the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -33,6 +33,12 @@ impl From<&[&str]> for Words {
     }
 }
 
+impl From<Vec<String>> for Words {
+    fn from(words: Vec<String>) -> Self {
+        Self(words)
+    }
+}
+
 /// Quoted so that it can be typed again; user and password of a URL are replaced by `***`.
 impl fmt::Display for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
-use crate::config::{MigrationFormat, Mode, Settings};
+use crate::config::{MigrationFormat, Mode, Settings, Strictness};
+use crate::formats::prisma::config::Place;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, candidates, recognise};
 use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Surroundings, prisma};
@@ -23,6 +24,8 @@ pub(crate) struct Project {
     pub folder: Option<Folder>,
     /// The tool that applies the migrations, where doorstep does not.
     pub command: Option<Words>,
+    /// Tables that the project leaves to others, as `schema.table`.
+    pub external: Vec<String>,
 }
 
 impl Project {
@@ -36,17 +39,26 @@ impl Project {
         let (schema, named, name) =
             (settings.prisma_schema.as_deref(), settings.migrations.as_deref(), settings.format);
         let needed = settings.mode != Mode::Off;
-        let config = prisma::find_config().unwrap_or_default();
-        if config.computed && (schema.is_none() || named.is_none()) {
-            tracing::warn!(
-                phase = "settings",
-                event = "computed",
-                "{} computes the place of the schema or of the migrations, which only Node can evaluate: name them with \
-                 --prisma-schema and --migrations",
-                config.file.display()
-            );
+        let config = prisma::find_config()?.unwrap_or_default();
+        let is_verified = settings.strictness != Strictness::Off;
+        if schema.is_none() && (needed || is_verified) {
+            refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
-        let found = prisma::find_schema(schema.or(config.schema.as_deref().filter(|path| path.exists())))?;
+        let is_tools = name.map_or(settings.migrate_command.is_some(), |name| script_format(name).is_none());
+        if named.is_none() && needed && !is_tools {
+            refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
+        }
+        // Without verify, a schema that is not in the image is missed by nothing.
+        let of_config = config.schema.path().filter(|path| is_verified || path.exists());
+        if let (None, Some(missing)) = (schema, of_config.filter(|path| !path.exists())) {
+            return Err(Error::Settings(format!(
+                "{} names the Prisma schema {}, which does not exist\n\
+                 next: check that the image contains it, or name it with --prisma-schema; or leave it out: --verify off",
+                config.file.display(),
+                missing.display()
+            )));
+        }
+        let found = prisma::find_schema(schema.or(of_config))?;
         let (schema, datasource) = found.unzip();
         let command = settings.migrate_command.as_ref();
         if let (Some(name), Some(command)) = (name, command)
@@ -63,8 +75,7 @@ impl Project {
             Err(_) if !needed => Ok(None),
             found => found,
         };
-        let is_tools = name.map_or(command.is_some(), |name| script_format(name).is_none());
-        let folder = match named.or(config.migrations.as_deref()) {
+        let folder = match named.or(config.migrations.path()) {
             _ if is_tools => of_tool(name)?,
             // Named by prisma.config.ts only, and migrations do not matter.
             Some(folder) if named.is_none() && !needed && !folder.is_dir() => None,
@@ -76,7 +87,18 @@ impl Project {
         };
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
-        Ok(Self { schema, datasource, folder, command })
+        Ok(Self { schema, datasource, folder, command, external: config.external })
+    }
+}
+
+/// What only Node can tell has to be named.
+fn refuse_computed(file: &Path, place: &Place, what: &str, flag: &str) -> Result<(), Error> {
+    match place {
+        Place::Absent | Place::Path(_) => Ok(()),
+        Place::Computed => Err(Error::Settings(format!(
+            "{} computes the place of {what}, which only Node can evaluate\nnext: name it with {flag}",
+            file.display()
+        ))),
     }
 }
 
@@ -97,11 +119,15 @@ fn script_format(name: MigrationFormat) -> Option<Format> {
 /// place.
 fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) -> Result<Option<Folder>, Error> {
     for FormatEntry { name: known, detection } in ALL {
-        let Detection::File { places, open } = detection else { continue };
+        let Detection::File { places, named, owns, open } = detection else { continue };
         if name.is_some_and(|name| name != known) {
             continue;
         }
-        match (places.iter().map(Path::new).find(|place| place.is_file()), places) {
+        if let Some(file) = named(surroundings) {
+            return Ok(Some(Folder { path: kept(&file), format: open(&file, surroundings)?, claim: None }));
+        }
+        let is_there = |place: &&Path| place.is_file() && owns(place);
+        match (places.iter().map(Path::new).find(is_there), places) {
             (Some(file), _) => {
                 return Ok(Some(Folder { path: kept(file), format: open(file, surroundings)?, claim: None }));
             }

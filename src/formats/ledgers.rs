@@ -14,6 +14,14 @@ pub(crate) fn tool_of(table: &str) -> Option<&'static str> {
     own.or_else(|| named.find(|known| known.schema.is_none())).map(|known| known.tool)
 }
 
+/// Whether a tool keeps its history in a schema of its own, and this table, `schema.name`, is that history.
+#[must_use]
+pub(crate) fn is_in_schema_of_tool(table: &str) -> bool {
+    table.rsplit_once('.').is_some_and(|(schema, name)| {
+        HISTORY_TABLES.iter().any(|known| known.name == name && known.schema == Some(schema))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

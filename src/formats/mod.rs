@@ -8,6 +8,7 @@
 pub(crate) mod alembic;
 pub(crate) mod detect;
 pub(crate) mod django;
+pub(crate) mod inquiry;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod marks;
@@ -20,7 +21,7 @@ pub(crate) mod tool;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
@@ -65,6 +66,10 @@ pub(crate) enum Detection {
     File {
         /// Where the file may be, in this order.
         places: &'static [&'static str],
+        /// The file that the environment names instead.
+        named: fn(&Surroundings<'_>) -> Option<PathBuf>,
+        /// Whether a file in one of the places is the tool's: other tools may have it, too.
+        owns: fn(&Path) -> bool,
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },
@@ -104,6 +109,11 @@ pub(crate) trait Layout: Sync + fmt::Debug {
     /// Tells of an applied migration whose file is not in the folder whether that is an error; `known` are the files.
     fn missed<'a>(&self, _known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
         Box::new(|_| true)
+    }
+
+    /// Whether a migration that is pending by the files is pending indeed, given the applied ones that are not in them.
+    fn is_lower_bound(&self, _missing: usize, lineage: &Lineage) -> bool {
+        lineage.partial.as_ref().is_none_or(|partial| partial.is_lower_bound)
     }
 
     /// Why the tool would refuse to continue: applied migrations are `missing` from the folder, or it cannot decide how
@@ -233,8 +243,29 @@ pub(crate) struct Lineage {
     pub implies: BTreeMap<String, Vec<String>>,
     /// Why the tool could apply none of them.
     pub broken: Option<String>,
-    /// Why the files alone do not tell what is pending: the tool has to be asked.
-    pub partial: Option<String>,
+    /// Set where the files alone do not tell what is pending, so that the tool has to be asked.
+    pub partial: Option<Partial>,
+}
+
+/// Why the files alone do not tell what is pending, and what they tell all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Partial {
+    /// Why.
+    pub why: String,
+    /// What is read is right, and only not all of it: a migration that is pending by the files is pending.
+    pub is_lower_bound: bool,
+}
+
+impl Partial {
+    /// The files say less than all.
+    pub(crate) fn lower_bound(why: String) -> Self {
+        Self { why, is_lower_bound: true }
+    }
+
+    /// What the files say may be wrong.
+    pub(crate) fn nothing_certain(why: String) -> Self {
+        Self { why, is_lower_bound: false }
+    }
 }
 
 /// `2026-11-21 09:00:00.5+00` as RFC 3339. Done here, since the server's to_char costs a fresh backend a

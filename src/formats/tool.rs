@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::base::environment::Environment;
 use crate::config::words::Words;
+use crate::formats::inquiry::Inquiry;
 
 /// The tool that a format belongs to.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct ToolCommand {
     pub beside: &'static str,
     /// Its arguments.
     pub arguments: &'static [&'static str],
+    /// How it is asked what is pending.
+    pub inquiry: &'static dyn Inquiry,
 }
 
 impl Tool {

@@ -38,8 +38,6 @@ pub(crate) struct Migrator<'a> {
     pub tracker: &'a Tracker,
     /// What the session calls itself.
     pub application_name: &'a ApplicationName,
-    /// Schemas whose tables decide whether a database without history is empty.
-    pub own_schemas: &'a [String],
     /// `lock_timeout` of each statement.
     pub statement_lock_timeout: Option<Duration>,
     /// How long a migration that met a lock is tried again.
@@ -73,7 +71,7 @@ impl Migrator<'_> {
             return Ok(0);
         }
         let (history, stop, count) = (self.history, self.stop, pending.len());
-        let table = history.ensure_table(self.session, self.probe, Some(self.own_schemas)).await?;
+        let table = history.ensure_table(self.session, self.probe).await?;
         // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
         stop.defer_signals();
         let progress = Bar::start(count, log::is_watched());

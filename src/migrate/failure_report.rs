@@ -212,7 +212,8 @@ pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
     let foreign = foreign_history(tables);
     format!(
         "the database has tables but no {}: {}{more}{}\n\
-         next: if they are what {} creates, adopt them: doorstep baseline; \
+         next: if they are what {} creates, adopt them: doorstep baseline;\n      \
+         if they are of others, begin a history beside them: doorstep baseline --empty;\n      \
          otherwise point the URL at the right database",
         folder.format.ledger.table(),
         shown.join(", "),

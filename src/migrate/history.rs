@@ -10,7 +10,7 @@ use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
-use crate::migrate::plan::{self, Entry, State, Verdict};
+use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
 use crate::migrate::strangers;
 use crate::migrate::strategy::{self, Strategy};
@@ -37,6 +37,8 @@ pub(crate) struct History {
     pub entries: Vec<Entry>,
     /// The tools that the folder looks like, unless it is certain whose it is.
     claim: Option<Claim>,
+    /// How much of it the files tell.
+    pub reach: Reach,
 }
 
 impl History {
@@ -58,6 +60,7 @@ impl History {
             entries: Vec::new(),
             // What the files say includes what their names say.
             claim: resolved.claim.or_else(|| folder.claim.cloned()),
+            reach: Reach::default(),
         }
     }
 
@@ -91,8 +94,14 @@ impl History {
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
+        let missing = self.entries.iter().filter(|entry| entry.state == State::Missing).count();
+        self.reach = match self.format.layout.is_lower_bound(missing, &self.lineage) {
+            _ if self.lineage.partial.is_none() => Reach::Complete,
+            true => Reach::LowerBound,
+            false => Reach::Nothing,
+        };
         // If the files alone do not tell which migrations there are, none is known to be missing.
-        let is_certain = self.lineage.partial.is_none();
+        let is_certain = self.reach == Reach::Complete;
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
@@ -113,7 +122,7 @@ impl History {
     /// Why the files alone do not tell what is pending, so that the tool has to be asked.
     #[must_use]
     pub(crate) fn uncertainty(&self) -> Option<&str> {
-        self.lineage.partial.as_deref()
+        self.lineage.partial.as_ref().map(|partial| partial.why.as_str())
     }
 
     /// Marks unfinished rows as running if another session holds the migration lock; the session becomes their note.
@@ -305,7 +314,7 @@ impl History {
     /// The verdict in one word.
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
-        plan::verdict(&self.entries)
+        plan::verdict(&self.entries, self.reach)
     }
 
     /// Notes that nothing is pending any more: all of it has just been applied.
@@ -361,7 +370,7 @@ impl History {
         match self.verdict() {
             Verdict::Failed => return Err(Error::History(failure_report::failed(&self.entries))),
             Verdict::Diverged => return Err(Error::History(failure_report::diverged(&self.entries))),
-            Verdict::Current | Verdict::Behind | Verdict::Ahead => {}
+            Verdict::Current | Verdict::Behind | Verdict::Ahead | Verdict::Unknown => {}
         }
         match self.pending().find_map(|(migration, _)| migration.unreadable.as_ref()) {
             Some(why) => Err(Error::History(why.clone())),
@@ -369,22 +378,13 @@ impl History {
         }
     }
 
-    /// The history table, created where Prisma would create it. With `own_schemas`, not in a database that has tables in
-    /// these schemas already (P3005).
+    /// The history table, created where Prisma would create it.
     ///
     /// # Errors
-    /// [`Error::History`] for such a database, [`Error::Statement`] where it cannot be created.
-    pub(crate) async fn ensure_table(
-        &self,
-        session: &mut dyn Session,
-        probe: &Probe,
-        own_schemas: Option<&[String]>,
-    ) -> Result<TableName, Error> {
+    /// [`Error::Statement`] where it cannot be created.
+    pub(crate) async fn ensure_table(&self, session: &mut dyn Session, probe: &Probe) -> Result<TableName, Error> {
         if let Some(table) = &self.table {
             return Ok(table.clone());
-        }
-        if let Some(schemas) = own_schemas {
-            strangers::refuse(self, session, probe, schemas).await?;
         }
         let name = self.format.ledger.table().to_owned();
         let table = TableName { schema: probe.current_schema.clone(), name };

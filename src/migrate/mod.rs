@@ -2,6 +2,7 @@
 
 pub(crate) mod aftermath;
 pub(crate) mod apply;
+pub(crate) mod claims;
 pub(crate) mod execute;
 pub(crate) mod failure_report;
 pub(crate) mod history;

@@ -42,6 +42,20 @@ pub(crate) enum Verdict {
     Diverged,
     /// A migration failed, or was interrupted.
     Failed,
+    /// The files alone do not tell: only the tool of the format can.
+    Unknown,
+}
+
+/// How much the files of a folder tell about what is pending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All of it.
+    #[default]
+    Complete,
+    /// What is pending by the files is pending; there may be more.
+    LowerBound,
+    /// Nothing that is certain.
+    Nothing,
 }
 
 impl fmt::Display for Verdict {
@@ -52,6 +66,7 @@ impl fmt::Display for Verdict {
             Self::Ahead => "ahead",
             Self::Diverged => "diverged",
             Self::Failed => "failed",
+            Self::Unknown => "unknown",
         })
     }
 }
@@ -181,14 +196,16 @@ fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
     rows.iter().copied().rev().find(|record| record.rolled_back_at.is_some())
 }
 
-/// The verdict over all entries.
+/// The verdict over all entries, as far as the files reach.
 #[must_use]
-pub(crate) fn verdict(entries: &[Entry]) -> Verdict {
+pub(crate) fn verdict(entries: &[Entry], reach: Reach) -> Verdict {
     let any = |states: &[State]| entries.iter().any(|entry| states.contains(&entry.state));
     let pending = any(&[State::Pending, State::RolledBack]);
     let missing = entries.iter().any(|entry| entry.state == State::Missing && !entry.superseded);
     match (any(&[State::Failed]), pending || any(&[State::Running]), missing) {
         (true, _, _) => Verdict::Failed,
+        (_, false, _) if reach == Reach::LowerBound => Verdict::Unknown,
+        _ if reach == Reach::Nothing => Verdict::Unknown,
         (_, true, true) => Verdict::Diverged,
         (_, true, false) => Verdict::Behind,
         (_, false, true) => Verdict::Ahead,
@@ -229,7 +246,7 @@ mod tests {
     fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
         let entries = compare(&folder(names), records, |m, sum| m.checksum == sum);
         let pending = entries.iter().filter(|it| it.is_pending()).map(|entry| entry.name.clone()).collect();
-        (entries.iter().map(|entry| entry.state).collect(), verdict(&entries), pending)
+        (entries.iter().map(|entry| entry.state).collect(), verdict(&entries, Reach::Complete), pending)
     }
 
     #[test]
@@ -241,6 +258,19 @@ mod tests {
         assert_eq!(look(&["a", "c"], &[applied("a"), applied("b")]).1, Verdict::Diverged);
         assert_eq!(look(&["a", "b"], &[applied("a"), row("b")]).1, Verdict::Failed);
         assert_eq!(look(&[], &[row("gone")]).1, Verdict::Failed);
+    }
+
+    #[test]
+    fn what_the_files_do_not_tell_is_unknown() {
+        let verdict =
+            |names: &[&str], records: &[Record], reach| verdict(&compare(&folder(names), records, |_, _| true), reach);
+        assert_eq!(verdict(&["a"], &[applied("a")], Reach::LowerBound), Verdict::Unknown);
+        assert_eq!(verdict(&[], &[], Reach::LowerBound), Verdict::Unknown);
+        // One that is known to be pending is enough for "behind", if its file can be trusted.
+        assert_eq!(verdict(&["a", "b"], &[applied("a")], Reach::LowerBound), Verdict::Behind);
+        assert_eq!(verdict(&["a", "b"], &[applied("a")], Reach::Nothing), Verdict::Unknown);
+        assert_eq!(verdict(&["a"], &[applied("a")], Reach::Nothing), Verdict::Unknown);
+        assert_eq!(verdict(&["a"], &[row("a")], Reach::Nothing), Verdict::Failed);
     }
 
     #[test]

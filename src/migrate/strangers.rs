@@ -1,53 +1,90 @@
-//! A database without a history, but with tables: another project's, or one that another tool has migrated so far.
+//! Tables of others in a database without a history: a start refuses to begin one beside them (Prisma's P3005).
 
 use crate::base::error::Error;
+use crate::catalog::history_tables::AFTER_MIGRATE;
 use crate::engines::session::{Probe, Session};
-use crate::formats::prisma;
+use crate::formats::{ledgers, prisma};
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
 
-/// Refuses such a database. `own`: the schemas of the service.
-///
-/// # Errors
-/// [`Error::History`] that names the tables, and the tool whose history is among them.
-pub(crate) async fn refuse(
-    history: &History,
-    session: &mut dyn Session,
-    probe: &Probe,
-    own: &[String],
-) -> Result<(), Error> {
-    let strangers = session.tables_in(own).await.map_err(Error::statement("look for tables"))?;
-    let suffix = format!(".{}", history.format.ledger.table());
-    if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
-        return Err(Error::History(format!(
-            "the history is in the schema {schema}, but the session looks in {}\n\
-             next: add ?schema={schema} to the URL, or take it off where it names another schema",
-            probe.current_schema.as_deref().unwrap_or("none")
-        )));
-    }
-    if !strangers.is_empty() {
-        return Err(Error::History(failure_report::not_empty(&strangers, &history.folder)));
-    }
-    refuse_elsewhere(history, session, probe, own).await
+/// Where the project's tables are.
+#[derive(Debug, Default)]
+pub(crate) struct Territory {
+    /// Schemas whose tables decide whether a database without history is empty.
+    pub schemas: Vec<String>,
+    /// Tables in them that the project leaves to others (`tables.external` of prisma.config.ts), as `schema.table`.
+    pub external: Vec<String>,
 }
 
-/// Refuses a database whose other schemas have the history of another tool, or tables of this role, to a folder of plain
-/// SQL: they may be that tool's work on this folder. A folder of Prisma is certainly Prisma's, which looks at the service's
-/// own schemas only (P3005): histories elsewhere are those of other services. A service whose schema is not the default one
-/// shares the database with others, and what is outside its schema does not concern it.
-async fn refuse_elsewhere(
-    history: &History,
-    session: &mut dyn Session,
-    probe: &Probe,
-    own: &[String],
-) -> Result<(), Error> {
-    let is_prismas = history.format.ledger.table() == prisma::FORMAT.ledger.table();
-    if is_prismas || probe.current_schema.as_deref().is_some_and(|home| home != history.dialect.home()) {
-        return Ok(());
+impl History {
+    /// The ordinary tables of others in these schemas (as Prisma counts them for P3005), without those that the project
+    /// calls external.
+    ///
+    /// # Errors
+    /// [`Error::History`] where one of them is the history, in a schema that the session does not look in.
+    pub(crate) async fn strangers(
+        &self,
+        session: &mut dyn Session,
+        probe: &Probe,
+        territory: &Territory,
+    ) -> Result<Vec<String>, Error> {
+        if self.table.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut strangers = session.tables_in(&territory.schemas).await.map_err(Error::statement("look for tables"))?;
+        strangers.retain(|table| table.rsplit('.').next() != Some(AFTER_MIGRATE));
+        let suffix = format!(".{}", self.format.ledger.table());
+        if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
+            return Err(Error::History(format!(
+                "the history is in the schema {schema}, but the session looks in {}\n\
+                 next: add ?schema={schema} to the URL, or take it off where it names another schema",
+                probe.current_schema.as_deref().unwrap_or("none")
+            )));
+        }
+        strangers.retain(|table| !territory.external.contains(table));
+        Ok(strangers)
     }
-    let tables = session.tables_elsewhere(own).await.map_err(Error::statement("look for tables"))?;
-    match tables.is_empty() {
-        true => Ok(()),
-        false => Err(Error::History(failure_report::not_empty_elsewhere(&tables, &history.folder))),
+
+    /// Refuses to begin a history in a database that has tables in these schemas already (P3005). Call it before anything
+    /// is written.
+    ///
+    /// # Errors
+    /// [`Error::History`].
+    pub(crate) async fn refuse_strangers(
+        &self,
+        session: &mut dyn Session,
+        probe: &Probe,
+        territory: &Territory,
+    ) -> Result<(), Error> {
+        let strangers = self.strangers(session, probe, territory).await?;
+        match strangers.is_empty() {
+            true => self.refuse_elsewhere(session, probe, territory).await,
+            false => Err(Error::History(failure_report::not_empty(&strangers, &self.folder))),
+        }
+    }
+
+    /// Refuses a database whose other schemas have the history of another tool, or tables of this role, to a folder of plain
+    /// SQL: they may be that tool's work on this folder. Prisma looks at the service's own schemas only (P3005), so for its
+    /// folders only a history counts that is in a schema of its tool's. A service whose schema is not the default one shares
+    /// the database with others, and what is outside its schema does not concern it.
+    async fn refuse_elsewhere(
+        &self,
+        session: &mut dyn Session,
+        probe: &Probe,
+        territory: &Territory,
+    ) -> Result<(), Error> {
+        let is_shared = probe.current_schema.as_deref().is_some_and(|home| home != self.dialect.home());
+        if self.table.is_some() || is_shared {
+            return Ok(());
+        }
+        let tables = session.tables_elsewhere(&territory.schemas).await;
+        let mut tables = tables.map_err(Error::statement("look for tables"))?;
+        if self.format.ledger.table() == prisma::FORMAT.ledger.table() {
+            tables.retain(|table| ledgers::is_in_schema_of_tool(table));
+        }
+        match tables.is_empty() {
+            true => Ok(()),
+            false => Err(Error::History(failure_report::not_empty_elsewhere(&tables, &self.folder))),
+        }
     }
 }

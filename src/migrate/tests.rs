@@ -38,7 +38,6 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
         stop: &stop,
         tracker: &Tracker::default(),
         application_name: &ApplicationName::of_process(&Environment::default()),
-        own_schemas: &[],
         statement_lock_timeout: None,
         lock_timeout: None,
         is_scratch: false,

@@ -106,6 +106,11 @@ impl Snapshot {
         Ok(text + "\n")
     }
 
+    /// The catalog as the file has it.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// The catalog with everything of the snapshot's home schema moved to `home`; `source` is the file that findings name.
     #[must_use]
     pub(crate) fn at(&self, home: &str, source: &str) -> Catalog {

@@ -140,7 +140,7 @@ impl ChildCommand {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
             let next = match self.setting {
                 "before_migrate" => "nothing was migrated, and the next start calls it again",
-                "after_migrate" => "the migrations are applied, and a start without any does not call it again",
+                "after_migrate" => "the migrations are applied, and the next start calls it again",
                 _ => "the next start finds out what became of it",
             };
             let note = format!("the signal was passed on to {}, which {how}; {next}", self.shown);
@@ -210,17 +210,13 @@ impl ChildCommand {
     fn start(&self, setup: &Setup) -> Result<(Child, PipeReader, String), Error> {
         let refused = |error: std::io::Error| Error::Os(format!("cannot start {}: {error}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
-        let mut command = self.program.command();
+        let mut command = self.program.command_on(setup.database.url()?.as_ref());
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
         let mark = uuid::Uuid::new_v4().simple().to_string();
         command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string()).env(MARK, &mark);
         if !setup.has_application_name {
             // libpq, node-postgres, pgx and others take the name of their sessions from here.
             command.env("PGAPPNAME", setup.application_name.with(self.setting));
-        }
-        if let Some(url) = setup.database.url()? {
-            // DATABASE_URL_FILE may name another database.
-            command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }
         let child = command.spawn().map_err(|error| self.program.refused(&error))?;
         Ok((child, reader, mark))
@@ -249,7 +245,8 @@ struct Ended {
     output: String,
 }
 
-fn ending(status: ExitStatus) -> String {
+/// How a child ended, in words.
+pub(crate) fn ending(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal().and_then(|signal| u8::try_from(signal).ok())) {
         (Some(code), _) => format!("exited with {code}"),
@@ -259,7 +256,7 @@ fn ending(status: ExitStatus) -> String {
 }
 
 /// Blocks until the child has exited, and leaves it a zombie for `wait`.
-fn await_end(pid: Pid) {
+pub(crate) fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
+use crate::base::secret::Secret;
 use crate::base::signal::{self, Stop};
 use crate::config::{Layer, Settings};
 
@@ -104,6 +105,15 @@ impl Service {
         command.arg0(&self.words[0]).args(&self.words[1..]);
         for name in OURS {
             command.env_remove(name);
+        }
+        command
+    }
+
+    /// The command of a child that works on this database, if a URL names it. DATABASE_URL_FILE may name another one.
+    pub(crate) fn command_on(&self, url: Option<&Secret>) -> Command {
+        let mut command = self.command();
+        if let Some(url) = url {
+            command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }
         command
     }

@@ -6,6 +6,7 @@ use crate::base::error::Error;
 use crate::config::Settings;
 use crate::config::words::Words;
 use crate::startup::child::ChildCommand;
+use crate::startup::exec::Service;
 use crate::startup::start::Start;
 
 /// The programs, as the settings and the project's files name them.
@@ -27,6 +28,16 @@ impl HookCommands {
             after: settings.after_migrate.clone(),
             path: environment.get("PATH").map(str::to_owned),
         }
+    }
+
+    /// The program of a command, found along PATH.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`].
+    pub(crate) fn program(&self, words: &Words) -> Result<Service, Error> {
+        let words: Vec<_> = words.as_slice().iter().map(Into::into).collect();
+        let found = Service::find(&words, self.path.as_deref())?;
+        found.ok_or_else(|| Error::CommandNotFound("the command is empty".to_owned()))
     }
 
     /// Looks them up along PATH.
@@ -67,6 +78,13 @@ impl Hooks {
     }
 }
 
+impl Hooks {
+    /// Whether a program is to run after the migrations.
+    pub(crate) fn has_after(&self) -> bool {
+        self.after.is_some()
+    }
+}
+
 impl Start<'_> {
     /// Whether doorstep, or the tool, has something to migrate.
     pub(crate) fn has_work(&self, hooks: &Hooks) -> bool {
@@ -85,9 +103,9 @@ impl Start<'_> {
     }
 
     pub(crate) async fn run_after_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {
-        let next = "the migrations are applied\nnext: repair the cause, and run it by hand if it has to run: \
-                    a start that has nothing to migrate does not call it";
-        self.run_hook(hooks.after.as_ref(), next).await
+        let next = "the migrations are applied\nnext: repair the cause, and start again: the next start calls it again";
+        self.run_hook(hooks.after.as_ref(), next).await?;
+        self.settle_after_hook(hooks).await
     }
 
     /// Runs a hook, if there is one; `next` follows the report of its failure.

@@ -4,6 +4,7 @@
 //! `migrate/` and `verify/` do the work of theirs. Beside them stand the child processes (`hooks`, `child`), the health
 //! port, and `--init`.
 
+pub(crate) mod ask;
 pub(crate) mod child;
 pub(crate) mod database;
 pub(crate) mod exec;
@@ -14,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod lock_watch;
 pub(crate) mod losses;
 pub(crate) mod one_child;
+pub(crate) mod owed_hook;
 pub(crate) mod pipeline;
 pub(crate) mod process_tree;
 pub(crate) mod schemas;

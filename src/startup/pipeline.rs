@@ -232,7 +232,8 @@ impl Start<'_> {
         let (began, schemas) = (Instant::now(), self.report.schemas);
         self.setup.tracker.enter(Phase::Migrate);
         self.read_history().await?;
-        let has_work = !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
+        let is_owed = self.owes_after_hook(hooks).await?;
+        let has_work = is_owed || !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
         let outcome = if has_work { self.migrate_under_lock(hooks, queue).await? } else { PassOutcome::Done };
         self.report.migrate += began.elapsed().saturating_sub(self.report.schemas - schemas);
         if let (PassOutcome::Done, Some(history)) = (&outcome, &self.history) {
@@ -250,7 +251,8 @@ impl Start<'_> {
         self.probe_again().await?;
         let missing = self.probe.missing_schemas.len();
         let is_due = self.is_due(hooks).await?;
-        if is_due && hooks.are_any() {
+        let is_owed = self.owes_after_hook(hooks).await?;
+        if (is_due || is_owed) && hooks.are_any() {
             self.await_child_sessions().await?;
         }
         let leaves_some = self.probe.missing_schemas.len() < missing;
@@ -259,12 +261,15 @@ impl Start<'_> {
         }
         self.create_schemas().await?;
         if is_due {
+            self.owe_after_hook(hooks).await?;
             self.report.applied = self.apply(hooks).await?;
             if leaves_some {
                 // A migration that was to create a schema may not have done so after all.
                 self.probe_again().await?;
                 self.create_schemas().await?;
             }
+        }
+        if is_due || is_owed {
             self.run_after_hook(hooks).await?;
         }
         Ok(PassOutcome::Done)
@@ -280,7 +285,11 @@ impl Start<'_> {
             let url_schema = self.setup.url_schema.as_ref();
             self.probe.missing_schemas.retain(|name| !later.contains(name) || url_schema == Some(name));
         }
-        apply::due(history, self.session.as_mut(), &self.probe).await
+        let is_due = apply::due(history, self.session.as_mut(), &self.probe).await?;
+        if is_due && history.format.writer.is_some() {
+            history.refuse_strangers(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
+        }
+        Ok(is_due)
     }
 
     /// Step 2. The history table may go to a schema that is created here, hence the second probe.
@@ -309,7 +318,6 @@ impl Start<'_> {
             stop: self.stop,
             tracker: &setup.tracker,
             application_name: &setup.application_name,
-            own_schemas: &setup.own_schemas,
             statement_lock_timeout: setup.settings.statement_lock_timeout,
             lock_timeout: setup.settings.lock_timeout,
             is_scratch: setup.is_scratch,

@@ -8,12 +8,13 @@ use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::progress::Tracker;
-use crate::config::{Mode, Settings, Strictness};
+use crate::config::{Mode, Settings, Strictness, Words};
 use crate::engines::connect::Target;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::Project;
 use crate::formats::{Folder, OWN_LOCK, prisma};
 use crate::migrate::history::History;
+use crate::migrate::strangers::Territory;
 use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::Dialect;
 use crate::startup::database::Database;
@@ -38,8 +39,7 @@ pub(crate) struct Setup {
     schemas: Vec<String>,
     /// The schema that the URL names.
     pub(crate) url_schema: Option<String>,
-    /// Schemas whose tables decide whether a database without history is empty.
-    pub(crate) own_schemas: Vec<String>,
+    pub(crate) territory: Territory,
 }
 
 impl Setup {
@@ -57,7 +57,7 @@ impl Setup {
         settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
         let url_schema = target.schema().map(str::to_owned);
         let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
-        let own_schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
+        let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment),
@@ -70,7 +70,7 @@ impl Setup {
             folder: project.folder,
             prisma_schema: project.schema.map(Arc::new),
             url_schema,
-            own_schemas,
+            territory: Territory { schemas, external: project.external },
             settings,
         })
     }
@@ -114,7 +114,17 @@ impl Setup {
                 tracing::warn!(phase = "verify", event = "unreadable", "{error}");
                 Ok(DesiredState::of_tables(&self.settings))
             }
-            read => read,
+            Ok(desired) => {
+                if let Some(why) = desired.hollow() {
+                    tracing::warn!(
+                        phase = "verify",
+                        event = "nothing_to_verify",
+                        "{why} (a schema of several files is named by its folder: --prisma-schema)"
+                    );
+                }
+                Ok(desired)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -151,6 +161,12 @@ impl Setup {
             (None, None) => prisma::FORMAT.ledger.lock_key(),
             (Some(folder), _) => folder.format.ledger.lock_key(),
         }
+    }
+
+    /// The command that applies migrations of which doorstep knows neither files nor history, unless migrations are off.
+    pub(crate) fn unknown_tool(&self) -> Option<&Words> {
+        let is_on = self.settings.mode != Mode::Off;
+        self.hook_commands.migrate.as_ref().filter(|_| self.folder.is_none() && is_on)
     }
 
     /// The error of a command that needs a migrations folder.

@@ -61,11 +61,40 @@ impl DesiredState {
         prisma.is_none() && Self::snapshot_path(settings).is_none()
     }
 
-    /// True where nothing is expected at all.
+    /// True where nothing is expected at all, also of the files that were read.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
-        self.files.is_empty() && self.queries.is_empty() && !is_written
+        let catalogs = self.prisma.iter().chain(self.snapshot.iter().map(|(snapshot, _)| snapshot.catalog()));
+        let mut catalogs = catalogs.map(|it| (&it.tables, &it.views, &it.enums));
+        let is_read =
+            catalogs.any(|(tables, views, enums)| !(tables.is_empty() && views.is_empty() && enums.is_empty()));
+        self.queries.is_empty() && !is_written && !is_read
+    }
+
+    /// Why nothing can be verified although a file was read for it: what it expects is nothing.
+    #[must_use]
+    pub(crate) fn hollow(&self) -> Option<String> {
+        let is_hollow = self.is_empty() && !self.files.is_empty();
+        is_hollow.then(|| format!("{} names no table, so there is nothing to verify", self.files.join(", ")))
+    }
+
+    /// Refuses to compare with nothing.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn demand(&self) -> Result<(), Error> {
+        if !self.is_empty() {
+            return Ok(());
+        }
+        let why = self.hollow().unwrap_or_else(|| {
+            "there is nothing to compare the database with: no Prisma schema, no snapshot, nothing required".to_owned()
+        });
+        Err(Error::Settings(format!(
+            "{why}\n\
+             next: name the schema with --prisma-schema (of several files: their folder), \
+             or make a snapshot (doorstep snapshot --output doorstep.snapshot.json)"
+        )))
     }
 
     /// The required tables alone.

@@ -1,9 +1,11 @@
-//! Reads where Alembic's revisions are and in which table it records them, from the command, alembic.ini and env.py. If
+//! Reads where Alembic's revisions are and in which table it records them, from the command, alembic.ini, pyproject.toml and
+//! env.py. If
 //! anything else can decide that, its name is returned, and Alembic is started to find out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::formats::python::{PythonValue, argument, code};
 
@@ -42,7 +44,11 @@ pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
     let is_variable = |word: &&&str| word.starts_with("ALEMBIC_CONFIG=");
     let harmless = ["-q", "--quiet", "--raiseerr", "--app", "-A"];
     let is_harmless = |word: &str| harmless.contains(&word.split('=').next().unwrap_or_default());
-    let is_this = |file: &str| file.strip_prefix("./").unwrap_or(file) == ini.to_string_lossy();
+    let is_this = |file: &str| {
+        let file = file.strip_prefix("./").unwrap_or(file);
+        // Beside alembic.ini, pyproject.toml is read in any case.
+        file == ini.to_string_lossy() || Path::new(file) == ini.with_file_name(PYPROJECT)
+    };
     let mut after = words[at + 1..].iter();
     let mut found = words[..at].iter().find(|word| is_moved(word) || is_variable(word));
     while let (None, Some(word)) = (found, after.next()) {
@@ -56,13 +62,87 @@ pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
     found.map(|word| format!("the command has {word}, which overrides {}", ini.display()))
 }
 
-/// Since Alembic 1.16 pyproject.toml has what alembic.ini does not.
-pub(crate) fn pyproject(ini: &Path) -> Option<String> {
-    let path = ini.with_file_name("pyproject.toml");
-    let text = std::fs::read(&path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+/// The second file of Alembic's configuration, since 1.16.
+pub(crate) const PYPROJECT: &str = "pyproject.toml";
+
+/// Whether a pyproject.toml has a table for Alembic, readable or not.
+pub(crate) fn mentions_alembic(file: &Path) -> bool {
+    let text = std::fs::read(file).unwrap_or_default();
     let is_alembics = |line: &str| line.trim_start().strip_prefix('[').is_some_and(|it| it.contains("alembic"));
-    text.lines().any(is_alembics).then(|| format!("{} configures Alembic, too", path.display()))
+    String::from_utf8_lossy(&text).lines().any(is_alembics)
+}
+
+/// The keys of both files. As in Alembic, alembic.ini takes precedence, key by key.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    ini: BTreeMap<String, String>,
+    toml: BTreeMap<String, Vec<String>>,
+}
+
+impl Keys {
+    /// Reads the file that the project was found by, and pyproject.toml beside it. Flask-Migrate does not read the latter.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] for a file that cannot be read.
+    pub(crate) fn read(file: &Path) -> Result<Self, Error> {
+        let here = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let toml = file.with_file_name(PYPROJECT);
+        let mut keys = Self::default();
+        if *file != toml {
+            let unreadable = |error| {
+                let name = file.display();
+                Error::Settings(format!("cannot read {name}: {error}\nnext: check that the image contains it"))
+            };
+            let text = std::fs::read(file).map_err(unreadable)?;
+            keys.ini = section(&String::from_utf8_lossy(&text), "alembic", here);
+        }
+        if !file.starts_with("migrations") && mentions_alembic(&toml) {
+            keys.toml = of_toml(&toml, here)?;
+        }
+        Ok(keys)
+    }
+
+    /// A key with one value.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        self.ini.get(key).cloned().or_else(|| self.toml.get(key)?.first().cloned())
+    }
+
+    /// A key with several: pyproject.toml has a list, alembic.ini a text.
+    pub(crate) fn places(&self, key: &str) -> Option<Vec<String>> {
+        let split = |text: &String| {
+            let parts = text.split([' ', ',', ':', ';', '\n']).filter(|it| !it.is_empty());
+            parts.map(str::to_owned).collect()
+        };
+        self.ini.get(key).map(split).or_else(|| self.toml.get(key).cloned())
+    }
+
+    /// Whether a key is on, in any of the ways that Alembic takes.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        let value = self.text(key).map(|value| value.to_lowercase()).unwrap_or_default();
+        ["true", "yes", "on", "y", "t", "1"].contains(&value.as_str())
+    }
+}
+
+/// `[tool.alembic]`, with `%(here)s` filled in.
+fn of_toml(file: &Path, here: &Path) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let wrong = |why: String| {
+        let name = file.display();
+        Error::Settings(format!("{name} configures Alembic, and cannot be read: {why}\nnext: repair it"))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+    let Some(alembic) = table.get("tool").and_then(|tool| tool.get("alembic")) else { return Ok(BTreeMap::new()) };
+    let keys = alembic.as_table().ok_or_else(|| wrong("tool.alembic is no table".to_owned()))?;
+    let here = here.display().to_string();
+    let filled = |text: &str| text.replace("%(here)s", &here).replace("%%", "%");
+    let texts = |value: &toml::Value| match value {
+        toml::Value::String(text) => vec![filled(text)],
+        toml::Value::Array(values) => values.iter().filter_map(|value| value.as_str().map(filled)).collect(),
+        toml::Value::Boolean(is_on) => vec![is_on.to_string()],
+        // Numbers and tables: nothing that matters here.
+        _ => Vec::new(),
+    };
+    Ok(keys.iter().map(|(key, value)| (key.clone(), texts(value))).collect())
 }
 
 /// Of env.py the schema of the history's table and its name; and what of that is computed.
@@ -83,14 +163,8 @@ pub(crate) fn context(env: &Path) -> (Option<String>, Option<String>, Option<Str
     (schema, table, computed.or_else(|| computes("its options").filter(|_| is_open)))
 }
 
-/// Whether a key is on, in any of the ways that Alembic takes.
-pub(crate) fn is_set(keys: &BTreeMap<String, String>, key: &str) -> bool {
-    let value = keys.get(key).map(|value| value.to_lowercase()).unwrap_or_default();
-    ["true", "yes", "on", "y", "t", "1"].contains(&value.as_str())
-}
-
 /// The keys of one section of an .ini file, with `%(here)s` and the section's own keys filled in.
-pub(crate) fn section(text: &str, wanted: &str, here: &Path) -> BTreeMap<String, String> {
+fn section(text: &str, wanted: &str, here: &Path) -> BTreeMap<String, String> {
     let mut keys: BTreeMap<String, String> = BTreeMap::new();
     let (mut current, mut last) = (String::new(), None);
     for line in text.lines() {

@@ -3,24 +3,36 @@
 //! fail at.
 
 pub(crate) mod configuration;
+pub(crate) mod graph;
+pub(crate) mod inquiry;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
+use crate::formats::alembic::configuration::{
+    Aim, Keys, PYPROJECT, aim, context, elsewhere, mentions_alembic, resource,
+};
+use crate::formats::alembic::graph::{Revision, closure, in_order};
+use crate::formats::alembic::inquiry::AlembicInquiry;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{PythonValue, assigned};
 use crate::formats::tool::{Tool, ToolCommand};
-use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Resolved, Surroundings};
+use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Partial, Resolved, Surroundings};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
-/// How it is found. Flask-Migrate has the file in the folder of the migrations.
+/// How it is found. Flask-Migrate has the file in the folder of the migrations; since Alembic 1.16 pyproject.toml may have
+/// it all.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Alembic,
-    detection: Detection::File { places: &["alembic.ini", "migrations/alembic.ini"], open },
+    detection: Detection::File {
+        places: &["alembic.ini", "migrations/alembic.ini", "pyproject.toml"],
+        named: |surroundings| surroundings.environment.get("ALEMBIC_CONFIG").map(PathBuf::from),
+        owns: |file| file.file_name().is_none_or(|name| name != PYPROJECT) || mentions_alembic(file),
+        open,
+    },
 };
 
 static TOOL: Tool = Tool {
@@ -32,6 +44,7 @@ static TOOL: Tool = Tool {
         programs: &["alembic"],
         beside: ".venv/bin/alembic",
         arguments: &["upgrade", "heads"],
+        inquiry: &AlembicInquiry,
     }),
 };
 
@@ -41,7 +54,12 @@ static FLASK: Tool = Tool {
     authoring: TOOL.authoring,
     writes_from_schema: false,
     by_hand: TOOL.by_hand,
-    command: Some(ToolCommand { programs: &["flask"], beside: ".venv/bin/flask", arguments: &["db", "upgrade"] }),
+    command: Some(ToolCommand {
+        programs: &["flask"],
+        beside: ".venv/bin/flask",
+        arguments: &["db", "upgrade"],
+        inquiry: &AlembicInquiry,
+    }),
 };
 
 fn open(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Format, Error> {
@@ -65,53 +83,34 @@ pub(crate) struct Alembic {
     aim: Aim,
 }
 
-/// One revision, as its file has it.
-#[derive(Debug, Clone, Default)]
-struct Revision {
-    id: String,
-    path: PathBuf,
-    text: String,
-    down: Vec<String>,
-    labels: Vec<String>,
-    depends: Vec<String>,
-}
-
 impl Alembic {
-    /// Reads alembic.ini, and of env.py the name of the table. The folder of a setting takes precedence. Where
+    /// Reads alembic.ini and pyproject.toml, and of env.py the name of the table. The folder of a setting takes precedence. Where
     /// another source than these files decides, no folder is read.
     ///
     /// # Errors
     /// [`Error::Settings`] where the revisions cannot be found.
     pub(crate) fn of(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Self, Error> {
-        let Surroundings { folder: named, command, environment } = *surroundings;
-        let unreadable = |error| Error::Settings(format!("cannot read {}: {error}", ini.display()));
-        let text = std::fs::read(ini).map_err(unreadable)?;
-        let here = ini.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let keys = section(&String::from_utf8_lossy(&text), "alembic", here);
-        let location = match (named, keys.get("script_location")) {
+        let Surroundings { folder: named, command, .. } = *surroundings;
+        let keys = Keys::read(ini)?;
+        let script_location = keys.text("script_location");
+        let location = match (named, &script_location) {
             (Some(named), _) => named.to_owned(),
             (None, Some(location)) => resource(location),
             // Flask-Migrate has the file in the folder itself.
             (None, None) => ini.parent().map(Path::to_owned).unwrap_or_default(),
         };
-        let places = keys.get("version_locations");
-        let versions: Vec<PathBuf> = match places {
-            Some(places) => {
-                places.split([' ', ',', ':', ';', '\n']).filter(|it| !it.is_empty()).map(resource).collect()
-            }
+        let places = keys.places("version_locations");
+        let versions: Vec<PathBuf> = match &places {
+            Some(places) => places.iter().map(resource).collect(),
             None => vec![location.join("versions")],
         };
         let gone = versions.iter().find(|folder| !folder.is_dir());
         let is_of_a_package = |place: &String| place.contains([':', '%']);
-        let elsewhere = command.and_then(|command| elsewhere(command, ini)).or_else(|| {
-            let variable =
-                environment.get("ALEMBIC_CONFIG").map(|_| "ALEMBIC_CONFIG names the configuration".to_owned());
-            variable.or_else(|| pyproject(ini)).or_else(|| match gone {
-                Some(gone) if places.is_some() || keys.get("script_location").is_some_and(is_of_a_package) => {
-                    Some(format!("{} is not a folder here", gone.display()))
-                }
-                _ => None,
-            })
+        let elsewhere = command.and_then(|command| elsewhere(command, ini)).or_else(|| match gone {
+            Some(gone) if places.is_some() || script_location.as_ref().is_some_and(is_of_a_package) => {
+                Some(format!("{} is not a folder here", gone.display()))
+            }
+            _ => None,
         });
         if let (Some(gone), None) = (gone, &elsewhere) {
             return Err(Error::Settings(format!(
@@ -123,11 +122,11 @@ impl Alembic {
         }
         let env = location.join("env.py");
         let (schema, table, computed) = context(&env);
-        let sourceless = is_set(&keys, "sourceless").then(|| format!("{} has sourceless = true", ini.display()));
+        let sourceless = keys.is_set("sourceless").then(|| format!("{} has sourceless = true", ini.display()));
         Ok(Self {
             versions: if elsewhere.is_some() { Vec::new() } else { versions },
-            is_recursive: is_set(&keys, "recursive_version_locations"),
-            table: table.or_else(|| keys.get("version_table").cloned()).unwrap_or_else(|| "alembic_version".to_owned()),
+            is_recursive: keys.is_set("recursive_version_locations"),
+            table: table.or_else(|| keys.text("version_table")).unwrap_or_else(|| "alembic_version".to_owned()),
             schema,
             computed: elsewhere.or(computed).or(sourceless),
             aim: command.map_or(Aim::Branches, aim),
@@ -244,13 +243,20 @@ impl Layout for Alembic {
             Aim::Other(aim) => Some(format!("the command aims at {aim}")),
             _ => None,
         };
+        let elsewhere = self.computed.clone().or(aimed).map(Partial::nothing_certain);
         let computed = computed.first().map(|path| format!("{} computes its revision", path.display()));
+        let partial = elsewhere.or(computed.map(Partial::lower_bound));
         let broken = self.two_heads(&heads, &all);
         Ok(Resolved {
             migrations: order.into_iter().map(|revision| migration(revision, dialect)).collect(),
-            lineage: Lineage { implies, broken, partial: computed.or(aimed).or_else(|| self.computed.clone()) },
+            lineage: Lineage { implies, broken, partial },
             ..Resolved::default()
         })
+    }
+
+    /// A row stands for its ancestors, too. If its own file cannot be read, they are unknown.
+    fn is_lower_bound(&self, missing: usize, lineage: &Lineage) -> bool {
+        lineage.partial.as_ref().is_none_or(|partial| partial.is_lower_bound && missing == 0)
     }
 
     fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {
@@ -302,64 +308,6 @@ fn migration(revision: &Revision, dialect: Dialect) -> Migration {
         checksum: String::new(),
         unreadable: None,
         no_transaction: false,
-    }
-}
-
-/// A name, and all that it stands for.
-fn closure<'a>(name: &str, stands_for: impl Fn(&str) -> &'a [String]) -> BTreeSet<String> {
-    let (mut known, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
-    while let Some(name) = open.pop() {
-        if known.insert(name.clone()) {
-            open.extend(stands_for(&name).iter().filter(|name| !known.contains(*name)).cloned());
-        }
-    }
-    known
-}
-
-/// Each after those it follows, otherwise by file name; or the name of one that follows itself.
-fn in_order<'a>(
-    revisions: &'a [Revision],
-    follows: &BTreeMap<String, Vec<String>>,
-) -> Result<Vec<&'a Revision>, String> {
-    let ids: Vec<&str> = revisions.iter().map(|revision| revision.id.as_str()).collect();
-    let before = |id: &str| follows.get(id).map(Vec::as_slice).unwrap_or_default();
-    match by_levels(&ids, before) {
-        Ok(order) => Ok(order.into_iter().map(|place| &revisions[place]).collect()),
-        Err(place) => Err(revisions[place].id.clone()),
-    }
-}
-
-/// The places of the names, level by level: those that follow none of the others, those that follow only these, and so
-/// on, each level in the order of the list. The place of the first that never gets its turn, if there is one.
-///
-/// Asks once for what each name follows: a project has one long chain, so that there are as many levels as names.
-fn by_levels<'a>(names: &[&str], before: impl Fn(&str) -> &'a [String]) -> Result<Vec<usize>, usize> {
-    let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (*name, place)).collect();
-    let mut waits_for = vec![0_usize; names.len()];
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
-    for (place, name) in names.iter().enumerate() {
-        for other in before(name).iter().filter_map(|other| places.get(other.as_str())) {
-            waits_for[place] += 1;
-            followers[*other].push(place);
-        }
-    }
-    let mut order = Vec::with_capacity(names.len());
-    let mut ready: Vec<usize> = (0..names.len()).filter(|place| waits_for[*place] == 0).collect();
-    while !ready.is_empty() {
-        let mut next = Vec::new();
-        for follower in ready.iter().flat_map(|place| &followers[*place]) {
-            waits_for[*follower] -= 1;
-            if waits_for[*follower] == 0 {
-                next.push(*follower);
-            }
-        }
-        next.sort_unstable();
-        order.append(&mut ready);
-        ready = next;
-    }
-    match waits_for.iter().position(|count| *count > 0) {
-        Some(place) => Err(place),
-        None => Ok(order),
     }
 }
 
@@ -430,10 +378,10 @@ mod tests {
             looks.set(looks.get() + 1);
             follows.get(name).map(Vec::as_slice).unwrap_or_default()
         };
-        let order = by_levels(&list, before).unwrap();
+        let order = graph::by_levels(&list, before).unwrap();
         assert_eq!((order[0], order[19_999], looks.get()), (19_999, 0, 20_000));
         let knot = |name: &str| if name == "b" { [vec!["b".to_owned()]].concat().leak() } else { &[][..] };
-        assert_eq!(by_levels(&["a", "b"], knot), Err(1));
+        assert_eq!(graph::by_levels(&["a", "b"], knot), Err(1));
     }
 
     #[test]
@@ -474,10 +422,10 @@ mod tests {
         assert!(resolve(&[circle, B], "x").unwrap_err().contains("follows itself"));
         // What cannot be read is no error: Alembic has to be asked, and may well know a revision that no file has.
         let computed = ("k.py", "revision = make()\ndown_revision = 'b'\n");
-        assert!(resolve(&[A, B, computed], "x").unwrap().lineage.partial.unwrap().contains("k.py computes"));
+        assert!(resolve(&[A, B, computed], "x").unwrap().lineage.partial.unwrap().why.contains("k.py computes"));
         let tuple = ("t.py", "revision, down_revision = 'c', 'b'\n");
         let lineage = resolve(&[A, B, C, tuple], "alembic upgrade head").unwrap().lineage;
-        assert!(lineage.partial.as_ref().unwrap().contains("t.py computes") && lineage.broken.is_some());
+        assert!(lineage.partial.as_ref().unwrap().why.contains("t.py computes") && lineage.broken.is_some());
         let (_directory, alembic) = project(&[A], "x");
         assert_eq!(alembic.obstacle(&["k"], &["a"], &lineage), None);
         assert!(resolve(&[A, ("n.py", "x = 1")], "x").unwrap().lineage.partial.is_none());
@@ -505,8 +453,15 @@ mod tests {
         assert_eq!(of(DEEP, &[], None), Ok((1, false)));
         assert_eq!(of(DEEP, &[], Some("alembic -c other.ini upgrade head")), Ok((0, true)));
         assert!(of("[alembic]\n", &[], None).is_err());
-        let toml: &[(&str, &[u8])] = &[("pyproject.toml", b"[tool.alembic]\nscript_location = 'db'\n")];
-        assert_eq!(of("[alembic]\n", toml, None), Ok((0, true)));
+        let toml: &[(&str, &[u8])] = &[("pyproject.toml", b"[tool.alembic]\nscript_location = '%(here)s/db'\n")];
+        assert_eq!(of("[alembic]\n", toml, None), Ok((0, false)));
+        let deep = b"[tool.alembic]\nscript_location = '%(here)s/gone'\nrecursive_version_locations = true\n\
+                     version_locations = ['%(here)s/db']\n";
+        assert_eq!(of("[alembic]\n", &[("pyproject.toml", deep)], None), Ok((1, false)));
+        // alembic.ini takes precedence, key by key.
+        let ini = "[alembic]\nrecursive_version_locations = false\n";
+        assert_eq!(of(ini, &[("pyproject.toml", deep)], None), Ok((0, false)));
+        assert!(of("[alembic]\n", &[("pyproject.toml", b"[tool.alembic\n")], None).is_err());
         assert_eq!(of("[alembic]\nscript_location = package:db\n", &[], None), Ok((0, true)));
         assert_eq!(of(DEEP, &[("db/env.py", b"context.configure(connection=c)\n")], None), Ok((1, false)));
         assert_eq!(of(DEEP, &[("db/env.py", b"context.configure(connection=c, **opts)\n")], None), Ok((1, true)));

@@ -1,7 +1,33 @@
-//! `prisma.config.ts` (Prisma 6.4 and later): where the schema and the migrations are. It is a program; what it
-//! says in literals is read, what it computes is not, and then says so.
+//! `prisma.config.ts` (Prisma 6.4 and later) and `prisma.schema` of package.json (Prisma 6 and older): where the schema and
+//! the migrations are. The first is a program: what it says in literals, or with the functions of Node's `path`, is read.
+//! Anything else is computed, and then says so.
 
 use std::path::{Path, PathBuf};
+
+use crate::base::error::Error;
+use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
+
+/// What the project says about a place.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// This path.
+    Path(PathBuf),
+    /// Only Node can tell.
+    Computed,
+}
+
+impl Place {
+    /// The path, if it is known.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Absent | Self::Computed => None,
+        }
+    }
+}
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -9,115 +35,112 @@ pub(crate) struct Config {
     /// The file.
     pub(crate) file: PathBuf,
     /// `schema`
-    pub(crate) schema: Option<PathBuf>,
+    pub(crate) schema: Place,
     /// `migrations.path`
-    pub(crate) migrations: Option<PathBuf>,
-    /// Something of the two is there, but computed.
-    pub(crate) computed: bool,
+    pub(crate) migrations: Place,
+    /// `tables.external`: tables that the project's migrations leave to others, as `schema.table`.
+    pub(crate) external: Vec<String>,
 }
 
-/// The configuration in the working directory, where Prisma looks for it.
-pub(crate) fn find() -> Option<Config> {
+/// The configuration in the working directory, where Prisma looks for it; without one, package.json's.
+///
+/// # Errors
+/// [`Error::Settings`] for a file that cannot be read.
+pub(crate) fn find() -> Result<Option<Config>, Error> {
     let extensions = ["ts", "js", "mts", "mjs", "cts", "cjs"];
     let places = ["prisma.config", ".config/prisma"].into_iter();
     let mut files = places.flat_map(|place| extensions.map(|extension| format!("{place}.{extension}")));
-    files.find_map(|file| {
-        let text = std::fs::read_to_string(&file).ok()?;
-        Some(parse(&text, Path::new(&file)))
+    match files.find(|file| Path::new(file).exists()) {
+        Some(file) => Ok(Some(parse(&read(Path::new(&file))?, Path::new(&file)))),
+        None => match std::env::current_dir() {
+            Ok(here) => of_package(&here),
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(file).map_err(|error| {
+        Error::Settings(format!(
+            "cannot read {}: {error}\nnext: make it readable for this user, or take it out of the image",
+            file.display()
+        ))
     })
 }
 
 fn parse(text: &str, file: &Path) -> Config {
-    let text = without_comments(text);
     let directory = file.parent().unwrap_or_else(|| Path::new(""));
-    let schema = value(&text, "schema");
-    let migrations = value(&text, "migrations").filter(|block| block.starts_with('{'));
-    let path = migrations.and_then(|block| value(block, "path"));
-    let place = |value: Option<&str>| value.and_then(literal).map(|path| directory.join(path));
-    let (schema_path, migrations_path) = (place(schema), place(path));
-    Config {
-        file: file.to_owned(),
-        computed: (schema.is_some() && schema_path.is_none()) || (path.is_some() && migrations_path.is_none()),
-        schema: schema_path,
-        migrations: migrations_path,
-    }
-}
-
-/// What follows `key:`, up to the comma or brace that ends it.
-fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    let is_name = |character: char| character.is_alphanumeric() || "_$.".contains(character);
-    let mut places = text.match_indices(key);
-    let rest = places.find_map(|(at, _)| {
-        let after = text[at + key.len()..].trim_start_matches(['"', '\'']).trim_start();
-        let begins_a_name = !text[..at].ends_with(is_name);
-        after.strip_prefix(':').filter(|_| begins_a_name)
-    })?;
-    let (mut depth, mut quote) = (0_usize, None);
-    let end = rest.char_indices().find(|(_, character)| match (quote, character) {
-        (Some(open), character) => {
-            quote = Some(open).filter(|open| open != character);
-            false
-        }
-        (None, '"' | '\'' | '`') => {
-            quote = Some(*character);
-            false
-        }
-        (None, '{' | '(' | '[') => {
-            depth += 1;
-            false
-        }
-        (None, '}' | ')' | ']' | ',') if depth == 0 => true,
-        (None, '}' | ')' | ']') => {
-            depth -= 1;
-            false
-        }
-        _ => false,
-    });
-    Some(rest[..end.map_or(rest.len(), |(at, _)| at)].trim())
-}
-
-/// `"a/b"`, or `path.join("a", "b")`.
-fn literal(expression: &str) -> Option<PathBuf> {
-    let joined = ["path.join(", "join("].iter().find_map(|call| expression.strip_prefix(call));
-    let parts = joined.map_or(Some(expression), |inner| inner.trim_end().strip_suffix(')'))?;
-    let unquoted = |part: &str| {
-        let part = part.trim();
-        let quote = part.chars().next().filter(|quote| "\"'`".contains(*quote))?;
-        let inner = part.strip_prefix(quote)?.strip_suffix(quote)?;
-        (!inner.contains(quote) && !inner.contains("${")).then(|| inner.to_owned())
+    let config = Config { file: file.to_owned(), ..Config::default() };
+    let Some(object) = Object::exported(text) else {
+        return Config { schema: Place::Computed, migrations: Place::Computed, ..config };
     };
-    let parts = parts.trim().trim_end_matches(',');
-    if joined.is_some() { parts.split(',').map(unquoted).collect() } else { unquoted(parts).map(PathBuf::from) }
+    let place = |found: Lookup<'_>| match found {
+        Lookup::Absent => Place::Absent,
+        Lookup::Computed => Place::Computed,
+        Lookup::Value(expression) => {
+            let path = PlaceOf { directory, text }.path(expression);
+            path.map_or(Place::Computed, Place::Path)
+        }
+    };
+    let external = object.get("tables").object().map(|tables| tables.get("external").texts()).unwrap_or_default();
+    let migrations = match object.get("migrations") {
+        Lookup::Absent => Place::Absent,
+        block => block.object().map_or(Place::Computed, |block| place(block.get("path"))),
+    };
+    Config { schema: place(object.get("schema")), migrations, external, ..config }
 }
 
-fn without_comments(text: &str) -> String {
-    let (mut kept, mut rest) = (String::new(), text);
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            '"' | '\'' | '`' => rest[1..].find(first).map_or(rest.len(), |end| end + 2),
-            '/' if rest.starts_with("//") => {
-                rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
-                continue;
-            }
-            '/' if rest.starts_with("/*") => {
-                rest = &rest[rest.find("*/").map_or(rest.len(), |end| end + 2)..];
-                continue;
-            }
-            _ => first.len_utf8(),
+/// `"prisma": { "schema": … }` of the nearest package.json, from the directory upwards, as Prisma 6 and older read it: relative
+/// to that file. Prisma 7 does not read it.
+fn of_package(here: &Path) -> Result<Option<Config>, Error> {
+    let Some(file) = here.ancestors().map(|folder| folder.join("package.json")).find(|file| file.exists()) else {
+        return Ok(None);
+    };
+    // Other tools' business, unless it names a schema.
+    let Ok(text) = std::fs::read_to_string(&file) else { return Ok(None) };
+    let Ok(package) = serde_json::from_str::<serde_json::Value>(&text) else {
+        return match text.contains("\"prisma\"") && text.contains("\"schema\"") {
+            true => Err(Error::Settings(format!(
+                "{} is no JSON, and seems to name the Prisma schema\nnext: repair it, or name the schema with --prisma-schema",
+                file.display()
+            ))),
+            false => Ok(None),
         };
-        kept += &rest[..length];
-        rest = &rest[length..];
+    };
+    let named = &package["prisma"]["schema"];
+    if named.is_null() || is_seven(&package) {
+        return Ok(None);
     }
-    kept
+    let directory = file.parent().unwrap_or(here);
+    let directory = if directory == here { Path::new("") } else { directory };
+    let schema = named.as_str().map_or(Place::Computed, |path| Place::Path(directory.join(path)));
+    let shown = directory.join("package.json");
+    Ok(Some(Config { file: shown, schema, ..Config::default() }))
+}
+
+/// Whether the package asks for Prisma 7 or later, by the first number of the range.
+fn is_seven(package: &serde_json::Value) -> bool {
+    let ranges = ["dependencies", "devDependencies"].into_iter().flat_map(|group| {
+        ["prisma", "@prisma/client"].into_iter().filter_map(move |name| package[group][name].as_str())
+    });
+    let major = |range: &str| {
+        let number = range.trim_start_matches(|c: char| !c.is_ascii_digit());
+        number.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse::<u32>().ok())
+    };
+    ranges.filter_map(major).any(|major| major >= 7)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Option<PathBuf>, Option<PathBuf>, bool) {
+    fn read(text: &str) -> (Place, Place) {
         let config = parse(text, Path::new("prisma.config.ts"));
-        (config.schema, config.migrations, config.computed)
+        (config.schema, config.migrations)
+    }
+
+    fn path(text: &str) -> Place {
+        Place::Path(text.into())
     }
 
     #[test]
@@ -127,22 +150,91 @@ mod tests {
             import { defineConfig, env } from "prisma/config";
             export default defineConfig({
               schema: "db/schema.prisma",
-              migrations: { seed: `tsx db/seed.ts`, path: 'db/migrations' /* path: "no" */ },
-              datasource: { url: env("DATABASE_URL") },
+              migrations: { seed: `tsx db/seed.ts // schema: 'x'`, path: 'db/migrations' /* path: "no" */ },
+              datasource: { url: env("DATABASE_URL"), schema: "no" },
+              tables: { external: ["public.users", 'auth.keys',] },
             });
         "#;
-        assert_eq!(read(text), (Some("db/schema.prisma".into()), Some("db/migrations".into()), false));
-        let joined = "export default { schema: path.join('db', \"schema.prisma\"), }";
-        assert_eq!(read(joined), (Some("db/schema.prisma".into()), None, false));
+        assert_eq!(read(text), (path("db/schema.prisma"), path("db/migrations")));
+        assert_eq!(parse(text, Path::new("p")).external, ["public.users", "auth.keys"]);
+        assert_eq!(read("export default defineConfig({ datasource: { url: 'x' } })"), (Place::Absent, Place::Absent));
+        assert_eq!(read("module.exports = { \"schema\": 'a.prisma' }"), (path("a.prisma"), Place::Absent));
+        assert_eq!(
+            read("export default {\n  earlyAccess: true,\n  schema: 'a',\n} satisfies PrismaConfig;"),
+            (path("a"), Place::Absent)
+        );
+        assert_eq!(read("const c: PrismaConfig = { schema: 'a' };\nexport default c;"), (path("a"), Place::Absent));
+        let nested = parse("export default { schema: 'a.prisma' }", Path::new(".config/prisma.ts"));
+        assert_eq!(nested.schema, path(".config/a.prisma"));
+    }
+
+    #[test]
+    fn the_functions_of_path_are_understood() {
+        let schema = |expression: &str| {
+            let text = format!(
+                "import path, {{ join, resolve }} from 'node:path';\nexport default {{ schema: {expression}, }}"
+            );
+            read(&text).0
+        };
+        assert_eq!(schema("path.join('db', \"schema.prisma\")"), path("db/schema.prisma"));
+        assert_eq!(schema("path.join(__dirname, 'prisma')"), path("prisma"));
+        assert_eq!(schema("join(import.meta.dirname, 'prisma', 'schema')"), path("prisma/schema"));
+        assert_eq!(schema("path.resolve(process.cwd(), './prisma')"), path("./prisma"));
+        assert_eq!(schema("resolve('/srv', 'prisma')"), path("/srv/prisma"));
+        assert_eq!(schema("path.resolve(__dirname, '../db')"), path("../db"));
+        for other in
+            ["path.join(__dirname, name)", "path.dirname('x')", "path.join(...parts)", "path.join(base(), 'x')"]
+        {
+            assert_eq!(schema(other), Place::Computed, "{other}");
+        }
+        // Not Node's.
+        assert_eq!(read("export default { schema: join('a', 'b') }").0, Place::Computed);
+        let own =
+            "import path from 'path';\nconst __dirname = '/x';\nexport default { schema: path.join(__dirname, 'b') }";
+        assert_eq!(read(own).0, Place::Computed);
     }
 
     #[test]
     fn what_is_computed_is_told() {
-        for text in
-            ["{ schema: process.env.SCHEMA }", "{ migrations: { path: join(__dirname, 'm') } }", "{ schema: `${x}/a` }"]
-        {
-            assert_eq!(read(text), (None, None, true), "{text}");
+        for text in [
+            "export default { schema: process.env.SCHEMA }",
+            "export default { schema: `${x}/a` }",
+            "export default { schema: dev ? 'a' : 'b' }",
+            "export default { schema }",
+            "export default { schema: 'a' + 'b' }",
+            "export default { schema: 'a', ...more }",
+            "export default { ...more }",
+            "export default { [key]: 'a' }",
+            "export default make()",
+            "const c = { schema: 'a' };\nc.schema = 'b';\nexport default c",
+        ] {
+            assert_eq!(read(text).0, Place::Computed, "{text}");
         }
-        assert_eq!(read("export default defineConfig({ datasource: { url: 'x' } })"), (None, None, false));
+        assert_eq!(read("export default { ...more, schema: 'a' }").0, path("a"));
+        assert_eq!(read("export default { migrations: { path: join(x, 'm') } }"), (Place::Absent, Place::Computed));
+        assert_eq!(read("export default { migrations: m }"), (Place::Absent, Place::Computed));
+    }
+
+    #[test]
+    fn the_nearest_package_names_the_schema_up_to_prisma_6() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("apps/api");
+        std::fs::create_dir_all(&inner).unwrap();
+        let package = |text: &str| {
+            std::fs::write(folder.path().join("package.json"), text).unwrap();
+            of_package(&inner).map(|config| config.map(|config| config.schema)).map_err(|error| error.to_string())
+        };
+        let named = Some(Place::Path(folder.path().join("db/a.prisma")));
+        assert_eq!(package(r#"{"prisma": {"schema": "db/a.prisma"}}"#), Ok(named.clone()));
+        let old = r#"{"prisma": {"schema": "db/a.prisma"}, "devDependencies": {"prisma": "^6.2.0"}}"#;
+        assert_eq!(package(old), Ok(named));
+        let new = r#"{"prisma": {"schema": "db/a.prisma"}, "devDependencies": {"prisma": "~7.1"}}"#;
+        assert_eq!(package(new), Ok(None));
+        assert_eq!(package(r#"{"prisma": {"seed": "x"}}"#), Ok(None));
+        assert_eq!(package(r#"{"prisma": {"schema": 7}}"#), Ok(Some(Place::Computed)));
+        assert!(package(r#"{"prisma": {"schema": "x",,}}"#).is_err());
+        assert_eq!(package("no JSON"), Ok(None));
+        std::fs::write(inner.join("package.json"), r#"{"prisma": {"schema": "own"}}"#).unwrap();
+        assert_eq!(of_package(&inner).unwrap().unwrap().schema, path("own"));
     }
 }

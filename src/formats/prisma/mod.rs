@@ -3,6 +3,7 @@
 
 pub(crate) mod config;
 pub(crate) mod datasource;
+pub(crate) mod javascript;
 pub(crate) mod order;
 
 use std::io::ErrorKind;

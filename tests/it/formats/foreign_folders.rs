@@ -238,6 +238,11 @@ fn a_history_of_another_tool_or_tables_elsewhere_stop_a_first_migration() {
         for project in [Project::numbered(&[("1_a.sql", TABLE)]), Project::new().migration("1_a", TABLE)] {
             let database = Database::fresh();
             database.sql(made);
+            // goose has no schema of its own, so that its history may be another service's; Prisma looks at its own only.
+            if made.contains("goose") && project.path("prisma").exists() {
+                project.doorstep(&database.url(), &["run"]).run().code(0);
+                continue;
+            }
             project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has(named).stderr_has("next: ");
             assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
         }

@@ -16,5 +16,6 @@ mod replay;
 mod resume;
 mod role_settings;
 mod session_settings;
+mod shared_schema;
 mod side_effects;
 mod trouble;

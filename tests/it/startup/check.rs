@@ -20,11 +20,14 @@ fn a_database_that_is_reachable_current_and_verified_is_healthy() {
     let (database, project) = (Database::fresh(), Project::with_two());
     says(check(&project, &database.url(), &[]), 1, "unhealthy: pending: 1_users and 1 more\n");
     project.doorstep(&database.url(), &["run"]).run().code(0);
-    says(check(&project, &database.url(), &[]), 0, "healthy: 2 migrations, verified\n");
+    says(check(&project, &database.url(), &[]), 0, "healthy: 2 migrations, nothing to verify\n");
     says(check(&project, &database.url(), &["--verify", "off"]), 0, "healthy: 2 migrations\n");
-    says(check(&project, &database.url(), &["--migrate", "off"]), 0, "healthy: verified\n");
+    says(check(&project, &database.url(), &["--migrate", "off"]), 0, "healthy: nothing to verify\n");
     says(check(&project, &database.url(), &["--migrate", "off", "--verify", "off"]), 0, "healthy: reachable\n");
 
+    let required = check(&project, &database.url(), &["--require-tables", "users", "--format", "json"]).code(0);
+    let checked: serde_json::Value = serde_json::from_str(&required.stdout).unwrap();
+    assert_eq!((&checked["verified"], &checked["message"]), (&true.into(), &"healthy: 2 migrations, verified".into()));
     let required = check(&project, &database.url(), &["--require-tables", "users,tags"]);
     says(required, 1, "unhealthy: table tags is missing (required by require_tables); no migration in");
     says(check(&project, &database.url(), &["--require-tables", "tags", "--verify", "report"]), 0, "healthy: ");
@@ -32,8 +35,8 @@ fn a_database_that_is_reachable_current_and_verified_is_healthy() {
     let output = check(&project, &database.url(), &["--format", "json"]).code(0);
     let checked: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let expected = serde_json::json!({
-        "ok": true, "reachable": true, "migrations": "current", "verified": true,
-        "message": "healthy: 2 migrations, verified",
+        "ok": true, "reachable": true, "migrations": "current", "verified": null,
+        "message": "healthy: 2 migrations, nothing to verify",
     });
     assert_eq!(checked, expected);
 }
@@ -44,7 +47,7 @@ fn an_old_replica_is_healthy_while_a_newer_one_migrates_or_fails() {
     project.doorstep(&database.url(), &["run"]).run().code(0);
     let newer = Project::with_two().migration("3_newer", "SELECT 1/0;");
     newer.doorstep(&database.url(), &["run"]).run().code(65);
-    let line = "healthy: 2 migrations, and the database is ahead of this image, verified\n";
+    let line = "healthy: 2 migrations, and the database is ahead of this image, nothing to verify\n";
     says(check(&project, &database.url(), &[]), 0, line);
     says(check(&newer, &database.url(), &[]), 1, "unhealthy: migration 3_newer failed or was interrupted\n");
     // Each folder lacks a migration that the other has.
@@ -129,7 +132,7 @@ fn a_role_that_only_reads_may_check() {
     project.doorstep(&database.url(), &["run"]).run().code(0);
     let role = database.role("");
     database.sql(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
-    says(check(&project, &database.url_as(&role), &[]), 0, "healthy: 2 migrations, verified\n");
+    says(check(&project, &database.url_as(&role), &[]), 0, "healthy: 2 migrations, nothing to verify\n");
 }
 
 #[test]

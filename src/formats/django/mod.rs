@@ -5,22 +5,29 @@
 //! manage.py, others (`django.contrib.auth`) among Python's packages. If one of them is not found, or the settings are
 //! computed, nothing is concluded: Django is started, and the log says why.
 
+pub(crate) mod inquiry;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
+use crate::formats::django::inquiry::DjangoInquiry;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::python::{AssignmentScope, PythonValue, assignments, attribute, imports_all, mentions};
 use crate::formats::tool::{Tool, ToolCommand};
-use crate::formats::{Detection, Format, FormatEntry, Layout, Ledger, Lineage, Resolved, Surroundings, rfc3339};
+use crate::formats::{
+    Detection, Format, FormatEntry, Layout, Ledger, Lineage, Partial, Resolved, Surroundings, rfc3339,
+};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
-pub(crate) const ENTRY: FormatEntry =
-    FormatEntry { name: MigrationFormat::Django, detection: Detection::File { places: &["manage.py"], open } };
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
+    name: MigrationFormat::Django,
+    detection: Detection::File { places: &["manage.py"], named: |_| None, owns: |_| true, open },
+};
 
 static TOOL: Tool = Tool {
     name: "django",
@@ -31,6 +38,7 @@ static TOOL: Tool = Tool {
         programs: &["python", "python3"],
         beside: ".venv/bin/python",
         arguments: &["manage.py", "migrate", "--noinput"],
+        inquiry: &DjangoInquiry,
     }),
 };
 
@@ -158,17 +166,19 @@ impl App {
 
 impl Layout for Django {
     fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
-        let (apps, mut unknown) = self.apps();
+        let (apps, unknown) = self.apps();
+        // Names that may be wrong, unlike apps that are not known.
+        let mut uncertain = None;
         let (mut migrations, mut implies) = (Vec::new(), BTreeMap::new());
         for App { label, is_computed, files } in apps {
             if is_computed {
-                unknown.get_or_insert(format!("the label of the app {label} is computed"));
+                uncertain.get_or_insert(format!("the label of the app {label} is computed"));
             }
             for path in files {
                 let script = std::fs::read(&path)
                     .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
                 let script = String::from_utf8(script).unwrap_or_else(|error| {
-                    unknown.get_or_insert(format!("{} is not UTF-8", path.display()));
+                    uncertain.get_or_insert(format!("{} is not UTF-8", path.display()));
                     String::from_utf8_lossy(error.as_bytes()).into_owned()
                 });
                 let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -179,7 +189,7 @@ impl Layout for Django {
                         implies.extend((!replaced.is_empty()).then(|| (name.clone(), replaced)));
                     }
                     None => {
-                        unknown.get_or_insert(format!("{} computes what it replaces", path.display()));
+                        uncertain.get_or_insert(format!("{} computes what it replaces", path.display()));
                     }
                 }
                 let script = Script::new(script, dialect);
@@ -193,7 +203,8 @@ impl Layout for Django {
                 });
             }
         }
-        let lineage = Lineage { implies, broken: None, partial: unknown };
+        let partial = uncertain.map(Partial::nothing_certain).or(unknown.map(Partial::lower_bound));
+        let lineage = Lineage { implies, broken: None, partial };
         Ok(Resolved { migrations, lineage, ..Resolved::default() })
     }
 

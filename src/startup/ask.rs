@@ -1,0 +1,176 @@
+//! Asks the tool that applies the migrations what is pending, where its files do not tell: `check` once, `await` rarely.
+//!
+//! The questions are commands of the tool that only read (`formats/inquiry.rs`). They run with the environment of
+//! `migrate_command`, without a shell, and take no lock. Their output is parsed and never logged.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+
+use crate::base::log::seconds;
+use crate::base::retry::Pace;
+use crate::config::words::Words;
+use crate::formats::inquiry::Answer;
+use crate::formats::migration::Record;
+use crate::migrate::history::History;
+use crate::startup::child;
+use crate::startup::setup::Setup;
+
+/// Largest answer that is read: 10,000 migrations of 100 bytes.
+const LARGEST: usize = 1 << 20;
+
+/// Pause between two questions of a start that waits: each one starts an interpreter, which takes a second of CPU time.
+const PACE: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(30));
+
+/// Least pause before a question that a change of the history prompts.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// How long a start that waits lets the tool work on one question.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Asks the tool of the history's format.
+///
+/// # Errors
+/// Why there is no answer.
+pub(crate) async fn ask(setup: &Setup, history: &History, limit: Duration) -> Result<Answer, String> {
+    let tool = history.format.tool;
+    let inquiry = tool.command.as_ref().map(|command| command.inquiry);
+    let (Some(inquiry), Some(command)) = (inquiry, &setup.hook_commands.migrate) else {
+        return Err(format!("{} cannot be asked", tool.name));
+    };
+    let Some(questions) = inquiry.questions(command) else {
+        return Err(format!("migrate_command ({command}) does not show how to ask {}", tool.name));
+    };
+    // All of them run at the same time.
+    let running: Result<Vec<Question<'_>>, String> =
+        questions.iter().map(|question| Question::start(setup, question)).collect();
+    let mut running = running?;
+    let work = async {
+        let mut outputs = Vec::new();
+        for question in &mut running {
+            outputs.push(question.output().await?);
+        }
+        Ok(outputs)
+    };
+    let late = |_| Err(format!("{} gave no answer within {}", tool.name, seconds(limit)));
+    let outputs = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
+    inquiry.answer(command, &outputs).map_err(|why| format!("{} was asked, but {why}", tool.name))
+}
+
+/// The answers that a start gets over its passes.
+pub(crate) struct Asker {
+    pace: Pace,
+    /// The last answer, the rows of the history at that time, and when to ask again at the latest and the earliest.
+    last: Option<Asked>,
+}
+
+struct Asked {
+    answer: Result<Answer, String>,
+    records: Vec<Record>,
+    ended: Instant,
+    pause: Duration,
+}
+
+impl Asker {
+    pub(crate) fn new() -> Self {
+        Self { pace: Pace::new(PACE.0, PACE.1), last: None }
+    }
+
+    /// The last answer, if it is recent and the history has not changed since; else a new one, within the time that is
+    /// `left`.
+    pub(crate) async fn ask(&mut self, setup: &Setup, history: &History, left: Duration) -> &Result<Answer, String> {
+        let is_recent = |last: &Asked| {
+            let pause = if last.records == history.records { last.pause } else { SHORTEST.min(last.pause) };
+            last.ended.elapsed() < pause || left.is_zero()
+        };
+        let last = match self.last.take() {
+            Some(last) if is_recent(&last) => last,
+            _ => {
+                let answer = ask(setup, history, left.min(LONGEST)).await;
+                let (records, ended, pause) = (history.records.clone(), Instant::now(), self.pace.next());
+                Asked { answer, records, ended, pause }
+            }
+        };
+        &self.last.insert(last).answer
+    }
+}
+
+/// A question on its way. Dropped, it kills the process group.
+struct Question<'a> {
+    words: &'a Words,
+    process: Process,
+    output: Receiver,
+}
+
+impl<'a> Question<'a> {
+    fn start(setup: &Setup, words: &'a Words) -> Result<Self, String> {
+        let refused = |error: std::io::Error| format!("cannot start {words}: {error}");
+        let program = setup.hook_commands.program(words).map_err(|error| first_line(&error))?;
+        let (reader, writer) = std::io::pipe().map_err(refused)?;
+        let output = Receiver::from_owned_fd(reader.into()).map_err(refused)?;
+        let url = setup.database.url().map_err(|error| first_line(&error))?;
+        let mut command = program.command_on(url.as_ref());
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).process_group(0);
+        // A question writes nothing, no bytecode either.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        let process = Process { child: command.spawn().map_err(refused)?, is_reaped: false };
+        Ok(Self { words, process, output })
+    }
+
+    /// What it prints, once it has succeeded.
+    async fn output(&mut self) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+        let read = (&mut self.output).take(limit).read_to_end(&mut bytes).await;
+        read.map_err(|error| format!("cannot read what {} prints: {error}", self.words))?;
+        if bytes.len() == LARGEST {
+            return Err(format!("{} prints too much", self.words));
+        }
+        let group = self.process.group();
+        let _ = tokio::task::spawn_blocking(move || child::await_end(group)).await;
+        match self.process.stop() {
+            Some(status) if status.success() => {}
+            Some(status) => return Err(format!("{} {}", self.words, child::ending(status))),
+            None => return Err(format!("how {} ended is unknown", self.words)),
+        }
+        String::from_utf8(bytes).map_err(|_| format!("what {} prints is not UTF-8", self.words))
+    }
+}
+
+/// The leader of a process group.
+struct Process {
+    child: Child,
+    is_reaped: bool,
+}
+
+impl Process {
+    fn group(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
+    }
+
+    /// Kills what is left of the group, and reaps the child. The signal comes first: until the child is reaped, its PID
+    /// cannot be reused.
+    fn stop(&mut self) -> Option<ExitStatus> {
+        if self.is_reaped {
+            return None;
+        }
+        let _ = killpg(self.group(), Signal::SIGKILL);
+        self.is_reaped = true;
+        self.child.wait().ok()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn first_line(error: &crate::base::error::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
