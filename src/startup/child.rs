@@ -5,7 +5,6 @@
 //! started, and Ctrl-C on a terminal reaches it only once, through doorstep. Meanwhile the session that holds the lock is
 //! queried every second, so that a lost lock is noticed.
 
-use std::collections::VecDeque;
 use std::io::PipeReader;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ExitStatus, Stdio};
@@ -14,8 +13,6 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
@@ -24,6 +21,7 @@ use crate::base::signal;
 use crate::config::words::Words;
 use crate::engines::session::Session;
 use crate::migrate::lock;
+use crate::startup::child_output::Output;
 use crate::startup::exec::Service;
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
@@ -36,12 +34,6 @@ const GRACE: Duration = Duration::from_secs(7);
 
 /// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// Bytes of output in the report of a failure, so that the report fits into the termination log (4096).
-const KEPT: usize = 3072;
-
-/// Longest line in the log, in bytes; a longer one is split.
-const LINE: usize = 8192;
 
 /// A program that the settings name, found and executable.
 #[derive(Debug, Clone)]
@@ -136,7 +128,7 @@ impl ChildCommand {
     async fn drive(&self, start: &mut Start<'_>) -> Result<Ended, Error> {
         let Start { setup, stop, session, .. } = start;
         let (mut child, pipe) = self.start(setup)?;
-        let mut output = Output::new(pipe, setup.database.secrets())?;
+        let mut output = Output::new(pipe, setup.database.mask())?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
@@ -149,7 +141,7 @@ impl ChildCommand {
         loop {
             tokio::select! {
                 _ = &mut end => break,
-                line = output.line(), if !output.is_over => {
+                line = output.line(), if !output.is_over() => {
                     if let Some(line) = line {
                         tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
                     }
@@ -178,7 +170,7 @@ impl ChildCommand {
         let status =
             child.wait().map_err(|error| Error::Os(format!("cannot tell how {} ended: {error}", self.shown)))?;
         let _ = tokio::time::timeout(LAST_WORDS, async {
-            while !output.is_over {
+            while !output.is_over() {
                 if let Some(line) = output.line().await {
                     tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
                 }
@@ -258,63 +250,5 @@ async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
             );
             return fault;
         }
-    }
-}
-
-/// The output of a child, line by line, with its last lines kept.
-struct Output {
-    pipe: Receiver,
-    /// Bytes after the last line end.
-    begun: Vec<u8>,
-    lines: VecDeque<String>,
-    secrets: Vec<String>,
-    is_over: bool,
-}
-
-impl Output {
-    fn new(pipe: PipeReader, secrets: Vec<String>) -> Result<Self, Error> {
-        let pipe = Receiver::from_owned_fd(pipe.into());
-        let pipe = pipe.map_err(|error| Error::Os(format!("cannot read from a command: {error}")))?;
-        Ok(Self { pipe, begun: Vec::new(), lines: VecDeque::new(), secrets, is_over: false })
-    }
-
-    /// The next line; `None` for an empty one, and at the end of the output.
-    async fn line(&mut self) -> Option<String> {
-        loop {
-            let end = self.begun.iter().position(|byte| *byte == b'\n');
-            let end = end.map(|end| end + 1).or_else(|| (self.begun.len() >= LINE).then_some(LINE));
-            if let Some(end) = end {
-                let line: Vec<u8> = self.begun.drain(..end).collect();
-                return self.keep(&line);
-            }
-            // Safe to cancel: bytes already read stay in the buffer.
-            if !matches!(self.pipe.read_buf(&mut self.begun).await, Ok(1..)) {
-                self.is_over = true;
-                let line = std::mem::take(&mut self.begun);
-                return self.keep(&line);
-            }
-        }
-    }
-
-    /// A line for the log: without colours, without text that a progress bar has overwritten, without secrets.
-    fn keep(&mut self, line: &[u8]) -> Option<String> {
-        let text = String::from_utf8_lossy(line);
-        let text = console::strip_ansi_codes(text.trim_end());
-        let text = text.rsplit('\r').next().unwrap_or_default();
-        let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"));
-        if text.is_empty() {
-            return None;
-        }
-        self.lines.push_back(text.clone());
-        while self.lines.len() > 1 && self.lines.iter().map(|line| line.len() + 3).sum::<usize>() > KEPT {
-            self.lines.pop_front();
-        }
-        Some(text)
-    }
-
-    fn kept(self) -> String {
-        let text = Vec::from(self.lines).join("\n");
-        let start = text.ceil_char_boundary(text.len().saturating_sub(KEPT));
-        text[start..].to_owned()
     }
 }

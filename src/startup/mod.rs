@@ -5,6 +5,7 @@
 //! port, and `--init`.
 
 pub(crate) mod child;
+pub(crate) mod child_output;
 pub(crate) mod database;
 pub(crate) mod exec;
 pub(crate) mod follow;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::plain_name::flaw;
 use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness};
 use crate::engines::connect::Target;
@@ -178,6 +179,9 @@ fn warn_of_ignored(target: &Target, environment: &Environment) {
 /// of the setting: who turns migrations off did not ask for anything else to be created.
 fn schemas_to_create(settings: &Settings, target: &Target, of_prisma: Vec<String>) -> Result<Vec<String>, Error> {
     let named = settings.schemas.clone();
+    if let Some(flaw) = of_prisma.iter().find_map(|name| flaw(name)) {
+        return Err(Error::Settings(format!("a name in `schemas` of the Prisma schema {flaw}\nnext: correct it")));
+    }
     match (target.dialect().rules().has_schemas, settings.mode) {
         (false, _) if named.is_some() => Err(Error::Settings(format!(
             "schemas are set, but {} has none\nnext: drop the setting, or point the URL at PostgreSQL",

@@ -133,24 +133,28 @@ impl Rhythm {
     }
 }
 
-/// The log of the wait: a line when the fault changes, and a heartbeat.
+/// States that are told apart. A server that answers with noise has more; they are told by the heartbeat.
+const STATES: usize = 16;
+
+/// The log of the wait: a line for each fault that was not there before, and a heartbeat. A port behind which a server comes
+/// and goes alternates between two faults, which is no news.
 struct StateLog {
     began: Instant,
     said: Instant,
-    state: Option<String>,
+    states: Vec<String>,
     last: Option<Fault>,
 }
 
 impl StateLog {
     fn new(began: Instant) -> Self {
-        Self { began, said: began, state: None, last: None }
+        Self { began, said: began, states: Vec::new(), last: None }
     }
 
     /// Awaits the attempt; logs a line if the first one takes long (a nameserver, a firewall), so that it does not look
     /// like a hang.
     async fn patiently<T>(&self, target: &Target, attempt: impl Future<Output = T>) -> T {
         tokio::pin!(attempt);
-        if self.state.is_none() {
+        if self.states.is_empty() {
             tokio::select! {
                 done = &mut attempt => return done,
                 () = tokio::time::sleep(LONG) => {
@@ -164,7 +168,7 @@ impl StateLog {
     fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {
         // Digits are left out: addresses and PIDs differ from attempt to attempt without a change of state.
         let state: String = fault.message.chars().filter(|character| !character.is_ascii_digit()).collect();
-        let changed = self.state.as_deref() != Some(state.as_str());
+        let changed = self.states.len() < STATES && !self.states.contains(&state);
         let sqlstate = fault.code.as_deref().unwrap_or_default();
         if changed {
             tracing::info!(
@@ -189,7 +193,9 @@ impl StateLog {
         if changed || self.said.elapsed() >= HEARTBEAT {
             self.said = Instant::now();
         }
-        self.state = Some(state);
+        if changed {
+            self.states.push(state);
+        }
         self.last = Some(fault);
     }
 

@@ -19,6 +19,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::base::fault::{Class, Fault};
+use crate::base::plain_name::shown_path;
 
 /// How to encrypt, and which certificates to trust.
 #[derive(Debug, Clone)]
@@ -150,7 +151,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Fault {
-    Fault::new(Class::Config, format!("cannot read {}: {error}", path.display()))
+    Fault::new(Class::Config, format!("cannot read {}: {error}", shown_path(path)))
 }
 
 fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -182,7 +183,7 @@ impl Verifier {
             if store.is_empty() {
                 // Falling back to the public roots would trust more than was asked for.
                 if let Roots::File(path) = &tls.roots {
-                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", path.display())));
+                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", shown_path(path))));
                 }
                 store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             }

@@ -27,7 +27,7 @@ const STEPS_PER_LOOK: i32 = 1000;
 /// Opens the file; it must exist.
 pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
     if !target.path.exists() {
-        let text = format!("the file {} does not exist", target.path.display());
+        let text = format!("the file {} does not exist", target.shown());
         return Err(Fault::new(Class::NoDatabase, text));
     }
     let mut connection = options(&target.path).connect().await.map_err(|error| fault(&error))?;
@@ -43,7 +43,7 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
     let query = Sqlite.probe(request);
     let rows = session.run(query.sql.clone().unwrap_or_default()).await?;
     if std::fs::metadata(&target.path).is_ok_and(|file| file.permissions().readonly()) {
-        let text = format!("the file {} is read-only for this user", target.path.display());
+        let text = format!("the file {} is read-only for this user", target.shown());
         return Err(Fault::new(Class::Privilege, text));
     }
     Ok((session, query.read(rows)?))

@@ -6,5 +6,7 @@ mod health;
 mod hooks;
 mod replicas;
 mod schemas;
+mod secrets;
 mod settings;
+mod urls;
 mod wait;

@@ -11,7 +11,8 @@ use postgres_protocol::message::frontend;
 use crate::base::fault::{Class, Fault};
 use crate::base::secret::Secret;
 use crate::engines::postgres::client::CancelKey;
-use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
+use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
+use crate::engines::postgres::client::notices::Notices;
 
 /// The most PBKDF2 iterations that are computed for a server: `postgres-protocol`'s limit, 24 times PostgreSQL's default.
 const ITERATIONS: u32 = 100_000;
@@ -70,7 +71,7 @@ impl RequireAuth {
                 None => (&mut allowed, word),
             };
             let known = Self::ALL.iter().find(|(known, _)| *known == name);
-            list.push(known.ok_or_else(|| format!("require_auth names no known method: `{name}`"))?.1);
+            list.push(known.ok_or("require_auth names a method that is not known")?.1);
         }
         match (allowed.is_empty(), refused.is_empty()) {
             (false, false) => Err("require_auth mixes methods with `!` and without".to_owned()),
@@ -288,10 +289,11 @@ fn password<'a>(login: &Login<'a>) -> Result<&'a Secret, Fault> {
 
 /// The next message of a login; an ErrorResponse is the error.
 async fn message(frames: &mut Frames) -> Result<Message, Fault> {
+    let mut notices = Notices::default();
     loop {
         match frames.next(Rows::Read).await? {
             Frame::Message(Message::ErrorResponse(body)) => return Err(fault_of(body.fields())),
-            Frame::Message(Message::NoticeResponse(body)) => log_notice(body.fields()),
+            Frame::Message(Message::NoticeResponse(body)) => notices.log(body.fields()),
             Frame::Message(message) => return Ok(message),
             Frame::Discarded => return Err(not_postgres("rows before the login has ended")),
         }

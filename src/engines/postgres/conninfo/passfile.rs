@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::base::plain_name::shown_path;
 use crate::base::secret::Secret;
 use crate::engines::postgres::conninfo::Host;
 
@@ -13,7 +14,7 @@ pub(crate) fn usable(path: Option<PathBuf>) -> Result<Option<PathBuf>, String> {
     };
     match file.permissions().mode() & 0o077 {
         0 => Ok(Some(path)),
-        _ => Err(format!("the password file {} is ignored: others can read it; chmod 0600 it", path.display())),
+        _ => Err(format!("the password file {} is ignored: others can read it; chmod 0600 it", shown_path(&path))),
     }
 }
 

@@ -69,10 +69,10 @@ fn mode_of(name: Option<&str>) -> Result<TlsMode, Error> {
         Some("require" | "true" | "1" | "on" | "no-verify") => TlsMode::Require,
         Some("verify-ca") => TlsMode::VerifyCa,
         Some("verify-full") => TlsMode::VerifyFull,
-        Some(other) => {
-            return Err(Error::Settings(format!(
-                "sslmode `{other}` is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full"
-            )));
+        Some(_) => {
+            return Err(Error::Settings(
+                "sslmode is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full".to_owned(),
+            ));
         }
     })
 }
