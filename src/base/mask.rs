@@ -9,7 +9,7 @@ const SHORTEST: usize = 4;
 /// What stands for a secret.
 const MASK: &str = "***";
 
-/// The longest spelling of one byte is `%2525` or, of one character, `\ud83d\ude00`: at most this many bytes for each.
+/// The longest spelling of one byte is `%%2540` or, of one character, `\ud83d\ude00`: at most this many bytes for each.
 const LONGEST_SPELLING: usize = 6;
 
 /// Secrets to look for.
@@ -89,7 +89,7 @@ fn spelled(text: &str, secret: &str) -> Option<usize> {
 fn after_character<'a>(text: &'a str, character: char) -> Option<&'a str> {
     // `%%` in an ini file is one `%`, and `%25` in a URL that holds a URL.
     if character == '%' {
-        let code = text.strip_prefix("%2525").or_else(|| text.strip_prefix("%25")).or_else(|| text.strip_prefix("%%"));
+        let code = ["%2525", "%%25", "%25"].iter().find_map(|code| text.strip_prefix(code)).or_else(|| text.strip_prefix("%%"));
         return code.or_else(|| text.strip_prefix('%')).or_else(|| after_escape(text, character));
     }
     if let Some(rest) = text.strip_prefix(character).filter(|_| character != '\\') {
@@ -108,6 +108,8 @@ fn after_code<'a>(text: &'a str, character: char) -> Option<&'a str> {
     let mut rest = text;
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         rest = rest.strip_prefix('%')?;
+        // Doubled in an ini file.
+        rest = rest.strip_prefix('%').unwrap_or(rest);
         // Encoded twice.
         rest = rest.strip_prefix("25").filter(|rest| is_hex(rest, byte)).unwrap_or(rest);
         if !is_hex(rest, byte) {
@@ -163,6 +165,7 @@ mod tests {
             r#"p@ss/\"wörd% 1\\x"#,
             r#"p@ss\/\"w\u00f6rd% 1\\x"#,
             r#"p@ss/\"w\xf6rd%% 1\\x"#,
+            "p%%40ss%%2F%%22w%%C3%%B6rd%%25%%201%%5Cx",
             r#"p\u0040ss\u002F\u0022w\u00F6rd\u0025\u00201\\x"#,
         ] {
             assert_eq!(mask.apply(&format!("a {spelling} b")), "a *** b", "{spelling}");

@@ -4,6 +4,7 @@ pub(crate) mod application_name;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod fault;
+pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod mask;
 pub(crate) mod neutral;

@@ -36,11 +36,16 @@ pub(crate) fn flaw(name: &str) -> Option<String> {
 
 /// The same for a name that stands where nothing quotes or encodes it: it holds none of the characters that join parts.
 pub(crate) fn flaw_of_bare(name: &str) -> Option<String> {
+    let joint = name.chars().enumerate().find(|(_, character)| JOINTS.contains(character));
+    flaw(name).or_else(|| unmeant(name)).or_else(|| joint.map(|(at, character)| format!("holds {} at character {}", called(character), at + 1)))
+}
+
+/// What a shell or an env file has left in a name: a variable that was not replaced, a comment.
+pub(crate) fn unmeant(name: &str) -> Option<String> {
     if name.starts_with('$') {
         return Some("begins with `$`, as a variable that was not replaced".to_owned());
     }
-    let joint = name.chars().enumerate().find(|(_, character)| JOINTS.contains(character));
-    flaw(name).or_else(|| joint.map(|(at, character)| format!("holds {} at character {}", called(character), at + 1)))
+    name.contains(" #").then(|| "holds a blank and a `#`, as a comment begins".to_owned())
 }
 
 /// A name as messages may show it.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::base::plain_name::{flaw, flaw_of_bare};
+use crate::base::plain_name::{flaw, unmeant};
 use crate::base::secret::OneOrMany;
 use crate::finding::DifferenceKind;
 use crate::sql::ObjectKind;
@@ -69,9 +69,10 @@ impl FromStr for SchemaName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
         let name = if is_quoted { unquote(text) } else { text.to_owned() };
-        match if is_quoted { flaw(&name) } else { flaw_of_bare(&name) } {
+        let unmeant = if is_quoted { None } else { unmeant(&name) };
+        match flaw(&name).or(unmeant) {
             Some(flaw) => Err(format!(
-                "a name {flaw}\nnext: separate names by commas; a name with special characters stands in double quotes"
+                "a name {flaw}\nnext: correct it; names stand apart by commas, and one that is meant so stands in double quotes"
             )),
             None => Ok(Self(name)),
         }
@@ -268,7 +269,8 @@ mod tests {
         let name = |text: &str| text.parse::<SchemaName>().map(|name| name.0);
         assert_eq!(name("app").unwrap(), "app");
         assert_eq!(name("\"a, \"\"b\"\"\"").unwrap(), "a, \"b\"");
-        for bad in ["app;public", "app\n", " app", "\"app\u{200b}\"", "\"app \"", "$SCHEMA", "app #x", ""] {
+        assert_eq!(name("it's \"odd\"; --").unwrap(), "it's \"odd\"; --");
+        for bad in ["app\n", " app", "\"app\u{200b}\"", "\"app \"", "$SCHEMA", "app #x", ""] {
             assert!(name(bad).unwrap_err().starts_with("a name "), "{bad:?}");
         }
     }

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::path::Path;
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
@@ -303,7 +304,7 @@ fn recorded_by(way: &str) -> RecordedBy {
 /// Reads one file. One that cannot be run is noted and stops nothing yet: it may be applied already.
 fn read(path: &Path, name: &str, dialect: Dialect) -> Migration {
     let shown = path.display();
-    let text = match std::fs::read(path) {
+    let text = match file::read(path, FileKind::Migration) {
         Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
         Err(error) => Err(format!("cannot read {shown}: {error}")),

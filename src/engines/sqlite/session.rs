@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
 use crate::base::fault::{Class, Fault, Place};
+use crate::base::file::irregular;
 use crate::engines::engine::{Engine, Probe, ProbeRequest, first_column};
 use crate::engines::session::{Canceller, Conditions, Failure, LockKey, Rollback, Unit, UnitResult, Work};
 use crate::engines::sqlite::Target;
@@ -29,6 +30,10 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
     if !target.path.exists() {
         let text = format!("the file {} does not exist", target.shown());
         return Err(Fault::new(Class::NoDatabase, text));
+    }
+    // SQLite would wait for a FIFO, and write to a device.
+    if let Some(error) = std::fs::metadata(&target.path).ok().and_then(|metadata| irregular(&metadata)) {
+        return Err(Fault::new(Class::Config, format!("{} cannot be a database: {error}", target.shown())));
     }
     let mut connection = options(&target.path).connect().await.map_err(|error| fault(&error))?;
     let stop = Arc::new(AtomicBool::new(false));

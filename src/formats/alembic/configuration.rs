@@ -2,8 +2,10 @@
 //! anything else can decide that, its name is returned, and Alembic is started to find out.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::base::file::{self, FileKind};
 use crate::config::words::Words;
 use crate::formats::python::{PythonValue, argument, code};
 
@@ -59,7 +61,10 @@ pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
 /// Since Alembic 1.16 pyproject.toml has what alembic.ini does not.
 pub(crate) fn pyproject(ini: &Path) -> Option<String> {
     let path = ini.with_file_name("pyproject.toml");
-    let text = std::fs::read(&path).unwrap_or_default();
+    let text = match file::read(&path, FileKind::Source) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Some(format!("cannot read {}: {error}", path.display())),
+        read => read.unwrap_or_default(),
+    };
     let text = String::from_utf8_lossy(&text);
     let is_alembics = |line: &str| line.trim_start().strip_prefix('[').is_some_and(|it| it.contains("alembic"));
     text.lines().any(is_alembics).then(|| format!("{} configures Alembic, too", path.display()))
@@ -67,7 +72,12 @@ pub(crate) fn pyproject(ini: &Path) -> Option<String> {
 
 /// Of env.py the schema of the history's table and its name; and what of that is computed.
 pub(crate) fn context(env: &Path) -> (Option<String>, Option<String>, Option<String>) {
-    let text = std::fs::read(env).unwrap_or_default();
+    let text = match file::read(env, FileKind::Source) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return (None, None, Some(format!("cannot read {}: {error}", env.display())));
+        }
+        read => read.unwrap_or_default(),
+    };
     let text = String::from_utf8_lossy(&text);
     let computes = |what: &str| Some(format!("{} computes {what}", env.display()));
     let literal = |name: &str| match argument(&text, name) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::formats::alembic::configuration::{Aim, aim, context, elsewhere, is_set, pyproject, resource, section};
 use crate::formats::migration::{Migration, Record};
@@ -85,7 +86,7 @@ impl Alembic {
     pub(crate) fn of(ini: &Path, surroundings: &Surroundings<'_>) -> Result<Self, Error> {
         let Surroundings { folder: named, command, environment } = *surroundings;
         let unreadable = |error| Error::Settings(format!("cannot read {}: {error}", ini.display()));
-        let text = std::fs::read(ini).map_err(unreadable)?;
+        let text = file::read(ini, FileKind::Configuration).map_err(unreadable)?;
         let here = ini.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let keys = section(&String::from_utf8_lossy(&text), "alembic", here);
         let location = match (named, keys.get("script_location")) {
@@ -143,7 +144,7 @@ impl Alembic {
         let (mut revisions, mut computed) = (Vec::new(), Vec::new());
         let files = self.versions.iter().map(|folder| files(folder, self.is_recursive));
         for path in files.collect::<Result<Vec<_>, _>>()?.concat() {
-            let text = std::fs::read(&path)
+            let text = file::read(&path, FileKind::Source)
                 .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
             let Ok(text) = String::from_utf8(text) else {
                 computed.push(path);

@@ -1,7 +1,10 @@
 //! `prisma.config.ts` (Prisma 6.4 and later): where the schema and the migrations are. It is a program; what it
 //! says in literals is read, what it computes is not, and then says so.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use crate::base::file::{FileKind, read_text};
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,8 +25,12 @@ pub(crate) fn find() -> Option<Config> {
     let places = ["prisma.config", ".config/prisma"].into_iter();
     let mut files = places.flat_map(|place| extensions.map(|extension| format!("{place}.{extension}")));
     files.find_map(|file| {
-        let text = std::fs::read_to_string(&file).ok()?;
-        Some(parse(&text, Path::new(&file)))
+        match read_text(Path::new(&file), FileKind::Source) {
+            Ok(text) => Some(parse(&text, Path::new(&file))),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            // What cannot be read may name both.
+            Err(_) => Some(Config { file: file.into(), computed: true, ..Config::default() }),
+        }
     })
 }
 

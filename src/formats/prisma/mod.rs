@@ -15,6 +15,7 @@ pub(crate) use crate::formats::prisma::datasource::find as find_schema;
 pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
 use crate::formats::ledger_ddl;
@@ -268,7 +269,7 @@ fn hex(script: &str) -> String {
 /// Prisma's deploy does not read it either.
 fn read(folder: &Path, name: &str, dialect: Dialect) -> Migration {
     let path = folder.join(name).join("migration.sql");
-    let (bytes, unreadable) = match std::fs::read(&path) {
+    let (bytes, unreadable) = match file::read(&path, FileKind::Migration) {
         Ok(bytes) if bytes.contains(&0) => (
             Vec::new(),
             Some(format!("{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8", path.display())),
@@ -300,7 +301,13 @@ fn read(folder: &Path, name: &str, dialect: Dialect) -> Migration {
 /// it line by line; real TOML is accepted too.
 fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
     let path = folder.join("migration_lock.toml");
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+    let text = match file::read_text(&path, FileKind::Configuration) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge) => {
+            return Err(Error::Settings(format!("cannot read {}: {error}", path.display())));
+        }
+        Err(_) => return Ok(()),
+    };
     let line = text.lines().map(str::trim).find(|line| line.starts_with("provider"));
     let provider = line.and_then(|line| line.split_once('=')).map(|(_, value)| {
         let value = value.split('#').next().unwrap_or_default();

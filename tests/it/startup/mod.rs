@@ -2,6 +2,8 @@
 
 mod check;
 mod exit_codes;
+mod files;
+mod foreign_text;
 mod health;
 mod hooks;
 mod replicas;

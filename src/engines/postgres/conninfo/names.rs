@@ -28,7 +28,7 @@ impl Parameters {
                 ("host", _) => value.split(',').find_map(flaw_of_host),
                 // An account of a hosted server is called user@server.
                 ("user", _) | (_, Origin::Login | Origin::Encoded) => flaw(value),
-                (_, Origin::Bare | Origin::Variable(_)) => flaw_of_bare(value).or_else(|| comment(value)),
+                (_, Origin::Bare | Origin::Variable(_)) => flaw_of_bare(value),
             };
             if let Some(flaw) = found {
                 let place = match origin {
@@ -40,12 +40,6 @@ impl Parameters {
         }
         Ok(())
     }
-}
-
-/// `shop # comment`, as docker's --env-file passes it on.
-fn comment(name: &str) -> Option<String> {
-    let hash = name.contains(" #");
-    hash.then(|| "holds a blank and a `#`, as a comment begins".to_owned())
 }
 
 /// A name, an address or the directory of a socket; empty for the default.
