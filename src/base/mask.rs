@@ -86,10 +86,13 @@ fn spelled(text: &str, secret: &str) -> Option<usize> {
 }
 
 /// What follows one spelling of the character.
-fn after_character<'a>(text: &'a str, character: char) -> Option<&'a str> {
+fn after_character(text: &str, character: char) -> Option<&str> {
     // `%%` in an ini file is one `%`, and `%25` in a URL that holds a URL.
     if character == '%' {
-        let code = ["%2525", "%%25", "%25"].iter().find_map(|code| text.strip_prefix(code)).or_else(|| text.strip_prefix("%%"));
+        let code = ["%2525", "%%25", "%25"]
+            .iter()
+            .find_map(|code| text.strip_prefix(code))
+            .or_else(|| text.strip_prefix("%%"));
         return code.or_else(|| text.strip_prefix('%')).or_else(|| after_escape(text, character));
     }
     if let Some(rest) = text.strip_prefix(character).filter(|_| character != '\\') {
@@ -104,7 +107,7 @@ fn after_character<'a>(text: &'a str, character: char) -> Option<&'a str> {
 }
 
 /// After `%C3%A9`, in either case.
-fn after_code<'a>(text: &'a str, character: char) -> Option<&'a str> {
+fn after_code(text: &str, character: char) -> Option<&str> {
     let mut rest = text;
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         rest = rest.strip_prefix('%')?;
@@ -125,17 +128,12 @@ fn is_hex(text: &str, byte: u8) -> bool {
 }
 
 /// After `\"`, `\/`, `\'`, `\t`, `\u00e9`, `\ud83d\ude00` or `\xe9`.
-fn after_escape<'a>(text: &'a str, character: char) -> Option<&'a str> {
+fn after_escape(text: &str, character: char) -> Option<&str> {
     let escape = text.strip_prefix('\\')?;
-    if !character.is_alphanumeric() && !character.is_control() {
-        if let Some(rest) = escape.strip_prefix(character) {
-            return Some(rest);
-        }
-    }
-    if character == '\t' {
-        if let Some(rest) = escape.strip_prefix('t') {
-            return Some(rest);
-        }
+    let is_symbol = !character.is_alphanumeric() && !character.is_control();
+    let short = if character == '\t' { escape.strip_prefix('t') } else { None };
+    if let Some(rest) = short.or_else(|| escape.strip_prefix(character).filter(|_| is_symbol)) {
+        return Some(rest);
     }
     let number = |digits: &str, number: u32| u32::from_str_radix(digits, 16).ok() == Some(number);
     if let Some(rest) = escape.strip_prefix('x') {

@@ -79,7 +79,8 @@ fn is_harmless(text: &str) -> bool {
 
 /// Unseen characters, but for those that letters of some languages and emoji are joined with.
 fn is_steering(character: char) -> bool {
-    is_unseen(character) && !matches!(character, '\u{200c}' | '\u{200d}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}')
+    is_unseen(character)
+        && !matches!(character, '\u{200c}' | '\u{200d}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}')
 }
 
 fn escape(out: &mut String, character: char) {
@@ -115,7 +116,10 @@ mod tests {
     #[test]
     fn what_steers_a_terminal_is_written_out() {
         assert_eq!(text("a\u{1b}[2Jb\u{7}\r\nc\rd\te"), "a\\x1b[2Jb\\x07\nc\\rd\te");
-        assert_eq!(text("\u{9b}31m \u{202e}x\u{2066} \u{2028}\u{feff}\u{7f}\0"), "\\x9b31m \\u{202e}x\\u{2066} \\u{2028}\\u{feff}\\x7f\\x00");
+        assert_eq!(
+            text("\u{9b}31m \u{202e}x\u{2066} \u{2028}\u{feff}\u{7f}\0"),
+            "\\x9b31m \\u{202e}x\\u{2066} \\u{2028}\\u{feff}\\x7f\\x00"
+        );
         assert_eq!(text("größe 👩\u{200d}💻 :: a::b"), "größe 👩\u{200d}💻 :: a::b");
     }
 

@@ -10,9 +10,8 @@ use crate::base::unseen::{called, is_unseen};
 
 /// Characters that end, join or quote something in a URL, a list or a shell, so that a name that holds one as it is was
 /// probably cut at the wrong place.
-const JOINTS: &[char] = &[
-    '"', '\'', '`', '#', '&', ',', ';', '<', '=', '>', '?', '@', '[', ']', '\\', '^', '{', '|', '}', '/', ':',
-];
+const JOINTS: &[char] =
+    &['"', '\'', '`', '#', '&', ',', ';', '<', '=', '>', '?', '@', '[', ']', '\\', '^', '{', '|', '}', '/', ':'];
 
 /// Characters that a name may hold and that are not shown: a URL that was cut at the wrong place has them in its pieces.
 const TELLTALE: &[char] = &['@', ';', '=', ':', '/', '?', '&', '#', ',', '"', '\''];
@@ -37,7 +36,9 @@ pub(crate) fn flaw(name: &str) -> Option<String> {
 /// The same for a name that stands where nothing quotes or encodes it: it holds none of the characters that join parts.
 pub(crate) fn flaw_of_bare(name: &str) -> Option<String> {
     let joint = name.chars().enumerate().find(|(_, character)| JOINTS.contains(character));
-    flaw(name).or_else(|| unmeant(name)).or_else(|| joint.map(|(at, character)| format!("holds {} at character {}", called(character), at + 1)))
+    flaw(name)
+        .or_else(|| unmeant(name))
+        .or_else(|| joint.map(|(at, character)| format!("holds {} at character {}", called(character), at + 1)))
 }
 
 /// What a shell or an env file has left in a name: a variable that was not replaced, a comment.

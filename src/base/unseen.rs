@@ -35,7 +35,9 @@ mod tests {
 
     #[test]
     fn what_shows_nothing_is_unseen_and_letters_and_blanks_are_not() {
-        for character in ['\0', '\u{1b}', '\u{7f}', '\u{85}', '\u{200b}', '\u{202e}', '\u{2028}', '\u{feff}', '\u{e0041}'] {
+        for character in
+            ['\0', '\u{1b}', '\u{7f}', '\u{85}', '\u{200b}', '\u{202e}', '\u{2028}', '\u{feff}', '\u{e0041}']
+        {
             assert!(is_unseen(character), "{}", called(character));
         }
         for character in ['a', ' ', '\u{a0}', 'é', '日', '🙂'] {

@@ -50,7 +50,9 @@ impl UrlText {
         }
         let text: String = raw.chars().filter(|character| !is_removed(*character)).collect();
         let Some(scheme) = scheme(&text) else {
-            return Err(invalid("it has no scheme; write postgresql://user@host/database, or file:./dev.db for SQLite"));
+            return Err(invalid(
+                "it has no scheme; write postgresql://user@host/database, or file:./dev.db for SQLite",
+            ));
         };
         let scheme = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
         refuse_comment(raw)?;
@@ -113,7 +115,8 @@ fn refuse_comment(raw: &str) -> Result<(), Error> {
 }
 
 fn misplaced(at: usize, character: char) -> Error {
-    let bytes = character.encode_utf8(&mut [0; 4]).bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
+    let bytes =
+        character.encode_utf8(&mut [0; 4]).bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
     Error::Settings(format!(
         "the database URL cannot be read: it holds {} at character {}\nnext: take it out, or write it as {bytes} if it belongs there",
         called(character),
@@ -135,7 +138,9 @@ mod tests {
 
     #[test]
     fn tabs_and_line_breaks_are_taken_out_of_a_url() {
-        for raw in ["postgres://u@h/db\n?schema=x", " postgres://u@h/db?\r\nschema=x\n", "postgres://u@h/d\tb?schema=x\0"] {
+        for raw in
+            ["postgres://u@h/db\n?schema=x", " postgres://u@h/db?\r\nschema=x\n", "postgres://u@h/d\tb?schema=x\0"]
+        {
             assert_eq!(url(raw), "postgres://u@h/db?schema=x", "{raw:?}");
         }
         let of = |repaired| UrlText::Url { scheme: "postgres".to_owned(), text: "postgres://h/d".to_owned(), repaired };

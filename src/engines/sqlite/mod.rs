@@ -68,9 +68,8 @@ impl Target {
 
     /// Creates the file and its directory, as Prisma does.
     fn create(&self) -> Result<(), Fault> {
-        let refused = |error: std::io::Error| {
-            Fault::new(Class::Privilege, format!("cannot create {}: {error}", self.shown()))
-        };
+        let refused =
+            |error: std::io::Error| Fault::new(Class::Privilege, format!("cannot create {}: {error}", self.shown()));
         if let Some(directory) = self.path.parent().filter(|path| !path.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).map_err(refused)?;
         }
@@ -87,7 +86,10 @@ impl Target {
             path.push(suffix);
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Fault::new(Class::Privilege, format!("cannot remove {}: {error}", shown_path(Path::new(&path)))));
+                    return Err(Fault::new(
+                        Class::Privilege,
+                        format!("cannot remove {}: {error}", shown_path(Path::new(&path))),
+                    ));
                 }
                 _ => {}
             }
@@ -173,7 +175,13 @@ mod tests {
 
     #[test]
     fn files_that_nobody_meant_are_refused_or_not_shown() {
-        for url in ["sqlite://u:hunter2@h/x.db", "sqlite:///x.db;password=hunter2", "file:hunter2 ", "file:./hunter2,", "file:${hunter2}"] {
+        for url in [
+            "sqlite://u:hunter2@h/x.db",
+            "sqlite:///x.db;password=hunter2",
+            "file:hunter2 ",
+            "file:./hunter2,",
+            "file:${hunter2}",
+        ] {
             let error = Target::parse(url, Path::new("")).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }

@@ -62,7 +62,9 @@ pub(crate) fn elsewhere(command: &Words, ini: &Path) -> Option<String> {
 pub(crate) fn pyproject(ini: &Path) -> Option<String> {
     let path = ini.with_file_name("pyproject.toml");
     let text = match file::read(&path, FileKind::Source) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Some(format!("cannot read {}: {error}", path.display())),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Some(format!("cannot read {}: {error}", path.display()));
+        }
         read => read.unwrap_or_default(),
     };
     let text = String::from_utf8_lossy(&text);

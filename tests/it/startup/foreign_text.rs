@@ -19,7 +19,10 @@ fn is_harmless(what: &str, text: &str, commands: bool) {
     for line in text.split(['\n', '\r']) {
         assert!(commands || !line.trim_start().starts_with("::"), "{what}: {line:?}");
         assert!(!line.contains("##["), "{what}: {line:?}");
-        let steers = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+        let steers = |c: char| {
+            c.is_control() && c != '\t'
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+        };
         assert!(!line.contains(steers), "{what}: {line:?}");
     }
     assert!(!text.contains('\r'), "{what}: {text:?}");
@@ -39,8 +42,16 @@ fn check(what: &str, project: &Project, output: &Output) {
 fn notices_and_errors_of_the_server_are_neutral_in_every_output() {
     for text in [NASTY, LINES] {
         let database = Database::fresh();
-        let raise = |level: &str| format!("DO $do$ BEGIN RAISE {level} USING MESSAGE = '{0}', DETAIL = '{0}', HINT = '{0}'; END $do$;", quoted(text));
-        let project = Project::new().file("termination", "").migration("1_says", &raise("WARNING")).migration("2_fails", &raise("EXCEPTION"));
+        let raise = |level: &str| {
+            format!(
+                "DO $do$ BEGIN RAISE {level} USING MESSAGE = '{0}', DETAIL = '{0}', HINT = '{0}'; END $do$;",
+                quoted(text)
+            )
+        };
+        let project = Project::new()
+            .file("termination", "")
+            .migration("1_says", &raise("WARNING"))
+            .migration("2_fails", &raise("EXCEPTION"));
         for format in ["text", "json"] {
             let doorstep = project.doorstep(&database.url(), &["run", "--log", "trace", "--log-format", format]);
             let output = doorstep.env("DOORSTEP_TERMINATION_LOG", "termination").run().code(65);
@@ -51,7 +62,8 @@ fn notices_and_errors_of_the_server_are_neutral_in_every_output() {
                 }
             }
         }
-        for arguments in [&["status"][..], &["status", "--format", "json"], &["check"], &["check", "--format", "json"]] {
+        for arguments in [&["status"][..], &["status", "--format", "json"], &["check"], &["check", "--format", "json"]]
+        {
             let output = project.doorstep(&database.url(), arguments).run();
             check(&arguments.join(" "), &project, &output);
             assert!(output.stdout.len() > 20, "{}", output.stdout);
@@ -64,13 +76,22 @@ fn names_of_tables_and_of_migrations_are_neutral_in_every_report() {
     let database = Database::fresh();
     let name = format!("::error::x{}", NASTY.replace('\r', ""));
     let identifier = format!("\"{}\"", name.chars().take(30).collect::<String>());
-    let snapshot = Project::new().migration("1_a", &format!("CREATE TABLE {identifier} (id integer PRIMARY KEY, {identifier} text DEFAULT '{}');", quoted(LINES)));
+    let snapshot = Project::new().migration(
+        "1_a",
+        &format!("CREATE TABLE {identifier} (id integer PRIMARY KEY, {identifier} text DEFAULT '{}');", quoted(LINES)),
+    );
     snapshot.doorstep(&database.url(), &["snapshot"]).run().code(0);
     let json = snapshot.doorstep(&database.url(), &["snapshot"]).run().stdout;
-    let project = Project::new().file("termination", "").file("expected.json", &json).migration("1_b", &format!("CREATE TABLE {identifier} (id bigint, other text);"));
+    let project = Project::new()
+        .file("termination", "")
+        .file("expected.json", &json)
+        .migration("1_b", &format!("CREATE TABLE {identifier} (id bigint, other text);"));
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     for form in ["text", "json", "junit", "github", "markdown"] {
-        let output = project.doorstep(&database.url(), &["verify", "--notices", "--snapshot", "expected.json", "--format", form]).run().code(3);
+        let output = project
+            .doorstep(&database.url(), &["verify", "--notices", "--snapshot", "expected.json", "--format", form])
+            .run()
+            .code(3);
         is_harmless(form, &output.stdout, form == "github");
         is_harmless(form, &output.stderr, false);
         if form == "github" {
@@ -79,8 +100,16 @@ fn names_of_tables_and_of_migrations_are_neutral_in_every_report() {
             assert_eq!(commands, findings, "{}", output.stdout);
         }
     }
-    for arguments in [&["diff", "--snapshot", "expected.json"][..], &["run", "--snapshot", "expected.json"], &["check", "--snapshot", "expected.json"]] {
-        check(&arguments.join(" "), &project, &project.doorstep(&database.url(), arguments).env("DOORSTEP_TERMINATION_LOG", "termination").run());
+    for arguments in [
+        &["diff", "--snapshot", "expected.json"][..],
+        &["run", "--snapshot", "expected.json"],
+        &["check", "--snapshot", "expected.json"],
+    ] {
+        check(
+            &arguments.join(" "),
+            &project,
+            &project.doorstep(&database.url(), arguments).env("DOORSTEP_TERMINATION_LOG", "termination").run(),
+        );
     }
 }
 
@@ -89,8 +118,17 @@ fn a_migration_with_such_a_name_is_shown_neutral() {
     let nasty = "3_x\u{1b}[2J\u{202e}::error::y ##[error]";
     let database = Database::fresh();
     let project = Project::with_two().file("termination", "").migration(nasty, "SELECT 1/0;");
-    let run = |arguments: &[&str]| project.doorstep(&database.url(), arguments).env("DOORSTEP_TERMINATION_LOG", "termination").run();
-    for arguments in [&["status"][..], &["run"], &["status"], &["status", "--format", "json"], &["check"], &["run", "--log-format", "json"]] {
+    let run = |arguments: &[&str]| {
+        project.doorstep(&database.url(), arguments).env("DOORSTEP_TERMINATION_LOG", "termination").run()
+    };
+    for arguments in [
+        &["status"][..],
+        &["run"],
+        &["status"],
+        &["status", "--format", "json"],
+        &["check"],
+        &["run", "--log-format", "json"],
+    ] {
         check(&arguments.join(" "), &project, &run(arguments));
     }
 }
@@ -100,7 +138,10 @@ fn the_output_of_a_child_is_neutral() {
     let database = Database::fresh();
     let project = Project::bare().file("termination", "").file("said", &format!("{NASTY}\n{LINES}\n"));
     for format in ["text", "json"] {
-        let doorstep = project.doorstep(&database.url(), &["run", "--migrate-command", "sh -c 'cat said; exit 1'", "--log-format", format]);
+        let doorstep = project.doorstep(
+            &database.url(),
+            &["run", "--migrate-command", "sh -c 'cat said; exit 1'", "--log-format", format],
+        );
         check(format, &project, &doorstep.env("DOORSTEP_TERMINATION_LOG", "termination").run().code(65));
     }
     let nasty = format!("--{NASTY}");
@@ -139,8 +180,10 @@ fn waits(attempts: &str, answer: impl Fn(u32, TcpStream) + Send + 'static) -> Ou
 
 #[test]
 fn a_port_that_accepts_and_closes_gets_one_line_for_each_state() {
-    let reset = |stream: &TcpStream| socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
-    let lines = |output: &Output| output.stderr.lines().filter(|line| line.contains("waiting for the database")).count();
+    let reset =
+        |stream: &TcpStream| socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    let lines =
+        |output: &Output| output.stderr.lines().filter(|line| line.contains("waiting for the database")).count();
     let output = waits("60", |_, stream| drop(stream));
     assert!((1..=3).contains(&lines(&output)), "{}", output.stderr);
     // It closes, resets, and says nonsense, by turns.

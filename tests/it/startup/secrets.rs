@@ -19,7 +19,8 @@ fn keeps_quiet(what: &str, codes: &[i32], build: impl Fn(&Project) -> Doorstep) 
         let note = std::fs::read_to_string(project.path("termination")).unwrap();
         for text in [&output.stderr, &output.stdout, &note] {
             if let Some(at) = text.find(CANARY) {
-                let around = &text[text.floor_char_boundary(at.saturating_sub(200))..text.floor_char_boundary(at + 100)];
+                let around =
+                    &text[text.floor_char_boundary(at.saturating_sub(200))..text.floor_char_boundary(at + 100)];
                 panic!("{what}: …{around}…");
             }
         }
@@ -32,39 +33,107 @@ fn keeps_quiet(what: &str, codes: &[i32], build: impl Fn(&Project) -> Doorstep) 
 /// URLs that the password or a slip has cut at the wrong place; S stands for the word, P for a closed port.
 const MALFORMED: &[&str] = &[
     // A slash, a colon or the scheme is forgotten.
-    "postgres:/u:S@127.0.0.1/db?x=1", "postgres:u:S@127.0.0.1/db?x=1", "postgres//u:S@127.0.0.1/db?x=1", "u:S@127.0.0.1/db?x=1",
-    "//u:S@127.0.0.1/db?x=1", "u:S@127.0.0.1:5432/db", "S@127.0.0.1/db?x=1", "postgres:///u:S@127.0.0.1/db",
-    "postgres:////u:S@127.0.0.1/db?x", "postgres://postgres://u:S@127.0.0.1/db", "http://u:S@127.0.0.1/db?x=1", "://u:S@h/db?x=1",
-    "DATABASE_URL=postgres://u:S@127.0.0.1/db", "export DATABASE_URL=postgres://u:S@127.0.0.1/db", "psql postgres://u:S@h/db?x=1",
+    "postgres:/u:S@127.0.0.1/db?x=1",
+    "postgres:u:S@127.0.0.1/db?x=1",
+    "postgres//u:S@127.0.0.1/db?x=1",
+    "u:S@127.0.0.1/db?x=1",
+    "//u:S@127.0.0.1/db?x=1",
+    "u:S@127.0.0.1:5432/db",
+    "S@127.0.0.1/db?x=1",
+    "postgres:///u:S@127.0.0.1/db",
+    "postgres:////u:S@127.0.0.1/db?x",
+    "postgres://postgres://u:S@127.0.0.1/db",
+    "http://u:S@127.0.0.1/db?x=1",
+    "://u:S@h/db?x=1",
+    "DATABASE_URL=postgres://u:S@127.0.0.1/db",
+    "export DATABASE_URL=postgres://u:S@127.0.0.1/db",
+    "psql postgres://u:S@h/db?x=1",
     // The password holds a character that ends a part.
-    "postgres://u:1/S@127.0.0.1:P/db", "postgres://u:1?S@127.0.0.1:P/db", "postgres://u:12?S=1@127.0.0.1:P/db", "postgres://u:12/S?x@h/db",
-    "postgres://u:a@b/S@127.0.0.1:P/db", "postgres://u:a@b?S@127.0.0.1:P/db", "postgres://u:a@b?S=1@127.0.0.1:P/db", "postgres://u:a/@S@h/db",
-    "postgres://u:S/a@127.0.0.1:P/db", "postgres://u:S?a@127.0.0.1:P/db", "postgres://u:S%@127.0.0.1:P/db", "postgres://u:p@127.0.0.1:S/db",
-    "postgres://u:1/a/S@127.0.0.1:P/db", "postgres://u:1?a&S@127.0.0.1:P/db", "postgres://u:1?a=b&S=c@127.0.0.1:P/db",
+    "postgres://u:1/S@127.0.0.1:P/db",
+    "postgres://u:1?S@127.0.0.1:P/db",
+    "postgres://u:12?S=1@127.0.0.1:P/db",
+    "postgres://u:12/S?x@h/db",
+    "postgres://u:a@b/S@127.0.0.1:P/db",
+    "postgres://u:a@b?S@127.0.0.1:P/db",
+    "postgres://u:a@b?S=1@127.0.0.1:P/db",
+    "postgres://u:a/@S@h/db",
+    "postgres://u:S/a@127.0.0.1:P/db",
+    "postgres://u:S?a@127.0.0.1:P/db",
+    "postgres://u:S%@127.0.0.1:P/db",
+    "postgres://u:p@127.0.0.1:S/db",
+    "postgres://u:1/a/S@127.0.0.1:P/db",
+    "postgres://u:1?a&S@127.0.0.1:P/db",
+    "postgres://u:1?a=b&S=c@127.0.0.1:P/db",
     // Separators of other tools.
-    "postgres://u@127.0.0.1:P/db;password=S", "postgres://u@127.0.0.1:P/db?x=1;password=S", "postgres://u;password=S@127.0.0.1:P/db",
-    "postgres://127.0.0.1;password=S/db", "postgres://127.0.0.1:P;password=S/db", "Host=127.0.0.1;Port=P;Username=u;Password=S;Database=d",
-    "Server=127.0.0.1;User Id=u;Password=S;", "host=127.0.0.1;password=S", "host=127.0.0.1,password=S", "host=127.0.0.1&password=S",
-    "jdbc:postgresql://127.0.0.1:P/db?user=u;password=S", "jdbc:sqlserver://127.0.0.1;user=u;password=S", "user=u/S@127.0.0.1 host=x",
+    "postgres://u@127.0.0.1:P/db;password=S",
+    "postgres://u@127.0.0.1:P/db?x=1;password=S",
+    "postgres://u;password=S@127.0.0.1:P/db",
+    "postgres://127.0.0.1;password=S/db",
+    "postgres://127.0.0.1:P;password=S/db",
+    "Host=127.0.0.1;Port=P;Username=u;Password=S;Database=d",
+    "Server=127.0.0.1;User Id=u;Password=S;",
+    "host=127.0.0.1;password=S",
+    "host=127.0.0.1,password=S",
+    "host=127.0.0.1&password=S",
+    "jdbc:postgresql://127.0.0.1:P/db?user=u;password=S",
+    "jdbc:sqlserver://127.0.0.1;user=u;password=S",
+    "user=u/S@127.0.0.1 host=x",
     // In the query.
-    "postgres://u@127.0.0.1:P/db?password=a&S", "postgres://u@127.0.0.1:P/db?password=a&S=1", "postgres://u@127.0.0.1:P/db?password=a&b&S=1",
-    "postgres://u@127.0.0.1:P/db?password=a#S", "postgres://u@127.0.0.1:P/db?password=S%", "postgres://u@127.0.0.1:P/db?S", "postgres://u@127.0.0.1:P/db?u:S=1",
-    "postgres://u@127.0.0.1:P/db?sslmode=S", "postgres://u@127.0.0.1:P/db?require_auth=S", "postgres://u@127.0.0.1:P/db?connect_timeout=S",
-    "postgres://u@127.0.0.1:P/db?sslmode=verify-ca&sslrootcert=/x;S", "postgres://u:S@127.0.0.1:P/db?S=1", "postgres://u:aSb@127.0.0.1:P/db?S=1",
-    "postgres://u:x@127.0.0.1:P/db?pass%20S=1", "postgres://u:x@127.0.0.1:P/db?target_session_attrs=S", "postgres://u@127.0.0.1:P/db?password=S&port=x",
-    "postgres://u@127.0.0.1:P/db?sslnegotiation=S", "postgres://u@127.0.0.1:P/db?channel_binding=S", "postgres://u@127.0.0.1:P/db?hostaddr=S",
+    "postgres://u@127.0.0.1:P/db?password=a&S",
+    "postgres://u@127.0.0.1:P/db?password=a&S=1",
+    "postgres://u@127.0.0.1:P/db?password=a&b&S=1",
+    "postgres://u@127.0.0.1:P/db?password=a#S",
+    "postgres://u@127.0.0.1:P/db?password=S%",
+    "postgres://u@127.0.0.1:P/db?S",
+    "postgres://u@127.0.0.1:P/db?u:S=1",
+    "postgres://u@127.0.0.1:P/db?sslmode=S",
+    "postgres://u@127.0.0.1:P/db?require_auth=S",
+    "postgres://u@127.0.0.1:P/db?connect_timeout=S",
+    "postgres://u@127.0.0.1:P/db?sslmode=verify-ca&sslrootcert=/x;S",
+    "postgres://u:S@127.0.0.1:P/db?S=1",
+    "postgres://u:aSb@127.0.0.1:P/db?S=1",
+    "postgres://u:x@127.0.0.1:P/db?pass%20S=1",
+    "postgres://u:x@127.0.0.1:P/db?target_session_attrs=S",
+    "postgres://u@127.0.0.1:P/db?password=S&port=x",
+    "postgres://u@127.0.0.1:P/db?sslnegotiation=S",
+    "postgres://u@127.0.0.1:P/db?channel_binding=S",
+    "postgres://u@127.0.0.1:P/db?hostaddr=S",
     // White space and quotes.
-    "postgres://u:S@127.0.0.1:P/db x", "postgres://u:a S@127.0.0.1:P/db", "postgres://u:a\u{a0}S@127.0.0.1/db", "postgres://u@127.0.0.1:P/db # S",
-    "'postgres://u:S@127.0.0.1:P/db'", "postgres://u:a\n S@127.0.0.1/db", "\u{feff}postgres://u:S@127.0.0.1/db",
+    "postgres://u:S@127.0.0.1:P/db x",
+    "postgres://u:a S@127.0.0.1:P/db",
+    "postgres://u:a\u{a0}S@127.0.0.1/db",
+    "postgres://u@127.0.0.1:P/db # S",
+    "'postgres://u:S@127.0.0.1:P/db'",
+    "postgres://u:a\n S@127.0.0.1/db",
+    "\u{feff}postgres://u:S@127.0.0.1/db",
     // The keyword form.
-    "host=127.0.0.1 port=P user=u password='S", "host=127.0.0.1 port=P user=u password=a S", "host=127.0.0.1 port=P user=u password=a S=b",
-    "host=127.0.0.1 port=P user=u pass=S", "host=127.0.0.1 port=P password S", "host=127.0.0.1 sslmode=S user=u", "host=127.0.0.1 port=S user=u",
+    "host=127.0.0.1 port=P user=u password='S",
+    "host=127.0.0.1 port=P user=u password=a S",
+    "host=127.0.0.1 port=P user=u password=a S=b",
+    "host=127.0.0.1 port=P user=u pass=S",
+    "host=127.0.0.1 port=P password S",
+    "host=127.0.0.1 sslmode=S user=u",
+    "host=127.0.0.1 port=S user=u",
     // Encoded, so that they are names: taken, and not shown.
-    "postgres://u:p@127.0.0.1:P/u%3AS%40h", "postgres://u%3BS:p@127.0.0.1:P/db", "postgres://u:p@127.0.0.1:P/x%3Bpassword%3DS",
-    "postgres://u:p@%2Fu%3AS%40h/db", "postgres://u:p@h%3DS:P/db",
+    "postgres://u:p@127.0.0.1:P/u%3AS%40h",
+    "postgres://u%3BS:p@127.0.0.1:P/db",
+    "postgres://u:p@127.0.0.1:P/x%3Bpassword%3DS",
+    "postgres://u:p@%2Fu%3AS%40h/db",
+    "postgres://u:p@h%3DS:P/db",
     // Other engines.
-    "sqlite://u:S@h/x.db", "sqlite:///u:S@h/x.db", "sqlite:u:S@h/x.db", "file:u:S@h/x.db;y", "sqlite:///x.db;password=S", "file://u:S@h/x.db?x=1",
-    "mysql://u:S@h/d", "mysql:u:S@h/d", "prisma+postgres://S", "prisma://x?api_key=S", "S://x", "S", "nonsense:S",
+    "sqlite://u:S@h/x.db",
+    "sqlite:///u:S@h/x.db",
+    "sqlite:u:S@h/x.db",
+    "file:u:S@h/x.db;y",
+    "sqlite:///x.db;password=S",
+    "file://u:S@h/x.db?x=1",
+    "mysql://u:S@h/d",
+    "mysql:u:S@h/d",
+    "prisma+postgres://S",
+    "prisma://x?api_key=S",
+    "S://x",
+    "S",
+    "nonsense:S",
 ];
 
 #[test]
@@ -73,26 +142,42 @@ fn a_malformed_url_is_not_printed() {
     for url in MALFORMED {
         let url = url.replace('S', CANARY).replace(&format!("{CANARY}erver="), "Server=").replace('P', &port);
         let url = url.replace(&format!("{port}assword"), "Password").replace(&format!("{port}ort="), "Port=");
-        keeps_quiet(&url, &[0, 65, 69, 77, 78], |project| {
-            project.doorstep(&url, &["run", "--wait-timeout", "50ms"])
-        });
+        keeps_quiet(&url, &[0, 65, 69, 77, 78], |project| project.doorstep(&url, &["run", "--wait-timeout", "50ms"]));
     }
 }
 
 #[test]
 fn a_url_in_the_place_of_another_value_is_not_printed() {
     let url = format!("postgres://u:{CANARY}@127.0.0.1:{}/db", free_port());
-    for name in ["WAIT_TIMEOUT", "WAIT_ATTEMPTS", "MIGRATE", "VERIFY", "HEALTH_ADDR", "INIT", "REQUIRE_TABLES", "VERIFY_ALLOW", "SCHEMAS",
-        "MIGRATIONS", "PRISMA_SCHEMA", "SNAPSHOT", "CONFIG", "DATABASE_URL_FILE", "MIGRATION_FORMAT", "LOG_LEVEL"]
-    {
+    for name in [
+        "WAIT_TIMEOUT",
+        "WAIT_ATTEMPTS",
+        "MIGRATE",
+        "VERIFY",
+        "HEALTH_ADDR",
+        "INIT",
+        "REQUIRE_TABLES",
+        "VERIFY_ALLOW",
+        "SCHEMAS",
+        "MIGRATIONS",
+        "PRISMA_SCHEMA",
+        "SNAPSHOT",
+        "CONFIG",
+        "DATABASE_URL_FILE",
+        "MIGRATION_FORMAT",
+        "LOG_LEVEL",
+    ] {
         keeps_quiet(name, &[64, 69, 71, 78, 127], |project| {
-            project.doorstep("", &["run", "--wait-timeout", "50ms"]).env("PGHOST", "127.0.0.1").env("PGPORT", "1")
-                .env("PGUSER", "u").env(&format!("DOORSTEP_{name}"), &url)
+            project
+                .doorstep("", &["run", "--wait-timeout", "50ms"])
+                .env("PGHOST", "127.0.0.1")
+                .env("PGPORT", "1")
+                .env("PGUSER", "u")
+                .env(&format!("DOORSTEP_{name}"), &url)
         });
         let flag = format!("--{}", name.to_lowercase().replace('_', "-"));
         keeps_quiet(&flag, &[64, 69, 71, 78, 127], |project| {
-            project.doorstep("postgres://u@127.0.0.1:1/d", &["run", &flag, &url])
-                .env("DOORSTEP_WAIT_TIMEOUT", "50ms")
+            project.doorstep("postgres://u@127.0.0.1:1/d", &["run", &flag, &url]).env("DOORSTEP_WAIT_TIMEOUT", "50ms")
         });
         let toml = format!("{} = \"{url}\"\nwait_timeout = \"50ms\"\n", name.to_lowercase());
         keeps_quiet(&toml, &[64, 69, 71, 78, 127], |project| {
@@ -111,17 +196,31 @@ fn a_url_in_the_place_of_another_value_is_not_printed() {
     });
 }
 
+/// Variables of the environment.
+type Variables<'a> = Vec<(&'a str, String)>;
+
 /// What a tool may print of a password.
 fn spellings(password: &str) -> Vec<String> {
-    let percent: String = password.bytes().map(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    }).collect();
+    let percent: String = password
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect();
     let json = serde_json::to_string(password).unwrap();
     let json = json.trim_matches('"').to_owned();
-    let ascii = json.chars().map(|c| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) }).collect();
-    vec![password.to_owned(), percent.clone(), percent.to_lowercase().replace(&CANARY.to_lowercase(), CANARY), json.replace('/', "\\/"), json, ascii,
-        percent.replace('%', "%%")]
+    let ascii =
+        json.chars().map(|c| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) }).collect();
+    vec![
+        password.to_owned(),
+        percent.clone(),
+        percent.to_lowercase().replace(&CANARY.to_lowercase(), CANARY),
+        json.replace('/', "\\/"),
+        json,
+        ascii,
+        percent.replace('%', "%%"),
+    ]
 }
 
 #[test]
@@ -134,25 +233,40 @@ fn the_output_of_a_tool_is_masked_in_every_spelling_and_from_every_source() {
     let (port, name) = (database.port, &database.name);
     let host = "127.0.0.1";
     let quoted = password.replace('\\', "\\\\").replace('\'', "\\'");
-    let sources: [(&str, String, Vec<(&str, String)>); 7] = [
+    let sources: [(&str, String, Variables<'_>); 7] = [
         ("user info", format!("postgres://{role}:{percent}@{host}:{port}/{name}"), vec![]),
         ("query", format!("postgres://{role}@{host}:{port}/{name}?password={percent}"), vec![]),
         ("keywords", format!("host={host} port={port} user={role} dbname={name} password='{quoted}'"), vec![]),
         ("PGPASSWORD", format!("postgres://{role}@{host}:{port}/{name}"), vec![("PGPASSWORD", password.clone())]),
-        ("PGPASSWORD_FILE", format!("postgres://{role}@{host}:{port}/{name}"), vec![("PGPASSWORD_FILE", "password".to_owned())]),
+        (
+            "PGPASSWORD_FILE",
+            format!("postgres://{role}@{host}:{port}/{name}"),
+            vec![("PGPASSWORD_FILE", "password".to_owned())],
+        ),
         ("PGPASSFILE", format!("postgres://{role}@{host}:{port}/{name}"), vec![("PGPASSFILE", "passfile".to_owned())]),
-        ("variables", String::new(), vec![("PGHOST", host.to_owned()), ("PGPORT", port.to_string()), ("PGUSER", role.clone()),
-            ("PGDATABASE", name.clone()), ("PGPASSWORD", password.clone())]),
+        (
+            "variables",
+            String::new(),
+            vec![
+                ("PGHOST", host.to_owned()),
+                ("PGPORT", port.to_string()),
+                ("PGUSER", role.clone()),
+                ("PGDATABASE", name.clone()),
+                ("PGPASSWORD", password.clone()),
+            ],
+        ),
     ];
     let mut said = String::new();
     for spelling in spellings(&password) {
-        said += &format!("a {spelling} b\n{}{spelling}{}\n", "x".repeat(8192 - spelling.len() / 2 - 3), "y".repeat(9000));
+        said +=
+            &format!("a {spelling} b\n{}{spelling}{}\n", "x".repeat(8192 - spelling.len() / 2 - 3), "y".repeat(9000));
     }
     for (source, url, variables) in &sources {
         for code in [0, 3] {
             let seen = keeps_quiet(source, &[if code == 0 { 0 } else { 65 }], |project| {
                 let project = prepare(project, &said, &password, &format!("{host}:{port}:{name}:{role}"));
-                let command = format!("sh -c 'cat said; printf \"%s\\n\" \"$DATABASE_URL\" \"$PGPASSWORD\"; exit {code}'");
+                let command =
+                    format!("sh -c 'cat said; printf \"%s\\n\" \"$DATABASE_URL\" \"$PGPASSWORD\"; exit {code}'");
                 let doorstep = project.doorstep(url, &["run", "--migrate-command", &command]);
                 variables.iter().fold(doorstep, |doorstep, (name, value)| doorstep.env(name, value))
             });

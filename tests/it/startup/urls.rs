@@ -13,7 +13,9 @@ fn made_of(database: &Database) -> (String, String) {
 
 #[test]
 fn tabs_and_line_breaks_are_taken_out_as_node_does() {
-    for (before, after) in [("\n", "?schema=app"), ("", "\n?schema=app"), ("", "?schema=\r\napp"), ("\t", "?sch\tema=app\n")] {
+    for (before, after) in
+        [("\n", "?schema=app"), ("", "\n?schema=app"), ("", "?schema=\r\napp"), ("\t", "?sch\tema=app\n")]
+    {
         let database = Database::fresh();
         let url = format!("{before}{}{after}", database.url());
         Project::with_two().doorstep(&url, &["run"]).run().code(0);
@@ -42,10 +44,40 @@ fn what_is_malformed_creates_nothing() {
     let database = Database::fresh();
     let before = made_of(&database);
     for tail in [
-        " ?schema=x", "\n# the database", " # the database", "#the_database", "\u{a0}", "\u{200b}", "\u{2028}", "\"",
-        ";schema=x", ",", ",x", "=x", "&schema=x", "?schema=x;y", "?schema=x,y", "?schema=x%0a", "?schema=%20x", "?schema=x%C2%A0",
-        "?schema", "?schema=x?y=z", "?schema=x#y", "%0A", "%20", "%00", "%E2%80%8B", "/x", ":x", "${NAME}", "{{name}}",
-        "?schema=$SCHEMA", "?dbname=x,y", "<x>", "|x", "\\x",
+        " ?schema=x",
+        "\n# the database",
+        " # the database",
+        "#the_database",
+        "\u{a0}",
+        "\u{200b}",
+        "\u{2028}",
+        "\"",
+        ";schema=x",
+        ",",
+        ",x",
+        "=x",
+        "&schema=x",
+        "?schema=x;y",
+        "?schema=x,y",
+        "?schema=x%0a",
+        "?schema=%20x",
+        "?schema=x%C2%A0",
+        "?schema",
+        "?schema=x?y=z",
+        "?schema=x#y",
+        "%0A",
+        "%20",
+        "%00",
+        "%E2%80%8B",
+        "/x",
+        ":x",
+        "${NAME}",
+        "{{name}}",
+        "?schema=$SCHEMA",
+        "?dbname=x,y",
+        "<x>",
+        "|x",
+        "\\x",
     ] {
         let url = format!("{}{tail}", database.url());
         let output = Project::with_two().doorstep(&url, &["run"]).run().code(78);
@@ -76,9 +108,15 @@ fn the_keyword_form_and_the_variables_of_libpq_are_held_to_the_same() {
         run("", &[("PGHOST", "127.0.0.1"), ("PGDATABASE", &format!("{name}{tail}"))]).code(78).stderr_has("PGDATABASE");
     }
     for keywords in [
-        "host='127.0.0.1\n' dbname=x", "host=127.0.0.1 dbname='x\n'", "host=127.0.0.1 dbname=' x'", "host=127.0.0.1 Database=x",
-        "host=127.0.0.1;dbname=x", "host=127.0.0.1 dbname=x # the=database", "Host=127.0.0.1;Database=x;Username=u",
-        "DATABASE_URL=postgres://127.0.0.1/x", "host=127.0.0.1 dbname=x schema=a;b",
+        "host='127.0.0.1\n' dbname=x",
+        "host=127.0.0.1 dbname='x\n'",
+        "host=127.0.0.1 dbname=' x'",
+        "host=127.0.0.1 Database=x",
+        "host=127.0.0.1;dbname=x",
+        "host=127.0.0.1 dbname=x # the=database",
+        "Host=127.0.0.1;Database=x;Username=u",
+        "DATABASE_URL=postgres://127.0.0.1/x",
+        "host=127.0.0.1 dbname=x schema=a;b",
     ] {
         run(keywords, &[]).code(78);
     }
@@ -122,7 +160,12 @@ fn schemas_are_held_to_the_same() {
         let output = Project::with_two().doorstep(&database.url(), &["run"]).env("DOORSTEP_SCHEMAS", schemas).run();
         output.code(78).stderr_has("schemas");
     }
-    for toml in ["schemas = [\"app\\n\", \"b\"]", "schemas = [\" app\", \"b\"]", "schemas = [\"app\", \"\"]", "schemas = [\"a\\tb\"]"] {
+    for toml in [
+        "schemas = [\"app\\n\", \"b\"]",
+        "schemas = [\" app\", \"b\"]",
+        "schemas = [\"app\", \"\"]",
+        "schemas = [\"a\\tb\"]",
+    ] {
         let project = Project::with_two().file("doorstep.toml", toml);
         project.doorstep(&database.url(), &["run"]).run().code(78).stderr_has("schemas");
     }
@@ -138,9 +181,19 @@ fn schemas_are_held_to_the_same() {
 #[test]
 fn no_file_is_created_that_nobody_meant() {
     for url in [
-        "file:./dev.db # dev", "file:./dev.db\n# dev", "file:./dev.db\u{a0}", "sqlite://u:p@h/dev.db", "sqlite:///dev.db;x=1",
-        "file:./dev.db%0A", "file:./dev.db%20", "\"file:./dev.db\"", "file:./dev.db'", "file:./dev.db,", "file:./${NAME}.db",
-        "file:./ dev/x.db", "file:./d\u{200b}ev.db",
+        "file:./dev.db # dev",
+        "file:./dev.db\n# dev",
+        "file:./dev.db\u{a0}",
+        "sqlite://u:p@h/dev.db",
+        "sqlite:///dev.db;x=1",
+        "file:./dev.db%0A",
+        "file:./dev.db%20",
+        "\"file:./dev.db\"",
+        "file:./dev.db'",
+        "file:./dev.db,",
+        "file:./${NAME}.db",
+        "file:./ dev/x.db",
+        "file:./d\u{200b}ev.db",
     ] {
         let project = Project::bare();
         project.doorstep(url, &["migrate"]).run().code(78);

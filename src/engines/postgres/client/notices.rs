@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn notices_that_are_alike_are_counted() {
         let mut notices = Notices::default();
-        let written = (0..1_000_000).filter(|row| notices.is_written(b"NOTICE", "00000", &format!("row {row}"))).count();
+        let written =
+            (0..1_000_000).filter(|row| notices.is_written(b"NOTICE", "00000", &format!("row {row}"))).count();
         assert_eq!((written, notices.folded, notices.kinds.len()), (3, 999_997, 1));
         assert!(notices.is_written(b"WARNING", "00000", "row 1"));
         notices.folded = 0;

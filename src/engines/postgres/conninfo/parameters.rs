@@ -166,8 +166,9 @@ impl Parameters {
                 is_behind_a_password |= name == "password" && *origin != Origin::Login;
                 continue;
             }
-            let may_be_named =
-                is_parameter_name(name) && !is_behind_a_password && secrets.iter().all(|secret| !secret.contains(name.as_str()));
+            let may_be_named = is_parameter_name(name)
+                && !is_behind_a_password
+                && secrets.iter().all(|secret| !secret.contains(name.as_str()));
             let which = if may_be_named { format!("`{name}`") } else { format!("number {number}") };
             warnings.push(format!("the URL's parameter {which} is unknown and has no effect"));
         }
