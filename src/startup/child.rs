@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
+use crate::base::mask::Mask;
 use crate::base::signal;
 use crate::config::words::Words;
 use crate::engines::session::Session;
@@ -48,7 +49,7 @@ impl ChildCommand {
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
-    pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>, mask: &Mask) -> Result<Self, Error> {
         let arguments: Vec<_> = words.as_slice().iter().map(Into::into).collect();
         let found = Service::find(&arguments, path).map_err(|error| match error {
             Error::CommandNotFound(text) => Error::CommandNotFound(format!("{setting}: {text}")),
@@ -56,10 +57,10 @@ impl ChildCommand {
             other => other,
         })?;
         let missing = || Error::CommandNotFound(format!("{setting}: the command is empty"));
-        Ok(Self { setting, shown: words.to_string(), program: found.ok_or_else(missing)? })
+        Ok(Self { setting, shown: mask.apply(&words.to_string()), program: found.ok_or_else(missing)? })
     }
 
-    /// The command as text.
+    /// The command as text, without secrets.
     #[must_use]
     pub(crate) fn shown(&self) -> &str {
         &self.shown

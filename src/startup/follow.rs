@@ -115,7 +115,7 @@ impl Start<'_> {
 }
 
 fn nothing_to_await(setup: &Setup) -> Error {
-    Error::Settings(match &setup.hook_commands.migrate {
+    Error::Settings(match setup.hook_commands.shown() {
         Some(command) => format!(
             "migrate = await cannot tell when {command} is done: doorstep does not know its history\n\
              next: --migrate off, and name the tables that must exist: --require-tables"

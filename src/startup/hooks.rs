@@ -3,6 +3,7 @@
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::mask::Mask;
 use crate::config::Settings;
 use crate::config::words::Words;
 use crate::startup::child::ChildCommand;
@@ -16,17 +17,25 @@ pub(crate) struct HookCommands {
     before: Option<Words>,
     after: Option<Words>,
     path: Option<String>,
+    /// A command may hold a password, and is shown without it.
+    mask: Mask,
 }
 
 impl HookCommands {
     /// `migrate` is the tool that was found or named; the settings name the hooks.
-    pub(crate) fn new(settings: &Settings, migrate: Option<Words>, environment: &Environment) -> Self {
+    pub(crate) fn new(settings: &Settings, migrate: Option<Words>, environment: &Environment, mask: Mask) -> Self {
         Self {
+            mask,
             migrate,
             before: settings.before_migrate.clone(),
             after: settings.after_migrate.clone(),
             path: environment.get("PATH").map(str::to_owned),
         }
+    }
+
+    /// The tool's command as messages show it.
+    pub(crate) fn shown(&self) -> Option<String> {
+        self.migrate.as_ref().map(|words| self.mask.apply(&words.to_string()))
     }
 
     /// Looks them up along PATH.
@@ -35,7 +44,7 @@ impl HookCommands {
     /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`].
     pub(crate) fn find(&self) -> Result<Hooks, Error> {
         let find = |setting, words: &Option<Words>| {
-            words.as_ref().map(|words| ChildCommand::find(setting, words, self.path.as_deref())).transpose()
+            words.as_ref().map(|words| ChildCommand::find(setting, words, self.path.as_deref(), &self.mask)).transpose()
         };
         Ok(Hooks {
             migrate: find("migrate_command", &self.migrate).map_err(|error| match error {

@@ -59,7 +59,7 @@ impl Setup {
         let own_schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
-            hook_commands: HookCommands::new(&settings, project.command, environment),
+            hook_commands: HookCommands::new(&settings, project.command, environment, database.mask()),
             database,
             application_name: ApplicationName::of_process(environment),
             tracker: Tracker::default(),
@@ -149,7 +149,7 @@ impl Setup {
 
     /// The error of a command that needs a migrations folder.
     pub(crate) fn no_folder(&self) -> Error {
-        Error::Settings(match &self.hook_commands.migrate {
+        Error::Settings(match self.hook_commands.shown() {
             Some(command) => format!(
                 "doorstep knows neither the files nor the history of {command}\n\
                  next: ask the tool itself; the formats that doorstep reads are listed under migration_format"

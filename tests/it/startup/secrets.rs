@@ -321,3 +321,18 @@ fn a_name_that_is_not_shown_is_used_all_the_same() {
     let file = if file.exists() { file } else { project.path(&format!("{CANARY}@home.db")) };
     assert_eq!(sqlite(&file, "SELECT count(*) FROM a"), "0");
 }
+
+#[test]
+fn a_password_in_the_command_of_a_tool_is_not_printed() {
+    let database = Database::fresh();
+    let role = database.role("SUPERUSER");
+    database.sql(&format!("ALTER ROLE {role} PASSWORD '{CANARY}'"));
+    let url = format!("postgres://{role}:{CANARY}@127.0.0.1:{}/{}", database.port, database.name);
+    for (command, code) in [("sh -c 'exit 3' tool", 65), ("no-such-tool", 127), ("true", 0)] {
+        for setting in ["--migrate-command", "--before-migrate"] {
+            let command = format!("{command} --url {url} --password={CANARY}");
+            keeps_quiet(&command, &[code], |project| project.doorstep(&url, &["run", setting, &command]));
+            let _ = database.sql("DROP TABLE IF EXISTS _prisma_migrations, users, posts");
+        }
+    }
+}
