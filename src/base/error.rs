@@ -80,7 +80,7 @@ pub enum Error {
         name: String,
         /// The report: message, excerpt, what was kept, next command.
         report: String,
-        /// It was rolled back and not recorded as failed: the next start tries it again.
+        /// A lock or the server was in the way, and it was rolled back: the next start tries it again by itself.
         again: bool,
         /// The server's error.
         fault: Fault,
@@ -160,7 +160,10 @@ impl Error {
             Self::Unrecorded { fault, .. } if matches!(fault.class, Class::Privilege | Class::RowSecurity) => {
                 Code::Permission
             }
-            Self::Migration { again: true, .. } => Code::Locked,
+            Self::Migration { again: true, fault, .. } => match fault.class {
+                Class::LockTimeout | Class::Held => Code::Locked,
+                _ => Code::Unavailable,
+            },
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
             Self::Differences(_) => Code::Differences,
@@ -219,7 +222,8 @@ impl fmt::Display for Error {
                 write!(f, "the database at {address} refused: {fault}{}", next(fault.class.remedy()))
             }
             Self::Statement { doing, fault, remedy } => {
-                write!(f, "could not {doing}: {fault}{}", next(remedy.as_deref()))
+                let remedy = remedy.as_deref().or(fault.class.remedy_of_statement());
+                write!(f, "could not {doing}: {fault}{}", next(remedy))
             }
             Self::Migration { name, report, .. } => write!(f, "migration {name} failed\n{report}"),
             Self::Lost { doing, fault } => {

@@ -10,7 +10,7 @@ pub enum Class {
     Starting,
     /// No conversation yet: refused, reset, no such name, silence, 57P01, 08xxx.
     Unreachable,
-    /// The server is there but full (53300).
+    /// The server is there, but lacks connections, memory, locks or disk (53…, 58000, 58030).
     Busy,
     /// Another process has locked the file.
     Held,
@@ -28,8 +28,10 @@ pub enum Class {
     Privilege,
     /// Row security would hide rows from the role, and it asked for all of them (`row_security = off`).
     RowSecurity,
-    /// `lock_timeout` ran out (55P03).
+    /// `lock_timeout` ran out (55P03), or the server chose the victim of a conflict (40P01, 40001).
     LockTimeout,
+    /// A limit on the role, the database or the server ended it.
+    Limit(Limit),
     /// The statement was cancelled (57014).
     Cancelled,
     /// It does not run inside a transaction, or ends one that is not its own (25001, 2D000).
@@ -38,11 +40,58 @@ pub enum Class {
     Statement,
 }
 
+/// A limit that an administrator has set, and that only a person can raise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// `statement_timeout` (57014, which also stands for a request to cancel).
+    Statement,
+    /// `transaction_timeout` (25P04), which ends the session.
+    Transaction,
+    /// `idle_in_transaction_session_timeout` (25P03), which ends the session.
+    IdleTransaction,
+    /// `temp_file_limit` (53400).
+    TemporaryFiles,
+    /// Another configured limit (53400): the server's message names it.
+    Configured,
+}
+
+impl Limit {
+    /// The parameter of the server; `None` where only the message tells.
+    #[must_use]
+    pub(crate) fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Statement => Some("statement_timeout"),
+            Self::Transaction => Some("transaction_timeout"),
+            Self::IdleTransaction => Some("idle_in_transaction_session_timeout"),
+            Self::TemporaryFiles => Some("temp_file_limit"),
+            Self::Configured => None,
+        }
+    }
+
+    /// The server ends the session with it, so that the outcome can only be recorded in another one.
+    #[must_use]
+    pub(crate) fn ends_session(self) -> bool {
+        matches!(self, Self::Transaction | Self::IdleTransaction)
+    }
+}
+
 impl Class {
     /// True where time alone may mend it, so that the wait goes on until its deadline.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Starting | Self::Unreachable | Self::Busy | Self::Held | Self::ReadOnly)
+    }
+
+    /// What a person can do about a statement of doorstep's own that failed with this class.
+    pub(crate) fn remedy_of_statement(self) -> Option<&'static str> {
+        match self {
+            Self::Busy => Some(NEXT_AFTER_SHORTAGE),
+            Self::Cancelled | Self::Limit(Limit::Statement) => {
+                Some("raise statement_timeout for this role (ALTER ROLE … SET statement_timeout = 0;), and start again")
+            }
+            Self::Limit(_) => Some("raise that limit for this role (ALTER ROLE … SET …), and start again"),
+            _ => None,
+        }
     }
 
     /// What a person can do about a final fault of this class.
@@ -58,6 +107,10 @@ impl Class {
         }
     }
 }
+
+/// What to do about a server that lacks something.
+pub(crate) const NEXT_AFTER_SHORTAGE: &str =
+    "free on the server what the cause names (disk, memory, locks, connections), and start again";
 
 /// One refusal by a server, a driver or the network. Never carries a secret.
 #[derive(Debug, Clone)]

@@ -60,6 +60,16 @@ pub trait Engine: Sync {
         None
     }
 
+    /// The extensions that the server could install and that say where to, or which others they need.
+    fn extensions(&self) -> Query<Vec<AvailableExtension>> {
+        Query::known(Vec::new())
+    }
+
+    /// What the session has for a parameter of the server; `None` for an engine without such parameters.
+    fn setting(&self, _name: &str) -> Query<Option<Setting>> {
+        Query::known(None)
+    }
+
     /// The session that holds the migration lock.
     fn lock_holder(&self, _key: LockKey) -> Query<Option<Peer>> {
         Query::known(None)
@@ -169,6 +179,34 @@ pub struct Probe {
     pub database: String,
     /// The session's role, for GRANTs.
     pub role: String,
+}
+
+/// An extension that the server could install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvailableExtension {
+    /// Its name.
+    pub name: String,
+    /// The schema of its control file, which it creates where that is missing.
+    pub schema: Option<String>,
+    /// The extensions that it needs.
+    pub requires: Vec<String>,
+}
+
+/// A parameter of the server, as a session has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its value, as the server shows it.
+    pub value: String,
+    /// It came with the connection (the URL's options), which goes before what is set for the role.
+    pub of_connection: bool,
+}
+
+impl Setting {
+    /// A limit of 0 is none.
+    #[must_use]
+    pub(crate) fn is_off(&self) -> bool {
+        self.value == "0"
+    }
 }
 
 /// What exists of an object that a script creates.

@@ -4,7 +4,8 @@
 use crate::base::fault::{Class, Condition, Fault, Place};
 use crate::catalog::Catalog;
 use crate::engines::engine::{
-    Batch, CatalogQuery, Found, Missing, ObjectState, Probe, ProbeRequest, Query, Scope, unexpected_row,
+    AvailableExtension, Batch, CatalogQuery, Found, Missing, ObjectState, Probe, ProbeRequest, Query, Scope, Setting,
+    unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
@@ -28,6 +29,16 @@ impl dyn Session + '_ {
     /// Another session whose current statement contains this text.
     pub(crate) async fn running_session(&mut self, text: &str) -> Result<Option<Peer>, Fault> {
         self.ask(self.engine().running_session(text)).await
+    }
+
+    /// The extensions that the server could install; see [`super::engine::Engine::extensions`].
+    pub(crate) async fn extensions(&mut self) -> Result<Vec<AvailableExtension>, Fault> {
+        self.ask(self.engine().extensions()).await
+    }
+
+    /// What the session has for a parameter of the server.
+    pub(crate) async fn setting(&mut self, name: &str) -> Result<Option<Setting>, Fault> {
+        self.ask(self.engine().setting(name)).await
     }
 
     /// What of each object exists; see [`super::engine::Engine::object_states`]. One round trip, none without objects.

@@ -17,7 +17,9 @@ use crate::engines::peer::Peer;
 use crate::sql::script::Statement;
 use crate::sql::{Dialect, Row};
 
-pub(crate) use crate::engines::engine::{Missing, ObjectState, Probe, ProbeRequest, Scope};
+pub(crate) use crate::engines::engine::{
+    AvailableExtension, Missing, ObjectState, Probe, ProbeRequest, Scope, Setting,
+};
 
 /// What every session method returns: boxed, so that callers hold a `dyn Session` and are compiled once for all engines.
 pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + 'a>>;

@@ -11,15 +11,16 @@ use crate::base::fault::{Class, Fault, Place};
 use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
 use crate::base::progress_bar::Bar;
-use crate::base::signal::{self, Stop};
+use crate::base::signal::Stop;
 use crate::engines::session::{Conditions, Failure, Probe, ProbeRequest, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
+use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::plan::Entry;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
-use crate::migrate::{execute, failure_report};
+use crate::migrate::{execute, failure_report, recovery};
 use crate::sql::script::{self, Statement};
 use crate::sql::{ObjectKind, TableName};
 
@@ -93,23 +94,25 @@ impl Migrator<'_> {
 }
 
 /// A run over the pending migrations.
-struct MigrationRun<'a> {
-    migrator: Migrator<'a>,
+pub(super) struct MigrationRun<'a> {
+    pub(super) migrator: Migrator<'a>,
     ledger: &'static dyn LedgerWriter,
     table: TableName,
 }
 
 /// The migration that is being applied.
-struct Current<'m> {
-    migration: &'m Migration,
+pub(super) struct Current<'m> {
+    pub(super) migration: &'m Migration,
     /// The key of its row.
-    id: String,
+    pub(super) id: String,
     application_name: String,
+    /// How it runs, as its row says.
+    pub(super) mode: RunMode,
     /// Statements done, and their number, where it runs statement by statement.
-    steps: Option<(usize, usize)>,
+    pub(super) steps: Option<(usize, usize)>,
 }
 
-impl MigrationRun<'_> {
+impl<'a> MigrationRun<'a> {
     async fn apply(&mut self, migration: &Migration, entry: &Entry) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
@@ -118,7 +121,8 @@ impl MigrationRun<'_> {
         let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
         let strategy = strategy_of(migration, by);
         let application_name = self.migrator.application_name.with(name);
-        let mut current = Current { migration, id: String::new(), application_name, steps: None };
+        let mode = strategy.mode;
+        let mut current = Current { migration, id: String::new(), application_name, mode, steps: None };
         if strategy.mode != RunMode::Steps {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
@@ -154,6 +158,9 @@ impl MigrationRun<'_> {
         let begin = self.migrator.session.begin(record, conditions);
         execute::own(cancel, begin, stop).await.map_err(|fault| match fault.class {
             Class::Cancelled if stop.signal().is_some() => self.not_begun(name),
+            Class::Busy | Class::Cancelled | Class::Limit(_) => {
+                Error::statement(format!("record the start of {name}"))(fault)
+            }
             class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
             _ => self.not_recorded(name, "its start could not be recorded, so it was not run".to_owned(), fault),
         })?;
@@ -167,7 +174,7 @@ impl MigrationRun<'_> {
         }
     }
 
-    fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
+    pub(super) fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
         let table = self.migrator.history.dialect.table(&self.table);
         let next = match fault.class {
             Class::Privilege | Class::RowSecurity => {
@@ -257,6 +264,7 @@ impl MigrationRun<'_> {
         // A lone CALL or DO may commit on the way.
         let mode = if steps.len() < 2 { RunMode::Whole } else { RunMode::Steps };
         current.id = self.begin(current.migration, mode).await?;
+        current.mode = mode;
         match mode {
             RunMode::Steps => self.step_by_step(current, &steps, 0).await,
             RunMode::Whole | RunMode::Atomic => self.whole(&current).await,
@@ -270,9 +278,7 @@ impl MigrationRun<'_> {
         if let Err(failure) = self.execute(&unit, current).await {
             return Err(self.failed(current, failure).await);
         }
-        self.write(&current.id, &Outcome::Succeeded)
-            .await
-            .map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))
+        self.succeeded(current).await
     }
 
     /// One message for each statement from `done` on, each with a record of how many are done.
@@ -289,11 +295,8 @@ impl MigrationRun<'_> {
             if let Some(signal) = self.migrator.stop.signal() {
                 return Err(failure_report::stopped_between(&current.migration.name, current.steps, signal));
             }
-            self.drop_invalid(&current, &step.statements).await?;
             let began = Instant::now();
-            if let Err(failure) = self.execute_step(&current, step, (index, count)).await {
-                return Err(self.failed(&current, failure).await);
-            }
+            self.complete_step(&current, step, (index, count)).await?;
             if count > 1 {
                 tracing::info!(
                     phase = "migrate",
@@ -308,11 +311,28 @@ impl MigrationRun<'_> {
             }
         }
         if done >= count {
-            self.write(&current.id, &Outcome::Succeeded)
-                .await
-                .map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))?;
+            self.succeeded(&current).await?;
         }
         Ok(())
+    }
+
+    /// One of `count` steps, tried again where what a try has left does not hinder the next one.
+    async fn complete_step(
+        &mut self,
+        current: &Current<'_>,
+        step: &ScriptStep<'_>,
+        position: (usize, usize),
+    ) -> Result<(), Error> {
+        let mut retries = self.retries(current.migration);
+        loop {
+            self.drop_invalid(current, &step.statements).await?;
+            let Err(failure) = self.execute_step(current, step, position).await else { return Ok(()) };
+            let answered = failure.kept != Rollback::Unknown && !failure.of_record;
+            let left_nothing_in_the_way = answered && failure.repeatable && recovery::is_repeatable(step);
+            if !left_nothing_in_the_way || !retries.pause(&failure).await {
+                return Err(self.failed(current, failure).await);
+            }
+        }
     }
 
     /// One of `count` steps, with its record: in one transaction, unless the step refuses it.
@@ -372,7 +392,7 @@ impl MigrationRun<'_> {
             }
             Err(Blocked::Statement { doing, fault }) => Err(Error::statement(doing)(fault)),
             Err(Blocked::Builder(fault)) => {
-                let report = format!("{fault}\n{}", failure_report::next(name, true, self.migrator.is_scratch, None));
+                let report = format!("{fault}\n{}", failure_report::NEXT_AFTER_A_LOCK);
                 Err(Error::Migration { name: name.clone(), report, again: true, fault })
             }
         }
@@ -389,67 +409,28 @@ impl MigrationRun<'_> {
     }
 
     async fn execute(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
-        let Migrator { session, stop, lock_timeout, .. } = &mut self.migrator;
-        if stop.signal().is_some() {
+        if self.migrator.stop.signal().is_some() {
             // The signal came while the row was written; the script must not begin after it.
             return Err(Failure::without_effect(Fault::new(Class::Cancelled, "it was not begun")));
         }
-        execute::run(*session, unit, &current.migration.name, *lock_timeout, stop).await
+        let mut retries = self.retries(current.migration);
+        execute::run(self.migrator.session, unit, &mut retries).await
+    }
+
+    /// The tries that are left for a piece of this migration.
+    pub(super) fn retries<'b>(&self, migration: &'b Migration) -> Retries<'b>
+    where
+        'a: 'b,
+    {
+        Retries::new(migration, self.migrator.lock_timeout, self.migrator.stop)
     }
 
     fn row<'b>(&'b self, id: &'b str) -> RowKey<'b> {
         RowKey { dialect: self.migrator.history.dialect, table: &self.table, id }
     }
 
-    fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
+    pub(super) fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
         self.ledger.end(self.row(id), outcome)
-    }
-
-    async fn write(&mut self, id: &str, outcome: &Outcome<'_>) -> Result<(), Fault> {
-        let sql = self.record(id, outcome);
-        self.migrator.session.execute(sql).await
-    }
-
-    /// Records a failure, and words it.
-    async fn failed(&mut self, current: &Current<'_>, failure: Failure) -> Error {
-        let name = current.migration.name.as_str();
-        let is_lost = matches!(failure.fault.class, Class::Unreachable | Class::Starting);
-        if failure.kept == Rollback::Unknown || is_lost {
-            return Error::Lost { doing: format!("applying {name}"), fault: failure.fault };
-        }
-        let report = failure_report::failure(current.migration, &failure, current.steps);
-        let signal = self.migrator.stop.signal();
-        // A record that could not be written is no fault of the script's.
-        let interrupted = signal.is_some() || failure.of_record || failure.fault.class == Class::LockTimeout;
-        let nothing_kept = failure.kept == Rollback::Complete;
-        let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
-        let logs = cause.unwrap_or_default() + &report;
-        // What was interrupted between two statements goes on there, and its row stays as it is.
-        let goes_on = interrupted && current.steps.is_some() && (nothing_kept || failure.repeatable);
-        let outcome = match (nothing_kept && interrupted, goes_on) {
-            (_, true) => None,
-            // It had no effect, and the script is not at fault: the next start runs it again.
-            (true, _) => Some(Outcome::RolledBack(&logs)),
-            (false, _) => Some(Outcome::Failed(&logs)),
-        };
-        let recorded = match &outcome {
-            Some(outcome) => self.write(&current.id, outcome).await,
-            None => Ok(()),
-        };
-        let certain = nothing_kept && recorded.is_ok();
-        if let Some(signal) = signal {
-            return match goes_on {
-                true => failure_report::stopped_between(name, current.steps, signal),
-                false => failure_report::cancelled(name, signal, certain),
-            };
-        }
-        if failure.of_record {
-            return self.not_recorded(name, report, failure.fault);
-        }
-        let again = failure.fault.class == Class::LockTimeout && (certain || goes_on);
-        let next = failure_report::next(name, again, self.migrator.is_scratch, current.steps);
-        let report = format!("{report}\n{next}");
-        Error::Migration { name: name.to_owned(), report, again, fault: failure.fault }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Runs one piece of a migration: repeats it after a lock timeout, cancels it on a signal, and logs which session it is
-//! waiting for. What a failure means for the history is decided in `apply`.
+//! Runs one piece of a migration: repeats it while it fails of a lock or of the server (`trouble`), cancels it on a signal,
+//! and logs which session it is waiting for. What a failure means for the history is decided in `apply`.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use crate::base::retry::Pace;
 use crate::base::signal::{self, Stop};
 use crate::engines::peer::Peer;
 use crate::engines::session::{Canceller, Failure, Observer, Rollback, Session, Unit, Work};
+use crate::formats::migration::Migration;
+use crate::migrate::trouble::Trouble;
 
 /// How often a cancel request is repeated: it is lost when it arrives between two statements.
 const CANCEL_AGAIN: Duration = Duration::from_millis(500);
@@ -23,43 +25,80 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How often a long script is reported to be running.
 const STILL_RUNNING: Duration = Duration::from_secs(30);
 
-/// Runs the unit; repeats it after a lock timeout that left nothing behind, until `patience` ends (`None`: for ever).
+/// How long a piece is tried again, and at which pace.
+pub(crate) struct Retries<'a> {
+    began: Instant,
+    pace: Pace,
+    /// `None`: for ever.
+    patience: Option<Duration>,
+    stop: &'a Stop,
+    migration: &'a Migration,
+}
+
+impl<'a> Retries<'a> {
+    /// Until `patience` has passed, or a signal arrives.
+    pub(crate) fn new(migration: &'a Migration, patience: Option<Duration>, stop: &'a Stop) -> Self {
+        let pace = Pace::new(Duration::from_millis(200), Duration::from_secs(5));
+        Self { began: Instant::now(), pace, patience, stop, migration }
+    }
+
+    /// Pauses before the next try of a piece that failed like this; `false`, at once, where there is none.
+    pub(crate) async fn pause(&mut self, failure: &Failure) -> bool {
+        let name = &self.migration.name;
+        match Trouble::of(failure, self.migration.sql()) {
+            Trouble::Lock => {
+                let what = format!("{name} met a lock, was rolled back and is tried again");
+                self.pause_after("lock_timeout", &what, &failure.fault).await
+            }
+            Trouble::Server => {
+                let what = format!("the server could not run {name}, which was rolled back and is tried again");
+                self.pause_after("shortage", &what, &failure.fault).await
+            }
+            Trouble::Script | Trouble::Limit(_) => false,
+        }
+    }
+
+    async fn pause_after(&mut self, event: &str, what: &str, fault: &Fault) -> bool {
+        let pause = self.pace.next();
+        let over = self.patience.is_some_and(|patience| self.began.elapsed() + pause >= patience);
+        if over || self.stop.signal().is_some() {
+            return false;
+        }
+        let (migration, sqlstate) = (&self.migration.name, fault.code.as_deref());
+        tracing::info!(phase = "migrate", event, migration, sqlstate, "{what}: {}", fault.message);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            _ = self.stop.raised() => false,
+        }
+    }
+}
+
+/// Runs the unit; repeats it after a failure that passes and left nothing behind, as long as `retries` allow.
 ///
 /// # Errors
 /// The last failure, with the session that held the lock as its detail.
-pub(crate) async fn run(
-    session: &mut dyn Session,
-    unit: &Unit<'_>,
-    name: &str,
-    patience: Option<Duration>,
-    stop: &Stop,
-) -> Result<(), Failure> {
-    let began = Instant::now();
-    let mut pace = Pace::new(Duration::from_millis(200), Duration::from_secs(5));
+pub(crate) async fn run(session: &mut dyn Session, unit: &Unit<'_>, retries: &mut Retries<'_>) -> Result<(), Failure> {
+    let (name, stop) = (&retries.migration.name, retries.stop);
     loop {
         let mut blocker = None;
         let Err(mut failure) = watched(session, unit, name, stop, &mut blocker).await else { return Ok(()) };
-        let met_a_lock = failure.fault.class == Class::LockTimeout;
+        let met_a_lock = Trouble::of(&failure, unit.sql) == Trouble::Lock;
         if let (true, None, Some(blocker)) = (met_a_lock, &failure.fault.detail, blocker) {
             failure.fault.detail = Some(format!("it waited for {blocker}"));
         }
-        let pause = pace.next();
-        let again = met_a_lock && failure.kept == Rollback::Complete;
-        let over = patience.is_some_and(|patience| began.elapsed() + pause >= patience);
-        if !again || over || stop.signal().is_some() {
+        if failure.kept != Rollback::Complete || !retries.pause(&failure).await {
             return Err(failure);
         }
-        tracing::info!(
-            phase = "migrate",
-            event = "lock_timeout",
-            migration = name,
-            sqlstate = failure.fault.code,
-            "{name} met a lock, was rolled back and is tried again: {}",
-            failure.fault.message
-        );
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.raised() => return Err(failure),
+    }
+}
+
+/// Writes to the history, again and again while the server lacks something: what was done must not be lost for it.
+pub(crate) async fn write(session: &mut dyn Session, sql: &str, retries: &mut Retries<'_>) -> Result<(), Fault> {
+    let what = format!("how {} ended could not be recorded, which is tried again", retries.migration.name);
+    loop {
+        match session.execute(sql.to_owned()).await {
+            Err(fault) if fault.class == Class::Busy && retries.pause_after("shortage", &what, &fault).await => {}
+            result => return result,
         }
     }
 }

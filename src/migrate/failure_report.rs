@@ -1,9 +1,11 @@
 //! Words the report of a failed migration, and of a history that forbids going on: what happened, where, what was rolled
 //! back, and what to do next. Decides nothing: what was rolled back comes as data.
 
+use std::fmt;
+
 use crate::base::error::Error;
-use crate::base::fault::{Fault, Place};
-use crate::engines::session::Failure;
+use crate::base::fault::{Fault, Limit, NEXT_AFTER_SHORTAGE, Place};
+use crate::engines::session::{Failure, Setting};
 use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
@@ -32,15 +34,96 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
     format!("{text}\n{}{before}", rollback_line(failure.kept, !before.is_empty()))
 }
 
-/// The next command. `steps` as for [`failure`]; `again` where the next start tries once more by itself; `is_scratch` on a scratch database.
-pub(crate) fn next(name: &str, again: bool, is_scratch: bool, steps: Option<(usize, usize)>) -> String {
+/// What to do about a lock that another session held to the end; the next start tries again by itself.
+pub(crate) const NEXT_AFTER_A_LOCK: &str = "next: start again when the other session is done";
+
+/// What to do about a server that lacked something to the end; the next start tries again by itself.
+pub(crate) fn next_after_shortage() -> String {
+    format!("next: {NEXT_AFTER_SHORTAGE}: the migration is not marked as failed, and runs again")
+}
+
+/// A limit that ended a script, and what the session knows about it.
+#[derive(Debug)]
+pub(crate) struct MetLimit {
+    /// Which limit.
+    pub limit: Limit,
+    /// What the session has for it; `None` where that could not be read.
+    pub setting: Option<Setting>,
+    /// The file names the parameter itself.
+    pub in_file: bool,
+    /// The session's role, quoted.
+    pub role: String,
+    /// The database, quoted.
+    pub database: String,
+}
+
+impl MetLimit {
+    /// No limit is set, so another session has cancelled the statement.
+    fn is_request(&self) -> bool {
+        !self.in_file && self.limit == Limit::Statement && self.setting.as_ref().is_some_and(Setting::is_off)
+    }
+
+    /// The next command. `runs_again` where the file runs from its beginning, so that it may be changed.
+    pub(crate) fn next(&self, runs_again: bool) -> String {
+        let then = if runs_again { "the file runs again" } else { "it goes on with this statement" };
+        let Some(parameter) = self.limit.parameter() else {
+            return format!("next: raise the limit that the message names, and start again: {then}");
+        };
+        if self.is_request() {
+            return format!("next: start again: {then}");
+        }
+        if self.in_file && runs_again {
+            return format!("next: raise {parameter} in the file, and start again: {then}");
+        }
+        if self.setting.as_ref().is_some_and(|setting| setting.of_connection) {
+            return format!(
+                "next: raise {parameter} in the options of the URL (or PGOPTIONS), and start again: {then}"
+            );
+        }
+        let Self { role, database, .. } = self;
+        let alter = |value| format!("ALTER ROLE {role} IN DATABASE {database} SET {parameter} = {value};");
+        match self.limit {
+            Limit::TemporaryFiles => {
+                format!("next: let a superuser run: {}\n      and start again: {then}", alter("-1"))
+            }
+            _ if runs_again => format!(
+                "next: raise it for the role: {}\n      \
+                 or for this file only, as its first statement: SET {parameter} = 0;\n      \
+                 then start again: {then}",
+                alter("0")
+            ),
+            _ => format!("next: raise it for the role: {}\n      then start again: {then}", alter("0")),
+        }
+    }
+}
+
+impl fmt::Display for MetLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(parameter) = self.limit.parameter() else {
+            return f.write_str("limit: a configured one, which the message names");
+        };
+        match &self.setting {
+            _ if self.in_file => write!(f, "limit: {parameter}, which the file sets"),
+            _ if self.is_request() => f.write_str(
+                "limit: statement_timeout is not set, so another session has cancelled it (pg_cancel_backend)",
+            ),
+            Some(Setting { value, of_connection: true }) => {
+                write!(f, "limit: {parameter} = {value}, in the options of the connection")
+            }
+            Some(Setting { value, .. }) => {
+                write!(f, "limit: {parameter} = {value}, set for the role, the database or the server")
+            }
+            None => write!(f, "limit: {parameter}, set for the role, the database or the server"),
+        }
+    }
+}
+
+/// The next command after a script that failed. `steps` as for [`failure`]; `is_scratch` on a scratch database.
+pub(crate) fn next(name: &str, is_scratch: bool, steps: Option<(usize, usize)>) -> String {
     if is_scratch {
         return "it cannot run from scratch\n\
                 next: repair the file (where it is applied already, only its checksum changes)"
             .to_owned();
-    }
-    if again {
-        return "next: start again when the other session is done".to_owned();
     }
     if let Some((done @ 1.., _)) = steps {
         return format!(

@@ -8,11 +8,12 @@ use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
+use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
 use crate::migrate::strategy::{self, Strategy};
-use crate::sql::script;
-use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
+use crate::sql::script::{self, Creation};
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// A folder and its history.
 pub(crate) struct History {
@@ -416,15 +417,27 @@ impl History {
         Ok(migration)
     }
 
-    /// Schemas that a pending migration creates itself, without IF NOT EXISTS: it would fail if they existed.
-    #[must_use]
-    pub(crate) fn own_schemas(&self) -> Vec<String> {
-        if self.format.writer.is_none() {
-            return Vec::new();
+    /// Schemas of these that a pending migration creates itself, by CREATE SCHEMA without IF NOT EXISTS or with an
+    /// extension that brings its own: it would fail if they existed.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when the server does not tell about its extensions.
+    pub(crate) async fn own_schemas(
+        &self,
+        session: &mut dyn Session,
+        missing: &[String],
+    ) -> Result<Vec<String>, Error> {
+        if self.format.writer.is_none() || missing.is_empty() {
+            return Ok(Vec::new());
         }
-        let created = self.pending().flat_map(|(migration, _)| script::created(&migration.script.statements()));
-        let is_new_schema = |(object, lenient): &(ObjectRef, bool)| object.kind == ObjectKind::Schema && !lenient;
-        created.filter(is_new_schema).map(|(object, _)| object.name).collect()
+        let creations: Vec<Creation> =
+            self.pending().flat_map(|(migration, _)| script::creations(&migration.script)).collect();
+        let creates_extension = creations.iter().any(|it| matches!(it, Creation::Extension { .. }));
+        let extensions = match creates_extension {
+            true => session.extensions().await.map_err(Error::statement("look for the server's extensions"))?,
+            false => Vec::new(),
+        };
+        Ok(own_schemas::own_schemas(missing, &creations, &extensions))
     }
 }
 

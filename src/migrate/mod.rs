@@ -1,14 +1,17 @@
 //! Applying migrations: history, plan, strategy, execution, recovery and the lock.
 
+pub(crate) mod aftermath;
 pub(crate) mod apply;
 pub(crate) mod execute;
 pub(crate) mod failure_report;
 pub(crate) mod history;
 pub(crate) mod invalid_index;
 pub(crate) mod lock;
+pub(crate) mod own_schemas;
 pub(crate) mod plan;
 pub(crate) mod recovery;
 pub mod strategy;
+pub(crate) mod trouble;
 
 #[cfg(test)]
 mod tests;

@@ -140,8 +140,7 @@ fn resume(steps: &[ScriptStep<'_>], done: usize, object_states: &[(ObjectRef, bo
         let is_gone = object_states.iter().all(|(_, _, trace)| *trace == ObjectState::Absent);
         return Conclusion::Resume(done + usize::from(is_gone));
     }
-    let repeatable = ["VACUUM", "REINDEX", "CLUSTER", "DISCARD"].iter().any(|word| statement.starts(&[word]));
-    if repeatable || statement.starts(&["ALTER", "SYSTEM"]) {
+    if repeats_without_harm(statement) {
         return Conclusion::Resume(done);
     }
     let summary = script::summary_of(&step.statements);
@@ -149,6 +148,22 @@ fn resume(steps: &[ScriptStep<'_>], done: usize, object_states: &[(ObjectRef, bo
         true => unclear(format!("the next builds an index without a name, which may be there, or INVALID: {summary}")),
         false => unclear(format!("the next may be done or not: {summary}")),
     }
+}
+
+/// Statements that may simply run again after they were interrupted or done.
+fn repeats_without_harm(statement: &Statement<'_>) -> bool {
+    let repeatable = ["VACUUM", "REINDEX", "CLUSTER", "DISCARD"].iter().any(|word| statement.starts(&[word]));
+    repeatable || statement.starts(&["ALTER", "SYSTEM"])
+}
+
+/// Whether a statement that refuses a transaction can be tried again after the server has refused it: what it may have
+/// left is an INVALID index, which is dropped before.
+#[must_use]
+pub(crate) fn is_repeatable(step: &ScriptStep<'_>) -> bool {
+    let is_repeatable = |statement: &Statement<'_>| {
+        builds_index(statement) || statement.starts(&["DROP", "INDEX"]) || repeats_without_harm(statement)
+    };
+    step.statements.iter().all(is_repeatable)
 }
 
 /// `CREATE INDEX CONCURRENTLY`, which leaves an INVALID index behind when it is interrupted.

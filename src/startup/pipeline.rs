@@ -8,7 +8,9 @@
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
+use crate::base::fault::Class;
 use crate::base::progress::Phase;
+use crate::base::retry::Pace;
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
 use crate::finding::Severity;
@@ -29,6 +31,35 @@ const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// How many lost connections one start survives: a migration may be what crashes the server.
 const LOSSES: u32 = 5;
+
+/// How long to try to record how a migration ended whose session the server has ended.
+const TO_RECORD: Duration = Duration::from_secs(5);
+
+/// The pauses while the server lacks something.
+const SHORTAGE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// A server that lacks disk, memory or locks for a statement of doorstep's own: as long as a script would be tried again.
+struct Shortage {
+    since: Option<Instant>,
+    timeout: Option<Duration>,
+    pace: Pace,
+}
+
+impl Shortage {
+    fn new(timeout: Option<Duration>) -> Self {
+        Self { since: None, timeout, pace: Pace::new(SHORTAGE.0, SHORTAGE.1) }
+    }
+
+    /// Whether there is time for another try.
+    fn lasts(&mut self) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.timeout.is_none_or(|timeout| since.elapsed() < timeout)
+    }
+
+    fn pause(&mut self) -> Duration {
+        self.pace.next()
+    }
+}
 
 /// How much of the pipeline a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +119,7 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
 impl Pipeline<'_> {
     async fn run(&mut self) -> Result<usize, Error> {
         let (mut losses, mut began) = (0, Instant::now());
+        let mut shortage = Shortage::new(self.setup.settings.lock_timeout);
         loop {
             if let Some(signal) = self.stop.signal() {
                 return Err(Error::Stopped { signal, note: "the database was lost on the way".to_owned() });
@@ -101,6 +133,16 @@ impl Pipeline<'_> {
                     // The server did answer: the deadline of the wait and the count of losses begin again.
                     (losses, began) = (0, Instant::now());
                 }
+                Err(Error::Statement { doing, fault, .. }) if fault.class == Class::Busy && shortage.lasts() => {
+                    tracing::info!(
+                        phase = "migrate",
+                        event = "shortage",
+                        sqlstate = fault.code,
+                        "could not {doing}: {}; trying again",
+                        fault.message
+                    );
+                    tokio::time::sleep(shortage.pause()).await;
+                }
                 Err(Error::Statement { doing, fault, .. } | Error::Lost { doing, fault })
                     if fault.class.is_transient() && losses < LOSSES && has_time(self.setup, began) =>
                 {
@@ -113,7 +155,14 @@ impl Pipeline<'_> {
                     tokio::time::sleep(AFTER_A_LOSS).await;
                     self.announces = true;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if let Error::Migration { fault, .. } = &error
+                        && matches!(fault.class, Class::Limit(limit) if limit.ends_session())
+                    {
+                        self.record_interrupted().await;
+                    }
+                    return Err(error);
+                }
             }
         }
         if self.extent != Extent::Wait && self.stop.signal().is_none() {
@@ -143,6 +192,27 @@ impl Pipeline<'_> {
         session.close().await;
         (self.files, self.report) = (Some(Files { history, desired }), report);
         outcome
+    }
+
+    /// Records, in a session of its own, how the migration ended whose session the server has ended. If that fails, the
+    /// next start does it.
+    async fn record_interrupted(&mut self) {
+        let Some(Files { history: Some(mut history), desired }) = self.files.take() else { return };
+        let recorded = async {
+            let patience = Patience { timeout: Some(TO_RECORD), ..self.setup.settings.patience };
+            let Connected { mut session, probe, .. } = wait::until_ready(self.setup, patience, false, false).await?;
+            let is_locked = session.try_lock(self.setup.lock_key()).await.map_err(Error::statement("take the lock"))?;
+            if is_locked {
+                history.read(session.as_mut(), &probe).await?;
+                history.heal(session.as_mut()).await?;
+            }
+            session.close().await;
+            Ok::<(), Error>(())
+        };
+        if let Err(error) = recorded.await {
+            tracing::debug!(phase = "migrate", event = "unrecorded", "the next start records how it ended: {error}");
+        }
+        self.files = Some(Files { history: Some(history), desired });
     }
 
     async fn steps(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<PassOutcome, Error> {
@@ -185,25 +255,33 @@ impl Start<'_> {
         }
         // Another replica may have been faster: only what the holder of the lock sees counts.
         self.probe_again().await?;
+        let missing = self.probe.missing_schemas.len();
         let is_due = self.is_due(hooks).await?;
+        let leaves_some = self.probe.missing_schemas.len() < missing;
         if is_due {
             self.run_before_hook(hooks).await?;
         }
         self.create_schemas().await?;
         if is_due {
             self.report.applied = self.apply(hooks).await?;
+            if leaves_some {
+                // A migration that was to create a schema may not have done so after all.
+                self.probe_again().await?;
+                self.create_schemas().await?;
+            }
             self.run_after_hook(hooks).await?;
         }
         Ok(PassOutcome::Done)
     }
 
     /// Whether there is anything to apply, now that the lock is held. Leaves schemas out that a pending migration
-    /// creates itself: it must find them absent, as it does under its own tool. The schema of the URL is created
+    /// creates itself, or by an extension: it must find them absent, as it does under its own tool. The schema of the URL is created
     /// all the same, since that tool creates it first, too.
     async fn is_due(&mut self, hooks: &Hooks) -> Result<bool, Error> {
         let Some(history) = &mut self.history else { return Ok(hooks.migrate.is_some()) };
         if !self.probe.missing_schemas.is_empty() {
-            let (later, url_schema) = (history.own_schemas(), self.setup.url_schema.as_ref());
+            let later = history.own_schemas(self.session.as_mut(), &self.probe.missing_schemas).await?;
+            let url_schema = self.setup.url_schema.as_ref();
             self.probe.missing_schemas.retain(|name| !later.contains(name) || url_schema == Some(name));
         }
         apply::due(history, self.session.as_mut(), &self.probe).await

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
-    Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+    AvailableExtension, Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, Setting,
+    first_column,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
@@ -86,6 +87,28 @@ impl Engine for Postgres {
 
     fn create_schema(&self, name: &str) -> Option<String> {
         Some(format!("CREATE SCHEMA {}", SQL.identifier(name)))
+    }
+
+    fn extensions(&self) -> Query<Vec<AvailableExtension>> {
+        Query::new(queries::EXTENSIONS.to_owned(), |rows| {
+            let read = |row: Row| {
+                let [name, schema, requires] = <[Option<String>; 3]>::try_from(row).ok()?;
+                let requires = requires.unwrap_or_default();
+                let requires = requires.split('\n').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+                Some(AvailableExtension { name: name?, schema, requires })
+            };
+            Ok(rows.into_iter().filter_map(read).collect())
+        })
+    }
+
+    fn setting(&self, name: &str) -> Query<Option<Setting>> {
+        Query::new(queries::setting(name), |rows| {
+            let read = |row: &Row| {
+                let [Some(value), source] = row.as_slice() else { return None };
+                Some(Setting { value: value.clone(), of_connection: source.as_deref() == Some("client") })
+            };
+            Ok(rows.first().and_then(read))
+        })
     }
 
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {

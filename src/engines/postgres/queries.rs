@@ -40,6 +40,16 @@ const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client
     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 
+/// Extensions that could be installed, with the schema and the requirements of their control files.
+pub(crate) const EXTENSIONS: &str = "SELECT DISTINCT name, schema, pg_catalog.array_to_string(requires, E'\\n') \
+     FROM pg_catalog.pg_available_extension_versions WHERE schema IS NOT NULL OR requires IS NOT NULL";
+
+/// The value of a parameter, and where it was set.
+pub(crate) fn setting(name: &str) -> String {
+    let name = SQL.literal(name);
+    format!("SELECT pg_catalog.current_setting(name), source FROM pg_catalog.pg_settings WHERE name = {name}")
+}
+
 /// The session that holds the advisory lock with this key.
 pub(crate) fn holder(key: i64) -> String {
     format!(

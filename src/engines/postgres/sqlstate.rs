@@ -1,7 +1,7 @@
 //! What an SQLSTATE means for a start (PostgreSQL manual, appendix A). Outside this engine only the class and the
 //! condition of a fault count.
 
-use crate::base::fault::{Class, Condition};
+use crate::base::fault::{Class, Condition, Limit};
 
 /// A unique key was violated: what CREATE SCHEMA reports when another session creates the same one in that moment.
 const UNIQUE_VIOLATION: &str = "23505";
@@ -29,7 +29,20 @@ pub(crate) fn class_of(code: &str, routine: Option<&str>) -> Class {
         // The victim of a deadlock or of a serialization conflict was rolled back as completely as one of lock_timeout,
         // and can be repeated as safely.
         "55P03" | "40P01" | "40001" => Class::LockTimeout,
+        // "tuple concurrently updated": another session wrote the same row of the catalog, such as by GRANT.
+        "XX000" if matches!(routine, Some("simple_heap_update" | "simple_heap_delete")) => Class::LockTimeout,
         "57014" => Class::Cancelled,
+        "25P03" => Class::Limit(Limit::IdleTransaction),
+        "25P04" => Class::Limit(Limit::Transaction),
+        "53400" if routine.is_some_and(|routine| routine.starts_with("FileWrite")) => {
+            Class::Limit(Limit::TemporaryFiles)
+        }
+        "53400" => Class::Limit(Limit::Configured),
+        // No transaction numbers are left until somebody has vacuumed.
+        "54000" if matches!(routine, Some("GetNewTransactionId" | "GetNewMultiXactId")) => Class::Busy,
+        "58000" | "58030" => Class::Busy,
+        // A foreign server that a script asks does not answer.
+        "HV00N" => Class::Unreachable,
         "25001" | "2D000" => Class::RefusesTransaction,
         _ if code.starts_with("08") => Class::Unreachable,
         _ if code.starts_with("53") => Class::Busy,
@@ -53,12 +66,21 @@ mod tests {
 
     #[test]
     fn sqlstates_that_pass_with_time_and_those_that_do_not() {
-        for code in ["57P03", "57P01", "53300", "08006", "25006"] {
+        for code in ["57P03", "57P01", "53300", "53100", "53200", "58030", "08006", "25006"] {
             assert!(class_of(code, None).is_transient(), "{code}");
         }
-        for code in ["28P01", "28000", "3D000", "42501", "42P01", "55P03"] {
+        for code in ["28P01", "28000", "3D000", "42501", "42P01", "55P03", "53400", "25P04", "57014", "54000"] {
             assert!(!class_of(code, None).is_transient(), "{code}");
         }
+    }
+
+    #[test]
+    fn the_routine_tells_apart_what_shares_an_sqlstate() {
+        assert_eq!(class_of("53400", Some("FileWriteV")), Class::Limit(Limit::TemporaryFiles));
+        assert_eq!(class_of("53400", Some("ReplicationSlotCreate")), Class::Limit(Limit::Configured));
+        assert_eq!(class_of("XX000", Some("simple_heap_update")), Class::LockTimeout);
+        assert_eq!(class_of("XX000", Some("elsewhere")), Class::Statement);
+        assert_eq!(class_of("54000", Some("GetNewTransactionId")), Class::Busy);
     }
 
     #[test]

@@ -40,6 +40,16 @@ impl Session {
 
     /// See [`crate::engines::session::Session::run_unit`].
     pub(crate) async fn run_one(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
+        let result = self.run_in_conditions(unit).await;
+        // A script may also report a server of its own as unreachable, in a session that goes on.
+        let is_lost = self.client.is_broken();
+        result.map_err(|failure| match failure.fault.class {
+            Class::Unreachable | Class::Starting if is_lost => Failure { kept: Rollback::Unknown, ..failure },
+            _ => failure,
+        })
+    }
+
+    async fn run_in_conditions(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
         // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
         // tried again. What begins a file has put the session in order.
         self.unsettled = false;
@@ -102,8 +112,14 @@ impl Session {
     async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), Failure> {
         let message = unit.sql.to_owned() + after.unwrap_or_default();
         // Without an end of the answer, the last statement may have committed.
-        let unknown = |fault| Failure { fault, kept: Rollback::Unknown, of_record: false, repeatable: false };
-        let exchange = self.client.exchange(&message).await.map_err(unknown)?;
+        let is_atomic = after.is_some() || is_transactional(unit.statements);
+        let ended = |fault: Fault| {
+            // The server ended the session in the transaction that the record belongs to, so it rolled both back.
+            let is_certain = after.is_some() && matches!(fault.class, Class::Limit(_));
+            let kept = if is_certain { Rollback::Complete } else { Rollback::Unknown };
+            Failure { fault, kept, of_record: false, repeatable: false }
+        };
+        let exchange = self.client.exchange(&message).await.map_err(ended)?;
         if exchange.error.is_none() && exchange.status == TransactionStatus::Idle {
             return Ok(());
         }
@@ -111,12 +127,13 @@ impl Session {
         if exchange.status != TransactionStatus::Idle {
             let _ = self.send("ROLLBACK".to_owned()).await;
         }
-        Err(failure(exchange, unit, after.is_some()))
+        Err(failure(exchange, unit, after.is_some(), is_atomic))
     }
 }
 
-/// What a failed message has left behind; `recorded` if the record follows the script in the message.
-fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool) -> Failure {
+/// What a failed message has left behind; `recorded` if the record follows the script in the message, `is_atomic` if no
+/// statement of it commits on its own.
+fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool, is_atomic: bool) -> Failure {
     let Exchange { completed, committed, error, .. } = exchange;
     let mut fault = error.unwrap_or_else(|| {
         Fault::new(
@@ -133,8 +150,7 @@ fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool) -> Failure {
         None if completed < count => Some(Place::Statement(completed)),
         place => place,
     };
-    let transactional = recorded || is_transactional(unit.statements);
-    let kept = if !committed && transactional { Rollback::Complete } else { Rollback::Partial };
+    let kept = if !committed && is_atomic { Rollback::Complete } else { Rollback::Partial };
     let fault = if of_record { explained(fault) } else { fault };
     Failure { fault, kept, of_record, repeatable: false }
 }

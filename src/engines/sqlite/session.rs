@@ -234,6 +234,8 @@ fn fault(error: &sqlx::Error) -> Fault {
     // Primary result codes are the low byte (sqlite.org/rescode.html).
     let class = match code & 0xff {
         5 | 6 => Class::Held,
+        // No memory, an input or output error, a full disk.
+        7 | 10 | 13 => Class::Busy,
         8 => Class::Privilege,
         9 => Class::Cancelled,
         14 => Class::Privilege,

@@ -146,6 +146,11 @@ impl Client {
         self.receive(Rows::Discard, None, &mut |_| {}).await
     }
 
+    /// The connection broke, or an answer was not read to its end.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     /// Ends the session.
     pub(crate) async fn close(self) {
         let mut terminate = BytesMut::new();
@@ -197,7 +202,7 @@ impl Client {
         let mut notices = Notices::default();
         loop {
             // A server that ends the session says why before it closes the connection.
-            let said = || exchange.error.clone().filter(|said| said.class == Class::Unreachable);
+            let said = || exchange.error.clone().filter(|said| ends_session(said.class));
             let message = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;
             match message {
                 Message::DataRow(body) => rows_read.row(&body)?,
@@ -249,6 +254,11 @@ impl Client {
         frontend::copy_fail(NO_INPUT, &mut fail).map_err(|error| not_postgres(&error.to_string()))?;
         self.frames.send(&fail).await
     }
+}
+
+/// Errors that the server sends before it closes the connection.
+fn ends_session(class: Class) -> bool {
+    matches!(class, Class::Unreachable) || matches!(class, Class::Limit(limit) if limit.ends_session())
 }
 
 /// Reads the rows of one answer, and counts their bytes.
