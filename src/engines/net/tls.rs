@@ -164,20 +164,9 @@ fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Fault {
 fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
     match roots {
         Roots::File(path) => certificates(path),
-        Roots::System => system(),
+        Roots::System => Ok(rustls_native_certs::load_native_certs().certs),
         Roots::Public => Ok(Vec::new()),
     }
-}
-
-/// The roots of the system, or those of `SSL_CERT_FILE`, as OpenSSL reads them.
-fn system() -> Result<Vec<CertificateDer<'static>>, Fault> {
-    if let Some(path) = std::env::var_os("SSL_CERT_FILE") {
-        let path = Path::new(&path);
-        if let Some(error) = std::fs::metadata(path).ok().and_then(|metadata| file::irregular(&metadata)) {
-            return Err(unreadable(path, &error));
-        }
-    }
-    Ok(rustls_native_certs::load_native_certs().certs)
 }
 
 /// Checks what the mode asks for, on top of rustls' own chain building.

@@ -126,6 +126,16 @@ fn as_a_password_file_or_a_certificate() {
 }
 
 #[test]
+fn as_the_roots_of_the_system() {
+    let url = format!("postgres://u@127.0.0.1:{}/d?sslrootcert=system", crate::support::free_port());
+    for (kind, said) in NO_FILES.iter().filter(|(kind, _)| !["long", "nowhere"].contains(kind)) {
+        let project = Project::bare();
+        let _socket = put(kind, &project.path("roots"));
+        project.doorstep(&url, &["wait"]).env("SSL_CERT_FILE", "roots").run().code(78).stderr_has(said);
+    }
+}
+
+#[test]
 fn as_a_database() {
     for (kind, said) in NO_FILES.iter().filter(|(kind, _)| !["long", "nowhere"].contains(kind)) {
         let project = Project::sqlite().migration("1_a", "CREATE TABLE a (id integer);");

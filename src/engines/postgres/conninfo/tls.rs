@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::file::irregular;
+use crate::base::plain_name::shown_path;
 use crate::engines::net::tls::{Roots, Tls, TlsMode};
 use crate::engines::postgres::conninfo::invalid;
 use crate::engines::postgres::conninfo::parameters::Parameters;
@@ -40,6 +42,7 @@ impl Parameters {
             (Some("system"), _, _) => {
                 // libpq refuses weaker modes with the system's roots.
                 mode = TlsMode::VerifyFull;
+                check_system_roots(environment)?;
                 Roots::System
             }
             (Some(path), _, _) => Roots::File(path.into()),
@@ -57,6 +60,15 @@ impl Parameters {
             Some("direct") => Ok(true),
             Some(_) => Err(invalid("sslnegotiation is neither postgres nor direct")),
         }
+    }
+}
+
+/// `SSL_CERT_FILE` names the system's roots, as for OpenSSL. The library that reads them would wait for a FIFO.
+fn check_system_roots(environment: &Environment) -> Result<(), Error> {
+    let Some(path) = environment.path("SSL_CERT_FILE") else { return Ok(()) };
+    match std::fs::metadata(&path).ok().and_then(|metadata| irregular(&metadata)) {
+        Some(error) => Err(Error::Settings(format!("cannot read SSL_CERT_FILE {}: {error}", shown_path(&path)))),
+        None => Ok(()),
     }
 }
 
