@@ -9,6 +9,10 @@ const LIMIT: usize = 63;
 /// A migration's name is never cut below this length in favour of the pod's name: its date and first words remain.
 const LEAST: usize = 30;
 
+/// What the sessions of child processes are called: [`ApplicationName::with`] and the setting that names the command. A
+/// regular expression, as POSIX and PostgreSQL write them.
+pub(crate) const OF_CHILDREN: &str = "^doorstep( .*)? (migrate_command|before_migrate|after_migrate)$";
+
 /// This process: `doorstep`, and the pod or host it runs in.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ApplicationName {

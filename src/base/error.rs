@@ -114,6 +114,13 @@ pub enum Error {
         /// The session that holds it, as far as the server shows it.
         holder: String,
     },
+    /// Sessions of an earlier child process still ran its statements at the deadline.
+    StillRunning {
+        /// Duration of the wait.
+        waited: Duration,
+        /// The sessions.
+        sessions: String,
+    },
     /// With `migrate = await`: no other process had migrated by the deadline.
     NotMigrated {
         /// Duration of the wait.
@@ -167,7 +174,7 @@ impl Error {
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
             Self::NotMigrated { .. } => Code::Unavailable,
             Self::Differences(_) => Code::Differences,
-            Self::Locked { .. } => Code::Locked,
+            Self::Locked { .. } | Self::StillRunning { .. } => Code::Locked,
             Self::CommandNotFound(_) => Code::NotFound,
             Self::CommandNotExecutable(_) => Code::NotExecutable,
             Self::Stopped { signal, .. } => return 128 + signal,
@@ -235,6 +242,11 @@ impl fmt::Display for Error {
                 writeln!(f, "the migration lock was still taken after {}", seconds(*waited))?;
                 write!(f, "held by: {holder}\n{NEXT_AFTER_THE_LOCK}")
             }
+            Self::StillRunning { waited, sessions } => {
+                let waited = seconds(*waited);
+                writeln!(f, "statements that may be those of an earlier command were still running after {waited}")?;
+                write!(f, "by: {sessions}\n{NEXT_AFTER_A_CHILD}")
+            }
             Self::NotMigrated { waited, verdict } => {
                 let waited = seconds(*waited);
                 writeln!(f, "no other process has migrated the database after {waited}: it is {verdict}")?;
@@ -252,6 +264,9 @@ const NEXT_AFTER_A_LOSS: &str = "next: start again; the next start finds out wha
 
 const NEXT_AFTER_THE_LOCK: &str =
     "next: start again (nothing was changed), or allow more with --migration-lock-timeout";
+
+const NEXT_AFTER_A_CHILD: &str = "next: wait for their end, or end them (SELECT pg_terminate_backend(PID)), and start again; sessions of another role \
+     than that of migrate_url do not count";
 
 const NEXT_AFTER_AWAIT: &str = "next: check the process that migrates, or give it longer with --wait-timeout";
 

@@ -3,7 +3,7 @@
 //!
 //! The first signal asks the pipeline to stop; the second one ends the process at once with 128+n.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -32,6 +32,12 @@ const GRACE: Duration = Duration::from_millis(7500);
 #[derive(Debug)]
 pub(crate) struct Stop {
     raised: Arc<AtomicUsize>,
+    /// The next signal ends the process.
+    armed: Arc<AtomicBool>,
+    /// The handlers that set `armed`; none while the caller answers second signals itself.
+    arming: RefCell<Vec<SigId>>,
+    /// A signal has arrived since the last look.
+    again: Arc<AtomicBool>,
     wake: UnixStream,
     deferred: Cell<bool>,
     /// The handlers that end the process at a second signal.
@@ -48,7 +54,7 @@ pub(crate) struct Stop {
 /// When the kernel refuses a handler or a socket pair.
 pub(crate) fn listen() -> io::Result<Stop> {
     let raised = Arc::new(AtomicUsize::new(0));
-    let armed = Arc::new(AtomicBool::new(false));
+    let (armed, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (wake, waker) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
     let ignored = ignored_signals();
@@ -57,19 +63,20 @@ pub(crate) fn listen() -> io::Result<Stop> {
     for signal in others.filter(|signal| !FORBIDDEN.contains(signal)) {
         flag::register(signal, Arc::default())?;
     }
-    let mut last_words = Vec::new();
+    let (mut last_words, mut arming) = (Vec::new(), Vec::new());
     for signal in TERMINATING {
         if signal == SIGHUP && is_ignored(&SIGHUP) {
             continue;
         }
         // Order matters: the second signal must find `armed` set by the first one.
         last_words.push(flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?);
-        flag::register(signal, Arc::clone(&armed))?;
+        arming.push(flag::register(signal, Arc::clone(&armed))?);
+        flag::register(signal, Arc::clone(&again))?;
         flag::register_usize(signal, Arc::clone(&raised), usize::try_from(signal).unwrap_or(0))?;
         low_level::pipe::register(signal, waker.try_clone()?)?;
     }
     SigSet::empty().thread_set_mask()?;
-    Ok(Stop { raised, wake, deferred: Cell::new(false), last_words })
+    Ok(Stop { raised, armed, arming: arming.into(), again, wake, deferred: Cell::new(false), last_words })
 }
 
 /// Blocks all signals while `work` replaces the process with another doorstep. They stay pending across exec, and are
@@ -147,6 +154,26 @@ impl Stop {
         let signal = self.raised().await;
         tokio::time::sleep(GRACE).await;
         signal
+    }
+
+    /// From here on a second signal does not end the process at once: the caller asks for it with [`Stop::came_again`].
+    pub(crate) fn answer_all(&self) {
+        self.arming.borrow_mut().drain(..).for_each(|handler| {
+            low_level::unregister(handler);
+        });
+        self.armed.store(false, Ordering::SeqCst);
+    }
+
+    /// From here on a second signal ends the process at once again.
+    pub(crate) fn answer_first(&self) {
+        let armed = TERMINATING.iter().filter_map(|signal| flag::register(*signal, Arc::clone(&self.armed)).ok());
+        self.arming.borrow_mut().extend(armed);
+        self.armed.store(self.signal().is_some(), Ordering::SeqCst);
+    }
+
+    /// Whether a signal has arrived since the last call.
+    pub(crate) fn came_again(&self) -> bool {
+        self.again.swap(false, Ordering::SeqCst)
     }
 
     /// From here on the caller answers signals itself: [`Stop::undeferred`] stays pending.

@@ -34,9 +34,12 @@ pub struct Catalog {
     /// Enum types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enums: Vec<Enum>,
-    /// Views, materialised views and foreign tables, by name only: queries can use them like tables.
+    /// Views, materialised views and foreign tables, by name: queries can use them like tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<Name>,
+    /// The columns of those views that are in the schemas which were read, without defaults; NULL is allowed everywhere.
+    #[serde(skip)]
+    pub view_columns: Vec<Table>,
     /// Extensions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
@@ -107,6 +110,12 @@ pub struct Table {
     /// The rights of the service's role on it.
     #[serde(skip)]
     pub access: Access,
+    /// A trigger BEFORE INSERT, or a rule, may fill columns that have no default.
+    #[serde(skip)]
+    pub may_fill: bool,
+    /// It belongs to an extension, which created it.
+    #[serde(skip)]
+    pub of_extension: bool,
     /// Join table of an implicit many-to-many relation: Prisma 5 gave it a unique index, Prisma 6 gives a primary key.
     #[serde(skip)]
     pub is_join: bool,
@@ -153,9 +162,27 @@ pub enum Access {
 pub struct Constraint {
     /// Its name.
     pub name: String,
+    /// What the server guarantees.
+    #[serde(flatten)]
+    pub guarantee: Guarantee,
+}
+
+/// What the server guarantees of a constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guarantee {
     /// False for `NOT VALID`: rows from before are unchecked.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub valid: bool,
+    /// False for `NOT ENFORCED` (PostgreSQL 18): no row is checked, as the author of the constraint asked for.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub enforced: bool,
+}
+
+impl std::default::Default for Guarantee {
+    /// Every row satisfies the constraint.
+    fn default() -> Self {
+        Self { valid: true, enforced: true }
+    }
 }
 
 /// A column.
@@ -319,9 +346,9 @@ pub struct ForeignKey {
     pub on_delete: Action,
     /// What happens when the target's key changes.
     pub on_update: Action,
-    /// False for `NOT VALID`: rows from before are unchecked.
-    #[serde(default = "yes", skip_serializing_if = "is_true")]
-    pub valid: bool,
+    /// What the server guarantees.
+    #[serde(flatten)]
+    pub guarantee: Guarantee,
     /// File and line of a desired object.
     #[serde(skip)]
     pub origin: Option<Origin>,

@@ -30,7 +30,11 @@ pub enum Family {
     Bytes,
     /// Enum types.
     Enum,
-    /// All other types: values are compared as text.
+    /// UUIDs.
+    Uuid,
+    /// Strings of bits.
+    Bits,
+    /// All other types: values are compared as text, and nothing is known of those that differ.
     Other,
 }
 
@@ -53,6 +57,8 @@ pub fn family(kind: &Type) -> Family {
         "time" | "timetz" => Family::Time,
         "json" | "jsonb" => Family::Json,
         "bytea" | "blob" | "binary" => Family::Bytes,
+        "uuid" => Family::Uuid,
+        "bit" | "varbit" => Family::Bits,
         name if name.contains("char") || name.contains("text") => Family::Text,
         _ => Family::Other,
     }
@@ -89,8 +95,14 @@ pub fn same(one: &str, other: &str, family: Family) -> bool {
     match family {
         // Prisma never compares them: time zones and precision would need the server.
         Family::Moment | Family::Time => true,
+        Family::Uuid => uuid_digits(one) == uuid_digits(other),
         _ => one == other || normalised(one, family) == normalised(other, family),
     }
+}
+
+/// The digits of a UUID, which the server also reads in upper case, in braces and without hyphens (its manual, 8.12).
+fn uuid_digits(value: &str) -> String {
+    value.chars().filter(|c| !matches!(c, '-' | '{' | '}')).collect::<String>().to_ascii_lowercase()
 }
 
 /// A value in the form that [`Default::Value`] asks for.
@@ -172,6 +184,8 @@ pub fn simplified(expression: &str) -> String {
             }
         } else if rest.starts_with("::") {
             rest = after_cast(rest).unwrap_or("");
+        } else if let Some(value) = after_type_name(rest).filter(|_| !simple.ends_with(is_of_name)) {
+            rest = value;
         } else {
             if !(c.is_whitespace() || c == '(' || c == ')') {
                 simple.push(c.to_ascii_lowercase());
@@ -182,6 +196,10 @@ pub fn simplified(expression: &str) -> String {
     // PostgreSQL renders != as <>.
     let simple = simple.replace("!=", "<>").replace("public.", "").replace("pg_catalog.", "");
     if simple == "now" { "current_timestamp".to_owned() } else { simple }
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// `now()` or CURRENT_TIMESTAMP, with or without a cast. Not `(now() AT TIME ZONE 'utc')`, which is another value.
@@ -215,7 +233,13 @@ fn literal(text: &str) -> Option<(Literal, &str)> {
     let text = text.trim_start();
     let (literal, rest) = if let Some(inner) = text.strip_prefix('(') {
         let (literal, rest) = literal(inner)?;
-        (literal, rest.strip_prefix(')')?)
+        (literal, rest.trim_start().strip_prefix(')')?)
+    } else if starts_with_word(text, "CAST(") {
+        let (literal, rest) = literal(&text["CAST(".len()..])?;
+        let kind = starts_with_word(rest, "AS ").then(|| format!("::{}", rest["AS ".len()..].trim_start()))?;
+        (literal, &rest[rest.len() - after_cast(&kind)?.trim_start().strip_prefix(')')?.len()..])
+    } else if let Some(value) = after_type_name(text) {
+        literal(value)?
     } else if let Some(quote @ ('\'' | '"')) = text.chars().next() {
         // SQLite takes a text in double quotes, too.
         let (value, rest) = quoted(text, quote)?;
@@ -246,6 +270,50 @@ fn literal(text: &str) -> Option<(Literal, &str)> {
         }
     };
     Some((literal, after_casts(rest)?))
+}
+
+/// The literal after the name of its type: `date '2020-01-01'`, `timestamp with time zone '…'` (PostgreSQL manual 4.1.2.7).
+fn after_type_name(text: &str) -> Option<&str> {
+    const TYPES: [&str; 14] = [
+        "timestamp with time zone",
+        "timestamp without time zone",
+        "time with time zone",
+        "time without time zone",
+        "double precision",
+        "timestamptz",
+        "timestamp",
+        "interval",
+        "date",
+        "time",
+        "numeric",
+        "uuid",
+        "jsonb",
+        "json",
+    ];
+    let rest = TYPES.iter().find_map(|name| starts_with_word(text, name).then(|| &text[name.len()..]))?;
+    let value = rest.trim_start();
+    value.starts_with('\'').then_some(value)
+}
+
+/// The function of an expression that is one call, without its schema and in lower case.
+#[must_use]
+pub fn function(expression: &str) -> Option<String> {
+    let text = after_casts_of_call(expression.trim())?;
+    let (name, arguments) = text.split_once('(')?;
+    let name = name.trim_end().rsplit('.').next().unwrap_or_default().trim_matches('"');
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    // One closing bracket, at the end, and no other call in between.
+    let is_call = arguments.ends_with(')') && !arguments[..arguments.len() - 1].contains(['(', ')']);
+    (is_name && is_call).then(|| name.to_lowercase())
+}
+
+/// A call without the casts and brackets around it.
+fn after_casts_of_call(expression: &str) -> Option<&str> {
+    let end = expression.rfind(')')?;
+    match after_casts(&expression[end + 1..])?.is_empty() {
+        true => Some(&expression[..=end]),
+        false => None,
+    }
 }
 
 /// The elements of `ARRAY[…]`, after the opening bracket, and the rest of the text.
@@ -386,6 +454,49 @@ mod tests {
     fn list(kind: &str, text: &str, expected: &[&str]) {
         let expected = expected.iter().map(|item| (*item).to_owned()).collect();
         assert_eq!(read(text, &native(kind), true), Default::List(expected), "{text}");
+    }
+
+    #[test]
+    fn literals_with_their_type() {
+        value("date", "date '2020-01-01'", "2020-01-01");
+        value("timestamptz", "TIMESTAMP WITH TIME ZONE '2020-01-01 00:00:00+00'", "2020-01-01 00:00:00+00");
+        value("int4", "CAST('5' AS integer)", "5");
+        value("text", "cast('a' as character varying(5))::text", "a");
+        value("int4", "( 5 )", "5");
+        assert_eq!(read("dated '5'", &native("text"), false), Default::Expression("dated '5'".to_owned()));
+        assert_eq!(
+            read("CAST(f() AS text)", &native("text"), false),
+            Default::Expression("CAST(f() AS text)".to_owned())
+        );
+    }
+
+    #[test]
+    fn expressions_that_servers_render_otherwise() {
+        let same = [
+            ("now() + interval '1 day'", "(now() + '1 day'::interval)"),
+            ("(now() AT TIME ZONE 'utc')", "(now() AT TIME ZONE 'utc'::text)"),
+            ("nextval('s') * 2", "(nextval('s'::regclass) * 2)"),
+        ];
+        for (written, rendered) in same {
+            assert_eq!(simplified(written), simplified(rendered), "{written}");
+        }
+    }
+
+    #[test]
+    fn an_expression_that_is_one_call() {
+        let called = |text: &str| function(text);
+        assert_eq!(called("public.uuid_generate_v4()").as_deref(), Some("uuid_generate_v4"));
+        assert_eq!(called("Gen_Random_Uuid()::text").as_deref(), Some("gen_random_uuid"));
+        assert_eq!(called("f(1, 'x')").as_deref(), Some("f"));
+        for other in ["f() + 1", "f(g())", "'a'", "now() + '1 day'::interval", "f() || g()", "(1)"] {
+            assert_eq!(called(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn uuids_in_any_notation() {
+        assert!(same("{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}", "a0eebc999c0b4ef8bb6d6bb9bd380a11", Family::Uuid));
+        assert!(!same("a0eebc999c0b4ef8bb6d6bb9bd380a11", "a0eebc999c0b4ef8bb6d6bb9bd380a12", Family::Uuid));
     }
 
     #[test]

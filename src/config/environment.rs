@@ -8,9 +8,9 @@ use crate::config::{Layer, both_forms, unknown};
 
 const PREFIX: &str = "DOORSTEP_";
 
-/// Variables with the prefix that are not settings: the path of doorstep.toml, and the mark by which a nested doorstep
-/// sees that its parent holds the migration lock.
-const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK"];
+/// Variables with the prefix that are not settings: the path of doorstep.toml, and those that doorstep sets for its child
+/// processes: the key of the migration lock, and the mark by which they are recognized.
+const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK", "CHILD"];
 
 impl Environment {
     /// `DATABASE_URL` or the file that `DATABASE_URL_FILE` names.

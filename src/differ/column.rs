@@ -49,7 +49,7 @@ pub(crate) fn compare(
                 );
                 findings.push(spelled.instead(ObjectRef::part_of(&actual.name, ObjectKind::Column, &other.name)));
             }
-            differences(column, other, &object_of(column), compared, findings);
+            findings.extend(differences(column, other, &object_of(column), compared, actual.may_fill));
             continue;
         }
         let error = |kind| compared.found(Severity::Error, kind, object_of(column), column.origin.as_ref());
@@ -65,41 +65,44 @@ pub(crate) fn compare(
     }
     for other in spare {
         let is_in_the_way = other.arity == Arity::Required && other.default == Default::None;
-        let finding = match is_in_the_way {
+        findings.push(match (is_in_the_way, actual.may_fill) {
             // The service does not know that it has to fill it.
-            true => compared
+            (true, false) => compared
                 .found(Severity::Error, DifferenceKind::Extra, object_of(other), None)
                 .but("NOT NULL without a default, so that no row can be inserted without it"),
-            false => compared.found(Severity::Notice, DifferenceKind::Extra, object_of(other), None),
-        };
-        findings.push(finding);
+            (true, true) => compared
+                .found(Severity::Notice, DifferenceKind::Uncompared, object_of(other), None)
+                .but("NOT NULL without a default, which a trigger BEFORE INSERT or a rule of the table may fill"),
+            (false, _) => compared.found(Severity::Notice, DifferenceKind::Extra, object_of(other), None),
+        });
     }
     columns
 }
 
+/// In what a column differs that is there. With `may_fill`, something else than a default may fill the column.
 fn differences(
     expected: &Column,
     actual: &Column,
     object: &ObjectRef,
     compared: Compared<'_>,
-    findings: &mut Vec<Difference>,
-) {
-    let differs = |severity, aspect| {
-        compared
-            .found(severity, DifferenceKind::Different, object.clone(), expected.origin.as_ref())
-            .with(Detail::Aspect(aspect))
+    may_fill: bool,
+) -> Vec<Difference> {
+    let found = |severity, kind, aspect| {
+        compared.found(severity, kind, object.clone(), expected.origin.as_ref()).with(Detail::Aspect(aspect))
     };
+    let differs = |severity, aspect| found(severity, DifferenceKind::Different, aspect);
     let dialect = compared.names.0;
+    let mut findings = Vec::new();
     let is_list = actual.arity == Arity::List;
     if is_list != (expected.arity == Arity::List) {
         findings.push(differs(Severity::Error, Aspect::Type).between(type_of(expected), type_of(actual)));
-        return;
+        return findings;
     }
     if let Some(severity) = types(&expected.kind, &actual.kind, dialect) {
         findings.push(differs(severity, Aspect::Type).between(type_of(expected), type_of(actual)));
         if severity == Severity::Error {
             // The default of another type is another.
-            return;
+            return findings;
         }
     }
     match (expected.arity, actual.arity) {
@@ -111,11 +114,18 @@ fn differences(
         }
         _ => {}
     }
-    if let Some(severity) = defaults(expected, actual, dialect) {
-        findings.push(
-            differs(severity, Aspect::Default).between(default_of(&expected.default), default_of(&actual.default)),
-        );
-    }
+    let finding = match defaults(expected, actual, dialect) {
+        DefaultComparison::Same => None,
+        DefaultComparison::Different(Severity::Error) if may_fill => {
+            Some((Severity::Notice, DifferenceKind::Uncompared))
+        }
+        DefaultComparison::Different(severity) => Some((severity, DifferenceKind::Different)),
+        DefaultComparison::Uncompared => Some((Severity::Notice, DifferenceKind::Uncompared)),
+    };
+    findings.extend(finding.map(|(severity, kind)| {
+        found(severity, kind, Aspect::Default).between(default_of(&expected.default), default_of(&actual.default))
+    }));
+    findings
 }
 
 /// How bad it is that the type is another; `None` where it is the same.
@@ -202,8 +212,48 @@ fn bare(name: &str) -> String {
     name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase()
 }
 
-/// How bad it is that the default is another; `None` where it is the same.
-fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Severity> {
+/// Two defaults of one column.
+enum DefaultComparison {
+    Same,
+    Different(Severity),
+    /// Only the server could tell: it rewrites expressions, and the notation of values whose type is not known here.
+    Uncompared,
+}
+
+impl DefaultComparison {
+    fn of_values(one: &str, other: &str, family: Family) -> Self {
+        // A document that cannot be read is not compared.
+        let is_document = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+        match family {
+            _ if value::same(one, other, family) => Self::Same,
+            Family::Json if !(is_document(one) && is_document(other)) => Self::Same,
+            Family::Other => Self::Uncompared,
+            _ => Self::Different(Severity::Warning),
+        }
+    }
+
+    /// The first that is not the same decides.
+    fn of_lists(one: &[String], other: &[String], family: Family) -> Self {
+        if one.len() != other.len() {
+            return Self::Different(Severity::Warning);
+        }
+        let each = one.iter().zip(other).map(|(one, other)| Self::of_values(one, other, family));
+        each.into_iter().find(|it| !matches!(it, Self::Same)).unwrap_or(Self::Same)
+    }
+
+    /// Calls of two functions differ, if nothing else is called or computed; of other expressions nothing is known.
+    fn of_expressions(one: &str, other: &str) -> Self {
+        match (value::function(one), value::function(other)) {
+            _ if value::simplified(one) == value::simplified(other) => Self::Same,
+            (Some(one), Some(other)) if one != other => Self::Different(Severity::Warning),
+            _ => Self::Uncompared,
+        }
+    }
+}
+
+/// Compares the default of a column with the expected one.
+fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> DefaultComparison {
+    use DefaultComparison::{Different, Same, Uncompared};
     let is_list = expected.arity == Arity::List;
     let family = family(&expected.kind);
     let is_moment = matches!(family, Family::Moment | Family::Time);
@@ -212,32 +262,29 @@ fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> Option<Seve
         Default::Expression(text) => value::read(text, &expected.kind, is_list),
         other => other.clone(),
     };
-    let same = match (&wanted, &actual.default) {
-        (Default::Any, _) | (Default::None, Default::None) => true,
+    match (&wanted, &actual.default) {
+        (Default::Any, _) | (Default::None, Default::None) => Same,
         // SQLite numbers an INTEGER PRIMARY KEY by itself, also without a default.
-        (_, Default::Sequence) if dialect.rules().numbers_integer_keys => true,
+        (_, Default::Sequence) if dialect.rules().numbers_integer_keys => Same,
         // Nothing that the service counts on.
-        (Default::None, _) => return Some(Severity::Notice),
+        (Default::None, _) => Different(Severity::Notice),
         // Prisma expects a number of any key, and creates a BIGINT that has none.
-        (Default::Sequence, Default::None) if dialect.rules().numbers_integer_keys => return Some(Severity::Notice),
+        (Default::Sequence, Default::None) if dialect.rules().numbers_integer_keys => Different(Severity::Notice),
         // These the database alone can fill in.
         (Default::Sequence | Default::Expression(_), Default::None) if expected.arity == Arity::Required => {
-            return Some(Severity::Error);
+            Different(Severity::Error)
         }
-        (Default::Value(_) | Default::List(_), actual) if is_moment => *actual != Default::None,
-        (Default::Now, Default::Value(_) | Default::List(_)) if is_moment => true,
-        (Default::Value(one), Default::Value(other)) => {
-            // A document that cannot be read is not compared.
-            let is_document = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
-            value::same(one, other, family) || family == Family::Json && !(is_document(one) && is_document(other))
-        }
-        (Default::List(one), Default::List(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| value::same(one, other, family))
-        }
-        (Default::Expression(one), Default::Expression(other)) => value::simplified(one) == value::simplified(other),
-        (one, other) => one == other,
-    };
-    (!same).then_some(Severity::Warning)
+        (Default::Value(_) | Default::List(_), Default::None) => Different(Severity::Warning),
+        (Default::Value(_) | Default::List(_), _) if is_moment => Same,
+        (Default::Now, Default::Value(_) | Default::List(_)) if is_moment => Same,
+        (Default::Value(one), Default::Value(other)) => DefaultComparison::of_values(one, other, family),
+        (Default::List(one), Default::List(other)) => DefaultComparison::of_lists(one, other, family),
+        (Default::Expression(one), Default::Expression(other)) => DefaultComparison::of_expressions(one, other),
+        (one, other) if one == other => Same,
+        (Default::Expression(_), Default::Value(_) | Default::List(_) | Default::Now)
+        | (Default::Value(_) | Default::List(_) | Default::Now, Default::Expression(_)) => Uncompared,
+        _ => Different(Severity::Warning),
+    }
 }
 
 /// The type as people know it.

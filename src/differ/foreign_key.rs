@@ -3,7 +3,7 @@
 use crate::catalog::{ForeignKey, Table};
 use crate::differ::column::Columns;
 use crate::differ::index::{bracketed, translated};
-use crate::differ::{Compared, Names, unchecked};
+use crate::differ::{Compared, Names, without_guarantee};
 use crate::finding::{Detail, Difference, DifferenceKind, Severity};
 use crate::sql::ObjectRef;
 
@@ -57,8 +57,9 @@ impl<'a> ForeignKeySearch<'a> {
         let alike: Vec<usize> = (0..keys.len()).filter(|place| is_alike(key, from, &keys[*place], names)).collect();
         alike.iter().for_each(|place| self.claimed[*place] = true);
         let others = alike.into_iter().map(|place| &keys[place]);
-        let distance =
-            |other: &&ForeignKey| (!has_same_actions(key, other), !other.valid, are_named_apart(key, other, names));
+        let distance = |other: &&ForeignKey| {
+            (!has_same_actions(key, other), !other.guarantee.valid, are_named_apart(key, other, names))
+        };
         others.min_by_key(distance)
     }
 
@@ -69,9 +70,10 @@ impl<'a> ForeignKeySearch<'a> {
         if !has_same_actions(key, best) {
             findings.push(differs(self.found(key, Severity::Warning, DifferenceKind::Different), key, best));
         }
-        if key.valid && !best.valid {
-            let invalid = self.found(key, Severity::Warning, DifferenceKind::Invalid);
-            findings.push(unchecked(invalid, self.actual, &best.name, names));
+        if key.guarantee.valid {
+            let severity = self.compared.severity_of_lost(best.guarantee);
+            let invalid = self.found(key, severity, DifferenceKind::Invalid);
+            findings.extend(without_guarantee(invalid, best.guarantee, self.actual, &best.name, names));
         }
         // Prisma does not rename the keys of join tables.
         let is_join =

@@ -134,16 +134,28 @@ impl<'a> IndexSearch<'a> {
         let Some(best) = best else { return vec![self.stand_in(wanted)] };
         let is_partial = best.predicate.is_some() && wanted.predicate.is_none();
         let partial = is_partial.then(|| self.differs(wanted, Severity::Notice, described(best)));
+        let has_parameters = |column: &IndexColumn| column.class.as_ref().is_some_and(|class| class.contains('('));
+        let uncompared = wanted.columns.iter().any(has_parameters).then(|| {
+            let found = self.found(wanted, Severity::Notice, DifferenceKind::Uncompared);
+            found.between(described(wanted), "parameters of operator classes, which are not read")
+        });
         // Of several that are alike any will do.
         let is_renamed = others.len() == 1 && are_named_apart(&wanted.name, &best.name, names);
         let renamed = is_renamed
             .then(|| self.found(wanted, Severity::Notice, DifferenceKind::Renamed).between(&wanted.name, &best.name));
-        partial.into_iter().chain(renamed).collect()
+        partial.into_iter().chain(uncompared).chain(renamed).collect()
     }
 
     /// No index is the same: one that does as much, or what comes nearest, or nothing.
     fn stand_in(&mut self, wanted: &Index) -> Difference {
         let (names, keys) = (self.compared.names, keys(wanted));
+        let includes_more = |other: &Index| {
+            wanted.include.iter().all(|name| other.include.contains(name))
+                && is_same(&Index { include: other.include.clone(), ..wanted.clone() }, other)
+        };
+        if let Some(other) = self.claim(includes_more) {
+            return self.differs(wanted, Severity::Notice, described(other));
+        }
         if wanted.unique && wanted.predicate.is_none() {
             if self.actual.primary_key.as_ref().is_some_and(|key| are_alike(&keys, &key.columns)) {
                 return self.differs(wanted, Severity::Notice, "the primary key");
@@ -208,11 +220,23 @@ fn is_same_predicate(wanted: &Index, other: &Index) -> bool {
 
 /// Without a class it is the default one. Prisma asks no B-tree and no hash for its class unless one is named.
 fn is_same_class(wanted: &IndexColumn, other: &IndexColumn, method: &str) -> bool {
-    match (&wanted.class, &other.class) {
-        (Some(wanted), Some(other)) => wanted == other,
+    match (wanted.class.as_deref().and_then(class_name), &other.class) {
+        (Some(wanted), Some(other)) => wanted == *other,
         (None, Some(_)) => other.usual || matches!(method, "btree" | "hash"),
         (_, None) => true,
     }
+}
+
+/// The class in `"public"."gist_trgm_ops"(siglen = 32)`, as `raw("…")` of a Prisma schema has it; `None` for an empty text.
+/// The catalog is not asked for the parameters.
+fn class_name(class: &str) -> Option<String> {
+    let name = class.split('(').next().unwrap_or_default().trim();
+    let name = name.rsplit('.').next().unwrap_or_default().trim();
+    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => quoted.to_owned(),
+        None => name.to_lowercase(),
+    };
+    (!name.is_empty()).then_some(name)
 }
 
 /// Whether it makes these columns unique in every row, in whichever order.

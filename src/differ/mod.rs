@@ -12,13 +12,15 @@ pub(crate) mod part;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{Access, Catalog, CatalogSource, Constraint, Enum, Name, Origin, Table};
+use crate::catalog::{
+    Access, Arity, Catalog, CatalogSource, Column, Constraint, Default, Enum, Guarantee, Name, Origin, Table,
+};
 use crate::finding::{Difference, DifferenceKind, Remedy, Severity, Source};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 pub(crate) use crate::differ::column::{counterparts, is_comparable, type_of};
 pub(crate) use crate::differ::index::{described, invalid};
-pub(crate) use crate::differ::part::{index_named, required_columns, required_enums};
+pub(crate) use crate::differ::part::{expects, index_named, required_columns, required_enums};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
 /// order of the desired, what no source expects at the end.
@@ -37,7 +39,7 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
     for table in &expected.tables {
         match there.get(&names.key_of(&table.name)) {
             Some(found) => whole_table(table, found, compared, &mut findings),
-            None => findings.push(missing_table(table, actual, &mut spare, compared)),
+            None => absent_table(table, actual, &mut spare, compared, &mut findings),
         }
     }
     let known: HashSet<NameKey> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
@@ -49,7 +51,7 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
             None,
         ));
     }
-    for table in spare.rest() {
+    for table in spare.rest().filter(|table| !table.of_extension) {
         findings.push(compared.found(
             Severity::Notice,
             DifferenceKind::Extra,
@@ -110,6 +112,15 @@ impl Compared<'_> {
             (None, CatalogSource::PrismaSchema) => Source::PrismaSchema,
             (None, CatalogSource::File(path)) => Source::Named(path.clone()),
             (None, CatalogSource::Live) => Source::Named("the database".to_owned()),
+        }
+    }
+
+    /// How bad it is that the server does not guarantee an expected constraint. A Prisma schema cannot say NOT ENFORCED, so
+    /// that the migration which says it has the last word.
+    pub(crate) fn severity_of_lost(self, guarantee: Guarantee) -> Severity {
+        match (guarantee.enforced, self.source) {
+            (false, CatalogSource::PrismaSchema) => Severity::Notice,
+            _ => Severity::Warning,
         }
     }
 
@@ -178,21 +189,52 @@ impl<'a> Spare<'a> {
     }
 }
 
-fn missing_table(table: &Table, actual: &Catalog, spare: &mut Spare<'_>, compared: Compared<'_>) -> Difference {
+/// A table that is not there under its name: there may be a view of the name, or a similar name.
+fn absent_table(
+    table: &Table,
+    actual: &Catalog,
+    spare: &mut Spare<'_>,
+    compared: Compared<'_>,
+    findings: &mut Vec<Difference>,
+) {
     let names = compared.names;
     let object = ObjectRef::of(ObjectKind::Table, &table.name);
-    let error = |kind| compared.found(Severity::Error, kind, object.clone(), table.origin.as_ref());
     if actual.views.iter().any(|view| names.key_of(view) == names.key_of(&table.name)) {
-        // Queries can name it, and perhaps write to it.
-        let finding = compared.found(Severity::Warning, DifferenceKind::Different, object, table.origin.as_ref());
-        return finding.between("a table", "a view or foreign table");
+        match actual.view_columns.iter().find(|view| names.key_of(&view.name) == names.key_of(&table.name)) {
+            Some(view) => in_place_of_table(table, view, compared, findings),
+            None => {
+                let unknown =
+                    compared.found(Severity::Notice, DifferenceKind::Uncompared, object, table.origin.as_ref());
+                findings.push(unknown.between("a table", "a view"));
+            }
+        }
+        return;
     }
+    let error = |kind| compared.found(Severity::Error, kind, object.clone(), table.origin.as_ref());
     let similar = folded(&table.name.name);
     let elsewhere = || actual.views.iter().find(|view| folded(&view.name) == similar);
-    match spare.take(&table.name).or_else(elsewhere) {
+    findings.push(match spare.take(&table.name).or_else(elsewhere) {
         Some(other) => error(DifferenceKind::Renamed).instead(ObjectRef::of(ObjectKind::Table, other)),
         None => error(DifferenceKind::Missing),
-    }
+    });
+}
+
+/// A view or foreign table where a table is expected. Queries can name it, and perhaps write to it; its columns matter, and
+/// their types. It has no keys, and does not say whether a column may be NULL.
+fn in_place_of_table(expected: &Table, view: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
+    let object = || ObjectRef::of(ObjectKind::Table, &expected.name);
+    let differs = compared.found(Severity::Notice, DifferenceKind::Different, object(), expected.origin.as_ref());
+    findings.push(differs.between("a table", "a view or foreign table"));
+    let plain = |table: &Table| {
+        let plain = |column: &Column| Column {
+            arity: if column.arity == Arity::List { Arity::List } else { Arity::Optional },
+            default: Default::None,
+            ..column.clone()
+        };
+        Table { columns: table.columns.iter().map(plain).collect(), ..table.clone() }
+    };
+    column::compare(&plain(expected), &plain(view), compared, findings);
+    findings.extend(hidden(view.access, object(), compared.source(expected.origin.as_ref())));
 }
 
 fn whole_table(expected: &Table, actual: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
@@ -211,7 +253,8 @@ fn whole_table(expected: &Table, actual: &Table, compared: Compared<'_>, finding
     findings.extend(hidden(actual.access, ObjectRef::of(ObjectKind::Table, &expected.name), source));
 }
 
-/// Checks and exclusions, which are known by name only. One that is NOT VALID is reported even if no source expects it.
+/// Checks and exclusions, which are known by name only. One that is NOT VALID is reported even if no source expects it; one
+/// that is NOT ENFORCED was declared so.
 fn constraints(expected: &Table, actual: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
     let names = compared.names;
     for Constraint { name, .. } in &expected.constraints {
@@ -220,19 +263,45 @@ fn constraints(expected: &Table, actual: &Table, compared: Compared<'_>, finding
             findings.push(compared.found(Severity::Warning, DifferenceKind::Missing, object, expected.origin.as_ref()));
         }
     }
-    let is_expected = |name: &str| expected.constraints.iter().any(|other| other.name == name && !other.valid);
-    let invalid = actual.constraints.iter().filter(|constraint| !constraint.valid && !is_expected(&constraint.name));
-    for Constraint { name, .. } in invalid {
+    for Constraint { name, guarantee } in &actual.constraints {
+        let wanted = expected.constraints.iter().find(|other| other.name == *name).map(|other| other.guarantee);
+        if wanted.is_some_and(|wanted| !wanted.valid) || (wanted.is_none() && !guarantee.enforced) {
+            continue;
+        }
         let object = ObjectRef::part_of(&expected.name, ObjectKind::Constraint, name.as_str());
-        let finding = compared.found(Severity::Warning, DifferenceKind::Invalid, object, expected.origin.as_ref());
-        findings.push(unchecked(finding, actual, name, names));
+        let severity = compared.severity_of_lost(*guarantee);
+        let finding = compared.found(severity, DifferenceKind::Invalid, object, expected.origin.as_ref());
+        findings.extend(without_guarantee(finding, *guarantee, actual, name, names));
     }
 }
 
-/// A constraint whose rows from before are unchecked, and how they are checked.
-pub(crate) fn unchecked(finding: Difference, table: &Table, name: &str, names: Names) -> Difference {
-    let sql = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", names.sql(&table.name), names.0.identifier(name));
-    finding.but("NOT VALID: rows from before are unchecked").remedied(Remedy::Sql(sql))
+/// The finding, if the server does not guarantee the constraint: why, and the statement that changes it.
+pub(crate) fn without_guarantee(
+    finding: Difference,
+    guarantee: Guarantee,
+    table: &Table,
+    name: &str,
+    names: Names,
+) -> Option<Difference> {
+    let alter = |what: &str| {
+        let name = names.0.identifier(name);
+        Remedy::Sql(format!("ALTER TABLE {} {what} CONSTRAINT {name}", names.sql(&table.name)))
+    };
+    match guarantee {
+        Guarantee { valid: true, .. } => None,
+        Guarantee { enforced: true, .. } => {
+            Some(finding.but("NOT VALID: rows from before are unchecked").remedied(alter("VALIDATE")))
+        }
+        Guarantee { enforced: false, .. } => {
+            let finding = finding.but("NOT ENFORCED: the server checks no row");
+            // PostgreSQL 18 cannot alter a check (its manual, ALTER TABLE).
+            let is_foreign_key = table.foreign_keys.iter().any(|key| key.name == name);
+            Some(match (is_foreign_key, alter("ALTER")) {
+                (true, Remedy::Sql(sql)) => finding.remedied(Remedy::Sql(format!("{sql} ENFORCED"))),
+                _ => finding,
+            })
+        }
+    }
 }
 
 /// A table that is there, and not for the service's role.

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::catalog::{Catalog, CatalogSource, Index, Table};
+use crate::catalog::{Catalog, CatalogSource, Index, Name, Table};
 use crate::differ::{Compared, Names, column, enums};
 use crate::finding::{Difference, DifferenceKind};
+use crate::sql::{ObjectKind, ObjectRef};
 
 /// Every requirement has a line of its own: the source stands for none.
 const REQUIREMENTS: &CatalogSource = &CatalogSource::Live;
@@ -35,7 +36,27 @@ pub(crate) fn index_named<'a>(
     catalog.tables.iter().filter(is_meant).find_map(named)
 }
 
+/// Whether the catalog has an object of this name: a table, a column, an enum. Of other kinds it says no.
+pub(crate) fn expects(catalog: &Catalog, object: &ObjectRef) -> bool {
+    let is_it = |name: &Name, wanted: &str| Some(&name.schema) == object.schema.as_ref() && name.name == wanted;
+    match object.kind {
+        ObjectKind::Table => catalog.tables.iter().any(|table| is_it(&table.name, &object.name)),
+        ObjectKind::Enum => catalog.enums.iter().any(|of| is_it(&of.name, &object.name)),
+        ObjectKind::Column => {
+            let owner = object.table.as_deref().unwrap_or_default();
+            let mut tables = catalog.tables.iter().filter(|table| is_it(&table.name, owner));
+            tables.any(|table| table.columns.iter().any(|column| column.name == object.name))
+        }
+        _ => false,
+    }
+}
+
+/// Without findings about what is there and not expected.
 fn without_extras(mut findings: Vec<Difference>) -> Vec<Difference> {
-    findings.retain(|finding| finding.kind != DifferenceKind::Extra);
+    findings.retain(|finding| match finding.kind {
+        DifferenceKind::Extra => false,
+        DifferenceKind::Uncompared => finding.expected.is_some(),
+        _ => true,
+    });
     findings
 }

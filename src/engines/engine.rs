@@ -60,6 +60,12 @@ pub trait Engine: Sync {
         None
     }
 
+    /// Statements before a query, in the same message, that make its answer independent of the settings of the role and
+    /// the database. They end with the message.
+    fn pinned(&self) -> &'static str {
+        ""
+    }
+
     /// The extensions that the server could install and that say where to, or which others they need.
     fn extensions(&self) -> Query<Vec<AvailableExtension>> {
         Query::known(Vec::new())
@@ -73,6 +79,13 @@ pub trait Engine: Sync {
     /// The session that holds the migration lock.
     fn lock_holder(&self, _key: LockKey) -> Query<Option<Peer>> {
         Query::known(None)
+    }
+
+    /// The sessions that may still run a statement of a child process whose client has ended: those that carry the name of
+    /// one ([`OF_CHILDREN`](crate::base::application_name::OF_CHILDREN)), and those of this session's role
+    /// that are writing.
+    fn child_sessions(&self) -> Query<Vec<ChildSession>> {
+        Query::known(Vec::new())
     }
 
     /// Another session whose current statement contains this text.
@@ -179,6 +192,17 @@ pub struct Probe {
     pub database: String,
     /// The session's role, for GRANTs.
     pub role: String,
+}
+
+/// A session that may run a statement of a child process, for [`Engine::child_sessions`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildSession {
+    /// The session.
+    pub peer: Peer,
+    /// When its transaction began, as the server writes it. A later one is no statement of an earlier child.
+    pub began: String,
+    /// It has the name of a child process.
+    pub is_named: bool,
 }
 
 /// An extension that the server could install.

@@ -4,8 +4,8 @@
 use crate::base::fault::{Class, Condition, Fault, Place};
 use crate::catalog::Catalog;
 use crate::engines::engine::{
-    AvailableExtension, Batch, CatalogQuery, Found, Missing, ObjectState, Probe, ProbeRequest, Query, Scope, Setting,
-    unexpected_row,
+    AvailableExtension, Batch, CatalogQuery, ChildSession, Found, Missing, ObjectState, Probe, ProbeRequest, Query,
+    Scope, Setting, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
@@ -24,6 +24,11 @@ impl dyn Session + '_ {
     /// The session that holds the migration lock; `None` where nothing holds it or the engine cannot tell.
     pub(crate) async fn lock_holder(&mut self, key: LockKey) -> Result<Option<Peer>, Fault> {
         self.ask(self.engine().lock_holder(key)).await
+    }
+
+    /// The sessions that may still run a statement of an earlier child process.
+    pub(crate) async fn child_sessions(&mut self) -> Result<Vec<ChildSession>, Fault> {
+        self.ask(self.engine().child_sessions()).await
     }
 
     /// Another session whose current statement contains this text.

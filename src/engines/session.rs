@@ -80,10 +80,30 @@ pub trait Session {
     /// `Class::Config` where a session lock excludes nothing: behind a pooler in transaction mode.
     fn try_lock(&mut self, key: LockKey) -> Work<'_, bool>;
 
-    /// Lets other processes work on the data while the lock still excludes other doorsteps: SQLite locks the data file
-    /// itself. [`Session::try_lock`] ends this.
+    /// Prepares the session to hold the lock while it is idle and a child process works on the data: lifts the limits of
+    /// time that would end it, and lets others work on the data (SQLite locks the data file itself). The lock still
+    /// excludes other doorsteps. [`Session::try_lock`] ends this.
     fn suspend_lock(&mut self) -> Work<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Completes when the connection of the idle session ends, with the reason. It may be dropped at any time.
+    fn until_closed(&mut self) -> Pin<Box<dyn Future<Output = Fault> + '_>> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Asks whether the session still has its lock; between [`Session::suspend_lock`] and [`Session::try_lock`].
+    ///
+    /// # Errors
+    /// A transient fault where the lock is lost.
+    fn check_lock(&mut self) -> Work<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Shows other doorsteps that a child of this one runs, with a second session: it keeps them from starting their own
+    /// until this child has ended, also where the session that holds the lock ends first.
+    fn mark_child(&self, _key: LockKey) -> Work<'_, ChildMark> {
+        Box::pin(std::future::ready(Ok(ChildMark::Unavailable)))
     }
 
     /// See `Canceller`.
@@ -96,6 +116,16 @@ pub trait Session {
 
     /// Ends the session in an orderly way; its locks are released when this returns.
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>>;
+}
+
+/// What became of [`Session::mark_child`].
+pub enum ChildMark {
+    /// The mark lasts until this session is closed.
+    Set(Box<dyn Session>),
+    /// A child of another doorstep is still running; the session that says so, where the engine names it.
+    Taken(Option<Peer>),
+    /// The engine has no such mark, or a pooler may have no second session to give.
+    Unavailable,
 }
 
 impl dyn Session + '_ {

@@ -65,12 +65,14 @@ pub enum DifferenceKind {
     Invalid,
     /// There, and not for the service's role.
     Hidden,
+    /// There, but whether it is as expected cannot be told. Always a notice.
+    Uncompared,
 }
 
 impl DifferenceKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Missing, Self::Different, Self::Extra, Self::Renamed, Self::Invalid, Self::Hidden];
+    pub const ALL: [Self; 7] =
+        [Self::Missing, Self::Different, Self::Extra, Self::Renamed, Self::Invalid, Self::Hidden, Self::Uncompared];
 
     /// Its name in results and in `verify_allow`.
     #[must_use]
@@ -82,6 +84,7 @@ impl DifferenceKind {
             Self::Renamed => "renamed",
             Self::Invalid => "invalid",
             Self::Hidden => "hidden",
+            Self::Uncompared => "uncompared",
         }
     }
 }
@@ -355,6 +358,7 @@ impl Difference {
             (DifferenceKind::Renamed, _) => "has another name",
             (DifferenceKind::Invalid, _) => "is not valid",
             (DifferenceKind::Hidden, _) => "is hidden from the service's role",
+            (DifferenceKind::Uncompared, _) => "cannot be compared",
         }
     }
 

@@ -5,7 +5,7 @@
 //! manage.py, others (`django.contrib.auth`) among Python's packages. If one of them is not found, or the settings are
 //! computed, nothing is concluded: Django is started, and the log says why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -192,10 +192,16 @@ impl Layout for Django {
         Ok(Resolved { migrations, warnings: Vec::new(), lineage: Lineage { implies, broken: None, partial: unknown } })
     }
 
-    fn is_missed(&self, name: &str, known: &[Migration]) -> bool {
-        let app = name.split('.').next().unwrap_or_default();
-        let of_app = known.iter().filter(|migration| migration.name.split('.').next() == Some(app));
-        of_app.map(|migration| migration.name.as_str()).max().is_some_and(|last| name > last)
+    fn missed<'a>(&self, known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
+        fn app(name: &str) -> &str {
+            name.split('.').next().unwrap_or_default()
+        }
+        let mut last: HashMap<&str, &str> = HashMap::new();
+        for Migration { name, .. } in known {
+            let last = last.entry(app(name)).or_insert(name);
+            *last = (*last).max(name);
+        }
+        Box::new(move |name| last.get(app(name)).is_some_and(|last| name > *last))
     }
 
     fn obstacle(&self, missing: &[&str], pending: &[&str], lineage: &Lineage) -> Option<String> {

@@ -98,9 +98,9 @@ pub(crate) trait Layout: Sync + fmt::Debug {
     /// [`Error::History`] for a folder that the tool itself would not accept.
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error>;
 
-    /// Whether it is an error that the file of this applied migration is not in the folder.
-    fn is_missed(&self, _name: &str, _known: &[Migration]) -> bool {
-        true
+    /// Tells of an applied migration whose file is not in the folder whether that is an error; `known` are the files.
+    fn missed<'a>(&self, _known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
+        Box::new(|_| true)
     }
 
     /// Why the tool would refuse to continue: applied migrations are `missing` from the folder, or it cannot decide how

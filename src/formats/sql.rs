@@ -173,7 +173,8 @@ impl Ledger for Sql {
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let time = |column: &str| dialect.time_as_text(column);
         format!(
-            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} ORDER BY started_at, name",
+            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} AS history \
+             ORDER BY history.started_at, history.name",
             time("started_at"),
             time("finished_at"),
             time("rolled_back_at"),

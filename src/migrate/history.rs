@@ -78,8 +78,8 @@ impl History {
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
         // If the files alone do not tell which migrations there are, none is known to be missing.
         let is_certain = self.lineage.partial.is_none();
-        let is_missed = |entry: &Entry| is_certain && self.format.layout.is_missed(&entry.name, &self.migrations);
-        self.entries.retain(|entry| entry.state != State::Missing || is_missed(entry));
+        let is_missed = self.format.layout.missed(&self.migrations);
+        self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
     }
 
@@ -455,7 +455,8 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
 async fn rows(session: &mut dyn Session, format: Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    session.query(format.ledger.select(dialect, table)).await.map_err(|fault| {
+    let sql = session.engine().pinned().to_owned() + &format.ledger.select(dialect, table);
+    session.query(sql).await.map_err(|fault| {
         let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
         let remedy = (fault.class == Class::Privilege).then_some(grant);
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }

@@ -133,6 +133,7 @@ fn are(finding: &Finding) -> &'static str {
         (DifferenceKind::Renamed, _) => "have other names",
         (DifferenceKind::Invalid, _) => "are not valid",
         (DifferenceKind::Hidden, _) => "are hidden from the service's role",
+        (DifferenceKind::Uncompared, _) => "cannot be compared",
     }
 }
 

@@ -2,36 +2,46 @@
 //!
 //! They are started without a shell. Their output goes to the log, because stdout belongs to the service; the last lines
 //! are kept for the report of a failure. Each child leads its own process group: a signal reaches everything that it has
-//! started, and Ctrl-C on a terminal reaches it only once, through doorstep. Meanwhile the session that holds the lock is
-//! queried every second, so that a lost lock is noticed.
+//! started, and Ctrl-C on a terminal reaches it only once, through doorstep.
+//!
+//! Meanwhile the session that holds the lock is watched: a read sees that it was closed, a question every second that it
+//! is silent. A child never goes on without the lock: it is ended with all its processes, 7 s after the last sign of the
+//! session at the latest.
 
 use std::io::PipeReader;
 use std::os::unix::process::CommandExt;
+use std::pin::Pin;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
+use tokio::task::JoinHandle;
 
 use crate::base::error::Error;
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::Fault;
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::mask::Mask;
-use crate::base::signal;
+use crate::base::signal::{self, Stop};
 use crate::config::words::Words;
-use crate::engines::session::Session;
 use crate::migrate::lock;
 use crate::startup::child_output::Output;
 use crate::startup::exec::Service;
+use crate::startup::lock_watch::{Watch, still_held};
+use crate::startup::process_tree::{MARK, ProcessTree};
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 
-/// How often the session that holds the lock is queried.
-const PULSE: Duration = Duration::from_secs(1);
-
-/// Time between the signal that is passed on and SIGKILL: less than Docker's stop timeout of ten seconds.
+/// Time between the signal that is passed on, or the last sign of the session that holds the lock, and SIGKILL: less than
+/// Docker's stop timeout of ten seconds.
 const GRACE: Duration = Duration::from_secs(7);
+
+/// How often to look whether the processes of a child that has to end are gone.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How many times they are killed, [`LOOK`] apart.
+const KILLS: u32 = 5;
 
 /// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -69,13 +79,14 @@ impl ChildCommand {
     /// Runs it until it exits. The session must hold the lock; it is suspended for the child, and held again afterwards.
     ///
     /// # Errors
-    /// [`Error::Command`] when it fails, [`Error::Stopped`] when a signal ended it, [`Error::Lost`] when it succeeded, but
-    /// the lock was lost meanwhile.
+    /// [`Error::Command`] when it fails, [`Error::Stopped`] when a signal ended it, [`Error::Lost`] when the lock was lost
+    /// meanwhile: then all of its processes have been ended. [`Error::StillRunning`] when a child of another doorstep has
+    /// not ended.
     pub(crate) async fn run(&self, start: &mut Start<'_>) -> Result<(), Error> {
         let (began, stop) = (Instant::now(), start.stop);
-        let doing = || format!("running {}", self.shown);
-        let lost = |fault| Error::Lost { doing: doing(), fault };
+        let lost = |fault| Error::Lost { doing: format!("running {}", self.shown), fault };
         start.session.suspend_lock().await.map_err(lost)?;
+        let mark = start.mark_child().await?;
         tracing::info!(
             phase = "migrate",
             event = "command",
@@ -89,23 +100,13 @@ impl ChildCommand {
         }
         // From here on `drive` answers signals: it passes them on to the child.
         stop.defer_signals();
-        let Ended { status, signal, killed, fault, output } = self.drive(start).await?;
-        if let Some(signal) = signal {
-            let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
-            let next = match self.setting {
-                "before_migrate" => "nothing was migrated, and the next start calls it again",
-                "after_migrate" => "the migrations are applied, and a start without any does not call it again",
-                _ => "the next start finds out what became of it",
-            };
-            let note = format!("the signal was passed on to {}, which {how}; {next}", self.shown);
-            return Err(Error::Stopped { signal, note });
+        stop.answer_all();
+        let ended = self.drive(start).await;
+        stop.answer_first();
+        if let Some(mark) = mark {
+            mark.close().await;
         }
-        if !status.success() {
-            return Err(Error::Command(self.report(status, fault.as_ref(), &output)));
-        }
-        if let Some(fault) = fault {
-            return Err(lost(fault));
-        }
+        self.judge(ended?)?;
         let (key, timeout) = (start.setup.lock_key(), start.setup.settings.lock_timeout);
         lock::acquire(start.session.as_mut(), key, timeout).await.map_err(|error| match error {
             Error::Statement { fault, .. } => lost(fault),
@@ -125,84 +126,102 @@ impl ChildCommand {
         Ok(())
     }
 
+    /// What the end of the child means for the start.
+    fn judge(&self, ended: Ended) -> Result<(), Error> {
+        let Ended { status, signal, killed, fault, output } = ended;
+        if let Some(signal) = signal {
+            let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
+            let next = match self.setting {
+                "before_migrate" => "nothing was migrated, and the next start calls it again",
+                "after_migrate" => "the migrations are applied, and a start without any does not call it again",
+                _ => "the next start finds out what became of it",
+            };
+            let note = format!("the signal was passed on to {}, which {how}; {next}", self.shown);
+            return Err(Error::Stopped { signal, note });
+        }
+        match fault {
+            // Whatever its exit code says: it may have been ended, or have failed for the same reason.
+            Some(fault) => Err(Error::Lost { doing: format!("running {}", self.shown), fault }),
+            None if status.success() => Ok(()),
+            None => Err(Error::Command(self.report(status, &output))),
+        }
+    }
+
     /// Starts the child, and follows it to its end.
     async fn drive(&self, start: &mut Start<'_>) -> Result<Ended, Error> {
         let Start { setup, stop, session, .. } = start;
-        let (mut child, pipe) = self.start(setup)?;
-        let mut output = Output::new(pipe, setup.database.mask())?;
+        let (mut child, pipe, mark) = self.start(setup)?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+        let tree = ProcessTree::new(group, &mark);
+        let output = Output::new(pipe, setup.database.mask())?;
+        let mut running = Running { setting: self.setting, shown: &self.shown, tree, output, stop, signal: None };
         // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
-        let mut lost = std::pin::pin!(lost(session.as_mut(), self.setting));
-        let (mut signal, mut fault, mut killed) = (None, None, false);
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
-        heartbeat.tick().await;
-        let began = Instant::now();
-        let mut deadline = std::pin::pin!(tokio::time::sleep(Duration::MAX));
-        loop {
-            tokio::select! {
-                _ = &mut end => break,
-                line = output.line(), if !output.is_over() => {
-                    if let Some(line) = line {
-                        tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
-                    }
+        let watch = Watch::new();
+        let (mut fault, mut killed) = {
+            let mut lost = std::pin::pin!(watch.until_lost(session.as_mut()));
+            let (fault, deadline) = match running.follow(&mut end, lost.as_mut()).await {
+                Cause::Exited => (watch.settle(lost).await, None),
+                Cause::Signal => (None, Some(Instant::now() + GRACE)),
+                Cause::Lost(fault) => (Some(fault), Some(watch.last_sign.get() + GRACE)),
+            };
+            match deadline {
+                Some(deadline) => {
+                    let killed = running.end_all(deadline).await;
+                    let _ = end.await;
+                    (fault, killed)
                 }
-                number = stop.raised(), if signal.is_none() => {
-                    signal = Some(number);
-                    tracing::warn!(phase = "migrate", event = "forwarding", "{}: passed on to {}", signal::name(number), self.shown);
-                    let number = Signal::try_from(i32::from(number)).unwrap_or(Signal::SIGTERM);
-                    let _ = killpg(group, number);
-                    deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
-                }
-                () = &mut deadline, if signal.is_some() && !killed => {
-                    killed = true;
-                    let _ = killpg(group, Signal::SIGKILL);
-                }
-                why = &mut lost, if fault.is_none() => fault = Some(why),
-                _ = heartbeat.tick() => tracing::info!(
-                    phase = "migrate",
-                    event = "heartbeat",
-                    "{} is still running after {}",
-                    self.setting,
-                    seconds(began.elapsed())
-                ),
+                None => (fault, false),
+            }
+        };
+        let is_failure =
+            running.signal.is_none() && fault.is_none() && !matches!(exit_of(group), Some(WaitStatus::Exited(_, 0)));
+        if is_failure {
+            // What ended the session may be what the child failed of, and be known only now.
+            fault = still_held(session.as_mut()).await.err();
+            // What a failed command has left must not go on without the lock.
+            if !running.tree.is_gone() {
+                running.tree.send(Signal::SIGTERM);
+                killed = running.end_all(Instant::now() + GRACE).await;
             }
         }
         let status =
             child.wait().map_err(|error| Error::Os(format!("cannot tell how {} ended: {error}", self.shown)))?;
         let _ = tokio::time::timeout(LAST_WORDS, async {
-            while !output.is_over() {
-                if let Some(line) = output.line().await {
-                    tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
-                }
+            while !running.output.is_over() {
+                running.line().await;
             }
         })
         .await;
         // As PID 1 doorstep inherits the orphans of the child: reap those that have exited.
         while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+        let Running { signal, output, .. } = running;
         Ok(Ended { status, signal, killed, fault, output: output.kept() })
     }
 
-    fn start(&self, setup: &Setup) -> Result<(Child, PipeReader), Error> {
+    /// Starts it; returns its output and the mark of its processes, too.
+    fn start(&self, setup: &Setup) -> Result<(Child, PipeReader, String), Error> {
         let refused = |error: std::io::Error| Error::Os(format!("cannot start {}: {error}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let mut command = self.program.command();
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
-        command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string());
+        let mark = uuid::Uuid::new_v4().simple().to_string();
+        command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string()).env(MARK, &mark);
+        if !setup.has_application_name {
+            // libpq, node-postgres, pgx and others take the name of their sessions from here.
+            command.env("PGAPPNAME", setup.application_name.with(self.setting));
+        }
         if let Some(url) = setup.database.url()? {
             // DATABASE_URL_FILE may name another database.
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }
         let child = command.spawn().map_err(|error| self.program.refused(&error))?;
-        Ok((child, reader))
+        Ok((child, reader, mark))
     }
 
     /// The report of a failure: exit code or signal, and the last lines of output.
-    fn report(&self, status: ExitStatus, fault: Option<&Fault>, output: &str) -> String {
+    fn report(&self, status: ExitStatus, output: &str) -> String {
         let mut text = format!("{} failed: {} {}", self.setting, self.shown, ending(status));
-        if let Some(fault) = fault {
-            text += &format!("\nthe connection that held the migration lock was lost meanwhile: {fault}");
-        }
         match output {
             "" => text += "\nit printed nothing",
             output => text += &format!("\nits last lines:\n  {}", output.replace('\n', "\n  ")),
@@ -237,19 +256,129 @@ fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 
-/// Queries the session that holds the lock; completes, with an ERROR line, once it does not answer.
-async fn lost(session: &mut dyn Session, setting: &str) -> Fault {
-    loop {
-        tokio::time::sleep(PULSE).await;
-        let silence = || Err(Fault::new(Class::Unreachable, "the database does not answer any more"));
-        let sign = tokio::time::timeout(HEARTBEAT, session.query("SELECT 1".to_owned())).await;
-        if let Err(fault) = sign.unwrap_or_else(|_| silence()) {
-            tracing::error!(
-                phase = "migrate",
-                event = "lock_lost",
-                "the connection that holds the migration lock was lost while {setting} runs: {fault}"
-            );
-            return fault;
+/// How a child has exited that is still a zombie; `None` while it runs.
+fn exit_of(pid: Pid) -> Option<WaitStatus> {
+    let status = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG);
+    status.ok().filter(|status| *status != WaitStatus::StillAlive)
+}
+
+/// Why a child is not followed any more.
+enum Cause {
+    /// It has exited.
+    Exited,
+    /// A signal has been passed on to it.
+    Signal,
+    /// The lock is lost, and it has been asked to end.
+    Lost(Fault),
+}
+
+/// A child that runs.
+struct Running<'a> {
+    setting: &'static str,
+    shown: &'a str,
+    tree: ProcessTree,
+    output: Output,
+    stop: &'a Stop,
+    /// The signal that doorstep got.
+    signal: Option<u8>,
+}
+
+impl Running<'_> {
+    /// The next line of its output, to the log.
+    async fn line(&mut self) {
+        if let Some(line) = self.output.line().await {
+            tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
         }
+    }
+
+    /// Follows the child until it exits or has to be ended.
+    async fn follow(
+        &mut self,
+        end: &mut JoinHandle<()>,
+        mut lost: Pin<&mut impl Future<Output = Result<(), Fault>>>,
+    ) -> Cause {
+        let (stop, began) = (self.stop, Instant::now());
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.tick().await;
+        loop {
+            tokio::select! {
+                _ = &mut *end => return Cause::Exited,
+                number = stop.raised() => {
+                    self.pass_on(number);
+                    return Cause::Signal;
+                }
+                Err(fault) = &mut lost => {
+                    tracing::error!(
+                        phase = "migrate",
+                        event = "lock_lost",
+                        "the connection that holds the migration lock was lost while {} runs, so it is ended: {fault}",
+                        self.setting
+                    );
+                    self.tree.send(Signal::SIGTERM);
+                    return Cause::Lost(fault);
+                }
+                () = self.line(), if !self.output.is_over() => {}
+                _ = heartbeat.tick() => tracing::info!(
+                    phase = "migrate",
+                    event = "heartbeat",
+                    "{} is still running after {}",
+                    self.setting,
+                    seconds(began.elapsed())
+                ),
+            }
+        }
+    }
+
+    fn pass_on(&mut self, number: u8) {
+        self.note(number);
+        let name = signal::name(number);
+        tracing::warn!(phase = "migrate", event = "forwarding", "{name}: passed on to {}", self.shown);
+        self.tree.send(Signal::try_from(i32::from(number)).unwrap_or(Signal::SIGTERM));
+    }
+
+    fn note(&mut self, number: u8) {
+        self.signal = Some(number);
+        // What has arrived until now counts as one.
+        self.stop.came_again();
+    }
+
+    /// Waits for the end of all processes of a child that was asked to end, and kills them at the deadline, or at a second
+    /// signal. Returns whether the child itself had to be killed.
+    async fn end_all(&mut self, deadline: Instant) -> bool {
+        let (stop, child, mut are_asked) = (self.stop, self.tree.group, false);
+        while !self.tree.is_gone() {
+            let has_exited = exit_of(child).is_some();
+            if has_exited && !are_asked {
+                // A shell lets its background processes ignore SIGINT and SIGQUIT.
+                self.tree.send(Signal::SIGTERM);
+                are_asked = true;
+            }
+            if Instant::now() >= deadline || self.signal.is_some() && stop.came_again() {
+                self.kill().await;
+                return !has_exited;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.line(), if !self.output.is_over() => {}
+                number = stop.raised(), if self.signal.is_none() => {
+                    // It has been asked to end already.
+                    self.note(number);
+                }
+            }
+        }
+        false
+    }
+
+    /// Kills until all are gone: one may have been forked meanwhile.
+    async fn kill(&self) {
+        for _ in 0..KILLS {
+            self.tree.send(Signal::SIGKILL);
+            if self.tree.is_gone() {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let setting = self.setting;
+        tracing::error!(phase = "migrate", event = "unkillable", "processes of {setting} are left after SIGKILL");
     }
 }

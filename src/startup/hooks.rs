@@ -69,6 +69,13 @@ pub(crate) struct Hooks {
     after: Option<ChildCommand>,
 }
 
+impl Hooks {
+    /// Whether any program may run under the lock.
+    pub(crate) fn are_any(&self) -> bool {
+        self.migrate.is_some() || self.before.is_some() || self.after.is_some()
+    }
+}
+
 impl Start<'_> {
     /// Whether doorstep, or the tool, has something to migrate.
     pub(crate) fn has_work(&self, hooks: &Hooks) -> bool {

@@ -19,6 +19,7 @@ use crate::migrate::history::History;
 use crate::migrate::lock::Queue;
 use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
+use crate::startup::losses::Losses;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::startup::wait::Connected;
@@ -28,9 +29,6 @@ use crate::verify::desired::DesiredState;
 
 /// Pause before the wait begins again after a lost connection.
 const AFTER_A_LOSS: Duration = Duration::from_millis(100);
-
-/// How many lost connections one start survives: a migration may be what crashes the server.
-const LOSSES: u32 = 5;
 
 /// How long to try to record how a migration ended whose session the server has ended.
 const TO_RECORD: Duration = Duration::from_secs(5);
@@ -118,7 +116,7 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
 
 impl Pipeline<'_> {
     async fn run(&mut self) -> Result<usize, Error> {
-        let (mut losses, mut began) = (0, Instant::now());
+        let (mut losses, mut began) = (Losses::default(), Instant::now());
         let mut shortage = Shortage::new(self.setup.settings.lock_timeout);
         loop {
             if let Some(signal) = self.stop.signal() {
@@ -131,7 +129,7 @@ impl Pipeline<'_> {
                     tokio::time::sleep(pause).await;
                     self.report.migrate += pause;
                     // The server did answer: the deadline of the wait and the count of losses begin again.
-                    (losses, began) = (0, Instant::now());
+                    (losses.in_a_row, began) = (0, Instant::now());
                 }
                 Err(Error::Statement { doing, fault, .. }) if fault.class == Class::Busy && shortage.lasts() => {
                     tracing::info!(
@@ -143,15 +141,7 @@ impl Pipeline<'_> {
                     );
                     tokio::time::sleep(shortage.pause()).await;
                 }
-                Err(Error::Statement { doing, fault, .. } | Error::Lost { doing, fault })
-                    if fault.class.is_transient() && losses < LOSSES && has_time(self.setup, began) =>
-                {
-                    losses += 1;
-                    tracing::info!(
-                        phase = "wait",
-                        event = "lost",
-                        "lost the database ({doing}): {fault}; waiting again"
-                    );
+                Err(error) if has_time(self.setup, began) && losses.survives(&error) => {
                     tokio::time::sleep(AFTER_A_LOSS).await;
                     self.announces = true;
                 }
@@ -257,6 +247,9 @@ impl Start<'_> {
         self.probe_again().await?;
         let missing = self.probe.missing_schemas.len();
         let is_due = self.is_due(hooks).await?;
+        if is_due && hooks.are_any() {
+            self.await_child_sessions().await?;
+        }
         let leaves_some = self.probe.missing_schemas.len() < missing;
         if is_due {
             self.run_before_hook(hooks).await?;

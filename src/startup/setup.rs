@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) database: Database,
     pub(crate) application_name: ApplicationName,
+    /// The environment names the sessions of every client that reads libpq's variables.
+    pub(crate) has_application_name: bool,
     pub(crate) tracker: Tracker,
     /// The database is a scratch one: it has no grants, no rows and no history worth repairing.
     pub(crate) is_scratch: bool,
@@ -62,6 +64,7 @@ impl Setup {
             hook_commands: HookCommands::new(&settings, project.command, environment, database.mask()),
             database,
             application_name: ApplicationName::of_process(environment),
+            has_application_name: environment.get("PGAPPNAME").is_some(),
             tracker: Tracker::default(),
             is_scratch: false,
             dialect,

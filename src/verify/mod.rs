@@ -11,6 +11,7 @@ pub(crate) mod requirements;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
+use crate::catalog::Catalog;
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
 use crate::differ;
@@ -82,6 +83,7 @@ pub(crate) async fn compare_database(
     let mut script = DdlScript::default();
     let mut differences = without_allowed(missing_tables(session, tables, role).await?, allow, home);
     let expected = desired.catalogs(home);
+    let catalogs = &expected;
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
@@ -95,7 +97,8 @@ pub(crate) async fn compare_database(
         let scope = Scope { schemas: &schemas, role };
         let read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
         for expected in &expected {
-            let found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
+            let mut found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
+            found.retain(|difference| !is_of_another(difference, expected, catalogs, home));
             script.extend(ddl::plan(&found, expected, &read, dialect, home));
             let new = without_known_extras(found, &differences);
             differences.retain(|required| !repeats(required, &new, home));
@@ -123,6 +126,18 @@ pub(crate) async fn compare_database(
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
     Ok(DatabaseComparison { findings, script })
+}
+
+/// Whether a source finds something extra that is none of its business: another source expects it, or it is in a schema
+/// that only another source names.
+fn is_of_another(difference: &Difference, source: &Catalog, catalogs: &[Catalog], home: &str) -> bool {
+    let object = &difference.object;
+    let is_foreign = |schema: &String| schema != home && !source.schemas.contains(schema);
+    // An extra column that must be filled is an error, whoever else knows it.
+    difference.kind == DifferenceKind::Extra
+        && difference.severity == Severity::Notice
+        && (object.schema.as_ref().is_some_and(is_foreign)
+            || catalogs.iter().any(|catalog| differ::expects(catalog, object)))
 }
 
 /// Reports once what two sources do not expect.

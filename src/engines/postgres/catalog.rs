@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::base::application_name;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
-    AvailableExtension, Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, Setting,
-    first_column,
+    AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query,
+    Scope, Setting, first_column,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
@@ -89,6 +90,10 @@ impl Engine for Postgres {
         Some(format!("CREATE SCHEMA {}", SQL.identifier(name)))
     }
 
+    fn pinned(&self) -> &'static str {
+        queries::PINNED
+    }
+
     fn extensions(&self) -> Query<Vec<AvailableExtension>> {
         Query::new(queries::EXTENSIONS.to_owned(), |rows| {
             let read = |row: Row| {
@@ -113,6 +118,16 @@ impl Engine for Postgres {
 
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {
         Query::new(queries::holder(key.number), |rows| Ok(rows.first().map(peer)))
+    }
+
+    fn child_sessions(&self) -> Query<Vec<ChildSession>> {
+        Query::new(queries::child_sessions(application_name::OF_CHILDREN), |rows| {
+            let session = |row: &Row| {
+                let value = |index: usize| row.get(index).cloned().flatten().unwrap_or_default();
+                ChildSession { peer: peer(row), began: value(7), is_named: value(8) == "t" }
+            };
+            Ok(rows.iter().map(session).collect())
+        })
     }
 
     fn running_session(&self, text: &str) -> Query<Option<Peer>> {

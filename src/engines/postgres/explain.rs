@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::engine::Batch;
+use crate::engines::postgres::queries::PINNED;
 use crate::engines::query_plan::{QueryPlan, Scan};
 use crate::sql::{Row, script};
 
@@ -47,7 +48,7 @@ pub(crate) fn plans(queries: &[&str]) -> Batch<Vec<QueryPlan>> {
     // A name that no other session uses, also behind a pooler.
     let name = format!("doorstep_{}", uuid::Uuid::new_v4().simple());
     let start = format!(
-        "{CONDITIONS}{OF_PARTITIONS}SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
+        "{CONDITIONS}{PINNED}{OF_PARTITIONS}SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
     );
     let questions: Vec<Vec<String>> = queries.iter().map(|query| questions(query, &name)).collect();
     let offset = match questions.as_slice() {

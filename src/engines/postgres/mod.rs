@@ -1,5 +1,5 @@
 //! PostgreSQL: where a server is (`conninfo`), how to reach it (`dial`, `login`), the protocol (`client`), one session on
-//! it (`session`, `unit`, `pooler`), and its catalog as SQL (`catalog`, `queries`, `explain`, `introspect`).
+//! it (`session`, `unit`, `hold`, `pooler`), and its catalog as SQL (`catalog`, `queries`, `explain`, `introspect`).
 //!
 //! SQLSTATEs are read in `sqlstate` and mean nothing outside this folder.
 
@@ -9,6 +9,7 @@ pub(crate) mod conninfo;
 pub(crate) mod dial;
 pub(crate) mod endpoint;
 pub(crate) mod explain;
+pub(crate) mod hold;
 pub(crate) mod introspect;
 pub(crate) mod login;
 pub(crate) mod pooler;

@@ -8,7 +8,7 @@ use crate::sql::Row;
 /// How many other sessions are opened to find a shared backend.
 const PROBES: usize = 3;
 
-const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
+pub(crate) const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
 impl Session {
     /// Behind a pooler that gives each transaction another backend, a session lock excludes nothing and is left on the
@@ -53,6 +53,6 @@ impl Session {
 }
 
 /// The first value of the first row, as a number.
-fn number(rows: &[Row]) -> Option<u32> {
+pub(crate) fn number(rows: &[Row]) -> Option<u32> {
     rows.first()?.first()?.as_ref()?.parse().ok()
 }

@@ -6,9 +6,17 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
 
+/// Settings by which a server words its answers, as it comes without configuration: the form of times, intervals, numbers and
+/// bytes, how it quotes texts and which names. A message of several statements is a transaction, with which SET LOCAL ends;
+/// the whole message has been parsed before, so that its own texts must not depend on `standard_conforming_strings`.
+pub(crate) const PINNED: &str = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL timezone = 'UTC'; \
+    SET LOCAL intervalstyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; \
+    SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = 'content'; SET LOCAL lc_monetary = 'C'; \
+    SET LOCAL array_nulls = on; SET LOCAL transform_null_equals = off; ";
+
 /// Schemas that are neither the server's nor an extension's.
 pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n \
-    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
+    WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE E'pg\\\\_%' \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
     AND d.objid = n.oid AND d.deptype = 'e') ORDER BY 1";
 
@@ -37,7 +45,7 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
 
 /// Columns of pg_stat_activity `a` for [`crate::engines::postgres::catalog::peer`]. What a role may not see is NULL, but for the query.
 const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
-    to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
+    pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 
 /// Extensions that could be installed, with the schema and the requirements of their control files.
@@ -57,6 +65,25 @@ pub(crate) fn holder(key: i64) -> String {
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
          AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    )
+}
+
+/// Lock modes that DDL takes on relations, and a service's queries do not (manual 13.3.1).
+const DDL_MODES: &str =
+    "'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'";
+
+/// Sessions of this database that may run a statement of a child process: a backend does not notice that its client has
+/// ended before its statement has. Certain are those with a child's name. Of the others, those of the role that the
+/// child logged in with, whose statement runs now and has written something or holds a lock that DDL takes.
+pub(crate) fn child_sessions(pattern: &str) -> String {
+    let named = format!("a.application_name OPERATOR(pg_catalog.~) {}", SQL.literal(pattern));
+    format!(
+        "SELECT {PEER}, a.xact_start::text, {named} FROM pg_catalog.pg_stat_activity a \
+         WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+         AND a.backend_type = 'client backend' AND a.state <> 'idle' AND ({named} \
+         OR (a.usename = session_user AND a.state IN ('active', 'fastpath function call') AND (a.backend_xid IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.granted \
+         AND l.locktype = 'relation' AND l.mode IN ({DDL_MODES}))))) ORDER BY a.xact_start NULLS LAST"
     )
 }
 
@@ -145,7 +172,7 @@ pub(crate) fn similar(tables: &[TableName]) -> String {
          JOIN pg_catalog.pg_class c ON c.relkind IN ('r', 'p', 'v', 'm', 'f') \
          AND replace(lower(c.relname), '_', '') = replace(lower(w.t), '_', '') \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' \
+         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE E'pg\\\\_%' \
          ORDER BY 1, 2, 3 LIMIT 100",
         rows.join(", ")
     )

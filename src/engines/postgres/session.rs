@@ -11,7 +11,7 @@ use crate::engines::postgres::client::Client;
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in;
 use crate::engines::postgres::{SQL, queries, unit};
-use crate::engines::session::{Canceller, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
+use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
 
 /// A logged-in session.
@@ -24,6 +24,10 @@ pub(crate) struct Session {
     pub(crate) conditions: Option<String>,
     /// A script has run: the session must be reset before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
+    /// The backend that holds the lock.
+    pub(crate) backend: Option<u32>,
+    /// The limits of time that are lifted while a child runs.
+    pub(crate) lifted: Vec<String>,
 }
 
 impl Session {
@@ -52,6 +56,7 @@ impl Session {
     }
 
     async fn lock(&mut self, key: LockKey) -> Result<bool, Fault> {
+        self.restore_limits().await?;
         let number = key.number;
         let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({number}), pg_catalog.pg_backend_pid()");
         let rows = self.run(sql).await?;
@@ -64,7 +69,7 @@ impl Session {
             let _ = self.send(format!("SELECT pg_catalog.pg_advisory_unlock({number})")).await;
             return Err(fault);
         }
-        self.lock = Some(key);
+        (self.lock, self.backend) = (Some(key), Some(backend));
         Ok(true)
     }
 }
@@ -104,6 +109,22 @@ impl crate::engines::session::Session for Session {
 
     fn try_lock(&mut self, key: LockKey) -> Work<'_, bool> {
         Box::pin(self.lock(key))
+    }
+
+    fn suspend_lock(&mut self) -> Work<'_, ()> {
+        Box::pin(self.lift_limits())
+    }
+
+    fn until_closed(&mut self) -> Pin<Box<dyn Future<Output = Fault> + '_>> {
+        Box::pin(self.client.until_closed())
+    }
+
+    fn check_lock(&mut self) -> Work<'_, ()> {
+        Box::pin(self.check_backend())
+    }
+
+    fn mark_child(&self, key: LockKey) -> Work<'_, ChildMark> {
+        Box::pin(self.mark(key))
     }
 
     fn canceller(&self) -> Canceller {

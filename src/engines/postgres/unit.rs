@@ -16,8 +16,9 @@ const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTE
 /// What separates a script from the statements that follow it.
 pub(crate) const AFTER: &str = "\n;SET CONSTRAINTS ALL IMMEDIATE; ";
 
-/// The session's own role until the end of the transaction.
-const OWN_ROLE: &str = "SET LOCAL ROLE NONE; ";
+/// The session's own role until the end of the transaction: the one it began with, which `ALTER ROLE … SET role` may have
+/// made another than that of the login.
+const OWN_ROLE: &str = "SET LOCAL role TO DEFAULT; ";
 
 impl Session {
     /// A script may have left any setting behind (`search_path` of a pg_dump baseline, `SET ROLE`, a

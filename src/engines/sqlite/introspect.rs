@@ -2,7 +2,8 @@
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
-    Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Index, IndexColumn, Key, Name, Table, Type, value,
+    Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Guarantee, Index, IndexColumn, Key, Name, Table,
+    Type, value,
 };
 use crate::engines::engine::CatalogReader;
 use crate::engines::values::Values;
@@ -45,7 +46,7 @@ impl CatalogReader for SqliteReader {
             ("t", _) => {
                 // The names of constraints are kept in the text of the table only; what each of them says is not read.
                 let names = script::constraints(row.text(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
-                let constraints = names.map(|name| Constraint { name, valid: true }).collect();
+                let constraints = names.map(|name| Constraint { name, guarantee: Guarantee::default() }).collect();
                 self.catalog.tables.push(Table { name: in_main(row, 1)?, constraints, ..Table::default() });
             }
             ("v", _) => self.catalog.views.push(in_main(row, 1)?),
@@ -117,7 +118,7 @@ impl SqliteReader {
                 target_columns: Vec::new(),
                 on_delete: action(row.text(6)?),
                 on_update: action(row.text(7)?),
-                valid: true,
+                guarantee: Guarantee::default(),
                 origin: None,
             });
         }

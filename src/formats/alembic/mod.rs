@@ -4,7 +4,7 @@
 
 pub(crate) mod configuration;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
@@ -182,7 +182,8 @@ impl Alembic {
         let ancestors: Vec<BTreeSet<String>> = heads.iter().map(|head| closure(&head.id, parents)).collect();
         let shared = ancestors.iter().skip(1).fold(ancestors[0].clone(), |shared, more| &shared & more);
         // Where they part: the shared ancestor that no other shared one follows.
-        let is_last = |id: &&String| !shared.iter().any(|other| parents(other).contains(id));
+        let followed: BTreeSet<&String> = shared.iter().flat_map(|other| parents(other)).collect();
+        let is_last = |id: &&String| !followed.contains(id);
         let fork = shared
             .iter()
             .find(is_last)
@@ -308,8 +309,9 @@ fn migration(revision: &Revision, dialect: Dialect) -> Migration {
 fn closure<'a>(name: &str, stands_for: impl Fn(&str) -> &'a [String]) -> BTreeSet<String> {
     let (mut known, mut open) = (BTreeSet::new(), vec![name.to_owned()]);
     while let Some(name) = open.pop() {
-        open.extend(stands_for(&name).iter().filter(|name| !known.contains(*name)).cloned());
-        known.insert(name);
+        if known.insert(name.clone()) {
+            open.extend(stands_for(&name).iter().filter(|name| !known.contains(*name)).cloned());
+        }
     }
     known
 }
@@ -319,21 +321,46 @@ fn in_order<'a>(
     revisions: &'a [Revision],
     follows: &BTreeMap<String, Vec<String>>,
 ) -> Result<Vec<&'a Revision>, String> {
-    let mut open: Vec<&Revision> = revisions.iter().collect();
-    let mut order: Vec<&Revision> = Vec::new();
-    while !open.is_empty() {
-        let waits = |revision: &&Revision| {
-            let before = follows.get(&revision.id).map(Vec::as_slice).unwrap_or_default();
-            before.iter().any(|id| open.iter().any(|other| other.id == *id))
-        };
-        let (later, ready): (Vec<&Revision>, Vec<&Revision>) = open.iter().partition(|revision| waits(revision));
-        if ready.is_empty() {
-            return Err(later.first().map_or_else(String::new, |revision| revision.id.clone()));
-        }
-        order.extend(ready);
-        open = later;
+    let ids: Vec<&str> = revisions.iter().map(|revision| revision.id.as_str()).collect();
+    let before = |id: &str| follows.get(id).map(Vec::as_slice).unwrap_or_default();
+    match by_levels(&ids, before) {
+        Ok(order) => Ok(order.into_iter().map(|place| &revisions[place]).collect()),
+        Err(place) => Err(revisions[place].id.clone()),
     }
-    Ok(order)
+}
+
+/// The places of the names, level by level: those that follow none of the others, those that follow only these, and so
+/// on, each level in the order of the list. The place of the first that never gets its turn, if there is one.
+///
+/// Asks once for what each name follows: a project has one long chain, so that there are as many levels as names.
+fn by_levels<'a>(names: &[&str], before: impl Fn(&str) -> &'a [String]) -> Result<Vec<usize>, usize> {
+    let places: HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (*name, place)).collect();
+    let mut waits_for = vec![0_usize; names.len()];
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    for (place, name) in names.iter().enumerate() {
+        for other in before(name).iter().filter_map(|other| places.get(other.as_str())) {
+            waits_for[place] += 1;
+            followers[*other].push(place);
+        }
+    }
+    let mut order = Vec::with_capacity(names.len());
+    let mut ready: Vec<usize> = (0..names.len()).filter(|place| waits_for[*place] == 0).collect();
+    while !ready.is_empty() {
+        let mut next = Vec::new();
+        for follower in ready.iter().flat_map(|place| &followers[*place]) {
+            waits_for[*follower] -= 1;
+            if waits_for[*follower] == 0 {
+                next.push(*follower);
+            }
+        }
+        next.sort_unstable();
+        order.append(&mut ready);
+        ready = next;
+    }
+    match waits_for.iter().position(|count| *count > 0) {
+        Some(place) => Err(place),
+        None => Ok(order),
+    }
 }
 
 /// The files that Alembic takes for revisions.
@@ -390,6 +417,24 @@ mod tests {
     const A: (&str, &str) = ("a.py", "revision = 'a'\ndown_revision = None\n");
     const B: (&str, &str) = ("b.py", "revision = 'b'\ndown_revision = 'a'\n");
     const C: (&str, &str) = ("c.py", "revision = 'c'\ndown_revision = 'a'\n");
+
+    #[test]
+    fn a_chain_of_any_length_is_ordered_with_one_look_at_each_revision() {
+        let names: Vec<String> = (0..20_000).map(|number| format!("r{number}")).collect();
+        // Each follows the one behind it in the list, so that every level has one name.
+        let follows: BTreeMap<&str, Vec<String>> =
+            names.iter().zip(names.iter().skip(1)).map(|(name, next)| (name.as_str(), vec![next.clone()])).collect();
+        let list: Vec<&str> = names.iter().map(String::as_str).collect();
+        let looks = std::cell::Cell::new(0);
+        let before = |name: &str| {
+            looks.set(looks.get() + 1);
+            follows.get(name).map(Vec::as_slice).unwrap_or_default()
+        };
+        let order = by_levels(&list, before).unwrap();
+        assert_eq!((order[0], order[19_999], looks.get()), (19_999, 0, 20_000));
+        let knot = |name: &str| if name == "b" { [vec!["b".to_owned()]].concat().leak() } else { &[][..] };
+        assert_eq!(by_levels(&["a", "b"], knot), Err(1));
+    }
 
     #[test]
     fn a_row_stands_for_all_that_comes_before_it() {

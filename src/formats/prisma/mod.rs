@@ -144,7 +144,8 @@ impl Ledger for Prisma {
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let time = |column: &str| ledger_ddl::prisma(dialect).time.replace("COLUMN", column);
         format!(
-            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} ORDER BY started_at",
+            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} AS history \
+             ORDER BY history.started_at, history.migration_name",
             time("started_at"),
             time("finished_at"),
             time("rolled_back_at"),

@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 
 use crate::catalog::{
-    self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, IndexColumn, Key, Name, Origin, Table, Type,
+    self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, Guarantee, IndexColumn, Key, Name, Origin, Table,
+    Type,
 };
 use crate::schema_source::prisma::schema::{
     self, DatasourceBlock, FieldType, Id, IndexKind, Join, Model, ModelIndex, Provider, Relation, Schema,
@@ -40,6 +41,7 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         tables,
         enums,
         views,
+        view_columns: Vec::new(),
         extensions: source.extensions.clone(),
     }
 }
@@ -163,7 +165,7 @@ impl Lowering<'_> {
             target_columns: self.stored(&columns(target, relation.references.iter().copied())),
             on_delete: relation.on_delete,
             on_update: relation.on_update,
-            valid: true,
+            guarantee: Guarantee::default(),
             origin: self.origin(relation.position),
         }
     }
@@ -211,7 +213,7 @@ impl Lowering<'_> {
                     target_columns: vec![names::stored(provider, &field.column)],
                     on_delete: Action::Cascade,
                     on_update: Action::Cascade,
-                    valid: true,
+                    guarantee: Guarantee::default(),
                     origin: origin.clone(),
                 });
             }

@@ -196,6 +196,9 @@ impl<'a> Diagnoser<'a> {
             (_, ObjectKind::Row | ObjectKind::Query) => Diagnosis::default(),
             (DifferenceKind::Hidden, ObjectKind::Table) => self.hidden(&difference.object.owner()),
             (DifferenceKind::Hidden, _) => Diagnosis::default(),
+            // A view in the place of a table.
+            (DifferenceKind::Uncompared, ObjectKind::Table) => self.different(difference),
+            (DifferenceKind::Uncompared, _) => Diagnosis::default(),
             (DifferenceKind::Missing, _) => self.missing(difference, missing),
             (DifferenceKind::Renamed, _) => self.renamed(difference),
             (DifferenceKind::Invalid, _) => self.invalid(&difference.object),

@@ -296,14 +296,17 @@ fn what_is_broken_or_a_view_is_traced_as_well() {
     expected.tables.push(table(name("public", "V"), Some("V"), &[]));
     let mut actual = catalog(vec![table(name("public", "A"), None, &[])]);
     actual.views = vec![name("public", "V")];
-    actual.tables[0].constraints = vec![crate::catalog::Constraint { name: "c".to_owned(), valid: false }];
+    actual.tables[0].constraints = vec![crate::catalog::Constraint {
+        name: "c".to_owned(),
+        guarantee: crate::catalog::Guarantee { valid: false, enforced: true },
+    }];
     actual.tables[0].indexes = vec![crate::catalog::Index { name: "i".to_owned(), ..crate::catalog::Index::default() }];
     let script = "ALTER TABLE \"A\" ADD CONSTRAINT c CHECK (true) NOT VALID;\nCREATE INDEX CONCURRENTLY i ON \"A\" (x);\nCREATE VIEW \"V\" AS SELECT 1";
     let lines = explained(&expected, &actual, Some(told(&[(State::Applied, script)])), Mode::Apply);
     assert!(lines[0].contains(": 1_a builds it (prisma/migrations/1_a/migration.sql:2) -> REINDEX"), "{lines:?}");
     assert!(lines[1].contains("sql:1), and nothing has validated it since -> ALTER TABLE"), "{lines:?}");
     assert!(
-        lines[2].contains("public.V different: 1_a creates it (prisma/migrations/1_a/migration.sql:3)"),
+        lines[2].contains("public.V uncompared: 1_a creates it (prisma/migrations/1_a/migration.sql:3)"),
         "{lines:?}"
     );
 }

@@ -10,7 +10,7 @@ use crate::config::requirement_form::{ConstraintForm, IndexForm};
 use crate::verify::requirements::Look;
 use std::borrow::Cow;
 
-use crate::catalog::{Index, Name, Origin, Table};
+use crate::catalog::{Guarantee, Index, Name, Origin, Table};
 use crate::differ;
 use crate::finding::remedy::{NameFix, RequirementFix};
 use crate::finding::{Difference, DifferenceKind, Remedy, Severity};
@@ -119,10 +119,10 @@ impl Look<'_> {
 
     pub(crate) fn constraint(&self, form: &ConstraintForm, origin: &Origin) -> Option<Difference> {
         let table = form.table.as_ref().map(|name| self.name(name));
-        if let Some((table, name, is_checked)) = self.constraint_named(table.as_ref(), &form.name) {
+        if let Some((table, name, guarantee)) = self.constraint_named(table.as_ref(), &form.name) {
             let object = ObjectRef::part_of(&table.name, ObjectKind::Constraint, name);
-            let finding = || Difference::at(Severity::Warning, DifferenceKind::Invalid, object, origin);
-            return (!is_checked).then(|| differ::unchecked(finding(), table, name, self.names));
+            let finding = Difference::at(Severity::Warning, DifferenceKind::Invalid, object, origin);
+            return differ::without_guarantee(finding, guarantee, table, name, self.names);
         }
         let nowhere = Name { schema: self.home.to_owned(), name: String::new() };
         let object = ObjectRef::part_of(&table.clone().unwrap_or(nowhere), ObjectKind::Constraint, &form.name);
@@ -142,26 +142,27 @@ impl Look<'_> {
         })
     }
 
-    /// The constraint, with its table, and whether it is validated.
-    pub(crate) fn constraint_named(&self, of: Option<&Name>, name: &str) -> Option<(&Table, &str, bool)> {
+    /// The constraint, with its table, and what the server guarantees of it.
+    pub(crate) fn constraint_named(&self, of: Option<&Name>, name: &str) -> Option<(&Table, &str, Guarantee)> {
         let is_meant = |table: &&Table| match of {
             Some(of) => self.names.are_one(&table.name, of),
             None => self.names.are_same(&table.name.schema, self.home),
         };
         self.catalog.tables.iter().filter(is_meant).find_map(|table| {
-            let (name, is_checked) = constraints(table).find(|(other, _)| self.names.are_same(other, name))?;
-            Some((table, name, is_checked))
+            let (name, guarantee) = constraints(table).find(|(other, _)| self.names.are_same(other, name))?;
+            Some((table, name, guarantee))
         })
     }
 }
 
-/// Every constraint of a table by name, and whether all rows are checked. A unique index counts as one, since it does
+/// Every constraint of a table by name, and what the server guarantees of it. A unique index counts as one, since it does
 /// the same.
-fn constraints(table: &Table) -> impl Iterator<Item = (&str, bool)> {
-    let key = table.primary_key.iter().map(|key| (key.name.as_str(), true));
-    let unique =
-        table.indexes.iter().filter(|index| index.unique && index.valid).map(|index| (index.name.as_str(), true));
-    let foreign = table.foreign_keys.iter().map(|key| (key.name.as_str(), key.valid));
-    let others = table.constraints.iter().map(|constraint| (constraint.name.as_str(), constraint.valid));
+fn constraints(table: &Table) -> impl Iterator<Item = (&str, Guarantee)> {
+    let full = |name| (name, Guarantee::default());
+    let key = table.primary_key.iter().map(move |key| full(key.name.as_str()));
+    let unique = table.indexes.iter().filter(|index| index.unique && index.valid);
+    let unique = unique.map(move |index| full(index.name.as_str()));
+    let foreign = table.foreign_keys.iter().map(|key| (key.name.as_str(), key.guarantee));
+    let others = table.constraints.iter().map(|constraint| (constraint.name.as_str(), constraint.guarantee));
     key.chain(unique).chain(foreign).chain(others).filter(|(name, _)| !name.is_empty())
 }

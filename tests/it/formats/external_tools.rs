@@ -142,25 +142,6 @@ fn a_command_that_does_not_obey_is_killed_with_all_that_it_has_started() {
 }
 
 #[test]
-fn a_lock_that_is_lost_meanwhile_is_reported_and_all_is_looked_at_anew() {
-    let database = Database::fresh();
-    let project = Project::bare();
-    let gate = project.path("gate");
-    crate::support::run(std::process::Command::new("mkfifo").arg(&gate));
-    // The second time it does not wait.
-    let text = "echo begun; [ -p gate ] && read x < gate; echo done";
-    let mut doorstep = command(&project, &database, text).spawn();
-    doorstep.until_stderr("migrate: begun");
-    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    assert_eq!(database.sql(kill), "1");
-    doorstep.until_stderr("the connection that holds the migration lock was lost while migrate_command runs");
-    std::fs::OpenOptions::new().write(true).open(&gate).unwrap();
-    std::fs::remove_file(&gate).unwrap();
-    doorstep.finish("run").code(0).stdout_is("up").stderr_has("waiting again");
-}
-
-#[test]
 fn two_replicas_never_run_it_at_once() {
     let database = Database::fresh();
     database.sql("CREATE TABLE log (line text)");

@@ -22,10 +22,10 @@ fn the_lock_is_prismas_and_its_holder_is_named() {
     let mut holder = database.hold_migration_lock("the-other");
     let project = Project::with_two();
     let output = project.doorstep(&database.url(), &["run", "--migration-lock-timeout", "1s"]).run().code(75);
-    output.stderr_has("waiting for the migration lock, held by pid").stderr_has("application the-other");
+    output.stderr_has("held by: pid").stderr_has("application the-other");
     // While it waits it blocks no other session: no snapshot, no queued lock.
     let mut doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    doorstep.until_stderr("waiting for the migration lock");
+    doorstep.until_stderr("waiting for the migration lock, held by pid");
     assert_eq!(database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), "0");
     assert!(holder.is_running());
     database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'the-other'");

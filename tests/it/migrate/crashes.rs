@@ -158,10 +158,16 @@ const AUDIT: &str = "CREATE SCHEMA audit; CREATE TABLE audit.ledger (name text);
     EXCEPTION WHEN undefined_table THEN RETURN 0;
     END $$";
 
-/// Backends of the crashed start are terminated first: they belong to the round before.
-const RESET: &str = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
-        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid();
-    DROP SCHEMA public CASCADE; CREATE SCHEMA public; TRUNCATE audit.ledger";
+/// Empties the database for the next round. Backends of the crashed start are terminated first: they belong to the round
+/// before.
+fn reset(database: &Database) {
+    until("the backends of the round before are gone", || {
+        let terminated = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        (database.sql(terminated) == "0").then_some(())
+    });
+    database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; TRUNCATE audit.ledger");
+}
 
 /// Rows of the history as Prisma counts them.
 const APPLIED: &str = "finished_at IS NOT NULL AND rolled_back_at IS NULL";
@@ -370,7 +376,7 @@ fn kill_doorstep(format: Scripts, salt: u64, kills: u32) {
     let stage = Stage::on(Database::fresh(), format);
     let campaign = Campaign::new(salt, kills, stage.span());
     campaign.run(|campaign| {
-        stage.database.sql(RESET);
+        reset(&stage.database);
         for _ in 0..STARTS_OF_A_ROUND {
             let mut doorstep = stage.start();
             let delay = campaign.dice.delay(campaign.span, &mut doorstep);
@@ -487,7 +493,7 @@ fn a_server_killed_at_any_moment_loses_no_migration_and_doorstep_goes_on_or_the_
     let stage = Stage::on(Database::fresh_on(server.cluster.port), Scripts::Prisma);
     let campaign = Campaign::new(2, KILLS_OF_THE_SERVER, stage.span());
     campaign.run(|campaign| {
-        stage.database.sql(RESET);
+        reset(&stage.database);
         for _ in 0..STARTS_OF_A_ROUND {
             let (mut doorstep, kills) = (stage.start(), campaign.kills);
             loop {

@@ -133,7 +133,7 @@ fn a_log_that_nobody_takes_stops_nothing() {
     let project = Project::with_two();
     // A full disk, and a closed pipe.
     for log in ["2>/dev/full", "2> >(true)"] {
-        let command = format!("exec {BINARY} run -- echo up {log}");
+        let command = format!("exec '{BINARY}' run -- echo up {log}");
         let doorstep = Doorstep::through("bash", &["-c", &command], &[]).directory(&project.path(""));
         doorstep.env("DATABASE_URL", &database.url()).run().code(0).stdout_is("up");
     }

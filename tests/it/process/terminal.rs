@@ -91,7 +91,7 @@ fn many() -> Project {
 
 /// doorstep on its own terminal; all it prints arrives on stdout.
 fn on_a_terminal(project: &Project, url: &str, arguments: &str) -> Running {
-    let command = format!("stty cols 200; exec {BINARY} {arguments}");
+    let command = format!("stty cols 200; exec '{BINARY}' {arguments}");
     let doorstep = Doorstep::through("script", &["-qec", &command, "/dev/null"], &[]).directory(&project.path(""));
     doorstep.env("DATABASE_URL", url).env("TERM", "xterm-256color").env("SHELL", "/bin/sh").spawn()
 }

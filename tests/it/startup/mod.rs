@@ -6,6 +6,7 @@ mod files;
 mod foreign_text;
 mod health;
 mod hooks;
+mod lost_lock;
 mod replicas;
 mod schemas;
 mod secrets;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use network::{BlackHole, Listener, free_port};
-pub(crate) use postgres::{Cluster, Database, as_postgres, psql};
+pub(crate) use postgres::{Cluster, Database, as_postgres, psql, session};
 pub(crate) use process::{Doorstep, Output, Running};
 pub(crate) use project::{Prisma, Project, Scripts, project_of_a_schema};
 

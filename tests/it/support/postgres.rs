@@ -76,9 +76,7 @@ impl Database {
 
     /// A psql session that runs this SQL in the background.
     pub(crate) fn session(&self, sql: &str) -> Running {
-        let mut command = psql_command(self.port, &self.name);
-        command.args(["-c", sql]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap().into()
+        session(self.port, &self.name, sql)
     }
 }
 
@@ -101,6 +99,13 @@ fn psql_command(port: u16, database: &str) -> Command {
     command
 }
 
+/// A psql session that runs this SQL in the background.
+pub(crate) fn session(port: u16, database: &str, sql: &str) -> Running {
+    let mut command = psql_command(port, database);
+    command.args(["-c", sql]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap().into()
+}
+
 pub(crate) fn psql(port: u16, database: &str, sql: &str) -> String {
     let output = psql_command(port, database).args(["-c", sql]).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
@@ -117,16 +122,35 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A stopped copy of the template, with more lines for postgresql.conf.
     pub(crate) fn stopped(configuration: &str) -> Self {
+        let cluster = Self::without_data();
+        run(as_postgres("cp").arg("-a").arg(work().join("template")).arg(cluster.data()));
+        cluster.configure(&format!("{}{configuration}\n", cluster.addresses()));
+        cluster
+    }
+
+    /// A running standby, which replicates this server.
+    pub(crate) fn started_standby(&self) -> Self {
+        let standby = Self::without_data();
+        let mut backup = as_postgres("pg_basebackup");
+        backup.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string(), "-R", "-c", "fast", "-D"]);
+        run(backup.arg(standby.data()).env("PGPASSWORD", PASSWORD));
+        standby.configure(&standby.addresses());
+        standby.start();
+        standby
+    }
+
+    fn without_data() -> Self {
         let directory = tempfile::tempdir_in(work()).unwrap();
         std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        let cluster = Self { port: free_port(), directory };
-        run(as_postgres("cp").arg("-a").arg(work().join("template")).arg(cluster.data()));
-        cluster.configure(&format!(
-            "port = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nfsync = off\n{configuration}\n",
-            cluster.port,
-            cluster.directory.path().display()
-        ));
-        cluster
+        Self { port: free_port(), directory }
+    }
+
+    fn addresses(&self) -> String {
+        format!(
+            "port = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nfsync = off\n",
+            self.port,
+            self.directory.path().display()
+        )
     }
 
     pub(crate) fn started(configuration: &str) -> Self {

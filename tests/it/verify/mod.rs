@@ -3,9 +3,24 @@
 mod ddl;
 mod diagnosis;
 mod diff;
+mod false_alarms;
 mod prisma_drift;
 mod prisma_schema_at_start;
 mod report_formats;
 mod required_tables;
 mod requirements;
 mod snapshot;
+
+use crate::support::Database;
+
+/// The main number of the server's version.
+fn server_version(database: &Database) -> u32 {
+    database.sql("SELECT current_setting('server_version_num')::integer / 10000").parse().unwrap()
+}
+
+/// The oldest server that can run this SQL of a case, by the release notes of PostgreSQL.
+fn oldest_server(sql: &str) -> u32 {
+    const SINCE: [(&str, u32); 4] =
+        [("_bloom_ops", 14), ("_minmax_multi_ops", 14), ("SET NULL (", 15), ("NULLS NOT DISTINCT", 15)];
+    SINCE.iter().filter(|(text, _)| sql.contains(text)).map(|(_, version)| *version).max().unwrap_or(13)
+}

@@ -10,12 +10,14 @@ use doorstep::internals::{Difference, DifferenceKind, Severity};
 
 use crate::engines::introspection::{on_a_runtime, session};
 use crate::support::{Database, Project};
+use crate::verify::{oldest_server, server_version};
 
 /// The engine whose results are compared.
 const ENGINE: &str = "7.10";
 
-/// Prisma reports a difference although there is none, even for its own output.
-const LENIENT: &[&str] = &["type/char(1) vs Char", "type/bit vs Bit"];
+/// Prisma reports a difference although there is none: even for its own output, or because it does not read the default of a
+/// domain, which fills the column as one of its own does.
+const LENIENT: &[&str] = &["type/char(1) vs Char", "type/bit vs Bit", "default/domain default in type"];
 
 /// Broken indexes and unchecked keys, at which Prisma does not look.
 const STRICT: &[&str] = &["table/fk not valid", "misc/invalid index (concurrent failed)"];
@@ -32,6 +34,7 @@ fn tell(findings: &[Difference]) -> String {
 #[test]
 fn the_verdict_is_prismas() {
     let database = Database::fresh();
+    let version = server_version(&database);
     let cases =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/prisma-drift.jsonl")).unwrap();
     let mut wrong = Vec::new();
@@ -42,7 +45,7 @@ fn the_verdict_is_prismas() {
             let case: serde_json::Value = serde_json::from_str(case).unwrap();
             let text = |key: &str| case[key].as_str().unwrap_or_default();
             let (id, verdict) = (text("id"), case["verdict"][ENGINE].as_str().unwrap());
-            if is_refused(verdict) {
+            if is_refused(verdict) || oldest_server(text("sql")) > version {
                 continue;
             }
             let clean = "DROP SCHEMA IF EXISTS s2 CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public; ";

@@ -168,7 +168,7 @@ fn colours_are_for_terminals_and_for_who_forces_them() {
     assert!(!verify(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]).contains('\u{1b}'));
 
     let on_a_terminal = |columns: u32, variables: &[(&str, &str)]| {
-        let command = format!("stty rows 24 cols {columns}; exec {BINARY} verify 2>/dev/null");
+        let command = format!("stty rows 24 cols {columns}; exec '{BINARY}' verify 2>/dev/null");
         let doorstep = Doorstep::through("script", &["-qec", &command, "/dev/null"], &[]).directory(&project.path(""));
         let doorstep = doorstep.env("DATABASE_URL", &database.url()).env("SHELL", "/bin/sh");
         doorstep.env("TERM", "xterm-256color").envs(variables).run().code(3).stdout

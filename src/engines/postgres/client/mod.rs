@@ -146,6 +146,28 @@ impl Client {
         self.receive(Rows::Discard, None, &mut |_| {}).await
     }
 
+    /// Completes when the server ends the idle session, with its reason where it gives one. May be dropped at any time.
+    pub(crate) async fn until_closed(&mut self) -> Fault {
+        if let Some(fault) = &self.broken {
+            return fault.clone();
+        }
+        let mut notices = Notices::default();
+        let fault = loop {
+            match self.frames.next(Rows::Discard).await {
+                // Without a query, an ErrorResponse is FATAL: the end of the session (manual 55.2.7).
+                Ok(Frame::Message(Message::ErrorResponse(body))) => break fault_of(body.fields()),
+                Ok(Frame::Message(Message::NoticeResponse(body))) => notices.log(body.fields()),
+                Ok(Frame::Message(Message::ParameterStatus(_) | Message::NotificationResponse(_))) => {}
+                Ok(_) => break not_postgres("it sent a message that nothing asked for"),
+                Err(fault) => break fault,
+            }
+        };
+        // Whatever the reason is, only a new session can tell whether it lasts.
+        let fault = Fault { class: Class::Unreachable, ..fault };
+        self.broken = Some(fault.clone());
+        fault
+    }
+
     /// The connection broke, or an answer was not read to its end.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.is_some()

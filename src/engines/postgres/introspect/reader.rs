@@ -1,11 +1,11 @@
 //! Folds the rows of the catalog queries into a catalog.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
-    Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Index, IndexColumn, Key,
-    Name, Table, Type, value,
+    Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Guarantee, Index,
+    IndexColumn, Key, Name, Table, Type, value,
 };
 use crate::engines::engine::CatalogReader;
 use crate::engines::postgres::introspect::{access, builtin, qualified};
@@ -24,6 +24,10 @@ pub(crate) struct PostgresReader {
     arrays: HashMap<u32, u32>,
     /// Operator classes by name, and whether they are the default of their type.
     classes: HashMap<u32, (String, bool)>,
+    /// Tables and views that extensions have created.
+    of_extensions: HashSet<u32>,
+    /// Which of the relations are views. Until the end they stand among the tables.
+    views: HashSet<usize>,
     /// Where each table stands in the catalog, and its columns' numbers in their order.
     tables: HashMap<u32, (usize, Vec<i16>)>,
     /// Foreign keys whose target's columns are still numbers: table, key, target, numbers.
@@ -38,6 +42,8 @@ struct Described {
     of: u32,
     modifier: Option<i32>,
     not_null: bool,
+    /// The default of a domain.
+    default: Option<String>,
 }
 
 impl CatalogReader for PostgresReader {
@@ -62,6 +68,7 @@ impl CatalogReader for PostgresReader {
                     of: row.number(6)?,
                     modifier: row.number(7).filter(|modifier| *modifier != -1),
                     not_null: row.is_true(8),
+                    default: row.owned(10),
                 };
                 let oid = row.number(1)?;
                 self.arrays.insert(row.number(5)?, oid);
@@ -71,16 +78,10 @@ impl CatalogReader for PostgresReader {
                 }
                 self.types.insert(oid, described);
             }
-            "t" if !matches!(row.text(4)?.chars().next()?, 'r' | 'p') => self.catalog.views.push(qualified(row, 2)?),
-            "t" => {
-                let name = qualified(row, 2)?;
-                let lower = name.name.to_lowercase();
-                if !hidden_names().chain(OF_POSTGIS.iter().copied()).any(|hidden| hidden == lower) {
-                    self.tables.insert(row.number(1)?, (self.catalog.tables.len(), Vec::new()));
-                    let access = row.text(5).map_or(Some(Access::Granted), access)?;
-                    self.catalog.tables.push(Table { name, access, ..Table::default() });
-                }
+            "e" => {
+                self.of_extensions.insert(row.number(1)?);
             }
+            "t" => self.relation(row)?,
             // Rows of other tables, and of one that came into being between two of the queries, are passed over.
             "c" => self.column(row)?,
             "i" => self.index(row)?,
@@ -95,11 +96,50 @@ impl CatalogReader for PostgresReader {
             let columns = numbers.iter().filter_map(|number| self.column_name(target, *number)).collect();
             self.catalog.tables[table].foreign_keys[key].target_columns = columns;
         }
+        let relations = std::mem::take(&mut self.catalog.tables);
+        for (place, relation) in relations.into_iter().enumerate() {
+            match self.views.contains(&place) {
+                true => self.catalog.view_columns.push(as_view(relation)),
+                false => self.catalog.tables.push(relation),
+            }
+        }
         self.catalog
     }
 }
 
+/// A view says nothing about NULL; the defaults and keys of what it shows are not its own.
+fn as_view(relation: Table) -> Table {
+    let column = |column: Column| Column {
+        arity: if column.arity == Arity::List { Arity::List } else { Arity::Optional },
+        default: Default::None,
+        ..column
+    };
+    let Table { name, access, .. } = relation;
+    Table { name, access, columns: relation.columns.into_iter().map(column).collect(), ..Table::default() }
+}
+
 impl PostgresReader {
+    fn relation(&mut self, row: Values<'_>) -> Option<()> {
+        let (oid, name) = (row.number(1)?, qualified(row, 2)?);
+        let is_view = !matches!(row.text(4)?.chars().next()?, 'r' | 'p');
+        let lower = name.name.to_lowercase();
+        if is_view {
+            self.catalog.views.push(name.clone());
+            self.views.insert(self.catalog.tables.len());
+        } else if hidden_names().chain(OF_POSTGIS.iter().copied()).any(|hidden| hidden == lower) {
+            return Some(());
+        }
+        self.tables.insert(oid, (self.catalog.tables.len(), Vec::new()));
+        self.catalog.tables.push(Table {
+            name,
+            access: row.text(5).map_or(Some(Access::Granted), access)?,
+            may_fill: row.is_true(6),
+            of_extension: self.of_extensions.contains(&oid),
+            ..Table::default()
+        });
+        Some(())
+    }
+
     fn column(&mut self, row: Values<'_>) -> Option<()> {
         let oid = row.number(1)?;
         if !self.tables.contains_key(&oid) {
@@ -110,7 +150,7 @@ impl PostgresReader {
             (Some(_), _, _) => Default::Sequence,
             (_, Some(_), text) => Default::Expression(text.unwrap_or_default().to_owned()),
             (_, _, Some(text)) => value::read(text, &kind, is_list),
-            _ => Default::None,
+            _ => self.domain_default(row.number(4)?).map_or(Default::None, |text| value::read(text, &kind, is_list)),
         };
         let arity = match (is_list, row.is_true(6) || is_required) {
             (true, _) => Arity::List,
@@ -122,6 +162,11 @@ impl PostgresReader {
         let column = Column { name: row.owned(3)?, field: None, kind, arity, default, origin: None };
         self.catalog.tables[*table].columns.push(column);
         Some(())
+    }
+
+    /// The default that a domain gives to columns without one of their own (CREATE DOMAIN in the manual).
+    fn domain_default(&self, oid: u32) -> Option<&str> {
+        self.types.get(&oid).filter(|described| described.kind == 'd')?.default.as_deref()
     }
 
     /// The type behind domains and arrays, whether there was an array, and whether a domain forbids NULL.
@@ -197,9 +242,10 @@ impl PostgresReader {
     fn constraint(&mut self, row: Values<'_>) -> Option<()> {
         let oid = row.number(2)?;
         let Some((table, _)) = self.tables.get(&oid) else { return Some(()) };
-        let (table, name, valid) = (*table, row.owned(3)?, row.is_true(4));
+        let (table, name) = (*table, row.owned(3)?);
+        let guarantee = Guarantee { valid: row.is_true(4), enforced: row.text(13) != Some("f") };
         if row.text(1)? != "f" {
-            self.catalog.tables[table].constraints.push(Constraint { name, valid });
+            self.catalog.tables[table].constraints.push(Constraint { name, guarantee });
             return Some(());
         }
         let (target, there) = (row.number(6)?, numbers(row.text(9)?));
@@ -211,7 +257,7 @@ impl PostgresReader {
             target_columns: named.clone().unwrap_or_default(),
             on_delete: action(row.text(10)?)?,
             on_update: action(row.text(11)?)?,
-            valid,
+            guarantee,
             origin: None,
         };
         let keys = &mut self.catalog.tables[table].foreign_keys;
@@ -341,9 +387,12 @@ mod tests {
         assert!(y.has_expression && !x.has_expression);
         let key = &u.foreign_keys[0];
         assert_eq!((key.columns.as_slice(), key.target_columns.as_slice()), (&["t".into()][..], &["id".into()][..]));
-        assert_eq!((key.on_delete, key.on_update, key.valid), (Action::Cascade, Action::NoAction, false));
+        assert_eq!((key.on_delete, key.on_update, key.guarantee.valid), (Action::Cascade, Action::NoAction, false));
         assert_eq!(u.columns[0].default, Default::Sequence);
-        assert_eq!(u.constraints, [Constraint { name: "U_check".into(), valid: false }]);
+        assert_eq!(
+            u.constraints,
+            [Constraint { name: "U_check".into(), guarantee: Guarantee { valid: false, enforced: true } }]
+        );
         assert_eq!((t.access, u.access), (Access::Granted, Access::WriteOnly));
         assert_eq!((catalog.enums.len(), catalog.views.len()), (1, 1));
         assert_eq!(catalog.enums[0].values, ["A", "B"]);

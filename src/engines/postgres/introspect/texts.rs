@@ -2,6 +2,7 @@
 
 use crate::engines::engine::Scope;
 use crate::engines::postgres::SQL;
+use crate::engines::postgres::queries::PINNED;
 
 /// The first oid that is not the server's own (FirstNormalObjectId in its source).
 const OWN: u32 = 16384;
@@ -51,7 +52,7 @@ const TABLES: &str = "pg_catalog.current_setting('doorstep.tables')::pg_catalog.
 /// message, and rows of tables that were not asked for are skipped here.
 pub(crate) fn sql(scope: &Scope<'_>) -> String {
     let queries = [of_scope(scope.schemas), of_types(), of_relations(scope.role), of_columns(), of_constraints()];
-    queries.concat().join("; ")
+    PINNED.to_owned() + &queries.concat().join("; ")
 }
 
 /// The settings that the other queries use, the schemas and the extensions.
@@ -65,7 +66,8 @@ fn of_scope(schemas: &[String]) -> Vec<String> {
         ),
         format!(
             "SELECT '-', pg_catalog.set_config('doorstep.tables', coalesce(pg_catalog.array_agg(oid)::text, '{{}}'), true) \
-             FROM pg_catalog.pg_class WHERE relnamespace = ANY ({SCHEMAS}) AND relkind IN ('r', 'p') AND NOT relispartition"
+             FROM pg_catalog.pg_class WHERE relnamespace = ANY ({SCHEMAS}) AND relkind IN ('r', 'p', 'v', 'm', 'f') \
+             AND NOT relispartition"
         ),
         format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE oid = ANY ({SCHEMAS}) ORDER BY 2"),
         "SELECT 'x', x.extname, n.nspname, x.extversion FROM pg_catalog.pg_extension x \
@@ -88,7 +90,7 @@ fn of_types() -> Vec<String> {
             "SELECT 'y', t.oid, n.nspname, t.typname, t.typtype, t.typarray, t.typbasetype, t.typtypmod, t.typnotnull, \
              CASE WHEN t.typtype = 'e' AND t.typnamespace = ANY ({SCHEMAS}) THEN \
              (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e \
-             WHERE e.enumtypid = t.oid) END FROM pg_catalog.pg_type t \
+             WHERE e.enumtypid = t.oid) END, CASE t.typtype WHEN 'd' THEN t.typdefault END FROM pg_catalog.pg_type t \
              JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
              WHERE t.oid >= {OWN} AND (t.typtype = 'd' OR t.typtype IN ('b', 'e', 'm', 'r') AND t.typcategory <> 'A') ORDER BY 3, 4"
         ),
@@ -99,8 +101,16 @@ fn of_types() -> Vec<String> {
 fn of_relations(role: Option<&str>) -> Vec<String> {
     let (access, roles) = access_of(role);
     vec![
+        "SELECT 'e', d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' \
+         AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
+         AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+            .to_owned(),
+        // What may fill a column that has no default: a trigger FOR EACH ROW (1) BEFORE (2) INSERT (4), a rule ON INSERT (3).
         format!(
-            "SELECT 't', c.oid, n.nspname, c.relname, c.relkind, CASE WHEN c.relkind IN ('r', 'p') THEN {access} END \
+            "SELECT 't', c.oid, n.nspname, c.relname, c.relkind, {access}, \
+             c.relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid \
+             AND g.tgtype & 7 = 7 AND g.tgenabled <> 'D' AND NOT g.tgisinternal) \
+             OR c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type = '3') \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              {roles} WHERE c.relnamespace = ANY ({SCHEMAS}) \
              AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 3, 4"
@@ -109,7 +119,7 @@ fn of_relations(role: Option<&str>) -> Vec<String> {
             "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relnamespace <> ALL ({SCHEMAS}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-             AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
+             AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE E'pg\\\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
         ),
     ]
 }
@@ -140,13 +150,15 @@ fn of_constraints() -> Vec<String> {
              JOIN pg_catalog.pg_am m ON m.oid = x.relam \
              WHERE i.indrelid = ANY ({TABLES}) AND NOT i.indisexclusion ORDER BY x.relname"
         ),
-        // Keys to tables that are not read bring the names of the columns there.
+        // Keys to tables that are not read bring the names of the columns there. Servers before 18 have no conenforced.
         format!(
             "SELECT 'k', k.contype, k.conrelid, k.conname, k.convalidated, k.conkey, k.confrelid, n.nspname, r.relname, \
              k.confkey, k.confdeltype, k.confupdtype, CASE WHEN n.oid <> ALL ({SCHEMAS}) THEN \
              (SELECT pg_catalog.json_agg(a.attname ORDER BY w.place) \
              FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY w (number, place) \
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = w.number) END \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = w.number) END, \
+             CASE WHEN NOT k.convalidated THEN \
+             pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(k), 'conenforced')::boolean END \
              FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class r ON r.oid = k.confrelid \
              LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE k.conrelid = ANY ({TABLES}) \
              AND k.contype IN ('f', 'c', 'x') AND k.conparentid = 0 ORDER BY k.conname"

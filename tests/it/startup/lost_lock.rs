@@ -1,0 +1,320 @@
+//! The session that holds the lock ends while a command runs: the command never goes on without it, and no other doorstep
+//! starts its own before it has ended.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::running_migration::{backend, kill, terminate};
+use crate::support::{Cluster, Database, Doorstep, Project, Running, run, shared_port, until};
+
+/// How long after the loss of the lock a process of the command may live.
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// A tool that waits in its first run, with processes that ignore SIGTERM: itself, one of its group, and one in a session
+/// of its own whose parent has exited. In its second run it is done at once.
+const STUBBORN: &str = "#!/bin/sh\n\
+    echo run >> runs\n\
+    [ -e again ] && exit 0\n\
+    touch again\n\
+    trap '' TERM\n\
+    echo $$ >> pids\n\
+    wait_for_ever='trap \"\" TERM; echo $$ >> pids; while :; do sleep 600; done'\n\
+    sh -c \"$wait_for_ever\" &\n\
+    (setsid sh -c \"$wait_for_ever\" &)\n\
+    while [ \"$(wc -l < pids)\" -lt 3 ]; do sleep 0.01; done\n\
+    echo begun\n\
+    while :; do sleep 600; done\n";
+
+/// A project whose `tool` is this script, and a call of doorstep with it.
+fn project(script: &str) -> Project {
+    let project = Project::bare().file("tool", script);
+    run(Command::new("chmod").arg("+x").arg(project.path("tool")));
+    project
+}
+
+fn start(project: &Project, url: &str, more: &[&str]) -> Doorstep {
+    let arguments = [&["run", "--migrate-command", "./tool"], more, &["--", "echo", "up"]].concat();
+    project.doorstep(url, &arguments)
+}
+
+fn lines(project: &Project, file: &str) -> usize {
+    std::fs::read_to_string(project.path(file)).unwrap_or_default().lines().count()
+}
+
+/// Waits until all processes of [`STUBBORN`] have ended, children of theirs included.
+fn all_end(project: &Project, since: Instant) {
+    let pids = std::fs::read_to_string(project.path("pids")).unwrap();
+    assert_eq!(pids.lines().count(), 3);
+    until("all processes of the command have ended", || (!pids.lines().any(is_alive)).then_some(()));
+    assert!(since.elapsed() < LIMIT, "{:?}", since.elapsed());
+}
+
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// Which session holds the advisory lock with this key, the eight characters of the name.
+fn holds(name: &str) -> String {
+    let key = i64::from_be_bytes(name.as_bytes().try_into().unwrap());
+    format!(
+        "pid = (SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() \
+         AND l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {} AND l.objid::bigint = {})",
+        key >> 32,
+        key & 0xffff_ffff
+    )
+}
+
+/// The session that holds the migration lock of a tool that doorstep does not know.
+fn holder(database: &Database) -> String {
+    backend(database, &holds("doorstep"))
+}
+
+/// The session that says that a command runs.
+fn mark(database: &Database) -> String {
+    backend(database, &holds("doorhook"))
+}
+
+#[test]
+fn a_command_whose_lock_is_lost_ends_with_all_that_it_has_started_and_runs_again() {
+    let database = Database::fresh();
+    let project = project(STUBBORN);
+    let mut doorstep = start(&project, &database.url(), &[]).spawn();
+    doorstep.until_stderr("migrate: begun");
+    let pid = holder(&database);
+    terminate(&database, &pid);
+    let since = Instant::now();
+    let seen =
+        doorstep.until_stderr("the connection that holds the migration lock was lost while migrate_command runs");
+    assert!(seen.contains("57P01"), "{seen}");
+    all_end(&project, since);
+    doorstep.finish("run").code(0).stdout_is("up").stderr_has("waiting again").stderr_has("migrate_command succeeded");
+    assert_eq!(lines(&project, "runs"), 2);
+}
+
+#[test]
+fn a_restart_of_the_server_and_a_cut_connection_are_losses_too() {
+    let cluster = Cluster::started("");
+    let project = project(STUBBORN);
+    let mut doorstep = start(&project, &cluster.url(), &[]).spawn();
+    doorstep.until_stderr("migrate: begun");
+    let since = Instant::now();
+    run(cluster.pg_ctl("restart").args(["-m", "immediate"]));
+    all_end(&project, since);
+    doorstep.finish("run").code(0).stdout_is("up").stderr_has("was lost while migrate_command runs");
+}
+
+/// Relays to the shared server. The connections that are open at [`Relay::fail`] are cut, or silent from then on.
+struct Relay {
+    port: u16,
+    failures: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    fn new(cuts: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, failures) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+        let failed = Arc::clone(&failures);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let server = TcpStream::connect(("127.0.0.1", shared_port())).unwrap();
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let (failed, born) = (Arc::clone(&failed), failed.load(Ordering::SeqCst));
+                    std::thread::spawn(move || relay(from, to, cuts, &|| failed.load(Ordering::SeqCst) > born));
+                }
+            }
+        });
+        Self { port, failures }
+    }
+
+    fn fail(&self) {
+        self.failures.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn url(&self, database: &Database) -> String {
+        format!(
+            "{}?sslmode=disable",
+            database.url().replace(&format!(":{}/", database.port), &format!(":{}/", self.port))
+        )
+    }
+}
+
+fn relay(mut from: TcpStream, mut to: TcpStream, cuts: bool, has_failed: &dyn Fn() -> bool) {
+    from.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let read = from.read(&mut buffer);
+        if has_failed() {
+            if cuts {
+                let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+                return;
+            }
+            continue;
+        }
+        match read {
+            Ok(0) => break,
+            Ok(length) => to.write_all(&buffer[..length]).unwrap_or_default(),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break,
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn silence_and_a_cut_are_noticed_within_seconds() {
+    for cuts in [true, false] {
+        let (database, relay) = (Database::fresh(), Relay::new(cuts));
+        let project = project(STUBBORN);
+        let mut doorstep = start(&project, &relay.url(&database), &[]).spawn();
+        doorstep.until_stderr("migrate: begun");
+        relay.fail();
+        let since = Instant::now();
+        doorstep.until_stderr("was lost while migrate_command runs");
+        all_end(&project, since);
+        // The server does not notice the silence: the sessions hold their locks.
+        if !cuts {
+            terminate(&database, &mark(&database));
+            terminate(&database, &holder(&database));
+        }
+        doorstep.finish("run").code(0).stdout_is("up");
+        assert_eq!(lines(&project, "runs"), 2);
+    }
+}
+
+#[test]
+fn a_hook_is_a_command_too() {
+    let database = Database::fresh();
+    let project = Project::with_two().file("tool", STUBBORN);
+    run(Command::new("chmod").arg("+x").arg(project.path("tool")));
+    let arguments = ["run", "--before-migrate", "./tool", "--", "echo", "up"];
+    let mut doorstep = project.doorstep(&database.url(), &arguments).spawn();
+    doorstep.until_stderr("migrate: begun");
+    terminate(&database, &backend(&database, &holds("\0\0\0\0\u{4}Um)")));
+    let since = Instant::now();
+    all_end(&project, since);
+    doorstep.finish("run").code(0).stdout_is("up").stderr_has("(2 applied)").stderr_has("while before_migrate runs");
+}
+
+#[test]
+fn limits_of_time_do_not_end_the_session_that_holds_the_lock_and_scripts_keep_them() {
+    let database = Database::fresh();
+    let role = database.role("");
+    database.sql(&format!(
+        "ALTER ROLE {role} SET idle_session_timeout = '200ms'; ALTER ROLE {role} SET statement_timeout = '30s'; \
+         ALTER ROLE {role} SET idle_in_transaction_session_timeout = '300ms'; GRANT ALL ON SCHEMA public TO {role}"
+    ));
+    let sql = "CREATE TABLE limits AS SELECT current_setting('idle_session_timeout'), current_setting('statement_timeout'), \
+               current_setting('idle_in_transaction_session_timeout') AS c;";
+    let sql = sql.replacen("'),", "') AS a,", 1).replacen("'), current", "') AS b, current", 1);
+    let project = Project::new().migration("1_limits", &sql);
+    let hook = "psql -XAtq $DATABASE_URL -c 'SET statement_timeout = 0; SELECT pg_sleep(1)'";
+    let hook = format!("sh -c \"{hook}\"");
+    let arguments = ["run", "--before-migrate", &hook, "--after-migrate", &hook];
+    let output = project.doorstep(&database.url_as(&role), &arguments).run().code(0);
+    output.stderr_lacks("lost").stderr_has("after_migrate succeeded");
+    assert_eq!(database.sql("SELECT * FROM limits"), "200ms|30s|300ms");
+    database.sql(&format!("DROP OWNED BY {role}"));
+}
+
+/// A tool that runs one statement in psql and says that it is about to.
+fn statement(sql: &str) -> Project {
+    project(&format!(
+        "#!/bin/sh\n[ -e again ] && exit 0\ntouch again\necho begun\nexec psql -Xq $DATABASE_URL -c \"{sql}\"\n"
+    ))
+}
+
+/// Kills doorstep and its child, whose statement runs on.
+fn killed_with_its_child(database: &Database, doorstep: Running) -> String {
+    let statement = backend(database, "query LIKE '%pg_sleep(600)%' AND wait_event = 'PgSleep'");
+    let children = format!("/proc/{0}/task/{0}/children", doorstep.pid());
+    let child = std::fs::read_to_string(children).unwrap().trim().to_owned();
+    kill(doorstep);
+    run(Command::new("kill").args(["-9", &child]));
+    statement
+}
+
+#[test]
+fn the_next_start_waits_for_a_statement_that_runs_on_and_names_its_session() {
+    // The first is known by its name alone, the second by the lock of a new table.
+    for (sql, name) in [("SELECT pg_sleep(600)", ""), ("CREATE TABLE t (); SELECT pg_sleep(600)", "mine")] {
+        let database = Database::fresh();
+        let project = statement(sql);
+        let first = start(&project, &database.url(), &[]).env("HOSTNAME", "pod-1").env("PGAPPNAME", name);
+        let first = if name.is_empty() { first.env_remove("PGAPPNAME") } else { first };
+        let pid = killed_with_its_child(&database, first.spawn());
+        let limit = ["--migration-lock-timeout", "1500ms"];
+        let output = start(&project, &database.url(), &limit).run().code(75).stdout_is("");
+        let application = if name.is_empty() { "doorstep pod-1 migrate_command" } else { name };
+        let shown = format!("pid {pid}, application {application}, client 127.0.0.1");
+        output.stderr_has(&format!("by: {shown}")).stderr_has("pg_terminate_backend");
+        let mut next = start(&project, &database.url(), &[]).spawn();
+        next.until_stderr(&format!("waiting for the end of an earlier child: {shown}"));
+        terminate(&database, &pid);
+        next.finish("run").code(0).stdout_is("up");
+    }
+}
+
+#[test]
+fn a_service_of_the_same_role_does_not_keep_a_start_waiting() {
+    let database = Database::fresh();
+    database.sql("CREATE TABLE busy (id integer); INSERT INTO busy VALUES (1)");
+    let service = "DO $$ BEGIN LOOP UPDATE busy SET id = id + 1; COMMIT; PERFORM pg_sleep(0.01); END LOOP; END $$";
+    let _service = database.session(service);
+    let _reader = database.session("SELECT pg_sleep(600)");
+    backend(&database, "query LIKE 'DO %'");
+    start(&project("#!/bin/sh\n"), &database.url(), &["--migration-lock-timeout", "5s"]).run().code(0).stdout_is("up");
+}
+
+#[test]
+fn the_next_replica_does_not_start_its_command_while_the_first_is_still_ending() {
+    let database = Database::fresh();
+    let tool = "#!/bin/sh\ntrap '' TERM\necho in >> order\n[ -e again ] || { touch again; echo begun; sleep 600; }\necho out >> order\n";
+    let project = project(tool);
+    let mut first = start(&project, &database.url(), &[]).spawn();
+    first.until_stderr("migrate: begun");
+    let second = start(&project, &database.url(), &[]).spawn();
+    terminate(&database, &holder(&database));
+    // The first one's second session is there until its command is gone.
+    mark(&database);
+    first.until_stderr("was lost while migrate_command runs");
+    assert_eq!(std::fs::read_to_string(project.path("order")).unwrap(), "in\n");
+    first.finish("run").code(0).stdout_is("up");
+    second.finish("run").code(0).stdout_is("up");
+    // The first command was killed before its `out`.
+    assert_eq!(std::fs::read_to_string(project.path("order")).unwrap(), "in\nin\nout\nin\nout\n");
+}
+
+#[test]
+fn a_second_signal_kills_the_command_instead_of_leaving_it_behind() {
+    let database = Database::fresh();
+    let project = project(STUBBORN);
+    let mut doorstep = start(&project, &database.url(), &[]).spawn();
+    doorstep.until_stderr("migrate: begun");
+    let since = Instant::now();
+    doorstep.signal("TERM");
+    doorstep.until_stderr("passed on to");
+    // Until then the first signal may not have been answered.
+    doorstep.signal("TERM");
+    all_end(&project, since);
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    doorstep.finish("run").code(143);
+}
+
+#[test]
+fn one_signal_ends_the_command_with_all_that_it_has_started() {
+    let database = Database::fresh();
+    let project = project(STUBBORN);
+    let mut doorstep = start(&project, &database.url(), &[]).spawn();
+    doorstep.until_stderr("migrate: begun");
+    let since = Instant::now();
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143).stderr_has("did not end, and was killed").stderr_lacks("unknown");
+    assert!(since.elapsed() < LIMIT, "{:?}", since.elapsed());
+    all_end(&project, since);
+}
