@@ -74,7 +74,7 @@ use std::panic::PanicHookInfo;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::signal::{self, Stop};
-use crate::commands::cli::{Cli, Command};
+use crate::commands::cli::{Cli, Command, Global};
 use crate::commands::failure;
 use crate::commands::invocation::{Invocation, Next};
 use crate::startup::exec;
@@ -96,7 +96,7 @@ pub fn main(arguments: &[OsString]) -> u8 {
         Err(exit_code) => return exit_code,
     };
     if stop.signal().is_none() {
-        exec::hide_secrets(arguments, &cli.flags);
+        exec::hide_secrets(arguments, &cli.global.flags);
     }
     match run(cli, &environment, &stop) {
         Ok(Next::Exit(code)) => code,
@@ -117,7 +117,7 @@ pub fn panicked(panic: &PanicHookInfo<'_>) -> u8 {
 
 /// Runs the command that the command line names.
 fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> {
-    let Cli { command, flags, config, service } = cli;
+    let Cli { command, global: Global { flags, config }, service } = cli;
     let invocation = &Invocation { flags, config, environment, stop };
     match Cli::command_or_run(command, service)? {
         Command::Run(args) => commands::run::run(&args, invocation),

@@ -7,7 +7,7 @@ use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+use nix::libc::{EISDIR, O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 
 /// What a file is for. It decides how long the file may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(crate) fn read_text(path: &Path, kind: FileKind) -> Result<String> {
 }
 
 /// Whether it is a regular file that is not too long.
-fn check(metadata: &Metadata, kind: FileKind) -> Result<()> {
+pub(crate) fn check(metadata: &Metadata, kind: FileKind) -> Result<()> {
     if let Some(error) = irregular(metadata) {
         return Err(error);
     }
@@ -78,7 +78,7 @@ pub(crate) fn irregular(metadata: &Metadata) -> Option<Error> {
     let file_type = metadata.file_type();
     let what = match file_type {
         _ if file_type.is_file() => return None,
-        _ if file_type.is_dir() => return Some(ErrorKind::IsADirectory.into()),
+        _ if file_type.is_dir() => return Some(Error::from_raw_os_error(EISDIR)),
         _ if file_type.is_fifo() => "a FIFO",
         _ if file_type.is_socket() => "a socket",
         _ => "a device",
@@ -96,7 +96,7 @@ fn read_all(file: &File, metadata: &Metadata, kind: FileKind) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-fn too_long(kind: FileKind) -> Error {
+pub(crate) fn too_long(kind: FileKind) -> Error {
     Error::new(ErrorKind::FileTooLarge, format!("it has more than {} bytes", kind.limit()))
 }
 

@@ -15,6 +15,7 @@ use crate::formats::RowKey;
 use crate::formats::migration::Migration;
 use crate::migrate::history::History;
 use crate::report::summary::summary;
+use crate::sql::script::Lasting;
 use crate::sql::{ObjectRef, script};
 use crate::startup::start::Start;
 use crate::verify;
@@ -176,31 +177,14 @@ struct Proof {
     created: bool,
 }
 
-/// The objects that the migrations create and do not drop again, and those that they drop and do not create again.
+/// The objects that exist once the migrations have run, and those that they have dropped or renamed; not those of which the
+/// scripts do not tell.
 fn created_and_removed(migrations: &[&Migration]) -> Vec<Proof> {
-    let statements: Vec<Vec<script::Statement<'_>>> =
+    let Some(dialect) = migrations.first().map(|migration| migration.script.dialect()) else { return Vec::new() };
+    let scripts: Vec<Vec<script::Statement<'_>>> =
         migrations.iter().map(|migration| migration.script.statements()).collect();
-    let all: Vec<script::Statement<'_>> = statements.iter().flatten().cloned().collect();
-    let mut lasting: Vec<ObjectRef> = script::created(&all).into_iter().map(|(object, _)| object).collect();
-    let mut gone = script::removed(&all);
-    let take = |objects: &mut Vec<ObjectRef>, object: &ObjectRef| {
-        let position = objects.iter().position(|known| known == object);
-        position.map(|position| objects.remove(position)).is_some()
-    };
-    let mut found = Vec::new();
-    for (of, statements) in statements.iter().enumerate() {
-        for (object, _) in script::created(statements) {
-            if take(&mut lasting, &object) {
-                found.push(Proof { of, object, created: true });
-            }
-        }
-        for object in script::removed(statements) {
-            if take(&mut gone, &object) {
-                found.push(Proof { of, object, created: false });
-            }
-        }
-    }
-    found
+    let proof = |it: Lasting| Proof { of: it.script, object: it.object, created: it.exists };
+    script::lasting(&scripts, dialect).into_iter().map(proof).collect()
 }
 
 /// An object that is missing although its migration would have created it, or exists although it would have been dropped.

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
@@ -78,15 +78,31 @@ const ALIKE: f64 = 0.6;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The service, after `--`; without it doorstep exits 0 when all is ready
+    #[arg(last = true, value_name = "CMD", hide_short_help = true)]
+    pub(crate) service: Vec<OsString>,
+}
+
+/// What every command takes.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Global {
     /// Settings given as flags.
     #[command(flatten)]
     pub(crate) flags: Layer,
     /// Settings file [default: ./doorstep.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) config: Option<PathBuf>,
-    /// The service, after `--`; without it doorstep exits 0 when all is ready
-    #[arg(last = true, value_name = "CMD", hide_short_help = true)]
-    pub(crate) service: Vec<OsString>,
+}
+
+/// The command line of one command, without the others.
+#[derive(clap::Args, Debug)]
+struct Alone<A: clap::Args> {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    own: A,
 }
 
 /// The commands.
@@ -150,6 +166,9 @@ impl Cli {
     /// # Errors
     /// The exit code, where there is nothing more to do.
     pub(crate) fn parse_from(arguments: &[OsString]) -> Result<Self, u8> {
+        if let Some(cli) = Self::parse_alone(arguments) {
+            return Ok(cli);
+        }
         let matches = Self::with_short_help().try_get_matches_from(arguments);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             // clap prints help and version on stdout, errors on stderr. Its errors quote the arguments.
@@ -167,6 +186,22 @@ impl Cli {
                 (true, false) => Code::Usage as u8,
             }
         })
+    }
+
+    /// Parses the command line of a command that containers start, without building the other commands: clap copies every
+    /// setting into each of them, which took a quarter of the instructions of a start with nothing to do. `None` for all
+    /// other command lines, and for those with a mistake or a request for help: the whole parser answers them.
+    fn parse_alone(arguments: &[OsString]) -> Option<Self> {
+        let (_, rest) = arguments.split_first()?;
+        match rest.first()?.to_str()? {
+            "run" => Alone::parse(rest, Command::Run),
+            "wait" => Alone::parse(rest, Command::Wait),
+            "migrate" => Alone::parse(rest, Command::Migrate),
+            "verify" => Alone::parse(rest, Command::Verify),
+            "check" => Alone::parse(rest, Command::Check),
+            "init" => Alone::parse(rest, Command::Init),
+            _ => None,
+        }
     }
 
     /// The command line, with the common settings alone in `-h`.
@@ -204,6 +239,16 @@ impl Cli {
     }
 }
 
+impl<A: clap::Args> Alone<A> {
+    /// `arguments` begin with the command's name.
+    fn parse(arguments: &[OsString], command: fn(A) -> Command) -> Option<Cli> {
+        let parser = clap::Command::new("doorstep").disable_help_flag(true);
+        let matches = Self::augment_args(parser).try_get_matches_from(arguments).ok()?;
+        let Self { global, own } = Self::from_arg_matches(&matches).ok()?;
+        Some(Cli { command: Some(command(own)), global, service: Vec::new() })
+    }
+}
+
 /// What to add to clap's own error about a word that is no command: the command it may be a slip of, else how to name a
 /// service.
 fn tip(error: &clap::Error) -> Option<String> {
@@ -233,6 +278,41 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::with_short_help().debug_assert();
+    }
+
+    #[test]
+    fn a_command_parsed_alone_has_what_the_whole_parser_finds() {
+        for (line, is_alone) in [
+            ("run", true),
+            ("run -- node server.js --port 1", true),
+            ("run --wait-timeout 3s --init --require-tables a,b --config x.toml -- true", true),
+            ("wait --wait-attempts=2 --log debug", true),
+            ("migrate --migrations db/migrations", true),
+            ("verify --format json --verify off", true),
+            ("check --format json", true),
+            ("init --termination-log /t -- sleep 1", true),
+            ("init", false),
+            ("run --help", false),
+            ("run -h", false),
+            ("run --version", false),
+            ("run --wait-timeuot 3s", false),
+            ("run --wait-timeout", false),
+            ("run node", false),
+            ("wait -- node", false),
+            ("run --log info --log debug", false),
+            ("--log info run", false),
+            ("-- run", false),
+            ("", false),
+        ] {
+            let arguments: Vec<OsString> =
+                "doorstep".split(' ').chain(line.split_whitespace()).map(Into::into).collect();
+            let alone = Cli::parse_alone(&arguments);
+            assert_eq!(alone.is_some(), is_alone, "{line}");
+            if let Some(alone) = alone {
+                let whole = Cli::try_parse_from(&arguments).unwrap();
+                assert_eq!(format!("{alone:?}"), format!("{whole:?}"), "{line}");
+            }
+        }
     }
 
     #[test]

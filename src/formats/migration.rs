@@ -128,14 +128,14 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
 }
 
 /// SHA-256 of a text, in lower-case hexadecimal digits.
-pub(crate) fn sha256(text: &str) -> String {
-    // Not with `format!`, which takes longer than the hash.
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    let mut digits = String::with_capacity(64);
-    for byte in sha2::Sha256::digest(text) {
-        digits.extend([digit(byte >> 4), digit(byte & 15)]);
+pub(crate) fn sha256(script: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Not with `format!` or `String::push`, which take longer than the hash.
+    let mut text = [0; 64];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(sha2::Sha256::digest(script)) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    digits
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

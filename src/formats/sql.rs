@@ -8,8 +8,8 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
+use crate::base::directory::Directory;
 use crate::base::error::Error;
-use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::tool::Tool;
@@ -54,7 +54,7 @@ fn owns(folder: &Path) -> Result<bool, Error> {
 
 /// Names of the .sql files in the folder itself. Symbolic links are followed: a Kubernetes ConfigMap is made of them.
 fn files(folder: &Path) -> Result<Vec<String>, Error> {
-    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| unreadable(folder, &error);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -71,6 +71,10 @@ fn files(folder: &Path) -> Result<Vec<String>, Error> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
+    Error::Settings(format!("cannot read {}: {error}", folder.display()))
 }
 
 /// What a file is, by its name.
@@ -153,8 +157,11 @@ impl Layout for Sql {
         let undo = (undo > 0).then(|| format!("{undo} that take migrations back (.down.sql, .undo.sql, U…)"));
         let passed_over: Vec<String> = passed_over.into_iter().map(str::to_owned).chain(undo).collect();
         let warning = format!("never run from {}: {}", folder.display(), passed_over.join(", "));
+        let mut opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
+        let read_all =
+            migrations.into_iter().map(|(_, name, file)| read(&mut opened, &folder.join(file), name, dialect));
         Ok(Resolved {
-            migrations: migrations.into_iter().map(|(_, name, file)| read(&folder.join(file), name, dialect)).collect(),
+            migrations: read_all.collect(),
             warnings: if passed_over.is_empty() { Vec::new() } else { vec![warning] },
             ..Resolved::default()
         })
@@ -303,9 +310,9 @@ fn recorded_by(way: &str) -> RecordedBy {
 }
 
 /// Reads one file. One that cannot be run is noted and stops nothing yet: it may be applied already.
-fn read(path: &Path, name: &str, dialect: Dialect) -> Migration {
+fn read(folder: &mut Directory, path: &Path, name: &str, dialect: Dialect) -> Migration {
     let shown = path.display();
-    let text = match file::read(path, FileKind::Migration) {
+    let text = match folder.read(Path::new(path.file_name().unwrap_or_default())) {
         Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
         Err(error) => Err(format!("cannot read {shown}: {error}")),

@@ -5,6 +5,7 @@ pub(crate) mod creations;
 pub(crate) mod cursor;
 pub(crate) mod dialect;
 pub(crate) mod excerpt;
+pub(crate) mod lasting;
 pub(crate) mod name;
 pub(crate) mod names;
 pub(crate) mod object_ref;

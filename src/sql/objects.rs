@@ -23,6 +23,20 @@ pub fn created(statements: &[Statement<'_>]) -> Vec<(ObjectRef, bool)> {
     found.into_iter().rev().map(|made| (made.object, made.lenient)).collect()
 }
 
+/// What one statement creates.
+pub(crate) fn created_by(statement: &Statement<'_>) -> Vec<ObjectRef> {
+    let mut made = Vec::new();
+    of_statement(statement, &mut made);
+    made.into_iter().map(|made| made.object).collect()
+}
+
+/// What one statement drops or renames.
+pub(crate) fn removed_by(statement: &Statement<'_>) -> Vec<ObjectRef> {
+    let mut gone = Vec::new();
+    removals(statement, &mut gone);
+    gone
+}
+
 /// What the statements of a script leave behind, as far as anybody can tell from their text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaves {
@@ -159,7 +173,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Every name in a statement, part by part.
-fn names(statement: &Statement<'_>) -> Vec<String> {
+pub(crate) fn names(statement: &Statement<'_>) -> Vec<String> {
     let is_name = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
     statement.tokens().filter(is_name).map(|token| token.text.to_owned()).collect()
 }

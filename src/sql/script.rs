@@ -12,6 +12,7 @@ use crate::sql::Dialect;
 
 pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::creations::{Creation, creations};
+pub use crate::sql::lasting::{Lasting, lasting};
 pub use crate::sql::names::{constraints, names, parameters};
 pub use crate::sql::objects::{Leaves, created, leaves, removed};
 

@@ -5,6 +5,7 @@
 //! connection, so that waiting replicas do not use up the server's connections. A connection that is lost on the way leads
 //! to another pass too, a few times, because a server that is being set up is ready once and then restarts.
 
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
@@ -111,7 +112,9 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
     let queue = Queue::new(setup.settings.lock_timeout);
     let follower = Follower::new(setup.settings.patience);
     let (files, report) = (None, Report::default());
-    Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report }.run().await
+    let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report };
+    // The process ends next, or becomes the service. To free the migrations one by one would only take time.
+    ManuallyDrop::new(pipeline).run().await
 }
 
 impl Pipeline<'_> {

@@ -118,8 +118,11 @@ impl Setup {
         }
     }
 
-    /// Reads the Prisma schema, the snapshot and the requirements, on a thread of its own.
+    /// Reads the Prisma schema, the snapshot and the requirements; the files on a thread of its own.
     pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
+        if DesiredState::is_without_files(&self.settings, self.prisma_schema.as_deref()) {
+            return DesiredState::read(&self.settings, None, self.dialect, self.url_schema.as_deref());
+        }
         let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
         let schema = self.url_schema.clone();
         let read = move || DesiredState::read(&settings, prisma.as_deref(), dialect, schema.as_deref());

@@ -40,8 +40,7 @@ impl DesiredState {
         dialect: Dialect,
         url_schema: Option<&str>,
     ) -> Result<Self, Error> {
-        let usual = Path::new(snapshot::USUAL);
-        let path = settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual));
+        let path = Self::snapshot_path(settings);
         let snapshot = path.map(|path| Ok((Snapshot::read(path, dialect)?, path.display().to_string()))).transpose()?;
         let paths = prisma.map(PrismaSchema::path).into_iter().chain(path);
         let files = paths.map(|path| path.display().to_string()).collect();
@@ -49,6 +48,17 @@ impl DesiredState {
         let prisma = prisma.map(|schema| schema.lower(home).cloned()).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());
         Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
+    }
+
+    fn snapshot_path(settings: &Settings) -> Option<&Path> {
+        let usual = Path::new(snapshot::USUAL);
+        settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual))
+    }
+
+    /// True where the settings alone say what is expected, so that [`DesiredState::read`] reads no file.
+    #[must_use]
+    pub(crate) fn is_without_files(settings: &Settings, prisma: Option<&PrismaSchema>) -> bool {
+        prisma.is_none() && Self::snapshot_path(settings).is_none()
     }
 
     /// True where nothing is expected at all.

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -11,11 +12,12 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::base::fault::{Class, Fault};
@@ -29,6 +31,8 @@ pub(crate) struct Tls {
     pub(crate) roots: Roots,
     /// The client's certificate and key, PEM.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
+    /// Whether the server must ask for it (libpq's `sslcertmode=require`).
+    pub(crate) client_is_required: bool,
     /// The protocol to announce (ALPN).
     pub(crate) protocol: Option<&'static str>,
     /// The URL parameter that names the roots, for error messages.
@@ -59,38 +63,113 @@ pub(crate) enum Roots {
 
 /// Encrypts a connection whose server has agreed to it.
 pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Result<TlsStream<TcpStream>, Fault> {
-    let config = config(tls)?;
+    let (config, asked) = config(tls)?;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| refused(format!("`{host}` is not a name that a certificate can carry")))?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
-        Some(why) => refused(format!("TLS with {host} failed: {}", explain(why, tls.root_parameter))),
-        // The connection broke during the handshake: the server may be restarting.
-        None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
-    })
+    let stream =
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
+            Some(why) => refused(format!("TLS with {host} failed: {}", explain(why, tls.root_parameter))),
+            // libpq's `prefer` goes on without TLS, whatever ended the handshake.
+            None if tls.mode == TlsMode::Prefer => refused(format!("TLS with {host} broke off: {error}")),
+            // The connection broke during the handshake: the server may be restarting.
+            None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),
+        })?;
+    // A server of another protocol may stand on the port: a request would have told (ALPACA attacks).
+    if tls.protocol.is_some() && stream.get_ref().1.alpn_protocol().is_none() {
+        return Err(refused(format!("TLS with {host} failed: the server did not agree to the protocol (ALPN)")));
+    }
+    if tls.client_is_required && !asked.0.load(Ordering::Relaxed) {
+        return Err(refused(format!("TLS with {host} failed: the server did not ask for a client certificate")));
+    }
+    Ok(stream)
+}
+
+/// Chooses the client's certificate as rustls would, and notes that the server asked for one and got it.
+#[derive(Debug)]
+struct Asked(AtomicBool, Arc<dyn ResolvesClientCert>);
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let chosen = self.1.resolve(hints, schemes);
+        self.0.store(chosen.is_some(), Ordering::Relaxed);
+        chosen
+    }
+
+    fn has_certs(&self) -> bool {
+        self.1.has_certs()
+    }
 }
 
 /// What a login over this connection can be bound to: the hash of the server's certificate, made with the hash function of
-/// its signature, and with SHA-256 in place of MD5 and SHA-1 (RFC 5929, 4.1). `None` where the algorithm names no hash:
-/// EdDSA, or RSASSA-PSS, whose parameters are not read.
+/// its signature, and with SHA-256 in place of MD5 and SHA-1 (RFC 5929, 4.1). `None` where the signature names no hash
+/// (EdDSA), or one that is not known here.
 pub(crate) fn end_point(stream: &TlsStream<TcpStream>) -> Option<Vec<u8>> {
     end_point_of(stream.get_ref().1.peer_certificates()?.first()?)
 }
 
 fn end_point_of(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    use sha2::{Digest as _, Sha256, Sha384, Sha512};
+    use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
     use x509_cert::der::Decode as _;
-    use x509_cert::der::oid::db::{rfc5912, rfc8410};
 
     let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
-    match parsed.signature_algorithm().oid {
-        rfc5912::SHA_384_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_384 => {
-            Some(Sha384::digest(certificate).to_vec())
-        }
-        rfc5912::SHA_512_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_512 => {
-            Some(Sha512::digest(certificate).to_vec())
-        }
-        rfc5912::ID_RSASSA_PSS | rfc8410::ID_ED_25519 | rfc8410::ID_ED_448 => None,
-        _ => Some(Sha256::digest(certificate).to_vec()),
+    Some(match signature_hash(parsed.signature_algorithm())? {
+        Hash::Sha224 => Sha224::digest(certificate).to_vec(),
+        Hash::Md5 | Hash::Sha1 | Hash::Sha256 => Sha256::digest(certificate).to_vec(),
+        Hash::Sha384 => Sha384::digest(certificate).to_vec(),
+        Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+    })
+}
+
+/// The hash function of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Md5,
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// The hash function that a signature algorithm names, or its parameters do (RSASSA-PSS), as OpenSSL's
+/// `X509_get_signature_info` finds it for libpq.
+fn signature_hash(algorithm: &x509_cert::AlgorithmIdentifier) -> Option<Hash> {
+    use x509_cert::der::oid::ObjectIdentifier;
+    use x509_cert::der::oid::db::rfc5912;
+
+    /// RFC 3279, 2.2.3.
+    const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
+    match algorithm.oid {
+        rfc5912::MD_5_WITH_RSA_ENCRYPTION => Some(Hash::Md5),
+        rfc5912::SHA_1_WITH_RSA_ENCRYPTION | ECDSA_WITH_SHA_1 => Some(Hash::Sha1),
+        rfc5912::SHA_224_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_224 => Some(Hash::Sha224),
+        rfc5912::SHA_256_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_256 => Some(Hash::Sha256),
+        rfc5912::SHA_384_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_384 => Some(Hash::Sha384),
+        rfc5912::SHA_512_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_512 => Some(Hash::Sha512),
+        rfc5912::ID_RSASSA_PSS => pss_hash(algorithm.parameters.as_ref()?),
+        _ => None,
+    }
+}
+
+/// `hashAlgorithm` of RSASSA-PSS-params (RFC 4055, 3.1): field [0], and SHA-1 where it is absent.
+fn pss_hash(parameters: &x509_cert::der::Any) -> Option<Hash> {
+    use x509_cert::AlgorithmIdentifier;
+    use x509_cert::der::asn1::ContextSpecific;
+    use x509_cert::der::oid::db::rfc5912;
+    use x509_cert::der::{SliceReader, Tag, TagNumber, Tagged as _};
+
+    if parameters.tag() != Tag::Sequence {
+        return None;
+    }
+    let mut fields = SliceReader::new(parameters.value()).ok()?;
+    let hash = ContextSpecific::<AlgorithmIdentifier>::decode_explicit(&mut fields, TagNumber(0)).ok()?;
+    match hash.map(|field| field.value.oid) {
+        None | Some(rfc5912::ID_SHA_1) => Some(Hash::Sha1),
+        Some(rfc5912::ID_SHA_224) => Some(Hash::Sha224),
+        Some(rfc5912::ID_SHA_256) => Some(Hash::Sha256),
+        Some(rfc5912::ID_SHA_384) => Some(Hash::Sha384),
+        Some(rfc5912::ID_SHA_512) => Some(Hash::Sha512),
+        Some(_) => None,
     }
 }
 
@@ -126,7 +205,7 @@ fn explain(error: &rustls::Error, root_parameter: &str) -> String {
     }
 }
 
-fn config(tls: &Tls) -> Result<ClientConfig, Fault> {
+fn config(tls: &Tls) -> Result<(ClientConfig, Arc<Asked>), Fault> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Verifier::new(tls, &provider)?);
     let builder = ClientConfig::builder_with_provider(provider)
@@ -143,8 +222,10 @@ fn config(tls: &Tls) -> Result<ClientConfig, Fault> {
                 .map_err(|error| refused(format!("the client certificate cannot be used: {error}")))?
         }
     };
+    let asked = Arc::new(Asked(AtomicBool::new(false), Arc::clone(&config.client_auth_cert_resolver)));
+    config.client_auth_cert_resolver = Arc::clone(&asked) as Arc<dyn ResolvesClientCert>;
     config.alpn_protocols = tls.protocol.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Ok(config)
+    Ok((config, asked))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {

@@ -37,6 +37,12 @@ impl Connection {
 /// libpq does.
 pub(crate) async fn dial(route: &Route) -> Result<Connection, Fault> {
     let Route { target, host, encrypted } = route;
+    if target.tls.client_is_required && !encrypted {
+        return Err(Fault::new(
+            Class::Tls,
+            format!("sslcertmode=require, but the connection to {host} is without TLS"),
+        ));
+    }
     if host.is_socket() {
         let path = format!("{}/.s.PGSQL.{}", host.name, host.port);
         return Ok(Connection::plain(dial::unix(&path).await?));
@@ -48,7 +54,9 @@ pub(crate) async fn dial(route: &Route) -> Result<Connection, Fault> {
     if !target.direct_tls {
         match request_tls(&mut stream, host).await? {
             b'S' => {}
-            b'N' if target.tls.mode == TlsMode::Prefer => return Ok(Connection::plain(stream)),
+            b'N' if target.tls.mode == TlsMode::Prefer && !target.tls.client_is_required => {
+                return Ok(Connection::plain(stream));
+            }
             b'N' => return Err(Fault::new(Class::Tls, format!("{host} has no TLS, which sslmode demands"))),
             // A server that cannot fork answers with an ErrorResponse. Anyone in between can send one, so its text is not
             // read, and nothing more is sent on this connection, as in libpq 17.

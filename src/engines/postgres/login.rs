@@ -145,21 +145,6 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         binding: route.target.binding,
         require_auth: route.target.require_auth.as_ref(),
     };
-    match Client::log_in(connection, &login).await {
-        Ok(client) => Ok(Session {
-            client,
-            route,
-            lock: None,
-            conditions: None,
-            unsettled: false,
-            backend: None,
-            lifted: Vec::new(),
-        }),
-        Err(mut fault) => {
-            if fault.class == Class::Authentication && password.is_none() {
-                fault.hint = Some("no password was given".to_owned());
-            }
-            Err(fault)
-        }
-    }
+    let client = Client::log_in(connection, &login).await?;
+    Ok(Session { client, route, lock: None, conditions: None, unsettled: false, backend: None, lifted: Vec::new() })
 }

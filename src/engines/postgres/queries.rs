@@ -117,7 +117,8 @@ pub(crate) fn running_session(text: &str) -> String {
 /// partitioned table, is valid here.
 pub(crate) fn object_states(objects: &[ObjectRef], since: Option<&str>) -> String {
     let each = objects.iter().enumerate().map(|(index, object)| {
-        let (relation, name) = (SQL.literal(&object.relation(SQL)), SQL.literal(&object.name));
+        // A relation's name is cut by the cast to regclass, any other is not.
+        let (relation, name) = (SQL.literal(&object.relation(SQL)), SQL.literal(&SQL.clipped(&object.name)));
         match object.kind {
             ObjectKind::Type | ObjectKind::Enum => format!(
                 "SELECT {index}, t.xmin, true, true FROM pg_catalog.pg_type t \

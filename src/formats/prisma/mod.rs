@@ -14,6 +14,7 @@ pub(crate) use crate::formats::prisma::config::find as find_config;
 pub(crate) use crate::formats::prisma::datasource::find as find_schema;
 pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 
+use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
@@ -78,7 +79,7 @@ fn is_next(directory: &Path) -> bool {
 
 /// Direct children that are real directories. Prisma's listers do not follow symbolic links.
 fn directories(folder: &Path) -> Result<Vec<String>, Error> {
-    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| unreadable(folder, &error);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -93,6 +94,10 @@ fn directories(folder: &Path) -> Result<Vec<String>, Error> {
         }
     }
     Ok(names)
+}
+
+fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
+    Error::Settings(format!("cannot read {}: {error}", folder.display()))
 }
 
 impl Layout for Prisma {
@@ -110,8 +115,9 @@ impl Layout for Prisma {
                     .to_owned(),
             );
         }
+        let mut opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
         Ok(Resolved {
-            migrations: names.iter().map(|name| read(folder, name, dialect)).collect(),
+            migrations: names.iter().map(|name| read((folder, &mut opened), name, dialect)).collect(),
             warnings,
             ..Resolved::default()
         })
@@ -268,9 +274,10 @@ fn hex(script: &str) -> String {
 
 /// Reads one migration. A file that cannot be run is noted and stops nothing yet: it may be applied already, and then
 /// Prisma's deploy does not read it either.
-fn read(folder: &Path, name: &str, dialect: Dialect) -> Migration {
-    let path = folder.join(name).join("migration.sql");
-    let (bytes, unreadable) = match file::read(&path, FileKind::Migration) {
+fn read((folder, opened): (&Path, &mut Directory), name: &str, dialect: Dialect) -> Migration {
+    let file = Path::new(name).join("migration.sql");
+    let path = folder.join(&file);
+    let (bytes, unreadable) = match opened.read(&file) {
         Ok(bytes) if bytes.contains(&0) => (
             Vec::new(),
             Some(format!("{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8", path.display())),
@@ -293,7 +300,8 @@ fn read(folder: &Path, name: &str, dialect: Dialect) -> Migration {
         ),
     };
     // Prisma 6.6 and later replace what is not UTF-8, then hash and run the result.
-    let script = String::from_utf8_lossy(&bytes).into_owned();
+    let script =
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     let checksum = hex(&script);
     Migration { name: name.to_owned(), path, script: Script::new(script, dialect), checksum, unreadable }
 }

@@ -124,6 +124,12 @@ impl Dialect {
         (self.rules().folded)(name)
     }
 
+    /// The name as the engine keeps it: PostgreSQL cuts it.
+    #[must_use]
+    pub(crate) fn clipped(self, name: &str) -> String {
+        if self.rules().ignores_case { name.to_owned() } else { self.folded(name) }
+    }
+
     /// Whether the engine takes the two for the same name.
     #[must_use]
     pub(crate) fn is_same_name(self, one: &str, other: &str) -> bool {

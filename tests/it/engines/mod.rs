@@ -3,6 +3,7 @@
 mod contract;
 mod dns;
 pub(crate) mod introspection;
+mod libpq_logins;
 mod misbehaving_server;
 mod postgres;
 mod tls;

@@ -1,6 +1,7 @@
 //! Applying migrations: failures, interruptions, locks, and the commands on the history.
 
 mod apply;
+mod baseline_reading;
 mod command_output;
 mod crashes;
 mod error_reports;

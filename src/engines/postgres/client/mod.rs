@@ -4,11 +4,13 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login` authenticates, `notices` logs what a server has to say; the bytes of messages are `postgres-protocol`'s matter.
+//! `frames` bounds and parses messages, `login` and `scram` authenticate, `notices` logs what a server has to say; the bytes of
+//! messages are `postgres-protocol`'s matter.
 
 pub(crate) mod frames;
 pub(crate) mod login;
 mod notices;
+mod scram;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
-use crate::base::log::seconds;
+use crate::engines::net::silent;
 use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
 use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::client::notices::Notices;
@@ -264,9 +266,7 @@ impl Client {
         };
         match silence {
             None => kept.await,
-            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| {
-                Err(Fault::new(Class::Unreachable, format!("no answer within {}", seconds(limit))))
-            }),
+            Some(limit) => tokio::time::timeout(limit, kept).await.unwrap_or_else(|_| Err(silent(limit))),
         }
     }
 

@@ -410,4 +410,16 @@ mod tests {
         let target = parse("postgres://u@h/d?passwrod=hunter2");
         assert_eq!(target.warnings, ["the URL's parameter `passwrod` is unknown and has no effect"]);
     }
+
+    #[test]
+    fn a_clients_certificate_at_home_is_used_as_by_libpq() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".postgresql")).unwrap();
+        std::fs::write(home.path().join(".postgresql/postgresql.crt"), "").unwrap();
+        let client = |url| parse_with(url, &[("HOME", home.path().to_str().unwrap())]).unwrap().tls.client;
+        assert!(client("postgres://u@h/d").unwrap().1.ends_with(".postgresql/postgresql.key"));
+        assert!(client("postgres://u@h/d?sslcert=a&sslkey=b").unwrap().0.ends_with("a"));
+        assert!(client("postgres://u@h/d?sslcertmode=disable").is_none());
+        assert!(parse("postgres://u@h/d").tls.client.is_none());
+    }
 }

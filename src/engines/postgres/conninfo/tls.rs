@@ -10,10 +10,19 @@ use crate::engines::net::tls::{Roots, Tls, TlsMode};
 use crate::engines::postgres::conninfo::invalid;
 use crate::engines::postgres::conninfo::parameters::Parameters;
 
+/// What `sslcert` and `sslkey` name.
+struct Certificates {
+    /// The client's certificate and key.
+    client: Option<(PathBuf, PathBuf)>,
+    /// Prisma's `sslcert`.
+    prisma_root: Option<PathBuf>,
+}
+
 impl Parameters {
     /// libpq's sslmode (34.19), with Prisma's `sslaccept` and node's and asyncpg's `ssl`.
     pub(crate) fn tls(&self, environment: &Environment) -> Result<Tls, Error> {
-        let mut mode = mode_of(self.get("sslmode").or_else(|| self.get("ssl")))?;
+        let named = self.get("sslmode").or_else(|| self.get("ssl"));
+        let mut mode = mode_of(named)?;
         if self.get("sslaccept") == Some("strict") && mode != TlsMode::Disable {
             mode = TlsMode::VerifyFull;
         }
@@ -24,13 +33,7 @@ impl Parameters {
                     .to_owned(),
             ));
         }
-        let path = |name| self.get(name).map(PathBuf::from);
-        // libpq's sslcert is the client's certificate and has a key; Prisma's, without one, is a root.
-        let (client, prisma_root) = match (path("sslcert"), path("sslkey")) {
-            (Some(certificate), Some(key)) => (Some((certificate, key)), None),
-            (root, None) => (None, root),
-            (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
-        };
+        let Certificates { client, prisma_root } = self.certificates(environment)?;
         let root = self.get("sslrootcert");
         let home_root = environment.path("HOME").map(|home| home.join(".postgresql/root.crt"));
         let home_root = home_root.filter(|path| path.exists());
@@ -40,7 +43,10 @@ impl Parameters {
         }
         let roots = match (root, prisma_root, home_root) {
             (Some("system"), _, _) => {
-                // libpq refuses weaker modes with the system's roots.
+                // Anyone can get a certificate of a public authority. libpq refuses a weaker mode too.
+                if named.is_some() && mode != TlsMode::VerifyFull {
+                    return Err(too_weak("sslrootcert=system", "verify-full"));
+                }
                 mode = TlsMode::VerifyFull;
                 check_system_roots(environment)?;
                 Roots::System
@@ -49,8 +55,34 @@ impl Parameters {
             (None, Some(path), _) | (None, None, Some(path)) => Roots::File(path),
             (None, None, None) => Roots::Public,
         };
-        let protocol = self.direct_tls()?.then_some("postgresql");
-        Ok(Tls { mode, roots, client, protocol, root_parameter: "sslrootcert" })
+        let direct = self.direct_tls()?;
+        // Without a request first, there is no answer that would allow plain text.
+        if direct && matches!(mode, TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer) {
+            return Err(too_weak("sslnegotiation=direct", "require, verify-ca or verify-full"));
+        }
+        let client_is_required = match self.get("sslcertmode") {
+            None | Some("allow" | "disable") => false,
+            Some("require") => true,
+            Some(_) => return Err(invalid("sslcertmode is none of disable, allow and require")),
+        };
+        let protocol = direct.then_some("postgresql");
+        Ok(Tls { mode, roots, client, client_is_required, protocol, root_parameter: "sslrootcert" })
+    }
+
+    /// The client's certificate and key, and Prisma's root: libpq's sslcert is the client's certificate and has a key; Prisma's,
+    /// without one, is a root. Without either, libpq looks into the home directory.
+    fn certificates(&self, environment: &Environment) -> Result<Certificates, Error> {
+        let path = |name| self.get(name).map(PathBuf::from);
+        let at_home = environment.path("HOME").map(|home| home.join(".postgresql/postgresql.crt"));
+        let at_home = at_home.filter(|certificate| certificate.exists());
+        let (client, prisma_root) = match (path("sslcert"), path("sslkey")) {
+            (Some(certificate), Some(key)) => (Some((certificate, key)), None),
+            (Some(root), None) => (None, Some(root)),
+            (None, None) => (at_home.map(|certificate| (certificate.clone(), certificate.with_extension("key"))), None),
+            (None, Some(_)) => return Err(invalid("it has sslkey but no sslcert")),
+        };
+        let client = client.filter(|_| self.get("sslcertmode") != Some("disable"));
+        Ok(Certificates { client, prisma_root })
     }
 
     /// Whether TLS begins without a request (PostgreSQL 17).
@@ -70,6 +102,11 @@ fn check_system_roots(environment: &Environment) -> Result<(), Error> {
         Some(error) => Err(Error::Settings(format!("cannot read SSL_CERT_FILE {}: {error}", shown_path(&path)))),
         None => Ok(()),
     }
+}
+
+/// The fault of an sslmode that would make another parameter pointless.
+fn too_weak(parameter: &str, modes: &str) -> Error {
+    Error::Settings(format!("{parameter} needs a stronger sslmode\nnext: write sslmode={}", modes))
 }
 
 /// The values of `sslmode`, and those of node's and asyncpg's `ssl`.
