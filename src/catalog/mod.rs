@@ -43,6 +43,28 @@ pub struct Catalog {
     /// Extensions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
+    /// INVALID indexes of a live database, also those that no source names. Not part of a snapshot.
+    #[serde(skip)]
+    pub broken: Vec<BrokenIndex>,
+}
+
+/// An index whose build was interrupted, or is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenIndex {
+    /// The index; that of a TOAST table is in `pg_toast`.
+    pub index: Name,
+    /// Its table, or the table whose long values the TOAST table keeps.
+    pub table: Name,
+}
+
+impl BrokenIndex {
+    /// Left by `REINDEX … CONCURRENTLY` (`_ccnew` before the exchange, `_ccold` after it): the index that it was to
+    /// replace is there as well.
+    #[must_use]
+    pub fn is_leftover(name: &str) -> bool {
+        let stem = name.trim_end_matches(|character: char| character.is_ascii_digit());
+        stem.ends_with("_ccnew") || stem.ends_with("_ccold")
+    }
 }
 
 /// Where a catalog comes from.

@@ -1,7 +1,7 @@
 //! Primary keys and indexes: what they make unique, what they make fast, and whether they are whole.
 
 use crate::catalog::value::simplified;
-use crate::catalog::{Index, IndexColumn, Name, Table};
+use crate::catalog::{BrokenIndex, Catalog, Index, IndexColumn, Name, Table};
 use crate::differ::column::Columns;
 use crate::differ::{Compared, Names};
 use crate::finding::{Difference, DifferenceKind, Remedy, Severity};
@@ -191,7 +191,30 @@ impl<'a> IndexSearch<'a> {
 pub(crate) fn invalid(finding: Difference, table: &Name, index: &str, names: Names) -> Difference {
     let name = format!("{}.{}", names.0.identifier(&table.schema), names.0.identifier(index));
     let finding = finding.but("an index whose build was interrupted, or is under way: no query uses it");
-    finding.remedied(Remedy::Sql(format!("REINDEX INDEX CONCURRENTLY {name}")))
+    let verb = if BrokenIndex::is_leftover(index) { "DROP" } else { "REINDEX" };
+    finding.remedied(Remedy::Sql(format!("{verb} INDEX CONCURRENTLY {name}")))
+}
+
+/// INVALID indexes that no source names, and that the comparison of the tables has not met.
+pub(crate) fn broken(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findings: &mut Vec<Difference>) {
+    let names = compared.names;
+    for BrokenIndex { index, table } in &actual.broken {
+        let is_met = |finding: &Difference| {
+            let object = &finding.object;
+            finding.kind == DifferenceKind::Invalid
+                && object.schema.as_deref() == Some(index.schema.as_str())
+                && names.are_same(&object.name, &index.name)
+        };
+        let is_known = |other: &Index| !other.valid && names.are_same(&other.name, &index.name);
+        let mut same = expected.tables.iter().filter(|expected| names.are_one(&expected.name, table));
+        if findings.iter().any(is_met) || same.any(|table| table.indexes.iter().any(is_known)) {
+            continue;
+        }
+        let place = Name { schema: index.schema.clone(), name: table.name.clone() };
+        let object = ObjectRef::part_of(&place, ObjectKind::Index, index.name.as_str());
+        let finding = compared.found(Severity::Warning, DifferenceKind::Invalid, object, None);
+        findings.push(invalid(finding, &place, &index.name, names));
+    }
 }
 
 /// As Prisma compares: included columns are columns, and without a predicate any will do.

@@ -42,6 +42,7 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
             None => absent_table(table, actual, &mut spare, compared, &mut findings),
         }
     }
+    index::broken(expected, actual, compared, &mut findings);
     let known: HashSet<NameKey> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
     for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
         findings.push(compared.found(

@@ -43,6 +43,7 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         views,
         view_columns: Vec::new(),
         extensions: source.extensions.clone(),
+        broken: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Indexes that an interrupted or failed concurrent build or drop left INVALID.
 
-use crate::support::Database;
 use crate::support::running_migration::{backend, begun_by_prisma, exists, kill, rows, terminate, with_t, writer};
+use crate::support::{Database, Project};
 
 const WAITS: &str = "wait_event_type = 'Lock'";
 
@@ -78,4 +78,45 @@ fn an_index_that_is_invalid_on_purpose_is_left_alone() {
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_lacks("INVALID");
     let after = database.sql("SELECT indexrelid, indisvalid FROM pg_index WHERE indexrelid = 'p_i'::regclass");
     assert_eq!(after, before);
+}
+
+#[test]
+fn verify_names_what_an_interrupted_reindex_has_left_also_of_toast_and_of_tables_that_no_source_names() {
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\n\nmodel Known {\n  id Int @id\n  note String?\n}\n";
+    let project = Project::new().file("prisma/schema.prisma", schema).migration(
+        "1_t",
+        "CREATE TABLE \"Known\" (id integer PRIMARY KEY, note text);\nCREATE TABLE other (a text);\n",
+    );
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    database.sql("CREATE INDEX other_i ON other (a)");
+    for table in ["\"Known\"", "other"] {
+        let (_session, blocker) = writer(&database, table, "SELECT 1");
+        let reindex = database.session(&format!("REINDEX TABLE CONCURRENTLY {table}"));
+        let pid = backend(&database, &format!("query LIKE 'REINDEX%' AND {WAITS}"));
+        terminate(&database, &pid);
+        drop(reindex);
+        terminate(&database, &blocker);
+    }
+    let left = database.sql(
+        "SELECT n.nspname || '.' || c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid ORDER BY 1",
+    );
+    assert_eq!(left.lines().count(), 4, "{left}");
+    let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(0);
+    let found: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let findings = found["findings"].as_array().unwrap();
+    for index in left.lines() {
+        // A unique index is called so.
+        let is_it = |object: &str| object.split_once(' ').is_some_and(|(_, name)| name == index);
+        let finding = findings.iter().find(|finding| finding["object"].as_str().is_some_and(is_it));
+        let finding = finding.unwrap_or_else(|| panic!("{index}\n{}", output.stdout));
+        assert_eq!((&finding["kind"], &finding["severity"]), (&"invalid".into(), &"warning".into()));
+        // The command that it names works.
+        let remedy = finding["remedy"].as_str().unwrap();
+        let sql = &remedy[remedy.find("DROP INDEX CONCURRENTLY").unwrap_or_else(|| panic!("{remedy}"))..];
+        database.sql(sql);
+    }
+    let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run().code(0);
+    assert!(!output.stdout.contains("invalid"), "{}", output.stdout);
 }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
-    Access, Action, Arity, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Guarantee, Index,
-    IndexColumn, Key, Name, Table, Type, value,
+    Access, Action, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Guarantee,
+    Index, IndexColumn, Key, Name, Table, Type, value,
 };
 use crate::engines::engine::CatalogReader;
 use crate::engines::postgres::introspect::{access, builtin, qualified};
@@ -86,6 +86,10 @@ impl CatalogReader for PostgresReader {
             "c" => self.column(row)?,
             "i" => self.index(row)?,
             "k" => self.constraint(row)?,
+            "b" => {
+                let (index, table) = (qualified(row, 1)?, qualified(row, 3)?);
+                self.catalog.broken.push(BrokenIndex { index, table });
+            }
             _ => return None,
         }
         Some(())

@@ -150,6 +150,16 @@ fn of_constraints() -> Vec<String> {
              JOIN pg_catalog.pg_am m ON m.oid = x.relam \
              WHERE i.indrelid = ANY ({TABLES}) AND NOT i.indisexclusion ORDER BY x.relname"
         ),
+        // INVALID indexes also of what is not read otherwise: partitions, materialised views, TOAST tables, exclusions. That
+        // of a partitioned table is INVALID as long as a partition lacks one.
+        format!(
+            "SELECT 'b', xn.nspname, x.relname, tn.nspname, t.relname FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace xn ON xn.oid = x.relnamespace \
+             JOIN pg_catalog.pg_class t ON t.oid = coalesce((SELECT o.oid FROM pg_catalog.pg_class o \
+             WHERE o.reltoastrelid = i.indrelid), i.indrelid) \
+             JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace \
+             WHERE NOT i.indisvalid AND x.relkind = 'i' AND t.relnamespace = ANY ({SCHEMAS}) ORDER BY 2, 3"
+        ),
         // Keys to tables that are not read bring the names of the columns there. Servers before 18 have no conenforced.
         format!(
             "SELECT 'k', k.contype, k.conrelid, k.conname, k.convalidated, k.conkey, k.confrelid, n.nspname, r.relname, \
