@@ -35,7 +35,8 @@ fn command(finding: &Finding, place: Option<Origin>) -> String {
 
 /// The text of a command (actions/toolkit, `escapeData`).
 fn data(text: &str) -> String {
-    neutral::text(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let encoded = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    neutral::text(&encoded).into_owned()
 }
 
 /// A property of a command (actions/toolkit, `escapeProperty`).
