@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,6 +24,10 @@ const TERMINATING: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 /// Signals that are about this process itself: the kernel reports a fault of its own, or that it must not touch
 /// the terminal. [`FORBIDDEN`] has the rest of them.
 const OWN: [i32; 6] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP, SIGTTIN, SIGTTOU];
+
+/// The real-time signals that a program linked with musl may handle: the kernel has 32 to 64, and musl keeps the first three
+/// for its threads (glibc the first two).
+const REAL_TIME: RangeInclusive<i32> = 35..=64;
 
 /// How long after a signal a start may go on: to cancel a migration, record how it ended, or let a child end. Kubernetes
 /// and Docker are promised 8 s (docs/processes.md).
@@ -59,7 +64,7 @@ pub(crate) fn listen() -> io::Result<Stop> {
     wake.set_nonblocking(true)?;
     let ignored = ignored_signals();
     let is_ignored = |signal: &i32| ignored & (1 << (signal - 1)) != 0;
-    let others = (1..32).filter(|signal| !TERMINATING.contains(signal) && is_ignored(signal));
+    let others = (1..32).chain(REAL_TIME).filter(|signal| !TERMINATING.contains(signal) && is_ignored(signal));
     for signal in others.filter(|signal| !FORBIDDEN.contains(signal)) {
         flag::register(signal, Arc::default())?;
     }
@@ -115,7 +120,7 @@ impl Stop {
         let ignored = ignored_signals();
         let is_passed_on =
             |signal: &i32| !FORBIDDEN.contains(signal) && !OWN.contains(signal) && ignored & (1 << (signal - 1)) == 0;
-        let signals = Signals::new((1..32).filter(is_passed_on))?;
+        let signals = Signals::new((1..32).chain(REAL_TIME).filter(is_passed_on))?;
         for handler in &self.last_words {
             low_level::unregister(*handler);
         }

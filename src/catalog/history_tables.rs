@@ -30,9 +30,13 @@ pub(crate) const HISTORY_TABLES: &[HistoryTable] = &[
     shown("django_migrations", "Django"),
 ];
 
+/// An object of doorstep's own, a table on SQLite: as long as it exists, migrations may have been applied after which the
+/// hook `after_migrate` has not succeeded.
+pub(crate) const AFTER_MIGRATE: &str = "_doorstep_after_migrate";
+
 /// Names of the tables that are never part of a catalog.
 pub(crate) fn hidden_names() -> impl Iterator<Item = &'static str> {
-    HISTORY_TABLES.iter().filter(|table| table.is_hidden).map(|table| table.name)
+    HISTORY_TABLES.iter().filter(|table| table.is_hidden).map(|table| table.name).chain([AFTER_MIGRATE])
 }
 
 const fn hidden(name: &'static str, tool: &'static str) -> HistoryTable {

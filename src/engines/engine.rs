@@ -115,12 +115,6 @@ impl<T: 'static> Query<T> {
         Self { sql: None, read: Box::new(|_| Ok(answer)) }
     }
 
-    /// The same query after other statements of the same message, which return no rows.
-    pub(crate) fn after(mut self, statements: &str) -> Self {
-        self.sql = self.sql.map(|sql| format!("{statements}{sql}"));
-        self
-    }
-
     /// The answer that these rows give.
     pub(crate) fn read(self, rows: Vec<Row>) -> Result<T, Fault> {
         (self.read)(rows)

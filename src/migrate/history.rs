@@ -4,6 +4,7 @@
 
 use crate::base::error::Error;
 use crate::base::fault::{Class, Condition};
+use crate::catalog::history_tables::AFTER_MIGRATE;
 use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
@@ -369,7 +370,8 @@ impl History {
             return Ok(table.clone());
         }
         if let Some(schemas) = own_schemas {
-            let strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
+            let mut strangers = session.tables_in(schemas).await.map_err(Error::statement("look for tables"))?;
+            strangers.retain(|table| table.rsplit('.').next() != Some(AFTER_MIGRATE));
             let suffix = format!(".{}", self.format.ledger.table());
             if let Some(schema) = strangers.iter().find_map(|table| table.strip_suffix(&suffix)) {
                 return Err(Error::History(format!(

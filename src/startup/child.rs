@@ -133,7 +133,7 @@ impl ChildCommand {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
             let next = match self.setting {
                 "before_migrate" => "nothing was migrated, and the next start calls it again",
-                "after_migrate" => "the migrations are applied, and a start without any does not call it again",
+                "after_migrate" => "the migrations are applied, and the next start calls it again",
                 _ => "the next start finds out what became of it",
             };
             let note = format!("the signal was passed on to {}, which {how}; {next}", self.shown);

@@ -6,11 +6,14 @@
 //! not is closed without it (`TCP_LINGER2`), and connections still open when the service starts are reset (`SO_LINGER`
 //! of zero).
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::FuturesUnordered;
 use nix::sys::socket::setsockopt;
 use nix::{libc, setsockopt_impl, sockopt_impl};
@@ -25,8 +28,12 @@ use crate::base::neutral;
 use crate::base::progress::{Progress, Tracker};
 use crate::config::Listen;
 
-/// Connections at a time; more wait in the kernel's queue.
-const CONNECTIONS: usize = 32;
+/// Connections at a time; more wait in the kernel's queue, until a client that was answered has closed.
+const CONNECTIONS: usize = 128;
+
+/// Connections at a time that have not sent a whole request. With one more, the oldest is dropped: a probe is answered at
+/// once however many clients have stopped in the middle.
+const UNANSWERED: usize = 32;
 
 sockopt_impl!(
     /// How long a connection that doorstep has closed waits for the client to close it, too (`TCP_LINGER2`, `man 7 tcp`).
@@ -111,26 +118,46 @@ fn open(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 }
 
 async fn serve(listener: &TcpListener, tracker: &Tracker) -> Infallible {
+    // Those that have not been answered, by their number: the oldest first.
+    let unanswered = RefCell::new(BTreeMap::<u64, AbortHandle>::new());
     let mut connections = FuturesUnordered::new();
+    let mut number = 0;
     loop {
+        number += 1;
         let has_room = connections.len() < CONNECTIONS;
         tokio::select! {
             accepted = listener.accept(), if has_room => match accepted {
-                Ok((stream, _)) => connections.push(converse(stream, tracker)),
+                Ok((stream, _)) => {
+                    let mut waiting = unanswered.borrow_mut();
+                    if waiting.len() >= UNANSWERED
+                        && let Some((_, oldest)) = waiting.pop_first()
+                    {
+                        oldest.abort();
+                    }
+                    let unanswered = &unanswered;
+                    let (connection, handle) = abortable(converse(stream, tracker, move || {
+                        unanswered.borrow_mut().remove(&number);
+                    }));
+                    waiting.insert(number, handle);
+                    connections.push(connection);
+                }
                 Err(_) => sleep(RECOVER).await,
             },
-            Some(()) = connections.next(), if !connections.is_empty() => {}
+            Some(_) = connections.next(), if !connections.is_empty() => {}
         }
     }
 }
 
-/// One request and one response; then waits for the client to close first, so that it gets the TIME_WAIT.
-async fn converse(mut stream: TcpStream, tracker: &Tracker) {
+/// One request and one response; then waits for the client to close first, so that it gets the TIME_WAIT. `answered` is
+/// called between the two.
+async fn converse(mut stream: TcpStream, tracker: &Tracker, answered: impl FnOnce()) {
     let exchange = async {
         let head = read_head(&mut stream).await?;
         stream.write_all(&answer(&head, &tracker.standing())).await
     };
-    if !matches!(timeout(REQUEST, exchange).await, Ok(Ok(()))) {
+    let exchanged = timeout(REQUEST, exchange).await;
+    answered();
+    if !matches!(exchanged, Ok(Ok(()))) {
         return;
     }
     let mut rest = [0; 512];

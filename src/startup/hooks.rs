@@ -76,6 +76,13 @@ impl Hooks {
     }
 }
 
+impl Hooks {
+    /// Whether a program is to run after the migrations.
+    pub(crate) fn has_after(&self) -> bool {
+        self.after.is_some()
+    }
+}
+
 impl Start<'_> {
     /// Whether doorstep, or the tool, has something to migrate.
     pub(crate) fn has_work(&self, hooks: &Hooks) -> bool {
@@ -94,9 +101,9 @@ impl Start<'_> {
     }
 
     pub(crate) async fn run_after_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {
-        let next = "the migrations are applied\nnext: repair the cause, and run it by hand if it has to run: \
-                    a start that has nothing to migrate does not call it";
-        self.run_hook(hooks.after.as_ref(), next).await
+        let next = "the migrations are applied\nnext: repair the cause, and start again: the next start calls it again";
+        self.run_hook(hooks.after.as_ref(), next).await?;
+        self.settle_after_hook(hooks).await
     }
 
     /// Runs a hook, if there is one; `next` follows the report of its failure.

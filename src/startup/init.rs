@@ -6,13 +6,14 @@
 
 use std::io::Stdin;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::Child;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+use shared_child::SharedChild;
+use shared_child::unix::SharedChildExt;
 
 use crate::base::error::Error;
 use crate::base::signal::Stop;
@@ -36,27 +37,27 @@ pub(crate) fn stay(service: &Service, stop: &Stop) -> Result<u8, Error> {
     }
     // Orphans of the service come to this process even where it is not PID 1.
     let _ = prctl::set_child_subreaper(true);
-    let mut child = service.command().process_group(0).spawn().map_err(|error| service.refused(&error))?;
+    let child = service.command().process_group(0).spawn().and_then(SharedChild::new);
+    let child = child.map_err(|error| service.refused(&error))?;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
     let foreground = Foreground::give(pid);
     for signal in signals.forever() {
         match Signal::try_from(signal) {
             Ok(Signal::SIGCHLD) => {
-                if let Some(code) = reap(&mut child, pid).map_err(refused("wait for the service"))? {
+                if let Some(code) = reap(&child, pid).map_err(refused("wait for the service"))? {
                     foreground.take_back();
                     return Ok(code);
                 }
             }
-            // kill(2) fails only for a child that has just exited: SIGCHLD follows.
-            Ok(signal) => kill(pid, signal).unwrap_or_default(),
-            Err(_) => {}
+            // kill(2) fails only for a child that has just exited: SIGCHLD follows. A real-time signal has no name.
+            Ok(_) | Err(_) => child.send_signal(signal).unwrap_or_default(),
         }
     }
     Err(Error::Internal("the stream of signals has ended".to_owned()))
 }
 
 /// Reaps every exited child; returns the service's exit code if it is one of them.
-fn reap(child: &mut Child, service: Pid) -> std::io::Result<Option<u8>> {
+fn reap(child: &SharedChild, service: Pid) -> std::io::Result<Option<u8>> {
     let mut code = child.try_wait()?.map(|status| {
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
         exit_code(code.unwrap_or_default())

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod lock_watch;
 pub(crate) mod losses;
 pub(crate) mod one_child;
+pub(crate) mod owed_hook;
 pub(crate) mod pipeline;
 pub(crate) mod process_tree;
 pub(crate) mod schemas;

@@ -232,7 +232,8 @@ impl Start<'_> {
         let (began, schemas) = (Instant::now(), self.report.schemas);
         self.setup.tracker.enter(Phase::Migrate);
         self.read_history().await?;
-        let has_work = !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
+        let is_owed = self.owes_after_hook(hooks).await?;
+        let has_work = is_owed || !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
         let outcome = if has_work { self.migrate_under_lock(hooks, queue).await? } else { PassOutcome::Done };
         self.report.migrate += began.elapsed().saturating_sub(self.report.schemas - schemas);
         if let (PassOutcome::Done, Some(history)) = (&outcome, &self.history) {
@@ -250,7 +251,8 @@ impl Start<'_> {
         self.probe_again().await?;
         let missing = self.probe.missing_schemas.len();
         let is_due = self.is_due(hooks).await?;
-        if is_due && hooks.are_any() {
+        let is_owed = self.owes_after_hook(hooks).await?;
+        if (is_due || is_owed) && hooks.are_any() {
             self.await_child_sessions().await?;
         }
         let leaves_some = self.probe.missing_schemas.len() < missing;
@@ -259,12 +261,15 @@ impl Start<'_> {
         }
         self.create_schemas().await?;
         if is_due {
+            self.owe_after_hook(hooks).await?;
             self.report.applied = self.apply(hooks).await?;
             if leaves_some {
                 // A migration that was to create a schema may not have done so after all.
                 self.probe_again().await?;
                 self.create_schemas().await?;
             }
+        }
+        if is_due || is_owed {
             self.run_after_hook(hooks).await?;
         }
         Ok(PassOutcome::Done)

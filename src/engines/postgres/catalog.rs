@@ -10,6 +10,7 @@ use crate::engines::engine::{
     Scope, Setting, first_column,
 };
 use crate::engines::peer::Peer;
+use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
@@ -138,7 +139,7 @@ impl Engine for Postgres {
 /// The row of [`queries::probe`].
 fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Fault> {
     let row = rows.pop().unwrap_or_default();
-    let [recovering, read_only, version, database, role, schema, missing, home] = row.as_slice() else {
+    let [recovering, read_only, number, database, role, schema, missing, home, version] = row.as_slice() else {
         return Err(Fault::new(Class::Statement, "the probe returned no row"));
     };
     if recovering.as_deref() == Some("t") {
@@ -154,13 +155,21 @@ fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Faul
         _ => None,
     };
     Ok(Probe {
-        server: format!("PostgreSQL {}", version.as_deref().unwrap_or_default()),
+        server: product(version.as_deref().unwrap_or_default(), number.as_deref().unwrap_or_default()),
         missing_schemas,
         history,
         current_schema: schema.clone(),
         database: database.clone().unwrap_or_default(),
         role: role.clone().unwrap_or_default(),
     })
+}
+
+/// Product and version, for the log.
+fn product(version: &str, number: &str) -> String {
+    match Lookalike::of(version) {
+        None => format!("PostgreSQL {number}"),
+        Some(lookalike) => lookalike.to_string(),
+    }
 }
 
 /// Of several tables on the search path, one that can be used.
@@ -217,11 +226,11 @@ mod tests {
     fn a_probe_finds_the_history_and_refuses_a_standby() {
         let request = ProbeRequest { schemas: vec!["app".into()], history: Some("_history".into()) };
         let read = |values| Postgres.probe(&request).read(vec![row(values)]);
-        let probe = read("f|off|17.2|shop|svc|public|[\"app\"]|public").unwrap();
+        let probe = read("f|off|17.2|shop|svc|public|[\"app\"]|public|PostgreSQL 17.2 on x").unwrap();
         assert_eq!((probe.server.as_str(), probe.missing_schemas.as_slice()), ("PostgreSQL 17.2", &["app".into()][..]));
         assert_eq!(probe.history.unwrap().to_string(), "public._history");
-        assert_eq!(read("f|off|17.2|shop|svc|~|~|~").unwrap().history, None);
-        for refused in ["t|off|17.2|shop|svc|public|~|~", "f|on|17.2|shop|svc|public|~|~"] {
+        assert_eq!(read("f|off|17.2|shop|svc|~|~|~|PostgreSQL 17.2 on x").unwrap().history, None);
+        for refused in ["t|off|17.2|shop|svc|public|~|~|~", "f|on|17.2|shop|svc|public|~|~|~"] {
             assert_eq!(read(refused).unwrap_err().class, Class::ReadOnly);
         }
     }

@@ -13,6 +13,7 @@ use crate::engines::postgres::client::Client;
 use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::conninfo::{Host, Target};
 use crate::engines::postgres::dial::{self, Route};
+use crate::engines::postgres::lookalike::{self, VERSION};
 use crate::engines::postgres::session::Session;
 use crate::engines::postgres::{SQL, sqlstate};
 
@@ -26,10 +27,18 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
     for host in &target.hosts {
         let attempt = async {
             let mut session = log_in(target, host, &target.database).await?;
-            // The search path goes first, in the same message: it decides where names lead.
-            let query = Postgres.probe(request).after(&session.search_path());
-            let rows = session.send(query.sql.clone().unwrap_or_default()).await?;
-            Ok((session, query.read(rows)?))
+            let query = Postgres.probe(request);
+            let probed = session.run(query.sql.clone().unwrap_or_default()).await;
+            session.lookalike = match &probed {
+                Ok(rows) => lookalike::of_probe(rows),
+                // One that is only similar may not know what the probe asks.
+                Err(fault) if fault.class == Class::Statement => {
+                    let version = session.send(VERSION.to_owned()).await.unwrap_or_default();
+                    return Err(lookalike::of_probe(&version).map_or(fault.clone(), |it| it.unreadable(fault.clone())));
+                }
+                Err(_) => None,
+            };
+            Ok((session, query.read(probed?)?))
         };
         let timeout = target.connect_timeout;
         let fault = match tokio::time::timeout(timeout, attempt).await {
@@ -89,6 +98,9 @@ async fn maintain(target: &Target, sql: String) -> Result<(), Fault> {
         for maintenance in ["postgres", "template1"] {
             let attempt = async {
                 let mut session = log_in(target, host, maintenance).await?;
+                if let Some(lookalike) = lookalike::of_probe(&session.send(VERSION.to_owned()).await?) {
+                    return Err(lookalike.fault());
+                }
                 let done = session.send(sql.clone()).await.map(drop);
                 session.client.close().await;
                 done
@@ -146,5 +158,15 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         require_auth: route.target.require_auth.as_ref(),
     };
     let client = Client::log_in(connection, &login).await?;
-    Ok(Session { client, route, lock: None, conditions: None, unsettled: false, backend: None, lifted: Vec::new() })
+    Ok(Session {
+        client,
+        route,
+        lock: None,
+        conditions: None,
+        unsettled: false,
+        is_own: false,
+        lookalike: None,
+        backend: None,
+        lifted: Vec::new(),
+    })
 }

@@ -1,5 +1,5 @@
 //! PostgreSQL: where a server is (`conninfo`), how to reach it (`dial`, `login`), the protocol (`client`), one session on
-//! it (`session`, `unit`, `hold`, `pooler`), and its catalog as SQL (`catalog`, `queries`, `explain`, `introspect`).
+//! it (`session`, `unit`, `hold`, `pooler`, `lookalike`), and its catalog as SQL (`catalog`, `queries`, `explain`, `introspect`).
 //!
 //! SQLSTATEs are read in `sqlstate` and mean nothing outside this folder.
 
@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod hold;
 pub(crate) mod introspect;
 pub(crate) mod login;
+pub(crate) mod lookalike;
 pub(crate) mod pooler;
 pub(crate) mod queries;
 pub(crate) mod session;

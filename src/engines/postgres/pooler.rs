@@ -1,5 +1,7 @@
 //! Poolers: in session mode one works like a server, in transaction mode a session lock excludes nothing.
 
+use std::time::Duration;
+
 use crate::base::fault::{Class, Fault};
 use crate::engines::postgres::login::log_in;
 use crate::engines::postgres::session::Session;
@@ -8,16 +10,16 @@ use crate::sql::Row;
 /// How many other sessions are opened to find a shared backend.
 const PROBES: usize = 3;
 
+/// How long to wait for an answer before the other session ends its transaction.
+const TURN: Duration = Duration::from_secs(1);
+
 pub(crate) const BACKEND: &str = "SELECT pg_catalog.pg_backend_pid()";
 
 impl Session {
     /// Behind a pooler that gives each transaction another backend, a session lock excludes nothing and is left on the
-    /// backend. A pooler is recognized by the process id that it invents for the login; its mode by a second session,
+    /// backend. A pooler is recognized by the process id that it invents for the login, before this is called; its mode by a second session,
     /// which then runs on the backend that this session should have for itself.
     pub(crate) async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
-        if self.client.cancel_key().is_some_and(|key| key.process_id() == backend) {
-            return Ok(());
-        }
         let route = self.route.clone();
         let mut others = Vec::new();
         let mut pooled = route.target.pgbouncer;
@@ -31,9 +33,23 @@ impl Session {
             // The pooler has no backend left for it: so this session's is reserved.
             let Ok(second) = tokio::time::timeout(route.target.connect_timeout, second).await else { break };
             let (other, theirs) = second?;
-            let ours = self.send(BACKEND.to_owned()).await?;
-            pooled |= number(&theirs) == Some(backend) || number(&ours) != Some(backend);
-            others.push(other);
+            let mut other = Some(other);
+            let ours = {
+                let mut asked = std::pin::pin!(self.send(BACKEND.to_owned()));
+                match tokio::time::timeout(TURN, &mut asked).await {
+                    Ok(ours) => ours?,
+                    // The only backend of the pool may be the one that the other session has in its transaction.
+                    Err(_) => {
+                        if let Some(other) = other.take() {
+                            other.client.close().await;
+                        }
+                        asked.await?
+                    }
+                }
+            };
+            let (ours, theirs) = (number(&ours), number(&theirs));
+            pooled |= theirs == Some(backend) || ours != Some(backend) || ours == theirs;
+            others.extend(other);
             if pooled {
                 break;
             }

@@ -39,7 +39,7 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
          pg_catalog.current_setting('server_version'), pg_catalog.current_database(), current_user, \
          pg_catalog.current_schema(), {missing}, \
          (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = \
-          (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({history})))"
+          (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({history}))), pg_catalog.version()"
     )
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn holder(key: i64) -> String {
         "SELECT {PEER} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
          AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
-         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
     )
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn child_sessions(pattern: &str) -> String {
     let named = format!("a.application_name OPERATOR(pg_catalog.~) {}", SQL.literal(pattern));
     format!(
         "SELECT {PEER}, a.xact_start::text, {named} FROM pg_catalog.pg_stat_activity a \
-         WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+         WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
          AND a.backend_type = 'client backend' AND a.state <> 'idle' AND ({named} \
          OR (a.usename = session_user AND a.state IN ('active', 'fastpath function call') AND (a.backend_xid IS NOT NULL \
          OR EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.granted \
@@ -102,8 +102,8 @@ pub(crate) fn running_session(text: &str) -> String {
     let beginning = SQL.literal(&beginning);
     format!(
         "SELECT {PEER} FROM pg_catalog.pg_stat_activity a WHERE coalesce(a.state, 'active') = 'active' \
-         AND a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
-         AND (pg_catalog.strpos(lower(a.query), lower({beginning})) > 0 OR (a.query = '<insufficient privilege>' AND EXISTS \
+         AND a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid() \
+         AND (pg_catalog.strpos(pg_catalog.lower(a.query), pg_catalog.lower({beginning})) > 0 OR (a.query = '<insufficient privilege>' AND EXISTS \
          (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.locktype = 'transactionid' AND l.granted)))"
     )
 }
@@ -157,7 +157,7 @@ pub(crate) fn tables_in(schemas: &[String]) -> String {
     format!(
         "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind = 'r' AND n.nspname IN ({}) AND lower(c.relname) NOT IN \
+         WHERE c.relkind = 'r' AND n.nspname IN ({}) AND pg_catalog.lower(c.relname) NOT IN \
          ('spatial_ref_sys', 'geometry_columns', 'geography_columns', 'raster_columns', 'raster_overviews') \
          ORDER BY 1",
         schemas.join(", ")
@@ -171,7 +171,7 @@ pub(crate) fn similar(tables: &[TableName]) -> String {
     format!(
         "SELECT w.i, n.nspname, c.relname FROM (VALUES {}) AS w(i, t) \
          JOIN pg_catalog.pg_class c ON c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-         AND replace(lower(c.relname), '_', '') = replace(lower(w.t), '_', '') \
+         AND pg_catalog.replace(pg_catalog.lower(c.relname), '_', '') = pg_catalog.replace(pg_catalog.lower(w.t), '_', '') \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE E'pg\\\\_%' \
          ORDER BY 1, 2, 3 LIMIT 100",

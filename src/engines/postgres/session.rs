@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Place};
 use crate::engines::engine::Engine;
 use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
-use crate::engines::postgres::client::Client;
+use crate::engines::postgres::client::{CancelKey, Client};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in;
+use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::{SQL, queries, unit};
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
@@ -24,6 +25,11 @@ pub(crate) struct Session {
     pub(crate) conditions: Option<String>,
     /// A script has run: the session must be reset before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
+    /// The connection has this backend for itself, so that settings of the session reach nobody else. Behind a pooler that
+    /// gives each transaction another backend, they would be those of other clients.
+    pub(crate) is_own: bool,
+    /// The server is no PostgreSQL: what it is, and that it cannot lock.
+    pub(crate) lookalike: Option<Lookalike>,
     /// The backend that holds the lock.
     pub(crate) backend: Option<u32>,
     /// The limits of time that are lifted while a child runs.
@@ -34,7 +40,9 @@ impl Session {
     /// Runs a message of doorstep's own, in a session without a script's settings.
     pub(crate) async fn run(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
         self.settle_if_needed().await?;
-        self.send(sql).await
+        let setting = self.local_search_path();
+        let sent = self.send(format!("{setting}{sql}")).await;
+        sent.map_err(|fault| without_prefix(fault, setting.chars().count()))
     }
 
     /// Runs a message in the session as it is.
@@ -49,25 +57,48 @@ impl Session {
         }
     }
 
+    /// The same until the end of the message, where the connection may share its backend with others.
+    fn local_search_path(&self) -> String {
+        if self.is_own { String::new() } else { self.search_path().replacen("SET ", "SET LOCAL ", 1) }
+    }
+
     /// The statement that makes `?schema=` of the URL the search path, as Prisma does, to put before another one.
     pub(crate) fn search_path(&self) -> String {
         let schema = self.route.target.schema.as_deref();
         schema.map_or_else(String::new, |schema| format!("SET search_path = {}; ", SQL.identifier(schema)))
     }
 
+    /// The connection has been found to have its backend for itself: its settings may last.
+    async fn claim(&mut self) -> Result<(), Fault> {
+        let setting = self.search_path();
+        if !std::mem::replace(&mut self.is_own, true) && !setting.is_empty() {
+            self.send(setting).await?;
+        }
+        Ok(())
+    }
+
     async fn lock(&mut self, key: LockKey) -> Result<bool, Fault> {
         self.restore_limits().await?;
-        let number = key.number;
-        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({number}), pg_catalog.pg_backend_pid()");
-        let rows = self.run(sql).await?;
+        if let Some(lookalike) = &self.lookalike {
+            return Err(lookalike.fault());
+        }
+        let (number, login) = (key.number, self.client.cancel_key().map_or(0, CancelKey::process_id));
+        // A pooler invents the process id of the login. Then nothing is locked yet: the lock would be on some backend.
+        let expected = if self.is_own { "pg_catalog.pg_backend_pid()".to_owned() } else { login.to_string() };
+        let sql = format!(
+            "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {expected} THEN pg_catalog.pg_try_advisory_lock({number}) END, \
+             pg_catalog.pg_backend_pid()"
+        );
+        let mut rows = self.run(sql.clone()).await?;
+        let value = |rows: &[Row], index: usize| rows.first().and_then(|row| row.get(index).cloned().flatten());
+        let backend = value(&rows, 1).and_then(|pid| pid.parse().ok()).unwrap_or_default();
+        if value(&rows, 0).is_none() {
+            self.refuse_transaction_pooling(backend).await?;
+            rows = self.run(sql.replacen(&expected, "pg_catalog.pg_backend_pid()", 1)).await?;
+        }
+        self.claim().await?;
         if !is_true(&rows) {
             return Ok(false);
-        }
-        let backend = rows[0].get(1).and_then(|pid| pid.as_ref()?.parse().ok()).unwrap_or_default();
-        if let Err(fault) = self.refuse_transaction_pooling(backend).await {
-            // Behind a pooler the lock is on some backend; it must not stay there.
-            let _ = self.send(format!("SELECT pg_catalog.pg_advisory_unlock({number})")).await;
-            return Err(fault);
         }
         (self.lock, self.backend) = (Some(key), Some(backend));
         Ok(true)
@@ -86,6 +117,7 @@ impl crate::engines::session::Session for Session {
     fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
         Box::pin(async move {
             self.settle_if_needed().await?;
+            let sql = self.local_search_path() + &sql;
             self.client.each_row(&sql, take).await
         })
     }
@@ -162,6 +194,14 @@ impl crate::engines::session::Session for Session {
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(self.client.close())
     }
+}
+
+/// A fault whose place is counted from behind what was put before the message.
+fn without_prefix(mut fault: Fault, prefix: usize) -> Fault {
+    if let Some(Place::Character(at)) = &mut fault.place {
+        *at = at.saturating_sub(prefix);
+    }
+    fault
 }
 
 /// The first value of the first row is true.

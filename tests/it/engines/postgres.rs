@@ -188,6 +188,132 @@ fn pgbouncer_in_transaction_mode_is_refused_before_anything_is_written() {
     project.doorstep(&url, &["run", "--require-tables", "users"]).run().code(0);
 }
 
+#[test]
+fn commands_that_read_leave_nothing_behind_in_a_transaction_pool() {
+    let database = Database::fresh();
+    database.sql("CREATE SCHEMA app");
+    // One backend for all clients, as long as no two of them have a transaction.
+    let (_pgbouncer, _directory, url) = pgbouncer(&database, "transaction\ndefault_pool_size = 1");
+    let project = Project::with_two();
+    project.doorstep(&format!("{}?schema=app", database.url()), &["migrate"]).run().code(0);
+    assert_eq!(database.sql("SELECT to_regclass('app.users') IS NOT NULL"), "t");
+    let through = format!("{url}?schema=app");
+    let shown = "SELECT name, setting FROM pg_settings WHERE name IN ('search_path', 'lock_timeout', 'statement_timeout', \
+                 'idle_session_timeout', 'row_security', 'transaction_read_only') ORDER BY 1";
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = \
+                 (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let state = || {
+        let psql = || std::process::Command::new("psql").args(["-XAtq", &url, "-c", shown]).output().unwrap();
+        let output = until("PgBouncer listens", || Some(psql()).filter(|output| output.status.success()));
+        (String::from_utf8(output.stdout).unwrap(), database.sql(locks))
+    };
+    let before = state();
+    assert!(before.0.contains("search_path|\"$user\", public"), "{}", before.0);
+    let required = ["--require-tables", "users,posts"];
+    for arguments in [
+        &["wait"][..],
+        &["check"],
+        &["status"],
+        &["verify"],
+        &["diff"],
+        &["run", "--migrate", "await"],
+        &["run", "--migrate", "off"],
+        // It has nothing to write.
+        &["run"],
+    ] {
+        let reads_tables = !matches!(arguments[0], "wait" | "status");
+        let arguments = [arguments, if reads_tables { &required } else { &[] }].concat();
+        project.doorstep(&through, &arguments).run().code(0);
+        assert_eq!(state(), before, "{arguments:?}");
+    }
+    project.write("prisma/migrations/3_x/migration.sql", "SELECT 1;");
+    for arguments in [&["run"][..], &["migrate"], &["resolve", "--applied", "3_x"]] {
+        project.doorstep(&through, arguments).run().code(78).stderr_has("a pooler in transaction mode");
+        assert_eq!(state(), before, "{arguments:?}");
+    }
+}
+
+/// Relays to the shared server, and calls it something else: the first text becomes the second in its answers.
+fn renaming_proxy(before: &str, after: &'static str) -> u16 {
+    assert_eq!(before.len(), after.len());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, before) = (listener.local_addr().unwrap().port(), before.to_owned());
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut server = TcpStream::connect(("127.0.0.1", shared_port())).unwrap();
+            let (mut down, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            let before = before.clone();
+            std::thread::spawn(move || {
+                let mut buffer = [0; 64 * 1024];
+                while let Ok(read @ 1..) = down.read(&mut buffer) {
+                    let answer = &mut buffer[..read];
+                    while let Some(at) = answer.windows(before.len()).position(|bytes| bytes == before.as_bytes()) {
+                        answer[at..at + before.len()].copy_from_slice(after.as_bytes());
+                    }
+                    to_client.write_all(answer).unwrap_or_default();
+                }
+                let _ = to_client.shutdown(Shutdown::Both);
+            });
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut client, &mut server);
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_server_whose_locks_exclude_nobody_is_read_and_never_written() {
+    let version = Database::fresh().sql("SELECT split_part(version(), '.', 1)");
+    for (name, product) in
+        [("CockroachDB 1", "CockroachDB"), ("CrateDB 5.4.4", "CrateDB"), ("Anything 1.23", "`Anything 1.23")]
+    {
+        let database = Database::fresh();
+        let port = renaming_proxy(&version, name);
+        let url =
+            |database: &str| format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable");
+        let project = Project::with_two();
+        project.doorstep(&url(&database.name), &["wait"]).run().code(0).stderr_has(product);
+        for arguments in [
+            &["run", "--schemas", "app"][..],
+            &["migrate"],
+            &["run", "--before-migrate", "touch called"],
+            &["run", "--migrate-command", "touch called"],
+        ] {
+            let project = if arguments.contains(&"--migrate-command") { Project::bare() } else { Project::with_two() };
+            let output = project.doorstep(&url(&database.name), arguments).run().code(78);
+            output.stderr_has(product).stderr_has("session advisory locks").stderr_has("next: ");
+            assert!(!project.path("called").exists(), "{arguments:?}");
+        }
+        let written = "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = 'app'), (SELECT count(*) FROM pg_tables \
+                       WHERE schemaname = 'public')";
+        assert_eq!(database.sql(written), "0|0");
+        // Nor is a database created.
+        let absent = Database::absent();
+        project.doorstep(&url(&absent.name), &["run"]).run().code(78).stderr_has(product);
+        assert_eq!(database.sql(&format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", absent.name)), "0");
+        // What reads works, and so does a start with nothing to write.
+        project.doorstep(&database.url(), &["migrate"]).run().code(0);
+        project.doorstep(&url(&database.name), &["verify", "--require-tables", "users"]).run().code(0);
+        project.doorstep(&url(&database.name), &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
+    }
+}
+
+#[test]
+fn functions_of_the_search_path_do_not_stand_before_those_of_the_server() {
+    let database = Database::fresh();
+    database.sql(
+        "CREATE SCHEMA app; CREATE FUNCTION app.version() RETURNS text LANGUAGE sql AS $$SELECT 'CockroachDB v1'$$; \
+         CREATE FUNCTION app.pg_backend_pid() RETURNS integer LANGUAGE sql AS 'SELECT 1'; \
+         CREATE FUNCTION app.current_database() RETURNS name LANGUAGE sql AS $$SELECT 'x'::name$$; \
+         CREATE FUNCTION app.lower(text) RETURNS text LANGUAGE sql AS $$SELECT 'x'$$",
+    );
+    database.sql(&format!("ALTER DATABASE {} SET search_path = app, pg_catalog", database.name));
+    let output = Project::with_two().doorstep(&database.url(), &["run", "--require-tables", "users"]).run().code(0);
+    output.stderr_has("(2 applied)").stderr_lacks("CockroachDB");
+}
+
 /// Relays to the shared server, and counts the queries that the client sends after login.
 fn counting_proxy() -> (u16, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

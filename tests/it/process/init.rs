@@ -171,6 +171,26 @@ fn every_signal_that_can_be_passed_on_is_and_each_one_again() {
 }
 
 #[test]
+fn real_time_signals_are_passed_on_too() {
+    let database = Database::fresh();
+    let service = "import signal\n\
+         heard = set(range(35, 65))\n\
+         signal.pthread_sigmask(signal.SIG_BLOCK, heard)\n\
+         print('listening', flush=True)\n\
+         while True: print(int(signal.sigwait(heard)), flush=True)\n";
+    let arguments = ["run", "--init", "--", "python3", "-c", service];
+    let mut doorstep = Project::bare().doorstep(&database.url(), &arguments).spawn();
+    assert_eq!(doorstep.stdout_line(), "listening");
+    for number in (35..=64).chain([35]) {
+        let call = [format!("-{number}"), doorstep.pid().to_string()];
+        crate::support::run(std::process::Command::new("kill").args(call));
+        assert_eq!(doorstep.stdout_line(), number.to_string());
+    }
+    doorstep.signal("TERM");
+    doorstep.finish("run --init").code(143);
+}
+
+#[test]
 fn the_terminals_stop_signals_are_not_passed_on_and_stop_nobody() {
     let database = Database::fresh();
     let arguments = ["run", "--init", "--", "python3", "-c", LISTENING];

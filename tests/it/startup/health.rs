@@ -230,6 +230,25 @@ fn connections_that_say_nothing_delay_neither_the_start_nor_other_probes_for_lon
 }
 
 #[test]
+fn a_probe_is_answered_at_once_beside_hundreds_of_half_requests() {
+    let (doorstep, port) = waiting();
+    let half = |_| {
+        let mut stream = connect(port);
+        stream.write_all(b"GET /live HTTP/1.1\r\nHost:").unwrap();
+        stream
+    };
+    let mut open: Vec<TcpStream> = (0..300).map(half).collect();
+    for _ in 0..5 {
+        let began = Instant::now();
+        assert_eq!(request(port, "GET", "/live").0, 200);
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        open.extend((0..50).map(half));
+    }
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143);
+}
+
+#[test]
 fn an_address_that_cannot_be_is_an_error_before_anything_is_written() {
     let database = Database::fresh();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -54,16 +54,63 @@ fn a_failure_before_stops_the_start_before_anything_is_written() {
 }
 
 #[test]
-fn a_failure_after_stops_the_start_and_says_that_the_migrations_are_applied() {
+fn a_failure_after_stops_the_start_and_the_next_one_calls_it_again() {
     let database = Database::fresh();
     let project = project().file("after.fails", "");
-    let output = project.doorstep(&database.url(), &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
+    let run = || project.doorstep(&database.url(), &["run", "--", "echo", "up"]).run();
+    let output = run().code(65).stdout_is("");
     output
         .stderr_has("after_migrate failed")
         .stderr_has("the migrations are applied")
-        .stderr_has("a start that has nothing to migrate does not call it");
-    project.doorstep(&database.url(), &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
-    assert_eq!(order(&project), "before after ");
+        .stderr_has("the next start calls it again");
+    run().code(65).stdout_is("").stderr_has("after_migrate failed");
+    std::fs::remove_file(project.path("after.fails")).unwrap();
+    run().code(0).stdout_is("up").stderr_has("after_migrate succeeded");
+    run().code(0).stdout_is("up").stderr_lacks("after_migrate");
+    assert_eq!(order(&project), "before after after after ");
+    assert_eq!(database.sql("SELECT to_regtype('_doorstep_after_migrate') IS NULL"), "t");
+    assert_eq!(database.sql("SELECT count(*), count(logs) FROM _prisma_migrations"), "2|0");
+}
+
+/// Kills doorstep and its child at once.
+fn kill_both(mut doorstep: crate::support::Running) {
+    let children = format!("/proc/{0}/task/{0}/children", doorstep.pid());
+    let children = std::fs::read_to_string(children).unwrap();
+    doorstep.child.kill().unwrap();
+    for child in children.split_whitespace() {
+        crate::support::run(std::process::Command::new("kill").args(["-9", child]));
+    }
+    doorstep.child.wait().unwrap();
+}
+
+#[test]
+fn a_kill_between_the_migrations_and_the_hook_does_not_lose_it() {
+    let database = Database::fresh();
+    let waits = "sh -c 'echo begun; exec sleep 600'";
+    let arguments = ["run", "--after-migrate", waits];
+    let mut doorstep = Project::with_two().doorstep(&database.url(), &arguments).spawn();
+    doorstep.until_stderr("migrate: begun");
+    kill_both(doorstep);
+    let arguments = ["run", "--after-migrate", "echo called"];
+    let project = Project::with_two();
+    project.doorstep(&database.url(), &arguments).run().code(0).stderr_has("called").stderr_has("(0 applied)");
+    project.doorstep(&database.url(), &arguments).run().code(0).stderr_lacks("called");
+}
+
+#[test]
+fn on_sqlite_and_for_a_tool_of_its_own_a_failed_hook_is_called_again_too() {
+    let project = Project::sqlite().migration("1_a", "CREATE TABLE a (id integer);");
+    project.doorstep("file:./dev.db", &["run", "--after-migrate", "false"]).run().code(65);
+    let again = ["run", "--after-migrate", "echo called"];
+    project.doorstep("file:./dev.db", &again).run().code(0).stderr_has("called");
+    project.doorstep("file:./dev.db", &again).run().code(0).stderr_lacks("called");
+    let database = Database::fresh();
+    let first = ["run", "--migrate-command", "true", "--after-migrate", "false"];
+    Project::bare().doorstep(&database.url(), &first).run().code(65);
+    assert_eq!(database.sql("SELECT to_regtype('_doorstep_after_migrate') IS NOT NULL"), "t");
+    // It is no table of the service.
+    let verified = Project::bare().doorstep(&database.url(), &["verify", "--require-tables", "pg_class"]).run();
+    verified.stderr_lacks("_doorstep_after_migrate");
 }
 
 #[test]
