@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::base::{progress_bar, time};
+use crate::base::{neutral, progress_bar, time};
 
 /// How much to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
@@ -130,7 +130,7 @@ where
                 line.insert("time".into(), humantime::format_rfc3339_millis(now).to_string().into());
                 line.insert("level".into(), level.as_str().to_ascii_lowercase().into());
                 line.append(&mut fields.0);
-                writeln!(writer, "{}", Value::Object(line))
+                writeln!(writer, "{}", neutral::json(&Value::Object(line).to_string()))
             }
             LogFormat::Text if self.on_terminal => {
                 let time = humantime::format_rfc3339_seconds(now).to_string().replace('T', " ");
@@ -158,7 +158,7 @@ fn text(
     }
     // The name of the event and the fields are for machines; the message has all of it for people.
     let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
-    writeln!(writer, "{}", shown(message).replace('\n', "\n    "))
+    writeln!(writer, "{}", neutral::text(&shown(message)).replace('\n', "\n    "))
 }
 
 /// Collects an event's fields; a name with a dot (`steps.wait`) becomes a nested object.

@@ -51,11 +51,16 @@ pub(crate) struct Progress {
 pub(crate) struct Tracker {
     began: Instant,
     standing: Rc<RefCell<Progress>>,
+    /// States that the log has told.
+    told: Rc<RefCell<Vec<String>>>,
 }
+
+/// States that are told apart. A server that answers with noise has more of them.
+const STATES: usize = 16;
 
 impl Default for Tracker {
     fn default() -> Self {
-        Self { began: Instant::now(), standing: Rc::new(RefCell::new(Progress::of(Phase::Wait))) }
+        Self { began: Instant::now(), standing: Rc::new(RefCell::new(Progress::of(Phase::Wait))), told: Rc::default() }
     }
 }
 
@@ -76,6 +81,17 @@ impl Tracker {
         let mut standing = self.standing.borrow_mut();
         standing.attempts = Some(attempts);
         standing.cause = Some(cause.to_owned());
+    }
+
+    /// True for a state that this start has not told yet. A port behind which a server comes and goes alternates between
+    /// two states, which is no news.
+    pub(crate) fn is_news(&self, state: String) -> bool {
+        let mut told = self.told.borrow_mut();
+        let is_news = told.len() < STATES && !told.contains(&state);
+        if is_news {
+            told.push(state);
+        }
+        is_news
     }
 
     /// The step waits for another process.

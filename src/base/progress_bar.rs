@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::base::neutral;
+
 /// The bar that must be off the terminal while a log line is written.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
@@ -40,7 +42,7 @@ impl Bar {
 
     /// This one is being applied.
     pub(crate) fn begin(&self, name: &str) {
-        self.0.set_message(name.to_owned());
+        self.0.set_message(neutral::line(name));
     }
 
     /// It is applied.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
+use crate::base::plain_name::shown_path;
 
 /// A value that is never printed: no `Display`, and `Debug` says `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,12 +73,12 @@ impl SecretSource {
             Self::Text(secret) => Ok(secret.clone()),
             Self::Libpq => Ok(Secret::new("")),
             Self::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    Error::Settings(format!("cannot read the secret file {}: {error}", path.display()))
+                let text = file::read_text(path, FileKind::Secret).map_err(|error| {
+                    Error::Settings(format!("cannot read the secret file {}: {error}", shown_path(path)))
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 match text.strip_suffix('\r').unwrap_or(text) {
-                    "" => Err(Error::Settings(format!("the secret file {} is empty", path.display()))),
+                    "" => Err(Error::Settings(format!("the secret file {} is empty", shown_path(path)))),
                     text => Ok(Secret::new(text)),
                 }
             }

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::base::neutral;
+
 /// The default of Kubernetes (`terminationMessagePath`).
 const PLACE: &str = "/dev/termination-log";
 
@@ -26,6 +28,7 @@ pub(crate) fn note(text: &str) {
     if !path.is_file() {
         return;
     }
+    let text = neutral::text(text);
     let text = &text[..text.floor_char_boundary(LIMIT)];
     if let Ok(mut file) = std::fs::OpenOptions::new().write(true).truncate(true).open(path) {
         let _ = file.write_all(text.as_bytes());

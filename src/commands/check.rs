@@ -156,6 +156,7 @@ impl Checked {
             },
             (None, command) => {
                 let command = command.map(Words::to_string).unwrap_or_default();
+                let command = setup.hook_commands.masked(&command);
                 let why = format!("doorstep knows neither the files nor the history of {command}");
                 (command, why)
             }

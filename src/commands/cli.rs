@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::error::{Code, Error};
+use crate::base::neutral;
 use crate::commands::{
     baseline, check, diff, init, install, migrate, replay, resolve, run, snapshot, status, verify, wait,
 };
@@ -170,8 +171,12 @@ impl Cli {
         }
         let matches = Self::with_short_help().try_get_matches_from(arguments);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
-            // clap prints help and version on stdout, errors on stderr.
-            let _ = error.print();
+            // clap prints help and version on stdout, errors on stderr. Its errors quote the arguments.
+            let plain = error.render().to_string();
+            let _ = match neutral::text(&plain) {
+                shown if error.use_stderr() && shown != plain => write!(std::io::stderr(), "{shown}"),
+                _ => error.print(),
+            };
             if let Some(tip) = tip(&error) {
                 let _ = writeln!(std::io::stderr(), "\n{tip}");
             }

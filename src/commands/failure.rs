@@ -6,12 +6,13 @@ use std::io::Write;
 use crate::base::environment::Environment;
 use crate::base::error::{Code, Error};
 use crate::base::log::{self, LogFormat, LogLevel};
+use crate::base::neutral;
 use crate::base::termination;
 
 /// Reports the error; returns the exit code. `is_probe` for `check`.
 pub(crate) fn report(error: &Error, is_probe: bool, environment: &Environment) -> u8 {
     if is_probe {
-        let _ = writeln!(std::io::stderr(), "unhealthy: {error}");
+        let _ = writeln!(std::io::stderr(), "unhealthy: {}", neutral::text(&error.to_string()));
         return Code::Unhealthy as u8;
     }
     // No effect once a command has started the log; before that the settings are not known yet.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
+use crate::base::neutral;
 use crate::report::text::Screen;
 
 /// Prints a result in the form asked for.
@@ -16,16 +17,16 @@ use crate::report::text::Screen;
 pub(crate) fn show(result: &(impl Serialize + std::fmt::Display), format: LogFormat) -> Result<(), Error> {
     print(&match format {
         LogFormat::Json => json(result),
-        LogFormat::Text => result.to_string(),
+        LogFormat::Text => neutral::text(&result.to_string()).into_owned(),
     })
 }
 
 /// A result as JSON for people to read, too.
 pub(crate) fn json(result: &impl Serialize) -> String {
-    serde_json::to_string_pretty(result).unwrap_or_default() + "\n"
+    neutral::json(&serde_json::to_string_pretty(result).unwrap_or_default()).into_owned() + "\n"
 }
 
-/// Prints text.
+/// Prints text as it is: SQL and JSON that are read by programs, or a report that is neutral already.
 ///
 /// # Errors
 /// [`Error::Os`].

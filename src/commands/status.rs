@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
+use crate::base::neutral;
 use crate::base::time;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
         LogFormat::Json => output::json(&status),
         LogFormat::Text => {
             let now = output::is_terminal().then(SystemTime::now);
-            text(&status, &setup.database.target()?.address(), now)
+            neutral::text(&text(&status, &setup.database.target()?.address(), now)).into_owned()
         }
     })?;
     Ok(Next::Done)

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
+use crate::base::plain_name::shown_path;
 use crate::config::{Layer, Require, ServiceQuery, requirements_file, unknown};
 
 /// The content of doorstep.toml.
@@ -26,10 +28,10 @@ const DEFAULT: &str = "doorstep.toml";
 /// Reads the `named` file, or ./doorstep.toml if it exists.
 pub(crate) fn read(named: Option<PathBuf>) -> Result<File, Error> {
     let path = named.as_deref().unwrap_or(Path::new(DEFAULT));
-    match std::fs::read_to_string(path) {
+    match read_text(path, FileKind::Configuration) {
         Ok(text) => parse(&text, path),
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(File::default()),
-        Err(error) => Err(Error::Settings(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => Err(Error::Settings(format!("cannot read {}: {error}", shown_path(path)))),
     }
 }
 

@@ -27,7 +27,9 @@ use crate::base::environment::Environment;
 use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
-pub(crate) use crate::config::value::{Allow, DurationSetting, List, Listen, Mode, OnUnknown, Strictness, Switch};
+pub(crate) use crate::config::value::{
+    Allow, DurationSetting, List, Listen, Mode, OnUnknown, SchemaName, Strictness, Switch,
+};
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
 
@@ -221,7 +223,7 @@ impl Settings {
             database,
             migrate_database,
             patience,
-            schemas: merged.schemas.map(|list| list.0),
+            schemas: merged.schemas.map(|list| schemas(&list)).transpose()?,
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,
             format: merged.migration_format,
@@ -262,6 +264,10 @@ fn patience(layer: &Layer) -> Result<Patience, Error> {
         None => Duration::from_secs(120),
     };
     Ok(Patience { timeout: limit(layer.wait_timeout, default), fixed })
+}
+
+fn schemas(list: &List) -> Result<Vec<String>, Error> {
+    Ok(parse_all::<SchemaName>(&list.0, "schemas")?.into_iter().map(|name| name.0).collect())
 }
 
 /// `0` means no limit, in every setting that is a deadline.

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::base::plain_name::{flaw, unmeant};
 use crate::base::secret::OneOrMany;
 use crate::finding::DifferenceKind;
 use crate::sql::ObjectKind;
-use crate::sql::name::split_outside_quotes;
+use crate::sql::name::{split_outside_quotes, unquote};
 use serde::de::{self, Deserialize, Deserializer};
 
 /// A duration: `500ms`, `30s`, `5m`, `1m 30s`, or `0`.
@@ -54,6 +55,26 @@ impl<'de> Deserialize<'de> for List {
         match texts.as_slice() {
             [one] => Ok(one.parse().unwrap_or_default()),
             _ => Ok(Self(texts)),
+        }
+    }
+}
+
+/// A schema to create: `app`, or in double quotes whatever else a name may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SchemaName(pub(crate) String);
+
+impl FromStr for SchemaName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+        let name = if is_quoted { unquote(text) } else { text.to_owned() };
+        let unmeant = if is_quoted { None } else { unmeant(&name) };
+        match flaw(&name).or(unmeant) {
+            Some(flaw) => Err(format!(
+                "a name {flaw}\nnext: correct it; names stand apart by commas, and one that is meant so stands in double quotes"
+            )),
+            None => Ok(Self(name)),
         }
     }
 }
@@ -251,6 +272,17 @@ mod tests {
     #[test]
     fn lists_ignore_blanks_and_commas_in_quotes() {
         assert_eq!("a, b,,\"c,d\"".parse::<List>().unwrap().0, ["a", "b", "\"c,d\""]);
+    }
+
+    #[test]
+    fn schemas_have_plain_names_or_quotes() {
+        let name = |text: &str| text.parse::<SchemaName>().map(|name| name.0);
+        assert_eq!(name("app").unwrap(), "app");
+        assert_eq!(name("\"a, \"\"b\"\"\"").unwrap(), "a, \"b\"");
+        assert_eq!(name("it's \"odd\"; --").unwrap(), "it's \"odd\"; --");
+        for bad in ["app\n", " app", "\"app\u{200b}\"", "\"app \"", "$SCHEMA", "app #x", ""] {
+            assert!(name(bad).unwrap_err().starts_with("a name "), "{bad:?}");
+        }
     }
 
     #[test]

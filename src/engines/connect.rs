@@ -12,11 +12,12 @@ use crate::base::secret::Secret;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Probe, ProbeRequest};
 use crate::engines::session::Session;
+use crate::engines::url_text::UrlText;
 use crate::sql::Dialect;
 
 /// What reads the URL of an engine: the text, the environment with the variables that the engine's own clients read, and
 /// the directory that a relative path starts from.
-type Parse = fn(&str, &Environment, &Path) -> ParsedEndpoint;
+type Parse = fn(&UrlText, &Environment, &Path) -> ParsedEndpoint;
 
 type ParsedEndpoint = Result<Arc<dyn Endpoint>, Error>;
 
@@ -25,22 +26,22 @@ const ENGINES: &[(&[&str], Parse)] =
     &[(&["file", "sqlite", "sqlite3"], sqlite), (&["postgres", "postgresql"], postgres)];
 
 #[cfg(feature = "sqlite")]
-fn sqlite(url: &str, _environment: &Environment, base: &Path) -> ParsedEndpoint {
-    Ok(Arc::new(crate::engines::sqlite::Target::parse(url, base)?))
+fn sqlite(url: &UrlText, _environment: &Environment, base: &Path) -> ParsedEndpoint {
+    Ok(Arc::new(crate::engines::sqlite::Target::parse(url.text(), base)?))
 }
 
 #[cfg(not(feature = "sqlite"))]
-fn sqlite(_url: &str, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
+fn sqlite(_url: &UrlText, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Err(left_out("SQLite", "sqlite"))
 }
 
 #[cfg(feature = "postgres")]
-fn postgres(url: &str, environment: &Environment, _base: &Path) -> ParsedEndpoint {
+fn postgres(url: &UrlText, environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Ok(Arc::new(crate::engines::postgres::Target::parse(url, environment)?))
 }
 
 #[cfg(not(feature = "postgres"))]
-fn postgres(_url: &str, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
+fn postgres(_url: &UrlText, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Err(left_out("PostgreSQL", "postgres"))
 }
 
@@ -68,10 +69,12 @@ impl Target {
     /// # Errors
     /// [`Error::Settings`] with what is wrong and how to write it. The URL itself is never quoted.
     pub fn parse(url: &Secret, environment: &Environment, base: &Path) -> Result<Self, Error> {
-        let text = url.expose().trim();
-        let (scheme, _) = text.split_once(':').unwrap_or(("", text));
+        let text = UrlText::read(url.expose())?;
         // The driver in `postgresql+asyncpg` (SQLAlchemy) says nothing about the database.
-        let scheme = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
+        let scheme = match &text {
+            UrlText::Url { scheme, .. } => scheme.as_str(),
+            UrlText::Keywords(_) | UrlText::Empty => "",
+        };
         if scheme == "prisma" {
             return Err(Error::Settings(
                 "a prisma+postgres:// URL is Prisma's hosted proxy, not a database\n\
@@ -79,14 +82,14 @@ impl Target {
                     .to_owned(),
             ));
         }
-        if UNSUPPORTED.contains(&scheme.as_str()) {
+        if UNSUPPORTED.contains(&scheme) {
             return Err(Error::Settings(format!(
                 "doorstep does not speak {scheme}\nnext: use a postgresql://, file: or sqlite: URL"
             )));
         }
-        let chosen = ENGINES.iter().find(|(schemes, _)| schemes.contains(&scheme.as_str()));
+        let chosen = ENGINES.iter().find(|(schemes, _)| schemes.contains(&scheme));
         let (_, parse) = chosen.unwrap_or(&ENGINES[ENGINES.len() - 1]);
-        parse(text, environment, base).map(Self)
+        parse(&text, environment, base).map(Self)
     }
 
     /// Whether the environment alone names a database, in the variables of an engine's own clients.
@@ -117,6 +120,11 @@ impl Target {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         self.0.warnings()
+    }
+
+    /// The passwords that the URL, the environment and the password file give, to be hidden in what other programs print.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.0.secrets()
     }
 
     /// How the engine writes SQL, and what it is able to do.

@@ -36,6 +36,11 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Every password that a login may use.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Parameters of the URL that have no effect, for one warning each.
     fn warnings(&self) -> &[String] {
         &[]

@@ -2,7 +2,8 @@
 //!
 //! - `engine`: the stateless part of an engine, SQL texts and how their rows are read;
 //! - `session`: the stateful part, one connection; `queries`: what callers ask a session, written once;
-//! - `endpoint`: a parsed URL; `connect`: the choice of the engine by the scheme of the URL;
+//! - `url_text`: what is checked before a URL is parsed; `endpoint`: a parsed URL; `connect`: the choice of the engine by
+//!   the scheme of the URL;
 //! - `net`: names, sockets and TLS, for every engine with a server;
 //! - one folder per engine.
 //!
@@ -28,4 +29,5 @@ pub(crate) mod query_plan;
 pub(crate) mod session;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+pub(crate) mod url_text;
 pub(crate) mod values;

@@ -154,6 +154,7 @@ mod tests {
             script: Script::new((*sql).to_owned(), Dialect::Postgres),
             checksum: String::new(),
             unreadable: None,
+            no_transaction: false,
         };
         let migrations: Vec<Migration> = scripts.iter().map(migration).collect();
         let claims = claims(&migrations.iter().collect::<Vec<_>>());

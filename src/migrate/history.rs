@@ -12,7 +12,6 @@ use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
-use crate::migrate::strangers;
 use crate::migrate::strategy::{self, Strategy};
 use crate::sql::script::{self, Creation};
 use crate::sql::{Dialect, ObjectRef, Row, TableName};

@@ -1,5 +1,6 @@
 //! For GitHub Actions: workflow commands, which the running_session turns into annotations of the lines they name.
 
+use crate::base::neutral;
 use crate::catalog::Origin;
 use crate::finding::{Finding, Severity, Source};
 use crate::report::{Verified, flat};
@@ -34,7 +35,8 @@ fn command(finding: &Finding, place: Option<Origin>) -> String {
 
 /// The text of a command (actions/toolkit, `escapeData`).
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let encoded = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    neutral::text(&encoded).into_owned()
 }
 
 /// A property of a command (actions/toolkit, `escapeProperty`).

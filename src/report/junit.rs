@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::neutral;
 use crate::catalog::Origin;
 use crate::finding::{Finding, Source};
 use crate::report::{TablePlace, Verified};
@@ -131,7 +132,8 @@ fn lines(findings: &[&Finding]) -> String {
 /// As text or in quotes; characters that XML 1.0 has no way to write are left out.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    let kept: String = text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
+    for character in neutral::text(&kept).chars() {
         match character {
             '&' => out += "&amp;",
             '<' => out += "&lt;",
@@ -139,7 +141,6 @@ fn escaped(text: &str) -> String {
             '"' => out += "&quot;",
             '\n' | '\t' => out.push(character),
             '\u{FFFE}' | '\u{FFFF}' => {}
-            character if character.is_control() => {}
             character => out.push(character),
         }
     }

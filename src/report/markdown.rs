@@ -1,5 +1,6 @@
 //! For a job's summary (`$GITHUB_STEP_SUMMARY`) or a comment: a table of what counts, and the rest to unfold.
 
+use crate::base::neutral;
 use crate::finding::Severity;
 use crate::report::outline::{FindingBlock, sections};
 use crate::report::{Verified, counted, flat};
@@ -19,6 +20,7 @@ pub(crate) fn render(verified: &Verified) -> String {
         out += &details(&format!("{title}: differences that affect no query of the service"), &notices);
     }
     if let Some(sql) = verified.sql() {
+        let sql = neutral::text(&sql);
         let fence = fence(&sql);
         out += &details("SQL that would close the gap", &format!("{fence}sql\n{sql}\n{fence}\n\n"));
     }

@@ -13,6 +13,7 @@ use std::hash::Hash;
 
 use serde::Serialize;
 
+use crate::base::neutral;
 use crate::catalog::{Catalog, Name, Origin};
 use crate::finding::{Difference, DifferenceKind, Finding, Severity, Source};
 use crate::sql::ObjectKind;
@@ -160,7 +161,7 @@ fn trouble(difference: &Difference) -> String {
 
 /// On one line, and without what steers a terminal: names and defaults of a database are foreign texts.
 pub(crate) fn flat(text: &str) -> String {
-    text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    neutral::line(text)
 }
 
 /// Findings that have something in common, in the order in which each group begins.

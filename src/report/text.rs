@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use console::Style;
 
 use crate::base::environment::Environment;
-use crate::base::time;
+use crate::base::{neutral, time};
 use crate::finding::Severity;
 use crate::report::outline::{FindingBlock, FindingRow, Section, sections};
 use crate::report::{Verified, counted, flat};
@@ -112,7 +112,7 @@ pub(crate) fn render(verified: &Verified, notices: bool, screen: Screen) -> Stri
             true => format!("the SQL that would close the gap has {lines} lines: doorstep diff --script\n\n"),
             false => {
                 let title = screen.paint(Style::new().bold(), "SQL that would close the gap");
-                format!("{title}\n  {}\n\n", sql.replace('\n', "\n  "))
+                format!("{title}\n  {}\n\n", neutral::text(&sql).replace('\n', "\n  "))
             }
         };
     }
@@ -127,7 +127,7 @@ pub(crate) fn render(verified: &Verified, notices: bool, screen: Screen) -> Stri
         Some(severity) if severity > Severity::Notice => screen.severity(severity, &verified.verdict()),
         _ => screen.paint(Style::new().green(), &verified.verdict()),
     };
-    out + &format!("{}: {verdict}\n", verified.address)
+    out + &format!("{}: {verdict}\n", flat(&verified.address))
 }
 
 fn section(out: &mut String, section: &Section<'_>, screen: Screen) {

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
 use crate::catalog::{Catalog, CatalogSource, Extension, Name, Type};
 use crate::sql::Dialect;
 
@@ -81,7 +82,7 @@ impl Snapshot {
             let next = format!("create it again: doorstep snapshot --output {shown}");
             Error::Settings(format!("the snapshot {shown} cannot be used: {why}\nnext: {next}"))
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = read_text(path, FileKind::Snapshot).map_err(|error| wrong(error.to_string()))?;
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(FORMAT) => {}

@@ -44,7 +44,8 @@ pub(crate) async fn ask(setup: &Setup, history: &History, limit: Duration) -> Re
         return Err(format!("{} cannot be asked", tool.name));
     };
     let Some(questions) = inquiry.questions(command) else {
-        return Err(format!("migrate_command ({command}) does not show how to ask {}", tool.name));
+        let shown = setup.hook_commands.masked(&command.to_string());
+        return Err(format!("migrate_command ({shown}) does not show how to ask {}", tool.name));
     };
     // All of them run at the same time.
     let running: Result<Vec<Question<'_>>, String> =
@@ -59,7 +60,8 @@ pub(crate) async fn ask(setup: &Setup, history: &History, limit: Duration) -> Re
     };
     let late = |_| Err(format!("{} gave no answer within {}", tool.name, seconds(limit)));
     let outputs = tokio::time::timeout(limit, work).await.unwrap_or_else(late)?;
-    inquiry.answer(command, &outputs).map_err(|why| format!("{} was asked, but {why}", tool.name))
+    let answer = inquiry.answer(command, &outputs);
+    answer.map_err(|why| setup.hook_commands.masked(&format!("{} was asked, but {why}", tool.name)))
 }
 
 /// The answers that a start gets over its passes.

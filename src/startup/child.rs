@@ -8,7 +8,6 @@
 //! is silent. A child never goes on without the lock: it is ended with all its processes, 7 s after the last sign of the
 //! session at the latest.
 
-use std::collections::VecDeque;
 use std::io::PipeReader;
 use std::os::unix::process::CommandExt;
 use std::pin::Pin;
@@ -18,16 +17,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
 use crate::base::error::Error;
 use crate::base::fault::Fault;
 use crate::base::log::{HEARTBEAT, millis, seconds};
+use crate::base::mask::Mask;
 use crate::base::signal::{self, Stop};
 use crate::config::words::Words;
 use crate::migrate::lock;
+use crate::startup::child_output::Output;
 use crate::startup::exec::Service;
 use crate::startup::lock_watch::{Watch, still_held};
 use crate::startup::process_tree::{MARK, ProcessTree};
@@ -47,12 +46,6 @@ const KILLS: u32 = 5;
 /// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// Bytes of output in the report of a failure, so that the report fits into the termination log (4096).
-const KEPT: usize = 3072;
-
-/// Longest line in the log, in bytes; a longer one is split.
-const LINE: usize = 8192;
-
 /// A program that the settings name, found and executable.
 #[derive(Debug, Clone)]
 pub(crate) struct ChildCommand {
@@ -66,7 +59,7 @@ impl ChildCommand {
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
-    pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>, mask: &Mask) -> Result<Self, Error> {
         let arguments: Vec<_> = words.as_slice().iter().map(Into::into).collect();
         let found = Service::find(&arguments, path).map_err(|error| match error {
             Error::CommandNotFound(text) => Error::CommandNotFound(format!("{setting}: {text}")),
@@ -74,10 +67,10 @@ impl ChildCommand {
             other => other,
         })?;
         let missing = || Error::CommandNotFound(format!("{setting}: the command is empty"));
-        Ok(Self { setting, shown: words.to_string(), program: found.ok_or_else(missing)? })
+        Ok(Self { setting, shown: mask.apply(&words.to_string()), program: found.ok_or_else(missing)? })
     }
 
-    /// The command as text.
+    /// The command as text, without secrets.
     #[must_use]
     pub(crate) fn shown(&self) -> &str {
         &self.shown
@@ -160,7 +153,7 @@ impl ChildCommand {
         let (mut child, pipe, mark) = self.start(setup)?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         let tree = ProcessTree::new(group, &mark);
-        let output = Output::new(pipe, setup.database.secrets())?;
+        let output = Output::new(pipe, setup.database.mask())?;
         let mut running = Running { setting: self.setting, shown: &self.shown, tree, output, stop, signal: None };
         // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
@@ -195,7 +188,7 @@ impl ChildCommand {
         let status =
             child.wait().map_err(|error| Error::Os(format!("cannot tell how {} ended: {error}", self.shown)))?;
         let _ = tokio::time::timeout(LAST_WORDS, async {
-            while !running.output.is_over {
+            while !running.output.is_over() {
                 running.line().await;
             }
         })
@@ -321,7 +314,7 @@ impl Running<'_> {
                     self.tree.send(Signal::SIGTERM);
                     return Cause::Lost(fault);
                 }
-                () = self.line(), if !self.output.is_over => {}
+                () = self.line(), if !self.output.is_over() => {}
                 _ = heartbeat.tick() => tracing::info!(
                     phase = "migrate",
                     event = "heartbeat",
@@ -363,7 +356,7 @@ impl Running<'_> {
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                () = self.line(), if !self.output.is_over => {}
+                () = self.line(), if !self.output.is_over() => {}
                 number = stop.raised(), if self.signal.is_none() => {
                     // It has been asked to end already.
                     self.note(number);
@@ -384,63 +377,5 @@ impl Running<'_> {
         }
         let setting = self.setting;
         tracing::error!(phase = "migrate", event = "unkillable", "processes of {setting} are left after SIGKILL");
-    }
-}
-
-/// The output of a child, line by line, with its last lines kept.
-struct Output {
-    pipe: Receiver,
-    /// Bytes after the last line end.
-    begun: Vec<u8>,
-    lines: VecDeque<String>,
-    secrets: Vec<String>,
-    is_over: bool,
-}
-
-impl Output {
-    fn new(pipe: PipeReader, secrets: Vec<String>) -> Result<Self, Error> {
-        let pipe = Receiver::from_owned_fd(pipe.into());
-        let pipe = pipe.map_err(|error| Error::Os(format!("cannot read from a command: {error}")))?;
-        Ok(Self { pipe, begun: Vec::new(), lines: VecDeque::new(), secrets, is_over: false })
-    }
-
-    /// The next line; `None` for an empty one, and at the end of the output.
-    async fn line(&mut self) -> Option<String> {
-        loop {
-            let end = self.begun.iter().position(|byte| *byte == b'\n');
-            let end = end.map(|end| end + 1).or_else(|| (self.begun.len() >= LINE).then_some(LINE));
-            if let Some(end) = end {
-                let line: Vec<u8> = self.begun.drain(..end).collect();
-                return self.keep(&line);
-            }
-            // Safe to cancel: bytes already read stay in the buffer.
-            if !matches!(self.pipe.read_buf(&mut self.begun).await, Ok(1..)) {
-                self.is_over = true;
-                let line = std::mem::take(&mut self.begun);
-                return self.keep(&line);
-            }
-        }
-    }
-
-    /// A line for the log: without colours, without text that a progress bar has overwritten, without secrets.
-    fn keep(&mut self, line: &[u8]) -> Option<String> {
-        let text = String::from_utf8_lossy(line);
-        let text = console::strip_ansi_codes(text.trim_end());
-        let text = text.rsplit('\r').next().unwrap_or_default();
-        let text = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"));
-        if text.is_empty() {
-            return None;
-        }
-        self.lines.push_back(text.clone());
-        while self.lines.len() > 1 && self.lines.iter().map(|line| line.len() + 3).sum::<usize>() > KEPT {
-            self.lines.pop_front();
-        }
-        Some(text)
-    }
-
-    fn kept(self) -> String {
-        let text = Vec::from(self.lines).join("\n");
-        let start = text.ceil_char_boundary(text.len().saturating_sub(KEPT));
-        text[start..].to_owned()
     }
 }

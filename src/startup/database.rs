@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::mask::Mask;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
 use crate::engines::connect::Target;
+use crate::engines::url_text::UrlText;
 use crate::formats::{Datasource, UrlSource};
 
 /// The database that doorstep itself works on.
@@ -84,26 +86,22 @@ impl Database {
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read.
     pub(crate) fn url(&self) -> Result<Option<Secret>, Error> {
-        let url = self.source.read()?;
-        Ok((!url.expose().is_empty()).then_some(url))
+        let url = UrlText::read(self.source.read()?.expose())?;
+        // As doorstep reads it: another client would make a line break part of a name.
+        Ok((url != UrlText::Empty).then(|| Secret::new(url.text())))
     }
 
-    /// The URLs and their passwords, to be masked in the output of child processes.
+    /// The URLs and every password that belongs to them, to be hidden in the output of child processes.
     #[must_use]
-    pub(crate) fn secrets(&self) -> Vec<String> {
+    pub(crate) fn mask(&self) -> Mask {
         let urls = [Some(&self.source), self.service.as_ref()].into_iter().flatten().filter_map(|it| it.read().ok());
         let secrets = urls.flat_map(|url| {
-            let url = url.expose().trim().to_owned();
-            let password = url.split_once("://").and_then(|(_, rest)| {
-                let (user, _) = rest.split_once(['/', '?']).unwrap_or((rest, "")).0.rsplit_once('@')?;
-                user.split_once(':').map(|(_, password)| password.to_owned())
-            });
-            let decoded = password.iter().map(|it| percent_encoding::percent_decode_str(it).decode_utf8_lossy().into());
-            let decoded: Vec<String> = decoded.collect();
-            [vec![url], password.into_iter().collect(), decoded].concat()
+            let passwords = Target::parse(&url, &self.environment, &self.base).map(|target| target.secrets());
+            let read = UrlText::read(url.expose()).map(|text| text.text().to_owned());
+            let texts = [url.expose().trim().to_owned(), written_password(url.expose()).unwrap_or_default()];
+            texts.into_iter().chain(read).chain(passwords.unwrap_or_default())
         });
-        // Masking three characters or fewer would garble the output and protect nothing.
-        secrets.filter(|secret| secret.len() > 3).collect()
+        Mask::new(secrets)
     }
 
     /// A scratch database on the same server, which does not exist yet.
@@ -112,4 +110,11 @@ impl Database {
         let name = format!("doorstep_replay_{}", uuid::Uuid::new_v4().simple());
         Self { scratch: Some(name), ..self.clone() }
     }
+}
+
+/// The password as the URL spells it, also of a URL that does not parse.
+fn written_password(url: &str) -> Option<String> {
+    let (_, rest) = url.trim().split_once("://")?;
+    let (login, _) = rest.rsplit_once('@')?;
+    login.split_once(':').map(|(_, password)| password.to_owned())
 }

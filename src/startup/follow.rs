@@ -160,7 +160,7 @@ pub(crate) fn unknown(history: &History, why: &str) -> String {
 }
 
 fn nothing_to_await(setup: &Setup) -> Error {
-    Error::Settings(match &setup.hook_commands.migrate {
+    Error::Settings(match setup.hook_commands.shown() {
         Some(command) => format!(
             "migrate = await cannot tell when {command} is done: doorstep does not know its history\n\
              next: name the tables that must exist (--require-tables), with --migrate off, or with --unknown accept"

@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::base::error::Error;
+use crate::base::neutral;
 use crate::base::progress::{Progress, Tracker};
 use crate::config::Listen;
 
@@ -206,7 +207,7 @@ fn answer(head: &[u8], standing: &Progress) -> Vec<u8> {
         "/live" | "/livez" | "/healthz" => ("200 OK", r#"{"live":true}"#.to_owned()),
         "/ready" | "/readyz" => {
             let body = serde_json::to_string(&Ready { ready: false, standing });
-            ("503 Service Unavailable", body.unwrap_or_default())
+            ("503 Service Unavailable", neutral::json(&body.unwrap_or_default()).into_owned())
         }
         _ => return response("404 Not Found", "", "{}", with_body),
     };

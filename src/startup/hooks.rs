@@ -3,6 +3,7 @@
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::mask::Mask;
 use crate::config::Settings;
 use crate::config::words::Words;
 use crate::startup::child::ChildCommand;
@@ -17,12 +18,15 @@ pub(crate) struct HookCommands {
     before: Option<Words>,
     after: Option<Words>,
     path: Option<String>,
+    /// A command may hold a password, and is shown without it.
+    mask: Mask,
 }
 
 impl HookCommands {
     /// `migrate` is the tool that was found or named; the settings name the hooks.
-    pub(crate) fn new(settings: &Settings, migrate: Option<Words>, environment: &Environment) -> Self {
+    pub(crate) fn new(settings: &Settings, migrate: Option<Words>, environment: &Environment, mask: Mask) -> Self {
         Self {
+            mask,
             migrate,
             before: settings.before_migrate.clone(),
             after: settings.after_migrate.clone(),
@@ -40,13 +44,23 @@ impl HookCommands {
         found.ok_or_else(|| Error::CommandNotFound("the command is empty".to_owned()))
     }
 
+    /// The tool's command as messages show it.
+    pub(crate) fn shown(&self) -> Option<String> {
+        self.migrate.as_ref().map(|words| self.masked(&words.to_string()))
+    }
+
+    /// A text that may contain a command, without passwords.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        self.mask.apply(text)
+    }
+
     /// Looks them up along PATH.
     ///
     /// # Errors
     /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`].
     pub(crate) fn find(&self) -> Result<Hooks, Error> {
         let find = |setting, words: &Option<Words>| {
-            words.as_ref().map(|words| ChildCommand::find(setting, words, self.path.as_deref())).transpose()
+            words.as_ref().map(|words| ChildCommand::find(setting, words, self.path.as_deref(), &self.mask)).transpose()
         };
         Ok(Hooks {
             migrate: find("migrate_command", &self.migrate).map_err(|error| match error {

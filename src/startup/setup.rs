@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::plain_name::flaw;
 use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness, Words};
 use crate::engines::connect::Target;
@@ -60,7 +61,7 @@ impl Setup {
         let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
-            hook_commands: HookCommands::new(&settings, project.command, environment),
+            hook_commands: HookCommands::new(&settings, project.command, environment, database.mask()),
             database,
             application_name: ApplicationName::of_process(environment),
             has_application_name: environment.get("PGAPPNAME").is_some(),
@@ -171,7 +172,7 @@ impl Setup {
 
     /// The error of a command that needs a migrations folder.
     pub(crate) fn no_folder(&self) -> Error {
-        Error::Settings(match &self.hook_commands.migrate {
+        Error::Settings(match self.hook_commands.shown() {
             Some(command) => format!(
                 "doorstep knows neither the files nor the history of {command}\n\
                  next: ask the tool itself; the formats that doorstep reads are listed under migration_format"
@@ -201,6 +202,9 @@ fn warn_of_ignored(target: &Target, environment: &Environment) {
 /// of the setting: who turns migrations off did not ask for anything else to be created.
 fn schemas_to_create(settings: &Settings, target: &Target, of_prisma: Vec<String>) -> Result<Vec<String>, Error> {
     let named = settings.schemas.clone();
+    if let Some(flaw) = of_prisma.iter().find_map(|name| flaw(name)) {
+        return Err(Error::Settings(format!("a name in `schemas` of the Prisma schema {flaw}\nnext: correct it")));
+    }
     match (target.dialect().rules().has_schemas, settings.mode) {
         (false, _) if named.is_some() => Err(Error::Settings(format!(
             "schemas are set, but {} has none\nnext: drop the setting, or point the URL at PostgreSQL",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
-use crate::base::progress::Phase;
+use crate::base::progress::{Phase, Tracker};
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
@@ -42,7 +42,7 @@ pub(crate) async fn until_ready(
 ) -> Result<Connected, Error> {
     let (began, wanted) = (Instant::now(), setup.probe_request());
     let deadline = patience.timeout.map(|timeout| began + timeout);
-    let mut log = StateLog::new(began);
+    let mut log = StateLog::new(began, setup.tracker.clone());
     let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
     let mut attempts = 0;
     setup.tracker.enter(Phase::Wait);
@@ -133,24 +133,24 @@ impl Rhythm {
     }
 }
 
-/// The log of the wait: a line when the fault changes, and a heartbeat.
+/// The log of the wait: a line for each fault that was not there before, and a heartbeat.
 struct StateLog {
     began: Instant,
     said: Instant,
-    state: Option<String>,
+    tracker: Tracker,
     last: Option<Fault>,
 }
 
 impl StateLog {
-    fn new(began: Instant) -> Self {
-        Self { began, said: began, state: None, last: None }
+    fn new(began: Instant, tracker: Tracker) -> Self {
+        Self { began, said: began, tracker, last: None }
     }
 
     /// Awaits the attempt; logs a line if the first one takes long (a nameserver, a firewall), so that it does not look
     /// like a hang.
     async fn patiently<T>(&self, target: &Target, attempt: impl Future<Output = T>) -> T {
         tokio::pin!(attempt);
-        if self.state.is_none() {
+        if self.last.is_none() {
             tokio::select! {
                 done = &mut attempt => return done,
                 () = tokio::time::sleep(LONG) => {
@@ -164,7 +164,7 @@ impl StateLog {
     fn waiting(&mut self, target: &Target, fault: Fault, attempts: u32) {
         // Digits are left out: addresses and PIDs differ from attempt to attempt without a change of state.
         let state: String = fault.message.chars().filter(|character| !character.is_ascii_digit()).collect();
-        let changed = self.state.as_deref() != Some(state.as_str());
+        let changed = self.tracker.is_news(state);
         let sqlstate = fault.code.as_deref().unwrap_or_default();
         if changed {
             tracing::info!(
@@ -189,7 +189,6 @@ impl StateLog {
         if changed || self.said.elapsed() >= HEARTBEAT {
             self.said = Instant::now();
         }
-        self.state = Some(state);
         self.last = Some(fault);
     }
 

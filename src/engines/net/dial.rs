@@ -9,6 +9,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
 use crate::base::fault::{Class, Fault};
+use crate::base::plain_name::shown_path;
 use crate::engines::net::dns;
 
 /// A connection to a server, encrypted or not.
@@ -67,7 +68,9 @@ pub(crate) async fn tcp(
 pub(crate) async fn unix(path: &str) -> Result<UnixStream, Fault> {
     // The kernel begins such a name with NUL.
     let name = path.strip_prefix('@').map_or(path.to_owned(), |name| format!("\0{name}"));
-    UnixStream::connect(name).await.map_err(|error| unreachable(format!("{path}: {}", reason(&error))))
+    UnixStream::connect(name)
+        .await
+        .map_err(|error| unreachable(format!("{}: {}", shown_path(path.as_ref()), reason(&error))))
 }
 
 /// Tries the addresses in their order, each beside those before it.

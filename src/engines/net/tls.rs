@@ -21,6 +21,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::base::fault::{Class, Fault};
+use crate::base::file::{self, FileKind};
+use crate::base::plain_name::shown_path;
 
 /// How to encrypt, and which certificates to trust.
 #[derive(Debug, Clone)]
@@ -214,7 +216,7 @@ fn config(tls: &Tls) -> Result<(ClientConfig, Arc<Asked>), Fault> {
     let mut config = match &tls.client {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
+            let key = private_key(key)?;
             builder
                 .with_client_auth_cert(certificates(certificate)?, key)
                 .map_err(|error| refused(format!("the client certificate cannot be used: {error}")))?
@@ -227,11 +229,17 @@ fn config(tls: &Tls) -> Result<(ClientConfig, Arc<Asked>), Fault> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| unreadable(path, &error))
+    let text = file::read(path, FileKind::Certificates).map_err(|error| unreadable(path, &error))?;
+    CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|error| unreadable(path, &error))
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
+    let text = file::read(path, FileKind::Certificates).map_err(|error| unreadable(path, &error))?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Fault {
-    Fault::new(Class::Config, format!("cannot read {}: {error}", path.display()))
+    Fault::new(Class::Config, format!("cannot read {}: {error}", shown_path(path)))
 }
 
 fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -263,7 +271,7 @@ impl Verifier {
             if store.is_empty() {
                 // Falling back to the public roots would trust more than was asked for.
                 if let Roots::File(path) = &tls.roots {
-                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", path.display())));
+                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", shown_path(path))));
                 }
                 store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             }

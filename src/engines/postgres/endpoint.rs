@@ -19,13 +19,13 @@ impl Endpoint for Target {
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
         Box::pin(async move {
-            let (session, probe) = login::open(self, request).await?;
+            let (session, probe) = login::open(self, request).await.map_err(|fault| self.conceal(fault))?;
             Ok((Box::new(session) as Box<dyn Session>, probe))
         })
     }
 
     fn create_database(&self) -> Work<'_, ()> {
-        Box::pin(login::create_database(self))
+        Box::pin(async { login::create_database(self).await.map_err(|fault| self.conceal(fault)) })
     }
 
     fn scratch(&self, name: &str) -> Arc<dyn Endpoint> {
@@ -42,6 +42,10 @@ impl Endpoint for Target {
 
     fn role(&self) -> Option<&str> {
         Some(&self.user)
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        Self::secrets(self)
     }
 
     fn warnings(&self) -> &[String] {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
+use crate::base::plain_name::shown;
 use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
 use crate::engines::net::silent;
 use crate::engines::net::tls::TlsMode;
@@ -71,7 +72,8 @@ fn weight(class: Class) -> u8 {
 /// was faster.
 pub(crate) async fn create_database(target: &Target) -> Result<(), Fault> {
     if target.database_is_default {
-        let text = format!("the URL names no database, and there is none called {} like the user", target.database);
+        let text =
+            format!("the URL names no database, and there is none called {} like the user", shown(&target.database));
         return Err(Fault::new(Class::Config, text));
     }
     match maintain(target, format!("CREATE DATABASE {}", SQL.identifier(&target.database))).await {

@@ -14,6 +14,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::base::error::Error;
 use crate::base::fault::{Class, Fault};
+use crate::base::plain_name::{flaw, shown_path};
+use crate::base::unseen::called;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::session::{Session, Work};
@@ -40,8 +42,10 @@ impl Target {
             Some(path) => path,
             None => rest,
         };
+        refuse_login(rest)?;
         let path = path.strip_prefix("localhost/").map_or(path.to_owned(), |path| format!("/{path}"));
-        let path = percent_decode_str(&path).decode_utf8_lossy();
+        let decoded = percent_decode_str(&path).decode_utf8();
+        let path = decoded.map_err(|_| invalid("the file name is not UTF-8 once decoded"))?;
         if path.is_empty() || path.contains(":memory:") {
             return Err(Error::Settings(
                 "the database URL names no file: a database in memory would be gone before the service starts\n\
@@ -49,16 +53,23 @@ impl Target {
                     .to_owned(),
             ));
         }
+        if let Some(flaw) = path.split('/').filter(|name| !name.is_empty()).find_map(flaw_of_file) {
+            return Err(invalid(&format!("a part of the file name {flaw}")));
+        }
         // Prisma 6 and older start from the schema's directory, everyone else from the working directory.
         let base = if scheme == "file" { base } else { Path::new("") };
         Ok(Self { path: base.join(path.as_ref()) })
     }
 
+    /// The file as messages may show it.
+    pub(crate) fn shown(&self) -> String {
+        shown_path(&self.path)
+    }
+
     /// Creates the file and its directory, as Prisma does.
     fn create(&self) -> Result<(), Fault> {
-        let refused = |error: std::io::Error| {
-            Fault::new(Class::Privilege, format!("cannot create {}: {error}", self.path.display()))
-        };
+        let refused =
+            |error: std::io::Error| Fault::new(Class::Privilege, format!("cannot create {}: {error}", self.shown()));
         if let Some(directory) = self.path.parent().filter(|path| !path.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).map_err(refused)?;
         }
@@ -75,7 +86,10 @@ impl Target {
             path.push(suffix);
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Fault::new(Class::Privilege, format!("cannot remove {}: {error}", path.display())));
+                    return Err(Fault::new(
+                        Class::Privilege,
+                        format!("cannot remove {}: {error}", shown_path(Path::new(&path))),
+                    ));
                 }
                 _ => {}
             }
@@ -84,13 +98,37 @@ impl Target {
     }
 }
 
+/// A URL of a server with the scheme of a file: `sqlite://user:password@host/app.db`. SQLite has no users, and the file
+/// would have the password in its name.
+fn refuse_login(rest: &str) -> Result<(), Error> {
+    let authority = rest.strip_prefix("//").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    if authority.contains('@') {
+        return Err(invalid("it has a user or a host, and SQLite has neither; write sqlite:///path/to/file.db"));
+    }
+    if rest.contains(';') {
+        return Err(invalid("it holds a `;`; write it as %3B if it belongs to the file's name"));
+    }
+    Ok(())
+}
+
+/// What keeps a text from being the name of a file or a directory that doorstep would create.
+fn flaw_of_file(name: &str) -> Option<String> {
+    let last = name.chars().next_back().filter(|last| matches!(last, ',' | '"' | '\'' | '`'));
+    let template = name.starts_with("${").then(|| "begins with `${`, as a variable that was not replaced".to_owned());
+    flaw(name).or(template).or_else(|| last.map(|last| format!("ends with {}", called(last))))
+}
+
+fn invalid(what: &str) -> Error {
+    Error::Settings(format!("the database URL cannot be read: {what}"))
+}
+
 impl Endpoint for Target {
     fn engine(&self) -> &'static dyn Engine {
         &Sqlite
     }
 
     fn address(&self) -> String {
-        self.path.display().to_string()
+        self.shown()
     }
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
@@ -133,5 +171,21 @@ mod tests {
         assert_eq!(path("sqlite+aiosqlite:///dev.db"), "dev.db");
         assert_eq!(path("sqlite+aiosqlite:////abs/dev.db"), "/abs/dev.db");
         assert!(Target::parse("sqlite::memory:", Path::new("")).is_err());
+    }
+
+    #[test]
+    fn files_that_nobody_meant_are_refused_or_not_shown() {
+        for url in [
+            "sqlite://u:hunter2@h/x.db",
+            "sqlite:///x.db;password=hunter2",
+            "file:hunter2 ",
+            "file:./hunter2,",
+            "file:${hunter2}",
+        ] {
+            let error = Target::parse(url, Path::new("")).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(!path("sqlite:///u:hunter2@h/x.db").contains("hunter2"));
+        assert_eq!(path("file:./my data/a,b.db"), "prisma/./my data/a,b.db");
     }
 }

@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
 use crate::base::fault::{Class, Fault, Place};
+use crate::base::file::irregular;
 use crate::engines::engine::{Engine, Probe, ProbeRequest, first_column};
 use crate::engines::session::{Canceller, Conditions, Failure, LockKey, Rollback, Unit, UnitResult, Work};
 use crate::engines::sqlite::Target;
@@ -27,8 +28,12 @@ const STEPS_PER_LOOK: i32 = 1000;
 /// Opens the file; it must exist.
 pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
     if !target.path.exists() {
-        let text = format!("the file {} does not exist", target.path.display());
+        let text = format!("the file {} does not exist", target.shown());
         return Err(Fault::new(Class::NoDatabase, text));
+    }
+    // SQLite would wait for a FIFO, and write to a device.
+    if let Some(error) = std::fs::metadata(&target.path).ok().and_then(|metadata| irregular(&metadata)) {
+        return Err(Fault::new(Class::Config, format!("{} cannot be a database: {error}", target.shown())));
     }
     let mut connection = options(&target.path).connect().await.map_err(|error| fault(&error))?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -43,7 +48,7 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
     let query = Sqlite.probe(request);
     let rows = session.run(query.sql.clone().unwrap_or_default()).await?;
     if std::fs::metadata(&target.path).is_ok_and(|file| file.permissions().readonly()) {
-        let text = format!("the file {} is read-only for this user", target.path.display());
+        let text = format!("the file {} is read-only for this user", target.shown());
         return Err(Fault::new(Class::Privilege, text));
     }
     Ok((session, query.read(rows)?))

@@ -3,9 +3,12 @@
 //! anything else can decide that, its name is returned, and Alembic is started to find out.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::words::Words;
 use crate::formats::python::{PythonValue, argument, code};
 
@@ -67,7 +70,7 @@ pub(crate) const PYPROJECT: &str = "pyproject.toml";
 
 /// Whether a pyproject.toml has a table for Alembic, readable or not.
 pub(crate) fn mentions_alembic(file: &Path) -> bool {
-    let text = std::fs::read(file).unwrap_or_default();
+    let text = file::read(file, FileKind::Configuration).unwrap_or_default();
     let is_alembics = |line: &str| line.trim_start().strip_prefix('[').is_some_and(|it| it.contains("alembic"));
     String::from_utf8_lossy(&text).lines().any(is_alembics)
 }
@@ -93,7 +96,7 @@ impl Keys {
                 let name = file.display();
                 Error::Settings(format!("cannot read {name}: {error}\nnext: check that the image contains it"))
             };
-            let text = std::fs::read(file).map_err(unreadable)?;
+            let text = file::read(file, FileKind::Configuration).map_err(unreadable)?;
             keys.ini = section(&String::from_utf8_lossy(&text), "alembic", here);
         }
         if !file.starts_with("migrations") && mentions_alembic(&toml) {
@@ -129,7 +132,7 @@ fn of_toml(file: &Path, here: &Path) -> Result<BTreeMap<String, Vec<String>>, Er
         let name = file.display();
         Error::Settings(format!("{name} configures Alembic, and cannot be read: {why}\nnext: repair it"))
     };
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let text = file::read_text(file, FileKind::Configuration).map_err(|error| wrong(error.to_string()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
     let Some(alembic) = table.get("tool").and_then(|tool| tool.get("alembic")) else { return Ok(BTreeMap::new()) };
     let keys = alembic.as_table().ok_or_else(|| wrong("tool.alembic is no table".to_owned()))?;
@@ -147,7 +150,12 @@ fn of_toml(file: &Path, here: &Path) -> Result<BTreeMap<String, Vec<String>>, Er
 
 /// Of env.py the schema of the history's table and its name; and what of that is computed.
 pub(crate) fn context(env: &Path) -> (Option<String>, Option<String>, Option<String>) {
-    let text = std::fs::read(env).unwrap_or_default();
+    let text = match file::read(env, FileKind::Source) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return (None, None, Some(format!("cannot read {}: {error}", env.display())));
+        }
+        read => read.unwrap_or_default(),
+    };
     let text = String::from_utf8_lossy(&text);
     let computes = |what: &str| Some(format!("{} computes {what}", env.display()));
     let literal = |name: &str| match argument(&text, name) {

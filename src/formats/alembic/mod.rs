@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::formats::alembic::configuration::{
     Aim, Keys, PYPROJECT, aim, context, elsewhere, mentions_alembic, resource,
@@ -142,7 +143,7 @@ impl Alembic {
         let (mut revisions, mut computed) = (Vec::new(), Vec::new());
         let files = self.versions.iter().map(|folder| files(folder, self.is_recursive));
         for path in files.collect::<Result<Vec<_>, _>>()?.concat() {
-            let text = std::fs::read(&path)
+            let text = file::read(&path, FileKind::Source)
                 .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
             let Ok(text) = String::from_utf8(text) else {
                 computed.push(path);

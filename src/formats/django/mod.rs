@@ -8,10 +8,12 @@
 pub(crate) mod inquiry;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::formats::django::inquiry::DjangoInquiry;
 use crate::formats::migration::{Migration, Record};
@@ -77,7 +79,7 @@ impl Django {
     /// The project of this manage.py.
     pub(crate) fn of(manage: &Path, environment: &Environment) -> Self {
         let root = manage.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let text = std::fs::read_to_string(manage).unwrap_or_default();
+        let text = file::read_text(manage, FileKind::Source).unwrap_or_default();
         let by_default = || {
             let (_, rest) = text.split_once("DJANGO_SETTINGS_MODULE")?;
             rest.split(['"', '\'']).find(|part| part.contains(|c: char| c.is_alphanumeric())).map(str::to_owned)
@@ -90,7 +92,7 @@ impl Django {
     /// The installed apps, by their dotted names; or why they are not known.
     fn installed(&self) -> Result<BTreeSet<String>, String> {
         let Some(file) = &self.settings else { return Err("the settings module was not found".to_owned()) };
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = file::read_text(file, FileKind::Source).map_err(|error| format!("{}: {error}", file.display()))?;
         let apps = installed_in(&text).map_err(|what| format!("{} computes {what}", file.display()))?;
         match apps.is_empty() {
             true => Err("INSTALLED_APPS was not found".to_owned()),
@@ -146,9 +148,10 @@ impl Django {
 
 impl App {
     fn of(folder: &Path) -> Self {
-        let config = std::fs::read(folder.join("apps.py")).unwrap_or_default();
-        let label = attribute(&String::from_utf8_lossy(&config), "label");
-        let is_computed = label == Some(PythonValue::Computed);
+        let config = file::read(&folder.join("apps.py"), FileKind::Source);
+        let is_unreadable = config.as_ref().is_err_and(|error| error.kind() != ErrorKind::NotFound);
+        let label = attribute(&String::from_utf8_lossy(&config.unwrap_or_default()), "label");
+        let is_computed = is_unreadable || label == Some(PythonValue::Computed);
         let label = label.and_then(PythonValue::texts).map(|texts| texts.concat());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("migrations"))
@@ -175,7 +178,7 @@ impl Layout for Django {
                 uncertain.get_or_insert(format!("the label of the app {label} is computed"));
             }
             for path in files {
-                let script = std::fs::read(&path)
+                let script = file::read(&path, FileKind::Source)
                     .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
                 let script = String::from_utf8(script).unwrap_or_else(|error| {
                     uncertain.get_or_insert(format!("{} is not UTF-8", path.display()));

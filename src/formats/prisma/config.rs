@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
 use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
 
 /// What the project says about a place.
@@ -60,7 +61,7 @@ pub(crate) fn find() -> Result<Option<Config>, Error> {
 }
 
 fn read(file: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(file).map_err(|error| {
+    read_text(file, FileKind::Source).map_err(|error| {
         Error::Settings(format!(
             "cannot read {}: {error}\nnext: make it readable for this user, or take it out of the image",
             file.display()
@@ -97,7 +98,7 @@ fn of_package(here: &Path) -> Result<Option<Config>, Error> {
         return Ok(None);
     };
     // Other tools' business, unless it names a schema.
-    let Ok(text) = std::fs::read_to_string(&file) else { return Ok(None) };
+    let Ok(text) = read_text(&file, FileKind::Source) else { return Ok(None) };
     let Ok(package) = serde_json::from_str::<serde_json::Value>(&text) else {
         return match text.contains("\"prisma\"") && text.contains("\"schema\"") {
             true => Err(Error::Settings(format!(

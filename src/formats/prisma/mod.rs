@@ -17,6 +17,7 @@ pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 
 use crate::base::directory::Directory;
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
 use crate::formats::ledger_ddl;
@@ -320,7 +321,13 @@ fn read((folder, opened): (&Path, &mut Directory), name: &str, dialect: Dialect)
 /// it line by line; real TOML is accepted too.
 fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
     let path = folder.join("migration_lock.toml");
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+    let text = match file::read_text(&path, FileKind::Configuration) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge) => {
+            return Err(Error::Settings(format!("cannot read {}: {error}", path.display())));
+        }
+        Err(_) => return Ok(()),
+    };
     let line = text.lines().map(str::trim).find(|line| line.starts_with("provider"));
     let provider = line.and_then(|line| line.split_once('=')).map(|(_, value)| {
         let value = value.split('#').next().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
 use crate::formats::signs::{KnownTool, Sign, TOOLS};
 
 /// How many sub-folders are looked into: enough to see what they have in common.
@@ -87,7 +88,7 @@ impl Seen {
             Some(wanted) => {
                 if !texts.iter().any(|(known, _)| *known == file) {
                     let path = find(file).filter(|path| path.is_file());
-                    texts.push((file, path.and_then(|path| std::fs::read_to_string(path).ok())));
+                    texts.push((file, path.and_then(|path| read_text(&path, FileKind::Source).ok())));
                 }
                 let read = texts.iter().find(|(known, _)| *known == file).and_then(|(_, text)| text.as_deref());
                 if read.is_some_and(|text| format!("\n{text}").contains(wanted)) {

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
 use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
@@ -78,7 +79,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Error> {
         false => paths.push(path.to_owned()),
     }
     paths.sort();
-    let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| unreadable(path, &error));
+    let text = |path: &PathBuf| read_text(path, FileKind::Source).map_err(|error| unreadable(path, &error));
     paths.iter().map(|path| Ok((path.display().to_string(), text(path)?))).collect()
 }
 

@@ -2,10 +2,14 @@
 
 mod check;
 mod exit_codes;
+mod files;
+mod foreign_text;
 mod health;
 mod hooks;
 mod lost_lock;
 mod replicas;
 mod schemas;
+mod secrets;
 mod settings;
+mod urls;
 mod wait;

@@ -210,22 +210,3 @@ pub(crate) fn fault_of(mut fields: ErrorFields<'_>) -> Fault {
         }
     }
 }
-
-/// Severity, SQLSTATE and text of a notice.
-pub(crate) fn log_notice(mut fields: ErrorFields<'_>) {
-    let (mut severity, mut code, mut message) = (Vec::new(), String::new(), String::new());
-    while let Ok(Some(field)) = fields.next() {
-        match field.type_() {
-            b'V' => severity = field.value_bytes().to_vec(),
-            b'C' => code = String::from_utf8_lossy(field.value_bytes()).into_owned(),
-            b'M' => message = String::from_utf8_lossy(field.value_bytes()).into_owned(),
-            _ => {}
-        }
-    }
-    // RAISE NOTICE and RAISE WARNING of scripts are for the people who read the log.
-    match severity.as_slice() {
-        b"WARNING" => tracing::warn!(phase = "server", event = "notice", sqlstate = code, "{message}"),
-        b"NOTICE" => tracing::info!(phase = "server", event = "notice", sqlstate = code, "{message}"),
-        _ => tracing::debug!(phase = "server", event = "notice", sqlstate = code, "{message}"),
-    }
-}

@@ -11,7 +11,8 @@ use postgres_protocol::message::frontend;
 use crate::base::fault::{Class, Fault};
 use crate::base::secret::Secret;
 use crate::engines::postgres::client::CancelKey;
-use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
+use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
+use crate::engines::postgres::client::notices::Notices;
 use crate::engines::postgres::client::scram::{ChannelBinding, ClientFirst};
 
 /// libpq's `channel_binding`.
@@ -71,9 +72,9 @@ impl RequireAuth {
                 None => (&mut allowed, word),
             };
             let known = Self::ALL.iter().find(|(known, _)| *known == name);
-            let method = known.ok_or_else(|| format!("require_auth names no known method: `{name}`"))?.1;
+            let method = known.ok_or("require_auth names a method that is not known")?.1;
             if list.contains(&method) {
-                return Err(format!("require_auth names `{name}` twice"));
+                return Err("require_auth names a method twice".to_owned());
             }
             list.push(method);
         }
@@ -275,10 +276,11 @@ fn password<'a>(login: &Login<'a>) -> Result<&'a Secret, Fault> {
 
 /// The next message of a login; an ErrorResponse is the error.
 async fn message(frames: &mut Frames) -> Result<Message, Fault> {
+    let mut notices = Notices::default();
     loop {
         match frames.next(Rows::Read).await? {
             Frame::Message(Message::ErrorResponse(body)) => return Err(fault_of(body.fields())),
-            Frame::Message(Message::NoticeResponse(body)) => log_notice(body.fields()),
+            Frame::Message(Message::NoticeResponse(body)) => notices.log(body.fields()),
             Frame::Message(message) => return Ok(message),
             Frame::Discarded => return Err(not_postgres("rows before the login has ended")),
         }

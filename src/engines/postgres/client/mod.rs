@@ -4,10 +4,12 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login` and `scram` authenticate; the bytes of messages are `postgres-protocol`'s matter.
+//! `frames` bounds and parses messages, `login` and `scram` authenticate, `notices` logs what a server has to say; the bytes of
+//! messages are `postgres-protocol`'s matter.
 
 pub(crate) mod frames;
 pub(crate) mod login;
+mod notices;
 mod scram;
 
 use std::ops::Range;
@@ -20,8 +22,9 @@ use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::net::silent;
-use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, log_notice, not_postgres};
+use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
 use crate::engines::postgres::client::login::Login;
+use crate::engines::postgres::client::notices::Notices;
 use crate::engines::postgres::dial::Connection;
 use crate::engines::session::RowSink;
 use crate::sql::Row;
@@ -150,11 +153,12 @@ impl Client {
         if let Some(fault) = &self.broken {
             return fault.clone();
         }
+        let mut notices = Notices::default();
         let fault = loop {
             match self.frames.next(Rows::Discard).await {
                 // Without a query, an ErrorResponse is FATAL: the end of the session (manual 55.2.7).
                 Ok(Frame::Message(Message::ErrorResponse(body))) => break fault_of(body.fields()),
-                Ok(Frame::Message(Message::NoticeResponse(body))) => log_notice(body.fields()),
+                Ok(Frame::Message(Message::NoticeResponse(body))) => notices.log(body.fields()),
                 Ok(Frame::Message(Message::ParameterStatus(_) | Message::NotificationResponse(_))) => {}
                 Ok(_) => break not_postgres("it sent a message that nothing asked for"),
                 Err(fault) => break fault,
@@ -219,6 +223,7 @@ impl Client {
     ) -> Result<Exchange, Fault> {
         let mut exchange = Exchange { completed: 0, committed: false, error: None, status: TransactionStatus::Idle };
         let mut rows_read = RowReader { size: 0, take };
+        let mut notices = Notices::default();
         loop {
             // A server that ends the session says why before it closes the connection.
             let said = || exchange.error.clone().filter(|said| ends_session(said.class));
@@ -232,7 +237,7 @@ impl Client {
                     exchange.committed |= tag.starts_with("COMMIT") || tag == "PREPARE TRANSACTION";
                 }
                 Message::CopyInResponse(_) => self.refuse_copy().await?,
-                Message::NoticeResponse(body) => log_notice(body.fields()),
+                Message::NoticeResponse(body) => notices.log(body.fields()),
                 Message::ErrorResponse(body) => exchange.error = exchange.error.or(Some(fault_of(body.fields()))),
                 Message::ReadyForQuery(body) => {
                     let is_idle = body.status() == b'I';

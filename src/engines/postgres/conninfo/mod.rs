@@ -2,10 +2,11 @@
 //! Prisma's URL parameters, read as libpq and Prisma read them (PostgreSQL manual, 34.1 and 34.15).
 //!
 //! `url` and `keywords` read the two forms of text into `parameters`, which `mod` and `tls` turn into a [`Target`];
-//! `passfile` is asked when a connection is opened. sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows
+//! `names` refuses names that nobody meant; `passfile` is asked when a connection is opened. sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows
 //! one host only, and drops parameters that change the meaning (`schema`, `sslaccept`, `target_session_attrs`).
 
 mod keywords;
+mod names;
 mod parameters;
 pub(crate) mod passfile;
 mod tls;
@@ -18,11 +19,13 @@ use std::time::Duration;
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::plain_name;
 use crate::base::secret::{Secret, SecretSource};
 use crate::engines::net::dial::Heartbeat;
 use crate::engines::net::tls::Tls;
 use crate::engines::postgres::client::login::{Binding, RequireAuth};
 use crate::engines::postgres::conninfo::parameters::Parameters;
+use crate::engines::url_text::UrlText;
 
 /// One attempt where the URL sets no other limit; libpq would wait for ever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +40,8 @@ pub(crate) struct Target {
     pub(crate) hosts: Vec<Host>,
     pub(crate) user: String,
     password: Option<Secret>,
+    /// PGPASSWORD, where the URL has another one: child processes see it.
+    variable_password: Option<Secret>,
     /// Read for each host when there is no password.
     passfile: Option<PathBuf>,
     pub(crate) database: String,
@@ -74,26 +79,35 @@ pub(crate) struct Host {
 
 impl Target {
     /// Reads `url`, which may be empty; the environment fills the gaps, as it does for libpq.
-    pub(crate) fn parse(url: &str, environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn parse(url: &UrlText, environment: &Environment) -> Result<Self, Error> {
         let mut parameters = Parameters::default();
-        if url.starts_with(['"', '\'']) {
-            return Err(invalid("it has quotes around it (docker's --env-file keeps them); write it without"));
-        }
-        if let Some((scheme, rest)) = url.split_once("://") {
-            let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
-            let engine = scheme.split('+').next().unwrap_or(scheme).to_ascii_lowercase();
-            if !["postgres", "postgresql"].contains(&engine.as_str()) {
-                return Err(invalid(
-                    "it starts with an unknown scheme; write postgresql://user@host/database, file:./dev.db or sqlite://dev.db",
-                ));
+        let mut repaired = false;
+        match url {
+            UrlText::Empty => {}
+            UrlText::Keywords(text) => parameters.read_keywords(text)?,
+            UrlText::Url { scheme, text, repaired: was_repaired } => {
+                repaired = *was_repaired;
+                if !["postgres", "postgresql"].contains(&scheme.as_str()) {
+                    return Err(invalid(
+                        "it starts with an unknown scheme; write postgresql://user@host/database, file:./dev.db or sqlite://dev.db",
+                    ));
+                }
+                let text = text.strip_prefix("jdbc:").unwrap_or(text);
+                let (_, rest) = text.split_once(':').unwrap_or_default();
+                let Some(rest) = rest.strip_prefix("//") else {
+                    return Err(invalid("two slashes follow the scheme: postgresql://user@host/database"));
+                };
+                parameters.read_url(rest)?;
             }
-            parameters.read_url(rest)?;
-        } else if url.contains('=') {
-            parameters.read_keywords(url)?;
-        } else if !url.is_empty() {
-            return Err(invalid("write postgresql://user@host/database, or file:./dev.db for SQLite"));
         }
-        parameters.into_target(environment)
+        let mut target = parameters.into_target(environment)?;
+        if repaired {
+            target.warnings.push(
+                "tabs or line breaks were taken out of the database URL, as Node does; other clients make them part of a name"
+                    .to_owned(),
+            );
+        }
+        Ok(target)
     }
 
     /// The password for a host: the one given, else the password file's.
@@ -107,10 +121,10 @@ impl Target {
         Self { database: name.to_owned(), database_is_default: false, ..self.clone() }
     }
 
-    /// `db:5432/app`, `[::1]:5432/app`, `/run/postgresql/app`.
+    /// `db:5432/app`, `[::1]:5432/app`, `/run/postgresql/app`; without names that may be a piece of a password.
     pub(crate) fn address(&self) -> String {
         let hosts: Vec<String> = self.hosts.iter().map(Host::to_string).collect();
-        format!("{}/{}", hosts.join(","), self.database)
+        format!("{}/{}", hosts.join(","), plain_name::shown(&self.database))
     }
 }
 
@@ -119,7 +133,7 @@ impl std::fmt::Display for Host {
         let Self { name, address, port } = self;
         match address {
             Some(address) if name != &address.to_string() => write!(f, "{name}({address}):{port}"),
-            _ if self.is_socket() => write!(f, "{name}:{port}"),
+            _ if self.is_socket() => write!(f, "{}:{port}", plain_name::shown_path(name.as_ref())),
             _ if name.contains(':') => write!(f, "[{name}]:{port}"),
             _ => write!(f, "{name}:{port}"),
         }
@@ -137,6 +151,7 @@ impl Host {
 impl Parameters {
     fn into_target(mut self, environment: &Environment) -> Result<Target, Error> {
         self.add_variables(environment);
+        self.check_names()?;
         if self.get("service").is_some() {
             return Err(Error::Settings(
                 "connection service files (service=, PGSERVICE) are not read\nnext: write host, port, user and dbname out".to_owned(),
@@ -176,6 +191,7 @@ impl Parameters {
             warnings,
             hosts,
             user,
+            variable_password: environment.get("PGPASSWORD").map(Secret::new),
             password,
             passfile,
             database,
@@ -200,7 +216,7 @@ impl Parameters {
         for (index, name) in names.iter().enumerate() {
             let port = match ports.get(index).or(ports.first()).map_or("", String::as_str) {
                 "" => 5432,
-                text => text.parse().map_err(|_| bad_port())?,
+                text => text.trim().parse().map_err(|_| bad_port())?,
             };
             let address = match addresses.as_ref().and_then(|list| list.get(index)).filter(|text| !text.is_empty()) {
                 Some(text) => Some(text.parse().map_err(|_| invalid("hostaddr is not an IP address"))?),
@@ -276,7 +292,8 @@ mod tests {
 
     fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Target, String> {
         let environment = Environment::from_pairs(variables.iter().map(|(k, v)| ((*k).into(), (*v).into())));
-        Target::parse(text, &environment).map_err(|error| error.to_string())
+        let target = UrlText::read(text).and_then(|text| Target::parse(&text, &environment));
+        target.map_err(|error| error.to_string())
     }
 
     fn parse(text: &str) -> Target {

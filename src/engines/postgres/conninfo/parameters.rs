@@ -2,6 +2,7 @@
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::plain_name::is_parameter_name;
 use crate::engines::postgres::conninfo::invalid;
 
 /// Parameters that concern a connection pool or a client library, not one session.
@@ -65,33 +66,60 @@ const LIBPQ_VARIABLES: &[(&str, &str)] = &[
     ("PGGSSENCMODE", "gssencmode"),
 ];
 
-/// Parameter names and values as written, before any default.
+/// Where a parameter was read, for messages about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The part of a URL before `?`.
+    Login,
+    /// The query of a URL, or a quoted value of the keyword form.
+    Encoded,
+    /// A value of the keyword form without quotes.
+    Bare,
+    /// A variable of libpq.
+    Variable(&'static str),
+}
+
+/// One parameter, before any default.
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) origin: Origin,
+}
+
+/// Parameters as written, in their order.
 #[derive(Default)]
-pub(crate) struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(pub(crate) Vec<Parameter>);
 
 impl Parameters {
     /// The last mention wins, as in libpq.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        let found = self.0.iter().rev().find(|parameter| parameter.name == name);
+        found.map(|parameter| parameter.value.as_str()).filter(|value| !value.is_empty())
     }
 
-    pub(crate) fn put(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_owned(), value.into()));
+    pub(crate) fn put(&mut self, name: &str, value: impl Into<String>, origin: Origin) {
+        self.0.push(Parameter { name: name.to_owned(), value: value.into(), origin });
     }
 
     /// Fills what is missing from libpq's variables.
     pub(crate) fn add_variables(&mut self, environment: &Environment) {
         for (variable, name) in LIBPQ_VARIABLES {
             if let (None, Some(value)) = (self.get(name), environment.get(variable)) {
-                self.put(name, value);
+                self.put(name, value, Origin::Variable(variable));
             }
         }
     }
 
+    /// True for a parameter that has a meaning, or none that matters here.
+    pub(crate) fn is_known(name: &str) -> bool {
+        UNDERSTOOD.contains(&name)
+            || SILENTLY_IGNORED.contains(&name)
+            || LIBPQ_VARIABLES.iter().any(|(_, known)| *known == name)
+    }
+
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| invalid(&format!("the parameter `{name}` is not a number")))
+        text.trim().parse().map(Some).map_err(|_| invalid(&format!("the parameter `{name}` is not a number")))
     }
 
     /// Refuses parameters that doorstep cannot honour, where ignoring them would be less safe than what was asked for.
@@ -122,14 +150,29 @@ impl Parameters {
         }
     }
 
-    /// Warnings about unknown parameters, by name: a value may be a misspelt password.
+    /// Warnings about unknown parameters. They are named where that is certain to be no piece of a secret: behind a
+    /// password, `&` may belong to it.
     pub(crate) fn unknown(&self) -> Vec<String> {
-        let known = |name: &str| {
-            UNDERSTOOD.contains(&name)
-                || SILENTLY_IGNORED.contains(&name)
-                || LIBPQ_VARIABLES.iter().any(|(_, known)| *known == name)
-        };
-        let names = self.0.iter().map(|(name, _)| name).filter(|name| !known(name));
-        names.map(|name| format!("the URL's parameter `{name}` is unknown and has no effect")).collect()
+        let mut warnings = Vec::new();
+        let mut secrets: Vec<&str> = Vec::new();
+        let mut number = 0;
+        let mut is_behind_a_password = false;
+        for Parameter { name, value, origin } in &self.0 {
+            if name == "password" {
+                secrets.push(value);
+            }
+            // What stands before the query is no parameter that people count.
+            number += usize::from(*origin != Origin::Login);
+            if Self::is_known(name) {
+                is_behind_a_password |= name == "password" && *origin != Origin::Login;
+                continue;
+            }
+            let may_be_named = is_parameter_name(name)
+                && !is_behind_a_password
+                && secrets.iter().all(|secret| !secret.contains(name.as_str()));
+            let which = if may_be_named { format!("`{name}`") } else { format!("number {number}") };
+            warnings.push(format!("the URL's parameter {which} is unknown and has no effect"));
+        }
+        warnings
     }
 }

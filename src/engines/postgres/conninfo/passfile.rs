@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::base::file::{self, FileKind};
+use crate::base::plain_name::shown_path;
 use crate::base::secret::Secret;
 use crate::engines::postgres::conninfo::Host;
 
@@ -11,15 +13,22 @@ pub(crate) fn usable(path: Option<PathBuf>) -> Result<Option<PathBuf>, String> {
     let Some((path, file)) = path.and_then(|path| Some((path.clone(), std::fs::metadata(path).ok()?))) else {
         return Ok(None);
     };
+    // As libpq: "is not a plain file".
+    if let Some(error) = file::irregular(&file) {
+        return Err(format!("the password file {} is ignored: {error}", shown_path(&path)));
+    }
     match file.permissions().mode() & 0o077 {
+        0 if file.len() > FileKind::Configuration.limit() => {
+            Err(format!("the password file {} is ignored: it is too long", shown_path(&path)))
+        }
         0 => Ok(Some(path)),
-        _ => Err(format!("the password file {} is ignored: others can read it; chmod 0600 it", path.display())),
+        _ => Err(format!("the password file {} is ignored: others can read it; chmod 0600 it", shown_path(&path))),
     }
 }
 
 /// The first matching password.
 pub(crate) fn lookup(path: &Path, host: &Host, database: &str, user: &str) -> Option<Secret> {
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = file::read_text(path, FileKind::Configuration).ok()?;
     text.lines().find_map(|line| entry(line, host, database, user))
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::file::irregular;
+use crate::base::plain_name::shown_path;
 use crate::engines::net::tls::{Roots, Tls, TlsMode};
 use crate::engines::postgres::conninfo::invalid;
 use crate::engines::postgres::conninfo::parameters::Parameters;
@@ -46,6 +48,7 @@ impl Parameters {
                     return Err(too_weak("sslrootcert=system", "verify-full"));
                 }
                 mode = TlsMode::VerifyFull;
+                check_system_roots(environment)?;
                 Roots::System
             }
             (Some(path), _, _) => Roots::File(path.into()),
@@ -92,6 +95,15 @@ impl Parameters {
     }
 }
 
+/// `SSL_CERT_FILE` names the system's roots, as for OpenSSL. The library that reads them would wait for a FIFO.
+fn check_system_roots(environment: &Environment) -> Result<(), Error> {
+    let Some(path) = environment.path("SSL_CERT_FILE") else { return Ok(()) };
+    match std::fs::metadata(&path).ok().and_then(|metadata| irregular(&metadata)) {
+        Some(error) => Err(Error::Settings(format!("cannot read SSL_CERT_FILE {}: {error}", shown_path(&path)))),
+        None => Ok(()),
+    }
+}
+
 /// The fault of an sslmode that would make another parameter pointless.
 fn too_weak(parameter: &str, modes: &str) -> Error {
     Error::Settings(format!("{parameter} needs a stronger sslmode\nnext: write sslmode={}", modes))
@@ -106,10 +118,10 @@ fn mode_of(name: Option<&str>) -> Result<TlsMode, Error> {
         Some("require" | "true" | "1" | "on" | "no-verify") => TlsMode::Require,
         Some("verify-ca") => TlsMode::VerifyCa,
         Some("verify-full") => TlsMode::VerifyFull,
-        Some(other) => {
-            return Err(Error::Settings(format!(
-                "sslmode `{other}` is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full"
-            )));
+        Some(_) => {
+            return Err(Error::Settings(
+                "sslmode is unknown\nnext: write disable, allow, prefer, require, verify-ca or verify-full".to_owned(),
+            ));
         }
     })
 }

@@ -1,0 +1,138 @@
+//! Reads files that a project or a deployment gives. A FIFO would block the start for ever, and a device or a growing log
+//! would fill the memory: only regular files are read (also at the end of symbolic links, as in a mounted ConfigMap), up to
+//! a limit for each kind.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc::{EISDIR, O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+
+/// What a file is for. It decides how long the file may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// A URL or a password.
+    Secret,
+    /// doorstep.toml, alembic.ini, package.json, migration_lock.toml, pg_service.conf, .pgpass.
+    Configuration,
+    /// Certificates, also all that a system trusts, and keys.
+    Certificates,
+    /// A Prisma schema, or a file of Python or TypeScript that is read as text.
+    Source,
+    /// A snapshot.
+    Snapshot,
+    /// A script, which one message to the server carries: PostgreSQL takes 1 GiB.
+    Migration,
+}
+
+impl FileKind {
+    /// The most bytes that are read.
+    pub(crate) const fn limit(self) -> u64 {
+        const MIB: u64 = 1024 * 1024;
+        match self {
+            Self::Secret => 64 * 1024,
+            Self::Configuration => MIB,
+            Self::Certificates => 4 * MIB,
+            Self::Source => 16 * MIB,
+            Self::Snapshot => 64 * MIB,
+            Self::Migration => 256 * MIB,
+        }
+    }
+}
+
+/// The content of a regular file.
+///
+/// # Errors
+/// Those of open(2) and read(2); [`ErrorKind::IsADirectory`]; [`ErrorKind::InvalidInput`] for what is no regular file;
+/// [`ErrorKind::FileTooLarge`] for more than the limit.
+pub(crate) fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>> {
+    // Before open(2) as well: to open a device may have an effect (a tape rewinds).
+    check(&std::fs::metadata(path)?, kind)?;
+    // O_NONBLOCK: a FIFO may have taken the file's place, and open(2) would wait for a writer.
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_CLOEXEC | O_NOCTTY).open(path)?;
+    let metadata = file.metadata()?;
+    check(&metadata, kind)?;
+    read_all(&file, &metadata, kind)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read`]; [`ErrorKind::InvalidData`] for what is not UTF-8.
+pub(crate) fn read_text(path: &Path, kind: FileKind) -> Result<String> {
+    String::from_utf8(read(path, kind)?)
+        .map_err(|_| Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+/// Whether it is a regular file that is not too long.
+pub(crate) fn check(metadata: &Metadata, kind: FileKind) -> Result<()> {
+    if let Some(error) = irregular(metadata) {
+        return Err(error);
+    }
+    if metadata.len() > kind.limit() { Err(too_long(kind)) } else { Ok(()) }
+}
+
+/// The error for what is no regular file.
+pub(crate) fn irregular(metadata: &Metadata) -> Option<Error> {
+    let file_type = metadata.file_type();
+    let what = match file_type {
+        _ if file_type.is_file() => return None,
+        _ if file_type.is_dir() => return Some(Error::from_raw_os_error(EISDIR)),
+        _ if file_type.is_fifo() => "a FIFO",
+        _ if file_type.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Some(Error::new(ErrorKind::InvalidInput, format!("it is {what}, not a regular file")))
+}
+
+fn read_all(file: &File, metadata: &Metadata, kind: FileKind) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // It may have grown since, and /proc names no length.
+    file.take(kind.limit() + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > kind.limit() {
+        return Err(too_long(kind));
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn too_long(kind: FileKind) -> Error {
+    Error::new(ErrorKind::FileTooLarge, format!("it has more than {} bytes", kind.limit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regular_files_are_read_up_to_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let limit = usize::try_from(FileKind::Secret.limit()).unwrap();
+        std::fs::write(&path, vec![b'x'; limit]).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(read(&link, FileKind::Secret).unwrap().len(), limit);
+        std::fs::write(&path, vec![b'x'; limit + 1]).unwrap();
+        assert_eq!(read(&path, FileKind::Secret).unwrap_err().to_string(), "it has more than 65536 bytes");
+        assert_eq!(read(&path, FileKind::Source).unwrap().len(), limit + 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_without_reading_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let dangling = folder.path().join("dangling");
+        std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
+        let said = |path: &Path| read_text(path, FileKind::Source).unwrap_err().to_string();
+        assert_eq!(said(&fifo), "it is a FIFO, not a regular file");
+        assert_eq!(said(&socket), "it is a socket, not a regular file");
+        assert_eq!(said(Path::new("/dev/zero")), "it is a device, not a regular file");
+        assert_eq!(read(folder.path(), FileKind::Source).unwrap_err().kind(), ErrorKind::IsADirectory);
+        assert_eq!(read(&dangling, FileKind::Source).unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(read_text(Path::new("/proc/self/status"), FileKind::Configuration).unwrap().contains("Pid:"));
+    }
+}
