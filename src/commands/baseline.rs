@@ -84,9 +84,9 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let through = args.through.as_deref();
     let baseline = invocation.in_session(&setup, setup.read_folder(), async |start| {
         lock_history(start).await?;
-        refuse_history(start.history.as_ref())?;
         refuse_nothing(start).await?;
         verify_all(start, through.is_some()).await?;
+        refuse_history(start.history.as_ref())?;
         let Some(history) = &start.history else { return Err(setup.no_folder()) };
         adopt(history, start.session.as_mut(), &start.probe, through).await
     })?;
@@ -117,10 +117,13 @@ fn refuse_history(history: Option<&History>) -> Result<(), Error> {
     )))
 }
 
-/// A database in which nothing of the folder exists is no case for adopting.
+/// A database without a history in which nothing of the folder exists is no case for adopting, unless the folder leaves
+/// nothing behind.
 async fn refuse_nothing(start: &mut Start<'_>) -> Result<(), Error> {
     let Start { setup, session, probe, history: Some(history), .. } = start else { return Ok(()) };
-    if !Found::look(history, session.as_mut()).await?.is_none() {
+    let all: Vec<&Migration> = history.migrations.iter().collect();
+    let leaves_something = created_and_removed(&all).iter().any(|proof| proof.created);
+    if !history.records.is_empty() || !leaves_something || !Found::look(history, session.as_mut()).await?.is_none() {
         return Ok(());
     }
     let strangers = history.strangers(session.as_mut(), probe, &setup.territory).await?;

@@ -73,7 +73,10 @@ impl History {
         probe: &Probe,
         territory: &Territory,
     ) -> Result<(), Error> {
-        let is_shared = probe.current_schema.as_deref().is_some_and(|home| home != self.dialect.home());
+        let home = self.dialect.home();
+        // A schema that the URL names may not exist yet.
+        let is_shared = probe.current_schema.as_deref().is_some_and(|schema| schema != home)
+            || !territory.schemas.iter().any(|schema| schema == home);
         if self.table.is_some() || is_shared {
             return Ok(());
         }
