@@ -1,6 +1,7 @@
 //! The SQL language as text: dialects, names, scripts as lists of statements, and what each statement does. No I/O.
 
 pub(crate) mod changes;
+pub(crate) mod client_command;
 pub(crate) mod creations;
 pub(crate) mod cursor;
 pub(crate) mod dialect;

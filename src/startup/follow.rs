@@ -8,6 +8,7 @@ use crate::base::progress::Phase;
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::finding::{Finding, Severity};
+use crate::formats::detect;
 use crate::migrate::plan::Verdict;
 use crate::startup::pipeline::{Extent, PassOutcome};
 use crate::startup::setup::Setup;
@@ -120,9 +121,10 @@ fn nothing_to_await(setup: &Setup) -> Error {
             "migrate = await cannot tell when {command} is done: doorstep does not know its history\n\
              next: --migrate off, and name the tables that must exist: --require-tables"
         ),
-        None => "migrate = await needs the migrations folder, and none was found\n\
-                 next: name it with --migrations"
-            .to_owned(),
+        None => {
+            let (why, next) = detect::missing();
+            format!("migrate = await needs the migrations folder: {why}\nnext: {next}")
+        }
     })
 }
 
