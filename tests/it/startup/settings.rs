@@ -243,7 +243,7 @@ fn an_empty_url_is_an_error_and_leads_to_no_other_database() {
 fn the_variable_of_the_schema_is_named_where_it_is_missing_or_overruled() {
     let schema = "datasource db {\n  provider = \"sqlite\"\n  url = env(\"SHELF_URL\")\n}\n";
     let project = Project::bare().file("prisma/schema.prisma", schema);
-    let run = |url: &str| project.doorstep(url, &["run", "--migrate", "off"]);
+    let run = |url: &str| project.doorstep(url, &["run"]);
     let output = run("").env_remove("DATABASE_URL").run().code(78);
     output.stderr_has("takes it from SHELF_URL, which is not set").stderr_has("next: set SHELF_URL, or DATABASE_URL");
     run("").env_remove("DATABASE_URL").env("SHELF_URL", "file:./one.db").run().code(0).stderr_lacks("two databases");

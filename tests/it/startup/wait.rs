@@ -238,7 +238,7 @@ fn a_role_without_connect_is_told_the_grant_that_it_needs() {
 #[test]
 fn a_role_that_may_not_log_in_is_told_the_statement_that_it_needs() {
     let database = Database::fresh();
-    let role = database.role("NOLOGIN");
+    let role = database.role("");
     database.sql(&format!("ALTER ROLE {role} NOLOGIN"));
     let output = wait(&database.url_as(&role), "20s").code(77);
     let (_, alter) = output.stderr.split_once("if it exists: ").expect("a statement");
