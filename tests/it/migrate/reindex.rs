@@ -87,6 +87,20 @@ fn a_reindex_of_the_database_that_a_signal_cancelled_leaves_nothing() {
 }
 
 #[test]
+fn a_start_that_lost_its_session_drops_what_that_left_and_goes_on() {
+    let (database, project) = with_doc("INSERT INTO t VALUES (2);\nREINDEX TABLE CONCURRENTLY app.doc;\n");
+    let (_session, blocker) = writer(&database, "app.doc", "SELECT 1");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let pid = backend(&database, REINDEX_WAITS);
+    // Both at once: the same start may be at the statement again before a second message.
+    database.sql(&format!("SELECT pg_terminate_backend({pid}), pg_terminate_backend({blocker})"));
+    let output = doorstep.finish("run").code(0).stderr_has("it goes on with statement 2");
+    output.stderr_has("dropped the INVALID index app.doc_id_ccnew").stderr_has("dropped the INVALID index pg_toast.");
+    assert_eq!((invalid(&database), database.sql("SELECT count(*) FROM t WHERE a = 2")), (String::new(), "1".into()));
+    assert_eq!(rows(&database, "2_x"), "t|f|1");
+}
+
+#[test]
 fn the_old_index_of_a_finished_exchange_is_dropped() {
     let (database, project) = with_doc("REINDEX INDEX CONCURRENTLY app.doc_id;\n");
     // A reader does not keep the exchange waiting, but the old index must not go while it may be in use.
