@@ -10,6 +10,7 @@ pub(crate) mod lock;
 pub(crate) mod own_schemas;
 pub(crate) mod plan;
 pub(crate) mod recovery;
+pub(crate) mod reindex_copies;
 pub mod strategy;
 pub(crate) mod trouble;
 

@@ -11,6 +11,7 @@ pub(crate) mod name;
 pub(crate) mod names;
 pub(crate) mod object_ref;
 pub(crate) mod objects;
+pub(crate) mod reindex;
 pub mod script;
 
 pub use dialect::Dialect;
