@@ -73,6 +73,8 @@ pub enum Error {
         address: String,
         /// Its error.
         fault: Fault,
+        /// What a person can do about it.
+        remedy: Option<String>,
     },
     /// A statement of doorstep's own failed.
     Statement {
@@ -234,8 +236,8 @@ impl fmt::Display for Error {
                 writeln!(f, "the database at {address} was not ready after {waited} ({attempts} attempts)")?;
                 write!(f, "last cause: {last}\nnext: {}", remedy_of_the_wait(last.class))
             }
-            Self::Refused { address, fault } => {
-                write!(f, "the database at {address} refused: {fault}{}", next(fault.class.remedy()))
+            Self::Refused { address, fault, remedy } => {
+                write!(f, "the database at {address} refused: {fault}{}", next(remedy.as_deref()))
             }
             Self::Statement { doing, fault, remedy } => {
                 let remedy = remedy.as_deref().or(fault.class.remedy_of_statement());

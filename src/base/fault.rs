@@ -93,19 +93,6 @@ impl Class {
             _ => None,
         }
     }
-
-    /// What a person can do about a final fault of this class.
-    pub(crate) fn remedy(self) -> Option<&'static str> {
-        match self {
-            Self::Authentication => Some("check user and password of the URL (or PGUSER, PGPASSWORD)"),
-            Self::Tls => Some("check sslmode and sslrootcert of the URL (or PGSSLMODE, PGSSLROOTCERT)"),
-            Self::Privilege => Some(
-                "let an owner run GRANT CONNECT ON DATABASE … TO the role; for SQLite, check the file's permissions",
-            ),
-            Self::NoDatabase => Some("create it, or let a role with CREATEDB start doorstep once"),
-            _ => None,
-        }
-    }
 }
 
 /// What to do about a server that lacks something.
@@ -140,6 +127,22 @@ pub enum Condition {
     AlreadyExists,
     /// No schema of the search path exists and may be used (3F000).
     NoSchema,
+    /// `pg_hba.conf` admits no login from here (28000).
+    NotAdmitted,
+    /// The same, and the connection was not encrypted because the URL says so.
+    NotAdmittedPlain,
+    /// The line of `pg_hba.conf` proves the role in another way than by a password: peer, ident, certificate (28000).
+    OtherMethod,
+    /// There is no such role, or it may not log in (28000).
+    NoLogin,
+    /// The role has no CONNECT on the database (42501).
+    MayNotConnect,
+    /// The database takes no connections (55000).
+    ClosedDatabase,
+    /// The file of the database is a directory.
+    IsDirectory,
+    /// The file holds something else than a database.
+    NoDatabaseFile,
 }
 
 /// Where in a script the fault lies.

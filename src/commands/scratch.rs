@@ -88,7 +88,8 @@ fn refuse_what_reaches_outside(history: &History) -> Result<(), Error> {
         Some(outside) => Err(Error::History(format!(
             "the folder cannot be replayed beside the real database: a statement changes what all databases of the \
              server share\n  {outside}\n\
-             next: replay on a server of its own, or create roles and databases outside the migrations"
+             next: prove the folder on a throw-away server instead: with DATABASE_URL naming an empty database there, \
+             doorstep migrate, then doorstep verify"
         ))),
     }
 }

@@ -116,6 +116,12 @@ impl Target {
         self.0.role()
     }
 
+    /// The name of the database, where the engine has servers.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.0.database()
+    }
+
     /// Parameters of the URL that have no effect, for one warning each.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -36,6 +36,11 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The name of the database, where the engine has servers.
+    fn database(&self) -> Option<&str> {
+        None
+    }
+
     /// Every password that a login may use.
     fn secrets(&self) -> Vec<String> {
         Vec::new()

@@ -9,6 +9,7 @@ use crate::catalog::{Access, Catalog, Name};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::sql::reindex::ReindexTarget;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// What an engine can be asked about a database.
@@ -38,6 +39,12 @@ pub trait Engine: Sync {
     /// What of each object exists; `since` names a row (`table WHERE condition`) whose transaction tells old objects
     /// from new ones.
     fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>>;
+
+    /// The INVALID indexes beside an index that a `REINDEX … CONCURRENTLY` of `target` rebuilds, with the same table and
+    /// columns; `since` as for [`Engine::object_states`].
+    fn invalid_twins(&self, _target: &ReindexTarget, _since: &str) -> Query<Vec<InvalidTwin>> {
+        Query::known(Vec::new())
+    }
 
     /// The scope's catalog as far as a service can depend on it, with no privilege beyond what every role has. Relations
     /// of other schemas are listed as views: candidates for what is missing.
@@ -246,6 +253,21 @@ pub enum ObjectState {
     Present,
     /// An index whose build was interrupted.
     Invalid,
+}
+
+/// An INVALID index, and another one of the same table and columns, for [`Engine::invalid_twins`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidTwin {
+    /// The INVALID one.
+    pub index: ObjectRef,
+    /// The name of the other one.
+    pub original: String,
+    /// Its row in `pg_class` was written after the moment in question.
+    pub is_newer: bool,
+    /// So were the rows of its columns: it was made then.
+    pub is_made_since: bool,
+    /// Another session that holds it: it builds it or drops it.
+    pub holder: Option<Peer>,
 }
 
 /// Whether a table exists for a role, for [`Engine::find_tables`].

@@ -4,12 +4,13 @@
 use crate::base::fault::{Class, Condition, Fault, Place};
 use crate::catalog::Catalog;
 use crate::engines::engine::{
-    AvailableExtension, Batch, CatalogQuery, ChildSession, Found, Missing, ObjectState, Probe, ProbeRequest, Query,
-    Scope, Setting, unexpected_row,
+    AvailableExtension, Batch, CatalogQuery, ChildSession, Found, InvalidTwin, Missing, ObjectState, Probe,
+    ProbeRequest, Query, Scope, Setting, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{LockKey, Session};
+use crate::sql::reindex::ReindexTarget;
 use crate::sql::{ObjectRef, TableName};
 
 impl dyn Session + '_ {
@@ -56,6 +57,15 @@ impl dyn Session + '_ {
             true => Ok(Vec::new()),
             false => self.ask(self.engine().object_states(objects, since)).await,
         }
+    }
+
+    /// What an interrupted `REINDEX … CONCURRENTLY` may have left; see [`super::engine::Engine::invalid_twins`].
+    pub(crate) async fn invalid_twins(
+        &mut self,
+        target: &ReindexTarget,
+        since: &str,
+    ) -> Result<Vec<InvalidTwin>, Fault> {
+        self.ask(self.engine().invalid_twins(target, since)).await
     }
 
     /// Creates a schema; it is no error if another session created it meanwhile.

@@ -132,13 +132,35 @@ fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) 
                 return Ok(Some(Folder { path: kept(file), format: open(file, surroundings)?, claim: None }));
             }
             (None, [usual, ..]) if name.is_some() => {
-                return Err(Error::Settings(format!("there is no {usual} here\nnext: run doorstep where it is")));
+                return Err(Error::Settings(format!(
+                    "there is no {usual} here\n\
+                     next: start doorstep in the directory that holds it; if there is none, leave --migration-format \
+                     out, and give the command that migrates with --migrate-command"
+                )));
             }
             (None, _) => {}
         }
     }
     Ok(None)
 }
+
+/// Why there is no folder of migrations, and what to do about it.
+pub(crate) fn missing() -> (String, &'static str) {
+    let usual = Path::new("migrations");
+    let here = std::env::current_dir().unwrap_or_default();
+    match usual.is_dir() {
+        true => (format!("the folder {} is of no known format and is left alone", here.join(usual).display()), REMEDY),
+        false => (
+            format!("no migrations folder was found in {} (prisma/migrations, migrations)", here.display()),
+            "start doorstep in the project's directory, or name the folder with --migrations",
+        ),
+    }
+}
+
+/// What to do about a folder of no known format.
+const REMEDY: &str = "name another folder with --migrations, or name the files as one of the known formats does; \
+     for Alembic or Django, leave --migrations out and start doorstep in the directory of alembic.ini or manage.py; \
+     for another tool, give its command with --migrate-command";
 
 /// The folder that a setting names.
 fn named_folder(path: &Path, name: Option<MigrationFormat>, has_schema: bool) -> Result<Folder, Error> {
@@ -179,7 +201,7 @@ fn unknown(folder: &Path) -> Error {
     });
     Error::Settings(format!(
         "the migrations folder {} is of no known format ({})\n\
-         next: name its format with --migration-format",
+         next: {REMEDY}",
         folder.display(),
         examples.collect::<Vec<_>>().join(", ")
     ))
@@ -212,16 +234,8 @@ fn conventional(
     }
     match detect(&path, is_prismas_place) {
         Ok(None) if is_prismas_place => Ok(Some(Folder { path: kept(&path), format: prisma::FORMAT, claim: None })),
-        Ok(None) if path.join("alembic.ini").is_file() => Ok(None),
-        Ok(None) => {
-            tracing::warn!(
-                phase = "migrate",
-                event = "unknown_folder",
-                "the folder {} is of no known format and is left alone",
-                path.display()
-            );
-            Ok(None)
-        }
+        // Whoever misses a folder of migrations says so ([`missing`]).
+        Ok(None) => Ok(None),
         // With --migrate off, a folder of another tool stops nothing.
         Err(_) if !needed => Ok(None),
         found => found,

@@ -19,10 +19,11 @@ use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::plan::Entry;
+use crate::migrate::reindex_copies::Copies;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report, recovery};
 use crate::sql::script::{self, Statement};
-use crate::sql::{ObjectKind, TableName};
+use crate::sql::{ObjectKind, TableName, reindex};
 
 /// Applies the pending migrations of one start. The session must hold the migration lock.
 pub(crate) struct Migrator<'a> {
@@ -332,6 +333,7 @@ impl<'a> MigrationRun<'a> {
         let mut retries = self.retries(current.migration);
         loop {
             self.drop_invalid(current, &step.statements).await?;
+            self.drop_copies(current, step).await?;
             let Err(failure) = self.execute_step(current, step, position).await else { return Ok(()) };
             let answered = failure.kept != Rollback::Unknown && !failure.of_record;
             let left_nothing_in_the_way = answered && failure.repeatable && recovery::is_repeatable(step);
@@ -391,15 +393,30 @@ impl<'a> MigrationRun<'a> {
 
     async fn drop_invalid(&mut self, current: &Current<'_>, statements: &[Statement<'_>]) -> Result<(), Error> {
         let (name, stop) = (&current.migration.name, self.migrator.stop);
-        match invalid_index::drop_invalid(self.migrator.session, stop, name, statements).await {
-            Ok(()) => Ok(()),
-            Err(Blocked::Statement { fault, .. }) if fault.class == Class::Cancelled && stop.signal().is_some() => {
-                Err(self.not_begun(name))
+        let dropped = invalid_index::drop_invalid(self.migrator.session, stop, name, statements).await;
+        dropped.map_err(|blocked| self.not_dropped(name, blocked))
+    }
+
+    /// Drops what an earlier try of this step, a `REINDEX … CONCURRENTLY`, has left.
+    async fn drop_copies(&mut self, current: &Current<'_>, step: &ScriptStep<'_>) -> Result<(), Error> {
+        let Some(target) = step.statements.first().and_then(reindex::reindexed) else { return Ok(()) };
+        let (name, stop) = (&current.migration.name, self.migrator.stop);
+        let copies = Copies { target, since: self.ledger.locate(self.row(&current.id)) };
+        let dropped = copies.drop_own(self.migrator.session, stop, name).await;
+        dropped.map_err(|blocked| self.not_dropped(name, blocked))
+    }
+
+    fn not_dropped(&self, name: &str, blocked: Blocked) -> Error {
+        match blocked {
+            Blocked::Statement { fault, .. }
+                if fault.class == Class::Cancelled && self.migrator.stop.signal().is_some() =>
+            {
+                self.not_begun(name)
             }
-            Err(Blocked::Statement { doing, fault }) => Err(Error::statement(doing)(fault)),
-            Err(Blocked::Builder(fault)) => {
+            Blocked::Statement { doing, fault } => Error::statement(doing)(fault),
+            Blocked::Builder(fault) => {
                 let report = format!("{fault}\n{}", failure_report::NEXT_AFTER_A_LOCK);
-                Err(Error::Migration { name: name.clone(), report, again: true, fault })
+                Error::Migration { name: name.to_owned(), report, again: true, fault }
             }
         }
     }

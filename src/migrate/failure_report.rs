@@ -11,6 +11,7 @@ use crate::formats::signs::Claim;
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::{ScriptStep, Strategy};
+use crate::sql::client_command::{self, ClientCommand};
 use crate::sql::excerpt;
 use crate::sql::script::Statement;
 
@@ -33,6 +34,34 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
         _ => String::new(),
     };
     format!("{text}\n{}{before}", rollback_line(failure.kept, !before.is_empty()))
+}
+
+/// A pending file that holds what only a client program reads, such as a dump: nothing of it can run.
+pub(crate) fn client_command(migration: &Migration) -> Option<String> {
+    let script = &migration.script;
+    let statements = script.statements();
+    let (offset, command) = client_command::first(&statements, script.dialect())?;
+    let line = script.text()[..offset].matches('\n').count() + 1;
+    let (what, next) = match command {
+        ClientCommand::Meta(word) if matches!(word, "restrict" | "unrestrict") => (
+            format!("\\{word} is a command of psql, which pg_dump writes; a server does not know it"),
+            "take the lines with \\restrict and \\unrestrict out of the file",
+        ),
+        ClientCommand::Meta(word) => (
+            format!("\\{word} is a command of psql; a server does not know it"),
+            "take it out of the file, or write it as SQL",
+        ),
+        ClientCommand::Copy => (
+            "COPY … FROM stdin reads the rows that follow it through psql; a migration has no such input".to_owned(),
+            "write INSERT statements instead; a dump has them with pg_dump --inserts, without its \\restrict and \
+             \\unrestrict lines",
+        ),
+        ClientCommand::Dot(word) => (
+            format!(".{word} is a command of the program sqlite3; SQLite itself does not know it"),
+            "take it out of the file, or write it as SQL",
+        ),
+    };
+    Some(format!("{}:{line}: {what}\nnothing of the file has run\nnext: {next}", migration.path.display()))
 }
 
 /// What to do about a lock that another session held to the end; the next start tries again by itself.

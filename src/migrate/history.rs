@@ -371,8 +371,12 @@ impl History {
             Verdict::Diverged => return Err(Error::History(failure_report::diverged(&self.entries))),
             Verdict::Current | Verdict::Behind | Verdict::Ahead | Verdict::Unknown => {}
         }
-        match self.pending().find_map(|(migration, _)| migration.unreadable.as_ref()) {
-            Some(why) => Err(Error::History(why.clone())),
+        let refused = |migration: &Migration| {
+            let of_client = || failure_report::client_command(migration);
+            migration.unreadable.clone().or_else(of_client)
+        };
+        match self.pending().find_map(|(migration, _)| refused(migration)) {
+            Some(why) => Err(Error::History(why)),
             None => Ok(()),
         }
     }

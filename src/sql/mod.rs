@@ -1,6 +1,7 @@
 //! The SQL language as text: dialects, names, scripts as lists of statements, and what each statement does. No I/O.
 
 pub(crate) mod changes;
+pub(crate) mod client_command;
 pub(crate) mod creations;
 pub(crate) mod cursor;
 pub(crate) mod dialect;
@@ -10,6 +11,7 @@ pub(crate) mod name;
 pub(crate) mod names;
 pub(crate) mod object_ref;
 pub(crate) mod objects;
+pub(crate) mod reindex;
 pub mod script;
 
 pub use dialect::Dialect;

@@ -257,6 +257,12 @@ impl<'a> Statement<'a> {
     pub fn has(&self, word: &str) -> bool {
         self.words().iter().any(|mine| mine == word)
     }
+
+    /// True if it holds these two words, one after the other, outside quotes and comments (in upper case).
+    #[must_use]
+    pub(crate) fn has_pair(&self, first: &str, second: &str) -> bool {
+        self.words().windows(2).any(|pair| pair[0] == first && pair[1] == second)
+    }
 }
 
 /// True if a word that ends a transaction occurs anywhere outside dollar quotes, comments and strings included. Where

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::mask::Mask;
+use crate::base::plain_name::is_parameter_name;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
 use crate::engines::connect::Target;
@@ -47,18 +48,24 @@ impl Database {
         let own = settings.migrate_database.clone().or(direct);
         let plain = settings.database.clone().or(plain);
         let service = own.as_ref().and(plain.clone());
-        let source = own.or(plain).or_else(libpq).ok_or_else(|| {
-            Error::Settings(
-                "no database is named\n\
-                 next: set DATABASE_URL (or DATABASE_URL_FILE, --database-url, or libpq's PGHOST, PGUSER, …)"
-                    .to_owned(),
-            )
-        })?;
+        let source = own.or(plain).or_else(libpq).ok_or_else(|| nothing_named(datasource))?;
         // Prisma up to 6 has the URL in the schema and resolves it from the directory of the schema; Prisma 7 has it
         // elsewhere and resolves it from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
         Ok(Self { source, service, environment: environment.clone(), base, scratch: None })
+    }
+
+    /// The variable that `url` of the Prisma schema names, where it is set to another database than the settings, which
+    /// win. Whoever reads the schema, such as the service, uses that one.
+    pub(crate) fn overruled<'a>(
+        settings: &Settings,
+        datasource: Option<&'a Datasource>,
+        environment: &Environment,
+    ) -> Option<&'a str> {
+        let name = variable_of(datasource)?;
+        let (used, other) = (settings.database.as_ref()?.read().ok()?, environment.get(name)?);
+        (used.expose().trim() != other.trim()).then_some(name)
     }
 
     /// The current URL, parsed.
@@ -110,6 +117,25 @@ impl Database {
         let name = format!("doorstep_replay_{}", uuid::Uuid::new_v4().simple());
         Self { scratch: Some(name), ..self.clone() }
     }
+}
+
+/// The variable that `url` of the Prisma schema names. A text that cannot be a variable may be a secret.
+fn variable_of(datasource: Option<&Datasource>) -> Option<&str> {
+    match datasource?.url.as_ref()? {
+        UrlSource::Environment(name) if is_parameter_name(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn nothing_named(datasource: Option<&Datasource>) -> Error {
+    let ways = "DATABASE_URL_FILE, --database-url, or libpq's PGHOST, PGUSER, …";
+    Error::Settings(match variable_of(datasource).filter(|name| *name != "DATABASE_URL") {
+        Some(name) => format!(
+            "no database is named: the Prisma schema takes it from {name}, which is not set\n\
+             next: set {name}, or DATABASE_URL (or {ways})"
+        ),
+        None => format!("no database is named\nnext: set DATABASE_URL (or {ways})"),
+    })
 }
 
 /// The password as the URL spells it, also of a URL that does not parse.

@@ -8,6 +8,7 @@ use crate::base::progress::Phase;
 use crate::base::retry::Pace;
 use crate::config::{OnUnknown, Patience};
 use crate::finding::{Finding, Severity};
+use crate::formats::detect;
 use crate::formats::inquiry::Answer;
 use crate::migrate::history::History;
 use crate::migrate::plan::Verdict;
@@ -165,9 +166,10 @@ fn nothing_to_await(setup: &Setup) -> Error {
             "migrate = await cannot tell when {command} is done: doorstep does not know its history\n\
              next: name the tables that must exist (--require-tables), with --migrate off, or with --unknown accept"
         ),
-        None => "migrate = await needs the migrations folder, and none was found\n\
-                 next: name it with --migrations"
-            .to_owned(),
+        None => {
+            let (why, next) = detect::missing();
+            format!("migrate = await needs the migrations folder: {why}\nnext: {next}")
+        }
     })
 }
 

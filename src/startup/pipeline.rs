@@ -15,6 +15,7 @@ use crate::base::retry::Pace;
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
 use crate::finding::Severity;
+use crate::formats::detect;
 use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::History;
 use crate::migrate::lock::Queue;
@@ -363,13 +364,11 @@ fn warn_without_migrations(setup: &Setup, extent: Extent) {
     if setup.folder.is_some() || setup.hook_commands.migrate.is_some() || !applies(setup, extent) {
         return;
     }
-    let here = std::env::current_dir().unwrap_or_default();
+    let (why, next) = detect::missing();
     tracing::warn!(
         phase = "migrate",
         event = "no_folder",
-        "no migrations folder (prisma/migrations, migrations) in {}, so there is nothing to migrate \
-         (name it with --migrations, or say so with --migrate off)",
-        here.display()
+        "{why}, so nothing is migrated (next: {next}; if that is meant, say so with --migrate off)"
     );
 }
 

@@ -12,7 +12,7 @@ use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness, Words};
 use crate::engines::connect::Target;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
-use crate::formats::detect::Project;
+use crate::formats::detect::{self, Project};
 use crate::formats::{Folder, OWN_LOCK, prisma};
 use crate::migrate::history::History;
 use crate::migrate::strangers::Territory;
@@ -53,6 +53,14 @@ impl Setup {
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let target = database.target()?;
         warn_of_ignored(&target, environment);
+        if let Some(variable) = Database::overruled(&settings, project.datasource.as_ref(), environment) {
+            tracing::warn!(
+                phase = "settings",
+                event = "two_databases",
+                "two databases are named: doorstep uses DATABASE_URL (or --database-url), but the Prisma schema takes \
+                 {variable}, which has another value; a service that reads the schema uses that one"
+            );
+        }
         let dialect = target.dialect();
         settings.require.suits(dialect)?;
         settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
@@ -177,9 +185,10 @@ impl Setup {
                 "doorstep knows neither the files nor the history of {command}\n\
                  next: ask the tool itself; the formats that doorstep reads are listed under migration_format"
             ),
-            None => "no migrations folder was found (prisma/migrations, migrations)\n\
-                     next: name it with --migrations"
-                .to_owned(),
+            None => {
+                let (why, next) = detect::missing();
+                format!("{why}\nnext: {next}")
+            }
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
 use crate::engines::session::{Probe, Session};
+use crate::startup::refusal;
 use crate::startup::setup::Setup;
 
 /// How long the first attempt may take before the log says that it is connecting.
@@ -70,7 +71,8 @@ pub(crate) async fn until_ready(
         };
         let goes_on = fault.class.is_transient() || (fault.class == Class::NoDatabase && !create);
         if !goes_on {
-            return Err(Error::Refused { address: target.address(), fault });
+            let remedy = refusal::remedy(&fault, &refusal::Login::of(&target));
+            return Err(Error::Refused { address: target.address(), fault, remedy });
         }
         let pause = rhythm.pause(fault.class);
         let out_of_attempts = patience.fixed.is_some_and(|(most, _)| attempts >= most);
@@ -91,12 +93,9 @@ async fn created(target: &Target) -> Result<(), Fault> {
 }
 
 fn cannot_create(target: &Target, fault: Fault) -> Error {
-    let remedy = match fault.class {
-        Class::Privilege if target.role().is_some() => "create it, or allow the role to: ALTER ROLE … CREATEDB",
-        _ => "create it, or correct the URL",
-    };
+    let remedy = refusal::remedy_of_creation(&fault, &refusal::Login::of(target));
     let doing = format!("create the missing database {}", target.address());
-    Error::Statement { doing, fault, remedy: Some(remedy.to_owned()) }
+    Error::Statement { doing, fault, remedy: Some(remedy) }
 }
 
 /// The pause between attempts. A refused connection costs the server nothing, so it is retried often; a full or

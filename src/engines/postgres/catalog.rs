@@ -6,15 +6,16 @@ use crate::base::application_name;
 use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
-    AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query,
-    Scope, Setting, first_column,
+    AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, InvalidTwin, ObjectState, Probe,
+    ProbeRequest, Query, Scope, Setting, first_column, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
-use crate::sql::{Dialect, ObjectRef, Row, TableName, script};
+use crate::sql::reindex::ReindexTarget;
+use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName, script};
 
 /// PostgreSQL, as an [`Engine`].
 pub(crate) struct Postgres;
@@ -58,6 +59,12 @@ impl Engine for Postgres {
                 }
             }
             Ok(states)
+        })
+    }
+
+    fn invalid_twins(&self, target: &ReindexTarget, since: &str) -> Query<Vec<InvalidTwin>> {
+        Query::new(queries::invalid_twins(target, since), |rows| {
+            rows.iter().map(|row| invalid_twin(row).ok_or_else(unexpected_row)).collect()
         })
     }
 
@@ -198,6 +205,18 @@ fn object_state(row: &Row) -> Option<(usize, ObjectState)> {
     Some((index.parse().ok()?, state))
 }
 
+/// A row of [`queries::invalid_twins`]: the session that holds the index, then what is known about the index.
+fn invalid_twin(row: &Row) -> Option<InvalidTwin> {
+    let [pid, .., Some(schema), Some(name), Some(original), newer, made] = row.as_slice() else { return None };
+    Some(InvalidTwin {
+        index: ObjectRef::new(ObjectKind::Index, Some(schema.clone()), name),
+        original: original.clone(),
+        is_newer: newer.as_deref() == Some("t"),
+        is_made_since: made.as_deref() == Some("t"),
+        holder: pid.is_some().then(|| peer(row)),
+    })
+}
+
 /// A row of pg_stat_activity, as [`queries`] selects it.
 pub(crate) fn peer(row: &Row) -> Peer {
     let value = |index: usize| row.get(index).cloned().flatten();
@@ -220,7 +239,6 @@ pub(crate) fn peer(row: &Row) -> Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::ObjectKind;
 
     fn row(values: &str) -> Row {
         values.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect()

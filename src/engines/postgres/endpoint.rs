@@ -44,6 +44,10 @@ impl Endpoint for Target {
         Some(&self.user)
     }
 
+    fn database(&self) -> Option<&str> {
+        Some(&self.database)
+    }
+
     fn secrets(&self) -> Vec<String> {
         Self::secrets(self)
     }

@@ -141,6 +141,12 @@ pub(crate) async fn log_in(target: &Target, host: &Host, database: &str) -> Resu
         {
             log_in_once(route(other), database).await
         }
+        (Err(fault), None)
+            if fault.condition == Some(Condition::NotAdmitted) && target.tls.mode == TlsMode::Disable =>
+        {
+            let condition = if host.is_socket() { Condition::NotAdmitted } else { Condition::NotAdmittedPlain };
+            Err(Fault { condition: Some(condition), ..fault })
+        }
         (result, _) => result,
     }
 }

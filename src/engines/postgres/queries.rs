@@ -3,6 +3,7 @@
 
 use crate::catalog::history_tables::{HISTORY_TABLES, HistoryTable};
 use crate::engines::engine::ProbeRequest;
+use crate::sql::reindex::ReindexTarget;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
@@ -150,6 +151,46 @@ pub(crate) fn object_states(objects: &[ObjectRef], since: Option<&str>) -> Strin
         |row| format!("pg_catalog.age(f.xmin) < (SELECT pg_catalog.age(xmin) FROM {row})"),
     );
     format!("SELECT f.index, f.xmin, {newer}, f.valid, f.untouched FROM ({all}) AS f (index, xmin, valid, untouched)")
+}
+
+/// For [`crate::engines::engine::Engine::invalid_twins`]. A session that builds or drops an index concurrently holds a lock
+/// of the session on it from one transaction to the next, until it is done (ReindexRelationConcurrently and index_drop in
+/// the server's source); every role sees locks. A row that was frozen keeps its `xmin`.
+pub(crate) fn invalid_twins(target: &ReindexTarget, since: &str) -> String {
+    let tree = |object: &ObjectRef| {
+        let object = format!("pg_catalog.to_regclass({})", SQL.literal(&object.relation(SQL)));
+        format!("SELECT {object}::oid UNION SELECT relid FROM pg_catalog.pg_partition_tree({object})")
+    };
+    let of_tables = |tables: &str| {
+        format!(
+            "SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class t ON t.oid = coalesce((SELECT o.oid \
+             FROM pg_catalog.pg_class o WHERE o.reltoastrelid = i.indrelid), i.indrelid) WHERE {tables}"
+        )
+    };
+    let rebuilt = match target {
+        ReindexTarget::Index(index) => tree(index),
+        ReindexTarget::Table(table) => of_tables(&format!("t.oid IN ({})", tree(table))),
+        ReindexTarget::Schema(name) => of_tables(&format!(
+            "t.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {})",
+            SQL.literal(&SQL.clipped(name))
+        )),
+        ReindexTarget::Database => of_tables("true"),
+    };
+    format!(
+        "SELECT {PEER}, n.nspname, x.relname, r.relname, pg_catalog.age(x.xmin) < s.age, NOT EXISTS (SELECT 1 \
+         FROM pg_catalog.pg_attribute c WHERE c.attrelid = x.oid AND pg_catalog.age(c.xmin) >= s.age) \
+         FROM (SELECT pg_catalog.age(xmin) AS age FROM {since}) s, pg_catalog.pg_index i \
+         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace \
+         JOIN pg_catalog.pg_index o ON o.indrelid = i.indrelid AND o.indexrelid <> i.indexrelid \
+         AND o.indkey::text = i.indkey::text AND o.indclass::text = i.indclass::text \
+         AND o.indoption::text = i.indoption::text AND o.indisunique = i.indisunique \
+         JOIN pg_catalog.pg_class r ON r.oid = o.indexrelid \
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = (SELECT l.pid FROM pg_catalog.pg_locks l \
+         WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND l.mode IN ({DDL_MODES}) \
+         AND l.relation = x.oid AND l.database = (SELECT oid FROM pg_catalog.pg_database \
+         WHERE datname = pg_catalog.current_database()) LIMIT 1) \
+         WHERE NOT i.indisvalid AND x.relkind = 'i' AND o.indexrelid IN ({rebuilt}) ORDER BY n.nspname, x.relname"
+    )
 }
 
 /// Ordinary tables in these schemas: relkind 'r' and the PostGIS names as Prisma's P3005 has them.

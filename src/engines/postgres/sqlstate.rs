@@ -52,10 +52,16 @@ pub(crate) fn class_of(code: &str, routine: Option<&str>) -> Class {
 }
 
 /// The closer reason, where a step needs it.
-pub(crate) fn condition_of(code: &str) -> Option<Condition> {
-    match code {
-        "42P04" | "42P06" | UNIQUE_VIOLATION => Some(Condition::AlreadyExists),
-        "3F000" => Some(Condition::NoSchema),
+pub(crate) fn condition_of(code: &str, routine: Option<&str>) -> Option<Condition> {
+    match (code, routine) {
+        ("42P04" | "42P06" | UNIQUE_VIOLATION, _) => Some(Condition::AlreadyExists),
+        ("3F000", _) => Some(Condition::NoSchema),
+        // The refusals of a login: auth.c, miscinit.c and postinit.c of the server's source.
+        (INVALID_AUTHORIZATION, Some("ClientAuthentication")) => Some(Condition::NotAdmitted),
+        (INVALID_AUTHORIZATION, Some("auth_failed")) => Some(Condition::OtherMethod),
+        (INVALID_AUTHORIZATION, Some("InitializeSessionUserId")) => Some(Condition::NoLogin),
+        ("42501", Some("CheckMyDatabase")) => Some(Condition::MayNotConnect),
+        ("55000", Some("CheckMyDatabase")) => Some(Condition::ClosedDatabase),
         _ => None,
     }
 }

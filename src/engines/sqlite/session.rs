@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
-use crate::base::fault::{Class, Fault, Place};
+use crate::base::fault::{Class, Condition, Fault, Place};
 use crate::base::file::irregular;
 use crate::engines::engine::{Engine, Probe, ProbeRequest, first_column};
 use crate::engines::session::{Canceller, Conditions, Failure, LockKey, Rollback, Unit, UnitResult, Work};
@@ -33,7 +33,9 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
     }
     // SQLite would wait for a FIFO, and write to a device.
     if let Some(error) = std::fs::metadata(&target.path).ok().and_then(|metadata| irregular(&metadata)) {
-        return Err(Fault::new(Class::Config, format!("{} cannot be a database: {error}", target.shown())));
+        let text = format!("{} cannot be a database: {error}", target.shown());
+        let condition = target.path.is_dir().then_some(Condition::IsDirectory);
+        return Err(Fault { condition, ..Fault::new(Class::Config, text) });
     }
     let mut connection = options(&target.path).connect().await.map_err(|error| fault(&error))?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -242,5 +244,6 @@ fn fault(error: &sqlx::Error) -> Fault {
         26 => Class::Config,
         _ => Class::Statement,
     };
-    Fault { code: Some(code.to_string()), ..Fault::new(class, error.message()) }
+    let condition = (code & 0xff == 26).then_some(Condition::NoDatabaseFile);
+    Fault { code: Some(code.to_string()), condition, ..Fault::new(class, error.message()) }
 }

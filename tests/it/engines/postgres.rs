@@ -44,6 +44,10 @@ fn copy_from_stdin_fails_instead_of_hanging() {
     let project =
         Project::new().migration("1_x", "CREATE TABLE t (id integer);\nCOPY t FROM STDIN;\n").migration("2_y", sql);
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("1_x/migration.sql:2: COPY").stderr_has("nothing of the file has run");
+    // Where doorstep does not see it, the server asks for the rows, and is told that there are none.
+    let hidden = "SET standard_conforming_strings = off;\nCREATE TABLE t (id integer);\nCOPY t FROM STDIN;\n";
+    let output = Project::new().migration("1_x", hidden).doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("COPY FROM STDIN needs psql").stderr_has("nothing of it was kept");
 }
 

@@ -58,3 +58,38 @@ fn a_failure_is_told_with_line_and_column_past_characters_of_many_bytes() {
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("1_wide/migration.sql:3:14").stderr_lacks("\r");
 }
+
+#[test]
+fn what_only_psql_or_sqlite3_reads_is_named_with_its_line_before_anything_runs() {
+    let dump = "--\n-- PostgreSQL database dump\n--\n\n\\restrict k9XzQ\n\nSET client_encoding = 'UTF8';\n\
+                CREATE TABLE public.shelf (id integer);\n\\unrestrict k9XzQ\n";
+    let rows = "CREATE TABLE shelf (id integer, label text);\nCOPY public.shelf (id, label) FROM stdin;\n\
+                1\tit's here\n2\t\\N\n\\.\n";
+    for (script, line, next) in [
+        (dump, "1_dump/migration.sql:5: \\restrict is a command of psql", "take the lines with \\restrict"),
+        (rows, "1_dump/migration.sql:2: COPY", "pg_dump --inserts"),
+        ("SELECT 1;\n\\connect other\n", "1_dump/migration.sql:2: \\connect is a command of psql", "write it as SQL"),
+        ("SELECT 'SELECT 1' \\gexec\n", "1_dump/migration.sql:1: \\gexec is a command of psql", "write it as SQL"),
+    ] {
+        let database = Database::fresh();
+        let project =
+            Project::new().migration("0_first", "CREATE TABLE first (id integer);").migration("1_dump", script);
+        let output = project.doorstep(&database.url(), &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
+        output.stderr_has(line).stderr_has(next).stderr_lacks("syntax error").stderr_lacks("42601");
+        assert!(!exists(&database, "first"), "{script}");
+        // As the advice says.
+        project.write("prisma/migrations/1_dump/migration.sql", "CREATE TABLE public.shelf (id integer);\n");
+        project.doorstep(&database.url(), &["run"]).run().code(0);
+    }
+    let project = Project::sqlite().migration("1_dump", "CREATE TABLE a (b);\n.mode csv\n");
+    let output = project.doorstep("file:./x.db", &["run"]).run().code(65);
+    output.stderr_has("1_dump/migration.sql:2: .mode is a command of the program sqlite3");
+}
+
+#[test]
+fn a_backslash_that_the_server_reads_stops_nothing() {
+    let database = Database::fresh();
+    let script = "CREATE TABLE t (a text DEFAULT '\\restrict');\n-- \\connect other\n\
+                  DO $$ BEGIN PERFORM '\\i x'; END $$;\nINSERT INTO t VALUES (E'\\n \\x41');\n";
+    Project::new().migration("1_x", script).doorstep(&database.url(), &["run"]).run().code(0);
+}

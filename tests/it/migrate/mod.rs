@@ -12,6 +12,7 @@ mod invalid_indexes;
 mod locks;
 mod non_transactional;
 mod recovery;
+mod reindex;
 mod replay;
 mod resume;
 mod role_settings;

@@ -238,3 +238,32 @@ fn an_empty_url_is_an_error_and_leads_to_no_other_database() {
     project.doorstep("\"postgres://u@h/d\"", &["run"]).run().code(78).stderr_has("quotes around it");
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
+
+#[test]
+fn the_variable_of_the_schema_is_named_where_it_is_missing_or_overruled() {
+    let schema = "datasource db {\n  provider = \"sqlite\"\n  url = env(\"SHELF_URL\")\n}\n";
+    let project = Project::bare().file("prisma/schema.prisma", schema);
+    let run = |url: &str| project.doorstep(url, &["run"]);
+    let output = run("").env_remove("DATABASE_URL").run().code(78);
+    output.stderr_has("takes it from SHELF_URL, which is not set").stderr_has("next: set SHELF_URL, or DATABASE_URL");
+    run("").env_remove("DATABASE_URL").env("SHELF_URL", "file:./one.db").run().code(0).stderr_lacks("two databases");
+    let output = run("file:./two.db").env("SHELF_URL", "file:./hunter2.db").run().code(0).stderr_lacks("hunter2");
+    let output = output.stderr_has("doorstep uses DATABASE_URL").stderr_has("SHELF_URL, which has another value");
+    assert_eq!(output.stderr.matches("two databases are named").count(), 1, "{}", output.stderr);
+    run("file:./one.db").env("SHELF_URL", "file:./one.db").run().code(0).stderr_lacks("two databases");
+}
+
+#[test]
+fn a_folder_of_no_known_format_is_explained_once_and_each_step_of_the_advice_can_be_taken() {
+    let project = Project::bare().file("migrations/notes.txt", "x");
+    let run = |arguments: &[&str]| project.doorstep("file:./x.db", &[&["run"], arguments].concat()).run();
+    let output = run(&[]).code(0).stderr_has("migrations is of no known format").stderr_has("--migrate off");
+    assert_eq!(output.stderr.matches("WARN").count(), 1, "{}", output.stderr);
+    let output = run(&["--migrations", "migrations"]).code(78).stderr_has("of no known format");
+    output.stderr_has("alembic.ini or manage.py").stderr_has("--migrate-command");
+    let output = run(&["--migration-format", "alembic"]).code(78).stderr_has("there is no alembic.ini here");
+    output.stderr_has("leave --migration-format out").stderr_has("--migrate-command");
+    run(&["--migrate-command", "true"]).code(0);
+    run(&["--migrations", "migrations", "--migrate-command", "true"]).code(0);
+    run(&["--migrate", "await"]).code(78).stderr_has("is of no known format");
+}

@@ -194,3 +194,66 @@ fn a_long_wait_has_a_heartbeat() {
     let url = format!("postgres://u@127.0.0.1:{}/d", free_port());
     wait(&url, "11s").code(69).stderr_has("still waiting after 10s");
 }
+
+#[test]
+fn a_login_that_pg_hba_does_not_admit_is_not_blamed_on_the_password() {
+    let cluster = Cluster::started("");
+    std::fs::write(cluster.data().join("pg_hba.conf"), "host all postgres 127.0.0.1/32 scram-sha-256\n").unwrap();
+    crate::support::psql(cluster.port, "postgres", "CREATE ROLE shopper LOGIN PASSWORD 'x'");
+    crate::support::run(&mut cluster.pg_ctl("reload"));
+    let url = |mode: &str| format!("postgres://shopper:x@127.0.0.1:{}/postgres?sslmode={mode}", cluster.port);
+    until("the server has read its pg_hba.conf", || {
+        let output = wait(&url("disable"), "20s").code(77);
+        output.stderr.contains("no pg_hba.conf entry").then_some(())
+    });
+    let output = wait(&url("disable"), "20s").code(77).stderr_lacks("check user and password");
+    output.stderr_has("sslmode=require in the URL").stderr_has("a line for \"shopper\"");
+    // The server has no TLS.
+    let output = wait(&url("prefer"), "20s").code(77).stderr_lacks("check user and password");
+    output.stderr_has("pg_hba.conf").stderr_lacks("sslmode=require");
+}
+
+#[test]
+fn a_role_without_connect_is_told_the_grant_that_it_needs() {
+    let (database, absent) = (Database::fresh(), Database::absent());
+    let role = database.role("");
+    database.sql(&format!("REVOKE CONNECT ON DATABASE \"{}\" FROM PUBLIC", database.name));
+    let output = wait(&database.url_as(&role), "20s").code(77).stderr_has("42501").stderr_lacks("CREATEDB");
+    let (_, grant) = output.stderr.split_once("run: ").expect("a statement");
+    database.sql(grant.lines().next().unwrap());
+    wait(&database.url_as(&role), "20s").code(0);
+    // A server of its own, since others use the database postgres of the shared one.
+    let cluster = Cluster::started("");
+    let sql = |sql: &str| crate::support::psql(cluster.port, "postgres", sql);
+    sql("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC");
+    sql(&format!("CREATE ROLE shopper LOGIN PASSWORD '{PASSWORD}'"));
+    let url = format!("postgres://shopper:{PASSWORD}@127.0.0.1:{}/{}", cluster.port, absent.name);
+    let run = || Doorstep::new(&["run"]).env("DATABASE_URL", &url).run();
+    let output = run().code(77).stderr_has("GRANT CONNECT ON DATABASE postgres TO \"shopper\";");
+    let (_, allow) = output.stderr.split_once("allow the role to: ").expect("statements");
+    sql(allow.lines().next().unwrap());
+    run().code(0);
+}
+
+#[test]
+fn a_role_that_may_not_log_in_is_told_the_statement_that_it_needs() {
+    let database = Database::fresh();
+    let role = database.role("");
+    database.sql(&format!("ALTER ROLE {role} NOLOGIN"));
+    let output = wait(&database.url_as(&role), "20s").code(77);
+    let (_, alter) = output.stderr.split_once("if it exists: ").expect("a statement");
+    database.sql(alter.lines().next().unwrap().trim_end_matches(')'));
+    wait(&database.url_as(&role), "20s").code(0);
+}
+
+#[test]
+fn a_directory_in_place_of_an_sqlite_file_is_said_to_be_one() {
+    let project = crate::support::Project::bare();
+    std::fs::create_dir(project.path("data")).unwrap();
+    let output = project.doorstep("file:./data", &["run"]).run().code(78).stderr_lacks("GRANT");
+    let output = output.stderr_has("directory").stderr_has("name a file in the URL");
+    let (_, url) = output.stderr.split_once("such as ").expect("a URL");
+    project.doorstep(url.lines().next().unwrap(), &["run"]).run().code(0);
+    project.write("notes.db", "this is no database, but text of some length that SQLite refuses to read as one");
+    project.doorstep("file:./notes.db", &["run"]).run().code(78).stderr_has("this file is another one");
+}

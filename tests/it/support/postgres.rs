@@ -1,5 +1,6 @@
 //! PostgreSQL: databases on the shared server, and servers for one test.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -77,6 +78,14 @@ impl Database {
     /// A psql session that runs this SQL in the background.
     pub(crate) fn session(&self, sql: &str) -> Running {
         session(self.port, &self.name, sql)
+    }
+
+    /// A psql session that runs this SQL and then waits for more: it keeps its transaction, and no snapshot.
+    pub(crate) fn idle_session(&self, sql: &str) -> Running {
+        let mut command = psql_command(self.port, &self.name);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{sql}").unwrap();
+        child.into()
     }
 }
 

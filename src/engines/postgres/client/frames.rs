@@ -191,7 +191,7 @@ pub(crate) fn fault_of(mut fields: ErrorFields<'_>) -> Fault {
             Ok(None) if fault.code.is_some() => {
                 let code = fault.code.as_deref().unwrap_or_default();
                 fault.class = class_of(code, routine.as_deref());
-                fault.condition = condition_of(code);
+                fault.condition = condition_of(code, routine.as_deref());
                 return fault;
             }
             Ok(None) => return not_postgres("it sent an error without a code"),
