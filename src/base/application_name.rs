@@ -11,6 +11,7 @@ const LEAST: usize = 30;
 
 /// What the sessions of child processes are called: [`ApplicationName::with`] and the setting that names the command. A
 /// regular expression, as POSIX and PostgreSQL write them.
+#[cfg(feature = "postgres")]
 pub(crate) const OF_CHILDREN: &str = "^doorstep( .*)? (migrate_command|before_migrate|after_migrate)$";
 
 /// This process: `doorstep`, and the pod or host it runs in.

@@ -17,6 +17,7 @@ pub(crate) enum FileKind {
     /// doorstep.toml, alembic.ini, package.json, migration_lock.toml, pg_service.conf, .pgpass.
     Configuration,
     /// Certificates, also all that a system trusts, and keys.
+    #[cfg(feature = "postgres")]
     Certificates,
     /// A Prisma schema, or a file of Python or TypeScript that is read as text.
     Source,
@@ -33,6 +34,7 @@ impl FileKind {
         match self {
             Self::Secret => 64 * 1024,
             Self::Configuration => MIB,
+            #[cfg(feature = "postgres")]
             Self::Certificates => 4 * MIB,
             Self::Source => 16 * MIB,
             Self::Snapshot => 64 * MIB,

@@ -55,7 +55,7 @@ pub(crate) struct Tracker {
     told: Rc<RefCell<Vec<String>>>,
 }
 
-/// States that are told apart. A server that answers with noise has more of them.
+/// The most states that are counted. A server that answers with noise has more of them.
 const STATES: usize = 16;
 
 impl Default for Tracker {

@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for List {
     }
 }
 
-/// A schema to create: `app`, or in double quotes whatever else a name may hold.
+/// A schema to create: `app`, or in double quotes any other characters that a name may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SchemaName(pub(crate) String);
 

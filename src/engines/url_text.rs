@@ -1,4 +1,4 @@
-//! The text of a database URL before an engine reads it: white space and characters that nobody sees.
+//! The text of a database URL before an engine reads it: white space and invisible characters.
 //!
 //! Environment files, secret files and copied text bring line breaks, comments, quotes and invisible characters into a
 //! URL. Clients disagree about them: Node's `new URL` takes tabs and line breaks out (WHATWG URL, 4.4 "URL parsing", steps

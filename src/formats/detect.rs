@@ -234,7 +234,7 @@ fn conventional(
     }
     match detect(&path, is_prismas_place) {
         Ok(None) if is_prismas_place => Ok(Some(Folder { path: kept(&path), format: prisma::FORMAT, claim: None })),
-        // Whoever misses a folder of migrations says so ([`missing`]).
+        // A command that needs a folder of migrations reports that there is none ([`missing`]).
         Ok(None) => Ok(None),
         // With --migrate off, a folder of another tool stops nothing.
         Err(_) if !needed => Ok(None),

@@ -34,7 +34,7 @@ pub(crate) struct History {
     pub records: Vec<Record>,
     /// Every migration with its state.
     pub entries: Vec<Entry>,
-    /// The tools that the folder looks like, unless it is certain whose it is.
+    /// The tools that the folder looks like, unless its tool is certain.
     claim: Option<Claim>,
     /// How much of it the files tell.
     pub reach: Reach,

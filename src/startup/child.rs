@@ -140,7 +140,7 @@ impl ChildCommand {
             return Err(Error::Stopped { signal, note });
         }
         match fault {
-            // Whatever its exit code says: it may have been ended, or have failed for the same reason.
+            // Its exit code does not count: it may have been ended, or have failed for the same reason.
             Some(fault) => Err(Error::Lost { doing: format!("running {}", self.shown), fault }),
             None if status.success() => Ok(()),
             None => Err(Error::Command(self.report(status, &output))),

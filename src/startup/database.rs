@@ -57,7 +57,7 @@ impl Database {
     }
 
     /// The variable that `url` of the Prisma schema names, where it is set to another database than the settings, which
-    /// win. Whoever reads the schema, such as the service, uses that one.
+    /// win. Other readers of the schema, such as the service, use that one.
     pub(crate) fn overruled<'a>(
         settings: &Settings,
         datasource: Option<&'a Datasource>,

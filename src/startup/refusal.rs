@@ -3,7 +3,6 @@
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::plain_name::is_telltale;
 use crate::engines::connect::Target;
-use crate::sql::Dialect;
 
 /// Who wanted to log in, and where.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ impl Login {
     pub(crate) fn of(target: &Target) -> Self {
         let quoted = |name: &str| match is_telltale(name) {
             true => "…".to_owned(),
-            false => Dialect::Postgres.identifier(name),
+            false => target.dialect().identifier(name),
         };
         Self {
             role: target.role().map(quoted),

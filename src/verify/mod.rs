@@ -133,7 +133,7 @@ pub(crate) async fn compare_database(
 fn is_of_another(difference: &Difference, source: &Catalog, catalogs: &[Catalog], home: &str) -> bool {
     let object = &difference.object;
     let is_foreign = |schema: &String| schema != home && !source.schemas.contains(schema);
-    // An extra column that must be filled is an error, whoever else knows it.
+    // An extra column that must be filled is an error, even if another source expects it.
     difference.kind == DifferenceKind::Extra
         && difference.severity == Severity::Notice
         && (object.schema.as_ref().is_some_and(is_foreign)

@@ -69,7 +69,7 @@ pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Resul
     let stream =
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match cause(&error) {
             Some(why) => refused(format!("TLS with {host} failed: {}", explain(why, tls.root_parameter))),
-            // libpq's `prefer` goes on without TLS, whatever ended the handshake.
+            // libpq's `prefer` goes on without TLS after any failure of the handshake.
             None if tls.mode == TlsMode::Prefer => refused(format!("TLS with {host} broke off: {error}")),
             // The connection broke during the handshake: the server may be restarting.
             None => Fault::new(Class::Unreachable, format!("TLS with {host} broke off: {error}")),

@@ -25,7 +25,7 @@ pub(crate) struct Session {
     pub(crate) conditions: Option<String>,
     /// A script has run: the session must be reset before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
-    /// The connection has this backend for itself, so that settings of the session reach nobody else. Behind a pooler that
+    /// The connection has this backend for itself, so that settings of the session reach no other client. Behind a pooler that
     /// gives each transaction another backend, they would be those of other clients.
     pub(crate) is_own: bool,
     /// The server is no PostgreSQL: what it is, and that it cannot lock.

@@ -1,5 +1,5 @@
 //! The little of JavaScript and TypeScript that a configuration is written in: the object that a file exports, its keys, and
-//! paths. Whatever else it does counts as computed.
+//! paths. Anything else counts as computed.
 
 use std::path::{Path, PathBuf};
 

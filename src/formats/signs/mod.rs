@@ -1,4 +1,4 @@
-//! The signs by which the folders of the field's tools are told apart: one table, and a pure function over what was seen
+//! The signs by which the folders of the field's tools are recognised: one table, and a pure function over what was seen
 //! of a folder. Several tools share names of files, so a sign has a strength; the strongest ones decide.
 
 pub(crate) mod forms;

@@ -231,7 +231,7 @@ enum Stray {
     Refused(&'static str),
 }
 
-/// Endings of texts, tables and sums: no migration whatever its number.
+/// Endings of texts, tables and sums: no migration, with any number.
 const TEXTS: &[&str] = &[
     ".md",
     ".markdown",

@@ -164,7 +164,7 @@ impl Client {
                 Err(fault) => break fault,
             }
         };
-        // Whatever the reason is, only a new session can tell whether it lasts.
+        // Only a new session shows whether the reason persists.
         let fault = Fault { class: Class::Unreachable, ..fault };
         self.broken = Some(fault.clone());
         fault

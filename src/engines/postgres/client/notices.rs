@@ -13,7 +13,7 @@ const OF_A_KIND: u64 = 3;
 /// So many lines are written for one answer of the server.
 const MOST: u64 = 100;
 
-/// So many kinds are told apart; more count as one.
+/// The most kinds that are counted separately; more count as one.
 const KINDS: usize = 1000;
 
 /// The longest text of a notice that is written, in bytes.

@@ -2,7 +2,7 @@
 //! Prisma's URL parameters, read as libpq and Prisma read them (PostgreSQL manual, 34.1 and 34.15).
 //!
 //! `url` and `keywords` read the two forms of text into `parameters`, which `mod` and `tls` turn into a [`Target`];
-//! `names` refuses names that nobody meant; `passfile` is asked when a connection is opened. sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows
+//! `names` refuses names that are mistakes; `passfile` is asked when a connection is opened. sqlx's own reader is not used: it keeps the brackets of `[::1]`, knows
 //! one host only, and drops parameters that change the meaning (`schema`, `sslaccept`, `target_session_attrs`).
 
 mod keywords;

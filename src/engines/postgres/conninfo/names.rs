@@ -16,7 +16,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 impl Parameters {
-    /// Refuses names that nobody meant: with an invisible character, white space around them, or, where nothing quotes or
+    /// Refuses names that are mistakes: with an invisible character, white space around them, or, where nothing quotes or
     /// encodes them, with a character that joins parts of a URL.
     pub(crate) fn check_names(&self) -> Result<(), Error> {
         for Parameter { name, value, origin } in &self.0 {
