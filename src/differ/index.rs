@@ -243,8 +243,9 @@ fn is_same_predicate(wanted: &Index, other: &Index) -> bool {
 
 /// Without a class it is the default one. Prisma asks no B-tree and no hash for its class unless one is named.
 fn is_same_class(wanted: &IndexColumn, other: &IndexColumn, method: &str) -> bool {
-    match (wanted.class.as_deref().and_then(class_name), &other.class) {
-        (Some(wanted), Some(other)) => wanted == *other,
+    let name = |column: &IndexColumn| column.class.as_deref().and_then(class_name);
+    match (name(wanted), name(other)) {
+        (Some(wanted), Some(other)) => wanted == other,
         (None, Some(_)) => other.usual || matches!(method, "btree" | "hash"),
         (_, None) => true,
     }

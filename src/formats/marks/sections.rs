@@ -135,7 +135,9 @@ const TRACES: &[&str] = &[
 pub fn may_have_marks(text: &str) -> bool {
     text.split('\n').filter_map(|line| Some(&line[line.find("--")?..])).any(|comment| {
         let comment = comment.to_lowercase();
-        TRACES.iter().any(|trace| comment.contains(trace))
+        // Words that signs or blanks divide are put together, too (`no-trans-action`).
+        let joined: String = comment.chars().filter(|character| character.is_alphanumeric()).collect();
+        TRACES.iter().any(|trace| comment.contains(trace) || joined.contains(trace))
     })
 }
 
