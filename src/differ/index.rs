@@ -134,8 +134,10 @@ impl<'a> IndexSearch<'a> {
         let Some(best) = best else { return vec![self.stand_in(wanted)] };
         let is_partial = best.predicate.is_some() && wanted.predicate.is_none();
         let partial = is_partial.then(|| self.differs(wanted, Severity::Notice, described(best)));
-        let has_parameters = |column: &IndexColumn| column.class.as_ref().is_some_and(|class| class.contains('('));
-        let uncompared = wanted.columns.iter().any(has_parameters).then(|| {
+        let has_parameters = |(wanted, there): (&IndexColumn, &IndexColumn)| {
+            wanted.class != there.class && wanted.class.as_ref().is_some_and(|class| class.contains('('))
+        };
+        let uncompared = wanted.columns.iter().zip(&best.columns).any(has_parameters).then(|| {
             let found = self.found(wanted, Severity::Notice, DifferenceKind::Uncompared);
             found.between(described(wanted), "parameters of operator classes, which are not read")
         });

@@ -45,6 +45,7 @@ fn indexes_that_do_more_or_whose_class_has_parameters() {
     assert_eq!(with_class("\"public\".\"gist_trgm_ops\"", "gist_trgm_ops"), [] as [&str; 0]);
     assert_eq!(with_class("gist_trgm_ops(siglen=32)", "gist_trgm_ops"), ["notice uncompared index public.T_a_idx"]);
     assert_eq!(with_class("js.nb_path_ops", "js.nb_path_ops"), [] as [&str; 0]);
+    assert_eq!(with_class("a(10)b", "a(10)b"), [] as [&str; 0]);
     assert_eq!(with_class("gist_trgm_ops", "gist_other_ops"), ["warning different index public.T_a_idx"]);
 }
 

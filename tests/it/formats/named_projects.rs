@@ -121,7 +121,7 @@ fn alembic_is_configured_by_pyproject_toml() {
         .stderr_has("pyproject.toml configures Alembic, and cannot be read");
     // A pyproject.toml of other tools is none of Alembic's.
     project.write("pyproject.toml", "[tool.ruff]\nline-length = 100\n");
-    project.doorstep(&url, &["run"]).run().code(0).stderr_has("nothing to migrate");
+    project.doorstep(&url, &["run"]).run().code(0).stderr_has("so nothing is migrated");
 }
 
 #[test]
