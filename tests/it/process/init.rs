@@ -342,7 +342,8 @@ fn on_a_terminal_the_service_has_the_foreground_and_gives_it_back() {
     let path = project.path("service");
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let database = Database::fresh();
-    let doorstep = format!("DATABASE_URL={} '{BINARY}' run --migrate off --init -- {}", database.url(), path.display());
+    let doorstep =
+        format!("DATABASE_URL={} \"{BINARY}\" run --migrate off --init -- {}", database.url(), path.display());
     let command = format!("echo begin; {doorstep}; echo \"code $?\"; read -r line; echo \"then $line\"");
     // The service reads, Ctrl-C ends only the service, and the parent of doorstep can read again.
     let keys = [("begin", "one\n"), ("read one", "\u{3}"), ("code ", "two\n")];
