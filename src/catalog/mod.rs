@@ -37,7 +37,8 @@ pub struct Catalog {
     /// Views, materialised views and foreign tables, by name: queries can use them like tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<Name>,
-    /// The columns of those views that are in the schemas which were read, without defaults; NULL is allowed everywhere.
+    /// Those views with their columns, as far as they are in the schemas which were read. What they say of NULL and defaults
+    /// is not that of the tables behind them.
     #[serde(skip)]
     pub view_columns: Vec<Table>,
     /// Extensions.

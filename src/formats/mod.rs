@@ -15,6 +15,7 @@ pub(crate) mod marks;
 pub(crate) mod migration;
 pub(crate) mod prisma;
 pub(crate) mod python;
+pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod tool;

@@ -22,6 +22,7 @@ use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
 use crate::formats::ledger_ddl;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
     Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, rfc3339,
@@ -37,6 +38,10 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
 
 /// The format.
 pub(crate) const FORMAT: Format = Format { layout: &Prisma, ledger: &Prisma, writer: Some(&Prisma), tool: &TOOL };
+
+/// Prisma counts a migration that succeeded as one step.
+const COLUMNS: RunColumns =
+    RunColumns { key: "id", note: "logs", steps: "applied_steps_count", steps_of_success: Some(1) };
 
 static TOOL: Tool = Tool {
     name: "prisma",
@@ -196,21 +201,7 @@ impl LedgerWriter for Prisma {
     }
 
     fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        let (dialect, now) = (row.dialect, ledger_ddl::prisma(row.dialect).now);
-        let change = match outcome {
-            Outcome::Succeeded => format!("applied_steps_count = 1, logs = NULL, finished_at = {now}"),
-            Outcome::Progress(steps) => format!("applied_steps_count = {steps}, logs = NULL"),
-            Outcome::Failed(message) => format!("logs = {}", dialect.literal(message)),
-            Outcome::RolledBack(message) => {
-                format!("logs = {}, applied_steps_count = 0, rolled_back_at = {now}", dialect.literal(message))
-            }
-            Outcome::GivenUp => format!("rolled_back_at = {now}"),
-        };
-        format!(
-            "UPDATE {} SET {change} WHERE id = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
-            row.table(),
-            row.id()
-        )
+        COLUMNS.end(row, outcome, ledger_ddl::prisma(row.dialect).now)
     }
 
     /// As `prisma migrate resolve --applied` does: no step, an empty text, and both times the same.
@@ -227,7 +218,7 @@ impl LedgerWriter for Prisma {
     }
 
     fn locate(&self, row: RowKey<'_>) -> String {
-        format!("{} WHERE id = {}", row.table(), row.id())
+        COLUMNS.locate(row)
     }
 }
 

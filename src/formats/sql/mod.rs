@@ -8,6 +8,7 @@ pub(crate) mod names;
 
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::run_row::RunColumns;
 use crate::formats::sql::folder::SqlFolder;
 use crate::formats::tool::Tool;
 use crate::formats::{Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Outcome, RowKey, rfc3339};
@@ -24,6 +25,8 @@ const FORMAT: Format = Format { layout: &SqlFolder { is_named: false }, ledger: 
 
 /// The format, named by the setting.
 const NAMED: Format = Format { layout: &SqlFolder { is_named: true }, ..FORMAT };
+
+const COLUMNS: RunColumns = RunColumns { key: "run", note: "message", steps: "steps", steps_of_success: None };
 
 static TOOL: Tool = Tool {
     name: "sql",
@@ -93,21 +96,7 @@ impl LedgerWriter for Sql {
     }
 
     fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        let (dialect, now) = (row.dialect, row.dialect.rules().now);
-        let change = match outcome {
-            Outcome::Succeeded => format!("message = NULL, finished_at = {now}"),
-            Outcome::Progress(steps) => format!("message = NULL, steps = {steps}"),
-            Outcome::Failed(message) => format!("message = {}", dialect.literal(message)),
-            Outcome::RolledBack(message) => {
-                format!("message = {}, steps = 0, rolled_back_at = {now}", dialect.literal(message))
-            }
-            Outcome::GivenUp => format!("rolled_back_at = {now}"),
-        };
-        format!(
-            "UPDATE {} SET {change} WHERE run = {} AND finished_at IS NULL AND rolled_back_at IS NULL",
-            row.table(),
-            row.id()
-        )
+        COLUMNS.end(row, outcome, row.dialect.rules().now)
     }
 
     fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
@@ -115,7 +104,7 @@ impl LedgerWriter for Sql {
     }
 
     fn locate(&self, row: RowKey<'_>) -> String {
-        format!("{} WHERE run = {}", row.table(), row.id())
+        COLUMNS.locate(row)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The URL form: `postgresql://user:password@host:5432/database?name=value`.
 //!
 //! Errors never quote the URL: any part of it may be a piece of the password. A special character in the password that is
-//! not percent-encoded cuts the URL at the wrong place; the pieces are told by characters that the parts do not hold.
+//! not percent-encoded cuts the URL at the wrong place; characters that the parts do not hold show where.
 
 use percent_encoding::percent_decode_str;
 

@@ -103,23 +103,12 @@ impl CatalogReader for PostgresReader {
         let relations = std::mem::take(&mut self.catalog.tables);
         for (place, relation) in relations.into_iter().enumerate() {
             match self.views.contains(&place) {
-                true => self.catalog.view_columns.push(as_view(relation)),
+                true => self.catalog.view_columns.push(relation),
                 false => self.catalog.tables.push(relation),
             }
         }
         self.catalog
     }
-}
-
-/// A view says nothing about NULL; the defaults and keys of what it shows are not its own.
-fn as_view(relation: Table) -> Table {
-    let column = |column: Column| Column {
-        arity: if column.arity == Arity::List { Arity::List } else { Arity::Optional },
-        default: Default::None,
-        ..column
-    };
-    let Table { name, access, .. } = relation;
-    Table { name, access, columns: relation.columns.into_iter().map(column).collect(), ..Table::default() }
 }
 
 impl PostgresReader {
