@@ -195,7 +195,10 @@ fn a_tool_that_hangs_costs_check_no_more_than_its_budget_and_is_killed() {
 #[test]
 fn a_question_has_the_environment_of_the_command_that_migrates() {
     let database = Database::fresh();
-    let (project, path) = with_stub("env > \"$OUT.$1\"; exit 1");
+    // The two questions run at the same time, and the first that fails ends the other one: each waits until both have written.
+    let wait = "until [ -e \"$OUT.heads\" ] && [ -e \"$OUT.current\" ]; do sleep 0.01; done";
+    let (project, path) =
+        with_stub(&format!("env > \"$OUT.$1.part\"; mv \"$OUT.$1.part\" \"$OUT.$1\"; {wait}; exit 1"));
     let (secret, out) = (database.url(), project.path("seen"));
     let doorstep = |arguments: &[&str]| {
         let doorstep = project.doorstep("", arguments).env("PATH", &path).env("OUT", out.to_str().unwrap());
