@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
+use crate::base::neutral;
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::output;
 use crate::differ::ddl::DdlScript;
 use crate::finding::{Finding, Severity};
-use crate::report::flat;
 use crate::startup::start::Start;
 use crate::verify::DatabaseComparison;
 use crate::verify::desired::DesiredState;
@@ -68,7 +68,7 @@ impl fmt::Display for Diff {
     /// A line for each finding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            writeln!(f, "{:<8} {}", finding.difference.severity, flat(&finding.sentence()))?;
+            writeln!(f, "{:<8} {}", finding.difference.severity, neutral::line(&finding.sentence()))?;
         }
         Ok(())
     }
@@ -80,6 +80,6 @@ impl Diff {
         // A name must not end the comment.
         let files = if self.files.is_empty() { "what is required".to_owned() } else { self.files.join(" and ") };
         let heading = format!("What {} lacks of {files}", self.address);
-        format!("-- {}\n\n{}", flat(&heading), self.missing)
+        format!("-- {}\n\n{}", neutral::line(&heading), self.missing)
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::neutral;
 use crate::catalog::Origin;
 use crate::finding::{Finding, Severity, Source};
-use crate::report::{Verified, flat};
+use crate::report::Verified;
 
 /// One command per finding, most severe first (GitHub shows ten of a kind), and the verdict as a line of the log.
 #[must_use]
@@ -18,7 +18,7 @@ pub(crate) fn render(verified: &Verified) -> String {
     let of = |severity| verified.findings.iter().filter(move |finding| finding.difference.severity == severity);
     let lines: String =
         Severity::ALL.into_iter().flat_map(of).map(|finding| command(finding, place(finding))).collect();
-    format!("{lines}{}: {}\n", flat(&verified.address), verified.verdict())
+    format!("{lines}{}: {}\n", neutral::line(&verified.address), verified.verdict())
 }
 
 fn command(finding: &Finding, place: Option<Origin>) -> String {

@@ -3,7 +3,7 @@
 use crate::base::neutral;
 use crate::finding::Severity;
 use crate::report::outline::{FindingBlock, sections};
-use crate::report::{Verified, counted, flat};
+use crate::report::{Verified, counted};
 
 /// The whole page, a section of some larger one.
 #[must_use]
@@ -61,7 +61,7 @@ fn details(title: &str, body: &str) -> String {
 
 /// A name, as code; one that code cannot hold, as text.
 fn code(name: &str) -> String {
-    let name = flat(name);
+    let name = neutral::line(name);
     match name.contains('`') {
         true => text(&name),
         false => format!("`{}`", name.replace('|', "\\|")),
@@ -71,7 +71,7 @@ fn code(name: &str) -> String {
 /// Words that are nothing but words; on one line, as a cell has to be.
 fn text(text: &str) -> String {
     let mut out = String::new();
-    for character in flat(text).chars() {
+    for character in neutral::line(text).chars() {
         if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '@') {
             out.push('\\');
         }

@@ -152,16 +152,11 @@ fn mapping(difference: &Difference) -> Option<String> {
 /// What is the matter, on one line; what it is about stands before it.
 fn trouble(difference: &Difference) -> String {
     let predicate = difference.predicate();
-    flat(&match difference.text() {
+    neutral::line(&match difference.text() {
         detail if detail.is_empty() => predicate.to_owned(),
         detail if difference.kind == DifferenceKind::Different && difference.object.kind != ObjectKind::Query => detail,
         detail => format!("{predicate}: {detail}"),
     })
-}
-
-/// On one line, and without what steers a terminal: names and defaults of a database are foreign texts.
-pub(crate) fn flat(text: &str) -> String {
-    neutral::line(text)
 }
 
 /// Findings that have something in common, in the order in which each group begins.

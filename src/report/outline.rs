@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 
+use crate::base::neutral;
 use crate::catalog::Name;
 use crate::finding::{Diagnosis, Finding, Severity};
 use crate::report::summary::{Reason, reason};
-use crate::report::{TablePlace, Verified, flat, grouped, mapping, trouble};
+use crate::report::{TablePlace, Verified, grouped, mapping, trouble};
 use crate::sql::ObjectKind;
 
 /// Findings with one title.
@@ -115,8 +116,10 @@ fn row(finding: &Finding, in_table: bool) -> FindingRow<'_> {
     };
     match (finding.difference.other_name(), mapping(&finding.difference)) {
         (Some(other), Some(mapping)) => {
-            FindingRow { finding, name: flat(&format!("{name} → {other}")), trouble: flat(&mapping) }
+            FindingRow {
+                finding, name: neutral::line(&format!("{name} → {other}")), trouble: neutral::line(&mapping)
+            }
         }
-        _ => FindingRow { finding, name: flat(&name), trouble: trouble(&finding.difference) },
+        _ => FindingRow { finding, name: neutral::line(&name), trouble: trouble(&finding.difference) },
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::base::neutral;
 use crate::finding::{Diagnosis, Difference, DifferenceKind, Finding, Number, Remedy, Source};
-use crate::report::{flat, grouped};
+use crate::report::grouped;
 use crate::sql::ObjectKind;
 
 /// Lines of a summary.
@@ -48,7 +49,7 @@ pub(crate) fn summary(findings: &[Finding]) -> Summary {
         if lines.is_empty() {
             next = reason(&group).remedy;
         }
-        lines.push(flat(&line(&group)));
+        lines.push(neutral::line(&line(&group)));
     }
     Summary { lines, more: groups.iter().map(Vec::len).sum(), next }
 }

@@ -9,7 +9,7 @@ use crate::base::environment::Environment;
 use crate::base::{neutral, time};
 use crate::finding::Severity;
 use crate::report::outline::{FindingBlock, FindingRow, Section, sections};
-use crate::report::{Verified, counted, flat};
+use crate::report::{Verified, counted};
 
 /// Lines longer than this are hard to read, however wide the terminal is.
 const WIDEST: usize = 110;
@@ -127,13 +127,13 @@ pub(crate) fn render(verified: &Verified, notices: bool, screen: Screen) -> Stri
         Some(severity) if severity > Severity::Notice => screen.severity(severity, &verified.verdict()),
         _ => screen.paint(Style::new().green(), &verified.verdict()),
     };
-    out + &format!("{}: {verdict}\n", flat(&verified.address))
+    out + &format!("{}: {verdict}\n", neutral::line(&verified.address))
 }
 
 fn section(out: &mut String, section: &Section<'_>, screen: Screen) {
-    *out += &screen.paint(Style::new().bold(), &flat(&section.title));
+    *out += &screen.paint(Style::new().bold(), &neutral::line(&section.title));
     if let Some(place) = &section.place {
-        *out += &format!("  {}", screen.paint(Style::new().dim(), &format!("({})", flat(place))));
+        *out += &format!("  {}", screen.paint(Style::new().dim(), &format!("({})", neutral::line(place))));
     }
     out.push('\n');
     let rows = || section.blocks.iter().flat_map(|block| &block.rows);
@@ -164,13 +164,13 @@ fn block(out: &mut String, block: &FindingBlock<'_>, columns: &ColumnWidths, scr
         let (thing_width, name_width) = (columns.thing, columns.name);
         let what = format!("{:<thing_width$} {name:<name_width$}", finding.difference.object.kind.word());
         let indent = 2 + severity.chars().count() + 2 + what.chars().count() + 2;
-        let source = flat(&finding.difference.source.to_string());
+        let source = neutral::line(&finding.difference.source.to_string());
         let trouble = if source.is_empty() { trouble.clone() } else { format!("{trouble:<0$}", columns.trouble) };
         let trouble = screen.folded(&trouble, &source, indent);
         *out += &format!("  {}  {what}  {trouble}\n", screen.severity(finding.difference.severity, &severity));
     }
     let note = |label: &str, text: &str| {
-        let text = screen.folded(&flat(text), "", NOTES + 7);
+        let text = screen.folded(&neutral::line(text), "", NOTES + 7);
         format!("{}{} {text}\n", " ".repeat(NOTES), screen.paint(Style::new().dim(), &format!("{label:<6}")))
     };
     if let Some(cause) = &block.cause {

@@ -48,9 +48,9 @@ impl Start<'_> {
         Ok(states.iter().any(|state| *state != ObjectState::Absent))
     }
 
-    /// Notes that the hook is owed, before anything is migrated.
+    /// Notes that the hook is owed, before anything is migrated. Call it where the hook is not owed yet.
     pub(crate) async fn owe_after_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {
-        if !hooks.has_after() || self.owes_after_hook(hooks).await? {
+        if !hooks.has_after() {
             return Ok(());
         }
         let Marker { shown, create, .. } = self.marker();

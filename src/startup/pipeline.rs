@@ -191,7 +191,7 @@ impl Pipeline<'_> {
     /// Records, in a session of its own, how the migration ended whose session the server has ended. If that fails, the
     /// next start does it.
     async fn record_interrupted(&mut self) {
-        let Some(Files { history: Some(mut history), desired }) = self.files.take() else { return };
+        let Some(Files { history: Some(history), .. }) = &mut self.files else { return };
         let recorded = async {
             let patience = Patience { timeout: Some(TO_RECORD), ..self.setup.settings.patience };
             let Connected { mut session, probe, .. } = wait::until_ready(self.setup, patience, false, false).await?;
@@ -206,7 +206,6 @@ impl Pipeline<'_> {
         if let Err(error) = recorded.await {
             tracing::debug!(phase = "migrate", event = "unrecorded", "the next start records how it ended: {error}");
         }
-        self.files = Some(Files { history: Some(history), desired });
     }
 
     async fn steps(&mut self, start: &mut Start<'_>, desired: &DesiredState) -> Result<PassOutcome, Error> {
@@ -262,7 +261,9 @@ impl Start<'_> {
         }
         self.create_schemas().await?;
         if is_due {
-            self.owe_after_hook(hooks).await?;
+            if !is_owed {
+                self.owe_after_hook(hooks).await?;
+            }
             self.report.applied = self.apply(hooks).await?;
             if leaves_some {
                 // A migration that was to create a schema may not have done so after all.
