@@ -257,6 +257,12 @@ impl Client {
 
     /// The next message that is not discarded; within `silence`, where there is such a limit.
     async fn next(&mut self, rows: Rows, silence: Option<Duration>) -> Result<Message, Fault> {
+        // Without a timer for each row.
+        while let Some(frame) = self.frames.ready(rows)? {
+            if let Frame::Message(message) = frame {
+                return Ok(message);
+            }
+        }
         let kept = async {
             loop {
                 if let Frame::Message(message) = self.frames.next(rows).await? {
