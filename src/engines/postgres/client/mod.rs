@@ -4,12 +4,13 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login` and `scram` authenticate, `notices` logs what a server has to say; the bytes of
+//! `frames` bounds and parses messages, `login`, `scram` and `pbkdf2` authenticate, `notices` logs what a server has to say; the bytes of
 //! messages are `postgres-protocol`'s matter.
 
 pub(crate) mod frames;
 pub(crate) mod login;
 mod notices;
+mod pbkdf2;
 mod scram;
 
 use std::ops::Range;
