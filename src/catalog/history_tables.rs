@@ -21,6 +21,7 @@ pub(crate) struct HistoryTable {
 pub(crate) const HISTORY_TABLES: &[HistoryTable] = &[
     hidden("_prisma_migrations", "Prisma"),
     hidden("_doorstep_migrations", "a folder of plain SQL"),
+    hidden("_doorstep_runs", "doorstep's notes"),
     within("drizzle", "__drizzle_migrations", "Drizzle"),
     within("supabase_migrations", "schema_migrations", "Supabase CLI"),
     within("graphile_migrate", "migrations", "graphile-migrate"),

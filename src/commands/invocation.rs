@@ -101,7 +101,8 @@ impl Invocation<'_> {
 pub(crate) async fn lock_history(start: &mut Start<'_>) -> Result<(), Error> {
     let Some(history) = &start.history else { return Err(start.setup.no_folder()) };
     history.writer()?;
-    lock::acquire(start.session.as_mut(), history.lock_key(), start.setup.settings.lock_timeout).await?;
+    let keys = start.setup.lock_keys(&start.probe);
+    lock::acquire(start.session.as_mut(), &keys, start.setup.settings.lock_timeout).await?;
     start.probe_again().await?;
     start.read_history().await
 }

@@ -112,11 +112,15 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     let (writer, dialect) = (history.writer()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
     let mut statements: Vec<String> = unfinished
-        .map(|record| writer.end(RowKey { dialect, table: &table, id: &record.id }, &Outcome::GivenUp))
+        .filter_map(|record| {
+            let row = RowKey { dialect, table: &table, id: &record.id };
+            writer.end(row, Some(migration), &Outcome::GivenUp)
+        })
         .collect();
     statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
     let doing = Error::statement(format!("record that {name} is applied"));
     session.execute(statements.join("; ")).await.map_err(doing)?;
+    history.drop_notes(session, &table, None).await;
     warn_of_what_is_missing(session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
@@ -193,12 +197,16 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
     }
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
     let (writer, dialect) = (history.writer()?, history.dialect);
-    let statements: Vec<String> =
-        unfinished.map(|record| writer.end(RowKey { dialect, table, id: &record.id }, &Outcome::GivenUp)).collect();
+    let migration = history.migrations.iter().find(|migration| migration.name == name);
+    let given_up = |record: &&&Record| {
+        writer.end(RowKey { dialect, table, id: &record.id }, migration, &Outcome::GivenUp)
+    };
+    let statements: Vec<String> = unfinished.filter_map(|record| given_up(&record)).collect();
     let changed = !statements.is_empty();
     if changed {
         let doing = Error::statement(format!("record that {name} is rolled back"));
         session.execute(statements.join("; ")).await.map_err(doing)?;
+        history.drop_notes(session, table, None).await;
     }
     Ok(Marked { name: name.to_owned(), state: "rolled_back", changed })
 }

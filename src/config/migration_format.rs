@@ -10,6 +10,8 @@ pub enum MigrationFormat {
     Prisma,
     /// Numbered files: 0001_NAME.sql and _doorstep_migrations
     Sql,
+    /// dbmate's files, NUMBER_NAME.sql with -- migrate:up, and schema_migrations
+    Dbmate,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

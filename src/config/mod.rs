@@ -28,7 +28,7 @@ use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
 pub(crate) use crate::config::value::{
-    Allow, DurationSetting, List, Listen, Mode, OnUnknown, SchemaName, Strictness, Switch,
+    Allow, DurationSetting, List, Listen, Mode, OnUnknown, SchemaName, Strictness, Switch, TableSetting,
 };
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
@@ -97,6 +97,8 @@ layer! {
     [ "Migrate", "DIR" ] migrations: PathBuf,
     /// Which tool's folder and history table it is [default: detected]
     [ "Migrate", "FORMAT" ] migration_format: crate::config::MigrationFormat,
+    /// Name of the history table, with its schema if need be, e.g. app.migrations [default: the tool's]
+    [ "Migrate", "TABLE" ] history_table: TableSetting,
     /// Let this tool apply the migrations, under doorstep's lock and without a shell [default: alembic, manage.py by their files]
     ///
     /// e.g. alembic upgrade head. Where Alembic's or Django's files tell that nothing is pending, it is not started.
@@ -159,6 +161,8 @@ pub(crate) struct Settings {
     pub migrations: Option<PathBuf>,
     /// Its format, if named.
     pub format: Option<crate::config::MigrationFormat>,
+    /// The history table, if named.
+    pub history_table: Option<TableName>,
     /// The command of the tool that applies migrations instead of doorstep, if named.
     pub migrate_command: Option<Words>,
     /// The command to run before migrations.
@@ -227,6 +231,7 @@ impl Settings {
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,
             format: merged.migration_format,
+            history_table: merged.history_table.map(|table| table.0),
             migrate_command: merged.migrate_command,
             before_migrate: merged.before_migrate,
             after_migrate: merged.after_migrate,

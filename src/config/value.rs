@@ -9,6 +9,7 @@ use crate::base::plain_name::{flaw, unmeant};
 use crate::base::secret::OneOrMany;
 use crate::finding::DifferenceKind;
 use crate::sql::ObjectKind;
+use crate::sql::TableName;
 use crate::sql::name::{split_outside_quotes, unquote};
 use serde::de::{self, Deserialize, Deserializer};
 
@@ -76,6 +77,24 @@ impl FromStr for SchemaName {
             )),
             None => Ok(Self(name)),
         }
+    }
+}
+
+/// A table: `name`, `schema.name`, with quotes where a name needs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSetting(pub TableName);
+
+impl FromStr for TableSetting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TableSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -73,8 +73,8 @@ pub trait Session {
     /// even if the script left one, and after the last piece the script's settings are gone.
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a>;
 
-    /// Tries to take the migration lock; never blocks. The lock lasts until the session ends: an engine takes it
-    /// again after each script, in case the script has released it.
+    /// Tries to take a migration lock; never blocks. A session may take several, one for each key. They last until the
+    /// session ends: an engine takes them again after each script, in case the script has released them.
     ///
     /// # Errors
     /// `Class::Config` where a session lock excludes nothing: behind a pooler in transaction mode.

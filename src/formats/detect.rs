@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
 use crate::formats::prisma::config::Place;
 use crate::formats::signs::seen::Seen;
-use crate::formats::signs::{Claim, Recognised, candidates, recognise};
-use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Surroundings, prisma};
+use crate::formats::signs::{Claim, Recognised, candidates, is_flat, recognise};
+use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma};
 use crate::schema_source::prisma::PrismaSchema;
 
 /// What of the project concerns a start: found once, by convention or by name.
@@ -45,7 +46,12 @@ impl Project {
         if schema.is_none() && (needed || is_verified) {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
-        let is_tools = name.map_or(settings.migrate_command.is_some(), |name| script_format(name).is_none());
+        let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
+        let opening = Opening {
+            is_named: name.is_some(),
+            history_table: settings.history_table.as_ref(),
+            environment,
+        };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -64,7 +70,7 @@ impl Project {
         let schema = schema.map(|schema| &*Box::leak(Box::new(schema)));
         let command = settings.migrate_command.as_ref();
         if let (Some(name), Some(command)) = (name, command)
-            && script_format(name).is_some()
+            && is_applied_here(name)
         {
             return Err(Error::Settings(format!(
                 "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
@@ -81,12 +87,16 @@ impl Project {
             _ if is_tools => of_tool(name)?,
             // Named by prisma.config.ts only, and migrations do not matter.
             Some(folder) if named.is_none() && !needed && !folder.is_dir() => None,
-            Some(folder) => Some(named_folder(folder, name, datasource.is_some())?),
-            None => match conventional(datasource.as_ref(), name, needed)? {
+            Some(folder) => Some(named_folder(folder, name, datasource.is_some(), &opening)?),
+            None => match conventional(datasource.as_ref(), (name, needed), &opening)? {
                 None if name.is_none() => of_tool(None)?,
                 found => found,
             },
         };
+        if let Some(folder) = folder.as_ref().filter(|folder| folder.format.writer.is_none()) {
+            let name = folder.format.tool.name;
+            opening.refuse_history_table(&format!("{name} keeps the history, and its configuration names the table"))?;
+        }
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
         Ok(Self { schema, datasource, folder, command, external: config.external })
@@ -109,12 +119,18 @@ fn kept(path: &Path) -> &'static Path {
     Box::leak(path.to_owned().into_boxed_path())
 }
 
+/// Whether doorstep applies the migrations of the format of this name.
+fn is_applied_here(name: MigrationFormat) -> bool {
+    ALL.iter().any(|entry| entry.name == name && matches!(entry.detection, Detection::Folder { .. }))
+}
+
 /// The format of this name, if doorstep applies its migrations.
-fn script_format(name: MigrationFormat) -> Option<Format> {
-    ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
-        Detection::Folder { named, .. } => Some(named),
+fn script_format(name: MigrationFormat, opening: &Opening<'_>) -> Result<Option<Format>, Error> {
+    let opened = ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
+        Detection::Folder { open, .. } => Some(open(opening)),
         Detection::File { .. } => None,
-    })
+    });
+    opened.transpose()
 }
 
 /// The project of a tool that applies its migrations itself: the one of this name, or any whose file is in its usual
@@ -165,7 +181,12 @@ const REMEDY: &str = "name another folder with --migrations, or name the files a
      for another tool, give its command with --migrate-command";
 
 /// The folder that a setting names.
-fn named_folder(path: &Path, name: Option<MigrationFormat>, has_schema: bool) -> Result<Folder, Error> {
+fn named_folder(
+    path: &Path,
+    name: Option<MigrationFormat>,
+    has_schema: bool,
+    opening: &Opening<'_>,
+) -> Result<Folder, Error> {
     if !path.is_dir() {
         return Err(Error::Settings(format!(
             "the migrations folder {} does not exist\n\
@@ -174,17 +195,19 @@ fn named_folder(path: &Path, name: Option<MigrationFormat>, has_schema: bool) ->
         )));
     }
     match name {
-        Some(name) => of_name(path, name),
-        None => detect(path, has_schema || path.starts_with("prisma"))?.ok_or_else(|| unknown(path)),
+        Some(name) => of_name(path, name, opening),
+        None => detect(path, has_schema || path.starts_with("prisma"), opening)?.ok_or_else(|| unknown(path)),
     }
 }
 
 /// The folder as the format that a setting names.
-fn of_name(path: &Path, name: MigrationFormat) -> Result<Folder, Error> {
-    let Some(format) = script_format(name) else { return Err(unknown(path)) };
+fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<Folder, Error> {
+    let Some(format) = script_format(name, opening)? else { return Err(unknown(path)) };
     let seen = Seen::of(path, false)?;
     let candidates = candidates(&seen);
-    if !candidates.is_empty() && !candidates.iter().any(|candidate| candidate.tool.format == Some(name)) {
+    // The files of these say little by their names; what is in them is looked at when they are read.
+    let fits = |format: MigrationFormat| format == name || (is_flat(name) && is_flat(format));
+    if !candidates.is_empty() && !candidates.iter().any(|candidate| candidate.tool.format.is_some_and(fits)) {
         return Err(Error::Settings(format!(
             "migration_format = {} contradicts the folder {}, which looks like that of {}\n\
              next: name another folder with --migrations, or leave migration_format out",
@@ -224,18 +247,31 @@ fn foreign(folder: &Path, claim: &Claim) -> Error {
 /// their place, even without files: files lost on the way to the image must not look like "nothing to do".
 fn conventional(
     datasource: Option<&Datasource>,
-    name: Option<MigrationFormat>,
-    needed: bool,
+    (name, needed): (Option<MigrationFormat>, bool),
+    opening: &Opening<'_>,
 ) -> Result<Option<Folder>, Error> {
     let beside_schema = datasource.map(|found| found.directory.join("migrations"));
-    let places = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
-    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else { return Ok(None) };
+    let usual = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
+    let of_dbmate = match name {
+        None | Some(MigrationFormat::Dbmate) => Some(dbmate::folder::place(opening.environment)?),
+        Some(_) => None,
+    };
+    let places = of_dbmate.clone().filter(|_| name.is_some()).into_iter().chain(usual);
+    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else {
+        // The directory is other tools', too (Rails).
+        let found = of_dbmate.filter(|place| place.is_dir()).map(|place| detect(&place, false, opening));
+        let is_its = |folder: &Folder| folder.format.tool.name == "dbmate" && folder.claim.is_none();
+        return Ok(found.and_then(Result::ok).flatten().filter(is_its));
+    };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
-    if let Some(name) = name.filter(|name| script_format(*name).is_some()) {
-        return of_name(&path, name).map(Some);
+    if let Some(name) = name.filter(|name| is_applied_here(*name)) {
+        return of_name(&path, name, opening).map(Some);
     }
-    match detect(&path, is_prismas_place) {
-        Ok(None) if is_prismas_place => Ok(Some(Folder { path: kept(&path), format: prisma::FORMAT, claim: None })),
+    match detect(&path, is_prismas_place, opening) {
+        Ok(None) if is_prismas_place => {
+            let format = script_format(MigrationFormat::Prisma, opening)?.unwrap_or(prisma::FORMAT);
+            Ok(Some(Folder { path: kept(&path), format, claim: None }))
+        }
         // A command that needs a folder of migrations reports that there is none ([`missing`]).
         Ok(None) => Ok(None),
         // With --migrate off, a folder of another tool stops nothing.
@@ -244,24 +280,35 @@ fn conventional(
     }
 }
 
+/// The tool whose marks say that a folder is its own: dbmate, if the first and the last of its files have them. The layout
+/// reads the others.
+fn marked(folder: &Path, files: &[String]) -> Vec<&'static str> {
+    let mut migrations = files.iter().filter(|name| dbmate::folder::is_migration(name));
+    let (Some(first), last) = (migrations.next(), migrations.next_back()) else { return Vec::new() };
+    let is_marked = |name: &String| {
+        let text = read_text(&folder.join(name), FileKind::Migration);
+        text.is_ok_and(|text| dbmate::folder::is_marked(&text))
+    };
+    if is_marked(first) && last.is_none_or(is_marked) { vec!["dbmate"] } else { Vec::new() }
+}
+
 /// Recognises a folder by its files; `None` for an unknown one.
 ///
 /// # Errors
 /// [`Error::Settings`] for a folder of a tool that doorstep does not read.
-fn detect(folder: &Path, is_prismas_place: bool) -> Result<Option<Folder>, Error> {
+fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Result<Option<Folder>, Error> {
     prisma::refuse_next(folder)?;
     let found = |name, claim: Option<Claim>| {
-        let format = ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
-            Detection::Folder { format, .. } => Some(format),
-            Detection::File { .. } => None,
-        });
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
-        format.map(|format| Folder { path: kept(folder), format, claim })
+        let format = script_format(name, opening)?;
+        Ok(format.map(|format| Folder { path: kept(folder), format, claim }))
     };
-    match recognise(&Seen::of(folder, is_prismas_place)?) {
+    let seen = Seen::of(folder, is_prismas_place)?;
+    let seen = Seen { marked: marked(folder, &seen.files), ..seen };
+    match recognise(&seen) {
         Recognised::Unknown => Ok(None),
-        Recognised::Ours(name) => Ok(found(name, None)),
-        Recognised::Claimed(name, claim) => Ok(found(name, Some(claim))),
+        Recognised::Ours(name) => found(name, None),
+        Recognised::Claimed(name, claim) => found(name, Some(claim)),
         Recognised::Foreign(claim) => Err(foreign(folder, &claim)),
     }
 }

@@ -6,6 +6,8 @@
 //! [`ALL`], and its name among the settings ([`MigrationFormat`]).
 
 pub(crate) mod alembic;
+pub(crate) mod applied_rows;
+pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod django;
 pub(crate) mod inquiry;
@@ -13,11 +15,13 @@ pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod marks;
 pub(crate) mod migration;
+pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
 pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
+pub(crate) mod sql_files;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
@@ -30,6 +34,7 @@ use crate::config::MigrationFormat;
 use crate::config::words::Words;
 use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, RunMode};
+use crate::formats::notes::Notes;
 use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, Row, TableName};
@@ -40,7 +45,7 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 4] = [prisma::ENTRY, sql::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 5] = [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -58,10 +63,8 @@ pub(crate) enum Detection {
     Folder {
         /// How such a file is called, for the message about an unknown folder.
         example: &'static str,
-        /// The format, where the files show it.
-        format: Format,
-        /// The same, where a setting names it.
-        named: Format,
+        /// The format, by what decides about it.
+        open: fn(&Opening<'_>) -> Result<Format, Error>,
     },
     /// A file of the project, of a tool that applies its migrations itself.
     File {
@@ -74,6 +77,31 @@ pub(crate) enum Detection {
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },
+}
+
+/// What decides how a folder of a format that doorstep applies is read, besides its files.
+pub(crate) struct Opening<'a> {
+    /// A setting names the format; otherwise the files show it.
+    pub is_named: bool,
+    /// The history table that the settings name.
+    pub history_table: Option<&'a TableName>,
+    /// The environment.
+    pub environment: &'a Environment,
+}
+
+impl Opening<'_> {
+    /// Refuses the setting `history_table`.
+    fn refuse_history_table(&self, why: &str) -> Result<(), Error> {
+        match self.history_table {
+            None => Ok(()),
+            Some(table) => Err(Error::Settings(format!("history_table = {table}: {why}\nnext: leave it out"))),
+        }
+    }
+}
+
+/// A ledger or a layout, found once in a start and needed to its end.
+fn kept<T>(part: T) -> &'static T {
+    Box::leak(Box::new(part))
 }
 
 /// What besides its files decides how a tool's project is read.
@@ -112,6 +140,11 @@ pub(crate) trait Layout: Sync + fmt::Debug {
         Box::new(|_| true)
     }
 
+    /// Whether the tool goes on where applied migrations are not in the folder.
+    fn tolerates_missing(&self) -> bool {
+        false
+    }
+
     /// Whether a migration that is pending by the files is pending indeed, given the applied ones that are not in them.
     fn is_lower_bound(&self, _missing: usize, lineage: &Lineage) -> bool {
         lineage.partial.as_ref().is_none_or(|partial| partial.is_lower_bound)
@@ -142,6 +175,27 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         OWN_LOCK
     }
 
+    /// Key of a lock that the tool takes, computed from the name of the database. doorstep takes it besides
+    /// [`Ledger::lock_key`].
+    fn tool_lock(&self, _dialect: Dialect, _database: &str) -> Option<LockKey> {
+        None
+    }
+
+    /// Where the files alone say which format this is: the table of a history by which they would be plain SQL.
+    fn rival(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether a first migration may begin in a database that has tables of others, as the tool itself does.
+    fn begins_beside_others(&self) -> bool {
+        false
+    }
+
+    /// Why a table of this name is the history of another tool, by the rows of [`Ledger::select`].
+    fn foreign(&self, _rows: &[Row]) -> Option<String> {
+        None
+    }
+
     /// Selects the history, oldest first; the rows go to [`Ledger::records`].
     fn select(&self, dialect: Dialect, table: &TableName) -> String;
 
@@ -162,17 +216,23 @@ pub(crate) trait LedgerWriter: Ledger {
     /// A key for a new row; of a script that doorstep runs, with its mode, which [`Ledger::records`] reads back.
     fn new_id(&self, mode: Option<RunMode>) -> String;
 
-    /// Records that a migration begins, and how it runs.
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> String;
+    /// Records that a migration begins, and how it runs; `None` where nothing is written before its end.
+    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String>;
 
-    /// Records how far it is, or how it ended. Changes a row that is still unfinished, or none.
-    fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String;
+    /// Records how far it is, or how it ended. Changes a row that is still unfinished, or none; `None` where such an end
+    /// leaves nothing to write. The migration is given where it is in the folder.
+    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String>;
 
     /// Records that a migration is applied that never ran here.
     fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String;
 
     /// The row: `table WHERE condition`.
     fn locate(&self, row: RowKey<'_>) -> String;
+
+    /// doorstep's own table of runs, where the tool's history has no place for a run that is not done.
+    fn notes(&self) -> Option<&'static Notes> {
+        None
+    }
 }
 
 /// One row of a history table.
@@ -240,6 +300,8 @@ pub(crate) struct Resolved {
 /// How the migrations of a tool of its own depend on each other.
 #[derive(Debug, Default)]
 pub(crate) struct Lineage {
+    /// Names of the migrations, by the key that the history has of them; where that is not the name.
+    pub keys: BTreeMap<String, String>,
     /// By name, those that are applied wherever it is.
     pub implies: BTreeMap<String, Vec<String>>,
     /// Why the tool could apply none of them.
@@ -297,7 +359,9 @@ mod tests {
                 .all(|name| { ALL.iter().filter(|entry| entry.name == *name).count() == 1 })
         );
         for entry in ALL {
-            if let Detection::Folder { format, .. } = entry.detection {
+            if let Detection::Folder { open, .. } = entry.detection {
+                let environment = Environment::default();
+                let format = open(&Opening { is_named: true, history_table: None, environment: &environment }).unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");
                 assert!(ledgers::tool_of(format.ledger.table()).is_some(), "{format:?}");
             }

@@ -24,10 +24,11 @@ enum Aftermath {
 }
 
 impl Aftermath {
-    /// `interrupted` where the script is not at fault, `in_steps` where it runs statement by statement.
-    fn of(failure: &Failure, interrupted: bool, in_steps: bool) -> Self {
+    /// `repeats` where the script is not at fault, or where the history has no place for one that failed and left nothing;
+    /// `in_steps` where it runs statement by statement.
+    fn of(failure: &Failure, repeats: bool, in_steps: bool) -> Self {
         let nothing_kept = failure.kept == Rollback::Complete;
-        match interrupted {
+        match repeats {
             true if in_steps && (nothing_kept || failure.repeatable) => Self::GoesOn,
             true if nothing_kept => Self::RunsAgain,
             _ => Self::Blocks,
@@ -53,13 +54,15 @@ impl MigrationRun<'_> {
         }
         // A record that could not be written is no fault of the script's.
         let interrupted = signal.is_some() || failure.of_record || trouble != Trouble::Script;
-        let aftermath = Aftermath::of(&failure, interrupted, current.steps.is_some());
+        // A tool that has no row for a failure runs the file again.
+        let is_traceless = self.ledger.notes().is_some() && current.steps.is_none();
+        let aftermath = Aftermath::of(&failure, interrupted || is_traceless, current.steps.is_some());
         let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
         let logs = cause.unwrap_or_default() + &report;
         let recorded = match aftermath {
             Aftermath::GoesOn => Ok(()),
-            Aftermath::RunsAgain => self.write(&current.id, &Outcome::RolledBack(&logs)).await,
-            Aftermath::Blocks => self.write(&current.id, &Outcome::Failed(&logs)).await,
+            Aftermath::RunsAgain => self.write(current, &Outcome::RolledBack(&logs)).await,
+            Aftermath::Blocks => self.write(current, &Outcome::Failed(&logs)).await,
         };
         // Without an end, the row of a script that commits with its record means "rolled back" as well.
         let is_certain = recorded.is_ok() || current.mode == RunMode::Atomic;
@@ -77,6 +80,9 @@ impl MigrationRun<'_> {
             (Trouble::Lock, _) if continues => failure_report::NEXT_AFTER_A_LOCK.to_owned(),
             (Trouble::Server, _) if continues => failure_report::next_after_shortage(),
             (_, Some(limit)) if continues => limit.next(aftermath == Aftermath::RunsAgain),
+            _ if aftermath == Aftermath::RunsAgain && is_traceless && !self.migrator.is_scratch => {
+                failure_report::next_without_trace()
+            }
             _ => failure_report::next(name, self.migrator.is_scratch, current.steps),
         };
         let report = format!("{report}\n{next}");
@@ -101,15 +107,15 @@ impl MigrationRun<'_> {
     }
 
     /// Writes how a migration ended.
-    pub(super) async fn write(&mut self, id: &str, outcome: &Outcome<'_>) -> Result<(), Fault> {
-        let sql = self.record(id, outcome);
+    pub(super) async fn write(&mut self, current: &Current<'_>, outcome: &Outcome<'_>) -> Result<(), Fault> {
+        let Some(sql) = self.record(current, outcome) else { return Ok(()) };
         self.migrator.session.execute(sql).await
     }
 
     /// Records that all of the migration is done. Nothing else would tell that, so it is tried again while the server
     /// lacks something.
     pub(super) async fn succeeded(&mut self, current: &Current<'_>) -> Result<(), Error> {
-        let sql = self.record(&current.id, &Outcome::Succeeded);
+        let Some(sql) = self.record(current, &Outcome::Succeeded) else { return Ok(()) };
         let mut retries = self.retries(current.migration);
         let written = execute::write(self.migrator.session, &sql, &mut retries).await;
         written.map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))

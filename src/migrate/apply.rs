@@ -95,7 +95,7 @@ impl Migrator<'_> {
 /// A run over the pending migrations.
 pub(super) struct MigrationRun<'a> {
     pub(super) migrator: Migrator<'a>,
-    ledger: &'static dyn LedgerWriter,
+    pub(super) ledger: &'static dyn LedgerWriter,
     table: TableName,
 }
 
@@ -138,10 +138,14 @@ impl<'a> MigrationRun<'a> {
             Some((id, _)) if strategy.mode == RunMode::Steps => id,
             _ => self.begin(migration, strategy.mode).await?,
         };
-        match strategy.mode {
+        let has_note = match strategy.mode {
             RunMode::Atomic => self.atomic(current, &strategy).await?,
-            RunMode::Whole => self.whole(&current).await?,
-            RunMode::Steps => self.step_by_step(current, &strategy.steps, done).await?,
+            RunMode::Whole => self.whole(&current).await.map(|()| true)?,
+            RunMode::Steps => self.step_by_step(current, &strategy.steps, done).await.map(|()| true)?,
+        };
+        if has_note {
+            let Migrator { history, session, .. } = &mut self.migrator;
+            history.drop_notes(&mut **session, &self.table, Some(name)).await;
         }
         let duration = began.elapsed();
         tracing::info!(
@@ -158,7 +162,7 @@ impl<'a> MigrationRun<'a> {
     /// Records that a migration begins; returns the key of its row.
     async fn begin(&mut self, migration: &Migration, mode: RunMode) -> Result<String, Error> {
         let (id, name) = (self.ledger.new_id(Some(mode)), &migration.name);
-        let record = self.ledger.begin(self.row(&id), mode, migration);
+        let Some(record) = self.ledger.begin(self.row(&id), mode, migration) else { return Ok(id) };
         let label = self.migrator.application_name.with(name);
         let conditions = self.conditions(&label);
         let (cancel, stop) = (self.migrator.session.canceller(), self.migrator.stop);
@@ -192,21 +196,21 @@ impl<'a> MigrationRun<'a> {
         Error::Unrecorded { report: format!("migration {name}: {report}"), next, fault }
     }
 
-    /// The script and its record in one transaction.
-    async fn atomic(&mut self, current: Current<'_>, strategy: &Strategy<'_>) -> Result<(), Error> {
+    /// The script and its record in one transaction; whether it ran without one in the end.
+    async fn atomic(&mut self, current: Current<'_>, strategy: &Strategy<'_>) -> Result<bool, Error> {
         let mut sent = strategy.statements.clone();
-        let Err(mut failure) = self.execute_atomic(&current, &strategy.sql, &sent).await else { return Ok(()) };
+        let Err(mut failure) = self.execute_atomic(&current, &strategy.sql, &sent).await else { return Ok(false) };
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         // The server knows best which statements refuse a transaction.
         if nothing_kept && failure.fault.class == Class::RefusesTransaction && is_utility(&sent, failure.fault.place) {
-            return self.without_transaction(current, failure).await;
+            return self.without_transaction(current, failure).await.map(|()| true);
         }
         if nothing_kept
             && failure.fault.class == Class::Privilege
             && let Some((sql, left)) = self.without_existing_schemas(strategy).await
         {
             match self.execute_atomic(&current, &sql, &left).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(false),
                 Err(second) => (failure, sent) = (second, left),
             }
         }
@@ -221,8 +225,8 @@ impl<'a> MigrationRun<'a> {
         sql: &str,
         statements: &[Statement<'_>],
     ) -> Result<(), Failure> {
-        let record = self.record(&current.id, &Outcome::Succeeded);
-        let unit = Unit { record: Some(&record), last: true, ..self.unit(current, sql, statements) };
+        let record = self.record(current, &Outcome::Succeeded);
+        let unit = Unit { record: record.as_deref(), last: true, ..self.unit(current, sql, statements) };
         self.execute(&unit, current).await
     }
 
@@ -264,7 +268,7 @@ impl<'a> MigrationRun<'a> {
     async fn without_transaction(&mut self, mut current: Current<'_>, failure: Failure) -> Result<(), Error> {
         let why =
             format!("a statement of it does not run in a transaction ({}); it runs again without one", failure.fault);
-        self.write(&current.id, &Outcome::RolledBack(&why))
+        self.write(&current, &Outcome::RolledBack(&why))
             .await
             .map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))?;
         let steps = strategy::steps(&current.migration.script).unwrap_or_default();
@@ -352,14 +356,14 @@ impl<'a> MigrationRun<'a> {
     ) -> Result<(), Failure> {
         let is_last = index + 1 == count;
         let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
-        let record = self.record(&current.id, &outcome);
+        let record = self.record(current, &outcome);
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
         let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
         let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
         let conditions = Conditions { lock_timeout, ..unit.conditions };
-        let mut unit = Unit { record: Some(&record), alone: step.alone, last: is_last, conditions, ..unit };
+        let mut unit = Unit { record: record.as_deref(), alone: step.alone, last: is_last, conditions, ..unit };
         let mut result = self.execute(&unit, current).await;
         if matches!(&result, Err(failure) if refuses(failure)) {
             // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
@@ -368,9 +372,9 @@ impl<'a> MigrationRun<'a> {
                 "statement {} of {count} runs outside a transaction and was interrupted; it may be done, or half done",
                 index + 1
             );
-            let announcement = self.record(&current.id, &Outcome::Failed(&why));
+            let announcement = self.record(current, &Outcome::Failed(&why));
             let conditions = Conditions { lock_timeout: None, ..conditions };
-            unit = Unit { alone: true, announcement: Some(&announcement), conditions, ..unit };
+            unit = Unit { alone: true, announcement: announcement.as_deref(), conditions, ..unit };
             result = self.execute(&unit, current).await;
         }
         let Err(mut failure) = result else { return Ok(()) };
@@ -452,8 +456,8 @@ impl<'a> MigrationRun<'a> {
         RowKey { dialect: self.migrator.history.dialect, table: &self.table, id }
     }
 
-    pub(super) fn record(&self, id: &str, outcome: &Outcome<'_>) -> String {
-        self.ledger.end(self.row(id), outcome)
+    pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {
+        self.ledger.end(self.row(&current.id), Some(current.migration), outcome)
     }
 }
 

@@ -167,6 +167,11 @@ pub(crate) fn next(name: &str, is_scratch: bool, steps: Option<(usize, usize)>) 
     )
 }
 
+/// The next step after a script that failed and left nothing, neither in the database nor in the history.
+pub(crate) fn next_without_trace() -> String {
+    "next: repair the file, and start again: it runs again".to_owned()
+}
+
 /// A place among the statements that were sent, as a place in the file: BEGIN and COMMIT around them, or statements that
 /// were left out, are in the file but not among those that the server counts.
 pub(crate) fn of_sent(strategy: &Strategy<'_>, sent: &[Statement<'_>], place: Place) -> Place {
@@ -280,13 +285,39 @@ pub(crate) fn claimed(claim: &Claim, folder: &Folder) -> String {
     format!(
         "the migrations in {} look like those of {}, and the database has no {}, so it is not certain that doorstep is to \
          apply them as {}\n\
-         next: say so with migration_format = {}, or let the tool apply them (migrate_command = \"{}\")",
+         next: say so with migration_format = {}{}, or let the tool apply them (migrate_command = \"{}\")",
         path.display(),
         claim.tools(),
         format.ledger.table(),
         if format.tool.name == "sql" { "plain SQL" } else { format.tool.name },
         format.tool.name,
+        claim.formats().iter().map(|name| format!(" or {name}")).collect::<String>(),
         claim.command()
+    )
+}
+
+/// A folder whose files say one format, and the history another.
+pub(crate) fn two_formats(rival: &str, folder: &Folder) -> String {
+    let Folder { path, format, .. } = folder;
+    let (table, tool) = (format.ledger.table(), format.tool.name);
+    format!(
+        "the migrations in {} are of the format {tool} by their files, but the database has no {table}, and {rival}, \
+         which is the history of plain SQL\n\
+         next: say which it is: migration_format = sql goes on with {rival}, migration_format = {tool} begins {table} \
+         (adopt what is applied with doorstep baseline)",
+        path.display()
+    )
+}
+
+/// A table of the history's name that belongs to another tool.
+pub(crate) fn history_of_another(why: &str, folder: &Folder) -> String {
+    let Folder { path, format, .. } = folder;
+    let (table, tool) = (format.ledger.table(), format.tool.name);
+    format!(
+        "the migrations in {} are of the format {tool}, but {table} in the database is no history of {tool}: {why}\n\
+         next: name another table with history_table, another folder with --migrations, or the format with \
+         migration_format",
+        path.display()
     )
 }
 

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::base::fault::{Class, Condition};
-use crate::engines::session::{LockKey, ObjectState, Probe, Session};
+use crate::base::fault::Class;
+use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
@@ -89,9 +89,16 @@ impl History {
         if let Some(claim) = self.claim.as_ref().filter(|_| self.table.is_none()) {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
+        self.refuse_rival(session).await?;
         let rows = rows(session, self.format, self.table.as_ref()).await?;
+        if let Some(why) = ledger.foreign(&rows) {
+            return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
+        }
         self.records = ledger.records(rows, &self.lineage).into_iter().map(Arc::new).collect();
-        self.entries = plan::compare(&self.migrations, &self.records, |migration, sum| ledger.fits(migration, sum));
+        self.compare();
+        if self.add_notes(session).await? {
+            self.compare();
+        }
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
@@ -106,6 +113,11 @@ impl History {
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
+    }
+
+    fn compare(&mut self) {
+        let ledger = self.format.ledger;
+        self.entries = plan::compare(&self.migrations, &self.records, |migration, sum| ledger.fits(migration, sum));
     }
 
     /// How doorstep writes the history.
@@ -127,11 +139,19 @@ impl History {
     }
 
     /// Marks unfinished rows as running if another session holds the migration lock; the session becomes their note.
-    pub(crate) async fn mark_running(&mut self, session: &mut dyn Session) {
+    pub(crate) async fn mark_running(&mut self, session: &mut dyn Session, probe: &Probe) {
         if !self.entries.iter().any(Entry::is_unexplained) {
             return;
         }
-        let Ok(Some(holder)) = session.lock_holder(self.lock_key()).await else { return };
+        let mut holder = None;
+        let of_tool = self.format.ledger.tool_lock(self.dialect, &probe.database);
+        for key in std::iter::once(self.format.ledger.lock_key()).chain(of_tool) {
+            if let Ok(Some(peer)) = session.lock_holder(key).await {
+                holder = Some(peer);
+                break;
+            }
+        }
+        let Some(holder) = holder else { return };
         for entry in self.entries.iter_mut().filter(|entry| entry.is_unexplained()) {
             entry.state = State::Running;
             entry.note = Some(holder.to_string());
@@ -193,8 +213,9 @@ impl History {
                 Conclusion::Resume(_) | Conclusion::Unclear(_) => None,
             };
             if let Some(outcome) = outcome {
-                self.record_end(session, RowKey { dialect: self.dialect, table: &table, id: &id }, &name, &outcome)
-                    .await?;
+                let row = RowKey { dialect: self.dialect, table: &table, id: &id };
+                self.record_end(session, row, &name, &outcome).await?;
+                self.drop_notes(session, &table, matches!(outcome, Outcome::Succeeded).then_some(name.as_str())).await;
             }
             let entry = &mut self.entries[index];
             entry.state = state;
@@ -233,7 +254,8 @@ impl History {
         name: &str,
         outcome: &Outcome<'_>,
     ) -> Result<(), Error> {
-        let sql = self.writer()?.end(row, outcome);
+        let migration = self.migrations.iter().find(|migration| migration.name == name);
+        let Some(sql) = self.writer()?.end(row, migration, outcome) else { return Ok(()) };
         session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
     }
 
@@ -284,12 +306,6 @@ impl History {
         Ok(bare.into_iter().zip(at_home).map(either).collect())
     }
 
-    /// Key of the migration lock.
-    #[must_use]
-    pub(crate) fn lock_key(&self) -> LockKey {
-        self.format.ledger.lock_key()
-    }
-
     /// The migrations to apply, each with its entry, in the folder's order.
     pub(crate) fn pending(&self) -> impl Iterator<Item = (&Migration, &Entry)> {
         let entries = self.entries.iter().filter(|entry| entry.is_pending());
@@ -315,7 +331,10 @@ impl History {
     /// The verdict in one word.
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
-        plan::verdict(&self.entries, self.reach)
+        match plan::verdict(&self.entries, self.reach) {
+            Verdict::Diverged if self.format.layout.tolerates_missing() => Verdict::Behind,
+            verdict => verdict,
+        }
     }
 
     /// Notes that nothing is pending any more: all of it has just been applied.
@@ -381,33 +400,6 @@ impl History {
             Some(why) => Err(Error::History(why)),
             None => Ok(()),
         }
-    }
-
-    /// The history table, created where Prisma would create it.
-    ///
-    /// # Errors
-    /// [`Error::Statement`] where it cannot be created.
-    pub(crate) async fn ensure_table(&self, session: &mut dyn Session, probe: &Probe) -> Result<TableName, Error> {
-        if let Some(table) = &self.table {
-            return Ok(table.clone());
-        }
-        let name = self.format.ledger.table().to_owned();
-        let table = TableName { schema: probe.current_schema.clone(), name };
-        let created = session.execute(self.writer()?.create(self.dialect, &table)).await;
-        created.map_err(|mut fault| {
-            // No schema of the search path exists and may be used.
-            if fault.condition == Some(Condition::NoSchema) {
-                fault.class = Class::Privilege;
-            }
-            let schema = self.dialect.identifier(probe.current_schema.as_deref().unwrap_or("public"));
-            let grant = format!(
-                "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
-                self.dialect.identifier(&probe.role)
-            );
-            let remedy = (fault.class == Class::Privilege).then_some(grant);
-            Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
-        })?;
-        Ok(table)
     }
 
     /// The migration of this name.

@@ -42,13 +42,14 @@ impl Queue {
         }
     }
 
-    /// Tries once to take the lock with this key. `false`: another session holds it; try again after [`Queue::pause`].
+    /// Tries once to take the locks with these keys, one after the other. `false`: another session holds one of them; try
+    /// again after [`Queue::pause`]. What was taken before stays: nobody waits in both queues in another order.
     ///
     /// # Errors
     /// [`Error::Locked`] at the deadline, naming the holder.
-    pub(crate) async fn try_take(&mut self, session: &mut dyn Session, key: LockKey) -> Result<bool, Error> {
+    pub(crate) async fn try_take(&mut self, session: &mut dyn Session, keys: &[LockKey]) -> Result<bool, Error> {
         let waited = self.began.elapsed();
-        if session.try_lock(key).await.map_err(Error::statement("take the migration lock"))? {
+        let Some(key) = taken_by_another(session, keys).await? else {
             // At the level at which the wait was logged.
             let (duration_ms, text) = (millis(waited), format!("took the migration lock after {}", seconds(waited)));
             match self.said {
@@ -56,7 +57,7 @@ impl Queue {
                 None => tracing::debug!(phase = "migrate", event = "locked", duration_ms, "{text}"),
             }
             return Ok(true);
-        }
+        };
         let over = self.left().is_zero();
         // Naming the holder is another round trip. The first try leaves it out: many replicas may be making theirs now.
         let tried_before = std::mem::replace(&mut self.tried_before, true);
@@ -94,14 +95,28 @@ impl Queue {
     }
 }
 
-/// Takes the lock with this key, and keeps the session while it waits: for a command that a person runs, and after a child
+/// Takes the locks with these keys; the first one that another session holds.
+pub(crate) async fn taken_by_another(session: &mut dyn Session, keys: &[LockKey]) -> Result<Option<LockKey>, Error> {
+    for key in keys {
+        if !session.try_lock(*key).await.map_err(Error::statement("take the migration lock"))? {
+            return Ok(Some(*key));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes the locks with these keys, and keeps the session while it waits: for a command that a person runs, and after a child
 /// for which the lock was suspended.
 ///
 /// # Errors
 /// [`Error::Locked`] after `timeout` (`None`: never), naming the holder.
-pub(crate) async fn acquire(session: &mut dyn Session, key: LockKey, timeout: Option<Duration>) -> Result<(), Error> {
+pub(crate) async fn acquire(
+    session: &mut dyn Session,
+    keys: &[LockKey],
+    timeout: Option<Duration>,
+) -> Result<(), Error> {
     let mut queue = Queue::new(timeout);
-    while !queue.try_take(session, key).await? {
+    while !queue.try_take(session, keys).await? {
         tokio::time::sleep(queue.pause()).await;
     }
     Ok(())

@@ -14,6 +14,7 @@ pub(crate) mod recovery;
 pub(crate) mod reindex_copies;
 pub(crate) mod strangers;
 pub mod strategy;
+pub(crate) mod tables;
 pub(crate) mod trouble;
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
     let folder = Folder { path: Box::leak(folder.to_owned().into_boxed_path()), format, claim: None };
     let resolved = format.layout.read(folder.path, Dialect::Sqlite)?;
     let mut history = History::of(&folder, Dialect::Sqlite, resolved);
-    session.try_lock(history.lock_key()).await.map_err(Error::statement("lock"))?;
+    session.try_lock(format.ledger.lock_key()).await.map_err(Error::statement("lock"))?;
     let is_due = apply::due(&mut history, session.as_mut(), &probe).await?;
     let _ = history.own_schemas(session.as_mut(), &[]).await?;
     let stop = signal::listen().map_err(|error| Error::Os(error.to_string()))?;

@@ -107,8 +107,8 @@ impl ChildCommand {
             mark.close().await;
         }
         self.judge(ended?)?;
-        let (key, timeout) = (start.setup.lock_key(), start.setup.settings.lock_timeout);
-        lock::acquire(start.session.as_mut(), key, timeout).await.map_err(|error| match error {
+        let (keys, timeout) = (start.setup.lock_keys(&start.probe), start.setup.settings.lock_timeout);
+        lock::acquire(start.session.as_mut(), &keys, timeout).await.map_err(|error| match error {
             Error::Statement { fault, .. } => lost(fault),
             other => other,
         })?;

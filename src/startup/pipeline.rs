@@ -18,7 +18,7 @@ use crate::finding::Severity;
 use crate::formats::detect;
 use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::History;
-use crate::migrate::lock::Queue;
+use crate::migrate::lock::{self, Queue};
 use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
 use crate::startup::losses::Losses;
@@ -195,8 +195,8 @@ impl Pipeline<'_> {
         let recorded = async {
             let patience = Patience { timeout: Some(TO_RECORD), ..self.setup.settings.patience };
             let Connected { mut session, probe, .. } = wait::until_ready(self.setup, patience, false, false).await?;
-            let is_locked = session.try_lock(self.setup.lock_key()).await.map_err(Error::statement("take the lock"))?;
-            if is_locked {
+            let keys = self.setup.lock_keys(&probe);
+            if lock::taken_by_another(session.as_mut(), &keys).await?.is_none() {
                 history.read(session.as_mut(), &probe).await?;
                 history.heal(session.as_mut()).await?;
             }
@@ -244,7 +244,8 @@ impl Start<'_> {
 
     async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
         self.setup.tracker.held_up("queueing for the migration lock");
-        if !queue.try_take(self.session.as_mut(), self.setup.lock_key()).await? {
+        let keys = self.setup.lock_keys(&self.probe);
+        if !queue.try_take(self.session.as_mut(), &keys).await? {
             return Ok(PassOutcome::Later(queue.pause()));
         }
         // Another replica may have been faster: only what the holder of the lock sees counts.
@@ -289,6 +290,11 @@ impl Start<'_> {
         }
         let is_due = apply::due(history, self.session.as_mut(), &self.probe).await?;
         if is_due && history.format.writer.is_some() {
+            // A tool that begins beside tables of others does so here; a history in another schema still stops it.
+            if history.format.ledger.begins_beside_others() {
+                history.strangers(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
+                return Ok(is_due);
+            }
             history.refuse_strangers(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
         }
         Ok(is_due)

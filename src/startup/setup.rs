@@ -170,6 +170,12 @@ impl Setup {
         }
     }
 
+    /// All locks of a start: that one, and the one that the tool itself takes where its key depends on the database.
+    pub(crate) fn lock_keys(&self, probe: &Probe) -> Vec<LockKey> {
+        let of_tool = self.folder.and_then(|folder| folder.format.ledger.tool_lock(self.dialect, &probe.database));
+        std::iter::once(self.lock_key()).chain(of_tool).collect()
+    }
+
     /// The command that applies migrations of which doorstep knows neither files nor history, unless migrations are off.
     pub(crate) fn unknown_tool(&self) -> Option<&Words> {
         let is_on = self.settings.mode != Mode::Off;

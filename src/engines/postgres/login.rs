@@ -167,7 +167,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
     Ok(Session {
         client,
         route,
-        lock: None,
+        locks: Vec::new(),
         conditions: None,
         unsettled: false,
         is_own: false,

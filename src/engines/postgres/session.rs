@@ -20,7 +20,7 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) route: Route,
     /// The advisory lock that this session holds.
-    pub(crate) lock: Option<LockKey>,
+    pub(crate) locks: Vec<LockKey>,
     /// The settings made for a script, as they were sent; `None` when the session has its own.
     pub(crate) conditions: Option<String>,
     /// A script has run: the session must be reset before the next statement of doorstep's own.
@@ -100,7 +100,10 @@ impl Session {
         if !is_true(&rows) {
             return Ok(false);
         }
-        (self.lock, self.backend) = (Some(key), Some(backend));
+        self.backend = Some(backend);
+        if !self.locks.contains(&key) {
+            self.locks.push(key);
+        }
         Ok(true)
     }
 }

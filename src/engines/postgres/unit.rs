@@ -7,7 +7,7 @@ use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::{Conditions, Failure, Rollback, Unit};
+use crate::engines::session::{Conditions, Failure, LockKey, Rollback, Unit};
 use crate::sql::script::Statement;
 
 /// Restores the session's own settings after a script.
@@ -27,16 +27,14 @@ impl Session {
     pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
         self.conditions = None;
         self.send(RESET.to_owned() + &self.search_path()).await?;
-        let Some(key) = self.lock else { return Ok(()) };
-        // Taking it once more is harmless, and the only way to know.
-        let again = format!("SELECT pg_catalog.pg_try_advisory_lock({})", key.number);
-        match is_true(&self.send(again).await?) {
-            true => Ok(()),
-            false => Err(Fault::new(
-                Class::Statement,
-                "the script dropped the migration lock, and another session has taken it",
-            )),
+        // Taking them once more is harmless, and the only way to know.
+        let tries = self.locks.iter().map(|key| format!("pg_catalog.pg_try_advisory_lock({})", key.number));
+        let tries: Vec<String> = tries.collect();
+        if tries.is_empty() || is_true(&self.send(format!("SELECT {}", tries.join(" AND "))).await?) {
+            return Ok(());
         }
+        let text = "the script dropped the migration lock, and another session has taken it";
+        Err(Fault::new(Class::Statement, text))
     }
 
     /// See [`crate::engines::session::Session::run_unit`].
@@ -103,10 +101,11 @@ impl Session {
     /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
     /// by zero is how plain SQL raises an error.
     fn recording(&self, record: &str) -> String {
-        let lock = self.lock.map_or_else(String::new, |key| {
+        let lock = |key: &LockKey| {
             format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number)
-        });
-        format!("{lock}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
+        };
+        let locks: String = self.locks.iter().map(lock).collect();
+        format!("{locks}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
     }
 
     /// Sends the script with what follows it, and works out what a failure means.

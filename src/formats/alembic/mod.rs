@@ -250,7 +250,7 @@ impl Layout for Alembic {
         let broken = self.two_heads(&heads, &all);
         Ok(Resolved {
             migrations: order.into_iter().map(|revision| migration(revision, dialect)).collect(),
-            lineage: Lineage { implies, broken, partial },
+            lineage: Lineage { implies, broken, partial, ..Lineage::default() },
             ..Resolved::default()
         })
     }

@@ -207,7 +207,7 @@ impl Layout for Django {
             }
         }
         let partial = uncertain.map(Partial::nothing_certain).or(unknown.map(Partial::lower_bound));
-        let lineage = Lineage { implies, broken: None, partial };
+        let lineage = Lineage { implies, partial, ..Lineage::default() };
         Ok(Resolved { migrations, lineage, ..Resolved::default() })
     }
 

@@ -25,15 +25,22 @@ use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Outcome, Resolved, RowKey, run_row,
+    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening, Outcome, Resolved, RowKey,
+    run_row,
 };
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
 
+/// Opens it. Prisma's history table has no other name.
+fn open(opening: &Opening<'_>) -> Result<Format, Error> {
+    opening.refuse_history_table("Prisma's history table is always _prisma_migrations")?;
+    Ok(FORMAT)
+}
+
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Prisma,
-    detection: Detection::Folder { example: "Prisma: NAME/migration.sql", format: FORMAT, named: FORMAT },
+    detection: Detection::Folder { example: "Prisma: NAME/migration.sql", open },
 };
 
 /// The format.
@@ -189,19 +196,19 @@ impl LedgerWriter for Prisma {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    fn begin(&self, row: RowKey<'_>, _mode: RunMode, migration: &Migration) -> String {
-        format!(
+    fn begin(&self, row: RowKey<'_>, _mode: RunMode, migration: &Migration) -> Option<String> {
+        Some(format!(
             "INSERT INTO {} (id, checksum, started_at, migration_name) VALUES ({}, {}, {}, {})",
             row.table(),
             row.id(),
             row.dialect.literal(&migration.checksum),
             ledger_ddl::prisma(row.dialect).now,
             row.dialect.literal(&migration.name)
-        )
+        ))
     }
 
-    fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        COLUMNS.end(row, outcome, ledger_ddl::prisma(row.dialect).now)
+    fn end(&self, row: RowKey<'_>, _migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
+        Some(COLUMNS.end(row, outcome, ledger_ddl::prisma(row.dialect).now))
     }
 
     /// As `prisma migrate resolve --applied` does: no step, an empty text, and both times the same.

@@ -119,8 +119,26 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
         (_, [format]) if *format == MigrationFormat::Sql || is_among(*format) => {
             Recognised::Claimed(*format, Claim { candidates: strongest })
         }
+        (_, [MigrationFormat::Sql, others @ ..]) if others.iter().all(|format| is_flat(*format)) => {
+            Recognised::Claimed(MigrationFormat::Sql, Claim { candidates: strongest })
+        }
         _ => Recognised::Foreign(Claim { candidates: strongest }),
     }
+}
+
+/// Whether the numbered files of this format can be read as plain SQL, too.
+#[must_use]
+pub(crate) fn is_flat(format: MigrationFormat) -> bool {
+    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate)
+}
+
+/// The tools with the strongest signs.
+#[must_use]
+pub(crate) fn strongest(seen: &Seen) -> Claim {
+    let mut candidates = candidates(seen);
+    let top = candidates.iter().map(|candidate| candidate.strength).max();
+    candidates.retain(|candidate| Some(candidate.strength) == top);
+    Claim { candidates }
 }
 
 impl Sign {
@@ -190,8 +208,17 @@ impl Claim {
     /// A command that applies the folder, as an example.
     #[must_use]
     pub(crate) fn command(&self) -> &'static str {
-        let foreign = self.candidates.iter().find(|candidate| candidate.tool.format.is_none());
+        let foreign = self.candidates.iter().find(|candidate| !candidate.tool.command.is_empty());
         foreign.map_or("TOOL", |candidate| candidate.tool.command)
+    }
+
+    /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL.
+    #[must_use]
+    pub(crate) fn formats(&self) -> Vec<&'static str> {
+        let is_own = |candidate: &&Candidate| {
+            candidate.tool.format.is_some_and(|format| is_flat(format) && format != MigrationFormat::Sql)
+        };
+        self.candidates.iter().filter(is_own).map(|candidate| candidate.tool.name).collect()
     }
 }
 
@@ -262,7 +289,7 @@ mod tests {
             ("1_a.up.sql 1_a.down.sql", "Sql? sqlx, golang-migrate"),
             ("1_a.up.sql ^.sqlx", "Sql? sqlx"),
             ("1_a.up.sql ^go.mod:golang-migrate/migrate", "Sql? golang-migrate"),
-            ("1_a.sql @dbmate", "Sql? dbmate"),
+            ("1_a.sql @dbmate", "Dbmate"),
             ("1_a.sql @goose", "Sql? goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
             ("V1__a.sql R__b.sql", "Sql? Flyway"),

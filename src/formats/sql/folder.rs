@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::directory::Directory;
 use crate::base::error::Error;
+use crate::config::MigrationFormat;
 use crate::formats::marks::sections::{self, Sections};
 use crate::formats::migration::{Migration, sha256};
 use crate::formats::signs::seen::Seen;
-use crate::formats::signs::{Claim, Recognised, recognise};
+use crate::formats::signs::{Claim, Recognised, recognise, strongest};
 use crate::formats::sql::names::{self, Arranged, Entry, Misfit, Numbered};
-use crate::formats::{Layout, Resolved};
+use crate::formats::{Layout, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::{Script, TokenKind};
 
@@ -31,7 +31,7 @@ impl Layout for SqlFolder {
         }
         warnings.extend(passed_over(folder, &found));
         let (mut migrations, mut marked) = (Vec::new(), Vec::new());
-        let mut opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
+        let mut opened = sql_files::open(folder)?;
         for numbered in &found.migrations {
             let path = folder.join(numbered.file);
             let bytes = opened.read(Path::new(numbered.file));
@@ -49,14 +49,16 @@ fn claim(folder: &Path, marked: Vec<&'static str>) -> Result<Option<Claim>, Erro
     let seen = Seen { marked, ..Seen::of(folder, false)? };
     Ok(match recognise(&seen) {
         Recognised::Claimed(_, claim) | Recognised::Foreign(claim) => Some(claim),
-        Recognised::Ours(_) | Recognised::Unknown => None,
+        Recognised::Ours(MigrationFormat::Sql) | Recognised::Unknown => None,
+        // Files that were not looked at when the folder was recognised have its marks.
+        Recognised::Ours(_) => Some(strongest(&seen)),
     })
 }
 
 /// What is in the folder. Symbolic links are followed: a Kubernetes ConfigMap is made of them. A link that leads nowhere
 /// is a migration that cannot be read, not none.
 fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
-    let unreadable = |error: std::io::Error| unreadable(folder, &error);
+    let unreadable = |error: std::io::Error| sql_files::unreadable(folder, &error);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -70,10 +72,6 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
-}
-
-fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
-    Error::Settings(format!("cannot read {}: {error}", folder.display()))
 }
 
 fn has_migrations(folder: &Path) -> bool {
@@ -130,16 +128,12 @@ impl SqlFolder {
         dialect: Dialect,
     ) -> (Migration, Vec<&'static str>) {
         let shown = path.display();
-        let text = match bytes {
-            Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
-            Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
-            Err(error) => Err(format!("cannot read {shown}: {error}")),
-        };
+        let text = sql_files::text(&path, bytes);
         let name = numbered.name.to_owned();
         let text = match text {
             Ok(text) => text,
             Err(why) => {
-                let unreadable = Some(format!("{why}\nnext: save it as UTF-8, and let everybody read it"));
+                let unreadable = Some(why);
                 let (script, checksum) = (Script::new(String::new(), dialect), String::new());
                 return (Migration { name, path, script, checksum, unreadable, no_transaction: false }, Vec::new());
             }

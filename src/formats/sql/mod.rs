@@ -6,27 +6,34 @@
 pub(crate) mod folder;
 pub(crate) mod names;
 
+use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::run_row::RunColumns;
 use crate::formats::sql::folder::SqlFolder;
 use crate::formats::tool::Tool;
-use crate::formats::{Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Outcome, RowKey, run_row};
+use crate::formats::{
+    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept, run_row,
+};
 use crate::sql::{Dialect, Row, TableName};
+
+/// The usual history table.
+pub(crate) const TABLE: &str = "_doorstep_migrations";
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Sql,
-    detection: Detection::Folder { example: "plain SQL: 0001_NAME.sql", format: FORMAT, named: NAMED },
+    detection: Detection::Folder { example: "plain SQL: 0001_NAME.sql", open },
 };
 
-/// The format, found by the files.
-const FORMAT: Format = Format { layout: &SqlFolder { is_named: false }, ledger: &Sql, writer: Some(&Sql), tool: &TOOL };
+/// Opens it, with its usual table or the one that the settings name.
+fn open(opening: &Opening<'_>) -> Result<Format, Error> {
+    let ledger = kept(Sql { table: opening.history_table.cloned() });
+    let layout = kept(SqlFolder { is_named: opening.is_named });
+    Ok(Format { layout, ledger, writer: Some(ledger), tool: &TOOL })
+}
 
-/// The format, named by the setting.
-const NAMED: Format = Format { layout: &SqlFolder { is_named: true }, ..FORMAT };
-
-const COLUMNS: RunColumns = RunColumns { key: "run", note: "message", steps: "steps", steps_of_success: None };
+pub(crate) const COLUMNS: RunColumns = RunColumns { key: "run", note: "message", steps: "steps", steps_of_success: None };
 
 static TOOL: Tool = Tool {
     name: "sql",
@@ -37,7 +44,10 @@ static TOOL: Tool = Tool {
 };
 
 #[derive(Debug)]
-struct Sql;
+struct Sql {
+    /// The table that the settings name.
+    table: Option<TableName>,
+}
 
 impl Ledger for Sql {
     fn fits(&self, migration: &Migration, checksum: &str) -> bool {
@@ -45,20 +55,16 @@ impl Ledger for Sql {
         migration.checksum == checksum || migration.checksum.is_empty()
     }
 
-    fn table(&self) -> &'static str {
-        "_doorstep_migrations"
+    fn table(&self) -> &str {
+        self.table.as_ref().map_or(TABLE, |table| &table.name)
+    }
+
+    fn schema(&self) -> Option<&str> {
+        self.table.as_ref()?.schema.as_deref()
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| dialect.time_as_text(column);
-        format!(
-            "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} AS history \
-             ORDER BY history.started_at, history.name",
-            time("started_at"),
-            time("finished_at"),
-            time("rolled_back_at"),
-            dialect.table(table)
-        )
+        select(dialect, table)
     }
 
     fn records(&self, rows: Vec<Row>, _lineage: &Lineage) -> Vec<Record> {
@@ -69,9 +75,35 @@ impl Ledger for Sql {
 impl LedgerWriter for Sql {
     /// One row for each migration, about its last run, with the types that every engine has, but for the times.
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = dialect.rules().timestamp_type;
-        format!(
-            "CREATE TABLE {} (
+        format!("CREATE TABLE {} ({})", dialect.table(table), columns(dialect))
+    }
+
+    fn new_id(&self, _mode: Option<RunMode>) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
+    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
+        Some(put(row, (&migration.name, &migration.checksum), way(Some(mode)), "NULL"))
+    }
+
+    fn end(&self, row: RowKey<'_>, _migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
+        Some(COLUMNS.end(row, outcome, row.dialect.rules().now))
+    }
+
+    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+        put(row, (&migration.name, &migration.checksum), way(None), row.dialect.rules().now)
+    }
+
+    fn locate(&self, row: RowKey<'_>) -> String {
+        COLUMNS.locate(row)
+    }
+}
+
+/// The columns of the table.
+pub(crate) fn columns(dialect: Dialect) -> String {
+    let time = dialect.rules().timestamp_type;
+    format!(
+        "
     name            text PRIMARY KEY NOT NULL,
     checksum        text NOT NULL,
     started_at      {time} NOT NULL,
@@ -82,34 +114,25 @@ impl LedgerWriter for Sql {
     steps           integer NOT NULL DEFAULT 0,
     run             text NOT NULL,
     doorstep        text NOT NULL
-)",
-            dialect.table(table)
-        )
-    }
+"
+    )
+}
 
-    fn new_id(&self, _mode: Option<RunMode>) -> String {
-        uuid::Uuid::new_v4().to_string()
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> String {
-        put(row, migration, way(Some(mode)), "NULL")
-    }
-
-    fn end(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> String {
-        COLUMNS.end(row, outcome, row.dialect.rules().now)
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        put(row, migration, way(None), row.dialect.rules().now)
-    }
-
-    fn locate(&self, row: RowKey<'_>) -> String {
-        COLUMNS.locate(row)
-    }
+/// Selects the rows, oldest first, for [`record`].
+pub(crate) fn select(dialect: Dialect, table: &TableName) -> String {
+    let time = |column: &str| dialect.time_as_text(column);
+    format!(
+        "SELECT run, checksum, name, {}, {}, {}, message, steps, way FROM {} AS history \
+         ORDER BY history.started_at, history.name",
+        time("started_at"),
+        time("finished_at"),
+        time("rolled_back_at"),
+        dialect.table(table)
+    )
 }
 
 /// One row of the history.
-fn record(row: Row) -> Record {
+pub(crate) fn record(row: Row) -> Record {
     let mut values = row.into_iter();
     let read = run_row::record(&mut values);
     Record { by: recorded_by(values.next().flatten().as_deref()), ..read }
@@ -117,7 +140,7 @@ fn record(row: Row) -> Record {
 
 /// Writes the row of a migration anew, unless it is applied already. Then the run that this row begins finds no row of
 /// its own at its end, and is rolled back.
-fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> String {
+pub(crate) fn put(row: RowKey<'_>, (name, checksum): (&str, &str), way: &str, finished: &str) -> String {
     let columns =
         ["checksum", "started_at", "finished_at", "rolled_back_at", "message", "way", "steps", "run", "doorstep"];
     let changes: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
@@ -127,8 +150,8 @@ fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> Str
          ON CONFLICT (name) DO UPDATE SET {} WHERE known.finished_at IS NULL OR known.rolled_back_at IS NOT NULL",
         row.table(),
         columns.join(", "),
-        literal(&migration.name),
-        literal(&migration.checksum),
+        literal(name),
+        literal(checksum),
         row.dialect.rules().now,
         literal(way),
         row.id(),
@@ -138,7 +161,7 @@ fn put(row: RowKey<'_>, migration: &Migration, way: &str, finished: &str) -> Str
 }
 
 /// How the column `way` spells a mode; `None` for a migration that a person recorded as applied.
-fn way(mode: Option<RunMode>) -> &'static str {
+pub(crate) fn way(mode: Option<RunMode>) -> &'static str {
     match mode {
         Some(RunMode::Atomic) => "atomic",
         Some(RunMode::Steps) => "steps",

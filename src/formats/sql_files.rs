@@ -1,0 +1,57 @@
+//! Reads the files of a flat folder of SQL, for the formats that have one.
+
+use std::io;
+use std::path::Path;
+
+use crate::base::directory::Directory;
+use crate::base::error::Error;
+
+/// The names of the files in a folder, in the order of their bytes. Symbolic links are followed: a Kubernetes ConfigMap is
+/// made of them. A link that leads nowhere counts as a file, which cannot be read.
+///
+/// # Errors
+/// [`Error::Settings`] where the folder cannot be read, [`Error::History`] for a name that is not UTF-8.
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |error: io::Error| unreadable(folder, &error);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().into_string().map_err(|name| {
+            let text = format!("the migration {} has a name that is not UTF-8", name.display());
+            Error::History(format!("{text}\nnext: rename the file"))
+        })?;
+        let kind = entry.file_type().map_err(unreadable)?;
+        if !(kind.is_dir() || (kind.is_symlink() && entry.path().is_dir())) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Opens a folder.
+///
+/// # Errors
+/// [`Error::Settings`].
+pub(crate) fn open(folder: &Path) -> Result<Directory, Error> {
+    Directory::open(folder).map_err(|error| unreadable(folder, &error))
+}
+
+/// Why a folder cannot be read.
+pub(crate) fn unreadable(folder: &Path, error: &io::Error) -> Error {
+    Error::Settings(format!("cannot read {}: {error}", folder.display()))
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// Why it is none, for a person.
+pub(crate) fn text(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<String, String> {
+    let shown = path.display();
+    let text = match bytes {
+        Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
+        Err(error) => Err(format!("cannot read {shown}: {error}")),
+    };
+    text.map_err(|why| format!("{why}\nnext: save it as UTF-8, and let everybody read it"))
+}

@@ -1,0 +1,92 @@
+//! The tables of a history: the tool's, and doorstep's notes beside it.
+
+use std::sync::Arc;
+
+use crate::base::error::Error;
+use crate::base::fault::{Class, Condition, Fault};
+use crate::engines::session::{Probe, Session};
+use crate::formats::LedgerWriter;
+use crate::formats::migration::Record;
+use crate::migrate::failure_report;
+use crate::migrate::history::History;
+use crate::migrate::plan::Entry;
+use crate::sql::TableName;
+
+impl History {
+    /// The history table, created where Prisma would create it.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] where it cannot be created.
+    pub(crate) async fn ensure_table(&self, session: &mut dyn Session, probe: &Probe) -> Result<TableName, Error> {
+        if let Some(table) = &self.table {
+            return Ok(table.clone());
+        }
+        let ledger = self.format.ledger;
+        let schema = ledger.schema().map(str::to_owned).or_else(|| probe.current_schema.clone());
+        let table = TableName { schema, name: ledger.table().to_owned() };
+        let created = session.execute(self.writer()?.create(self.dialect, &table)).await;
+        created.map_err(|mut fault| {
+            // No schema of the search path exists and may be used.
+            if fault.condition == Some(Condition::NoSchema) {
+                fault.class = Class::Privilege;
+            }
+            let schema = self.dialect.identifier(probe.current_schema.as_deref().unwrap_or("public"));
+            let grant = format!(
+                "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
+                self.dialect.identifier(&probe.role)
+            );
+            let remedy = (fault.class == Class::Privilege).then_some(grant);
+            Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
+        })?;
+        Ok(table)
+    }
+
+    /// Refuses a folder that is of this format by its files alone, and of plain SQL by the history in the database.
+    pub(super) async fn refuse_rival(&self, session: &mut dyn Session) -> Result<(), Error> {
+        let (Some(rival), None) = (self.format.ledger.rival(), &self.table) else { return Ok(()) };
+        let table = TableName { schema: None, name: rival.to_owned() };
+        let missing = session.missing_tables(std::slice::from_ref(&table), None).await;
+        match missing.map_err(Error::statement(format!("look for the history table {table}")))?.is_empty() {
+            false => Ok(()),
+            true => Err(Error::Settings(failure_report::two_formats(rival, &self.folder))),
+        }
+    }
+
+    /// Adds doorstep's notes about runs of pending migrations to the records; whether there are any. Of a migration that
+    /// the history has, only the history counts.
+    pub(super) async fn add_notes(&mut self, session: &mut dyn Session) -> Result<bool, Error> {
+        let (Some(table), true) = (&self.table, self.entries.iter().any(Entry::is_pending)) else { return Ok(false) };
+        let Some(notes) = self.format.writer.and_then(LedgerWriter::notes) else { return Ok(false) };
+        let table_of_notes = notes.table(table);
+        let doing = || Error::statement(format!("read doorstep's table {table_of_notes}"));
+        let missing = session.missing_tables(std::slice::from_ref(&table_of_notes), None).await.map_err(doing())?;
+        if !missing.is_empty() {
+            return Ok(false);
+        }
+        let sql = session.engine().pinned().to_owned() + &notes.select(self.dialect, table);
+        let rows = session.query(sql).await.map_err(doing())?;
+        let mut records = notes.records(table, rows);
+        let is_pending = |record: &Record| self.entries.iter().any(|it| it.is_pending() && it.name == record.name);
+        records.retain(is_pending);
+        self.records.extend(records.into_iter().map(Arc::new));
+        Ok(true)
+    }
+
+    /// Deletes the note of a migration that is applied, and the table of notes with the last one. What cannot be deleted
+    /// harms nobody: the history has the migration.
+    pub(crate) async fn drop_notes(&self, session: &mut dyn Session, table: &TableName, name: Option<&str>) {
+        let (Some(notes), dialect) = (self.format.writer.and_then(LedgerWriter::notes), self.dialect) else { return };
+        let dropped = async {
+            if let Some(name) = name {
+                session.execute(notes.delete(dialect, table, name)).await?;
+            }
+            if session.query(notes.left(dialect, table)).await?.is_empty() {
+                session.execute(notes.drop_table(dialect, table)).await?;
+            }
+            Ok::<(), Fault>(())
+        };
+        if let Err(fault) = dropped.await {
+            tracing::debug!(phase = "migrate", event = "note_left", "a note about an applied migration is left: {fault}");
+        }
+    }
+}

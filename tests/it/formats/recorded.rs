@@ -1,0 +1,157 @@
+//! Recorded runs of the real tools: each case has files, steps, and what the tool did. doorstep does the same steps.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use crate::support::{Database, Project, sqlite};
+
+/// A recorded case.
+pub(crate) struct Case(Value);
+
+/// What a run left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Whether each step that migrates succeeded.
+    pub(crate) succeeded: Vec<bool>,
+    /// The rows of the history.
+    pub(crate) rows: Vec<String>,
+    /// The tables, without the history's.
+    pub(crate) tables: Vec<String>,
+}
+
+/// Where doorstep's side of a case runs.
+pub(crate) struct Bench {
+    pub(crate) project: Project,
+    pub(crate) database: Option<Database>,
+}
+
+impl Bench {
+    pub(crate) fn url(&self) -> String {
+        self.database.as_ref().map_or_else(|| "file:./dev.db".to_owned(), Database::url)
+    }
+
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        match &self.database {
+            Some(database) => database.sql(sql),
+            None if !self.project.path("dev.db").exists() => String::new(),
+            None => sqlite(&self.project.path("dev.db"), sql),
+        }
+    }
+
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        self.sql(sql).lines().map(str::to_owned).collect()
+    }
+
+    /// Whether there is a table of this name in the schema where unqualified names lead.
+    pub(crate) fn has(&self, table: &str) -> bool {
+        let sql = match &self.database {
+            Some(_) => format!("SELECT to_regclass('{table}') IS NOT NULL"),
+            None => format!("SELECT count(*) FROM sqlite_master WHERE name = '{table}'"),
+        };
+        matches!(self.sql(&sql).as_str(), "t" | "1")
+    }
+
+    /// All tables but those of these names; of another schema than public with its name. On SQLite the triggers, too.
+    pub(crate) fn tables(&self, without: &[&str]) -> Vec<String> {
+        let sql = match &self.database {
+            Some(_) => {
+                "SELECT CASE schemaname WHEN 'public' THEN '' ELSE schemaname || '.' END || tablename FROM pg_tables \
+                 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+            }
+            None => "SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger') ORDER BY 1",
+        };
+        let mut tables = self.lines(sql);
+        tables.retain(|table| !without.contains(&table.as_str()));
+        tables
+    }
+}
+
+/// The cases of a tool.
+pub(crate) fn cases(tool: &str) -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/{tool}.jsonl"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| Case(serde_json::from_str(line).unwrap())).collect()
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+}
+
+impl Case {
+    pub(crate) fn id(&self) -> &str {
+        self.0["id"].as_str().unwrap()
+    }
+
+    /// The value of one of its fields.
+    pub(crate) fn field(&self, name: &str) -> &Value {
+        &self.0[name]
+    }
+
+    /// The environment of the tool.
+    pub(crate) fn env(&self, name: &str) -> Option<&str> {
+        self.0["env"][name].as_str()
+    }
+
+    /// Whether one of its steps is this command.
+    pub(crate) fn has_step(&self, step: &str) -> bool {
+        self.0["steps"].as_array().unwrap().iter().any(|it| it.as_str() == Some(step))
+    }
+
+    /// Its files, in a fresh directory, and its database.
+    pub(crate) fn bench(&self) -> Bench {
+        let bench = Bench {
+            project: Project::bare(),
+            database: (self.0["engine"] == "postgresql").then(Database::fresh),
+        };
+        write(&bench.project, &self.0["files"]);
+        bench
+    }
+
+    /// Does the steps; `up` migrates, and says whether it succeeded. Steps that only read are left out.
+    pub(crate) fn steps(&self, bench: &Bench, mut up: impl FnMut(&str) -> bool) -> Vec<bool> {
+        let mut succeeded = Vec::new();
+        for step in self.0["steps"].as_array().unwrap() {
+            match step.as_str() {
+                Some(step) if step.starts_with("status") => {}
+                Some(step) => succeeded.push(up(step)),
+                None => {
+                    write(&bench.project, &step["write"]);
+                    for file in strings(&step["rm"]) {
+                        std::fs::remove_file(bench.project.path(&file)).unwrap();
+                    }
+                    if let Some(sql) = step["sql"].as_str() {
+                        bench.sql(sql);
+                    }
+                }
+            }
+        }
+        succeeded
+    }
+
+    /// What the tool's steps that migrate ended with.
+    pub(crate) fn succeeded(&self) -> Vec<bool> {
+        let steps = self.0["steps"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let exits = self.0["exits"].as_array().unwrap().iter().map(|exit| exit == 0);
+        steps.zip(exits).filter(|(step, _)| !step.starts_with("status")).map(|(_, exit)| exit).collect()
+    }
+
+    pub(crate) fn tables(&self) -> Vec<String> {
+        strings(&self.0["tables"])
+    }
+}
+
+fn write(project: &Project, files: &Value) {
+    for (path, text) in files.as_object().into_iter().flatten() {
+        match text.as_str() {
+            Some(text) => project.write(path, text),
+            None => {
+                let bytes = base64::engine::general_purpose::STANDARD.decode(text["b64"].as_str().unwrap()).unwrap();
+                project.write(path, "");
+                std::fs::write(project.path(path), bytes).unwrap();
+            }
+        }
+    }
+}
