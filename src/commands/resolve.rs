@@ -198,9 +198,8 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
     let unfinished = rows.iter().filter(|record| record.is_unfinished());
     let (writer, dialect) = (history.writer()?, history.dialect);
     let migration = history.migrations.iter().find(|migration| migration.name == name);
-    let given_up = |record: &&&Record| {
-        writer.end(RowKey { dialect, table, id: &record.id }, migration, &Outcome::GivenUp)
-    };
+    let given_up =
+        |record: &&&Record| writer.end(RowKey { dialect, table, id: &record.id }, migration, &Outcome::GivenUp);
     let statements: Vec<String> = unfinished.filter_map(|record| given_up(&record)).collect();
     let changed = !statements.is_empty();
     if changed {

@@ -47,11 +47,7 @@ impl Project {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
         let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
-        let opening = Opening {
-            is_named: name.is_some(),
-            history_table: settings.history_table.as_ref(),
-            environment,
-        };
+        let opening = Opening { is_named: name.is_some(), history_table: settings.history_table.as_ref(), environment };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -95,7 +91,8 @@ impl Project {
         };
         if let Some(folder) = folder.as_ref().filter(|folder| folder.format.writer.is_none()) {
             let name = folder.format.tool.name;
-            opening.refuse_history_table(&format!("{name} keeps the history, and its configuration names the table"))?;
+            opening
+                .refuse_history_table(&format!("{name} keeps the history, and its configuration names the table"))?;
         }
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));

@@ -62,7 +62,11 @@ impl Notes {
 
     /// Deletes the note of a migration that is applied.
     pub(crate) fn delete(&self, dialect: Dialect, history: &TableName, name: &str) -> String {
-        format!("DELETE FROM {} WHERE name = {}", dialect.table(&self.table(history)), dialect.literal(&self::name(history, name)))
+        format!(
+            "DELETE FROM {} WHERE name = {}",
+            dialect.table(&self.table(history)),
+            dialect.literal(&self::name(history, name))
+        )
     }
 
     /// One row for each note that is left.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault};
-use crate::engines::session::{Probe, Session};
+use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::formats::LedgerWriter;
 use crate::formats::migration::Record;
 use crate::migrate::failure_report;
@@ -24,6 +24,9 @@ impl History {
         let ledger = self.format.ledger;
         let schema = ledger.schema().map(str::to_owned).or_else(|| probe.current_schema.clone());
         let table = TableName { schema, name: ledger.table().to_owned() };
+        if let Some(named) = ledger.schema() {
+            self.create_schema(session, named).await?;
+        }
         let created = session.execute(self.writer()?.create(self.dialect, &table)).await;
         created.map_err(|mut fault| {
             // No schema of the search path exists and may be used.
@@ -39,6 +42,17 @@ impl History {
             Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
         })?;
         Ok(table)
+    }
+
+    /// Creates the schema that the settings name for the history table.
+    async fn create_schema(&self, session: &mut dyn Session, name: &str) -> Result<(), Error> {
+        let request = ProbeRequest { schemas: vec![name.to_owned()], history: None };
+        let probe = session.probe(&request).await.map_err(Error::statement(format!("look for the schema {name}")))?;
+        if !self.dialect.rules().has_schemas || probe.missing_schemas.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("CREATE SCHEMA {}", self.dialect.identifier(name));
+        session.execute(sql).await.map_err(Error::statement(format!("create the schema {name} of the history table")))
     }
 
     /// Refuses a folder that is of this format by its files alone, and of plain SQL by the history in the database.
@@ -86,7 +100,11 @@ impl History {
             Ok::<(), Fault>(())
         };
         if let Err(fault) = dropped.await {
-            tracing::debug!(phase = "migrate", event = "note_left", "a note about an applied migration is left: {fault}");
+            tracing::debug!(
+                phase = "migrate",
+                event = "note_left",
+                "a note about an applied migration is left: {fault}"
+            );
         }
     }
 }

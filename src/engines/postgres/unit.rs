@@ -101,9 +101,8 @@ impl Session {
     /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
     /// by zero is how plain SQL raises an error.
     fn recording(&self, record: &str) -> String {
-        let lock = |key: &LockKey| {
-            format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number)
-        };
+        let lock =
+            |key: &LockKey| format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number);
         let locks: String = self.locks.iter().map(lock).collect();
         format!("{locks}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
     }

@@ -80,12 +80,7 @@ fn twice(folder: &Path, one: &str, other: &str) -> Error {
 }
 
 /// One migration, and what is to be warned of.
-fn migration(
-    path: &Path,
-    name: &str,
-    text: Result<String, String>,
-    dialect: Dialect,
-) -> (Migration, Option<String>) {
+fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> (Migration, Option<String>) {
     let shown = path.display();
     let (mut warning, mut no_transaction) = (None, false);
     let (script, checksum, unreadable) = match text {
@@ -283,7 +278,8 @@ mod tests {
 
     #[test]
     fn names_begin_with_digits() {
-        for (name, expected) in [("3c.sql", true), ("18_u.down.sql", true), ("x7.sql", false), ("1.SQL", false), ("１_a.sql", false)]
+        for (name, expected) in
+            [("3c.sql", true), ("18_u.down.sql", true), ("x7.sql", false), ("1.SQL", false), ("１_a.sql", false)]
         {
             assert_eq!(is_migration(name), expected, "{name}");
         }

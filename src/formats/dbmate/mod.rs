@@ -27,13 +27,8 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
     detection: Detection::Folder { example: "dbmate: 0001_NAME.sql with -- migrate:up", open },
 };
 
-static TOOL: Tool = Tool {
-    name: "dbmate",
-    authoring: "dbmate new SLUG",
-    by_hand: "",
-    writes_from_schema: false,
-    command: None,
-};
+static TOOL: Tool =
+    Tool { name: "dbmate", authoring: "dbmate new SLUG", by_hand: "", writes_from_schema: false, command: None };
 
 /// Opens it, with the table of the setting, of dbmate's variable, or its usual one.
 fn open(opening: &Opening<'_>) -> Result<Format, Error> {

@@ -25,8 +25,7 @@ use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening, Outcome, Resolved, RowKey,
-    run_row,
+    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening, Outcome, Resolved, RowKey, run_row,
 };
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};

@@ -37,12 +37,7 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
         ],
     ),
-    KnownTool {
-        name: "dbmate",
-        format: Some(MigrationFormat::Dbmate),
-        command: "dbmate up",
-        signs: &[(Sure, Marked)],
-    },
+    KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
     foreign("goose", "goose up", &[(Sure, Marked), (Fair, Named(forms::go_file))]),
     foreign("sql-migrate", "sql-migrate up", &[(Sure, Marked)]),
     foreign(

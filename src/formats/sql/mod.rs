@@ -33,7 +33,8 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
     Ok(Format { layout, ledger, writer: Some(ledger), tool: &TOOL })
 }
 
-pub(crate) const COLUMNS: RunColumns = RunColumns { key: "run", note: "message", steps: "steps", steps_of_success: None };
+pub(crate) const COLUMNS: RunColumns =
+    RunColumns { key: "run", note: "message", steps: "steps", steps_of_success: None };
 
 static TOOL: Tool = Tool {
     name: "sql",

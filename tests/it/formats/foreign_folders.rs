@@ -11,10 +11,8 @@ fn project(files: &[(&str, &str)]) -> Project {
 
 /// A folder whose files could be read as plain SQL, and the tools that the message names.
 fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
-    let dbmate = "-- migrate:up\nCREATE TABLE a (id integer);\n-- migrate:down\nDROP TABLE a;\n";
     let goose = "-- +goose Up\nCREATE TABLE a (id integer);\n-- +goose Down\nDROP TABLE a;\n";
     vec![
-        ("dbmate (its marks in the files)", vec![("migrations/1_a.sql", dbmate)]),
         ("goose (its marks in the files)", vec![("migrations/1_a.sql", goose)]),
         (
             "Drizzle (meta/_journal.json)",

@@ -267,3 +267,24 @@ fn a_folder_of_no_known_format_is_explained_once_and_each_step_of_the_advice_can
     run(&["--migrations", "migrations", "--migrate-command", "true"]).code(0);
     run(&["--migrate", "await"]).code(78).stderr_has("is of no known format");
 }
+
+#[test]
+fn the_history_table_has_the_name_of_the_setting_where_the_tool_leaves_it_open() {
+    let project = Project::numbered(&[("1_a.sql", "CREATE TABLE a (id integer);")]);
+    let database = Database::fresh();
+    for form in ["flag", "variable", "file"] {
+        let mut call = project.doorstep(&database.url(), &["run"]);
+        match form {
+            "flag" => call = project.doorstep(&database.url(), &["run", "--history-table", "ops.\"Done\""]),
+            "variable" => call = call.env("DOORSTEP_HISTORY_TABLE", "ops.\"Done\""),
+            _ => project.write("doorstep.toml", "history_table = 'ops.\"Done\"'"),
+        }
+        call.run().code(0).stderr_has(if form == "flag" { "(1 applied)" } else { "(0 applied)" });
+    }
+    assert_eq!(database.sql("SELECT name FROM ops.\"Done\""), "1_a");
+    assert_eq!(database.sql("SELECT to_regclass('_doorstep_migrations') IS NULL"), "t");
+    let prisma = Project::new().migration("1_a", "CREATE TABLE a (id integer);");
+    let output = prisma.doorstep(&database.url(), &["run", "--history-table", "other"]).run().code(78);
+    output.stderr_has("history_table = other").stderr_has("_prisma_migrations");
+    project.doorstep(&database.url(), &["run", "--history-table", "a.b.c"]).run().code(64);
+}

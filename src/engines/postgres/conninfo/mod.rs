@@ -185,7 +185,7 @@ impl Parameters {
             application_name: self
                 .get("application_name")
                 .map_or_else(|| ApplicationName::of_process(environment).with(""), str::to_owned),
-            options: self.get("options").map(str::to_owned),
+            options: self.options(),
             direct_tls: self.direct_tls()?,
             pgbouncer: self.get("pgbouncer") == Some("true"),
             warnings,

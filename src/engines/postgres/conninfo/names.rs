@@ -16,6 +16,16 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 impl Parameters {
+    /// `options` of libpq, with the search path that the URLs of Go's drivers (lib/pq, pgx) name. A backslash makes a
+    /// blank part of a value (PostgreSQL manual 19.1.3).
+    pub(crate) fn options(&self) -> Option<String> {
+        let escaped = |path: &str| path.replace('\\', "\\\\").replace(' ', "\\ ");
+        let path = self.get("search_path").filter(|path| !path.is_empty());
+        let path = path.map(|path| format!("-c search_path={}", escaped(path)));
+        let both: Vec<String> = self.get("options").map(str::to_owned).into_iter().chain(path).collect();
+        (!both.is_empty()).then(|| both.join(" "))
+    }
+
     /// Refuses names that are mistakes: with an invisible character, white space around them, or, where nothing quotes or
     /// encodes them, with a character that joins parts of a URL.
     pub(crate) fn check_names(&self) -> Result<(), Error> {

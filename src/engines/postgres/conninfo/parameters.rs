@@ -33,6 +33,7 @@ const UNDERSTOOD: &[&str] = &[
     "keepalives_interval",
     "pgbouncer",
     "schema",
+    "search_path",
     "ssl",
     "ssl_min_protocol_version",
     "sslaccept",
