@@ -25,8 +25,8 @@ pub enum Remedy {
     Requirement(RequirementFix),
     /// Change an index, or the query that should use it.
     Index(IndexFix),
-    /// `baseline`: adopt fewer migrations.
-    AdoptFewer,
+    /// `baseline`: adopt fewer migrations, up to this one if there is one.
+    AdoptFewer(Option<String>),
 }
 
 /// A right that a role lacks. Names are quoted.

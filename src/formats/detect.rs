@@ -1,13 +1,16 @@
 //! Finds what of the project concerns a start: the Prisma schema, the migrations folder and its format, and the command
 //! that applies the migrations where doorstep does not. Looks at files only.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::file::unreadable;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
 use crate::formats::prisma::config::Place;
+use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, candidates, recognise};
 use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Surroundings, prisma};
@@ -39,8 +42,11 @@ impl Project {
         let (schema, named, name) =
             (settings.prisma_schema.as_deref(), settings.migrations.as_deref(), settings.format);
         let needed = settings.mode != Mode::Off;
-        let config = prisma::find_config()?.unwrap_or_default();
+        let config = prisma::find_config(schema.is_some())?.unwrap_or_default();
         let is_verified = settings.strictness != Strictness::Off;
+        if (needed && named.is_none()) || (is_verified && schema.is_none()) {
+            refuse_closed()?;
+        }
         if schema.is_none() && (needed || is_verified) {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
@@ -53,7 +59,7 @@ impl Project {
         if let (None, Some(missing)) = (schema, of_config.filter(|path| !path.exists())) {
             return Err(Error::Settings(format!(
                 "{} names the Prisma schema {}, which does not exist\n\
-                 next: check that the image contains it, or name it with --prisma-schema; or leave it out: --verify off",
+                 next: {SCHEMA_ELSEWHERE}",
                 config.file.display(),
                 missing.display()
             )));
@@ -66,7 +72,8 @@ impl Project {
         {
             return Err(Error::Settings(format!(
                 "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
-                 next: keep one of them"
+                 next: leave out migrate_command, and doorstep applies the migrations; or migration_format, and the \
+                 command does"
             )));
         }
         let surroundings = Surroundings { folder: named, command, environment };
@@ -88,6 +95,14 @@ impl Project {
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
         Ok(Self { schema, datasource, folder, command, external: config.external })
+    }
+}
+
+/// A folder that this user may not enter would look as if nothing were in it.
+fn refuse_closed() -> Result<(), Error> {
+    match Path::new("prisma/migrations").metadata() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Error::Settings(unreadable("prisma", &error))),
+        _ => Ok(()),
     }
 }
 
@@ -165,11 +180,15 @@ const REMEDY: &str = "name another folder with --migrations, or name the files a
 /// The folder that a setting names.
 fn named_folder(path: &Path, name: Option<MigrationFormat>, has_schema: bool) -> Result<Folder, Error> {
     if !path.is_dir() {
-        return Err(Error::Settings(format!(
-            "the migrations folder {} does not exist\n\
-             next: check --migrations, and that the image contains it",
-            path.display()
-        )));
+        let shown = path.display();
+        return Err(Error::Settings(match path.metadata() {
+            Ok(_) => format!("the migrations folder {shown} is a file\nnext: name its folder with --migrations"),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => unreadable(shown, &error),
+            Err(_) => format!(
+                "the migrations folder {shown} does not exist\n\
+                 next: check --migrations, and that the image contains it"
+            ),
+        }));
     }
     match name {
         Some(name) => of_name(path, name),
@@ -208,10 +227,15 @@ fn unknown(folder: &Path) -> Error {
 }
 
 /// A tool's folder that doorstep does not read.
-fn foreign(folder: &Path, claim: &Claim) -> Error {
+fn foreign(folder: &Path, seen: &Seen, claim: &Claim) -> Error {
+    let readable = candidates(seen).iter().find_map(|candidate| script_format(candidate.tool.format?));
+    let or = match readable {
+        Some(format) => format!("if doorstep is to apply them, say so with migration_format = {}", format.tool.name),
+        None => "leave them alone: --migrate off".to_owned(),
+    };
     Error::Settings(format!(
         "the migrations in {} look like those of {}, which doorstep does not apply\n\
-         next: let that tool apply them (migrate_command = \"{}\"), or name one of doorstep's formats with migration_format",
+         next: let that tool apply them (migrate_command = \"{}\"), or {or}",
         folder.display(),
         claim.tools(),
         claim.command()
@@ -256,10 +280,11 @@ fn detect(folder: &Path, is_prismas_place: bool) -> Result<Option<Folder>, Error
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
         format.map(|format| Folder { path: kept(folder), format, claim })
     };
-    match recognise(&Seen::of(folder, is_prismas_place)?) {
+    let seen = Seen::of(folder, is_prismas_place)?;
+    match recognise(&seen) {
         Recognised::Unknown => Ok(None),
         Recognised::Ours(name) => Ok(found(name, None)),
         Recognised::Claimed(name, claim) => Ok(found(name, Some(claim))),
-        Recognised::Foreign(claim) => Err(foreign(folder, &claim)),
+        Recognised::Foreign(claim) => Err(foreign(folder, &seen, &claim)),
     }
 }

@@ -99,6 +99,22 @@ pub(crate) struct Format {
     pub tool: &'static Tool,
 }
 
+impl Format {
+    /// How doorstep writes the history.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where the tool applies the migrations and writes it.
+    pub(crate) fn own_writer(&self) -> Result<&'static dyn LedgerWriter, Error> {
+        self.writer.ok_or_else(|| {
+            let Tool { name: tool, by_hand, .. } = self.tool;
+            Error::Settings(format!(
+                "{tool} applies these migrations and keeps their history, doorstep only starts it\n\
+                 next: do it with {tool} (its history by hand: {by_hand})"
+            ))
+        })
+    }
+}
+
 /// From a folder to migrations: the grammar of their names, their order, the sections of a file that run, checksums.
 pub(crate) trait Layout: Sync + fmt::Debug {
     /// Reads, orders and checksums the whole folder, before anything is written.

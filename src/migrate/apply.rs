@@ -20,6 +20,7 @@ use crate::migrate::history::{History, strategy_of};
 use crate::migrate::invalid_index::{self, Blocked};
 use crate::migrate::plan::Entry;
 use crate::migrate::reindex_copies::Copies;
+use crate::migrate::rights::grant;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report, recovery};
 use crate::sql::script::{self, Statement};
@@ -182,12 +183,12 @@ impl<'a> MigrationRun<'a> {
     }
 
     pub(super) fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
-        let table = self.migrator.history.dialect.table(&self.table);
+        let (dialect, table) = (self.migrator.history.dialect, &self.table);
         let next = match fault.class {
             Class::Privilege | Class::RowSecurity => {
-                format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
+                grant((dialect, table), "SELECT, INSERT, UPDATE", &self.migrator.probe.role)
             }
-            _ => format!("look at {table} (its columns, triggers, policies), and start again"),
+            _ => format!("look at {} (its columns, triggers, policies), and start again", dialect.table(table)),
         };
         Error::Unrecorded { report: format!("migration {name}: {report}"), next, fault }
     }

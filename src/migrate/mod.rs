@@ -12,6 +12,7 @@ pub(crate) mod own_schemas;
 pub(crate) mod plan;
 pub(crate) mod recovery;
 pub(crate) mod reindex_copies;
+pub(crate) mod rights;
 pub(crate) mod strangers;
 pub mod strategy;
 pub(crate) mod trouble;

@@ -25,7 +25,7 @@ use crate::startup::losses::Losses;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::startup::wait::Connected;
-use crate::startup::{schemas, wait};
+use crate::startup::{refusal, schemas, wait};
 use crate::verify;
 use crate::verify::desired::DesiredState;
 
@@ -115,7 +115,7 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
     let (files, report) = (None, Report::default());
     let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report };
     // The process ends next, or becomes the service. To free the migrations one by one would only take time.
-    ManuallyDrop::new(pipeline).run().await
+    ManuallyDrop::new(pipeline).run().await.map_err(|error| refusal::advised(error, setup))
 }
 
 impl Pipeline<'_> {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{FileKind, read_text, unreadable};
 use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
 
 /// What the project says about a place.
@@ -43,16 +43,19 @@ pub(crate) struct Config {
     pub(crate) external: Vec<String>,
 }
 
-/// The configuration in the working directory, where Prisma looks for it; without one, package.json's.
+/// The configuration in the working directory, where Prisma looks for it; without one, package.json's, unless a setting has
+/// named the schema.
 ///
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be read.
-pub(crate) fn find() -> Result<Option<Config>, Error> {
+pub(crate) fn find(is_named: bool) -> Result<Option<Config>, Error> {
     let extensions = ["ts", "js", "mts", "mjs", "cts", "cjs"];
     let places = ["prisma.config", ".config/prisma"].into_iter();
     let mut files = places.flat_map(|place| extensions.map(|extension| format!("{place}.{extension}")));
     match files.find(|file| Path::new(file).exists()) {
         Some(file) => Ok(Some(parse(&read(Path::new(&file))?, Path::new(&file)))),
+        // package.json names the schema alone.
+        None if is_named => Ok(None),
         None => match std::env::current_dir() {
             Ok(here) => of_package(&here),
             Err(_) => Ok(None),
@@ -61,12 +64,7 @@ pub(crate) fn find() -> Result<Option<Config>, Error> {
 }
 
 fn read(file: &Path) -> Result<String, Error> {
-    read_text(file, FileKind::Source).map_err(|error| {
-        Error::Settings(format!(
-            "cannot read {}: {error}\nnext: make it readable for this user, or take it out of the image",
-            file.display()
-        ))
-    })
+    read_text(file, FileKind::Source).map_err(|error| Error::Settings(unreadable(file.display(), &error)))
 }
 
 fn parse(text: &str, file: &Path) -> Config {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::directory::Directory;
 use crate::base::error::Error;
+use crate::base::file;
 use crate::formats::marks::sections::{self, Sections};
 use crate::formats::migration::{Migration, sha256};
 use crate::formats::signs::seen::Seen;
@@ -73,7 +74,7 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
 }
 
 fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
-    Error::Settings(format!("cannot read {}: {error}", folder.display()))
+    Error::Settings(file::unreadable(folder.display(), error))
 }
 
 fn has_migrations(folder: &Path) -> bool {
@@ -109,7 +110,8 @@ fn without_migrations(folder: &Path, found: &Arranged<'_>) -> Result<String, Err
     let others = if others.is_empty() { "files that take migrations back".to_owned() } else { others.join(", ") };
     Err(Error::Settings(format!(
         "{text}; it has {others}\n\
-         next: name the folder with --migrations, or its format with --migration-format"
+         next: name the folder that holds them with --migrations, or rename the files; if they are of another tool, leave \
+         --migration-format out"
     )))
 }
 
@@ -118,6 +120,8 @@ fn passed_over(folder: &Path, found: &Arranged<'_>) -> Option<String> {
     let names: Vec<String> = found.passed_over.iter().map(|name| (*name).to_owned()).chain(undo).collect();
     (!names.is_empty()).then(|| format!("never run from {}: {}", folder.display(), names.join(", ")))
 }
+
+const AS_UTF8: &str = "next: save it as UTF-8";
 
 impl SqlFolder {
     /// Reads one file, and the tools whose marks it has. A file that cannot be run is noted and stops nothing yet: it may
@@ -131,16 +135,16 @@ impl SqlFolder {
     ) -> (Migration, Vec<&'static str>) {
         let shown = path.display();
         let text = match bytes {
-            Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
-            Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
-            Err(error) => Err(format!("cannot read {shown}: {error}")),
+            Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)\n{AS_UTF8}")),
+            Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8\n{AS_UTF8}")),
+            Err(error) => Err(file::unreadable(&shown, &error)),
         };
         let name = numbered.name.to_owned();
         let text = match text {
             Ok(text) => text,
             Err(why) => {
-                let unreadable = Some(format!("{why}\nnext: save it as UTF-8, and let everybody read it"));
-                let (script, checksum) = (Script::new(String::new(), dialect), String::new());
+                let (unreadable, script) = (Some(why), Script::new(String::new(), dialect));
+                let checksum = String::new();
                 return (Migration { name, path, script, checksum, unreadable, no_transaction: false }, Vec::new());
             }
         };
