@@ -72,8 +72,8 @@ impl Project {
         {
             return Err(Error::Settings(format!(
                 "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
-                 next: leave out migrate_command, and doorstep applies the migrations; or migration_format, and the \
-                 command does"
+                 next: keep one of them: without migrate_command doorstep applies the migrations, without migration_format \
+                 the command does"
             )));
         }
         let surroundings = Surroundings { folder: named, command, environment };
@@ -231,7 +231,7 @@ fn foreign(folder: &Path, seen: &Seen, claim: &Claim) -> Error {
     let readable = candidates(seen).iter().find_map(|candidate| script_format(candidate.tool.format?));
     let or = match readable {
         Some(format) => format!("if doorstep is to apply them, say so with migration_format = {}", format.tool.name),
-        None => "leave them alone: --migrate off".to_owned(),
+        None => "leave them alone: --migrate off (no migration_format reads them)".to_owned(),
     };
     Error::Settings(format!(
         "the migrations in {} look like those of {}, which doorstep does not apply\n\

@@ -84,7 +84,7 @@ impl Snapshot {
             Error::Settings(format!("the snapshot {shown} cannot be used: {why}\nnext: {next}"))
         };
         let text = read_text(path, FileKind::Snapshot).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => wrong("it does not exist".to_owned()),
+            ErrorKind::NotFound => wrong(error.to_string()),
             ErrorKind::InvalidData => wrong("it is not UTF-8".to_owned()),
             _ => Error::Settings(unreadable(format_args!("the snapshot {shown}"), &error)),
         })?;
