@@ -7,6 +7,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
+use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, candidates, recognise};
@@ -24,8 +25,8 @@ pub(crate) struct Project {
     pub folder: Option<Folder>,
     /// The tool that applies the migrations, where doorstep does not.
     pub command: Option<Words>,
-    /// Tables that the project leaves to others, as `schema.table`.
-    pub external: Vec<String>,
+    /// What the project leaves to others.
+    pub external: External,
 }
 
 impl Project {

@@ -8,6 +8,7 @@
 pub(crate) mod alembic;
 pub(crate) mod detect;
 pub(crate) mod django;
+pub(crate) mod external;
 pub(crate) mod inquiry;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
