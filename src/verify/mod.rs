@@ -8,6 +8,7 @@ pub(crate) mod diagnose;
 pub(crate) mod index_use;
 pub(crate) mod requirements;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
@@ -136,7 +137,7 @@ pub(crate) async fn compare_database(
 
 /// Whether a source finds something extra that is none of its business: another source expects it, or it is in a schema
 /// that only another source names.
-fn is_of_another(difference: &Difference, source: &Catalog, catalogs: &[Catalog], home: &str) -> bool {
+fn is_of_another(difference: &Difference, source: &Catalog, catalogs: &[Cow<'_, Catalog>], home: &str) -> bool {
     let object = &difference.object;
     let is_foreign = |schema: &String| schema != home && !source.schemas.contains(schema);
     // An extra column that must be filled is an error, even if another source expects it.
