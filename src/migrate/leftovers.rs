@@ -85,7 +85,7 @@ impl MigrationRun<'_> {
         let is_earlier = |record: &Record| {
             record.name == current.migration.name && record.id != current.id && !record.ran(RunMode::Atomic)
         };
-        let has_earlier_rows = self.migrator.history.records.iter().any(is_earlier);
+        let has_earlier_rows = self.migrator.history.records.iter().any(|record| is_earlier(record));
         Some(Builds { build, since: self.ledger.locate(self.row(&current.id)), has_earlier_rows })
     }
 
