@@ -176,7 +176,7 @@ fn made(script: &Script) -> Vec<ObjectRef> {
 }
 
 async fn rolled_back(history: &History, session: &mut dyn Session, probe: &Probe, name: &str) -> Result<Marked, Error> {
-    let rows: Vec<&Record> = history.records.iter().filter(|record| record.name == name).collect();
+    let rows: Vec<&Record> = history.records.iter().map(AsRef::as_ref).filter(|record| record.name == name).collect();
     let (Some(table), false) = (&history.table, rows.is_empty()) else {
         return Err(Error::History(format!(
             "the history has no row of the migration {name}, so it cannot be marked rolled back{}\n\

@@ -1,5 +1,6 @@
 //! Columns: there at all, of a type that the service can use, with the NULLs and the default that it counts on.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::value::{self, Family, family};
@@ -30,15 +31,16 @@ pub(crate) fn compare(
     findings: &mut Vec<Difference>,
 ) -> Columns {
     let names = compared.names;
-    let there: HashMap<String, &Column> =
-        actual.columns.iter().map(|column| (names.key(&column.name), column)).collect();
-    let wanted: HashSet<String> = expected.columns.iter().map(|column| names.key(&column.name)).collect();
-    let is_spare = |column: &&Column| !wanted.contains(&names.key(&column.name));
+    let dialect = names.0;
+    let there: HashMap<Cow<'_, str>, &Column> =
+        actual.columns.iter().map(|column| (dialect.folded(&column.name), column)).collect();
+    let wanted: HashSet<Cow<'_, str>> = expected.columns.iter().map(|column| dialect.folded(&column.name)).collect();
+    let is_spare = |column: &&Column| !wanted.contains(&dialect.folded(&column.name));
     let mut spare: Vec<&Column> = actual.columns.iter().filter(is_spare).collect();
     let mut columns = Columns::new();
     let object_of = |column: &Column| ObjectRef::part_of(&expected.name, ObjectKind::Column, &column.name);
     for column in &expected.columns {
-        if let Some(other) = there.get(&names.key(&column.name)) {
+        if let Some(other) = there.get(&dialect.folded(&column.name)) {
             columns.insert(column.name.clone(), other.name.clone());
             if names.are_spelled_apart(&column.name, &other.name) {
                 let spelled = compared.found(
@@ -49,7 +51,7 @@ pub(crate) fn compare(
                 );
                 findings.push(spelled.instead(ObjectRef::part_of(&actual.name, ObjectKind::Column, &other.name)));
             }
-            findings.extend(differences(column, other, &object_of(column), compared, actual.may_fill));
+            findings.extend(differences(column, other, &|| object_of(column), compared, actual.may_fill));
             continue;
         }
         let error = |kind| compared.found(Severity::Error, kind, object_of(column), column.origin.as_ref());
@@ -83,12 +85,12 @@ pub(crate) fn compare(
 fn differences(
     expected: &Column,
     actual: &Column,
-    object: &ObjectRef,
+    object: &dyn Fn() -> ObjectRef,
     compared: Compared<'_>,
     may_fill: bool,
 ) -> Vec<Difference> {
     let found = |severity, kind, aspect| {
-        compared.found(severity, kind, object.clone(), expected.origin.as_ref()).with(Detail::Aspect(aspect))
+        compared.found(severity, kind, object(), expected.origin.as_ref()).with(Detail::Aspect(aspect))
     };
     let differs = |severity, aspect| found(severity, DifferenceKind::Different, aspect);
     let dialect = compared.names.0;

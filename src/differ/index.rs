@@ -66,7 +66,7 @@ pub(crate) fn indexes(
     let key = expected.primary_key.as_ref().filter(|_| actual.primary_key.is_none());
     let key = key.and_then(|key| translated(&key.columns, columns));
     for (other, claimed) in actual.indexes.iter().zip(search.claimed) {
-        let object = object_of(expected, other);
+        let object = || object_of(expected, other);
         let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
         if !other.valid {
             if wanted.is_some_and(|wanted| !wanted.valid) {
@@ -74,7 +74,7 @@ pub(crate) fn indexes(
                 continue;
             }
             let origin = wanted.and_then(|index| index.origin.as_ref());
-            let finding = compared.found(Severity::Warning, DifferenceKind::Invalid, object, origin);
+            let finding = compared.found(Severity::Warning, DifferenceKind::Invalid, object(), origin);
             findings.push(invalid(finding, &expected.name, &other.name, names));
         } else if !claimed
             // Prisma sees no expressions, and no predicates either but with a preview feature.
@@ -82,7 +82,8 @@ pub(crate) fn indexes(
             && other.predicate.is_none()
             && !key.as_ref().is_some_and(|key| is_unique_over(other, key))
         {
-            findings.push(compared.found(Severity::Notice, DifferenceKind::Extra, object, None).but(described(other)));
+            findings
+                .push(compared.found(Severity::Notice, DifferenceKind::Extra, object(), None).but(described(other)));
         }
     }
 }
@@ -221,18 +222,20 @@ pub(crate) fn broken(expected: &Catalog, actual: &Catalog, compared: Compared<'_
 
 /// As Prisma compares: included columns are columns, and without a predicate any will do.
 fn is_same(wanted: &Index, other: &Index) -> bool {
-    let seen = |index: &Index| {
-        let keys = index.columns.iter().map(|column| (column.name.clone(), column.descending));
-        keys.chain(index.include.iter().map(|name| (name.clone(), false))).collect::<Vec<_>>()
-    };
     let method = method(wanted);
     let classes = wanted.columns.iter().zip(&other.columns);
     !other.has_expression
         && wanted.unique == other.unique
         && method == self::method(other)
-        && seen(wanted) == seen(other)
+        && seen(wanted).eq(seen(other))
         && classes.into_iter().all(|(one, other)| is_same_class(one, other, method))
         && is_same_predicate(wanted, other)
+}
+
+/// The columns with their directions, included ones last.
+fn seen(index: &Index) -> impl Iterator<Item = (&str, bool)> {
+    let keys = index.columns.iter().map(|column| (column.name.as_str(), column.descending));
+    keys.chain(index.include.iter().map(|name| (name.as_str(), false)))
 }
 
 fn is_same_predicate(wanted: &Index, other: &Index) -> bool {

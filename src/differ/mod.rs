@@ -72,7 +72,7 @@ pub(crate) struct Names(pub(crate) Dialect);
 
 impl Names {
     pub(crate) fn key(self, name: &str) -> String {
-        self.0.folded(name)
+        self.0.folded(name).into_owned()
     }
 
     pub(crate) fn key_of(self, name: &Name) -> NameKey {

@@ -25,6 +25,8 @@ pub enum Remedy {
     Requirement(RequirementFix),
     /// Change an index, or the query that should use it.
     Index(IndexFix),
+    /// Let others change what they manage.
+    External,
     /// `baseline`: adopt fewer migrations, up to this one if there is one.
     AdoptFewer(Option<String>),
 }

@@ -20,6 +20,9 @@ impl fmt::Display for Remedy {
             Self::SchemaFile(fix) => fix.fmt(f),
             Self::Requirement(fix) => fix.fmt(f),
             Self::Index(fix) => fix.fmt(f),
+            Self::External => f.write_str(
+                "let those who manage it create or change it first, or adapt the schema file to it (npx prisma db pull)",
+            ),
             Self::AdoptFewer(Some(before)) => write!(
                 f,
                 "if nothing of it and of later ones exists, adopt what is before it: doorstep baseline --through {before}, \

@@ -9,6 +9,7 @@ use crate::base::error::Error;
 use crate::base::file::unreadable;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
+use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
@@ -19,16 +20,17 @@ use crate::schema_source::prisma::PrismaSchema;
 /// What of the project concerns a start: found once, by convention or by name.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
-    /// The Prisma schema, parsed: the desired state is lowered from it.
-    pub schema: Option<PrismaSchema>,
+    /// The Prisma schema, parsed: the desired state is lowered from it. It is needed to the end of the process and never
+    /// freed: taking thousands of nodes apart before exec helps nobody.
+    pub schema: Option<&'static PrismaSchema>,
     /// The Prisma schema's datasource.
     pub datasource: Option<Datasource>,
     /// The migrations folder.
     pub folder: Option<Folder>,
     /// The tool that applies the migrations, where doorstep does not.
     pub command: Option<Words>,
-    /// Tables that the project leaves to others, as `schema.table`.
-    pub external: Vec<String>,
+    /// What the project leaves to others.
+    pub external: External,
 }
 
 impl Project {
@@ -66,6 +68,7 @@ impl Project {
         }
         let found = prisma::find_schema(schema.or(of_config))?;
         let (schema, datasource) = found.unzip();
+        let schema = schema.map(|schema| &*Box::leak(Box::new(schema)));
         let command = settings.migrate_command.as_ref();
         if let (Some(name), Some(command)) = (name, command)
             && script_format(name).is_some()

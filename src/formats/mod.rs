@@ -8,6 +8,7 @@
 pub(crate) mod alembic;
 pub(crate) mod detect;
 pub(crate) mod django;
+pub(crate) mod external;
 pub(crate) mod inquiry;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
@@ -162,7 +163,7 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     fn select(&self, dialect: Dialect, table: &TableName) -> String;
 
     /// What the rows of [`Ledger::select`] say.
-    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record>;
+    fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record>;
 
     /// Whether a recorded checksum fits a migration. Tools that apply their migrations themselves mostly keep none.
     fn fits(&self, _migration: &Migration, _checksum: &str) -> bool {
@@ -287,15 +288,17 @@ impl Partial {
 
 /// `2026-11-21 09:00:00.5+00` as RFC 3339. Done here, since the server's to_char costs a fresh backend a
 /// millisecond for each hundred rows; any other text stays as it is.
-fn rfc3339(text: String) -> String {
-    let Some((date, time)) = text.split_once(' ') else { return text };
-    let zone = time.rfind(['+', '-']).unwrap_or(time.len());
-    match &time[zone..] {
-        "+00" => format!("{date}T{}Z", &time[..zone]),
-        hours if hours.len() == 3 => format!("{date}T{time}:00"),
-        "" => format!("{date}T{time}Z"),
-        _ => format!("{date}T{time}"),
+fn rfc3339(mut text: String) -> String {
+    let Some(blank) = text.find(' ') else { return text };
+    text.replace_range(blank..=blank, "T");
+    let zone = text[blank..].rfind(['+', '-']).map_or(text.len(), |zone| blank + zone);
+    match &text[zone..] {
+        "+00" => text.replace_range(zone.., "Z"),
+        "" => text.push('Z'),
+        hours if hours.len() == 3 => text.push_str(":00"),
+        _ => {}
     }
+    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The row of a run, in ledgers that have one for each run of a migration: how it ends, and how it is found again.
 
-use crate::formats::{Outcome, RowKey};
+use crate::formats::migration::Record;
+use crate::formats::{Outcome, RowKey, rfc3339};
 
 /// What such a ledger calls its columns, and what else a success sets.
 pub(crate) struct RunColumns {
@@ -39,4 +40,13 @@ impl RunColumns {
     pub(crate) fn locate(&self, row: RowKey<'_>) -> String {
         format!("{} WHERE {} = {}", row.table(), self.key, row.id())
     }
+}
+
+/// Reads what such a row holds, in this order: key, checksum, name, begin, end, when it was rolled back, the error, the steps.
+pub(crate) fn record(values: &mut impl Iterator<Item = Option<String>>) -> Record {
+    let mut value = || values.next().flatten();
+    let [id, checksum, name] = std::array::from_fn(|_| value().unwrap_or_default());
+    let [started_at, finished_at, rolled_back_at] = std::array::from_fn(|_| value().map(rfc3339));
+    let (message, steps) = (value(), value().and_then(|steps| steps.parse().ok()).unwrap_or(0));
+    Record { id, name, checksum, started_at, finished_at, rolled_back_at, message, steps, ..Record::default() }
 }

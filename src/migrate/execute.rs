@@ -131,10 +131,27 @@ async fn watched(
 }
 
 /// A statement of doorstep's own, which may have to wait for a lock; on a signal it is cancelled.
-pub(crate) async fn own<T>(cancel: Canceller, mut work: Work<'_, T>, stop: &Stop) -> Result<T, Fault> {
+pub(crate) async fn own<T>(cancel: Canceller, work: Work<'_, T>, stop: &Stop) -> Result<T, Fault> {
+    own_within(cancel, work, stop, None).await
+}
+
+/// The same, which is also cancelled after `limit`.
+pub(crate) async fn own_within<T>(
+    cancel: Canceller,
+    mut work: Work<'_, T>,
+    stop: &Stop,
+    limit: Option<Duration>,
+) -> Result<T, Fault> {
+    let over = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         result = &mut work => return result,
         _ = stop.raised() => {}
+        () = over => {}
     }
     cancelled(&cancel, work).await
 }

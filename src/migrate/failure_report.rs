@@ -6,7 +6,7 @@ use std::fmt;
 use crate::base::error::Error;
 use crate::base::fault::{Fault, Limit, NEXT_AFTER_SHORTAGE, Place};
 use crate::engines::session::{Failure, Setting};
-use crate::formats::migration::{Migration, Record, RunMode, rollback_line};
+use crate::formats::migration::{Migration, RunMode, rollback_line};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
@@ -205,7 +205,7 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
         if steps > 0 && record.is_some_and(|record| record.ran(RunMode::Steps)) {
             text += &format!("\n    its first {steps} statements are done, and stay");
         }
-        nothing_kept = record.is_some_and(Record::failed_without_effect);
+        nothing_kept = record.is_some_and(|record| record.failed_without_effect());
         example = &entry.name;
     }
     if nothing_kept {

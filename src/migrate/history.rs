@@ -2,6 +2,8 @@
 //! start has left in the history where the evidence is certain (`recovery`), and refuses what forbids going on.
 //! It runs no migration.
 
+use std::sync::Arc;
+
 use crate::base::error::Error;
 use crate::base::fault::{Class, Condition};
 use crate::engines::session::{LockKey, ObjectState, Probe, Session};
@@ -32,7 +34,7 @@ pub(crate) struct History {
     /// Where the table is; `None` before the first migration ever.
     pub table: Option<TableName>,
     /// The table's rows, oldest first.
-    pub records: Vec<Record>,
+    pub records: Vec<Arc<Record>>,
     /// Every migration with its state.
     pub entries: Vec<Entry>,
     /// The tools that the folder looks like, unless its tool is certain.
@@ -89,7 +91,7 @@ impl History {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
         let rows = rows(session, (self.format, self.table.as_ref()), &probe.role).await?;
-        self.records = ledger.records(&rows, &self.lineage);
+        self.records = ledger.records(rows, &self.lineage).into_iter().map(Arc::new).collect();
         self.entries = plan::compare(&self.migrations, &self.records, |migration, sum| ledger.fits(migration, sum));
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
@@ -304,7 +306,7 @@ impl History {
             self.entries.iter().any(|entry| entry.record.as_ref().is_some_and(|known| known.id == record.id))
         };
         let is_void = |record: &&Record| record.is_unfinished() && record.message.is_none() && !is_known(record);
-        self.records.iter().filter(|record| record.ran(RunMode::Atomic)).filter(is_void).collect()
+        self.records.iter().map(AsRef::as_ref).filter(|record| record.ran(RunMode::Atomic)).filter(is_void).collect()
     }
 
     /// The verdict in one word.

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -81,7 +82,7 @@ pub(crate) struct Entry {
     /// Its state.
     pub state: State,
     /// The row that decided, if any.
-    pub record: Option<Record>,
+    pub record: Option<Arc<Record>>,
     /// Pending, though a later one is applied already.
     pub out_of_order: bool,
     /// Missing, but recorded before a migration of the folder that a person marked as applied. Prisma's
@@ -103,7 +104,7 @@ impl Entry {
     /// An unfinished row without a recorded reason: its process died, or is still running.
     #[must_use]
     pub(crate) fn is_unexplained(&self) -> bool {
-        let interrupted = |record: &Record| record.is_unfinished() && record.message.is_none();
+        let interrupted = |record: &Arc<Record>| record.is_unfinished() && record.message.is_none();
         self.record.as_ref().is_some_and(interrupted) && self.resume.is_none()
     }
 }
@@ -115,14 +116,14 @@ impl Entry {
 /// unless another session holds the migration lock, which the caller knows.
 pub(crate) fn compare(
     resolved: &[Migration],
-    records: &[Record],
+    records: &[Arc<Record>],
     same: impl Fn(&Migration, &str) -> bool,
 ) -> Vec<Entry> {
     let unfinished = |record: &Record| match is_void(record) {
         true => State::RolledBack,
         false => State::Failed,
     };
-    let mut rows: HashMap<&str, Vec<&Record>> = HashMap::new();
+    let mut rows: HashMap<&str, Vec<&Arc<Record>>> = HashMap::new();
     for record in records {
         rows.entry(&record.name).or_default().push(record);
     }
@@ -164,7 +165,7 @@ fn is_void(record: &Record) -> bool {
     record.ran(RunMode::Atomic) && record.message.is_none()
 }
 
-fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
+fn entry(name: &str, state: State, record: Option<&Arc<Record>>) -> Entry {
     Entry {
         name: name.to_owned(),
         migration: None,
@@ -180,7 +181,7 @@ fn entry(name: &str, state: State, record: Option<&Record>) -> Entry {
 /// Of one migration's rows, the one that says it is applied or begun; an unfinished one first.
 ///
 /// One that was rolled back together with its script is ignored if another is applied.
-fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
+fn counted<'a>(rows: &[&'a Arc<Record>]) -> Option<&'a Arc<Record>> {
     let mut rows = rows.iter().copied().filter(|record| record.rolled_back_at.is_none());
     let first = rows.clone().next();
     let applied = rows.clone().find(|record| record.is_applied());
@@ -192,7 +193,7 @@ fn counted<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
 }
 
 /// Of one migration's rows, the last that was declared rolled back.
-fn rolled_back<'a>(rows: &[&'a Record]) -> Option<&'a Record> {
+fn rolled_back<'a>(rows: &[&'a Arc<Record>]) -> Option<&'a Arc<Record>> {
     rows.iter().copied().rev().find(|record| record.rolled_back_at.is_some())
 }
 
@@ -243,8 +244,12 @@ mod tests {
         Record { rolled_back_at: Some("t".to_owned()), ..row(name) }
     }
 
+    fn history(records: &[Record]) -> Vec<Arc<Record>> {
+        records.iter().cloned().map(Arc::new).collect()
+    }
+
     fn look(names: &[&str], records: &[Record]) -> (Vec<State>, Verdict, Vec<String>) {
-        let entries = compare(&folder(names), records, |m, sum| m.checksum == sum);
+        let entries = compare(&folder(names), &history(records), |m, sum| m.checksum == sum);
         let pending = entries.iter().filter(|it| it.is_pending()).map(|entry| entry.name.clone()).collect();
         (entries.iter().map(|entry| entry.state).collect(), verdict(&entries, Reach::Complete), pending)
     }
@@ -262,8 +267,9 @@ mod tests {
 
     #[test]
     fn what_the_files_do_not_tell_is_unknown() {
-        let verdict =
-            |names: &[&str], records: &[Record], reach| verdict(&compare(&folder(names), records, |_, _| true), reach);
+        let verdict = |names: &[&str], records: &[Record], reach| {
+            verdict(&compare(&folder(names), &history(records), |_, _| true), reach)
+        };
         assert_eq!(verdict(&["a"], &[applied("a")], Reach::LowerBound), Verdict::Unknown);
         assert_eq!(verdict(&[], &[], Reach::LowerBound), Verdict::Unknown);
         // One that is known to be pending is enough for "behind", if its file can be trusted.
@@ -275,7 +281,7 @@ mod tests {
 
     #[test]
     fn an_earlier_name_is_applied_late_and_said_to_be_out_of_order() {
-        let entries = compare(&folder(&["a", "b"]), &[applied("b")], |_, _| true);
+        let entries = compare(&folder(&["a", "b"]), &history(&[applied("b")]), |_, _| true);
         assert!(entries[0].out_of_order && !entries[1].out_of_order);
         assert_eq!([entries[0].is_pending(), entries[1].is_pending()], [true, false]);
         assert_eq!([entries[0].migration, entries[1].migration], [Some(0), Some(1)]);

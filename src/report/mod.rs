@@ -8,6 +8,7 @@ pub(crate) mod outline;
 pub(crate) mod summary;
 pub(crate) mod text;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -50,7 +51,7 @@ pub(crate) struct TablePlace {
 impl TablePlace {
     /// Every table of what is expected.
     #[must_use]
-    pub(crate) fn of(expected: &[Catalog]) -> Vec<Self> {
+    pub(crate) fn of(expected: &[Cow<'_, Catalog>]) -> Vec<Self> {
         let tables = expected.iter().flat_map(|catalog| &catalog.tables);
         let place = tables.map(|table| Self {
             table: table.name.clone(),

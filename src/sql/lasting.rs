@@ -249,8 +249,9 @@ impl World {
         self.doubt_named(&mentioned, |_| true);
         if parts {
             let dialect = self.dialect;
-            let is_of =
-                |name: &Option<String>| name.as_ref().is_some_and(|name| mentioned.contains(&dialect.folded(name)));
+            let is_of = |name: &Option<String>| {
+                name.as_ref().is_some_and(|name| mentioned.iter().any(|known| *known == dialect.folded(name)))
+            };
             self.doubt(|object| is_of(&object.table));
         }
     }
@@ -279,7 +280,7 @@ impl World {
     }
 
     fn key(&self, name: &str) -> String {
-        self.dialect.folded(name)
+        self.dialect.folded(name).into_owned()
     }
 
     fn clipped(&self, object: &ObjectRef) -> ObjectRef {

@@ -5,6 +5,7 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -73,7 +74,7 @@ pub(crate) struct Asker {
 
 struct Asked {
     answer: Result<Answer, String>,
-    records: Vec<Record>,
+    records: Vec<Arc<Record>>,
     ended: Instant,
     pause: Duration,
 }

@@ -23,15 +23,17 @@ pub(crate) struct HookCommands {
 }
 
 impl HookCommands {
-    /// `migrate` is the tool that was found or named; the settings name the hooks.
-    pub(crate) fn new(settings: &Settings, migrate: Option<Words>, environment: &Environment, mask: Mask) -> Self {
-        Self {
-            mask,
-            migrate,
-            before: settings.before_migrate.clone(),
-            after: settings.after_migrate.clone(),
-            path: environment.get("PATH").map(str::to_owned),
-        }
+    /// `migrate` is the tool that was found or named; the settings name the hooks. Most starts have none, and build no mask.
+    pub(crate) fn new(
+        settings: &Settings,
+        migrate: Option<Words>,
+        environment: &Environment,
+        mask: impl FnOnce() -> Mask,
+    ) -> Self {
+        let (before, after) = (settings.before_migrate.clone(), settings.after_migrate.clone());
+        let are_any = [&migrate, &before, &after].into_iter().any(Option::is_some);
+        let mask = if are_any { mask() } else { Mask::default() };
+        Self { migrate, before, after, path: environment.get("PATH").map(str::to_owned), mask }
     }
 
     /// The program of a command, found along PATH.

@@ -2,8 +2,6 @@
 //!
 //! Mistakes in any of them are reported here, before the wait begins. Nothing in this file talks to a database.
 
-use std::sync::Arc;
-
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
@@ -35,7 +33,7 @@ pub(crate) struct Setup {
     pub(crate) dialect: Dialect,
     pub(crate) folder: Option<Folder>,
     pub(crate) hook_commands: HookCommands,
-    prisma_schema: Option<Arc<PrismaSchema>>,
+    prisma_schema: Option<&'static PrismaSchema>,
     /// Schemas to create when absent.
     schemas: Vec<String>,
     /// The schema that the URL names.
@@ -71,7 +69,7 @@ impl Setup {
         let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
-            hook_commands: HookCommands::new(&settings, project.command, environment, database.mask()),
+            hook_commands: HookCommands::new(&settings, project.command, environment, || database.mask()),
             database,
             application_name: ApplicationName::of_process(environment),
             has_application_name: environment.get("PGAPPNAME").is_some(),
@@ -79,7 +77,7 @@ impl Setup {
             is_scratch: false,
             dialect,
             folder: project.folder,
-            prisma_schema: project.schema.map(Arc::new),
+            prisma_schema: project.schema,
             url_schema,
             territory: Territory { schemas, external: project.external },
             settings,
@@ -141,12 +139,12 @@ impl Setup {
 
     /// Reads the Prisma schema, the snapshot and the requirements; the files on a thread of its own.
     pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
-        if DesiredState::is_without_files(&self.settings, self.prisma_schema.as_deref()) {
+        if DesiredState::is_without_files(&self.settings, self.prisma_schema) {
             return DesiredState::read(&self.settings, None, self.dialect, self.url_schema.as_deref());
         }
-        let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema.clone(), self.dialect);
+        let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema, self.dialect);
         let schema = self.url_schema.clone();
-        let read = move || DesiredState::read(&settings, prisma.as_deref(), dialect, schema.as_deref());
+        let read = move || DesiredState::read(&settings, prisma, dialect, schema.as_deref());
         let reading = tokio::task::spawn_blocking(read);
         reading.await.map_err(|error| Error::Internal(error.to_string()))?
     }

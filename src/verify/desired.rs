@@ -1,6 +1,7 @@
 //! What the service was built for, from every source: read from files before the database is looked at, and lowered
 //! into catalogs once the schema is known that unqualified names belong to.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::base::error::Error;
@@ -22,7 +23,7 @@ pub(crate) struct DesiredState {
     pub queries: Vec<ServiceQuery>,
     /// The Prisma schema, lowered. Models without `@@schema` are expected in the schema of the URL, not in the first of
     /// the search path: that is where Prisma's client asks for them.
-    prisma: Option<Catalog>,
+    prisma: Option<&'static Catalog>,
     /// The snapshot, and the path that it was read from.
     snapshot: Option<(Snapshot, String)>,
     /// The paths of both.
@@ -36,7 +37,7 @@ impl DesiredState {
     /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
     pub(crate) fn read(
         settings: &Settings,
-        prisma: Option<&PrismaSchema>,
+        prisma: Option<&'static PrismaSchema>,
         dialect: Dialect,
         url_schema: Option<&str>,
     ) -> Result<Self, Error> {
@@ -45,7 +46,7 @@ impl DesiredState {
         let paths = prisma.map(PrismaSchema::path).into_iter().chain(path);
         let files = paths.map(|path| path.display().to_string()).collect();
         let home = url_schema.unwrap_or(dialect.home());
-        let prisma = prisma.map(|schema| schema.lower(home).cloned()).transpose()?;
+        let prisma = prisma.map(|schema| schema.lower(home)).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());
         Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
     }
@@ -65,7 +66,7 @@ impl DesiredState {
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
-        let catalogs = self.prisma.iter().chain(self.snapshot.iter().map(|(snapshot, _)| snapshot.catalog()));
+        let catalogs = self.prisma.into_iter().chain(self.snapshot.iter().map(|(snapshot, _)| snapshot.catalog()));
         let mut catalogs = catalogs.map(|it| (&it.tables, &it.views, &it.enums));
         let is_read =
             catalogs.any(|(tables, views, enums)| !(tables.is_empty() && views.is_empty() && enums.is_empty()));
@@ -113,11 +114,8 @@ impl DesiredState {
 
     /// The catalogs to compare the database with. Objects in a snapshot's home schema are expected in `home`.
     #[must_use]
-    pub(crate) fn catalogs(&self, home: &str) -> Vec<Catalog> {
-        self.prisma
-            .iter()
-            .cloned()
-            .chain(self.snapshot.iter().map(|(snapshot, path)| snapshot.at(home, path)))
-            .collect()
+    pub(crate) fn catalogs(&self, home: &str) -> Vec<Cow<'_, Catalog>> {
+        let snapshot = self.snapshot.iter().map(|(snapshot, path)| Cow::Owned(snapshot.at(home, path)));
+        self.prisma.map(Cow::Borrowed).into_iter().chain(snapshot).collect()
     }
 }

@@ -41,16 +41,17 @@ impl fmt::Display for Lookalike {
 impl Lookalike {
     /// `None` for PostgreSQL and its forks whose advisory locks work (Aurora PostgreSQL, Neon, EDB, Greenplum).
     pub(crate) fn of(version: &str) -> Option<Self> {
-        let words = version.to_ascii_lowercase();
+        let lower = version.to_ascii_lowercase();
+        let words: Vec<&str> = lower.split(|character: char| !character.is_ascii_alphanumeric()).collect();
         let is_word = |mark: &str| match mark.starts_with('-') {
-            true => words.contains(mark),
-            false => words.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| word == mark),
+            true => lower.contains(mark),
+            false => words.contains(&mark),
         };
         if let Some((_, name)) = KNOWN.iter().find(|(mark, _)| is_word(mark)) {
             return Some(Self { name: (*name).to_owned() });
         }
         // PostgreSQL's own begins like this (src/include/pg_config.h, PG_VERSION_STR), and so do the forks'.
-        let is_postgres = ["postgresql ", "enterprisedb "].iter().any(|name| words.starts_with(name));
+        let is_postgres = ["postgresql ", "enterprisedb "].iter().any(|name| lower.starts_with(name));
         let first: String = version.chars().filter(|character| !character.is_control()).take(40).collect();
         (!is_postgres).then(|| Self { name: format!("a server that calls itself `{first}`") })
     }

@@ -294,9 +294,9 @@ impl Ledger for Alembic {
     }
 
     /// A row stands for its revision and all before it. The table has no times.
-    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
+    fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
         let stands_for = |id: &str| lineage.implies.get(id).map(Vec::as_slice).unwrap_or_default();
-        let versions = rows.iter().filter_map(|row| row.first()?.clone());
+        let versions = rows.into_iter().filter_map(|row| row.into_iter().next()?);
         let applied: BTreeSet<String> = versions.flat_map(|version| closure(&version, stands_for)).collect();
         applied.into_iter().map(|name| Record { name, finished_at: Some(String::new()), ..Record::default() }).collect()
     }
@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(names, ["a", "b", "c", "m", "s"]);
         let applied = |rows: &[&str]| {
             let rows: Vec<Row> = rows.iter().map(|row| vec![Some((*row).to_owned())]).collect();
-            alembic.records(&rows, &resolved.lineage).into_iter().map(|record| record.name).collect::<Vec<_>>()
+            alembic.records(rows, &resolved.lineage).into_iter().map(|record| record.name).collect::<Vec<_>>()
         };
         assert_eq!(applied(&["m"]), ["a", "b", "c", "m"]);
         assert_eq!(applied(&["s"]), ["a", "b", "s"]);

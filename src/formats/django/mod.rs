@@ -247,7 +247,7 @@ impl Ledger for Django {
 
     /// A migration that replaces others stands for them, and they for it. Django leaves the rows of squashed migrations in
     /// the table; that their files are gone is no error.
-    fn records(&self, rows: &[Row], lineage: &Lineage) -> Vec<Record> {
+    fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
         let record = |name: &str, at: Option<String>| Record {
             name: name.to_owned(),
             finished_at: Some(at.map(rfc3339).unwrap_or_default()),
@@ -255,8 +255,11 @@ impl Ledger for Django {
         };
         let mut records: BTreeMap<String, Record> = BTreeMap::new();
         for row in rows {
-            let [Some(name), at] = row.as_slice() else { continue };
-            records.insert(name.clone(), record(name, at.clone()));
+            let mut values = row.into_iter();
+            if let (Some(Some(name)), Some(at)) = (values.next(), values.next()) {
+                let record = record(&name, at);
+                records.insert(name, record);
+            }
         }
         for (squash, replaced) in &lineage.implies {
             if replaced.iter().all(|name| records.contains_key(name)) {
@@ -380,7 +383,7 @@ mod tests {
         let lineage = Lineage { implies: [("a.0003_squash".to_owned(), replaced)].into(), ..Lineage::default() };
         let applied = |rows: &[&str]| {
             let rows: Vec<Row> = rows.iter().map(|row| vec![Some((*row).to_owned()), None]).collect();
-            django.records(&rows, &lineage).into_iter().map(|record| record.name).collect::<Vec<_>>()
+            django.records(rows, &lineage).into_iter().map(|record| record.name).collect::<Vec<_>>()
         };
         assert_eq!(applied(&["a.0003_squash"]), ["a.0001", "a.0002", "a.0003_squash"]);
         assert_eq!(applied(&["a.0001", "a.0002"]), ["a.0001", "a.0002", "a.0003_squash"]);

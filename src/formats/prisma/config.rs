@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
+use crate::formats::external::External;
 use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
 
 /// What the project says about a place.
@@ -39,8 +40,8 @@ pub(crate) struct Config {
     pub(crate) schema: Place,
     /// `migrations.path`
     pub(crate) migrations: Place,
-    /// `tables.external`: tables that the project's migrations leave to others, as `schema.table`.
-    pub(crate) external: Vec<String>,
+    /// `tables.external` and `enums.external`.
+    pub(crate) external: External,
 }
 
 /// The configuration in the working directory, where Prisma looks for it; without one, package.json's, unless a setting has
@@ -81,7 +82,8 @@ fn parse(text: &str, file: &Path) -> Config {
             path.map_or(Place::Computed, Place::Path)
         }
     };
-    let external = object.get("tables").object().map(|tables| tables.get("external").texts()).unwrap_or_default();
+    let listed = |of: &str| object.get(of).object().map(|of| of.get("external").texts()).unwrap_or_default();
+    let external = External { tables: listed("tables"), enums: listed("enums") };
     let migrations = match object.get("migrations") {
         Lookup::Absent => Place::Absent,
         block => block.object().map_or(Place::Computed, |block| place(block.get("path"))),
@@ -152,10 +154,15 @@ mod tests {
               migrations: { seed: `tsx db/seed.ts // schema: 'x'`, path: 'db/migrations' /* path: "no" */ },
               datasource: { url: env("DATABASE_URL"), schema: "no" },
               tables: { external: ["public.users", 'auth.keys',] },
+              enums: { external: [`auth.kind`] },
             });
         "#;
         assert_eq!(read(text), (path("db/schema.prisma"), path("db/migrations")));
-        assert_eq!(parse(text, Path::new("p")).external, ["public.users", "auth.keys"]);
+        let external = parse(text, Path::new("p")).external;
+        assert_eq!(
+            (external.tables, external.enums),
+            (vec!["public.users".into(), "auth.keys".into()], vec!["auth.kind".into()])
+        );
         assert_eq!(read("export default defineConfig({ datasource: { url: 'x' } })"), (Place::Absent, Place::Absent));
         assert_eq!(read("module.exports = { \"schema\": 'a.prisma' }"), (path("a.prisma"), Place::Absent));
         assert_eq!(

@@ -40,7 +40,7 @@ pub(crate) enum Strength {
 pub(crate) enum Sign {
     /// This file or folder is in it.
     Inside(&'static str),
-    /// A file or folder in it has a name of this form.
+    /// A file in it has a name of this form.
     Named(fn(&str) -> bool),
     /// Its files together have this form.
     Files(fn(&[String]) -> bool),
@@ -127,7 +127,7 @@ impl Sign {
     fn is_seen(self, seen: &Seen, tool: &str) -> bool {
         match self {
             Self::Inside(name) => seen.has(name),
-            Self::Named(form) => seen.names().any(form),
+            Self::Named(form) => seen.files.iter().any(|name| form(name)),
             Self::Files(form) => form(&seen.files),
             Self::Folder(files) => seen.folders.iter().any(|folder| files.iter().all(|file| folder.has(file))),
             Self::AllFolders(file, form) => {
@@ -143,12 +143,21 @@ impl Sign {
         }
     }
 
-    /// All signs that this one consists of.
-    fn parts(&self) -> Vec<Self> {
+    /// Whether nothing but what is beside the folder, which has not been looked at, can still deny it.
+    fn is_open(self, seen: &Seen, tool: &str) -> bool {
         match self {
-            Self::All(signs) => signs.iter().flat_map(Self::parts).collect(),
-            Self::Not(sign) => sign.parts(),
-            sign => vec![*sign],
+            Self::Beside(_) | Self::Mentions(..) => true,
+            Self::All(signs) => signs.iter().all(|sign| sign.is_open(seen, tool)),
+            sign => sign.is_seen(seen, tool),
+        }
+    }
+
+    /// Calls `found` with each sign that this one consists of.
+    fn each_part(self, found: &mut impl FnMut(Self)) {
+        match self {
+            Self::All(signs) => signs.iter().for_each(|sign| sign.each_part(found)),
+            Self::Not(sign) => sign.each_part(found),
+            sign => found(sign),
         }
     }
 }
@@ -156,13 +165,16 @@ impl Sign {
 /// What was seen, for a message.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.sign.parts().into_iter().find_map(|sign| match sign {
-            Sign::Inside(name) | Sign::Beside(name) => Some(name.to_owned()),
-            Sign::Folder(files) => Some(format!("NAME/{}", files.join(", NAME/"))),
-            Sign::AllFolders(file, _) => Some(format!("NAME/{file}")),
-            Sign::Mentions(file, _) => Some(file.to_owned()),
-            Sign::Marked => Some("its marks in the files".to_owned()),
-            Sign::Named(_) | Sign::Files(_) | Sign::PrismasPlace | Sign::All(_) | Sign::Not(_) => None,
+        let mut shown = None;
+        self.sign.each_part(&mut |sign| {
+            shown = shown.take().or_else(|| match sign {
+                Sign::Inside(name) | Sign::Beside(name) => Some(name.to_owned()),
+                Sign::Folder(files) => Some(format!("NAME/{}", files.join(", NAME/"))),
+                Sign::AllFolders(file, _) => Some(format!("NAME/{file}")),
+                Sign::Mentions(file, _) => Some(file.to_owned()),
+                Sign::Marked => Some("its marks in the files".to_owned()),
+                Sign::Named(_) | Sign::Files(_) | Sign::PrismasPlace | Sign::All(_) | Sign::Not(_) => None,
+            })
         });
         write!(f, "{} ({})", self.tool.name, shown.as_deref().unwrap_or("by the names of its files"))
     }
@@ -196,17 +208,20 @@ mod tests {
             match (name.strip_prefix('@'), name.strip_prefix('^'), name.split_once('/')) {
                 (Some(tool), ..) => seen.marked.push(TOOLS.iter().find(|known| known.name == tool).unwrap().name),
                 (_, Some("prisma"), _) => seen.is_prismas_place = true,
-                (_, Some(beside), _) => seen::looked_for(TOOLS, |file, text| {
-                    if beside
-                        .strip_prefix(file)
-                        .is_some_and(|rest| rest.is_empty() || text.is_some_and(|text| rest[1..] == *text.trim()))
-                    {
-                        match text {
-                            Some(text) => seen.mentions.push((file, text)),
-                            None => seen.beside.push(file),
+                (_, Some(beside), _) => seen::looked_for(
+                    |_, _| true,
+                    |file, text| {
+                        if beside
+                            .strip_prefix(file)
+                            .is_some_and(|rest| rest.is_empty() || text.is_some_and(|text| rest[1..] == *text.trim()))
+                        {
+                            match text {
+                                Some(text) => seen.mentions.push((file, text)),
+                                None => seen.beside.push(file),
+                            }
                         }
-                    }
-                }),
+                    },
+                ),
                 (_, _, Some((folder, file))) => match seen.folders.iter_mut().find(|known| known.name == folder) {
                     Some(known) => known.files.push(file.to_owned()),
                     None => seen.folders.push(Inner { name: folder.to_owned(), files: vec![file.to_owned()] }),

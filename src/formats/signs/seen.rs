@@ -6,15 +6,16 @@ use crate::base::error::Error;
 use crate::base::file::{self, FileKind, read_text};
 use crate::formats::signs::{KnownTool, Sign, TOOLS};
 
-/// How many sub-folders are looked into: enough to see what they have in common.
-const SAMPLE: usize = 200;
+/// How many sub-folders are looked into: enough to see what they have in common. Every look is a system call per file, and
+/// one into each of 100 migrations took a fifth of the processor time of a start.
+const SAMPLE: usize = 8;
 
 /// What was seen of a folder: plain data.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// Its files.
+    /// Its files, in the order of their names.
     pub files: Vec<String>,
-    /// Its folders.
+    /// Its folders, likewise.
     pub folders: Vec<Inner>,
     /// Tools whose marks its files have; unknown before the files are read.
     pub marked: Vec<&'static str>,
@@ -31,7 +32,7 @@ pub(crate) struct Seen {
 pub(crate) struct Inner {
     /// Its name.
     pub name: String,
-    /// Of its files those that the table asks for.
+    /// Of its files those that the table asks for; none of a folder that was not looked into.
     pub files: Vec<String>,
 }
 
@@ -51,38 +52,50 @@ impl Seen {
     pub(crate) fn of(folder: &Path, is_prismas_place: bool) -> Result<Self, Error> {
         let unreadable = |error: std::io::Error| Error::Settings(file::unreadable(folder.display(), &error));
         let mut seen = Self { is_prismas_place, ..Self::default() };
-        let inner = inner_files();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             // What is not UTF-8 has no tool's form; the format that reads the folder names it.
             let Ok(name) = entry.file_name().into_string() else { continue };
             let kind = entry.file_type().map_err(unreadable)?;
-            let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-            if !is_folder {
-                seen.files.push(name);
-                continue;
+            match kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()) {
+                true => seen.folders.push(Inner { name, files: Vec::new() }),
+                false => seen.files.push(name),
             }
-            let is_asked = seen.folders.len() < SAMPLE;
-            let has = |file: &&str| is_asked && entry.path().join(file).exists();
-            let files = inner.iter().copied().filter(has).map(str::to_owned).collect();
-            seen.folders.push(Inner { name, files });
         }
         seen.files.sort_unstable();
         seen.folders.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        seen.look_inside(folder);
         seen.look_around(folder);
         Ok(seen)
     }
 
+    /// Looks into the folders that a sign names, the first ones, and the last: a project that has changed its tool has the
+    /// newest of the other.
+    fn look_inside(&mut self, folder: &Path) {
+        let (files, paths) = inner_files();
+        let first_of_last = self.folders.len().saturating_sub(SAMPLE / 2);
+        for (index, inner) in self.folders.iter_mut().enumerate() {
+            let is_sample = index < SAMPLE / 2 || index >= first_of_last;
+            let asked = files.iter().filter(|_| is_sample).copied();
+            let named = paths.iter().filter(|(folder, _)| *folder == inner.name).map(|(_, file)| *file);
+            let there = asked.chain(named).filter(|file| folder.join(&inner.name).join(file).exists());
+            inner.files = there.map(str::to_owned).collect();
+        }
+    }
+
+    /// Looks for what is beside the folder, where that still matters after a look inside.
     fn look_around(&mut self, folder: &Path) {
         let parent = folder.parent().unwrap_or(folder);
         let above = parent.parent().filter(|above| !above.as_os_str().is_empty());
         let places: Vec<&Path> = [Some(parent), above, Some(Path::new(""))].into_iter().flatten().collect();
         let find = |file: &str| places.iter().map(|place| place.join(file)).find(|path: &PathBuf| path.exists());
         let mut texts: Vec<(&str, Option<String>)> = Vec::new();
-        looked_for(TOOLS, |file, text| match text {
+        let (mut beside, mut mentions) = (Vec::new(), Vec::new());
+        let matters = |tool: &KnownTool, sign: Sign| sign.is_open(self, tool.name);
+        looked_for(matters, |file, text| match text {
             None => {
-                if find(file).is_some() && !self.beside.contains(&file) {
-                    self.beside.push(file);
+                if !beside.contains(&file) && find(file).is_some() {
+                    beside.push(file);
                 }
             }
             Some(wanted) => {
@@ -92,10 +105,11 @@ impl Seen {
                 }
                 let read = texts.iter().find(|(known, _)| *known == file).and_then(|(_, text)| text.as_deref());
                 if read.is_some_and(|text| format!("\n{text}").contains(wanted)) {
-                    self.mentions.push((file, wanted));
+                    mentions.push((file, wanted));
                 }
             }
         });
+        (self.beside, self.mentions) = (beside, mentions);
     }
 
     /// Whether this file or folder is in it.
@@ -113,33 +127,35 @@ impl Seen {
     }
 }
 
-/// Calls `found` with every file that a sign looks for beside a folder, and with the text that it should mention.
-pub(crate) fn looked_for(tools: &[KnownTool], mut found: impl FnMut(&'static str, Option<&'static str>)) {
-    for (_, sign) in tools.iter().flat_map(|tool| tool.signs) {
-        for part in sign.parts() {
-            match part {
+/// Calls `found` with every file that a sign looks for beside a folder, and with the text that it should mention; of the
+/// signs that matter.
+pub(crate) fn looked_for(
+    matters: impl Fn(&KnownTool, Sign) -> bool,
+    mut found: impl FnMut(&'static str, Option<&'static str>),
+) {
+    for tool in TOOLS {
+        for (_, sign) in tool.signs.iter().filter(|(_, sign)| matters(tool, *sign)) {
+            sign.each_part(&mut |part| match part {
                 Sign::Beside(file) => found(file, None),
                 Sign::Mentions(file, text) => found(file, Some(text)),
                 _ => {}
-            }
+            });
         }
     }
 }
 
-/// The names of files that a sign looks for in the folders of a folder.
-fn inner_files() -> Vec<&'static str> {
-    let mut names = Vec::new();
+/// The files that a sign looks for in each folder of a folder; and those it looks for in a folder that it names.
+fn inner_files() -> (Vec<&'static str>, Vec<(&'static str, &'static str)>) {
+    let (mut files, mut paths) = (Vec::new(), Vec::new());
     for (_, sign) in TOOLS.iter().flat_map(|tool| tool.signs) {
-        for part in sign.parts() {
-            match part {
-                Sign::Folder(files) => names.extend(files),
-                Sign::AllFolders(file, _) => names.push(file),
-                Sign::Inside(path) => names.extend(path.split_once('/').map(|(_, file)| file)),
-                _ => {}
-            }
-        }
+        sign.each_part(&mut |part| match part {
+            Sign::Folder(names) => files.extend(names),
+            Sign::AllFolders(file, _) => files.push(file),
+            Sign::Inside(path) => paths.extend(path.split_once('/')),
+            _ => {}
+        });
     }
-    names.sort_unstable();
-    names.dedup();
-    names
+    files.sort_unstable();
+    files.dedup();
+    (files, paths)
 }

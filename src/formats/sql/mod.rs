@@ -11,7 +11,7 @@ use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::run_row::RunColumns;
 use crate::formats::sql::folder::SqlFolder;
 use crate::formats::tool::Tool;
-use crate::formats::{Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Outcome, RowKey, rfc3339};
+use crate::formats::{Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Outcome, RowKey, run_row};
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
@@ -61,8 +61,8 @@ impl Ledger for Sql {
         )
     }
 
-    fn records(&self, rows: &[Row], _lineage: &Lineage) -> Vec<Record> {
-        rows.iter().map(record).collect()
+    fn records(&self, rows: Vec<Row>, _lineage: &Lineage) -> Vec<Record> {
+        rows.into_iter().map(record).collect()
     }
 }
 
@@ -109,20 +109,10 @@ impl LedgerWriter for Sql {
 }
 
 /// One row of the history.
-fn record(row: &Row) -> Record {
-    let value = |index: usize| row.get(index).cloned().flatten();
-    let text = |index| value(index).unwrap_or_default();
-    Record {
-        by: recorded_by(&text(8)),
-        id: text(0),
-        checksum: text(1),
-        name: text(2),
-        started_at: value(3).map(rfc3339),
-        finished_at: value(4).map(rfc3339),
-        rolled_back_at: value(5).map(rfc3339),
-        message: value(6),
-        steps: text(7).parse().unwrap_or(0),
-    }
+fn record(row: Row) -> Record {
+    let mut values = row.into_iter();
+    let read = run_row::record(&mut values);
+    Record { by: recorded_by(values.next().flatten().as_deref()), ..read }
 }
 
 /// Writes the row of a migration anew, unless it is applied already. Then the run that this row begins finds no row of
@@ -157,12 +147,12 @@ fn way(mode: Option<RunMode>) -> &'static str {
     }
 }
 
-fn recorded_by(way: &str) -> RecordedBy {
+fn recorded_by(way: Option<&str>) -> RecordedBy {
     match way {
-        "atomic" => RecordedBy::Doorstep(RunMode::Atomic),
-        "steps" => RecordedBy::Doorstep(RunMode::Steps),
-        "whole" => RecordedBy::Doorstep(RunMode::Whole),
-        "resolve" => RecordedBy::Person,
+        Some("atomic") => RecordedBy::Doorstep(RunMode::Atomic),
+        Some("steps") => RecordedBy::Doorstep(RunMode::Steps),
+        Some("whole") => RecordedBy::Doorstep(RunMode::Whole),
+        Some("resolve") => RecordedBy::Person,
         _ => RecordedBy::Tool,
     }
 }

@@ -73,12 +73,13 @@ impl<'a> Lexer<'a> {
         Some(character)
     }
 
+    /// Takes all characters that are wanted, among which are no line ends.
     fn bump_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
-        let start = self.rest.as_str();
-        while self.peek().is_some_and(&wanted) {
-            self.bump();
-        }
-        &start[..start.len() - self.rest.as_str().len()]
+        let here = self.rest.as_str();
+        let (taken, rest) = here.split_at(here.find(|character| !wanted(character)).unwrap_or(here.len()));
+        self.position.column += if taken.is_ascii() { taken.len() } else { taken.chars().count() };
+        self.rest = rest.chars();
+        taken
     }
 
     /// Skips the rest of the line; the next token is the end of the line.

@@ -8,6 +8,7 @@ pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use crate::sql::TableName;
+use std::borrow::Cow;
 
 /// The SQL of one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub(crate) struct Rules {
     /// words in lower case without arguments, and the text as it was written.
     pub(crate) type_name: for<'a> fn(&'a str, &str) -> Option<&'a str>,
     /// The form in which the engine compares names.
-    pub(crate) folded: fn(&str) -> String,
+    pub(crate) folded: fn(&str) -> Cow<'_, str>,
     /// A text as a literal, with `'` doubled already.
     pub(crate) literal: fn(&str) -> String,
 }
@@ -120,14 +121,14 @@ impl Dialect {
 
     /// A name in the form in which the engine compares names, also in queries.
     #[must_use]
-    pub fn folded(self, name: &str) -> String {
+    pub fn folded(self, name: &str) -> Cow<'_, str> {
         (self.rules().folded)(name)
     }
 
     /// The name as the engine keeps it: PostgreSQL cuts it.
     #[must_use]
     pub(crate) fn clipped(self, name: &str) -> String {
-        if self.rules().ignores_case { name.to_owned() } else { self.folded(name) }
+        if self.rules().ignores_case { name.to_owned() } else { self.folded(name).into_owned() }
     }
 
     /// Whether the engine takes the two for the same name.

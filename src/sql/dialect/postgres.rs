@@ -34,7 +34,7 @@ pub(crate) static RULES: Rules = Rules {
     now: "pg_catalog.clock_timestamp()",
     time_as_text: |column| format!("{column}::text"),
     type_name,
-    folded: |name| name[..name.floor_char_boundary(NAME_BYTES)].to_owned(),
+    folded: |name| name[..name.floor_char_boundary(NAME_BYTES)].into(),
     literal,
 };
 

@@ -32,6 +32,6 @@ pub(crate) static RULES: Rules = Rules {
     time_as_text: str::to_owned,
     // Any word is a type.
     type_name: |name, _| Some(name),
-    folded: str::to_ascii_lowercase,
+    folded: |name| name.to_ascii_lowercase().into(),
     literal: |quoted| format!("'{quoted}'"),
 };

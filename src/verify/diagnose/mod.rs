@@ -7,6 +7,7 @@ pub(crate) mod provenance;
 pub(crate) mod renamed;
 pub(crate) mod uncreated;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +36,7 @@ pub(crate) struct Facts<'a> {
     /// What is done about migrations.
     pub mode: Mode,
     /// What is expected.
-    pub expected: &'a [Catalog],
+    pub expected: &'a [Cow<'a, Catalog>],
     /// What is there; `None` where it was not read.
     pub actual: Option<&'a Catalog>,
 }
@@ -140,12 +141,10 @@ impl<'a> Diagnoser<'a> {
         let scripts: Vec<Vec<Change>> = all.map(|migration| std::mem::take(&mut migration.changes)).collect();
         let presence = vec![(0, 0); scripts.len()];
         let provenance = Provenance::of(scripts, facts.home, facts.dialect);
-        let by_name = |catalogs: &'a [Catalog]| {
-            let tables = catalogs.iter().flat_map(|catalog| &catalog.tables);
-            tables.map(|table| (key(facts.dialect, &table.name), table)).collect()
-        };
-        let (expected, actual) =
-            (by_name(facts.expected), by_name(facts.actual.map(std::slice::from_ref).unwrap_or_default()));
+        let by_name =
+            |catalog: &'a Catalog| catalog.tables.iter().map(|table| (key(facts.dialect, &table.name), table));
+        let expected = facts.expected.iter().flat_map(|catalog| by_name(catalog)).collect();
+        let actual = facts.actual.into_iter().flat_map(by_name).collect();
         let mut diagnoser = Self { facts, migrations, provenance, expected, actual, presence, strays: OnceCell::new() };
         diagnoser.presence = diagnoser.count();
         diagnoser
@@ -416,7 +415,7 @@ fn is_declared(difference: &Difference) -> bool {
 }
 
 fn key(dialect: Dialect, name: &Name) -> (String, String) {
-    (dialect.folded(&name.schema), dialect.folded(&name.name))
+    (dialect.folded(&name.schema).into_owned(), dialect.folded(&name.name).into_owned())
 }
 
 fn start_newer(facts: &MigrationFacts) -> Remedy {

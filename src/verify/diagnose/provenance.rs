@@ -178,7 +178,7 @@ impl Provenance {
     }
 
     fn folded(&self, name: &str) -> String {
-        self.dialect.folded(name)
+        self.dialect.folded(name).into_owned()
     }
 
     fn key(&self, kind: ObjectKind, schema: &str, name: &str) -> HistoryKey {

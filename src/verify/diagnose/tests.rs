@@ -57,8 +57,8 @@ fn catalog(tables: Vec<Table>) -> Catalog {
 
 /// Cause and remedy of each finding, one line each.
 fn explained(expected: &Catalog, actual: &Catalog, told: Option<MigrationFacts>, mode: Mode) -> Vec<String> {
-    let expected = std::slice::from_ref(expected);
-    let findings = compare(&expected[0], actual, Dialect::Postgres);
+    let findings = compare(expected, actual, Dialect::Postgres);
+    let expected = &[Cow::Borrowed(expected)];
     let facts = Facts { dialect: Dialect::Postgres, home: "public", role: "svc", mode, expected, actual: Some(actual) };
     let told = self::findings(findings, Severity::Notice, &facts, &DdlScript::default(), || told);
     let tell = |finding: &Finding| {

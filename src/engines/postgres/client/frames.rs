@@ -82,12 +82,35 @@ impl Frames {
         sent.await.map_err(|error| tls::broken(&error))
     }
 
+    /// The next message, if all of it has been read from the socket: most rows of an answer arrive together.
+    ///
+    /// # Errors
+    /// As [`Frames::next`].
+    pub(crate) fn ready(&mut self, rows: Rows) -> Result<Option<Frame>, Fault> {
+        let Some((tag, length)) = self.header()?.filter(|(_, length)| self.buffer.len() >= HEADER + length) else {
+            return Ok(None);
+        };
+        if length > TEXT.min(self.limit) {
+            return Ok(None);
+        }
+        let mut one = self.buffer.split_to(HEADER + length);
+        match (tag, rows) {
+            (b'D' | b'd', Rows::Discard) => Ok(Some(Frame::Discarded)),
+            _ => parse(&mut one).map(|message| Some(Frame::Message(message))),
+        }
+    }
+
     /// The next message.
     ///
     /// # Errors
     /// [`Class::Unreachable`] where the connection ended, or where this is not PostgreSQL's protocol.
     pub(crate) async fn next(&mut self, rows: Rows) -> Result<Frame, Fault> {
-        let (tag, length) = self.header().await?;
+        let (tag, length) = loop {
+            match self.header()? {
+                Some(header) => break header,
+                None => self.fill(HEADER).await?,
+            }
+        };
         match tag {
             b'D' | b'd' if rows == Rows::Discard => {
                 self.discard(HEADER + length).await?;
@@ -110,17 +133,18 @@ impl Frames {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Tag and length of the next message's body; both still in the buffer.
-    async fn header(&mut self) -> Result<(u8, usize), Fault> {
-        self.fill(HEADER).await?;
-        let tag = self.buffer[0];
-        let length = u32::from_be_bytes([self.buffer[1], self.buffer[2], self.buffer[3], self.buffer[4]]);
+    /// Tag and length of the next message's body, if the buffer has them; they stay there.
+    fn header(&self) -> Result<Option<(u8, usize)>, Fault> {
+        let Some(&[tag, ref length @ ..]) = self.buffer.first_chunk::<HEADER>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*length);
         if !KNOWN.contains(&tag) {
             return Err(not_postgres(&format!("it sent `{}`", char::from(tag).escape_default())));
         }
         // The length counts itself.
         let length = usize::try_from(length).ok().and_then(|length| length.checked_sub(4));
-        length.map(|length| (tag, length)).ok_or_else(|| not_postgres("it sent a message shorter than its own length"))
+        length
+            .map(|length| Some((tag, length)))
+            .ok_or_else(|| not_postgres("it sent a message shorter than its own length"))
     }
 
     /// Reads until the buffer holds this much.

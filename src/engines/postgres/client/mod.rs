@@ -4,12 +4,13 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login` and `scram` authenticate, `notices` logs what a server has to say; the bytes of
+//! `frames` bounds and parses messages, `login`, `scram` and `pbkdf2` authenticate, `notices` logs what a server has to say; the bytes of
 //! messages are `postgres-protocol`'s matter.
 
 pub(crate) mod frames;
 pub(crate) mod login;
 mod notices;
+mod pbkdf2;
 mod scram;
 
 use std::ops::Range;
@@ -257,6 +258,12 @@ impl Client {
 
     /// The next message that is not discarded; within `silence`, where there is such a limit.
     async fn next(&mut self, rows: Rows, silence: Option<Duration>) -> Result<Message, Fault> {
+        // Without a timer for each row.
+        while let Some(frame) = self.frames.ready(rows)? {
+            if let Frame::Message(message) = frame {
+                return Ok(message);
+            }
+        }
         let kept = async {
             loop {
                 if let Frame::Message(message) = self.frames.next(rows).await? {

@@ -1,7 +1,7 @@
 //! SCRAM-SHA-256 with and without channel binding: the client's side of the exchange (RFC 5802, 7677).
 //!
 //! `postgres-protocol` has it too, but derives the keys of HMAC from the password anew in each of the 4,096 iterations that
-//! PostgreSQL asks for. Here the state with the key is copied instead, which halves the hashing of a login.
+//! PostgreSQL asks for (pbkdf2.rs).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::fault::Fault;
 use crate::engines::postgres::client::login::refused;
+use crate::engines::postgres::client::pbkdf2::derive;
 
 /// The most PBKDF2 iterations that are computed for a server: 24 times PostgreSQL's default, and the bound of pgjdbc.
 const ITERATIONS: u32 = 100_000;
@@ -79,7 +80,7 @@ impl ClientFirst {
         if !nonce.starts_with(&self.nonce) {
             return Err(wrong("its nonce does not begin with the client's"));
         }
-        let salted_password = salted_password(&normalized(password), &salt, iterations);
+        let salted_password = derive(&normalized(password), &salt, iterations);
 
         let bound = [self.binding.header().as_bytes(), self.binding.data()].concat();
         let without_proof = format!("c={},r={nonce}", BASE64.encode(bound));
@@ -156,18 +157,6 @@ fn check_iterations(count: &str) -> Result<u32, Fault> {
 fn normalized(password: &[u8]) -> Vec<u8> {
     let prepared = std::str::from_utf8(password).ok().and_then(|text| stringprep::saslprep(text).ok());
     prepared.map_or_else(|| password.to_vec(), |text| text.into_owned().into_bytes())
-}
-
-/// `Hi()` of RFC 5802, 2.2: PBKDF2 with HMAC-SHA-256 and one block of output.
-fn salted_password(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
-    let keyed = hmac(password);
-    let mut block = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize().into_bytes();
-    let mut sum = block;
-    for _ in 1..iterations {
-        block = keyed.clone().chain_update(block).finalize().into_bytes();
-        sum.iter_mut().zip(block).for_each(|(sum, byte)| *sum ^= byte);
-    }
-    sum.into()
 }
 
 fn hmac(key: &[u8]) -> Hmac<Sha256> {
