@@ -71,7 +71,7 @@ impl Database {
             let name = variable_of(url.as_ref())?;
             let (own, other) = (setting.as_ref()?.read().ok()?, environment.get(name)?);
             let differ = own.expose().trim() != other.trim();
-            differ.then(|| Overruled { used, key, other: name, reader })
+            differ.then_some(Overruled { used, key, other: name, reader })
         });
         overruled.collect()
     }
