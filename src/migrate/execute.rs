@@ -38,8 +38,7 @@ pub(crate) struct Retries<'a> {
 impl<'a> Retries<'a> {
     /// Until `patience` has passed, or a signal arrives.
     pub(crate) fn new(migration: &'a Migration, patience: Option<Duration>, stop: &'a Stop) -> Self {
-        let pace = Pace::new(Duration::from_millis(200), Duration::from_secs(5));
-        Self { began: Instant::now(), pace, patience, stop, migration }
+        Self { began: Instant::now(), pace: Pace::after_refusal(), patience, stop, migration }
     }
 
     /// Pauses before the next try of a piece that failed like this; `false`, at once, where there is none.

@@ -35,9 +35,6 @@ const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 /// How long to try to record how a migration ended whose session the server has ended.
 const TO_RECORD: Duration = Duration::from_secs(5);
 
-/// The pauses while the server lacks something.
-const SHORTAGE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-
 /// A server that lacks disk, memory or locks for a statement of doorstep's own: as long as a script would be tried again.
 struct Shortage {
     since: Option<Instant>,
@@ -47,7 +44,7 @@ struct Shortage {
 
 impl Shortage {
     fn new(timeout: Option<Duration>) -> Self {
-        Self { since: None, timeout, pace: Pace::new(SHORTAGE.0, SHORTAGE.1) }
+        Self { since: None, timeout, pace: Pace::after_refusal() }
     }
 
     /// Whether there is time for another try.
