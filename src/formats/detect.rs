@@ -21,7 +21,7 @@ use crate::schema_source::prisma::PrismaSchema;
 #[derive(Debug, Default)]
 pub(crate) struct Project {
     /// The Prisma schema, parsed: the desired state is lowered from it. It is needed to the end of the process and never
-    /// freed: taking thousands of nodes apart before exec helps nobody.
+    /// freed, since freeing thousands of nodes just before exec takes time.
     pub schema: Option<&'static PrismaSchema>,
     /// The Prisma schema's datasource.
     pub datasource: Option<Datasource>,
