@@ -73,7 +73,7 @@ use std::ffi::OsString;
 use std::panic::PanicHookInfo;
 
 use crate::base::environment::Environment;
-use crate::base::error::Error;
+use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::signal::{self, Stop};
 use crate::commands::cli::{Cli, Command, Global};
 use crate::commands::failure;
@@ -90,7 +90,7 @@ pub fn main(arguments: &[OsString]) -> u8 {
     let fail = |error: &Error| failure::report(error, Cli::is_probe(arguments), &environment);
     let stop = match listening {
         Ok(stop) => stop,
-        Err(error) => return fail(&Error::Os(format!("cannot listen for signals: {error}"))),
+        Err(error) => return fail(&Error::Os(format!("cannot listen for signals: {error}\n{NEXT_AFTER_SYSTEM}"))),
     };
     let cli = match Cli::parse_from(arguments) {
         Ok(cli) => cli,

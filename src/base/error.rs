@@ -66,6 +66,8 @@ pub enum Error {
         attempts: u32,
         /// The last error of the server or the network.
         last: Fault,
+        /// What a person can do about it.
+        remedy: String,
     },
     /// The database refused, and waiting does not change that.
     Refused {
@@ -231,10 +233,10 @@ impl fmt::Display for Error {
             | Self::CommandNotFound(text)
             | Self::CommandNotExecutable(text)
             | Self::Os(text) => f.write_str(text),
-            Self::NotReady { address, waited, attempts, last } => {
+            Self::NotReady { address, waited, attempts, last, remedy } => {
                 let waited = seconds(*waited);
                 writeln!(f, "the database at {address} was not ready after {waited} ({attempts} attempts)")?;
-                write!(f, "last cause: {last}\nnext: {}", remedy_of_the_wait(last.class))
+                write!(f, "last cause: {last}\nnext: {remedy}")
             }
             Self::Refused { address, fault, remedy } => {
                 write!(f, "the database at {address} refused: {fault}{}", next(remedy.as_deref()))
@@ -275,6 +277,10 @@ impl fmt::Display for Error {
     }
 }
 
+/// What to do where the operating system refuses a process, a thread or a pipe.
+pub(crate) const NEXT_AFTER_SYSTEM: &str =
+    "next: check the limits of this container (memory, processes, open files), and start again";
+
 const NEXT_AFTER_UNKNOWN: &str =
     "next: add the tool to this image, so that it can be asked; or start in spite of it: --unknown accept";
 
@@ -287,15 +293,6 @@ const NEXT_AFTER_A_CHILD: &str = "next: wait for their end, or end them (SELECT 
      than that of migrate_url do not count";
 
 const NEXT_AFTER_AWAIT: &str = "next: check the process that migrates, or give it longer with --wait-timeout";
-
-fn remedy_of_the_wait(class: Class) -> String {
-    let check = match class {
-        Class::Held => "start again when the other process is done",
-        Class::NoDatabase => "check its name (doorstep run creates it where the role may; nothing else does)",
-        _ => "check that address",
-    };
-    format!("{check}, or give it longer with --wait-timeout (0 = no limit)")
-}
 
 fn next(remedy: Option<&str>) -> String {
     remedy.map(|remedy| format!("\nnext: {remedy}")).unwrap_or_default()

@@ -86,10 +86,9 @@ impl Class {
     pub(crate) fn remedy_of_statement(self) -> Option<&'static str> {
         match self {
             Self::Busy => Some(NEXT_AFTER_SHORTAGE),
-            Self::Cancelled | Self::Limit(Limit::Statement) => {
-                Some("raise statement_timeout for this role (ALTER ROLE … SET statement_timeout = 0;), and start again")
+            Self::Starting | Self::Unreachable => {
+                Some("check what the server and its sessions wait for (pg_stat_activity), and start again")
             }
-            Self::Limit(_) => Some("raise that limit for this role (ALTER ROLE … SET …), and start again"),
             _ => None,
         }
     }

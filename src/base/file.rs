@@ -2,6 +2,7 @@
 //! would fill the memory: only regular files are read (also at the end of symbolic links, as in a mounted ConfigMap), up to
 //! a limit for each kind.
 
+use std::fmt::Display;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -100,6 +101,36 @@ fn read_all(file: &File, metadata: &Metadata, kind: FileKind) -> Result<Vec<u8>>
 
 pub(crate) fn too_long(kind: FileKind) -> Error {
     Error::new(ErrorKind::FileTooLarge, format!("it has more than {} bytes", kind.limit()))
+}
+
+/// The text of an error for a file or a folder that cannot be read: what happened, to which one, and what to do next.
+pub(crate) fn unreadable(shown: impl Display, error: &Error) -> String {
+    let next = match error.kind() {
+        ErrorKind::NotFound => "check the path, and that the image or the volume contains it",
+        ErrorKind::PermissionDenied => "let this user read it, and enter the folders above it (chmod, chown)",
+        ErrorKind::IsADirectory => "name a file, this is a folder",
+        ErrorKind::NotADirectory => "check the path: a part of it is a file",
+        ErrorKind::InvalidInput => "put a regular file in its place",
+        ErrorKind::FileTooLarge => "check that it is the right file",
+        ErrorKind::InvalidData => "save it as UTF-8",
+        _ => "repair what the message names (the file system, the volume), and start again",
+    };
+    format!("cannot read {shown}: {error}\nnext: {next}")
+}
+
+/// The same for a file that cannot be written.
+pub(crate) fn unwritable(path: &Path, error: &Error) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let next = match error.kind() {
+        ErrorKind::NotFound if !folder.exists() => format!("create the folder first: mkdir -p {}", folder.display()),
+        ErrorKind::PermissionDenied => "let this user write there (chmod, chown), or name another place".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => "name a place on a volume that can be written".to_owned(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free space there, or name another place".to_owned(),
+        ErrorKind::IsADirectory => format!("name another place: {} is a folder", path.display()),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "name another place: a file is in the way".to_owned(),
+        _ => "name another place".to_owned(),
+    };
+    format!("cannot write {}: {error}\nnext: {next}", path.display())
 }
 
 #[cfg(test)]

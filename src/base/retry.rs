@@ -26,6 +26,11 @@ impl Pace {
         Self { backoff, ceiling }
     }
 
+    /// For work that a server which answers could not do at the moment: it lacked something, or a lock was taken.
+    pub(crate) fn after_refusal() -> Self {
+        Self::new(Duration::from_millis(200), Duration::from_secs(5))
+    }
+
     /// The next pause.
     pub(crate) fn next(&mut self) -> Duration {
         self.backoff.next_backoff().unwrap_or(self.ceiling)

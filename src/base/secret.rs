@@ -74,11 +74,14 @@ impl SecretSource {
             Self::Libpq => Ok(Secret::new("")),
             Self::File(path) => {
                 let text = file::read_text(path, FileKind::Secret).map_err(|error| {
-                    Error::Settings(format!("cannot read the secret file {}: {error}", shown_path(path)))
+                    Error::Settings(file::unreadable(format_args!("the secret file {}", shown_path(path)), &error))
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 match text.strip_suffix('\r').unwrap_or(text) {
-                    "" => Err(Error::Settings(format!("the secret file {} is empty", shown_path(path)))),
+                    "" => Err(Error::Settings(format!(
+                        "the secret file {} is empty\nnext: write the URL into it",
+                        shown_path(path)
+                    ))),
                     text => Ok(Secret::new(text)),
                 }
             }

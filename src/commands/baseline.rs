@@ -15,6 +15,7 @@ use crate::finding::{Cause, Diagnosis, Difference, DifferenceKind, Finding, Reme
 use crate::formats::RowKey;
 use crate::formats::migration::Migration;
 use crate::migrate::history::History;
+use crate::migrate::rights::cannot_write;
 use crate::report::summary::summary;
 use crate::sql::script::Lasting;
 use crate::sql::{ObjectRef, script};
@@ -72,6 +73,7 @@ impl fmt::Display for Baseline {
 /// the migrations create does not exist. Nothing is written then.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.setup()?;
+    setup.demand_own_history()?;
     if args.empty {
         let begun = invocation.in_session(&setup, setup.read_folder(), async |start| {
             lock_history(start).await?;
@@ -85,7 +87,12 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let baseline = invocation.in_session(&setup, setup.read_folder(), async |start| {
         lock_history(start).await?;
         refuse_nothing(start).await?;
-        verify_all(start, through.is_some()).await?;
+        let verified = verify_all(start, through.is_some()).await;
+        if matches!(verified, Err(Error::Differences(_))) {
+            // Where a migration is the reason, verify says to apply it, which needs the history that is being made.
+            refuse_unapplied(start, through).await?;
+        }
+        verified?;
         refuse_history(start.history.as_ref())?;
         let Some(history) = &start.history else { return Err(setup.no_folder()) };
         adopt(history, start.session.as_mut(), &start.probe, through).await
@@ -106,14 +113,25 @@ async fn verify_all(start: &mut Start<'_>, in_part: bool) -> Result<(), Error> {
     verify::judge(findings, setup.settings.strictness)
 }
 
+/// Refuses a database without a history that contradicts the migrations, with advice on which of them to adopt.
+async fn refuse_unapplied(start: &mut Start<'_>, through: Option<&str>) -> Result<(), Error> {
+    let Start { session, history: Some(history), .. } = start else { return Ok(()) };
+    if !history.records.is_empty() {
+        return Ok(());
+    }
+    let migrations = chosen(history, through)?;
+    check(&migrations, &created_and_removed(&migrations), session.as_mut()).await
+}
+
 /// Adopting is for a database without a history.
 fn refuse_history(history: Option<&History>) -> Result<(), Error> {
     let Some(history) = history.filter(|history| !history.records.is_empty()) else { return Ok(()) };
     Err(Error::History(format!(
-        "there is a history already: {} has {} rows\n\
+        "there is a history already: {} has {} row{}\n\
          next: doorstep status shows it; doorstep resolve repairs it, one migration at a time",
         history.format.ledger.table(),
-        history.records.len()
+        history.records.len(),
+        if history.records.len() == 1 { "" } else { "s" }
     )))
 }
 
@@ -162,7 +180,7 @@ async fn adopt(
     let table = history.ensure_table(session, probe).await?;
     let rows =
         migrations.iter().map(|it| writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, it));
-    let doing = Error::statement("record what is applied");
+    let doing = cannot_write("record what is applied", (dialect, &table), &probe.role);
     session.execute(rows.collect::<Vec<_>>().join("; ")).await.map_err(doing)?;
     Ok(Baseline { adopted })
 }
@@ -174,7 +192,10 @@ async fn check(migrations: &[&Migration], proofs: &[Proof], session: &mut dyn Se
     let states = states.map_err(Error::statement("look for what the migrations create"))?;
     let exists = |state: &ObjectState| !matches!(state, ObjectState::Absent | ObjectState::Invalid);
     let against = proofs.iter().zip(&states).filter(|(proof, state)| exists(state) != proof.created);
-    let findings: Vec<Finding> = against.map(|(proof, _)| finding(migrations[proof.of], proof)).collect();
+    let against: Vec<&Proof> = against.map(|(proof, _)| proof).collect();
+    let before = against.iter().map(|proof| proof.of).min().and_then(|first| first.checked_sub(1));
+    let before = before.map(|index| migrations[index].name.as_str());
+    let findings: Vec<Finding> = against.iter().map(|proof| finding(migrations[proof.of], proof, before)).collect();
     match findings.is_empty() {
         true => Ok(()),
         false => Err(Error::Differences(summary(&findings).to_string())),
@@ -229,13 +250,14 @@ fn created_and_removed(migrations: &[&Migration]) -> Vec<Proof> {
 }
 
 /// An object that is missing although its migration would have created it, or exists although it would have been dropped.
-fn finding(migration: &Migration, proof: &Proof) -> Finding {
+/// `before` is the migration before the first that contradicts the database.
+fn finding(migration: &Migration, proof: &Proof, before: Option<&str>) -> Finding {
     let kind = if proof.created { DifferenceKind::Missing } else { DifferenceKind::Extra };
     let source = Source::Named(migration.path.display().to_string());
     let cause = Cause::NotApplied { migration: migration.name.clone(), creates: proof.created };
     Finding {
         difference: Difference::new(Severity::Error, kind, proof.object.clone(), source),
-        diagnosis: Diagnosis::new(cause, Remedy::AdoptFewer),
+        diagnosis: Diagnosis::new(cause, Remedy::AdoptFewer(before.map(str::to_owned))),
         sql: None,
     }
 }

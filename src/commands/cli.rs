@@ -86,7 +86,7 @@ pub(crate) struct Cli {
 }
 
 /// What every command takes.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub(crate) struct Global {
     /// Settings given as flags.
     #[command(flatten)]
@@ -240,11 +240,19 @@ impl Cli {
 }
 
 impl<A: clap::Args> Alone<A> {
-    /// `arguments` begin with the command's name.
+    /// `arguments` begin with the command's name. Containers are often configured by variables alone: without a flag before
+    /// `--`, the settings need no parser.
     fn parse(arguments: &[OsString], command: fn(A) -> Command) -> Option<Cli> {
         let parser = clap::Command::new("doorstep").disable_help_flag(true);
-        let matches = Self::augment_args(parser).try_get_matches_from(arguments).ok()?;
-        let Self { global, own } = Self::from_arg_matches(&matches).ok()?;
+        let mut words = arguments.iter().take_while(|word| *word != "--");
+        let (global, own) = if words.any(|word| word.as_encoded_bytes().starts_with(b"-")) {
+            let matches = Self::augment_args(parser).try_get_matches_from(arguments).ok()?;
+            let Self { global, own } = Self::from_arg_matches(&matches).ok()?;
+            (global, own)
+        } else {
+            let matches = A::augment_args(parser).try_get_matches_from(arguments).ok()?;
+            (Global::default(), A::from_arg_matches(&matches).ok()?)
+        };
         Some(Cli { command: Some(command(own)), global, service: Vec::new() })
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{unreadable, unwritable};
 use crate::commands::invocation::Next;
 use crate::commands::output;
 
@@ -27,9 +28,8 @@ pub(crate) fn run(args: &Args) -> Result<Next, Error> {
 /// Copies this binary to `directory/doorstep`. The rename replaces an older copy in one step, so that no process starts
 /// a half-written one, and a running one stays untouched.
 fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
-    let refused = |what: &str, error: std::io::Error| Error::Os(format!("cannot {what}: {error}"));
-    let myself = std::env::current_exe().map_err(|error| refused("find this binary", error))?;
-    std::fs::create_dir_all(directory).map_err(|error| refused(&format!("create {}", directory.display()), error))?;
+    let myself = std::env::current_exe().map_err(|error| Error::Os(unreadable("/proc/self/exe", &error)))?;
+    std::fs::create_dir_all(directory).map_err(|error| Error::Os(unwritable(directory, &error)))?;
     let path = directory.join("doorstep");
     let temporary = directory.join(format!(".doorstep.{}", std::process::id()));
     let copy = std::fs::copy(&myself, &temporary)
@@ -37,7 +37,7 @@ fn copy_to(directory: &Path) -> Result<PathBuf, Error> {
         .and_then(|()| std::fs::rename(&temporary, &path));
     copy.map_err(|error| {
         let _ = std::fs::remove_file(&temporary);
-        refused(&format!("write {}", path.display()), error)
+        Error::Os(unwritable(&path, &error))
     })?;
     Ok(path)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::environment::Environment;
-use crate::base::error::Error;
+use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::log::{self, LogLevel};
 use crate::base::signal::Stop;
 use crate::base::termination;
@@ -12,6 +12,7 @@ use crate::config::{Layer, Settings};
 use crate::migrate::history::History;
 use crate::migrate::lock;
 use crate::startup::exec::Service;
+use crate::startup::refusal;
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 
@@ -89,7 +90,7 @@ impl Invocation<'_> {
             let mut start = Start::open(setup, self.stop, folder).await?;
             let result = work(&mut start).await;
             start.session.close().await;
-            result
+            result.map_err(|error| refusal::advised(error, setup))
         })
     }
 }
@@ -140,5 +141,5 @@ const UNANSWERED: &str = "the database did not answer the request to cancel in t
 /// [`Error::Os`].
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Error::Os(format!("cannot start: {error}")))
+    runtime.map_err(|error| Error::Os(format!("cannot start: {error}\n{NEXT_AFTER_SYSTEM}")))
 }

@@ -33,7 +33,7 @@ pub(crate) fn json(result: &impl Serialize) -> String {
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.map_err(|error| Error::Os(format!("cannot write to stdout: {error}")))
+    written.map_err(|error| Error::Os(format!("cannot write to stdout: {error}\nnext: check where stdout leads")))
 }
 
 /// Width and colours of stdout.

@@ -12,6 +12,7 @@ use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, nearest};
 use crate::formats::{Outcome, Resolved, RowKey};
 use crate::migrate::history::History;
+use crate::migrate::rights::cannot_write;
 use crate::sql::script::{self, Script};
 use crate::sql::{ObjectKind, ObjectRef};
 use crate::startup::setup::Setup;
@@ -70,12 +71,13 @@ impl fmt::Display for Marked {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let mark = args.mark()?;
     let setup = invocation.setup()?;
+    setup.demand_own_history()?;
     let marked = invocation.in_session(&setup, read_folder(&setup, &mark), async |start| {
         lock_history(start).await?;
         let Some(history) = &start.history else { return Err(setup.no_folder()) };
         match &mark {
             Mark::Applied(name) => applied(history, start.session.as_mut(), &start.probe, name).await,
-            Mark::RolledBack(name) => rolled_back(history, start.session.as_mut(), name).await,
+            Mark::RolledBack(name) => rolled_back(history, start.session.as_mut(), &start.probe, name).await,
         }
     })?;
     output::show(&marked, args.format)?;
@@ -85,7 +87,9 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 impl Args {
     fn mark(&self) -> Result<Mark, Error> {
         let mark = self.applied.clone().map(Mark::Applied).or(self.rolled_back.clone().map(Mark::RolledBack));
-        mark.ok_or_else(|| Error::Usage("resolve needs --applied or --rolled-back".to_owned()))
+        mark.ok_or_else(|| {
+            Error::Usage("resolve needs --applied or --rolled-back\nnext: doorstep resolve --help".to_owned())
+        })
     }
 }
 
@@ -106,7 +110,10 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     }
     // As Prisma does (P3008), even if the row is also marked rolled back.
     if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {
-        return Err(Error::History(format!("the migration {name} is recorded as applied already")));
+        return Err(Error::History(format!(
+            "the migration {name} is recorded as applied already, so nothing was changed\n\
+             next: doorstep status shows what is left to do"
+        )));
     }
     let table = history.ensure_table(session, probe).await?;
     let (writer, dialect) = (history.writer()?, history.dialect);
@@ -118,7 +125,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
         })
         .collect();
     statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
-    let doing = Error::statement(format!("record that {name} is applied"));
+    let doing = cannot_write(format!("record that {name} is applied"), (dialect, &table), &probe.role);
     session.execute(statements.join("; ")).await.map_err(doing)?;
     history.drop_notes(session, &table, None).await;
     warn_of_what_is_missing(session, migration).await;
@@ -172,7 +179,7 @@ fn made(script: &Script) -> Vec<ObjectRef> {
     objects
 }
 
-async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -> Result<Marked, Error> {
+async fn rolled_back(history: &History, session: &mut dyn Session, probe: &Probe, name: &str) -> Result<Marked, Error> {
     let rows: Vec<&Record> = history.records.iter().map(AsRef::as_ref).filter(|record| record.name == name).collect();
     let (Some(table), false) = (&history.table, rows.is_empty()) else {
         return Err(Error::History(format!(
@@ -203,7 +210,7 @@ async fn rolled_back(history: &History, session: &mut dyn Session, name: &str) -
     let statements: Vec<String> = unfinished.filter_map(|record| given_up(&record)).collect();
     let changed = !statements.is_empty();
     if changed {
-        let doing = Error::statement(format!("record that {name} is rolled back"));
+        let doing = cannot_write(format!("record that {name} is rolled back"), (dialect, table), &probe.role);
         session.execute(statements.join("; ")).await.map_err(doing)?;
         history.drop_notes(session, table, None).await;
     }

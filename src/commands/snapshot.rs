@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::error::Error;
+use crate::base::file::unwritable;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::{output, scratch};
 use crate::engines::session::Scope;
@@ -33,8 +34,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     })?;
     match &args.output {
         None => output::print(&snapshot.text()?)?,
-        Some(path) => std::fs::write(path, snapshot.text()?)
-            .map_err(|error| Error::Os(format!("cannot write {}: {error}", path.display())))?,
+        Some(path) => std::fs::write(path, snapshot.text()?).map_err(|error| Error::Os(unwritable(path, &error)))?,
     }
     Ok(Next::Done)
 }

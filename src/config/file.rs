@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{FileKind, read_text, unreadable};
 use crate::base::plain_name::shown_path;
 use crate::config::{Layer, Require, ServiceQuery, requirements_file, unknown};
 
@@ -31,7 +31,7 @@ pub(crate) fn read(named: Option<PathBuf>) -> Result<File, Error> {
     match read_text(path, FileKind::Configuration) {
         Ok(text) => parse(&text, path),
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => Ok(File::default()),
-        Err(error) => Err(Error::Settings(format!("cannot read {}: {error}", shown_path(path)))),
+        Err(error) => Err(Error::Settings(unreadable(shown_path(path), &error))),
     }
 }
 

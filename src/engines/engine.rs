@@ -10,6 +10,7 @@ use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// What an engine can be asked about a database.
@@ -44,6 +45,17 @@ pub trait Engine: Sync {
     /// columns; `since` as for [`Engine::object_states`].
     fn invalid_twins(&self, _target: &ReindexTarget, _since: &str) -> Query<Vec<InvalidTwin>> {
         Query::known(Vec::new())
+    }
+
+    /// The indexes of a table that are INVALID or were made since; `since` as for [`Engine::object_states`].
+    fn table_indexes(&self, _table: &ObjectRef, _since: &str) -> Query<Vec<TableIndex>> {
+        Query::known(Vec::new())
+    }
+
+    /// What [`TableIndex::definition`] is of the index that this statement builds on `table`, with its schema. Builds it
+    /// on an empty temporary table, which ends with the message.
+    fn index_definition(&self, _build: &UnnamedBuild, _table: &ObjectRef) -> Query<Option<String>> {
+        Query::known(None)
     }
 
     /// The scope's catalog as far as a service can depend on it, with no privilege beyond what every role has. Relations
@@ -267,6 +279,23 @@ pub struct InvalidTwin {
     /// So were the rows of its columns: it was made then.
     pub is_made_since: bool,
     /// Another session that holds it: it builds it or drops it.
+    pub holder: Option<Peer>,
+}
+
+/// An index that is INVALID or new, for [`Engine::table_indexes`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableIndex {
+    /// The index, with its table.
+    pub index: ObjectRef,
+    /// Its columns, as it names them.
+    pub columns: Vec<String>,
+    /// Queries may use it.
+    pub is_valid: bool,
+    /// It was made after the moment in question.
+    pub is_newer: bool,
+    /// All that it is, apart from its name and place, in the engine's words.
+    pub definition: String,
+    /// Another session that may be building or dropping it.
     pub holder: Option<Peer>,
 }
 

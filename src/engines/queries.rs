@@ -5,12 +5,13 @@ use crate::base::fault::{Class, Condition, Fault, Place};
 use crate::catalog::Catalog;
 use crate::engines::engine::{
     AvailableExtension, Batch, CatalogQuery, ChildSession, Found, InvalidTwin, Missing, ObjectState, Probe,
-    ProbeRequest, Query, Scope, Setting, unexpected_row,
+    ProbeRequest, Query, Scope, Setting, TableIndex, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{LockKey, Session};
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{ObjectRef, TableName};
 
 impl dyn Session + '_ {
@@ -66,6 +67,20 @@ impl dyn Session + '_ {
         since: &str,
     ) -> Result<Vec<InvalidTwin>, Fault> {
         self.ask(self.engine().invalid_twins(target, since)).await
+    }
+
+    /// The indexes of a table that are INVALID or new; see [`super::engine::Engine::table_indexes`].
+    pub(crate) async fn table_indexes(&mut self, table: &ObjectRef, since: &str) -> Result<Vec<TableIndex>, Fault> {
+        self.ask(self.engine().table_indexes(table, since)).await
+    }
+
+    /// The definition of the index that a statement builds; see [`super::engine::Engine::index_definition`].
+    pub(crate) async fn index_definition(
+        &mut self,
+        build: &UnnamedBuild,
+        table: &ObjectRef,
+    ) -> Result<Option<String>, Fault> {
+        self.ask(self.engine().index_definition(build, table)).await
     }
 
     /// Creates a schema; it is no error if another session created it meanwhile.

@@ -18,7 +18,7 @@ use crate::sql::script::Statement;
 use crate::sql::{Dialect, Row};
 
 pub(crate) use crate::engines::engine::{
-    AvailableExtension, InvalidTwin, Missing, ObjectState, Probe, ProbeRequest, Scope, Setting,
+    AvailableExtension, InvalidTwin, Missing, ObjectState, Probe, ProbeRequest, Scope, Setting, TableIndex,
 };
 
 /// What every session method returns: boxed, so that callers hold a `dyn Session` and are compiled once for all engines.

@@ -25,6 +25,8 @@ pub enum Cause {
     Newer(Vec<String>),
     /// A cause, and that migrations are applied that the folder does not have.
     PerhapsNewer(Box<Cause>, Vec<String>),
+    /// The project leaves the object to others.
+    External,
     /// The role lacks a right.
     Access {
         /// What it may do.

@@ -22,6 +22,9 @@ impl Cause {
             Self::Step { act, then } => then.text(act, number),
             Self::Newer(names) => newer(names),
             Self::PerhapsNewer(cause, names) => format!("{}; {}, which may be why", cause.text(number), newer(names)),
+            Self::External => {
+                format!("prisma.config.ts leaves {} to others (tables.external, enums.external)", number.it())
+            }
             Self::Access { access, role } => lacking(*access, role),
             Self::Names(name) => name.text(number),
             Self::Refused { refusal, said, at } => {

@@ -25,8 +25,10 @@ pub enum Remedy {
     Requirement(RequirementFix),
     /// Change an index, or the query that should use it.
     Index(IndexFix),
-    /// `baseline`: adopt fewer migrations.
-    AdoptFewer,
+    /// Let others change what they manage.
+    External,
+    /// `baseline`: adopt fewer migrations, up to this one if there is one.
+    AdoptFewer(Option<String>),
 }
 
 /// A right that a role lacks. Names are quoted.

@@ -20,10 +20,15 @@ impl fmt::Display for Remedy {
             Self::SchemaFile(fix) => fix.fmt(f),
             Self::Requirement(fix) => fix.fmt(f),
             Self::Index(fix) => fix.fmt(f),
-            Self::AdoptFewer => f.write_str(
-                "if none of it and of later ones exists, adopt up to the migration before it (--through NAME), and \
-                 doorstep run applies them; otherwise correct the database, and try again",
+            Self::External => f.write_str(
+                "let those who manage it create or change it first, or adapt the schema file to it (npx prisma db pull)",
             ),
+            Self::AdoptFewer(Some(before)) => write!(
+                f,
+                "if nothing of it and of later ones exists, adopt what is before it: doorstep baseline --through {before}, \
+                 and doorstep run applies the rest; otherwise correct the database, and try again"
+            ),
+            Self::AdoptFewer(None) => f.write_str("correct the database (it is the first migration), and try again"),
         }
     }
 }

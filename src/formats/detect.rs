@@ -1,14 +1,17 @@
 //! Finds what of the project concerns a start: the Prisma schema, the migrations folder and its format, and the command
 //! that applies the migrations where doorstep does not. Looks at files only.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{FileKind, read_text, unreadable};
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
+use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
+use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, candidates, is_flat, recognise};
 use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma};
@@ -18,7 +21,7 @@ use crate::schema_source::prisma::PrismaSchema;
 #[derive(Debug, Default)]
 pub(crate) struct Project {
     /// The Prisma schema, parsed: the desired state is lowered from it. It is needed to the end of the process and never
-    /// freed: taking thousands of nodes apart before exec helps nobody.
+    /// freed, since freeing thousands of nodes just before exec takes time.
     pub schema: Option<&'static PrismaSchema>,
     /// The Prisma schema's datasource.
     pub datasource: Option<Datasource>,
@@ -26,8 +29,8 @@ pub(crate) struct Project {
     pub folder: Option<Folder>,
     /// The tool that applies the migrations, where doorstep does not.
     pub command: Option<Words>,
-    /// Tables that the project leaves to others, as `schema.table`.
-    pub external: Vec<String>,
+    /// What the project leaves to others.
+    pub external: External,
 }
 
 impl Project {
@@ -41,8 +44,11 @@ impl Project {
         let (schema, named, name) =
             (settings.prisma_schema.as_deref(), settings.migrations.as_deref(), settings.format);
         let needed = settings.mode != Mode::Off;
-        let config = prisma::find_config()?.unwrap_or_default();
+        let config = prisma::find_config(schema.is_some())?.unwrap_or_default();
         let is_verified = settings.strictness != Strictness::Off;
+        if (needed && named.is_none()) || (is_verified && schema.is_none()) {
+            refuse_closed()?;
+        }
         if schema.is_none() && (needed || is_verified) {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
@@ -56,7 +62,7 @@ impl Project {
         if let (None, Some(missing)) = (schema, of_config.filter(|path| !path.exists())) {
             return Err(Error::Settings(format!(
                 "{} names the Prisma schema {}, which does not exist\n\
-                 next: check that the image contains it, or name it with --prisma-schema; or leave it out: --verify off",
+                 next: {SCHEMA_ELSEWHERE}",
                 config.file.display(),
                 missing.display()
             )));
@@ -70,7 +76,8 @@ impl Project {
         {
             return Err(Error::Settings(format!(
                 "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
-                 next: keep one of them"
+                 next: keep one of them: without migrate_command doorstep applies the migrations, without migration_format \
+                 the command does"
             )));
         }
         let surroundings = Surroundings { folder: named, command, environment };
@@ -97,6 +104,14 @@ impl Project {
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
         Ok(Self { schema, datasource, folder, command, external: config.external })
+    }
+}
+
+/// A folder that this user may not enter would look as if nothing were in it.
+fn refuse_closed() -> Result<(), Error> {
+    match Path::new("prisma/migrations").metadata() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Error::Settings(unreadable("prisma", &error))),
+        _ => Ok(()),
     }
 }
 
@@ -185,11 +200,15 @@ fn named_folder(
     opening: &Opening<'_>,
 ) -> Result<Folder, Error> {
     if !path.is_dir() {
-        return Err(Error::Settings(format!(
-            "the migrations folder {} does not exist\n\
-             next: check --migrations, and that the image contains it",
-            path.display()
-        )));
+        let shown = path.display();
+        return Err(Error::Settings(match path.metadata() {
+            Ok(_) => format!("the migrations folder {shown} is a file\nnext: name its folder with --migrations"),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => unreadable(shown, &error),
+            Err(_) => format!(
+                "the migrations folder {shown} does not exist\n\
+                 next: check --migrations, and that the image contains it"
+            ),
+        }));
     }
     match name {
         Some(name) => of_name(path, name, opening),
@@ -230,10 +249,16 @@ fn unknown(folder: &Path) -> Error {
 }
 
 /// A tool's folder that doorstep does not read.
-fn foreign(folder: &Path, claim: &Claim) -> Error {
+fn foreign(folder: &Path, seen: &Seen, claim: &Claim, opening: &Opening<'_>) -> Error {
+    let of = |format| script_format(format, opening).ok().flatten();
+    let readable = candidates(seen).iter().find_map(|candidate| of(candidate.tool.format?));
+    let or = match readable {
+        Some(format) => format!("if doorstep is to apply them, say so with migration_format = {}", format.tool.name),
+        None => "leave them alone: --migrate off (no migration_format reads them)".to_owned(),
+    };
     Error::Settings(format!(
         "the migrations in {} look like those of {}, which doorstep does not apply\n\
-         next: let that tool apply them (migrate_command = \"{}\"), or name one of doorstep's formats with migration_format",
+         next: let that tool apply them (migrate_command = \"{}\"), or {or}",
         folder.display(),
         claim.tools(),
         claim.command()
@@ -306,6 +331,6 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
         Recognised::Unknown => Ok(None),
         Recognised::Ours(name) => found(name, None),
         Recognised::Claimed(name, claim) => found(name, Some(claim)),
-        Recognised::Foreign(claim) => Err(foreign(folder, &claim)),
+        Recognised::Foreign(claim) => Err(foreign(folder, &seen, &claim, opening)),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod applied_rows;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod django;
+pub(crate) mod external;
 pub(crate) mod inquiry;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
@@ -125,6 +126,22 @@ pub(crate) struct Format {
     pub writer: Option<&'static dyn LedgerWriter>,
     /// Who applies.
     pub tool: &'static Tool,
+}
+
+impl Format {
+    /// How doorstep writes the history.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where the tool applies the migrations and writes it.
+    pub(crate) fn own_writer(&self) -> Result<&'static dyn LedgerWriter, Error> {
+        self.writer.ok_or_else(|| {
+            let Tool { name: tool, by_hand, .. } = self.tool;
+            Error::Settings(format!(
+                "{tool} applies these migrations and keeps their history, doorstep only starts it\n\
+                 next: do it with {tool} (its history by hand: {by_hand})"
+            ))
+        })
+    }
 }
 
 /// From a folder to migrations: the grammar of their names, their order, the sections of a file that run, checksums.
@@ -333,17 +350,22 @@ impl Partial {
 
 /// `2026-11-21 09:00:00.5+00` as RFC 3339. Done here, since the server's to_char costs a fresh backend a
 /// millisecond for each hundred rows; any other text stays as it is.
-fn rfc3339(mut text: String) -> String {
-    let Some(blank) = text.find(' ') else { return text };
-    text.replace_range(blank..=blank, "T");
-    let zone = text[blank..].rfind(['+', '-']).map_or(text.len(), |zone| blank + zone);
-    match &text[zone..] {
-        "+00" => text.replace_range(zone.., "Z"),
-        "" => text.push('Z'),
-        hours if hours.len() == 3 => text.push_str(":00"),
+fn rfc3339(text: String) -> String {
+    let Some(blank) = text.bytes().position(|byte| byte == b' ') else { return text };
+    // In place: a long history has three times in each row.
+    let mut bytes = text.into_bytes();
+    bytes[blank] = b'T';
+    let zone = bytes[blank..].iter().rposition(|byte| matches!(byte, b'+' | b'-'));
+    match zone.map_or(&b""[..], |zone| &bytes[blank + zone..]) {
+        b"+00" => {
+            bytes.truncate(bytes.len() - 3);
+            bytes.push(b'Z');
+        }
+        b"" => bytes.push(b'Z'),
+        hours if hours.len() == 3 => bytes.extend(b":00"),
         _ => {}
     }
-    text
+    String::from_utf8(bytes).expect("ASCII took the place of ASCII")
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use crate::base::directory::Directory;
 use crate::base::error::Error;
+use crate::base::file;
+
+const AS_UTF8: &str = "next: save it as UTF-8";
 
 /// The names of the files in a folder, in the order of their bytes. Symbolic links are followed: a Kubernetes ConfigMap is
 /// made of them. A link that leads nowhere counts as a file, which cannot be read.
@@ -39,7 +42,7 @@ pub(crate) fn open(folder: &Path) -> Result<Directory, Error> {
 
 /// Why a folder cannot be read.
 pub(crate) fn unreadable(folder: &Path, error: &io::Error) -> Error {
-    Error::Settings(format!("cannot read {}: {error}", folder.display()))
+    Error::Settings(file::unreadable(folder.display(), error))
 }
 
 /// The text of a file.
@@ -48,10 +51,9 @@ pub(crate) fn unreadable(folder: &Path, error: &io::Error) -> Error {
 /// Why it is none, for a person.
 pub(crate) fn text(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<String, String> {
     let shown = path.display();
-    let text = match bytes {
-        Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)")),
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8")),
-        Err(error) => Err(format!("cannot read {shown}: {error}")),
-    };
-    text.map_err(|why| format!("{why}\nnext: save it as UTF-8, and let everybody read it"))
+    match bytes {
+        Ok(bytes) if bytes.contains(&0) => Err(format!("{shown} holds a NUL byte (it may be UTF-16)\n{AS_UTF8}")),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8\n{AS_UTF8}")),
+        Err(error) => Err(file::unreadable(shown, &error)),
+    }
 }

@@ -17,13 +17,13 @@ use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
 use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
-use crate::migrate::invalid_index::{self, Blocked};
+use crate::migrate::leftovers::Ready;
 use crate::migrate::plan::Entry;
-use crate::migrate::reindex_copies::Copies;
+use crate::migrate::rights::grant;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report, recovery};
 use crate::sql::script::{self, Statement};
-use crate::sql::{ObjectKind, TableName, reindex};
+use crate::sql::{ObjectKind, TableName};
 
 /// Applies the pending migrations of one start. The session must hold the migration lock.
 pub(crate) struct Migrator<'a> {
@@ -178,7 +178,7 @@ impl<'a> MigrationRun<'a> {
         Ok(id)
     }
 
-    fn not_begun(&self, name: &str) -> Error {
+    pub(super) fn not_begun(&self, name: &str) -> Error {
         Error::Stopped {
             signal: self.migrator.stop.signal().unwrap_or_default(),
             note: format!("{name} was not begun"),
@@ -186,12 +186,12 @@ impl<'a> MigrationRun<'a> {
     }
 
     pub(super) fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
-        let table = self.migrator.history.dialect.table(&self.table);
+        let (dialect, table) = (self.migrator.history.dialect, &self.table);
         let next = match fault.class {
             Class::Privilege | Class::RowSecurity => {
-                format!("let its owner run: GRANT SELECT, INSERT, UPDATE ON {table} TO the role of the URL;")
+                grant((dialect, table), "SELECT, INSERT, UPDATE", &self.migrator.probe.role)
             }
-            _ => format!("look at {table} (its columns, triggers, policies), and start again"),
+            _ => format!("look at {} (its columns, triggers, policies), and start again", dialect.table(table)),
         };
         Error::Unrecorded { report: format!("migration {name}: {report}"), next, fault }
     }
@@ -336,12 +336,14 @@ impl<'a> MigrationRun<'a> {
     ) -> Result<(), Error> {
         let mut retries = self.retries(current.migration);
         loop {
-            self.drop_invalid(current, &step.statements).await?;
-            self.drop_copies(current, step).await?;
+            if self.clear_way(current, step).await? == Ready::Done {
+                return self.record_done(current, position).await;
+            }
             let Err(failure) = self.execute_step(current, step, position).await else { return Ok(()) };
             let answered = failure.kept != Rollback::Unknown && !failure.of_record;
             let left_nothing_in_the_way = answered && failure.repeatable && recovery::is_repeatable(step);
             if !left_nothing_in_the_way || !retries.pause(&failure).await {
+                let failure = self.with_leftovers(current, step, failure).await;
                 return Err(self.failed(current, failure).await);
             }
         }
@@ -382,7 +384,7 @@ impl<'a> MigrationRun<'a> {
         failure.repeatable = step.alone;
         failure.fault.place =
             failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step, place));
-        Err(invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await)
+        Err(failure)
     }
 
     /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
@@ -393,36 +395,6 @@ impl<'a> MigrationRun<'a> {
             }
         }
         Ok(())
-    }
-
-    async fn drop_invalid(&mut self, current: &Current<'_>, statements: &[Statement<'_>]) -> Result<(), Error> {
-        let (name, stop) = (&current.migration.name, self.migrator.stop);
-        let dropped = invalid_index::drop_invalid(self.migrator.session, stop, name, statements).await;
-        dropped.map_err(|blocked| self.not_dropped(name, blocked))
-    }
-
-    /// Drops what an earlier try of this step, a `REINDEX … CONCURRENTLY`, has left.
-    async fn drop_copies(&mut self, current: &Current<'_>, step: &ScriptStep<'_>) -> Result<(), Error> {
-        let Some(target) = step.statements.first().and_then(reindex::reindexed) else { return Ok(()) };
-        let (name, stop) = (&current.migration.name, self.migrator.stop);
-        let copies = Copies { target, since: self.ledger.locate(self.row(&current.id)) };
-        let dropped = copies.drop_own(self.migrator.session, stop, name).await;
-        dropped.map_err(|blocked| self.not_dropped(name, blocked))
-    }
-
-    fn not_dropped(&self, name: &str, blocked: Blocked) -> Error {
-        match blocked {
-            Blocked::Statement { fault, .. }
-                if fault.class == Class::Cancelled && self.migrator.stop.signal().is_some() =>
-            {
-                self.not_begun(name)
-            }
-            Blocked::Statement { doing, fault } => Error::statement(doing)(fault),
-            Blocked::Builder(fault) => {
-                let report = format!("{fault}\n{}", failure_report::NEXT_AFTER_A_LOCK);
-                Error::Migration { name: name.to_owned(), report, again: true, fault }
-            }
-        }
     }
 
     /// A piece of this migration, without a record.
@@ -452,7 +424,7 @@ impl<'a> MigrationRun<'a> {
         Retries::new(migration, self.migrator.lock_timeout, self.migrator.stop)
     }
 
-    fn row<'b>(&'b self, id: &'b str) -> RowKey<'b> {
+    pub(super) fn row<'b>(&'b self, id: &'b str) -> RowKey<'b> {
         RowKey { dialect: self.migrator.history.dialect, table: &self.table, id }
     }
 

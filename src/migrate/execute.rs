@@ -38,8 +38,7 @@ pub(crate) struct Retries<'a> {
 impl<'a> Retries<'a> {
     /// Until `patience` has passed, or a signal arrives.
     pub(crate) fn new(migration: &'a Migration, patience: Option<Duration>, stop: &'a Stop) -> Self {
-        let pace = Pace::new(Duration::from_millis(200), Duration::from_secs(5));
-        Self { began: Instant::now(), pace, patience, stop, migration }
+        Self { began: Instant::now(), pace: Pace::after_refusal(), patience, stop, migration }
     }
 
     /// Pauses before the next try of a piece that failed like this; `false`, at once, where there is none.
@@ -131,10 +130,27 @@ async fn watched(
 }
 
 /// A statement of doorstep's own, which may have to wait for a lock; on a signal it is cancelled.
-pub(crate) async fn own<T>(cancel: Canceller, mut work: Work<'_, T>, stop: &Stop) -> Result<T, Fault> {
+pub(crate) async fn own<T>(cancel: Canceller, work: Work<'_, T>, stop: &Stop) -> Result<T, Fault> {
+    own_within(cancel, work, stop, None).await
+}
+
+/// The same, which is also cancelled after `limit`.
+pub(crate) async fn own_within<T>(
+    cancel: Canceller,
+    mut work: Work<'_, T>,
+    stop: &Stop,
+    limit: Option<Duration>,
+) -> Result<T, Fault> {
+    let over = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         result = &mut work => return result,
         _ = stop.raised() => {}
+        () = over => {}
     }
     cancelled(&cancel, work).await
 }

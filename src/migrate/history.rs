@@ -14,6 +14,7 @@ use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
+use crate::migrate::rights::grant;
 use crate::migrate::strategy::{self, Strategy};
 use crate::sql::script::{self, Creation};
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
@@ -90,7 +91,7 @@ impl History {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
         self.refuse_rival(session).await?;
-        let rows = rows(session, self.format, self.table.as_ref()).await?;
+        let rows = rows(session, (self.format, self.table.as_ref()), &probe.role).await?;
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }
@@ -125,11 +126,7 @@ impl History {
     /// # Errors
     /// [`Error::Settings`] where the tool of the format applies the migrations and writes it.
     pub(crate) fn writer(&self) -> Result<&'static dyn LedgerWriter, Error> {
-        self.format.writer.ok_or_else(|| {
-            let (tool, by_hand) = (self.format.tool.name, self.format.tool.by_hand);
-            let text = format!("{tool} applies these migrations and keeps their history, doorstep only starts it");
-            Error::Settings(format!("{text}\nnext: do it with {tool} (its history by hand: {by_hand})"))
-        })
+        self.format.own_writer()
     }
 
     /// Why the files alone do not tell what is pending, so that the tool has to be asked.
@@ -456,13 +453,16 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
     }
 }
 
-async fn rows(session: &mut dyn Session, format: Format, table: Option<&TableName>) -> Result<Vec<Row>, Error> {
+async fn rows(
+    session: &mut dyn Session,
+    (format, table): (Format, Option<&TableName>),
+    role: &str,
+) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
     let sql = session.engine().pinned().to_owned() + &format.ledger.select(dialect, table);
     session.query(sql).await.map_err(|fault| {
-        let grant = format!("let its owner run: GRANT SELECT ON {} TO the role of the URL;", dialect.table(table));
-        let remedy = (fault.class == Class::Privilege).then_some(grant);
+        let remedy = (fault.class == Class::Privilege).then(|| grant((dialect, table), "SELECT", role));
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
     })
 }

@@ -7,15 +7,18 @@ pub(crate) mod execute;
 pub(crate) mod failure_report;
 pub(crate) mod history;
 pub(crate) mod invalid_index;
+mod leftovers;
 pub(crate) mod lock;
 pub(crate) mod own_schemas;
 pub(crate) mod plan;
 pub(crate) mod recovery;
 pub(crate) mod reindex_copies;
+pub(crate) mod rights;
 pub(crate) mod strangers;
 pub mod strategy;
 pub(crate) mod tables;
 pub(crate) mod trouble;
+mod unnamed_index;
 
 #[cfg(test)]
 mod tests;

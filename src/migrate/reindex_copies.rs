@@ -7,7 +7,7 @@ use crate::base::signal::Stop;
 use crate::engines::peer::Peer;
 use crate::engines::session::{InvalidTwin, Session};
 use crate::migrate::execute;
-use crate::migrate::invalid_index::Blocked;
+use crate::migrate::invalid_index::{Blocked, said};
 use crate::sql::ObjectRef;
 use crate::sql::reindex::{self, Copy, ReindexTarget};
 
@@ -73,7 +73,7 @@ impl Copies {
             let by_hand = format!("DROP INDEX CONCURRENTLY {}", index.relation(session.dialect()));
             let index = index.qualified_name();
             match fate {
-                Fate::Foreign => named(
+                Fate::Foreign => said(
                     name,
                     &format!(
                         "the INVALID index {index} stays: it was there before; if no REINDEX needs it: {by_hand};"
@@ -97,9 +97,9 @@ async fn drop_one(
     let cancel = session.canceller();
     let doing = format!("drop the INVALID index {index}, which an interrupted REINDEX left");
     match execute::own(cancel, session.execute(sql.clone()), stop).await {
-        Ok(()) => named(name, &format!("dropped the INVALID index {index}, which an interrupted REINDEX left")),
+        Ok(()) => said(name, &format!("dropped the INVALID index {index}, which an interrupted REINDEX left")),
         // A TOAST table's is in pg_toast, whose names only superusers may use.
-        Err(fault) if fault.class == Class::Privilege => named(
+        Err(fault) if fault.class == Class::Privilege => said(
             name,
             &format!(
                 "the INVALID index {index}, which an interrupted REINDEX left, stays: {fault}; let a superuser run: {sql};"
@@ -108,10 +108,6 @@ async fn drop_one(
         Err(fault) => return Err(Blocked::Statement { doing, fault }),
     }
     Ok(())
-}
-
-fn named(migration: &str, text: &str) {
-    tracing::warn!(phase = "migrate", event = "invalid_index", migration, "{migration}: {text}");
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::base::error::Error;
 use crate::catalog::history_tables::AFTER_MIGRATE;
 use crate::engines::session::{Probe, Session};
+use crate::formats::external::External;
 use crate::formats::{ledgers, prisma};
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
@@ -12,8 +13,8 @@ use crate::migrate::history::History;
 pub(crate) struct Territory {
     /// Schemas whose tables decide whether a database without history is empty.
     pub schemas: Vec<String>,
-    /// Tables in them that the project leaves to others (`tables.external` of prisma.config.ts), as `schema.table`.
-    pub external: Vec<String>,
+    /// What in them the project leaves to others.
+    pub external: External,
 }
 
 impl History {
@@ -41,7 +42,7 @@ impl History {
                 probe.current_schema.as_deref().unwrap_or("none")
             )));
         }
-        strangers.retain(|table| !territory.external.contains(table));
+        strangers.retain(|table| !territory.external.tables.contains(table));
         Ok(strangers)
     }
 

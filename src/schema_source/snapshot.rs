@@ -4,12 +4,13 @@
 //!
 //! This module reads and writes the file; it neither runs migrations nor compares catalogs.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{FileKind, read_text, unreadable};
 use crate::catalog::{Catalog, CatalogSource, Extension, Name, Type};
 use crate::sql::Dialect;
 
@@ -82,7 +83,11 @@ impl Snapshot {
             let next = format!("create it again: doorstep snapshot --output {shown}");
             Error::Settings(format!("the snapshot {shown} cannot be used: {why}\nnext: {next}"))
         };
-        let text = read_text(path, FileKind::Snapshot).map_err(|error| wrong(error.to_string()))?;
+        let text = read_text(path, FileKind::Snapshot).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => wrong(error.to_string()),
+            ErrorKind::InvalidData => wrong("it is not UTF-8".to_owned()),
+            _ => Error::Settings(unreadable(format_args!("the snapshot {shown}"), &error)),
+        })?;
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(FORMAT) => {}

@@ -13,6 +13,7 @@ pub(crate) mod object_ref;
 pub(crate) mod objects;
 pub(crate) mod reindex;
 pub mod script;
+pub(crate) mod unnamed_build;
 
 pub use dialect::Dialect;
 pub(crate) use name::TableName;

@@ -124,6 +124,15 @@ impl ObjectRef {
         Self { kind, schema, table, name: name.into(), columns: Vec::new() }
     }
 
+    /// The table that this is a part of; itself where it is none.
+    #[must_use]
+    pub(crate) fn of_table(&self) -> Self {
+        match &self.table {
+            Some(table) => Self::new(ObjectKind::Table, self.schema.clone(), table),
+            None => self.clone(),
+        }
+    }
+
     /// A foreign key of this table.
     #[must_use]
     pub fn foreign_key_over(&self, columns: Vec<String>) -> Self {

@@ -19,7 +19,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use tokio::task::JoinHandle;
 
-use crate::base::error::Error;
+use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::fault::Fault;
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::mask::Mask;
@@ -27,7 +27,7 @@ use crate::base::signal::{self, Stop};
 use crate::config::words::Words;
 use crate::migrate::lock;
 use crate::startup::child_output::Output;
-use crate::startup::exec::Service;
+use crate::startup::exec::{EMPTY, Service};
 use crate::startup::lock_watch::{Watch, still_held};
 use crate::startup::process_tree::{MARK, ProcessTree};
 use crate::startup::setup::Setup;
@@ -66,7 +66,7 @@ impl ChildCommand {
             Error::CommandNotExecutable(text) => Error::CommandNotExecutable(format!("{setting}: {text}")),
             other => other,
         })?;
-        let missing = || Error::CommandNotFound(format!("{setting}: the command is empty"));
+        let missing = || Error::CommandNotFound(format!("{setting}: {EMPTY}"));
         Ok(Self { setting, shown: mask.apply(&words.to_string()), program: found.ok_or_else(missing)? })
     }
 
@@ -185,8 +185,9 @@ impl ChildCommand {
                 killed = running.end_all(Instant::now() + GRACE).await;
             }
         }
-        let status =
-            child.wait().map_err(|error| Error::Os(format!("cannot tell how {} ended: {error}", self.shown)))?;
+        let status = child.wait().map_err(|error| {
+            Error::Os(format!("cannot tell how {} ended: {error}\n{NEXT_AFTER_SYSTEM}", self.shown))
+        })?;
         let _ = tokio::time::timeout(LAST_WORDS, async {
             while !running.output.is_over() {
                 running.line().await;
@@ -201,7 +202,8 @@ impl ChildCommand {
 
     /// Starts it; returns its output and the mark of its processes, too.
     fn start(&self, setup: &Setup) -> Result<(Child, PipeReader, String), Error> {
-        let refused = |error: std::io::Error| Error::Os(format!("cannot start {}: {error}", self.shown));
+        let refused =
+            |error: std::io::Error| Error::Os(format!("cannot start {}: {error}\n{NEXT_AFTER_SYSTEM}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
         let mut command = self.program.command_on(setup.database.url()?.as_ref());
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);

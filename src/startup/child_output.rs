@@ -6,7 +6,7 @@ use std::io::PipeReader;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
-use crate::base::error::Error;
+use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::mask::Mask;
 
 /// Bytes of output in the report of a failure, so that the report fits into the termination log (4096).
@@ -31,7 +31,8 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(pipe: PipeReader, mask: Mask) -> Result<Self, Error> {
         let pipe = Receiver::from_owned_fd(pipe.into());
-        let pipe = pipe.map_err(|error| Error::Os(format!("cannot read from a command: {error}")))?;
+        let pipe =
+            pipe.map_err(|error| Error::Os(format!("cannot read from a command: {error}\n{NEXT_AFTER_SYSTEM}")))?;
         Ok(Self { pipe, begun: Vec::new(), ready: VecDeque::new(), last: VecDeque::new(), mask, is_closed: false })
     }
 

@@ -56,16 +56,24 @@ impl Database {
         Ok(Self { source, service, environment: environment.clone(), base, scratch: None })
     }
 
-    /// The variable that `url` of the Prisma schema names, where it is set to another database than the settings, which
-    /// win. Other readers of the schema, such as the service, use that one.
+    /// The URLs of the Prisma schema that differ from those of the settings, which win.
     pub(crate) fn overruled<'a>(
         settings: &Settings,
         datasource: Option<&'a Datasource>,
         environment: &Environment,
-    ) -> Option<&'a str> {
-        let name = variable_of(datasource)?;
-        let (used, other) = (settings.database.as_ref()?.read().ok()?, environment.get(name)?);
-        (used.expose().trim() != other.trim()).then_some(name)
+    ) -> Vec<Overruled<'a>> {
+        let Some(datasource) = datasource else { return Vec::new() };
+        let pairs = [
+            (&settings.database, &datasource.url, "DATABASE_URL (or --database-url)", "url", "a service"),
+            (&settings.migrate_database, &datasource.direct_url, "migrate_url", "directUrl", "another tool"),
+        ];
+        let overruled = pairs.into_iter().filter_map(|(setting, url, used, key, reader)| {
+            let name = variable_of(url.as_ref())?;
+            let (own, other) = (setting.as_ref()?.read().ok()?, environment.get(name)?);
+            let differ = own.expose().trim() != other.trim();
+            differ.then_some(Overruled { used, key, other: name, reader })
+        });
+        overruled.collect()
     }
 
     /// The current URL, parsed.
@@ -119,9 +127,22 @@ impl Database {
     }
 }
 
-/// The variable that `url` of the Prisma schema names. A text that cannot be a variable may be a secret.
-fn variable_of(datasource: Option<&Datasource>) -> Option<&str> {
-    match datasource?.url.as_ref()? {
+/// A URL of the Prisma schema that is not used, because a setting names another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overruled<'a> {
+    /// The setting.
+    pub(crate) used: &'static str,
+    /// The key in the schema.
+    pub(crate) key: &'static str,
+    /// The variable that the schema names.
+    pub(crate) other: &'a str,
+    /// Who uses that one.
+    pub(crate) reader: &'static str,
+}
+
+/// The variable that a URL of the Prisma schema is taken from. A text that cannot be a variable may be a secret.
+fn variable_of(url: Option<&UrlSource>) -> Option<&str> {
+    match url? {
         UrlSource::Environment(name) if is_parameter_name(name) => Some(name),
         _ => None,
     }
@@ -129,13 +150,15 @@ fn variable_of(datasource: Option<&Datasource>) -> Option<&str> {
 
 fn nothing_named(datasource: Option<&Datasource>) -> Error {
     let ways = "DATABASE_URL_FILE, --database-url, or libpq's PGHOST, PGUSER, …";
-    Error::Settings(match variable_of(datasource).filter(|name| *name != "DATABASE_URL") {
-        Some(name) => format!(
-            "no database is named: the Prisma schema takes it from {name}, which is not set\n\
+    Error::Settings(
+        match variable_of(datasource.and_then(|it| it.url.as_ref())).filter(|name| *name != "DATABASE_URL") {
+            Some(name) => format!(
+                "no database is named: the Prisma schema takes it from {name}, which is not set\n\
              next: set {name}, or DATABASE_URL (or {ways})"
-        ),
-        None => format!("no database is named\nnext: set DATABASE_URL (or {ways})"),
-    })
+            ),
+            None => format!("no database is named\nnext: set DATABASE_URL (or {ways})"),
+        },
+    )
 }
 
 /// The password as the URL spells it, also of a URL that does not parse.

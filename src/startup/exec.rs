@@ -4,8 +4,9 @@
 //! With `--init` the process executes `doorstep init -- CMD` instead: a new process image, with nothing of the start in its
 //! memory, environment or descriptors, that stays as the service's parent (`init.rs`).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +40,7 @@ impl Service {
         let Some(name) = words.first() else { return Ok(None) };
         let shown = name.display();
         if name.is_empty() {
-            return Err(Error::CommandNotFound("the command is empty".to_owned()));
+            return Err(Error::CommandNotFound(EMPTY.to_owned()));
         }
         let candidates: Vec<PathBuf> = match name.as_encoded_bytes().contains(&b'/') {
             true => vec![PathBuf::from(name)],
@@ -51,17 +52,11 @@ impl Service {
             return Ok(Some(Self { program: program.clone(), words: words.to_vec(), stays: false }));
         }
         match candidates.iter().find(|path| path.exists()) {
-            Some(path) if path.is_dir() => {
-                Err(Error::CommandNotExecutable(format!("the command {} is a directory", path.display())))
+            Some(path) => Err(Error::CommandNotExecutable(not_executable(path))),
+            None => {
+                let next = where_to_look(name, path);
+                Err(Error::CommandNotFound(format!("the command {shown} was not found\nnext: {next}")))
             }
-            Some(path) => Err(Error::CommandNotExecutable(format!(
-                "the command {} is not executable\nnext: chmod +x it, or run it through its interpreter",
-                path.display()
-            ))),
-            None => Err(Error::CommandNotFound(format!(
-                "the command {shown} was not found\nnext: check its name and PATH ({})",
-                path.unwrap_or("not set")
-            ))),
         }
     }
 
@@ -70,8 +65,11 @@ impl Service {
     /// # Errors
     /// [`Error::Os`] without /proc, which names the file of this program.
     pub(crate) fn beside_init(self, settings: &Settings) -> Result<Self, Error> {
-        let program = std::env::current_exe()
-            .map_err(|error| Error::Os(format!("cannot stay as init: /proc/self/exe cannot be read: {error}")))?;
+        let program = std::env::current_exe().map_err(|error| {
+            Error::Os(format!(
+                "cannot stay as init: /proc/self/exe cannot be read: {error}\nnext: mount /proc, or leave --init out"
+            ))
+        })?;
         let mut words: Vec<OsString> = vec!["doorstep".into(), "init".into()];
         if settings.log_format == LogFormat::Json {
             words.push("--log-format=json".into());
@@ -123,11 +121,60 @@ impl Service {
         let program = self.program.display();
         match error.kind() {
             ErrorKind::NotFound => Error::CommandNotFound(format!(
-                "{program} exists, but its interpreter or dynamic loader does not (a glibc binary on Alpine?)"
+                "{program} exists, but its interpreter or dynamic loader does not (a glibc binary on Alpine?)\n\
+                 next: use an image with the libc that it was built for, or build it for this one (statically, for musl)"
             )),
-            ErrorKind::PermissionDenied => Error::CommandNotExecutable(format!("{program}: permission denied")),
-            _ => Error::CommandNotExecutable(format!("{program} cannot be executed: {error}")),
+            ErrorKind::PermissionDenied => {
+                Error::CommandNotExecutable(format!("{program} cannot be executed: {error}\nnext: {LET_EXECUTE}"))
+            }
+            // ENOEXEC
+            _ if error.raw_os_error() == Some(nix::libc::ENOEXEC) => {
+                Error::CommandNotExecutable(format!("{program} cannot be executed: {error}\nnext: {FOR_THIS_MACHINE}"))
+            }
+            _ => Error::CommandNotExecutable(format!(
+                "{program} cannot be executed: {error}\nnext: repair what the message names, and start again"
+            )),
         }
+    }
+}
+
+/// The error for a command without words.
+pub(crate) const EMPTY: &str = "the command is empty\nnext: name a program: doorstep run -- CMD";
+
+const LET_EXECUTE: &str = "let this user execute it, from a volume that is not mounted noexec";
+
+const FOR_THIS_MACHINE: &str =
+    "check that it is complete, and built for the system and the processor of this image (docker build --platform)";
+
+/// Why a path that exists is no command, and what to do about it.
+fn not_executable(path: &Path) -> String {
+    let shown = path.display();
+    match path.metadata() {
+        Ok(it) if it.is_dir() => format!("the command {shown} is a directory\nnext: name a program in it"),
+        Ok(it) if it.permissions().mode() & 0o111 != 0 => {
+            format!("the command {shown} is not executable for this user\nnext: {LET_EXECUTE}")
+        }
+        _ => {
+            format!("the command {shown} is not executable\nnext: chmod +x {shown}, or run it through its interpreter")
+        }
+    }
+}
+
+/// What to do about a command that does not exist.
+fn where_to_look(name: &OsStr, path: Option<&str>) -> String {
+    let shown = name.display();
+    let here = std::env::current_dir().unwrap_or_default();
+    if name.as_encoded_bytes().contains(&b'/') {
+        let from = match Path::new(name).is_absolute() {
+            true => String::new(),
+            false => format!(" (it begins in {})", here.display()),
+        };
+        return format!("check its path{from}, and that the image contains it");
+    }
+    let path = path.unwrap_or("not set");
+    match here.join(name).is_file() {
+        true => format!("write ./{shown} if the one in {} is meant; PATH is searched ({path})", here.display()),
+        false => format!("check its name and PATH ({path})"),
     }
 }
 
@@ -144,30 +191,48 @@ fn check_interpreter(program: &Path) -> Result<(), Error> {
     let Ok(length) = read else { return Ok(()) }; // an executable need not be readable
     let start = &start[..length];
     let Some(line) = start.strip_prefix(b"#!") else {
-        return match start.starts_with(b"\x7fELF") {
-            true => Ok(()),
-            false => Err(Error::CommandNotExecutable(format!(
-                "{} cannot be executed: it is no program, and has no #! line\nnext: name its interpreter, e.g. sh {0}",
-                program.display()
-            ))),
-        };
+        return refuse_other_systems(program, start);
     };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     let interpreter = line.trim_start().split([' ', '\t']).next().unwrap_or_default();
     let shown = program.display();
-    if interpreter.ends_with('\r') {
+    // env would look for a program whose name ends with it.
+    let is_env = Path::new(interpreter).file_name() == Some(OsStr::new("env"));
+    if interpreter.ends_with('\r') || (is_env && line.ends_with('\r')) {
         return Err(Error::CommandNotFound(format!(
             "{shown} was saved with Windows line ends, so its interpreter is looked for under a wrong name\n\
-             next: convert it to LF"
+             next: convert it to LF: sed -i 's/\\r$//' {shown} (in git: *.sh text eol=lf in .gitattributes)"
         )));
     }
-    match Path::new(interpreter).exists() {
-        true => Ok(()),
-        false => Err(Error::CommandNotFound(format!(
+    if interpreter.is_empty() {
+        return Err(Error::CommandNotExecutable(format!(
+            "the #! line of {shown} names no interpreter\nnext: name one there, e.g. #!/bin/sh"
+        )));
+    }
+    match Path::new(interpreter) {
+        path if is_executable(path) => Ok(()),
+        path if path.exists() => Err(Error::CommandNotExecutable(format!(
+            "the interpreter {interpreter} of {shown} is not executable\nnext: correct the first line of {shown}"
+        ))),
+        _ => Err(Error::CommandNotFound(format!(
             "the interpreter {interpreter} of {shown} does not exist\nnext: install it, or correct the first line"
         ))),
     }
+}
+
+/// A file without a `#!` line has to begin as a program of this system does.
+fn refuse_other_systems(program: &Path, start: &[u8]) -> Result<(), Error> {
+    if start.starts_with(b"\x7fELF") {
+        return Ok(());
+    }
+    let (why, next) = match start {
+        [] => ("it is empty", "check how it came into the image".to_owned()),
+        _ if start.contains(&0) => ("it is no program of this system", FOR_THIS_MACHINE.to_owned()),
+        _ => ("it is no program, and has no #! line", format!("name its interpreter, e.g. sh {}", program.display())),
+    };
+    let shown = program.display();
+    Err(Error::CommandNotExecutable(format!("{shown} cannot be executed: {why}\nnext: {next}")))
 }
 
 /// Removes URLs given as flags from the process title (/proc/PID/cmdline, `ps`), because a URL may hold a password:
@@ -216,8 +281,6 @@ fn without_flags(arguments: &[OsString], flags: &[&str]) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn find(words: &[&str]) -> Result<Option<Service>, Error> {

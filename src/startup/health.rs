@@ -23,7 +23,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use crate::base::error::Error;
+use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::neutral;
 use crate::base::progress::{Progress, Tracker};
 use crate::config::Listen;
@@ -75,9 +75,8 @@ impl Port {
             }
             _ => Err(error),
         });
-        let listener = opened.map_err(|error| {
-            Error::Os(format!("cannot listen on {address}: {error}\nnext: free it, or give another --health-addr"))
-        })?;
+        let listener = opened
+            .map_err(|error| Error::Os(format!("cannot listen on {address}: {error}\nnext: {}", way_out(&error))))?;
         let address = listener.local_addr().unwrap_or(address);
         tracing::info!(phase = "health", event = "listening", "serving the progress at http://{address}/ready");
         Ok(Self(listener))
@@ -92,12 +91,25 @@ impl Port {
         tracker: Tracker,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let listener = TcpListener::from_std(self.0).map_err(|error| Error::Os(format!("cannot listen: {error}")))?;
+        let listener = TcpListener::from_std(self.0)
+            .map_err(|error| Error::Os(format!("cannot listen: {error}\n{NEXT_AFTER_SYSTEM}")))?;
         tokio::select! {
             biased;
             result = work => result,
             never = serve(&listener, &tracker) => match never {},
         }
+    }
+}
+
+/// What to do about an address that cannot be listened on.
+fn way_out(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "give another port with --health-addr, or end what listens on this one",
+        std::io::ErrorKind::AddrNotAvailable => {
+            "give an address of this host with --health-addr, or a port alone for all of them: --health-addr :8080"
+        }
+        std::io::ErrorKind::PermissionDenied => "give a port from 1024 on: --health-addr :8080",
+        _ => "give another --health-addr",
     }
 }
 

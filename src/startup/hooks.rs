@@ -7,7 +7,7 @@ use crate::base::mask::Mask;
 use crate::config::Settings;
 use crate::config::words::Words;
 use crate::startup::child::ChildCommand;
-use crate::startup::exec::Service;
+use crate::startup::exec::{EMPTY, Service};
 use crate::startup::start::Start;
 
 /// The programs, as the settings and the project's files name them.
@@ -43,7 +43,7 @@ impl HookCommands {
     pub(crate) fn program(&self, words: &Words) -> Result<Service, Error> {
         let words: Vec<_> = words.as_slice().iter().map(Into::into).collect();
         let found = Service::find(&words, self.path.as_deref())?;
-        found.ok_or_else(|| Error::CommandNotFound("the command is empty".to_owned()))
+        found.ok_or_else(|| Error::CommandNotFound(EMPTY.to_owned()))
     }
 
     /// The tool's command as messages show it.
@@ -67,8 +67,8 @@ impl HookCommands {
         Ok(Hooks {
             migrate: find("migrate_command", &self.migrate).map_err(|error| match error {
                 Error::CommandNotFound(text) => Error::CommandNotFound(format!(
-                    "{text}\nor set migrate_command, e.g. poetry run alembic upgrade head, or leave migrations alone: \
-                     --migrate off"
+                    "{text}\n      or give the command as this image has it: --migrate-command 'poetry run alembic upgrade head'\n      \
+                     or leave migrations alone: --migrate off"
                 )),
                 other => other,
             })?,
@@ -135,7 +135,7 @@ impl Start<'_> {
 
     /// Lets the tool migrate, and checks in the history that it did. Returns how many migrations were applied.
     pub(crate) async fn delegate(&mut self, tool: &ChildCommand) -> Result<usize, Error> {
-        let next = "next: doorstep cannot tell what it left behind; repair it, and start again";
+        let next = "doorstep cannot tell what it left behind\nnext: repair the cause, and start again";
         self.run_hook(Some(tool), next).await?;
         let Some(history) = &self.history else { return Ok(0) };
         let before = history.pending().count();

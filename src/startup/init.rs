@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 use shared_child::SharedChild;
 use shared_child::unix::SharedChildExt;
 
-use crate::base::error::Error;
+use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::signal::Stop;
 use crate::startup::exec::Service;
 
@@ -28,7 +28,7 @@ use crate::startup::exec::Service;
 pub(crate) fn stay(service: &Service, stop: &Stop) -> Result<u8, Error> {
     let refused = |doing: &str| {
         let doing = doing.to_owned();
-        move |error: std::io::Error| Error::Os(format!("cannot {doing}: {error}"))
+        move |error: std::io::Error| Error::Os(format!("cannot {doing}: {error}\n{NEXT_AFTER_SYSTEM}"))
     };
     // Before the child exists, so that neither a signal for it nor its SIGCHLD can be missed.
     let mut signals = stop.hand_out().map_err(refused("listen for signals"))?;

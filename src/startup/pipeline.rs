@@ -25,7 +25,7 @@ use crate::startup::losses::Losses;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::startup::wait::Connected;
-use crate::startup::{schemas, wait};
+use crate::startup::{refusal, schemas, wait};
 use crate::verify;
 use crate::verify::desired::DesiredState;
 
@@ -34,9 +34,6 @@ const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// How long to try to record how a migration ended whose session the server has ended.
 const TO_RECORD: Duration = Duration::from_secs(5);
-
-/// The pauses while the server lacks something.
-const SHORTAGE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// A server that lacks disk, memory or locks for a statement of doorstep's own: as long as a script would be tried again.
 struct Shortage {
@@ -47,7 +44,7 @@ struct Shortage {
 
 impl Shortage {
     fn new(timeout: Option<Duration>) -> Self {
-        Self { since: None, timeout, pace: Pace::new(SHORTAGE.0, SHORTAGE.1) }
+        Self { since: None, timeout, pace: Pace::after_refusal() }
     }
 
     /// Whether there is time for another try.
@@ -115,7 +112,7 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
     let (files, report) = (None, Report::default());
     let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report };
     // The process ends next, or becomes the service. To free the migrations one by one would only take time.
-    ManuallyDrop::new(pipeline).run().await
+    ManuallyDrop::new(pipeline).run().await.map_err(|error| refusal::advised(error, setup))
 }
 
 impl Pipeline<'_> {

@@ -1,8 +1,10 @@
-//! Words what a person can do about a login, or a missing database, that the server refused for good.
+//! Words what a person can do about a login, a missing database or a statement of doorstep's own that the server refused.
 
-use crate::base::fault::{Class, Condition, Fault};
+use crate::base::error::Error;
+use crate::base::fault::{Class, Condition, Fault, Limit};
 use crate::base::plain_name::is_telltale;
 use crate::engines::connect::Target;
+use crate::startup::setup::Setup;
 
 /// Who wanted to log in, and where.
 #[derive(Debug)]
@@ -62,8 +64,53 @@ pub(crate) fn remedy(fault: &Fault, login: &Login) -> Option<String> {
         (_, Class::Tls) => "check sslmode and sslrootcert of the URL (or PGSSLMODE, PGSSLROOTCERT)".to_owned(),
         (_, Class::Privilege) => format!("let an administrator give {role} the right that the message names"),
         (_, Class::NoDatabase) => "create it, or let a role with CREATEDB start doorstep once".to_owned(),
+        (_, class) => return remedy_of_limit(class, login),
+    })
+}
+
+/// What to do about a statement of doorstep's own that a limit of the role ended. `ALTER ROLE … IN DATABASE` comes before
+/// what is set for the role or for the database alone.
+fn remedy_of_limit(class: Class, login: &Login) -> Option<String> {
+    let Login { role: Some(role), database, .. } = login else { return None };
+    let alter = |parameter, value| format!("ALTER ROLE {role} IN DATABASE {database} SET {parameter} = {value};");
+    Some(match class {
+        Class::Cancelled | Class::Limit(Limit::Statement) => format!(
+            "raise the limit, unless another session has cancelled the statement: {} then start again",
+            alter("statement_timeout", "0")
+        ),
+        Class::Limit(limit @ (Limit::Transaction | Limit::IdleTransaction)) => {
+            let parameter = limit.parameter().unwrap_or_default();
+            format!("raise the limit: {} then start again", alter(parameter, "0"))
+        }
+        Class::Limit(Limit::TemporaryFiles) => {
+            format!("let a superuser run: {} then start again", alter("temp_file_limit", "-1"))
+        }
+        Class::Limit(Limit::Configured) => "raise the limit that the message names, and start again".to_owned(),
         _ => return None,
     })
+}
+
+/// Adds to the error of a statement what the role can do about it, where the maker of the error did not know the role.
+pub(crate) fn advised(error: Error, setup: &Setup) -> Error {
+    match error {
+        Error::Statement { doing, fault, remedy: None } => {
+            let login = setup.database.target().ok().map(|target| Login::of(&target));
+            let remedy = login.and_then(|login| remedy_of_limit(fault.class, &login));
+            Error::Statement { doing, fault, remedy }
+        }
+        other => other,
+    }
+}
+
+/// What to do about a database that was not ready by the deadline.
+pub(crate) fn remedy_of_wait(class: Class, login: &Login) -> String {
+    let check = match (class, &login.role) {
+        (Class::Held, _) => "start again when the other process is done",
+        (Class::NoDatabase, Some(_)) => "check its name, or create it with a role that may: doorstep migrate",
+        (Class::NoDatabase, None) => "check its path, or create it: doorstep migrate",
+        _ => "check that address",
+    };
+    format!("{check}; or give it longer with --wait-timeout (0 = no limit)")
 }
 
 /// What to do about the file of an SQLite database that cannot be used.
@@ -78,15 +125,16 @@ fn of_file(fault: &Fault, address: &str) -> Option<String> {
         (_, Class::Privilege) => {
             "let this user read and write the file and its directory (chmod, chown, or the volume's options)".to_owned()
         }
-        (_, Class::NoDatabase) => "check its path; doorstep run creates it".to_owned(),
+        (_, Class::NoDatabase) => "check its path, or create it: doorstep migrate".to_owned(),
         _ => return None,
     })
 }
 
 /// What to do about a missing database that could not be created.
 pub(crate) fn remedy_of_creation(fault: &Fault, login: &Login) -> String {
-    let Login { role, database, .. } = login;
-    let Some(role) = role else { return "create it, or correct the URL".to_owned() };
+    let Login { role, database, address } = login;
+    let general = || "create it, or correct the URL".to_owned();
+    let Some(role) = role else { return of_file(fault, address).unwrap_or_else(general) };
     match (fault.condition, fault.class) {
         // It is created from the database postgres, as createdb does.
         (Some(Condition::MayNotConnect), _) => format!(
@@ -101,7 +149,25 @@ pub(crate) fn remedy_of_creation(fault: &Fault, login: &Login) -> String {
             "let an administrator create it: CREATE DATABASE {database} OWNER {role}; \
              or admit {role} to the database postgres in pg_hba.conf"
         ),
-        _ => "create it, or correct the URL".to_owned(),
+        _ => general(),
+    }
+}
+
+/// The same for a scratch database, which has another name each time and is dropped at the end: nobody else can create it.
+pub(crate) fn remedy_of_scratch(fault: &Fault, login: &Login) -> String {
+    let other = "give a URL whose role may, as migrate_url (DOORSTEP_MIGRATE_URL)";
+    match (&login.role, fault.condition, fault.class) {
+        (None, ..) => "let TMPDIR name a folder that this user can write to".to_owned(),
+        (Some(role), Some(Condition::MayNotConnect), _) => format!(
+            "let an administrator run: GRANT CONNECT ON DATABASE postgres TO {role}; ALTER ROLE {role} CREATEDB; or {other}"
+        ),
+        (Some(role), _, Class::Privilege) => {
+            format!("let an administrator run: ALTER ROLE {role} CREATEDB; or {other}")
+        }
+        (Some(role), Some(Condition::NotAdmitted | Condition::NotAdmittedPlain | Condition::OtherMethod), _) => {
+            format!("admit {role} to the database postgres in pg_hba.conf; or {other}")
+        }
+        _ => other.to_owned(),
     }
 }
 

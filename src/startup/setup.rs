@@ -16,7 +16,7 @@ use crate::migrate::history::History;
 use crate::migrate::strangers::Territory;
 use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::Dialect;
-use crate::startup::database::Database;
+use crate::startup::database::{Database, Overruled};
 use crate::startup::hooks::HookCommands;
 use crate::verify::desired::DesiredState;
 
@@ -51,12 +51,14 @@ impl Setup {
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let target = database.target()?;
         warn_of_ignored(&target, environment);
-        if let Some(variable) = Database::overruled(&settings, project.datasource.as_ref(), environment) {
+        for Overruled { used, key, other, reader } in
+            Database::overruled(&settings, project.datasource.as_ref(), environment)
+        {
             tracing::warn!(
                 phase = "settings",
                 event = "two_databases",
-                "two databases are named: doorstep uses DATABASE_URL (or --database-url), but the Prisma schema takes \
-                 {variable}, which has another value; a service that reads the schema uses that one"
+                "two databases are named: doorstep uses {used}, but {key} of the Prisma schema is {other}, which has another \
+                 value; {reader} that reads the schema uses that one"
             );
         }
         let dialect = target.dialect();
@@ -182,12 +184,28 @@ impl Setup {
         self.hook_commands.migrate.as_ref().filter(|_| self.folder.is_none() && is_on)
     }
 
+    /// Refuses a command that needs a migrations folder, before it waits for the database.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn demand_folder(&self) -> Result<Folder, Error> {
+        self.folder.ok_or_else(|| self.no_folder())
+    }
+
+    /// The same for a command that writes the history.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] without a folder, or where another tool keeps the history.
+    pub(crate) fn demand_own_history(&self) -> Result<(), Error> {
+        self.demand_folder()?.format.own_writer().map(drop)
+    }
+
     /// The error of a command that needs a migrations folder.
     pub(crate) fn no_folder(&self) -> Error {
         Error::Settings(match self.hook_commands.shown() {
             Some(command) => format!(
                 "doorstep knows neither the files nor the history of {command}\n\
-                 next: ask the tool itself; the formats that doorstep reads are listed under migration_format"
+                 next: ask the tool itself; or, if it is a tool that doorstep reads, name it with --migration-format"
             ),
             None => {
                 let (why, next) = detect::missing();

@@ -92,6 +92,7 @@ impl<'a> Start<'a> {
             role: role.as_deref(),
             grantee: role.as_deref().unwrap_or(&self.probe.role),
             allow: &setup.settings.allow,
+            external: &setup.territory.external,
             has_rows: !setup.is_scratch,
             history: self.history.as_ref(),
             mode: setup.settings.mode,

@@ -62,7 +62,7 @@ pub(crate) async fn until_ready(
             Ok(Err(fault)) if fault.class == Class::NoDatabase && create => match created(&target).await {
                 Ok(()) => continue,
                 Err(fault) if fault.class.is_transient() => fault,
-                Err(fault) => return Err(cannot_create(&target, fault)),
+                Err(fault) => return Err(cannot_create(&target, setup.is_scratch, fault)),
             },
             Ok(Err(fault)) => fault,
             Err(_) => log.last.take().unwrap_or_else(|| {
@@ -78,7 +78,8 @@ pub(crate) async fn until_ready(
         let out_of_attempts = patience.fixed.is_some_and(|(most, _)| attempts >= most);
         if out_of_attempts || deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
             let (address, waited) = (target.address(), began.elapsed());
-            return Err(Error::NotReady { address, waited, attempts, last: fault });
+            let remedy = refusal::remedy_of_wait(fault.class, &refusal::Login::of(&target));
+            return Err(Error::NotReady { address, waited, attempts, last: fault, remedy });
         }
         setup.tracker.refused(attempts, &fault.message);
         log.waiting(&target, fault, attempts);
@@ -92,9 +93,13 @@ async fn created(target: &Target) -> Result<(), Fault> {
     Ok(())
 }
 
-fn cannot_create(target: &Target, fault: Fault) -> Error {
-    let remedy = refusal::remedy_of_creation(&fault, &refusal::Login::of(target));
-    let doing = format!("create the missing database {}", target.address());
+fn cannot_create(target: &Target, is_scratch: bool, fault: Fault) -> Error {
+    let login = refusal::Login::of(target);
+    let (kind, remedy) = match is_scratch {
+        true => ("scratch", refusal::remedy_of_scratch(&fault, &login)),
+        false => ("missing", refusal::remedy_of_creation(&fault, &login)),
+    };
+    let doing = format!("create the {kind} database {}", target.address());
     Error::Statement { doing, fault, remedy: Some(remedy) }
 }
 

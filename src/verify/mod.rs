@@ -21,6 +21,7 @@ use crate::engines::session::{Missing, Scope, Session};
 use crate::finding::cause::OtherName;
 use crate::finding::remedy::NameFix;
 use crate::finding::{Cause, Difference, DifferenceKind, Finding, Remedy, Severity, Source};
+use crate::formats::external::External;
 use crate::migrate::history::History;
 use crate::report::summary::summary;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
@@ -50,7 +51,9 @@ pub(crate) struct Options<'a> {
     pub grantee: &'a str,
     /// Findings to pass over.
     pub allow: &'a [Allow],
-    /// Whether to look for required rows: a database that only its migrations have filled may lack them.
+    /// What others manage.
+    pub external: &'a External,
+    /// Whether to look for required rows and for what others manage: a database that only its migrations have filled may lack them.
     pub has_rows: bool,
     /// The folder and its history; `None` where migrations are not looked at.
     pub history: Option<&'a History>,
@@ -100,7 +103,10 @@ pub(crate) async fn compare_database(
         for expected in &expected {
             let mut found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
             found.retain(|difference| !is_of_another(difference, expected, catalogs, home));
-            script.extend(ddl::plan(&found, expected, &read, dialect, home));
+            let (external, own): (Vec<Difference>, Vec<Difference>) =
+                found.into_iter().partition(|difference| is_external(difference, options));
+            script.extend(ddl::plan(&own, expected, &read, dialect, home));
+            let found = own.into_iter().chain(of_external(external, has_rows)).collect();
             let new = without_known_extras(found, &differences);
             differences.retain(|required| !repeats(required, &new, home));
             differences.extend(new);
@@ -139,6 +145,23 @@ fn is_of_another(difference: &Difference, source: &Catalog, catalogs: &[Cow<'_, 
         && difference.severity == Severity::Notice
         && (object.schema.as_ref().is_some_and(is_foreign)
             || catalogs.iter().any(|catalog| differ::expects(catalog, object)))
+}
+
+/// Whether a difference concerns what others manage.
+fn is_external(difference: &Difference, options: &Options<'_>) -> bool {
+    options.external.owns(&difference.object.within(options.home), options.dialect.rules().has_schemas)
+}
+
+/// Of the differences in what others manage, those that fail a query of the service. Where only migrations have filled the
+/// database, there are none: Prisma's migrations neither create nor change such objects.
+fn of_external(external: Vec<Difference>, has_rows: bool) -> impl Iterator<Item = Difference> {
+    let fails = move |difference: &Difference| has_rows && difference.severity == Severity::Error;
+    external.into_iter().filter(fails).map(|difference| match difference.kind {
+        DifferenceKind::Missing | DifferenceKind::Different => {
+            difference.caused(Cause::External).remedied(Remedy::External)
+        }
+        _ => difference,
+    })
 }
 
 /// Reports once what two sources do not expect.

@@ -230,16 +230,20 @@ fn config(tls: &Tls) -> Result<(ClientConfig, Arc<Asked>), Fault> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let text = file::read(path, FileKind::Certificates).map_err(|error| unreadable(path, &error))?;
-    CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|error| unreadable(path, &error))
+    CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|error| no_pem(path, &error))
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
     let text = file::read(path, FileKind::Certificates).map_err(|error| unreadable(path, &error))?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| unreadable(path, &error))
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| no_pem(path, &error))
 }
 
-fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Fault {
-    Fault::new(Class::Config, format!("cannot read {}: {error}", shown_path(path)))
+fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(Class::Config, file::unreadable(shown_path(path), error))
+}
+
+fn no_pem(path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Class::Config, format!("cannot read {}: {error}\nnext: name a PEM file", shown_path(path)))
 }
 
 fn trusted(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -271,7 +275,10 @@ impl Verifier {
             if store.is_empty() {
                 // Falling back to the public roots would trust more than was asked for.
                 if let Roots::File(path) = &tls.roots {
-                    return Err(Fault::new(Class::Config, format!("{} holds no certificate", shown_path(path))));
+                    return Err(Fault::new(
+                        Class::Config,
+                        format!("{} holds no certificate\nnext: name a PEM file that does", shown_path(path)),
+                    ));
                 }
                 store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             }

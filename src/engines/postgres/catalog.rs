@@ -7,7 +7,7 @@ use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
     AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, InvalidTwin, ObjectState, Probe,
-    ProbeRequest, Query, Scope, Setting, first_column, unexpected_row,
+    ProbeRequest, Query, Scope, Setting, TableIndex, first_column, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::lookalike::Lookalike;
@@ -15,6 +15,7 @@ use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName, script};
 
 /// PostgreSQL, as an [`Engine`].
@@ -66,6 +67,16 @@ impl Engine for Postgres {
         Query::new(queries::invalid_twins(target, since), |rows| {
             rows.iter().map(|row| invalid_twin(row).ok_or_else(unexpected_row)).collect()
         })
+    }
+
+    fn table_indexes(&self, table: &ObjectRef, since: &str) -> Query<Vec<TableIndex>> {
+        Query::new(queries::table_indexes(table, since), |rows| {
+            rows.iter().map(|row| table_index(row).ok_or_else(unexpected_row)).collect()
+        })
+    }
+
+    fn index_definition(&self, build: &UnnamedBuild, table: &ObjectRef) -> Query<Option<String>> {
+        Query::new(queries::index_definition(build, table), |rows| Ok(first_column(rows).pop()))
     }
 
     fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
@@ -213,6 +224,24 @@ fn invalid_twin(row: &Row) -> Option<InvalidTwin> {
         original: original.clone(),
         is_newer: newer.as_deref() == Some("t"),
         is_made_since: made.as_deref() == Some("t"),
+        holder: pid.is_some().then(|| peer(row)),
+    })
+}
+
+/// A row of [`queries::table_indexes`]: the session that may hold the index, then what is known about the index.
+fn table_index(row: &Row) -> Option<TableIndex> {
+    let [pid, .., Some(schema), Some(table), Some(name), Some(columns), valid, newer, Some(definition)] =
+        row.as_slice()
+    else {
+        return None;
+    };
+    let table = ObjectRef::new(ObjectKind::Table, Some(schema.clone()), table);
+    Some(TableIndex {
+        index: table.part(ObjectKind::Index, name),
+        columns: serde_json::from_str(columns).ok()?,
+        is_valid: valid.as_deref() == Some("t"),
+        is_newer: newer.as_deref() == Some("t"),
+        definition: definition.clone(),
         holder: pid.is_some().then(|| peer(row)),
     })
 }

@@ -4,6 +4,7 @@
 use crate::catalog::history_tables::{HISTORY_TABLES, HistoryTable};
 use crate::engines::engine::ProbeRequest;
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
@@ -190,6 +191,53 @@ pub(crate) fn invalid_twins(target: &ReindexTarget, since: &str) -> String {
          AND l.relation = x.oid AND l.database = (SELECT oid FROM pg_catalog.pg_database \
          WHERE datname = pg_catalog.current_database()) LIMIT 1) \
          WHERE NOT i.indisvalid AND x.relkind = 'i' AND o.indexrelid IN ({rebuilt}) ORDER BY n.nspname, x.relname"
+    )
+}
+
+/// All that the index `x` (a row of `pg_class`, with `i` in `pg_index`) is, apart from its name, its schema and its tablespace.
+/// A column is named rather than numbered; the last property is new in PostgreSQL 15.
+const DEFINITION: &str = "pg_catalog.json_build_array(i.indisunique, x.relam, i.indnkeyatts, i.indclass::text, \
+    i.indcollation::text, i.indoption::text, (SELECT pg_catalog.json_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false) \
+    ORDER BY k) FROM pg_catalog.generate_series(1, i.indnatts) k), pg_catalog.pg_get_expr(i.indpred, i.indrelid), \
+    x.reloptions, pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(i), 'indnullsnotdistinct'))::text";
+
+/// For [`crate::engines::engine::Engine::table_indexes`]. A session that builds an index concurrently holds a lock of the
+/// session on the table from one transaction to the next (DefineIndex in the server's source). VACUUM and ANALYZE take the
+/// same lock; they are told apart by their text, as far as this role may see it.
+pub(crate) fn table_indexes(table: &ObjectRef, since: &str) -> String {
+    let table = SQL.literal(&table.relation(SQL));
+    // The script may have taken a role that may not read the history.
+    format!(
+        "SET LOCAL role TO DEFAULT; \
+         SELECT {PEER}, n.nspname, t.relname, x.relname, (SELECT pg_catalog.json_agg(c.attname ORDER BY c.attnum) \
+         FROM pg_catalog.pg_attribute c WHERE c.attrelid = x.oid), i.indisvalid, made.is_newer, {DEFINITION} \
+         FROM (SELECT pg_catalog.age(xmin) AS age FROM {since}) s, pg_catalog.pg_index i \
+         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace \
+         CROSS JOIN LATERAL (SELECT pg_catalog.age(x.xmin) < s.age AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute c \
+         WHERE c.attrelid = x.oid AND pg_catalog.age(c.xmin) >= s.age) AS is_newer) made \
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = (SELECT l.pid FROM pg_catalog.pg_locks l \
+         JOIN pg_catalog.pg_stat_activity b ON b.pid = l.pid WHERE l.locktype = 'relation' AND l.granted \
+         AND l.pid <> pg_catalog.pg_backend_pid() AND l.mode = 'ShareUpdateExclusiveLock' AND l.relation = t.oid \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+         AND (pg_catalog.strpos(pg_catalog.upper(b.query), 'INDEX') > 0 OR b.query = '<insufficient privilege>') LIMIT 1) \
+         WHERE t.oid = pg_catalog.to_regclass({table}) AND x.relkind = 'i' AND (made.is_newer OR NOT i.indisvalid) \
+         ORDER BY x.relname"
+    )
+}
+
+/// For [`crate::engines::engine::Engine::index_definition`]: only the server knows how it reads an expression. The temporary
+/// table has the name of the other one, which an expression may mention.
+pub(crate) fn index_definition(build: &UnnamedBuild, table: &ObjectRef) -> String {
+    let name = format!("pg_temp.{}", SQL.identifier(&table.name));
+    let unique = if build.is_unique { "UNIQUE " } else { "" };
+    format!(
+        "CREATE TEMPORARY TABLE {name} (LIKE {}) ON COMMIT DROP; CREATE {unique}INDEX ON {name} {}; \
+         SELECT {DEFINITION} FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+         WHERE i.indrelid = pg_catalog.to_regclass({})",
+        table.relation(SQL),
+        build.rest,
+        SQL.literal(&name)
     )
 }
 

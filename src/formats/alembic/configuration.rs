@@ -92,11 +92,8 @@ impl Keys {
         let toml = file.with_file_name(PYPROJECT);
         let mut keys = Self::default();
         if *file != toml {
-            let unreadable = |error| {
-                let name = file.display();
-                Error::Settings(format!("cannot read {name}: {error}\nnext: check that the image contains it"))
-            };
-            let text = file::read(file, FileKind::Configuration).map_err(unreadable)?;
+            let text = file::read(file, FileKind::Configuration)
+                .map_err(|error| Error::Settings(file::unreadable(file.display(), &error)))?;
             keys.ini = section(&String::from_utf8_lossy(&text), "alembic", here);
         }
         if !file.starts_with("migrations") && mentions_alembic(&toml) {

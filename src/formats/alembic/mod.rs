@@ -116,7 +116,8 @@ impl Alembic {
         if let (Some(gone), None) = (gone, &elsewhere) {
             return Err(Error::Settings(format!(
                 "{} leads to {}, where no revisions are\n\
-                 next: check script_location, and that the image contains it; or name the folder with --migrations",
+                 next: check script_location, and that the image contains it; or name the folder that has env.py and \
+                 versions: --migration-format alembic --migrations FOLDER",
                 ini.display(),
                 gone.display()
             )));
@@ -144,7 +145,7 @@ impl Alembic {
         let files = self.versions.iter().map(|folder| files(folder, self.is_recursive));
         for path in files.collect::<Result<Vec<_>, _>>()?.concat() {
             let text = file::read(&path, FileKind::Source)
-                .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
+                .map_err(|error| Error::History(file::unreadable(path.display(), &error)))?;
             let Ok(text) = String::from_utf8(text) else {
                 computed.push(path);
                 continue;
@@ -314,7 +315,7 @@ fn migration(revision: &Revision, dialect: Dialect) -> Migration {
 
 /// The files that Alembic takes for revisions.
 fn files(folder: &Path, is_recursive: bool) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| Error::Settings(file::unreadable(folder.display(), &error));
     let entries = std::fs::read_dir(folder).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     let mut found = Vec::new();
     for path in entries.into_iter().map(|entry| entry.path()) {

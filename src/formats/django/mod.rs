@@ -179,7 +179,7 @@ impl Layout for Django {
             }
             for path in files {
                 let script = file::read(&path, FileKind::Source)
-                    .map_err(|error| Error::History(format!("cannot read {}: {error}", path.display())))?;
+                    .map_err(|error| Error::History(file::unreadable(path.display(), &error)))?;
                 let script = String::from_utf8(script).unwrap_or_else(|error| {
                     uncertain.get_or_insert(format!("{} is not UTF-8", path.display()));
                     String::from_utf8_lossy(error.as_bytes()).into_owned()

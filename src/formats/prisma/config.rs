@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{FileKind, read_text, unreadable};
+use crate::formats::external::External;
 use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
 
 /// What the project says about a place.
@@ -39,20 +40,23 @@ pub(crate) struct Config {
     pub(crate) schema: Place,
     /// `migrations.path`
     pub(crate) migrations: Place,
-    /// `tables.external`: tables that the project's migrations leave to others, as `schema.table`.
-    pub(crate) external: Vec<String>,
+    /// `tables.external` and `enums.external`.
+    pub(crate) external: External,
 }
 
-/// The configuration in the working directory, where Prisma looks for it; without one, package.json's.
+/// The configuration in the working directory, where Prisma looks for it; without one, package.json's, unless a setting has
+/// named the schema.
 ///
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be read.
-pub(crate) fn find() -> Result<Option<Config>, Error> {
+pub(crate) fn find(is_named: bool) -> Result<Option<Config>, Error> {
     let extensions = ["ts", "js", "mts", "mjs", "cts", "cjs"];
     let places = ["prisma.config", ".config/prisma"].into_iter();
     let mut files = places.flat_map(|place| extensions.map(|extension| format!("{place}.{extension}")));
     match files.find(|file| Path::new(file).exists()) {
         Some(file) => Ok(Some(parse(&read(Path::new(&file))?, Path::new(&file)))),
+        // package.json names the schema alone.
+        None if is_named => Ok(None),
         None => match std::env::current_dir() {
             Ok(here) => of_package(&here),
             Err(_) => Ok(None),
@@ -61,12 +65,7 @@ pub(crate) fn find() -> Result<Option<Config>, Error> {
 }
 
 fn read(file: &Path) -> Result<String, Error> {
-    read_text(file, FileKind::Source).map_err(|error| {
-        Error::Settings(format!(
-            "cannot read {}: {error}\nnext: make it readable for this user, or take it out of the image",
-            file.display()
-        ))
-    })
+    read_text(file, FileKind::Source).map_err(|error| Error::Settings(unreadable(file.display(), &error)))
 }
 
 fn parse(text: &str, file: &Path) -> Config {
@@ -83,7 +82,8 @@ fn parse(text: &str, file: &Path) -> Config {
             path.map_or(Place::Computed, Place::Path)
         }
     };
-    let external = object.get("tables").object().map(|tables| tables.get("external").texts()).unwrap_or_default();
+    let listed = |of: &str| object.get(of).object().map(|of| of.get("external").texts()).unwrap_or_default();
+    let external = External { tables: listed("tables"), enums: listed("enums") };
     let migrations = match object.get("migrations") {
         Lookup::Absent => Place::Absent,
         block => block.object().map_or(Place::Computed, |block| place(block.get("path"))),
@@ -154,10 +154,15 @@ mod tests {
               migrations: { seed: `tsx db/seed.ts // schema: 'x'`, path: 'db/migrations' /* path: "no" */ },
               datasource: { url: env("DATABASE_URL"), schema: "no" },
               tables: { external: ["public.users", 'auth.keys',] },
+              enums: { external: [`auth.kind`] },
             });
         "#;
         assert_eq!(read(text), (path("db/schema.prisma"), path("db/migrations")));
-        assert_eq!(parse(text, Path::new("p")).external, ["public.users", "auth.keys"]);
+        let external = parse(text, Path::new("p")).external;
+        assert_eq!(
+            (external.tables, external.enums),
+            (vec!["public.users".into(), "auth.keys".into()], vec!["auth.kind".into()])
+        );
         assert_eq!(read("export default defineConfig({ datasource: { url: 'x' } })"), (Place::Absent, Place::Absent));
         assert_eq!(read("module.exports = { \"schema\": 'a.prisma' }"), (path("a.prisma"), Place::Absent));
         assert_eq!(

@@ -28,12 +28,19 @@ pub(crate) enum UrlSource {
     Literal(String),
 }
 
+/// What to do about a schema that is not where a setting or a configuration says.
+pub(crate) const SCHEMA_ELSEWHERE: &str =
+    "check that the image contains it, or name it with --prisma-schema; or leave it out: --verify off";
+
 /// The schema that is `named`, or found where Prisma looks, parsed; and its datasource. `None` without a schema.
 pub(crate) fn find(named: Option<&Path>) -> Result<Option<(PrismaSchema, Datasource)>, Error> {
     let usual = ["schema.prisma", "prisma/schema.prisma", "prisma/schema"].map(Path::new);
     let path = match named {
         Some(path) if !path.exists() => {
-            return Err(Error::Settings(format!("the Prisma schema {} does not exist", path.display())));
+            return Err(Error::Settings(format!(
+                "the Prisma schema {} does not exist\nnext: {SCHEMA_ELSEWHERE}",
+                path.display()
+            )));
         }
         Some(path) => path,
         None => match usual.into_iter().find(|path| path.exists()) {

@@ -112,7 +112,7 @@ fn directories(folder: &Path) -> Result<Vec<String>, Error> {
 }
 
 fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
-    Error::Settings(format!("cannot read {}: {error}", folder.display()))
+    Error::Settings(file::unreadable(folder.display(), error))
 }
 
 impl Layout for Prisma {
@@ -293,7 +293,7 @@ fn read((folder, opened): (&Path, &mut Directory), name: &str, dialect: Dialect)
                      next: restore {}, or delete the folder if the migration was given up",
                     path.display()
                 ),
-                _ => format!("cannot read {}: {error}", path.display()),
+                _ => file::unreadable(path.display(), &error),
             }),
         ),
     };
@@ -318,7 +318,7 @@ fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
     let text = match file::read_text(&path, FileKind::Configuration) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge) => {
-            return Err(Error::Settings(format!("cannot read {}: {error}", path.display())));
+            return Err(Error::Settings(file::unreadable(path.display(), &error)));
         }
         Err(_) => return Ok(()),
     };
@@ -329,11 +329,16 @@ fn check_provider(folder: &Path, dialect: Dialect) -> Result<(), Error> {
     });
     match provider {
         Some(provider) if dialect.rules().providers.contains(&provider.as_str()) => Ok(()),
-        provider => Err(Error::History(format!(
-            "the migrations in {} are written for {}, but the database is {}\n\
+        Some(provider) => Err(Error::History(format!(
+            "the migrations in {} are written for {provider}, but the database is {}\n\
              next: point the URL at the right database, or begin a new migrations folder",
             folder.display(),
-            provider.as_deref().unwrap_or("an unreadable provider (see migration_lock.toml)"),
+            dialect.provider()
+        ))),
+        None => Err(Error::History(format!(
+            "{} names no provider\n\
+             next: restore the file; if the migrations are written for this database: provider = \"{}\"",
+            path.display(),
             dialect.provider()
         ))),
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{self, FileKind, read_text};
 use crate::formats::signs::{KnownTool, Sign, TOOLS};
 
 /// How many sub-folders are looked into: enough to see what they have in common. Every look is a system call per file, and
@@ -50,7 +50,7 @@ impl Seen {
     /// # Errors
     /// [`Error::Settings`] where it cannot be read.
     pub(crate) fn of(folder: &Path, is_prismas_place: bool) -> Result<Self, Error> {
-        let unreadable = |error: std::io::Error| Error::Settings(format!("cannot read {}: {error}", folder.display()));
+        let unreadable = |error: std::io::Error| Error::Settings(file::unreadable(folder.display(), &error));
         let mut seen = Self { is_prismas_place, ..Self::default() };
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;

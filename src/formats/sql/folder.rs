@@ -107,7 +107,8 @@ fn without_migrations(folder: &Path, found: &Arranged<'_>) -> Result<String, Err
     let others = if others.is_empty() { "files that take migrations back".to_owned() } else { others.join(", ") };
     Err(Error::Settings(format!(
         "{text}; it has {others}\n\
-         next: name the folder with --migrations, or its format with --migration-format"
+         next: name the folder that holds them with --migrations, or rename the files; if they are of another tool, leave \
+         --migration-format out"
     )))
 }
 

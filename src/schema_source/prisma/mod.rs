@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{self, FileKind, read_text};
 use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
@@ -101,7 +101,7 @@ fn walk(directory: &Path, visited: &mut HashSet<PathBuf>, found: &mut Vec<PathBu
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Settings(format!("cannot read {}: {error}", path.display()))
+    Error::Settings(file::unreadable(path.display(), error))
 }
 
 /// Parses and checks the files of a schema, given as names and texts. Their order does not matter.

@@ -351,7 +351,7 @@ fn a_root_file_that_cannot_be_used_is_named() {
         ("garbage.pem", "garbage.pem holds no certificate"),
     ] {
         let more = format!("sslmode=verify-full sslrootcert={file}");
-        client.wait(&keywords(&cluster, "db.example", &more)).code(78).stderr_has(why);
+        client.wait(&keywords(&cluster, "db.example", &more)).code(78).stderr_has(why).stderr_has("next: ");
     }
 }
 
@@ -434,7 +434,7 @@ fn a_client_certificate_that_cannot_be_used_is_final() {
         let more = format!("user=certified sslmode=require sslcert={certificate} sslkey={key}");
         client.wait(&keywords(&cluster, "db.example", &more))
     };
-    wait("absent.crt", "client.key").code(78).stderr_has("cannot read absent.crt");
+    wait("absent.crt", "client.key").code(78).stderr_has("cannot read absent.crt").stderr_has("next: check the path");
     wait("client.crt", "absent.key").code(78).stderr_has("cannot read absent.key");
     wait("client.crt", "foreign.key").code(78).stderr_has("client certificate");
 }

@@ -20,3 +20,4 @@ mod session_settings;
 mod shared_schema;
 mod side_effects;
 mod trouble;
+mod unnamed_indexes;

@@ -41,6 +41,20 @@ fn start(project: &Project, url: &str, more: &[&str]) -> Doorstep {
     project.doorstep(url, &arguments)
 }
 
+/// Starts doorstep, and waits until its command says that it has begun.
+fn begun(doorstep: Doorstep) -> Running {
+    let mut running = doorstep.spawn();
+    running.until_stderr("migrate: begun");
+    running
+}
+
+/// A start whose command is [`STUBBORN`], and has begun.
+fn stubborn(url: &str) -> (Project, Running) {
+    let project = project(STUBBORN);
+    let doorstep = begun(start(&project, url, &[]));
+    (project, doorstep)
+}
+
 fn lines(project: &Project, file: &str) -> usize {
     std::fs::read_to_string(project.path(file)).unwrap_or_default().lines().count()
 }
@@ -82,9 +96,7 @@ fn mark(database: &Database) -> String {
 #[test]
 fn a_command_whose_lock_is_lost_ends_with_all_that_it_has_started_and_runs_again() {
     let database = Database::fresh();
-    let project = project(STUBBORN);
-    let mut doorstep = start(&project, &database.url(), &[]).spawn();
-    doorstep.until_stderr("migrate: begun");
+    let (project, mut doorstep) = stubborn(&database.url());
     let pid = holder(&database);
     terminate(&database, &pid);
     let since = Instant::now();
@@ -99,9 +111,7 @@ fn a_command_whose_lock_is_lost_ends_with_all_that_it_has_started_and_runs_again
 #[test]
 fn a_restart_of_the_server_and_a_cut_connection_are_losses_too() {
     let cluster = Cluster::started("");
-    let project = project(STUBBORN);
-    let mut doorstep = start(&project, &cluster.url(), &[]).spawn();
-    doorstep.until_stderr("migrate: begun");
+    let (project, doorstep) = stubborn(&cluster.url());
     let since = Instant::now();
     run(cluster.pg_ctl("restart").args(["-m", "immediate"]));
     all_end(&project, since);
@@ -170,9 +180,7 @@ fn relay(mut from: TcpStream, mut to: TcpStream, cuts: bool, has_failed: &dyn Fn
 fn silence_and_a_cut_are_noticed_within_seconds() {
     for cuts in [true, false] {
         let (database, relay) = (Database::fresh(), Relay::new(cuts));
-        let project = project(STUBBORN);
-        let mut doorstep = start(&project, &relay.url(&database), &[]).spawn();
-        doorstep.until_stderr("migrate: begun");
+        let (project, mut doorstep) = stubborn(&relay.url(&database));
         relay.fail();
         let since = Instant::now();
         doorstep.until_stderr("was lost while migrate_command runs");
@@ -193,8 +201,7 @@ fn a_hook_is_a_command_too() {
     let project = Project::with_two().file("tool", STUBBORN);
     run(Command::new("chmod").arg("+x").arg(project.path("tool")));
     let arguments = ["run", "--before-migrate", "./tool", "--", "echo", "up"];
-    let mut doorstep = project.doorstep(&database.url(), &arguments).spawn();
-    doorstep.until_stderr("migrate: begun");
+    let doorstep = begun(project.doorstep(&database.url(), &arguments));
     terminate(&database, &backend(&database, &holds("\0\0\0\0\u{4}Um)")));
     let since = Instant::now();
     all_end(&project, since);
@@ -276,8 +283,7 @@ fn the_next_replica_does_not_start_its_command_while_the_first_is_still_ending()
     let database = Database::fresh();
     let tool = "#!/bin/sh\ntrap '' TERM\necho in >> order\n[ -e again ] || { touch again; echo begun; sleep 600; }\necho out >> order\n";
     let project = project(tool);
-    let mut first = start(&project, &database.url(), &[]).spawn();
-    first.until_stderr("migrate: begun");
+    let mut first = begun(start(&project, &database.url(), &[]));
     let second = start(&project, &database.url(), &[]).spawn();
     terminate(&database, &holder(&database));
     // The first one's second session is there until its command is gone.
@@ -293,9 +299,7 @@ fn the_next_replica_does_not_start_its_command_while_the_first_is_still_ending()
 #[test]
 fn a_second_signal_kills_the_command_instead_of_leaving_it_behind() {
     let database = Database::fresh();
-    let project = project(STUBBORN);
-    let mut doorstep = start(&project, &database.url(), &[]).spawn();
-    doorstep.until_stderr("migrate: begun");
+    let (project, mut doorstep) = stubborn(&database.url());
     let since = Instant::now();
     doorstep.signal("TERM");
     doorstep.until_stderr("passed on to");
@@ -309,9 +313,7 @@ fn a_second_signal_kills_the_command_instead_of_leaving_it_behind() {
 #[test]
 fn one_signal_ends_the_command_with_all_that_it_has_started() {
     let database = Database::fresh();
-    let project = project(STUBBORN);
-    let mut doorstep = start(&project, &database.url(), &[]).spawn();
-    doorstep.until_stderr("migrate: begun");
+    let (project, doorstep) = stubborn(&database.url());
     let since = Instant::now();
     doorstep.signal("TERM");
     doorstep.finish("run").code(143).stderr_has("did not end, and was killed").stderr_lacks("unknown");

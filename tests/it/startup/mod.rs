@@ -1,5 +1,6 @@
 //! The steps of a start, its settings, hooks, health port and exit codes.
 
+mod advice;
 mod check;
 mod exit_codes;
 mod files;

@@ -178,6 +178,12 @@ impl Output {
     }
 
     #[track_caller]
+    pub(crate) fn stdout_lacks(self, text: &str) -> Self {
+        assert!(!self.stdout.contains(text), "stdout has `{text}`\n{}", self.picture());
+        self
+    }
+
+    #[track_caller]
     pub(crate) fn stdout_is(self, text: &str) -> Self {
         assert_eq!(self.stdout.trim_end(), text, "\n{}", self.picture());
         self

@@ -1,16 +1,7 @@
 //! What looks like a difference and is none, or cannot be told: no error and no warning.
 
+use super::findings;
 use crate::support::{Database, Project};
-
-/// `severity kind object` of each finding of `verify`.
-fn findings(project: &Project, database: &Database) -> Vec<String> {
-    let output = project.doorstep(&database.url(), &["verify", "--format", "json"]).run();
-    let report: serde_json::Value =
-        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
-    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap().to_owned();
-    let line = |finding| ["severity", "kind", "object"].map(|key| word(finding, key)).join(" ");
-    report["findings"].as_array().unwrap().iter().map(line).collect()
-}
 
 fn project(models: &str) -> Project {
     let schema = format!("datasource db {{\n  provider = \"postgresql\"\n}}\n{models}");

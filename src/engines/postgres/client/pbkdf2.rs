@@ -12,15 +12,23 @@ use sha2::{Digest as _, Sha256};
 /// The key that a password and a salt give (`Hi()` of RFC 5802, 2.2).
 pub(crate) fn derive(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     let keyed = Hmac::<Sha256>::new_from_slice(password).expect("HMAC takes a key of any length (RFC 2104, 2)");
-    let first = keyed.chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize();
-    let mut last = words(&first.into_bytes().into());
+    let mut sum: [u8; 32] = keyed.chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize().into_bytes().into();
     let (inner, outer) = (state_after_key(password, 0x36), state_after_key(password, 0x5c));
-    let mut sum = last;
+    // The last block of a message of one block and a hash: the hash, a one bit, zeros, the length in bits (FIPS 180-4, 5.1.1).
+    // It is written in place: copies of 64 bytes took longer than the compressions.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(&sum);
+    block[32] = 0x80;
+    block[62..].copy_from_slice(&(96_u16 * 8).to_be_bytes());
     for _ in 1..iterations {
-        last = compressed(outer, &padded(&compressed(inner, &padded(&last))));
-        sum.iter_mut().zip(last).for_each(|(sum, word)| *sum ^= word);
+        for key in [inner, outer] {
+            let mut state = key;
+            compress256(&mut state, std::slice::from_ref(&block));
+            block.chunks_exact_mut(4).zip(state).for_each(|(four, word)| four.copy_from_slice(&word.to_be_bytes()));
+        }
+        sum.iter_mut().zip(&block).for_each(|(sum, byte)| *sum ^= byte);
     }
-    bytes(&sum)
+    sum
 }
 
 /// The state of SHA-256 after the first block of an HMAC: the key, each byte XOR `pad` (RFC 2104, 2).
@@ -36,33 +44,10 @@ fn state_after_key(key: &[u8], pad: u8) -> [u32; 8] {
     let mut block = [pad; 64];
     block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
     // The initial state: FIPS 180-4, 5.3.3.
-    let initial =
+    let mut state =
         [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-    compressed(initial, &block)
-}
-
-/// The last block of a message of one block and this hash: the hash, a one bit, zeros, the length in bits (FIPS 180-4, 5.1.1).
-fn padded(hash: &[u32; 8]) -> [u8; 64] {
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(&bytes(hash));
-    block[32] = 0x80;
-    block[62..].copy_from_slice(&(96_u16 * 8).to_be_bytes());
-    block
-}
-
-fn compressed(mut state: [u32; 8], block: &[u8; 64]) -> [u32; 8] {
-    compress256(&mut state, std::slice::from_ref(block));
+    compress256(&mut state, &[block]);
     state
-}
-
-fn bytes(words: &[u32; 8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.chunks_exact_mut(4).zip(words).for_each(|(four, word)| four.copy_from_slice(&word.to_be_bytes()));
-    bytes
-}
-
-fn words(bytes: &[u8; 32]) -> [u32; 8] {
-    std::array::from_fn(|at| u32::from_be_bytes([0, 1, 2, 3].map(|byte| bytes[4 * at + byte])))
 }
 
 #[cfg(test)]

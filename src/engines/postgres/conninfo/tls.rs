@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::base::file::irregular;
+use crate::base::file::{irregular, unreadable};
 use crate::base::plain_name::shown_path;
 use crate::engines::net::tls::{Roots, Tls, TlsMode};
 use crate::engines::postgres::conninfo::invalid;
@@ -99,7 +99,7 @@ impl Parameters {
 fn check_system_roots(environment: &Environment) -> Result<(), Error> {
     let Some(path) = environment.path("SSL_CERT_FILE") else { return Ok(()) };
     match std::fs::metadata(&path).ok().and_then(|metadata| irregular(&metadata)) {
-        Some(error) => Err(Error::Settings(format!("cannot read SSL_CERT_FILE {}: {error}", shown_path(&path)))),
+        Some(error) => Err(Error::Settings(unreadable(format_args!("SSL_CERT_FILE {}", shown_path(&path)), &error))),
         None => Ok(()),
     }
 }
