@@ -209,9 +209,13 @@ pub(crate) fn is_marked(text: &str) -> bool {
 fn turns_off(options: &str) -> Result<bool, &str> {
     let words: Vec<&str> = options.split_whitespace().collect();
     let last = words.iter().rev().find_map(|word| word.strip_prefix("transaction:"));
-    let is_idle = |word: &&&str| word.to_ascii_lowercase().contains("transaction") && last != Some("false");
+    let is_idle = |word: &&&str| {
+        let lower = word.to_ascii_lowercase();
+        let is_option = lower.strip_prefix("transaction").is_some_and(|rest| rest.starts_with([':', '=']));
+        is_option && !matches!(**word, "transaction:true" | "transaction:false")
+    };
     match words.iter().find(is_idle) {
-        Some(word) if *word != "transaction:true" => Err(word),
+        Some(word) if last != Some("false") => Err(word),
         _ => Ok(last == Some("false")),
     }
 }
