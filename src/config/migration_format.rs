@@ -12,6 +12,8 @@ pub enum MigrationFormat {
     Sql,
     /// dbmate's files, NUMBER_NAME.sql with -- migrate:up, and schema_migrations
     Dbmate,
+    /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
+    Sqlx,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

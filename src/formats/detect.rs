@@ -14,7 +14,9 @@ use crate::formats::prisma::config::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, candidates, is_flat, recognise};
-use crate::formats::{ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma};
+use crate::formats::{
+    ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma, sqlx,
+};
 use crate::schema_source::prisma::PrismaSchema;
 
 /// What of the project concerns a start: found once, by convention or by name.
@@ -265,6 +267,22 @@ fn foreign(folder: &Path, seen: &Seen, claim: &Claim, opening: &Opening<'_>) -> 
     ))
 }
 
+/// The folders in which tools look that have a place of their own; of the format that is named, if one is.
+fn places_of_tools(
+    name: Option<MigrationFormat>,
+    environment: &Environment,
+) -> Result<Vec<(&'static str, PathBuf)>, Error> {
+    let concerns = |format| name.is_none_or(|name| name == format);
+    let mut places = Vec::new();
+    if concerns(MigrationFormat::Dbmate) {
+        places.push(("dbmate", dbmate::folder::place(environment)?));
+    }
+    if concerns(MigrationFormat::Sqlx) {
+        places.extend(sqlx::configuration::read()?.folder.map(|place| ("sqlx", place)));
+    }
+    Ok(places)
+}
+
 /// The folder beside the Prisma schema, else prisma/migrations, else migrations. The first two are Prisma's by
 /// their place, even without files: files lost on the way to the image must not look like "nothing to do".
 fn conventional(
@@ -274,16 +292,16 @@ fn conventional(
 ) -> Result<Option<Folder>, Error> {
     let beside_schema = datasource.map(|found| found.directory.join("migrations"));
     let usual = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
-    let of_dbmate = match name {
-        None | Some(MigrationFormat::Dbmate) => Some(dbmate::folder::place(opening.environment)?),
-        Some(_) => None,
-    };
-    let places = of_dbmate.clone().filter(|_| name.is_some()).into_iter().chain(usual);
+    let of_tools = places_of_tools(name, opening.environment)?;
+    let named = of_tools.iter().filter(|_| name.is_some()).map(|(_, place)| place.clone());
+    let places = named.chain(usual);
     let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else {
         // The directory is other tools', too (Rails).
-        let found = of_dbmate.filter(|place| place.is_dir()).map(|place| detect(&place, false, opening));
-        let is_its = |folder: &Folder| folder.format.tool.name == "dbmate" && folder.claim.is_none();
-        return Ok(found.and_then(Result::ok).flatten().filter(is_its));
+        let found = of_tools.iter().filter(|(_, place)| place.is_dir()).find_map(|(tool, place)| {
+            let folder = detect(place, false, opening).ok()??;
+            (folder.format.tool.name == *tool && folder.claim.is_none()).then_some(folder)
+        });
+        return Ok(found);
     };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
     if let Some(name) = name.filter(|name| is_applied_here(*name)) {

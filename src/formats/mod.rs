@@ -23,6 +23,7 @@ pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod sql_files;
+pub(crate) mod sqlx;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,8 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 5] = [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 6] =
+    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -155,6 +157,12 @@ pub(crate) trait Layout: Sync + fmt::Debug {
     /// Tells of an applied migration whose file is not in the folder whether that is an error; `known` are the files.
     fn missed<'a>(&self, _known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
         Box::new(|_| true)
+    }
+
+    /// Why the tool stops at such a history, whether or not something is pending: applied migrations are `missing` from the
+    /// folder, or have been `edited` since.
+    fn forbids(&self, _missing: &[&str], _edited: &[&str]) -> Option<String> {
+        None
     }
 
     /// Whether the tool goes on where applied migrations are not in the folder.

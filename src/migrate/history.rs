@@ -325,6 +325,15 @@ impl History {
         self.records.iter().map(AsRef::as_ref).filter(|record| record.ran(RunMode::Atomic)).filter(is_void).collect()
     }
 
+    /// Why the tool of the format stops at this history, whether or not something is pending.
+    pub(crate) fn forbidden(&self) -> Option<String> {
+        let names = |state| {
+            let of = self.entries.iter().filter(move |entry| entry.state == state && !entry.superseded);
+            of.map(|entry| entry.name.as_str()).collect::<Vec<_>>()
+        };
+        self.format.layout.forbids(&names(State::Missing), &names(State::Edited))
+    }
+
     /// The verdict in one word.
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
@@ -382,6 +391,9 @@ impl History {
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
         let missing: Vec<&str> = missing.map(|entry| entry.name.as_str()).collect();
         if let Some(why) = self.format.layout.obstacle(&missing, &pending, &self.lineage) {
+            return Err(Error::History(why));
+        }
+        if let Some(why) = self.forbidden() {
             return Err(Error::History(why));
         }
         match self.verdict() {

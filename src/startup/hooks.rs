@@ -110,7 +110,7 @@ impl Start<'_> {
             let tool = history.format.tool.name;
             tracing::info!(phase = "migrate", event = "uncertain", "{tool} has to be asked: {why}");
         }
-        history.has_work() || history.uncertainty().is_some()
+        history.has_work() || history.uncertainty().is_some() || history.forbidden().is_some()
     }
 
     pub(crate) async fn run_before_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use crate::formats::marks::sections::{self, Why};
 use crate::formats::migration::{Migration, sha256};
 use crate::formats::{Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
-use crate::sql::script::{Script, Statement};
+use crate::sql::script::Script;
 
 /// The layout.
 #[derive(Debug)]
@@ -94,7 +94,9 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
                         format!("{shown}:{line}: dbmate does not know the option {option}; it knows transaction:false")
                     });
                     let script = Script::new(up.text, dialect);
-                    let refused = refused(&script, no_transaction).map(|why| format!("{shown}: {why}"));
+                    let advice = "write it alone in a file, under -- migrate:up transaction:false";
+                    let refused = sql_files::refused_in_transaction(&script, "dbmate", advice);
+                    let refused = refused.filter(|_| !no_transaction).map(|why| format!("{shown}: {why}"));
                     (script, checksum, refused)
                 }
                 Err((line, why)) => (Script::new(text, dialect), checksum, Some(format!("{shown}:{line}: {why}"))),
@@ -106,24 +108,6 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
     no_transaction &= !dialect.rules().sends_one_message;
     let (name, path) = (name.to_owned(), path.to_owned());
     (Migration { name, path, script, checksum, unreadable, no_transaction }, warning)
-}
-
-/// Why a part that runs in dbmate's transaction would fail there.
-fn refused(script: &Script, no_transaction: bool) -> Option<String> {
-    if no_transaction {
-        return None;
-    }
-    let begins = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
-    let fails = |statement: &Statement<'_>| match script.dialect() {
-        Dialect::Postgres => statement.refuses_transaction(),
-        Dialect::Sqlite => begins.iter().chain(&["VACUUM"]).any(|word| statement.starts(&[word])),
-    };
-    let statement = script.statements().into_iter().find(fails)?;
-    let line = script.text()[..statement.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
-    Some(format!(
-        "the statement in line {line} cannot run in a transaction, and dbmate runs the file in one\n\
-         next: write it alone in a file, under -- migrate:up transaction:false"
-    ))
 }
 
 /// What of a file runs.

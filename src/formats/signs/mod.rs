@@ -129,7 +129,7 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
 /// Whether the numbered files of this format can be read as plain SQL, too.
 #[must_use]
 pub(crate) fn is_flat(format: MigrationFormat) -> bool {
-    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate)
+    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate | MigrationFormat::Sqlx)
 }
 
 /// The tools with the strongest signs.
@@ -284,10 +284,10 @@ mod tests {
             ("0000_a.sql meta/_journal.json", "Sql? Drizzle"),
             ("0001_a.sql", "Sql"),
             ("0001_a.sql README.md seed.sql", "Sql"),
-            ("0001_a.sql ^sqlx.toml", "Sql? plain SQL, sqlx"),
+            ("0001_a.sql ^sqlx.toml", "Sqlx"),
             ("0001_a.sql ^Cargo.toml:sqlx", "Sql? plain SQL, sqlx"),
             ("1_a.up.sql 1_a.down.sql", "Sql? sqlx, golang-migrate"),
-            ("1_a.up.sql ^.sqlx", "Sql? sqlx"),
+            ("1_a.up.sql ^.sqlx", "Sqlx"),
             ("1_a.up.sql ^go.mod:golang-migrate/migrate", "Sql? golang-migrate"),
             ("1_a.sql @dbmate", "Dbmate"),
             ("1_a.sql @goose", "Sql? goose"),

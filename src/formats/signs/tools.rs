@@ -40,19 +40,20 @@ pub(crate) const TOOLS: &[KnownTool] = &[
     KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
     foreign("goose", "goose up", &[(Sure, Marked), (Fair, Named(forms::go_file))]),
     foreign("sql-migrate", "sql-migrate up", &[(Sure, Marked)]),
-    foreign(
-        "sqlx",
-        "sqlx migrate run",
-        &[
+    KnownTool {
+        name: "sqlx",
+        format: Some(MigrationFormat::Sqlx),
+        command: "sqlx migrate run",
+        signs: &[
             (Sure, All(&[UP_FILE, Beside("sqlx.toml")])),
             (Sure, All(&[UP_FILE, Beside(".sqlx")])),
             (Sure, All(&[UP_FILE, Mentions("Cargo.toml", "\nsqlx")])),
             (Fair, UP_FILE),
-            (Weak, All(&[NUMBERED, Beside("sqlx.toml")])),
+            (Fair, All(&[NUMBERED, Beside("sqlx.toml")])),
             (Weak, All(&[NUMBERED, Beside(".sqlx")])),
             (Weak, All(&[NUMBERED, Mentions("Cargo.toml", "\nsqlx")])),
         ],
-    ),
+    },
     foreign(
         "golang-migrate",
         "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",

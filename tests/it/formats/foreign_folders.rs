@@ -19,7 +19,6 @@ fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
             vec![("migrations/0000_a.sql", TABLE), ("migrations/meta/_journal.json", "{}")],
         ),
         ("golang-migrate (", vec![("migrations/1_a.up.sql", TABLE), ("migrations/1_a.down.sql", "DROP TABLE a;")]),
-        ("sqlx (sqlx.toml)", vec![("migrations/1_a.up.sql", TABLE), ("sqlx.toml", "")]),
         ("sqlx (Cargo.toml)", vec![("migrations/1_a.sql", TABLE), ("Cargo.toml", "[dependencies]\nsqlx = \"0.9\"\n")]),
         ("Flyway (", vec![("migrations/V1__a.sql", TABLE)]),
         (

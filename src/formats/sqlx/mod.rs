@@ -1,0 +1,226 @@
+//! sqlx: `NUMBER_NAME.sql` or `NUMBER_NAME.up.sql`, and the table `_sqlx_migrations`, whose rows have a checksum.
+//!
+//! Sources: sqlx 0.9, `sqlx-core/src/migrate` and `migrate.rs` of its drivers; and runs of it, which are in
+//! tests/cases/sqlx.jsonl.
+
+pub(crate) mod configuration;
+pub(crate) mod folder;
+
+use crate::base::error::Error;
+use crate::config::MigrationFormat;
+use crate::engines::session::LockKey;
+use crate::formats::migration::{Migration, Record, RunMode};
+use crate::formats::notes::Notes;
+use crate::formats::sqlx::configuration::Configuration;
+use crate::formats::sqlx::folder::{SqlxFolder, description, version};
+use crate::formats::tool::Tool;
+use crate::formats::{
+    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, applied_rows, kept,
+    rfc3339, sql,
+};
+use crate::sql::{Dialect, Row, TableName};
+
+/// How it is found.
+pub(crate) const ENTRY: FormatEntry = FormatEntry {
+    name: MigrationFormat::Sqlx,
+    detection: Detection::Folder { example: "sqlx: NUMBER_NAME.up.sql", open },
+};
+
+static TOOL: Tool =
+    Tool { name: "sqlx", authoring: "sqlx migrate add SLUG", by_hand: "", writes_from_schema: false, command: None };
+
+/// Opens it, with what sqlx.toml says.
+fn open(opening: &Opening<'_>) -> Result<Format, Error> {
+    let Configuration { table, ignored, .. } = configuration::read()?;
+    let table = opening.history_table.cloned().or(table);
+    let ledger = kept(Sqlx { table, is_named: opening.is_named });
+    Ok(Format { layout: kept(SqlxFolder { ignored }), ledger, writer: Some(ledger), tool: &TOOL })
+}
+
+#[derive(Debug)]
+struct Sqlx {
+    /// The table, if it is not the usual one.
+    table: Option<TableName>,
+    /// A setting names the format.
+    is_named: bool,
+}
+
+impl Ledger for Sqlx {
+    fn table(&self) -> &str {
+        self.table.as_ref().map_or("_sqlx_migrations", |table| &table.name)
+    }
+
+    fn schema(&self) -> Option<&str> {
+        self.table.as_ref()?.schema.as_deref()
+    }
+
+    /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
+    fn tool_lock(&self, dialect: Dialect, database: &str) -> Option<LockKey> {
+        let number = 0x3d32_ad9e * i64::from(crc32(database.as_bytes()));
+        (dialect == Dialect::Postgres).then_some(LockKey { number, name: "sqlx" })
+    }
+
+    fn rival(&self) -> Option<&'static str> {
+        (!self.is_named).then_some(sql::TABLE)
+    }
+
+    fn begins_beside_others(&self) -> bool {
+        true
+    }
+
+    fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let checksum = match dialect {
+            Dialect::Postgres => "pg_catalog.encode(checksum, 'hex')",
+            Dialect::Sqlite => "lower(hex(checksum))",
+        };
+        format!(
+            "SELECT CAST(version AS text), description, {}, CASE WHEN success THEN 1 ELSE 0 END, {checksum} \
+             FROM {} AS history ORDER BY history.version",
+            dialect.time_as_text("installed_on"),
+            dialect.table(table)
+        )
+    }
+
+    fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
+        rows.into_iter().map(|row| record(row, lineage)).collect()
+    }
+
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        // A file that is no text has no checksum to compare.
+        migration.checksum == checksum || migration.checksum.is_empty()
+    }
+}
+
+/// A row with `success = false` is that of a run that is not done.
+fn record(row: Row, lineage: &Lineage) -> Record {
+    let mut values = row.into_iter().map(Option::unwrap_or_default);
+    let mut value = || values.next().unwrap_or_default();
+    let [version, description, installed, success, checksum] = std::array::from_fn(|_| value());
+    let name = lineage.keys.get(&version).cloned();
+    let name = name.unwrap_or_else(|| format!("{version}_{}", description.replace(' ', "_")));
+    let at = rfc3339(installed);
+    Record {
+        id: format!("{}{version}", applied_rows::ROW),
+        name,
+        checksum,
+        started_at: Some(at.clone()),
+        finished_at: (success == "1").then_some(at),
+        ..Record::default()
+    }
+}
+
+impl Sqlx {
+    /// The row of a migration; with the time that its script took in nanoseconds, where the server's clock tells it.
+    fn row(&self, row: RowKey<'_>, migration: &Migration, took: &str) -> String {
+        let literal = |text: &str| row.dialect.literal(text);
+        let checksum = match row.dialect {
+            Dialect::Postgres => format!("pg_catalog.decode({}, 'hex')", literal(&migration.checksum)),
+            Dialect::Sqlite => format!("X{}", literal(&migration.checksum)),
+        };
+        format!(
+            "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ({}, {}, {}, {checksum}, {took})",
+            row.table(),
+            version(&migration.name).unwrap_or_default(),
+            literal(&description(&migration.name)),
+            true_of(row.dialect),
+        )
+    }
+}
+
+fn true_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "TRUE",
+        Dialect::Sqlite => "1",
+    }
+}
+
+impl LedgerWriter for Sqlx {
+    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+        let (time, now, bytes) = match dialect {
+            Dialect::Postgres => ("TIMESTAMPTZ", "now()", "BYTEA"),
+            Dialect::Sqlite => ("TIMESTAMP", "CURRENT_TIMESTAMP", "BLOB"),
+        };
+        format!(
+            "CREATE TABLE {} (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on {time} NOT NULL DEFAULT {now},
+    success BOOLEAN NOT NULL,
+    checksum {bytes} NOT NULL,
+    execution_time BIGINT NOT NULL
+)",
+            dialect.table(table)
+        )
+    }
+
+    fn new_id(&self, mode: Option<RunMode>) -> String {
+        applied_rows::new_id(mode)
+    }
+
+    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
+        applied_rows::begin(row, mode, migration)
+    }
+
+    /// Also the end of a row with `success = false`, which another writer has left.
+    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
+        let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
+        match outcome {
+            Outcome::Succeeded if is_left => {
+                Some(format!("UPDATE {} SET success = {}", row.table(), true_of(row.dialect)) + &its(row))
+            }
+            Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
+            _ => applied_rows::end(row, outcome, || {
+                let took = match row.dialect {
+                    Dialect::Postgres => {
+                        "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000000000)::bigint"
+                    }
+                    Dialect::Sqlite => "0",
+                };
+                migration.map(|migration| self.row(row, migration, took))
+            }),
+        }
+    }
+
+    /// −1 is sqlx's own value for "not known".
+    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+        self.row(row, migration, "-1")
+    }
+
+    fn locate(&self, row: RowKey<'_>) -> String {
+        match row.id.starts_with(applied_rows::ROW) {
+            true => row.table() + &its(row),
+            false => applied_rows::notes().locate(row),
+        }
+    }
+
+    fn notes(&self) -> Option<&'static Notes> {
+        Some(applied_rows::notes())
+    }
+}
+
+/// The condition that finds a row that sqlx has written.
+fn its(row: RowKey<'_>) -> String {
+    let version = row.id.strip_prefix(applied_rows::ROW).and_then(|version| version.parse::<i64>().ok());
+    format!(" WHERE version = {} AND NOT success", version.unwrap_or(i64::MIN))
+}
+
+/// CRC-32/ISO-HDLC.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_the_lock_comes_from_the_name_of_the_database() {
+        let key = |dialect| Sqlx { table: None, is_named: true }.tool_lock(dialect, "app").map(|key| key.number);
+        assert_eq!(key(Dialect::Postgres), Some(3_469_795_979_745_788_610));
+        assert_eq!(key(Dialect::Sqlite), None);
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+}
