@@ -93,7 +93,7 @@ layer! {
     [ "Migrate", "MODE" ] migrate: Mode,
     /// The migrations folder [default: found by convention]
     ///
-    /// By convention it is prisma/migrations, or migrations; of dbmate also db/migrations.
+    /// By convention it is prisma/migrations, or migrations; of dbmate also db/migrations, of sqlx what sqlx.toml names.
     [ "Migrate", "DIR" ] migrations: PathBuf,
     /// Which tool's folder and history table it is [default: detected]
     [ "Migrate", "FORMAT" ] migration_format: crate::config::MigrationFormat,

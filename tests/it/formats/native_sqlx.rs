@@ -2,7 +2,7 @@
 
 use crate::formats::recorded::{Bench, Case, Left, cases};
 use crate::support::running_migration::{GATE, at_gate, gated, kill, open_gate, terminate};
-use crate::support::{Database, Project, sqlite};
+use crate::support::{Database, Project, sqlite, until};
 
 /// Where doorstep differs by design: whether its steps succeed, its rows and tables, and why.
 type Deviation = (&'static str, &'static [bool], &'static [&'static str], &'static [&'static str], &'static str);
@@ -43,7 +43,7 @@ fn recorded_rows(case: &Case) -> Vec<String> {
         let [description, checksum] = [1, 4].map(|column| row[column].as_str().unwrap());
         format!("{}|{description}|{}|{checksum}", row[0], u8::from(success))
     };
-    case.field("rows").as_array().unwrap().iter().map(text).collect()
+    case.field("rows").as_array().into_iter().flatten().map(text).collect()
 }
 
 #[test]
@@ -178,12 +178,13 @@ fn the_lock_of_sqlx_is_respected_and_taken() {
     let key = database.sql(crc);
     let holder =
         database.idle_session(&format!("SET application_name = 'sqlx migrate'; SELECT pg_advisory_lock({key})"));
+    let locks = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+                 WHERE locktype = 'advisory' AND granted AND datname = current_database()";
+    until("the lock is taken", || (database.sql(locks) == "1").then_some(()));
     let arguments = ["run", "--migration-format", "sqlx", "--migration-lock-timeout", "1s"];
     project.doorstep(&database.url(), &arguments).run().code(75).stderr_has("sqlx migrate");
     kill(holder);
-    let locks = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
-                 WHERE locktype = 'advisory' AND granted AND datname = current_database()";
-    crate::support::until("the lock is free", || (database.sql(locks) == "0").then_some(()));
+    until("the lock is free", || (database.sql(locks) == "0").then_some(()));
     let doorstep = project.doorstep(&database.url(), &["run", "--migration-format", "sqlx"]).spawn();
     at_gate(&database);
     assert_eq!(database.sql(&format!("SELECT pg_try_advisory_lock({key})")), "f", "{name}");
