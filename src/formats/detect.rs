@@ -278,7 +278,7 @@ fn places_of_tools(
         places.push(("dbmate", dbmate::folder::place(environment)?));
     }
     if concerns(MigrationFormat::Sqlx) {
-        places.extend(sqlx::configuration::read()?.folder.map(|place| ("sqlx", place)));
+        places.extend(sqlx_folder::configuration::read()?.folder.map(|place| ("sqlx", place)));
     }
     Ok(places)
 }

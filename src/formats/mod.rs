@@ -23,7 +23,7 @@ pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod sql_files;
-pub(crate) mod sqlx;
+pub(crate) mod sqlx_folder;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doo
 
 /// All formats.
 pub(crate) const ALL: [FormatEntry; 6] =
-    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx::ENTRY, alembic::ENTRY, django::ENTRY];
+    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]

@@ -177,7 +177,7 @@ fn the_lock_of_sqlx_is_respected_and_taken() {
     );
     let key = database.sql(crc);
     let holder =
-        database.idle_session(&format!("SET application_name = 'sqlx migrate'; SELECT pg_advisory_lock({key})"));
+        database.idle_session(&format!("SET application_name = 'sqlx migrate'; SELECT pg_advisory_lock({key});"));
     let locks = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
                  WHERE locktype = 'advisory' AND granted AND datname = current_database()";
     until("the lock is taken", || (database.sql(locks) == "1").then_some(()));

@@ -11,8 +11,8 @@ use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
-use crate::formats::sqlx::configuration::Configuration;
-use crate::formats::sqlx::folder::{SqlxFolder, description, version};
+use crate::formats::sqlx_folder::configuration::Configuration;
+use crate::formats::sqlx_folder::folder::{SqlxFolder, description, version};
 use crate::formats::tool::Tool;
 use crate::formats::{
     Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, applied_rows, kept,
