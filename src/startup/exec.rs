@@ -16,6 +16,7 @@ use crate::base::log::LogFormat;
 use crate::base::secret::Secret;
 use crate::base::signal::{self, Stop};
 use crate::config::{Layer, Settings};
+use crate::startup::program::{self, FOR_THIS_LIBC, FOR_THIS_MACHINE, is_executable};
 
 /// Variables of doorstep that may contain a password; removed from the service's environment.
 const OURS: &[&str] =
@@ -42,13 +43,9 @@ impl Service {
         if name.is_empty() {
             return Err(Error::CommandNotFound(EMPTY.to_owned()));
         }
-        let candidates: Vec<PathBuf> = match name.as_encoded_bytes().contains(&b'/') {
-            true => vec![PathBuf::from(name)],
-            // The path that execvp searches without PATH.
-            false => std::env::split_paths(path.unwrap_or("/bin:/usr/bin")).map(|dir| dir.join(name)).collect(),
-        };
+        let candidates = program::candidates(name, path);
         if let Some(program) = candidates.iter().find(|path| is_executable(path)) {
-            check_interpreter(program)?;
+            program::check(program, path)?;
             return Ok(Some(Self { program: program.clone(), words: words.to_vec(), stays: false }));
         }
         match candidates.iter().find(|path| path.exists()) {
@@ -121,8 +118,7 @@ impl Service {
         let program = self.program.display();
         match error.kind() {
             ErrorKind::NotFound => Error::CommandNotFound(format!(
-                "{program} exists, but its interpreter or dynamic loader does not (a glibc binary on Alpine?)\n\
-                 next: use an image with the libc that it was built for, or build it for this one (statically, for musl)"
+                "{program} exists, but its interpreter or dynamic loader does not\nnext: {FOR_THIS_LIBC}"
             )),
             ErrorKind::PermissionDenied => {
                 Error::CommandNotExecutable(format!("{program} cannot be executed: {error}\nnext: {LET_EXECUTE}"))
@@ -142,9 +138,6 @@ impl Service {
 pub(crate) const EMPTY: &str = "the command is empty\nnext: name a program: doorstep run -- CMD";
 
 const LET_EXECUTE: &str = "let this user execute it, from a volume that is not mounted noexec";
-
-const FOR_THIS_MACHINE: &str =
-    "check that it is complete, and built for the system and the processor of this image (docker build --platform)";
 
 /// Why a path that exists is no command, and what to do about it.
 fn not_executable(path: &Path) -> String {
@@ -176,63 +169,6 @@ fn where_to_look(name: &OsStr, path: Option<&str>) -> String {
         true => format!("write ./{shown} if the one in {} is meant; PATH is searched ({path})", here.display()),
         false => format!("check its name and PATH ({path})"),
     }
-}
-
-fn is_executable(path: &Path) -> bool {
-    use nix::unistd::{AccessFlags, access};
-    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
-}
-
-/// Finds before the database work what the kernel would refuse after it: a file that is neither program nor script, or a
-/// script whose interpreter is missing (exec fails with the same ENOENT as for a missing script).
-fn check_interpreter(program: &Path) -> Result<(), Error> {
-    let mut start = [0; 256];
-    let read = std::fs::File::open(program).and_then(|mut file| std::io::Read::read(&mut file, &mut start));
-    let Ok(length) = read else { return Ok(()) }; // an executable need not be readable
-    let start = &start[..length];
-    let Some(line) = start.strip_prefix(b"#!") else {
-        return refuse_other_systems(program, start);
-    };
-    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let interpreter = line.trim_start().split([' ', '\t']).next().unwrap_or_default();
-    let shown = program.display();
-    // env would look for a program whose name ends with it.
-    let is_env = Path::new(interpreter).file_name() == Some(OsStr::new("env"));
-    if interpreter.ends_with('\r') || (is_env && line.ends_with('\r')) {
-        return Err(Error::CommandNotFound(format!(
-            "{shown} was saved with Windows line ends, so its interpreter is looked for under a wrong name\n\
-             next: convert it to LF: sed -i 's/\\r$//' {shown} (in git: *.sh text eol=lf in .gitattributes)"
-        )));
-    }
-    if interpreter.is_empty() {
-        return Err(Error::CommandNotExecutable(format!(
-            "the #! line of {shown} names no interpreter\nnext: name one there, e.g. #!/bin/sh"
-        )));
-    }
-    match Path::new(interpreter) {
-        path if is_executable(path) => Ok(()),
-        path if path.exists() => Err(Error::CommandNotExecutable(format!(
-            "the interpreter {interpreter} of {shown} is not executable\nnext: correct the first line of {shown}"
-        ))),
-        _ => Err(Error::CommandNotFound(format!(
-            "the interpreter {interpreter} of {shown} does not exist\nnext: install it, or correct the first line"
-        ))),
-    }
-}
-
-/// A file without a `#!` line has to begin as a program of this system does.
-fn refuse_other_systems(program: &Path, start: &[u8]) -> Result<(), Error> {
-    if start.starts_with(b"\x7fELF") {
-        return Ok(());
-    }
-    let (why, next) = match start {
-        [] => ("it is empty", "check how it came into the image".to_owned()),
-        _ if start.contains(&0) => ("it is no program of this system", FOR_THIS_MACHINE.to_owned()),
-        _ => ("it is no program, and has no #! line", format!("name its interpreter, e.g. sh {}", program.display())),
-    };
-    let shown = program.display();
-    Err(Error::CommandNotExecutable(format!("{shown} cannot be executed: {why}\nnext: {next}")))
 }
 
 /// Removes URLs given as flags from the process title (/proc/PID/cmdline, `ps`), because a URL may hold a password:
@@ -310,19 +246,5 @@ mod tests {
         assert_eq!(without_flags(&os(&all), &flags), os(&kept));
         let others = ["doorstep", "wait", "--database-url-file", "f", "--migrate-url-file=f", "--wait-attempts", "2"];
         assert_eq!(without_flags(&os(&others), &flags), os(&others));
-    }
-
-    #[test]
-    fn a_missing_interpreter_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        let script = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-            find(&[path.to_str().unwrap()]).map_err(|error| error.to_string())
-        };
-        assert!(script("fine", "#!/bin/sh -e\n").is_ok());
-        assert!(script("gone", "#!/usr/bin/nope\n").unwrap_err().contains("/usr/bin/nope"));
-        assert!(script("crlf", "#!/bin/sh\r\n").unwrap_err().contains("Windows line ends"));
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod one_child;
 pub(crate) mod owed_hook;
 pub(crate) mod pipeline;
 pub(crate) mod process_tree;
+mod program;
 pub(crate) mod refusal;
 pub(crate) mod schemas;
 pub(crate) mod setup;

@@ -338,7 +338,8 @@ fn on_a_terminal(command: &str, keys: &[(&str, &str)]) -> (Option<i32>, String) 
 
 #[test]
 fn on_a_terminal_the_service_has_the_foreground_and_gives_it_back() {
-    let project = Project::bare().file("service", "#!/bin/sh\nread -r line\necho \"read $line\"\nsleep 600\n");
+    // With exec, since dash forgets a Ctrl-C that comes while it forks.
+    let project = Project::bare().file("service", "#!/bin/sh\nread -r line\necho \"read $line\"\nexec sleep 600\n");
     let path = project.path("service");
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let database = Database::fresh();

@@ -90,6 +90,22 @@ fn a_command_that_cannot_be_executed() {
 }
 
 #[test]
+fn a_program_that_needs_a_missing_one_is_refused_before_anything_is_written() {
+    let project = shop();
+    let mut program = std::fs::read("/bin/true").unwrap();
+    let loader = program.windows(4).position(|name| name == b"/lib").expect("the system's own program has a loader");
+    program[loader + 1..loader + 4].copy_from_slice(b"bil");
+    for (name, bytes) in [("old", program.as_slice()), ("script", b"#!/usr/bin/env nosuchnode\n")] {
+        std::fs::write(project.path(name), bytes).unwrap();
+        std::fs::set_permissions(project.path(name), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    case(&["run", "--", "./old"], 127, "use an image with the libc that it was built for").check(&project, FILE);
+    let next = "install it, or check its name in the first line of ./script and PATH";
+    case(&["run", "--", "./script"], 127, next).check(&project, FILE);
+    assert!(!project.path(FILE.trim_start_matches("file:")).exists());
+}
+
+#[test]
 fn a_file_or_an_address_that_cannot_be_used() {
     let project = shop().file("busy", "").file("taken/doorstep/x", "");
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
