@@ -15,7 +15,7 @@ use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, candidates, is_flat, recognise};
 use crate::formats::{
-    ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma, sqlx,
+    ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma, sqlx_folder,
 };
 use crate::schema_source::prisma::PrismaSchema;
 
