@@ -78,7 +78,14 @@ impl History {
             return Ok(false);
         }
         let sql = session.engine().pinned().to_owned() + &notes.select(self.dialect, table);
-        let rows = session.query(sql).await.map_err(doing())?;
+        let rows = match session.query(sql).await {
+            Ok(rows) => rows,
+            // Another replica has finished what the note was about, and has dropped the table since.
+            Err(fault) => match session.missing_tables(std::slice::from_ref(&table_of_notes), None).await {
+                Ok(missing) if !missing.is_empty() => return Ok(false),
+                _ => return Err(doing()(fault)),
+            },
+        };
         let mut records = notes.records(table, rows);
         let is_pending = |record: &Record| self.entries.iter().any(|it| it.is_pending() && it.name == record.name);
         records.retain(is_pending);
