@@ -2,7 +2,7 @@
 //! time, and one SIGTERM ends doorstep in time.
 //!
 //! A proxy stands between doorstep and the server and does its harm to the first connection, after so many bytes in one
-//! direction. `UNRELIABLE_STEP=17` tries every 17th byte (`scripts/test --all` does); by default the steps are wider.
+//! direction: a sample, or after every 17th byte (`scripts/test --all`).
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -154,10 +154,6 @@ fn servers() -> Vec<Server> {
     ]
 }
 
-fn step(usual: usize) -> usize {
-    std::env::var("UNRELIABLE_STEP").map_or(usual, |step| step.parse().unwrap())
-}
-
 fn project() -> Project {
     let sql = "CREATE TABLE users (id integer PRIMARY KEY);\nINSERT INTO users VALUES (1);\n";
     Project::new().migration("1_users", sql)
@@ -175,13 +171,13 @@ fn assert_applied_once(database: &Database, when: &str) {
 }
 
 /// All places at which harm is done, on several threads: most of the time of each is spent waiting.
-fn at_all_places(usual_step: usize, test: impl Fn(&Server, Direction, usize) + Sync) {
+fn at_all_places(step: usize, test: impl Fn(&Server, Direction, usize) + Sync) {
     for server in servers() {
         let database = server.database();
         let proxy = Proxy::before(database.port, Harm::Nothing, Direction::Up, 0);
         project().doorstep(&url(&database, proxy.port, server.parameters), &["run"]).run().code(0);
         let of = |direction, count: &AtomicUsize| {
-            (0..count.load(Ordering::SeqCst)).step_by(step(usual_step)).map(move |place| (direction, place)).collect()
+            (0..count.load(Ordering::SeqCst)).step_by(step).map(move |place| (direction, place)).collect()
         };
         let mut places: Vec<(Direction, usize)> = of(Direction::Up, proxy.up);
         places.extend::<Vec<_>>(of(Direction::Down, proxy.down));
@@ -202,7 +198,17 @@ fn at_all_places(usual_step: usize, test: impl Fn(&Server, Direction, usize) + S
 
 #[test]
 fn a_connection_that_is_cut_anywhere_is_made_again() {
-    at_all_places(331, |server, direction, place| {
+    cut_after_every(331);
+}
+
+#[test]
+#[ignore = "slow: every 17th byte"]
+fn a_connection_that_is_cut_anywhere_is_made_again_after_every_17th_byte() {
+    cut_after_every(17);
+}
+
+fn cut_after_every(step: usize) {
+    at_all_places(step, |server, direction, place| {
         let when = format!("{} cut after {place} bytes {direction:?}", server.name);
         let database = server.database();
         let proxy = Proxy::before(database.port, Harm::Cut, direction, place);
@@ -214,7 +220,17 @@ fn a_connection_that_is_cut_anywhere_is_made_again() {
 
 #[test]
 fn a_connection_that_trickles_is_as_good_as_another() {
-    at_all_places(997, |server, direction, place| {
+    trickles_after_every(997);
+}
+
+#[test]
+#[ignore = "slow: every 17th byte"]
+fn a_connection_that_trickles_is_as_good_as_another_after_every_17th_byte() {
+    trickles_after_every(17);
+}
+
+fn trickles_after_every(step: usize) {
+    at_all_places(step, |server, direction, place| {
         let when = format!("{} in single bytes after {place} bytes {direction:?}", server.name);
         let database = server.database();
         let proxy = Proxy::before(database.port, Harm::Trickle, direction, place);
@@ -226,7 +242,17 @@ fn a_connection_that_trickles_is_as_good_as_another() {
 
 #[test]
 fn one_sigterm_ends_a_start_whose_connection_is_silent() {
-    at_all_places(499, |server, direction, place| {
+    silent_after_every(499);
+}
+
+#[test]
+#[ignore = "slow: every 17th byte"]
+fn one_sigterm_ends_a_start_whose_connection_is_silent_after_every_17th_byte() {
+    silent_after_every(17);
+}
+
+fn silent_after_every(step: usize) {
+    at_all_places(step, |server, direction, place| {
         let when = format!("{} silent after {place} bytes {direction:?}", server.name);
         let database = server.database();
         let proxy = Proxy::before(database.port, Harm::Stall, direction, place);
