@@ -73,15 +73,7 @@ impl Project {
         let (schema, datasource) = found.unzip();
         let schema = schema.map(|schema| &*Box::leak(Box::new(schema)));
         let command = settings.migrate_command.as_ref();
-        if let (Some(name), Some(command)) = (name, command)
-            && is_applied_here(name)
-        {
-            return Err(Error::Settings(format!(
-                "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
-                 next: keep one of them: without migrate_command doorstep applies the migrations, without migration_format \
-                 the command does"
-            )));
-        }
+        refuse_two_tools(name, command)?;
         let surroundings = Surroundings { folder: named, command, environment };
         let of_tool = |name| match tool_project(name, &surroundings) {
             // With --migrate off, a project that cannot be read stops nothing.
@@ -106,6 +98,18 @@ impl Project {
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
         Ok(Self { schema, datasource, folder, command, external: config.external })
+    }
+}
+
+/// Either doorstep applies the migrations, or a command does.
+fn refuse_two_tools(name: Option<MigrationFormat>, command: Option<&Words>) -> Result<(), Error> {
+    match (name, command) {
+        (Some(name), Some(command)) if is_applied_here(name) => Err(Error::Settings(format!(
+            "migrate_command ({command}) and a format that doorstep applies itself are both set\n\
+             next: keep one of them: without migrate_command doorstep applies the migrations, without migration_format \
+             the command does"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -6,8 +6,7 @@ use std::path::Path;
 use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file;
-use crate::sql::Dialect;
-use crate::sql::script::{Script, Statement};
+use crate::sql::script::Script;
 
 const AS_UTF8: &str = "next: save it as UTF-8";
 
@@ -62,12 +61,8 @@ pub(crate) fn text(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<String, St
 
 /// Why a script that its tool runs in a transaction would fail there, and what to do instead.
 pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) -> Option<String> {
-    let controls = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "VACUUM"];
-    let fails = |statement: &Statement<'_>| match script.dialect() {
-        Dialect::Postgres => statement.refuses_transaction(),
-        Dialect::Sqlite => controls.iter().any(|word| statement.starts(&[word])),
-    };
-    let statement = script.statements().into_iter().find(fails)?;
+    let dialect = script.dialect();
+    let statement = script.statements().into_iter().find(|statement| statement.fails_in_transaction(dialect))?;
     let line = script.text()[..statement.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
     Some(format!(
         "the statement in line {line} cannot run in a transaction, and {tool} runs the file in one\nnext: {advice}"

@@ -193,6 +193,18 @@ impl<'a> Statement<'a> {
         concurrently || moves || self.is(&["CLUSTER"]) || globally.iter().any(|words| self.starts(words))
     }
 
+    /// True for a statement that fails, or ends the transaction, where a tool has begun one around the script.
+    #[must_use]
+    pub(crate) fn fails_in_transaction(&self, dialect: Dialect) -> bool {
+        match dialect {
+            Dialect::Postgres => self.refuses_transaction(),
+            Dialect::Sqlite => {
+                let words = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "VACUUM"];
+                words.iter().any(|word| self.starts(&[word]))
+            }
+        }
+    }
+
     /// True for a statement that begins or ends a transaction, or sets what one is.
     #[must_use]
     pub fn controls_transaction(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept, sql,
+    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept, ledger_ddl, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -85,16 +85,8 @@ impl Ledger for Dbmate {
     /// The first row has the names of the columns, the others the versions.
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let quoted = dialect.table(table);
-        let columns = match dialect {
-            Dialect::Postgres => format!(
-                "SELECT NULL, pg_catalog.string_agg(attname::text, ',') FROM pg_catalog.pg_attribute \
-                 WHERE attrelid = {}::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped",
-                dialect.literal(&quoted)
-            ),
-            Dialect::Sqlite => {
-                format!("SELECT NULL, group_concat(name) FROM pragma_table_info({})", dialect.literal(&table.name))
-            }
-        };
+        let columns = ledger_ddl::dbmate(dialect).columns;
+        let columns = columns(&dialect.literal(&quoted), &dialect.literal(&table.name));
         format!("{columns} UNION ALL SELECT CAST(version AS text), NULL FROM {quoted}")
     }
 
@@ -118,11 +110,7 @@ impl Ledger for Dbmate {
 
 impl LedgerWriter for Dbmate {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let kind = match dialect {
-            Dialect::Postgres => "varchar",
-            Dialect::Sqlite => "varchar(128)",
-        };
-        format!("CREATE TABLE {} (version {kind} PRIMARY KEY)", dialect.table(table))
+        format!("CREATE TABLE {} (version {} PRIMARY KEY)", dialect.table(table), ledger_ddl::dbmate(dialect).version)
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {

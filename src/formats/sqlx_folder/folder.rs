@@ -9,7 +9,7 @@ use sha2::Digest as _;
 use crate::base::error::Error;
 use crate::formats::marks::sections;
 use crate::formats::migration::Migration;
-use crate::formats::{Layout, Lineage, Resolved, sql_files};
+use crate::formats::{Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -120,11 +120,12 @@ pub(crate) fn description(name: &str) -> String {
 
 impl SqlxFolder {
     fn migration(&self, path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+        let words = ledger_ddl::sqlx(dialect);
         let (text, checksum, unreadable, asks) = match text {
             Err(why) => (String::new(), String::new(), Some(why), false),
             Ok(text) => {
                 let (checksum, asks) = (self.checksum(&text), text.starts_with(NO_TRANSACTION));
-                let bom = text.starts_with('\u{feff}') && dialect == Dialect::Postgres;
+                let bom = text.starts_with('\u{feff}') && words.sends_bom;
                 let unreadable = bom.then(|| {
                     "it begins with a byte order mark, which sqlx sends to PostgreSQL, and which is a syntax error there\n\
                      next: save it without the mark"
@@ -135,13 +136,9 @@ impl SqlxFolder {
         };
         let script = Script::new(text, dialect);
         // sqlx has a way out of the transaction on PostgreSQL only.
-        let is_free = asks && dialect == Dialect::Postgres;
-        let advice = match dialect {
-            Dialect::Postgres => "write it alone in a file that begins with -- no-transaction",
-            Dialect::Sqlite => "leave it out: sqlx runs every file in a transaction on SQLite",
-        };
+        let is_free = asks && words.heeds_no_transaction;
         let in_transaction =
-            || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", advice)).flatten();
+            || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", words.advice)).flatten();
         let unreadable = unreadable.or_else(|| marks(&script)).or_else(in_transaction);
         let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
         let (name, path) = (name.to_owned(), path.to_owned());

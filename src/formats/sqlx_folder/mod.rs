@@ -9,6 +9,7 @@ pub(crate) mod folder;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
+use crate::formats::ledger_ddl::SqlxWords;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::sqlx_folder::configuration::Configuration;
@@ -16,7 +17,7 @@ use crate::formats::sqlx_folder::folder::{SqlxFolder, description, version};
 use crate::formats::tool::Tool;
 use crate::formats::{
     Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, applied_rows, kept,
-    rfc3339, sql,
+    ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -57,7 +58,7 @@ impl Ledger for Sqlx {
     /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
     fn tool_lock(&self, dialect: Dialect, database: &str) -> Option<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(database.as_bytes()));
-        (dialect == Dialect::Postgres).then_some(LockKey { number, name: "sqlx" })
+        ledger_ddl::sqlx(dialect).locks.then_some(LockKey { number, name: "sqlx" })
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -69,14 +70,11 @@ impl Ledger for Sqlx {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let checksum = match dialect {
-            Dialect::Postgres => "pg_catalog.encode(checksum, 'hex')",
-            Dialect::Sqlite => "lower(hex(checksum))",
-        };
         format!(
-            "SELECT CAST(version AS text), description, {}, CASE WHEN success THEN 1 ELSE 0 END, {checksum} \
+            "SELECT CAST(version AS text), description, {}, CASE WHEN success THEN 1 ELSE 0 END, {} \
              FROM {} AS history ORDER BY history.version",
             dialect.time_as_text("installed_on"),
+            ledger_ddl::sqlx(dialect).checksum,
             dialect.table(table)
         )
     }
@@ -113,38 +111,26 @@ impl Sqlx {
     /// The row of a migration; with the time that its script took in nanoseconds, where the server's clock tells it.
     fn row(&self, row: RowKey<'_>, migration: &Migration, took: &str) -> String {
         let literal = |text: &str| row.dialect.literal(text);
-        let checksum = match row.dialect {
-            Dialect::Postgres => format!("pg_catalog.decode({}, 'hex')", literal(&migration.checksum)),
-            Dialect::Sqlite => format!("X{}", literal(&migration.checksum)),
-        };
+        let words = ledger_ddl::sqlx(row.dialect);
+        let checksum = words.decoded.replace("LITERAL", &literal(&migration.checksum));
         format!(
             "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ({}, {}, {}, {checksum}, {took})",
             row.table(),
             version(&migration.name).unwrap_or_default(),
             literal(&description(&migration.name)),
-            true_of(row.dialect),
+            words.truth,
         )
-    }
-}
-
-fn true_of(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "TRUE",
-        Dialect::Sqlite => "1",
     }
 }
 
 impl LedgerWriter for Sqlx {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let (time, now, bytes) = match dialect {
-            Dialect::Postgres => ("TIMESTAMPTZ", "now()", "BYTEA"),
-            Dialect::Sqlite => ("TIMESTAMP", "CURRENT_TIMESTAMP", "BLOB"),
-        };
+        let SqlxWords { time, bytes, .. } = ledger_ddl::sqlx(dialect);
         format!(
             "CREATE TABLE {} (
     version BIGINT PRIMARY KEY,
     description TEXT NOT NULL,
-    installed_on {time} NOT NULL DEFAULT {now},
+    installed_on {time},
     success BOOLEAN NOT NULL,
     checksum {bytes} NOT NULL,
     execution_time BIGINT NOT NULL
@@ -165,18 +151,12 @@ impl LedgerWriter for Sqlx {
     fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
         let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
         match outcome {
-            Outcome::Succeeded if is_left => {
-                Some(format!("UPDATE {} SET success = {}", row.table(), true_of(row.dialect)) + &its(row))
-            }
+            Outcome::Succeeded if is_left => Some(
+                format!("UPDATE {} SET success = {}", row.table(), ledger_ddl::sqlx(row.dialect).truth) + &its(row),
+            ),
             Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
             _ => applied_rows::end(row, outcome, || {
-                let took = match row.dialect {
-                    Dialect::Postgres => {
-                        "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000000000)::bigint"
-                    }
-                    Dialect::Sqlite => "0",
-                };
-                migration.map(|migration| self.row(row, migration, took))
+                migration.map(|migration| self.row(row, migration, ledger_ddl::sqlx(row.dialect).took))
             }),
         }
     }
