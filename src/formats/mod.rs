@@ -206,6 +206,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         None
     }
 
+    /// The tool locks other runs of itself out. (Where doorstep alone reads the format, it does.)
+    fn tool_locks(&self, _dialect: Dialect) -> bool {
+        true
+    }
+
     /// Where the files alone say which format this is: the table of a history by which they would be plain SQL.
     fn rival(&self) -> Option<&'static str> {
         None

@@ -62,6 +62,10 @@ impl Ledger for Dbmate {
         self.table.as_ref()?.schema.as_deref()
     }
 
+    fn tool_locks(&self, _dialect: Dialect) -> bool {
+        false
+    }
+
     fn rival(&self) -> Option<&'static str> {
         (!self.is_named).then_some(sql::TABLE)
     }

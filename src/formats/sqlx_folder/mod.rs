@@ -61,6 +61,10 @@ impl Ledger for Sqlx {
         ledger_ddl::sqlx(dialect).locks.then_some(LockKey { number, name: "sqlx" })
     }
 
+    fn tool_locks(&self, dialect: Dialect) -> bool {
+        ledger_ddl::sqlx(dialect).locks
+    }
+
     fn rival(&self) -> Option<&'static str> {
         (!self.is_named).then_some(sql::TABLE)
     }

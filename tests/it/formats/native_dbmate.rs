@@ -127,8 +127,8 @@ fn a_folder_with_its_marks_is_recognised_at_its_usual_places_and_the_way_back_ne
             let call = if place == "elsewhere" { call.env("DBMATE_MIGRATIONS_DIR", place) } else { call };
             call.run()
         };
-        run(&["run"]).code(0).stderr_has("(1 applied)");
-        run(&["run"]).code(0).stderr_has("(0 applied)");
+        run(&["run"]).code(0).stderr_has("(1 applied)").stderr_has("WARN  migrate: dbmate takes no lock");
+        run(&["run"]).code(0).stderr_has("(0 applied)").stderr_lacks("takes no lock");
         run(&["check"]).code(0);
         run(&["status"]).code(0).stdout_has("20240101000000_apple  applied").stdout_has(": current (");
         let ddl = sqlite(&project.path("dev.db"), "SELECT sql FROM sqlite_master ORDER BY rowid");
