@@ -13,7 +13,7 @@ use crate::engines::session::{LockKey, Session};
 
 /// The pause after the first try, and after later ones. Each try is a login, which two hundred waiting replicas make
 /// about a hundred times a second; and each replica starts within three seconds after the migration.
-const PACE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
+const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 
 /// The pause is at least this many times as long as the session of the try was: the busier the server, the rarer the tries.
 const REST: u32 = 25;

@@ -26,6 +26,11 @@ pub(crate) const PASSWORD: &str = "doorstep";
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_doorstep");
 
+/// The release build of doorstep, for tests that measure.
+pub(crate) fn release_binary() -> String {
+    variable("RELEASE_BINARY")
+}
+
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
 }
