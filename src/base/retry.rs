@@ -14,12 +14,21 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Pauses from about `first`, growing by half each time, to about `ceiling`.
+    /// Pauses from about `first`, growing by half each time, to about `ceiling`: 30 % more or less.
     pub(crate) fn new(first: Duration, ceiling: Duration) -> Self {
+        Self::with_jitter(first, ceiling, 0.3)
+    }
+
+    /// The same, half as much more or less: for many processes that begin at the same moment.
+    pub(crate) fn scattered(first: Duration, ceiling: Duration) -> Self {
+        Self::with_jitter(first, ceiling, 0.5)
+    }
+
+    fn with_jitter(first: Duration, ceiling: Duration, jitter: f64) -> Self {
         let backoff = ExponentialBackoffBuilder::new()
             .with_initial_interval(first)
             .with_multiplier(1.5)
-            .with_randomization_factor(0.3)
+            .with_randomization_factor(jitter)
             .with_max_interval(ceiling)
             .with_max_elapsed_time(None)
             .build();

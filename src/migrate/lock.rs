@@ -13,7 +13,7 @@ use crate::engines::session::{LockKey, Session};
 
 /// The pause after the first try, and after later ones. Each try is a login, which two hundred waiting replicas make
 /// about a hundred times a second; and each replica starts within three seconds after the migration.
-const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(1900));
 
 /// The pause is at least this many times as long as the session of the try was: the busier the server, the rarer the tries.
 const REST: u32 = 25;
@@ -35,7 +35,7 @@ impl Queue {
         Self {
             began: Instant::now(),
             said: None,
-            pace: Pace::new(PACE.0, PACE.1),
+            pace: Pace::scattered(PACE.0, PACE.1),
             session: None,
             tried_before: false,
             timeout,
@@ -85,7 +85,7 @@ impl Queue {
     pub(crate) fn pause(&mut self) -> Duration {
         let rest = self.session.take().map_or(Duration::ZERO, |began| began.elapsed() * REST);
         if rest > PACE.0 {
-            self.pace = Pace::new(rest.min(PACE.1), PACE.1);
+            self.pace = Pace::scattered(rest.min(PACE.1), PACE.1);
         }
         self.pace.next().min(self.left())
     }
