@@ -10,14 +10,14 @@ use crate::sql::script::Script;
 
 const AS_UTF8: &str = "next: save it as UTF-8";
 
-/// The names of the files in a folder, in the order of their bytes. Symbolic links are followed: a Kubernetes ConfigMap is
-/// made of them. A link that leads nowhere counts as a file, which cannot be read.
+/// What is in a folder, in the order of the bytes of the names, and whether it is a folder. Symbolic links are followed: a
+/// Kubernetes ConfigMap is made of them. A link that leads nowhere counts as a file, which cannot be read.
 ///
 /// # Errors
 /// [`Error::Settings`] where the folder cannot be read, [`Error::History`] for a name that is not UTF-8.
-pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, bool)>, Error> {
     let unreadable = |error: io::Error| unreadable(folder, &error);
-    let mut names = Vec::new();
+    let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name().into_string().map_err(|name| {
@@ -25,12 +25,19 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
             Error::History(format!("{text}\nnext: rename the file"))
         })?;
         let kind = entry.file_type().map_err(unreadable)?;
-        if !(kind.is_dir() || (kind.is_symlink() && entry.path().is_dir())) {
-            names.push(name);
-        }
+        entries.push((name, kind.is_dir() || (kind.is_symlink() && entry.path().is_dir())));
     }
-    names.sort_unstable();
-    Ok(names)
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+/// The names of the files among the [`entries`].
+///
+/// # Errors
+/// As [`entries`].
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>, Error> {
+    let files = entries(folder)?.into_iter().filter(|(_, is_folder)| !is_folder);
+    Ok(files.map(|(name, _)| name).collect())
 }
 
 /// Opens a folder.
@@ -42,7 +49,7 @@ pub(crate) fn open(folder: &Path) -> Result<Directory, Error> {
 }
 
 /// Why a folder cannot be read.
-pub(crate) fn unreadable(folder: &Path, error: &io::Error) -> Error {
+fn unreadable(folder: &Path, error: &io::Error) -> Error {
     Error::Settings(file::unreadable(folder.display(), error))
 }
 

@@ -43,7 +43,7 @@ impl Queue {
     }
 
     /// Tries once to take the locks with these keys, one after the other. `false`: another session holds one of them; try
-    /// again after [`Queue::pause`]. What was taken before stays: nobody waits in both queues in another order.
+    /// again after [`Queue::pause`]. A lock that was taken before is kept: every replica takes them in this order.
     ///
     /// # Errors
     /// [`Error::Locked`] at the deadline, naming the holder.

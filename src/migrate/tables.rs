@@ -93,8 +93,8 @@ impl History {
         Ok(true)
     }
 
-    /// Deletes the note of a migration that is applied, and the table of notes with the last one. What cannot be deleted
-    /// harms nobody: the history has the migration.
+    /// Deletes the note of a migration that is applied, and the table of notes with the last one. A note
+    /// that cannot be deleted has no effect: the history has the migration.
     pub(crate) async fn drop_notes(&self, session: &mut dyn Session, table: &TableName, name: Option<&str>) {
         let (Some(notes), dialect) = (self.format.writer.and_then(LedgerWriter::notes), self.dialect) else { return };
         let dropped = async {

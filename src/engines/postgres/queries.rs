@@ -203,7 +203,7 @@ const DEFINITION: &str = "pg_catalog.json_build_array(i.indisunique, x.relam, i.
 
 /// For [`crate::engines::engine::Engine::table_indexes`]. A session that builds an index concurrently holds a lock of the
 /// session on the table from one transaction to the next (DefineIndex in the server's source). VACUUM and ANALYZE take the
-/// same lock; they are told apart by their text, as far as this role may see it.
+/// same lock; the text of the statement distinguishes them, as far as this role may see it.
 pub(crate) fn table_indexes(table: &ObjectRef, since: &str) -> String {
     let table = SQL.literal(&table.relation(SQL));
     // The script may have taken a role that may not read the history.

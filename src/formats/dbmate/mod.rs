@@ -18,7 +18,7 @@ use crate::formats::{
 };
 use crate::sql::{Dialect, Row, TableName};
 
-/// The variable by which dbmate is told of another table.
+/// dbmate's variable for the name of the table.
 const TABLE_VARIABLE: &str = "DBMATE_MIGRATIONS_TABLE";
 
 /// How it is found.

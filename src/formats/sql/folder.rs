@@ -55,23 +55,13 @@ fn claim(folder: &Path, marked: Vec<&'static str>) -> Result<Option<Claim>, Erro
     })
 }
 
-/// What is in the folder. Symbolic links are followed: a Kubernetes ConfigMap is made of them. A link that leads nowhere
-/// is a migration that cannot be read, not none.
+/// What is in the folder. A link that leads nowhere is a migration that cannot be read, not none.
 fn entries(folder: &Path) -> Result<Vec<Entry>, Error> {
-    let unreadable = |error: std::io::Error| sql_files::unreadable(folder, &error);
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name().into_string().map_err(|name| {
-            let text = format!("the migration {} has a name that is not UTF-8", name.display());
-            Error::History(format!("{text}\nnext: rename the file"))
-        })?;
-        let is_folder = entry.path().is_dir();
-        let has_migrations = is_folder && !name.starts_with('.') && has_migrations(&entry.path());
-        entries.push(Entry { name, is_folder, has_migrations });
-    }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
+    let entry = |(name, is_folder): (String, bool)| {
+        let has_migrations = is_folder && !name.starts_with('.') && has_migrations(&folder.join(&name));
+        Entry { name, is_folder, has_migrations }
+    };
+    Ok(sql_files::entries(folder)?.into_iter().map(entry).collect())
 }
 
 fn has_migrations(folder: &Path) -> bool {

@@ -198,20 +198,21 @@ fn at_all_places(step: usize, test: impl Fn(&Server, Direction, usize) + Sync) {
 
 #[test]
 fn a_connection_that_is_cut_anywhere_is_made_again() {
-    cut_after_every(331);
+    succeeds_despite(Harm::Cut, 331);
 }
 
 #[test]
 #[ignore = "slow: every 17th byte"]
 fn a_connection_that_is_cut_anywhere_is_made_again_after_every_17th_byte() {
-    cut_after_every(17);
+    succeeds_despite(Harm::Cut, 17);
 }
 
-fn cut_after_every(step: usize) {
+/// A start whose first connection suffers this succeeds all the same.
+fn succeeds_despite(harm: Harm, step: usize) {
     at_all_places(step, |server, direction, place| {
-        let when = format!("{} cut after {place} bytes {direction:?}", server.name);
+        let when = format!("{} {harm:?} after {place} bytes {direction:?}", server.name);
         let database = server.database();
-        let proxy = Proxy::before(database.port, Harm::Cut, direction, place);
+        let proxy = Proxy::before(database.port, harm, direction, place);
         let output = project().doorstep(&url(&database, proxy.port, server.parameters), &["run"]).run();
         assert!(matches!(output.code, Some(0)), "{when}: {:?}\n{}", output.code, output.stderr);
         assert_applied_once(&database, &when);
@@ -220,24 +221,13 @@ fn cut_after_every(step: usize) {
 
 #[test]
 fn a_connection_that_trickles_is_as_good_as_another() {
-    trickles_after_every(997);
+    succeeds_despite(Harm::Trickle, 997);
 }
 
 #[test]
 #[ignore = "slow: every 17th byte"]
 fn a_connection_that_trickles_is_as_good_as_another_after_every_17th_byte() {
-    trickles_after_every(17);
-}
-
-fn trickles_after_every(step: usize) {
-    at_all_places(step, |server, direction, place| {
-        let when = format!("{} in single bytes after {place} bytes {direction:?}", server.name);
-        let database = server.database();
-        let proxy = Proxy::before(database.port, Harm::Trickle, direction, place);
-        let output = project().doorstep(&url(&database, proxy.port, server.parameters), &["run"]).run();
-        assert!(matches!(output.code, Some(0)), "{when}: {:?}\n{}", output.code, output.stderr);
-        assert_applied_once(&database, &when);
-    });
+    succeeds_despite(Harm::Trickle, 17);
 }
 
 #[test]
