@@ -7,6 +7,7 @@
 
 pub(crate) mod alembic;
 pub(crate) mod applied_rows;
+pub(crate) mod code;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod django;
@@ -25,6 +26,7 @@ pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
 pub(crate) mod tool;
+pub(crate) mod tool_projects;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +37,7 @@ use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::config::words::Words;
 use crate::engines::session::LockKey;
+use crate::formats::code::Convention;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::signs::Claim;
@@ -47,8 +50,21 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 6] =
-    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 13] = [
+    prisma::ENTRY,
+    sql::ENTRY,
+    dbmate::ENTRY,
+    sqlx_folder::ENTRY,
+    alembic::ENTRY,
+    django::ENTRY,
+    code::typeorm::ENTRY,
+    code::knex::ENTRY,
+    code::sequelize::ENTRY,
+    code::rails::ENTRY,
+    code::ecto::ENTRY,
+    code::laravel::ENTRY,
+    code::efcore::ENTRY,
+];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -64,7 +80,7 @@ impl FormatEntry {
     pub(crate) fn folder(&self) -> Option<(MigrationFormat, FolderDetection)> {
         match self.detection {
             Detection::Folder(found) => Some((self.name, found)),
-            Detection::File { .. } => None,
+            Detection::File { .. } | Detection::Code(_) => None,
         }
     }
 }
@@ -82,9 +98,13 @@ pub(crate) enum Detection {
         named: fn(&Surroundings<'_>) -> Option<PathBuf>,
         /// Whether a file in one of the places is the tool's: other tools may have it, too.
         owns: fn(&Path) -> bool,
+        /// Names of the programs that apply its migrations.
+        programs: &'static [&'static str],
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },
+    /// The project of a tool whose migrations are programs in files with names.
+    Code(&'static Convention),
 }
 
 /// How the folder of a format that doorstep applies is found, and read.
@@ -120,13 +140,21 @@ pub(crate) struct FileMarks {
 pub(crate) struct Opening<'a> {
     /// A setting names the format; otherwise the files show it.
     pub is_named: bool,
+    /// The folder that the settings name.
+    pub folder: Option<&'a Path>,
     /// The history table that the settings name.
     pub history_table: Option<&'a TableName>,
     /// The environment.
     pub environment: &'a Environment,
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    /// What decides how a tool's project is read, where no command is set.
+    fn surroundings(&self) -> Surroundings<'a> {
+        let Self { is_named, folder, history_table, environment } = *self;
+        Surroundings { folder, command: None, history_table, is_named, environment }
+    }
+
     /// Refuses the setting `history_table`.
     fn refuse_history_table(&self, why: &str) -> Result<(), Error> {
         match self.history_table {
@@ -147,6 +175,10 @@ pub(crate) struct Surroundings<'a> {
     pub folder: Option<&'a Path>,
     /// The command that the settings name.
     pub command: Option<&'a Words>,
+    /// The history table that the settings name.
+    pub history_table: Option<&'a TableName>,
+    /// The settings name the format.
+    pub is_named: bool,
     /// The environment.
     pub environment: &'a Environment,
 }
@@ -430,7 +462,9 @@ mod tests {
         for entry in ALL {
             if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
-                let format = open(&Opening { is_named: true, history_table: None, environment: &environment }).unwrap();
+                let format =
+                    open(&Opening { is_named: true, folder: None, history_table: None, environment: &environment })
+                        .unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");
                 assert!(ledgers::tool_of(format.ledger.table()).is_some(), "{format:?}");
             }

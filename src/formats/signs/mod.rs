@@ -18,6 +18,8 @@ pub(crate) struct KnownTool {
     pub name: &'static str,
     /// The format that reads its folders here; `None` for a tool that doorstep only knows.
     pub format: Option<MigrationFormat>,
+    /// The format by which doorstep knows what is pending, where the tool applies it.
+    pub by_tool: Option<MigrationFormat>,
     /// The command that applies its migrations, as an example.
     pub command: &'static str,
     /// Each of these says that a folder is the tool's.
@@ -203,6 +205,13 @@ impl Claim {
     #[must_use]
     pub(crate) fn tools(&self) -> String {
         self.candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// The formats by which doorstep knows what the tools apply; none, if it does not know one of them.
+    #[must_use]
+    pub(crate) fn by_tools(&self) -> Vec<MigrationFormat> {
+        let known: Option<Vec<_>> = self.candidates.iter().map(|candidate| candidate.tool.by_tool).collect();
+        known.unwrap_or_default()
     }
 
     /// A command that applies the folder, as an example.
