@@ -2,6 +2,7 @@
 
 mod adversarial_input;
 mod alembic;
+mod code_recorded;
 mod django;
 mod external_tools;
 mod foreign_folders;
