@@ -5,18 +5,18 @@ use crate::support::native::{NATIVE, Native, Step};
 use crate::support::{Database, Doorstep, Output, Project, real_tool};
 
 /// A real tool, and how its runs are compared with doorstep's.
-struct RealTool {
+pub(crate) struct RealTool {
     /// The format, as in [`NATIVE`].
-    format: &'static str,
+    pub(crate) format: &'static str,
     /// Applies what is pending.
-    up: fn(&Project, &Database) -> Doorstep,
+    pub(crate) up: fn(&Project, &Database) -> Doorstep,
     /// Selects the rows of the history in their order, without ids and times.
-    rows: &'static str,
+    pub(crate) rows: &'static str,
     /// A run takes seconds: left to `scripts/test --all`.
-    is_slow: bool,
+    pub(crate) is_slow: bool,
 }
 
-const TOOLS: &[RealTool] = &[
+pub(crate) const TOOLS: &[RealTool] = &[
     RealTool {
         format: "dbmate",
         up: |project, database| {
