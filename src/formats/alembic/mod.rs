@@ -445,7 +445,13 @@ mod tests {
             files.iter().for_each(|(name, text)| std::fs::write(path(name), text).unwrap());
             let command = command.map(words);
             let environment = Environment::default();
-            let surroundings = Surroundings { folder: None, command: command.as_ref(), environment: &environment };
+            let surroundings = Surroundings {
+                folder: None,
+                command: command.as_ref(),
+                history_table: None,
+                is_named: false,
+                environment: &environment,
+            };
             let alembic = Alembic::of(&path("alembic.ini"), &surroundings).map_err(|error| error.to_string())?;
             let resolved = alembic.read(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())?;
             Ok::<_, String>((resolved.migrations.len(), resolved.lineage.partial.is_some()))

@@ -5,7 +5,7 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod prisma;
-pub(crate) mod sqlx;
+pub(crate) mod sqlx_folder;
 
 use crate::sql::{Dialect, TableName};
 
