@@ -146,8 +146,10 @@ fn key(name: &str, tool: &Tool) -> String {
 fn rows(case: &Case, tool: &Tool) -> Vec<String> {
     let column = case.field("row_columns").as_array().unwrap().iter().position(|name| name == tool.key).unwrap();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if let Some(rows) = case.field("rows").as_array() {
-        return rows.iter().map(|row| text(&row[column])).collect();
+    match case.field("rows").as_array() {
+        Some(rows) => return rows.iter().map(|row| text(&row[column])).collect(),
+        None if case.succeeded().last() == Some(&false) => return Vec::new(),
+        None => {}
     }
     let stem = |path: &String| {
         let name = path.rsplit('/').next().unwrap();
@@ -189,19 +191,43 @@ fn differs(tool: &Tool, case: &Case) -> Option<String> {
     (!agrees).then(|| format!("after: {after:?}"))
 }
 
-#[test]
-fn doorstep_knows_what_is_pending_as_the_tool_does() {
+/// Compares all cases of a tool.
+fn compare(name: &str) {
+    let tool = TOOLS.iter().find(|tool| tool.name == name).unwrap();
     let (mut wrong, mut agreed, mut deviated) = (Vec::new(), 0, 0);
-    for tool in TOOLS {
-        for case in cases(tool.name) {
-            let is_deviation = DEVIATIONS.iter().any(|(id, _)| *id == case.id());
-            match differs(tool, &case) {
-                None if is_deviation => wrong.push(format!("{} agrees, and is listed as a deviation", case.id())),
-                None => agreed += 1,
-                Some(_) if is_deviation => deviated += 1,
-                Some(why) => wrong.push(format!("{}: {why}", case.id())),
-            }
+    for case in cases(tool.name) {
+        let is_deviation = DEVIATIONS.iter().any(|(id, _)| *id == case.id());
+        match differs(tool, &case) {
+            None if is_deviation => wrong.push(format!("{} agrees, and is listed as a deviation", case.id())),
+            None => agreed += 1,
+            Some(_) if is_deviation => deviated += 1,
+            Some(why) => wrong.push(format!("{}: {why}", case.id())),
         }
     }
     assert!(wrong.is_empty(), "{agreed} agreed, {deviated} deviated\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn doorstep_knows_what_is_pending_as_knex_does() {
+    compare("knex");
+}
+
+#[test]
+fn doorstep_knows_what_is_pending_as_sequelize_cli_does() {
+    compare("sequelize-cli");
+}
+
+#[test]
+fn doorstep_knows_what_is_pending_as_typeorm_does() {
+    compare("typeorm");
+}
+
+#[test]
+fn doorstep_knows_what_is_pending_as_rails_does() {
+    compare("rails");
+}
+
+#[test]
+fn doorstep_knows_what_is_pending_as_laravel_does() {
+    compare("laravel");
 }
