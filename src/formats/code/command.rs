@@ -5,7 +5,7 @@ use crate::config::words::Words;
 /// The command that applies the migrations of a tool.
 #[derive(Debug)]
 pub(crate) struct CommandForm {
-    /// Names of the program, without its folder.
+    /// Names of the program, or the last parts of its path.
     pub programs: &'static [&'static str],
     /// The words that follow and mean: apply all that is pending.
     pub applies: &'static [&'static str],
@@ -25,7 +25,9 @@ impl CommandForm {
     }
 
     fn is_program(&self, word: &str) -> bool {
-        self.programs.contains(&word.rsplit('/').next().unwrap_or_default())
+        let is_named =
+            |program: &&str| word.strip_suffix(*program).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
+        self.programs.iter().any(is_named)
     }
 
     /// The word of the command by which the tool may read other files or write another history. A command that does

@@ -29,7 +29,7 @@ static MIX: Tool = Tool {
     authoring: "mix ecto.gen.migration SLUG",
     writes_from_schema: false,
     by_hand: "the rows of schema_migrations",
-    command: Some(ToolCommand { programs: &["mix"], beside: RELEASE, arguments: &["ecto.migrate"], inquiry: None }),
+    command: Some(ToolCommand { programs: &["mix"], beside: "", arguments: &["ecto.migrate"], inquiry: None }),
 };
 
 /// A release with that script.
@@ -61,7 +61,7 @@ static CONVENTION: Convention = Convention {
     },
     missing: Missing::Ignored,
     command: CommandForm {
-        programs: &["mix", "migrate"],
+        programs: &["mix", RELEASE],
         applies: &["ecto.migrate", "ecto.create", "ecto.setup", "do", "+", "ecto.create,"],
         harmless: &[
             "--quiet",

@@ -32,7 +32,7 @@ static TOOL: Tool = Tool {
     by_hand: "the rows of __EFMigrationsHistory",
     command: Some(ToolCommand {
         programs: &["dotnet"],
-        beside: BUNDLE,
+        beside: "",
         arguments: &["ef", "database", "update"],
         inquiry: None,
     }),
@@ -43,7 +43,7 @@ static OF_BUNDLE: Tool = Tool {
     authoring: TOOL.authoring,
     writes_from_schema: false,
     by_hand: TOOL.by_hand,
-    command: Some(ToolCommand { programs: &["./efbundle"], beside: BUNDLE, arguments: &[], inquiry: None }),
+    command: Some(ToolCommand { programs: &["./efbundle"], beside: "./efbundle", arguments: &[], inquiry: None }),
 };
 
 static CONVENTION: Convention = Convention {

@@ -28,7 +28,7 @@ static TOOL: Tool = Tool {
     by_hand: "the rows of migrations",
     command: Some(ToolCommand {
         programs: &["php"],
-        beside: "php",
+        beside: "",
         arguments: &["artisan", "migrate", "--force"],
         inquiry: None,
     }),

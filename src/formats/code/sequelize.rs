@@ -66,7 +66,7 @@ fn find(_: &Surroundings<'_>) -> Option<PathBuf> {
 
 fn configure(file: &Path, surroundings: &Surroundings<'_>) -> Result<Configuration, Error> {
     let is_paths = file.ends_with(PATHS);
-    let text = if is_paths { text_of(file).unwrap_or_default() } else { "module.exports = {}".to_owned() };
+    let text = if is_paths { text_of(file).unwrap_or_default() } else { "{}".to_owned() };
     let paths = Options::exported(file, &text);
     if paths.is_computed() {
         return Ok(Configuration::opaque(format!("{} computes the paths", file.display())));
@@ -86,10 +86,8 @@ fn configure(file: &Path, surroundings: &Surroundings<'_>) -> Result<Configurati
     if let Some(config) = config {
         read_config(&config, surroundings, &mut configuration);
     }
-    for key in ["env", "url", "options-path"] {
-        if is_paths && key == "env" && paths.has(key) != Stated::Absent {
-            configuration.doubt(Partial::nothing_certain(format!("{PATHS} sets {key}")));
-        }
+    if is_paths && paths.has("env") != Stated::Absent {
+        configuration.doubt(Partial::nothing_certain(format!("{PATHS} sets env")));
     }
     Ok(configuration)
 }

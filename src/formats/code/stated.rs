@@ -48,7 +48,7 @@ pub(crate) struct Configuration {
 impl Configuration {
     /// A project of which nothing is known but that the tool's own code decides.
     pub(crate) fn opaque(why: String) -> Self {
-        Self { partial: Some(Partial::nothing_certain(why)), ..Self::default() }
+        Self { folders: Stated::Is(Vec::new()), partial: Some(Partial::nothing_certain(why)), ..Self::default() }
     }
 
     /// Notes why less is known. What may be wrong outweighs what may not be all.

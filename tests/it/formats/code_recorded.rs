@@ -21,7 +21,7 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("knex-stale-lock-nothing-pending", "nothing is pending, so knex is not started and does not meet its lock"),
     ("rails-no-folder", "files that are missing from the image must not look like nothing to do"),
     ("typeorm-no-folder", "files that are missing from the image must not look like nothing to do"),
-    ("sequelize-cli-js-to-cjs", "sequelize-cli would run an applied file again"),
+    ("laravel-no-folder", "files that are missing from the image must not look like nothing to do"),
 ];
 
 fn options(case: &Case) -> Value {
