@@ -2,6 +2,7 @@
 
 pub(crate) mod application_name;
 pub(crate) mod directory;
+pub(crate) mod crc32;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod fault;
