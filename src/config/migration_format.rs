@@ -1,10 +1,11 @@
 //! The values of the setting `migration_format`. What a format means is in `formats`.
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 /// A known format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MigrationFormat {
     /// Prisma 2 to 7: NAME/migration.sql and _prisma_migrations
     Prisma,
@@ -18,4 +19,12 @@ pub enum MigrationFormat {
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations
     Django,
+}
+
+impl MigrationFormat {
+    /// The value of the setting.
+    #[must_use]
+    pub fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }

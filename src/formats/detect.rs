@@ -1,6 +1,7 @@
 //! Finds what of the project concerns a start: the Prisma schema, the migrations folder and its format, and the command
 //! that applies the migrations where doorstep does not. Looks at files only.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,9 @@ use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
-use crate::formats::signs::{Claim, Recognised, candidates, is_flat, recognise};
+use crate::formats::signs::{Claim, Recognised, TOOLS, candidates, is_flat, recognise};
 use crate::formats::{
-    ALL, Datasource, Detection, Folder, Format, FormatEntry, Opening, Surroundings, dbmate, prisma, sqlx_folder,
+    ALL, Datasource, Detection, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, prisma,
 };
 use crate::schema_source::prisma::PrismaSchema;
 
@@ -140,16 +141,13 @@ fn kept(path: &Path) -> &'static Path {
 
 /// Whether doorstep applies the migrations of the format of this name.
 fn is_applied_here(name: MigrationFormat) -> bool {
-    ALL.iter().any(|entry| entry.name == name && matches!(entry.detection, Detection::Folder { .. }))
+    ALL.iter().filter_map(FormatEntry::folder).any(|(known, _)| known == name)
 }
 
 /// The format of this name, if doorstep applies its migrations.
 fn script_format(name: MigrationFormat, opening: &Opening<'_>) -> Result<Option<Format>, Error> {
-    let opened = ALL.into_iter().filter(|entry| entry.name == name).find_map(|entry| match entry.detection {
-        Detection::Folder { open, .. } => Some(open(opening)),
-        Detection::File { .. } => None,
-    });
-    opened.transpose()
+    let mut folders = ALL.iter().filter_map(FormatEntry::folder).filter(|(known, _)| *known == name);
+    folders.next().map(|(_, found)| (found.open)(opening)).transpose()
 }
 
 /// The project of a tool that applies its migrations itself: the one of this name, or any whose file is in its usual
@@ -243,10 +241,7 @@ fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<
 }
 
 fn unknown(folder: &Path) -> Error {
-    let examples = ALL.iter().filter_map(|entry| match entry.detection {
-        Detection::Folder { example, .. } => Some(example),
-        Detection::File { .. } => None,
-    });
+    let examples = ALL.iter().filter_map(FormatEntry::folder).map(|(_, found)| found.example);
     Error::Settings(format!(
         "the migrations folder {} is of no known format ({})\n\
          next: {REMEDY}",
@@ -272,18 +267,15 @@ fn foreign(folder: &Path, seen: &Seen, claim: &Claim, opening: &Opening<'_>) -> 
     ))
 }
 
-/// The folders in which tools look that have a place of their own; of the format that is named, if one is.
+/// The folders in which tools look that have a place of their own, and the format; of the format that is named, if one is.
 fn places_of_tools(
     name: Option<MigrationFormat>,
     environment: &Environment,
-) -> Result<Vec<(&'static str, PathBuf)>, Error> {
-    let concerns = |format| name.is_none_or(|name| name == format);
+) -> Result<Vec<(MigrationFormat, PathBuf)>, Error> {
+    let concerned = ALL.iter().filter(|entry| name.is_none_or(|name| name == entry.name));
     let mut places = Vec::new();
-    if concerns(MigrationFormat::Dbmate) {
-        places.push(("dbmate", dbmate::folder::place(environment)?));
-    }
-    if concerns(MigrationFormat::Sqlx) {
-        places.extend(sqlx_folder::configuration::read()?.folder.map(|place| ("sqlx", place)));
+    for (name, found) in concerned.filter_map(FormatEntry::folder) {
+        places.extend((found.place)(environment)?.map(|place| (name, place)));
     }
     Ok(places)
 }
@@ -302,9 +294,9 @@ fn conventional(
     let places = named.chain(usual);
     let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else {
         // The directory is other tools', too (Rails).
-        let found = of_tools.iter().filter(|(_, place)| place.is_dir()).find_map(|(tool, place)| {
+        let found = of_tools.iter().filter(|(_, place)| place.is_dir()).find_map(|(format, place)| {
             let folder = detect(place, false, opening).ok()??;
-            (folder.format.tool.name == *tool && folder.claim.is_none()).then_some(folder)
+            (folder.format.tool.name == format.word() && folder.claim.is_none()).then_some(folder)
         });
         return Ok(found);
     };
@@ -325,16 +317,21 @@ fn conventional(
     }
 }
 
-/// The tool whose marks say that a folder is its own: dbmate, if the first and the last of its files have them. The layout
-/// reads the others.
+/// The tools whose marks the first and the last of their files have. The layouts read the others.
 fn marked(folder: &Path, files: &[String]) -> Vec<&'static str> {
-    let mut migrations = files.iter().filter(|name| dbmate::folder::is_migration(name));
-    let (Some(first), last) = (migrations.next(), migrations.next_back()) else { return Vec::new() };
-    let is_marked = |name: &String| {
-        let text = read_text(&folder.join(name), FileKind::Migration);
-        text.is_ok_and(|text| dbmate::folder::is_marked(&text))
+    let mut texts: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    let mut is_marked = |name, marks: &FileMarks| {
+        let read = || read_text(&folder.join(name), FileKind::Migration).ok();
+        texts.entry(name).or_insert_with(read).as_deref().is_some_and(marks.is_marked)
     };
-    if is_marked(first) && last.is_none_or(is_marked) { vec!["dbmate"] } else { Vec::new() }
+    let of = |entry: &FormatEntry| {
+        let (format, marks) = entry.folder().and_then(|(name, found)| Some((name, found.marks?)))?;
+        let mut migrations = files.iter().map(String::as_str).filter(|name| (marks.is_migration)(name));
+        let (first, last) = (migrations.next()?, migrations.next_back());
+        (is_marked(first, &marks) && last.is_none_or(|last| is_marked(last, &marks))).then_some(format)
+    };
+    let of_format = |format| TOOLS.iter().find(|tool| tool.format == Some(format)).map(|tool| tool.name);
+    ALL.iter().filter_map(of).filter_map(of_format).collect()
 }
 
 /// Recognises a folder by its files; `None` for an unknown one.

@@ -59,16 +59,21 @@ pub(crate) struct FormatEntry {
     pub detection: Detection,
 }
 
+impl FormatEntry {
+    /// Its name, and how its folder is found; `None` where a tool applies the migrations.
+    pub(crate) fn folder(&self) -> Option<(MigrationFormat, FolderDetection)> {
+        match self.detection {
+            Detection::Folder(found) => Some((self.name, found)),
+            Detection::File { .. } => None,
+        }
+    }
+}
+
 /// What a format is known by.
 #[derive(Clone, Copy)]
 pub(crate) enum Detection {
     /// The files of a folder whose migrations doorstep applies, as [`signs`] knows them.
-    Folder {
-        /// How such a file is called, for the message about an unknown folder.
-        example: &'static str,
-        /// The format, by what decides about it.
-        open: fn(&Opening<'_>) -> Result<Format, Error>,
-    },
+    Folder(FolderDetection),
     /// A file of the project, of a tool that applies its migrations itself.
     File {
         /// Where the file may be, in this order.
@@ -80,6 +85,35 @@ pub(crate) enum Detection {
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },
+}
+
+/// How the folder of a format that doorstep applies is found, and read.
+#[derive(Clone, Copy)]
+pub(crate) struct FolderDetection {
+    /// How such a file is called, for the message about an unknown folder.
+    pub example: &'static str,
+    /// Where the tool looks for its folder; `None` where that is one of the places where every format is looked for.
+    pub place: fn(&Environment) -> Result<Option<PathBuf>, Error>,
+    /// The marks that say, before anything else is read, whose files these are.
+    pub marks: Option<FileMarks>,
+    /// The format, by what decides about it.
+    pub open: fn(&Opening<'_>) -> Result<Format, Error>,
+}
+
+impl FolderDetection {
+    /// Of a format without a place of its own and without marks.
+    pub(crate) const fn new(example: &'static str, open: fn(&Opening<'_>) -> Result<Format, Error>) -> Self {
+        Self { example, place: |_| Ok(None), marks: None, open }
+    }
+}
+
+/// Marks of a tool in its files.
+#[derive(Clone, Copy)]
+pub(crate) struct FileMarks {
+    /// By its name, the tool runs this file.
+    pub is_migration: fn(&str) -> bool,
+    /// The text has the tool's marks.
+    pub is_marked: fn(&str) -> bool,
 }
 
 /// What decides how a folder of a format that doorstep applies is read, besides its files.
@@ -420,7 +454,7 @@ mod tests {
                 .all(|name| { ALL.iter().filter(|entry| entry.name == *name).count() == 1 })
         );
         for entry in ALL {
-            if let Detection::Folder { open, .. } = entry.detection {
+            if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
                 let format = open(&Opening { is_named: true, history_table: None, environment: &environment }).unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");

@@ -14,7 +14,8 @@ use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept, ledger_ddl, sql,
+    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome,
+    RowKey, kept, ledger_ddl, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -24,7 +25,11 @@ const TABLE_VARIABLE: &str = "DBMATE_MIGRATIONS_TABLE";
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Dbmate,
-    detection: Detection::Folder { example: "dbmate: 0001_NAME.sql with -- migrate:up", open },
+    detection: Detection::Folder(FolderDetection {
+        place: |environment| folder::place(environment).map(Some),
+        marks: Some(FileMarks { is_migration: folder::is_migration, is_marked: folder::is_marked }),
+        ..FolderDetection::new("dbmate: 0001_NAME.sql with -- migrate:up", open)
+    }),
 };
 
 static TOOL: Tool =
@@ -89,7 +94,7 @@ impl Ledger for Dbmate {
     /// The first row has the names of the columns, the others the versions.
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let quoted = dialect.table(table);
-        let columns = ledger_ddl::dbmate(dialect).columns;
+        let columns = ledger_ddl::dbmate::words(dialect).columns;
         let columns = columns(&dialect.literal(&quoted), &dialect.literal(&table.name));
         format!("{columns} UNION ALL SELECT CAST(version AS text), NULL FROM {quoted}")
     }
@@ -114,7 +119,11 @@ impl Ledger for Dbmate {
 
 impl LedgerWriter for Dbmate {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} (version {} PRIMARY KEY)", dialect.table(table), ledger_ddl::dbmate(dialect).version)
+        format!(
+            "CREATE TABLE {} (version {} PRIMARY KEY)",
+            dialect.table(table),
+            ledger_ddl::dbmate::words(dialect).version
+        )
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {

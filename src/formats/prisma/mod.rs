@@ -25,7 +25,8 @@ use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening, Outcome, Resolved, RowKey, run_row,
+    Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening, Outcome, Resolved,
+    RowKey, run_row,
 };
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
@@ -39,7 +40,7 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Prisma,
-    detection: Detection::Folder { example: "Prisma: NAME/migration.sql", open },
+    detection: Detection::Folder(FolderDetection::new("Prisma: NAME/migration.sql", open)),
 };
 
 /// The format.
@@ -163,7 +164,7 @@ impl Ledger for Prisma {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| ledger_ddl::prisma(dialect).time.replace("COLUMN", column);
+        let time = |column: &str| ledger_ddl::prisma::words(dialect).time.replace("COLUMN", column);
         format!(
             "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} AS history \
              ORDER BY history.started_at, history.migration_name",
@@ -181,7 +182,7 @@ impl Ledger for Prisma {
 
 impl LedgerWriter for Prisma {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({}\n)", dialect.table(table), ledger_ddl::prisma(dialect).columns)
+        format!("CREATE TABLE {} ({}\n)", dialect.table(table), ledger_ddl::prisma::words(dialect).columns)
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {
@@ -201,13 +202,13 @@ impl LedgerWriter for Prisma {
             row.table(),
             row.id(),
             row.dialect.literal(&migration.checksum),
-            ledger_ddl::prisma(row.dialect).now,
+            ledger_ddl::prisma::words(row.dialect).now,
             row.dialect.literal(&migration.name)
         ))
     }
 
     fn end(&self, row: RowKey<'_>, _migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        Some(COLUMNS.end(row, outcome, ledger_ddl::prisma(row.dialect).now))
+        Some(COLUMNS.end(row, outcome, ledger_ddl::prisma::words(row.dialect).now))
     }
 
     /// As `prisma migrate resolve --applied` does: no step, an empty text, and both times the same.
@@ -219,7 +220,7 @@ impl LedgerWriter for Prisma {
             row.id(),
             row.dialect.literal(&migration.checksum),
             row.dialect.literal(&migration.name),
-            ledger_ddl::prisma(row.dialect).now
+            ledger_ddl::prisma::words(row.dialect).now
         )
     }
 

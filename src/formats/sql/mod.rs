@@ -13,7 +13,8 @@ use crate::formats::run_row::RunColumns;
 use crate::formats::sql::folder::SqlFolder;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept, run_row,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept,
+    run_row,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -23,7 +24,7 @@ pub(crate) const TABLE: &str = "_doorstep_migrations";
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Sql,
-    detection: Detection::Folder { example: "plain SQL: 0001_NAME.sql", open },
+    detection: Detection::Folder(FolderDetection::new("plain SQL: 0001_NAME.sql", open)),
 };
 
 /// Opens it, with its usual table or the one that the settings name.

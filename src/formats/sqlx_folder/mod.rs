@@ -9,22 +9,25 @@ pub(crate) mod folder;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
-use crate::formats::ledger_ddl::SqlxWords;
+use crate::formats::ledger_ddl::sqlx::SqlxWords;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::sqlx_folder::configuration::Configuration;
 use crate::formats::sqlx_folder::folder::{SqlxFolder, description, version};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, applied_rows, kept,
-    ledger_ddl, rfc3339, sql,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey,
+    applied_rows, kept, ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Sqlx,
-    detection: Detection::Folder { example: "sqlx: NUMBER_NAME.up.sql", open },
+    detection: Detection::Folder(FolderDetection {
+        place: |_| Ok(configuration::read()?.folder),
+        ..FolderDetection::new("sqlx: NUMBER_NAME.up.sql", open)
+    }),
 };
 
 static TOOL: Tool =
@@ -58,11 +61,11 @@ impl Ledger for Sqlx {
     /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
     fn tool_lock(&self, dialect: Dialect, database: &str) -> Option<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(database.as_bytes()));
-        ledger_ddl::sqlx(dialect).locks.then_some(LockKey { number, name: "sqlx" })
+        ledger_ddl::sqlx::words(dialect).locks.then_some(LockKey { number, name: "sqlx" })
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {
-        ledger_ddl::sqlx(dialect).locks
+        ledger_ddl::sqlx::words(dialect).locks
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -78,7 +81,7 @@ impl Ledger for Sqlx {
             "SELECT CAST(version AS text), description, {}, CASE WHEN success THEN 1 ELSE 0 END, {} \
              FROM {} AS history ORDER BY history.version",
             dialect.time_as_text("installed_on"),
-            ledger_ddl::sqlx(dialect).checksum,
+            ledger_ddl::sqlx::words(dialect).checksum,
             dialect.table(table)
         )
     }
@@ -115,7 +118,7 @@ impl Sqlx {
     /// The row of a migration; with the time that its script took in nanoseconds, where the server's clock tells it.
     fn row(&self, row: RowKey<'_>, migration: &Migration, took: &str) -> String {
         let literal = |text: &str| row.dialect.literal(text);
-        let words = ledger_ddl::sqlx(row.dialect);
+        let words = ledger_ddl::sqlx::words(row.dialect);
         let checksum = words.decoded.replace("LITERAL", &literal(&migration.checksum));
         format!(
             "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ({}, {}, {}, {checksum}, {took})",
@@ -129,7 +132,7 @@ impl Sqlx {
 
 impl LedgerWriter for Sqlx {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let SqlxWords { time, bytes, .. } = ledger_ddl::sqlx(dialect);
+        let SqlxWords { time, bytes, .. } = ledger_ddl::sqlx::words(dialect);
         format!(
             "CREATE TABLE {} (
     version BIGINT PRIMARY KEY,
@@ -156,11 +159,12 @@ impl LedgerWriter for Sqlx {
         let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
         match outcome {
             Outcome::Succeeded if is_left => Some(
-                format!("UPDATE {} SET success = {}", row.table(), ledger_ddl::sqlx(row.dialect).truth) + &its(row),
+                format!("UPDATE {} SET success = {}", row.table(), ledger_ddl::sqlx::words(row.dialect).truth)
+                    + &its(row),
             ),
             Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
             _ => applied_rows::end(row, outcome, || {
-                migration.map(|migration| self.row(row, migration, ledger_ddl::sqlx(row.dialect).took))
+                migration.map(|migration| self.row(row, migration, ledger_ddl::sqlx::words(row.dialect).took))
             }),
         }
     }

@@ -1,0 +1,8 @@
+//! What the tools' history tables look like in each dialect, and what else a tool does by dialect, where that is the tool's
+//! choice and not the dialect's.
+//!
+//! A ledger whose columns have the dialect's own types needs nothing here: it asks [`Dialect::rules`].
+
+pub(crate) mod dbmate;
+pub(crate) mod prisma;
+pub(crate) mod sqlx;
