@@ -57,9 +57,8 @@ struct Numbered<'a> {
 impl Layout for GolangMigrateFolder {
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = sql_files::names(folder)?;
-        let found = arranged(&files).map_err(|why| {
-            Error::History(format!("{}: {why}\nnext: rename it (1_NAME.up.sql)", folder.display()))
-        })?;
+        let found = arranged(&files)
+            .map_err(|why| Error::History(format!("{}: {why}\nnext: rename it (1_NAME.up.sql)", folder.display())))?;
         if found.is_empty() {
             return Err(Error::Settings(format!(
                 "{} has no migration of golang-migrate (1_NAME.up.sql)\n\
@@ -136,7 +135,8 @@ fn arranged(files: &[String]) -> Result<Vec<Numbered<'_>>, String> {
         found.push(Numbered { version, name: &file[..length], file, direction });
     }
     found.sort_by_key(|numbered| (numbered.version, numbered.direction));
-    let is_twice = |pair: &&[Numbered<'_>]| pair[0].version == pair[1].version && pair[0].direction == pair[1].direction;
+    let is_twice =
+        |pair: &&[Numbered<'_>]| pair[0].version == pair[1].version && pair[0].direction == pair[1].direction;
     if let Some([one, other]) = found.windows(2).find(is_twice) {
         return Err(format!("{} and {} have the version {}", one.file, other.file, one.version));
     }
@@ -154,18 +154,14 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
     let (text, checksum, unreadable) = match text {
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
-            let bom = (text.starts_with('\u{feff}') && words.sends_bom).then(|| {
-                "it begins with a byte order mark, which golang-migrate sends to PostgreSQL, and which is a syntax error \
-                 there\nnext: save it without the mark"
-                    .to_owned()
-            });
+            let bom = text.starts_with('\u{feff}') && words.sends_bom;
+            let bom = bom.then(|| sql_files::byte_order_mark("golang-migrate"));
             let checksum = sha256(&text);
             (text, checksum, bom)
         }
     };
     let script = Script::new(text, dialect);
-    let advice = "put that part into a file of its own (.down.sql)";
-    let marks = || sql_files::marks_of_others(&script, "golang-migrate", advice);
+    let marks = || sql_files::foreign_marks(&script, "golang-migrate", ".down.sql");
     let refused = || {
         let advice = "leave it out: golang-migrate runs every file in a transaction on SQLite";
         words.wraps.then(|| sql_files::refused_in_transaction(&script, "golang-migrate", advice)).flatten()
@@ -203,7 +199,8 @@ mod tests {
             assert_eq!(names(&[file]), Ok(vec![(version, name.to_owned(), direction)]), "{file}");
             assert_eq!(super::version(name), Some(version), "{file}");
         }
-        for skipped in ["1_a.sql", "a_1.up.sql", "_a.up.sql", "-1_a.up.sql", "1-a.up.sql", "1_a.UP.sql", "1_a.up", "+1_a.up.sql"]
+        for skipped in
+            ["1_a.sql", "a_1.up.sql", "_a.up.sql", "-1_a.up.sql", "1-a.up.sql", "1_a.UP.sql", "1_a.up", "+1_a.up.sql"]
         {
             assert_eq!(names(&[skipped]), Ok(Vec::new()), "{skipped}");
         }
@@ -227,6 +224,9 @@ mod tests {
         let versions = Versions::default();
         assert_eq!(versions.before(3), None);
         versions.keep(vec![1, 3, 7]);
-        assert_eq!([versions.before(1), versions.before(3), versions.before(9)], [Some(None), Some(Some(1)), Some(Some(7))]);
+        assert_eq!(
+            [versions.before(1), versions.before(3), versions.before(9)],
+            [Some(None), Some(Some(1)), Some(Some(7))]
+        );
     }
 }

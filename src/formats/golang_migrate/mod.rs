@@ -162,7 +162,9 @@ impl Ledger for GolangMigrate {
         let has = |name: &str| columns.split(',').any(|column| column == name);
         let count = row.get(1)?.as_deref()?;
         match (has("version"), has("dirty")) {
-            (true, true) if !matches!(count, "0" | "1") => Some(format!("it has {count} rows, and golang-migrate keeps one")),
+            (true, true) if !matches!(count, "0" | "1") => {
+                Some(format!("it has {count} rows, and golang-migrate keeps one"))
+            }
             (true, true) => None,
             _ => Some(format!("it has the columns {columns}, and golang-migrate's has version and dirty")),
         }
@@ -294,8 +296,12 @@ mod tests {
     fn records(version: &str, dirty: &str) -> Vec<(String, bool)> {
         let keys = [("9", "9_a"), ("10", "10_b"), ("11", "11_c")];
         let keys = keys.into_iter().map(|(key, name)| (key.to_owned(), name.to_owned())).collect();
-        let row: Row =
-            vec![Some("version,dirty".to_owned()), Some("1".to_owned()), Some(version.to_owned()), Some(dirty.to_owned())];
+        let row: Row = vec![
+            Some("version,dirty".to_owned()),
+            Some("1".to_owned()),
+            Some(version.to_owned()),
+            Some(dirty.to_owned()),
+        ];
         let found = ledger().records(vec![row], &Lineage { keys, ..Lineage::default() });
         found.into_iter().map(|record| (record.name.clone(), record.is_applied())).collect()
     }

@@ -8,6 +8,7 @@ mod foreign_folders;
 mod named_projects;
 mod native;
 mod native_dbmate;
+mod native_golang_migrate;
 mod native_sqlx;
 pub(crate) mod parser_properties;
 mod prisma_migrate;
