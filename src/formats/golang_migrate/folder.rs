@@ -96,13 +96,16 @@ impl Layout for GolangMigrateFolder {
     }
 
     fn forbids_order(&self, order: &AppliedOrder<'_>) -> Option<String> {
-        let [_, ..] = order.late else { return None };
+        let (Some(current), Some(newest), [_, ..]) = (order.applied.last(), order.files.last(), order.late) else {
+            return None;
+        };
         Some(format!(
-            "older than the version of the database, and never run, or what they make was removed by hand: {}; \
+            "older than {current}, the version of the database, and never run, or what they make was removed by hand: {}; \
              golang-migrate would never run them\n\
-             next: run them with --out-of-order apply, or give them a higher number; if what they make was dropped on \
-             purpose, say so in a new migration (DROP TABLE IF EXISTS …)",
-            order.late.join(", ")
+             next: run them with --out-of-order apply, or give them a number above that of {}; if what they make was \
+             dropped on purpose, say so in a new migration (DROP TABLE IF EXISTS …)",
+            order.late.join(", "),
+            newest.name
         ))
     }
 }
