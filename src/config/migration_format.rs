@@ -15,6 +15,8 @@ pub enum MigrationFormat {
     Dbmate,
     /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
     Sqlx,
+    /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
+    GolangMigrate,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -10,13 +10,15 @@ use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
+use crate::engines::url_text::go_parameters;
 use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, TOOLS, candidates, is_flat, recognise};
 use crate::formats::{
-    ALL, Datasource, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, prisma, tool_projects,
+    ALL, Datasource, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, is_applied_here, prisma,
+    tool_projects,
 };
 use crate::schema_source::prisma::PrismaSchema;
 
@@ -56,8 +58,15 @@ impl Project {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
         let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
+        let url_parameters = url_parameters(settings);
         let (command, history_table) = (settings.migrate_command.as_ref(), settings.history_table.as_ref());
-        let opening = Opening { is_named: name.is_some(), folder: named, history_table, environment };
+        let opening = Opening {
+            is_named: name.is_some(),
+            folder: named,
+            history_table,
+            environment,
+            url_parameters: &url_parameters,
+        };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -96,8 +105,17 @@ impl Project {
         if needed && command.is_none() {
             refuse_without_command(folder.as_ref())?;
         }
+        let folder = folder.map(|folder| Folder { out_of_order: settings.out_of_order, ..folder });
         Ok(Self { schema, datasource, folder, command, external: config.external })
     }
+}
+
+/// The parameters of the URL that begin with `x-`, of the one with which doorstep migrates. One that cannot be read is
+/// reported where the database is chosen.
+fn url_parameters(settings: &Settings) -> Vec<(String, String)> {
+    let source = settings.migrate_database.as_ref().or(settings.database.as_ref());
+    let url = source.and_then(|source| source.read().ok());
+    url.map(|url| go_parameters(url.expose())).unwrap_or_default()
 }
 
 /// Either doorstep applies the migrations, or a command does.
@@ -147,11 +165,6 @@ fn refuse_computed(file: &Path, place: &Place, what: &str, flag: &str) -> Result
 /// Found once in a start, and needed to its end.
 fn kept(path: &Path) -> &'static Path {
     Box::leak(path.to_owned().into_boxed_path())
-}
-
-/// Whether doorstep applies the migrations of the format of this name.
-fn is_applied_here(name: MigrationFormat) -> bool {
-    ALL.iter().filter_map(FormatEntry::folder).any(|(known, _)| known == name)
 }
 
 /// The format of this name, if doorstep applies its migrations.
@@ -229,7 +242,7 @@ fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<
             Claim { candidates }.tools()
         )));
     }
-    Ok(Folder { path: kept(path), format, claim: None })
+    Ok(Folder::of(kept(path), format))
 }
 
 fn unknown(folder: &Path) -> Error {
@@ -306,7 +319,7 @@ fn conventional(
     match detect(&path, is_prismas_place, opening) {
         Ok(None) if is_prismas_place => {
             let format = script_format(MigrationFormat::Prisma, opening)?.unwrap_or(prisma::FORMAT);
-            Ok(Some(Folder { path: kept(&path), format, claim: None }))
+            Ok(Some(Folder::of(kept(&path), format)))
         }
         // A command that needs a folder of migrations reports that there is none ([`missing`]).
         Ok(None) => Ok(None),
@@ -342,7 +355,7 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
     let found = |name, claim: Option<Claim>| {
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
         let format = script_format(name, opening)?;
-        Ok(format.map(|format| Folder { path: kept(folder), format, claim }))
+        Ok(format.map(|format| Folder { claim, ..Folder::of(kept(folder), format) }))
     };
     let seen = Seen::of(folder, is_prismas_place)?;
     let seen = Seen { marked: marked(folder, &seen.files), ..seen };

@@ -85,7 +85,7 @@ fn open(found: &Found, surroundings: &Surroundings<'_>) -> Result<Folder, Error>
         Detection::Code(convention) => convention.open(&found.file, surroundings)?,
         Detection::Folder(_) => return Err(Error::Internal("a folder is no project of a tool".to_owned())),
     };
-    Ok(Folder { path: kept(&found.file), format, claim: None })
+    Ok(Folder::of(kept(&found.file), format))
 }
 
 fn refuse_history_table(name: MigrationFormat, surroundings: &Surroundings<'_>) -> Result<(), Error> {
@@ -119,7 +119,7 @@ pub(crate) fn named(name: MigrationFormat, surroundings: &Surroundings<'_>) -> R
         (Some(file), _) => open(&Found { entry: *entry, file }, surroundings).map(Some),
         (None, Detection::Code(convention)) => {
             let (folder, format) = convention.open_named(surroundings)?;
-            Ok(Some(Folder { path: kept(&folder), format, claim: None }))
+            Ok(Some(Folder::of(kept(&folder), format)))
         }
         (None, Detection::File { places: [usual, ..], .. }) => Err(Error::Settings(format!(
             "there is no {usual} here\n\

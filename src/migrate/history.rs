@@ -9,7 +9,7 @@ use crate::base::fault::{Class, Condition};
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
-use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
+use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
@@ -100,6 +100,7 @@ impl History {
         if self.add_notes(session).await? {
             self.compare();
         }
+        self.find_skipped(session).await?;
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
@@ -141,7 +142,8 @@ impl History {
             return;
         }
         let mut holder = None;
-        let of_tool = self.format.ledger.tool_lock(self.dialect, &probe.database);
+        let place = LockPlace { database: &probe.database, schema: probe.current_schema.as_deref() };
+        let of_tool = self.format.ledger.tool_lock_keys(self.dialect, &place);
         for key in std::iter::once(self.format.ledger.lock_key()).chain(of_tool) {
             if let Ok(Some(peer)) = session.lock_holder(key).await {
                 holder = Some(peer);
@@ -252,7 +254,7 @@ impl History {
         outcome: &Outcome<'_>,
     ) -> Result<(), Error> {
         let migration = self.migrations.iter().find(|migration| migration.name == name);
-        let Some(sql) = self.writer()?.end(row, migration, outcome) else { return Ok(()) };
+        let Some(sql) = self.writer()?.end_alone(row, migration, outcome) else { return Ok(()) };
         session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
     }
 
@@ -325,59 +327,10 @@ impl History {
         self.records.iter().map(AsRef::as_ref).filter(|record| record.ran(RunMode::Atomic)).filter(is_void).collect()
     }
 
-    /// Why the tool of the format stops at this history, whether or not something is pending.
-    pub(crate) fn forbidden(&self) -> Option<String> {
-        let names = |state| {
-            let of = self.entries.iter().filter(move |entry| entry.state == state && !entry.superseded);
-            of.map(|entry| entry.name.as_str()).collect::<Vec<_>>()
-        };
-        self.format.layout.forbids(&names(State::Missing), &names(State::Edited))
-    }
-
-    /// The verdict in one word.
-    #[must_use]
-    pub(crate) fn verdict(&self) -> Verdict {
-        match plan::verdict(&self.entries, self.reach) {
-            Verdict::Diverged if self.format.layout.tolerates_missing() => Verdict::Behind,
-            verdict => verdict,
-        }
-    }
-
     /// Notes that nothing is pending any more: all of it has just been applied.
     pub(crate) fn note_applied(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.is_pending()) {
             (entry.state, entry.record, entry.resume) = (State::Applied, None, None);
-        }
-    }
-
-    /// Logs what does not stop a start: ahead, edited, out of order, unreadable.
-    pub(crate) fn log_oddities(&self) {
-        let names = |wanted: &dyn Fn(&Entry) -> bool| {
-            let names: Vec<&str> =
-                self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.as_str()).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        if let Some(names) = names(&|entry| entry.state == State::Missing && !entry.superseded) {
-            tracing::warn!(
-                phase = "migrate",
-                event = "ahead",
-                "the database is ahead of this image: applied, but not in the folder: {names}"
-            );
-        }
-        if let Some(names) = names(&|entry| entry.state == State::Edited) {
-            tracing::warn!(phase = "migrate", event = "edited", "changed since they were applied: {names}");
-        }
-        if let Some(names) = names(&|entry| entry.out_of_order) {
-            tracing::warn!(phase = "migrate", event = "out_of_order", "older than what is applied already: {names}");
-        }
-        let is_lost = |it: &Migration| it.unreadable.is_some() && it.script.source().is_empty();
-        let unreadable = |entry: &Entry| entry.migration.is_some_and(|index| is_lost(&self.migrations[index]));
-        if let Some(names) = names(&unreadable) {
-            tracing::warn!(
-                phase = "migrate",
-                event = "unreadable",
-                "applied, but their files are gone or unreadable: {names}"
-            );
         }
     }
 
@@ -387,36 +340,6 @@ impl History {
             let tool = self.format.tool.name;
             let text = format!("{tool} takes no lock: do not start it while doorstep migrates");
             tracing::warn!(phase = "migrate", event = "unlocked_tool", "{text}");
-        }
-    }
-
-    /// Refuses what Prisma refuses too (an unfinished row, P3009; a pending folder without its file, P3015), and
-    /// a history that has diverged.
-    ///
-    /// # Errors
-    /// [`Error::History`].
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let pending: Vec<&str> = self.entries.iter().filter(|it| it.is_pending()).map(|it| it.name.as_str()).collect();
-        let missing = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
-        let missing: Vec<&str> = missing.map(|entry| entry.name.as_str()).collect();
-        if let Some(why) = self.format.layout.obstacle(&missing, &pending, &self.lineage) {
-            return Err(Error::History(why));
-        }
-        if let Some(why) = self.forbidden() {
-            return Err(Error::History(why));
-        }
-        match self.verdict() {
-            Verdict::Failed => return Err(Error::History(failure_report::failed(&self.entries))),
-            Verdict::Diverged => return Err(Error::History(failure_report::diverged(&self.entries))),
-            Verdict::Current | Verdict::Behind | Verdict::Ahead | Verdict::Unknown => {}
-        }
-        let refused = |migration: &Migration| {
-            let of_client = || failure_report::client_command(migration);
-            migration.unreadable.clone().or_else(of_client)
-        };
-        match self.pending().find_map(|(migration, _)| refused(migration)) {
-            Some(why) => Err(Error::History(why)),
-            None => Ok(()),
         }
     }
 

@@ -22,17 +22,10 @@ pub(crate) const TOOLS: &[KnownTool] = &[
     KnownTool {
         name: "Prisma",
         format: Some(MigrationFormat::Prisma),
-        by_tool: None,
         command: "npx prisma migrate deploy",
         signs: &[(Sure, LOCK_FILE), (Sure, PRISMAS), (Weak, Folder(&["migration.sql"]))],
     },
-    KnownTool {
-        name: "plain SQL",
-        format: Some(MigrationFormat::Sql),
-        by_tool: None,
-        command: "",
-        signs: &[(Weak, NUMBERED)],
-    },
+    KnownTool { name: "plain SQL", format: Some(MigrationFormat::Sql), command: "", signs: &[(Weak, NUMBERED)] },
     foreign("Drizzle", "npx drizzle-kit migrate", &[(Sure, Inside("meta/_journal.json"))]),
     foreign(
         "Drizzle 1.0",
@@ -44,19 +37,12 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
         ],
     ),
-    KnownTool {
-        name: "dbmate",
-        format: Some(MigrationFormat::Dbmate),
-        by_tool: None,
-        command: "dbmate up",
-        signs: &[(Sure, Marked)],
-    },
+    KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
     foreign("goose", "goose up", &[(Sure, Marked), (Fair, Named(forms::go_file))]),
     foreign("sql-migrate", "sql-migrate up", &[(Sure, Marked)]),
     KnownTool {
         name: "sqlx",
         format: Some(MigrationFormat::Sqlx),
-        by_tool: None,
         command: "sqlx migrate run",
         signs: &[
             (Sure, All(&[UP_FILE, Beside("sqlx.toml")])),
@@ -68,11 +54,12 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Weak, All(&[NUMBERED, Mentions("Cargo.toml", "\nsqlx")])),
         ],
     },
-    foreign(
-        "golang-migrate",
-        "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
-        &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
-    ),
+    KnownTool {
+        name: "golang-migrate",
+        format: Some(MigrationFormat::GolangMigrate),
+        command: "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
+        signs: &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
+    },
     foreign(
         "Flyway",
         "flyway migrate",
@@ -154,7 +141,7 @@ pub(crate) const TOOLS: &[KnownTool] = &[
 
 /// A tool whose folders doorstep only knows.
 const fn foreign(name: &'static str, command: &'static str, signs: &'static [(Strength, Sign)]) -> KnownTool {
-    KnownTool { name, format: None, by_tool: None, command, signs }
+    KnownTool { name, format: None, command, signs }
 }
 
 /// A tool that applies its migrations itself, and whose project doorstep reads.
@@ -164,5 +151,5 @@ const fn by_tool(
     command: &'static str,
     signs: &'static [(Strength, Sign)],
 ) -> KnownTool {
-    KnownTool { name, format: None, by_tool: Some(format), command, signs }
+    KnownTool { name, format: Some(format), command, signs }
 }
