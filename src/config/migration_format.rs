@@ -15,6 +15,8 @@ pub enum MigrationFormat {
     Dbmate,
     /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
     Sqlx,
+    /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
+    Supabase,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

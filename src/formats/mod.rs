@@ -24,6 +24,7 @@ pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
+pub(crate) mod supabase;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
@@ -47,8 +48,8 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 6] =
-    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 7] =
+    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, supabase::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file;
+use crate::formats::marks::sections;
 use crate::sql::script::Script;
 
 const AS_UTF8: &str = "next: save it as UTF-8";
@@ -73,5 +74,20 @@ pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) 
     let line = script.text()[..statement.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
     Some(format!(
         "the statement in line {line} cannot run in a transaction, and {tool} runs the file in one\nnext: {advice}"
+    ))
+}
+
+/// Marks of another tool, by which a part of the file takes the migration back: this tool runs all of it.
+pub(crate) fn marks_of_others(script: &Script, tool: &str, advice: &str) -> Option<String> {
+    if !sections::may_have_marks(script.text()) {
+        return None;
+    }
+    let found = sections::sections(script);
+    if let Some(error) = found.error {
+        return Some(format!("line {}: {error}", error.line));
+    }
+    let tools = found.up.map(|_| found.tools.join(", "))?;
+    Some(format!(
+        "it has marks of {tools}, and {tool} would run also the part that takes the migration back\nnext: {advice}"
     ))
 }
