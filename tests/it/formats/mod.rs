@@ -9,6 +9,7 @@ mod named_projects;
 mod native;
 mod native_dbmate;
 mod native_sqlx;
+mod native_supabase;
 pub(crate) mod parser_properties;
 mod prisma_migrate;
 mod prisma_schema;
