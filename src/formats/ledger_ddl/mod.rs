@@ -5,4 +5,4 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod prisma;
-pub(crate) mod sqlx;
+pub(crate) mod sqlx_folder;
