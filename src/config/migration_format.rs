@@ -17,6 +17,8 @@ pub enum MigrationFormat {
     Sqlx,
     /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
     Supabase,
+    /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
+    GolangMigrate,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

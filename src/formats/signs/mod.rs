@@ -131,7 +131,14 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
 /// Whether the numbered files of this format can be read as plain SQL, too.
 #[must_use]
 pub(crate) fn is_flat(format: MigrationFormat) -> bool {
-    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate | MigrationFormat::Sqlx | MigrationFormat::Supabase)
+    matches!(
+        format,
+        MigrationFormat::Sql
+            | MigrationFormat::Dbmate
+            | MigrationFormat::Sqlx
+            | MigrationFormat::GolangMigrate
+            | MigrationFormat::Supabase
+    )
 }
 
 /// The tools with the strongest signs.
@@ -220,7 +227,10 @@ impl Claim {
     #[must_use]
     pub(crate) fn formats(&self) -> Vec<String> {
         let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
-        formats.filter(|format| is_flat(*format) && *format != MigrationFormat::Sql).map(MigrationFormat::word).collect()
+        formats
+            .filter(|format| is_flat(*format) && *format != MigrationFormat::Sql)
+            .map(MigrationFormat::word)
+            .collect()
     }
 }
 
@@ -290,7 +300,7 @@ mod tests {
             ("0001_a.sql ^Cargo.toml:sqlx", "Sql? plain SQL, sqlx"),
             ("1_a.up.sql 1_a.down.sql", "Sql? sqlx, golang-migrate"),
             ("1_a.up.sql ^.sqlx", "Sqlx"),
-            ("1_a.up.sql ^go.mod:golang-migrate/migrate", "Sql? golang-migrate"),
+            ("1_a.up.sql ^go.mod:golang-migrate/migrate", "GolangMigrate"),
             ("1_a.sql @dbmate", "Dbmate"),
             ("1_a.sql @goose", "Sql? goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
