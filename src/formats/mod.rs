@@ -19,6 +19,7 @@ pub(crate) mod migration;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
+pub(crate) mod refinery;
 pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
@@ -47,8 +48,8 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 6] =
-    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 7] =
+    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, refinery::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -263,6 +264,12 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
 
     /// Why a table of this name is the history of another tool, by the rows of [`Ledger::select`].
     fn foreign(&self, _rows: &[Row]) -> Option<String> {
+        None
+    }
+
+    /// Why the table cannot hold the rows of these migrations, which are in the folder: by the rows of [`Ledger::select`];
+    /// `None` before there is a table.
+    fn has_no_room(&self, _rows: Option<&[Row]>, _migrations: &[Migration]) -> Option<String> {
         None
     }
 

@@ -5,4 +5,5 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod prisma;
+pub(crate) mod refinery;
 pub(crate) mod sqlx;
