@@ -6,4 +6,4 @@
 pub(crate) mod dbmate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;
-pub(crate) mod sqlx;
+pub(crate) mod sqlx_folder;
