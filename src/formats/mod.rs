@@ -358,10 +358,6 @@ impl Folder {
 /// A folder and what was applied of it, for [`Layout::forbids_order`].
 #[derive(Debug)]
 pub(crate) struct AppliedOrder<'a> {
-    /// The migrations of the folder, in its order.
-    pub files: &'a [Migration],
-    /// The applied ones, in the order of the history.
-    pub applied: &'a [&'a str],
     /// Those that are pending, though a later one is applied.
     pub late: &'a [&'a str],
 }
