@@ -222,7 +222,7 @@ mod tests {
             [version, name, "2026-11-28T12:18:10.99496162Z", "7"].map(|value| Some(value.to_owned())).into()
         };
         let ledger = Refinery { table: None, is_named: true, width: Width::Four };
-        let first: Row = vec![None, Some("int4".to_owned()), None, None].into();
+        let first: Row = vec![None, Some("int4".to_owned()), None, None];
         let records = ledger.records(vec![first, row("10", "pear"), row("1", "apple"), row("2", "x")], &lineage);
         let names: Vec<(&str, &str)> = records.iter().map(|it| (it.name.as_str(), it.checksum.as_str())).collect();
         assert_eq!(names, [("V1__apple", "7"), ("V2__x", "7"), ("V10__pear", "7")]);
