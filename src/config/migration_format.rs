@@ -15,6 +15,8 @@ pub enum MigrationFormat {
     Dbmate,
     /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
     Sqlx,
+    /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
+    GolangMigrate,
     /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
     Refinery,
     /// Alembic applies them: versions/*.py and alembic_version

@@ -27,7 +27,12 @@ impl History {
         match self.folder.out_of_order {
             Some(OutOfOrder::Apply) => None,
             Some(OutOfOrder::Refuse) if !late.is_empty() => Some(failure_report::out_of_order(&late)),
-            Some(OutOfOrder::Refuse) | None => self.format.layout.forbids_order(&AppliedOrder { late: &late }),
+            Some(OutOfOrder::Refuse) | None => {
+                let applied = self.records.iter().filter(|record| record.is_applied());
+                let applied: Vec<&str> = applied.map(|record| record.name.as_str()).collect();
+                let order = AppliedOrder { files: &self.migrations, applied: &applied, late: &late };
+                self.format.layout.forbids_order(&order)
+            }
         }
     }
 

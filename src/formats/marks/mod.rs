@@ -8,7 +8,6 @@
 
 pub(crate) mod likeness;
 pub mod sections;
-pub(crate) mod undivided;
 
 /// What a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::formats::marks::undivided;
 use crate::formats::migration::Migration;
 use crate::formats::refinery::checksum::{Width, checksum};
 use crate::formats::refinery::names::{Numbered, Role, role};
@@ -162,11 +161,7 @@ fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, String>, 
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
             let bom = text.starts_with('\u{feff}') && words.sends_bom;
-            let unreadable = bom.then(|| {
-                "it begins with a byte order mark, which refinery sends to PostgreSQL, and which is a syntax error there\n\
-                 next: save it without the mark"
-                    .to_owned()
-            });
+            let unreadable = bom.then(|| sql_files::byte_order_mark("refinery"));
             let checksum = sum(&text);
             (text, checksum, unreadable)
         }
@@ -176,7 +171,7 @@ fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, String>, 
         let advice = "leave it out, or let a program apply it that runs it outside of migrations (migrate_command)";
         sql_files::refused_in_transaction(&script, "refinery", advice)
     };
-    let marks = || undivided::refused(&script, "refinery", "keep only what is to run in the file");
+    let marks = || sql_files::foreign_marks(&script, "refinery", "outside of this folder");
     let unreadable = unreadable.or_else(marks).or_else(in_transaction);
     let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
     let (name, path) = (stem.to_owned(), path.to_owned());

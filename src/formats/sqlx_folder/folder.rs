@@ -7,7 +7,6 @@ use std::path::Path;
 use sha2::Digest as _;
 
 use crate::base::error::Error;
-use crate::formats::marks::undivided;
 use crate::formats::migration::Migration;
 use crate::formats::{Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
@@ -126,11 +125,7 @@ impl SqlxFolder {
             Ok(text) => {
                 let (checksum, asks) = (self.checksum(&text), text.starts_with(NO_TRANSACTION));
                 let bom = text.starts_with('\u{feff}') && words.sends_bom;
-                let unreadable = bom.then(|| {
-                    "it begins with a byte order mark, which sqlx sends to PostgreSQL, and which is a syntax error there\n\
-                     next: save it without the mark"
-                        .to_owned()
-                });
+                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx"));
                 (text, checksum, unreadable, asks)
             }
         };
@@ -139,9 +134,8 @@ impl SqlxFolder {
         let is_free = asks && words.heeds_no_transaction;
         let in_transaction =
             || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", words.advice)).flatten();
-        let unreadable = unreadable
-            .or_else(|| undivided::refused(&script, "sqlx", "put that part into a file of its own (.down.sql)"))
-            .or_else(in_transaction);
+        let unreadable =
+            unreadable.or_else(|| sql_files::foreign_marks(&script, "sqlx", ".down.sql")).or_else(in_transaction);
         let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
         let (name, path) = (name.to_owned(), path.to_owned());
         // sqlx sends the file as one message also without a transaction, so the text decides how it runs.

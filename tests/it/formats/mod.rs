@@ -10,6 +10,7 @@ mod interchange;
 mod named_projects;
 mod native;
 mod native_dbmate;
+mod native_golang_migrate;
 mod native_refinery;
 mod native_sqlx;
 pub(crate) mod parser_properties;
