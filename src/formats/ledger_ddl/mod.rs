@@ -6,4 +6,5 @@
 pub(crate) mod dbmate;
 pub(crate) mod golang_migrate;
 pub(crate) mod prisma;
+pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;

@@ -120,6 +120,18 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "refinery",
+        files: |steps| {
+            let file = |step: &Step| (format!("migrations/{}.sql", versioned(step)), format!("{}\n", step.sql));
+            steps.iter().map(file).collect()
+        },
+        migration: versioned,
+        row: |step| format!("refinery_schema_history WHERE version = {}", step.number),
+        history: &["refinery_schema_history"],
+        has_mark: false,
+        on_sqlite: true,
+    },
+    Native {
         name: "supabase",
         files: |steps| {
             let file = |step: &Step| (format!("supabase/migrations/{}.sql", dated(step)), step.sql.clone() + "\n");
@@ -133,6 +145,11 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: false,
     },
 ];
+
+/// `V1__slug`
+fn versioned(step: &Step) -> String {
+    format!("V{}__{}", step.number, step.slug)
+}
 
 /// `20240101000001_slug`
 fn dated(step: &Step) -> String {
