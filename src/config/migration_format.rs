@@ -15,8 +15,12 @@ pub enum MigrationFormat {
     Dbmate,
     /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
     Sqlx,
+    /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
+    Supabase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
     GolangMigrate,
+    /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
+    Refinery,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

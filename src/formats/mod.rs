@@ -22,11 +22,13 @@ pub(crate) mod migration;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
+pub(crate) mod refinery;
 pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
+pub(crate) mod supabase;
 pub(crate) mod tool;
 pub(crate) mod tool_projects;
 
@@ -52,12 +54,14 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 14] = [
+pub(crate) const ALL: &[FormatEntry] = &[
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     golang_migrate::ENTRY,
+    supabase::ENTRY,
+    refinery::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
     code::typeorm::ENTRY,

@@ -6,6 +6,7 @@
 pub(crate) mod dbmate;
 pub(crate) mod golang_migrate;
 pub(crate) mod prisma;
+pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;
 
 use crate::sql::{Dialect, TableName};

@@ -5,7 +5,7 @@
 
 use crate::config::MigrationFormat;
 use crate::formats::signs::Sign::{
-    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace,
+    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
 };
 use crate::formats::signs::Strength::{Fair, Sure, Weak};
 use crate::formats::signs::{KnownTool, Sign, Strength, forms};
@@ -65,24 +65,28 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         "flyway migrate",
         &[(Sure, All(&[FLYWAY, Beside("flyway.conf")])), (Sure, All(&[FLYWAY, Beside("flyway.toml")])), (Fair, FLYWAY)],
     ),
-    foreign(
-        "refinery",
-        "refinery migrate",
-        &[
+    KnownTool {
+        name: "refinery",
+        format: Some(MigrationFormat::Refinery),
+        command: "refinery migrate",
+        signs: &[
             (Sure, All(&[FLYWAY, Mentions("Cargo.toml", "\nrefinery")])),
             (Sure, All(&[FLYWAY, Beside("refinery.toml")])),
             (Sure, Files(forms::has_unversioned)),
+            (Fair, Files(forms::may_be_refinery)),
         ],
-    ),
+    },
     foreign("diesel", "diesel migration run", &[(Sure, Folder(&["up.sql"]))]),
-    foreign(
-        "Supabase CLI",
-        "npx supabase db push",
-        &[
+    KnownTool {
+        name: "Supabase CLI",
+        format: Some(MigrationFormat::Supabase),
+        command: "npx supabase db push",
+        signs: &[
+            (Fair, All(&[NUMBERED, Under("supabase")])),
             (Weak, All(&[NUMBERED, Beside("supabase/config.toml")])),
             (Weak, All(&[NUMBERED, Beside("config.toml"), Mentions("config.toml", "\nproject_id")])),
         ],
-    ),
+    },
     foreign(
         "Liquibase",
         "liquibase update",
