@@ -71,6 +71,9 @@ fn configure(file: &Path, surroundings: &Surroundings<'_>) -> Result<Configurati
     let text = text_of(file).unwrap_or_default();
     let whole = Options::exported(file, &text);
     let environment = surroundings.environment.get("NODE_ENV").unwrap_or("development");
+    if whole.is_computed() {
+        return Ok(Configuration::opaque(format!("{} computes the migrations", file.display())));
+    }
     let options = match whole.has(environment) {
         Stated::Is(()) => whole.within(environment),
         Stated::Absent => whole,

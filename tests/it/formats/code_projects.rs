@@ -565,6 +565,7 @@ fn a_table_of_another_tool_is_none_of_this_one() {
         output.stderr_has(why).stderr_has("history_table").stderr_lacks("the tool was started");
     }
     let project = Kind::of("laravel").project();
+    project.write("dev.db", "");
     crate::support::sqlite(
         &project.path("dev.db"),
         "CREATE TABLE migrations (id integer, timestamp bigint, name text)",
