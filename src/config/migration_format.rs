@@ -15,6 +15,8 @@ pub enum MigrationFormat {
     Dbmate,
     /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
     Sqlx,
+    /// diesel's folders, VERSION_NAME/up.sql, and __diesel_schema_migrations
+    Diesel,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

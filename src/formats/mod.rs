@@ -9,6 +9,7 @@ pub(crate) mod alembic;
 pub(crate) mod applied_rows;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
+pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod inquiry;
@@ -47,8 +48,15 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 6] =
-    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 7] = [
+    prisma::ENTRY,
+    sql::ENTRY,
+    dbmate::ENTRY,
+    sqlx_folder::ENTRY,
+    diesel::ENTRY,
+    alembic::ENTRY,
+    django::ENTRY,
+];
 
 /// How a format is found.
 #[derive(Clone, Copy)]

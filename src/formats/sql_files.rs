@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file;
+use crate::formats::marks::sections;
 use crate::sql::script::Script;
 
 const AS_UTF8: &str = "next: save it as UTF-8";
@@ -73,5 +74,30 @@ pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) 
     let line = script.text()[..statement.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
     Some(format!(
         "the statement in line {line} cannot run in a transaction, and {tool} runs the file in one\nnext: {advice}"
+    ))
+}
+
+/// Why a file that begins with a byte order mark fails with a tool that sends it to PostgreSQL.
+pub(crate) fn byte_order_mark(tool: &str) -> String {
+    format!(
+        "it begins with a byte order mark, which {tool} sends to PostgreSQL, and which is a syntax error there\n\
+         next: save it without the mark"
+    )
+}
+
+/// Why a file with marks of another tool stops, by which a part of it takes the migration back: this tool runs all of it.
+/// `down` is what the tool calls the file for that part.
+pub(crate) fn foreign_marks(script: &Script, tool: &str, down: &str) -> Option<String> {
+    if !sections::may_have_marks(script.text()) {
+        return None;
+    }
+    let found = sections::sections(script);
+    if let Some(error) = found.error {
+        return Some(format!("line {}: {error}", error.line));
+    }
+    let tools = found.up.map(|_| found.tools.join(", "))?;
+    Some(format!(
+        "it has marks of {tools}, and {tool} would run also the part that takes the migration back\n\
+         next: put that part into a file of its own ({down})"
     ))
 }

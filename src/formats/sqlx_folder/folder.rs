@@ -7,7 +7,6 @@ use std::path::Path;
 use sha2::Digest as _;
 
 use crate::base::error::Error;
-use crate::formats::marks::sections;
 use crate::formats::migration::Migration;
 use crate::formats::{Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
@@ -126,11 +125,7 @@ impl SqlxFolder {
             Ok(text) => {
                 let (checksum, asks) = (self.checksum(&text), text.starts_with(NO_TRANSACTION));
                 let bom = text.starts_with('\u{feff}') && words.sends_bom;
-                let unreadable = bom.then(|| {
-                    "it begins with a byte order mark, which sqlx sends to PostgreSQL, and which is a syntax error there\n\
-                     next: save it without the mark"
-                        .to_owned()
-                });
+                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx"));
                 (text, checksum, unreadable, asks)
             }
         };
@@ -139,7 +134,7 @@ impl SqlxFolder {
         let is_free = asks && words.heeds_no_transaction;
         let in_transaction =
             || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", words.advice)).flatten();
-        let unreadable = unreadable.or_else(|| marks(&script)).or_else(in_transaction);
+        let unreadable = unreadable.or_else(|| sql_files::foreign_marks(&script, "sqlx", ".down.sql")).or_else(in_transaction);
         let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
         let (name, path) = (name.to_owned(), path.to_owned());
         // sqlx sends the file as one message also without a transaction, so the text decides how it runs.
@@ -154,22 +149,6 @@ impl SqlxFolder {
         };
         hashed.iter().map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// Marks of another tool, by which a part of the file takes the migration back: sqlx runs all of it.
-fn marks(script: &Script) -> Option<String> {
-    if !sections::may_have_marks(script.text()) {
-        return None;
-    }
-    let found = sections::sections(script);
-    if let Some(error) = found.error {
-        return Some(format!("line {}: {error}", error.line));
-    }
-    let tools = found.up.map(|_| found.tools.join(", "))?;
-    Some(format!(
-        "it has marks of {tools}, and sqlx would run also the part that takes the migration back\n\
-         next: put that part into a file of its own (.down.sql)"
-    ))
 }
 
 #[cfg(test)]

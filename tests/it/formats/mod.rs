@@ -7,6 +7,7 @@ mod external_tools;
 mod foreign_folders;
 mod named_projects;
 mod native_dbmate;
+mod native_diesel;
 mod native_sqlx;
 pub(crate) mod parser_properties;
 mod prisma_migrate;
