@@ -68,7 +68,7 @@ pub(crate) struct Record {
     pub checksum: String,
     /// When it began.
     pub started_at: Option<String>,
-    /// When it was done; `None` while it runs, and for ever if it failed.
+    /// When it was done, empty where the history keeps no times; `None` while it runs, and for ever if it failed.
     pub finished_at: Option<String>,
     /// When it was declared rolled back.
     pub rolled_back_at: Option<String>,
@@ -106,6 +106,13 @@ impl Record {
     #[must_use]
     pub(crate) fn is_unfinished(&self) -> bool {
         self.finished_at.is_none() && self.rolled_back_at.is_none()
+    }
+
+    /// When it was rolled back, done or begun; `None` where the history keeps no times.
+    #[must_use]
+    pub(crate) fn last_moment(&self) -> Option<&str> {
+        let moments = [&self.rolled_back_at, &self.finished_at, &self.started_at];
+        moments.into_iter().find_map(Option::as_deref).filter(|moment| !moment.is_empty())
     }
 
     /// doorstep ran the script in this mode.

@@ -6,4 +6,4 @@
 pub(crate) mod dbmate;
 pub(crate) mod diesel;
 pub(crate) mod prisma;
-pub(crate) mod sqlx;
+pub(crate) mod sqlx_folder;

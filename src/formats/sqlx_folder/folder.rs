@@ -119,7 +119,7 @@ pub(crate) fn description(name: &str) -> String {
 
 impl SqlxFolder {
     fn migration(&self, path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
-        let words = ledger_ddl::sqlx::words(dialect);
+        let words = ledger_ddl::sqlx_folder::words(dialect);
         let (text, checksum, unreadable, asks) = match text {
             Err(why) => (String::new(), String::new(), Some(why), false),
             Ok(text) => {

@@ -9,7 +9,7 @@ pub(crate) mod folder;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
-use crate::formats::ledger_ddl::sqlx::SqlxWords;
+use crate::formats::ledger_ddl::sqlx_folder::SqlxWords;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::sqlx_folder::configuration::Configuration;
@@ -61,11 +61,11 @@ impl Ledger for Sqlx {
     /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
     fn tool_lock(&self, dialect: Dialect, database: &str) -> Option<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(database.as_bytes()));
-        ledger_ddl::sqlx::words(dialect).locks.then_some(LockKey { number, name: "sqlx" })
+        ledger_ddl::sqlx_folder::words(dialect).locks.then_some(LockKey { number, name: "sqlx" })
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {
-        ledger_ddl::sqlx::words(dialect).locks
+        ledger_ddl::sqlx_folder::words(dialect).locks
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -81,7 +81,7 @@ impl Ledger for Sqlx {
             "SELECT CAST(version AS text), description, {}, CASE WHEN success THEN 1 ELSE 0 END, {} \
              FROM {} AS history ORDER BY history.version",
             dialect.time_as_text("installed_on"),
-            ledger_ddl::sqlx::words(dialect).checksum,
+            ledger_ddl::sqlx_folder::words(dialect).checksum,
             dialect.table(table)
         )
     }
@@ -118,7 +118,7 @@ impl Sqlx {
     /// The row of a migration; with the time that its script took in nanoseconds, where the server's clock tells it.
     fn row(&self, row: RowKey<'_>, migration: &Migration, took: &str) -> String {
         let literal = |text: &str| row.dialect.literal(text);
-        let words = ledger_ddl::sqlx::words(row.dialect);
+        let words = ledger_ddl::sqlx_folder::words(row.dialect);
         let checksum = words.decoded.replace("LITERAL", &literal(&migration.checksum));
         format!(
             "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ({}, {}, {}, {checksum}, {took})",
@@ -132,7 +132,7 @@ impl Sqlx {
 
 impl LedgerWriter for Sqlx {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        let SqlxWords { time, bytes, .. } = ledger_ddl::sqlx::words(dialect);
+        let SqlxWords { time, bytes, .. } = ledger_ddl::sqlx_folder::words(dialect);
         format!(
             "CREATE TABLE {} (
     version BIGINT PRIMARY KEY,
@@ -159,12 +159,12 @@ impl LedgerWriter for Sqlx {
         let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
         match outcome {
             Outcome::Succeeded if is_left => Some(
-                format!("UPDATE {} SET success = {}", row.table(), ledger_ddl::sqlx::words(row.dialect).truth)
+                format!("UPDATE {} SET success = {}", row.table(), ledger_ddl::sqlx_folder::words(row.dialect).truth)
                     + &its(row),
             ),
             Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
             _ => applied_rows::end(row, outcome, || {
-                migration.map(|migration| self.row(row, migration, ledger_ddl::sqlx::words(row.dialect).took))
+                migration.map(|migration| self.row(row, migration, ledger_ddl::sqlx_folder::words(row.dialect).took))
             }),
         }
     }

@@ -13,12 +13,11 @@ pub(crate) fn migration_facts(history: &History) -> MigrationFacts {
     let scripted = |(place, migration): (usize, &Migration)| {
         let entry = history.entries.get(place).filter(|entry| entry.migration == Some(place));
         let record = entry.and_then(|entry| entry.record.as_ref());
-        let moments = record.map(|record| [&record.rolled_back_at, &record.finished_at, &record.started_at]);
         MigrationFact {
             name: migration.name.clone(),
             file: migration.path.display().to_string(),
             state: entry.map_or(State::Pending, |entry| entry.state),
-            at: moments.and_then(|moments| moments.into_iter().find_map(Clone::clone)),
+            at: record.and_then(|record| record.last_moment()).map(str::to_owned),
             by_hand: record.is_some_and(|record| record.by == RecordedBy::Person),
             changes: if is_code { Vec::new() } else { script::changes(&migration.script) },
         }

@@ -6,6 +6,7 @@ mod django;
 mod external_tools;
 mod foreign_folders;
 mod named_projects;
+mod native;
 mod native_dbmate;
 mod native_diesel;
 mod native_sqlx;

@@ -1,39 +1,66 @@
 //! dbmate's folders, applied as dbmate does: the recorded runs of dbmate beside doorstep's, and its history continued.
 
-use crate::formats::recorded::{Bench, Case, Left, cases};
-use crate::support::running_migration::{GATE, at_gate, gated, kill, open_gate, terminate};
+use crate::formats::recorded::{Bench, Case, Deviation, Left, cases, compare};
 use crate::support::{Database, Doorstep, Project, sqlite};
 
-/// Where doorstep differs by design: what it ends with, the tables it leaves, and why.
-const DEVIATIONS: &[(&str, &[bool], &[&str], &str)] = &[
-    ("dbmate-golang-table", &[false], &[], "dbmate takes golang-migrate's versions for its own"),
-    ("dbmate-ecto-table", &[false], &[], "dbmate takes Ecto's versions for its own"),
-    ("dbmate-dup-version", &[false, false], &[], "dbmate never runs the second file of a version"),
-    ("dbmate-odd-names", &[false], &[], "it has two files of the version 1 and two of 3; nothing is half applied"),
-    (
-        "dbmate-two-sections",
-        &[true, true],
-        &["apple", "pear", "plum"],
-        "dbmate 2.36 loses the second section; here both run with the one row, as in 2.37",
-    ),
-    (
-        "dbmate-concurrently-two-statements",
-        &[true],
-        &["apple"],
-        "dbmate sends both statements in one message, which PostgreSQL refuses; here they run one after the other",
-    ),
-    (
-        "dbmate-search-path-set",
-        &[true, true],
-        &["alt.apple"],
-        "dbmate looks for its table along the path that the file has set",
-    ),
-    (
-        "dbmate-own-begin-commit-whole",
-        &[true, true],
-        &["apple"],
-        "dbmate fails at its own COMMIT after all was kept and recorded; BEGIN and COMMIT are left out here",
-    ),
+/// Where doorstep differs by design.
+const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        case: "dbmate-golang-table",
+        succeeded: &[false],
+        rows: None,
+        tables: &[],
+        why: "dbmate takes golang-migrate's versions for its own",
+    },
+    Deviation {
+        case: "dbmate-ecto-table",
+        succeeded: &[false],
+        rows: None,
+        tables: &[],
+        why: "dbmate takes Ecto's versions for its own",
+    },
+    Deviation {
+        case: "dbmate-dup-version",
+        succeeded: &[false, false],
+        rows: None,
+        tables: &[],
+        why: "dbmate never runs the second file of a version",
+    },
+    Deviation {
+        case: "dbmate-odd-names",
+        succeeded: &[false],
+        rows: None,
+        tables: &[],
+        why: "it has two files of the version 1 and two of 3; nothing is half applied",
+    },
+    Deviation {
+        case: "dbmate-two-sections",
+        succeeded: &[true, true],
+        rows: None,
+        tables: &["apple", "pear", "plum"],
+        why: "dbmate 2.36 loses the second section; here both run with the one row, as in 2.37",
+    },
+    Deviation {
+        case: "dbmate-concurrently-two-statements",
+        succeeded: &[true],
+        rows: None,
+        tables: &["apple"],
+        why: "dbmate sends both statements in one message, which PostgreSQL refuses; here they run one after the other",
+    },
+    Deviation {
+        case: "dbmate-search-path-set",
+        succeeded: &[true, true],
+        rows: None,
+        tables: &["alt.apple"],
+        why: "dbmate looks for its table along the path that the file has set",
+    },
+    Deviation {
+        case: "dbmate-own-begin-commit-whole",
+        succeeded: &[true, true],
+        rows: None,
+        tables: &["apple"],
+        why: "dbmate fails at its own COMMIT after all was kept and recorded; BEGIN and COMMIT are left out here",
+    },
 ];
 
 /// Options of dbmate's command that doorstep does not have.
@@ -70,41 +97,23 @@ fn recorded_versions(case: &Case) -> Option<Vec<String>> {
 
 #[test]
 fn doorstep_does_what_dbmate_did() {
-    let (mut wrong, mut agreed, mut deviated) = (Vec::new(), 0, 0);
-    for case in cases("dbmate") {
-        if SKIPPED.iter().any(|(id, _)| *id == case.id()) {
-            continue;
-        }
+    compare("dbmate", SKIPPED, DEVIATIONS, |case| {
         let bench = case.bench();
         if case.has_step("up search_path") {
             bench.sql("CREATE SCHEMA alt");
         }
-        let mut texts = Vec::new();
+        let mut said = Vec::new();
         let succeeded = case.steps(&bench, |step| {
-            let output = doorstep(&case, &bench, step).run();
-            texts.push(output.stderr.clone());
+            let output = doorstep(case, &bench, step).run();
+            said.push(output.stderr.clone());
             output.code == Some(0)
         });
         let hidden = ["schema_migrations", "alt.schema_migrations"];
         let left = Left { succeeded, rows: versions(&bench), tables: bench.tables(&hidden) };
-        let its = Left {
-            succeeded: case.succeeded(),
-            rows: recorded_versions(&case).unwrap_or_else(|| left.rows.clone()),
-            tables: case.tables(),
-        };
-        match DEVIATIONS.iter().find(|(id, ..)| *id == case.id()) {
-            Some((_, succeeded, tables, _)) => {
-                deviated += 1;
-                if left.succeeded != *succeeded || left.tables != *tables || left == its {
-                    wrong.push(format!("{} deviates as {left:?}: {texts:?}", case.id()));
-                }
-            }
-            None if left == its => agreed += 1,
-            None => wrong.push(format!("{}: dbmate {its:?}\n  doorstep {left:?}\n  {texts:?}", case.id())),
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!((agreed, deviated, SKIPPED.len(), DEVIATIONS.len()), (91, 8, 1, 8));
+        let rows = recorded_versions(case).unwrap_or_else(|| left.rows.clone());
+        let its = Left { succeeded: case.succeeded(), rows, tables: case.tables() };
+        (left, its, said)
+    });
 }
 
 const DOWN: &str = "\n-- migrate:down\nDROP TABLE apple;\nDROP TABLE side.go;\n";
@@ -169,78 +178,6 @@ fn a_history_of_plain_sql_stops_until_the_setting_says_which_it_is() {
     output.stderr_has("migration_format = sql").stderr_has("migration_format = dbmate");
     run(&["--migration-format", "sql"]).code(0).stderr_has("(0 applied)");
     assert_eq!(database.sql("SELECT to_regclass('schema_migrations') IS NULL"), "t");
-}
-
-#[test]
-fn a_file_that_fails_in_its_transaction_leaves_nothing_and_runs_again() {
-    let database = Database::fresh();
-    let project =
-        apple().file("db/migrations/20240202000000_pear.sql", &file("CREATE TABLE pear (id int);\nSELECT 1 / 0;"));
-    for _ in 0..2 {
-        let output = project.doorstep(&database.url(), &["run"]).run().code(65);
-        output.stderr_has("20240202000000_pear.sql:3").stderr_has("next: repair the file, and start again");
-        assert_eq!(
-            database
-                .sql("SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"),
-            "apple,schema_migrations"
-        );
-    }
-    project.write("db/migrations/20240202000000_pear.sql", &file("CREATE TABLE pear (id int);"));
-    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
-}
-
-#[test]
-fn a_file_that_was_interrupted_in_its_transaction_runs_again() {
-    let database = gated();
-    let project =
-        Project::bare().file("db/migrations/1_apple.sql", &file(&format!("CREATE TABLE apple (id int);\n{GATE}")));
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = at_gate(&database);
-    kill(doorstep);
-    terminate(&database, &pid);
-    assert_eq!(database.sql("SELECT count(*) FROM schema_migrations"), "0");
-    open_gate(&database);
-    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
-    assert_eq!(database.sql("SELECT version FROM schema_migrations"), "1");
-}
-
-#[test]
-fn a_file_outside_a_transaction_has_a_note_until_its_row_is_written() {
-    let script = format!(
-        "-- migrate:up transaction:false\nCREATE TABLE apple (id int);\nVACUUM apple;\n{GATE}\nCREATE TABLE pear (id int);{DOWN}"
-    );
-    let database = gated();
-    let project = Project::bare().file("db/migrations/1_apple.sql", &script);
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = at_gate(&database);
-    let status = project.doorstep(&database.url(), &["status"]).run().code(0);
-    status.stdout_has("1_apple").stdout_has("running");
-    kill(doorstep);
-    terminate(&database, &pid);
-    assert_eq!(database.sql("SELECT count(*) FROM schema_migrations"), "0");
-    assert_eq!(database.sql("SELECT name, steps FROM _doorstep_runs"), "schema_migrations/1_apple|2");
-    open_gate(&database);
-    let output = project.doorstep(&database.url(), &["run"]).run().code(0);
-    output.stderr_has("it goes on with statement 3").stderr_has("(1 applied)");
-    assert_eq!(database.sql("SELECT version FROM schema_migrations"), "1");
-    // dbmate finds its database as it left it.
-    assert_eq!(database.sql("SELECT to_regclass('_doorstep_runs') IS NULL, to_regclass('pear') IS NULL"), "t|f");
-}
-
-#[test]
-fn what_cannot_be_told_stops_the_next_start_until_a_person_decides() {
-    let script = "-- migrate:up\nCREATE TABLE apple (id int);\nCOMMIT;\nSELECT 1 / 0;\n-- migrate:down\n";
-    for (mark, rows) in [("--applied", "1"), ("--rolled-back", "")] {
-        let database = Database::fresh();
-        let project = Project::bare().file("db/migrations/1_apple.sql", script);
-        project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("parts of it may have been kept");
-        let output = project.doorstep(&database.url(), &["run"]).run().code(65);
-        output.stderr_has("migrations that did not finish").stderr_has("doorstep resolve --rolled-back 1_apple");
-        project.doorstep(&database.url(), &["status"]).run().code(0).stdout_has(": failed (");
-        project.doorstep(&database.url(), &["resolve", mark, "1_apple"]).run().code(0);
-        assert_eq!(database.sql("SELECT version FROM schema_migrations"), rows);
-        assert_eq!(database.sql("SELECT to_regclass('_doorstep_runs') IS NULL"), "t");
-    }
 }
 
 #[test]

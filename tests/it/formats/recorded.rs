@@ -21,6 +21,54 @@ pub(crate) struct Left {
     pub(crate) tables: Vec<String>,
 }
 
+/// A case in which doorstep differs by design.
+#[derive(Debug)]
+pub(crate) struct Deviation {
+    pub(crate) case: &'static str,
+    /// What doorstep's steps end with.
+    pub(crate) succeeded: &'static [bool],
+    /// How each of its rows begins; `None` where they are not looked at.
+    pub(crate) rows: Option<&'static [&'static str]>,
+    pub(crate) tables: &'static [&'static str],
+    /// What the tool loses or guesses.
+    pub(crate) why: &'static str,
+}
+
+impl Deviation {
+    fn is_met(&self, left: &Left) -> bool {
+        let begin = |rows: &&[&str]| {
+            rows.len() == left.rows.len() && left.rows.iter().zip(*rows).all(|(row, start)| row.starts_with(start))
+        };
+        left.succeeded == self.succeeded && left.tables == self.tables && self.rows.as_ref().is_none_or(begin)
+    }
+}
+
+/// Runs all cases of a tool but the skipped ones (with the reason why). `run` gives what doorstep left, what the tool left,
+/// and what doorstep said. Fails unless the two are equal, or differ as a deviation says.
+pub(crate) fn compare(
+    tool: &str,
+    skipped: &[(&str, &str)],
+    deviations: &[Deviation],
+    run: impl Fn(&Case) -> (Left, Left, Vec<String>),
+) {
+    let all = cases(tool);
+    for id in skipped.iter().map(|(id, _)| *id).chain(deviations.iter().map(|deviation| deviation.case)) {
+        assert!(all.iter().any(|case| case.id() == id), "there is no case {id}");
+    }
+    let (mut wrong, mut agreed) = (Vec::new(), 0);
+    for case in all.iter().filter(|case| skipped.iter().all(|(id, _)| *id != case.id())) {
+        let (left, its, said) = run(case);
+        match deviations.iter().find(|deviation| deviation.case == case.id()) {
+            Some(deviation) if deviation.is_met(&left) && left != its => {}
+            Some(deviation) => wrong.push(format!("{} ({}) deviates as {left:?}: {said:?}", case.id(), deviation.why)),
+            None if left == its => agreed += 1,
+            None => wrong.push(format!("{}: {tool} {its:?}\n  doorstep {left:?}\n  {said:?}", case.id())),
+        }
+    }
+    eprintln!("{tool}: {agreed} cases agree, {} deviate, {} are skipped", deviations.len(), skipped.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Where doorstep's side of a case runs.
 pub(crate) struct Bench {
     pub(crate) project: Project,

@@ -1,5 +1,5 @@
-//! Kill -9 at random moments, of doorstep and of the server, 200 times in one run: no migration is lost, doubled or
-//! falsely recorded.
+//! Kill -9 at random moments, of doorstep and of the server, more than 200 times in one run: no migration is lost, doubled
+//! or falsely recorded.
 //!
 //! Elsewhere tests wait for an event, never for a time. Here a random delay before each kill is the point: it reaches
 //! moments that no event marks. A failure prints its seed; `CRASH_SEED=… scripts/test crashes` repeats the same delays,
@@ -12,12 +12,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::support::native::{NATIVE, Native, Step};
 use crate::support::{Cluster, Database, Output, Project, Running, Scripts, as_postgres, until};
 
 /// Together at least 200.
 const KILLS_OF_DOORSTEP: u32 = 130;
 const KILLS_WITH_PLAIN_SQL: u32 = 40;
 const KILLS_OF_THE_SERVER: u32 = 80;
+/// For each other format: a sample beside the other tests, all of them with `scripts/test --all`.
+const KILLS_WITH_A_FORMAT: u32 = 6;
+const ALL_KILLS_WITH_A_FORMAT: u32 = 60;
 
 /// Each start gets further than the one before, so far fewer are needed; more means that no start succeeds.
 const STARTS_OF_A_ROUND: u32 = 40;
@@ -38,6 +42,9 @@ struct Migration {
     /// An index that must be valid.
     index: &'static str,
 }
+
+/// Migrations with a statement that refuses a transaction: a tool may want a mark in their files.
+const ALONE: [&str; 3] = ["07_index", "08_mixed", "10_if_not_exists"];
 
 /// All different; the sleeps widen the windows in which a kill can do harm.
 const MIGRATIONS: [Migration; 12] = [
@@ -154,7 +161,7 @@ const AUDIT: &str =
     CREATE FUNCTION audit.count_of(what text) RETURNS bigint STABLE LANGUAGE plpgsql AS $$
     DECLARE result bigint;
     BEGIN
-        EXECUTE 'SELECT count(*) FROM public.' || what INTO result;
+        EXECUTE 'SELECT count(*) FROM ' || what INTO result;
         RETURN result;
     EXCEPTION WHEN undefined_table THEN RETURN 0;
     END $$";
@@ -167,54 +174,112 @@ fn reset(database: &Database) {
             WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
         (database.sql(terminated) == "0").then_some(())
     });
-    database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; TRUNCATE audit.ledger");
+    database.sql(
+        "DO $$ DECLARE name text; BEGIN
+            FOR name IN SELECT nspname FROM pg_namespace
+                WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'audit') LOOP
+                EXECUTE format('DROP SCHEMA %I CASCADE', name);
+            END LOOP;
+        END $$; CREATE SCHEMA public; TRUNCATE audit.ledger",
+    );
 }
 
-/// Rows of the history as Prisma counts them.
-const APPLIED: &str = "finished_at IS NOT NULL AND rolled_back_at IS NULL";
-const OPEN: &str = "finished_at IS NULL AND rolled_back_at IS NULL";
+/// What is migrated, in the files of one format, and where its history has what.
+struct Folder {
+    migrations: Vec<&'static Migration>,
+    project: Project,
+    /// The value of `migration_format`, where it must be named.
+    format: Option<&'static str>,
+    /// Rows that say that a migration is applied: `table WHERE condition`.
+    applied: Box<dyn Fn(&Migration) -> String>,
+    /// Rows that say that it is begun.
+    open: Box<dyn Fn(&Migration) -> String>,
+}
 
-/// `name|applied rows|open rows|effects` of each migration, all in one snapshot.
-fn picture(format: Scripts) -> String {
-    let line =
-        |Migration { name, table: (table, _), index, .. }: &Migration| format!("('{name}', '{table}', '{index}')");
-    let values: Vec<String> = MIGRATIONS.iter().map(line).collect();
-    let rows = |state: &str| {
-        let sql = format!(
-            "audit.count_of('_prisma_migrations WHERE {state} AND migration_name = ' || quote_literal(m.name))"
-        );
-        format.query(&sql)
-    };
-    format!(
-        "SELECT name, {}, {}, format('ledger %s, rows %s, valid %s',
-            (SELECT count(*) FROM audit.ledger l WHERE l.name = m.name),
-            CASE \"table\" WHEN '' THEN 0 ELSE audit.count_of(\"table\") END,
-            (SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-             WHERE c.relname = index AND i.indisvalid))
-         FROM (VALUES {}) m (name, \"table\", index) ORDER BY name",
-        rows(APPLIED),
-        rows(OPEN),
-        values.join(", ")
-    )
+impl Folder {
+    fn of_scripts(format: Scripts) -> Self {
+        let file =
+            |project: Project, Migration { name, script, .. }: &Migration| project.file(&format.file(name), script);
+        let rows = move |state: &'static str| {
+            Box::new(move |migration: &Migration| {
+                let name = migration.name;
+                format.query(&format!("_prisma_migrations WHERE {state} AND migration_name = '{name}'"))
+            })
+        };
+        Self {
+            migrations: MIGRATIONS.iter().collect(),
+            project: MIGRATIONS.iter().fold(Project::bare(), file),
+            format: None,
+            applied: rows("finished_at IS NOT NULL AND rolled_back_at IS NULL"),
+            open: rows("finished_at IS NULL AND rolled_back_at IS NULL"),
+        }
+    }
+
+    fn of_native(format: &'static Native) -> Self {
+        let fits = |migration: &&Migration| format.has_mark || !ALONE.contains(&migration.name);
+        let migrations: Vec<&Migration> = MIGRATIONS.iter().filter(fits).collect();
+        let steps: Vec<Step> = migrations.iter().map(|migration| step(migration)).collect();
+        Self {
+            migrations,
+            project: format.project(&steps),
+            format: Some(format.name),
+            applied: Box::new(|migration| (format.row)(&step(migration))),
+            open: Box::new(|migration| {
+                let schema = format.history[0].rsplit_once('.').map_or("public", |(schema, _)| schema);
+                let name = (format.migration)(&step(migration));
+                format!(
+                    "{schema}._doorstep_runs WHERE finished_at IS NULL AND rolled_back_at IS NULL AND name LIKE '%/{name}'"
+                )
+            }),
+        }
+    }
+
+    /// `name|applied rows|open rows|effects` of each migration, all in one snapshot.
+    fn picture(&self) -> String {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let line = |migration: &&Migration| {
+            let Migration { name, table: (table, _), index, .. } = migration;
+            let [applied, open] = [&self.applied, &self.open].map(|rows| quoted(&rows(migration)));
+            format!("('{name}', '{table}', '{index}', {applied}, {open})")
+        };
+        let values: Vec<String> = self.migrations.iter().map(line).collect();
+        format!(
+            "SELECT name, audit.count_of(applied), audit.count_of(open), format('ledger %s, rows %s, valid %s',
+                (SELECT count(*) FROM audit.ledger l WHERE l.name = m.name),
+                CASE \"table\" WHEN '' THEN 0 ELSE audit.count_of(\"table\") END,
+                (SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                 WHERE c.relname = index AND i.indisvalid))
+             FROM (VALUES {}) m (name, \"table\", index, applied, open) ORDER BY name",
+            values.join(", ")
+        )
+    }
+}
+
+/// A migration without a format.
+fn step(migration: &Migration) -> Step {
+    let (number, slug) = migration.name.split_once('_').unwrap();
+    let alone = ALONE.contains(&migration.name);
+    Step { alone, ..Step::new(number.parse().unwrap(), slug, migration.script) }
 }
 
 /// A database, and the starts that are repeated on it.
 struct Stage {
-    format: Scripts,
+    folder: Folder,
     database: Database,
-    project: Project,
 }
 
 impl Stage {
-    fn on(database: Database, format: Scripts) -> Self {
+    fn on(database: Database, folder: Folder) -> Self {
         database.sql(AUDIT);
-        let folder =
-            |project: Project, Migration { name, script, .. }: &Migration| project.file(&format.file(name), script);
-        Self { format, database, project: MIGRATIONS.iter().fold(Project::bare(), folder) }
+        Self { folder, database }
     }
 
     fn start(&self) -> Running {
-        self.project.doorstep(&self.database.url(), &["run"]).spawn()
+        let doorstep = self.folder.project.doorstep(&self.database.url(), &["run"]);
+        match self.folder.format {
+            Some(format) => doorstep.env("DOORSTEP_MIGRATION_FORMAT", format).spawn(),
+            None => doorstep.spawn(),
+        }
     }
 
     /// Holds at any moment, whatever was just killed: what is recorded as applied exists, once.
@@ -242,10 +307,10 @@ impl Stage {
 
     /// Compares the record of each migration with its effects.
     fn check(&self, is_right: impl Fn(u32, u32, &str, &str) -> bool) -> Result<u32, String> {
-        let picture = self.database.sql(&picture(self.format));
+        let picture = self.database.sql(&self.folder.picture());
         let mut all_open = 0;
-        assert_eq!(picture.lines().count(), MIGRATIONS.len(), "{picture}");
-        for (migration, line) in MIGRATIONS.iter().zip(picture.lines()) {
+        assert_eq!(picture.lines().count(), self.folder.migrations.len(), "{picture}");
+        for (migration, line) in self.folder.migrations.iter().zip(picture.lines()) {
             let fields: Vec<&str> = line.split('|').collect();
             let [name, applied, open, effects] = fields[..] else { panic!("{line}") };
             let (expected, applied, open) = (migration.effects(), applied.parse().unwrap(), open.parse().unwrap());
@@ -262,7 +327,8 @@ impl Stage {
     /// How long an undisturbed start takes: kills happen within this time.
     fn span(&self) -> Duration {
         let began = Instant::now();
-        self.start().finish("run").code(0).stderr_has("(12 applied)");
+        let applied = format!("({} applied)", self.folder.migrations.len());
+        self.start().finish("run").code(0).stderr_has(&applied);
         let span = began.elapsed();
         self.check_complete().unwrap();
         span
@@ -365,16 +431,33 @@ impl Campaign {
 
 #[test]
 fn doorstep_killed_at_any_moment_leaves_a_history_that_the_next_start_completes() {
-    kill_doorstep(Scripts::Prisma, 1, KILLS_OF_DOORSTEP);
+    kill_doorstep(Folder::of_scripts(Scripts::Prisma), 1, KILLS_OF_DOORSTEP);
 }
 
 #[test]
 fn so_it_is_with_plain_sql() {
-    kill_doorstep(Scripts::Sql, 3, KILLS_WITH_PLAIN_SQL);
+    kill_doorstep(Folder::of_scripts(Scripts::Sql), 3, KILLS_WITH_PLAIN_SQL);
 }
 
-fn kill_doorstep(format: Scripts, salt: u64, kills: u32) {
-    let stage = Stage::on(Database::fresh(), format);
+#[test]
+fn so_it_is_with_every_other_format() {
+    for (format, salt) in NATIVE.iter().zip(4..) {
+        eprintln!("--- {}", format.name);
+        kill_doorstep(Folder::of_native(format), salt, KILLS_WITH_A_FORMAT);
+    }
+}
+
+#[test]
+#[ignore = "minutes: scripts/test --all"]
+fn so_it_is_with_every_other_format_at_sixty_moments() {
+    for (format, salt) in NATIVE.iter().zip(4..) {
+        eprintln!("--- {}", format.name);
+        kill_doorstep(Folder::of_native(format), salt, ALL_KILLS_WITH_A_FORMAT);
+    }
+}
+
+fn kill_doorstep(folder: Folder, salt: u64, kills: u32) {
+    let stage = Stage::on(Database::fresh(), folder);
     let campaign = Campaign::new(salt, kills, stage.span());
     campaign.run(|campaign| {
         reset(&stage.database);
@@ -491,7 +574,7 @@ fn is_gone(pid: Pid) -> bool {
 #[test]
 fn a_server_killed_at_any_moment_loses_no_migration_and_doorstep_goes_on_or_the_next_start_does() {
     let mut server = Server::started();
-    let stage = Stage::on(Database::fresh_on(server.cluster.port), Scripts::Prisma);
+    let stage = Stage::on(Database::fresh_on(server.cluster.port), Folder::of_scripts(Scripts::Prisma));
     let campaign = Campaign::new(2, KILLS_OF_THE_SERVER, stage.span());
     campaign.run(|campaign| {
         reset(&stage.database);

@@ -1,0 +1,116 @@
+//! The formats whose migrations doorstep applies itself beside Prisma's and plain SQL: how the same few migrations look in
+//! each. What all of them must do is tested once, for each entry of [`NATIVE`].
+
+use crate::support::{Doorstep, Project};
+
+/// A migration that is of no format yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// Its place: from 1 to 99.
+    pub(crate) number: u32,
+    pub(crate) slug: &'static str,
+    pub(crate) sql: String,
+    /// It asks for no transaction around it.
+    pub(crate) alone: bool,
+}
+
+impl Step {
+    pub(crate) fn new(number: u32, slug: &'static str, sql: &str) -> Self {
+        Self { number, slug, sql: sql.to_owned(), alone: false }
+    }
+
+    /// With the mark that its tool has for a file outside a transaction.
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+}
+
+/// A format, as the tests need it.
+#[derive(Debug)]
+pub(crate) struct Native {
+    /// The value of `migration_format`.
+    pub(crate) name: &'static str,
+    /// Path and text of every file of a project with these migrations, in the tool's usual places.
+    pub(crate) files: fn(&[Step]) -> Vec<(String, String)>,
+    /// How doorstep calls a migration.
+    pub(crate) migration: fn(&Step) -> String,
+    /// Where its row is once it is applied: `table WHERE condition`.
+    pub(crate) row: fn(&Step) -> String,
+    /// The tables of its history: `table`, or `schema.table`.
+    pub(crate) history: &'static [&'static str],
+    /// A file can ask for no transaction around it.
+    pub(crate) has_mark: bool,
+    /// The tool knows SQLite.
+    pub(crate) on_sqlite: bool,
+}
+
+impl Native {
+    /// Writes all files of a project.
+    pub(crate) fn write(&self, project: &Project, steps: &[Step]) {
+        for (path, text) in (self.files)(steps) {
+            project.write(&path, &text);
+        }
+    }
+
+    /// A project with these migrations.
+    pub(crate) fn project(&self, steps: &[Step]) -> Project {
+        let project = Project::bare();
+        self.write(&project, steps);
+        project
+    }
+
+    /// doorstep with the format named.
+    pub(crate) fn doorstep(&self, project: &Project, url: &str, arguments: &[&str]) -> Doorstep {
+        project.doorstep(url, arguments).env("DOORSTEP_MIGRATION_FORMAT", self.name)
+    }
+
+    /// `count(*)` of the rows that say that a migration is applied.
+    pub(crate) fn count(&self, step: &Step) -> String {
+        format!("SELECT count(*) FROM {}", (self.row)(step))
+    }
+}
+
+/// All of them.
+pub(crate) const NATIVE: &[Native] = &[
+    Native {
+        name: "dbmate",
+        files: |steps| {
+            let file = |step: &Step| {
+                let option = if step.alone { " transaction:false" } else { "" };
+                let text = format!("-- migrate:up{option}\n{}\n-- migrate:down\nDROP TABLE nothing;\n", step.sql);
+                (format!("db/migrations/{}.sql", dated(step)), text)
+            };
+            steps.iter().map(file).collect()
+        },
+        migration: dated,
+        row: |step| format!("schema_migrations WHERE version = '202401010000{:02}'", step.number),
+        history: &["schema_migrations"],
+        has_mark: true,
+        on_sqlite: true,
+    },
+    Native {
+        name: "sqlx",
+        files: |steps| {
+            let file = |step: &Step| {
+                let mark = if step.alone { "-- no-transaction\n" } else { "" };
+                (format!("migrations/{}.sql", numbered(step)), format!("{mark}{}\n", step.sql))
+            };
+            steps.iter().map(file).collect()
+        },
+        migration: numbered,
+        row: |step| format!("_sqlx_migrations WHERE success AND version = {}", step.number),
+        history: &["_sqlx_migrations"],
+        has_mark: true,
+        on_sqlite: true,
+    },
+];
+
+/// `20240101000001_slug`
+fn dated(step: &Step) -> String {
+    format!("202401010000{:02}_{}", step.number, step.slug)
+}
+
+/// `01_slug`
+fn numbered(step: &Step) -> String {
+    format!("{:02}_{}", step.number, step.slug)
+}
