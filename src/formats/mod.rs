@@ -48,15 +48,8 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 7] = [
-    prisma::ENTRY,
-    sql::ENTRY,
-    dbmate::ENTRY,
-    sqlx_folder::ENTRY,
-    diesel::ENTRY,
-    alembic::ENTRY,
-    django::ENTRY,
-];
+pub(crate) const ALL: [FormatEntry; 7] =
+    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, diesel::ENTRY, alembic::ENTRY, django::ENTRY];
 
 /// How a format is found.
 #[derive(Clone, Copy)]

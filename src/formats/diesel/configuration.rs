@@ -22,7 +22,8 @@ pub(crate) fn place(environment: &Environment) -> Result<Option<PathBuf>, Error>
     }
     let file = named("DIESEL_CONFIG_FILE").or_else(|| of_project(&std::env::current_dir().ok()?));
     let Some(file) = file.filter(|file| file.exists()) else { return Ok(None) };
-    let wrong = |why: &str| Error::Settings(format!("{}: {why}\nnext: correct the file, as diesel reads it", file.display()));
+    let wrong =
+        |why: &str| Error::Settings(format!("{}: {why}\nnext: correct the file, as diesel reads it", file.display()));
     let text = read_text(&file, FileKind::Source).map_err(|error| wrong(&error.to_string()))?;
     let folder = folder(&text).map_err(|why| wrong(&why))?;
     Ok(folder.map(|folder| file.parent().unwrap_or_else(|| Path::new("")).join(folder)))

@@ -33,7 +33,8 @@ impl Layout for DieselFolder {
         }
         migrations.sort_by_cached_key(|migration| version(&migration.name));
         if migrations.is_empty() {
-            let text = format!("{} has no migration of diesel (NAME/up.sql): nothing will be applied", folder.display());
+            let text =
+                format!("{} has no migration of diesel (NAME/up.sql): nothing will be applied", folder.display());
             warnings.push(text);
         }
         Ok(Resolved { migrations, warnings, lineage: Lineage { keys, ..Lineage::default() }, ..Resolved::default() })
@@ -177,7 +178,8 @@ fn metadata(bytes: io::Result<Vec<u8>>) -> Metadata {
     }
 }
 
-const IGNORED: &str = "diesel cannot read it and runs the migration in a transaction; it reads run_in_transaction = false";
+const IGNORED: &str =
+    "diesel cannot read it and runs the migration in a transaction; it reads run_in_transaction = false";
 
 #[cfg(test)]
 mod tests {

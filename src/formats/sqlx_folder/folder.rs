@@ -134,7 +134,8 @@ impl SqlxFolder {
         let is_free = asks && words.heeds_no_transaction;
         let in_transaction =
             || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", words.advice)).flatten();
-        let unreadable = unreadable.or_else(|| sql_files::foreign_marks(&script, "sqlx", ".down.sql")).or_else(in_transaction);
+        let unreadable =
+            unreadable.or_else(|| sql_files::foreign_marks(&script, "sqlx", ".down.sql")).or_else(in_transaction);
         let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
         let (name, path) = (name.to_owned(), path.to_owned());
         // sqlx sends the file as one message also without a transaction, so the text decides how it runs.

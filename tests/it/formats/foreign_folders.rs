@@ -74,7 +74,10 @@ fn a_folder_that_doorstep_cannot_read_stops_with_the_name_of_its_tool() {
     for (tool, files) in [
         (
             "Hasura",
-            vec![("migrations/1693400000000_a/up.sql", TABLE), ("config.yaml", "version: 3\nmetadata_directory: metadata\n")],
+            vec![
+                ("migrations/1693400000000_a/up.sql", TABLE),
+                ("config.yaml", "version: 3\nmetadata_directory: metadata\n"),
+            ],
         ),
         (
             "Drizzle 1.0",

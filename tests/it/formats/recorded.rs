@@ -169,7 +169,8 @@ impl Case {
                     write(&bench.project, &step["write"]);
                     for file in strings(&step["rm"]) {
                         let path = bench.project.path(&file);
-                        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+                        let removed =
+                            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
                         removed.unwrap();
                     }
                     if let Some(sql) = step["sql"].as_str() {

@@ -184,8 +184,7 @@ fn a_folder_of_another_kind() {
 
     let sqitch = Project::bare().file("migrations/sqitch.plan", "");
     let sqitch = sqitch.file("migrations/deploy/a.sql", "SELECT 1;");
-    let alone =
-        "let that tool apply them (migrate_command = \"sqitch deploy\"), or leave them alone: --migrate off";
+    let alone = "let that tool apply them (migrate_command = \"sqitch deploy\"), or leave them alone: --migrate off";
     holds(&sqitch, "CREATE TABLE any_table (id integer)");
     case(&["run"], 78, alone).then(&["run", "--migrate", "off"], 0).check(&sqitch, FILE);
     case(&["run"], 78, alone).then(&["run", "--migrate-command", "true"], 0).check(&sqitch, FILE);
