@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use super::{BINARY, run, until};
+use super::{BINARY, Project, run, until, variable};
 
 /// A call of the binary, built step by step, then run.
 pub(crate) struct Doorstep {
@@ -64,6 +64,14 @@ impl Doorstep {
     pub(crate) fn spawn(mut self) -> Running {
         Running { child: self.command.spawn().unwrap(), _keep: self.keep }
     }
+}
+
+/// A program of the packages in tests/tools/npm, in a project's directory: `PACKAGE/bin/PROGRAM`, or `.bin/PROGRAM`.
+pub(crate) fn real_tool(program: &str, arguments: &[&str], project: &Project) -> Doorstep {
+    let program = format!("{}/node_modules/{program}", variable("REAL_TOOLS"));
+    let mut call = Doorstep::through(&program, &[], arguments).directory(&project.path(""));
+    call.shown = format!("{program} {}", arguments.join(" "));
+    call
 }
 
 /// A running child process; killed when dropped.

@@ -1,0 +1,111 @@
+//! The real tools and doorstep take turns on one database: whoever applies a migration, the rows are the same but for ids
+//! and times, and the other goes on.
+
+use crate::support::native::{NATIVE, Native, Step};
+use crate::support::{Database, Doorstep, Output, Project, real_tool};
+
+/// A real tool, and how its runs are compared with doorstep's.
+struct RealTool {
+    /// The format, as in [`NATIVE`].
+    format: &'static str,
+    /// Applies what is pending.
+    up: fn(&Project, &Database) -> Doorstep,
+    /// Selects the rows of the history in their order, without ids and times.
+    rows: &'static str,
+    /// A run takes seconds: left to `scripts/test --all`.
+    is_slow: bool,
+}
+
+const TOOLS: &[RealTool] = &[
+    RealTool {
+        format: "dbmate",
+        up: |project, database| {
+            let url = format!("{}?sslmode=disable", database.url());
+            real_tool("@dbmate/linux-x64/bin/dbmate", &["--no-dump-schema", "migrate"], project)
+                .env("DATABASE_URL", &url)
+        },
+        rows: "SELECT version FROM schema_migrations ORDER BY 1",
+        is_slow: false,
+    },
+    RealTool {
+        format: "sqlx",
+        up: |project, database| {
+            let sqlx = format!("{}/bin/sqlx", std::env::var("PYTHON_HOME").unwrap());
+            Doorstep::through(&sqlx, &[], &["migrate", "run"])
+                .directory(&project.path(""))
+                .env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT version, description, success, checksum FROM _sqlx_migrations ORDER BY 1",
+        is_slow: false,
+    },
+];
+
+fn steps() -> [Step; 4] {
+    [
+        Step::new(1, "apple", "CREATE TABLE apple (id int PRIMARY KEY, name text DEFAULT 'Ä; -- no comment');"),
+        Step::new(2, "pear", "-- two statements\nCREATE TABLE pear (id int);\nINSERT INTO pear SELECT 1;"),
+        Step::new(3, "plum", "CREATE FUNCTION plum() RETURNS int LANGUAGE sql AS $$ SELECT 1; $$;\n"),
+        Step::new(4, "quince", "ALTER TABLE apple ADD COLUMN weight int NOT NULL DEFAULT 0;"),
+    ]
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hand {
+    Tool,
+    Doorstep,
+}
+
+impl RealTool {
+    fn native(&self) -> &'static Native {
+        NATIVE.iter().find(|format| format.name == self.format).unwrap()
+    }
+
+    /// The first hand applies two migrations, the second the others, and the first finds nothing to do.
+    fn turns(&self, hands: [Hand; 2]) -> (String, String) {
+        let (database, native) = (Database::fresh(), self.native());
+        let project = Project::bare();
+        let run = |hand| -> Output {
+            match hand {
+                Hand::Tool => (self.up)(&project, &database).run().code(0),
+                Hand::Doorstep => native.doorstep(&project, &database.url(), &["run"]).run().code(0),
+            }
+        };
+        native.write(&project, &steps()[..2]);
+        run(hands[0]);
+        let rows = database.sql(self.rows);
+        native.write(&project, &steps());
+        run(hands[1]);
+        let all = database.sql(self.rows);
+        assert!(all.lines().count() >= rows.lines().count() && all != rows, "{}: {hands:?}: {all}", self.format);
+        run(hands[0]);
+        assert_eq!(database.sql(self.rows), all, "{}: {hands:?}: the first hand found something to do", self.format);
+        run(Hand::Doorstep).stderr_has("(0 applied)");
+        native.doorstep(&project, &database.url(), &["check"]).run().code(0);
+        (all, database.sql(TABLES))
+    }
+}
+
+/// The service's columns.
+const TABLES: &str = "SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns \
+     WHERE table_name IN ('apple', 'pear') ORDER BY 1, 2";
+
+fn take_turns(is_slow: bool) {
+    for tool in TOOLS.iter().filter(|tool| tool.is_slow == is_slow) {
+        eprintln!("--- {}", tool.format);
+        let by_tool = tool.turns([Hand::Tool, Hand::Tool]);
+        for hands in [[Hand::Doorstep, Hand::Doorstep], [Hand::Doorstep, Hand::Tool], [Hand::Tool, Hand::Doorstep]] {
+            assert_eq!(tool.turns(hands), by_tool, "{}: {hands:?}", tool.format);
+        }
+    }
+}
+
+#[test]
+fn the_real_tools_and_doorstep_take_turns() {
+    take_turns(false);
+}
+
+#[test]
+#[ignore = "a minute: scripts/test --all"]
+fn the_slow_ones_take_turns_too() {
+    take_turns(true);
+}
