@@ -5,6 +5,7 @@ mod alembic;
 mod django;
 mod external_tools;
 mod foreign_folders;
+mod generated_folders;
 mod interchange;
 mod named_projects;
 mod native;
