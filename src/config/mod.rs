@@ -28,7 +28,7 @@ use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
 pub(crate) use crate::config::value::{
-    Allow, DurationSetting, List, Listen, Mode, OnUnknown, SchemaName, Strictness, Switch, TableSetting,
+    Allow, DurationSetting, List, Listen, Mode, OnUnknown, OutOfOrder, SchemaName, Strictness, Switch, TableSetting,
 };
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
@@ -109,6 +109,10 @@ layer! {
     [ "Migrate", "COMMAND" ] after_migrate: Words,
     /// What check and await make of migrations whose state neither the files nor the tool tell [default: refuse]
     [ "Migrate", "WHAT" ] unknown: OnUnknown,
+    /// What to do about a pending migration that is older than an applied one [default: as the tool does]
+    ///
+    /// Where the tool would skip it for ever, a start stops without this setting.
+    [ "Migrate", "WHAT" ] out_of_order: OutOfOrder,
     /// The Prisma schema, file or folder [default: found by convention: schema.prisma, prisma/schema.prisma, prisma/schema]
     [ "Migrate", "PATH" ] prisma_schema: PathBuf,
     /// How long to queue for another replica's migration; 0 = no limit [default: 5m]
@@ -171,6 +175,8 @@ pub(crate) struct Settings {
     pub after_migrate: Option<Words>,
     /// What `check` and `await` make of a state that is not known.
     pub unknown: OnUnknown,
+    /// What to do about pending migrations that are older than applied ones; `None`: as the tool does.
+    pub out_of_order: Option<OutOfOrder>,
     /// The Prisma schema, if named.
     pub prisma_schema: Option<PathBuf>,
     /// How long to wait for the migration lock; `None` waits forever.
@@ -236,6 +242,7 @@ impl Settings {
             before_migrate: merged.before_migrate,
             after_migrate: merged.after_migrate,
             unknown: merged.unknown.unwrap_or(OnUnknown::Refuse),
+            out_of_order: merged.out_of_order,
             prisma_schema: merged.prisma_schema,
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),

@@ -176,6 +176,16 @@ pub enum OnUnknown {
     Accept,
 }
 
+/// What is done with pending migrations that are older than applied ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutOfOrder {
+    /// Run them, also where the tool would refuse them or skip them for ever
+    Apply,
+    /// Stop, also where the tool would run them
+    Refuse,
+}
+
 /// Which findings stop the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

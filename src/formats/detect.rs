@@ -98,6 +98,7 @@ impl Project {
         }
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
+        let folder = folder.map(|folder| Folder { out_of_order: settings.out_of_order, ..folder });
         Ok(Self { schema, datasource, folder, command, external: config.external })
     }
 }
@@ -158,12 +159,12 @@ fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) 
             continue;
         }
         if let Some(file) = named(surroundings) {
-            return Ok(Some(Folder { path: kept(&file), format: open(&file, surroundings)?, claim: None }));
+            return Ok(Some(Folder::of(kept(&file), open(&file, surroundings)?)));
         }
         let is_there = |place: &&Path| place.is_file() && owns(place);
         match (places.iter().map(Path::new).find(is_there), places) {
             (Some(file), _) => {
-                return Ok(Some(Folder { path: kept(file), format: open(file, surroundings)?, claim: None }));
+                return Ok(Some(Folder::of(kept(file), open(file, surroundings)?)));
             }
             (None, [usual, ..]) if name.is_some() => {
                 return Err(Error::Settings(format!(
@@ -236,7 +237,7 @@ fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<
             Claim { candidates }.tools()
         )));
     }
-    Ok(Folder { path: kept(path), format, claim: None })
+    Ok(Folder::of(kept(path), format))
 }
 
 fn unknown(folder: &Path) -> Error {
@@ -306,7 +307,7 @@ fn conventional(
     match detect(&path, is_prismas_place, opening) {
         Ok(None) if is_prismas_place => {
             let format = script_format(MigrationFormat::Prisma, opening)?.unwrap_or(prisma::FORMAT);
-            Ok(Some(Folder { path: kept(&path), format, claim: None }))
+            Ok(Some(Folder::of(kept(&path), format)))
         }
         // A command that needs a folder of migrations reports that there is none ([`missing`]).
         Ok(None) => Ok(None),
@@ -342,7 +343,7 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
     let found = |name, claim: Option<Claim>| {
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
         let format = script_format(name, opening)?;
-        Ok(format.map(|format| Folder { path: kept(folder), format, claim }))
+        Ok(format.map(|format| Folder { claim, ..Folder::of(kept(folder), format) }))
     };
     let seen = Seen::of(folder, is_prismas_place)?;
     let seen = Seen { marked: marked(folder, &seen.files), ..seen };

@@ -33,8 +33,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::config::MigrationFormat;
 use crate::config::words::Words;
+use crate::config::{MigrationFormat, OutOfOrder};
 use crate::engines::session::LockKey;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
@@ -200,6 +200,12 @@ pub(crate) trait Layout: Sync + fmt::Debug {
         None
     }
 
+    /// Why the tool does not go on with a folder in which migrations precede those that are applied, or never runs them;
+    /// with the command that resolves it. Not asked where the setting `out_of_order` decides.
+    fn forbids_order(&self, _order: &AppliedOrder<'_>) -> Option<String> {
+        None
+    }
+
     /// Whether the tool goes on where applied migrations are not in the folder.
     fn tolerates_missing(&self) -> bool {
         false
@@ -332,6 +338,26 @@ pub(crate) struct Folder {
     pub format: Format,
     /// The tools that the folder looks like, where only a history in the database can say that it is this format.
     pub claim: Option<&'static Claim>,
+    /// What the settings say about migrations that are older than applied ones; `None`: as the tool does.
+    pub out_of_order: Option<OutOfOrder>,
+}
+
+impl Folder {
+    /// A folder whose format is certain.
+    pub(crate) fn of(path: &'static Path, format: Format) -> Self {
+        Self { path, format, claim: None, out_of_order: None }
+    }
+}
+
+/// A folder and what was applied of it, for [`Layout::forbids_order`].
+#[derive(Debug)]
+pub(crate) struct AppliedOrder<'a> {
+    /// The migrations of the folder, in its order.
+    pub files: &'a [Migration],
+    /// The applied ones, in the order of the history.
+    pub applied: &'a [&'a str],
+    /// Those that are pending, though a later one is applied.
+    pub late: &'a [&'a str],
 }
 
 /// How a migration ended, or how far it is.

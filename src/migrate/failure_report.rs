@@ -239,6 +239,15 @@ pub(crate) fn diverged(entries: &[Entry]) -> String {
     )
 }
 
+/// Pending migrations that are older than applied ones, which a setting refuses.
+pub(crate) fn out_of_order(late: &[&str]) -> String {
+    format!(
+        "older than what is applied already: {}; the setting out_of_order = refuse stops at them\n\
+         next: give them names after the applied ones, or run them as they are with --out-of-order apply",
+        late.join(", ")
+    )
+}
+
 /// Tables, but no history: the database belongs to another project or was migrated by another tool (Prisma's P3005).
 pub(crate) fn not_empty(tables: &[String], folder: &Folder) -> String {
     let shown: Vec<&str> = tables.iter().take(5).map(String::as_str).collect();

@@ -325,89 +325,10 @@ impl History {
         self.records.iter().map(AsRef::as_ref).filter(|record| record.ran(RunMode::Atomic)).filter(is_void).collect()
     }
 
-    /// Why the tool of the format stops at this history, whether or not something is pending.
-    pub(crate) fn forbidden(&self) -> Option<String> {
-        let names = |state| {
-            let of = self.entries.iter().filter(move |entry| entry.state == state && !entry.superseded);
-            of.map(|entry| entry.name.as_str()).collect::<Vec<_>>()
-        };
-        self.format.layout.forbids(&names(State::Missing), &names(State::Edited))
-    }
-
-    /// The verdict in one word.
-    #[must_use]
-    pub(crate) fn verdict(&self) -> Verdict {
-        match plan::verdict(&self.entries, self.reach) {
-            Verdict::Diverged if self.format.layout.tolerates_missing() => Verdict::Behind,
-            verdict => verdict,
-        }
-    }
-
     /// Notes that nothing is pending any more: all of it has just been applied.
     pub(crate) fn note_applied(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.is_pending()) {
             (entry.state, entry.record, entry.resume) = (State::Applied, None, None);
-        }
-    }
-
-    /// Logs what does not stop a start: ahead, edited, out of order, unreadable.
-    pub(crate) fn log_oddities(&self) {
-        let names = |wanted: &dyn Fn(&Entry) -> bool| {
-            let names: Vec<&str> =
-                self.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.as_str()).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        if let Some(names) = names(&|entry| entry.state == State::Missing && !entry.superseded) {
-            tracing::warn!(
-                phase = "migrate",
-                event = "ahead",
-                "the database is ahead of this image: applied, but not in the folder: {names}"
-            );
-        }
-        if let Some(names) = names(&|entry| entry.state == State::Edited) {
-            tracing::warn!(phase = "migrate", event = "edited", "changed since they were applied: {names}");
-        }
-        if let Some(names) = names(&|entry| entry.out_of_order) {
-            tracing::warn!(phase = "migrate", event = "out_of_order", "older than what is applied already: {names}");
-        }
-        let is_lost = |it: &Migration| it.unreadable.is_some() && it.script.source().is_empty();
-        let unreadable = |entry: &Entry| entry.migration.is_some_and(|index| is_lost(&self.migrations[index]));
-        if let Some(names) = names(&unreadable) {
-            tracing::warn!(
-                phase = "migrate",
-                event = "unreadable",
-                "applied, but their files are gone or unreadable: {names}"
-            );
-        }
-    }
-
-    /// Refuses what Prisma refuses too (an unfinished row, P3009; a pending folder without its file, P3015), and
-    /// a history that has diverged.
-    ///
-    /// # Errors
-    /// [`Error::History`].
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let pending: Vec<&str> = self.entries.iter().filter(|it| it.is_pending()).map(|it| it.name.as_str()).collect();
-        let missing = self.entries.iter().filter(|entry| entry.state == State::Missing && !entry.superseded);
-        let missing: Vec<&str> = missing.map(|entry| entry.name.as_str()).collect();
-        if let Some(why) = self.format.layout.obstacle(&missing, &pending, &self.lineage) {
-            return Err(Error::History(why));
-        }
-        if let Some(why) = self.forbidden() {
-            return Err(Error::History(why));
-        }
-        match self.verdict() {
-            Verdict::Failed => return Err(Error::History(failure_report::failed(&self.entries))),
-            Verdict::Diverged => return Err(Error::History(failure_report::diverged(&self.entries))),
-            Verdict::Current | Verdict::Behind | Verdict::Ahead | Verdict::Unknown => {}
-        }
-        let refused = |migration: &Migration| {
-            let of_client = || failure_report::client_command(migration);
-            migration.unreadable.clone().or_else(of_client)
-        };
-        match self.pending().find_map(|(migration, _)| refused(migration)) {
-            Some(why) => Err(Error::History(why)),
-            None => Ok(()),
         }
     }
 

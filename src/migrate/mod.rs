@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod invalid_index;
 mod leftovers;
 pub(crate) mod lock;
+mod obstacles;
 pub(crate) mod own_schemas;
 pub(crate) mod plan;
 pub(crate) mod recovery;

@@ -24,7 +24,7 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
     let format = prisma::FORMAT;
     let request = ProbeRequest { schemas: Vec::new(), history: Some(format.ledger.table().to_owned()) };
     let (mut session, probe) = target.open(&request).await.map_err(Error::statement("open"))?;
-    let folder = Folder { path: Box::leak(folder.to_owned().into_boxed_path()), format, claim: None };
+    let folder = Folder::of(Box::leak(folder.to_owned().into_boxed_path()), format);
     let resolved = format.layout.read(folder.path, Dialect::Sqlite)?;
     let mut history = History::of(&folder, Dialect::Sqlite, resolved);
     session.try_lock(format.ledger.lock_key()).await.map_err(Error::statement("lock"))?;
