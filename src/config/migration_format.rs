@@ -17,6 +17,8 @@ pub enum MigrationFormat {
     Sqlx,
     /// diesel's folders, VERSION_NAME/up.sql, and __diesel_schema_migrations
     Diesel,
+    /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
+    GolangMigrate,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -19,8 +19,8 @@ use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
 use crate::formats::ledger_ddl;
-use crate::formats::name_order;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::name_order;
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
