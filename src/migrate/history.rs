@@ -43,6 +43,8 @@ pub(crate) struct History {
     pub reach: Reach,
     /// Migrations that are applied and have a note all the same.
     pub(super) left_notes: Vec<String>,
+    /// Why the table cannot hold the rows of the folder's migrations.
+    pub(super) no_room: Option<String>,
 }
 
 impl History {
@@ -66,6 +68,7 @@ impl History {
             claim: resolved.claim.or_else(|| folder.claim.cloned()),
             reach: Reach::default(),
             left_notes: Vec::new(),
+            no_room: None,
         }
     }
 
@@ -98,6 +101,7 @@ impl History {
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }
+        self.no_room = ledger.has_no_room(self.table.as_ref().map(|_| rows.as_slice()), &self.migrations);
         self.records = ledger.records(rows, &self.lineage).into_iter().map(Arc::new).collect();
         self.compare();
         if self.add_notes(session).await? {

@@ -131,7 +131,11 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
 pub(crate) fn is_flat(format: MigrationFormat) -> bool {
     matches!(
         format,
-        MigrationFormat::Sql | MigrationFormat::Dbmate | MigrationFormat::Sqlx | MigrationFormat::GolangMigrate
+        MigrationFormat::Sql
+            | MigrationFormat::Dbmate
+            | MigrationFormat::Sqlx
+            | MigrationFormat::GolangMigrate
+            | MigrationFormat::Refinery
     )
 }
 
@@ -296,8 +300,9 @@ mod tests {
             ("1_a.sql @goose", "Sql? goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
             ("V1__a.sql R__b.sql", "Sql? Flyway"),
-            ("V1__a.sql ^Cargo.toml:refinery", "Sql? refinery"),
-            ("V1__a.sql U2__b.sql", "Sql? refinery"),
+            ("V1__a.sql ^Cargo.toml:refinery", "Refinery"),
+            ("V1__a.sql ^refinery.toml", "Refinery"),
+            ("V1__a.sql U2__b.sql", "Refinery"),
             ("V1__a.sql U1__a.sql", "Sql? Flyway"),
             ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "Diesel"),
             ("1_a/up.sql ^diesel.toml", "Diesel"),
@@ -305,6 +310,8 @@ mod tests {
             ("1693400000000_a/up.sql 1_b/up.sql", "Diesel"),
             ("1693400000000_a/up.sql ^diesel.toml", "Diesel"),
             ("1693400000000_a/up.sql ^config.yaml:metadata_directory", "Hasura"),
+            ("V1__a.sql V2__b.sql", "Sql? Flyway, refinery"),
+            ("V1__a.sql V1.1__b.sql", "Sql? Flyway"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
             ("db.changelog-master.yaml", "Liquibase"),
             ("1_a.sql @Liquibase", "Sql? Liquibase"),

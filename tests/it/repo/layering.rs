@@ -43,7 +43,13 @@ fn each_crate_and_each_power_stays_behind_its_file() {
     only_in("envy::", &["config/environment.rs"]);
     only_in(
         "toml::",
-        &["config/", "formats/alembic/configuration.rs", "formats/diesel/", "formats/sqlx_folder/configuration.rs"],
+        &[
+            "config/",
+            "formats/alembic/configuration.rs",
+            "formats/diesel/",
+            "formats/refinery/configuration.rs",
+            "formats/sqlx_folder/configuration.rs",
+        ],
     );
     only_in("signal_hook", &["base/signal.rs"]);
     only_in("tracing_subscriber::", &["base/log.rs"]);
