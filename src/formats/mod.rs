@@ -30,6 +30,7 @@ pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
+pub(crate) mod supabase;
 pub(crate) mod tool;
 
 use std::collections::BTreeMap;
@@ -53,13 +54,14 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 9] = [
+pub(crate) const ALL: &[FormatEntry] = &[
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     diesel::ENTRY,
     golang_migrate::ENTRY,
+    supabase::ENTRY,
     refinery::ENTRY,
     alembic::ENTRY,
     django::ENTRY,

@@ -54,6 +54,8 @@ pub(crate) enum Sign {
     Beside(&'static str),
     /// Such a file has this text.
     Mentions(&'static str, &'static str),
+    /// The folder in which it is has this name.
+    Under(&'static str),
     /// A Prisma schema is there, or the folder is Prisma's by its place.
     PrismasPlace,
     /// All of these.
@@ -135,6 +137,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Dbmate
             | MigrationFormat::Sqlx
             | MigrationFormat::GolangMigrate
+            | MigrationFormat::Supabase
             | MigrationFormat::Refinery
     )
 }
@@ -162,6 +165,7 @@ impl Sign {
             Self::Marked => seen.marked.contains(&tool),
             Self::Beside(name) => seen.beside.contains(&name),
             Self::Mentions(file, text) => seen.mentions.contains(&(file, text)),
+            Self::Under(name) => seen.under.as_deref() == Some(name),
             Self::PrismasPlace => seen.is_prismas_place,
             Self::All(signs) => signs.iter().all(|sign| sign.is_seen(seen, tool)),
             Self::Not(sign) => !sign.is_seen(seen, tool),
@@ -197,6 +201,7 @@ impl fmt::Display for Candidate {
                 Sign::Folder(files) => Some(format!("NAME/{}", files.join(", NAME/"))),
                 Sign::AllFolders(file, _) => Some(format!("NAME/{file}")),
                 Sign::Mentions(file, _) => Some(file.to_owned()),
+                Sign::Under(name) => Some(format!("the folder {name}")),
                 Sign::Marked => Some("its marks in the files".to_owned()),
                 Sign::Named(_) | Sign::Files(_) | Sign::PrismasPlace | Sign::All(_) | Sign::Not(_) => None,
             })
@@ -221,11 +226,12 @@ impl Claim {
 
     /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL.
     #[must_use]
-    pub(crate) fn formats(&self) -> Vec<&'static str> {
-        let is_own = |candidate: &&Candidate| {
-            candidate.tool.format.is_some_and(|format| is_flat(format) && format != MigrationFormat::Sql)
-        };
-        self.candidates.iter().filter(is_own).map(|candidate| candidate.tool.name).collect()
+    pub(crate) fn formats(&self) -> Vec<String> {
+        let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
+        formats
+            .filter(|format| is_flat(*format) && *format != MigrationFormat::Sql)
+            .map(MigrationFormat::word)
+            .collect()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::config::MigrationFormat;
 use crate::formats::signs::Sign::{
-    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace,
+    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
 };
 use crate::formats::signs::Strength::{Fair, Sure, Weak};
 use crate::formats::signs::{KnownTool, Sign, Strength, forms};
@@ -93,14 +93,16 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Fair, HASURA),
         ],
     ),
-    foreign(
-        "Supabase CLI",
-        "npx supabase db push",
-        &[
+    KnownTool {
+        name: "Supabase CLI",
+        format: Some(MigrationFormat::Supabase),
+        command: "npx supabase db push",
+        signs: &[
+            (Fair, All(&[NUMBERED, Under("supabase")])),
             (Weak, All(&[NUMBERED, Beside("supabase/config.toml")])),
             (Weak, All(&[NUMBERED, Beside("config.toml"), Mentions("config.toml", "\nproject_id")])),
         ],
-    ),
+    },
     foreign(
         "Liquibase",
         "liquibase update",

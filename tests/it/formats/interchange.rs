@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::support::native::{NATIVE, Native, Step};
-use crate::support::{Database, Doorstep, Output, Project, real_tool};
+use crate::support::{Database, Doorstep, Output, Project, large_tool, real_tool};
 
 /// A real tool, and how its runs are compared with doorstep's.
 pub(crate) struct RealTool {
@@ -51,6 +51,18 @@ pub(crate) const TOOLS: &[RealTool] = &[
                 .env("DATABASE_URL", &database.url())
         },
         rows: "SELECT version FROM __diesel_schema_migrations ORDER BY 1",
+        is_slow: true,
+    },
+    RealTool {
+        format: "supabase",
+        up: |project, database| {
+            let url = format!("{}?sslmode=disable", database.url());
+            project.write("supabase/config.toml", "project_id = \"t\"\n");
+            large_tool("@supabase/cli-linux-x64/bin/supabase", &["db", "push", "--yes", "--db-url", &url], project)
+                .env("HOME", project.path("").to_str().unwrap())
+                .env("DO_NOT_TRACK", "1")
+        },
+        rows: "SELECT version, name, statements FROM supabase_migrations.schema_migrations ORDER BY 1",
         is_slow: true,
     },
 ];

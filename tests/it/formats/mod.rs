@@ -14,6 +14,7 @@ mod native_diesel;
 mod native_golang_migrate;
 mod native_refinery;
 mod native_sqlx;
+mod native_supabase;
 pub(crate) mod parser_properties;
 mod prisma_migrate;
 mod prisma_schema;

@@ -150,6 +150,19 @@ pub(crate) const NATIVE: &[Native] = &[
         has_mark: false,
         on_sqlite: true,
     },
+    Native {
+        name: "supabase",
+        files: |steps| {
+            let file = |step: &Step| (format!("supabase/migrations/{}.sql", dated(step)), step.sql.clone() + "\n");
+            steps.iter().map(file).collect()
+        },
+        migration: dated,
+        row: |step| format!("supabase_migrations.schema_migrations WHERE version = '202401010000{:02}'", step.number),
+        history: &["supabase_migrations.schema_migrations"],
+        // It needs none: the statement says it.
+        has_mark: true,
+        on_sqlite: false,
+    },
 ];
 
 /// `V1__slug`
