@@ -10,15 +10,18 @@ pub(crate) mod applied_rows;
 pub(crate) mod code;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
+pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
 pub(crate) mod inquiry;
+pub(crate) mod javascript;
 pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod marks;
 pub(crate) mod migration;
+pub(crate) mod name_order;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
@@ -59,6 +62,7 @@ pub(crate) const ALL: &[FormatEntry] = &[
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
+    diesel::ENTRY,
     golang_migrate::ENTRY,
     supabase::ENTRY,
     refinery::ENTRY,

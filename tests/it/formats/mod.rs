@@ -13,6 +13,7 @@ mod interchange;
 mod named_projects;
 mod native;
 mod native_dbmate;
+mod native_diesel;
 mod native_golang_migrate;
 mod native_refinery;
 mod native_sqlx;
