@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::base::file::{FileKind, read_text};
 use crate::formats::code::stated::Stated;
-use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
+use crate::formats::javascript::{Lookup, Object, PlaceOf};
 
 /// The options in a file, or a part of them.
 pub(crate) struct Options<'a> {
@@ -175,7 +175,7 @@ impl<'a> Options<'a> {
 
 /// The value of a literal without escapes and placeholders.
 fn unquoted(text: &str) -> Option<String> {
-    crate::formats::prisma::javascript::unquoted(text)
+    crate::formats::javascript::unquoted(text)
 }
 
 /// Whether package.json in this directory depends on a package.

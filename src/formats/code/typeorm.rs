@@ -14,7 +14,7 @@ use crate::formats::code::options::{Options, text_of};
 use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::code::typeorm_classes::{Class, classes};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, glob};
-use crate::formats::prisma::javascript::Object;
+use crate::formats::javascript::Object;
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
 
