@@ -17,6 +17,8 @@ pub enum MigrationFormat {
     Sqlx,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
     GolangMigrate,
+    /// goose's files, VERSION_NAME.sql with -- +goose Up, and goose_db_version
+    Goose,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -12,6 +12,7 @@ pub(crate) mod detect;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
+pub(crate) mod goose;
 pub(crate) mod inquiry;
 pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
@@ -49,12 +50,13 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 7] = [
+pub(crate) const ALL: [FormatEntry; 8] = [
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     golang_migrate::ENTRY,
+    goose::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
 ];
@@ -135,6 +137,8 @@ pub(crate) struct Opening<'a> {
     pub environment: &'a Environment,
     /// The parameters of the database's URL that tools of Go read, which begin with `x-`.
     pub url_parameters: &'a [(String, String)],
+    /// Names of the variables that may land in statements, where the tool puts them there.
+    pub variables: &'a [String],
 }
 
 impl Opening<'_> {
@@ -356,6 +360,7 @@ mod tests {
                     history_table: None,
                     environment: &environment,
                     url_parameters: &[],
+                    variables: &[],
                 })
                 .unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");
