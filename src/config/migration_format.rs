@@ -19,6 +19,8 @@ pub enum MigrationFormat {
     GolangMigrate,
     /// goose's files, VERSION_NAME.sql with -- +goose Up, and goose_db_version
     Goose,
+    /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
+    Refinery,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -22,6 +22,7 @@ pub(crate) mod migration;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
+pub(crate) mod refinery;
 pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
@@ -50,13 +51,14 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 8] = [
+pub(crate) const ALL: [FormatEntry; 9] = [
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     golang_migrate::ENTRY,
     goose::ENTRY,
+    refinery::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
 ];

@@ -41,6 +41,8 @@ pub(crate) struct History {
     claim: Option<Claim>,
     /// How much of it the files tell.
     pub reach: Reach,
+    /// Why the table cannot hold the rows of the folder's migrations.
+    pub(super) no_room: Option<String>,
 }
 
 impl History {
@@ -63,6 +65,7 @@ impl History {
             // What the files say includes what their names say.
             claim: resolved.claim.or_else(|| folder.claim.cloned()),
             reach: Reach::default(),
+            no_room: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl History {
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }
+        self.no_room = ledger.has_no_room(self.table.as_ref().map(|_| rows.as_slice()), &self.migrations);
         self.records = ledger.records(rows, &self.lineage).into_iter().map(Arc::new).collect();
         self.compare();
         if self.add_notes(session).await? {

@@ -7,4 +7,5 @@ pub(crate) mod dbmate;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
 pub(crate) mod prisma;
+pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;

@@ -137,7 +137,24 @@ pub(crate) const NATIVE: &[Native] = &[
         has_mark: true,
         on_sqlite: true,
     },
+    Native {
+        name: "refinery",
+        files: |steps| {
+            let file = |step: &Step| (format!("migrations/{}.sql", versioned(step)), format!("{}\n", step.sql));
+            steps.iter().map(file).collect()
+        },
+        migration: versioned,
+        row: |step| format!("refinery_schema_history WHERE version = {}", step.number),
+        history: &["refinery_schema_history"],
+        has_mark: false,
+        on_sqlite: true,
+    },
 ];
+
+/// `V1__slug`
+fn versioned(step: &Step) -> String {
+    format!("V{}__{}", step.number, step.slug)
+}
 
 /// `20240101000001_slug`
 fn dated(step: &Step) -> String {
