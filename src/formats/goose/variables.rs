@@ -26,7 +26,7 @@ pub(crate) fn expanded(line: &str, variables: &Variables) -> Result<String, Stri
             rest = after;
         } else if let Some(inner) = rest.strip_prefix('{') {
             let end = inner.find('}').ok_or("a ${ is not closed in its line")?;
-            out += &braced(&inner[..end], variables)?;
+            out += braced(&inner[..end], variables)?;
             rest = &inner[end + 1..];
         } else {
             let length = name_length(rest);
