@@ -18,6 +18,7 @@ pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod marks;
 pub(crate) mod migration;
+pub mod node_pg_migrate;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
@@ -28,6 +29,7 @@ pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
 pub(crate) mod tool;
+pub(crate) mod umzug;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,13 +52,15 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 8] = [
+pub(crate) const ALL: [FormatEntry; 10] = [
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     golang_migrate::ENTRY,
     refinery::ENTRY,
+    node_pg_migrate::ENTRY,
+    umzug::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
 ];

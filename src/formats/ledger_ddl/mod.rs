@@ -5,6 +5,8 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod golang_migrate;
+pub(crate) mod node_pg_migrate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;
+pub(crate) mod umzug;
