@@ -63,6 +63,7 @@ pub mod internals {
     pub use crate::finding::{Difference, DifferenceKind, Severity};
     pub use crate::formats::marks::sections;
     pub use crate::formats::migration::RunMode;
+    pub use crate::formats::node_pg_migrate::sections::up as node_pg_migrate_up;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};

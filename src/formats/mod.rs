@@ -18,7 +18,7 @@ pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod marks;
 pub(crate) mod migration;
-pub mod node_pg_migrate;
+pub(crate) mod node_pg_migrate;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;

@@ -6,7 +6,7 @@
 
 pub(crate) mod folder;
 pub(crate) mod names;
-pub mod sections;
+pub(crate) mod sections;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;

@@ -1,6 +1,6 @@
 //! umzug's SQL files, applied as it does: its recorded runs beside doorstep's, and its history continued.
 
-use crate::formats::recorded::{Bench, Case, Deviation, Left, cases, compare};
+use crate::formats::recorded::{Bench, Case, Deviation, Left, compare};
 use crate::support::{Database, Project, sqlite};
 
 const CODE: &str = "a folder with migrations in code is left to its program (migrate_command)";
