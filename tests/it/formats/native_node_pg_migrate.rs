@@ -1,7 +1,8 @@
 //! node-pg-migrate's SQL files, applied as it does: its recorded runs beside doorstep's, and its history continued.
 
 use crate::formats::recorded::{Bench, Case, Deviation, Left, cases, compare};
-use crate::support::{Database, Project};
+use crate::support::running_migration::kill;
+use crate::support::{Database, Project, until};
 
 const MARKS: &str = "node-pg-migrate runs also the part that takes the migration back, and ends with success";
 const CODE: &str = "a folder with migrations in code is left to node-pg-migrate (migrate_command)";
@@ -92,9 +93,13 @@ fn a_folder_with_its_marks_is_recognised_and_its_lock_is_taken() {
     let database = Database::fresh();
     let project = apple();
     let holder = database.idle_session("SELECT pg_advisory_lock(7241865325823964);");
+    let count = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+                 WHERE locktype = 'advisory' AND granted AND datname = current_database()";
+    until("the lock is taken", || (database.sql(count) == "1").then_some(()));
     let call = project.doorstep(&database.url(), &["run", "--migration-lock-timeout", "1s"]);
     call.run().code(75);
-    drop(holder);
+    kill(holder);
+    until("the lock is free", || (database.sql(count) == "0").then_some(()));
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)").stderr_lacks("takes no lock");
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(0 applied)");
     project.doorstep(&database.url(), &["check"]).run().code(0);

@@ -98,6 +98,7 @@ fn a_history_with_times_is_continued_where_they_can_be_filled() {
     let rows = "SELECT name, \"createdAt\" <= now(), \"updatedAt\" <= now() FROM \"SequelizeMeta\" ORDER BY name";
     assert_eq!(database.sql(rows), "00_gone.js|t|t\n01_apple.sql|t|t\n02_pear.sql|t|t");
 
+    project.write("dev.db", "");
     sqlite(
         &project.path("dev.db"),
         "CREATE TABLE SequelizeMeta (name varchar(255) PRIMARY KEY, createdAt datetime NOT NULL, updatedAt datetime NOT NULL)",
