@@ -9,15 +9,18 @@ pub(crate) mod alembic;
 pub(crate) mod applied_rows;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
+pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
 pub(crate) mod inquiry;
+pub(crate) mod javascript;
 pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod marks;
 pub(crate) mod migration;
+pub(crate) mod name_order;
 pub(crate) mod node_pg_migrate;
 pub(crate) mod notes;
 pub(crate) mod prisma;
@@ -28,6 +31,7 @@ pub(crate) mod signs;
 pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
+pub(crate) mod supabase;
 pub(crate) mod tool;
 pub(crate) mod umzug;
 
@@ -52,12 +56,14 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 10] = [
+pub(crate) const ALL: &[FormatEntry] = &[
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
+    diesel::ENTRY,
     golang_migrate::ENTRY,
+    supabase::ENTRY,
     refinery::ENTRY,
     node_pg_migrate::ENTRY,
     umzug::ENTRY,

@@ -57,6 +57,15 @@ impl Script {
         self.lexed().statements(self.text())
     }
 
+    /// The text between the semicolons that end its statements, comments included, without those of blanks only.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<&str> {
+        let (text, lexed) = (self.text(), self.lexed());
+        let begins = std::iter::once(0).chain(lexed.semicolons.iter().map(|end| end + 1));
+        let ends = lexed.semicolons.iter().copied().chain([text.len()]);
+        begins.zip(ends).map(|(begin, end)| text[begin..end].trim()).filter(|piece| !piece.is_empty()).collect()
+    }
+
     /// See [`is_complete`].
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -85,6 +94,8 @@ impl Script {
 struct Lexed {
     statements: Vec<Span>,
     comments: Vec<LineComment>,
+    /// Byte offsets of the semicolons that end statements.
+    semicolons: Vec<usize>,
     is_complete: bool,
     mentions_commit: bool,
 }
@@ -389,6 +400,7 @@ fn lex(script: &str, dialect: Dialect) -> Lexed {
         dialect,
         found: Vec::new(),
         comments: Vec::new(),
+        semicolons: Vec::new(),
         current: None,
         depth: 0,
         body: StatementBody::default(),
@@ -407,7 +419,8 @@ fn lex(script: &str, dialect: Dialect) -> Lexed {
     }
     reading.end_statement();
     let is_complete = !is_open && reading.depth == 0 && reading.body.depth == 0;
-    Lexed { statements: reading.found, comments: reading.comments, is_complete, mentions_commit }
+    let Reading { found: statements, comments, semicolons, .. } = reading;
+    Lexed { statements, comments, semicolons, is_complete, mentions_commit }
 }
 
 /// The state of [`lex`] between two tokens.
@@ -415,6 +428,7 @@ struct Reading {
     dialect: Dialect,
     found: Vec<Span>,
     comments: Vec<LineComment>,
+    semicolons: Vec<usize>,
     /// The statement that is being read: where it begins, where its last token that is no blank ends, and its lexemes.
     current: Option<(usize, usize, Lexemes)>,
     /// Open parentheses.
@@ -437,6 +451,7 @@ impl Reading {
             return;
         }
         if token.kind == TokenKind::Mark && token.text == ";" && self.depth == 0 && self.body.depth == 0 {
+            self.semicolons.push(at);
             self.end_statement();
             self.body = StatementBody::default();
             return;

@@ -54,6 +54,8 @@ pub(crate) enum Sign {
     Beside(&'static str),
     /// Such a file has this text.
     Mentions(&'static str, &'static str),
+    /// The folder in which it is has this name.
+    Under(&'static str),
     /// A Prisma schema is there, or the folder is Prisma's by its place.
     PrismasPlace,
     /// All of these.
@@ -135,6 +137,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Dbmate
             | MigrationFormat::Sqlx
             | MigrationFormat::GolangMigrate
+            | MigrationFormat::Supabase
             | MigrationFormat::Refinery
             | MigrationFormat::NodePgMigrate
             | MigrationFormat::Umzug
@@ -164,6 +167,7 @@ impl Sign {
             Self::Marked => seen.marked.contains(&tool),
             Self::Beside(name) => seen.beside.contains(&name),
             Self::Mentions(file, text) => seen.mentions.contains(&(file, text)),
+            Self::Under(name) => seen.under.as_deref() == Some(name),
             Self::PrismasPlace => seen.is_prismas_place,
             Self::All(signs) => signs.iter().all(|sign| sign.is_seen(seen, tool)),
             Self::Not(sign) => !sign.is_seen(seen, tool),
@@ -199,6 +203,7 @@ impl fmt::Display for Candidate {
                 Sign::Folder(files) => Some(format!("NAME/{}", files.join(", NAME/"))),
                 Sign::AllFolders(file, _) => Some(format!("NAME/{file}")),
                 Sign::Mentions(file, _) => Some(file.to_owned()),
+                Sign::Under(name) => Some(format!("the folder {name}")),
                 Sign::Marked => Some("its marks in the files".to_owned()),
                 Sign::Named(_) | Sign::Files(_) | Sign::PrismasPlace | Sign::All(_) | Sign::Not(_) => None,
             })
@@ -223,11 +228,12 @@ impl Claim {
 
     /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL.
     #[must_use]
-    pub(crate) fn formats(&self) -> Vec<&'static str> {
-        let is_own = |candidate: &&Candidate| {
-            candidate.tool.format.is_some_and(|format| is_flat(format) && format != MigrationFormat::Sql)
-        };
-        self.candidates.iter().filter(is_own).map(|candidate| candidate.tool.name).collect()
+    pub(crate) fn formats(&self) -> Vec<String> {
+        let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
+        formats
+            .filter(|format| is_flat(*format) && *format != MigrationFormat::Sql)
+            .map(MigrationFormat::word)
+            .collect()
     }
 }
 
@@ -306,9 +312,14 @@ mod tests {
             ("V1__a.sql ^refinery.toml", "Refinery"),
             ("V1__a.sql U2__b.sql", "Refinery"),
             ("V1__a.sql U1__a.sql", "Sql? Flyway"),
+            ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "Diesel"),
+            ("1_a/up.sql ^diesel.toml", "Diesel"),
+            ("1693400000000_a/up.sql", "Diesel? diesel, Hasura"),
+            ("1693400000000_a/up.sql 1_b/up.sql", "Diesel"),
+            ("1693400000000_a/up.sql ^diesel.toml", "Diesel"),
+            ("1693400000000_a/up.sql ^config.yaml:metadata_directory", "Hasura"),
             ("V1__a.sql V2__b.sql", "Sql? Flyway, refinery"),
             ("V1__a.sql V1.1__b.sql", "Sql? Flyway"),
-            ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "diesel"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
             ("db.changelog-master.yaml", "Liquibase"),
             ("1_a.sql @Liquibase", "Sql? Liquibase"),

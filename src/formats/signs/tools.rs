@@ -5,7 +5,7 @@
 
 use crate::config::MigrationFormat;
 use crate::formats::signs::Sign::{
-    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace,
+    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
 };
 use crate::formats::signs::Strength::{Fair, Sure, Weak};
 use crate::formats::signs::{KnownTool, Sign, Strength, forms};
@@ -16,6 +16,8 @@ const FLYWAY: Sign = Named(forms::flyway);
 const UMZUG: Sign = Named(forms::umzug);
 const LOCK_FILE: Sign = Inside("migration_lock.toml");
 const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
+const UP_FOLDER: Sign = Folder(&["up.sql"]);
+const HASURA: Sign = AllFolders("up.sql", forms::hasura);
 const PRISMAS: Sign = All(&[Folder(&["migration.sql"]), PrismasPlace]);
 
 /// All known tools.
@@ -77,15 +79,31 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Fair, Files(forms::may_be_refinery)),
         ],
     },
-    foreign("diesel", "diesel migration run", &[(Sure, Folder(&["up.sql"]))]),
+    KnownTool {
+        name: "diesel",
+        format: Some(MigrationFormat::Diesel),
+        command: "diesel migration run",
+        signs: &[(Sure, All(&[UP_FOLDER, Beside("diesel.toml")])), (Fair, UP_FOLDER)],
+    },
     foreign(
-        "Supabase CLI",
-        "npx supabase db push",
+        "Hasura",
+        "hasura migrate apply --all-databases",
         &[
+            (Sure, All(&[HASURA, Mentions("config.yaml", "\nmetadata_directory")])),
+            (Sure, All(&[HASURA, Beside("hasura")])),
+            (Fair, HASURA),
+        ],
+    ),
+    KnownTool {
+        name: "Supabase CLI",
+        format: Some(MigrationFormat::Supabase),
+        command: "npx supabase db push",
+        signs: &[
+            (Fair, All(&[NUMBERED, Under("supabase")])),
             (Weak, All(&[NUMBERED, Beside("supabase/config.toml")])),
             (Weak, All(&[NUMBERED, Beside("config.toml"), Mentions("config.toml", "\nproject_id")])),
         ],
-    ),
+    },
     foreign(
         "Liquibase",
         "liquibase update",

@@ -125,6 +125,11 @@ pub(crate) fn cases(tool: &str) -> Vec<Case> {
     text.lines().map(|line| Case(serde_json::from_str(line).unwrap())).collect()
 }
 
+/// A step that only reads.
+fn is_reading(step: &str) -> bool {
+    step.starts_with("status") || step.starts_with("list")
+}
+
 fn strings(value: &Value) -> Vec<String> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
@@ -150,10 +155,13 @@ impl Case {
         self.0["steps"].as_array().unwrap().iter().any(|it| it.as_str() == Some(step))
     }
 
+    fn is_postgres(&self) -> bool {
+        self.0["engine"].as_str().is_some_and(|engine| engine.starts_with("postgresql"))
+    }
+
     /// Its files, in a fresh directory, and its database.
     pub(crate) fn bench(&self) -> Bench {
-        let bench =
-            Bench { project: Project::bare(), database: (self.0["engine"] == "postgresql").then(Database::fresh) };
+        let bench = Bench { project: Project::bare(), database: self.is_postgres().then(Database::fresh) };
         write(&bench.project, &self.0["files"]);
         bench
     }
@@ -163,12 +171,15 @@ impl Case {
         let mut succeeded = Vec::new();
         for step in self.0["steps"].as_array().unwrap() {
             match step.as_str() {
-                Some(step) if step.starts_with("status") => {}
+                Some(step) if is_reading(step) => {}
                 Some(step) => succeeded.push(up(step)),
                 None => {
                     write(&bench.project, &step["write"]);
                     for file in strings(&step["rm"]) {
-                        std::fs::remove_file(bench.project.path(&file)).unwrap();
+                        let path = bench.project.path(&file);
+                        let removed =
+                            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+                        removed.unwrap();
                     }
                     if let Some(sql) = step["sql"].as_str() {
                         bench.sql(sql);
@@ -183,7 +194,7 @@ impl Case {
     pub(crate) fn succeeded(&self) -> Vec<bool> {
         let steps = self.0["steps"].as_array().unwrap().iter().filter_map(Value::as_str);
         let exits = self.0["exits"].as_array().unwrap().iter().map(|exit| exit == 0);
-        steps.zip(exits).filter(|(step, _)| !step.starts_with("status")).map(|(_, exit)| exit).collect()
+        steps.zip(exits).filter(|(step, _)| !is_reading(step)).map(|(_, exit)| exit).collect()
     }
 
     pub(crate) fn tables(&self) -> Vec<String> {

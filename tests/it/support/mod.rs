@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use network::{BlackHole, Listener, free_port};
 pub(crate) use postgres::{Cluster, Database, as_postgres, psql, session};
-pub(crate) use process::{Doorstep, Output, Running, real_tool};
+pub(crate) use process::{Doorstep, Output, Running, large_tool, real_tool};
 pub(crate) use project::{Prisma, Project, Scripts, project_of_a_schema};
 
 /// The time limit for each step of a test.

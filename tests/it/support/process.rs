@@ -68,7 +68,16 @@ impl Doorstep {
 
 /// A program of the packages in tests/tools/npm, in a project's directory: `PACKAGE/bin/PROGRAM`, or `.bin/PROGRAM`.
 pub(crate) fn real_tool(program: &str, arguments: &[&str], project: &Project) -> Doorstep {
-    let program = format!("{}/node_modules/{program}", variable("REAL_TOOLS"));
+    tool_of("REAL_TOOLS", program, arguments, project)
+}
+
+/// The same of tests/tools/npm-large, which only `scripts/test --all` installs.
+pub(crate) fn large_tool(program: &str, arguments: &[&str], project: &Project) -> Doorstep {
+    tool_of("LARGE_TOOLS", program, arguments, project)
+}
+
+fn tool_of(home: &str, program: &str, arguments: &[&str], project: &Project) -> Doorstep {
+    let program = format!("{}/node_modules/{program}", variable(home));
     let mut call = Doorstep::through(&program, &[], arguments).directory(&project.path(""));
     call.shown = format!("{program} {}", arguments.join(" "));
     call
