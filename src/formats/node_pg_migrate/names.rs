@@ -34,9 +34,8 @@ pub(crate) fn arranged(files: &[String]) -> Result<Vec<(&str, &str)>, Misfit<'_>
     }
     // A single file is compared with no other.
     if found.len() > 1 {
-        let prefixes: Result<Vec<(f64, (&str, &str))>, Misfit<'_>> =
-            found.into_iter().map(|(name, file)| Ok((prefix(file)?, (name, file)))).collect();
-        found = sorted(prefixes?)?;
+        let numbered = found.into_iter().map(|(name, file)| Ok((prefix(file)?, (name, file))));
+        found = sorted(numbered.collect::<Result<Vec<_>, Misfit<'_>>>()?)?;
     }
     match found.iter().enumerate().find_map(|(at, one)| Some((one, found[..at].iter().find(|other| other.0 == one.0)?)))
     {
@@ -45,25 +44,31 @@ pub(crate) fn arranged(files: &[String]) -> Result<Vec<(&str, &str)>, Misfit<'_>
     }
 }
 
-/// Sorts by the numbers, and then by the names.
+/// Sorts by the numbers, and those of one number by the names.
 fn sorted<'a>(mut files: Vec<(f64, (&'a str, &'a str))>) -> Result<Vec<(&'a str, &'a str)>, Misfit<'a>> {
-    let compare = |one: &(f64, (&str, &str)), other: &(f64, (&str, &str))| match one.0.total_cmp(&other.0) {
-        Ordering::Equal => by_name(one.1.1, other.1.1),
-        ordering => Some(ordering),
-    };
-    files.sort_by(|one, other| compare(one, other).unwrap_or_else(|| one.1.1.cmp(other.1.1)));
-    for (at, one) in files.iter().enumerate() {
-        for other in files[at + 1..].iter().take_while(|other| other.0.total_cmp(&one.0).is_eq()) {
-            if compare(one, other) != Some(Ordering::Less) {
-                return Err(Misfit::Pair(
-                    one.1.1,
-                    other.1.1,
-                    "their numbers are equal, and their order is not certain",
-                ));
+    files.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.1.cmp(other.1.1)));
+    let mut found = Vec::with_capacity(files.len());
+    for group in files.chunk_by(|one, other| one.0.total_cmp(&other.0).is_eq()) {
+        // The place of each is the number of those before it: no sort with a comparison that may not decide.
+        let mut places = vec![0; group.len()];
+        for (at, (_, (_, one))) in group.iter().enumerate() {
+            for (other_at, (_, (_, other))) in group.iter().enumerate().skip(at + 1) {
+                match by_name(one, other) {
+                    Some(Ordering::Less) => places[other_at] += 1,
+                    Some(Ordering::Greater) => places[at] += 1,
+                    _ => {
+                        let why = "their numbers are equal, and their order is not certain";
+                        return Err(Misfit::Pair(one, other, why));
+                    }
+                }
             }
         }
+        let mut placed: Vec<(usize, (&str, &str))> =
+            places.into_iter().zip(group.iter().map(|(_, file)| *file)).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        found.extend(placed.into_iter().map(|(_, file)| file));
     }
-    Ok(files.into_iter().map(|(_, file)| file).collect())
+    Ok(found)
 }
 
 /// The number that a name begins with: a double, as in JavaScript. One of 17 digits is a time in UTC, in milliseconds.
