@@ -86,8 +86,8 @@ pub(crate) struct Convention {
     pub missing: Missing,
     /// The command that applies the migrations.
     pub command: CommandForm,
-    /// Who applies, by the file that the project was found by.
-    pub tool: fn(&Path) -> &'static Tool,
+    /// Who applies, by the file that the project was found by, and the folder that the settings name.
+    pub tool: fn(&Path, Option<&Path>) -> &'static Tool,
 }
 
 /// How a tool reads its files.
@@ -182,10 +182,11 @@ impl Convention {
         configuration: Configuration,
         surroundings: &Surroundings<'_>,
     ) -> Result<Format, Error> {
-        let project = project::CodeProject::new(self, file, configuration, surroundings)?;
+        let tool = (self.tool)(file, surroundings.folder);
+        let project = project::CodeProject::new(self, (file, tool), configuration, surroundings)?;
         // Read once in a start, and needed to its end.
         let project = crate::formats::kept(project);
-        Ok(Format { layout: project, ledger: project, writer: None, tool: (self.tool)(file) })
+        Ok(Format { layout: project, ledger: project, writer: None, tool })
     }
 }
 

@@ -17,13 +17,29 @@ use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_code_units
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Partial, Surroundings};
 
-static TOOL: Tool = Tool {
-    name: "node-pg-migrate",
-    authoring: "npx node-pg-migrate create SLUG",
-    writes_from_schema: false,
-    by_hand: "the rows of pgmigrations",
-    command: Some(ToolCommand { programs: &["npx"], beside: "", arguments: &["node-pg-migrate", "up"], inquiry: None }),
-};
+const fn tool(arguments: &'static [&'static str]) -> Tool {
+    Tool {
+        name: "node-pg-migrate",
+        authoring: "npx node-pg-migrate create SLUG",
+        writes_from_schema: false,
+        by_hand: "the rows of pgmigrations",
+        command: Some(ToolCommand { programs: &["npx"], beside: "", arguments, inquiry: None }),
+    }
+}
+
+static TOOL: Tool = tool(&["node-pg-migrate", "up"]);
+
+/// The tool, with the folder that the settings name among its arguments.
+fn tool_of(folder: Option<&Path>) -> &'static Tool {
+    match folder.filter(|folder| *folder != Path::new(CONVENTION.folder)) {
+        None => &TOOL,
+        Some(folder) => {
+            // Once in a start, and needed to its end.
+            let folder: &'static str = Box::leak(folder.display().to_string().into_boxed_str());
+            crate::formats::kept(tool(Box::leak(Box::new(["node-pg-migrate", "up", "-m", folder]))))
+        }
+    }
+}
 
 pub(crate) static CONVENTION: Convention = Convention {
     usual: "package.json with node-pg-migrate",
@@ -62,7 +78,7 @@ pub(crate) static CONVENTION: Convention = Convention {
             "--database-url-var",
         ],
     },
-    tool: |_| &TOOL,
+    tool: |_, folder| tool_of(folder),
 };
 
 /// package.json with the tool, where its folder has programs.

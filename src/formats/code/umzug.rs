@@ -36,7 +36,7 @@ pub(crate) static CONVENTION: Convention = Convention {
     rows: RowRule { table: "SequelizeMeta", key: "name", time: None, of_others: &[], normal: |key| key, locks: false },
     missing: Missing::Ignored,
     command: CommandForm { programs: &[], applies: &[], harmless: &[], heeded: &[] },
-    tool: |_| &TOOL,
+    tool: |_, _| &TOOL,
 };
 
 fn find(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
