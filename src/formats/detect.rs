@@ -12,7 +12,7 @@ use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
 use crate::engines::url_text::go_parameters;
 use crate::formats::external::External;
-use crate::formats::prisma::config::Place;
+use crate::formats::javascript::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, TOOLS, candidates, is_flat, recognise};
@@ -59,7 +59,13 @@ impl Project {
         let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
         let url_parameters = url_parameters(settings);
         let history_table = settings.history_table.as_ref();
-        let opening = Opening { is_named: name.is_some(), history_table, environment, url_parameters: &url_parameters };
+        let opening = Opening {
+            folder: None,
+            is_named: name.is_some(),
+            history_table,
+            environment,
+            url_parameters: &url_parameters,
+        };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -234,7 +240,8 @@ fn named_folder(
 
 /// The folder as the format that a setting names.
 fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<Folder, Error> {
-    let Some(format) = script_format(name, opening)? else { return Err(unknown(path)) };
+    let opening = Opening { folder: Some(path), ..*opening };
+    let Some(format) = script_format(name, &opening)? else { return Err(unknown(path)) };
     let seen = Seen::of(path, false)?;
     let candidates = candidates(&seen);
     // The files of these say little by their names; what is in them is looked at when they are read.
@@ -353,7 +360,7 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
     prisma::refuse_next(folder)?;
     let found = |name, claim: Option<Claim>| {
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
-        let format = script_format(name, opening)?;
+        let format = script_format(name, &Opening { folder: Some(folder), ..*opening })?;
         Ok(format.map(|format| Folder { claim, ..Folder::of(kept(folder), format) }))
     };
     let seen = Seen::of(folder, is_prismas_place)?;

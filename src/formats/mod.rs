@@ -11,6 +11,7 @@ pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod diesel;
 pub(crate) mod django;
+pub(crate) mod drizzle;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
 pub(crate) mod inquiry;
@@ -47,7 +48,7 @@ use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, TableName};
 
-pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, RowKey};
+pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, Review, RowKey};
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
@@ -60,6 +61,7 @@ pub(crate) const ALL: &[FormatEntry] = &[
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     diesel::ENTRY,
+    drizzle::ENTRY,
     golang_migrate::ENTRY,
     supabase::ENTRY,
     refinery::ENTRY,
@@ -135,6 +137,8 @@ pub(crate) struct FileMarks {
 
 /// What decides how a folder of a format that doorstep applies is read, besides its files.
 pub(crate) struct Opening<'a> {
+    /// The folder, where it is known: some formats have several layouts.
+    pub folder: Option<&'a Path>,
     /// A setting names the format; otherwise the files show it.
     pub is_named: bool,
     /// The history table that the settings name.
@@ -360,6 +364,7 @@ mod tests {
             if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
                 let format = open(&Opening {
+                    folder: None,
                     is_named: true,
                     history_table: None,
                     environment: &environment,

@@ -111,11 +111,20 @@ pub(crate) fn candidates(seen: &Seen) -> Vec<Candidate> {
 pub(crate) fn recognise(seen: &Seen) -> Recognised {
     let all = candidates(seen);
     let Some(top) = all.iter().map(|candidate| candidate.strength).max() else { return Recognised::Unknown };
-    let readable: Vec<MigrationFormat> = all.iter().filter_map(|candidate| candidate.tool.format).collect();
+    let mut readable: Vec<MigrationFormat> = all.iter().filter_map(|candidate| candidate.tool.format).collect();
+    readable.dedup();
     let strongest: Vec<Candidate> = all.into_iter().filter(|candidate| candidate.strength == top).collect();
     let is_among = |format| strongest.iter().any(|candidate| candidate.tool.format == Some(format));
     match (strongest.as_slice(), readable.as_slice()) {
         ([Candidate { tool: KnownTool { format: Some(format), .. }, .. }], _) => Recognised::Ours(*format),
+        // Two layouts of one format.
+        (several, [format]) if several.iter().all(|candidate| candidate.tool.format == Some(*format)) => {
+            Recognised::Ours(*format)
+        }
+        // The history of Prisma says that such folders are Prisma's.
+        (_, [MigrationFormat::Prisma, MigrationFormat::Drizzle]) if is_among(MigrationFormat::Prisma) => {
+            Recognised::Claimed(MigrationFormat::Prisma, Claim { candidates: strongest })
+        }
         // Two formats of doorstep's own: not even their histories tell which of the files to leave out.
         // Every tool's numbered files can be read as plain SQL; not every folder with migration.sql is Prisma's.
         (_, [format]) if *format == MigrationFormat::Sql || is_among(*format) => {
@@ -224,14 +233,12 @@ impl Claim {
         foreign.map_or("TOOL", |candidate| candidate.tool.command)
     }
 
-    /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL.
+    /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL and the one of this name.
     #[must_use]
-    pub(crate) fn formats(&self) -> Vec<String> {
+    pub(crate) fn formats(&self, beside: &str) -> Vec<String> {
         let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
-        formats
-            .filter(|format| is_flat(*format) && *format != MigrationFormat::Sql)
-            .map(MigrationFormat::word)
-            .collect()
+        let others = formats.filter(|format| *format != MigrationFormat::Sql).map(MigrationFormat::word);
+        others.filter(|word| word != beside).collect()
     }
 }
 
@@ -290,11 +297,13 @@ mod tests {
             ("1_a/migration.sql", "Prisma"),
             ("20240101120000_a/migration.sql migration_lock.toml", "Prisma"),
             ("20240101120000_a/migration.sql ^prisma", "Prisma"),
-            ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json", "Drizzle 1.0"),
+            ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json", "Drizzle"),
             ("20240101120000_a/migration.sql", "Prisma? Prisma, Drizzle 1.0"),
-            ("20240101120000_a/migration.sql ^drizzle.config.ts", "Drizzle 1.0"),
+            ("20240101120000_a/migration.sql ^drizzle.config.ts", "Drizzle"),
+            ("20240101120000_a/migration.sql ^drizzle.config.json", "Drizzle"),
+            ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json 0000_a.sql meta/_journal.json", "Drizzle"),
             ("1_a/migration.sql 1_a/snapshot.json migration_lock.toml", "Prisma? Prisma, Drizzle 1.0"),
-            ("0000_a.sql meta/_journal.json", "Sql? Drizzle"),
+            ("0000_a.sql meta/_journal.json", "Drizzle"),
             ("0001_a.sql", "Sql"),
             ("0001_a.sql README.md seed.sql", "Sql"),
             ("0001_a.sql ^sqlx.toml", "Sqlx"),
@@ -346,10 +355,7 @@ mod tests {
     fn a_claim_names_each_tool_and_what_was_seen() {
         let Recognised::Claimed(_, claim) = recognise(&seen("1_a.up.sql")) else { panic!() };
         assert_eq!(claim.tools(), "sqlx (by the names of its files) or golang-migrate (by the names of its files)");
-        let Recognised::Claimed(_, claim) = recognise(&seen("0000_a.sql meta/_journal.json")) else { panic!() };
-        assert_eq!(
-            (claim.tools().as_str(), claim.command()),
-            ("Drizzle (meta/_journal.json)", "npx drizzle-kit migrate")
-        );
+        let Recognised::Claimed(_, claim) = recognise(&seen("20240101120000_a.sql atlas.sum")) else { panic!() };
+        assert_eq!((claim.tools().as_str(), claim.command()), ("Atlas (atlas.sum)", "atlas migrate apply"));
     }
 }

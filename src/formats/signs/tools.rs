@@ -28,17 +28,24 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         signs: &[(Sure, LOCK_FILE), (Sure, PRISMAS), (Weak, Folder(&["migration.sql"]))],
     },
     KnownTool { name: "plain SQL", format: Some(MigrationFormat::Sql), command: "", signs: &[(Weak, NUMBERED)] },
-    foreign("Drizzle", "npx drizzle-kit migrate", &[(Sure, Inside("meta/_journal.json"))]),
-    foreign(
-        "Drizzle 1.0",
-        "npx drizzle-kit migrate",
-        &[
+    KnownTool {
+        name: "Drizzle",
+        format: Some(MigrationFormat::Drizzle),
+        command: "npx drizzle-kit migrate",
+        signs: &[(Sure, Inside("meta/_journal.json"))],
+    },
+    KnownTool {
+        name: "Drizzle 1.0",
+        format: Some(MigrationFormat::Drizzle),
+        command: "npx drizzle-kit migrate",
+        signs: &[
             (Sure, Folder(&["migration.sql", "snapshot.json"])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.ts")])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.js")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.json")])),
             (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
         ],
-    ),
+    },
     KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
     foreign("goose", "goose up", &[(Sure, Marked), (Fair, Named(forms::go_file))]),
     foreign("sql-migrate", "sql-migrate up", &[(Sure, Marked)]),
