@@ -70,18 +70,17 @@ enum End {
 
 impl End {
     fn of(script: &Script) -> Self {
-        let text = script.text();
-        let is_comment = |end: usize| end >= text.len() && !text.ends_with('\n');
-        if !script.is_complete() {
-            return Self::Open;
+        let (mut is_comment, mut is_open, mut live) = (false, false, None);
+        for token in tokens(script.text(), script.dialect()) {
+            is_open |= token.is_open;
+            is_comment = token.text.starts_with("--") && !token.text.ends_with(['\n', '\r']);
+            live = if token.kind == TokenKind::Blank { live } else { Some(token.text) };
         }
-        if !script.comments().last().is_some_and(|comment| is_comment(comment.end)) {
-            return Self::Statement;
-        }
-        let live = tokens(text, script.dialect()).filter(|token| token.kind != TokenKind::Blank).last();
-        match live.is_none_or(|token| token.text == ";") {
-            true => Self::Comment,
-            false => Self::UnclosedStatement,
+        match (is_open || !script.is_complete(), is_comment, live) {
+            (true, ..) => Self::Open,
+            (_, false, _) => Self::Statement,
+            (_, true, None | Some(";")) => Self::Comment,
+            (_, true, Some(_)) => Self::UnclosedStatement,
         }
     }
 }
@@ -123,7 +122,7 @@ mod tests {
             ("-- a;--> statement-breakpoint b;\n", 1),
             ("a -- x --> statement-breakpoint\nb", 1),
         ] {
-            assert_eq!(texts(text).unwrap_err().0, line, "{text}");
+            assert_eq!(texts(text).map_err(|(line, _)| line), Err(line), "{text}");
         }
     }
 

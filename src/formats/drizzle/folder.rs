@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::file::{self, FileKind};
 use crate::formats::drizzle::breakpoints;
 use crate::formats::drizzle::journal::{self, Entry};
 use crate::formats::drizzle::matching::File;
@@ -30,7 +31,7 @@ impl Kind {
         let Some(file) = folder.map(|folder| folder.join(journal::FILE)).filter(|file| file.exists()) else {
             return Self::Folders;
         };
-        let text = sql_files::text(&file, std::fs::read(&file));
+        let text = sql_files::text(&file, file::read(&file, FileKind::Source));
         Self::Journal(text.and_then(|text| {
             journal::entries(&text).map_err(|why| format!("{}: {why}\nnext: repair the file", file.display()))
         }))
@@ -139,7 +140,8 @@ fn both(folder: &Path, name: &str) -> Error {
 fn none(folder: &Path) -> Error {
     Error::Settings(format!(
         "{} has no migration of Drizzle (no {}, and no TIME_NAME/migration.sql)\n\
-         next: check that the image contains them, or name the folder with --migrations",
+         next: check that the image contains them, also the folder meta; or name the folder with --migrations, or what it has \
+         with migration_format",
         folder.display(),
         journal::FILE
     ))

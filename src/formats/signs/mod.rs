@@ -54,6 +54,8 @@ pub(crate) enum Sign {
     Beside(&'static str),
     /// Such a file has this text.
     Mentions(&'static str, &'static str),
+    /// The folder has this name.
+    Called(&'static str),
     /// The folder in which it is has this name.
     Under(&'static str),
     /// A Prisma schema is there, or the folder is Prisma's by its place.
@@ -116,9 +118,10 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
     let strongest: Vec<Candidate> = all.into_iter().filter(|candidate| candidate.strength == top).collect();
     let is_among = |format| strongest.iter().any(|candidate| candidate.tool.format == Some(format));
     match (strongest.as_slice(), readable.as_slice()) {
-        ([Candidate { tool: KnownTool { format: Some(format), .. }, .. }], _) => Recognised::Ours(*format),
-        // Two layouts of one format.
-        (several, [format]) if several.iter().all(|candidate| candidate.tool.format == Some(*format)) => {
+        // One tool, or two layouts of one format.
+        ([Candidate { tool: KnownTool { format: Some(format), .. }, .. }, others @ ..], _)
+            if others.iter().all(|candidate| candidate.tool.format == Some(*format)) =>
+        {
             Recognised::Ours(*format)
         }
         // The history of Prisma says that such folders are Prisma's.
@@ -174,6 +177,7 @@ impl Sign {
             Self::Marked => seen.marked.contains(&tool),
             Self::Beside(name) => seen.beside.contains(&name),
             Self::Mentions(file, text) => seen.mentions.contains(&(file, text)),
+            Self::Called(name) => seen.name.as_deref() == Some(name),
             Self::Under(name) => seen.under.as_deref() == Some(name),
             Self::PrismasPlace => seen.is_prismas_place,
             Self::All(signs) => signs.iter().all(|sign| sign.is_seen(seen, tool)),
@@ -210,6 +214,7 @@ impl fmt::Display for Candidate {
                 Sign::Folder(files) => Some(format!("NAME/{}", files.join(", NAME/"))),
                 Sign::AllFolders(file, _) => Some(format!("NAME/{file}")),
                 Sign::Mentions(file, _) => Some(file.to_owned()),
+                Sign::Called(name) => Some(format!("the name of the folder, {name}")),
                 Sign::Under(name) => Some(format!("the folder {name}")),
                 Sign::Marked => Some("its marks in the files".to_owned()),
                 Sign::Named(_) | Sign::Files(_) | Sign::PrismasPlace | Sign::All(_) | Sign::Not(_) => None,
@@ -248,13 +253,14 @@ mod tests {
     use crate::formats::signs::seen::Inner;
 
     /// A folder with these files; a name with a slash is a file in a folder. `@dbmate`: has marks of that tool;
-    /// `^x`: beside it; `^file:text`: beside it, and mentions the text.
+    /// `^x`: beside it; `^file:text`: beside it, and mentions the text; `=x`: its name.
     fn seen(names: &str) -> Seen {
         let mut seen = Seen::default();
         for name in names.split_whitespace() {
             match (name.strip_prefix('@'), name.strip_prefix('^'), name.split_once('/')) {
                 (Some(tool), ..) => seen.marked.push(TOOLS.iter().find(|known| known.name == tool).unwrap().name),
                 (_, Some("prisma"), _) => seen.is_prismas_place = true,
+                _ if name.starts_with('=') => seen.name = Some(name[1..].to_owned()),
                 (_, Some(beside), _) => seen::looked_for(
                     |_, _| true,
                     |file, text| {
@@ -304,6 +310,9 @@ mod tests {
             ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json 0000_a.sql meta/_journal.json", "Drizzle"),
             ("1_a/migration.sql 1_a/snapshot.json migration_lock.toml", "Prisma? Prisma, Drizzle 1.0"),
             ("0000_a.sql meta/_journal.json", "Drizzle"),
+            ("0000_a.sql =drizzle", "Drizzle"),
+            ("20240101120000_a/migration.sql =drizzle", "Drizzle"),
+            ("20240101120000_a/migration.sql migration_lock.toml =drizzle", "Prisma"),
             ("0001_a.sql", "Sql"),
             ("0001_a.sql README.md seed.sql", "Sql"),
             ("0001_a.sql ^sqlx.toml", "Sqlx"),

@@ -5,7 +5,7 @@
 
 use crate::config::MigrationFormat;
 use crate::formats::signs::Sign::{
-    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
+    All, AllFolders, Beside, Called, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
 };
 use crate::formats::signs::Strength::{Fair, Sure, Weak};
 use crate::formats::signs::{KnownTool, Sign, Strength, forms};
@@ -32,7 +32,7 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         name: "Drizzle",
         format: Some(MigrationFormat::Drizzle),
         command: "npx drizzle-kit migrate",
-        signs: &[(Sure, Inside("meta/_journal.json"))],
+        signs: &[(Sure, Inside("meta/_journal.json")), (Fair, All(&[NUMBERED, Called("drizzle")]))],
     },
     KnownTool {
         name: "Drizzle 1.0",
@@ -43,6 +43,7 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.ts")])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.js")])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.json")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Called("drizzle")])),
             (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
         ],
     },

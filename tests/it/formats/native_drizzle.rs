@@ -145,6 +145,9 @@ fn what_is_not_certain_about_a_folder_stops_with_what_decides() {
     let output = dated.doorstep("file:./dev.db", &["run"]).run().code(78);
     output.stderr_has("Prisma (").stderr_has("Drizzle 1.0 (").stderr_has("migration_format = prisma or drizzle");
     dated.doorstep("file:./dev.db", &["run", "--migration-format", "drizzle"]).run().code(0).stderr_has("(1 applied)");
+    // The journal was lost on the way to the image.
+    let lost = Project::bare().file("drizzle/0000_apple.sql", APPLE);
+    lost.doorstep("file:./dev.db", &["run"]).run().code(78).stderr_has("no meta/_journal.json").stderr_has("next: ");
     // Both layouts.
     let both = of_journal("drizzle", &[("0000_apple", 1)]).file("drizzle/20240101000000_pear/migration.sql", PEAR);
     let output = both.doorstep("file:./dev.db", &["run", "--migration-format", "drizzle"]).run().code(65);
