@@ -23,12 +23,28 @@ pub enum MigrationFormat {
     Supabase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
     GolangMigrate,
+    /// goose's files, VERSION_NAME.sql with -- +goose Up, and goose_db_version
+    Goose,
     /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
     Refinery,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations
     Django,
+    /// TypeORM applies them: classes in *.js or *.ts, and migrations
+    Typeorm,
+    /// knex applies them: migrations/*.js and knex_migrations
+    Knex,
+    /// sequelize-cli applies them: migrations/*.js and SequelizeMeta
+    Sequelize,
+    /// Rails applies them: db/migrate/*.rb and schema_migrations
+    Rails,
+    /// Ecto applies them: priv/REPO/migrations/*.exs and schema_migrations
+    Ecto,
+    /// Laravel applies them: database/migrations/*.php and migrations
+    Laravel,
+    /// EF Core applies them: Migrations/*.cs and __EFMigrationsHistory
+    Efcore,
 }
 
 impl MigrationFormat {

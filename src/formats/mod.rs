@@ -7,6 +7,7 @@
 
 pub(crate) mod alembic;
 pub(crate) mod applied_rows;
+pub(crate) mod code;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod diesel;
@@ -14,6 +15,7 @@ pub(crate) mod django;
 pub(crate) mod drizzle;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
+pub(crate) mod goose;
 pub(crate) mod inquiry;
 pub(crate) mod javascript;
 pub(crate) mod ledger;
@@ -33,6 +35,7 @@ pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
 pub(crate) mod supabase;
 pub(crate) mod tool;
+pub(crate) mod tool_projects;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,6 +46,7 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, OutOfOrder};
 use crate::engines::session::LockKey;
+use crate::formats::code::Convention;
 use crate::formats::migration::Migration;
 use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
@@ -63,11 +67,24 @@ pub(crate) const ALL: &[FormatEntry] = &[
     diesel::ENTRY,
     drizzle::ENTRY,
     golang_migrate::ENTRY,
+    goose::ENTRY,
     supabase::ENTRY,
     refinery::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
+    code::typeorm::ENTRY,
+    code::knex::ENTRY,
+    code::sequelize::ENTRY,
+    code::rails::ENTRY,
+    code::ecto::ENTRY,
+    code::laravel::ENTRY,
+    code::efcore::ENTRY,
 ];
+
+/// Whether doorstep applies the migrations of the format of this name.
+pub(crate) fn is_applied_here(name: MigrationFormat) -> bool {
+    ALL.iter().filter_map(FormatEntry::folder).any(|(known, _)| known == name)
+}
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -83,7 +100,7 @@ impl FormatEntry {
     pub(crate) fn folder(&self) -> Option<(MigrationFormat, FolderDetection)> {
         match self.detection {
             Detection::Folder(found) => Some((self.name, found)),
-            Detection::File { .. } => None,
+            Detection::File { .. } | Detection::Code(_) => None,
         }
     }
 }
@@ -101,9 +118,13 @@ pub(crate) enum Detection {
         named: fn(&Surroundings<'_>) -> Option<PathBuf>,
         /// Whether a file in one of the places is the tool's: other tools may have it, too.
         owns: fn(&Path) -> bool,
+        /// Names of the programs that apply its migrations.
+        programs: &'static [&'static str],
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },
+    /// The project of a tool whose migrations are programs in files with names.
+    Code(&'static Convention),
 }
 
 /// How the folder of a format that doorstep applies is found, and read.
@@ -137,19 +158,29 @@ pub(crate) struct FileMarks {
 
 /// What decides how a folder of a format that doorstep applies is read, besides its files.
 pub(crate) struct Opening<'a> {
-    /// The folder, where it is known: some formats have several layouts.
-    pub folder: Option<&'a Path>,
+    /// The folder that was found: some formats have several layouts.
+    pub place: Option<&'a Path>,
     /// A setting names the format; otherwise the files show it.
     pub is_named: bool,
+    /// The folder that the settings name.
+    pub folder: Option<&'a Path>,
     /// The history table that the settings name.
     pub history_table: Option<&'a TableName>,
     /// The environment.
     pub environment: &'a Environment,
     /// The parameters of the database's URL that tools of Go read, which begin with `x-`.
     pub url_parameters: &'a [(String, String)],
+    /// Names of the variables that may land in statements, where the tool puts them there.
+    pub variables: &'a [String],
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    /// What decides how a tool's project is read, where no command is set.
+    fn surroundings(&self) -> Surroundings<'a> {
+        let Self { is_named, folder, history_table, environment, .. } = *self;
+        Surroundings { folder, command: None, history_table, is_named, environment }
+    }
+
     /// The value of one of these parameters of the URL.
     fn url_parameter(&self, name: &str) -> Option<&str> {
         self.url_parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -175,6 +206,10 @@ pub(crate) struct Surroundings<'a> {
     pub folder: Option<&'a Path>,
     /// The command that the settings name.
     pub command: Option<&'a Words>,
+    /// The history table that the settings name.
+    pub history_table: Option<&'a TableName>,
+    /// The settings name the format.
+    pub is_named: bool,
     /// The environment.
     pub environment: &'a Environment,
 }
@@ -364,11 +399,13 @@ mod tests {
             if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
                 let format = open(&Opening {
-                    folder: None,
+                    place: None,
                     is_named: true,
+                    folder: None,
                     history_table: None,
                     environment: &environment,
                     url_parameters: &[],
+                    variables: &[],
                 })
                 .unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");

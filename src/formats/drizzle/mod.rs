@@ -48,7 +48,7 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
         Some(TableName { schema, name }) => (schema.clone(), Some(name.clone())),
         None => configuration::read()?.history()?,
     };
-    let drizzle = kept(Drizzle { kind: Kind::of(opening.folder), schema, table, is_named: opening.is_named });
+    let drizzle = kept(Drizzle { kind: Kind::of(opening.place), schema, table, is_named: opening.is_named });
     Ok(Format { layout: drizzle, ledger: drizzle, writer: Some(drizzle), tool: &TOOL })
 }
 

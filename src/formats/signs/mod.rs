@@ -8,6 +8,7 @@ pub(crate) mod tools;
 use std::fmt;
 
 use crate::config::MigrationFormat;
+use crate::formats::is_applied_here;
 use crate::formats::signs::seen::Seen;
 pub(crate) use crate::formats::signs::tools::TOOLS;
 
@@ -16,7 +17,8 @@ pub(crate) use crate::formats::signs::tools::TOOLS;
 pub(crate) struct KnownTool {
     /// Its name.
     pub name: &'static str,
-    /// The format that reads its folders here; `None` for a tool that doorstep only knows.
+    /// The format that reads its folders here; `None` for a tool that doorstep only knows. Some of these formats say what is
+    /// pending, and the tool applies it.
     pub format: Option<MigrationFormat>,
     /// The command that applies its migrations, as an example.
     pub command: &'static str,
@@ -113,16 +115,16 @@ pub(crate) fn candidates(seen: &Seen) -> Vec<Candidate> {
 pub(crate) fn recognise(seen: &Seen) -> Recognised {
     let all = candidates(seen);
     let Some(top) = all.iter().map(|candidate| candidate.strength).max() else { return Recognised::Unknown };
-    let mut readable: Vec<MigrationFormat> = all.iter().filter_map(|candidate| candidate.tool.format).collect();
+    let mut readable: Vec<MigrationFormat> = all.iter().filter_map(Candidate::own).collect();
     readable.dedup();
     let strongest: Vec<Candidate> = all.into_iter().filter(|candidate| candidate.strength == top).collect();
     let is_among = |format| strongest.iter().any(|candidate| candidate.tool.format == Some(format));
     match (strongest.as_slice(), readable.as_slice()) {
         // One tool, or two layouts of one format.
-        ([Candidate { tool: KnownTool { format: Some(format), .. }, .. }, others @ ..], _)
-            if others.iter().all(|candidate| candidate.tool.format == Some(*format)) =>
+        ([candidate, others @ ..], _)
+            if candidate.own().is_some() && others.iter().all(|other| other.own() == candidate.own()) =>
         {
-            Recognised::Ours(*format)
+            candidate.own().map_or(Recognised::Unknown, Recognised::Ours)
         }
         // The history of Prisma says that such folders are Prisma's.
         (_, [MigrationFormat::Prisma, MigrationFormat::Drizzle]) if is_among(MigrationFormat::Prisma) => {
@@ -149,6 +151,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Dbmate
             | MigrationFormat::Sqlx
             | MigrationFormat::GolangMigrate
+            | MigrationFormat::Goose
             | MigrationFormat::Supabase
             | MigrationFormat::Refinery
     )
@@ -204,6 +207,13 @@ impl Sign {
     }
 }
 
+impl Candidate {
+    /// The format by which doorstep itself applies the folder.
+    fn own(&self) -> Option<MigrationFormat> {
+        self.tool.format.filter(|format| is_applied_here(*format))
+    }
+}
+
 /// What was seen, for a message.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,6 +241,14 @@ impl Claim {
         self.candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
     }
 
+    /// The formats by which doorstep knows what the tools apply; none, if it does not know one of them.
+    #[must_use]
+    pub(crate) fn by_tools(&self) -> Vec<MigrationFormat> {
+        let by_tool = |candidate: &Candidate| candidate.tool.format.filter(|format| !is_applied_here(*format));
+        let known: Option<Vec<_>> = self.candidates.iter().map(by_tool).collect();
+        known.unwrap_or_default()
+    }
+
     /// A command that applies the folder, as an example.
     #[must_use]
     pub(crate) fn command(&self) -> &'static str {
@@ -241,7 +259,7 @@ impl Claim {
     /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL and the one of this name.
     #[must_use]
     pub(crate) fn formats(&self, beside: &str) -> Vec<String> {
-        let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
+        let formats = self.candidates.iter().filter_map(Candidate::own);
         let others = formats.filter(|format| *format != MigrationFormat::Sql).map(MigrationFormat::word);
         others.filter(|word| word != beside).collect()
     }
@@ -321,7 +339,7 @@ mod tests {
             ("1_a.up.sql ^.sqlx", "Sqlx"),
             ("1_a.up.sql ^go.mod:golang-migrate/migrate", "GolangMigrate"),
             ("1_a.sql @dbmate", "Dbmate"),
-            ("1_a.sql @goose", "Sql? goose"),
+            ("1_a.sql @goose", "Goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
             ("V1__a.sql R__b.sql", "Sql? Flyway"),
             ("V1__a.sql ^Cargo.toml:refinery", "Refinery"),

@@ -11,9 +11,7 @@ fn project(files: &[(&str, &str)]) -> Project {
 
 /// A folder whose files could be read as plain SQL, and the tools that the message names.
 fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
-    let goose = "-- +goose Up\nCREATE TABLE a (id integer);\n-- +goose Down\nDROP TABLE a;\n";
     vec![
-        ("goose (its marks in the files)", vec![("migrations/1_a.sql", goose)]),
         ("golang-migrate (", vec![("migrations/1_a.up.sql", TABLE), ("migrations/1_a.down.sql", "DROP TABLE a;")]),
         ("sqlx (Cargo.toml)", vec![("migrations/1_a.sql", TABLE), ("Cargo.toml", "[dependencies]\nsqlx = \"0.9\"\n")]),
         ("Flyway (", vec![("migrations/V1__a.sql", TABLE)]),

@@ -2,6 +2,9 @@
 
 mod adversarial_input;
 mod alembic;
+mod code_projects;
+mod code_recorded;
+mod code_tools;
 mod django;
 mod external_tools;
 mod foreign_folders;
@@ -13,6 +16,7 @@ mod native_dbmate;
 mod native_diesel;
 mod native_drizzle;
 mod native_golang_migrate;
+mod native_goose;
 mod native_refinery;
 mod native_sqlx;
 mod native_supabase;

@@ -7,6 +7,8 @@ use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
 use doorstep::internals::RunMode;
 use doorstep::internals::compare;
+use doorstep::internals::goose_parser;
+use doorstep::internals::goose_variables;
 use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
@@ -115,6 +117,7 @@ pub(crate) fn script(text: &str) {
 /// # Panics
 /// If a property does not hold.
 pub(crate) fn marks(text: &str) {
+    goose(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         let script = Script::new(text.to_owned(), dialect);
         let found = sections::sections(&script);
@@ -130,6 +133,31 @@ pub(crate) fn marks(text: &str) {
         // Only node-pg-migrate divides a file at CR.
         if !text.contains('\r') {
             assert!(up.split('\n').zip(script.text().split('\n')).all(|(up, line)| up == line || up.is_empty()));
+        }
+    }
+}
+
+/// goose's parser names a line of the file, or keeps every line at its place; the statements are parts of the text, in their
+/// order, and what is between them is no SQL.
+fn goose(text: &str) {
+    let variables = goose_variables::Variables::default();
+    let read = goose_parser::parse(text, &variables);
+    assert_eq!(read, goose_parser::parse(text, &variables), "read twice");
+    match read {
+        Err((line, why)) => {
+            assert!(!why.is_empty() && (1..=text.lines().count().max(1)).contains(&line), "line {line}: {why}");
+        }
+        Ok(up) => {
+            assert_eq!(up.text.lines().count(), text.lines().count());
+            let mut at = 0;
+            for range in &up.statements {
+                assert!(at <= range.start && range.start < range.end && range.end <= up.text.len(), "{up:?}");
+                let between = &up.text[at..range.start];
+                assert!(between.lines().all(|line| line.trim().is_empty() || line.trim().starts_with("--")), "{up:?}");
+                at = range.end;
+            }
+            let _ = goose_parser::cut_within(&up, Dialect::Postgres);
+            let _ = goose_parser::cut_within(&up, Dialect::Sqlite);
         }
     }
 }
