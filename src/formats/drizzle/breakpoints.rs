@@ -5,13 +5,16 @@ use crate::sql::Dialect;
 use crate::sql::script::{Script, TokenKind, tokens};
 
 /// The mark; Drizzle knows no other spelling.
-pub(crate) const BREAKPOINT: &str = "--> statement-breakpoint";
+pub const BREAKPOINT: &str = "--> statement-breakpoint";
 
 /// The pieces as one script, every line and every byte at its place: a semicolon and blanks take the place of the mark. Or the
 /// line of a mark, and why it cannot be read so.
 ///
 /// With `one_by_one`, each piece must be one statement.
-pub(crate) fn joined(text: &str, dialect: Dialect, one_by_one: bool) -> Result<String, (usize, &'static str)> {
+///
+/// # Errors
+/// A mark that cuts a statement.
+pub fn joined(text: &str, dialect: Dialect, one_by_one: bool) -> Result<String, (usize, &'static str)> {
     let mut joined = String::with_capacity(text.len());
     let mut pieces = text.split(BREAKPOINT).peekable();
     while let Some(piece) = pieces.next() {

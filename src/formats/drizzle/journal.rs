@@ -7,7 +7,7 @@ pub(crate) const FILE: &str = "meta/_journal.json";
 
 /// A migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The name of its file, without `.sql`.
     pub tag: String,
     /// When it was made, in milliseconds since 1970: what the history has of it, and by what Drizzle decides.
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
 ///
 /// # Errors
 /// What Drizzle cannot read, or reads as something else than it says.
-pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, String> {
+pub fn entries(text: &str) -> Result<Vec<Entry>, String> {
     let journal: Value = serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
     let Some(list) = journal["entries"].as_array() else { return Err("it has no list of entries".to_owned()) };
     let mut found: Vec<Entry> = Vec::with_capacity(list.len());

@@ -4,10 +4,10 @@
 //! Sources: drizzle-orm 0.45.4 and 1.0.0-rc.4 (`migrator.js`, `pg-core/dialect.js`, `sqlite-core`, `up-migrations`),
 //! drizzle-kit 0.31.11; and runs of them, which are in tests/cases/drizzle.jsonl.
 
-pub(crate) mod breakpoints;
+pub mod breakpoints;
 pub(crate) mod configuration;
 pub(crate) mod folder;
-pub(crate) mod journal;
+pub mod journal;
 pub(crate) mod matching;
 
 use std::path::Path;
