@@ -27,6 +27,10 @@ pub enum MigrationFormat {
     Goose,
     /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
     Refinery,
+    /// node-pg-migrate's SQL files, 1700000000000_NAME.sql with -- Up Migration, and pgmigrations
+    NodePgMigrate,
+    /// umzug's SQL files, NAME.sql or NAME.up.sql, and SequelizeMeta
+    Umzug,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -24,6 +24,7 @@ pub(crate) mod ledgers;
 pub(crate) mod marks;
 pub(crate) mod migration;
 pub(crate) mod name_order;
+pub(crate) mod node_pg_migrate;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
@@ -36,6 +37,7 @@ pub(crate) mod sqlx_folder;
 pub(crate) mod supabase;
 pub(crate) mod tool;
 pub(crate) mod tool_projects;
+pub(crate) mod umzug;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,6 +72,8 @@ pub(crate) const ALL: &[FormatEntry] = &[
     goose::ENTRY,
     supabase::ENTRY,
     refinery::ENTRY,
+    node_pg_migrate::ENTRY,
+    umzug::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
     code::typeorm::ENTRY,

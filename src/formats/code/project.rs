@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::base::file::{self, FileKind};
 use crate::formats::code::files::{Named, SourceFile, list};
 use crate::formats::code::glob;
 use crate::formats::code::stated::{Configuration, Stated};
@@ -168,7 +167,8 @@ impl Layout for CodeProject {
         let keys = found.iter().filter(|it| it.key != it.name).map(|it| (it.key.clone(), it.name.clone())).collect();
         let migration = |Found { name, path, .. }: Found| Migration {
             name,
-            script: Script::new(file::read_text(&path, FileKind::Source).unwrap_or_default(), dialect),
+            // Nothing reads the text of a program, and a project may have hundreds of files.
+            script: Script::new(String::new(), dialect),
             path,
             checksum: String::new(),
             unreadable: None,

@@ -154,6 +154,8 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Goose
             | MigrationFormat::Supabase
             | MigrationFormat::Refinery
+            | MigrationFormat::NodePgMigrate
+            | MigrationFormat::Umzug
     )
 }
 
@@ -364,6 +366,13 @@ mod tests {
             ("20240101120000_users.js", "knex"),
             ("20240101120000-users.js", "sequelize-cli"),
             ("1693400000000_users.js", "node-pg-migrate"),
+            ("1693400000000_users.sql @node-pg-migrate", "NodePgMigrate"),
+            ("1693400000000_users.sql 1693400000001_a.js @node-pg-migrate", "NodePgMigrate"),
+            ("1693400000000_users.sql ^package.json:\"node-pg-migrate\"", "Sql? plain SQL, node-pg-migrate"),
+            ("2024.01.01T12.00.00.users.sql @node-pg-migrate", "Umzug"),
+            ("2024.01.01T12.00.00.users.ts", "umzug"),
+            ("2024.01.01T12.00.00.users.ts 2024.01.02T12.00.00.users.sql", "Umzug"),
+            ("1_a.sql ^package.json:\"umzug\"", "Sql? plain SQL, umzug"),
             ("001_a.sql @tern", "Sql? tern"),
             ("20240101120000_create_users.rb", "Rails"),
             ("20240101120000_create_users.exs", "Ecto"),

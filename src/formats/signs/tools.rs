@@ -13,6 +13,7 @@ use crate::formats::signs::{KnownTool, Sign, Strength, forms};
 const NUMBERED: Sign = Named(forms::numbered);
 const UP_FILE: Sign = Named(forms::up_file);
 const FLYWAY: Sign = Named(forms::flyway);
+const UMZUG: Sign = Named(forms::umzug);
 const LOCK_FILE: Sign = Inside("migration_lock.toml");
 const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
 const UP_FOLDER: Sign = Folder(&["up.sql"]);
@@ -122,20 +123,26 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         &[(Sure, Marked), (Fair, Named(forms::changelog)), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
     ),
     foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
-    foreign(
-        "node-pg-migrate",
-        "npx node-pg-migrate up",
-        &[
-            (Sure, Marked),
-            (Fair, Named(forms::node_pg_migrate)),
+    KnownTool {
+        name: "node-pg-migrate",
+        format: Some(MigrationFormat::NodePgMigrate),
+        command: "npx node-pg-migrate up",
+        signs: &[
+            // `umzug create` writes such a mark.
+            (Sure, All(&[Marked, Not(&UMZUG)])),
             (Weak, All(&[NUMBERED, Mentions("package.json", "\"node-pg-migrate\"")])),
         ],
-    ),
-    foreign(
-        "umzug",
-        "node migrate.js up",
-        &[(Fair, Named(forms::umzug)), (Weak, All(&[NUMBERED, Mentions("package.json", "\"umzug\"")]))],
-    ),
+    },
+    // Its migrations in code.
+    foreign("node-pg-migrate", "npx node-pg-migrate up", &[(Fair, Named(forms::node_pg_migrate))]),
+    KnownTool {
+        name: "umzug",
+        format: Some(MigrationFormat::Umzug),
+        command: "node migrate.js up",
+        signs: &[(Fair, UMZUG), (Weak, All(&[NUMBERED, Mentions("package.json", "\"umzug\"")]))],
+    },
+    // Its migrations in code.
+    foreign("umzug", "node migrate.js up", &[(Fair, All(&[Named(forms::umzug_code), Not(&UMZUG)]))]),
     foreign(
         "graphile-migrate",
         "npx graphile-migrate migrate",
