@@ -105,6 +105,7 @@ fn folders() -> Vec<PathBuf> {
 fn configure(_: &Path, surroundings: &Surroundings<'_>) -> Result<Configuration, Error> {
     let mut configuration = Configuration::default();
     let mut found = folders();
+    let known = found.clone();
     match found.len() {
         _ if surroundings.folder.is_some() => {}
         0 | 1 => configuration.folders = found.pop().map_or(Stated::Absent, |folder| Stated::Is(vec![folder])),
@@ -136,10 +137,16 @@ fn configure(_: &Path, surroundings: &Surroundings<'_>) -> Result<Configuration,
         if !after(&text, "migration_default_prefix").is_empty() {
             configuration.schema = Stated::Computed(format!("{shown} sets migration_default_prefix"));
         }
-        // `config :app, App.Repo, priv: "priv/other"` names another folder, `migration_repo` another database.
-        let of_repo = ["migration_repo", "priv"].iter().find(|key| text.contains(&format!("{key}: ")));
-        if let Some(key) = of_repo.filter(|_| surroundings.folder.is_none()) {
-            configuration.doubt(Partial::nothing_certain(format!("{shown} sets {key}")));
+        // `priv: "priv/other"` names another folder; Gettext has such a key, too. `migration_repo` names another database.
+        let is_elsewhere = |rest: &&str| {
+            literal(rest, ":").is_none_or(|folder| {
+                let folder = Path::new(&folder).join("migrations");
+                folder.is_dir() && !known.contains(&folder)
+            })
+        };
+        let moves = after(&text, "priv").iter().filter(|rest| rest.starts_with(": ")).any(is_elsewhere);
+        if (moves || !after(&text, "migration_repo").is_empty()) && surroundings.folder.is_none() {
+            configuration.doubt(Partial::nothing_certain(format!("{shown} names another folder or repository")));
         }
     }
     Ok(configuration)

@@ -169,6 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_in_typescript_is_read_as_knex_init_writes_it() {
+        let text = "import type { Knex } from \"knex\";\n\n// Update with your config settings.\n\nconst config: { [key: string]: Knex.Config } = {\n  \
+                    development: {\n    client: \"sqlite3\",\n    connection: { filename: \"./dev.sqlite3\" }\n  },\n  production: {\n    \
+                    client: \"postgresql\",\n    pool: { min: 2, max: 10 },\n    migrations: {\n      tableName: \"knex_migrations\"\n    }\n  }\n\n};\n\nmodule.exports = config;\n";
+        let configuration = read_config(text, &[("NODE_ENV", "production")]);
+        assert_eq!(configuration.table, Stated::Is("knex_migrations".to_owned()));
+        assert_eq!((folders(&configuration), configuration.partial), (vec!["migrations".to_owned()], None));
+    }
+
+    #[test]
     fn what_is_computed_leaves_nothing_certain() {
         for text in [
             "module.exports = makeConfig();",

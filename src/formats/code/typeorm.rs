@@ -124,6 +124,8 @@ fn configure(file: &Path, _: &Surroundings<'_>) -> Result<Configuration, Error> 
         Stated::Is(patterns) => {
             let patterns: Vec<String> = patterns.iter().map(|path| path.display().to_string()).collect();
             match patterns.iter().find(|pattern| !glob::is_plain(pattern)) {
+                // What `typeorm init` writes.
+                None if patterns.is_empty() => configuration.folders = Stated::Is(Vec::new()),
                 Some(pattern) => {
                     configuration.folders = Stated::Computed(format!("{} has the pattern {pattern}", file.display()));
                 }
@@ -181,6 +183,42 @@ fn by_timestamp(one: &str, other: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_source(text: &str) -> Configuration {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data-source.ts");
+        std::fs::write(&file, text).unwrap();
+        std::fs::create_dir(folder.path().join("migrations")).unwrap();
+        std::fs::write(folder.path().join("migrations/a.js"), "").unwrap();
+        let environment = crate::base::environment::Environment::default();
+        let surroundings = Surroundings {
+            folder: None,
+            command: None,
+            history_table: None,
+            is_named: false,
+            environment: &environment,
+        };
+        configure(&file, &surroundings).unwrap()
+    }
+
+    #[test]
+    fn a_data_source_is_read_as_far_as_it_is_written_in_literals() {
+        let init = "import \"reflect-metadata\"\nimport { DataSource } from \"typeorm\"\nimport { User } from \"./entity/User\"\n\n\
+                    export const AppDataSource = new DataSource({\n    type: \"postgres\",\n    synchronize: true,\n    \
+                    entities: [User],\n    migrations: [],\n    subscribers: [],\n})\n";
+        let configuration = read_source(init);
+        assert_eq!((configuration.folders, configuration.partial), (Stated::Is(Vec::new()), None));
+        let named = "const options: DataSourceOptions = {\n  type: 'postgres',\n  migrations: [`${__dirname}/migrations/*{.ts,.js}`],\n  \
+                     migrationsTableName: 'done',\n  schema: 'ops',\n};\nexport default new DataSource(options);\n";
+        let configuration = read_source(named);
+        assert!(configuration.patterns[0].ends_with("/migrations/*{.ts,.js}"), "{:?}", configuration.patterns);
+        assert_eq!(configuration.partial, None);
+        assert_eq!((configuration.table, configuration.schema), (Stated::Is("done".into()), Stated::Is("ops".into())));
+        for computed in ["migrations: [First, Second]", "migrations: [dir + '/*.js']", "...base", "migrations"] {
+            let configuration = read_source(&format!("new DataSource({{ {computed} }})"));
+            assert!(configuration.folders.computed().is_some(), "{computed}");
+        }
+    }
 
     #[test]
     fn the_timestamp_is_what_javascript_reads() {
