@@ -25,6 +25,8 @@ pub enum MigrationFormat {
     Goose,
     /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
     Refinery,
+    /// Flyway's files, V1__NAME.sql, R__NAME.sql and B1__NAME.sql, and flyway_schema_history
+    Flyway,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -20,6 +20,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         None
     }
 
+    /// The schema in which the tool has unqualified names looked up, where its configuration names one.
+    fn demands_schema(&self) -> Option<&str> {
+        None
+    }
+
     /// Key of the lock that the tool itself takes, so that it and doorstep exclude each other; doorstep's own where it
     /// takes none.
     fn lock_key(&self) -> LockKey {

@@ -12,6 +12,7 @@ pub(crate) mod detect;
 pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod external;
+pub(crate) mod flyway;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
 pub(crate) mod inquiry;
@@ -63,6 +64,7 @@ pub(crate) const ALL: &[FormatEntry] = &[
     diesel::ENTRY,
     golang_migrate::ENTRY,
     goose::ENTRY,
+    flyway::ENTRY,
     supabase::ENTRY,
     refinery::ENTRY,
     alembic::ENTRY,
@@ -231,6 +233,16 @@ pub(crate) trait Layout: Sync + fmt::Debug {
     /// with the command that resolves it. Not asked where the setting `out_of_order` decides.
     fn forbids_order(&self, _order: &AppliedOrder<'_>) -> Option<String> {
         None
+    }
+
+    /// The names of pending migrations that the tool leaves aside, given those that are applied: a later one stands for them.
+    fn left_aside(&self, _files: &[Migration], _applied: &[&str]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether a migration has a place in an order, so that it can be late.
+    fn is_ordered(&self, _name: &str) -> bool {
+        true
     }
 
     /// Whether the tool goes on where applied migrations are not in the folder.

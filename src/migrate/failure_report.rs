@@ -318,6 +318,15 @@ pub(crate) fn two_formats(rival: &str, folder: &Folder) -> String {
     )
 }
 
+/// The tool would have unqualified names looked up in another schema than this session.
+pub(crate) fn other_schema(demanded: &str, current: &str, folder: &Folder) -> String {
+    format!(
+        "the configuration of {} says that unqualified names belong to the schema {demanded}, but the session looks in {current}\n\
+         next: add ?schema={demanded} to the URL (or to migrate_url)",
+        folder.format.tool.name
+    )
+}
+
 /// A table of the history's name that belongs to another tool.
 pub(crate) fn history_of_another(why: &str, folder: &Folder) -> String {
     let Folder { path, format, .. } = folder;

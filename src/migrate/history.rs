@@ -93,6 +93,13 @@ impl History {
                 missing.is_empty().then_some(table)
             }
         };
+        if let Some(demanded) = ledger.demands_schema() {
+            let current = probe.current_schema.as_deref();
+            if current.is_some_and(|current| current != demanded) {
+                let why = failure_report::other_schema(demanded, current.unwrap_or_default(), &self.folder);
+                return Err(Error::Settings(why));
+            }
+        }
         if let Some(claim) = self.claim.as_ref().filter(|_| self.table.is_none()) {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
@@ -108,9 +115,10 @@ impl History {
             self.compare();
         }
         self.find_skipped(session).await?;
+        self.leave_aside();
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
-        let is_list = self.format.writer.is_some();
-        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
+        let (is_list, layout) = (self.format.writer.is_some(), self.format.layout);
+        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list && layout.is_ordered(&entry.name));
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing).count();
         self.reach = match self.format.layout.is_lower_bound(missing, &self.lineage) {
             _ if self.lineage.partial.is_none() => Reach::Complete,
@@ -122,6 +130,14 @@ impl History {
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
+    }
+
+    /// Leaves out the pending migrations for which another one stands.
+    fn leave_aside(&mut self) {
+        let applied = self.records.iter().filter(|record| record.is_applied());
+        let applied: Vec<&str> = applied.map(|record| record.name.as_str()).collect();
+        let aside = self.format.layout.left_aside(&self.migrations, &applied);
+        self.entries.retain(|entry| !(entry.is_pending() && aside.contains(&entry.name)));
     }
 
     fn compare(&mut self) {

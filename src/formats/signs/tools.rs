@@ -67,11 +67,16 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         command: "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
         signs: &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
     },
-    foreign(
-        "Flyway",
-        "flyway migrate",
-        &[(Sure, All(&[FLYWAY, Beside("flyway.conf")])), (Sure, All(&[FLYWAY, Beside("flyway.toml")])), (Fair, FLYWAY)],
-    ),
+    KnownTool {
+        name: "Flyway",
+        format: Some(MigrationFormat::Flyway),
+        command: "flyway migrate",
+        signs: &[
+            (Sure, All(&[FLYWAY, Beside("flyway.conf")])),
+            (Sure, All(&[FLYWAY, Beside("flyway.toml")])),
+            (Fair, FLYWAY),
+        ],
+    },
     KnownTool {
         name: "refinery",
         format: Some(MigrationFormat::Refinery),

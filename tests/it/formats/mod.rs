@@ -11,6 +11,7 @@ mod named_projects;
 mod native;
 mod native_dbmate;
 mod native_diesel;
+mod native_flyway;
 mod native_golang_migrate;
 mod native_goose;
 mod native_refinery;

@@ -48,6 +48,7 @@ fn each_crate_and_each_power_stays_behind_its_file() {
             "formats/alembic/configuration.rs",
             "formats/diesel/",
             "formats/refinery/configuration.rs",
+            "formats/flyway/configuration.rs",
             "formats/sqlx_folder/configuration.rs",
         ],
     );

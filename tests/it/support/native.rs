@@ -139,6 +139,23 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "flyway",
+        files: |steps| {
+            let files = |step: &Step| {
+                let script = (format!("migrations/{}.sql", versioned(step)), format!("{}\n", step.sql));
+                let own =
+                    (format!("migrations/{}.sql.conf", versioned(step)), "executeInTransaction=false\n".to_owned());
+                std::iter::once(script).chain(step.alone.then_some(own))
+            };
+            steps.iter().flat_map(files).collect()
+        },
+        migration: versioned,
+        row: |step| format!("flyway_schema_history WHERE success AND version = '{}'", step.number),
+        history: &["flyway_schema_history"],
+        has_mark: true,
+        on_sqlite: true,
+    },
+    Native {
         name: "goose",
         files: |steps| {
             let file = |step: &Step| {
