@@ -306,11 +306,14 @@ fn conventional(
     let places = named.chain(usual);
     let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else {
         // The directory is other tools', too (Rails).
-        let found = of_tools.iter().filter(|(_, place)| place.is_dir()).find_map(|(format, place)| {
-            let folder = detect(place, false, opening).ok()??;
-            (folder.format.tool.name == format.word() && folder.claim.is_none()).then_some(folder)
-        });
-        return Ok(found);
+        for (format, place) in of_tools.iter().filter(|(_, place)| place.is_dir()) {
+            match detect(place, false, opening) {
+                Ok(Some(folder)) if is_of(&folder, *format) => return Ok(Some(folder)),
+                Err(error) if needed && shows_signs(place, *format) => return Err(error),
+                _ => {}
+            }
+        }
+        return Ok(None);
     };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
     if let Some(name) = name.filter(|name| is_applied_here(*name)) {
@@ -327,6 +330,20 @@ fn conventional(
         Err(_) if !needed => Ok(None),
         found => found,
     }
+}
+
+/// Whether a folder is of this format, or may be.
+fn is_of(folder: &Folder, format: MigrationFormat) -> bool {
+    match folder.claim {
+        None => folder.format.tool.name == format.word(),
+        Some(claim) => claim.candidates.iter().any(|candidate| candidate.tool.format == Some(format)),
+    }
+}
+
+/// Whether the files of a folder are named as this format's.
+fn shows_signs(folder: &Path, format: MigrationFormat) -> bool {
+    let seen = Seen::of(folder, false);
+    seen.is_ok_and(|seen| candidates(&seen).iter().any(|candidate| candidate.tool.format == Some(format)))
 }
 
 /// The tools whose marks the first and the last of their files have. The layouts read the others.

@@ -84,6 +84,31 @@ type Values = BTreeMap<String, String>;
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be read, and for what doorstep does not follow.
 pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Configuration, Error> {
+    let mut values = values(environment)?;
+    for name in allowed {
+        let placeholder = name.strip_prefix(PLACEHOLDER_VARIABLE).map(str::to_lowercase);
+        if let (Some(placeholder), Some(value)) = (placeholder, environment.get(name)) {
+            values.insert(format!("placeholders.{placeholder}"), value.to_owned());
+        }
+    }
+    configuration(&values).map_err(wrong)
+}
+
+/// The folder that it names, whatever else it says: that matters only where the folder is Flyway's.
+///
+/// # Errors
+/// [`Error::Settings`] for a file that cannot be read, and for several folders.
+pub(crate) fn place(environment: &Environment) -> Result<Option<PathBuf>, Error> {
+    let values = values(environment)?;
+    Ok(values.get("locations").map(|locations| folder(locations)).transpose().map_err(wrong)?.flatten())
+}
+
+fn wrong(why: String) -> Error {
+    Error::Settings(format!("Flyway's configuration: {why}"))
+}
+
+/// The settings of the files, and of Flyway's variables, which overrule them.
+fn values(environment: &Environment) -> Result<Values, Error> {
     let mut values = Values::new();
     for pair in FILES.iter().rev() {
         let there: Vec<&str> = pair.iter().copied().filter(|file| Path::new(file).exists()).collect();
@@ -108,13 +133,7 @@ pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Conf
     for (variable, name) in VARIABLES {
         values.extend(environment.get(variable).map(|value| ((*name).to_owned(), value.to_owned())));
     }
-    for name in allowed {
-        let placeholder = name.strip_prefix(PLACEHOLDER_VARIABLE).map(str::to_lowercase);
-        if let (Some(placeholder), Some(value)) = (placeholder, environment.get(name)) {
-            values.insert(format!("placeholders.{placeholder}"), value.to_owned());
-        }
-    }
-    configuration(&values).map_err(|why| Error::Settings(format!("Flyway's configuration: {why}")))
+    Ok(values)
 }
 
 /// The settings of a TOML file.

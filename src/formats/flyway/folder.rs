@@ -92,8 +92,14 @@ impl Layout for FlywayFolder {
             migrations.push(self.migration(&path, &mut file, (text, script_configuration), dialect));
             files.push(file);
         }
+        let is_known = |path: &&PathBuf| files.iter().any(|file| path.to_string_lossy() == file.script);
+        let is_sql = |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("sql"));
+        let others = paths.iter().filter(is_sql).filter(|path| !is_known(path) && !is_undo(path));
+        let others: Vec<String> = others.map(|path| path.display().to_string()).collect();
+        let warning = format!("{}: Flyway passes over {}", folder.display(), others.join(", "));
+        let warnings = if others.is_empty() { Vec::new() } else { vec![warning] };
         self.files.keep(files);
-        Ok(Resolved { migrations, ..Resolved::default() })
+        Ok(Resolved { migrations, warnings, ..Resolved::default() })
     }
 
     /// A later version than those of the folder is "future", and Flyway goes on.
@@ -176,6 +182,11 @@ pub(crate) fn version_of(name: &str) -> Option<Version> {
         None => name.strip_prefix(['V', 'B'])?.split("__").next()?,
     };
     Version::of(text)
+}
+
+/// A file that takes a migration back.
+fn is_undo(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with('U') && name.contains("__"))
 }
 
 /// Files by their paths from the folder; Flyway passes over hidden folders.

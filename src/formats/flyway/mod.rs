@@ -47,7 +47,7 @@ static TOOL: Tool = Tool {
 
 /// The folder of its configuration, else those of its API and of its command.
 fn place(environment: &Environment) -> Result<Option<PathBuf>, Error> {
-    let named = configuration::read(environment, &[])?.folder;
+    let named = configuration::place(environment)?;
     let usual = || ["db/migration", "sql"].into_iter().find(|place| Path::new(place).is_dir()).map(PathBuf::from);
     Ok(named.or_else(usual))
 }

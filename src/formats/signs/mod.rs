@@ -308,6 +308,7 @@ mod tests {
             ("1_a.sql @goose", "Goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
             ("V1__a.sql R__b.sql", "Flyway"),
+            ("1_a.sql R__b.sql", "Sql"),
             ("V1__a.sql ^Cargo.toml:refinery", "Refinery"),
             ("V1__a.sql ^refinery.toml", "Refinery"),
             ("V1__a.sql U2__b.sql", "Refinery"),

@@ -13,6 +13,7 @@ use crate::formats::signs::{KnownTool, Sign, Strength, forms};
 const NUMBERED: Sign = Named(forms::numbered);
 const UP_FILE: Sign = Named(forms::up_file);
 const FLYWAY: Sign = Named(forms::flyway);
+const BARE_NUMBER: Sign = Named(forms::bare_number);
 const LOCK_FILE: Sign = Inside("migration_lock.toml");
 const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
 const UP_FOLDER: Sign = Folder(&["up.sql"]);
@@ -74,7 +75,7 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         signs: &[
             (Sure, All(&[FLYWAY, Beside("flyway.conf")])),
             (Sure, All(&[FLYWAY, Beside("flyway.toml")])),
-            (Fair, FLYWAY),
+            (Fair, All(&[FLYWAY, Not(&BARE_NUMBER)])),
         ],
     },
     KnownTool {

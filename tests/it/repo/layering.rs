@@ -47,8 +47,8 @@ fn each_crate_and_each_power_stays_behind_its_file() {
             "config/",
             "formats/alembic/configuration.rs",
             "formats/diesel/",
-            "formats/refinery/configuration.rs",
             "formats/flyway/configuration.rs",
+            "formats/refinery/configuration.rs",
             "formats/sqlx_folder/configuration.rs",
         ],
     );
