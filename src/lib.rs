@@ -64,6 +64,7 @@ pub mod internals {
     pub use crate::formats::goose::{parser as goose_parser, variables as goose_variables};
     pub use crate::formats::marks::sections;
     pub use crate::formats::migration::RunMode;
+    pub use crate::formats::node_pg_migrate::sections::up as node_pg_migrate_up;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};

@@ -27,10 +27,28 @@ pub enum MigrationFormat {
     Refinery,
     /// Flyway's files, V1__NAME.sql, R__NAME.sql and B1__NAME.sql, and flyway_schema_history
     Flyway,
+    /// node-pg-migrate's SQL files, 1700000000000_NAME.sql with -- Up Migration, and pgmigrations
+    NodePgMigrate,
+    /// umzug's SQL files, NAME.sql or NAME.up.sql, and SequelizeMeta
+    Umzug,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations
     Django,
+    /// TypeORM applies them: classes in *.js or *.ts, and migrations
+    Typeorm,
+    /// knex applies them: migrations/*.js and knex_migrations
+    Knex,
+    /// sequelize-cli applies them: migrations/*.js and SequelizeMeta
+    Sequelize,
+    /// Rails applies them: db/migrate/*.rb and schema_migrations
+    Rails,
+    /// Ecto applies them: priv/REPO/migrations/*.exs and schema_migrations
+    Ecto,
+    /// Laravel applies them: database/migrations/*.php and migrations
+    Laravel,
+    /// EF Core applies them: Migrations/*.cs and __EFMigrationsHistory
+    Efcore,
 }
 
 impl MigrationFormat {

@@ -31,13 +31,6 @@ fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
             )],
         ),
         ("sql-migrate (", vec![("migrations/1_a.sql", "-- +migrate Up\nCREATE TABLE a (id integer);\n")]),
-        (
-            "node-pg-migrate (",
-            vec![(
-                "migrations/1_a.sql",
-                "-- Up Migration\nCREATE TABLE a (id integer);\n-- Down Migration\nDROP TABLE a;\n",
-            )],
-        ),
         ("Atlas (atlas.sum)", vec![("migrations/20240101120000_a.sql", TABLE), ("migrations/atlas.sum", "")]),
     ]
 }

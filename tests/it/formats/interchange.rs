@@ -44,6 +44,36 @@ pub(crate) const TOOLS: &[RealTool] = &[
         is_slow: false,
     },
     RealTool {
+        format: "node-pg-migrate",
+        up: |project, database| {
+            real_tool(".bin/node-pg-migrate", &["up"], project).env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT name FROM pgmigrations ORDER BY run_on, id",
+        is_slow: false,
+    },
+    RealTool {
+        format: "umzug",
+        up: |project, database| {
+            project.write("migrate.cjs", UMZUG);
+            Doorstep::through("node", &[], &["migrate.cjs"])
+                .directory(&project.path(""))
+                .env("REAL_TOOLS", &std::env::var("REAL_TOOLS").unwrap())
+                .env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT name FROM \"SequelizeMeta\" ORDER BY 1",
+        is_slow: false,
+    },
+    RealTool {
+        format: "refinery",
+        up: |project, database| {
+            Doorstep::through(own_program("refinery"), &[], &[])
+                .directory(&project.path(""))
+                .env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT version, name, checksum FROM refinery_schema_history ORDER BY 1",
+        is_slow: true,
+    },
+    RealTool {
         format: "diesel",
         up: |project, database| {
             Doorstep::through(own_program("diesel"), &[], &[])
@@ -82,6 +112,25 @@ fn own_program(name: &str) -> &'static str {
     };
     BUILT.lock().unwrap().entry(name.to_owned()).or_insert_with(build)
 }
+
+/// A program as umzug's documentation has it for files of SQL.
+const UMZUG: &str = r"
+const packages = process.env.REAL_TOOLS + '/node_modules/';
+const { Umzug, SequelizeStorage } = require(packages + 'umzug');
+const { Sequelize } = require(packages + 'sequelize');
+const fs = require('fs');
+const sequelize = new Sequelize(process.env.DATABASE_URL, { logging: false });
+const umzug = new Umzug({
+    migrations: {
+        glob: 'migrations/*.up.sql',
+        resolve: ({ name, path, context }) => ({ name, up: () => context.query(fs.readFileSync(path).toString()) }),
+    },
+    context: sequelize,
+    storage: new SequelizeStorage({ sequelize }),
+    logger: undefined,
+});
+umzug.up().then(() => sequelize.close()).catch(error => { console.error(error); process.exitCode = 1; return sequelize.close(); });
+";
 
 fn steps() -> [Step; 4] {
     [

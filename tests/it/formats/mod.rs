@@ -2,6 +2,9 @@
 
 mod adversarial_input;
 mod alembic;
+mod code_projects;
+mod code_recorded;
+mod code_tools;
 mod django;
 mod external_tools;
 mod foreign_folders;
@@ -14,9 +17,11 @@ mod native_diesel;
 mod native_flyway;
 mod native_golang_migrate;
 mod native_goose;
+mod native_node_pg_migrate;
 mod native_refinery;
 mod native_sqlx;
 mod native_supabase;
+mod native_umzug;
 pub(crate) mod parser_properties;
 mod prisma_migrate;
 mod prisma_schema;

@@ -9,6 +9,7 @@ use doorstep::internals::RunMode;
 use doorstep::internals::compare;
 use doorstep::internals::goose_parser;
 use doorstep::internals::goose_variables;
+use doorstep::internals::node_pg_migrate_up;
 use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
@@ -111,6 +112,21 @@ pub(crate) fn script(text: &str) {
     }
 }
 
+/// The part of a file that a tool's own marks say is to run is a piece of it, at its lines; an error is on an existing line.
+fn part_that_goes_up(text: &str, found: Result<String, (usize, String)>) {
+    match found {
+        Ok(up) => {
+            assert_eq!(up.matches('\n').count(), text.matches('\n').count(), "lines are lost");
+            let piece = up.trim_matches('\n');
+            assert!(text.contains(piece), "{piece:?} is no piece of the file");
+        }
+        Err((line, why)) => {
+            assert!((1..=text.matches('\n').count() + 1).contains(&line), "no such line: {line}");
+            assert!(why.contains("next: "), "{why}");
+        }
+    }
+}
+
 /// Of a file with marks, each line runs as it is or is left out; what has no mark runs as a whole; an error is on an
 /// existing line.
 ///
@@ -119,6 +135,7 @@ pub(crate) fn script(text: &str) {
 pub(crate) fn marks(text: &str) {
     goose(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        part_that_goes_up(text, node_pg_migrate_up(text, dialect));
         let script = Script::new(text.to_owned(), dialect);
         let found = sections::sections(&script);
         assert!(sections::may_have_marks(text) || (found.tools.is_empty() && found.error.is_none()), "{found:?}");

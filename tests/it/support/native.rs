@@ -186,6 +186,38 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "node-pg-migrate",
+        files: |steps| {
+            let file = |step: &Step| {
+                let text = format!("-- Up Migration\n{}\n-- Down Migration\nDROP TABLE nothing;\n", step.sql);
+                (format!("migrations/{}.sql", milliseconds(step)), text)
+            };
+            steps.iter().map(file).collect()
+        },
+        migration: milliseconds,
+        row: |step| format!("pgmigrations WHERE name = '{}'", milliseconds(step)),
+        history: &["pgmigrations"],
+        has_mark: false,
+        on_sqlite: false,
+    },
+    Native {
+        name: "umzug",
+        files: |steps| {
+            let both = |step: &Step| {
+                let file = |ending: &str, sql: &str| {
+                    (format!("migrations/{}.{ending}.sql", numbered(step)), format!("{sql}\n"))
+                };
+                [file("up", &step.sql), file("down", "DROP TABLE nothing;")]
+            };
+            steps.iter().flat_map(both).collect()
+        },
+        migration: |step| format!("{}.up.sql", numbered(step)),
+        row: |step| format!("\"SequelizeMeta\" WHERE name = '{}.up.sql'", numbered(step)),
+        history: &["SequelizeMeta"],
+        has_mark: false,
+        on_sqlite: true,
+    },
+    Native {
         name: "supabase",
         files: |steps| {
             let file = |step: &Step| (format!("supabase/migrations/{}.sql", dated(step)), step.sql.clone() + "\n");
@@ -199,6 +231,11 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: false,
     },
 ];
+
+/// `1700000000001_slug`
+fn milliseconds(step: &Step) -> String {
+    format!("17000000000{:02}_{}", step.number, step.slug)
+}
 
 /// `V1__slug`
 fn versioned(step: &Step) -> String {
