@@ -17,6 +17,8 @@ pub enum MigrationFormat {
     Sqlx,
     /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
     Supabase,
+    /// Liquibase: changelogs in formatted SQL and databasechangelog
+    Liquibase,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -11,9 +11,12 @@ pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod django;
 pub(crate) mod external;
+pub(crate) mod guard;
 pub(crate) mod inquiry;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
+pub(crate) mod liquibase;
+pub(crate) mod lock_row;
 pub(crate) mod marks;
 pub(crate) mod migration;
 pub(crate) mod notes;
@@ -36,6 +39,8 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, OutOfOrder};
 use crate::engines::session::LockKey;
+use crate::formats::guard::Guard;
+use crate::formats::lock_row::LockRow;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::signs::Claim;
@@ -48,8 +53,17 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 7] =
-    [prisma::ENTRY, sql::ENTRY, dbmate::ENTRY, sqlx_folder::ENTRY, supabase::ENTRY, alembic::ENTRY, django::ENTRY];
+pub(crate) const ALL: [FormatEntry; 8] =
+    [
+        prisma::ENTRY,
+        sql::ENTRY,
+        dbmate::ENTRY,
+        sqlx_folder::ENTRY,
+        supabase::ENTRY,
+        liquibase::ENTRY,
+        alembic::ENTRY,
+        django::ENTRY,
+    ];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -300,6 +314,26 @@ pub(crate) trait LedgerWriter: Ledger {
     /// The row: `table WHERE condition`.
     fn locate(&self, row: RowKey<'_>) -> String;
 
+    /// What the migration asks of the database before it runs.
+    fn guard(&self, _migration: &Migration) -> Option<Guard> {
+        None
+    }
+
+    /// Records that a migration does not run for what its [`LedgerWriter::guard`] was answered.
+    fn pass_over(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
+        None
+    }
+
+    /// Writes the checksum of an applied migration into its row, which has none.
+    fn refill(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
+        None
+    }
+
+    /// The tool's lock, where it is a row of a table; it is taken besides [`Ledger::lock_key`] while migrations are applied.
+    fn lock_row(&self, _dialect: Dialect, _table: &TableName) -> Option<LockRow> {
+        None
+    }
+
     /// doorstep's own table of runs, where the tool's history has no place for a run that is not done.
     fn notes(&self) -> Option<&'static Notes> {
         None
@@ -395,10 +429,21 @@ pub(crate) struct Lineage {
     pub keys: BTreeMap<String, String>,
     /// By name, those that are applied wherever it is.
     pub implies: BTreeMap<String, Vec<String>>,
+    /// By name, those that may run again though they are applied, and when.
+    pub reruns: BTreeMap<String, Rerun>,
     /// Why the tool could apply none of them.
     pub broken: Option<String>,
     /// Set where the files alone do not tell what is pending, so that the tool has to be asked.
     pub partial: Option<Partial>,
+}
+
+/// When an applied migration runs again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rerun {
+    /// At every start.
+    Always,
+    /// When its checksum is no longer the recorded one; with the one that it has.
+    Changed(String),
 }
 
 /// Why the files alone do not tell what is pending, and what they tell all the same.

@@ -131,7 +131,7 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
 /// Whether the numbered files of this format can be read as plain SQL, too.
 #[must_use]
 pub(crate) fn is_flat(format: MigrationFormat) -> bool {
-    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate | MigrationFormat::Sqlx | MigrationFormat::Supabase)
+    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate | MigrationFormat::Sqlx | MigrationFormat::Supabase | MigrationFormat::Liquibase)
 }
 
 /// The tools with the strongest signs.
@@ -300,8 +300,8 @@ mod tests {
             ("V1__a.sql U1__a.sql", "Sql? Flyway"),
             ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "diesel"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
-            ("db.changelog-master.yaml", "Liquibase"),
-            ("1_a.sql @Liquibase", "Sql? Liquibase"),
+            ("db.changelog-master.yaml", "Liquibase in XML, YAML or JSON"),
+            ("1_a.sql @Liquibase", "Liquibase"),
             ("sqitch.plan deploy/a.sql revert/a.sql", "sqitch"),
             ("committed/000001.sql current.sql", "graphile-migrate"),
             ("Migration20240101120000.ts .snapshot-app.json", "MikroORM"),
