@@ -1,6 +1,7 @@
 //! Foundations without a database: errors, exit codes, signals, retry, logs, times, environment, secrets.
 
 pub(crate) mod application_name;
+pub(crate) mod crc32;
 pub(crate) mod directory;
 pub(crate) mod environment;
 pub(crate) mod error;

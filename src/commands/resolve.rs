@@ -115,6 +115,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
              next: doorstep status shows what is left to do"
         )));
     }
+    refuse_implied(history, name)?;
     let table = history.ensure_table(session, probe).await?;
     let (writer, dialect) = (history.writer()?, history.dialect);
     let unfinished = history.records.iter().filter(|record| record.name == name && record.is_unfinished());
@@ -130,6 +131,22 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     history.drop_notes(session, &table, None).await;
     warn_of_what_is_missing(session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
+}
+
+/// Refuses a mark that says of older, pending migrations that they are applied, too: the history has one row for all.
+fn refuse_implied(history: &History, name: &str) -> Result<(), Error> {
+    if !history.format.ledger.implies_older() {
+        return Ok(());
+    }
+    let pending = history.pending().map(|(migration, _)| migration.name.as_str());
+    match pending.take_while(|pending| *pending != name).next() {
+        None => Ok(()),
+        Some(older) => Err(Error::History(format!(
+            "the history of {} has one row, so that {name} cannot be recorded as applied without {older}, which is pending\n\
+             next: doorstep resolve --applied {older}, or doorstep migrate, before it",
+            history.format.tool.name
+        ))),
+    }
 }
 
 /// Warns of objects that do not exist: no migration will create them after this mark.

@@ -19,6 +19,8 @@ pub enum MigrationFormat {
     Supabase,
     /// Liquibase: changelogs in formatted SQL and databasechangelog
     Liquibase,
+    /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
+    GolangMigrate,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -145,6 +145,8 @@ pub struct Unit<'a> {
     pub statements: &'a [Statement<'a>],
     /// A statement that must change exactly one row of the history, or the unit fails.
     pub record: Option<&'a str>,
+    /// A statement before the record, in its transaction; it may change any number of rows.
+    pub clears: Option<&'a str>,
     /// The text refuses a transaction: the record is written after it, instead of in the same transaction.
     pub alone: bool,
     /// A statement to be committed before the text.

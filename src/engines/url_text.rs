@@ -128,6 +128,15 @@ fn invalid(what: &str) -> Error {
     Error::Settings(format!("the database URL cannot be read: {what}"))
 }
 
+/// The parameters of a URL whose names begin with `x-`: tools of Go take their own settings from there.
+pub(crate) fn go_parameters(url: &str) -> Vec<(String, String)> {
+    let query = url.trim().split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let decoded =
+        |text: &str| percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    pairs.filter(|(name, _)| name.starts_with("x-")).map(|(name, value)| (name.to_owned(), decoded(value))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

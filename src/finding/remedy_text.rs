@@ -114,7 +114,11 @@ impl fmt::Display for Write {
                 "write the migration (npx prisma migrate dev --create-only --name {slug}), or correct the name"
             ),
             Self::OrCorrectName { by_prisma: false, .. } => f.write_str("write the migration, or correct the name"),
-            Self::Code { authoring, has_pending: false } => write!(f, "if none of them creates it: {authoring}"),
+            Self::Code { authoring, has_pending: false } => write!(
+                f,
+                "if one of them creates it, it was lost since, or only recorded (alembic stamp, migrate --fake): restore \
+                 it, or take the row back; if none does: {authoring}"
+            ),
             Self::Code { authoring, has_pending: true } => {
                 write!(f, "apply what is pending: doorstep migrate; if that does not create it: {authoring}")
             }

@@ -10,6 +10,7 @@ use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
+use crate::engines::url_text::go_parameters;
 use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
@@ -56,7 +57,9 @@ impl Project {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
         let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
-        let opening = Opening { is_named: name.is_some(), history_table: settings.history_table.as_ref(), environment };
+        let url_parameters = url_parameters(settings);
+        let history_table = settings.history_table.as_ref();
+        let opening = Opening { is_named: name.is_some(), history_table, environment, url_parameters: &url_parameters };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -101,6 +104,14 @@ impl Project {
         let folder = folder.map(|folder| Folder { out_of_order: settings.out_of_order, ..folder });
         Ok(Self { schema, datasource, folder, command, external: config.external })
     }
+}
+
+/// The parameters of the URL that begin with `x-`, of the one with which doorstep migrates. One that cannot be read is
+/// reported where the database is chosen.
+fn url_parameters(settings: &Settings) -> Vec<(String, String)> {
+    let source = settings.migrate_database.as_ref().or(settings.database.as_ref());
+    let url = source.and_then(|source| source.read().ok());
+    url.map(|url| go_parameters(url.expose())).unwrap_or_default()
 }
 
 /// Either doorstep applies the migrations, or a command does.

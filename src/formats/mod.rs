@@ -12,7 +12,9 @@ pub(crate) mod detect;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod guard;
+pub(crate) mod golang_migrate;
 pub(crate) mod inquiry;
+pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
 pub(crate) mod liquibase;
@@ -39,31 +41,29 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, OutOfOrder};
 use crate::engines::session::LockKey;
-use crate::formats::guard::Guard;
-use crate::formats::lock_row::LockRow;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::Migration;
 use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
-use crate::sql::{Dialect, Row, TableName};
+use crate::sql::{Dialect, TableName};
 
+pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, RowKey};
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 8] =
-    [
-        prisma::ENTRY,
-        sql::ENTRY,
-        dbmate::ENTRY,
-        sqlx_folder::ENTRY,
-        supabase::ENTRY,
-        liquibase::ENTRY,
-        alembic::ENTRY,
-        django::ENTRY,
-    ];
+pub(crate) const ALL: [FormatEntry; 9] = [
+    prisma::ENTRY,
+    sql::ENTRY,
+    dbmate::ENTRY,
+    sqlx_folder::ENTRY,
+    golang_migrate::ENTRY,
+    supabase::ENTRY,
+    liquibase::ENTRY,
+    alembic::ENTRY,
+    django::ENTRY,
+];
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -139,9 +139,16 @@ pub(crate) struct Opening<'a> {
     pub history_table: Option<&'a TableName>,
     /// The environment.
     pub environment: &'a Environment,
+    /// The parameters of the database's URL that tools of Go read, which begin with `x-`.
+    pub url_parameters: &'a [(String, String)],
 }
 
 impl Opening<'_> {
+    /// The value of one of these parameters of the URL.
+    fn url_parameter(&self, name: &str) -> Option<&str> {
+        self.url_parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Refuses the setting `history_table`.
     fn refuse_history_table(&self, why: &str) -> Result<(), Error> {
         match self.history_table {
@@ -237,132 +244,6 @@ pub(crate) trait Layout: Sync + fmt::Debug {
     }
 }
 
-/// The history table: its name, and what its rows say. Statements are text per dialect, not a description of columns,
-/// because the tools of the field differ in more than names: several rows per migration or one row in all, batches, dirty
-/// flags, times as integers.
-pub(crate) trait Ledger: Sync + fmt::Debug {
-    /// Name of the table.
-    fn table(&self) -> &str;
-
-    /// Its schema, if it is not looked up along the search path.
-    fn schema(&self) -> Option<&str> {
-        None
-    }
-
-    /// Key of the lock that the tool itself takes, so that it and doorstep exclude each other; doorstep's own where it
-    /// takes none.
-    fn lock_key(&self) -> LockKey {
-        OWN_LOCK
-    }
-
-    /// Key of a lock that the tool takes, computed from the name of the database. doorstep takes it besides
-    /// [`Ledger::lock_key`].
-    fn tool_lock(&self, _dialect: Dialect, _database: &str) -> Option<LockKey> {
-        None
-    }
-
-    /// The tool locks other runs of itself out. (Where doorstep alone reads the format, it does.)
-    fn tool_locks(&self, _dialect: Dialect) -> bool {
-        true
-    }
-
-    /// Where the files alone say which format this is: the table of a history by which they would be plain SQL.
-    fn rival(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// Whether a first migration may begin in a database that has tables of others, as the tool itself does.
-    fn begins_beside_others(&self) -> bool {
-        false
-    }
-
-    /// Why a table of this name is the history of another tool, by the rows of [`Ledger::select`].
-    fn foreign(&self, _rows: &[Row]) -> Option<String> {
-        None
-    }
-
-    /// Selects the history, oldest first; the rows go to [`Ledger::records`].
-    fn select(&self, dialect: Dialect, table: &TableName) -> String;
-
-    /// What the rows of [`Ledger::select`] say.
-    fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record>;
-
-    /// Whether a recorded checksum fits a migration. Tools that apply their migrations themselves mostly keep none.
-    fn fits(&self, _migration: &Migration, _checksum: &str) -> bool {
-        true
-    }
-}
-
-/// A ledger that doorstep writes.
-pub(crate) trait LedgerWriter: Ledger {
-    /// Creates the table.
-    fn create(&self, dialect: Dialect, table: &TableName) -> String;
-
-    /// A key for a new row; of a script that doorstep runs, with its mode, which [`Ledger::records`] reads back.
-    fn new_id(&self, mode: Option<RunMode>) -> String;
-
-    /// Records that a migration begins, and how it runs; `None` where nothing is written before its end.
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String>;
-
-    /// Records how far it is, or how it ended. Changes a row that is still unfinished, or none; `None` where such an end
-    /// leaves nothing to write. The migration is given where it is in the folder.
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String>;
-
-    /// Records that a migration is applied that never ran here.
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String;
-
-    /// The row: `table WHERE condition`.
-    fn locate(&self, row: RowKey<'_>) -> String;
-
-    /// What the migration asks of the database before it runs.
-    fn guard(&self, _migration: &Migration) -> Option<Guard> {
-        None
-    }
-
-    /// Records that a migration does not run for what its [`LedgerWriter::guard`] was answered.
-    fn pass_over(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
-        None
-    }
-
-    /// Writes the checksum of an applied migration into its row, which has none.
-    fn refill(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
-        None
-    }
-
-    /// The tool's lock, where it is a row of a table; it is taken besides [`Ledger::lock_key`] while migrations are applied.
-    fn lock_row(&self, _dialect: Dialect, _table: &TableName) -> Option<LockRow> {
-        None
-    }
-
-    /// doorstep's own table of runs, where the tool's history has no place for a run that is not done.
-    fn notes(&self) -> Option<&'static Notes> {
-        None
-    }
-}
-
-/// One row of a history table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RowKey<'a> {
-    /// How its statements are written.
-    pub dialect: Dialect,
-    /// The table.
-    pub table: &'a TableName,
-    /// The key, from [`LedgerWriter::new_id`] or a record.
-    pub id: &'a str,
-}
-
-impl RowKey<'_> {
-    /// The table, quoted.
-    fn table(&self) -> String {
-        self.dialect.table(self.table)
-    }
-
-    /// The key, quoted.
-    fn id(&self) -> String {
-        self.dialect.literal(self.id)
-    }
-}
-
 /// A folder of migrations, and its format.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Folder {
@@ -392,21 +273,6 @@ pub(crate) struct AppliedOrder<'a> {
     pub applied: &'a [&'a str],
     /// Those that are pending, though a later one is applied.
     pub late: &'a [&'a str],
-}
-
-/// How a migration ended, or how far it is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Outcome<'a> {
-    /// The script ran.
-    Succeeded,
-    /// So many of its statements are done.
-    Progress(usize),
-    /// It failed, and a person must look; with the message for the history.
-    Failed(&'a str),
-    /// It was interrupted and rolled back as a whole: it may run again; with the message.
-    RolledBack(&'a str),
-    /// A person declares that it may run again.
-    GivenUp,
 }
 
 /// What a folder holds.
@@ -502,7 +368,13 @@ mod tests {
         for entry in ALL {
             if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
-                let format = open(&Opening { is_named: true, history_table: None, environment: &environment }).unwrap();
+                let format = open(&Opening {
+                    is_named: true,
+                    history_table: None,
+                    environment: &environment,
+                    url_parameters: &[],
+                })
+                .unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");
                 assert!(ledgers::tool_of(format.ledger.table()).is_some(), "{format:?}");
             }

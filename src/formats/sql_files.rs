@@ -77,8 +77,17 @@ pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) 
     ))
 }
 
-/// Marks of another tool, by which a part of the file takes the migration back: this tool runs all of it.
-pub(crate) fn marks_of_others(script: &Script, tool: &str, advice: &str) -> Option<String> {
+/// Why a file that begins with a byte order mark fails with a tool that sends it to PostgreSQL.
+pub(crate) fn byte_order_mark(tool: &str) -> String {
+    format!(
+        "it begins with a byte order mark, which {tool} sends to PostgreSQL, and which is a syntax error there\n\
+         next: save it without the mark"
+    )
+}
+
+/// Why a file with marks of another tool stops, by which a part of it takes the migration back: this tool runs all of it.
+/// `down` is what the tool calls the file for that part.
+pub(crate) fn foreign_marks(script: &Script, tool: &str, down: &str) -> Option<String> {
     if !sections::may_have_marks(script.text()) {
         return None;
     }
@@ -88,6 +97,7 @@ pub(crate) fn marks_of_others(script: &Script, tool: &str, advice: &str) -> Opti
     }
     let tools = found.up.map(|_| found.tools.join(", "))?;
     Some(format!(
-        "it has marks of {tools}, and {tool} would run also the part that takes the migration back\nnext: {advice}"
+        "it has marks of {tools}, and {tool} would run also the part that takes the migration back\n\
+         next: put that part into a file of its own ({down})"
     ))
 }

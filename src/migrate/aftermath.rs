@@ -115,7 +115,8 @@ impl MigrationRun<'_> {
     /// Records that all of the migration is done. Nothing else would tell that, so it is tried again while the server
     /// lacks something.
     pub(super) async fn succeeded(&mut self, current: &Current<'_>) -> Result<(), Error> {
-        let Some(sql) = self.record(current, &Outcome::Succeeded) else { return Ok(()) };
+        let row = self.row(&current.id);
+        let Some(sql) = self.ledger.end_alone(row, Some(current.migration), &Outcome::Succeeded) else { return Ok(()) };
         let mut retries = self.retries(current.migration);
         let written = execute::write(self.migrator.session, &sql, &mut retries).await;
         written.map_err(|fault| failure_report::unrecorded(&current.migration.name, fault))

@@ -231,7 +231,9 @@ impl<'a> MigrationRun<'a> {
         statements: &[Statement<'_>],
     ) -> Result<(), Failure> {
         let record = self.record(current, &Outcome::Succeeded);
-        let unit = Unit { record: record.as_deref(), last: true, ..self.unit(current, sql, statements) };
+        let clears = self.clears(current);
+        let (record, clears) = (record.as_deref(), clears.as_deref());
+        let unit = Unit { record, clears, last: true, ..self.unit(current, sql, statements) };
         self.execute(&unit, current).await
     }
 
@@ -370,7 +372,9 @@ impl<'a> MigrationRun<'a> {
         let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
         let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
         let conditions = Conditions { lock_timeout, ..unit.conditions };
-        let mut unit = Unit { record: record.as_deref(), alone: step.alone, last: is_last, conditions, ..unit };
+        let clears = if is_last { self.clears(current) } else { None };
+        let (record, clears) = (record.as_deref(), clears.as_deref());
+        let mut unit = Unit { record, clears, alone: step.alone, last: is_last, conditions, ..unit };
         let mut result = self.execute(&unit, current).await;
         if matches!(&result, Err(failure) if refuses(failure)) {
             // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
@@ -405,7 +409,7 @@ impl<'a> MigrationRun<'a> {
     /// A piece of this migration, without a record.
     fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str, statements: &'b [Statement<'b>]) -> Unit<'b> {
         let conditions = self.conditions(&current.application_name);
-        Unit { sql, statements, record: None, alone: false, announcement: None, last: false, conditions }
+        Unit { sql, statements, record: None, clears: None, alone: false, announcement: None, last: false, conditions }
     }
 
     fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
@@ -431,6 +435,11 @@ impl<'a> MigrationRun<'a> {
 
     pub(super) fn row<'b>(&'b self, id: &'b str) -> RowKey<'b> {
         RowKey { dialect: self.migrator.history.dialect, table: &self.table, id }
+    }
+
+    /// What makes way for the record of a success.
+    fn clears(&self, current: &Current<'_>) -> Option<String> {
+        self.ledger.clears(self.row(&current.id), current.migration)
     }
 
     pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {

@@ -9,7 +9,7 @@ use crate::base::fault::Class;
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
-use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, RowKey};
+use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, RowKey};
 use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
@@ -100,6 +100,7 @@ impl History {
         if self.add_notes(session).await? {
             self.compare();
         }
+        self.find_skipped(session).await?;
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
@@ -141,7 +142,8 @@ impl History {
             return;
         }
         let mut holder = None;
-        let of_tool = self.format.ledger.tool_lock(self.dialect, &probe.database);
+        let place = LockPlace { database: &probe.database, schema: probe.current_schema.as_deref() };
+        let of_tool = self.format.ledger.tool_lock_keys(self.dialect, &place);
         for key in std::iter::once(self.format.ledger.lock_key()).chain(of_tool) {
             if let Ok(Some(peer)) = session.lock_holder(key).await {
                 holder = Some(peer);
@@ -252,7 +254,7 @@ impl History {
         outcome: &Outcome<'_>,
     ) -> Result<(), Error> {
         let migration = self.migrations.iter().find(|migration| migration.name == name);
-        let Some(sql) = self.writer()?.end(row, migration, outcome) else { return Ok(()) };
+        let Some(sql) = self.writer()?.end_alone(row, migration, outcome) else { return Ok(()) };
         session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod recovery;
 pub(crate) mod reindex_copies;
 pub(crate) mod rights;
+mod skipped;
 pub(crate) mod strangers;
 pub mod strategy;
 pub(crate) mod tables;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::session::{Probe, ProbeRequest, Session};
-use crate::formats::LedgerWriter;
 use crate::formats::migration::Record;
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
@@ -69,8 +68,12 @@ impl History {
     /// Adds doorstep's notes about runs of pending migrations to the records; whether there are any. Of a migration that
     /// the history has, only the history counts.
     pub(super) async fn add_notes(&mut self, session: &mut dyn Session) -> Result<bool, Error> {
-        let (Some(table), true) = (&self.table, self.entries.iter().any(Entry::is_pending)) else { return Ok(false) };
-        let Some(notes) = self.format.writer.and_then(LedgerWriter::notes) else { return Ok(false) };
+        let Some((writer, notes)) = self.format.writer.and_then(|writer| Some((writer, writer.notes()?))) else {
+            return Ok(false);
+        };
+        // Where the history itself says that a script has begun, too, the note says how far it is.
+        let is_open = |entry: &Entry| entry.is_pending() || (writer.marks_begun() && entry.is_unexplained());
+        let (Some(table), true) = (&self.table, self.entries.iter().any(is_open)) else { return Ok(false) };
         let table_of_notes = notes.table(table);
         let doing = || Error::statement(format!("read doorstep's table {table_of_notes}"));
         let missing = session.missing_tables(std::slice::from_ref(&table_of_notes), None).await.map_err(doing())?;
@@ -87,8 +90,10 @@ impl History {
             },
         };
         let mut records = notes.records(table, rows);
-        let is_pending = |record: &Record| self.entries.iter().any(|it| it.is_pending() && it.name == record.name);
-        records.retain(is_pending);
+        records.retain(|record: &Record| self.entries.iter().any(|it| is_open(it) && it.name == record.name));
+        self.records.retain(|known| {
+            !(writer.marks_begun() && known.is_unfinished() && records.iter().any(|record| record.name == known.name))
+        });
         self.records.extend(records.into_iter().map(Arc::new));
         Ok(true)
     }
@@ -96,7 +101,9 @@ impl History {
     /// Deletes the note of a migration that is applied, and the table of notes with the last one. A note
     /// that cannot be deleted has no effect: the history has the migration.
     pub(crate) async fn drop_notes(&self, session: &mut dyn Session, table: &TableName, name: Option<&str>) {
-        let (Some(notes), dialect) = (self.format.writer.and_then(LedgerWriter::notes), self.dialect) else { return };
+        let (Some(notes), dialect) = (self.format.writer.and_then(|writer| writer.notes()), self.dialect) else {
+            return;
+        };
         let dropped = async {
             if let Some(name) = name {
                 session.execute(notes.delete(dialect, table, name)).await?;

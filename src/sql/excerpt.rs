@@ -93,7 +93,7 @@ mod tests {
     use crate::sql::script::statements;
 
     fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
-        super::around(script, line, column, &statements(script, dialect))
+        super::around(script, (line, column), 0, &statements(script, dialect))
     }
 
     fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {

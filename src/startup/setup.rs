@@ -11,7 +11,7 @@ use crate::config::{Mode, Settings, Strictness, Words};
 use crate::engines::connect::Target;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::{self, Project};
-use crate::formats::{Folder, OWN_LOCK, prisma};
+use crate::formats::{Folder, LockPlace, OWN_LOCK, prisma};
 use crate::migrate::history::History;
 use crate::migrate::strangers::Territory;
 use crate::schema_source::prisma::PrismaSchema;
@@ -174,8 +174,9 @@ impl Setup {
 
     /// All locks of a start: that one, and the one that the tool itself takes where its key depends on the database.
     pub(crate) fn lock_keys(&self, probe: &Probe) -> Vec<LockKey> {
-        let of_tool = self.folder.and_then(|folder| folder.format.ledger.tool_lock(self.dialect, &probe.database));
-        std::iter::once(self.lock_key()).chain(of_tool).collect()
+        let place = LockPlace { database: &probe.database, schema: probe.current_schema.as_deref() };
+        let of_tool = self.folder.map(|folder| folder.format.ledger.tool_lock_keys(self.dialect, &place));
+        std::iter::once(self.lock_key()).chain(of_tool.unwrap_or_default()).collect()
     }
 
     /// The command that applies migrations of which doorstep knows neither files nor history, unless migrations are off.

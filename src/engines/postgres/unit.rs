@@ -58,7 +58,7 @@ impl Session {
             self.conditions = Some(setting);
         }
         if let Some(announcement) = unit.announcement {
-            let announced = self.send(OWN_ROLE.to_owned() + &self.recording(announcement)).await;
+            let announced = self.send(OWN_ROLE.to_owned() + &self.recording(None, announcement)).await;
             announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
         }
         let (record, joint) = match unit.record {
@@ -70,7 +70,7 @@ impl Session {
             let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
             // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
             // their errors count as the script's.
-            format!("{AFTER}{own}{}", self.recording(record))
+            format!("{AFTER}{own}{}", self.recording(unit.clears, record))
         });
         self.send_script(unit, after.as_deref()).await?;
         // The piece may have changed the settings that doorstep made.
@@ -95,16 +95,17 @@ impl Session {
             self.settle().await?;
         }
         let own = if unit.last { "" } else { OWN_ROLE };
-        self.send(own.to_owned() + &self.recording(record)).await.map(drop).map_err(explained)
+        self.send(own.to_owned() + &self.recording(unit.clears, record)).await.map(drop).map_err(explained)
     }
 
     /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
     /// by zero is how plain SQL raises an error.
-    fn recording(&self, record: &str) -> String {
+    fn recording(&self, clears: Option<&str>, record: &str) -> String {
         let lock =
             |key: &LockKey| format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number);
         let locks: String = self.locks.iter().map(lock).collect();
-        format!("{locks}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
+        let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
+        format!("{locks}{clears}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
     }
 
     /// Sends the script with what follows it, and works out what a failure means.

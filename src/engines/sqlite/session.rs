@@ -103,7 +103,7 @@ impl Session {
         let Some(record) = unit.record else { return self.run_plain(unit.sql).await };
         self.run("BEGIN IMMEDIATE".to_owned()).await.map_err(Failure::without_effect)?;
         let result = match self.stream(unit.sql).await {
-            Ok(()) => match self.record(record).await {
+            Ok(()) => match self.record(unit.clears, record).await {
                 // What fails only now, a deferred constraint, is the script's.
                 Ok(()) => self.run("COMMIT".to_owned()).await.map(drop).map_err(Failure::without_effect),
                 Err(fault) => Err(Failure { of_record: true, ..Failure::without_effect(fault) }),
@@ -118,7 +118,10 @@ impl Session {
     }
 
     /// The record, which must change one row.
-    async fn record(&mut self, record: &str) -> Result<(), Fault> {
+    async fn record(&mut self, clears: Option<&str>, record: &str) -> Result<(), Fault> {
+        if let Some(clears) = clears {
+            self.run(clears.to_owned()).await?;
+        }
         let changed = self.run(format!("{record}; SELECT changes()")).await?;
         if first_column(changed) != ["1"] {
             return Err(Fault::new(Class::Statement, "the row in the history is not ours any more"));

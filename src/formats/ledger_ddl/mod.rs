@@ -5,5 +5,6 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod liquibase;
+pub(crate) mod golang_migrate;
 pub(crate) mod prisma;
 pub(crate) mod sqlx_folder;

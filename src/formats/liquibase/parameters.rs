@@ -9,7 +9,7 @@ use crate::formats::liquibase::expression::Runtime;
 /// The parameters that are defined so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters {
-    values: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<String, String>,
     /// Names of the environment's variables, whose values Liquibase would put into the SQL.
     pub(crate) environment: BTreeSet<String>,
     /// `dbms` and `context` of a definition are compared with these.

@@ -131,7 +131,15 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
 /// Whether the numbered files of this format can be read as plain SQL, too.
 #[must_use]
 pub(crate) fn is_flat(format: MigrationFormat) -> bool {
-    matches!(format, MigrationFormat::Sql | MigrationFormat::Dbmate | MigrationFormat::Sqlx | MigrationFormat::Supabase | MigrationFormat::Liquibase)
+    matches!(
+        format,
+        MigrationFormat::Sql
+            | MigrationFormat::Dbmate
+            | MigrationFormat::Sqlx
+            | MigrationFormat::GolangMigrate
+            | MigrationFormat::Supabase
+            | MigrationFormat::Liquibase
+    )
 }
 
 /// The tools with the strongest signs.
@@ -290,7 +298,7 @@ mod tests {
             ("0001_a.sql ^Cargo.toml:sqlx", "Sql? plain SQL, sqlx"),
             ("1_a.up.sql 1_a.down.sql", "Sql? sqlx, golang-migrate"),
             ("1_a.up.sql ^.sqlx", "Sqlx"),
-            ("1_a.up.sql ^go.mod:golang-migrate/migrate", "Sql? golang-migrate"),
+            ("1_a.up.sql ^go.mod:golang-migrate/migrate", "GolangMigrate"),
             ("1_a.sql @dbmate", "Dbmate"),
             ("1_a.sql @goose", "Sql? goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),

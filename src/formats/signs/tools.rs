@@ -54,11 +54,12 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Weak, All(&[NUMBERED, Mentions("Cargo.toml", "\nsqlx")])),
         ],
     },
-    foreign(
-        "golang-migrate",
-        "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
-        &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
-    ),
+    KnownTool {
+        name: "golang-migrate",
+        format: Some(MigrationFormat::GolangMigrate),
+        command: "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
+        signs: &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
+    },
     foreign(
         "Flyway",
         "flyway migrate",

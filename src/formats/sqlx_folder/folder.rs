@@ -15,9 +15,6 @@ use crate::sql::script::Script;
 /// The first bytes of a file that runs without a transaction; anything may follow.
 const NO_TRANSACTION: &str = "-- no-transaction";
 
-/// What to do about a file that has marks of another tool.
-const MARKS_ADVICE: &str = "put that part into a file of its own (.down.sql)";
-
 /// The layout.
 #[derive(Debug)]
 pub(crate) struct SqlxFolder {
@@ -128,11 +125,7 @@ impl SqlxFolder {
             Ok(text) => {
                 let (checksum, asks) = (self.checksum(&text), text.starts_with(NO_TRANSACTION));
                 let bom = text.starts_with('\u{feff}') && words.sends_bom;
-                let unreadable = bom.then(|| {
-                    "it begins with a byte order mark, which sqlx sends to PostgreSQL, and which is a syntax error there\n\
-                     next: save it without the mark"
-                        .to_owned()
-                });
+                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx"));
                 (text, checksum, unreadable, asks)
             }
         };
@@ -141,7 +134,8 @@ impl SqlxFolder {
         let is_free = asks && words.heeds_no_transaction;
         let in_transaction =
             || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", words.advice)).flatten();
-        let unreadable = unreadable.or_else(|| sql_files::marks_of_others(&script, "sqlx", MARKS_ADVICE)).or_else(in_transaction);
+        let unreadable =
+            unreadable.or_else(|| sql_files::foreign_marks(&script, "sqlx", ".down.sql")).or_else(in_transaction);
         let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
         let (name, path) = (name.to_owned(), path.to_owned());
         // sqlx sends the file as one message also without a transaction, so the text decides how it runs.

@@ -6,6 +6,7 @@
 pub(crate) mod configuration;
 pub(crate) mod folder;
 
+use crate::base::crc32::crc32;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
@@ -192,14 +193,6 @@ fn its(row: RowKey<'_>) -> String {
     format!(" WHERE version = {} AND NOT success", version.unwrap_or(i64::MIN))
 }
 
-/// CRC-32/ISO-HDLC.
-fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, byte: &u8| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
-    };
-    !bytes.iter().fold(u32::MAX, step)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +202,5 @@ mod tests {
         let key = |dialect| Sqlx { table: None, is_named: true }.tool_lock(dialect, "app").map(|key| key.number);
         assert_eq!(key(Dialect::Postgres), Some(3_469_795_979_745_788_610));
         assert_eq!(key(Dialect::Sqlite), None);
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     }
 }

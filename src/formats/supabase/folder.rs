@@ -113,7 +113,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
         }
     };
     let script = Script::new(text, dialect);
-    let of_marks = || sql_files::marks_of_others(&script, "the Supabase CLI", "leave that part out of the file");
+    let of_marks = || sql_files::foreign_marks(&script, "the Supabase CLI", "outside the folder");
     let unreadable = unreadable.or_else(|| of_marks().map(|why| format!("{}: {why}", path.display())));
     // The CLI sends the statements of a file in one batch, and alone those that refuse a transaction: as the text asks.
     Migration { name: name.to_owned(), path: path.to_owned(), script, checksum, unreadable, no_transaction: false }

@@ -5,18 +5,18 @@ use crate::support::native::{NATIVE, Native, Step};
 use crate::support::{Database, Doorstep, Output, Project, large_tool, real_tool};
 
 /// A real tool, and how its runs are compared with doorstep's.
-struct RealTool {
+pub(crate) struct RealTool {
     /// The format, as in [`NATIVE`].
-    format: &'static str,
+    pub(crate) format: &'static str,
     /// Applies what is pending.
-    up: fn(&Project, &Database) -> Doorstep,
+    pub(crate) up: fn(&Project, &Database) -> Doorstep,
     /// Selects the rows of the history in their order, without ids and times.
-    rows: &'static str,
+    pub(crate) rows: &'static str,
     /// A run takes seconds: left to `scripts/test --all`.
-    is_slow: bool,
+    pub(crate) is_slow: bool,
 }
 
-const TOOLS: &[RealTool] = &[
+pub(crate) const TOOLS: &[RealTool] = &[
     RealTool {
         format: "dbmate",
         up: |project, database| {
@@ -120,4 +120,69 @@ fn the_real_tools_and_doorstep_take_turns() {
 #[ignore = "a minute: scripts/test --all"]
 fn the_slow_ones_take_turns_too() {
     take_turns(true);
+}
+
+/// One database goes around: doorstep begins every format, the real tools go on where there is one, and at the end nobody
+/// finds anything to do. Each history stands beside the others; of two that have one name, the first is here.
+fn ten_hands(with_slow: bool) {
+    let database = Database::fresh();
+    let mut histories: Vec<&str> = Vec::new();
+    let mut hands: Vec<(&Native, Option<&RealTool>, Project)> = Vec::new();
+    for native in NATIVE {
+        if native.history.iter().any(|table| histories.contains(table)) {
+            continue;
+        }
+        histories.extend(native.history);
+        let tool = TOOLS.iter().find(|tool| tool.format == native.name && (with_slow || !tool.is_slow));
+        hands.push((native, tool, Project::bare()));
+    }
+    let steps = |native: &Native, count: usize| {
+        let suffix = native.name.replace('-', "_");
+        let tables = ["apple", "pear", "plum"].into_iter().zip(1..).take(count);
+        let step = |(table, number)| Step::new(number, table, &format!("CREATE TABLE {table}_{suffix} (id int);"));
+        tables.map(step).collect::<Vec<_>>()
+    };
+    let doorstep =
+        |native: &Native, project: &Project| native.doorstep(project, &database.url(), &["run"]).run().code(0);
+    for (native, _, project) in &hands {
+        native.write(project, &steps(native, 1));
+        doorstep(native, project).stderr_has("(1 applied)");
+    }
+    for (native, tool, project) in &hands {
+        native.write(project, &steps(native, 2));
+        match tool {
+            Some(tool) => (tool.up)(project, &database).run().code(0),
+            None => doorstep(native, project),
+        };
+    }
+    for (native, _, project) in hands.iter().rev() {
+        native.write(project, &steps(native, 3));
+        doorstep(native, project).stderr_has("(1 applied)");
+    }
+    for (native, tool, project) in &hands {
+        if let Some(tool) = tool {
+            let rows = database.sql(tool.rows);
+            (tool.up)(project, &database).run().code(0);
+            assert_eq!(database.sql(tool.rows), rows, "{}", native.name);
+        }
+        doorstep(native, project).stderr_has("(0 applied)");
+        native.doorstep(project, &database.url(), &["check"]).run().code(0);
+        for step in steps(native, 3) {
+            assert_eq!(database.sql(&native.count(&step)), "1", "{}: {}", native.name, step.slug);
+        }
+    }
+    let made = database
+        .sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^(apple|pear|plum)_'");
+    assert_eq!(made, (3 * hands.len()).to_string());
+}
+
+#[test]
+fn ten_hands_one_database() {
+    ten_hands(false);
+}
+
+#[test]
+#[ignore = "a minute: scripts/test --all"]
+fn ten_hands_one_database_with_the_slow_ones() {
+    ten_hands(true);
 }

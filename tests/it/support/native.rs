@@ -104,6 +104,22 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "golang-migrate",
+        files: |steps| {
+            let file = |step: &Step, direction: &str, sql: &str| {
+                (format!("migrations/{}.{direction}.sql", numbered(step)), format!("{sql}\n"))
+            };
+            let both = |step: &Step| [file(step, "up", &step.sql), file(step, "down", "DROP TABLE nothing;")];
+            steps.iter().flat_map(both).collect()
+        },
+        migration: numbered,
+        // The one row has the newest version.
+        row: |step| format!("schema_migrations WHERE NOT dirty AND version >= {}", step.number),
+        history: &["schema_migrations"],
+        has_mark: false,
+        on_sqlite: true,
+    },
+    Native {
         name: "supabase",
         files: |steps| {
             let file = |step: &Step| (format!("supabase/migrations/{}.sql", dated(step)), step.sql.clone() + "\n");

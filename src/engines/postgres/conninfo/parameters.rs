@@ -8,6 +8,10 @@ use crate::engines::postgres::conninfo::invalid;
 /// Parameters that concern a connection pool or a client library, not one session.
 const SILENTLY_IGNORED: &[&str] = &[
     "connection_limit",
+    // golang-migrate's: its format reads the first two, and a file is one transaction here in any case.
+    "x-migrations-table",
+    "x-migrations-table-quoted",
+    "x-multi-statement",
     "pool_timeout",
     "socket_timeout",
     "statement_cache_size",

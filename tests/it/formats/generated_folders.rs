@@ -1,0 +1,119 @@
+//! Twenty folders of each format, made from statements as people write them: doorstep leaves what the statements make when
+//! psql runs them, and, where there is a real tool, the rows that the tool leaves.
+
+use crate::formats::interchange::{RealTool, TOOLS};
+use crate::support::Database;
+use crate::support::native::{NATIVE, Native, Step};
+
+const FOLDERS: u64 = 20;
+
+/// Of the twenty, as many beside the other tests; all with `scripts/test --all`.
+const SAMPLE: u64 = 3;
+
+/// xorshift64*: the same folders in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn of(folder: u64) -> Self {
+        Self((folder + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % limit
+    }
+}
+
+const SLUGS: [&str; 8] = ["init", "add_users", "orders", "x", "create_index", "fix2", "enum_values", "last_one"];
+
+/// What a migration can do with table @, where # is a number that no other statement has.
+const STATEMENTS: [&str; 12] = [
+    "ALTER TABLE @ ADD COLUMN c# text DEFAULT 'it''s; -- no comment' NOT NULL;",
+    "CREATE INDEX i# ON @ (id) WHERE id > #;",
+    "CREATE FUNCTION f#() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n    -- a comment; in the body\n    RETURN #;\nEND;\n$$;",
+    "INSERT INTO @ (id) VALUES (#);",
+    "UPDATE @ SET id = id WHERE note <> 'a\nline -- break';",
+    "COMMENT ON TABLE @ IS 'Größe; №#';",
+    "CREATE TYPE e# AS ENUM ('new', 'done; or not');",
+    "CREATE VIEW v# AS SELECT id, note FROM @ WHERE id <> #;",
+    "ALTER TABLE @ ADD CONSTRAINT k# CHECK (id <> -#);",
+    "/* a block;\n   of two lines */ CREATE TABLE s# (id int PRIMARY KEY, at timestamptz DEFAULT now());",
+    "CREATE UNIQUE INDEX u# ON @ (id, note);",
+    "DO $do$ BEGIN PERFORM #; END $do$;",
+];
+
+fn steps(folder: u64) -> Vec<Step> {
+    let mut dice = Dice::of(folder);
+    let count = 2 + dice.below(SLUGS.len() as u64 - 1);
+    let mut serial = 100 * folder;
+    let mut step = |number: u64| {
+        let table = format!("t{number}");
+        let mut sql = format!("CREATE TABLE {table} (id int, note text DEFAULT 'x');");
+        for _ in 0..dice.below(5) {
+            serial += 1;
+            let statement = STATEMENTS[usize::try_from(dice.below(STATEMENTS.len() as u64)).unwrap()];
+            sql += "\n";
+            sql += &statement.replace('@', &table).replace('#', &serial.to_string());
+        }
+        Step::new(u32::try_from(number).unwrap(), SLUGS[usize::try_from(number - 1).unwrap()], &sql)
+    };
+    (1..=count.min(8)).map(&mut step).collect()
+}
+
+/// What the statements made, without the history.
+fn catalog(format: &Native, database: &Database) -> String {
+    let history: Vec<String> =
+        format.history.iter().map(|table| format!("'{}'", table.rsplit('.').next().unwrap())).collect();
+    let history = history.join(", ");
+    database.sql(&format!(
+        "SELECT 'column', table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
+           WHERE table_schema = 'public' AND table_name NOT IN ({history})
+         UNION ALL SELECT 'index', tablename, indexname, indexdef, NULL, NULL FROM pg_indexes
+           WHERE schemaname = 'public' AND tablename NOT IN ({history})
+         UNION ALL SELECT 'function', proname, prosrc, NULL, NULL, NULL FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+         UNION ALL SELECT 'check', conname, pg_get_constraintdef(oid), NULL, NULL, NULL FROM pg_constraint WHERE contype = 'c'
+         UNION ALL SELECT 'enum', typname, enumlabel, NULL, NULL, NULL FROM pg_enum JOIN pg_type ON pg_type.oid = enumtypid
+         UNION ALL SELECT 'comment', objoid::regclass::text, description, NULL, NULL, NULL FROM pg_description
+           WHERE classoid = 'pg_class'::regclass AND objoid >= 16384
+         UNION ALL SELECT 'rows', relname, (xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM ' || relname, false, true, '')))[1]::text, NULL, NULL, NULL
+           FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT IN ({history})
+         ORDER BY 1, 2, 3"
+    ))
+}
+
+fn compare(format: &'static Native, tool: Option<&RealTool>, folder: u64) {
+    let steps = steps(folder);
+    let project = format.project(&steps);
+    let (ours, expected) = (Database::fresh(), Database::fresh());
+    let applied = format!("({} applied)", steps.len());
+    format.doorstep(&project, &ours.url(), &["run"]).run().code(0).stderr_has(&applied);
+    match tool {
+        Some(tool) => {
+            (tool.up)(&project, &expected).run().code(0);
+            assert_eq!(ours.sql(tool.rows), expected.sql(tool.rows), "{}: folder {folder}", format.name);
+        }
+        None => steps.iter().for_each(|step| drop(expected.sql(&step.sql))),
+    }
+    assert_eq!(catalog(format, &ours), catalog(format, &expected), "{}: folder {folder}", format.name);
+}
+
+fn compare_all(folders: std::ops::Range<u64>, with_slow: bool) {
+    for format in NATIVE {
+        eprintln!("--- {}", format.name);
+        let tool = TOOLS.iter().find(|tool| tool.format == format.name && (with_slow || !tool.is_slow));
+        folders.clone().for_each(|folder| compare(format, tool, folder));
+    }
+}
+
+#[test]
+fn a_sample_of_folders_of_each_format_leaves_what_the_tool_leaves() {
+    compare_all(0..SAMPLE, false);
+}
+
+#[test]
+#[ignore = "minutes: scripts/test --all"]
+fn twenty_folders_of_each_format_leave_what_the_tool_leaves() {
+    compare_all(0..FOLDERS, true);
+}
