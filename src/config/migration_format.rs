@@ -17,10 +17,12 @@ pub enum MigrationFormat {
     Sqlx,
     /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
     Supabase,
-    /// Liquibase: changelogs in formatted SQL and databasechangelog
-    Liquibase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
     GolangMigrate,
+    /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
+    Refinery,
+    /// Liquibase: changelogs in formatted SQL and databasechangelog
+    Liquibase,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -215,6 +215,9 @@ fn named_folder(
     has_schema: bool,
     opening: &Opening<'_>,
 ) -> Result<Folder, Error> {
+    if let Some(folder) = named_file(path, name, opening)? {
+        return Ok(folder);
+    }
     if !path.is_dir() {
         let shown = path.display();
         return Err(Error::Settings(match path.metadata() {
@@ -230,6 +233,20 @@ fn named_folder(
         Some(name) => of_name(path, name, opening),
         None => detect(path, has_schema || path.starts_with("prisma"), opening)?.ok_or_else(|| unknown(path)),
     }
+}
+
+/// The file as that of a tool that is given one, of the format of this name or of any.
+fn named_file(path: &Path, name: Option<MigrationFormat>, opening: &Opening<'_>) -> Result<Option<Folder>, Error> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let concerned = ALL.iter().filter(|entry| name.is_none_or(|name| name == entry.name));
+    for (_, found) in concerned.filter_map(FormatEntry::folder) {
+        if (found.file)(path, name.is_some())? {
+            return Ok(Some(Folder::of(kept(path), (found.open)(opening)?)));
+        }
+    }
+    Ok(None)
 }
 
 /// The folder as the format that a setting names.
@@ -303,7 +320,14 @@ fn conventional(
     let of_tools = places_of_tools(name, opening.environment)?;
     let named = of_tools.iter().filter(|_| name.is_some()).map(|(_, place)| place.clone());
     let places = named.chain(usual);
-    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else {
+    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir() || (name.is_some() && place.is_file()))
+    else {
+        // A configuration names a file.
+        for (format, place) in of_tools.iter().filter(|_| needed) {
+            if let Some(folder) = named_file(place, Some(*format), opening)? {
+                return Ok(Some(folder));
+            }
+        }
         // The directory is other tools', too (Rails).
         let found = of_tools.iter().filter(|(_, place)| place.is_dir()).find_map(|(format, place)| {
             let folder = detect(place, false, opening).ok()??;
@@ -313,7 +337,7 @@ fn conventional(
     };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
     if let Some(name) = name.filter(|name| is_applied_here(*name)) {
-        return of_name(&path, name, opening).map(Some);
+        return named_folder(&path, Some(name), false, opening).map(Some);
     }
     match detect(&path, is_prismas_place, opening) {
         Ok(None) if is_prismas_place => {

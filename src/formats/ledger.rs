@@ -65,6 +65,12 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         None
     }
 
+    /// Why the table cannot hold the rows of these migrations, which are in the folder: by the rows of [`Ledger::select`];
+    /// `None` before there is a table.
+    fn has_no_room(&self, _rows: Option<&[Row]>, _migrations: &[Migration]) -> Option<String> {
+        None
+    }
+
     /// Selects the history, oldest first; the rows go to [`Ledger::records`].
     fn select(&self, dialect: Dialect, table: &TableName) -> String;
 

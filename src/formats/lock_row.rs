@@ -12,6 +12,10 @@ pub(crate) struct LockRow {
     /// Takes a lock that is free, or that a doorstep has left, and returns a row then. The caller must hold doorstep's own
     /// lock, which ends with the session of the doorstep that had it: what is left of that one is a row without a holder.
     pub take: String,
+    /// Takes one that FORMER, a literal, has left, and returns a row then.
+    pub steal: String,
+    /// Lists the other sessions, one of which the holder is; `None` where the engine does not.
+    pub sessions: Option<&'static str>,
     /// Who holds it, and since when; no row where it is free.
     pub holder: String,
     /// Gives it back.

@@ -11,8 +11,8 @@ pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod django;
 pub(crate) mod external;
-pub(crate) mod guard;
 pub(crate) mod golang_migrate;
+pub(crate) mod guard;
 pub(crate) mod inquiry;
 pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
@@ -24,6 +24,7 @@ pub(crate) mod migration;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
+pub(crate) mod refinery;
 pub(crate) mod run_row;
 pub(crate) mod signs;
 pub(crate) mod sql;
@@ -53,7 +54,7 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 9] = [
+pub(crate) const ALL: [FormatEntry; 10] = [
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
@@ -61,6 +62,7 @@ pub(crate) const ALL: [FormatEntry; 9] = [
     golang_migrate::ENTRY,
     supabase::ENTRY,
     liquibase::ENTRY,
+    refinery::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
 ];
@@ -109,6 +111,9 @@ pub(crate) struct FolderDetection {
     pub example: &'static str,
     /// Where the tool looks for its folder; `None` where that is one of the places where every format is looked for.
     pub place: fn(&Environment) -> Result<Option<PathBuf>, Error>,
+    /// Whether this file is the tool's, where the tool is given a file rather than a folder; and whether a setting names the
+    /// format. An error says why a file of the tool's is not read.
+    pub file: fn(&Path, bool) -> Result<bool, Error>,
     /// The marks that say, before anything else is read, whose files these are.
     pub marks: Option<FileMarks>,
     /// The format, by what decides about it.
@@ -118,7 +123,7 @@ pub(crate) struct FolderDetection {
 impl FolderDetection {
     /// Of a format without a place of its own and without marks.
     pub(crate) const fn new(example: &'static str, open: fn(&Opening<'_>) -> Result<Format, Error>) -> Self {
-        Self { example, place: |_| Ok(None), marks: None, open }
+        Self { example, place: |_| Ok(None), file: |_, _| Ok(false), marks: None, open }
     }
 }
 
@@ -297,6 +302,8 @@ pub(crate) struct Lineage {
     pub implies: BTreeMap<String, Vec<String>>,
     /// By name, those that may run again though they are applied, and when.
     pub reruns: BTreeMap<String, Rerun>,
+    /// By name, their checksums as an older version of the tool computes them.
+    pub former: BTreeMap<String, String>,
     /// Why the tool could apply none of them.
     pub broken: Option<String>,
     /// Set where the files alone do not tell what is pending, so that the tool has to be asked.

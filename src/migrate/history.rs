@@ -41,6 +41,8 @@ pub(crate) struct History {
     claim: Option<Claim>,
     /// How much of it the files tell.
     pub reach: Reach,
+    /// Why the table cannot hold the rows of the folder's migrations.
+    pub(super) no_room: Option<String>,
 }
 
 impl History {
@@ -63,6 +65,7 @@ impl History {
             // What the files say includes what their names say.
             claim: resolved.claim.or_else(|| folder.claim.cloned()),
             reach: Reach::default(),
+            no_room: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl History {
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }
+        self.no_room = ledger.has_no_room(self.table.as_ref().map(|_| rows.as_slice()), &self.migrations);
         self.records = ledger.records(rows, &self.lineage).into_iter().map(Arc::new).collect();
         self.compare();
         if self.add_notes(session).await? {
@@ -190,6 +194,7 @@ impl History {
     pub(crate) async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
         self.close_abandoned(session, &table).await?;
+        self.refill(session).await?;
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             let (true, Some(record)) = (entry.is_unexplained(), &entry.record) else { continue };
@@ -314,7 +319,8 @@ impl History {
     /// True when a start has something to apply, or an obstacle to report under the lock.
     #[must_use]
     pub(crate) fn has_work(&self) -> bool {
-        self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
+        let is_open = self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed;
+        is_open || !self.abandoned().is_empty() || !self.refills().is_empty()
     }
 
     /// Unfinished rows of an image that was taken back, whose scripts were rolled back with their records. Their

@@ -17,7 +17,7 @@ impl History {
             of.map(|entry| entry.name.as_str()).collect::<Vec<_>>()
         };
         let of_files = self.format.layout.forbids(&names(State::Missing), &names(State::Edited));
-        of_files.or_else(|| self.forbidden_order())
+        of_files.or_else(|| self.forbidden_order()).or_else(|| self.no_room.clone())
     }
 
     /// Why migrations that are older than applied ones do not run: the setting decides, or else the tool.

@@ -12,6 +12,8 @@ pub(crate) struct LiquibaseWords {
     pub(crate) lock_columns: &'static str,
     /// The server's clock, for a column without a zone.
     pub(crate) now: &'static str,
+    /// Lists the sessions that may hold the lock: all but doorstep's.
+    pub(crate) sessions: Option<&'static str>,
     /// Whether there is a table; arguments: literals of its name, and of its schema.
     pub(crate) table_exists: fn(&str, Option<&str>) -> String,
     /// The same of a view.
@@ -43,6 +45,11 @@ static POSTGRES: LiquibaseWords = LiquibaseWords {
     lockgranted TIMESTAMP WITHOUT TIME ZONE,
     lockedby VARCHAR(255)",
     now: "LOCALTIMESTAMP",
+    sessions: Some(
+        "SELECT pid::text || ' ' || coalesce(backend_start::text, '') FROM pg_catalog.pg_stat_activity \
+         WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() \
+         AND backend_type = 'client backend' AND application_name NOT LIKE 'doorstep%'",
+    ),
     table_exists: |name, schema| in_catalog("tables", name, schema),
     view_exists: |name, schema| in_catalog("views", name, schema),
     // In the shape that the table has: an older Liquibase had fewer columns.
@@ -79,6 +86,7 @@ static SQLITE: LiquibaseWords = LiquibaseWords {
     LOCKGRANTED TEXT,
     LOCKEDBY TEXT",
     now: "datetime('now')",
+    sessions: None,
     table_exists: |name, _| in_sqlite("table", name),
     view_exists: |name, _| in_sqlite("view", name),
     insert: |table, values| {

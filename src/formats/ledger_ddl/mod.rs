@@ -4,7 +4,8 @@
 //! A ledger whose columns have the dialect's own types needs nothing here: it asks [`Dialect::rules`].
 
 pub(crate) mod dbmate;
-pub(crate) mod liquibase;
 pub(crate) mod golang_migrate;
+pub(crate) mod liquibase;
 pub(crate) mod prisma;
+pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;

@@ -126,7 +126,9 @@ impl Reading<'_, '_> {
             let fails = |why: &str| Err((self.at + 1, why.to_owned()));
             match of(line) {
                 Line::ChangeSet(_) => return Ok(()),
-                Line::Conditions(_) | Line::Check(..) => return fails("doorstep does not read preconditions of a whole file"),
+                Line::Conditions(_) | Line::Check(..) => {
+                    return fails("doorstep does not read preconditions of a whole file");
+                }
                 Line::Property(_) | Line::Rollback | Line::Comment(_) | Line::ValidChecksum(_) => {}
                 _ if header::is_likeness(line) => return fails(LIKENESS),
                 Line::Ignore(_) | Line::RollbackBlock => return fails("it stands before the first --changeset"),
@@ -200,7 +202,12 @@ impl Reading<'_, '_> {
     }
 
     /// `--ignoreLines:2`, or `--ignoreLines:start` to `--ignoreLines:end`: those lines are blank.
-    fn ignored(&mut self, what: &str, number: usize, (line, section): (&str, &mut Section)) -> Result<(), (usize, String)> {
+    fn ignored(
+        &mut self,
+        what: &str,
+        number: usize,
+        (line, section): (&str, &mut Section),
+    ) -> Result<(), (usize, String)> {
         section.text += line;
         let rest = &self.lines[self.at..];
         let count = match what.parse::<usize>() {
@@ -220,12 +227,14 @@ impl Reading<'_, '_> {
     }
 }
 
-const LIKENESS: &str = "it looks like a --changeset and is none: Liquibase drops it, and the SQL after it, without a word";
+const LIKENESS: &str =
+    "it looks like a --changeset and is none: Liquibase drops it, and the SQL after it, without a word";
 
 /// `-- comments …`, `---comment …`: Liquibase wants `--comment` there.
 fn is_unlike_comment(line: &str) -> bool {
     let Some(rest) = line.strip_prefix("--") else { return false };
-    after(rest.trim_start(), "comments").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n', ':']))
+    after(rest.trim_start(), "comments")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n', ':']))
 }
 
 /// What follows this word, in any case.
@@ -288,10 +297,13 @@ mod tests {
 
     #[test]
     fn a_file_without_the_first_line_is_one_change_set() {
-        for first in ["--liquibase formatted sql", "\u{feff} --  LIQUIBASE  formatted", "\n\n-- liquibase formatted sql x"] {
+        for first in
+            ["--liquibase formatted sql", "\u{feff} --  LIQUIBASE  formatted", "\n\n-- liquibase formatted sql x"]
+        {
             assert!(marked(first).is_some(), "{first}");
         }
-        for first in ["", "--liquibase sql formatted", "-- about\n--liquibase formatted sql", "liquibase formatted sql"] {
+        for first in ["", "--liquibase sql formatted", "-- about\n--liquibase formatted sql", "liquibase formatted sql"]
+        {
             assert!(marked(first).is_none(), "{first}");
         }
         let found = read("-- about\n--changeset ann:1\nSELECT 1;\n").unwrap().sets;
@@ -315,10 +327,20 @@ mod tests {
             "--ignoreLines:1\nx",
             "-- ignorelines:start\nx\n--ignoreLines:end",
         ] {
-            assert_eq!(sets(&format!("--changeset ann:1\n{line}\nSELECT 1;\n")), [(2, "SELECT 1;".to_owned())], "{line}");
+            assert_eq!(
+                sets(&format!("--changeset ann:1\n{line}\nSELECT 1;\n")),
+                [(2, "SELECT 1;".to_owned())],
+                "{line}"
+            );
         }
-        for line in ["  --comment x", "--rollback", "--rollbackx y", "--validCheckSum:9:a", "--valid-check-sum: x", "--tagDatabase v"]
-        {
+        for line in [
+            "  --comment x",
+            "--rollback",
+            "--rollbackx y",
+            "--validCheckSum:9:a",
+            "--valid-check-sum: x",
+            "--tagDatabase v",
+        ] {
             let found = sets(&format!("--changeset ann:1\n{line}\nSELECT 1;\n"));
             assert_eq!(found, [(2, format!("{line}\nSELECT 1;").trim().to_owned())], "{line}");
         }

@@ -12,11 +12,13 @@ use crate::sql::Dialect;
 pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, String> {
     let attribute = |text: &str, wanted: &str| {
         let words = text.split_whitespace().filter_map(|word| word.split_once(':'));
-        let found: Vec<&str> = words.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).collect();
+        let found: Vec<&str> =
+            words.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).collect();
         found.first().map(|value| (*value).to_owned())
     };
     let conditions = notes.conditions.as_deref().unwrap_or_default();
-    let outcome = |wanted: &str| match attribute(conditions, wanted).map(|value| value.to_ascii_uppercase()).as_deref() {
+    let outcome = |wanted: &str| match attribute(conditions, wanted).map(|value| value.to_ascii_uppercase()).as_deref()
+    {
         None | Some("HALT") => Ok(OnFailure::Halt),
         Some("MARK_RAN") => Ok(OnFailure::Record),
         Some("WARN") => Ok(OnFailure::Run),
@@ -33,7 +35,8 @@ pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Str
         let question = match kind.as_str() {
             "sql-check" => sql_check(rest)?,
             "table-exists" | "view-exists" => {
-                let name = of(&kind[..kind.len() - "-exists".len()]).ok_or_else(|| format!("precondition-{kind} names nothing"))?;
+                let name = of(&kind[..kind.len() - "-exists".len()])
+                    .ok_or_else(|| format!("precondition-{kind} names nothing"))?;
                 let name = dialect.literal(&name.to_lowercase());
                 let schema = of("schema").map(|schema| dialect.literal(&schema.to_lowercase()));
                 let sql = if kind == "view-exists" { words.view_exists } else { words.table_exists };

@@ -32,6 +32,15 @@ pub(crate) struct Configuration {
     pub parameters: Vec<(String, String)>,
 }
 
+impl Configuration {
+    /// The changelog, where it is found on the search path.
+    pub(crate) fn changelog_file(&self) -> Option<PathBuf> {
+        let changelog = self.changelog.as_ref()?;
+        let found = self.search.iter().map(|place| place.join(changelog)).find(|path| path.is_file());
+        Some(found.unwrap_or_else(|| changelog.clone()))
+    }
+}
+
 /// Reads the file, if it is there, and the variables, which count more.
 ///
 /// # Errors
@@ -83,12 +92,15 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
     let name = get("databasechangelogtablename");
     let schema = get("liquibaseschemaname").map(folded);
     let usual = || super::TABLE.to_owned();
-    let table = (name.is_some() || schema.is_some()).then(|| TableName { schema, name: name.map_or_else(usual, folded) });
+    let table =
+        (name.is_some() || schema.is_some()).then(|| TableName { schema, name: name.map_or_else(usual, folded) });
     let contexts = get("contexts").or_else(|| get("contextfilter")).unwrap_or_default();
     let parameters = values.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter.")?, value)));
     Ok(Configuration {
         changelog: get("changelogfile").map(PathBuf::from),
-        search: get("searchpath").map(|path| path.split([',', ';']).map(|path| path.trim().into()).collect()).unwrap_or_default(),
+        search: get("searchpath")
+            .map(|path| path.split([',', ';']).map(|path| path.trim().into()).collect())
+            .unwrap_or_default(),
         table,
         lock_table: get("databasechangeloglocktablename").map(folded),
         contexts: contexts.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect(),

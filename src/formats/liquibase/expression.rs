@@ -36,7 +36,8 @@ impl Runtime {
 
 /// Whether the expression holds where these names, in lower case, are true.
 fn holds(expression: &str, names: &[String]) -> Result<bool, String> {
-    let spaced = expression.to_lowercase().replace('(', " ( ").replace(')', " ) ").replace(',', " , ").replace('!', " ! ");
+    let spaced =
+        expression.to_lowercase().replace('(', " ( ").replace(')', " ) ").replace(',', " , ").replace('!', " ! ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut parser = Parser { words: &words, names };
     let value = parser.any();

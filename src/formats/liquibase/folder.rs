@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use md5::{Digest as _, Md5};
 
 use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
 use crate::formats::liquibase::changelog::{self, Section};
 use crate::formats::liquibase::configuration::{Configuration, recorded_path};
 use crate::formats::liquibase::expression::Runtime;
+use crate::formats::liquibase::header::Header;
 use crate::formats::liquibase::parameters::Parameters;
 use crate::formats::liquibase::{conditions, delimiters, name_of};
 use crate::formats::migration::Migration;
@@ -95,6 +97,24 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// Whether a file is a changelog in formatted SQL.
+///
+/// # Errors
+/// [`Error::Settings`] for a changelog of another kind.
+pub(crate) fn is_changelog(path: &Path, is_named: bool) -> Result<bool, Error> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let is_other = matches!(extension.as_str(), "xml" | "yaml" | "yml" | "json");
+    if forms::changelog(name) || (is_named && is_other) {
+        return Err(other_changelog(path));
+    }
+    let is_marked = || {
+        let text = read_text(path, FileKind::Migration);
+        text.is_ok_and(|text| changelog::marked(&text).is_some())
+    };
+    Ok(extension == "sql" && (is_named || is_marked()))
+}
+
 /// A changelog that is not SQL.
 pub(crate) fn other_changelog(path: &Path) -> Error {
     Error::Settings(format!(
@@ -131,14 +151,16 @@ impl Reading<'_> {
             contexts: configuration.contexts.clone(),
             labels: configuration.labels.clone(),
         };
-        let mut parameters = Parameters { environment: self.layout.environment.clone(), runtime, ..Parameters::default() };
+        let mut parameters =
+            Parameters { environment: self.layout.environment.clone(), runtime, ..Parameters::default() };
         for (name, value) in &configuration.parameters {
             parameters.set(name, value);
         }
         let found = changelog::read(&text, &mut parameters)
             .map_err(|(line, why)| Error::History(format!("{shown}:{line}: {why}{}", next(&why))))?;
         if found.sets.first().is_some_and(|set| set.header.is_none()) {
-            let text = "its first line is not --liquibase formatted sql: Liquibase runs the whole file as one change set";
+            let text =
+                "its first line is not --liquibase formatted sql: Liquibase runs the whole file as one change set";
             self.resolved.warnings.push(format!("{shown}: {text}"));
         }
         let logical = found.path.unwrap_or(recorded);
@@ -161,7 +183,9 @@ impl Reading<'_> {
             return Err(fails(format!("the change set {name} is there already ({other})")));
         }
         for idle in header.into_iter().flat_map(|header| &header.idle) {
-            self.resolved.warnings.push(format!("{at}: Liquibase does not know the attribute {idle}, and passes it over"));
+            self.resolved
+                .warnings
+                .push(format!("{at}: Liquibase does not know the attribute {idle}, and passes it over"));
         }
         let context = header.and_then(|header| header.context.as_deref());
         let is_in_context = context.map_or(Ok(true), |context| runtime.is_in_context(context)).map_err(fails)?;
@@ -171,6 +195,7 @@ impl Reading<'_> {
             return Ok(());
         }
         let checksum = checksum(&section.sql);
+        self.resolved.lineage.former.insert(name.clone(), former_checksum(&section.sql, header));
         if header.is_some_and(|header| header.always) {
             self.resolved.lineage.reruns.insert(name.clone(), Rerun::Always);
         } else if header.is_some_and(|header| header.on_change) {
@@ -191,7 +216,8 @@ impl Reading<'_> {
             Err(why) => (text, Some(fails(why))),
         };
         let script = Script::new(text, self.dialect).at_line(line);
-        let quoted = || (!script.is_complete()).then(|| fails((0, "it ends within a quote, a comment or a body".to_owned())));
+        let quoted =
+            || (!script.is_complete()).then(|| fails((0, "it ends within a quote, a comment or a body".to_owned())));
         let advice = "write runInTransaction:false on its --changeset";
         let refused = || sql_files::refused_in_transaction(&script, "Liquibase", advice).filter(|_| !no_transaction);
         let in_transaction = || refused().map(|why| format!("{}: {why}", path.display()));
@@ -205,12 +231,27 @@ fn next(why: &str) -> &'static str {
     if why.contains("\nnext: ") { "" } else { "\nnext: correct the changelog" }
 }
 
-/// Checksum of version 9 (since Liquibase 4.22): without blanks and line ends, of the one change, then of all.
+/// Checksum of version 9 (since Liquibase 4.22): without blanks and line ends.
 pub(crate) fn checksum(sql: &str) -> String {
     let bytes: Vec<u8> = sql.bytes().filter(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).collect();
+    of_version('9', &bytes)
+}
+
+/// Checksum of version 8: blanks and line ends are one blank, and what divides the statements counts. The rule was found with
+/// rows of Liquibase 4.4.
+fn former_checksum(sql: &str, header: Option<&Header>) -> String {
+    let usual = Header::default();
+    let Header { delimiter, whole, with_comments, .. } = header.unwrap_or(&usual);
+    let words: Vec<&str> = sql.split_ascii_whitespace().collect();
+    let delimiter = delimiter.as_deref().unwrap_or("null");
+    of_version('8', format!("{delimiter}:{}:{}:{}", !whole, !with_comments, words.join(" ")).as_bytes())
+}
+
+/// Of the one change that a change set has here, then of all.
+fn of_version(version: char, bytes: &[u8]) -> String {
     let hex = |bytes: &[u8]| Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let change = format!("9:{}:", hex(&bytes));
-    format!("9:{}", hex(change.as_bytes()))
+    let change = format!("{version}:{}:", hex(bytes));
+    format!("{version}:{}", hex(change.as_bytes()))
 }
 
 #[cfg(test)]
@@ -226,6 +267,20 @@ mod tests {
             ("CREATE TABLE apple (id int);\r\n", "9:c2524c3b0411a00b1cadc022141e7d0c"),
         ] {
             assert_eq!(checksum(sql), expected);
+        }
+    }
+
+    #[test]
+    fn the_checksum_of_an_older_liquibase_is_known_too() {
+        for (attributes, sql, expected) in [
+            ("", "CREATE TABLE apple (id int);", "8:536b25071c2aa4ae7eeabe6de893354f"),
+            ("", "CREATE   TABLE pear\n (id int);\nINSERT INTO pear VALUES (1);", "8:c2b0f6e6e8c43431bac8fcaf711c6279"),
+            ("splitStatements:false stripComments:false", "-- c\nSELECT 1;", "8:8cfbab9c5afae32471a16f59ed19f666"),
+            ("endDelimiter:@", "SELECT 1@", "8:de995bf56642dacd4dc9af0684e8e685"),
+            ("", "SELECT 'é' ;", "8:6e6ea4d3b005ebc17fc653010438fb7c"),
+        ] {
+            let header = crate::formats::liquibase::header::read(&format!(" ann:1 {attributes}")).unwrap();
+            assert_eq!(former_checksum(sql, Some(&header)), expected, "{sql}");
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Header {
     pub no_transaction: bool,
     /// `splitStatements:false`.
     pub whole: bool,
+    /// `stripComments:false`.
+    pub with_comments: bool,
     /// `endDelimiter`.
     pub delimiter: Option<String>,
     /// `ignore:true`.
@@ -36,7 +38,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "created",
     "objectquotingstrategy",
     "failonerror",
-    "stripcomments",
     "rollbacksplitstatements",
     "rollbackenddelimiter",
     "runwithspoolfile",
@@ -129,9 +130,9 @@ fn unquoted(name: &str, value: &str) -> Result<String, String> {
     let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|_| value.len() > 1);
     match inner {
         Some(inner) => Ok(inner.to_owned()),
-        None if value.starts_with(['"', '\'']) => {
-            Err(format!("Liquibase takes the quote in {name}:{value} for a part of the value: use double quotes on both sides"))
-        }
+        None if value.starts_with(['"', '\'']) => Err(format!(
+            "Liquibase takes the quote in {name}:{value} for a part of the value: use double quotes on both sides"
+        )),
         None => Ok(value.to_owned()),
     }
 }
@@ -143,7 +144,8 @@ impl Header {
             self.idle.push(value.map_or_else(|| written.to_owned(), |_| format!("{written}:")));
             return Ok(());
         };
-        let quote = || format!("Liquibase takes the quotes in {written}:{value} for a part of the value: leave them out");
+        let quote =
+            || format!("Liquibase takes the quotes in {written}:{value} for a part of the value: leave them out");
         let is = |text: &str| value.eq_ignore_ascii_case(text);
         match name.as_str() {
             "context" | "contextfilter" => self.context = Some(unquoted(written, value)?),
@@ -152,7 +154,9 @@ impl Header {
                 return Err(quote());
             }
             "dbms" if value.ends_with(',') => {
-                return Err(format!("Liquibase reads {written}:{value} to the blank, and would pass the change set over"));
+                return Err(format!(
+                    "Liquibase reads {written}:{value} to the blank, and would pass the change set over"
+                ));
             }
             "dbms" => self.dbms = value.split(',').map(str::to_ascii_lowercase).collect(),
             "logicalfilepath" => self.path = Some(value.to_owned()),
@@ -160,6 +164,7 @@ impl Header {
             "runalways" => self.always = is("true"),
             "runintransaction" => self.no_transaction = is("false"),
             "splitstatements" => self.whole = is("false"),
+            "stripcomments" => self.with_comments = is("false"),
             "enddelimiter" if value.contains('\\') => {
                 return Err(format!("{written}:{value} is an expression, which doorstep does not read"));
             }
@@ -197,9 +202,14 @@ mod tests {
             let header = read(marked(line).unwrap()).unwrap();
             assert_eq!((header.author.as_str(), header.id.as_str()), (author, id), "{line}");
         }
-        for wrong in
-            ["--changeset", "--changeset ann", "--changeset ann:", "--changeset :1", "--changeset:ann:1", "--changeset ann : 1"]
-        {
+        for wrong in [
+            "--changeset",
+            "--changeset ann",
+            "--changeset ann:",
+            "--changeset :1",
+            "--changeset:ann:1",
+            "--changeset ann : 1",
+        ] {
             assert!(read(marked(wrong).unwrap()).is_err(), "{wrong}");
         }
     }
@@ -207,7 +217,8 @@ mod tests {
     #[test]
     fn attributes_have_any_case_and_what_is_none_is_named() {
         let of = |text: &str| read(&format!(" ann:1 {text}"));
-        let header = of("RUNINTRANSACTION:FALSE runOnChange:true contextFilter:\"A or (b and !c)\" labels:\"x, y\"").unwrap();
+        let header =
+            of("RUNINTRANSACTION:FALSE runOnChange:true contextFilter:\"A or (b and !c)\" labels:\"x, y\"").unwrap();
         assert!(header.no_transaction && header.on_change && !header.always && header.idle.is_empty());
         assert_eq!((header.context.as_deref(), header.labels.as_deref()), (Some("A or (b and !c)"), Some("x,y")));
         for idle in ["runontransaction:false", "runInTransaction = false", "runInTransaction: false", "context: prod"] {
@@ -252,7 +263,9 @@ mod tests {
         ] {
             assert!(is_likeness(line), "{line}");
         }
-        for line in ["--changeset ann:1", "-- change the type: int", "changeset ann:1", "-- a change: x", "SELECT 1", "-- x:y"] {
+        for line in
+            ["--changeset ann:1", "-- change the type: int", "changeset ann:1", "-- a change: x", "SELECT 1", "-- x:y"]
+        {
             assert!(!is_likeness(line), "{line}");
         }
     }

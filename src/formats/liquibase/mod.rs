@@ -40,8 +40,12 @@ const WRITER: &str = concat!("doorstep ", env!("CARGO_PKG_VERSION"));
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Liquibase,
     detection: Detection::Folder(FolderDetection {
-        place: |environment| Ok(configuration::read(environment)?.changelog),
-        marks: Some(FileMarks { is_migration: |name| name.ends_with(".sql"), is_marked: |text| changelog::marked(text).is_some() }),
+        place: |environment| Ok(configuration::read(environment).ok().and_then(|it| it.changelog_file())),
+        file: folder::is_changelog,
+        marks: Some(FileMarks {
+            is_migration: |name| name.ends_with(".sql"),
+            is_marked: |text| changelog::marked(text).is_some(),
+        }),
         ..FolderDetection::new("Liquibase: a file with --liquibase formatted sql", open)
     }),
 };
@@ -121,9 +125,15 @@ impl Ledger for Liquibase {
     }
 
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
-        let records: Vec<Record> = rows.into_iter().map(record).collect();
+        let mut records: Vec<Record> = rows.into_iter().map(record).collect();
         if let Ok(mut recorded) = self.recorded.lock() {
             *recorded = records.iter().map(|record| record.name.clone()).collect();
+        }
+        // A checksum of version 8 that fits says no more.
+        for record in &mut records {
+            if lineage.former.get(&record.name) == Some(&record.checksum) {
+                record.checksum = FORMER.to_owned();
+            }
         }
         // A change set that runs again is pending, whatever its row says.
         let runs_again = |record: &Record| match lineage.reruns.get(&record.name) {
@@ -131,7 +141,8 @@ impl Ledger for Liquibase {
             Some(Rerun::Always) => true,
             Some(Rerun::Changed(checksum)) => is_comparable(&record.checksum) && record.checksum != *checksum,
         };
-        records.into_iter().filter(|record| !runs_again(record)).collect()
+        records.retain(|record| !runs_again(record));
+        records
     }
 
     /// A row without a checksum fits, and so does one of an older version, whose way to compute it is another; so does one
@@ -146,9 +157,12 @@ impl Ledger for Liquibase {
     }
 }
 
-/// A checksum of version 9, which is the one that doorstep computes.
+/// What stands for a checksum of version 8 that fits.
+const FORMER: &str = "8";
+
+/// A checksum of a version that doorstep computes: 9, or 8, of which only those are left that do not fit.
 fn is_comparable(checksum: &str) -> bool {
-    checksum.starts_with("9:")
+    checksum.starts_with("9:") || checksum.starts_with("8:")
 }
 
 /// One row. An `exectype` that Liquibase writes for nothing that has run is for a person to explain.
@@ -228,9 +242,7 @@ impl LedgerWriter for Liquibase {
         let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
         match outcome {
             Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
-            _ => applied_rows::end(row, outcome, || {
-                migration.map(|migration| self.write(row, migration, "EXECUTED"))
-            }),
+            _ => applied_rows::end(row, outcome, || migration.map(|migration| self.write(row, migration, "EXECUTED"))),
         }
     }
 
@@ -283,8 +295,14 @@ impl LedgerWriter for Liquibase {
                  WHERE id = 1 AND (NOT locked OR lockedby LIKE 'doorstep%') RETURNING 1",
                 words.now
             ),
+            steal: format!(
+                "UPDATE {quoted} SET lockgranted = {}, lockedby = HOLDER \
+                 WHERE id = 1 AND locked AND coalesce(lockedby, '') = FORMER RETURNING 1",
+                words.now
+            ),
+            sessions: words.sessions,
             holder: format!(
-                "SELECT lockedby, {} FROM {quoted} WHERE id = 1 AND locked",
+                "SELECT coalesce(lockedby, ''), {} FROM {quoted} WHERE id = 1 AND locked",
                 dialect.time_as_text("lockgranted")
             ),
             release: format!(
@@ -336,7 +354,9 @@ mod tests {
             ("", "9:abc", true),
             ("", "9:other", false),
             ("", "", true),
-            ("", "8:other", true),
+            ("", "7:other", true),
+            ("", "8:other", false),
+            ("", FORMER, true),
             ("--validCheckSum: ANY", "9:other", true),
             ("--validCheckSum: 1:any", "9:other", true),
             ("--validCheckSum: 9:other", "9:other", true),
@@ -348,7 +368,9 @@ mod tests {
 
     #[test]
     fn what_runs_again_is_pending_and_changes_its_row() {
-        let row = |checksum: &str| ["a.sql", "1", "ann", checksum, "EXECUTED", "2026-01-01 00:00:00"].map(|it| Some(it.to_owned()));
+        let row = |checksum: &str| {
+            ["a.sql", "1", "ann", checksum, "EXECUTED", "2026-01-01 00:00:00"].map(|it| Some(it.to_owned()))
+        };
         let mut lineage = Lineage::default();
         lineage.reruns.insert("a.sql::1::ann".to_owned(), Rerun::Changed("9:abc".to_owned()));
         let ledger = ledger();

@@ -17,7 +17,8 @@ pub(crate) struct Parameters {
 }
 
 /// How names begin that Liquibase defines by itself.
-const OF_JAVA: &[&str] = &["database.", "java.", "user.", "os.", "file.", "path.", "line.", "sun.", "jdk.", "liquibase."];
+const OF_JAVA: &[&str] =
+    &["database.", "java.", "user.", "os.", "file.", "path.", "line.", "sun.", "jdk.", "liquibase."];
 
 impl Parameters {
     /// Defines one that has no value yet.
@@ -72,7 +73,9 @@ impl Parameters {
                     ));
                 }
                 None if OF_JAVA.iter().any(|prefix| name.starts_with(prefix)) => {
-                    return Err(format!("Liquibase would replace ${{{name}}} by a value of its own, which doorstep does not know"));
+                    return Err(format!(
+                        "Liquibase would replace ${{{name}}} by a value of its own, which doorstep does not know"
+                    ));
                 }
                 None => result += &rest[..=end],
             }
@@ -90,7 +93,8 @@ mod tests {
     fn the_first_definition_counts_and_unknown_names_stay() {
         let mut parameters = Parameters::default();
         parameters.runtime.dbms = "postgresql";
-        for line in ["name:a value:one", "name:a value:two", "name:b value:x dbms:mysql", "name:c value:y context:prod"] {
+        for line in ["name:a value:one", "name:a value:two", "name:b value:x dbms:mysql", "name:c value:y context:prod"]
+        {
             parameters.define(line).unwrap();
         }
         let text = "'${a}' '${ a }' '${b}' '${c}' ${none:x} ${";

@@ -1,5 +1,7 @@
 //! Forms of file and folder names.
 
+use crate::formats::refinery;
+
 /// The name without one of these endings.
 fn stem<'a>(name: &'a str, endings: &[&str]) -> Option<&'a str> {
     endings.iter().find_map(|ending| name.strip_suffix(ending))
@@ -52,6 +54,22 @@ pub(crate) fn has_unversioned(files: &[String]) -> bool {
     };
     let versions: Vec<String> = files.iter().filter_map(|name| version(name, 'V')).collect();
     files.iter().filter_map(|name| version(name, 'U')).any(|number| !versions.contains(&number))
+}
+
+/// All files that have the form of Flyway's could be refinery's: `V1__x.sql`, and no version twice.
+pub(crate) fn may_be_refinery(files: &[String]) -> bool {
+    let mut versions = Vec::new();
+    for file in
+        files.iter().filter(|file| flyway(file) || (file.starts_with('U') && flyway(&file.replacen('U', "V", 1))))
+    {
+        match refinery::names::role(file) {
+            refinery::names::Role::Migration(numbered) if !versions.contains(&numbered.version) => {
+                versions.push(numbered.version);
+            }
+            _ => return false,
+        }
+    }
+    !versions.is_empty()
 }
 
 /// Fourteen digits, as of a time, and anything.

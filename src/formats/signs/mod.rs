@@ -139,6 +139,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::GolangMigrate
             | MigrationFormat::Supabase
             | MigrationFormat::Liquibase
+            | MigrationFormat::Refinery
     )
 }
 
@@ -228,7 +229,10 @@ impl Claim {
     #[must_use]
     pub(crate) fn formats(&self) -> Vec<String> {
         let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
-        formats.filter(|format| is_flat(*format) && *format != MigrationFormat::Sql).map(MigrationFormat::word).collect()
+        formats
+            .filter(|format| is_flat(*format) && *format != MigrationFormat::Sql)
+            .map(MigrationFormat::word)
+            .collect()
     }
 }
 
@@ -303,9 +307,12 @@ mod tests {
             ("1_a.sql @goose", "Sql? goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
             ("V1__a.sql R__b.sql", "Sql? Flyway"),
-            ("V1__a.sql ^Cargo.toml:refinery", "Sql? refinery"),
-            ("V1__a.sql U2__b.sql", "Sql? refinery"),
+            ("V1__a.sql ^Cargo.toml:refinery", "Refinery"),
+            ("V1__a.sql ^refinery.toml", "Refinery"),
+            ("V1__a.sql U2__b.sql", "Refinery"),
             ("V1__a.sql U1__a.sql", "Sql? Flyway"),
+            ("V1__a.sql V2__b.sql", "Sql? Flyway, refinery"),
+            ("V1__a.sql V1.1__b.sql", "Sql? Flyway"),
             ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "diesel"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
             ("db.changelog-master.yaml", "Liquibase in XML, YAML or JSON"),

@@ -65,15 +65,17 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         "flyway migrate",
         &[(Sure, All(&[FLYWAY, Beside("flyway.conf")])), (Sure, All(&[FLYWAY, Beside("flyway.toml")])), (Fair, FLYWAY)],
     ),
-    foreign(
-        "refinery",
-        "refinery migrate",
-        &[
+    KnownTool {
+        name: "refinery",
+        format: Some(MigrationFormat::Refinery),
+        command: "refinery migrate",
+        signs: &[
             (Sure, All(&[FLYWAY, Mentions("Cargo.toml", "\nrefinery")])),
             (Sure, All(&[FLYWAY, Beside("refinery.toml")])),
             (Sure, Files(forms::has_unversioned)),
+            (Fair, Files(forms::may_be_refinery)),
         ],
-    ),
+    },
     foreign("diesel", "diesel migration run", &[(Sure, Folder(&["up.sql"]))]),
     KnownTool {
         name: "Supabase CLI",

@@ -88,8 +88,9 @@ fn arranged(names: &[String]) -> (Vec<&str>, Option<String>) {
     let of_init = init.map(|name| {
         format!("{name} is passed over, as by the Supabase CLI: it takes a first file of this name for an old dump")
     });
-    let of_names = (!unlike.is_empty())
-        .then(|| format!("no migrations of the Supabase CLI (NUMBER_NAME.sql), and passed over: {}", unlike.join(", ")));
+    let of_names = (!unlike.is_empty()).then(|| {
+        format!("no migrations of the Supabase CLI (NUMBER_NAME.sql), and passed over: {}", unlike.join(", "))
+    });
     let skipped: Vec<String> = of_init.into_iter().chain(of_names).collect();
     (files, (!skipped.is_empty()).then(|| skipped.join("; ")))
 }
@@ -131,7 +132,8 @@ mod tests {
 
     #[test]
     fn names_are_digits_and_an_underscore() {
-        for name in ["1_a.sql", "0001_.sql", "20240101000000_a b.sql", "20240101000000_a.up.sql", "1_é.sql", "1__.sql"] {
+        for name in ["1_a.sql", "0001_.sql", "20240101000000_a b.sql", "20240101000000_a.up.sql", "1_é.sql", "1__.sql"]
+        {
             assert_eq!(read(&[name]), (vec![name], None), "{name}");
         }
         for name in ["20240101000000.sql", "a.sql", "1_a.SQL", ".1_a.sql", "1-a.sql", "١_a.sql"] {

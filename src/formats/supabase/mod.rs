@@ -121,7 +121,10 @@ impl Ledger for Supabase {
 
 impl LedgerWriter for Supabase {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} (version text NOT NULL PRIMARY KEY, statements text[], name text)", dialect.table(table))
+        format!(
+            "CREATE TABLE {} (version text NOT NULL PRIMARY KEY, statements text[], name text)",
+            dialect.table(table)
+        )
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {
@@ -166,7 +169,8 @@ mod tests {
 
     #[test]
     fn the_row_has_the_statements_with_the_comments_before_them() {
-        let script = Script::new("\u{feff}-- a\nCREATE TABLE a (); -- b\n;;\nSELECT ';' ;".to_owned(), Dialect::Postgres);
+        let script =
+            Script::new("\u{feff}-- a\nCREATE TABLE a (); -- b\n;;\nSELECT ';' ;".to_owned(), Dialect::Postgres);
         assert_eq!(script.pieces(), ["-- a\nCREATE TABLE a ()", "-- b", "SELECT ';'"]);
         assert_eq!(split("1_a.up.sql"), Some(("1", "a.up")));
         assert_eq!(version("001_b"), "001");

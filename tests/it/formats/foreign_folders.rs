@@ -22,10 +22,6 @@ fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
         ("sqlx (Cargo.toml)", vec![("migrations/1_a.sql", TABLE), ("Cargo.toml", "[dependencies]\nsqlx = \"0.9\"\n")]),
         ("Flyway (", vec![("migrations/V1__a.sql", TABLE)]),
         (
-            "refinery (Cargo.toml)",
-            vec![("migrations/V1__a.sql", TABLE), ("Cargo.toml", "[dependencies]\nrefinery = \"1\"\n")],
-        ),
-        (
             "Supabase CLI (supabase/config.toml)",
             vec![("migrations/20240101120000_a.sql", TABLE), ("supabase/config.toml", "")],
         ),

@@ -11,6 +11,8 @@ mod named_projects;
 mod native;
 mod native_dbmate;
 mod native_golang_migrate;
+mod native_liquibase;
+mod native_refinery;
 mod native_sqlx;
 mod native_supabase;
 pub(crate) mod parser_properties;

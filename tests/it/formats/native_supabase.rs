@@ -25,7 +25,9 @@ fn doorstep(bench: &Bench, step: &str) -> Doorstep {
 }
 
 fn rows(bench: &Bench) -> Vec<String> {
-    let sql = format!("SELECT to_jsonb(ARRAY[to_jsonb(version), to_jsonb(name), to_jsonb(statements)]) FROM {TABLE} ORDER BY version");
+    let sql = format!(
+        "SELECT to_jsonb(ARRAY[to_jsonb(version), to_jsonb(name), to_jsonb(statements)]) FROM {TABLE} ORDER BY version"
+    );
     if bench.has(TABLE) { bench.lines(&sql).iter().map(|row| normal(row)).collect() } else { Vec::new() }
 }
 

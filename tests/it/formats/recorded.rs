@@ -161,8 +161,7 @@ impl Case {
 
     /// Its files, in a fresh directory, and its database.
     pub(crate) fn bench(&self) -> Bench {
-        let bench =
-            Bench { project: Project::bare(), database: self.is_postgres().then(Database::fresh) };
+        let bench = Bench { project: Project::bare(), database: self.is_postgres().then(Database::fresh) };
         write(&bench.project, &self.0["files"]);
         bench
     }

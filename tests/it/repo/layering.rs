@@ -41,7 +41,15 @@ fn each_crate_and_each_power_stays_behind_its_file() {
     only_in("sqlx::", &["engines/postgres/", "engines/sqlite/"]);
     only_in("indicatif", &["base/progress_bar.rs"]);
     only_in("envy::", &["config/environment.rs"]);
-    only_in("toml::", &["config/", "formats/alembic/configuration.rs", "formats/sqlx_folder/configuration.rs"]);
+    only_in(
+        "toml::",
+        &[
+            "config/",
+            "formats/alembic/configuration.rs",
+            "formats/refinery/configuration.rs",
+            "formats/sqlx_folder/configuration.rs",
+        ],
+    );
     only_in("signal_hook", &["base/signal.rs"]);
     only_in("tracing_subscriber::", &["base/log.rs"]);
     only_in("rustls", &["engines/net/tls.rs"]);

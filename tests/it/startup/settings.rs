@@ -269,6 +269,22 @@ fn a_folder_of_no_known_format_is_explained_once_and_each_step_of_the_advice_can
 }
 
 #[test]
+fn a_migration_that_is_older_than_an_applied_one_runs_or_stops_as_the_setting_says() {
+    for (value, code, said) in [
+        (None, 0, "WARN  migrate: older than what is applied already: 0001_apple"),
+        (Some("apply"), 0, "(1 applied)"),
+        (Some("refuse"), 65, "older than what is applied already: 0001_apple; the setting out_of_order = refuse stops"),
+    ] {
+        let project = Project::bare().file("migrations/0002_pear.sql", "CREATE TABLE pear (id int);");
+        project.doorstep("file:./dev.db", &["run"]).run().code(0);
+        project.write("migrations/0001_apple.sql", "CREATE TABLE apple (id int);");
+        let call = project.doorstep("file:./dev.db", &["run"]);
+        let call = value.into_iter().fold(call, |call, value| call.env("DOORSTEP_OUT_OF_ORDER", value));
+        call.run().code(code).stderr_has(said);
+    }
+}
+
+#[test]
 fn the_history_table_has_the_name_of_the_setting_where_the_tool_leaves_it_open() {
     let project = Project::numbered(&[("1_a.sql", "CREATE TABLE a (id integer);")]);
     let database = Database::fresh();

@@ -120,6 +120,18 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "refinery",
+        files: |steps| {
+            let file = |step: &Step| (format!("migrations/{}.sql", versioned(step)), format!("{}\n", step.sql));
+            steps.iter().map(file).collect()
+        },
+        migration: versioned,
+        row: |step| format!("refinery_schema_history WHERE version = {}", step.number),
+        history: &["refinery_schema_history"],
+        has_mark: false,
+        on_sqlite: true,
+    },
+    Native {
         name: "supabase",
         files: |steps| {
             let file = |step: &Step| (format!("supabase/migrations/{}.sql", dated(step)), step.sql.clone() + "\n");
@@ -132,7 +144,32 @@ pub(crate) const NATIVE: &[Native] = &[
         has_mark: true,
         on_sqlite: false,
     },
+    Native {
+        name: "liquibase",
+        files: |steps| {
+            let set = |step: &Step| {
+                let option = if step.alone { " runInTransaction:false" } else { "" };
+                format!("--changeset ann:{} splitStatements:false{option}\n{}\n\n", numbered(step), step.sql)
+            };
+            let sets: String = steps.iter().map(set).collect();
+            let text = format!("--liquibase formatted sql\n\n{sets}");
+            vec![
+                ("changelog.sql".to_owned(), text),
+                ("liquibase.properties".to_owned(), "changelogFile: changelog.sql\n".to_owned()),
+            ]
+        },
+        migration: |step| format!("changelog.sql::{}::ann", numbered(step)),
+        row: |step| format!("databasechangelog WHERE exectype = 'EXECUTED' AND id = '{}'", numbered(step)),
+        history: &["databasechangelog", "databasechangeloglock"],
+        has_mark: true,
+        on_sqlite: true,
+    },
 ];
+
+/// `V1__slug`
+fn versioned(step: &Step) -> String {
+    format!("V{}__{}", step.number, step.slug)
+}
 
 /// `20240101000001_slug`
 fn dated(step: &Step) -> String {
