@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
-use crate::base::log::{HEARTBEAT, seconds};
+use crate::base::log::HEARTBEAT;
 use crate::base::retry::Pace;
 use crate::engines::session::{Probe, Session};
 use crate::formats::lock_row::LockRow;

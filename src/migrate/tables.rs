@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::session::{Probe, ProbeRequest, Session};
+use crate::formats::RowKey;
 use crate::formats::migration::Record;
 use crate::migrate::failure_report;
 use crate::migrate::history::History;

@@ -19,6 +19,7 @@ use crate::formats::detect;
 use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::History;
 use crate::migrate::lock::{self, Queue};
+use crate::migrate::lock_row::HeldRow;
 use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
 use crate::startup::losses::Losses;
