@@ -15,7 +15,7 @@ use crate::formats::external::External;
 use crate::formats::prisma::config::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
-use crate::formats::signs::{Claim, Recognised, TOOLS, candidates, is_flat, recognise};
+use crate::formats::signs::{Candidate, Claim, Recognised, TOOLS, candidates, is_flat, recognise};
 use crate::formats::{
     ALL, Datasource, Detection, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, prisma,
 };
@@ -256,7 +256,12 @@ fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<
     let candidates = candidates(&seen);
     // The files of these say little by their names; what is in them is looked at when they are read.
     let fits = |format: MigrationFormat| format == name || (is_flat(name) && is_flat(format));
-    if !candidates.is_empty() && !candidates.iter().any(|candidate| candidate.tool.format.is_some_and(fits)) {
+    // Of a tool's own folder that is in a form which is not read, the layout says so.
+    let tool = TOOLS.iter().find(|tool| tool.format == Some(name)).map(|tool| tool.name);
+    let is_its = |candidate: &Candidate| {
+        candidate.tool.format.is_some_and(fits) || tool.is_some_and(|tool| tool == candidate.tool.name)
+    };
+    if !candidates.is_empty() && !candidates.iter().any(is_its) {
         return Err(Error::Settings(format!(
             "migration_format = {} contradicts the folder {}, which looks like that of {}\n\
              next: name another folder with --migrations, or leave migration_format out",

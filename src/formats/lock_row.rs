@@ -7,8 +7,10 @@ use crate::sql::TableName;
 pub(crate) struct LockRow {
     /// The table.
     pub table: TableName,
-    /// Creates the table and its row where they are missing.
-    pub prepare: String,
+    /// Creates the table.
+    pub create: String,
+    /// Inserts its row where that is missing.
+    pub fill: String,
     /// Takes a lock that is free, or that a doorstep has left, and returns a row then. The caller must hold doorstep's own
     /// lock, which ends with the session of the doorstep that had it: what is left of that one is a row without a holder.
     pub take: String,

@@ -63,7 +63,9 @@ impl History {
             self.create_schema(session, schema).await?;
         }
         let doing = || Error::statement(format!("take the lock in {}", row.table));
-        session.execute(row.prepare.clone()).await.map_err(doing())?;
+        let missing = session.missing_tables(std::slice::from_ref(&row.table), None).await.map_err(doing())?;
+        let prepare = if missing.is_empty() { row.fill.clone() } else { format!("{}; {}", row.create, row.fill) };
+        session.execute(prepare).await.map_err(doing())?;
         let own = self.dialect.literal(name);
         let (began, mut said, mut pace) = (Instant::now(), None::<Instant>, Pace::scattered(PACE.0, PACE.1));
         let mut first: Option<Seen> = None;

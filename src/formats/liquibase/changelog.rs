@@ -101,6 +101,15 @@ pub(crate) fn read(text: &str, parameters: &mut Parameters) -> Result<Changelog,
     Ok(Changelog { path, sets })
 }
 
+/// The first line and the text of each change set; or the line of an error. For the tests of this reader's properties.
+///
+/// # Errors
+/// The line.
+pub fn parts(text: &str) -> Result<Vec<(usize, String)>, usize> {
+    let read = read(text, &mut Parameters::default()).map_err(|(line, _)| line)?;
+    Ok(read.sets.into_iter().map(|set| (set.line, set.text)).collect())
+}
+
 /// What of a change set's text is not SQL: for the row of a section that was read before.
 pub(crate) fn notes(text: &str) -> (Option<Header>, Notes) {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();

@@ -48,7 +48,10 @@ impl Configuration {
 pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
     let named = environment.get("LIQUIBASE_DEFAULTS_FILE").filter(|file| !file.is_empty());
     let path = Path::new(named.unwrap_or(FILE));
-    let wrong = |why: &str| Error::Settings(format!("{}: {why}\nnext: correct the file", path.display()));
+    let wrong = |why: &str| {
+        let next = if why.contains("\nnext: ") { "" } else { "\nnext: correct the file" };
+        Error::Settings(format!("{}: {why}{next}", path.display()))
+    };
     let mut values = match named.is_some() || path.exists() {
         true => properties(&read_text(path, FileKind::Source).map_err(|error| wrong(&error.to_string()))?),
         false => BTreeMap::new(),
@@ -88,6 +91,12 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
     let known = ["changelogfile", "searchpath", "databasechangelogtablename", "liquibaseschemaname", "contexts"];
     if let Some(name) = known.into_iter().find(|name| get(name).is_some_and(|value| value.contains("${"))) {
         return Err(format!("{name} is computed, and doorstep reads literals only"));
+    }
+    if let Some(schema) = get("defaultschemaname") {
+        return Err(format!(
+            "defaultSchemaName = {schema}: doorstep takes the schema from the URL\n\
+             next: add ?schema={schema} to DATABASE_URL, and set LIQUIBASE_COMMAND_DEFAULT_SCHEMA_NAME to nothing for doorstep"
+        ));
     }
     let name = get("databasechangelogtablename");
     let schema = get("liquibaseschemaname").map(folded);
@@ -170,7 +179,9 @@ mod tests {
         ] {
             assert_eq!(bare(variable), name);
         }
-        assert!(of(&properties("changelogFile: ${DIR}/a.sql")).is_err());
+        for refused in ["changelogFile: ${DIR}/a.sql", "defaultSchemaName: app"] {
+            assert!(of(&properties(refused)).is_err(), "{refused}");
+        }
     }
 
     #[test]

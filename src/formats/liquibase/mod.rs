@@ -3,7 +3,7 @@
 //!
 //! Sources: runs of Liquibase 4.28, which are in tests/cases/liquibase.jsonl, and its documentation.
 
-pub(crate) mod changelog;
+pub mod changelog;
 pub(crate) mod conditions;
 pub(crate) mod configuration;
 pub(crate) mod delimiters;
@@ -285,10 +285,9 @@ impl LedgerWriter for Liquibase {
         let name = TableName { schema: table.schema.clone(), name: self.lock_table.clone() };
         let quoted = dialect.table(&name);
         Some(LockRow {
-            prepare: format!(
-                "CREATE TABLE IF NOT EXISTS {quoted} ({}\n); INSERT INTO {quoted} (id, locked) SELECT 1, false \
-                 WHERE NOT EXISTS (SELECT 1 FROM {quoted} WHERE id = 1)",
-                words.lock_columns
+            create: format!("CREATE TABLE IF NOT EXISTS {quoted} ({}\n)", words.lock_columns),
+            fill: format!(
+                "INSERT INTO {quoted} (id, locked) SELECT 1, false WHERE NOT EXISTS (SELECT 1 FROM {quoted} WHERE id = 1)"
             ),
             take: format!(
                 "UPDATE {quoted} SET locked = true, lockgranted = {}, lockedby = HOLDER \

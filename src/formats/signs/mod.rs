@@ -315,7 +315,7 @@ mod tests {
             ("V1__a.sql V1.1__b.sql", "Sql? Flyway"),
             ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "diesel"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
-            ("db.changelog-master.yaml", "Liquibase in XML, YAML or JSON"),
+            ("db.changelog-master.yaml", "Liquibase"),
             ("1_a.sql @Liquibase", "Liquibase"),
             ("sqitch.plan deploy/a.sql revert/a.sql", "sqitch"),
             ("committed/000001.sql current.sql", "graphile-migrate"),

@@ -93,7 +93,7 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         command: "liquibase update",
         signs: &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
     },
-    foreign("Liquibase in XML, YAML or JSON", "liquibase update", &[(Fair, Named(forms::changelog))]),
+    foreign("Liquibase", "liquibase update", &[(Fair, Named(forms::changelog))]),
     foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
     foreign(
         "node-pg-migrate",

@@ -63,7 +63,9 @@ fn doorstep_does_what_liquibase_did() {
             said.push(output.stderr.clone());
             output.code == Some(0)
         });
-        let left = Left { succeeded, rows: rows(&bench), tables: bench.tables(&[HISTORY, "databasechangeloglock"]) };
+        let mut tables = bench.tables(&[HISTORY, "databasechangeloglock"]);
+        tables.extend(bench.lines("SELECT viewname FROM pg_views WHERE schemaname = 'public'"));
+        let left = Left { succeeded, rows: rows(&bench), tables };
         let recorded = case.field("rows").as_array();
         let recorded = recorded.map(|rows| rows.iter().map(ToString::to_string).collect());
         let rows = recorded.unwrap_or_else(|| left.rows.clone());
@@ -238,4 +240,41 @@ fn an_edited_change_set_stops_also_where_nothing_is_pending_and_a_missing_one_do
         .stderr_has("--validCheckSum");
     project.write("changelog.sql", "--liquibase formatted sql\n--changeset ann:2\nCREATE TABLE pear (id int);\n");
     run("run").code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn preconditions_are_asked_before_a_change_set_runs() {
+    let database = Database::fresh();
+    let set = |id: u32, conditions: &str, sql: &str| format!("--changeset ann:{id}\n{conditions}\n{sql}\n");
+    let exists = "--precondition-table-exists table:apple";
+    let text = format!(
+        "{APPLE}{}{}{}",
+        set(2, &format!("--preconditions onFail:MARK_RAN\n{exists}"), "CREATE TABLE pear (id int);"),
+        set(3, "--preconditions onFail:MARK_RAN\n--precondition-view-exists view:v", "CREATE TABLE never (id int);"),
+        set(
+            4,
+            "--preconditions onError:WARN\n--precondition-sql-check expectedResult:1 SELECT nope",
+            "CREATE TABLE fig (id int);"
+        ),
+    );
+    let project = Project::bare().file("changelog.sql", &text);
+    let run = |command: &str| project.doorstep(&database.url(), &[command, "--migrations", "changelog.sql"]).run();
+    run("run")
+        .code(0)
+        .stderr_has("changelog.sql::3::ann is recorded and does not run")
+        .stderr_has("changelog.sql::4::ann runs although");
+    run("check").code(0);
+    let rows = database.sql("SELECT id, exectype FROM databasechangelog ORDER BY orderexecuted");
+    assert_eq!(rows, "1|EXECUTED\n2|EXECUTED\n3|MARK_RAN\n4|EXECUTED");
+    assert_eq!(database.sql("SELECT to_regclass('never') IS NULL, to_regclass('fig') IS NULL"), "t|f");
+    project.write(
+        "changelog.sql",
+        &(text + &set(5, "--precondition-sql-check expectedResult:0 SELECT count(*) FROM pear", "DROP TABLE pear;")),
+    );
+    database.sql("INSERT INTO pear VALUES (1)");
+    let output = run("run").code(65).stderr_has("changelog.sql::5::ann was not run: its precondition is not met");
+    output.stderr_has("gives 1, and 0 is expected").stderr_has("next: make it true");
+    let continues = set(6, &format!("--preconditions onFail:CONTINUE\n{exists}"), "SELECT 1;");
+    project.write("changelog.sql", &format!("{APPLE}{continues}"));
+    run("run").code(65).stderr_has("changelog.sql:4: doorstep does not follow onFail:CONTINUE");
 }
