@@ -15,6 +15,8 @@ pub enum MigrationFormat {
     Dbmate,
     /// sqlx's files, NUMBER_NAME.sql or .up.sql, and _sqlx_migrations
     Sqlx,
+    /// diesel's folders, VERSION_NAME/up.sql, and __diesel_schema_migrations
+    Diesel,
     /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
     Supabase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations

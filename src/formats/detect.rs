@@ -164,7 +164,7 @@ fn script_format(name: MigrationFormat, opening: &Opening<'_>) -> Result<Option<
 /// The project of a tool that applies its migrations itself: the one of this name, or any whose file is in its usual
 /// place.
 fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) -> Result<Option<Folder>, Error> {
-    for FormatEntry { name: known, detection } in ALL {
+    for FormatEntry { name: known, detection } in ALL.iter().copied() {
         let Detection::File { places, named, owns, open } = detection else { continue };
         if name.is_some_and(|name| name != known) {
             continue;

@@ -9,11 +9,13 @@ pub(crate) mod alembic;
 pub(crate) mod applied_rows;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
+pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
 pub(crate) mod guard;
 pub(crate) mod inquiry;
+pub(crate) mod javascript;
 pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
@@ -21,6 +23,7 @@ pub(crate) mod liquibase;
 pub(crate) mod lock_row;
 pub(crate) mod marks;
 pub(crate) mod migration;
+pub(crate) mod name_order;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
@@ -54,11 +57,12 @@ pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
 
 /// All formats.
-pub(crate) const ALL: [FormatEntry; 10] = [
+pub(crate) const ALL: &[FormatEntry] = &[
     prisma::ENTRY,
     sql::ENTRY,
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
+    diesel::ENTRY,
     golang_migrate::ENTRY,
     supabase::ENTRY,
     liquibase::ENTRY,

@@ -41,6 +41,8 @@ pub(crate) struct History {
     claim: Option<Claim>,
     /// How much of it the files tell.
     pub reach: Reach,
+    /// Migrations that are applied and have a note all the same.
+    pub(super) left_notes: Vec<String>,
     /// Why the table cannot hold the rows of the folder's migrations.
     pub(super) no_room: Option<String>,
 }
@@ -65,6 +67,7 @@ impl History {
             // What the files say includes what their names say.
             claim: resolved.claim.or_else(|| folder.claim.cloned()),
             reach: Reach::default(),
+            left_notes: Vec::new(),
             no_room: None,
         }
     }
@@ -195,6 +198,7 @@ impl History {
         let Some(table) = self.table.clone() else { return Ok(()) };
         self.close_abandoned(session, &table).await?;
         self.refill(session).await?;
+        self.drop_left_notes(session, &table).await;
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
             let (true, Some(record)) = (entry.is_unexplained(), &entry.record) else { continue };

@@ -69,6 +69,7 @@ impl History {
     /// Adds doorstep's notes about runs of pending migrations to the records; whether there are any. Of a migration that
     /// the history has, only the history counts.
     pub(super) async fn add_notes(&mut self, session: &mut dyn Session) -> Result<bool, Error> {
+        self.left_notes.clear();
         let Some((writer, notes)) = self.format.writer.and_then(|writer| Some((writer, writer.notes()?))) else {
             return Ok(false);
         };
@@ -90,13 +91,22 @@ impl History {
                 _ => return Err(doing()(fault)),
             },
         };
-        let mut records = notes.records(table, rows);
-        records.retain(|record: &Record| self.entries.iter().any(|it| is_open(it) && it.name == record.name));
+        let records = notes.records(table, rows);
+        let is_of_open = |record: &Record| self.entries.iter().any(|it| is_open(it) && it.name == record.name);
+        let (records, left): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_of_open);
+        self.left_notes = left.into_iter().map(|record| record.name).collect();
         self.records.retain(|known| {
             !(writer.marks_begun() && known.is_unfinished() && records.iter().any(|record| record.name == known.name))
         });
         self.records.extend(records.into_iter().map(Arc::new));
         Ok(true)
+    }
+
+    /// Deletes the notes of migrations that are applied: a start was killed between the row and the end of its note.
+    pub(super) async fn drop_left_notes(&self, session: &mut dyn Session, table: &TableName) {
+        for name in &self.left_notes {
+            self.drop_notes(session, table, Some(name)).await;
+        }
     }
 
     /// Deletes the note of a migration that is applied, and the table of notes with the last one. A note

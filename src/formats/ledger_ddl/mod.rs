@@ -4,6 +4,7 @@
 //! A ledger whose columns have the dialect's own types needs nothing here: it asks [`Dialect::rules`].
 
 pub(crate) mod dbmate;
+pub(crate) mod diesel;
 pub(crate) mod golang_migrate;
 pub(crate) mod liquibase;
 pub(crate) mod prisma;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
 use crate::formats::external::External;
-use crate::formats::prisma::javascript::{Lookup, Object, PlaceOf};
+use crate::formats::javascript::{Lookup, Object, PlaceOf};
 
 /// What the project says about a place.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

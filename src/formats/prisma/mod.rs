@@ -3,8 +3,6 @@
 
 pub(crate) mod config;
 pub(crate) mod datasource;
-pub(crate) mod javascript;
-pub(crate) mod order;
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -22,6 +20,7 @@ use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
 use crate::formats::ledger_ddl;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::name_order;
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
@@ -123,7 +122,7 @@ impl Layout for Prisma {
         let mut warnings = Vec::new();
         names.sort_unstable();
         let by_bytes = names.clone();
-        names.sort_by(|a, b| order::compare(a, b));
+        names.sort_by(|a, b| name_order::compare(a, b));
         if names != by_bytes || !names.iter().all(|name| name.is_ascii()) {
             warnings.push(
                 "the order of migration names depends on the Prisma version (6.6 and later sort as ICU does, \

@@ -77,6 +77,12 @@ pub(crate) fn fourteen_digits(name: &str) -> bool {
     name.len() >= 14 && name.bytes().take(14).all(|byte| byte.is_ascii_digit())
 }
 
+/// `1693400000000_users`: of Hasura, a time in milliseconds, which diesel takes for a version as any other text.
+pub(crate) fn hasura(name: &str) -> bool {
+    let (number, rest) = split_digits(name);
+    number.len() == 13 && rest.starts_with('_')
+}
+
 /// `db.changelog-master.yaml`, `changelog.xml`.
 pub(crate) fn changelog(name: &str) -> bool {
     name.contains("changelog") && stem(name, &[".xml", ".yaml", ".yml", ".json"]).is_some()

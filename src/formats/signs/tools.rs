@@ -15,6 +15,8 @@ const UP_FILE: Sign = Named(forms::up_file);
 const FLYWAY: Sign = Named(forms::flyway);
 const LOCK_FILE: Sign = Inside("migration_lock.toml");
 const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
+const UP_FOLDER: Sign = Folder(&["up.sql"]);
+const HASURA: Sign = AllFolders("up.sql", forms::hasura);
 const PRISMAS: Sign = All(&[Folder(&["migration.sql"]), PrismasPlace]);
 
 /// All known tools.
@@ -76,7 +78,21 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Fair, Files(forms::may_be_refinery)),
         ],
     },
-    foreign("diesel", "diesel migration run", &[(Sure, Folder(&["up.sql"]))]),
+    KnownTool {
+        name: "diesel",
+        format: Some(MigrationFormat::Diesel),
+        command: "diesel migration run",
+        signs: &[(Sure, All(&[UP_FOLDER, Beside("diesel.toml")])), (Fair, UP_FOLDER)],
+    },
+    foreign(
+        "Hasura",
+        "hasura migrate apply --all-databases",
+        &[
+            (Sure, All(&[HASURA, Mentions("config.yaml", "\nmetadata_directory")])),
+            (Sure, All(&[HASURA, Beside("hasura")])),
+            (Fair, HASURA),
+        ],
+    ),
     KnownTool {
         name: "Supabase CLI",
         format: Some(MigrationFormat::Supabase),

@@ -69,8 +69,11 @@ fn a_folder_of_another_tool_stops_unless_the_setting_or_the_history_says_that_it
 fn a_folder_that_doorstep_cannot_read_stops_with_the_name_of_its_tool() {
     for (tool, files) in [
         (
-            "diesel",
-            vec![("migrations/2023-01-01-000000_a/up.sql", TABLE), ("migrations/2023-01-01-000000_a/down.sql", "")],
+            "Hasura",
+            vec![
+                ("migrations/1693400000000_a/up.sql", TABLE),
+                ("config.yaml", "version: 3\nmetadata_directory: metadata\n"),
+            ],
         ),
         (
             "Drizzle 1.0",

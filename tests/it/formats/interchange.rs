@@ -1,6 +1,11 @@
 //! The real tools and doorstep take turns on one database: whoever applies a migration, the rows are the same but for ids
 //! and times, and the other goes on.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
 use crate::support::native::{NATIVE, Native, Step};
 use crate::support::{Database, Doorstep, Output, Project, large_tool, real_tool};
 
@@ -39,6 +44,16 @@ pub(crate) const TOOLS: &[RealTool] = &[
         is_slow: false,
     },
     RealTool {
+        format: "diesel",
+        up: |project, database| {
+            Doorstep::through(own_program("diesel"), &[], &[])
+                .directory(&project.path(""))
+                .env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT version FROM __diesel_schema_migrations ORDER BY 1",
+        is_slow: true,
+    },
+    RealTool {
         format: "supabase",
         up: |project, database| {
             let url = format!("{}?sslmode=disable", database.url());
@@ -70,6 +85,22 @@ pub(crate) const TOOLS: &[RealTool] = &[
         is_slow: true,
     },
 ];
+
+/// A program around a library that is a tool, in tests/tools: built once, with its own lock file, for the host.
+fn own_program(name: &str) -> &'static str {
+    static BUILT: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
+    let build = || {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name);
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools").join(name);
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--quiet", "--locked", "--jobs", "1", "--manifest-path"]).arg(folder.join("Cargo.toml"));
+        cargo.arg("--target-dir").arg(&target).env_remove("CARGO_BUILD_TARGET");
+        assert!(cargo.status().unwrap().success(), "{name} does not build");
+        let program = target.join("debug").join(format!("{name}-migrate"));
+        &*Box::leak(program.into_os_string().into_string().unwrap().into_boxed_str())
+    };
+    BUILT.lock().unwrap().entry(name.to_owned()).or_insert_with(build)
+}
 
 fn steps() -> [Step; 4] {
     [

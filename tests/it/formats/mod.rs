@@ -10,6 +10,7 @@ mod interchange;
 mod named_projects;
 mod native;
 mod native_dbmate;
+mod native_diesel;
 mod native_golang_migrate;
 mod native_liquibase;
 mod native_refinery;

@@ -176,7 +176,10 @@ impl Case {
                 None => {
                     write(&bench.project, &step["write"]);
                     for file in strings(&step["rm"]) {
-                        std::fs::remove_file(bench.project.path(&file)).unwrap();
+                        let path = bench.project.path(&file);
+                        let removed =
+                            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+                        removed.unwrap();
                     }
                     if let Some(sql) = step["sql"].as_str() {
                         bench.sql(sql);

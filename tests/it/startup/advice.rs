@@ -182,13 +182,12 @@ fn a_folder_of_another_kind() {
         .then(&["run", "--prisma-schema", "db/s.prisma"], 3)
         .check(&package, FILE);
 
-    let diesel = Project::bare().file("migrations/2024-05-01-000000_a/up.sql", "SELECT 1;");
-    let diesel = diesel.file("migrations/2024-05-01-000000_a/down.sql", "SELECT 1;");
-    let alone =
-        "let that tool apply them (migrate_command = \"diesel migration run\"), or leave them alone: --migrate off";
-    holds(&diesel, "CREATE TABLE any_table (id integer)");
-    case(&["run"], 78, alone).then(&["run", "--migrate", "off"], 0).check(&diesel, FILE);
-    case(&["run"], 78, alone).then(&["run", "--migrate-command", "true"], 0).check(&diesel, FILE);
+    let sqitch = Project::bare().file("migrations/sqitch.plan", "");
+    let sqitch = sqitch.file("migrations/deploy/a.sql", "SELECT 1;");
+    let alone = "let that tool apply them (migrate_command = \"sqitch deploy\"), or leave them alone: --migrate off";
+    holds(&sqitch, "CREATE TABLE any_table (id integer)");
+    case(&["run"], 78, alone).then(&["run", "--migrate", "off"], 0).check(&sqitch, FILE);
+    case(&["run"], 78, alone).then(&["run", "--migrate-command", "true"], 0).check(&sqitch, FILE);
 
     let notes = Project::bare().file("migrations/notes", "x").file("db/0001_a.sql", "CREATE TABLE a (b integer);");
     case(&["run", "--migration-format", "sql"], 78, "name the folder that holds them with --migrations")

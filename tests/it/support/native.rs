@@ -104,6 +104,25 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "diesel",
+        files: |steps| {
+            let files = |step: &Step| {
+                let path = format!("migrations/{}", numbered(step));
+                let metadata = (format!("{path}/metadata.toml"), format!("run_in_transaction = {}\n", !step.alone));
+                let down = (format!("{path}/down.sql"), "DROP TABLE nothing;\n".to_owned());
+                // diesel stops at a file without a statement.
+                let sql = if step.sql.trim().is_empty() { "SELECT 1;" } else { &step.sql };
+                [(format!("{path}/up.sql"), format!("{sql}\n")), down, metadata]
+            };
+            steps.iter().flat_map(files).collect()
+        },
+        migration: numbered,
+        row: |step| format!("__diesel_schema_migrations WHERE version = '{:02}'", step.number),
+        history: &["__diesel_schema_migrations"],
+        has_mark: true,
+        on_sqlite: true,
+    },
+    Native {
         name: "golang-migrate",
         files: |steps| {
             let file = |step: &Step, direction: &str, sql: &str| {

@@ -1,33 +1,39 @@
-//! The order of migration names. Since 6.6 Prisma sorts with JavaScript's `localeCompare`, which is ICU's
-//! root collation; before, by bytes. Both give the same order for the usual names.
+//! The order of names that JavaScript's `localeCompare` gives, which is ICU's root collation: Prisma sorts its migrations
+//! like this since 6.6 (before, by bytes), and Drizzle 1.0 does. Both give the same order for the usual names.
 
 use std::cmp::Ordering;
 
 /// ICU's root order of ASCII punctuation (CLDR root collation chart), before digits and letters.
 const PUNCTUATION: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 
-/// Compares as ICU's root collation does, for ASCII; other characters come after, by code point.
+/// Compares as ICU's root collation does, for ASCII and Latin letters with a mark; other characters come after, by code
+/// point.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
-    let primary = a.chars().map(weight).cmp(b.chars().map(weight));
-    // Names that differ in case only: lowercase first, decided by the first difference.
+    let by_letter = || a.chars().map(weight).cmp(b.chars().map(weight));
+    // Names that differ in marks only: decided by the first difference; and then in case, lower case first.
+    let by_mark = || a.chars().map(has_mark).cmp(b.chars().map(has_mark));
     let by_case = || a.chars().map(char::is_uppercase).cmp(b.chars().map(char::is_uppercase));
-    primary.then_with(by_case).then_with(|| a.cmp(b))
+    by_letter().then_with(by_mark).then_with(by_case).then_with(|| a.cmp(b))
 }
 
 fn weight(character: char) -> (u8, u32) {
-    let lower = character.to_ascii_lowercase();
+    let lower = base(character).unwrap_or(character).to_ascii_lowercase();
     match lower {
         '0'..='9' => (1, lower.into()),
-        'a'..='z' => (2, u32::from(lower) << 8),
+        'a'..='z' => (2, lower.into()),
         _ => match PUNCTUATION.find(lower) {
             Some(at) => (0, u32::try_from(at).unwrap_or(u32::MAX)),
-            None => fold(lower),
+            None => (3, lower.into()),
         },
     }
 }
 
-/// Latin letters with a mark sort beside their base letter; other characters after all letters.
-fn fold(character: char) -> (u8, u32) {
+fn has_mark(character: char) -> bool {
+    base(character).is_some()
+}
+
+/// The letter under the mark of a Latin letter.
+fn base(character: char) -> Option<char> {
     const BASES: &[(&str, char)] = &[
         ("àáâãäåÀÁÂÃÄÅ", 'a'),
         ("çÇ", 'c'),
@@ -38,8 +44,7 @@ fn fold(character: char) -> (u8, u32) {
         ("ùúûüÙÚÛÜ", 'u'),
         ("ýÿÝ", 'y'),
     ];
-    let base = BASES.iter().find(|(marked, _)| marked.contains(character));
-    base.map_or((3, character.into()), |(_, base)| (2, (u32::from(*base) << 8) + 1))
+    BASES.iter().find(|(marked, _)| marked.contains(character)).map(|(_, base)| *base)
 }
 
 #[cfg(test)]
@@ -59,6 +64,11 @@ mod tests {
         let mut shuffled = dates;
         shuffled.reverse();
         assert_eq!(sorted(&shuffled), dates);
+        // Drizzle 1.0.0-rc.4 on Node 20.
+        let of_one_second = ["_a", "_ä", "_a_", "_a-x", "_a1", "_b", "_C", "_z"];
+        let mut shuffled = of_one_second;
+        shuffled.reverse();
+        assert_eq!(sorted(&shuffled), of_one_second);
         let others = [
             "_under",
             "-dash",
