@@ -21,6 +21,8 @@ pub enum MigrationFormat {
     Supabase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
     GolangMigrate,
+    /// goose's files, VERSION_NAME.sql with -- +goose Up, and goose_db_version
+    Goose,
     /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
     Refinery,
     /// Liquibase: changelogs in formatted SQL and databasechangelog

@@ -113,6 +113,10 @@ layer! {
     ///
     /// Where the tool would skip it for ever, a start stops without this setting.
     [ "Migrate", "WHAT" ] out_of_order: OutOfOrder,
+    /// Variables of the environment that may land in statements: goose's ENVSUB
+    ///
+    /// Comma-separated names. A file that asks for another one is refused.
+    [ "Migrate", "NAMES" ] migration_variables: List,
     /// The Prisma schema, file or folder [default: found by convention: schema.prisma, prisma/schema.prisma, prisma/schema]
     [ "Migrate", "PATH" ] prisma_schema: PathBuf,
     /// How long to queue for another replica's migration; 0 = no limit [default: 5m]
@@ -177,6 +181,8 @@ pub(crate) struct Settings {
     pub unknown: OnUnknown,
     /// What to do about pending migrations that are older than applied ones; `None`: as the tool does.
     pub out_of_order: Option<OutOfOrder>,
+    /// Variables that may land in statements.
+    pub migration_variables: Vec<String>,
     /// The Prisma schema, if named.
     pub prisma_schema: Option<PathBuf>,
     /// How long to wait for the migration lock; `None` waits forever.
@@ -243,6 +249,7 @@ impl Settings {
             after_migrate: merged.after_migrate,
             unknown: merged.unknown.unwrap_or(OnUnknown::Refuse),
             out_of_order: merged.out_of_order,
+            migration_variables: merged.migration_variables.unwrap_or_default().0,
             prisma_schema: merged.prisma_schema,
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),

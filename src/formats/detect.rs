@@ -59,7 +59,8 @@ impl Project {
         let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
         let url_parameters = url_parameters(settings);
         let history_table = settings.history_table.as_ref();
-        let opening = Opening { is_named: name.is_some(), history_table, environment, url_parameters: &url_parameters };
+        let (url_parameters, variables) = (&url_parameters, &settings.migration_variables);
+        let opening = Opening { is_named: name.is_some(), history_table, environment, url_parameters, variables };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }

@@ -13,6 +13,7 @@ pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
+pub(crate) mod goose;
 pub(crate) mod guard;
 pub(crate) mod inquiry;
 pub(crate) mod javascript;
@@ -64,6 +65,7 @@ pub(crate) const ALL: &[FormatEntry] = &[
     sqlx_folder::ENTRY,
     diesel::ENTRY,
     golang_migrate::ENTRY,
+    goose::ENTRY,
     supabase::ENTRY,
     liquibase::ENTRY,
     refinery::ENTRY,
@@ -150,6 +152,8 @@ pub(crate) struct Opening<'a> {
     pub environment: &'a Environment,
     /// The parameters of the database's URL that tools of Go read, which begin with `x-`.
     pub url_parameters: &'a [(String, String)],
+    /// Names of the variables that may land in statements, where the tool puts them there.
+    pub variables: &'a [String],
 }
 
 impl Opening<'_> {
@@ -384,6 +388,7 @@ mod tests {
                     history_table: None,
                     environment: &environment,
                     url_parameters: &[],
+                    variables: &[],
                 })
                 .unwrap();
                 assert!(format.writer.is_some() && format.tool.command.is_none(), "{format:?}");

@@ -6,6 +6,7 @@
 pub(crate) mod dbmate;
 pub(crate) mod diesel;
 pub(crate) mod golang_migrate;
+pub(crate) mod goose;
 pub(crate) mod liquibase;
 pub(crate) mod prisma;
 pub(crate) mod refinery;

@@ -137,6 +137,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Dbmate
             | MigrationFormat::Sqlx
             | MigrationFormat::GolangMigrate
+            | MigrationFormat::Goose
             | MigrationFormat::Supabase
             | MigrationFormat::Liquibase
             | MigrationFormat::Refinery
@@ -304,7 +305,7 @@ mod tests {
             ("1_a.up.sql ^.sqlx", "Sqlx"),
             ("1_a.up.sql ^go.mod:golang-migrate/migrate", "GolangMigrate"),
             ("1_a.sql @dbmate", "Dbmate"),
-            ("1_a.sql @goose", "Sql? goose"),
+            ("1_a.sql @goose", "Goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
             ("V1__a.sql R__b.sql", "Sql? Flyway"),
             ("V1__a.sql ^Cargo.toml:refinery", "Refinery"),

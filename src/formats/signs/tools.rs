@@ -40,7 +40,12 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         ],
     ),
     KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
-    foreign("goose", "goose up", &[(Sure, Marked), (Fair, Named(forms::go_file))]),
+    KnownTool {
+        name: "goose",
+        format: Some(MigrationFormat::Goose),
+        command: "goose up",
+        signs: &[(Sure, Marked), (Fair, Named(forms::go_file))],
+    },
     foreign("sql-migrate", "sql-migrate up", &[(Sure, Marked)]),
     KnownTool {
         name: "sqlx",

@@ -11,9 +11,7 @@ fn project(files: &[(&str, &str)]) -> Project {
 
 /// A folder whose files could be read as plain SQL, and the tools that the message names.
 fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
-    let goose = "-- +goose Up\nCREATE TABLE a (id integer);\n-- +goose Down\nDROP TABLE a;\n";
     vec![
-        ("goose (its marks in the files)", vec![("migrations/1_a.sql", goose)]),
         (
             "Drizzle (meta/_journal.json)",
             vec![("migrations/0000_a.sql", TABLE), ("migrations/meta/_journal.json", "{}")],

@@ -12,6 +12,7 @@ mod native;
 mod native_dbmate;
 mod native_diesel;
 mod native_golang_migrate;
+mod native_goose;
 mod native_liquibase;
 mod native_refinery;
 mod native_sqlx;

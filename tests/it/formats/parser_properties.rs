@@ -8,6 +8,8 @@ use doorstep::internals::Provenance;
 use doorstep::internals::RunMode;
 use doorstep::internals::changelog;
 use doorstep::internals::compare;
+use doorstep::internals::goose_parser;
+use doorstep::internals::goose_variables;
 use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
@@ -118,6 +120,7 @@ pub(crate) fn script(text: &str) {
 pub(crate) fn marks(text: &str) {
     changelogs(text);
     changelogs(&format!("--liquibase formatted sql\n--changeset a:1\n{text}"));
+    goose(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         let script = Script::new(text.to_owned(), dialect);
         let found = sections::sections(&script);
@@ -155,6 +158,31 @@ fn changelogs(text: &str) {
                 }
                 end = line + part.matches('\n').count();
             }
+        }
+    }
+}
+
+/// goose's parser names a line of the file, or keeps every line at its place; the statements are parts of the text, in their
+/// order, and what is between them is no SQL.
+fn goose(text: &str) {
+    let variables = goose_variables::Variables::default();
+    let read = goose_parser::parse(text, &variables);
+    assert_eq!(read, goose_parser::parse(text, &variables), "read twice");
+    match read {
+        Err((line, why)) => {
+            assert!(!why.is_empty() && (1..=text.lines().count().max(1)).contains(&line), "line {line}: {why}");
+        }
+        Ok(up) => {
+            assert_eq!(up.text.lines().count(), text.lines().count());
+            let mut at = 0;
+            for range in &up.statements {
+                assert!(at <= range.start && range.start < range.end && range.end <= up.text.len(), "{up:?}");
+                let between = &up.text[at..range.start];
+                assert!(between.lines().all(|line| line.trim().is_empty() || line.trim().starts_with("--")), "{up:?}");
+                at = range.end;
+            }
+            let _ = goose_parser::cut_within(&up, Dialect::Postgres);
+            let _ = goose_parser::cut_within(&up, Dialect::Sqlite);
         }
     }
 }

@@ -139,6 +139,24 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "goose",
+        files: |steps| {
+            let file = |step: &Step| {
+                let mark = if step.alone { "-- +goose NO TRANSACTION\n" } else { "" };
+                // As people write them: each statement in a block, so that no line cuts it.
+                let up = format!("-- +goose StatementBegin\n{}\n-- +goose StatementEnd\n", step.sql);
+                let text = format!("{mark}-- +goose Up\n{up}\n-- +goose Down\nDROP TABLE nothing;\n");
+                (format!("migrations/{}.sql", numbered(step)), text)
+            };
+            steps.iter().map(file).collect()
+        },
+        migration: numbered,
+        row: |step| format!("goose_db_version WHERE is_applied AND version_id = {}", step.number),
+        history: &["goose_db_version"],
+        has_mark: true,
+        on_sqlite: true,
+    },
+    Native {
         name: "refinery",
         files: |steps| {
             let file = |step: &Step| (format!("migrations/{}.sql", versioned(step)), format!("{}\n", step.sql));
