@@ -91,17 +91,23 @@ pub(crate) fn read(rest: &str) -> Result<Header, String> {
         Some(quoted) => quoted.split_once('"').ok_or_else(form)?,
         None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
     };
-    if author.trim() != author || author.is_empty() || id.is_empty() {
+    let (author, id) = (without_quotes(author), without_quotes(id));
+    if author.trim().is_empty() || id.is_empty() {
         return Err(form());
     }
     if author.starts_with('\'') || id.starts_with('\'') {
-        return Err("Liquibase takes a single quote for a part of the id: use double quotes".to_owned());
+        return Err("Liquibase takes the single quote for a part of the id: use double quotes".to_owned());
     }
     let mut header = Header { author: author.to_owned(), id: id.to_owned(), ..Header::default() };
     for (name, value) in attributes(rest) {
         header.take(name, value)?;
     }
     Ok(header)
+}
+
+/// Without single quotes on both sides: they may stand around a word, not around blanks.
+fn without_quotes(text: &str) -> &str {
+    text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text)
 }
 
 /// `name:value` or `name:"value with blanks"`, and other words, as a name without a value.
@@ -198,6 +204,8 @@ mod tests {
             (" --  CHANGESET\tann:1:2 labels:x", "ann", "1:2"),
             ("--changeset \"ann x\":\"id y\" context:dev", "ann x", "id y"),
             ("--changeset ann smith:id v", "ann smith", "id"),
+            ("--changeset 'ann x':'1'", "ann x", "1"),
+            ("--changeset ann :1", "ann ", "1"),
         ] {
             let header = read(marked(line).unwrap()).unwrap();
             assert_eq!((header.author.as_str(), header.id.as_str()), (author, id), "{line}");
@@ -209,6 +217,7 @@ mod tests {
             "--changeset :1",
             "--changeset:ann:1",
             "--changeset ann : 1",
+            "--changeset ann:'id z'",
         ] {
             assert!(read(marked(wrong).unwrap()).is_err(), "{wrong}");
         }

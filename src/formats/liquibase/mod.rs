@@ -19,6 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::guard::Guard;
+use crate::formats::liquibase::configuration::Configuration;
 use crate::formats::liquibase::folder::Changelogs;
 use crate::formats::lock_row::LockRow;
 use crate::formats::migration::{Migration, Record, RunMode};
@@ -69,7 +70,14 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
         deployment: format!("{:010}", millis % 10_000_000_000),
         recorded: Mutex::default(),
     });
-    let environment = opening.environment.variables().map(|(name, _)| name.to_owned()).collect();
+    let is_allowed = |name: &str| opening.variables.iter().any(|allowed| allowed == name);
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        opening.environment.variables().partition(|(name, _)| is_allowed(name));
+    // Liquibase looks there first.
+    let allowed = allowed.into_iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned()));
+    let parameters = allowed.chain(configuration.parameters.iter().cloned()).collect();
+    let configuration = Configuration { parameters, ..configuration };
+    let environment = refused.into_iter().map(|(name, _)| name.to_owned()).collect();
     let layout = kept(Changelogs { configuration, environment });
     Ok(Format { layout, ledger, writer: Some(ledger), tool: &TOOL })
 }

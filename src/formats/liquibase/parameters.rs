@@ -10,7 +10,8 @@ use crate::formats::liquibase::expression::Runtime;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters {
     pub(crate) values: BTreeMap<String, String>,
-    /// Names of the environment's variables, whose values Liquibase would put into the SQL.
+    /// Names of the environment's variables, whose values Liquibase would put into the SQL, whatever a property says; without
+    /// those that a setting allows.
     pub(crate) environment: BTreeSet<String>,
     /// `dbms` and `context` of a definition are compared with these.
     pub(crate) runtime: Runtime,
@@ -65,13 +66,13 @@ impl Parameters {
             let Some(end) = rest.find('}') else { break };
             let name = rest[2..end].trim();
             match self.values.get(name) {
-                Some(value) => result += value,
-                None if self.environment.contains(name) => {
+                _ if self.environment.contains(name) => {
                     return Err(format!(
-                        "Liquibase would put the environment's variable {name} into the SQL, which doorstep does not: \
-                         define it with --property name:{name} value:VALUE"
+                        "Liquibase would put the environment's variable {name} into the SQL\n\
+                         next: allow it with migration_variables = {name}, or start without the variable"
                     ));
                 }
+                Some(value) => result += value,
                 None if OF_JAVA.iter().any(|prefix| name.starts_with(prefix)) => {
                     return Err(format!(
                         "Liquibase would replace ${{{name}}} by a value of its own, which doorstep does not know"
@@ -104,7 +105,8 @@ mod tests {
 
     #[test]
     fn what_comes_from_elsewhere_is_refused_by_name() {
-        let parameters = Parameters { environment: ["HOME".to_owned()].into(), ..Parameters::default() };
+        let mut parameters = Parameters { environment: ["HOME".to_owned()].into(), ..Parameters::default() };
+        parameters.set("HOME", "x");
         assert!(parameters.replaced("${HOME}").unwrap_err().contains("HOME"));
         assert!(parameters.replaced("${database.databaseProductName}").is_err());
         assert_eq!(parameters.replaced("${HOMES}").unwrap(), "${HOMES}");

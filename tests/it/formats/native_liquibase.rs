@@ -172,9 +172,13 @@ fn what_liquibase_would_put_in_from_elsewhere_is_refused_by_name() {
         .file("changelog.sql", "--liquibase formatted sql\n--changeset ann:1\nCREATE TABLE ${TBL} (id int);\n");
     let call = || project.doorstep(&database.url(), &["run", "--migrations", "changelog.sql"]).env("TBL", "apple");
     call().run().code(65).stderr_has("changelog.sql:3").stderr_has("variable TBL");
-    project.write("liquibase.properties", "parameter.TBL: pear\n");
-    call().run().code(0).stderr_has("(1 applied)");
-    assert_eq!(database.sql("SELECT to_regclass('pear') IS NULL"), "f");
+    // A parameter of the file does not change that: Liquibase looks into the environment first.
+    project.write("liquibase.properties", "parameter.TBL: pear\nparameter.OTHER: fig\n");
+    call().run().code(65).stderr_has("next: allow it with migration_variables = TBL");
+    let text = "--liquibase formatted sql\n--changeset ann:1\nCREATE TABLE ${TBL} (id int);\nCREATE TABLE ${OTHER} (id int);\n";
+    project.write("changelog.sql", text);
+    call().env("DOORSTEP_MIGRATION_VARIABLES", "TBL").run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT to_regclass('apple') IS NULL, to_regclass('fig') IS NULL"), "f|f");
 }
 
 #[test]
