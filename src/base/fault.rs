@@ -126,6 +126,8 @@ pub enum Condition {
     AlreadyExists,
     /// No schema of the search path exists and may be used (3F000).
     NoSchema,
+    /// A table lacks a column of the statement (42703).
+    NoColumn,
     /// `pg_hba.conf` admits no login from here (28000).
     NotAdmitted,
     /// The same, and the connection was not encrypted because the URL says so.

@@ -31,6 +31,20 @@ pub enum MigrationFormat {
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations
     Django,
+    /// TypeORM applies them: classes in *.js or *.ts, and migrations
+    Typeorm,
+    /// knex applies them: migrations/*.js and knex_migrations
+    Knex,
+    /// sequelize-cli applies them: migrations/*.js and SequelizeMeta
+    Sequelize,
+    /// Rails applies them: db/migrate/*.rb and schema_migrations
+    Rails,
+    /// Ecto applies them: priv/REPO/migrations/*.exs and schema_migrations
+    Ecto,
+    /// Laravel applies them: database/migrations/*.php and migrations
+    Laravel,
+    /// EF Core applies them: Migrations/*.cs and __EFMigrationsHistory
+    Efcore,
 }
 
 impl MigrationFormat {

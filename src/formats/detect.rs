@@ -17,7 +17,8 @@ use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Candidate, Claim, Recognised, TOOLS, candidates, is_flat, recognise};
 use crate::formats::{
-    ALL, Datasource, Detection, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, prisma,
+    ALL, Datasource, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, is_applied_here, prisma,
+    tool_projects,
 };
 use crate::schema_source::prisma::PrismaSchema;
 
@@ -58,9 +59,10 @@ impl Project {
         }
         let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
         let url_parameters = url_parameters(settings);
-        let history_table = settings.history_table.as_ref();
+        let (command, history_table) = (settings.migrate_command.as_ref(), settings.history_table.as_ref());
         let (url_parameters, variables) = (&url_parameters, &settings.migration_variables);
-        let opening = Opening { is_named: name.is_some(), history_table, environment, url_parameters, variables };
+        let is_named = name.is_some();
+        let opening = Opening { is_named, folder: named, history_table, environment, url_parameters, variables };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -77,9 +79,8 @@ impl Project {
         let found = prisma::find_schema(schema.or(of_config))?;
         let (schema, datasource) = found.unzip();
         let schema = schema.map(|schema| &*Box::leak(Box::new(schema)));
-        let command = settings.migrate_command.as_ref();
         refuse_two_tools(name, command)?;
-        let surroundings = Surroundings { folder: named, command, environment };
+        let surroundings = Surroundings { command, ..opening.surroundings() };
         let of_tool = |name| match tool_project(name, &surroundings) {
             // With --migrate off, a project that cannot be read stops nothing.
             Err(_) if !needed => Ok(None),
@@ -95,13 +96,11 @@ impl Project {
                 found => found,
             },
         };
-        if let Some(folder) = folder.as_ref().filter(|folder| folder.format.writer.is_none()) {
-            let name = folder.format.tool.name;
-            opening
-                .refuse_history_table(&format!("{name} keeps the history, and its configuration names the table"))?;
-        }
         let default_command = |folder: &Folder| Some(folder.format.tool.command.as_ref()?.words(environment));
         let command = command.cloned().or_else(|| folder.as_ref().and_then(default_command));
+        if needed && command.is_none() {
+            refuse_without_command(folder.as_ref())?;
+        }
         let folder = folder.map(|folder| Folder { out_of_order: settings.out_of_order, ..folder });
         Ok(Self { schema, datasource, folder, command, external: config.external })
     }
@@ -124,6 +123,19 @@ fn refuse_two_tools(name: Option<MigrationFormat>, command: Option<&Words>) -> R
              the command does"
         ))),
         _ => Ok(()),
+    }
+}
+
+/// Refuses a project that neither doorstep nor a command can migrate.
+fn refuse_without_command(folder: Option<&Folder>) -> Result<(), Error> {
+    match folder {
+        None => tool_projects::refuse_others(),
+        Some(Folder { format, .. }) if format.writer.is_none() => Err(Error::Settings(format!(
+            "the command by which {} applies the migrations here is not known\n\
+             next: give it with migrate_command",
+            format.tool.name
+        ))),
+        Some(_) => Ok(()),
     }
 }
 
@@ -151,44 +163,18 @@ fn kept(path: &Path) -> &'static Path {
     Box::leak(path.to_owned().into_boxed_path())
 }
 
-/// Whether doorstep applies the migrations of the format of this name.
-fn is_applied_here(name: MigrationFormat) -> bool {
-    ALL.iter().filter_map(FormatEntry::folder).any(|(known, _)| known == name)
-}
-
 /// The format of this name, if doorstep applies its migrations.
 fn script_format(name: MigrationFormat, opening: &Opening<'_>) -> Result<Option<Format>, Error> {
     let mut folders = ALL.iter().filter_map(FormatEntry::folder).filter(|(known, _)| *known == name);
     folders.next().map(|(_, found)| (found.open)(opening)).transpose()
 }
 
-/// The project of a tool that applies its migrations itself: the one of this name, or any whose file is in its usual
-/// place.
+/// The project of a tool that applies its migrations itself: the one of this name, or the one that is here.
 fn tool_project(name: Option<MigrationFormat>, surroundings: &Surroundings<'_>) -> Result<Option<Folder>, Error> {
-    for FormatEntry { name: known, detection } in ALL.iter().copied() {
-        let Detection::File { places, named, owns, open } = detection else { continue };
-        if name.is_some_and(|name| name != known) {
-            continue;
-        }
-        if let Some(file) = named(surroundings) {
-            return Ok(Some(Folder::of(kept(&file), open(&file, surroundings)?)));
-        }
-        let is_there = |place: &&Path| place.is_file() && owns(place);
-        match (places.iter().map(Path::new).find(is_there), places) {
-            (Some(file), _) => {
-                return Ok(Some(Folder::of(kept(file), open(file, surroundings)?)));
-            }
-            (None, [usual, ..]) if name.is_some() => {
-                return Err(Error::Settings(format!(
-                    "there is no {usual} here\n\
-                     next: start doorstep in the directory that holds it; if there is none, leave --migration-format \
-                     out, and give the command that migrates with --migrate-command"
-                )));
-            }
-            (None, _) => {}
-        }
+    match name {
+        Some(name) => tool_projects::named(name, surroundings),
+        None => tool_projects::any(surroundings),
     }
-    Ok(None)
 }
 
 /// Why there is no folder of migrations, and what to do about it.
@@ -232,7 +218,10 @@ fn named_folder(
     }
     match name {
         Some(name) => of_name(path, name, opening),
-        None => detect(path, has_schema || path.starts_with("prisma"), opening)?.ok_or_else(|| unknown(path)),
+        None => match detect(path, has_schema || path.starts_with("prisma"), opening)? {
+            Some(found) => Ok(found),
+            None => tool_projects::of_folder(path, &[], &opening.surroundings())?.ok_or_else(|| unknown(path)),
+        },
     }
 }
 
@@ -288,7 +277,14 @@ fn unknown(folder: &Path) -> Error {
 fn foreign(folder: &Path, seen: &Seen, claim: &Claim, opening: &Opening<'_>) -> Error {
     let of = |format| script_format(format, opening).ok().flatten();
     let readable = candidates(seen).iter().find_map(|candidate| of(candidate.tool.format?));
+    let by_tools: Vec<String> = claim.by_tools().into_iter().map(MigrationFormat::word).collect();
     let or = match readable {
+        None if !by_tools.is_empty() => {
+            format!(
+                "name the tool, and doorstep starts it when something is pending: migration_format = {}",
+                by_tools.join(" or ")
+            )
+        }
         Some(format) => format!("if doorstep is to apply them, say so with migration_format = {}", format.tool.name),
         None => "leave them alone: --migrate off (no migration_format reads them)".to_owned(),
     };
@@ -392,6 +388,12 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
         Recognised::Unknown => Ok(None),
         Recognised::Ours(name) => found(name, None),
         Recognised::Claimed(name, claim) => found(name, Some(claim)),
-        Recognised::Foreign(claim) => Err(foreign(folder, &seen, &claim, opening)),
+        Recognised::Foreign(claim) => {
+            let of_tool = match claim.by_tools().as_slice() {
+                [] => None,
+                claimed => tool_projects::of_folder(folder, claimed, &opening.surroundings())?,
+            };
+            of_tool.map_or_else(|| Err(foreign(folder, &seen, &claim, opening)), |found| Ok(Some(found)))
+        }
     }
 }

@@ -22,13 +22,34 @@ impl Object {
     /// The object that a module exports; `None` where that is no literal.
     pub(crate) fn exported(text: &str) -> Option<Self> {
         let text = without_comments(text);
-        let (_, exported) = ["export default", "module.exports ="].iter().find_map(|it| text.split_once(it))?;
-        let exported = exported.trim_start();
-        if let Some(object) = Self::of(exported) {
+        let forms = ["export default", "module.exports =", "exports.default ="];
+        let (_, exported) = forms.iter().find_map(|it| text.split_once(it))?;
+        Self::meant(&text, exported.trim_start())
+    }
+
+    /// The argument of the only `new NAME(…)` in a module; `None` where that is no literal.
+    pub(crate) fn constructed(text: &str, name: &str) -> Option<Self> {
+        let text = without_comments(text);
+        let call = format!("{name}(");
+        // `new typeorm_1.NAME(` is what compilers make of it.
+        let is_new = |at: usize| {
+            let before = text[..at].trim_end_matches(|c: char| is_name(c) || c == '.');
+            before.ends_with([' ', '\n']) && before.trim_end().ends_with("new")
+        };
+        let mut calls = text.match_indices(&call).map(|(at, _)| at).filter(|at| is_new(*at));
+        match (calls.next(), calls.next()) {
+            (Some(at), None) => Self::meant(&text, text[at + call.len()..].trim_start()),
+            _ => None,
+        }
+    }
+
+    /// The object that an expression of the text means: itself, or a constant.
+    fn meant(text: &str, expression: &str) -> Option<Self> {
+        if let Some(object) = Self::of(expression) {
             return Some(object);
         }
         // A constant, mentioned where it is defined and here, and nowhere else.
-        let name: &str = exported.split(|c: char| !is_name(c)).next().filter(|name| !name.is_empty())?;
+        let name: &str = expression.split(|c: char| !is_name(c)).next().filter(|name| !name.is_empty())?;
         let is_whole =
             |(at, _): &(usize, &str)| !text[..*at].ends_with(is_name) && !text[at + name.len()..].starts_with(is_name);
         let mentioned: Vec<usize> = text.match_indices(name).filter(is_whole).map(|(at, _)| at).collect();
@@ -74,6 +95,13 @@ impl Lookup<'_> {
             Self::Value(text) => Object::of(text),
             Self::Absent | Self::Computed => None,
         }
+    }
+
+    /// The expressions of a list; `None` for any other value.
+    pub(crate) fn items(&self) -> Option<Vec<&str>> {
+        let Self::Value(text) = self else { return None };
+        let inner = text.strip_prefix('[')?;
+        closes_at_end(inner).then(|| items(inner)).flatten()
     }
 
     /// The literals of a list; those that are computed are left out.
@@ -159,7 +187,7 @@ fn is_name(character: char) -> bool {
 }
 
 /// The value of a literal without escapes and placeholders.
-fn unquoted(text: &str) -> Option<String> {
+pub(crate) fn unquoted(text: &str) -> Option<String> {
     let text = text.trim();
     let quote = text.chars().next().filter(|quote| "\"'`".contains(*quote))?;
     let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;

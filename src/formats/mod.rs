@@ -7,6 +7,7 @@
 
 pub(crate) mod alembic;
 pub(crate) mod applied_rows;
+pub(crate) mod code;
 pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod diesel;
@@ -36,6 +37,7 @@ pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
 pub(crate) mod supabase;
 pub(crate) mod tool;
+pub(crate) mod tool_projects;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,6 +48,7 @@ use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, OutOfOrder};
 use crate::engines::session::LockKey;
+use crate::formats::code::Convention;
 use crate::formats::migration::Migration;
 use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
@@ -71,7 +74,19 @@ pub(crate) const ALL: &[FormatEntry] = &[
     refinery::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
+    code::typeorm::ENTRY,
+    code::knex::ENTRY,
+    code::sequelize::ENTRY,
+    code::rails::ENTRY,
+    code::ecto::ENTRY,
+    code::laravel::ENTRY,
+    code::efcore::ENTRY,
 ];
+
+/// Whether doorstep applies the migrations of the format of this name.
+pub(crate) fn is_applied_here(name: MigrationFormat) -> bool {
+    ALL.iter().filter_map(FormatEntry::folder).any(|(known, _)| known == name)
+}
 
 /// How a format is found.
 #[derive(Clone, Copy)]
@@ -87,7 +102,7 @@ impl FormatEntry {
     pub(crate) fn folder(&self) -> Option<(MigrationFormat, FolderDetection)> {
         match self.detection {
             Detection::Folder(found) => Some((self.name, found)),
-            Detection::File { .. } => None,
+            Detection::File { .. } | Detection::Code(_) => None,
         }
     }
 }
@@ -105,9 +120,13 @@ pub(crate) enum Detection {
         named: fn(&Surroundings<'_>) -> Option<PathBuf>,
         /// Whether a file in one of the places is the tool's: other tools may have it, too.
         owns: fn(&Path) -> bool,
+        /// Names of the programs that apply its migrations.
+        programs: &'static [&'static str],
         /// Reads the project's configuration, beginning with that file.
         open: fn(&Path, &Surroundings<'_>) -> Result<Format, Error>,
     },
+    /// The project of a tool whose migrations are programs in files with names.
+    Code(&'static Convention),
 }
 
 /// How the folder of a format that doorstep applies is found, and read.
@@ -146,6 +165,8 @@ pub(crate) struct FileMarks {
 pub(crate) struct Opening<'a> {
     /// A setting names the format; otherwise the files show it.
     pub is_named: bool,
+    /// The folder that the settings name.
+    pub folder: Option<&'a Path>,
     /// The history table that the settings name.
     pub history_table: Option<&'a TableName>,
     /// The environment.
@@ -156,7 +177,13 @@ pub(crate) struct Opening<'a> {
     pub variables: &'a [String],
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    /// What decides how a tool's project is read, where no command is set.
+    fn surroundings(&self) -> Surroundings<'a> {
+        let Self { is_named, folder, history_table, environment, .. } = *self;
+        Surroundings { folder, command: None, history_table, is_named, environment }
+    }
+
     /// The value of one of these parameters of the URL.
     fn url_parameter(&self, name: &str) -> Option<&str> {
         self.url_parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -182,6 +209,10 @@ pub(crate) struct Surroundings<'a> {
     pub folder: Option<&'a Path>,
     /// The command that the settings name.
     pub command: Option<&'a Words>,
+    /// The history table that the settings name.
+    pub history_table: Option<&'a TableName>,
+    /// The settings name the format.
+    pub is_named: bool,
     /// The environment.
     pub environment: &'a Environment,
 }
@@ -385,6 +416,7 @@ mod tests {
                 let environment = Environment::default();
                 let format = open(&Opening {
                     is_named: true,
+                    folder: None,
                     history_table: None,
                     environment: &environment,
                     url_parameters: &[],

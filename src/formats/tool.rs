@@ -30,8 +30,8 @@ pub(crate) struct ToolCommand {
     pub beside: &'static str,
     /// Its arguments.
     pub arguments: &'static [&'static str],
-    /// How it is asked what is pending.
-    pub inquiry: &'static dyn Inquiry,
+    /// How it is asked what is pending; `None` where its own commands for that write (they create its table).
+    pub inquiry: Option<&'static dyn Inquiry>,
 }
 
 impl Tool {

@@ -72,11 +72,7 @@ impl Migrator<'_> {
             return Ok(0);
         }
         let (history, stop, count) = (self.history, self.stop, pending.len());
-        if !history.format.ledger.tool_locks(history.dialect) {
-            let tool = history.format.tool.name;
-            let text = format!("{tool} takes no lock: do not start it while doorstep migrates");
-            tracing::warn!(phase = "migrate", event = "unlocked_tool", "{text}");
-        }
+        history.warn_of_unlocked_tool();
         let table = history.ensure_table(self.session, self.probe).await?;
         // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
         stop.defer_signals();

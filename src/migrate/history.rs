@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::base::fault::Class;
+use crate::base::fault::{Class, Condition};
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
@@ -97,7 +97,7 @@ impl History {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
         self.refuse_rival(session).await?;
-        let rows = rows(session, (self.format, self.table.as_ref()), &probe.role).await?;
+        let rows = rows(session, (&self.folder, self.table.as_ref()), &probe.role).await?;
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }
@@ -344,6 +344,15 @@ impl History {
         }
     }
 
+    /// Warns of a tool that takes no lock, before anything is applied.
+    pub(crate) fn warn_of_unlocked_tool(&self) {
+        if !self.format.ledger.tool_locks(self.dialect) {
+            let tool = self.format.tool.name;
+            let text = format!("{tool} takes no lock: do not start it while doorstep migrates");
+            tracing::warn!(phase = "migrate", event = "unlocked_tool", "{text}");
+        }
+    }
+
     /// The migration of this name.
     ///
     /// # Errors
@@ -400,13 +409,16 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
 
 async fn rows(
     session: &mut dyn Session,
-    (format, table): (Format, Option<&TableName>),
+    (folder, table): (&Folder, Option<&TableName>),
     role: &str,
 ) -> Result<Vec<Row>, Error> {
     let Some(table) = table else { return Ok(Vec::new()) };
     let dialect = session.dialect();
-    let sql = session.engine().pinned().to_owned() + &format.ledger.select(dialect, table);
+    let sql = session.engine().pinned().to_owned() + &folder.format.ledger.select(dialect, table);
     session.query(sql).await.map_err(|fault| {
+        if fault.condition == Some(Condition::NoColumn) {
+            return Error::Settings(failure_report::history_of_another(&fault.to_string(), folder));
+        }
         let remedy = (fault.class == Class::Privilege).then(|| grant((dialect, table), "SELECT", role));
         Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
     })

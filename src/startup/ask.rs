@@ -40,9 +40,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Why there is no answer.
 pub(crate) async fn ask(setup: &Setup, history: &History, limit: Duration) -> Result<Answer, String> {
     let tool = history.format.tool;
-    let inquiry = tool.command.as_ref().map(|command| command.inquiry);
+    let inquiry = tool.command.as_ref().and_then(|command| command.inquiry);
     let (Some(inquiry), Some(command)) = (inquiry, &setup.hook_commands.migrate) else {
-        return Err(format!("{} cannot be asked", tool.name));
+        return Err(format!("{} cannot be asked: it has no command for that which only reads", tool.name));
     };
     let Some(questions) = inquiry.questions(command) else {
         let shown = setup.hook_commands.masked(&command.to_string());

@@ -136,6 +136,9 @@ impl Start<'_> {
     /// Lets the tool migrate, and checks in the history that it did. Returns how many migrations were applied.
     pub(crate) async fn delegate(&mut self, tool: &ChildCommand) -> Result<usize, Error> {
         let next = "doorstep cannot tell what it left behind\nnext: repair the cause, and start again";
+        if let Some(history) = &self.history {
+            history.warn_of_unlocked_tool();
+        }
         self.run_hook(Some(tool), next).await?;
         let Some(history) = &self.history else { return Ok(0) };
         let before = history.pending().count();

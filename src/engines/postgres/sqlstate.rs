@@ -56,6 +56,7 @@ pub(crate) fn condition_of(code: &str, routine: Option<&str>) -> Option<Conditio
     match (code, routine) {
         ("42P04" | "42P06" | UNIQUE_VIOLATION, _) => Some(Condition::AlreadyExists),
         ("3F000", _) => Some(Condition::NoSchema),
+        ("42703", _) => Some(Condition::NoColumn),
         // The refusals of a login: auth.c, miscinit.c and postinit.c of the server's source.
         (INVALID_AUTHORIZATION, Some("ClientAuthentication")) => Some(Condition::NotAdmitted),
         (INVALID_AUTHORIZATION, Some("auth_failed")) => Some(Condition::OtherMethod),

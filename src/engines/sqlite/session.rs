@@ -247,6 +247,11 @@ fn fault(error: &sqlx::Error) -> Fault {
         26 => Class::Config,
         _ => Class::Statement,
     };
-    let condition = (code & 0xff == 26).then_some(Condition::NoDatabaseFile);
+    let condition = match code & 0xff {
+        26 => Some(Condition::NoDatabaseFile),
+        // SQLite has no code of its own for it (sqlite3.c: resolve.c).
+        1 if error.message().starts_with("no such column: ") => Some(Condition::NoColumn),
+        _ => None,
+    };
     Fault { code: Some(code.to_string()), condition, ..Fault::new(class, error.message()) }
 }

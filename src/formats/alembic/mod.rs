@@ -32,6 +32,7 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
         places: &["alembic.ini", "migrations/alembic.ini", "pyproject.toml"],
         named: |surroundings| surroundings.environment.get("ALEMBIC_CONFIG").map(PathBuf::from),
         owns: |file| file.file_name().is_none_or(|name| name != PYPROJECT) || mentions_alembic(file),
+        programs: &["alembic", "flask"],
         open,
     },
 };
@@ -45,7 +46,7 @@ static TOOL: Tool = Tool {
         programs: &["alembic"],
         beside: ".venv/bin/alembic",
         arguments: &["upgrade", "heads"],
-        inquiry: &AlembicInquiry,
+        inquiry: Some(&AlembicInquiry),
     }),
 };
 
@@ -59,7 +60,7 @@ static FLASK: Tool = Tool {
         programs: &["flask"],
         beside: ".venv/bin/flask",
         arguments: &["db", "upgrade"],
-        inquiry: &AlembicInquiry,
+        inquiry: Some(&AlembicInquiry),
     }),
 };
 
@@ -444,7 +445,13 @@ mod tests {
             files.iter().for_each(|(name, text)| std::fs::write(path(name), text).unwrap());
             let command = command.map(words);
             let environment = Environment::default();
-            let surroundings = Surroundings { folder: None, command: command.as_ref(), environment: &environment };
+            let surroundings = Surroundings {
+                folder: None,
+                command: command.as_ref(),
+                history_table: None,
+                is_named: false,
+                environment: &environment,
+            };
             let alembic = Alembic::of(&path("alembic.ini"), &surroundings).map_err(|error| error.to_string())?;
             let resolved = alembic.read(directory.path(), Dialect::Postgres).map_err(|error| error.to_string())?;
             Ok::<_, String>((resolved.migrations.len(), resolved.lineage.partial.is_some()))

@@ -28,7 +28,13 @@ use crate::sql::{Dialect, Row, TableName};
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
     name: MigrationFormat::Django,
-    detection: Detection::File { places: &["manage.py"], named: |_| None, owns: |_| true, open },
+    detection: Detection::File {
+        places: &["manage.py"],
+        named: |_| None,
+        owns: |_| true,
+        programs: &["manage.py", "django-admin", "django"],
+        open,
+    },
 };
 
 static TOOL: Tool = Tool {
@@ -40,7 +46,7 @@ static TOOL: Tool = Tool {
         programs: &["python", "python3"],
         beside: ".venv/bin/python",
         arguments: &["manage.py", "migrate", "--noinput"],
-        inquiry: &DjangoInquiry,
+        inquiry: Some(&DjangoInquiry),
     }),
 };
 

@@ -11,3 +11,12 @@ pub(crate) mod liquibase;
 pub(crate) mod prisma;
 pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;
+
+use crate::sql::{Dialect, TableName};
+
+/// Selects NULL and the names of a table's columns, separated by commas. Tools share names of tables, and the columns tell whose
+/// a table is.
+pub(crate) fn columns(dialect: Dialect, table: &TableName) -> String {
+    let quoted = dialect.table(table);
+    (dbmate::words(dialect).columns)(&dialect.literal(&quoted), &dialect.literal(&table.name))
+}

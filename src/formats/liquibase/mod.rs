@@ -71,8 +71,7 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
         recorded: Mutex::default(),
     });
     let is_allowed = |name: &str| opening.variables.iter().any(|allowed| allowed == name);
-    let (allowed, refused): (Vec<_>, Vec<_>) =
-        opening.environment.variables().partition(|(name, _)| is_allowed(name));
+    let (allowed, refused): (Vec<_>, Vec<_>) = opening.environment.variables().partition(|(name, _)| is_allowed(name));
     // Liquibase looks there first.
     let allowed = allowed.into_iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned()));
     let parameters = allowed.chain(configuration.parameters.iter().cloned()).collect();

@@ -80,7 +80,7 @@ pub(crate) fn refuse_next(folder: &Path) -> Result<(), Error> {
     if directories.iter().any(is_next) {
         return Err(Error::Settings(format!(
             "{} holds Prisma Next migrations (migration.json, ops.json), which are no SQL files\n\
-             next: apply them with Prisma's own tool and set migrate = off",
+             next: let Prisma's own tool apply them (migrate_command with its command), or leave them alone: --migrate off",
             folder.display()
         )));
     }

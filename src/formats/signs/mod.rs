@@ -8,6 +8,7 @@ pub(crate) mod tools;
 use std::fmt;
 
 use crate::config::MigrationFormat;
+use crate::formats::is_applied_here;
 use crate::formats::signs::seen::Seen;
 pub(crate) use crate::formats::signs::tools::TOOLS;
 
@@ -16,7 +17,8 @@ pub(crate) use crate::formats::signs::tools::TOOLS;
 pub(crate) struct KnownTool {
     /// Its name.
     pub name: &'static str,
-    /// The format that reads its folders here; `None` for a tool that doorstep only knows.
+    /// The format that reads its folders here; `None` for a tool that doorstep only knows. Some of these formats say what is
+    /// pending, and the tool applies it.
     pub format: Option<MigrationFormat>,
     /// The command that applies its migrations, as an example.
     pub command: &'static str,
@@ -111,11 +113,11 @@ pub(crate) fn candidates(seen: &Seen) -> Vec<Candidate> {
 pub(crate) fn recognise(seen: &Seen) -> Recognised {
     let all = candidates(seen);
     let Some(top) = all.iter().map(|candidate| candidate.strength).max() else { return Recognised::Unknown };
-    let readable: Vec<MigrationFormat> = all.iter().filter_map(|candidate| candidate.tool.format).collect();
+    let readable: Vec<MigrationFormat> = all.iter().filter_map(Candidate::own).collect();
     let strongest: Vec<Candidate> = all.into_iter().filter(|candidate| candidate.strength == top).collect();
     let is_among = |format| strongest.iter().any(|candidate| candidate.tool.format == Some(format));
     match (strongest.as_slice(), readable.as_slice()) {
-        ([Candidate { tool: KnownTool { format: Some(format), .. }, .. }], _) => Recognised::Ours(*format),
+        ([candidate], _) if candidate.own().is_some() => candidate.own().map_or(Recognised::Unknown, Recognised::Ours),
         // Two formats of doorstep's own: not even their histories tell which of the files to leave out.
         // Every tool's numbered files can be read as plain SQL; not every folder with migration.sql is Prisma's.
         (_, [format]) if *format == MigrationFormat::Sql || is_among(*format) => {
@@ -193,6 +195,13 @@ impl Sign {
     }
 }
 
+impl Candidate {
+    /// The format by which doorstep itself applies the folder.
+    fn own(&self) -> Option<MigrationFormat> {
+        self.tool.format.filter(|format| is_applied_here(*format))
+    }
+}
+
 /// What was seen, for a message.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -217,6 +226,14 @@ impl Claim {
     #[must_use]
     pub(crate) fn tools(&self) -> String {
         self.candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// The formats by which doorstep knows what the tools apply; none, if it does not know one of them.
+    #[must_use]
+    pub(crate) fn by_tools(&self) -> Vec<MigrationFormat> {
+        let by_tool = |candidate: &Candidate| candidate.tool.format.filter(|format| !is_applied_here(*format));
+        let known: Option<Vec<_>> = self.candidates.iter().map(by_tool).collect();
+        known.unwrap_or_default()
     }
 
     /// A command that applies the folder, as an example.

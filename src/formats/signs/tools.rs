@@ -145,23 +145,38 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         "npx mikro-orm migration:up",
         &[(Fair, Named(forms::mikro_orm)), (Sure, Named(forms::mikro_orm_snapshot))],
     ),
-    foreign("TypeORM", "npx typeorm migration:run", &[(Fair, Named(forms::typeorm))]),
-    foreign("knex", "npx knex migrate:latest", &[(Fair, Named(forms::knex))]),
-    foreign("sequelize-cli", "npx sequelize-cli db:migrate", &[(Fair, Named(forms::sequelize))]),
+    by_tool("TypeORM", MigrationFormat::Typeorm, "npx typeorm migration:run", &[(Fair, Named(forms::typeorm))]),
+    by_tool("knex", MigrationFormat::Knex, "npx knex migrate:latest", &[(Fair, Named(forms::knex))]),
+    by_tool(
+        "sequelize-cli",
+        MigrationFormat::Sequelize,
+        "npx sequelize-cli db:migrate",
+        &[(Fair, Named(forms::sequelize))],
+    ),
     foreign("micrate", "micrate up", &[(Sure, Marked)]),
     foreign("rambler", "rambler apply --all", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("rambler.json")]))]),
     foreign("MyBatis Migrations", "migrate up", &[(Sure, Marked)]),
     foreign("yoyo", "yoyo apply --batch", &[(Fair, Named(forms::rollback_file))]),
     foreign("Atlas", "atlas migrate apply", &[(Sure, Inside("atlas.sum"))]),
-    foreign("Rails", "bin/rails db:migrate", &[(Fair, Named(forms::rails))]),
-    foreign("Ecto", "mix ecto.migrate", &[(Fair, Named(forms::ecto))]),
-    foreign("Laravel", "php artisan migrate --force", &[(Fair, Named(forms::laravel))]),
+    by_tool("Rails", MigrationFormat::Rails, "bin/rails db:migrate", &[(Fair, Named(forms::rails))]),
+    by_tool("Ecto", MigrationFormat::Ecto, "mix ecto.migrate", &[(Fair, Named(forms::ecto))]),
+    by_tool("Laravel", MigrationFormat::Laravel, "php artisan migrate --force", &[(Fair, Named(forms::laravel))]),
     foreign("Doctrine", "php bin/console doctrine:migrations:migrate -n", &[(Fair, Named(forms::doctrine))]),
     foreign("Phinx", "vendor/bin/phinx migrate", &[(Fair, Named(forms::phinx))]),
-    foreign("EF Core", "dotnet ef database update", &[(Fair, Named(forms::ef_core))]),
+    by_tool("EF Core", MigrationFormat::Efcore, "dotnet ef database update", &[(Fair, Named(forms::ef_core))]),
 ];
 
 /// A tool whose folders doorstep only knows.
 const fn foreign(name: &'static str, command: &'static str, signs: &'static [(Strength, Sign)]) -> KnownTool {
     KnownTool { name, format: None, command, signs }
+}
+
+/// A tool that applies its migrations itself, and whose project doorstep reads.
+const fn by_tool(
+    name: &'static str,
+    format: MigrationFormat,
+    command: &'static str,
+    signs: &'static [(Strength, Sign)],
+) -> KnownTool {
+    KnownTool { name, format: Some(format), command, signs }
 }

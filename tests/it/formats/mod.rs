@@ -2,6 +2,9 @@
 
 mod adversarial_input;
 mod alembic;
+mod code_projects;
+mod code_recorded;
+mod code_tools;
 mod django;
 mod external_tools;
 mod foreign_folders;

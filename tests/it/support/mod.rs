@@ -32,7 +32,7 @@ pub(crate) fn release_binary() -> String {
     variable("RELEASE_BINARY")
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
 }
 
