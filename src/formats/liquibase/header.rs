@@ -44,6 +44,10 @@ const WITHOUT_EFFECT: &[&str] = &[
     "comment",
 ];
 
+/// Attributes that are true or false.
+const SWITCHES: &[&str] =
+    &["runonchange", "runalways", "runintransaction", "splitstatements", "stripcomments", "ignore", "failonerror"];
+
 /// Attributes by which Liquibase does what doorstep does not.
 const REFUSED: &[&str] = &["runwith", "runorder", "onvalidationfail"];
 
@@ -152,11 +156,14 @@ impl Header {
         };
         let quote =
             || format!("Liquibase takes the quotes in {written}:{value} for a part of the value: leave them out");
-        let is = |text: &str| value.eq_ignore_ascii_case(text);
+        // Liquibase reads a word there, and passes everything else over.
+        let word = value.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+        let is = |text: &str| word.eq_ignore_ascii_case(text);
         match name.as_str() {
             "context" | "contextfilter" => self.context = Some(unquoted(written, value)?),
             "labels" => self.labels = Some(unquoted(written, value)?.replace(' ', "")),
-            "dbms" | "logicalfilepath" | "enddelimiter" | "runintransaction" if value.starts_with(['"', '\'']) => {
+            _ if SWITCHES.contains(&name.as_str()) && word.is_empty() => self.idle.push(format!("{written}:{value}")),
+            "dbms" | "logicalfilepath" | "enddelimiter" if value.starts_with(['"', '\'']) => {
                 return Err(quote());
             }
             "dbms" if value.ends_with(',') => {
@@ -230,7 +237,14 @@ mod tests {
             of("RUNINTRANSACTION:FALSE runOnChange:true contextFilter:\"A or (b and !c)\" labels:\"x, y\"").unwrap();
         assert!(header.no_transaction && header.on_change && !header.always && header.idle.is_empty());
         assert_eq!((header.context.as_deref(), header.labels.as_deref()), (Some("A or (b and !c)"), Some("x,y")));
-        for idle in ["runontransaction:false", "runInTransaction = false", "runInTransaction: false", "context: prod"] {
+        assert!(of("runInTransaction:false, failOnError:true").unwrap().no_transaction);
+        for idle in [
+            "runInTransaction:\"false\"",
+            "runontransaction:false",
+            "runInTransaction = false",
+            "runInTransaction: false",
+            "context: prod",
+        ] {
             let header = of(idle).unwrap();
             assert!(!header.no_transaction && header.context.is_none() && !header.idle.is_empty(), "{idle}");
         }
