@@ -61,10 +61,12 @@ pub mod internals {
     pub use crate::engines::engine::{ProbeRequest, Scope};
     pub use crate::engines::session::Session;
     pub use crate::finding::{Difference, DifferenceKind, Severity};
+    pub use crate::formats::drizzle::{breakpoints as drizzle_breakpoints, journal as drizzle_journal};
     pub use crate::formats::goose::{parser as goose_parser, variables as goose_variables};
     pub use crate::formats::liquibase::changelog;
     pub use crate::formats::marks::sections;
     pub use crate::formats::migration::RunMode;
+    pub use crate::formats::node_pg_migrate::sections::up as node_pg_migrate_up;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};

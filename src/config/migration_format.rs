@@ -17,6 +17,8 @@ pub enum MigrationFormat {
     Sqlx,
     /// diesel's folders, VERSION_NAME/up.sql, and __diesel_schema_migrations
     Diesel,
+    /// Drizzle 0.x (meta/_journal.json) and 1.0 (TIME_NAME/migration.sql), and drizzle.__drizzle_migrations
+    Drizzle,
     /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
     Supabase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations
@@ -27,6 +29,10 @@ pub enum MigrationFormat {
     Refinery,
     /// Liquibase: changelogs in formatted SQL and databasechangelog
     Liquibase,
+    /// node-pg-migrate's SQL files, 1700000000000_NAME.sql with -- Up Migration, and pgmigrations
+    NodePgMigrate,
+    /// umzug's SQL files, NAME.sql or NAME.up.sql, and SequelizeMeta
+    Umzug,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -12,6 +12,7 @@ pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod diesel;
 pub(crate) mod django;
+pub(crate) mod drizzle;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
@@ -26,6 +27,7 @@ pub(crate) mod lock_row;
 pub(crate) mod marks;
 pub(crate) mod migration;
 pub(crate) mod name_order;
+pub(crate) mod node_pg_migrate;
 pub(crate) mod notes;
 pub(crate) mod prisma;
 pub(crate) mod python;
@@ -38,6 +40,7 @@ pub(crate) mod sqlx_folder;
 pub(crate) mod supabase;
 pub(crate) mod tool;
 pub(crate) mod tool_projects;
+pub(crate) mod umzug;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,7 +57,7 @@ use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, TableName};
 
-pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, RowKey};
+pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, Review, RowKey};
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
@@ -67,11 +70,14 @@ pub(crate) const ALL: &[FormatEntry] = &[
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     diesel::ENTRY,
+    drizzle::ENTRY,
     golang_migrate::ENTRY,
     goose::ENTRY,
     supabase::ENTRY,
     liquibase::ENTRY,
     refinery::ENTRY,
+    node_pg_migrate::ENTRY,
+    umzug::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
     code::typeorm::ENTRY,
@@ -163,6 +169,8 @@ pub(crate) struct FileMarks {
 
 /// What decides how a folder of a format that doorstep applies is read, besides its files.
 pub(crate) struct Opening<'a> {
+    /// The folder that was found: some formats have several layouts.
+    pub place: Option<&'a Path>,
     /// A setting names the format; otherwise the files show it.
     pub is_named: bool,
     /// The folder that the settings name.
@@ -415,6 +423,7 @@ mod tests {
             if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
                 let format = open(&Opening {
+                    place: None,
                     is_named: true,
                     folder: None,
                     history_table: None,

@@ -34,10 +34,12 @@ impl History {
         }
         let mut strangers = session.tables_in(&territory.schemas).await.map_err(Error::statement("look for tables"))?;
         strangers.retain(|table| table.rsplit('.').next() != Some(AFTER_MIGRATE));
-        let suffix = format!(".{}", self.format.ledger.table());
-        // A table of this name is the history of another tool where this one has a schema of its own.
-        let is_bare = self.format.ledger.schema().is_none();
-        if let Some(schema) = strangers.iter().filter(|_| is_bare).find_map(|table| table.strip_suffix(&suffix)) {
+        let ledger = self.format.ledger;
+        let suffix = format!(".{}", ledger.table());
+        // A history with a schema of its own is in no other.
+        let is_on_path = ledger.schema().or_else(|| ledger.usual_schema(self.dialect)).is_none();
+        let elsewhere = strangers.iter().find_map(|table| table.strip_suffix(&suffix)).filter(|_| is_on_path);
+        if let Some(schema) = elsewhere {
             return Err(Error::History(format!(
                 "the history is in the schema {schema}, but the session looks in {}\n\
                  next: add ?schema={schema} to the URL, or take it off where it names another schema",

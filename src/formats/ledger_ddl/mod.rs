@@ -5,12 +5,15 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod diesel;
+pub(crate) mod drizzle;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
 pub(crate) mod liquibase;
+pub(crate) mod node_pg_migrate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;
+pub(crate) mod umzug;
 
 use crate::sql::{Dialect, TableName};
 

@@ -119,16 +119,23 @@ pub(crate) fn node_pg_migrate(name: &str) -> bool {
     is_dated(name, 13, '_', SCRIPTS) || is_dated(name, 17, '_', SCRIPTS)
 }
 
-/// `2024.01.01T12.00.00.users.ts`.
+/// `2024.01.01T12.00.00.users.sql`.
 pub(crate) fn umzug(name: &str) -> bool {
+    is_umzugs_date(name) && name.ends_with(".sql")
+}
+
+/// `2024.01.01T12.00.00.users.ts`.
+pub(crate) fn umzug_code(name: &str) -> bool {
+    is_umzugs_date(name) && stem(name, SCRIPTS).is_some()
+}
+
+fn is_umzugs_date(name: &str) -> bool {
     let is_date = |(at, byte): (usize, u8)| match at {
         4 | 7 | 13 | 16 => byte == b'.',
         10 => byte == b'T',
         _ => byte.is_ascii_digit(),
     };
-    name.len() > 19
-        && name.bytes().take(19).enumerate().all(is_date)
-        && (stem(name, SCRIPTS).is_some() || name.ends_with(".sql"))
+    name.len() > 19 && name.bytes().take(19).enumerate().all(is_date)
 }
 
 /// `20240101120000_create_users.rb`.

@@ -5,7 +5,7 @@
 
 use crate::config::MigrationFormat;
 use crate::formats::signs::Sign::{
-    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
+    All, AllFolders, Beside, Called, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
 };
 use crate::formats::signs::Strength::{Fair, Sure, Weak};
 use crate::formats::signs::{KnownTool, Sign, Strength, forms};
@@ -13,6 +13,7 @@ use crate::formats::signs::{KnownTool, Sign, Strength, forms};
 const NUMBERED: Sign = Named(forms::numbered);
 const UP_FILE: Sign = Named(forms::up_file);
 const FLYWAY: Sign = Named(forms::flyway);
+const UMZUG: Sign = Named(forms::umzug);
 const LOCK_FILE: Sign = Inside("migration_lock.toml");
 const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
 const UP_FOLDER: Sign = Folder(&["up.sql"]);
@@ -28,17 +29,25 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         signs: &[(Sure, LOCK_FILE), (Sure, PRISMAS), (Weak, Folder(&["migration.sql"]))],
     },
     KnownTool { name: "plain SQL", format: Some(MigrationFormat::Sql), command: "", signs: &[(Weak, NUMBERED)] },
-    foreign("Drizzle", "npx drizzle-kit migrate", &[(Sure, Inside("meta/_journal.json"))]),
-    foreign(
-        "Drizzle 1.0",
-        "npx drizzle-kit migrate",
-        &[
+    KnownTool {
+        name: "Drizzle",
+        format: Some(MigrationFormat::Drizzle),
+        command: "npx drizzle-kit migrate",
+        signs: &[(Sure, Inside("meta/_journal.json")), (Fair, All(&[NUMBERED, Called("drizzle")]))],
+    },
+    KnownTool {
+        name: "Drizzle 1.0",
+        format: Some(MigrationFormat::Drizzle),
+        command: "npx drizzle-kit migrate",
+        signs: &[
             (Sure, Folder(&["migration.sql", "snapshot.json"])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.ts")])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.js")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.json")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Called("drizzle")])),
             (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
         ],
-    ),
+    },
     KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
     KnownTool {
         name: "goose",
@@ -116,20 +125,26 @@ pub(crate) const TOOLS: &[KnownTool] = &[
     },
     foreign("Liquibase", "liquibase update", &[(Fair, Named(forms::changelog))]),
     foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
-    foreign(
-        "node-pg-migrate",
-        "npx node-pg-migrate up",
-        &[
-            (Sure, Marked),
-            (Fair, Named(forms::node_pg_migrate)),
+    KnownTool {
+        name: "node-pg-migrate",
+        format: Some(MigrationFormat::NodePgMigrate),
+        command: "npx node-pg-migrate up",
+        signs: &[
+            // `umzug create` writes such a mark.
+            (Sure, All(&[Marked, Not(&UMZUG)])),
             (Weak, All(&[NUMBERED, Mentions("package.json", "\"node-pg-migrate\"")])),
         ],
-    ),
-    foreign(
-        "umzug",
-        "node migrate.js up",
-        &[(Fair, Named(forms::umzug)), (Weak, All(&[NUMBERED, Mentions("package.json", "\"umzug\"")]))],
-    ),
+    },
+    // Its migrations in code.
+    foreign("node-pg-migrate", "npx node-pg-migrate up", &[(Fair, Named(forms::node_pg_migrate))]),
+    KnownTool {
+        name: "umzug",
+        format: Some(MigrationFormat::Umzug),
+        command: "node migrate.js up",
+        signs: &[(Fair, UMZUG), (Weak, All(&[NUMBERED, Mentions("package.json", "\"umzug\"")]))],
+    },
+    // Its migrations in code.
+    foreign("umzug", "node migrate.js up", &[(Fair, All(&[Named(forms::umzug_code), Not(&UMZUG)]))]),
     foreign(
         "graphile-migrate",
         "npx graphile-migrate migrate",

@@ -44,6 +44,48 @@ pub(crate) const TOOLS: &[RealTool] = &[
         is_slow: false,
     },
     RealTool {
+        format: "drizzle",
+        up: |project, database| drizzle_orm("drizzle-orm", project, database),
+        rows: "SELECT hash, created_at FROM drizzle.__drizzle_migrations ORDER BY id",
+        is_slow: false,
+    },
+    RealTool {
+        format: "drizzle 1.0",
+        up: |project, database| drizzle_orm("drizzle-orm-1", project, database),
+        rows: "SELECT hash, created_at, name, applied_at IS NULL FROM drizzle.__drizzle_migrations ORDER BY id",
+        is_slow: false,
+    },
+    RealTool {
+        format: "node-pg-migrate",
+        up: |project, database| {
+            real_tool(".bin/node-pg-migrate", &["up"], project).env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT name FROM pgmigrations ORDER BY run_on, id",
+        is_slow: false,
+    },
+    RealTool {
+        format: "umzug",
+        up: |project, database| {
+            project.write("migrate.cjs", UMZUG);
+            Doorstep::through("node", &[], &["migrate.cjs"])
+                .directory(&project.path(""))
+                .env("REAL_TOOLS", &std::env::var("REAL_TOOLS").unwrap())
+                .env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT name FROM \"SequelizeMeta\" ORDER BY 1",
+        is_slow: false,
+    },
+    RealTool {
+        format: "refinery",
+        up: |project, database| {
+            Doorstep::through(own_program("refinery"), &[], &[])
+                .directory(&project.path(""))
+                .env("DATABASE_URL", &database.url())
+        },
+        rows: "SELECT version, name, checksum FROM refinery_schema_history ORDER BY 1",
+        is_slow: true,
+    },
+    RealTool {
         format: "diesel",
         up: |project, database| {
             Doorstep::through(own_program("diesel"), &[], &[])
@@ -86,6 +128,15 @@ pub(crate) const TOOLS: &[RealTool] = &[
     },
 ];
 
+/// The migrator of this package, with PostgreSQL's driver for Node.
+fn drizzle_orm(package: &str, project: &Project, database: &Database) -> Doorstep {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/npm/drizzle-migrate.cjs");
+    let packages = std::env::var("REAL_TOOLS").unwrap();
+    Doorstep::through("node", &[program, &packages, package], &[])
+        .directory(&project.path(""))
+        .env("DATABASE_URL", &database.url())
+}
+
 /// A program around a library that is a tool, in tests/tools: built once, with its own lock file, for the host.
 fn own_program(name: &str) -> &'static str {
     static BUILT: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
@@ -101,6 +152,25 @@ fn own_program(name: &str) -> &'static str {
     };
     BUILT.lock().unwrap().entry(name.to_owned()).or_insert_with(build)
 }
+
+/// A program as umzug's documentation has it for files of SQL.
+const UMZUG: &str = r"
+const packages = process.env.REAL_TOOLS + '/node_modules/';
+const { Umzug, SequelizeStorage } = require(packages + 'umzug');
+const { Sequelize } = require(packages + 'sequelize');
+const fs = require('fs');
+const sequelize = new Sequelize(process.env.DATABASE_URL, { logging: false });
+const umzug = new Umzug({
+    migrations: {
+        glob: 'migrations/*.up.sql',
+        resolve: ({ name, path, context }) => ({ name, up: () => context.query(fs.readFileSync(path).toString()) }),
+    },
+    context: sequelize,
+    storage: new SequelizeStorage({ sequelize }),
+    logger: undefined,
+});
+umzug.up().then(() => sequelize.close()).catch(error => { console.error(error); process.exitCode = 1; return sequelize.close(); });
+";
 
 fn steps() -> [Step; 4] {
     [

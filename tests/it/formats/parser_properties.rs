@@ -8,8 +8,11 @@ use doorstep::internals::Provenance;
 use doorstep::internals::RunMode;
 use doorstep::internals::changelog;
 use doorstep::internals::compare;
+use doorstep::internals::drizzle_breakpoints::{BREAKPOINT, joined};
+use doorstep::internals::drizzle_journal;
 use doorstep::internals::goose_parser;
 use doorstep::internals::goose_variables;
+use doorstep::internals::node_pg_migrate_up;
 use doorstep::internals::prisma;
 use doorstep::internals::prisma::schema::Provider;
 use doorstep::internals::script;
@@ -112,6 +115,21 @@ pub(crate) fn script(text: &str) {
     }
 }
 
+/// The part of a file that a tool's own marks say is to run is a piece of it, at its lines; an error is on an existing line.
+fn part_that_goes_up(text: &str, found: Result<String, (usize, String)>) {
+    match found {
+        Ok(up) => {
+            assert_eq!(up.matches('\n').count(), text.matches('\n').count(), "lines are lost");
+            let piece = up.trim_matches('\n');
+            assert!(text.contains(piece), "{piece:?} is no piece of the file");
+        }
+        Err((line, why)) => {
+            assert!((1..=text.matches('\n').count() + 1).contains(&line), "no such line: {line}");
+            assert!(why.contains("next: "), "{why}");
+        }
+    }
+}
+
 /// Of a file with marks, each line runs as it is or is left out; what has no mark runs as a whole; an error is on an
 /// existing line.
 ///
@@ -121,7 +139,9 @@ pub(crate) fn marks(text: &str) {
     changelogs(text);
     changelogs(&format!("--liquibase formatted sql\n--changeset a:1\n{text}"));
     goose(text);
+    drizzle(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        part_that_goes_up(text, node_pg_migrate_up(text, dialect));
         let script = Script::new(text.to_owned(), dialect);
         let found = sections::sections(&script);
         assert!(sections::may_have_marks(text) || (found.tools.is_empty() && found.error.is_none()), "{found:?}");
@@ -157,6 +177,31 @@ fn changelogs(text: &str) {
                     );
                 }
                 end = line + part.matches('\n').count();
+            }
+        }
+    }
+}
+
+/// Drizzle's breakpoints leave every byte and every line at its place, and each statement of a piece is one of the whole; a
+/// journal is read or refused.
+fn drizzle(text: &str) {
+    let _ = drizzle_journal::entries(text);
+    let cut = text.replace(';', &format!(";{BREAKPOINT}"));
+    for text in [text, &cut] {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            let read = joined(text, dialect, false);
+            assert_eq!(read, joined(text, dialect, false), "read twice");
+            let whole = match read {
+                Err((line, why)) => {
+                    assert!(!why.is_empty() && (1..=text.split('\n').count()).contains(&line), "line {line}: {why}");
+                    continue;
+                }
+                Ok(whole) => whole,
+            };
+            assert_eq!((whole.len(), whole.matches('\n').count()), (text.len(), text.matches('\n').count()));
+            let count = |text: &str| Script::new(text.to_owned(), dialect).statements().len();
+            if Script::new(whole.clone(), dialect).is_complete() && !text.contains('\u{feff}') {
+                assert_eq!(count(&whole), text.split(BREAKPOINT).map(count).sum::<usize>(), "{text:?}: {whole:?}");
             }
         }
     }
