@@ -26,8 +26,9 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
     if let (false, Some(place)) = (failure.of_record, failure.fault.place) {
         let (sql, statements) = (migration.sql(), migration.script.statements());
         let (line, column) = excerpt::line_and_column(sql, place, &statements);
-        let excerpt = excerpt::around(sql, line, column, &statements);
-        text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
+        let before = migration.script.lines_before();
+        let excerpt = excerpt::around(sql, (line, column), before, &statements);
+        text += &format!("\nat {}:{}:{column}\n{excerpt}", migration.path.display(), before + line);
     }
     let before = match steps {
         Some((1, count)) => format!("; the first of {count} statements was done before it, and stays"),
@@ -42,7 +43,7 @@ pub(crate) fn client_command(migration: &Migration) -> Option<String> {
     let script = &migration.script;
     let statements = script.statements();
     let (offset, command) = client_command::first(&statements, script.dialect())?;
-    let line = script.text()[..offset].matches('\n').count() + 1;
+    let line = script.line_at(offset);
     let (what, next) = match command {
         ClientCommand::Meta(word) if matches!(word, "restrict" | "unrestrict") => (
             format!("\\{word} is a command of psql, which pg_dump writes; a server does not know it"),

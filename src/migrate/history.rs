@@ -224,6 +224,7 @@ impl History {
     pub(crate) async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
         self.close_abandoned(session, &table).await?;
+        self.refill(session).await?;
         self.drop_left_notes(session, &table).await;
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
@@ -349,7 +350,8 @@ impl History {
     /// True when a start has something to apply, or an obstacle to report under the lock.
     #[must_use]
     pub(crate) fn has_work(&self) -> bool {
-        self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
+        let is_open = self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed;
+        is_open || !self.abandoned().is_empty() || !self.refills().is_empty()
     }
 
     /// Unfinished rows of an image that was taken back, whose scripts were rolled back with their records. Their

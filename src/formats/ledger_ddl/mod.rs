@@ -9,6 +9,7 @@ pub(crate) mod drizzle;
 pub(crate) mod flyway;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
+pub(crate) mod liquibase;
 pub(crate) mod node_pg_migrate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;

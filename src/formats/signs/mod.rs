@@ -155,6 +155,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Goose
             | MigrationFormat::Flyway
             | MigrationFormat::Supabase
+            | MigrationFormat::Liquibase
             | MigrationFormat::Refinery
             | MigrationFormat::NodePgMigrate
             | MigrationFormat::Umzug
@@ -364,7 +365,7 @@ mod tests {
             ("V1__a.sql V1.1__b.sql", "Flyway"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
             ("db.changelog-master.yaml", "Liquibase"),
-            ("1_a.sql @Liquibase", "Sql? Liquibase"),
+            ("1_a.sql @Liquibase", "Liquibase"),
             ("sqitch.plan deploy/a.sql revert/a.sql", "sqitch"),
             ("committed/000001.sql current.sql", "graphile-migrate"),
             ("Migration20240101120000.ts .snapshot-app.json", "MikroORM"),

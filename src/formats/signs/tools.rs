@@ -123,11 +123,13 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Weak, All(&[NUMBERED, Beside("config.toml"), Mentions("config.toml", "\nproject_id")])),
         ],
     },
-    foreign(
-        "Liquibase",
-        "liquibase update",
-        &[(Sure, Marked), (Fair, Named(forms::changelog)), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
-    ),
+    KnownTool {
+        name: "Liquibase",
+        format: Some(MigrationFormat::Liquibase),
+        command: "liquibase update",
+        signs: &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
+    },
+    foreign("Liquibase", "liquibase update", &[(Fair, Named(forms::changelog))]),
     foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
     KnownTool {
         name: "node-pg-migrate",

@@ -18,6 +18,7 @@ mod native_drizzle;
 mod native_flyway;
 mod native_golang_migrate;
 mod native_goose;
+mod native_liquibase;
 mod native_node_pg_migrate;
 mod native_refinery;
 mod native_sqlx;

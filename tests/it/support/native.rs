@@ -264,6 +264,26 @@ pub(crate) const NATIVE: &[Native] = &[
         has_mark: true,
         on_sqlite: false,
     },
+    Native {
+        name: "liquibase",
+        files: |steps| {
+            let set = |step: &Step| {
+                let option = if step.alone { " runInTransaction:false" } else { "" };
+                format!("--changeset ann:{} splitStatements:false{option}\n{}\n\n", numbered(step), step.sql)
+            };
+            let sets: String = steps.iter().map(set).collect();
+            let text = format!("--liquibase formatted sql\n\n{sets}");
+            vec![
+                ("changelog.sql".to_owned(), text),
+                ("liquibase.properties".to_owned(), "changelogFile: changelog.sql\n".to_owned()),
+            ]
+        },
+        migration: |step| format!("changelog.sql::{}::ann", numbered(step)),
+        row: |step| format!("databasechangelog WHERE exectype = 'EXECUTED' AND id = '{}'", numbered(step)),
+        history: &["databasechangelog", "databasechangeloglock"],
+        has_mark: true,
+        on_sqlite: true,
+    },
 ];
 
 /// `1700000000001_slug`
