@@ -138,7 +138,7 @@ impl Reading<'_> {
     fn file(&mut self, path: &Path) -> Result<(), Error> {
         let shown = path.display();
         let refuse = |why: &str| Error::History(format!("{shown}: {why}"));
-        let text = sql_files::text(path, std::fs::read(path)).map_err(|why| Error::History(why))?;
+        let text = sql_files::text(path, std::fs::read(path)).map_err(Error::History)?;
         if text.trim_start_matches('\u{feff}').trim().is_empty() {
             return Err(refuse("the changelog is empty, and Liquibase does not accept that\nnext: leave it out"));
         }
