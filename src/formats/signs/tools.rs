@@ -114,7 +114,12 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         "liquibase update",
         &[(Sure, Marked), (Fair, Named(forms::changelog)), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
     ),
-    foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
+    KnownTool {
+        name: "tern",
+        format: Some(MigrationFormat::Tern),
+        command: "tern migrate",
+        signs: &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))],
+    },
     KnownTool {
         name: "node-pg-migrate",
         format: Some(MigrationFormat::NodePgMigrate),
