@@ -79,16 +79,18 @@ impl Ledger for Tern {
     }
 
     fn foreign(&self, rows: &[Row]) -> Option<String> {
-        (rows.len() != 1).then(|| format!("it has {} rows, and tern keeps one", rows.len()))
+        let count = rows.first()?.first()?.as_deref()?;
+        (count != "1").then(|| format!("it has {count} rows, and tern keeps one"))
     }
 
+    /// One row: the number of rows, and the version.
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("SELECT CAST(version AS text) FROM {}", dialect.table(table))
+        format!("SELECT CAST(count(*) AS text), CAST(max(version) AS text) FROM {}", dialect.table(table))
     }
 
     /// The version of the row, and all lower ones, are applied.
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
-        let value = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()).unwrap_or_default();
+        let value = rows.into_iter().next().and_then(|row| row.into_iter().nth(1).flatten()).unwrap_or_default();
         let current: i32 = value.parse().unwrap_or(0);
         let record = |version: i32| {
             let id = format!("{}{version}", applied_rows::ROW);
@@ -153,13 +155,16 @@ mod tests {
         let keys = [("1", "001_a"), ("2", "002_b")].map(|(key, name)| (key.to_owned(), name.to_owned())).into();
         let lineage = Lineage { keys, ..Lineage::default() };
         let names = |version: &str| -> Vec<String> {
-            let rows = vec![vec![Some(version.to_owned())]];
+            let rows = vec![vec![Some("1".to_owned()), Some(version.to_owned())]];
             ledger.records(rows, &lineage).into_iter().map(|record| record.name).collect()
         };
         assert_eq!(names("0"), [""; 0]);
         assert_eq!(names("1"), ["001_a"]);
         assert_eq!(names("2"), ["001_a", "002_b"]);
         assert_eq!(names("7"), ["001_a", "002_b", "7"]);
-        assert!(ledger.foreign(&[]).is_some() && ledger.foreign(&[vec![None]]).is_none());
+        let foreign = |count: &str| ledger.foreign(&[vec![Some(count.to_owned()), None]]);
+        // Without a table there are no rows.
+        assert!(foreign("0").is_some() && foreign("2").is_some() && foreign("1").is_none());
+        assert!(ledger.foreign(&[]).is_none());
     }
 }
