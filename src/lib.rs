@@ -61,6 +61,7 @@ pub mod internals {
     pub use crate::engines::engine::{ProbeRequest, Scope};
     pub use crate::engines::session::Session;
     pub use crate::finding::{Difference, DifferenceKind, Severity};
+    pub use crate::formats::drizzle::{breakpoints as drizzle_breakpoints, journal as drizzle_journal};
     pub use crate::formats::goose::{parser as goose_parser, variables as goose_variables};
     pub use crate::formats::marks::sections;
     pub use crate::formats::migration::RunMode;

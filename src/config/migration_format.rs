@@ -17,6 +17,8 @@ pub enum MigrationFormat {
     Sqlx,
     /// diesel's folders, VERSION_NAME/up.sql, and __diesel_schema_migrations
     Diesel,
+    /// Drizzle 0.x (meta/_journal.json) and 1.0 (TIME_NAME/migration.sql), and drizzle.__drizzle_migrations
+    Drizzle,
     /// Supabase CLI: supabase/migrations/NUMBER_NAME.sql and supabase_migrations.schema_migrations
     Supabase,
     /// golang-migrate's files, NUMBER_NAME.up.sql, and schema_migrations

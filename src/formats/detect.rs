@@ -12,7 +12,7 @@ use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
 use crate::engines::url_text::go_parameters;
 use crate::formats::external::External;
-use crate::formats::prisma::config::Place;
+use crate::formats::javascript::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, TOOLS, candidates, is_flat, recognise};
@@ -62,7 +62,8 @@ impl Project {
         let (command, history_table) = (settings.migrate_command.as_ref(), settings.history_table.as_ref());
         let (url_parameters, variables) = (&url_parameters, &settings.migration_variables);
         let is_named = name.is_some();
-        let opening = Opening { is_named, folder: named, history_table, environment, url_parameters, variables };
+        let opening =
+            Opening { is_named, folder: named, place: None, history_table, environment, url_parameters, variables };
         if named.is_none() && needed && !is_tools {
             refuse_computed(&config.file, &config.migrations, "the migrations", "--migrations")?;
         }
@@ -224,7 +225,8 @@ fn named_folder(
 
 /// The folder as the format that a setting names.
 fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<Folder, Error> {
-    let Some(format) = script_format(name, opening)? else { return Err(unknown(path)) };
+    let opening = Opening { place: Some(path), ..*opening };
+    let Some(format) = script_format(name, &opening)? else { return Err(unknown(path)) };
     let seen = Seen::of(path, false)?;
     let candidates = candidates(&seen);
     // The files of these say little by their names; what is in them is looked at when they are read.
@@ -350,7 +352,7 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
     prisma::refuse_next(folder)?;
     let found = |name, claim: Option<Claim>| {
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
-        let format = script_format(name, opening)?;
+        let format = script_format(name, &Opening { place: Some(folder), ..*opening })?;
         Ok(format.map(|format| Folder { claim, ..Folder::of(kept(folder), format) }))
     };
     let seen = Seen::of(folder, is_prismas_place)?;

@@ -3,6 +3,28 @@
 
 use std::path::{Path, PathBuf};
 
+/// What the project says about a place.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// This path.
+    Path(PathBuf),
+    /// Only Node can tell.
+    Computed,
+}
+
+impl Place {
+    /// The path, if it is known.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Absent | Self::Computed => None,
+        }
+    }
+}
+
 /// An object literal: its keys, each with the text of its value; `None` for a key or a value that is not written out.
 pub(crate) struct Object {
     entries: Vec<(Option<String>, String)>,
@@ -97,6 +119,14 @@ impl Lookup<'_> {
         }
     }
 
+    /// The text that is the value, if it is a literal.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self {
+            Self::Value(text) => unquoted(text),
+            Self::Absent | Self::Computed => None,
+        }
+    }
+
     /// The expressions of a list; `None` for any other value.
     pub(crate) fn items(&self) -> Option<Vec<&str>> {
         let Self::Value(text) = self else { return None };
@@ -121,6 +151,15 @@ pub(crate) struct PlaceOf<'a> {
 }
 
 impl PlaceOf<'_> {
+    /// The place that an object says.
+    pub(crate) fn place(&self, found: Lookup<'_>) -> Place {
+        match found {
+            Lookup::Absent => Place::Absent,
+            Lookup::Computed => Place::Computed,
+            Lookup::Value(expression) => self.path(expression).map_or(Place::Computed, Place::Path),
+        }
+    }
+
     /// `"a/b"`, `path.join(__dirname, "a")`, `path.resolve("a")`; `None` for any other expression.
     pub(crate) fn path(&self, expression: &str) -> Option<PathBuf> {
         if let Some(text) = unquoted(expression) {

@@ -20,6 +20,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         None
     }
 
+    /// The schema in which the tool has it, where nothing names another one.
+    fn usual_schema(&self, _dialect: Dialect) -> Option<&str> {
+        None
+    }
+
     /// Key of the lock that the tool itself takes, so that it and doorstep exclude each other; doorstep's own where it
     /// takes none.
     fn lock_key(&self) -> LockKey {
@@ -75,6 +80,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     /// What the rows of [`Ledger::select`] say.
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record>;
 
+    /// What the rows of [`Ledger::select`] mean together.
+    fn review(&self, _rows: &[Row], _lineage: &Lineage, _table: (Dialect, &TableName)) -> Review {
+        Review::default()
+    }
+
     /// Whether a recorded checksum fits a migration. Tools that apply their migrations themselves mostly keep none.
     fn fits(&self, _migration: &Migration, _checksum: &str) -> bool {
         true
@@ -125,6 +135,17 @@ pub(crate) trait LedgerWriter: Ledger {
     fn notes(&self) -> Option<&'static Notes> {
         None
     }
+}
+
+/// What the rows of a history mean together.
+#[derive(Debug, Default)]
+pub(crate) struct Review {
+    /// Why the tool does not go on with them; with what resolves it.
+    pub refused: Option<String>,
+    /// What has to be done to the table before a row is written.
+    pub upgrade: Option<String>,
+    /// The migrations that the tool would never run; `None` where their order in the folder says it.
+    pub passed_over: Option<Vec<String>>,
 }
 
 /// Where a history is, for the key of a lock.

@@ -12,6 +12,7 @@ pub(crate) mod dbmate;
 pub(crate) mod detect;
 pub(crate) mod diesel;
 pub(crate) mod django;
+pub(crate) mod drizzle;
 pub(crate) mod external;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
@@ -54,7 +55,7 @@ use crate::formats::signs::Claim;
 use crate::formats::tool::Tool;
 use crate::sql::{Dialect, TableName};
 
-pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, RowKey};
+pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome, Review, RowKey};
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
@@ -67,6 +68,7 @@ pub(crate) const ALL: &[FormatEntry] = &[
     dbmate::ENTRY,
     sqlx_folder::ENTRY,
     diesel::ENTRY,
+    drizzle::ENTRY,
     golang_migrate::ENTRY,
     goose::ENTRY,
     supabase::ENTRY,
@@ -162,6 +164,8 @@ pub(crate) struct FileMarks {
 
 /// What decides how a folder of a format that doorstep applies is read, besides its files.
 pub(crate) struct Opening<'a> {
+    /// The folder that was found: some formats have several layouts.
+    pub place: Option<&'a Path>,
     /// A setting names the format; otherwise the files show it.
     pub is_named: bool,
     /// The folder that the settings name.
@@ -401,6 +405,7 @@ mod tests {
             if let Detection::Folder(FolderDetection { open, .. }) = entry.detection {
                 let environment = Environment::default();
                 let format = open(&Opening {
+                    place: None,
                     is_named: true,
                     folder: None,
                     history_table: None,

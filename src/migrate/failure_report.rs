@@ -11,6 +11,7 @@ use crate::formats::signs::Claim;
 use crate::formats::{Folder, ledgers};
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::{ScriptStep, Strategy};
+use crate::sql::TableName;
 use crate::sql::client_command::{self, ClientCommand};
 use crate::sql::excerpt;
 use crate::sql::script::Statement;
@@ -300,7 +301,7 @@ pub(crate) fn claimed(claim: &Claim, folder: &Folder) -> String {
         format.ledger.table(),
         if format.tool.name == "sql" { "plain SQL" } else { format.tool.name },
         format.tool.name,
-        claim.formats().iter().map(|name| format!(" or {name}")).collect::<String>(),
+        claim.formats(format.tool.name).iter().map(|name| format!(" or {name}")).collect::<String>(),
         claim.command()
     )
 }
@@ -315,6 +316,15 @@ pub(crate) fn two_formats(rival: &str, folder: &Folder) -> String {
          next: say which it is: migration_format = sql goes on with {rival}, migration_format = {tool} begins {table} \
          (adopt what is applied with doorstep baseline)",
         path.display()
+    )
+}
+
+/// A history that is not in the schema in which its tool has it unless told otherwise.
+pub(crate) fn history_elsewhere(table: &TableName, usual: Option<&str>) -> String {
+    format!(
+        "the database has {table}, and the schema {} has no such table, so it is not certain which history the folder has\n\
+         next: if it is {table}: --history-table {table}; if not, rename that table",
+        usual.unwrap_or_default()
     )
 }
 

@@ -9,7 +9,7 @@ use crate::base::fault::{Class, Condition};
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
-use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, RowKey};
+use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, Review, RowKey};
 use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
@@ -45,6 +45,8 @@ pub(crate) struct History {
     pub(super) left_notes: Vec<String>,
     /// Why the table cannot hold the rows of the folder's migrations.
     pub(super) no_room: Option<String>,
+    /// What its rows mean together.
+    pub(super) review: Review,
 }
 
 impl History {
@@ -69,6 +71,7 @@ impl History {
             reach: Reach::default(),
             left_notes: Vec::new(),
             no_room: None,
+            review: Review::default(),
         }
     }
 
@@ -84,7 +87,8 @@ impl History {
     /// [`Error::Statement`] for a table that cannot be read.
     pub(crate) async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
         let ledger = self.format.ledger;
-        self.table = match ledger.schema() {
+        let schema = ledger.schema().or_else(|| ledger.usual_schema(self.dialect));
+        self.table = match schema {
             None => probe.history.clone(),
             Some(schema) => {
                 let table = TableName { schema: Some(schema.to_owned()), name: ledger.table().to_owned() };
@@ -97,10 +101,13 @@ impl History {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
         self.refuse_rival(session).await?;
+        self.refuse_elsewhere_on_path(probe)?;
         let rows = rows(session, (&self.folder, self.table.as_ref()), &probe.role).await?;
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }
+        let review = self.table.as_ref().map(|table| ledger.review(&rows, &self.lineage, (self.dialect, table)));
+        self.review = review.unwrap_or_default();
         self.no_room = ledger.has_no_room(self.table.as_ref().map(|_| rows.as_slice()), &self.migrations);
         self.records = ledger.records(rows, &self.lineage).into_iter().map(Arc::new).collect();
         self.compare();
@@ -111,6 +118,10 @@ impl History {
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
+        if let Some(names) = &self.review.passed_over {
+            let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
+            self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));
+        }
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing).count();
         self.reach = match self.format.layout.is_lower_bound(missing, &self.lineage) {
             _ if self.lineage.partial.is_none() => Reach::Complete,

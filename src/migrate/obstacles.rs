@@ -17,7 +17,10 @@ impl History {
             of.map(|entry| entry.name.as_str()).collect::<Vec<_>>()
         };
         let of_files = self.format.layout.forbids(&names(State::Missing), &names(State::Edited));
-        of_files.or_else(|| self.forbidden_order()).or_else(|| self.no_room.clone())
+        of_files
+            .or_else(|| self.forbidden_order())
+            .or_else(|| self.no_room.clone())
+            .or_else(|| self.review.refused.clone())
     }
 
     /// Why migrations that are older than applied ones do not run: the setting decides, or else the tool.

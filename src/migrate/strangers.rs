@@ -34,10 +34,11 @@ impl History {
         }
         let mut strangers = session.tables_in(&territory.schemas).await.map_err(Error::statement("look for tables"))?;
         strangers.retain(|table| table.rsplit('.').next() != Some(AFTER_MIGRATE));
-        // A history with a schema of its own is looked for there, and a table of its name elsewhere is another tool's.
-        let is_looked_for = self.format.ledger.schema().is_none();
-        let suffix = format!(".{}", self.format.ledger.table());
-        let elsewhere = strangers.iter().filter(|_| is_looked_for).find_map(|table| table.strip_suffix(&suffix));
+        let ledger = self.format.ledger;
+        let suffix = format!(".{}", ledger.table());
+        // A history with a schema of its own is in no other.
+        let is_on_path = ledger.schema().or_else(|| ledger.usual_schema(self.dialect)).is_none();
+        let elsewhere = strangers.iter().find_map(|table| table.strip_suffix(&suffix)).filter(|_| is_on_path);
         if let Some(schema) = elsewhere {
             return Err(Error::History(format!(
                 "the history is in the schema {schema}, but the session looks in {}\n\

@@ -18,12 +18,17 @@ impl History {
     /// [`Error::Statement`] where it cannot be created.
     pub(crate) async fn ensure_table(&self, session: &mut dyn Session, probe: &Probe) -> Result<TableName, Error> {
         if let Some(table) = &self.table {
+            if let Some(upgrade) = &self.review.upgrade {
+                let doing = || Error::statement(format!("bring the history table {table} up to date"));
+                session.execute(upgrade.clone()).await.map_err(doing())?;
+            }
             return Ok(table.clone());
         }
         let ledger = self.format.ledger;
-        let schema = ledger.schema().map(str::to_owned).or_else(|| probe.current_schema.clone());
+        let named = ledger.schema().or_else(|| ledger.usual_schema(self.dialect));
+        let schema = named.map(str::to_owned).or_else(|| probe.current_schema.clone());
         let table = TableName { schema, name: ledger.table().to_owned() };
-        if let Some(named) = ledger.schema() {
+        if let Some(named) = named {
             self.create_schema(session, named).await?;
         }
         let created = session.execute(self.writer()?.create(self.dialect, &table)).await;
@@ -62,6 +67,19 @@ impl History {
         match missing.map_err(Error::statement(format!("look for the history table {table}")))?.is_empty() {
             false => Ok(()),
             true => Err(Error::Settings(failure_report::two_formats(rival, &self.folder))),
+        }
+    }
+
+    /// Refuses to begin a history in the usual schema of the tool while a table of its name stands where unqualified names
+    /// lead.
+    pub(super) fn refuse_elsewhere_on_path(&self, probe: &Probe) -> Result<(), Error> {
+        let ledger = self.format.ledger;
+        let is_usual = ledger.schema().is_none() && ledger.usual_schema(self.dialect).is_some();
+        match (&probe.history, &self.table) {
+            (Some(other), None) if is_usual => {
+                Err(Error::Settings(failure_report::history_elsewhere(other, ledger.usual_schema(self.dialect))))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod dbmate;
 pub(crate) mod diesel;
+pub(crate) mod drizzle;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
 pub(crate) mod node_pg_migrate;

@@ -7,29 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
 use crate::formats::external::External;
-use crate::formats::javascript::{Lookup, Object, PlaceOf};
-
-/// What the project says about a place.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Nothing.
-    #[default]
-    Absent,
-    /// This path.
-    Path(PathBuf),
-    /// Only Node can tell.
-    Computed,
-}
-
-impl Place {
-    /// The path, if it is known.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Path(path) => Some(path),
-            Self::Absent | Self::Computed => None,
-        }
-    }
-}
+use crate::formats::javascript::{Lookup, Object, Place, PlaceOf};
 
 /// What the file says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,14 +52,8 @@ fn parse(text: &str, file: &Path) -> Config {
     let Some(object) = Object::exported(text) else {
         return Config { schema: Place::Computed, migrations: Place::Computed, ..config };
     };
-    let place = |found: Lookup<'_>| match found {
-        Lookup::Absent => Place::Absent,
-        Lookup::Computed => Place::Computed,
-        Lookup::Value(expression) => {
-            let path = PlaceOf { directory, text }.path(expression);
-            path.map_or(Place::Computed, Place::Path)
-        }
-    };
+    let paths = PlaceOf { directory, text };
+    let place = |found: Lookup<'_>| paths.place(found);
     let listed = |of: &str| object.get(of).object().map(|of| of.get("external").texts()).unwrap_or_default();
     let external = External { tables: listed("tables"), enums: listed("enums") };
     let migrations = match object.get("migrations") {

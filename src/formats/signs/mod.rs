@@ -56,6 +56,8 @@ pub(crate) enum Sign {
     Beside(&'static str),
     /// Such a file has this text.
     Mentions(&'static str, &'static str),
+    /// The folder has this name.
+    Called(&'static str),
     /// The folder in which it is has this name.
     Under(&'static str),
     /// A Prisma schema is there, or the folder is Prisma's by its place.
@@ -113,11 +115,21 @@ pub(crate) fn candidates(seen: &Seen) -> Vec<Candidate> {
 pub(crate) fn recognise(seen: &Seen) -> Recognised {
     let all = candidates(seen);
     let Some(top) = all.iter().map(|candidate| candidate.strength).max() else { return Recognised::Unknown };
-    let readable: Vec<MigrationFormat> = all.iter().filter_map(Candidate::own).collect();
+    let mut readable: Vec<MigrationFormat> = all.iter().filter_map(Candidate::own).collect();
+    readable.dedup();
     let strongest: Vec<Candidate> = all.into_iter().filter(|candidate| candidate.strength == top).collect();
     let is_among = |format| strongest.iter().any(|candidate| candidate.tool.format == Some(format));
     match (strongest.as_slice(), readable.as_slice()) {
-        ([candidate], _) if candidate.own().is_some() => candidate.own().map_or(Recognised::Unknown, Recognised::Ours),
+        // One tool, or two layouts of one format.
+        ([candidate, others @ ..], _)
+            if candidate.own().is_some() && others.iter().all(|other| other.own() == candidate.own()) =>
+        {
+            candidate.own().map_or(Recognised::Unknown, Recognised::Ours)
+        }
+        // The history of Prisma says that such folders are Prisma's.
+        (_, [MigrationFormat::Prisma, MigrationFormat::Drizzle]) if is_among(MigrationFormat::Prisma) => {
+            Recognised::Claimed(MigrationFormat::Prisma, Claim { candidates: strongest })
+        }
         // Two formats of doorstep's own: not even their histories tell which of the files to leave out.
         // Every tool's numbered files can be read as plain SQL; not every folder with migration.sql is Prisma's.
         (_, [format]) if *format == MigrationFormat::Sql || is_among(*format) => {
@@ -171,6 +183,7 @@ impl Sign {
             Self::Marked => seen.marked.contains(&tool),
             Self::Beside(name) => seen.beside.contains(&name),
             Self::Mentions(file, text) => seen.mentions.contains(&(file, text)),
+            Self::Called(name) => seen.name.as_deref() == Some(name),
             Self::Under(name) => seen.under.as_deref() == Some(name),
             Self::PrismasPlace => seen.is_prismas_place,
             Self::All(signs) => signs.iter().all(|sign| sign.is_seen(seen, tool)),
@@ -214,6 +227,7 @@ impl fmt::Display for Candidate {
                 Sign::Folder(files) => Some(format!("NAME/{}", files.join(", NAME/"))),
                 Sign::AllFolders(file, _) => Some(format!("NAME/{file}")),
                 Sign::Mentions(file, _) => Some(file.to_owned()),
+                Sign::Called(name) => Some(format!("the name of the folder, {name}")),
                 Sign::Under(name) => Some(format!("the folder {name}")),
                 Sign::Marked => Some("its marks in the files".to_owned()),
                 Sign::Named(_) | Sign::Files(_) | Sign::PrismasPlace | Sign::All(_) | Sign::Not(_) => None,
@@ -245,14 +259,12 @@ impl Claim {
         foreign.map_or("TOOL", |candidate| candidate.tool.command)
     }
 
-    /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL.
+    /// Names of the formats by which doorstep itself could apply the folder, beside plain SQL and the one of this name.
     #[must_use]
-    pub(crate) fn formats(&self) -> Vec<String> {
-        let formats = self.candidates.iter().filter_map(|candidate| candidate.tool.format);
-        formats
-            .filter(|format| is_flat(*format) && *format != MigrationFormat::Sql)
-            .map(MigrationFormat::word)
-            .collect()
+    pub(crate) fn formats(&self, beside: &str) -> Vec<String> {
+        let formats = self.candidates.iter().filter_map(Candidate::own);
+        let others = formats.filter(|format| *format != MigrationFormat::Sql).map(MigrationFormat::word);
+        others.filter(|word| word != beside).collect()
     }
 }
 
@@ -262,13 +274,14 @@ mod tests {
     use crate::formats::signs::seen::Inner;
 
     /// A folder with these files; a name with a slash is a file in a folder. `@dbmate`: has marks of that tool;
-    /// `^x`: beside it; `^file:text`: beside it, and mentions the text.
+    /// `^x`: beside it; `^file:text`: beside it, and mentions the text; `=x`: its name.
     fn seen(names: &str) -> Seen {
         let mut seen = Seen::default();
         for name in names.split_whitespace() {
             match (name.strip_prefix('@'), name.strip_prefix('^'), name.split_once('/')) {
                 (Some(tool), ..) => seen.marked.push(TOOLS.iter().find(|known| known.name == tool).unwrap().name),
                 (_, Some("prisma"), _) => seen.is_prismas_place = true,
+                _ if name.starts_with('=') => seen.name = Some(name[1..].to_owned()),
                 (_, Some(beside), _) => seen::looked_for(
                     |_, _| true,
                     |file, text| {
@@ -311,11 +324,16 @@ mod tests {
             ("1_a/migration.sql", "Prisma"),
             ("20240101120000_a/migration.sql migration_lock.toml", "Prisma"),
             ("20240101120000_a/migration.sql ^prisma", "Prisma"),
-            ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json", "Drizzle 1.0"),
+            ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json", "Drizzle"),
             ("20240101120000_a/migration.sql", "Prisma? Prisma, Drizzle 1.0"),
-            ("20240101120000_a/migration.sql ^drizzle.config.ts", "Drizzle 1.0"),
+            ("20240101120000_a/migration.sql ^drizzle.config.ts", "Drizzle"),
+            ("20240101120000_a/migration.sql ^drizzle.config.json", "Drizzle"),
+            ("20240101120000_a/migration.sql 20240101120000_a/snapshot.json 0000_a.sql meta/_journal.json", "Drizzle"),
             ("1_a/migration.sql 1_a/snapshot.json migration_lock.toml", "Prisma? Prisma, Drizzle 1.0"),
-            ("0000_a.sql meta/_journal.json", "Sql? Drizzle"),
+            ("0000_a.sql meta/_journal.json", "Drizzle"),
+            ("0000_a.sql =drizzle", "Drizzle"),
+            ("20240101120000_a/migration.sql =drizzle", "Drizzle"),
+            ("20240101120000_a/migration.sql migration_lock.toml =drizzle", "Prisma"),
             ("0001_a.sql", "Sql"),
             ("0001_a.sql README.md seed.sql", "Sql"),
             ("0001_a.sql ^sqlx.toml", "Sqlx"),
@@ -374,10 +392,7 @@ mod tests {
     fn a_claim_names_each_tool_and_what_was_seen() {
         let Recognised::Claimed(_, claim) = recognise(&seen("1_a.up.sql")) else { panic!() };
         assert_eq!(claim.tools(), "sqlx (by the names of its files) or golang-migrate (by the names of its files)");
-        let Recognised::Claimed(_, claim) = recognise(&seen("0000_a.sql meta/_journal.json")) else { panic!() };
-        assert_eq!(
-            (claim.tools().as_str(), claim.command()),
-            ("Drizzle (meta/_journal.json)", "npx drizzle-kit migrate")
-        );
+        let Recognised::Claimed(_, claim) = recognise(&seen("20240101120000_a.sql atlas.sum")) else { panic!() };
+        assert_eq!((claim.tools().as_str(), claim.command()), ("Atlas (atlas.sum)", "atlas migrate apply"));
     }
 }

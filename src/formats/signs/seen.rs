@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     pub beside: Vec<&'static str>,
     /// Files beside it, and what they mention.
     pub mentions: Vec<(&'static str, &'static str)>,
+    /// Its name.
+    pub name: Option<String>,
     /// The name of the folder in which it is, as far as its path says.
     pub under: Option<String>,
     /// A Prisma schema is there, or the folder is Prisma's by its place.
@@ -54,7 +56,8 @@ impl Seen {
     pub(crate) fn of(folder: &Path, is_prismas_place: bool) -> Result<Self, Error> {
         let unreadable = |error: std::io::Error| Error::Settings(file::unreadable(folder.display(), &error));
         let under = folder.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        let mut seen = Self { is_prismas_place, under, ..Self::default() };
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        let mut seen = Self { is_prismas_place, name, under, ..Self::default() };
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             // What is not UTF-8 has no tool's form; the format that reads the folder names it.

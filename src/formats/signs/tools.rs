@@ -5,7 +5,7 @@
 
 use crate::config::MigrationFormat;
 use crate::formats::signs::Sign::{
-    All, AllFolders, Beside, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
+    All, AllFolders, Beside, Called, Files, Folder, Inside, Marked, Mentions, Named, Not, PrismasPlace, Under,
 };
 use crate::formats::signs::Strength::{Fair, Sure, Weak};
 use crate::formats::signs::{KnownTool, Sign, Strength, forms};
@@ -29,17 +29,25 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         signs: &[(Sure, LOCK_FILE), (Sure, PRISMAS), (Weak, Folder(&["migration.sql"]))],
     },
     KnownTool { name: "plain SQL", format: Some(MigrationFormat::Sql), command: "", signs: &[(Weak, NUMBERED)] },
-    foreign("Drizzle", "npx drizzle-kit migrate", &[(Sure, Inside("meta/_journal.json"))]),
-    foreign(
-        "Drizzle 1.0",
-        "npx drizzle-kit migrate",
-        &[
+    KnownTool {
+        name: "Drizzle",
+        format: Some(MigrationFormat::Drizzle),
+        command: "npx drizzle-kit migrate",
+        signs: &[(Sure, Inside("meta/_journal.json")), (Fair, All(&[NUMBERED, Called("drizzle")]))],
+    },
+    KnownTool {
+        name: "Drizzle 1.0",
+        format: Some(MigrationFormat::Drizzle),
+        command: "npx drizzle-kit migrate",
+        signs: &[
             (Sure, Folder(&["migration.sql", "snapshot.json"])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.ts")])),
             (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.js")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Beside("drizzle.config.json")])),
+            (Fair, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS), Called("drizzle")])),
             (Weak, All(&[DATED_FOLDERS, Not(&LOCK_FILE), Not(&PRISMAS)])),
         ],
-    ),
+    },
     KnownTool { name: "dbmate", format: Some(MigrationFormat::Dbmate), command: "dbmate up", signs: &[(Sure, Marked)] },
     KnownTool {
         name: "goose",

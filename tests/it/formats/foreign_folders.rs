@@ -12,10 +12,6 @@ fn project(files: &[(&str, &str)]) -> Project {
 /// A folder whose files could be read as plain SQL, and the tools that the message names.
 fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     vec![
-        (
-            "Drizzle (meta/_journal.json)",
-            vec![("migrations/0000_a.sql", TABLE), ("migrations/meta/_journal.json", "{}")],
-        ),
         ("golang-migrate (", vec![("migrations/1_a.up.sql", TABLE), ("migrations/1_a.down.sql", "DROP TABLE a;")]),
         ("sqlx (Cargo.toml)", vec![("migrations/1_a.sql", TABLE), ("Cargo.toml", "[dependencies]\nsqlx = \"0.9\"\n")]),
         ("Flyway (", vec![("migrations/V1__a.sql", TABLE)]),
@@ -59,14 +55,6 @@ fn a_folder_that_doorstep_cannot_read_stops_with_the_name_of_its_tool() {
                 ("config.yaml", "version: 3\nmetadata_directory: metadata\n"),
             ],
         ),
-        (
-            "Drizzle 1.0",
-            vec![
-                ("migrations/20240101120000_a/migration.sql", TABLE),
-                ("migrations/20240101120000_a/snapshot.json", "{}"),
-            ],
-        ),
-        ("Drizzle 1.0", vec![("migrations/20240101120000_a/migration.sql", TABLE), ("drizzle.config.ts", "")]),
         ("knex", vec![("migrations/20240101120000_a.js", "")]),
         ("TypeORM", vec![("migrations/1693400000000-AddUser.ts", "")]),
         ("sequelize-cli", vec![("migrations/20240101120000-a.js", "")]),

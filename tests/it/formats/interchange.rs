@@ -44,6 +44,18 @@ pub(crate) const TOOLS: &[RealTool] = &[
         is_slow: false,
     },
     RealTool {
+        format: "drizzle",
+        up: |project, database| drizzle_orm("drizzle-orm", project, database),
+        rows: "SELECT hash, created_at FROM drizzle.__drizzle_migrations ORDER BY id",
+        is_slow: false,
+    },
+    RealTool {
+        format: "drizzle 1.0",
+        up: |project, database| drizzle_orm("drizzle-orm-1", project, database),
+        rows: "SELECT hash, created_at, name, applied_at IS NULL FROM drizzle.__drizzle_migrations ORDER BY id",
+        is_slow: false,
+    },
+    RealTool {
         format: "node-pg-migrate",
         up: |project, database| {
             real_tool(".bin/node-pg-migrate", &["up"], project).env("DATABASE_URL", &database.url())
@@ -96,6 +108,15 @@ pub(crate) const TOOLS: &[RealTool] = &[
         is_slow: true,
     },
 ];
+
+/// The migrator of this package, with PostgreSQL's driver for Node.
+fn drizzle_orm(package: &str, project: &Project, database: &Database) -> Doorstep {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/npm/drizzle-migrate.cjs");
+    let packages = std::env::var("REAL_TOOLS").unwrap();
+    Doorstep::through("node", &[program, &packages, package], &[])
+        .directory(&project.path(""))
+        .env("DATABASE_URL", &database.url())
+}
 
 /// A program around a library that is a tool, in tests/tools: built once, with its own lock file, for the host.
 fn own_program(name: &str) -> &'static str {

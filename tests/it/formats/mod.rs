@@ -14,6 +14,7 @@ mod named_projects;
 mod native;
 mod native_dbmate;
 mod native_diesel;
+mod native_drizzle;
 mod native_golang_migrate;
 mod native_goose;
 mod native_node_pg_migrate;

@@ -7,6 +7,8 @@ use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
 use doorstep::internals::RunMode;
 use doorstep::internals::compare;
+use doorstep::internals::drizzle_breakpoints::{BREAKPOINT, joined};
+use doorstep::internals::drizzle_journal;
 use doorstep::internals::goose_parser;
 use doorstep::internals::goose_variables;
 use doorstep::internals::node_pg_migrate_up;
@@ -135,6 +137,7 @@ fn part_that_goes_up(text: &str, found: Result<String, (usize, String)>) {
 /// If a property does not hold.
 pub(crate) fn marks(text: &str) {
     goose(text);
+    drizzle(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         part_that_goes_up(text, node_pg_migrate_up(text, dialect));
         part_that_goes_up(text, tern_up(text, dialect));
@@ -152,6 +155,31 @@ pub(crate) fn marks(text: &str) {
         // Only node-pg-migrate divides a file at CR.
         if !text.contains('\r') {
             assert!(up.split('\n').zip(script.text().split('\n')).all(|(up, line)| up == line || up.is_empty()));
+        }
+    }
+}
+
+/// Drizzle's breakpoints leave every byte and every line at its place, and each statement of a piece is one of the whole; a
+/// journal is read or refused.
+fn drizzle(text: &str) {
+    let _ = drizzle_journal::entries(text);
+    let cut = text.replace(';', &format!(";{BREAKPOINT}"));
+    for text in [text, &cut] {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+            let read = joined(text, dialect, false);
+            assert_eq!(read, joined(text, dialect, false), "read twice");
+            let whole = match read {
+                Err((line, why)) => {
+                    assert!(!why.is_empty() && (1..=text.split('\n').count()).contains(&line), "line {line}: {why}");
+                    continue;
+                }
+                Ok(whole) => whole,
+            };
+            assert_eq!((whole.len(), whole.matches('\n').count()), (text.len(), text.matches('\n').count()));
+            let count = |text: &str| Script::new(text.to_owned(), dialect).statements().len();
+            if Script::new(whole.clone(), dialect).is_complete() && !text.contains('\u{feff}') {
+                assert_eq!(count(&whole), text.split(BREAKPOINT).map(count).sum::<usize>(), "{text:?}: {whole:?}");
+            }
         }
     }
 }

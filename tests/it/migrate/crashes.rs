@@ -222,7 +222,7 @@ impl Folder {
         Self {
             migrations,
             project: format.project(&steps),
-            format: Some(format.name),
+            format: Some(format.setting()),
             applied: Box::new(|migration| (format.row)(&step(migration))),
             open: Box::new(|migration| {
                 let schema = format.history[0].rsplit_once('.').map_or("public", |(schema, _)| schema);

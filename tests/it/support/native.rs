@@ -28,7 +28,7 @@ impl Step {
 /// A format, as the tests need it.
 #[derive(Debug)]
 pub(crate) struct Native {
-    /// The value of `migration_format`.
+    /// The value of `migration_format`; after a blank, which of its layouts this is.
     pub(crate) name: &'static str,
     /// Path and text of every file of a project with these migrations, in the tool's usual places.
     pub(crate) files: fn(&[Step]) -> Vec<(String, String)>,
@@ -45,6 +45,11 @@ pub(crate) struct Native {
 }
 
 impl Native {
+    /// The value of `migration_format`.
+    pub(crate) fn setting(&self) -> &'static str {
+        self.name.split(' ').next().unwrap()
+    }
+
     /// Writes all files of a project.
     pub(crate) fn write(&self, project: &Project, steps: &[Step]) {
         for (path, text) in (self.files)(steps) {
@@ -61,7 +66,7 @@ impl Native {
 
     /// doorstep with the format named.
     pub(crate) fn doorstep(&self, project: &Project, url: &str, arguments: &[&str]) -> Doorstep {
-        project.doorstep(url, arguments).env("DOORSTEP_MIGRATION_FORMAT", self.name)
+        project.doorstep(url, arguments).env("DOORSTEP_MIGRATION_FORMAT", self.setting())
     }
 
     /// `count(*)` of the rows that say that a migration is applied.
@@ -102,6 +107,35 @@ pub(crate) const NATIVE: &[Native] = &[
         history: &["_sqlx_migrations"],
         has_mark: true,
         on_sqlite: true,
+    },
+    Native {
+        name: "drizzle",
+        files: |steps| {
+            let entry = |step: &Step| {
+                format!("{{\"when\": {}, \"tag\": \"{}\", \"breakpoints\": true}}", time(step), numbered(step))
+            };
+            let entries = steps.iter().map(entry).collect::<Vec<_>>().join(", ");
+            let journal = ("drizzle/meta/_journal.json".to_owned(), format!("{{\"entries\": [{entries}]}}"));
+            let file = |step: &Step| (format!("drizzle/{}.sql", numbered(step)), format!("{}\n", step.sql));
+            steps.iter().map(file).chain([journal]).collect()
+        },
+        migration: numbered,
+        row: |step| format!("drizzle.__drizzle_migrations WHERE created_at = {}", time(step)),
+        history: &["drizzle.__drizzle_migrations"],
+        has_mark: false,
+        on_sqlite: false,
+    },
+    Native {
+        name: "drizzle 1.0",
+        files: |steps| {
+            let file = |step: &Step| (format!("drizzle/{}/migration.sql", dated(step)), format!("{}\n", step.sql));
+            steps.iter().map(file).collect()
+        },
+        migration: dated,
+        row: |step| format!("drizzle.__drizzle_migrations WHERE name = '{}'", dated(step)),
+        history: &["drizzle.__drizzle_migrations"],
+        has_mark: false,
+        on_sqlite: false,
     },
     Native {
         name: "diesel",
@@ -245,6 +279,11 @@ fn padded(step: &Step) -> String {
 /// `V1__slug`
 fn versioned(step: &Step) -> String {
     format!("V{}__{}", step.number, step.slug)
+}
+
+/// 2024-01-01, with the number as seconds, in milliseconds.
+fn time(step: &Step) -> u64 {
+    1_704_067_200_000 + 1000 * u64::from(step.number)
 }
 
 /// `20240101000001_slug`
