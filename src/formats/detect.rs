@@ -11,6 +11,7 @@ use crate::base::file::{FileKind, read_text, unreadable};
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, Mode, Settings, Strictness};
 use crate::engines::url_text::go_parameters;
+use crate::formats::code::is_in_code;
 use crate::formats::external::External;
 use crate::formats::javascript::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
@@ -57,7 +58,8 @@ impl Project {
         if schema.is_none() && (needed || is_verified) {
             refuse_computed(&config.file, &config.schema, "the Prisma schema", "--prisma-schema")?;
         }
-        let is_tools = name.map_or(settings.migrate_command.is_some(), |name| !is_applied_here(name));
+        let is_of_tool = |name| !is_applied_here(name) || is_in_code(name, named);
+        let is_tools = name.map_or(settings.migrate_command.is_some(), is_of_tool);
         let url_parameters = url_parameters(settings);
         let (command, history_table) = (settings.migrate_command.as_ref(), settings.history_table.as_ref());
         let (url_parameters, variables) = (&url_parameters, &settings.migration_variables);
@@ -80,7 +82,7 @@ impl Project {
         let found = prisma::find_schema(schema.or(of_config))?;
         let (schema, datasource) = found.unzip();
         let schema = schema.map(|schema| &*Box::leak(Box::new(schema)));
-        refuse_two_tools(name, command)?;
+        refuse_two_tools(name.filter(|_| !is_tools), command)?;
         let surroundings = Surroundings { command, ..opening.surroundings() };
         let of_tool = |name| match tool_project(name, &surroundings) {
             // With --migrate off, a project that cannot be read stops nothing.
@@ -351,6 +353,10 @@ fn marked(folder: &Path, files: &[String]) -> Vec<&'static str> {
 fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Result<Option<Folder>, Error> {
     prisma::refuse_next(folder)?;
     let found = |name, claim: Option<Claim>| {
+        if is_in_code(name, Some(folder)) {
+            let surroundings = Surroundings { folder: Some(folder), ..opening.surroundings() };
+            return tool_projects::named(name, &surroundings);
+        }
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
         let format = script_format(name, &Opening { place: Some(folder), ..*opening })?;
         Ok(format.map(|format| Folder { claim, ..Folder::of(kept(folder), format) }))

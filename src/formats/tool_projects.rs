@@ -7,6 +7,7 @@ use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
 use crate::config::MigrationFormat;
 use crate::config::words::Words;
+use crate::formats::code::{Convention, beside_sql};
 use crate::formats::{ALL, Detection, Folder, FormatEntry, Surroundings};
 
 /// Programs that migrate in another way than the projects that are found here.
@@ -50,24 +51,31 @@ struct Found {
     file: PathBuf,
 }
 
+/// How the tool of a format applies migrations in code.
+fn convention(entry: &FormatEntry) -> Option<&'static Convention> {
+    match entry.detection {
+        Detection::Code(convention) => Some(convention),
+        Detection::Folder(_) => beside_sql(entry.name),
+        Detection::File { .. } => None,
+    }
+}
+
 /// Looks for the project of a format.
 fn find(entry: &FormatEntry, surroundings: &Surroundings<'_>) -> Option<PathBuf> {
     match entry.detection {
-        Detection::Folder(_) => None,
         Detection::File { places, named, owns, .. } => named(surroundings).or_else(|| {
             let is_there = |place: &&Path| place.is_file() && owns(place);
             places.iter().map(Path::new).find(is_there).map(Path::to_owned)
         }),
-        Detection::Code(convention) => (convention.find)(surroundings),
+        Detection::Folder(_) | Detection::Code(_) => (convention(entry)?.find)(surroundings),
     }
 }
 
 /// Whether a command shows that it starts the tool of a format.
 fn is_started(entry: &FormatEntry, command: &Words) -> bool {
     match entry.detection {
-        Detection::Folder(_) => false,
         Detection::File { programs, .. } => has_program(command, programs),
-        Detection::Code(convention) => convention.command.is_started(command),
+        Detection::Folder(_) | Detection::Code(_) => convention(entry).is_some_and(|it| it.command.is_started(command)),
     }
 }
 
@@ -77,13 +85,13 @@ fn has_program(command: &Words, programs: &[&str]) -> bool {
 }
 
 fn open(found: &Found, surroundings: &Surroundings<'_>) -> Result<Folder, Error> {
-    let format = match found.entry.detection {
-        Detection::File { open, .. } => {
+    let format = match (found.entry.detection, convention(&found.entry)) {
+        (Detection::File { open, .. }, _) => {
             refuse_history_table(found.entry.name, surroundings)?;
             open(&found.file, surroundings)?
         }
-        Detection::Code(convention) => convention.open(&found.file, surroundings)?,
-        Detection::Folder(_) => return Err(Error::Internal("a folder is no project of a tool".to_owned())),
+        (_, Some(convention)) => convention.open(&found.file, surroundings)?,
+        (_, None) => return Err(Error::Internal("a folder is no project of a tool".to_owned())),
     };
     Ok(Folder::of(kept(&found.file), format))
 }
@@ -109,15 +117,17 @@ fn kept(path: &Path) -> &'static Path {
 /// [`Error::Settings`] where it is not here, or cannot be read.
 pub(crate) fn named(name: MigrationFormat, surroundings: &Surroundings<'_>) -> Result<Option<Folder>, Error> {
     let Some(entry) = ALL.iter().find(|entry| entry.name == name) else { return Ok(None) };
-    if let (Some(folder), Detection::Code(_)) = (surroundings.folder.filter(|it| !it.is_dir()), entry.detection) {
+    if let (Some(folder), Some(_)) = (surroundings.folder.filter(|it| !it.is_dir()), convention(entry)) {
         return Err(Error::Settings(format!(
             "the migrations folder {} does not exist\nnext: check --migrations, and that the image contains it",
             folder.display()
         )));
     }
-    match (find(entry, surroundings), entry.detection) {
-        (Some(file), _) => open(&Found { entry: *entry, file }, surroundings).map(Some),
-        (None, Detection::Code(convention)) => {
+    if let Some(file) = find(entry, surroundings) {
+        return open(&Found { entry: *entry, file }, surroundings).map(Some);
+    }
+    match (convention(entry), entry.detection) {
+        (Some(convention), _) => {
             let (folder, format) = convention.open_named(surroundings)?;
             Ok(Some(Folder::of(kept(&folder), format)))
         }
@@ -176,11 +186,10 @@ pub(crate) fn of_folder(
     claimed: &[MigrationFormat],
     surroundings: &Surroundings<'_>,
 ) -> Result<Option<Folder>, Error> {
-    let reads = |found: &Found| match found.entry.detection {
-        Detection::Code(convention) => {
+    let reads = |found: &Found| {
+        convention(&found.entry).is_some_and(|convention| {
             claimed.contains(&found.entry.name) || convention.reads(&found.file, folder, surroundings)
-        }
-        Detection::Folder(_) | Detection::File { .. } => false,
+        })
     };
     if all(surroundings).iter().any(reads) { any(surroundings) } else { Ok(None) }
 }

@@ -51,6 +51,13 @@ impl CommandForm {
         found.map(|word| format!("the command has {word}, which may change what it reads"))
     }
 
+    /// The option of the command that names what a configuration would say.
+    pub(crate) fn heeded_option(&self, command: &Words) -> Option<String> {
+        let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
+        let has_program = self.is_started(command);
+        words(command).map(name).find(|name| has_program && self.heeded.contains(&name.as_str()))
+    }
+
     /// The value of one of these options in the command.
     pub(crate) fn option(command: &Words, names: &[&str]) -> Option<String> {
         let words: Vec<&str> = words(command).collect();

@@ -73,7 +73,7 @@ static CONVENTION: Convention = Convention {
         ],
         heeded: &[],
     },
-    tool: |file| match (file.ends_with(CONVENTION.usual), Path::new(RELEASE).is_file()) {
+    tool: |file, _| match (file.ends_with(CONVENTION.usual), Path::new(RELEASE).is_file()) {
         (true, _) => &MIX,
         (false, true) => &OF_RELEASE,
         (false, false) => &WITHOUT_COMMAND,

@@ -67,7 +67,7 @@ static CONVENTION: Convention = Convention {
         harmless: &["--no-build", "-v", "--verbose", "--no-color"],
         heeded: &["--connection", "--configuration"],
     },
-    tool: |_| if Path::new(BUNDLE).is_file() { &OF_BUNDLE } else { &TOOL },
+    tool: |_, _| if Path::new(BUNDLE).is_file() { &OF_BUNDLE } else { &TOOL },
 };
 
 /// Folders without sources of the project.

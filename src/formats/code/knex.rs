@@ -53,7 +53,7 @@ static CONVENTION: Convention = Convention {
         harmless: &["--verbose", "--debug", "--color", "--no-color", "--esm", "--"],
         heeded: &["--knexfile"],
     },
-    tool: |_| &TOOL,
+    tool: |_, _| &TOOL,
 };
 
 /// Endings of the files that knex loads unless `loadExtensions` says otherwise.

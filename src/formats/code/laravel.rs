@@ -70,7 +70,7 @@ static CONVENTION: Convention = Convention {
         ],
         heeded: &[],
     },
-    tool: |_| &TOOL,
+    tool: |_, _| &TOOL,
 };
 
 fn find(surroundings: &Surroundings<'_>) -> Option<PathBuf> {

@@ -20,20 +20,52 @@ pub(crate) mod efcore;
 pub(crate) mod glob;
 pub(crate) mod knex;
 pub(crate) mod laravel;
+pub(crate) mod node_pg_migrate;
 pub(crate) mod rails;
 pub(crate) mod sequelize;
 pub(crate) mod typeorm;
 pub(crate) mod typeorm_classes;
+pub(crate) mod umzug;
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::config::MigrationFormat;
 use crate::formats::code::command::CommandForm;
 use crate::formats::code::files::{Named, SourceFile};
 use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::tool::Tool;
-use crate::formats::{Format, Surroundings};
+use crate::formats::{Format, Partial, Surroundings};
+
+/// Formats of SQL files that doorstep applies, and that may have migrations in code, too: a folder with such files is the tool's.
+/// With the name of the tool.
+const BESIDE_SQL: &[(MigrationFormat, &str, &Convention)] = &[
+    (MigrationFormat::NodePgMigrate, "node-pg-migrate", &node_pg_migrate::CONVENTION),
+    (MigrationFormat::Umzug, "umzug", &umzug::CONVENTION),
+];
+
+/// How a tool applies a folder of this format that has migrations in code.
+pub(crate) fn beside_sql(name: MigrationFormat) -> Option<&'static Convention> {
+    BESIDE_SQL.iter().find(|(known, ..)| *known == name).map(|(.., convention)| *convention)
+}
+
+/// The format of a tool of this name that has migrations in code beside SQL files.
+pub(crate) fn format_beside_sql(tool: &str) -> Option<MigrationFormat> {
+    BESIDE_SQL.iter().find(|(_, known, _)| *known == tool).map(|(name, ..)| *name)
+}
+
+/// Whether a folder of this format has migrations in code.
+pub(crate) fn is_in_code(name: MigrationFormat, folder: Option<&Path>) -> bool {
+    beside_sql(name).is_some_and(|it| node_pg_migrate::has_programs(folder.unwrap_or(Path::new(it.folder))))
+}
+
+/// Whether a file is a program of JavaScript or TypeScript, by its ending.
+pub(crate) fn is_script(name: &str) -> bool {
+    let endings = [".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"];
+    endings.iter().any(|ending| name.ends_with(ending))
+        && ![".d.ts", ".d.cts", ".d.mts"].iter().any(|it| name.ends_with(it))
+}
 
 /// What the engine has to know of a tool.
 #[derive(Debug)]
@@ -54,8 +86,8 @@ pub(crate) struct Convention {
     pub missing: Missing,
     /// The command that applies the migrations.
     pub command: CommandForm,
-    /// Who applies, by the file that the project was found by.
-    pub tool: fn(&Path) -> &'static Tool,
+    /// Who applies, by the file that the project was found by, and the folder that the settings name.
+    pub tool: fn(&Path, Option<&Path>) -> &'static Tool,
 }
 
 /// How a tool reads its files.
@@ -135,7 +167,12 @@ impl Convention {
                 self.usual, self.folder
             )));
         }
-        let format = self.with(&folder, Configuration::default(), surroundings)?;
+        let mut configuration = Configuration::default();
+        if let Some(option) = surroundings.command.and_then(|command| self.command.heeded_option(command)) {
+            configuration
+                .doubt(Partial::nothing_certain(format!("the command has {option}, and there is no {}", self.usual)));
+        }
+        let format = self.with(&folder, configuration, surroundings)?;
         Ok((folder, format))
     }
 
@@ -145,10 +182,11 @@ impl Convention {
         configuration: Configuration,
         surroundings: &Surroundings<'_>,
     ) -> Result<Format, Error> {
-        let project = project::CodeProject::new(self, file, configuration, surroundings)?;
+        let tool = (self.tool)(file, surroundings.folder);
+        let project = project::CodeProject::new(self, (file, tool), configuration, surroundings)?;
         // Read once in a start, and needed to its end.
         let project = crate::formats::kept(project);
-        Ok(Format { layout: project, ledger: project, writer: None, tool: (self.tool)(file) })
+        Ok(Format { layout: project, ledger: project, writer: None, tool })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::code::{Convention, Missing};
 use crate::formats::ledger_ddl::columns;
 use crate::formats::migration::{Migration, Record};
+use crate::formats::tool::Tool;
 use crate::formats::{Layout, Ledger, Lineage, Partial, Resolved, Surroundings, rfc3339};
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
@@ -18,8 +19,7 @@ use crate::sql::{Dialect, Row, TableName};
 #[derive(Debug)]
 pub(crate) struct CodeProject {
     convention: &'static Convention,
-    /// The file that the project was found by, for messages.
-    file: PathBuf,
+    tool: &'static Tool,
     /// The folders with its migrations; `None` where only the tool knows them.
     folders: Option<Vec<PathBuf>>,
     table: TableName,
@@ -40,7 +40,7 @@ impl CodeProject {
     /// [`Error::Settings`] where a folder of migrations is missing.
     pub(crate) fn new(
         convention: &'static Convention,
-        file: &Path,
+        (file, tool): (&Path, &'static Tool),
         mut configuration: Configuration,
         surroundings: &Surroundings<'_>,
     ) -> Result<Self, Error> {
@@ -86,7 +86,7 @@ impl CodeProject {
                 gone.display()
             )));
         }
-        Ok(Self { convention, file: file.to_owned(), folders, table, configuration })
+        Ok(Self { convention, tool, folders, table, configuration })
     }
 
     /// The files to look at.
@@ -116,16 +116,12 @@ impl CodeProject {
                          next: leave one of the files out, or rename it",
                         other.path.display(),
                         migration.path.display(),
-                        self.tool_name()
+                        self.tool.name
                     )));
                 }
             }
         }
         Ok(())
-    }
-
-    fn tool_name(&self) -> &'static str {
-        (self.convention.tool)(&self.file).name
     }
 
     /// The row of the same file under another ending (`.ts` before it was compiled to `.js`).
@@ -202,7 +198,7 @@ impl Layout for CodeProject {
                  next: start the image that has these files; to run this one beside it, leave migrations alone: \
                  --migrate off",
                 missing.join(", "),
-                self.tool_name()
+                self.tool.name
             )
         })
     }
@@ -215,7 +211,7 @@ impl Layout for CodeProject {
     fn obstacle(&self, missing: &[&str], pending: &[&str], _lineage: &Lineage) -> Option<String> {
         let pairs = pending.iter().flat_map(|name| missing.iter().map(move |row| (*row, *name)));
         let (row, name) = pairs.into_iter().find(|(row, name)| Self::is_twin(row, name))?;
-        let tool = self.tool_name();
+        let tool = self.tool.name;
         Some(format!(
             "{name} is pending, and {row} is applied: {tool} takes them for two migrations and would run the second one\n\
              next: ship the files with the ending that the rows have, or correct the rows of {} by hand",

@@ -54,7 +54,7 @@ static CONVENTION: Convention = Convention {
         harmless: &["--trace", "-t", "--"],
         heeded: &[],
     },
-    tool: |_| &TOOL,
+    tool: |_, _| &TOOL,
 };
 
 fn find(surroundings: &Surroundings<'_>) -> Option<PathBuf> {

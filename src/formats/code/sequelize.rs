@@ -50,7 +50,7 @@ static CONVENTION: Convention = Convention {
         // The URL is doorstep's business, and is not looked at.
         heeded: &["--url"],
     },
-    tool: |_| &TOOL,
+    tool: |_, _| &TOOL,
 };
 
 /// The file of the paths; or a package.json with sequelize-cli, where its folder has such files.

@@ -53,7 +53,7 @@ static CONVENTION: Convention = Convention {
 };
 
 /// The tool with the command for this data source: TypeScript needs another program than JavaScript.
-fn tool_of(file: &Path) -> &'static Tool {
+fn tool_of(file: &Path, _: Option<&Path>) -> &'static Tool {
     if file.ends_with("ormconfig.json") || file.is_dir() {
         return &OLD;
     }

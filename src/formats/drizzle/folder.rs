@@ -83,7 +83,8 @@ pub(crate) fn read(kind: &Kind, folder: &Path, dialect: Dialect) -> Result<Resol
     Ok(Resolved { migrations, warnings, lineage: Lineage { keys, ..Lineage::default() }, ..Resolved::default() })
 }
 
-/// The migrations of a folder, as [`read`] has noted them for the history.
+/// The migrations of a folder in its order, as [`read`] has noted them in [`Lineage::keys`]: the key is the place and the hash, since
+/// two files may be alike.
 pub(crate) fn files(kind: &Kind, lineage: &Lineage) -> Vec<File> {
     let file = |(key, name): (&String, &String)| {
         let hash = key.split_once(' ').map(|(_, hash)| hash.to_owned()).unwrap_or_default();

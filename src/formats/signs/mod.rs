@@ -8,6 +8,7 @@ pub(crate) mod tools;
 use std::fmt;
 
 use crate::config::MigrationFormat;
+use crate::formats::code::format_beside_sql;
 use crate::formats::is_applied_here;
 use crate::formats::signs::seen::Seen;
 pub(crate) use crate::formats::signs::tools::TOOLS;
@@ -247,7 +248,10 @@ impl Claim {
     /// The formats by which doorstep knows what the tools apply; none, if it does not know one of them.
     #[must_use]
     pub(crate) fn by_tools(&self) -> Vec<MigrationFormat> {
-        let by_tool = |candidate: &Candidate| candidate.tool.format.filter(|format| !is_applied_here(*format));
+        let by_tool = |candidate: &Candidate| match candidate.tool.format {
+            Some(format) => Some(format).filter(|format| !is_applied_here(*format)),
+            None => format_beside_sql(candidate.tool.name),
+        };
         let known: Option<Vec<_>> = self.candidates.iter().map(by_tool).collect();
         known.unwrap_or_default()
     }

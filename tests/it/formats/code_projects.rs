@@ -683,3 +683,45 @@ fn tools_that_doorstep_neither_applies_nor_reads_are_refused_by_name() {
     }
     assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
+
+#[test]
+fn a_folder_of_node_pg_migrate_or_umzug_with_programs_is_their_tools() {
+    let (database, package) = (Database::fresh(), r#"{"dependencies": {"node-pg-migrate": "9"}}"#);
+    let url = database.url();
+    let sql = "-- Up Migration\nCREATE TABLE a (id int);\n-- Down Migration\nDROP TABLE a;\n";
+    let rows = "CREATE TABLE pgmigrations (id serial PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL); \
+                INSERT INTO pgmigrations (name, run_on) VALUES ('1700000000000_a', now()), ('1700000001000_b', now())";
+    let project = files(&[
+        ("package.json", package),
+        ("migrations/1700000000000_a.sql", sql),
+        ("migrations/1700000001000_b.js", ""),
+    ]);
+    program(&project, "bin/npx");
+    project.write("todo.sql", rows);
+    let run = |arguments: &[&str]| doorstep(&project, &url, arguments).run();
+    run(&["status"]).code(0).stdout_has(": behind (").stdout_has("1700000001000_b  pending");
+    run(&["run"]).code(0).stderr_has("migrate_command: npx node-pg-migrate up").stderr_has("(2 applied)");
+    run(&["run"]).code(0).stderr_lacks("the tool was started");
+    for arguments in [
+        &["--migration-format", "node-pg-migrate"][..],
+        &["--migrations", "migrations"],
+        &["--migrate-command", "npx node-pg-migrate up"],
+        &["--migrate-command", "npx node-pg-migrate up -m migrations", "--migration-format", "node-pg-migrate"],
+    ] {
+        run(&[&["status"], arguments].concat()).code(0).stdout_has(": current (");
+    }
+    let other = ["status", "--migrate-command", "npx node-pg-migrate up -t other"];
+    run(&other).code(0).stdout_has(": behind (");
+    // With SQL files alone, doorstep applies them, with the row of the tool.
+    std::fs::remove_file(project.path("migrations/1700000001000_b.js")).unwrap();
+    database.sql("DROP TABLE pgmigrations");
+    run(&["run"]).code(0).stderr_lacks("the tool was started").stderr_has("(1 applied)");
+    // What umzug runs, and where its history is, its program decides.
+    let package = r#"{"dependencies": {"umzug": "3"}}"#;
+    let umzug = files(&[("package.json", package), ("migrations/01_a.js", "")]);
+    let output = umzug.doorstep(&url, &["run"]).run().code(78);
+    output.stderr_has("the command by which umzug applies the migrations here is not known");
+    let command = ["status", "--migrate-command", "node migrate.js up"];
+    let output = umzug.doorstep(&url, &command).run().code(0).stdout_has("01_a.js  pending");
+    output.stdout_has(": unknown (").stdout_has("the program that uses umzug decides");
+}

@@ -40,6 +40,14 @@ fn sequelize() -> Project {
     ])
 }
 
+fn node_pg_migrate() -> Project {
+    let text = "exports.up = (it) => { it.sql('CREATE TABLE apple (id int)'); };\nexports.down = () => {};\n";
+    project(&[
+        ("package.json", "{\"dependencies\": {\"node-pg-migrate\": \"9\"}}"),
+        ("migrations/1700000000000_apple.js", text),
+    ])
+}
+
 fn run(project: &Project, database: &Database, arguments: &[&str]) -> Output {
     project
         .doorstep(&database.url(), arguments)
@@ -49,7 +57,7 @@ fn run(project: &Project, database: &Database, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn knex_and_sequelize_cli_are_started_where_a_file_is_pending_and_only_there() {
+fn knex_sequelize_cli_and_node_pg_migrate_are_started_where_a_file_is_pending_and_only_there() {
     let made = "await it.raw('CREATE TABLE pear (id int)');";
     let made_by_sequelize = "await it.sequelize.query('CREATE TABLE pear (id int)');";
     for (project, command, more, text, table) in [
@@ -60,6 +68,14 @@ fn knex_and_sequelize_cli_are_started_where_a_file_is_pending_and_only_there() {
             "db/steps/20240102000000-pear.js",
             migration(made_by_sequelize),
             "\"Steps\"",
+        ),
+        (
+            node_pg_migrate(),
+            "npx node-pg-migrate up",
+            "migrations/20240102000000000_pear.js",
+            "exports.up = async (it) => { it.sql('CREATE TABLE pear (id int)'); };\nexports.down = () => {};\n"
+                .to_owned(),
+            "pgmigrations",
         ),
     ] {
         let database = Database::fresh();

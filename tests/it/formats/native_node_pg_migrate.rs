@@ -2,10 +2,9 @@
 
 use crate::formats::recorded::{Bench, Case, Deviation, Left, cases, compare};
 use crate::support::running_migration::kill;
-use crate::support::{Database, Project, until};
+use crate::support::{Database, Project, until, variable};
 
 const MARKS: &str = "node-pg-migrate runs also the part that takes the migration back, and ends with success";
-const CODE: &str = "a folder with migrations in code is left to node-pg-migrate (migrate_command)";
 
 const fn refused(case: &'static str, why: &'static str) -> Deviation {
     Deviation { case, succeeded: &[false], rows: Some(&[]), tables: &[], why }
@@ -17,15 +16,6 @@ const DEVIATIONS: &[Deviation] = &[
     refused("node-pg-migrate-mark-none-down", MARKS),
     refused("node-pg-migrate-mark-goose", MARKS),
     refused("node-pg-migrate-mark-dbmate", MARKS),
-    refused("node-pg-migrate-js", CODE),
-    refused("node-pg-migrate-no-transaction-js", CODE),
-    Deviation {
-        case: "node-pg-migrate-sql-to-js",
-        succeeded: &[true, false],
-        rows: Some(&["1700000000000_apple"]),
-        tables: &["apple"],
-        why: CODE,
-    },
     Deviation {
         case: "node-pg-migrate-fail-middle",
         succeeded: &[false, false],
@@ -60,11 +50,15 @@ fn recorded_rows(case: &Case) -> Vec<String> {
 fn doorstep_does_what_node_pg_migrate_did() {
     compare("node-pg-migrate", SKIPPED, DEVIATIONS, |case| {
         let (bench, mut said) = (case.bench(), Vec::new());
+        // With migrations in code doorstep starts the real tool.
+        let packages = format!("{}/node_modules", variable("REAL_TOOLS"));
+        std::os::unix::fs::symlink(packages, bench.project.path("node_modules")).unwrap();
         let succeeded = case.steps(&bench, |step| {
             let folder = if step.contains("-m db/m") { "db/m" } else { "migrations" };
             let schema = if step.contains("-s alt") { "?schema=alt" } else { "" };
             let arguments = ["migrate", "--migrations", folder, "--migration-format", "node-pg-migrate"];
             let call = bench.project.doorstep(&(bench.url() + schema), &arguments);
+            let call = call.env("HOME", bench.project.path("").to_str().unwrap());
             let call = match step.contains("--no-check-order") {
                 true => call.env("DOORSTEP_OUT_OF_ORDER", "apply"),
                 false => call,

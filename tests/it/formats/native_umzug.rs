@@ -69,7 +69,7 @@ fn a_folder_that_does_not_tell_which_files_run_stops() {
     for (files, code, said) in [
         (&["1.up.sql", "2.sql"][..], 65, "depends on the glob"),
         (&["1.sql", "1.down.sql"], 65, "depends on the glob"),
-        (&["1.sql", "2.js"], 78, "may be a migration in code"),
+        (&["1.sql", "2.js"], 78, "the command by which umzug applies the migrations here is not known"),
     ] {
         let project = files.iter().fold(Project::bare(), |project, file| {
             project.file(&format!("migrations/{file}"), "CREATE TABLE apple (id int);")

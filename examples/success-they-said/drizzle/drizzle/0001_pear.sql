@@ -1,0 +1,1 @@
+CREATE TABLE pear (id int PRIMARY KEY);

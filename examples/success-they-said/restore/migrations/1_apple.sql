@@ -1,0 +1,1 @@
+CREATE TABLE apple (id int PRIMARY KEY);

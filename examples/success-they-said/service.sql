@@ -1,0 +1,2 @@
+-- The service's first query.
+SELECT count(*) AS pears FROM pear;
