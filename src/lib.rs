@@ -63,6 +63,7 @@ pub mod internals {
     pub use crate::finding::{Difference, DifferenceKind, Severity};
     pub use crate::formats::drizzle::{breakpoints as drizzle_breakpoints, journal as drizzle_journal};
     pub use crate::formats::goose::{parser as goose_parser, variables as goose_variables};
+    pub use crate::formats::liquibase::changelog;
     pub use crate::formats::marks::sections;
     pub use crate::formats::migration::RunMode;
     pub use crate::formats::node_pg_migrate::sections::up as node_pg_migrate_up;

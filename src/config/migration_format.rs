@@ -27,6 +27,10 @@ pub enum MigrationFormat {
     Goose,
     /// refinery's files, V1__NAME.sql and U1__NAME.sql, and refinery_schema_history
     Refinery,
+    /// Flyway's files, V1__NAME.sql, R__NAME.sql and B1__NAME.sql, and flyway_schema_history
+    Flyway,
+    /// Liquibase: changelogs in formatted SQL and databasechangelog
+    Liquibase,
     /// node-pg-migrate's SQL files, 1700000000000_NAME.sql with -- Up Migration, and pgmigrations
     NodePgMigrate,
     /// umzug's SQL files, NAME.sql or NAME.up.sql, and SequelizeMeta

@@ -16,7 +16,7 @@ use crate::formats::external::External;
 use crate::formats::javascript::Place;
 use crate::formats::prisma::datasource::SCHEMA_ELSEWHERE;
 use crate::formats::signs::seen::Seen;
-use crate::formats::signs::{Claim, Recognised, TOOLS, candidates, is_flat, recognise};
+use crate::formats::signs::{Candidate, Claim, Recognised, TOOLS, candidates, is_flat, recognise};
 use crate::formats::{
     ALL, Datasource, FileMarks, Folder, Format, FormatEntry, Opening, Surroundings, is_applied_here, prisma,
     tool_projects,
@@ -205,6 +205,9 @@ fn named_folder(
     has_schema: bool,
     opening: &Opening<'_>,
 ) -> Result<Folder, Error> {
+    if let Some(folder) = named_file(path, name, opening)? {
+        return Ok(folder);
+    }
     if !path.is_dir() {
         let shown = path.display();
         return Err(Error::Settings(match path.metadata() {
@@ -225,6 +228,20 @@ fn named_folder(
     }
 }
 
+/// The file as that of a tool that is given one, of the format of this name or of any.
+fn named_file(path: &Path, name: Option<MigrationFormat>, opening: &Opening<'_>) -> Result<Option<Folder>, Error> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let concerned = ALL.iter().filter(|entry| name.is_none_or(|name| name == entry.name));
+    for (_, found) in concerned.filter_map(FormatEntry::folder) {
+        if (found.file)(path, name.is_some())? {
+            return Ok(Some(Folder::of(kept(path), (found.open)(opening)?)));
+        }
+    }
+    Ok(None)
+}
+
 /// The folder as the format that a setting names.
 fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<Folder, Error> {
     let opening = Opening { place: Some(path), ..*opening };
@@ -233,7 +250,12 @@ fn of_name(path: &Path, name: MigrationFormat, opening: &Opening<'_>) -> Result<
     let candidates = candidates(&seen);
     // The files of these say little by their names; what is in them is looked at when they are read.
     let fits = |format: MigrationFormat| format == name || (is_flat(name) && is_flat(format));
-    if !candidates.is_empty() && !candidates.iter().any(|candidate| candidate.tool.format.is_some_and(fits)) {
+    // Of a tool's own folder that is in a form which is not read, the layout says so.
+    let tool = TOOLS.iter().find(|tool| tool.format == Some(name)).map(|tool| tool.name);
+    let is_its = |candidate: &Candidate| {
+        candidate.tool.format.is_some_and(fits) || tool.is_some_and(|tool| tool == candidate.tool.name)
+    };
+    if !candidates.is_empty() && !candidates.iter().any(is_its) {
         return Err(Error::Settings(format!(
             "migration_format = {} contradicts the folder {}, which looks like that of {}\n\
              next: name another folder with --migrations, or leave migration_format out",
@@ -304,17 +326,27 @@ fn conventional(
     let of_tools = places_of_tools(name, opening.environment)?;
     let named = of_tools.iter().filter(|_| name.is_some()).map(|(_, place)| place.clone());
     let places = named.chain(usual);
-    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir()) else {
+    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir() || (name.is_some() && place.is_file()))
+    else {
+        // A configuration names a file.
+        for (format, place) in of_tools.iter().filter(|_| needed) {
+            if let Some(folder) = named_file(place, Some(*format), opening)? {
+                return Ok(Some(folder));
+            }
+        }
         // The directory is other tools', too (Rails).
-        let found = of_tools.iter().filter(|(_, place)| place.is_dir()).find_map(|(format, place)| {
-            let folder = detect(place, false, opening).ok()??;
-            (folder.format.tool.name == format.word() && folder.claim.is_none()).then_some(folder)
-        });
-        return Ok(found);
+        for (format, place) in of_tools.iter().filter(|(_, place)| place.is_dir()) {
+            match detect(place, false, opening) {
+                Ok(Some(folder)) if is_of(&folder, *format) => return Ok(Some(folder)),
+                Err(error) if needed && shows_signs(place, *format) => return Err(error),
+                _ => {}
+            }
+        }
+        return Ok(None);
     };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
     if let Some(name) = name.filter(|name| is_applied_here(*name)) {
-        return of_name(&path, name, opening).map(Some);
+        return named_folder(&path, Some(name), false, opening).map(Some);
     }
     match detect(&path, is_prismas_place, opening) {
         Ok(None) if is_prismas_place => {
@@ -327,6 +359,20 @@ fn conventional(
         Err(_) if !needed => Ok(None),
         found => found,
     }
+}
+
+/// Whether a folder is of this format, or may be.
+fn is_of(folder: &Folder, format: MigrationFormat) -> bool {
+    match folder.claim {
+        None => folder.format.tool.name == format.word(),
+        Some(claim) => claim.candidates.iter().any(|candidate| candidate.tool.format == Some(format)),
+    }
+}
+
+/// Whether the files of a folder are named as this format's.
+fn shows_signs(folder: &Path, format: MigrationFormat) -> bool {
+    let seen = Seen::of(folder, false);
+    seen.is_ok_and(|seen| candidates(&seen).iter().any(|candidate| candidate.tool.format == Some(format)))
 }
 
 /// The tools whose marks the first and the last of their files have. The layouts read the others.

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::engines::session::LockKey;
+use crate::formats::guard::Guard;
+use crate::formats::lock_row::LockRow;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
 use crate::formats::{Lineage, OWN_LOCK};
@@ -17,6 +19,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
 
     /// Its schema, if it is not looked up along the search path.
     fn schema(&self) -> Option<&str> {
+        None
+    }
+
+    /// The schema in which the tool has unqualified names looked up, where its configuration names one.
+    fn demands_schema(&self) -> Option<&str> {
         None
     }
 
@@ -129,6 +136,26 @@ pub(crate) trait LedgerWriter: Ledger {
     /// The history says, besides doorstep's note, that a script has begun which does not commit together with its row.
     fn marks_begun(&self) -> bool {
         false
+    }
+
+    /// What the migration asks of the database before it runs.
+    fn guard(&self, _migration: &Migration) -> Option<Guard> {
+        None
+    }
+
+    /// Records that a migration does not run for what its [`LedgerWriter::guard`] was answered.
+    fn pass_over(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
+        None
+    }
+
+    /// Writes the checksum of an applied migration into its row, which has none.
+    fn refill(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
+        None
+    }
+
+    /// The tool's lock, where it is a row of a table; it is taken besides [`Ledger::lock_key`] while migrations are applied.
+    fn lock_row(&self, _dialect: Dialect, _table: &TableName) -> Option<LockRow> {
+        None
     }
 
     /// doorstep's own table of runs, where the tool's history has no place for a run that is not done.

@@ -14,13 +14,17 @@ pub(crate) mod diesel;
 pub(crate) mod django;
 pub(crate) mod drizzle;
 pub(crate) mod external;
+pub(crate) mod flyway;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
+pub(crate) mod guard;
 pub(crate) mod inquiry;
 pub(crate) mod javascript;
 pub(crate) mod ledger;
 pub(crate) mod ledger_ddl;
 pub(crate) mod ledgers;
+pub(crate) mod liquibase;
+pub(crate) mod lock_row;
 pub(crate) mod marks;
 pub(crate) mod migration;
 pub(crate) mod name_order;
@@ -71,7 +75,9 @@ pub(crate) const ALL: &[FormatEntry] = &[
     drizzle::ENTRY,
     golang_migrate::ENTRY,
     goose::ENTRY,
+    flyway::ENTRY,
     supabase::ENTRY,
+    liquibase::ENTRY,
     refinery::ENTRY,
     node_pg_migrate::ENTRY,
     umzug::ENTRY,
@@ -140,6 +146,9 @@ pub(crate) struct FolderDetection {
     pub example: &'static str,
     /// Where the tool looks for its folder; `None` where that is one of the places where every format is looked for.
     pub place: fn(&Environment) -> Result<Option<PathBuf>, Error>,
+    /// Whether this file is the tool's, where the tool is given a file rather than a folder; and whether a setting names the
+    /// format. An error says why a file of the tool's is not read.
+    pub file: fn(&Path, bool) -> Result<bool, Error>,
     /// The marks that say, before anything else is read, whose files these are.
     pub marks: Option<FileMarks>,
     /// The format, by what decides about it.
@@ -149,7 +158,7 @@ pub(crate) struct FolderDetection {
 impl FolderDetection {
     /// Of a format without a place of its own and without marks.
     pub(crate) const fn new(example: &'static str, open: fn(&Opening<'_>) -> Result<Format, Error>) -> Self {
-        Self { example, place: |_| Ok(None), marks: None, open }
+        Self { example, place: |_| Ok(None), file: |_, _| Ok(false), marks: None, open }
     }
 }
 
@@ -274,6 +283,16 @@ pub(crate) trait Layout: Sync + fmt::Debug {
         None
     }
 
+    /// The names of pending migrations that the tool leaves aside, given those that are applied: a later one stands for them.
+    fn left_aside(&self, _files: &[Migration], _applied: &[&str]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether a migration has a place in an order, so that it can be late.
+    fn is_ordered(&self, _name: &str) -> bool {
+        true
+    }
+
     /// Whether the tool goes on where applied migrations are not in the folder.
     fn tolerates_missing(&self) -> bool {
         false
@@ -342,10 +361,23 @@ pub(crate) struct Lineage {
     pub keys: BTreeMap<String, String>,
     /// By name, those that are applied wherever it is.
     pub implies: BTreeMap<String, Vec<String>>,
+    /// By name, those that may run again though they are applied, and when.
+    pub reruns: BTreeMap<String, Rerun>,
+    /// By name, their checksums as an older version of the tool computes them.
+    pub former: BTreeMap<String, String>,
     /// Why the tool could apply none of them.
     pub broken: Option<String>,
     /// Set where the files alone do not tell what is pending, so that the tool has to be asked.
     pub partial: Option<Partial>,
+}
+
+/// When an applied migration runs again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rerun {
+    /// At every start.
+    Always,
+    /// When its checksum is no longer the recorded one; with the one that it has.
+    Changed(String),
 }
 
 /// Why the files alone do not tell what is pending, and what they tell all the same.

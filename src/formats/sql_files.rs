@@ -71,7 +71,7 @@ pub(crate) fn text(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<String, St
 pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) -> Option<String> {
     let dialect = script.dialect();
     let statement = script.statements().into_iter().find(|statement| statement.fails_in_transaction(dialect))?;
-    let line = script.text()[..statement.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let line = script.line_at(statement.offset);
     Some(format!(
         "the statement in line {line} cannot run in a transaction, and {tool} runs the file in one\nnext: {advice}"
     ))

@@ -115,6 +115,9 @@ pub(super) struct Current<'m> {
 impl<'a> MigrationRun<'a> {
     async fn apply(&mut self, migration: &Migration, entry: &Entry) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
+        if !self.passes_guard(migration).await? {
+            return Ok(());
+        }
         tracing::debug!(phase = "migrate", event = "applying", migration = name, "applying {name}");
         // An earlier start has begun the row, and has done so many statements.
         let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));

@@ -36,7 +36,7 @@ pub(crate) fn claims(migrations: &[&Migration]) -> Claims {
                 Trace::None => {}
                 Trace::Unknown => {
                     let (line, _) = excerpt::line_and_column(migration.sql(), Place::Statement(index), &statements);
-                    claims.untold.push((of, line));
+                    claims.untold.push((of, migration.script.lines_before() + line));
                 }
             }
         }

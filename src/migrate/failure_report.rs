@@ -26,8 +26,9 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
     if let (false, Some(place)) = (failure.of_record, failure.fault.place) {
         let (sql, statements) = (migration.sql(), migration.script.statements());
         let (line, column) = excerpt::line_and_column(sql, place, &statements);
-        let excerpt = excerpt::around(sql, line, column, &statements);
-        text += &format!("\nat {}:{line}:{column}\n{excerpt}", migration.path.display());
+        let before = migration.script.lines_before();
+        let excerpt = excerpt::around(sql, (line, column), before, &statements);
+        text += &format!("\nat {}:{}:{column}\n{excerpt}", migration.path.display(), before + line);
     }
     let before = match steps {
         Some((1, count)) => format!("; the first of {count} statements was done before it, and stays"),
@@ -42,7 +43,7 @@ pub(crate) fn client_command(migration: &Migration) -> Option<String> {
     let script = &migration.script;
     let statements = script.statements();
     let (offset, command) = client_command::first(&statements, script.dialect())?;
-    let line = script.text()[..offset].matches('\n').count() + 1;
+    let line = script.line_at(offset);
     let (what, next) = match command {
         ClientCommand::Meta(word) if matches!(word, "restrict" | "unrestrict") => (
             format!("\\{word} is a command of psql, which pg_dump writes; a server does not know it"),
@@ -316,6 +317,15 @@ pub(crate) fn two_formats(rival: &str, folder: &Folder) -> String {
          next: say which it is: migration_format = sql goes on with {rival}, migration_format = {tool} begins {table} \
          (adopt what is applied with doorstep baseline)",
         path.display()
+    )
+}
+
+/// The tool would have unqualified names looked up in another schema than this session.
+pub(crate) fn other_schema(demanded: &str, current: &str, folder: &Folder) -> String {
+    format!(
+        "the configuration of {} says that unqualified names belong to the schema {demanded}, but the session looks in {current}\n\
+         next: add ?schema={demanded} to the URL (or to migrate_url)",
+        folder.format.tool.name
     )
 }
 

@@ -97,6 +97,13 @@ impl History {
                 missing.is_empty().then_some(table)
             }
         };
+        if let Some(demanded) = ledger.demands_schema() {
+            let current = probe.current_schema.as_deref();
+            if current.is_some_and(|current| current != demanded) {
+                let why = failure_report::other_schema(demanded, current.unwrap_or_default(), &self.folder);
+                return Err(Error::Settings(why));
+            }
+        }
         if let Some(claim) = self.claim.as_ref().filter(|_| self.table.is_none()) {
             return Err(Error::Settings(failure_report::claimed(claim, &self.folder)));
         }
@@ -115,9 +122,10 @@ impl History {
             self.compare();
         }
         self.find_skipped(session).await?;
+        self.leave_aside();
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
-        let is_list = self.format.writer.is_some();
-        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list);
+        let (is_list, layout) = (self.format.writer.is_some(), self.format.layout);
+        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list && layout.is_ordered(&entry.name));
         if let Some(names) = &self.review.passed_over {
             let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
             self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));
@@ -133,6 +141,14 @@ impl History {
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
+    }
+
+    /// Leaves out the pending migrations for which another one stands.
+    fn leave_aside(&mut self) {
+        let applied = self.records.iter().filter(|record| record.is_applied());
+        let applied: Vec<&str> = applied.map(|record| record.name.as_str()).collect();
+        let aside = self.format.layout.left_aside(&self.migrations, &applied);
+        self.entries.retain(|entry| !(entry.is_pending() && aside.contains(&entry.name)));
     }
 
     fn compare(&mut self) {
@@ -208,6 +224,7 @@ impl History {
     pub(crate) async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
         self.close_abandoned(session, &table).await?;
+        self.refill(session).await?;
         self.drop_left_notes(session, &table).await;
         for index in 0..self.entries.len() {
             let entry = &self.entries[index];
@@ -333,7 +350,8 @@ impl History {
     /// True when a start has something to apply, or an obstacle to report under the lock.
     #[must_use]
     pub(crate) fn has_work(&self) -> bool {
-        self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed || !self.abandoned().is_empty()
+        let is_open = self.entries.iter().any(Entry::is_pending) || self.verdict() == Verdict::Failed;
+        is_open || !self.abandoned().is_empty() || !self.refills().is_empty()
     }
 
     /// Unfinished rows of an image that was taken back, whose scripts were rolled back with their records. Their

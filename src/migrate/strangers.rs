@@ -4,7 +4,7 @@ use crate::base::error::Error;
 use crate::catalog::history_tables::AFTER_MIGRATE;
 use crate::engines::session::{Probe, Session};
 use crate::formats::external::External;
-use crate::formats::{ledgers, prisma};
+use crate::formats::{ledgers, sql};
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
 
@@ -69,8 +69,8 @@ impl History {
     }
 
     /// Refuses a database whose other schemas have the history of another tool, or tables of this role, to a folder of plain
-    /// SQL: they may be that tool's work on this folder. Prisma looks at the service's own schemas only (P3005), so for its
-    /// folders only a history counts that is in a schema of its tool's. A service whose schema is not the default one shares
+    /// SQL: they may be that tool's work on this folder. Prisma (P3005) and Flyway look at the service's own schemas only, so for
+    /// their folders only a history counts that is in a schema of its tool's. A service whose schema is not the default one shares
     /// the database with others, and what is outside its schema does not concern it.
     async fn refuse_elsewhere(
         &self,
@@ -87,7 +87,7 @@ impl History {
         }
         let tables = session.tables_elsewhere(&territory.schemas).await;
         let mut tables = tables.map_err(Error::statement("look for tables"))?;
-        if self.format.ledger.table() == prisma::FORMAT.ledger.table() {
+        if self.format.ledger.table() != sql::TABLE {
             tables.retain(|table| ledgers::is_in_schema_of_tool(table));
         }
         match tables.is_empty() {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::session::{Probe, ProbeRequest, Session};
+use crate::formats::RowKey;
 use crate::formats::migration::Record;
 use crate::migrate::failure_report;
 use crate::migrate::history::History;
-use crate::migrate::plan::Entry;
+use crate::migrate::plan::{Entry, State};
 use crate::sql::TableName;
 
 impl History {
@@ -49,7 +50,7 @@ impl History {
     }
 
     /// Creates the schema that the settings name for the history table.
-    async fn create_schema(&self, session: &mut dyn Session, name: &str) -> Result<(), Error> {
+    pub(super) async fn create_schema(&self, session: &mut dyn Session, name: &str) -> Result<(), Error> {
         let request = ProbeRequest { schemas: vec![name.to_owned()], history: None };
         let probe = session.probe(&request).await.map_err(Error::statement(format!("look for the schema {name}")))?;
         if !self.dialect.rules().has_schemas || probe.missing_schemas.is_empty() {
@@ -148,5 +149,36 @@ impl History {
                 "a note about an applied migration is left: {fault}"
             );
         }
+    }
+
+    /// The statements that write the checksums of applied migrations into rows that have none, as the tool does.
+    pub(super) fn refills(&self) -> Vec<String> {
+        let (Some(writer), Some(table)) = (self.format.writer, &self.table) else { return Vec::new() };
+        let lacks = |entry: &&Entry| {
+            let is_empty = entry.record.as_ref().is_some_and(|record| record.checksum.is_empty());
+            entry.state == State::Applied && is_empty
+        };
+        let statement = |entry: &Entry| {
+            let (record, migration) = (entry.record.as_ref()?, &self.migrations[entry.migration?]);
+            writer.refill(RowKey { dialect: self.dialect, table, id: &record.id }, migration)
+        };
+        self.entries.iter().filter(lacks).filter_map(statement).collect()
+    }
+
+    /// Writes them.
+    pub(super) async fn refill(&self, session: &mut dyn Session) -> Result<(), Error> {
+        let statements = self.refills();
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let doing = Error::statement("write the checksums that the history lacks");
+        session.execute(statements.join("; ")).await.map_err(doing)?;
+        tracing::info!(
+            phase = "migrate",
+            event = "refilled",
+            "wrote {} checksums that the history lacked",
+            statements.len()
+        );
+        Ok(())
     }
 }

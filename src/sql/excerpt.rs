@@ -25,9 +25,15 @@ pub(crate) fn line_and_column(text: &str, place: Place, statements: &[Statement<
     (line, column)
 }
 
-/// The lines around a position, numbered, with a caret under the column. A short statement is shown as a whole.
+/// The lines around a position (line and column), numbered, with a caret under the column. A short statement is shown as a
+/// whole. So many lines of the file precede the script.
 #[must_use]
-pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Statement<'_>]) -> String {
+pub(crate) fn around(
+    script: &str,
+    (line, column): (usize, usize),
+    lines_before: usize,
+    statements: &[Statement<'_>],
+) -> String {
     let before = line.saturating_sub(CONTEXT).max(1);
     let (first, last) = match statement_at(script, line, statements) {
         Some((first, last)) if last - first < WHOLE => (first.min(before), last),
@@ -39,7 +45,7 @@ pub(crate) fn around(script: &str, line: usize, column: usize, statements: &[Sta
     for (index, content) in shown() {
         let content = if hides { masked(content) } else { content.to_owned() };
         let content: String = content.replace('\t', " ").chars().take(160).collect();
-        lines.push(format!("{:>5} | {content}", index + 1));
+        lines.push(format!("{:>5} | {content}", lines_before + index + 1));
         if index + 1 == line {
             lines.push(format!("      | {}^", " ".repeat(column.saturating_sub(1).min(160))));
         }
@@ -87,7 +93,7 @@ mod tests {
     use crate::sql::script::statements;
 
     fn around(script: &str, line: usize, column: usize, dialect: Dialect) -> String {
-        super::around(script, line, column, &statements(script, dialect))
+        super::around(script, (line, column), 0, &statements(script, dialect))
     }
 
     fn line_and_column(text: &str, place: Place, dialect: Dialect) -> (usize, usize) {

@@ -23,6 +23,8 @@ pub use crate::sql::objects::{Leaves, created, leaves, removed};
 pub struct Script {
     text: String,
     dialect: Dialect,
+    /// The number of its first line in the file.
+    line: usize,
     lexed: OnceLock<Lexed>,
 }
 
@@ -30,7 +32,25 @@ impl Script {
     /// A script that is not lexed yet.
     #[must_use]
     pub fn new(text: String, dialect: Dialect) -> Self {
-        Self { text, dialect, lexed: OnceLock::new() }
+        Self { text, dialect, line: 1, lexed: OnceLock::new() }
+    }
+
+    /// The same, of a part of a file that begins at this line.
+    #[must_use]
+    pub fn at_line(self, line: usize) -> Self {
+        Self { line, ..self }
+    }
+
+    /// How many lines of the file precede it.
+    #[must_use]
+    pub fn lines_before(&self) -> usize {
+        self.line - 1
+    }
+
+    /// The line of the file in which this byte of the text is.
+    #[must_use]
+    pub fn line_at(&self, offset: usize) -> usize {
+        self.line + self.text()[..offset].bytes().filter(|byte| *byte == b'\n').count()
     }
 
     /// The text as the file has it.

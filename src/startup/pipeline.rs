@@ -19,6 +19,7 @@ use crate::formats::detect;
 use crate::migrate::apply::{self, Migrator};
 use crate::migrate::history::History;
 use crate::migrate::lock::{self, Queue};
+use crate::migrate::lock_row::HeldRow;
 use crate::startup::follow::Follower;
 use crate::startup::hooks::Hooks;
 use crate::startup::losses::Losses;
@@ -315,6 +316,36 @@ impl Start<'_> {
         if let Some(tool) = &hooks.migrate {
             return self.delegate(tool).await;
         }
+        let Some(row) = self.take_lock_row().await? else { return self.apply_pending().await };
+        // A signal is answered when the row is given back.
+        self.stop.defer_signals();
+        let applied = self.apply_what_is_left().await;
+        row.release(self.session.as_mut()).await;
+        self.stop.end_deferral();
+        applied
+    }
+
+    /// Takes the lock of the format's tool that is a row of a table, if it has one.
+    async fn take_lock_row(&mut self) -> Result<Option<HeldRow>, Error> {
+        let (setup, Some(history)) = (self.setup, &self.history) else { return Ok(None) };
+        if setup.is_scratch {
+            return Ok(None);
+        }
+        let (name, timeout) = (setup.application_name.with(""), setup.settings.lock_timeout);
+        history.take_lock_row(self.session.as_mut(), &self.probe, &name, timeout).await
+    }
+
+    /// The tool may have migrated until its lock was taken: looks again before it applies.
+    async fn apply_what_is_left(&mut self) -> Result<usize, Error> {
+        self.probe_again().await?;
+        let Some(history) = &mut self.history else { return Ok(0) };
+        match apply::due(history, self.session.as_mut(), &self.probe).await? {
+            true => self.apply_pending().await,
+            false => Ok(0),
+        }
+    }
+
+    async fn apply_pending(&mut self) -> Result<usize, Error> {
         let (setup, Some(history)) = (self.setup, &mut self.history) else { return Ok(0) };
         let migrator = Migrator {
             history,

@@ -23,7 +23,7 @@ impl Engine for Sqlite {
     fn probe(&self, request: &ProbeRequest) -> Query<Probe> {
         let table = SQL.literal(request.history.as_deref().unwrap_or_default());
         let sql = format!(
-            "SELECT sqlite_version(), (SELECT name FROM sqlite_master WHERE type = 'table' AND name = {table})"
+            "SELECT sqlite_version(), (SELECT name FROM sqlite_master WHERE type = 'table' AND name = {table} COLLATE NOCASE)"
         );
         Query::new(sql, |rows| Ok(read_probe(rows)))
     }

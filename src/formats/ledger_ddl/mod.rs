@@ -6,8 +6,10 @@
 pub(crate) mod dbmate;
 pub(crate) mod diesel;
 pub(crate) mod drizzle;
+pub(crate) mod flyway;
 pub(crate) mod golang_migrate;
 pub(crate) mod goose;
+pub(crate) mod liquibase;
 pub(crate) mod node_pg_migrate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;

@@ -12,6 +12,11 @@ fn split_digits(name: &str) -> (&str, &str) {
     name.split_at(name.bytes().take_while(u8::is_ascii_digit).count())
 }
 
+/// `1_x.sql`: a number without a letter before it, which Flyway passes over.
+pub(crate) fn bare_number(name: &str) -> bool {
+    name.ends_with(".sql") && name.starts_with(|first: char| first.is_ascii_digit())
+}
+
 /// So many digits, then this sign, in a file with one of these endings.
 fn is_dated(name: &str, digits: usize, sign: char, endings: &[&str]) -> bool {
     let (number, rest) = split_digits(name);

@@ -153,7 +153,9 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Sqlx
             | MigrationFormat::GolangMigrate
             | MigrationFormat::Goose
+            | MigrationFormat::Flyway
             | MigrationFormat::Supabase
+            | MigrationFormat::Liquibase
             | MigrationFormat::Refinery
             | MigrationFormat::NodePgMigrate
             | MigrationFormat::Umzug
@@ -348,11 +350,12 @@ mod tests {
             ("1_a.sql @dbmate", "Dbmate"),
             ("1_a.sql @goose", "Goose"),
             ("1_a.sql @goose @dbmate", "Sql? dbmate, goose"),
-            ("V1__a.sql R__b.sql", "Sql? Flyway"),
+            ("V1__a.sql R__b.sql", "Flyway"),
+            ("1_a.sql R__b.sql", "Sql"),
             ("V1__a.sql ^Cargo.toml:refinery", "Refinery"),
             ("V1__a.sql ^refinery.toml", "Refinery"),
             ("V1__a.sql U2__b.sql", "Refinery"),
-            ("V1__a.sql U1__a.sql", "Sql? Flyway"),
+            ("V1__a.sql U1__a.sql", "Flyway"),
             ("2023-01-01-000000_a/up.sql 2023-01-01-000000_a/down.sql", "Diesel"),
             ("1_a/up.sql ^diesel.toml", "Diesel"),
             ("1693400000000_a/up.sql", "Diesel? diesel, Hasura"),
@@ -360,10 +363,10 @@ mod tests {
             ("1693400000000_a/up.sql ^diesel.toml", "Diesel"),
             ("1693400000000_a/up.sql ^config.yaml:metadata_directory", "Hasura"),
             ("V1__a.sql V2__b.sql", "Sql? Flyway, refinery"),
-            ("V1__a.sql V1.1__b.sql", "Sql? Flyway"),
+            ("V1__a.sql V1.1__b.sql", "Flyway"),
             ("20240101120000_a.sql ^supabase/config.toml", "Sql? plain SQL, Supabase CLI"),
             ("db.changelog-master.yaml", "Liquibase"),
-            ("1_a.sql @Liquibase", "Sql? Liquibase"),
+            ("1_a.sql @Liquibase", "Liquibase"),
             ("sqitch.plan deploy/a.sql revert/a.sql", "sqitch"),
             ("committed/000001.sql current.sql", "graphile-migrate"),
             ("Migration20240101120000.ts .snapshot-app.json", "MikroORM"),

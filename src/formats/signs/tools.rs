@@ -13,6 +13,7 @@ use crate::formats::signs::{KnownTool, Sign, Strength, forms};
 const NUMBERED: Sign = Named(forms::numbered);
 const UP_FILE: Sign = Named(forms::up_file);
 const FLYWAY: Sign = Named(forms::flyway);
+const BARE_NUMBER: Sign = Named(forms::bare_number);
 const UMZUG: Sign = Named(forms::umzug);
 const LOCK_FILE: Sign = Inside("migration_lock.toml");
 const DATED_FOLDERS: Sign = AllFolders("migration.sql", forms::fourteen_digits);
@@ -76,11 +77,16 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         command: "sh -c 'migrate -path migrations -database \"$DATABASE_URL\" up'",
         signs: &[(Sure, All(&[UP_FILE, Mentions("go.mod", "golang-migrate/migrate")])), (Fair, UP_FILE)],
     },
-    foreign(
-        "Flyway",
-        "flyway migrate",
-        &[(Sure, All(&[FLYWAY, Beside("flyway.conf")])), (Sure, All(&[FLYWAY, Beside("flyway.toml")])), (Fair, FLYWAY)],
-    ),
+    KnownTool {
+        name: "Flyway",
+        format: Some(MigrationFormat::Flyway),
+        command: "flyway migrate",
+        signs: &[
+            (Sure, All(&[FLYWAY, Beside("flyway.conf")])),
+            (Sure, All(&[FLYWAY, Beside("flyway.toml")])),
+            (Fair, All(&[FLYWAY, Not(&BARE_NUMBER)])),
+        ],
+    },
     KnownTool {
         name: "refinery",
         format: Some(MigrationFormat::Refinery),
@@ -117,11 +123,13 @@ pub(crate) const TOOLS: &[KnownTool] = &[
             (Weak, All(&[NUMBERED, Beside("config.toml"), Mentions("config.toml", "\nproject_id")])),
         ],
     },
-    foreign(
-        "Liquibase",
-        "liquibase update",
-        &[(Sure, Marked), (Fair, Named(forms::changelog)), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
-    ),
+    KnownTool {
+        name: "Liquibase",
+        format: Some(MigrationFormat::Liquibase),
+        command: "liquibase update",
+        signs: &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
+    },
+    foreign("Liquibase", "liquibase update", &[(Fair, Named(forms::changelog))]),
     KnownTool {
         name: "tern",
         format: Some(MigrationFormat::Tern),

@@ -56,7 +56,8 @@ pub enum Aspect {
 /// All that a script does to the schema, in its order.
 #[must_use]
 pub fn changes(script: &Script) -> Vec<Change> {
-    let mut found = FoundChange { dialect: script.dialect(), line: 1, changes: Vec::new() };
+    let line = script.lines_before() + 1;
+    let mut found = FoundChange { dialect: script.dialect(), line, changes: Vec::new() };
     found.script(script.text(), &script.statements());
     found.changes
 }
@@ -70,7 +71,7 @@ struct FoundChange {
 
 impl FoundChange {
     fn script(&mut self, text: &str, statements: &[Statement<'_>]) {
-        let (mut line, mut at) = (1, 0);
+        let (mut line, mut at) = (self.line, 0);
         for statement in statements {
             line += breaks(&text[at..statement.offset]);
             at = statement.offset;

@@ -107,6 +107,25 @@ pub(crate) const TOOLS: &[RealTool] = &[
         rows: "SELECT version, name, statements FROM supabase_migrations.schema_migrations ORDER BY 1",
         is_slow: true,
     },
+    RealTool {
+        format: "liquibase",
+        up: |project, database| {
+            let url = database.url();
+            let (login, place) = url.split_once("://").unwrap().1.split_once('@').unwrap();
+            let (user, password) = login.split_once(':').unwrap();
+            let options = [
+                format!("--url=jdbc:postgresql://{place}"),
+                format!("--username={user}"),
+                format!("--password={password}"),
+                "update".to_owned(),
+            ];
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            large_tool("liquibase/dist/liquibase/liquibase", &options, project)
+        },
+        rows: "SELECT id, author, filename, orderexecuted, exectype, md5sum, description, comments, tag, contexts, labels \
+               FROM databasechangelog ORDER BY orderexecuted",
+        is_slow: true,
+    },
 ];
 
 /// The migrator of this package, with PostgreSQL's driver for Node.

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use doorstep::internals::Dialect;
 use doorstep::internals::Provenance;
 use doorstep::internals::RunMode;
+use doorstep::internals::changelog;
 use doorstep::internals::compare;
 use doorstep::internals::drizzle_breakpoints::{BREAKPOINT, joined};
 use doorstep::internals::drizzle_journal;
@@ -136,6 +137,8 @@ fn part_that_goes_up(text: &str, found: Result<String, (usize, String)>) {
 /// # Panics
 /// If a property does not hold.
 pub(crate) fn marks(text: &str) {
+    changelogs(text);
+    changelogs(&format!("--liquibase formatted sql\n--changeset a:1\n{text}"));
     goose(text);
     drizzle(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
@@ -155,6 +158,28 @@ pub(crate) fn marks(text: &str) {
         // Only node-pg-migrate divides a file at CR.
         if !text.contains('\r') {
             assert!(up.split('\n').zip(script.text().split('\n')).all(|(up, line)| up == line || up.is_empty()));
+        }
+    }
+}
+
+/// The change sets of a changelog are parts of the file, at their lines and in their order; an error is on an existing line.
+fn changelogs(text: &str) {
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').split('\n').collect();
+    match changelog::parts(text) {
+        Err(line) => assert!((1..=lines.len()).contains(&line), "{line} of {}", lines.len()),
+        Ok(parts) => {
+            let mut end = 1;
+            for (line, part) in &parts {
+                assert!(*line >= end, "{line} precedes {end}");
+                for (at, shown) in part.split_terminator('\n').enumerate() {
+                    let written = lines[line - 1 + at];
+                    assert!(
+                        shown == written || shown.is_empty() || written.contains("${"),
+                        "{shown:?} for {written:?}"
+                    );
+                }
+                end = line + part.matches('\n').count();
+            }
         }
     }
 }

@@ -47,6 +47,7 @@ fn each_crate_and_each_power_stays_behind_its_file() {
             "config/",
             "formats/alembic/configuration.rs",
             "formats/diesel/",
+            "formats/flyway/configuration.rs",
             "formats/refinery/configuration.rs",
             "formats/sqlx_folder/configuration.rs",
         ],

@@ -173,6 +173,23 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: true,
     },
     Native {
+        name: "flyway",
+        files: |steps| {
+            let files = |step: &Step| {
+                let script = (format!("migrations/{}.sql", versioned(step)), format!("{}\n", step.sql));
+                let own =
+                    (format!("migrations/{}.sql.conf", versioned(step)), "executeInTransaction=false\n".to_owned());
+                std::iter::once(script).chain(step.alone.then_some(own))
+            };
+            steps.iter().flat_map(files).collect()
+        },
+        migration: versioned,
+        row: |step| format!("flyway_schema_history WHERE success AND version = '{}'", step.number),
+        history: &["flyway_schema_history"],
+        has_mark: true,
+        on_sqlite: true,
+    },
+    Native {
         name: "goose",
         files: |steps| {
             let file = |step: &Step| {
@@ -263,6 +280,26 @@ pub(crate) const NATIVE: &[Native] = &[
         history: &["schema_version"],
         has_mark: true,
         on_sqlite: false,
+    },
+    Native {
+        name: "liquibase",
+        files: |steps| {
+            let set = |step: &Step| {
+                let option = if step.alone { " runInTransaction:false" } else { "" };
+                format!("--changeset ann:{} splitStatements:false{option}\n{}\n\n", numbered(step), step.sql)
+            };
+            let sets: String = steps.iter().map(set).collect();
+            let text = format!("--liquibase formatted sql\n\n{sets}");
+            vec![
+                ("changelog.sql".to_owned(), text),
+                ("liquibase.properties".to_owned(), "changelogFile: changelog.sql\n".to_owned()),
+            ]
+        },
+        migration: |step| format!("changelog.sql::{}::ann", numbered(step)),
+        row: |step| format!("databasechangelog WHERE exectype = 'EXECUTED' AND id = '{}'", numbered(step)),
+        history: &["databasechangelog", "databasechangeloglock"],
+        has_mark: true,
+        on_sqlite: true,
     },
 ];
 

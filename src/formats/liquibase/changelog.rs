@@ -1,0 +1,386 @@
+//! A changelog in formatted SQL: its header, its change sets, and the lines of a change set that are not SQL. Pure
+//! functions over the text of a file.
+//!
+//! Which lines Liquibase takes out was found out by running it: only those count for the checksum that are left. A line
+//! that looks like one of its own and is none stays a comment, or is an error of Liquibase's, which is ours, too.
+
+use crate::formats::liquibase::header::{self, Header};
+use crate::formats::liquibase::parameters::Parameters;
+
+/// What a file has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changelog {
+    /// `logicalFilePath` of the first line.
+    pub path: Option<String>,
+    /// Its change sets; one, without a header, where the first line is not Liquibase's.
+    pub sets: Vec<Section>,
+}
+
+/// A part of a file: a change set.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Section {
+    /// The number of its first line.
+    pub line: usize,
+    /// What that line says; `None` where the whole file is one change set.
+    pub header: Option<Header>,
+    /// Its SQL as Liquibase hashes it, with its parameters replaced.
+    pub sql: String,
+    /// The same at its lines, with Liquibase's own lines as comments: what runs.
+    pub text: String,
+    /// The lines between that speak about it.
+    pub notes: Notes,
+}
+
+/// The lines of a change set that speak about it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notes {
+    /// `--comment`
+    pub comment: Option<String>,
+    /// `--validCheckSum`
+    pub valid: Vec<String>,
+    /// `--preconditions`: its attributes.
+    pub conditions: Option<String>,
+    /// `--precondition-KIND`: the kind in lower case, and what follows.
+    pub checks: Vec<(String, String)>,
+}
+
+/// What a line is to Liquibase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line<'a> {
+    ChangeSet(&'a str),
+    Comment(&'a str),
+    Rollback,
+    RollbackBlock,
+    ValidChecksum(&'a str),
+    Conditions(&'a str),
+    Check(&'a str, &'a str),
+    Property(&'a str),
+    Ignore(&'a str),
+    Sql,
+}
+
+/// Whether the text begins with Liquibase's line, and what follows: `--liquibase formatted …`.
+pub(crate) fn marked(text: &str) -> Option<&str> {
+    let first = text.trim_start_matches('\u{feff}').lines().find(|line| !line.trim().is_empty())?;
+    let mut rest = first.trim_start().strip_prefix("--")?.trim_start();
+    for word in ["liquibase", "formatted"] {
+        let (found, after) = rest.split_at_checked(word.len())?;
+        if !found.eq_ignore_ascii_case(word) || after.starts_with(|c: char| !c.is_whitespace()) {
+            return None;
+        }
+        rest = after.trim_start();
+    }
+    Some(rest)
+}
+
+/// Reads a file; or the line at which Liquibase stops, or would lose something, and why.
+pub(crate) fn read(text: &str, parameters: &mut Parameters) -> Result<Changelog, (usize, String)> {
+    let text = text.trim_start_matches('\u{feff}');
+    let Some(first) = marked(text) else {
+        let sql = parameters.replaced(text).map_err(|why| (1, why))?;
+        let raw = Section { line: 1, sql: sql.trim().to_owned(), text: sql, ..Section::default() };
+        return Ok(Changelog { path: None, sets: vec![raw] });
+    };
+    let path = first.split_whitespace().find_map(|word| {
+        let (name, value) = word.split_once(':')?;
+        name.eq_ignore_ascii_case("logicalFilePath").then(|| value.to_owned())
+    });
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    // A property counts for the whole file, also before its line.
+    for (index, line) in lines.iter().enumerate() {
+        if let Line::Property(rest) = of(line) {
+            parameters.define(rest).map_err(|why| (index + 1, why))?;
+        }
+    }
+    let mut reading = Reading { lines: &lines, at: 0, parameters };
+    reading.prologue()?;
+    let mut sets = Vec::new();
+    while reading.at < lines.len() {
+        sets.push(reading.section()?);
+    }
+    Ok(Changelog { path, sets })
+}
+
+/// The first line and the text of each change set; or the line of an error. For the tests of this reader's properties.
+///
+/// # Errors
+/// The line.
+pub fn parts(text: &str) -> Result<Vec<(usize, String)>, usize> {
+    let read = read(text, &mut Parameters::default()).map_err(|(line, _)| line)?;
+    Ok(read.sets.into_iter().map(|set| (set.line, set.text)).collect())
+}
+
+/// What of a change set's text is not SQL: for the row of a section that was read before.
+pub(crate) fn notes(text: &str) -> (Option<Header>, Notes) {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let parameters = &Parameters::default();
+    let begins = lines.first().is_some_and(|line| matches!(of(line), Line::ChangeSet(_)));
+    let mut reading = Reading { lines: &lines, at: 0, parameters };
+    match begins.then(|| reading.section()) {
+        Some(Ok(section)) => (section.header, section.notes),
+        _ => (None, Notes::default()),
+    }
+}
+
+struct Reading<'a, 'p> {
+    lines: &'a [&'a str],
+    at: usize,
+    parameters: &'p Parameters,
+}
+
+impl Reading<'_, '_> {
+    /// The lines before the first change set, which may have nothing but properties and comments.
+    fn prologue(&mut self) -> Result<(), (usize, String)> {
+        while let Some(line) = self.lines.get(self.at) {
+            let fails = |why: &str| Err((self.at + 1, why.to_owned()));
+            match of(line) {
+                Line::ChangeSet(_) => return Ok(()),
+                Line::Conditions(_) | Line::Check(..) => {
+                    return fails("doorstep does not read preconditions of a whole file");
+                }
+                Line::Property(_) | Line::Rollback | Line::Comment(_) | Line::ValidChecksum(_) => {}
+                _ if header::is_likeness(line) => return fails(LIKENESS),
+                Line::Ignore(_) | Line::RollbackBlock => return fails("it stands before the first --changeset"),
+                Line::Sql if line.trim().is_empty() || line.trim_start().starts_with("--") => {}
+                Line::Sql => {
+                    return fails("it stands before the first --changeset, and Liquibase drops it without a word");
+                }
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// The change set whose first line is next, to the next one.
+    fn section(&mut self) -> Result<Section, (usize, String)> {
+        let begin = self.at;
+        let Line::ChangeSet(rest) = of(self.lines[begin]) else { unreachable!("the prologue ends at a change set") };
+        let mut section = Section { line: begin + 1, ..Section::default() };
+        section.header = Some(header::read(rest).map_err(|why| (begin + 1, why))?);
+        section.text += self.lines[begin];
+        self.at += 1;
+        while let Some(line) = self.lines.get(self.at).copied() {
+            if matches!(of(line), Line::ChangeSet(_)) {
+                break;
+            }
+            self.line(line, &mut section)?;
+        }
+        section.sql = section.sql.trim().to_owned();
+        match section.sql.is_empty() && section.header.as_ref().is_some_and(|header| !header.ignored) {
+            true => Err((begin + 1, "the change set has no SQL".to_owned())),
+            false => Ok(section),
+        }
+    }
+
+    /// One line of a change set, or several that belong together.
+    fn line(&mut self, line: &str, section: &mut Section) -> Result<(), (usize, String)> {
+        let number = self.at + 1;
+        self.at += 1;
+        match of(line) {
+            Line::RollbackBlock => {
+                section.text += line;
+                let mut last = line;
+                while !last.trim_end().ends_with("*/") {
+                    let next = self.lines.get(self.at).copied();
+                    last = next.ok_or_else(|| (number, "the rollback comment is not closed".to_owned()))?;
+                    section.text += last;
+                    self.at += 1;
+                }
+                return Ok(());
+            }
+            Line::Ignore(what) => return self.ignored(what, number, (line, section)),
+            Line::Comment(text) => section.notes.comment = Some(text.to_owned()),
+            Line::ValidChecksum(sum) => section.notes.valid.push(sum.to_owned()),
+            Line::Conditions(rest) => section.notes.conditions = Some(rest.to_owned()),
+            Line::Check(kind, rest) => section.notes.checks.push((kind.to_ascii_lowercase(), rest.to_owned())),
+            Line::Property(_) | Line::Rollback | Line::ChangeSet(_) => {}
+            Line::Sql if header::is_likeness(line) => return Err((number, LIKENESS.to_owned())),
+            Line::Sql if is_unlike_comment(line) => {
+                let why = "Liquibase stops at a comment that begins with the word \"comments\" or alike: reword it";
+                return Err((number, why.to_owned()));
+            }
+            Line::Sql => {
+                let replaced = self.parameters.replaced(line).map_err(|why| (number, why))?;
+                section.sql += &replaced;
+                section.text += &replaced;
+                return Ok(());
+            }
+        }
+        section.text += line;
+        Ok(())
+    }
+
+    /// `--ignoreLines:2`, or `--ignoreLines:start` to `--ignoreLines:end`: those lines are blank.
+    fn ignored(
+        &mut self,
+        what: &str,
+        number: usize,
+        (line, section): (&str, &mut Section),
+    ) -> Result<(), (usize, String)> {
+        section.text += line;
+        let rest = &self.lines[self.at..];
+        let count = match what.parse::<usize>() {
+            Ok(count) => count.min(rest.len()),
+            Err(_) if what.eq_ignore_ascii_case("start") => {
+                let is_end = |line: &&str| matches!(of(line), Line::Ignore(what) if what.eq_ignore_ascii_case("end"));
+                let end = rest.iter().position(is_end);
+                1 + end.ok_or_else(|| (number, "no --ignoreLines:end follows it".to_owned()))?
+            }
+            Err(_) => return Err((number, "it is neither --ignoreLines:NUMBER nor start and end".to_owned())),
+        };
+        for line in &rest[..count] {
+            section.text.extend(line.chars().filter(|character| *character == '\n'));
+        }
+        self.at += count;
+        Ok(())
+    }
+}
+
+const LIKENESS: &str =
+    "it looks like a --changeset and is none: Liquibase drops it, and the SQL after it, without a word";
+
+/// `-- comments …`, `---comment …`: Liquibase wants `--comment` there.
+fn is_unlike_comment(line: &str) -> bool {
+    let Some(rest) = line.strip_prefix("--") else { return false };
+    after(rest.trim_start(), "comments")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n', ':']))
+}
+
+/// What follows this word, in any case.
+fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (found, rest) = text.split_at_checked(word.len())?;
+    found.eq_ignore_ascii_case(word).then_some(rest)
+}
+
+/// What follows this word and a blank, or a colon and a blank.
+fn value<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let rest = after(text, word)?;
+    let rest = rest.strip_prefix(':').unwrap_or(rest);
+    rest.starts_with(char::is_whitespace).then(|| rest.trim())
+}
+
+/// What a line is.
+fn of(line: &str) -> Line<'_> {
+    if let Some(rest) = header::marked(line) {
+        return Line::ChangeSet(rest);
+    }
+    let indented = line.trim_start();
+    if let Some(rest) = indented.strip_prefix("--").map(str::trim_start)
+        && after(rest, "rollback").is_some_and(|rest| rest.starts_with(char::is_whitespace) && !rest.trim().is_empty())
+    {
+        return Line::Rollback;
+    }
+    if let Some(rest) = indented.strip_prefix("/*").map(str::trim_start)
+        && after(rest, "liquibase").is_some_and(|rest| after(rest.trim_start(), "rollback").is_some())
+    {
+        return Line::RollbackBlock;
+    }
+    let Some(rest) = line.strip_prefix("--").map(str::trim_start) else { return Line::Sql };
+    if let Some(rest) = after(rest, "precondition-") {
+        let (kind, rest) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+        return Line::Check(kind, rest.trim());
+    }
+    let preconditions = || {
+        let rest = after(rest, "preconditions")?;
+        (rest.trim().is_empty() || rest.starts_with(char::is_whitespace)).then(|| Line::Conditions(rest.trim()))
+    };
+    let ignore = || after(rest, "ignoreLines:").map(|rest| Line::Ignore(rest.trim()));
+    let property = || value(rest, "property").map(Line::Property);
+    let valid = || value(rest, "validCheckSum").map(Line::ValidChecksum);
+    let comment = || value(rest, "comment").map(Line::Comment);
+    preconditions().or_else(ignore).or_else(property).or_else(valid).or_else(comment).unwrap_or(Line::Sql)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Changelog, (usize, String)> {
+        super::read(text, &mut Parameters::default())
+    }
+
+    fn sets(text: &str) -> Vec<(usize, String)> {
+        let sets = read(&format!("--liquibase formatted sql\n{text}")).unwrap().sets;
+        sets.into_iter().map(|set| (set.line, set.sql)).collect()
+    }
+
+    #[test]
+    fn a_file_without_the_first_line_is_one_change_set() {
+        for first in
+            ["--liquibase formatted sql", "\u{feff} --  LIQUIBASE  formatted", "\n\n-- liquibase formatted sql x"]
+        {
+            assert!(marked(first).is_some(), "{first}");
+        }
+        for first in ["", "--liquibase sql formatted", "-- about\n--liquibase formatted sql", "liquibase formatted sql"]
+        {
+            assert!(marked(first).is_none(), "{first}");
+        }
+        let found = read("-- about\n--changeset ann:1\nSELECT 1;\n").unwrap().sets;
+        assert!(found.len() == 1 && found[0].header.is_none() && found[0].line == 1);
+    }
+
+    #[test]
+    fn lines_of_liquibases_own_are_no_sql() {
+        for line in [
+            "--comment why",
+            "-- Comment: why",
+            "--rollback DROP TABLE x;",
+            "  --\tROLLBACK x",
+            "/* liquibase rollback\n x\n*/",
+            "/*LIQUIBASE ROLLBACK x */",
+            "--validCheckSum: 9:abc",
+            "-- validchecksum 9:abc",
+            "--preconditions onFail:HALT",
+            "--precondition-sql-check expectedResult:1 SELECT 1",
+            "--property name:a value:b",
+            "--ignoreLines:1\nx",
+            "-- ignorelines:start\nx\n--ignoreLines:end",
+        ] {
+            assert_eq!(
+                sets(&format!("--changeset ann:1\n{line}\nSELECT 1;\n")),
+                [(2, "SELECT 1;".to_owned())],
+                "{line}"
+            );
+        }
+        for line in [
+            "  --comment x",
+            "--rollback",
+            "--rollbackx y",
+            "--validCheckSum:9:a",
+            "--valid-check-sum: x",
+            "--tagDatabase v",
+        ] {
+            let found = sets(&format!("--changeset ann:1\n{line}\nSELECT 1;\n"));
+            assert_eq!(found, [(2, format!("{line}\nSELECT 1;").trim().to_owned())], "{line}");
+        }
+    }
+
+    #[test]
+    fn each_change_set_begins_at_its_line_and_keeps_its_lines() {
+        let text = "--liquibase formatted sql logicalFilePath:a/b.sql\n\n--changeset ann:1\n--comment: c\na;\n--ignoreLines:1\nx\n\
+                    --changeset ann:2\nb;\n";
+        let found = read(text).unwrap();
+        assert_eq!(found.path.as_deref(), Some("a/b.sql"));
+        assert_eq!([found.sets[0].line, found.sets[1].line], [3, 8]);
+        assert_eq!(found.sets[0].text, "--changeset ann:1\n--comment: c\na;\n--ignoreLines:1\n\n");
+        let (header, notes) = super::notes(&found.sets[0].text);
+        assert_eq!((header.unwrap().id, notes.comment), ("1".to_owned(), Some("c".to_owned())));
+    }
+
+    #[test]
+    fn what_liquibase_refuses_or_loses_is_refused_with_its_line() {
+        for (text, line) in [
+            ("--changeset ann:1\n", 2),
+            ("--changeset ann\na;", 2),
+            ("--change-set ann:1\na;", 2),
+            ("CREATE TABLE x;\n--changeset ann:1\na;", 2),
+            ("--changeset ann:1\na;\n#changeset ann:2\nb;", 4),
+            ("--changeset ann:1\n-- comments are good\na;", 3),
+            ("--changeset ann:1\n/* liquibase rollback\na;", 3),
+            ("--changeset ann:1\n--ignoreLines:start\na;", 3),
+            ("--preconditions onFail:HALT\n--changeset ann:1\na;", 2),
+        ] {
+            assert_eq!(read(&format!("--liquibase formatted sql\n{text}")).unwrap_err().0, line, "{text}");
+        }
+    }
+}

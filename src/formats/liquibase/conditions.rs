@@ -1,0 +1,92 @@
+//! The preconditions of a change set: what is asked of the database before it runs, and what follows from the answer.
+
+use crate::formats::guard::{Guard, OnFailure, Question};
+use crate::formats::ledger_ddl;
+use crate::formats::liquibase::changelog::Notes;
+use crate::sql::Dialect;
+
+/// Reads them; `None` without any.
+///
+/// # Errors
+/// Why doorstep does not follow them.
+pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, String> {
+    let attribute = |text: &str, wanted: &str| {
+        let words = text.split_whitespace().filter_map(|word| word.split_once(':'));
+        let found: Vec<&str> =
+            words.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).collect();
+        found.first().map(|value| (*value).to_owned())
+    };
+    let conditions = notes.conditions.as_deref().unwrap_or_default();
+    let outcome = |wanted: &str| match attribute(conditions, wanted).map(|value| value.to_ascii_uppercase()).as_deref()
+    {
+        None | Some("HALT") => Ok(OnFailure::Halt),
+        Some("MARK_RAN") => Ok(OnFailure::Record),
+        Some("WARN") => Ok(OnFailure::Run),
+        Some(other) => Err(format!(
+            "doorstep does not follow {wanted}:{other}: with CONTINUE the change set stays pending for ever\n\
+             next: write MARK_RAN or HALT, or let Liquibase apply the changelog (migrate_command = \"liquibase update\")"
+        )),
+    };
+    let (on_fail, on_error) = (outcome("onFail")?, outcome("onError")?);
+    let mut questions = Vec::new();
+    for (kind, rest) in &notes.checks {
+        let words = ledger_ddl::liquibase::words(dialect);
+        let of = |wanted: &str| attribute(rest, wanted);
+        let question = match kind.as_str() {
+            "sql-check" => sql_check(rest)?,
+            "table-exists" | "view-exists" => {
+                let name = of(&kind[..kind.len() - "-exists".len()])
+                    .ok_or_else(|| format!("precondition-{kind} names nothing"))?;
+                let name = dialect.literal(&name.to_lowercase());
+                let schema = of("schema").map(|schema| dialect.literal(&schema.to_lowercase()));
+                let sql = if kind == "view-exists" { words.view_exists } else { words.table_exists };
+                Question { sql: sql(&name, schema.as_deref()), expected: "1".to_owned() }
+            }
+            other => return Err(format!("doorstep does not know precondition-{other}")),
+        };
+        questions.push(question);
+    }
+    Ok((!questions.is_empty()).then_some(Guard { questions, on_fail, on_error }))
+}
+
+/// `expectedResult:1 SELECT …`, or `expectedResult:"a b" SELECT …`.
+fn sql_check(rest: &str) -> Result<Question, String> {
+    let wrong = || "the line has not the form --precondition-sql-check expectedResult:VALUE SQL".to_owned();
+    let (name, value) = rest.split_once(':').ok_or_else(wrong)?;
+    let (expected, sql) = match value.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').ok_or_else(wrong)?,
+        None => value.split_once(char::is_whitespace).ok_or_else(wrong)?,
+    };
+    let sql = sql.trim().trim_end_matches(';').to_owned();
+    match name.eq_ignore_ascii_case("expectedResult") && !sql.is_empty() {
+        true => Ok(Question { sql, expected: expected.to_owned() }),
+        false => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(conditions: &str, check: (&str, &str)) -> Result<Option<Guard>, String> {
+        let notes = Notes {
+            conditions: Some(conditions.to_owned()),
+            checks: vec![(check.0.to_owned(), check.1.to_owned())],
+            ..Notes::default()
+        };
+        read(&notes, Dialect::Postgres)
+    }
+
+    #[test]
+    fn preconditions_are_questions_and_what_follows() {
+        let guard = of("onfail:MARK_RAN", ("sql-check", "expectedResult:0 SELECT 1;")).unwrap().unwrap();
+        assert_eq!((guard.on_fail, guard.on_error), (OnFailure::Record, OnFailure::Halt));
+        assert_eq!((guard.questions[0].sql.as_str(), guard.questions[0].expected.as_str()), ("SELECT 1", "0"));
+        let guard = of("", ("sql-check", "expectedResult:\"a b\" SELECT 'a b'")).unwrap().unwrap();
+        assert_eq!(guard.questions[0].expected, "a b");
+        let guard = of("", ("table-exists", "table:Apple schema:public")).unwrap().unwrap();
+        assert!(guard.questions[0].sql.contains("'apple'") && guard.questions[0].sql.contains("'public'"));
+        assert!(of("onFail:CONTINUE", ("sql-check", "expectedResult:0 SELECT 1")).is_err());
+        assert!(of("", ("foo", "x:1")).is_err() && of("", ("sql-check", "SELECT 1")).is_err());
+    }
+}

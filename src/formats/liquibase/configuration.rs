@@ -1,0 +1,204 @@
+//! What `liquibase.properties` and Liquibase's variables say about a start: the changelog, the search path, the names of
+//! the tables, contexts, labels and parameters. The file is read in the directory in which doorstep runs, as Liquibase
+//! does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::base::environment::Environment;
+use crate::base::error::Error;
+use crate::base::file::{FileKind, read_text};
+use crate::sql::TableName;
+
+/// Its usual name.
+const FILE: &str = "liquibase.properties";
+
+/// The part that concerns a start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    /// The changelog.
+    pub changelog: Option<PathBuf>,
+    /// Where changelogs are looked for; empty: the working directory.
+    pub search: Vec<PathBuf>,
+    /// The history table, if it is not the usual one.
+    pub table: Option<TableName>,
+    /// The table of the lock, if it is not the usual one.
+    pub lock_table: Option<String>,
+    /// Contexts, in lower case.
+    pub contexts: Vec<String>,
+    /// The filter of labels.
+    pub labels: String,
+    /// Parameters of changelogs.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Configuration {
+    /// The changelog, where it is found on the search path.
+    pub(crate) fn changelog_file(&self) -> Option<PathBuf> {
+        let changelog = self.changelog.as_ref()?;
+        let found = self.search.iter().map(|place| place.join(changelog)).find(|path| path.is_file());
+        Some(found.unwrap_or_else(|| changelog.clone()))
+    }
+}
+
+/// Reads the file, if it is there, and the variables, which count more.
+///
+/// # Errors
+/// [`Error::Settings`] for a file that cannot be read, and for a value that is computed.
+pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
+    let named = environment.get("LIQUIBASE_DEFAULTS_FILE").filter(|file| !file.is_empty());
+    let path = Path::new(named.unwrap_or(FILE));
+    let wrong = |why: &str| {
+        let next = if why.contains("\nnext: ") { "" } else { "\nnext: correct the file" };
+        Error::Settings(format!("{}: {why}{next}", path.display()))
+    };
+    let mut values = match named.is_some() || path.exists() {
+        true => properties(&read_text(path, FileKind::Source).map_err(|error| wrong(&error.to_string()))?),
+        false => BTreeMap::new(),
+    };
+    for (name, value) in environment.variables() {
+        if let Some(name) = name.strip_prefix("LIQUIBASE_") {
+            values.insert(bare(name), value.expose().to_owned());
+        }
+    }
+    of(&values).map_err(|why| wrong(&why))
+}
+
+/// `liquibase.command.changelogFile`, `changelog-file` and `CHANGELOG_FILE` are one name.
+fn bare(name: &str) -> String {
+    let name = name.to_ascii_lowercase().replace(['-', '_', '.'], "");
+    let name = name.strip_prefix("liquibase").filter(|rest| !rest.starts_with("schemaname")).unwrap_or(&name);
+    name.strip_prefix("command").unwrap_or(name).to_owned()
+}
+
+/// The lines `name: value` and `name=value` of a file of Java properties. Names of parameters keep their case.
+fn properties(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+    let pair = |line: &str| {
+        let end = line.find([':', '=', ' ', '\t'])?;
+        let value = line[end..].trim_start().trim_start_matches([':', '=']).trim_start();
+        let name = match line[..end].strip_prefix("parameter.") {
+            Some(parameter) => format!("parameter.{parameter}"),
+            None => bare(&line[..end]),
+        };
+        Some((name, value.to_owned()))
+    };
+    lines.filter_map(pair).collect()
+}
+
+fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
+    let get = |name: &str| values.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let known = ["changelogfile", "searchpath", "databasechangelogtablename", "liquibaseschemaname", "contexts"];
+    if let Some(name) = known.into_iter().find(|name| get(name).is_some_and(|value| value.contains("${"))) {
+        return Err(format!("{name} is computed, and doorstep reads literals only"));
+    }
+    if let Some(schema) = get("defaultschemaname") {
+        return Err(format!(
+            "defaultSchemaName = {schema}: doorstep takes the schema from the URL\n\
+             next: add ?schema={schema} to DATABASE_URL, and set LIQUIBASE_COMMAND_DEFAULT_SCHEMA_NAME to nothing for doorstep"
+        ));
+    }
+    let name = get("databasechangelogtablename");
+    let schema = get("liquibaseschemaname").map(folded);
+    let usual = || super::TABLE.to_owned();
+    let table =
+        (name.is_some() || schema.is_some()).then(|| TableName { schema, name: name.map_or_else(usual, folded) });
+    let contexts = get("contexts").or_else(|| get("contextfilter")).unwrap_or_default();
+    let parameters = values.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter.")?, value)));
+    Ok(Configuration {
+        changelog: get("changelogfile").map(PathBuf::from),
+        search: get("searchpath")
+            .map(|path| path.split([',', ';']).map(|path| path.trim().into()).collect())
+            .unwrap_or_default(),
+        table,
+        lock_table: get("databasechangeloglocktablename").map(folded),
+        contexts: contexts.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect(),
+        labels: get("labelfilter").or_else(|| get("labels")).unwrap_or_default().to_owned(),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.clone())).collect(),
+    })
+}
+
+/// Liquibase quotes names of mixed case only, so that PostgreSQL folds the others.
+fn folded(name: &str) -> String {
+    let is_mixed = name.chars().any(char::is_uppercase) && name.chars().any(char::is_lowercase);
+    if is_mixed { name.to_owned() } else { name.to_lowercase() }
+}
+
+/// The path by which Liquibase records a file: relative to the search path, with `/`.
+///
+/// # Errors
+/// Why it has none.
+pub(crate) fn recorded_path(file: &Path, search: &[PathBuf], directory: &Path) -> Result<String, String> {
+    let absolute = |path: &Path| normal(&directory.join(path));
+    let file = absolute(file);
+    let usual = [PathBuf::new()];
+    let search = if search.is_empty() { &usual[..] } else { search };
+    let found = search.iter().find_map(|place| file.strip_prefix(absolute(place)).ok().map(Path::to_owned));
+    let path = found.ok_or_else(|| {
+        "it is not below Liquibase's search path, and its path there decides which change sets are applied\n\
+         next: set searchPath in liquibase.properties (or LIQUIBASE_SEARCH_PATH), as for Liquibase"
+            .to_owned()
+    })?;
+    let parts = path.iter().map(|part| part.to_str().ok_or_else(|| "its path is not UTF-8".to_owned()));
+    Ok(parts.collect::<Result<Vec<_>, _>>()?.join("/"))
+}
+
+/// Without `.` and `..`, as far as the text tells.
+fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut result = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(result.pop()),
+            other => result.push(other),
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_and_the_variables_name_the_same_things() {
+        let text = "# x\nchangelog-file: db/a.sql\nliquibase.searchPath=db,etc\nliquibase.command.contexts: Dev, test\n\
+                    databaseChangelogTableName DONE\nliquibaseSchemaName=Hist\nparameter.Tbl: apple\n";
+        let found = of(&properties(text)).unwrap();
+        assert_eq!(found.changelog, Some("db/a.sql".into()));
+        assert_eq!(found.search, [PathBuf::from("db"), "etc".into()]);
+        assert_eq!(found.contexts, ["dev", "test"]);
+        assert_eq!(found.table, Some(TableName { schema: Some("Hist".to_owned()), name: "done".to_owned() }));
+        assert_eq!(found.parameters, [("Tbl".to_owned(), "apple".to_owned())]);
+        for (variable, name) in [
+            ("COMMAND_CHANGELOG_FILE", "changelogfile"),
+            ("LIQUIBASE_SCHEMA_NAME", "liquibaseschemaname"),
+            ("DATABASE_CHANGELOG_LOCK_TABLE_NAME", "databasechangeloglocktablename"),
+            ("SEARCH_PATH", "searchpath"),
+        ] {
+            assert_eq!(bare(variable), name);
+        }
+        for refused in ["changelogFile: ${DIR}/a.sql", "defaultSchemaName: app"] {
+            assert!(of(&properties(refused)).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_path_is_relative_to_the_search_path() {
+        let path = |file: &str, search: &[&str]| {
+            let search: Vec<PathBuf> = search.iter().map(PathBuf::from).collect();
+            recorded_path(Path::new(file), &search, Path::new("/app"))
+        };
+        for (file, search, expected) in [
+            ("changelog.sql", &[][..], "changelog.sql"),
+            ("./sub//a.sql", &[], "sub/a.sql"),
+            ("/app/sub/a.sql", &[], "sub/a.sql"),
+            ("sub/a.sql", &["sub"], "a.sql"),
+            ("/etc/db/a.sql", &["sub", "/etc"], "db/a.sql"),
+        ] {
+            assert_eq!(path(file, search).as_deref(), Ok(expected), "{file}");
+        }
+        assert!(path("/etc/a.sql", &[]).is_err() && path("../a.sql", &[]).is_err());
+    }
+}

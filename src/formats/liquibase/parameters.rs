@@ -1,0 +1,114 @@
+//! The parameters of a changelog, `${name}`: what a property defines is replaced before the SQL is hashed and run. The first
+//! definition counts, and a name that none defines stays as it is, unless Liquibase would take its value from the
+//! environment or from Java.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::formats::liquibase::expression::Runtime;
+
+/// The parameters that are defined so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parameters {
+    pub(crate) values: BTreeMap<String, String>,
+    /// Names of the environment's variables, whose values Liquibase would put into the SQL, whatever a property says; without
+    /// those that a setting allows.
+    pub(crate) environment: BTreeSet<String>,
+    /// `dbms` and `context` of a definition are compared with these.
+    pub(crate) runtime: Runtime,
+}
+
+/// How names begin that Liquibase defines by itself.
+const OF_JAVA: &[&str] =
+    &["database.", "java.", "user.", "os.", "file.", "path.", "line.", "sun.", "jdk.", "liquibase."];
+
+impl Parameters {
+    /// Defines one that has no value yet.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.values.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
+
+    /// What follows `--property`: `name:NAME value:VALUE`, with `dbms` and `context`.
+    ///
+    /// # Errors
+    /// Why its meaning is uncertain.
+    pub(crate) fn define(&mut self, rest: &str) -> Result<(), String> {
+        let of = |wanted: &str| {
+            let attributes = rest.split_whitespace().filter_map(|word| word.split_once(':'));
+            attributes.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).next()
+        };
+        if rest.contains(['"', '\'']) {
+            return Err("Liquibase takes quotes in a property for a part of it: leave them out".to_owned());
+        }
+        let (Some(name), Some(value)) = (of("name"), of("value")) else {
+            return Err("the line has not the form --property name:NAME value:VALUE".to_owned());
+        };
+        let is_for = of("dbms").is_none_or(|dbms| {
+            let mut wanted = dbms.split(',').filter(|name| !name.starts_with('!')).peekable();
+            let is_excluded = dbms.split(',').any(|name| name.strip_prefix('!') == Some(self.runtime.dbms));
+            !is_excluded && (wanted.peek().is_none() || wanted.any(|name| name.eq_ignore_ascii_case(self.runtime.dbms)))
+        });
+        let context = of("context").or_else(|| of("contextFilter"));
+        if is_for && context.map_or(Ok(true), |context| self.runtime.is_in_context(context))? {
+            self.set(name, value);
+        }
+        Ok(())
+    }
+
+    /// The text with its parameters replaced.
+    ///
+    /// # Errors
+    /// The name of one that Liquibase would take from elsewhere.
+    pub(crate) fn replaced(&self, text: &str) -> Result<String, String> {
+        let (mut result, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(begin) = rest.find("${") {
+            result += &rest[..begin];
+            rest = &rest[begin..];
+            let Some(end) = rest.find('}') else { break };
+            let name = rest[2..end].trim();
+            match self.values.get(name) {
+                _ if self.environment.contains(name) => {
+                    return Err(format!(
+                        "Liquibase would put the environment's variable {name} into the SQL\n\
+                         next: allow it with migration_variables = {name}, or start without the variable"
+                    ));
+                }
+                Some(value) => result += value,
+                None if OF_JAVA.iter().any(|prefix| name.starts_with(prefix)) => {
+                    return Err(format!(
+                        "Liquibase would replace ${{{name}}} by a value of its own, which doorstep does not know"
+                    ));
+                }
+                None => result += &rest[..=end],
+            }
+            rest = &rest[end + 1..];
+        }
+        Ok(result + rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_definition_counts_and_unknown_names_stay() {
+        let mut parameters = Parameters::default();
+        parameters.runtime.dbms = "postgresql";
+        for line in ["name:a value:one", "name:a value:two", "name:b value:x dbms:mysql", "name:c value:y context:prod"]
+        {
+            parameters.define(line).unwrap();
+        }
+        let text = "'${a}' '${ a }' '${b}' '${c}' ${none:x} ${";
+        assert_eq!(parameters.replaced(text).unwrap(), "'one' 'one' '${b}' 'y' ${none:x} ${");
+        assert!(parameters.define("name:\"a\" value:b").is_err() && parameters.define("name:a").is_err());
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_refused_by_name() {
+        let mut parameters = Parameters { environment: ["HOME".to_owned()].into(), ..Parameters::default() };
+        parameters.set("HOME", "x");
+        assert!(parameters.replaced("${HOME}").unwrap_err().contains("HOME"));
+        assert!(parameters.replaced("${database.databaseProductName}").is_err());
+        assert_eq!(parameters.replaced("${HOMES}").unwrap(), "${HOMES}");
+    }
+}

@@ -1,0 +1,275 @@
+//! Flyway's folders, applied as it does, by the rules and vectors of its source: the tool itself was not run.
+
+use crate::support::running_migration::{GATE, at_gate, gated, kill, open_gate};
+use crate::support::{Database, Doorstep, Project, sqlite, until};
+
+const APPLE: &str = "CREATE TABLE apple (id int);";
+const PEAR: &str = "CREATE TABLE pear (id int);";
+
+/// As `PostgreSQLDatabase.getRawCreateScript` creates it.
+const DDL: &str = "CREATE TABLE \"public\".\"flyway_schema_history\" (\"installed_rank\" INT NOT NULL, \"version\" VARCHAR(50), \
+    \"description\" VARCHAR(200) NOT NULL, \"type\" VARCHAR(20) NOT NULL, \"script\" VARCHAR(1000) NOT NULL, \"checksum\" INTEGER, \
+    \"installed_by\" VARCHAR(100) NOT NULL, \"installed_on\" TIMESTAMP NOT NULL DEFAULT now(), \"execution_time\" INTEGER NOT NULL, \
+    \"success\" BOOLEAN NOT NULL); \
+    ALTER TABLE \"public\".\"flyway_schema_history\" ADD CONSTRAINT \"flyway_schema_history_pk\" PRIMARY KEY (\"installed_rank\"); \
+    CREATE INDEX \"flyway_schema_history_s_idx\" ON \"public\".\"flyway_schema_history\" (\"success\")";
+
+fn folder(files: &[(&str, &str)]) -> Project {
+    files.iter().fold(Project::bare(), |project, (name, text)| project.file(&format!("migrations/{name}"), text))
+}
+
+fn doorstep(project: &Project, url: &str, arguments: &[&str]) -> Doorstep {
+    project.doorstep(url, arguments).env("DOORSTEP_MIGRATION_FORMAT", "flyway")
+}
+
+fn rows(database: &Database) -> String {
+    database.sql(
+        "SELECT installed_rank, version, description, type, script, checksum, success FROM flyway_schema_history ORDER BY 1",
+    )
+}
+
+/// A row that Flyway has written: rank, version, description, type, script, checksum, success.
+fn insert(row: &str) -> String {
+    format!(
+        "INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum, success, installed_by, \
+         execution_time) VALUES ({row}, 'flyway', 7);"
+    )
+}
+
+#[test]
+fn rows_and_table_are_those_of_flyway() {
+    let database = Database::fresh();
+    let project = folder(&[
+        ("V1__init.sql", "CREATE TABLE t (id int);\n"),
+        ("more/V1_2__add_a_thing.sql", "SELECT 1;"),
+        ("V02__.sql", "CREATE TABLE u (id int);\r\nSELECT 1;"),
+        ("R__the_view.sql", "\u{feff}SELECT 1;\n"),
+        ("U1__init.sql", "DROP TABLE t;"),
+        ("README.sql", "not a migration"),
+    ]);
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    run(&["run"]).code(0).stderr_has("(4 applied)");
+    let crc = |sql: &str| database.sql(sql);
+    let last = crc("SELECT checksum FROM flyway_schema_history WHERE version = '02'");
+    assert_eq!(
+        rows(&database),
+        format!(
+            "1|1|init|SQL|V1__init.sql|92137680|t\n2|1.2|add a thing|SQL|more/V1_2__add_a_thing.sql|78787420|t\n\
+             3|02||SQL|V02__.sql|{last}|t\n4||the view|SQL|R__the_view.sql|78787420|t"
+        )
+    );
+    assert_eq!(
+        crc(
+            "SELECT bool_and(installed_by = current_user AND execution_time >= 0 AND installed_on <= now()) FROM flyway_schema_history"
+        ),
+        "t"
+    );
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+    let shape = "SELECT string_agg(column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, ''), ',' \
+                 ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 'flyway_schema_history'";
+    let indexes =
+        "SELECT string_agg(indexdef, ',' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'flyway_schema_history'";
+    let its = Database::fresh();
+    its.sql(DDL);
+    for question in [shape, indexes] {
+        assert_eq!(database.sql(question), its.sql(question));
+    }
+}
+
+#[test]
+fn a_history_that_flyway_made_is_continued_and_judged_as_it_judges_it() {
+    let database = Database::fresh();
+    let t = "CREATE TABLE t (id int);\n";
+    database.sql(&format!(
+        "{DDL}; CREATE TABLE t (id int); {} {}",
+        insert("0, NULL, '<< Flyway Schema Creation >>', 'SCHEMA', '\"public\"', NULL, true"),
+        insert("1, '1', 'init', 'SQL', 'V1__init.sql', 92137680, true"),
+    ));
+    let project = folder(&[("V1__init.sql", t), ("V2__pear.sql", PEAR)]);
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    run(&["status"]).code(0).stdout_has("V1__init  applied").stdout_has("V2__pear  pending");
+    run(&["run"]).code(0).stderr_has("(1 applied)");
+    // Changed text, or another description of the same version.
+    project.write("migrations/V1__init.sql", &format!("{t}-- more\n"));
+    run(&["run"]).code(65).stderr_has("changed since they were applied: V1__init");
+    std::fs::remove_file(project.path("migrations/V1__init.sql")).unwrap();
+    project.write("migrations/V1__other.sql", t);
+    run(&["run"]).code(65).stderr_has("changed since they were applied: V1__other");
+    std::fs::remove_file(project.path("migrations/V1__other.sql")).unwrap();
+    run(&["run"]).code(65).stderr_has("applied, but not in the folder: V1__init");
+    project.write("migrations/V1__init.sql", "CREATE TABLE t (id int);\r\n");
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+    // A newer image has applied more: "future".
+    database.sql(&insert("9, '9', 'later', 'SQL', 'V9__later.sql', 1, true"));
+    run(&["run"]).code(0).stderr_has("ahead of this image");
+    run(&["check"]).code(0);
+    // What is older than it and not applied is an error of Flyway.
+    project.write("migrations/V3__plum.sql", "CREATE TABLE plum (id int);");
+    run(&["run"]).code(65).stderr_has("older than version 9").stderr_has("V3__plum");
+    database.sql("DELETE FROM flyway_schema_history WHERE version = '9'");
+    project.write("migrations/V1.5__late.sql", "CREATE TABLE late (id int);");
+    run(&["run"]).code(65).stderr_has("V1.5__late").stderr_has("--out-of-order apply");
+    project.write("flyway.conf", "flyway.outOfOrder=true\n");
+    run(&["run"]).code(0).stderr_has("(2 applied)");
+}
+
+#[test]
+fn repeatable_files_run_after_the_others_and_again_when_they_change() {
+    let database = Database::fresh();
+    let project = folder(&[
+        ("R__a_view.sql", "CREATE OR REPLACE VIEW v AS SELECT id FROM apple;"),
+        ("R__b.sql", "SELECT 1;"),
+        ("V1__apple.sql", APPLE),
+    ]);
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    run(&["run"]).code(0).stderr_has("(3 applied)");
+    project.write("migrations/R__a_view.sql", "CREATE OR REPLACE VIEW v AS SELECT id, id + 1 AS next FROM apple;");
+    run(&["status"]).code(0).stdout_has("R__a_view  pending").stdout_has(": behind (");
+    let output = run(&["run"]).code(0).stderr_has("(1 applied)");
+    assert!(!output.stderr.contains("older than what is applied"), "{}", output.stderr);
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+    run(&["check"]).code(0);
+    assert_eq!(
+        database.sql("SELECT string_agg(description, ',' ORDER BY installed_rank) FROM flyway_schema_history"),
+        "apple,a view,b,a view"
+    );
+    std::fs::remove_file(project.path("migrations/R__b.sql")).unwrap();
+    run(&["run"]).code(65).stderr_has("applied, but not in the folder: R__b");
+}
+
+#[test]
+fn a_baseline_stands_for_what_came_before_it() {
+    let files = [("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR), ("V3__plum.sql", "CREATE TABLE plum (id int);")];
+    // A file of Flyway's, in a database without a history.
+    let database = Database::fresh();
+    let project = folder(&files).file("migrations/B2__both.sql", &format!("{APPLE} {PEAR}"));
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    run(&["run"]).code(0).stderr_has("(2 applied)");
+    assert_eq!(
+        database.sql("SELECT version, type FROM flyway_schema_history ORDER BY installed_rank"),
+        "2|SQL_BASELINE\n3|SQL"
+    );
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+    run(&["check"]).code(0);
+    // With a history it is passed over.
+    let database = Database::fresh();
+    doorstep(&folder(&files), &database.url(), &["run"]).run().code(0).stderr_has("(3 applied)");
+    doorstep(&project, &database.url(), &["run"]).run().code(0).stderr_has("(0 applied)");
+    // A row of `flyway baseline`.
+    let database = Database::fresh();
+    let row = insert("1, '2', '<< Flyway Baseline >>', 'BASELINE', '<< Flyway Baseline >>', NULL, true");
+    database.sql(&format!("{DDL}; {APPLE} {PEAR} {row}"));
+    doorstep(&folder(&files), &database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn what_flyway_would_run_or_lose_beside_the_files_is_refused_by_its_name() {
+    let database = Database::fresh();
+    for (file, text, told) in [
+        ("afterMigrate.sql", "SELECT 1;", "afterMigrate"),
+        ("beforeEachMigrate__x.sql", "SELECT 1;", "beforeEachMigrate"),
+        ("V2_lost.sql", "SELECT 1;", "V2_lost.sql"),
+        ("v2__lost.sql", "SELECT 1;", "small letter"),
+        ("V1.0__again.sql", "SELECT 1;", "at which Flyway stops"),
+        ("V2__fill.java", "class V2__fill {}", "runs it as a program"),
+        ("V2__a.sql", "CREATE TABLE ${prefix}_a (id int);", "V2__a.sql:1: no literal"),
+        ("V2__a.sql", "SELECT '${flyway:user}';", "only when it runs"),
+        ("V2__a.sql", "CREATE TABLE a (id int);\nCREATE INDEX CONCURRENTLY i ON a (id);", "without mixed"),
+    ] {
+        let project = folder(&[("V1__apple.sql", APPLE), (file, text)]);
+        doorstep(&project, &database.url(), &["run"]).run().code(65).stderr_has(told).stderr_has("next: ");
+    }
+    assert_eq!(database.sql("SELECT to_regclass('apple') IS NULL"), "t");
+    // A database with tables and without a history: Flyway stops without baselineOnMigrate.
+    database.sql(PEAR);
+    doorstep(&folder(&[("V1__apple.sql", APPLE)]), &database.url(), &["run"]).run().code(65).stderr_has("pear");
+}
+
+#[test]
+fn its_configuration_says_where_and_how() {
+    let database = Database::fresh();
+    let toml = "[flyway]\nlocations = [\"filesystem:db/sql\"]\ntable = \"done\"\ndefaultSchema = \"app\"\n[flyway.placeholders]\nPrefix = \"x\"\n";
+    let project = Project::bare()
+        .file("flyway.toml", toml)
+        .file(
+            "db/sql/V1__a.sql",
+            "CREATE TABLE ${prefix}_a (t text DEFAULT '${flyway:table} ${flyway:defaultSchema}');\n",
+        )
+        .file("db/sql/V2__b.sql", "CREATE INDEX CONCURRENTLY i ON x_a (t);\n")
+        .file("db/sql/V3__c.sql", "CREATE TABLE c (t text DEFAULT '${none}');\n")
+        .file("db/sql/V3__c.sql.conf", "placeholderReplacement=false\n");
+    let url = |parameter: &str| {
+        format!("{}{}{parameter}", database.url(), if database.url().contains('?') { "&" } else { "?" })
+    };
+    // Flyway makes its schema the first of the search path.
+    project.doorstep(&database.url(), &["run"]).run().code(78).stderr_has("schema=app");
+    project.doorstep(&url("schema=app"), &["run"]).run().code(0).stderr_has("(3 applied)");
+    assert_eq!(database.sql("SELECT count(*) FROM app.done"), "3");
+    assert_eq!(
+        database.sql("SELECT column_default FROM information_schema.columns WHERE table_name = 'x_a'"),
+        "'done app'::text"
+    );
+    project.write("flyway.toml", &toml.replace("table =", "target = \"1\"\ntable ="));
+    project.doorstep(&url("schema=app"), &["run"]).run().code(78).stderr_has("target");
+    // A value of the environment only where a setting names its variable.
+    let project = folder(&[("V1__a.sql", "CREATE TABLE ${name} (id int);")]);
+    let database = Database::fresh();
+    let with = |arguments: &[&str]| {
+        doorstep(&project, &database.url(), arguments).env("FLYWAY_PLACEHOLDERS_NAME", "fig").run()
+    };
+    with(&["run"]).code(65).stderr_has("${name}");
+    with(&["run", "--migration-variables", "FLYWAY_PLACEHOLDERS_NAME"]).code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT to_regclass('fig')"), "fig");
+}
+
+#[test]
+fn a_failed_row_is_judged_by_evidence() {
+    let database = Database::fresh();
+    let project = folder(&[("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR)]);
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    run(&["run"]).code(0).stderr_has("(2 applied)");
+    database.sql("DROP TABLE pear; UPDATE flyway_schema_history SET success = false WHERE version = '2'");
+    run(&["status"]).code(0).stdout_has("none of its objects exist");
+    run(&["run"]).code(0).stderr_has("V2__pear was interrupted").stderr_has("(1 applied)");
+    database.sql("UPDATE flyway_schema_history SET success = false WHERE version = '2'");
+    run(&["run"]).code(65).stderr_has("doorstep resolve --applied V2__pear");
+    run(&["resolve", "--rolled-back", "V2__pear"]).code(0);
+    run(&["resolve", "--applied", "V2__pear"]).code(0);
+    assert_eq!(database.sql("SELECT installed_rank, version, success FROM flyway_schema_history"), "1|1|t\n2|2|t");
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+}
+
+#[test]
+fn the_lock_of_flyway_is_respected_and_taken() {
+    let database = gated();
+    let project = folder(&[("V1__a.sql", &format!("{APPLE}\n{GATE}"))]);
+    let key = 77_433_833_903_597_i64;
+    let locks = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database \
+                 WHERE locktype = 'advisory' AND granted AND datname = current_database()";
+    let holder = database.idle_session(&format!("SET application_name = 'Flyway by'; SELECT pg_advisory_lock({key});"));
+    until("the lock is taken", || (database.sql(locks) == "1").then_some(()));
+    doorstep(&project, &database.url(), &["run", "--migration-lock-timeout", "1s"])
+        .run()
+        .code(75)
+        .stderr_has("Flyway by");
+    kill(holder);
+    until("the lock is free", || (database.sql(locks) == "0").then_some(()));
+    let running = doorstep(&project, &database.url(), &["run"]).spawn();
+    at_gate(&database);
+    assert_eq!(database.sql(&format!("SELECT pg_try_advisory_xact_lock({key})")), "f");
+    open_gate(&database);
+    running.finish("doorstep run").code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn a_folder_of_flyways_alone_is_recognised_and_one_that_may_be_refinerys_needs_a_sign() {
+    for (name, text) in [("migrations/R__v.sql", "SELECT 1;"), ("flyway.conf", "flyway.url=jdbc:postgresql:app\n")] {
+        let project = folder(&[("V1__apple.sql", APPLE)]).file(name, text);
+        project.doorstep("file:./dev.db", &["run"]).run().code(0).stderr_has("applied)");
+        let row = "SELECT version, description, checksum IS NULL FROM flyway_schema_history WHERE version = 1";
+        assert_eq!(sqlite(&project.path("dev.db"), row), "1|apple|0");
+    }
+    let output =
+        folder(&[("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR)]).doorstep("file:./dev.db", &["run"]).run().code(78);
+    output.stderr_has("Flyway (").stderr_has("refinery (").stderr_has("migration_format");
+}
