@@ -67,6 +67,7 @@ pub mod internals {
     pub use crate::formats::marks::sections;
     pub use crate::formats::migration::RunMode;
     pub use crate::formats::node_pg_migrate::sections::up as node_pg_migrate_up;
+    pub use crate::formats::tern::folder::up as tern_up;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};

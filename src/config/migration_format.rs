@@ -35,6 +35,8 @@ pub enum MigrationFormat {
     NodePgMigrate,
     /// umzug's SQL files, NAME.sql or NAME.up.sql, and SequelizeMeta
     Umzug,
+    /// tern's files, 001_NAME.sql with ---- create above / drop below ----, and schema_version
+    Tern,
     /// Alembic applies them: versions/*.py and alembic_version
     Alembic,
     /// Django applies them: APP/migrations/*.py and django_migrations

@@ -39,6 +39,7 @@ pub(crate) mod sql;
 pub(crate) mod sql_files;
 pub(crate) mod sqlx_folder;
 pub(crate) mod supabase;
+pub(crate) mod tern;
 pub(crate) mod tool;
 pub(crate) mod tool_projects;
 pub(crate) mod umzug;
@@ -80,6 +81,7 @@ pub(crate) const ALL: &[FormatEntry] = &[
     refinery::ENTRY,
     node_pg_migrate::ENTRY,
     umzug::ENTRY,
+    tern::ENTRY,
     alembic::ENTRY,
     django::ENTRY,
     code::typeorm::ENTRY,

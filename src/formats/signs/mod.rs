@@ -159,6 +159,7 @@ pub(crate) fn is_flat(format: MigrationFormat) -> bool {
             | MigrationFormat::Refinery
             | MigrationFormat::NodePgMigrate
             | MigrationFormat::Umzug
+            | MigrationFormat::Tern
     )
 }
 
@@ -380,7 +381,7 @@ mod tests {
             ("2024.01.01T12.00.00.users.ts", "umzug"),
             ("2024.01.01T12.00.00.users.ts 2024.01.02T12.00.00.users.sql", "Umzug"),
             ("1_a.sql ^package.json:\"umzug\"", "Sql? plain SQL, umzug"),
-            ("001_a.sql @tern", "Sql? tern"),
+            ("001_a.sql @tern", "Tern"),
             ("20240101120000_create_users.rb", "Rails"),
             ("20240101120000_create_users.exs", "Ecto"),
             ("2024_01_01_120000_create_users.php", "Laravel"),

@@ -130,7 +130,12 @@ pub(crate) const TOOLS: &[KnownTool] = &[
         signs: &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("liquibase.properties")]))],
     },
     foreign("Liquibase", "liquibase update", &[(Fair, Named(forms::changelog))]),
-    foreign("tern", "tern migrate", &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))]),
+    KnownTool {
+        name: "tern",
+        format: Some(MigrationFormat::Tern),
+        command: "tern migrate",
+        signs: &[(Sure, Marked), (Weak, All(&[NUMBERED, Beside("tern.conf")]))],
+    },
     KnownTool {
         name: "node-pg-migrate",
         format: Some(MigrationFormat::NodePgMigrate),

@@ -19,13 +19,6 @@ fn flat() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
             "Supabase CLI (supabase/config.toml)",
             vec![("migrations/20240101120000_a.sql", TABLE), ("supabase/config.toml", "")],
         ),
-        (
-            "tern (",
-            vec![(
-                "migrations/001_a.sql",
-                "CREATE TABLE a (id integer);\n---- create above / drop below ----\nDROP TABLE a;\n",
-            )],
-        ),
         ("sql-migrate (", vec![("migrations/1_a.sql", "-- +migrate Up\nCREATE TABLE a (id integer);\n")]),
         ("Atlas (atlas.sum)", vec![("migrations/20240101120000_a.sql", TABLE), ("migrations/atlas.sum", "")]),
     ]

@@ -23,6 +23,7 @@ mod native_node_pg_migrate;
 mod native_refinery;
 mod native_sqlx;
 mod native_supabase;
+mod native_tern;
 mod native_umzug;
 pub(crate) mod parser_properties;
 mod prisma_migrate;

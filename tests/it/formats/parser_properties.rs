@@ -20,6 +20,7 @@ use doorstep::internals::script::{Script, Statement};
 use doorstep::internals::sections;
 use doorstep::internals::strategy;
 use doorstep::internals::strategy::Strategy;
+use doorstep::internals::tern_up;
 use doorstep::internals::{Arity, Catalog, Default, Name, value};
 
 /// A schema is parsed deterministically, errors point into the file, and a database that is what the schema
@@ -142,6 +143,7 @@ pub(crate) fn marks(text: &str) {
     drizzle(text);
     for dialect in [Dialect::Postgres, Dialect::Sqlite] {
         part_that_goes_up(text, node_pg_migrate_up(text, dialect));
+        part_that_goes_up(text, tern_up(text, dialect));
         let script = Script::new(text.to_owned(), dialect);
         let found = sections::sections(&script);
         assert!(sections::may_have_marks(text) || (found.tools.is_empty() && found.error.is_none()), "{found:?}");

@@ -265,6 +265,23 @@ pub(crate) const NATIVE: &[Native] = &[
         on_sqlite: false,
     },
     Native {
+        name: "tern",
+        files: |steps| {
+            let file = |step: &Step| {
+                let mark = if step.alone { "---- tern: disable-tx ----\n" } else { "" };
+                let down = "---- create above / drop below ----\nDROP TABLE nothing;\n";
+                (format!("migrations/{}.sql", padded(step)), format!("{mark}{}\n{down}", step.sql))
+            };
+            steps.iter().map(file).collect()
+        },
+        migration: padded,
+        // The one row has the newest version.
+        row: |step| format!("public.schema_version WHERE version >= {}", step.number),
+        history: &["schema_version"],
+        has_mark: true,
+        on_sqlite: false,
+    },
+    Native {
         name: "liquibase",
         files: |steps| {
             let set = |step: &Step| {
@@ -289,6 +306,11 @@ pub(crate) const NATIVE: &[Native] = &[
 /// `1700000000001_slug`
 fn milliseconds(step: &Step) -> String {
     format!("17000000000{:02}_{}", step.number, step.slug)
+}
+
+/// `001_slug`
+fn padded(step: &Step) -> String {
+    format!("{:03}_{}", step.number, step.slug)
 }
 
 /// `V1__slug`
