@@ -72,12 +72,7 @@ impl Project {
         // Without verify, a schema that is not in the image is missed by nothing.
         let of_config = config.schema.path().filter(|path| is_verified || path.exists());
         if let (None, Some(missing)) = (schema, of_config.filter(|path| !path.exists())) {
-            return Err(Error::Settings(format!(
-                "{} names the Prisma schema {}, which does not exist\n\
-                 next: {SCHEMA_ELSEWHERE}",
-                config.file.display(),
-                missing.display()
-            )));
+            return Err(schema_missing(&config.file, missing));
         }
         let found = prisma::find_schema(schema.or(of_config))?;
         let (schema, datasource) = found.unzip();
@@ -107,6 +102,16 @@ impl Project {
         let folder = folder.map(|folder| Folder { out_of_order: settings.out_of_order, ..folder });
         Ok(Self { schema, datasource, folder, command, external: config.external })
     }
+}
+
+/// prisma.config.ts names a schema that is not there.
+fn schema_missing(config: &Path, schema: &Path) -> Error {
+    Error::Settings(format!(
+        "{} names the Prisma schema {}, which does not exist\n\
+         next: {SCHEMA_ELSEWHERE}",
+        config.display(),
+        schema.display()
+    ))
 }
 
 /// The parameters of the URL that begin with `x-`, of the one with which doorstep migrates. One that cannot be read is
