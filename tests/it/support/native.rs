@@ -270,7 +270,9 @@ pub(crate) const NATIVE: &[Native] = &[
             let file = |step: &Step| {
                 let mark = if step.alone { "---- tern: disable-tx ----\n" } else { "" };
                 let down = "---- create above / drop below ----\nDROP TABLE nothing;\n";
-                (format!("migrations/{}.sql", padded(step)), format!("{mark}{}\n{down}", step.sql))
+                // tern stops at a file of which nothing goes up.
+                let sql = if step.sql.trim().is_empty() { "SELECT 1;" } else { &step.sql };
+                (format!("migrations/{}.sql", padded(step)), format!("{mark}{sql}\n{down}"))
             };
             steps.iter().map(file).collect()
         },
@@ -286,7 +288,9 @@ pub(crate) const NATIVE: &[Native] = &[
         files: |steps| {
             let set = |step: &Step| {
                 let option = if step.alone { " runInTransaction:false" } else { "" };
-                format!("--changeset ann:{} splitStatements:false{option}\n{}\n\n", numbered(step), step.sql)
+                // Liquibase refuses a change set without any text.
+                let sql = if step.sql.trim().is_empty() { "-- nothing" } else { &step.sql };
+                format!("--changeset ann:{} splitStatements:false{option}\n{sql}\n\n", numbered(step))
             };
             let sets: String = steps.iter().map(set).collect();
             let text = format!("--liquibase formatted sql\n\n{sets}");
