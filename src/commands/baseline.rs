@@ -72,7 +72,7 @@ impl fmt::Display for Baseline {
 /// [`Error::History`] where there is a history already or nothing to check, [`Error::Differences`] when an object that
 /// the migrations create does not exist. Nothing is written then.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
-    let setup = invocation.setup()?;
+    let setup = invocation.settled_setup()?;
     setup.demand_own_history()?;
     if args.empty {
         let begun = invocation.in_session(&setup, setup.read_folder(), async |start| {

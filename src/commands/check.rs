@@ -19,6 +19,7 @@ use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::report::summary::summary;
 use crate::startup::ask::ask;
 use crate::startup::follow;
+use crate::startup::settle;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::verify;
@@ -51,11 +52,14 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 fn checked(invocation: &Invocation<'_>) -> Result<Checked, Error> {
     let settings = invocation.load()?;
     log::start(LogLevel::Error, settings.log_format);
-    let setup = Setup::new(settings, invocation.environment)?;
+    let mut setup = Setup::new(settings, invocation.environment)?;
     block_on(invocation.stop, async {
-        let mut checked = Checked { deadline: Some(Instant::now() + LIMIT - MARGIN), ..Checked::default() };
+        let began = Instant::now();
+        settle::settle_once(&mut setup, LIMIT / 2).await;
+        let mut checked = Checked { deadline: Some(began + LIMIT - MARGIN), ..Checked::default() };
         let late = || Err(format!("no answer within {}", seconds(LIMIT)));
-        let result = tokio::time::timeout(LIMIT, checked.connect(&setup, invocation)).await;
+        let result =
+            tokio::time::timeout(LIMIT.saturating_sub(began.elapsed()), checked.connect(&setup, invocation)).await;
         checked.conclude(result.unwrap_or_else(|_| late()));
         Ok(checked)
     })

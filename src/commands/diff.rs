@@ -47,7 +47,7 @@ struct Diff {
 /// # Errors
 /// [`Error::Settings`] where there is no desired state; those of the wait and of reading.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
-    let setup = invocation.setup()?;
+    let setup = invocation.settled_setup()?;
     let desired = block_on(invocation.stop, setup.read_desired_files())?;
     desired.demand()?;
     let diff = invocation.in_session(&setup, setup.read_folder(), async |start| compared(start, desired).await)?;

@@ -13,6 +13,7 @@ use crate::migrate::history::History;
 use crate::migrate::lock;
 use crate::startup::exec::Service;
 use crate::startup::refusal;
+use crate::startup::settle;
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 
@@ -74,6 +75,18 @@ impl Invocation<'_> {
     /// [`Error::Settings`].
     pub(crate) fn setup(&self) -> Result<Setup, Error> {
         Setup::new(self.settings(LogLevel::Warn)?, self.environment)
+    }
+
+    /// The same, with the format of a folder decided by the history in the database, where only that tells.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], and those of [`settle::settle`].
+    pub(crate) fn settled_setup(&self) -> Result<Setup, Error> {
+        let mut setup = self.setup()?;
+        if settle::is_open(&setup) {
+            block_on(self.stop, settle::settle(&mut setup, false))?;
+        }
+        Ok(setup)
     }
 
     /// Waits for the database, reads `folder` meanwhile, and runs `work` in the session, which is closed afterwards.

@@ -70,7 +70,7 @@ impl fmt::Display for Marked {
 /// cannot be written.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let mark = args.mark()?;
-    let setup = invocation.setup()?;
+    let setup = invocation.settled_setup()?;
     setup.demand_own_history()?;
     let marked = invocation.in_session(&setup, read_folder(&setup, &mark), async |start| {
         lock_history(start).await?;

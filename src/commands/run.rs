@@ -5,9 +5,12 @@ use std::ffi::OsString;
 use crate::base::error::Error;
 use crate::base::log::LogLevel;
 use crate::commands::invocation::{Invocation, Next, block_on};
+use crate::config::Mode;
 use crate::startup::exec::Service;
 use crate::startup::health::Port;
 use crate::startup::pipeline::{self, Extent};
+use crate::startup::refusal;
+use crate::startup::settle;
 use crate::startup::setup::Setup;
 
 /// Arguments of `run`.
@@ -36,11 +39,18 @@ pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocatio
     let service =
         if settings.init { service.map(|service| service.beside_init(&settings)).transpose()? } else { service };
     let health_addr = settings.health_addr;
-    let setup = Setup::new(settings, invocation.environment)?;
+    let mut setup = Setup::new(settings, invocation.environment)?;
     let port = health_addr.map(Port::open).transpose()?;
-    let work = pipeline::run(&setup, extent, invocation.stop);
+    let tracker = setup.tracker.clone();
+    let work = async {
+        if extent != Extent::Wait {
+            let applies = setup.settings.mode == Mode::Apply;
+            settle::settle(&mut setup, applies).await.map_err(|error| refusal::advised(error, &setup))?;
+        }
+        pipeline::run(&setup, extent, invocation.stop).await
+    };
     match port {
-        Some(port) => block_on(invocation.stop, port.beside(setup.tracker.clone(), work))?,
+        Some(port) => block_on(invocation.stop, port.beside(tracker, work))?,
         None => block_on(invocation.stop, work)?,
     };
     Ok(service.map_or(Next::Done, Next::Exec))

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 /// # Errors
 /// [`Error::Settings`] without a migrations folder; those of the wait and of reading.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
-    let setup = invocation.setup()?;
+    let setup = invocation.settled_setup()?;
     setup.demand_folder()?;
     let history = invocation.in_session(&setup, setup.read_folder(), read)?;
     let tool = history.format.tool.name;

@@ -45,7 +45,7 @@ enum Form {
 /// # Errors
 /// Those of the wait and of reading; findings are no error.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
-    let setup = invocation.setup()?;
+    let setup = invocation.settled_setup()?;
     let verified = invocation.in_session(&setup, setup.read_folder(), verified)?;
     output::print(&render(&verified, args, invocation.environment))?;
     if verified.ok {

@@ -408,9 +408,14 @@ fn detect(folder: &Path, is_prismas_place: bool, opening: &Opening<'_>) -> Resul
             let surroundings = Surroundings { folder: Some(folder), ..opening.surroundings() };
             return tool_projects::named(name, &surroundings);
         }
+        let opening = Opening { place: Some(folder), ..*opening };
+        let others = claim.as_ref().map(|claim| claim.own_but(name)).unwrap_or_default();
+        // One whose configuration cannot be read is left out: the start stops, and its setting tells why.
+        let others = others.into_iter().filter_map(|name| script_format(name, &opening).ok().flatten());
+        let alternatives = Box::leak(others.collect::<Vec<_>>().into_boxed_slice());
         let claim = claim.map(|claim| &*Box::leak(Box::new(claim)));
-        let format = script_format(name, &Opening { place: Some(folder), ..*opening })?;
-        Ok(format.map(|format| Folder { claim, ..Folder::of(kept(folder), format) }))
+        let format = script_format(name, &opening)?;
+        Ok(format.map(|format| Folder { claim, alternatives, ..Folder::of(kept(folder), format) }))
     };
     let seen = Seen::of(folder, is_prismas_place)?;
     let seen = Seen { marked: marked(folder, &seen.files), ..seen };

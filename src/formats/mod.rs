@@ -319,6 +319,8 @@ pub(crate) struct Folder {
     pub format: Format,
     /// The tools that the folder looks like, where only a history in the database can say that it is this format.
     pub claim: Option<&'static Claim>,
+    /// Further formats of doorstep's own that it may be: their histories in the database tell.
+    pub alternatives: &'static [Format],
     /// What the settings say about migrations that are older than applied ones; `None`: as the tool does.
     pub out_of_order: Option<OutOfOrder>,
 }
@@ -326,7 +328,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// A folder whose format is certain.
     pub(crate) fn of(path: &'static Path, format: Format) -> Self {
-        Self { path, format, claim: None, out_of_order: None }
+        Self { path, format, claim: None, alternatives: &[], out_of_order: None }
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod process_tree;
 mod program;
 pub(crate) mod refusal;
 pub(crate) mod schemas;
+pub(crate) mod settle;
 pub(crate) mod setup;
 pub(crate) mod start;
 pub(crate) mod wait;

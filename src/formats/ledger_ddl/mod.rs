@@ -14,6 +14,7 @@ pub(crate) mod node_pg_migrate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;
+pub(crate) mod supabase;
 pub(crate) mod tern;
 pub(crate) mod umzug;
 

@@ -131,7 +131,6 @@ pub(crate) fn recognise(seen: &Seen) -> Recognised {
         (_, [MigrationFormat::Prisma, MigrationFormat::Drizzle]) if is_among(MigrationFormat::Prisma) => {
             Recognised::Claimed(MigrationFormat::Prisma, Claim { candidates: strongest })
         }
-        // Two formats of doorstep's own: not even their histories tell which of the files to leave out.
         // Every tool's numbered files can be read as plain SQL; not every folder with migration.sql is Prisma's.
         (_, [format]) if *format == MigrationFormat::Sql || is_among(*format) => {
             Recognised::Claimed(*format, Claim { candidates: strongest })
@@ -217,6 +216,16 @@ impl Candidate {
     /// The format by which doorstep itself applies the folder.
     fn own(&self) -> Option<MigrationFormat> {
         self.tool.format.filter(|format| is_applied_here(*format))
+    }
+}
+
+impl Claim {
+    /// The formats by which doorstep itself would apply the folder, but this one.
+    pub(crate) fn own_but(&self, format: MigrationFormat) -> Vec<MigrationFormat> {
+        let mut own: Vec<MigrationFormat> = self.candidates.iter().filter_map(Candidate::own).collect();
+        own.retain(|own| *own != format);
+        own.dedup();
+        own
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::error::Error;
 use crate::formats::migration::{Migration, sha256};
 use crate::formats::supabase::{split, version};
-use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, sql_files};
+use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -19,7 +19,7 @@ pub(crate) struct SupabaseFolder;
 
 impl Layout for SupabaseFolder {
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
-        if dialect != Dialect::Postgres {
+        if !ledger_ddl::supabase::is_known(dialect) {
             return Err(Error::Settings(format!(
                 "the migrations in {} are the Supabase CLI's, which is for PostgreSQL only, and the database is {}\n\
                  next: check DATABASE_URL, or name another format with --migration-format",

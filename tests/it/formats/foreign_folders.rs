@@ -2,6 +2,10 @@
 
 use crate::support::{Database, Project, sqlite};
 
+/// SHA-384 of `CREATE TABLE apple (id int);`, as sqlx records it.
+const APPLE_SHA_384: &str =
+    "c4802f59bc73e023f4292b9f52f446550fab74dd0964f27a76291980f79a53523920bb132cf079968a2c28e1487dd182";
+
 const TABLE: &str = "CREATE TABLE a (id integer);\n";
 
 /// A project with these files.
@@ -235,4 +239,44 @@ fn a_history_of_another_tool_or_tables_elsewhere_stop_a_first_migration() {
          GRANT CREATE, USAGE ON SCHEMA public TO {role}"
     ));
     numbered.doorstep(&database.url_as(&role), &["run"]).run().code(0).stderr_has("(1 applied)");
+}
+
+#[test]
+fn the_one_history_in_the_database_says_whose_a_folder_is() {
+    let up_files: &[(&str, &str)] = &[
+        ("migrations/1_apple.up.sql", "CREATE TABLE apple (id int);"),
+        ("migrations/1_apple.down.sql", "DROP TABLE apple;"),
+        ("migrations/2_pear.up.sql", "CREATE TABLE pear (id int);"),
+        ("migrations/2_pear.down.sql", "DROP TABLE pear;"),
+    ];
+    let golang = "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL); \
+                  INSERT INTO schema_migrations VALUES (1, false); CREATE TABLE apple (id int)";
+    let sqlx = "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, \
+                installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, \
+                execution_time bigint NOT NULL); CREATE TABLE apple (id int); \
+                INSERT INTO _sqlx_migrations VALUES (1, 'apple', now(), true, \
+                decode('CHECKSUM', 'hex'), 1)"
+        .replace("CHECKSUM", APPLE_SHA_384);
+    let project = || up_files.iter().fold(Project::bare(), |project, (path, text)| project.file(path, text));
+    for (history, rows) in [
+        (golang, "SELECT version, dirty FROM schema_migrations"),
+        (&sqlx, "SELECT max(version), bool_and(NOT success) FROM _sqlx_migrations"),
+    ] {
+        let (database, project) = (Database::fresh(), project());
+        database.sql(history);
+        let run = |arguments: &[&str]| project.doorstep(&database.url(), arguments).run();
+        run(&["status"]).code(0).stdout_has("1_apple").stdout_has("applied").stdout_has(": behind (");
+        run(&["check"]).code(1);
+        run(&["run"]).code(0).stderr_has("(1 applied)");
+        run(&["check"]).code(0);
+        assert_eq!(database.sql(rows), "2|f");
+    }
+    // No history, and two of them, decide nothing.
+    for history in ["SELECT 1", &format!("{golang}; {}", sqlx.replace("CREATE TABLE apple (id int);", ""))] {
+        let (database, project) = (Database::fresh(), project());
+        database.sql(history);
+        let output = project.doorstep(&database.url(), &["run"]).run().code(78);
+        output.stderr_has("sqlx (").stderr_has("golang-migrate (").stderr_has("migration_format = ");
+        project.doorstep(&database.url(), &["check"]).run().code(1).stdout_has("golang-migrate");
+    }
 }
