@@ -70,11 +70,12 @@ fn the_folder_is_known_by_its_place() {
     run(&["run"]).code(0).stderr_has("(1 applied)").stderr_has("supabase takes no lock");
     run(&["run", "--migrations", "supabase/migrations"]).code(0).stderr_has("(0 applied)");
     run(&["status"]).code(0).stdout_has("20240101000000_apple  applied").stdout_has(": current (");
-    // Elsewhere, files with digits are plain SQL's as well.
+    // Elsewhere, files with digits are plain SQL's as well, and the history in the database says whose they are.
     let project = Project::bare()
         .file("migrations/20240101000000_apple.sql", "CREATE TABLE apple (id int);\n")
         .file("supabase/config.toml", "project_id = \"t\"\n");
-    let output = project.doorstep(&database.url(), &["run"]).run().code(78);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(0 applied)");
+    let output = project.doorstep(&Database::fresh().url(), &["run"]).run().code(78);
     output.stderr_has("Supabase CLI").stderr_has("migration_format = sql or supabase");
 }
 
