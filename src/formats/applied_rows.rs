@@ -7,7 +7,69 @@
 
 use crate::formats::migration::{Migration, RunMode};
 use crate::formats::notes::{NOTES, Notes};
-use crate::formats::{Outcome, RowKey};
+use crate::formats::{Ledger, LedgerWriter, Outcome, RowKey};
+use crate::sql::{Dialect, TableName};
+
+/// A ledger of this kind. Every one is a [`LedgerWriter`].
+pub(crate) trait AppliedRows: Ledger {
+    /// Creates the table.
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String;
+
+    /// Records that a migration is applied that never ran here.
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String;
+
+    /// Records that a script has run, where the row says more than of an adopted one.
+    fn applied_row(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        Some(self.adopt_row(row, migration))
+    }
+
+    /// The row of a key that follows [`ROW`]: `table WHERE condition`.
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String;
+
+    /// Ends a row that another writer has left unfinished; `None` where such an end leaves nothing to write.
+    fn end_left(&self, _row: RowKey<'_>, _outcome: &Outcome<'_>) -> Option<String> {
+        None
+    }
+}
+
+impl<T: AppliedRows> LedgerWriter for T {
+    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+        self.create_table(dialect, table)
+    }
+
+    fn new_id(&self, mode: Option<RunMode>) -> String {
+        new_id(mode)
+    }
+
+    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
+        begin(row, mode, migration)
+    }
+
+    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
+        let left = if is_left(row) { self.end_left(row, outcome) } else { None };
+        left.or_else(|| end(row, outcome, || self.applied_row(row, migration?)))
+    }
+
+    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+        self.adopt_row(row, migration)
+    }
+
+    fn locate(&self, row: RowKey<'_>) -> String {
+        match row.id.strip_prefix(ROW) {
+            Some(key) => self.locate_row(row, key),
+            None => NOTES.locate(row),
+        }
+    }
+
+    fn notes(&self) -> Option<&'static Notes> {
+        Some(notes())
+    }
+}
+
+/// Whether the key is that of a row which another writer has left.
+pub(crate) fn is_left(row: RowKey<'_>) -> bool {
+    row.id.strip_prefix(ROW).is_some_and(|key| !key.is_empty())
+}
 
 /// How the key begins of a run whose only trace is its row.
 pub(crate) const ROW: &str = "row:";

@@ -328,26 +328,11 @@ fn conventional(
 ) -> Result<Option<Folder>, Error> {
     let beside_schema = datasource.map(|found| found.directory.join("migrations"));
     let usual = beside_schema.into_iter().chain(["prisma/migrations".into(), "migrations".into()]);
-    let of_tools = places_of_tools(name, opening.environment)?;
-    let named = of_tools.iter().filter(|_| name.is_some()).map(|(_, place)| place.clone());
-    let places = named.chain(usual);
-    let Some(path) = places.into_iter().find(|place: &PathBuf| place.is_dir() || (name.is_some() && place.is_file()))
-    else {
-        // A configuration names a file.
-        for (format, place) in of_tools.iter().filter(|_| needed) {
-            if let Some(folder) = named_file(place, Some(*format), opening)? {
-                return Ok(Some(folder));
-            }
-        }
-        // The directory is other tools', too (Rails).
-        for (format, place) in of_tools.iter().filter(|(_, place)| place.is_dir()) {
-            match detect(place, false, opening) {
-                Ok(Some(folder)) if is_of(&folder, *format) => return Ok(Some(folder)),
-                Err(error) if needed && shows_signs(place, *format) => return Err(error),
-                _ => {}
-            }
-        }
-        return Ok(None);
+    let is_there = |place: &PathBuf| place.is_dir() || (name.is_some() && place.is_file());
+    // The configurations of tools are read only where they matter: one that is broken, or slow to find, is no other's concern.
+    let named = if name.is_some() { places_of_tools(name, opening.environment)? } else { Vec::new() };
+    let Some(path) = named.into_iter().map(|(_, place)| place).chain(usual).find(is_there) else {
+        return in_place_of_tool(name, needed, opening);
     };
     let is_prismas_place = datasource.is_some() || path.starts_with("prisma");
     if let Some(name) = name.filter(|name| is_applied_here(*name)) {
@@ -364,6 +349,29 @@ fn conventional(
         Err(_) if !needed => Ok(None),
         found => found,
     }
+}
+
+/// The folder in the place that a tool has of its own, or the file that its configuration names.
+fn in_place_of_tool(
+    name: Option<MigrationFormat>,
+    needed: bool,
+    opening: &Opening<'_>,
+) -> Result<Option<Folder>, Error> {
+    let places = places_of_tools(name, opening.environment)?;
+    for (format, place) in places.iter().filter(|_| needed) {
+        if let Some(folder) = named_file(place, Some(*format), opening)? {
+            return Ok(Some(folder));
+        }
+    }
+    // The directory is other tools', too (Rails).
+    for (format, place) in places.iter().filter(|(_, place)| place.is_dir()) {
+        match detect(place, false, opening) {
+            Ok(Some(folder)) if is_of(&folder, *format) => return Ok(Some(folder)),
+            Err(error) if needed && shows_signs(place, *format) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a folder is of this format, or may be.

@@ -17,7 +17,7 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     /// Name of the table.
     fn table(&self) -> &str;
 
-    /// Its schema, if it is not looked up along the search path.
+    /// Its schema, where something names one.
     fn schema(&self) -> Option<&str> {
         None
     }
@@ -32,22 +32,21 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         None
     }
 
+    /// The schema in which its table is, if it is not looked up along the search path: the one that is named, or the tool's.
+    fn place(&self, dialect: Dialect) -> Option<&str> {
+        self.schema().or_else(|| self.usual_schema(dialect))
+    }
+
     /// Key of the lock that the tool itself takes, so that it and doorstep exclude each other; doorstep's own where it
     /// takes none.
     fn lock_key(&self) -> LockKey {
         OWN_LOCK
     }
 
-    /// Key of a lock that the tool takes, computed from the name of the database. doorstep takes it besides
-    /// [`Ledger::lock_key`].
-    fn tool_lock(&self, _dialect: Dialect, _database: &str) -> Option<LockKey> {
-        None
-    }
-
     /// Keys of all locks that the tool takes or may take, in the order in which they are taken, besides
     /// [`Ledger::lock_key`]; computed from where its history is.
-    fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
-        self.tool_lock(dialect, place.database).into_iter().collect()
+    fn tool_lock_keys(&self, _dialect: Dialect, _place: &LockPlace<'_>) -> Vec<LockKey> {
+        Vec::new()
     }
 
     /// The tool locks other runs of itself out. (Where doorstep alone reads the format, it does.)
@@ -92,9 +91,9 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         Review::default()
     }
 
-    /// Whether a recorded checksum fits a migration. Tools that apply their migrations themselves mostly keep none.
-    fn fits(&self, _migration: &Migration, _checksum: &str) -> bool {
-        true
+    /// Whether a recorded checksum fits a migration. Many tools keep none; doorstep's notes do.
+    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
+        checksum.is_empty() || migration.checksum == checksum
     }
 }
 

@@ -87,7 +87,7 @@ impl History {
     /// [`Error::Statement`] for a table that cannot be read.
     pub(crate) async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
         let ledger = self.format.ledger;
-        let schema = ledger.schema().or_else(|| ledger.usual_schema(self.dialect));
+        let schema = ledger.place(self.dialect);
         self.table = match schema {
             None => probe.history.clone(),
             Some(schema) => {

@@ -37,7 +37,7 @@ impl History {
         let ledger = self.format.ledger;
         let suffix = format!(".{}", ledger.table());
         // A history with a schema of its own is in no other.
-        let is_on_path = ledger.schema().or_else(|| ledger.usual_schema(self.dialect)).is_none();
+        let is_on_path = ledger.place(self.dialect).is_none();
         let elsewhere = strangers.iter().find_map(|table| table.strip_suffix(&suffix)).filter(|_| is_on_path);
         if let Some(schema) = elsewhere {
             return Err(Error::History(format!(

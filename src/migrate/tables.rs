@@ -26,7 +26,7 @@ impl History {
             return Ok(table.clone());
         }
         let ledger = self.format.ledger;
-        let named = ledger.schema().or_else(|| ledger.usual_schema(self.dialect));
+        let named = ledger.place(self.dialect);
         let schema = named.map(str::to_owned).or_else(|| probe.current_schema.clone());
         let table = TableName { schema, name: ledger.table().to_owned() };
         if let Some(named) = named {

@@ -49,7 +49,7 @@ fn open_folder(setup: &Setup) -> Option<Folder> {
 async fn settled(folder: Folder, dialect: Dialect, session: &mut dyn Session, probe: &Probe) -> Result<Folder, Error> {
     let table = |format: &Format| {
         let ledger = format.ledger;
-        let schema = ledger.schema().or_else(|| ledger.usual_schema(dialect));
+        let schema = ledger.place(dialect);
         TableName { schema: schema.map(str::to_owned), name: ledger.table().to_owned() }
     };
     let tables: Vec<TableName> = folder.alternatives.iter().map(table).collect();

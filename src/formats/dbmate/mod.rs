@@ -9,13 +9,12 @@ pub(crate) mod folder;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::applied_rows;
+use crate::formats::applied_rows::AppliedRows;
 use crate::formats::dbmate::folder::DbmateFolder;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome,
-    RowKey, kept, ledger_ddl, sql,
+    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, kept, ledger_ddl, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -110,15 +109,10 @@ impl Ledger for Dbmate {
         };
         versions.into_iter().map(record).collect()
     }
-
-    /// dbmate keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
-impl LedgerWriter for Dbmate {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Dbmate {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         format!(
             "CREATE TABLE {} (version {} PRIMARY KEY)",
             dialect.table(table),
@@ -126,30 +120,11 @@ impl LedgerWriter for Dbmate {
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         format!("INSERT INTO {} (version) VALUES ({})", row.table(), row.dialect.literal(version(&migration.name)))
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW) {
-            Some(version) => format!("{} WHERE version = {}", row.table(), row.dialect.literal(version)),
-            None => self.notes().map_or_else(String::new, |notes| notes.locate(row)),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE version = {}", row.table(), row.dialect.literal(key))
     }
 }

@@ -9,13 +9,12 @@ pub(crate) mod folder;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
+use crate::formats::applied_rows::AppliedRows;
 use crate::formats::diesel::folder::{DieselFolder, version};
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey,
-    applied_rows, kept, rfc3339,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, applied_rows, kept, rfc3339,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -79,11 +78,6 @@ impl Ledger for Diesel {
         records.sort_by(|a, b| a.id.cmp(&b.id));
         records
     }
-
-    /// diesel keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
 fn record(row: Row, lineage: &Lineage) -> Record {
@@ -95,9 +89,9 @@ fn record(row: Row, lineage: &Lineage) -> Record {
     Record { id, name, started_at: at.clone(), finished_at: at, ..Record::default() }
 }
 
-impl LedgerWriter for Diesel {
+impl AppliedRows for Diesel {
     /// As `diesel_migrations` creates it.
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         format!(
             "CREATE TABLE {} (
        version VARCHAR(50) PRIMARY KEY NOT NULL,
@@ -107,30 +101,11 @@ impl LedgerWriter for Diesel {
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         format!("INSERT INTO {} (version) VALUES ({})", row.table(), row.dialect.literal(&version(&migration.name)))
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW) {
-            Some(version) => format!("{} WHERE version = {}", row.table(), row.dialect.literal(version)),
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE version = {}", row.table(), row.dialect.literal(key))
     }
 }

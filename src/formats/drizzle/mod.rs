@@ -14,14 +14,14 @@ use std::path::Path;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
+use crate::formats::applied_rows::AppliedRows;
 use crate::formats::drizzle::folder::Kind;
 use crate::formats::drizzle::matching::{File, HistoryRow};
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    AppliedOrder, Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening,
-    Outcome, Resolved, Review, RowKey, applied_rows, kept, ledger_ddl, rfc3339, sql,
+    AppliedOrder, Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, Lineage, Opening, Resolved, Review,
+    RowKey, applied_rows, kept, ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -251,36 +251,19 @@ fn unmatched(table: &TableName, keys: &[String]) -> String {
     )
 }
 
-impl LedgerWriter for Drizzle {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Drizzle {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         let words = ledger_ddl::drizzle::words(dialect);
         let columns = if self.kind == Kind::Folders { words.columns } else { words.old_columns };
         format!("CREATE TABLE {} ({columns})", dialect.table(table))
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.row(row, migration)))
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         self.row(row, migration)
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        let Some(key) = row.id.strip_prefix(applied_rows::ROW) else { return applied_rows::notes().locate(row) };
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
         let column = ledger_ddl::drizzle::words(row.dialect).key;
         format!("{} WHERE {column} = {}", row.table(), key.parse::<i64>().unwrap_or(-1))
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
     }
 }

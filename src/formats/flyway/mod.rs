@@ -14,17 +14,17 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
+use crate::formats::applied_rows::AppliedRows;
 use crate::formats::flyway::configuration::Configuration;
 use crate::formats::flyway::folder::{BASELINE, Files, FlywayFile, FlywayFolder, by_key};
 use crate::formats::flyway::names::{Role, Version};
 use crate::formats::flyway::text::hash_code;
 use crate::formats::ledger_ddl::flyway::FlywayWords;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, LockPlace, Opening, Outcome,
-    RowKey, applied_rows, kept, ledger_ddl, rfc3339, sql,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, Lineage, LockPlace, Opening, Outcome, RowKey,
+    applied_rows, kept, ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -231,8 +231,8 @@ impl Ledger for Flyway {
     }
 }
 
-impl LedgerWriter for Flyway {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Flyway {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         let FlywayWords { columns, .. } = ledger_ddl::flyway::words(dialect);
         let [key, index] = ["pk", "s_idx"].map(|suffix| dialect.identifier(&format!("{}_{suffix}", table.name)));
         let quoted = dialect.table(table);
@@ -242,40 +242,29 @@ impl LedgerWriter for Flyway {
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    /// Also the end of a row with `success = false`, which another writer has left.
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
-        let words = ledger_ddl::flyway::words(row.dialect);
-        match outcome {
-            Outcome::Succeeded if is_left => {
-                Some(format!("UPDATE {} SET \"success\" = {}{}", row.table(), words.truth, its(row)))
-            }
-            Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
-            _ => applied_rows::end(row, outcome, || self.row(row, migration?, words.took)),
-        }
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         self.row(row, migration, "0").unwrap_or_default()
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.starts_with(applied_rows::ROW) {
-            true => row.table() + &its(row),
-            false => applied_rows::notes().locate(row),
-        }
+    fn applied_row(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        self.row(row, migration, ledger_ddl::flyway::words(row.dialect).took)
     }
 
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, _key: &str) -> String {
+        row.table() + &its(row)
+    }
+
+    /// A row with `success = false`.
+    fn end_left(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> Option<String> {
+        let (table, its) = (row.table(), its(row));
+        match outcome {
+            Outcome::Succeeded => {
+                let truth = ledger_ddl::flyway::words(row.dialect).truth;
+                Some(format!("UPDATE {table} SET \"success\" = {truth}{its}"))
+            }
+            Outcome::RolledBack(_) | Outcome::GivenUp => Some(format!("DELETE FROM {table}{its}")),
+            Outcome::Progress(_) | Outcome::Failed(_) => None,
+        }
     }
 }
 

@@ -206,11 +206,6 @@ impl Ledger for GolangMigrate {
         };
         applied.into_iter().map(record).collect()
     }
-
-    /// The tool keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
 impl LedgerWriter for GolangMigrate {

@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
+use crate::formats::applied_rows::AppliedRows;
 use crate::formats::goose::folder::{GooseFolder, is_migration, version};
 use crate::formats::goose::variables::Variables;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, LockPlace, Opening,
-    Outcome, RowKey, applied_rows, kept, ledger_ddl, rfc3339, sql,
+    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, Lineage, LockPlace, Opening, RowKey,
+    applied_rows, kept, ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -127,8 +127,8 @@ impl Ledger for Goose {
     }
 }
 
-impl LedgerWriter for Goose {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Goose {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         let (words, table) = (ledger_ddl::goose::words(dialect), dialect.table(table));
         format!(
             "CREATE TABLE {table} ({}); INSERT INTO {table} (version_id, is_applied) VALUES (0, {})",
@@ -136,19 +136,7 @@ impl LedgerWriter for Goose {
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         format!(
             "INSERT INTO {} (version_id, is_applied) VALUES ({}, {})",
             row.table(),
@@ -157,17 +145,8 @@ impl LedgerWriter for Goose {
         )
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW) {
-            Some(version) => {
-                format!("{} WHERE version_id = {}", row.table(), version.parse::<i64>().unwrap_or_default())
-            }
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE version_id = {}", row.table(), key.parse::<i64>().unwrap_or_default())
     }
 }
 

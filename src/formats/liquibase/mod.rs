@@ -246,9 +246,10 @@ impl LedgerWriter for Liquibase {
 
     /// A row of an `exectype` that says nothing has run is removed where a person declares so.
     fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
         match outcome {
-            Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
+            Outcome::RolledBack(_) | Outcome::GivenUp if applied_rows::is_left(row) => {
+                Some(format!("DELETE FROM {}", self.locate(row)))
+            }
             _ => applied_rows::end(row, outcome, || migration.map(|migration| self.write(row, migration, "EXECUTED"))),
         }
     }

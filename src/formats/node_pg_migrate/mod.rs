@@ -11,13 +11,13 @@ pub(crate) mod sections;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
-use crate::formats::migration::{Migration, Record, RunMode};
+use crate::formats::applied_rows::AppliedRows;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::node_pg_migrate::folder::NodePgMigrateFolder;
-use crate::formats::notes::Notes;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome,
-    RowKey, applied_rows, kept, ledger_ddl, rfc3339, sql,
+    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, applied_rows, kept,
+    ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -87,11 +87,6 @@ impl Ledger for NodePgMigrate {
     fn records(&self, rows: Vec<Row>, _lineage: &Lineage) -> Vec<Record> {
         rows.into_iter().map(record).collect()
     }
-
-    /// node-pg-migrate keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
 fn record(row: Row) -> Record {
@@ -107,37 +102,18 @@ fn record(row: Row) -> Record {
     }
 }
 
-impl LedgerWriter for NodePgMigrate {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for NodePgMigrate {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::node_pg_migrate::words(dialect).columns)
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         let run_on = (ledger_ddl::node_pg_migrate::words(row.dialect).run_on)(&row.table());
         let name = row.dialect.literal(&migration.name);
         format!("INSERT INTO {} (name, run_on) VALUES ({name}, {run_on})", row.table())
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW).map(str::parse::<i64>) {
-            Some(id) => format!("{} WHERE id = {}", row.table(), id.unwrap_or(-1)),
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE id = {}", row.table(), key.parse().unwrap_or(-1_i64))
     }
 }

@@ -10,15 +10,15 @@ pub(crate) mod names;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::applied_rows::AppliedRows;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::refinery::checksum::{Width, checksum};
 use crate::formats::refinery::folder::RefineryFolder;
 use crate::formats::refinery::names::{Numbered, numbered};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey,
-    applied_rows, kept, ledger_ddl, rfc3339, sql,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, applied_rows, kept, ledger_ddl,
+    rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -152,8 +152,8 @@ fn record(row: Row, lineage: &Lineage) -> Option<(i64, Record)> {
     Some((version.parse().unwrap_or(i64::MAX), record))
 }
 
-impl LedgerWriter for Refinery {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Refinery {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         let version_type = if self.width == Width::Eight { "int8" } else { "int4" };
         format!(
             "CREATE TABLE {} (
@@ -166,20 +166,8 @@ impl LedgerWriter for Refinery {
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
     /// The checksum depends on the type of the versions, so the statement looks at it.
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         let literal = |text: &str| row.dialect.literal(text);
         let Some(Numbered { name, version, .. }) = numbered(&migration.name) else { return String::new() };
         let sum = |width| {
@@ -198,15 +186,8 @@ impl LedgerWriter for Refinery {
         )
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW).map(str::parse::<i64>) {
-            Some(version) => format!("{} WHERE version = {}", row.table(), version.unwrap_or(i64::MIN)),
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE version = {}", row.table(), key.parse().unwrap_or(i64::MIN))
     }
 }
 

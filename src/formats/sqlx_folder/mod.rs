@@ -10,14 +10,14 @@ use crate::base::crc32::crc32;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
+use crate::formats::applied_rows::AppliedRows;
 use crate::formats::ledger_ddl::sqlx_folder::SqlxWords;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::sqlx_folder::configuration::Configuration;
 use crate::formats::sqlx_folder::folder::{SqlxFolder, description, version};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, Lineage, LockPlace, Opening, Outcome, RowKey,
     applied_rows, kept, ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
@@ -60,9 +60,10 @@ impl Ledger for Sqlx {
     }
 
     /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
-    fn tool_lock(&self, dialect: Dialect, database: &str) -> Option<LockKey> {
-        let number = 0x3d32_ad9e * i64::from(crc32(database.as_bytes()));
-        ledger_ddl::sqlx_folder::words(dialect).locks.then_some(LockKey { number, name: "sqlx" })
+    fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
+        let number = 0x3d32_ad9e * i64::from(crc32(place.database.as_bytes()));
+        let key = ledger_ddl::sqlx_folder::words(dialect).locks.then_some(LockKey { number, name: "sqlx" });
+        key.into_iter().collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {
@@ -131,8 +132,8 @@ impl Sqlx {
     }
 }
 
-impl LedgerWriter for Sqlx {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Sqlx {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         let SqlxWords { time, bytes, .. } = ledger_ddl::sqlx_folder::words(dialect);
         format!(
             "CREATE TABLE {} (
@@ -147,43 +148,30 @@ impl LedgerWriter for Sqlx {
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    /// Also the end of a row with `success = false`, which another writer has left.
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        let is_left = row.id.starts_with(applied_rows::ROW) && row.id != applied_rows::ROW;
-        match outcome {
-            Outcome::Succeeded if is_left => Some(
-                format!("UPDATE {} SET success = {}", row.table(), ledger_ddl::sqlx_folder::words(row.dialect).truth)
-                    + &its(row),
-            ),
-            Outcome::RolledBack(_) | Outcome::GivenUp if is_left => Some(format!("DELETE FROM {}", self.locate(row))),
-            _ => applied_rows::end(row, outcome, || {
-                migration.map(|migration| self.row(row, migration, ledger_ddl::sqlx_folder::words(row.dialect).took))
-            }),
-        }
-    }
-
     /// −1 is sqlx's own value for "not known".
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         self.row(row, migration, "-1")
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.starts_with(applied_rows::ROW) {
-            true => row.table() + &its(row),
-            false => applied_rows::notes().locate(row),
-        }
+    fn applied_row(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        Some(self.row(row, migration, ledger_ddl::sqlx_folder::words(row.dialect).took))
     }
 
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, _key: &str) -> String {
+        row.table() + &its(row)
+    }
+
+    /// A row with `success = false`.
+    fn end_left(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> Option<String> {
+        let (table, its) = (row.table(), its(row));
+        match outcome {
+            Outcome::Succeeded => {
+                let truth = ledger_ddl::sqlx_folder::words(row.dialect).truth;
+                Some(format!("UPDATE {table} SET success = {truth}{its}"))
+            }
+            Outcome::RolledBack(_) | Outcome::GivenUp => Some(format!("DELETE FROM {table}{its}")),
+            Outcome::Progress(_) | Outcome::Failed(_) => None,
+        }
     }
 }
 
@@ -199,8 +187,10 @@ mod tests {
 
     #[test]
     fn the_key_of_the_lock_comes_from_the_name_of_the_database() {
-        let key = |dialect| Sqlx { table: None, is_named: true }.tool_lock(dialect, "app").map(|key| key.number);
-        assert_eq!(key(Dialect::Postgres), Some(3_469_795_979_745_788_610));
-        assert_eq!(key(Dialect::Sqlite), None);
+        let place = LockPlace { database: "app", schema: None };
+        let ledger = Sqlx { table: None, is_named: true };
+        let keys = |dialect| ledger.tool_lock_keys(dialect, &place).iter().map(|key| key.number).collect::<Vec<_>>();
+        assert_eq!(keys(Dialect::Postgres), [3_469_795_979_745_788_610]);
+        assert!(keys(Dialect::Sqlite).is_empty());
     }
 }

@@ -7,13 +7,12 @@ pub(crate) mod folder;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::applied_rows::AppliedRows;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::supabase::folder::SupabaseFolder;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey,
-    applied_rows, kept, ledger_ddl,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, applied_rows, kept, ledger_ddl,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -112,35 +111,18 @@ impl Ledger for Supabase {
         };
         rows.into_iter().map(record).collect()
     }
-
-    /// The CLI keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
-impl LedgerWriter for Supabase {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Supabase {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         format!(
             "CREATE TABLE {} (version text NOT NULL PRIMARY KEY, statements text[], name text)",
             dialect.table(table)
         )
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
     /// In the shape that the table has: without the columns of a newer CLI, and with those that the platform adds.
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         let (version, name) = migration.name.split_once('_').unwrap_or((&migration.name, ""));
         let values = serde_json::json!({ "version": version, "name": name, "statements": migration.script.pieces() });
         let (table, values) = (row.table(), row.dialect.literal(&values.to_string()));
@@ -150,15 +132,8 @@ impl LedgerWriter for Supabase {
         )
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW) {
-            Some(version) => format!("{} WHERE version = {}", row.table(), row.dialect.literal(version)),
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE version = {}", row.table(), row.dialect.literal(key))
     }
 }
 

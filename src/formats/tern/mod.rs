@@ -9,13 +9,13 @@ pub(crate) mod folder;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::engines::session::LockKey;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::applied_rows::AppliedRows;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tern::folder::{TernFolder, version};
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome,
-    RowKey, applied_rows, kept, ledger_ddl, sql,
+    Detection, FileMarks, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, applied_rows, kept,
+    ledger_ddl, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -102,45 +102,21 @@ impl Ledger for Tern {
         let known = i32::try_from(lineage.keys.len()).unwrap_or(i32::MAX).min(current);
         (1..=known).chain((current > known).then_some(current)).map(record).collect()
     }
-
-    /// tern keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
-impl LedgerWriter for Tern {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Tern {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         (ledger_ddl::tern::words(dialect).create)(&dialect.table(table))
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
     /// From the version before, or a later one, which stays.
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         let version = version(&migration.name).unwrap_or_default();
         format!("UPDATE {} SET version = GREATEST(version, {version}) WHERE version >= {}", row.table(), version - 1)
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW).map(str::parse::<i32>) {
-            Some(version) => format!("{} WHERE version = {}", row.table(), version.unwrap_or(-1)),
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE version = {}", row.table(), key.parse().unwrap_or(-1_i32))
     }
 }
 

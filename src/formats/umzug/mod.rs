@@ -8,13 +8,13 @@ pub(crate) mod folder;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::formats::migration::{Migration, Record, RunMode};
-use crate::formats::notes::Notes;
+use crate::formats::applied_rows::AppliedRows;
+use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::umzug::folder::UmzugFolder;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey,
-    applied_rows, kept, ledger_ddl, sql,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, Lineage, Opening, RowKey, applied_rows, kept, ledger_ddl,
+    sql,
 };
 use crate::sql::{Dialect, Row, TableName};
 
@@ -96,42 +96,18 @@ impl Ledger for Umzug {
         };
         names.into_iter().map(record).collect()
     }
-
-    /// umzug keeps no checksum; doorstep's notes do.
-    fn fits(&self, migration: &Migration, checksum: &str) -> bool {
-        checksum.is_empty() || migration.checksum == checksum
-    }
 }
 
-impl LedgerWriter for Umzug {
-    fn create(&self, dialect: Dialect, table: &TableName) -> String {
+impl AppliedRows for Umzug {
+    fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
         format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::umzug::words(dialect).columns)
     }
 
-    fn new_id(&self, mode: Option<RunMode>) -> String {
-        applied_rows::new_id(mode)
-    }
-
-    fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        applied_rows::begin(row, mode, migration)
-    }
-
-    fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
-        applied_rows::end(row, outcome, || migration.map(|migration| self.adopt(row, migration)))
-    }
-
-    fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
+    fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
         (ledger_ddl::umzug::words(row.dialect).insert)(&row.table(), &row.dialect.literal(&migration.name))
     }
 
-    fn locate(&self, row: RowKey<'_>) -> String {
-        match row.id.strip_prefix(applied_rows::ROW) {
-            Some(name) => format!("{} WHERE name = {}", row.table(), row.dialect.literal(name)),
-            None => applied_rows::notes().locate(row),
-        }
-    }
-
-    fn notes(&self) -> Option<&'static Notes> {
-        Some(applied_rows::notes())
+    fn locate_row(&self, row: RowKey<'_>, key: &str) -> String {
+        format!("{} WHERE name = {}", row.table(), row.dialect.literal(key))
     }
 }
