@@ -280,3 +280,13 @@ fn the_one_history_in_the_database_says_whose_a_folder_is() {
         project.doorstep(&database.url(), &["check"]).run().code(1).stdout_has("golang-migrate");
     }
 }
+
+#[test]
+fn the_configuration_of_another_tool_is_no_matter_of_a_folder_in_its_usual_place() {
+    let project = Project::sqlite()
+        .migration("1_apple", "CREATE TABLE apple (id int);")
+        .file("sqlx.toml", "[migrate\n")
+        .file("flyway.toml", "[flyway\n");
+    let call = project.doorstep("file:./dev.db", &["run"]).env("DBMATE_MIGRATIONS_DIR", "a,b");
+    call.run().code(0).stderr_has("(1 applied)");
+}

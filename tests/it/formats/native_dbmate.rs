@@ -102,12 +102,7 @@ fn doorstep_does_what_dbmate_did() {
         if case.has_step("up search_path") {
             bench.sql("CREATE SCHEMA alt");
         }
-        let mut said = Vec::new();
-        let succeeded = case.steps(&bench, |step| {
-            let output = doorstep(case, &bench, step).run();
-            said.push(output.stderr.clone());
-            output.code == Some(0)
-        });
+        let (succeeded, said) = case.migrated(&bench, |step| doorstep(case, &bench, step));
         let hidden = ["schema_migrations", "alt.schema_migrations"];
         let left = Left { succeeded, rows: versions(&bench), tables: bench.tables(&hidden) };
         let rows = recorded_versions(case).unwrap_or_else(|| left.rows.clone());

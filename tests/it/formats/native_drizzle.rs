@@ -61,21 +61,18 @@ fn recorded_rows(case: &Case) -> Option<Vec<String>> {
 #[test]
 fn doorstep_does_what_drizzle_did() {
     compare("drizzle", &[], DEVIATIONS, |case| {
-        let (bench, mut said) = (case.bench(), Vec::new());
-        let succeeded = case.steps(&bench, |_| {
+        let bench = case.bench();
+        let (succeeded, said) = case.migrated(&bench, |_| {
             let arguments = ["migrate", "--migrations", "drizzle", "--migration-format", "drizzle"];
             let call = bench.project.doorstep(&bench.url(), &arguments);
-            let call = match (case.env("T_SCHEMA"), case.env("T_TABLE")) {
+            match (case.env("T_SCHEMA"), case.env("T_TABLE")) {
                 (None, None) => call,
                 (schema, table) => {
                     let table = table.unwrap_or("__drizzle_migrations");
                     let name = schema.map_or_else(|| table.to_owned(), |schema| format!("{schema}.{table}"));
                     call.env("DOORSTEP_HISTORY_TABLE", &name)
                 }
-            };
-            let output = call.run();
-            said.push(output.stderr.clone());
-            output.code == Some(0)
+            }
         });
         let recorded = recorded_rows(case);
         let is_deviation = DEVIATIONS.iter().any(|deviation| deviation.case == case.id());

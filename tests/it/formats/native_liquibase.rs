@@ -57,12 +57,7 @@ fn rows(bench: &Bench) -> Vec<String> {
 fn doorstep_does_what_liquibase_did() {
     compare("liquibase", &[], DEVIATIONS, |case| {
         let bench = case.bench();
-        let mut said = Vec::new();
-        let succeeded = case.steps(&bench, |step| {
-            let output = doorstep(case, &bench, step).run();
-            said.push(output.stderr.clone());
-            output.code == Some(0)
-        });
+        let (succeeded, said) = case.migrated(&bench, |step| doorstep(case, &bench, step));
         let mut tables = bench.tables(&[HISTORY, "databasechangeloglock"]);
         tables.extend(bench.lines("SELECT viewname FROM pg_views WHERE schemaname = 'public'"));
         let left = Left { succeeded, rows: rows(&bench), tables };

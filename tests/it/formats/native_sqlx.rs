@@ -59,18 +59,8 @@ fn recorded_rows(case: &Case) -> Vec<String> {
 #[test]
 fn doorstep_does_what_sqlx_did() {
     compare("sqlx", SKIPPED, DEVIATIONS, |case| {
-        let (bench, mut said) = (case.bench(), Vec::new());
-        let succeeded = case.steps(&bench, |_| {
-            let arguments = ["migrate", "--migrations", "migrations", "--migration-format", "sqlx"];
-            let call = bench.project.doorstep(&bench.url(), &arguments);
-            let call = match case.env("T_TABLE") {
-                Some(table) => call.env("DOORSTEP_HISTORY_TABLE", table),
-                None => call,
-            };
-            let output = call.run();
-            said.push(output.stderr.clone());
-            output.code == Some(0)
-        });
+        let bench = case.bench();
+        let (succeeded, said) = case.migrated(&bench, |_| case.doorstep(&bench, "sqlx"));
         let left = Left { succeeded, rows: rows(&bench), tables: bench.tables(&["_sqlx_migrations"]) };
         let its = Left { succeeded: case.succeeded(), rows: recorded_rows(case), tables: case.tables() };
         (left, its, said)

@@ -46,12 +46,7 @@ fn doorstep_does_what_the_supabase_cli_did() {
         let bench = case.bench();
         // A folder that is empty but for sub-folders.
         std::fs::create_dir_all(bench.project.path("supabase/migrations")).unwrap();
-        let mut said = Vec::new();
-        let succeeded = case.steps(&bench, |step| {
-            let output = doorstep(&bench, step).run();
-            said.push(output.stderr.clone());
-            output.code == Some(0)
-        });
+        let (succeeded, said) = case.migrated(&bench, |step| doorstep(&bench, step));
         let left = Left { succeeded, rows: rows(&bench), tables: bench.tables(&[TABLE]) };
         let its = Left { succeeded: case.succeeded(), rows: recorded_rows(case), tables: case.tables() };
         (left, its, said)

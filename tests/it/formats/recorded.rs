@@ -5,7 +5,7 @@ use std::path::Path;
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::support::{Database, Project, sqlite};
+use crate::support::{Database, Doorstep, Project, sqlite};
 
 /// A recorded case.
 pub(crate) struct Case(Value);
@@ -188,6 +188,27 @@ impl Case {
             }
         }
         succeeded
+    }
+
+    /// The same with doorstep: `call` is what it is started with. Gives with what each start ended, and what it said.
+    pub(crate) fn migrated(&self, bench: &Bench, call: impl Fn(&str) -> Doorstep) -> (Vec<bool>, Vec<String>) {
+        let mut said = Vec::new();
+        let succeeded = self.steps(bench, |step| {
+            let output = call(step).run();
+            said.push(output.stderr);
+            output.code == Some(0)
+        });
+        (succeeded, said)
+    }
+
+    /// doorstep with this format on the folder `migrations`, and with the history table of the case.
+    pub(crate) fn doorstep(&self, bench: &Bench, format: &str) -> Doorstep {
+        let arguments = ["migrate", "--migrations", "migrations", "--migration-format", format];
+        let call = bench.project.doorstep(&bench.url(), &arguments);
+        match self.env("T_TABLE") {
+            Some(table) => call.env("DOORSTEP_HISTORY_TABLE", table),
+            None => call,
+        }
     }
 
     /// What the tool's steps that migrate ended with.
