@@ -11,7 +11,7 @@ use crate::base::error::{Code, Error};
 use crate::base::log::{self, LogFormat, LogLevel, seconds};
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::output;
-use crate::config::{OnUnknown, Strictness, Words};
+use crate::config::{OnUnknown, Patience, Strictness, Words};
 use crate::finding::Severity;
 use crate::formats::inquiry::Answer;
 use crate::migrate::history::History;
@@ -55,7 +55,9 @@ fn checked(invocation: &Invocation<'_>) -> Result<Checked, Error> {
     let mut setup = Setup::new(settings, invocation.environment)?;
     block_on(invocation.stop, async {
         let began = Instant::now();
-        settle::settle_once(&mut setup, LIMIT / 2).await;
+        let once = Patience { timeout: Some(LIMIT / 2), fixed: Some((1, LIMIT / 2)) };
+        // What is wrong with the database is found again by the check, and is its answer.
+        let _ = settle::settle(&mut setup, once, false).await;
         let mut checked = Checked { deadline: Some(began + LIMIT - MARGIN), ..Checked::default() };
         let late = || Err(format!("no answer within {}", seconds(LIMIT)));
         let result =

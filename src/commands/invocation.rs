@@ -83,8 +83,9 @@ impl Invocation<'_> {
     /// [`Error::Settings`], and those of [`settle::settle`].
     pub(crate) fn settled_setup(&self) -> Result<Setup, Error> {
         let mut setup = self.setup()?;
-        if settle::is_open(&setup) {
-            block_on(self.stop, settle::settle(&mut setup, false))?;
+        let patience = setup.settings.patience;
+        if setup.folder.is_some_and(|folder| folder.claim.is_some()) {
+            block_on(self.stop, settle::settle(&mut setup, patience, false))?;
         }
         Ok(setup)
     }

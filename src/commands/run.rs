@@ -44,8 +44,8 @@ pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocatio
     let tracker = setup.tracker.clone();
     let work = async {
         if extent != Extent::Wait {
-            let applies = setup.settings.mode == Mode::Apply;
-            settle::settle(&mut setup, applies).await.map_err(|error| refusal::advised(error, &setup))?;
+            let (patience, applies) = (setup.settings.patience, setup.settings.mode == Mode::Apply);
+            settle::settle(&mut setup, patience, applies).await.map_err(|error| refusal::advised(error, &setup))?;
         }
         pipeline::run(&setup, extent, invocation.stop).await
     };

@@ -1,5 +1,5 @@
 //! Finds the project of a tool that applies its migrations itself: by its files in the working directory. Two such projects
-//! stop the start, unless the command that migrates shows whose it is.
+//! stop the start, unless `migrate_command` starts one of the tools.
 
 use std::path::{Path, PathBuf};
 

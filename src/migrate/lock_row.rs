@@ -1,9 +1,9 @@
 //! Takes the lock of a tool that keeps it as a row of a table (Liquibase's databasechangeloglock), besides doorstep's own,
 //! and judges a row that someone has left.
 //!
-//! doorstep's own lock ends with its session. So whoever holds that lock and finds a row of doorstep's knows that the
-//! doorstep which wrote it is gone. Of a row of the tool's, only this is certain: whoever wrote it was connected when it
-//! was first seen here. When none of those sessions is left, the holder is gone. Until then it counts as held.
+//! doorstep's own lock ends with its session. So a process that holds that lock and finds a row written by doorstep knows that
+//! the writer has ended. About a row of the tool only this is certain: its writer was connected when doorstep first saw the row.
+//! When none of those sessions is left, the writer has ended. Until then the row counts as held.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -63,9 +63,9 @@ fn traces(migrations: &[&Migration], dialect: Dialect) -> Vec<Lasting> {
     lasting(&scripts, dialect).into_iter().filter(|it| is_plain(it.object.kind)).collect()
 }
 
-/// The scripts of which nothing is as they leave it, all objects that they make are missing, and there is one. Not the last
-/// one, which the history names; and none where the objects of all the others are missing, too: then these are not the
-/// tables that the scripts speak of. `traces` has of each object the script, and whether it is as the script leaves it.
+/// The scripts that make at least one object and all of whose objects are missing. The last script is left out, because the
+/// history names it. If the objects of all scripts are missing, none is returned: the scripts create their tables in another schema.
+/// `traces` has, for each object, the script and whether the object is as the script leaves it.
 fn never_run(traces: &[(usize, bool)], count: usize) -> Vec<usize> {
     let of = |script: usize| traces.iter().filter(move |(of, _)| *of == script);
     let is_missing = |script: &usize| of(*script).next().is_some() && of(*script).all(|(_, is_there)| !is_there);

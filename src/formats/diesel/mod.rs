@@ -74,7 +74,7 @@ impl Ledger for Diesel {
 
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
         let mut records: Vec<Record> = rows.into_iter().map(|row| record(row, lineage)).collect();
-        // In the order in which diesel applies them, whatever the collation of the database.
+        // In the order in which diesel applies them, which is that of the bytes; the collation of the database may differ.
         records.sort_by(|a, b| a.id.cmp(&b.id));
         records
     }

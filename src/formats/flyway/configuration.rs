@@ -94,7 +94,7 @@ pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Conf
     configuration(&values).map_err(wrong)
 }
 
-/// The folder that it names, whatever else it says: that matters only where the folder is Flyway's.
+/// The folder that it names. Its other settings are read only where the folder is Flyway's.
 ///
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be read, and for several folders.

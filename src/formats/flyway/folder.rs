@@ -122,7 +122,7 @@ impl Layout for FlywayFolder {
         ))
     }
 
-    /// A version that is older than the newest applied one, of whatever image, is an error of Flyway without `outOfOrder`.
+    /// Without `outOfOrder`, Flyway stops at a pending version that is older than the newest applied one.
     fn forbids_order(&self, order: &AppliedOrder<'_>) -> Option<String> {
         if self.configuration.out_of_order {
             return None;

@@ -40,7 +40,7 @@ const ANNOTATIONS: &[(&str, Annotation)] = &[
     ("envsub off", Annotation::Substitute(false)),
 ];
 
-/// The annotation that a line is, or why it is none that goose accepts. `None` for any other line.
+/// Reads a line as an annotation. `Some(Err)` says why goose refuses it; `None` is any other line.
 fn annotation(line: &str) -> Option<Result<Annotation, &'static str>> {
     if !line.trim().starts_with("--") || !line.contains("+goose") {
         return None;

@@ -142,7 +142,7 @@ impl Ledger for Liquibase {
                 record.checksum = FORMER.to_owned();
             }
         }
-        // A change set that runs again is pending, whatever its row says.
+        // A change set that runs again is pending, also if its row says that it is applied.
         let runs_again = |record: &Record| match lineage.reruns.get(&record.name) {
             None => false,
             Some(Rerun::Always) => true,

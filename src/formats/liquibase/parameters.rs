@@ -10,8 +10,8 @@ use crate::formats::liquibase::expression::Runtime;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters {
     pub(crate) values: BTreeMap<String, String>,
-    /// Names of the environment's variables, whose values Liquibase would put into the SQL, whatever a property says; without
-    /// those that a setting allows.
+    /// Names of the environment's variables, without those that a setting allows. Liquibase prefers their values to those of
+    /// properties.
     pub(crate) environment: BTreeSet<String>,
     /// `dbms` and `context` of a definition are compared with these.
     pub(crate) runtime: Runtime,

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 /// The endings of migrations that are programs.
 const CODE: &[&str] = &["js", "ts", "cjs", "mjs", "cts", "mts"];
 
-/// Why a folder is none that node-pg-migrate runs, or that doorstep can run.
+/// Why node-pg-migrate does not run a folder, or doorstep cannot.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Misfit<'a> {
     /// A migration in JavaScript or TypeScript.

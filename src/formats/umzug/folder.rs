@@ -50,7 +50,7 @@ impl Layout for UmzugFolder {
     }
 }
 
-/// Why a folder is none that doorstep can run.
+/// Why doorstep cannot run a folder.
 #[derive(Debug, PartialEq, Eq)]
 enum Misfit<'a> {
     /// A migration in JavaScript or TypeScript.
