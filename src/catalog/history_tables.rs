@@ -2,6 +2,9 @@
 //!
 //! It feeds the message about a database that another tool has migrated, and what the engines leave out of a catalog.
 
+// Only the engines read a catalog.
+#![cfg_attr(not(any(feature = "postgres", feature = "sqlite")), allow(dead_code))]
+
 /// The history table of a tool.
 #[derive(Debug)]
 pub(crate) struct HistoryTable {

@@ -18,6 +18,9 @@ const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_milli
 /// The pause is at least this many times as long as the session of the try was: the busier the server, the rarer the tries.
 const REST: u32 = 25;
 
+/// The longest such pause.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+
 /// A place in the queue for the migration lock, kept over several sessions.
 pub(crate) struct Queue {
     began: Instant,
@@ -83,11 +86,12 @@ impl Queue {
 
     /// How long to stay away before the next try.
     pub(crate) fn pause(&mut self) -> Duration {
-        let rest = self.session.take().map_or(Duration::ZERO, |began| began.elapsed() * REST);
+        let rest = self.session.take().map_or(Duration::ZERO, |began| began.elapsed() * REST).min(LONGEST_REST);
+        let mut pause = self.pace.next();
         if rest > PACE.0 {
-            self.pace = Pace::scattered(rest.min(PACE.1), PACE.1);
+            pause = pause.max(Pace::scattered(rest, LONGEST_REST).next());
         }
-        self.pace.next().min(self.left())
+        pause.min(self.left())
     }
 
     fn left(&self) -> Duration {

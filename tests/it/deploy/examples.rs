@@ -21,7 +21,7 @@ fn read(example: &str, file: &str) -> String {
 /// order. `…` stands for anything. Returns what the demo printed, for a snapshot of the whole.
 #[track_caller]
 fn tells_its_story(example: &str) -> String {
-    let server = format!("postgresql://postgres:{PASSWORD}@127.0.0.1:{}", shared_port());
+    let server = format!("postgresql://tools:{PASSWORD}@127.0.0.1:{}", shared_port());
     let mut demo = Command::new(folder(example).join("demo"));
     demo.env_clear().env("PATH", std::env::var("PATH").unwrap());
     for variable in ["PYTHON_HOME", "PRISMA_HOME", "REAL_TOOLS"] {

@@ -14,10 +14,10 @@ use nix::time::ClockId;
 use crate::formats::parser_properties;
 
 /// The size of a large text: 1 MiB; less for the slow code of a debug build.
-const LARGE: usize = if cfg!(debug_assertions) { 1 << 18 } else { 1 << 20 };
+const LARGE: usize = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
 
 /// The limit of processor time for one text. Quadratic code takes minutes.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A text of the wanted size: a beginning, and numbered pieces.
 fn large(begin: &str, piece: impl Fn(usize) -> String) -> String {

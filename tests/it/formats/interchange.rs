@@ -25,7 +25,7 @@ pub(crate) const TOOLS: &[RealTool] = &[
     RealTool {
         format: "dbmate",
         up: |project, database| {
-            let url = format!("{}?sslmode=disable", database.url());
+            let url = format!("{}?sslmode=disable", database.url_for_tools());
             real_tool("@dbmate/linux-x64/bin/dbmate", &["--no-dump-schema", "migrate"], project)
                 .env("DATABASE_URL", &url)
         },
@@ -98,7 +98,7 @@ pub(crate) const TOOLS: &[RealTool] = &[
     RealTool {
         format: "supabase",
         up: |project, database| {
-            let url = format!("{}?sslmode=disable", database.url());
+            let url = format!("{}?sslmode=disable", database.url_for_tools());
             project.write("supabase/config.toml", "project_id = \"t\"\n");
             large_tool("@supabase/cli-linux-x64/bin/supabase", &["db", "push", "--yes", "--db-url", &url], project)
                 .env("HOME", project.path("").to_str().unwrap())
@@ -110,7 +110,7 @@ pub(crate) const TOOLS: &[RealTool] = &[
     RealTool {
         format: "liquibase",
         up: |project, database| {
-            let url = database.url();
+            let url = database.url_for_tools();
             let (login, place) = url.split_once("://").unwrap().1.split_once('@').unwrap();
             let (user, password) = login.split_once(':').unwrap();
             let options = [

@@ -47,6 +47,11 @@ impl Database {
         format!("postgresql://postgres:{PASSWORD}@127.0.0.1:{}/{}", self.port, self.name)
     }
 
+    /// For tools whose driver refuses the short PBKDF2 of the role postgres (scripts/throwaway-postgres): those of Go and Java.
+    pub(crate) fn url_for_tools(&self) -> String {
+        self.url_as("tools")
+    }
+
     /// Runs SQL and returns the rows as `a|b` lines.
     pub(crate) fn sql(&self, sql: &str) -> String {
         psql(self.port, &self.name, sql)
