@@ -20,6 +20,7 @@ pub(crate) fn first<'a>(statements: &[Statement<'a>], dialect: Dialect) -> Optio
     let of = |statement| match dialect {
         Dialect::Postgres => of_psql(statement),
         Dialect::Sqlite => of_sqlite3(statement),
+        Dialect::Mysql => None,
     };
     // Where a backslash may escape a quote, the lexer cannot tell what is inside one.
     let ambiguous = statements.iter().position(|it| it.has("STANDARD_CONFORMING_STRINGS") && it.has("OFF"));

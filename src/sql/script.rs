@@ -233,6 +233,8 @@ impl<'a> Statement<'a> {
                 let words = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "VACUUM"];
                 words.iter().any(|word| self.starts(&[word]))
             }
+            // No statement fails in a transaction; many end it.
+            Dialect::Mysql => false,
         }
     }
 

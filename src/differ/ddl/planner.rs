@@ -268,7 +268,7 @@ impl<'a> Plan<'a> {
             _ => String::new(),
         };
         let action = match self.ddl.dialect {
-            Dialect::Postgres => {
+            Dialect::Postgres | Dialect::Mysql => {
                 DdlAction::Alter { table: of, clause: format!("ADD COLUMN     {}", self.ddl.column(column, "")) }
             }
             Dialect::Sqlite => {

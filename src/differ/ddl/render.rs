@@ -141,7 +141,7 @@ impl Ddl<'_> {
             (Family::Other, _) if is_money && is_number => value.to_owned(),
             (Family::Boolean, _) if matches!(value, "true" | "false") => value.to_owned(),
             (Family::Bytes, Dialect::Postgres) => text(&format!("\\x{}", value.trim_start_matches("\\x"))),
-            (Family::Bytes, Dialect::Sqlite) => format!("X{}", text(value)),
+            (Family::Bytes, Dialect::Sqlite | Dialect::Mysql) => format!("X{}", text(value)),
             (Family::Moment | Family::Time, _) => text(&moment(value)),
             _ => text(value),
         }

@@ -31,5 +31,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static DbmateWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

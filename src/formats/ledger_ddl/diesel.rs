@@ -21,5 +21,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static DieselWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

@@ -98,5 +98,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static DrizzleWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

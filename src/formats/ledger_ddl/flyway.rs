@@ -57,5 +57,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static FlywayWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

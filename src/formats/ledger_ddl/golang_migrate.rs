@@ -51,5 +51,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static GolangMigrateWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

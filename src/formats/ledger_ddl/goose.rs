@@ -43,5 +43,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static GooseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

@@ -114,5 +114,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static LiquibaseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

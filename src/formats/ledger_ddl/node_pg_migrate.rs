@@ -32,5 +32,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static NodePgMigrateWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

@@ -48,5 +48,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static DdlWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

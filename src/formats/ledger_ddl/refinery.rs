@@ -34,5 +34,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static RefineryWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

@@ -6,6 +6,6 @@ use crate::sql::Dialect;
 pub(crate) fn is_known(dialect: Dialect) -> bool {
     match dialect {
         Dialect::Postgres => true,
-        Dialect::Sqlite => false,
+        Dialect::Sqlite | Dialect::Mysql => false,
     }
 }

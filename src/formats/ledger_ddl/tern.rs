@@ -22,5 +22,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static TernWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

@@ -45,5 +45,6 @@ pub(crate) fn words(dialect: Dialect) -> &'static UmzugWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
         Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &SQLITE,
     }
 }

@@ -103,10 +103,10 @@ impl LedgerWriter for Sql {
 
 /// The columns of the table.
 pub(crate) fn columns(dialect: Dialect) -> String {
-    let time = dialect.rules().timestamp_type;
+    let (time, key) = (dialect.rules().timestamp_type, dialect.rules().key_type);
     format!(
         "
-    name            text PRIMARY KEY NOT NULL,
+    name            {key} PRIMARY KEY NOT NULL,
     checksum        text NOT NULL,
     started_at      {time} NOT NULL,
     finished_at     {time},

@@ -4,6 +4,7 @@
 //! and never compares dialects, so a new one is a file here and an entry in [`Dialect::rules`]. How rows and plans are
 //! read is the engine's (`engines/`), how missing objects are created is `differ/ddl`'s.
 
+pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
@@ -17,6 +18,8 @@ pub enum Dialect {
     Postgres,
     /// SQLite.
     Sqlite,
+    /// MySQL and MariaDB.
+    Mysql,
 }
 
 /// How a text is cut into tokens and statements.
@@ -33,10 +36,22 @@ pub(crate) struct Lexing {
     pub(crate) escape_strings: bool,
     /// Strings may be written as `$tag$…$tag$`.
     pub(crate) dollar_quotes: bool,
+    /// A `--` begins a comment only before a blank, a control character or the end.
+    pub(crate) dashes_need_blank: bool,
+    /// `#` begins a comment of one line.
+    pub(crate) hash_comments: bool,
+    /// `/*! … */` and `/*M! … */` are code, with or without the number of a version.
+    pub(crate) executable_comments: bool,
+    /// A backslash escapes in every string.
+    pub(crate) backslash_escapes: bool,
+    /// `DELIMITER //` at the beginning of a line changes what ends a statement (the mysql client).
+    pub(crate) delimiter_command: bool,
     /// Words after CREATE that may be followed by a body with semicolons of its own.
     pub(crate) with_bodies: &'static [&'static str],
     /// The words that begin such a body; END ends it.
     pub(crate) body_begins: &'static [&'static str],
+    /// `IF`, `LOOP`, `REPEAT` and `WHILE` nest in a body, too, and may be one.
+    pub(crate) flow_control: bool,
 }
 
 /// What distinguishes one dialect.
@@ -70,6 +85,10 @@ pub(crate) struct Rules {
     pub(crate) numbers_integer_keys: bool,
     /// Names that differ only in the case of letters are the same name.
     pub(crate) ignores_case: bool,
+    /// What names are quoted with.
+    pub(crate) quote: char,
+    /// A text type that may be a primary key.
+    pub(crate) key_type: &'static str,
     /// The type of a column that holds a moment.
     pub(crate) timestamp_type: &'static str,
     /// The server's clock, as a value for a column of `timestamp_type`.
@@ -92,6 +111,7 @@ impl Dialect {
         match self {
             Self::Postgres => &postgres::RULES,
             Self::Sqlite => &sqlite::RULES,
+            Self::Mysql => &mysql::RULES,
         }
     }
 
@@ -116,7 +136,8 @@ impl Dialect {
     /// A name, quoted.
     #[must_use]
     pub fn identifier(self, name: &str) -> String {
-        format!("\"{}\"", name.replace('"', "\"\""))
+        let quote = self.rules().quote;
+        format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
     }
 
     /// A name in the form in which the engine compares names, also in queries.
