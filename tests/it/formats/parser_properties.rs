@@ -84,7 +84,7 @@ fn no_findings(expected: &Catalog, dialect: Dialect) {
 /// Whether a database can hold it: of names that the engine treats as equal, it can hold only one.
 fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
     let key = |name: &str| match dialect {
-        Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
+        Dialect::Postgres | Dialect::Mysql => name[..name.floor_char_boundary(63)].to_owned(),
         Dialect::Sqlite => name.to_ascii_lowercase(),
     };
     let key_of = |name: &Name| (key(&name.schema), key(&name.name));
