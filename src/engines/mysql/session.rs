@@ -5,10 +5,10 @@ use std::pin::Pin;
 
 use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
+use crate::engines::engine::first_column;
 use crate::engines::mysql::catalog::Mysql;
 use crate::engines::mysql::client::Client;
 use crate::engines::mysql::{SQL, Target};
-use crate::engines::engine::first_column;
 use crate::engines::session::{Canceller, Conditions, LockKey, Unit, UnitResult, Work};
 use crate::sql::Row;
 

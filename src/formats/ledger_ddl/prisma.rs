@@ -47,7 +47,6 @@ static SQLITE: DdlWords = DdlWords {
 pub(crate) fn words(dialect: Dialect) -> &'static DdlWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
-        Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }
