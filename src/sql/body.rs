@@ -60,9 +60,34 @@ enum Program {
 
 /// The verbs of single statements: after one, a word like IF is a function's name.
 const VERBS: [&str; 28] = [
-    "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SET", "CALL", "RETURN", "WITH", "DO", "CREATE", "ALTER", "DROP",
-    "TRUNCATE", "EXECUTE", "PREPARE", "DEALLOCATE", "GET", "SIGNAL", "RESIGNAL", "VALUES", "SHOW", "LEAVE", "ITERATE",
-    "OPEN", "FETCH", "CLOSE", "ANALYZE",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "REPLACE",
+    "SET",
+    "CALL",
+    "RETURN",
+    "WITH",
+    "DO",
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "TRUNCATE",
+    "EXECUTE",
+    "PREPARE",
+    "DEALLOCATE",
+    "GET",
+    "SIGNAL",
+    "RESIGNAL",
+    "VALUES",
+    "SHOW",
+    "LEAVE",
+    "ITERATE",
+    "OPEN",
+    "FETCH",
+    "CLOSE",
+    "ANALYZE",
 ];
 
 impl StatementBody {

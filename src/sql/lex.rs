@@ -302,8 +302,10 @@ mod tests {
             ("DELIMITER go\na; b\ngo\ncgo", vec!["a; b", "c"]),
             ("SELECT 1\nDELIMITER //\n;", vec!["SELECT 1\nDELIMITER //"]),
             ("a '//'; DELIMITER\nDELIMITER", vec!["a '//'", "DELIMITER\nDELIMITER"]),
-            ("DELIMITER //\n/*!50003 CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN x; END */ //\n",
-                vec!["/*!50003 CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN x; END */"]),
+            (
+                "DELIMITER //\n/*!50003 CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN x; END */ //\n",
+                vec!["/*!50003 CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN x; END */"],
+            ),
         ] {
             assert_eq!(texts(script), expected, "{script}");
         }

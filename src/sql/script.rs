@@ -13,10 +13,10 @@ use crate::sql::lex::{Lexed, Lexemes, lex};
 
 pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::creations::{Creation, creations};
+pub use crate::sql::lasting::{Lasting, lasting};
+pub use crate::sql::lex::LineComment;
 #[cfg(test)]
 pub(crate) use crate::sql::lex::count;
-pub use crate::sql::lex::LineComment;
-pub use crate::sql::lasting::{Lasting, lasting};
 pub use crate::sql::names::{constraints, names, parameters};
 pub use crate::sql::objects::{Leaves, created, leaves, removed};
 pub(crate) use crate::sql::token::{Token, TokenKind, is_word, tokens};
