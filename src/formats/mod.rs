@@ -261,6 +261,11 @@ impl Format {
 
 /// From a folder to migrations: the grammar of their names, their order, the sections of a file that run, checksums.
 pub(crate) trait Layout: Sync + fmt::Debug {
+    /// The engines on which doorstep runs such a folder.
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite]
+    }
+
     /// Reads, orders and checksums the whole folder, before anything is written.
     ///
     /// # Errors
@@ -330,6 +335,26 @@ impl Folder {
     /// A folder whose format is certain.
     pub(crate) fn of(path: &'static Path, format: Format) -> Self {
         Self { path, format, claim: None, alternatives: &[], out_of_order: None }
+    }
+
+    /// Reads the folder, for a database of this engine.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where doorstep does not run the format on the engine; those of [`Layout::read`].
+    pub(crate) fn read(&self, dialect: Dialect) -> Result<Resolved, Error> {
+        let dialects = self.format.layout.dialects();
+        if dialects.contains(&dialect) {
+            return self.format.layout.read(self.path, dialect);
+        }
+        let products: Vec<&str> = dialects.iter().map(|dialect| dialect.product()).collect();
+        Err(Error::Settings(format!(
+            "the migrations in {} are those of {}, which doorstep runs on {} only, and the database is {}\n\
+             next: check DATABASE_URL, or name another format with --migration-format",
+            self.path.display(),
+            self.format.tool.name,
+            products.join(" and "),
+            dialect.product()
+        )))
     }
 }
 

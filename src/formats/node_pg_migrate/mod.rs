@@ -104,11 +104,11 @@ fn record(row: Row) -> Record {
 
 impl AppliedRows for NodePgMigrate {
     fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::node_pg_migrate::words(dialect).columns)
+        format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::node_pg_migrate::COLUMNS)
     }
 
     fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        let run_on = (ledger_ddl::node_pg_migrate::words(row.dialect).run_on)(&row.table());
+        let run_on = ledger_ddl::node_pg_migrate::run_on(&row.table());
         let name = row.dialect.literal(&migration.name);
         format!("INSERT INTO {} (name, run_on) VALUES ({name}, {run_on})", row.table())
     }

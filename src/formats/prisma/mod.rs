@@ -116,6 +116,10 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
 }
 
 impl Layout for Prisma {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         check_provider(folder, dialect)?;
         let mut names = directories(folder)?;

@@ -106,7 +106,7 @@ impl Ledger for Tern {
 
 impl AppliedRows for Tern {
     fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
-        (ledger_ddl::tern::words(dialect).create)(&dialect.table(table))
+        ledger_ddl::tern::create(&dialect.table(table))
     }
 
     /// From the version before, or a later one, which stays.
