@@ -53,7 +53,8 @@ fn condition(number: u16) -> Option<Condition> {
 /// The server looks at a statement before it does anything: an error of this number has left nothing, whatever the
 /// statement is. Syntax, names, rights, a wait for a lock, a server that takes no writes.
 pub(crate) fn did_nothing(code: Option<&str>) -> bool {
-    let numbers = ["1044", "1049", "1054", "1064", "1065", "1142", "1143", "1146", "1205", "1213", "1227", "1290", "1370"];
+    let numbers =
+        ["1044", "1049", "1054", "1064", "1065", "1142", "1143", "1146", "1205", "1213", "1227", "1290", "1370"];
     code.is_some_and(|code| numbers.contains(&code))
 }
 
@@ -90,7 +91,9 @@ mod tests {
 
     #[test]
     fn each_number_has_its_meaning() {
-        use Class::{Authentication, Busy, Cancelled, LockTimeout, NoDatabase, Privilege, ReadOnly, Starting, Statement};
+        use Class::{
+            Authentication, Busy, Cancelled, LockTimeout, NoDatabase, Privilege, ReadOnly, Starting, Statement,
+        };
         for (number, message, class, condition) in [
             (1040, "Too many connections", Busy, None),
             (1203, "User u already has more than 'max_user_connections' active connections", Busy, None),
@@ -99,7 +102,12 @@ mod tests {
             (1129, "Host 'h' is blocked", Authentication, Some(Condition::HostBlocked)),
             (1130, "Host 'h' is not allowed to connect", Authentication, Some(Condition::NotAdmitted)),
             (1045, "Access denied for user 'u'@'h' (using password: YES)", Authentication, None),
-            (3159, "Connections using insecure transport are prohibited", Class::Tls, Some(Condition::NotAdmittedPlain)),
+            (
+                3159,
+                "Connections using insecure transport are prohibited",
+                Class::Tls,
+                Some(Condition::NotAdmittedPlain),
+            ),
             (3118, "Account is locked", Authentication, Some(Condition::NoLogin)),
             (4151, "Access denied, this account is locked", Authentication, Some(Condition::NoLogin)),
             (1820, "You must SET PASSWORD before", Authentication, Some(Condition::PasswordExpired)),

@@ -52,7 +52,12 @@ impl Session {
         match value(1).as_deref() {
             Some("1") => {}
             Some("0") => return Ok(false),
-            _ => return Err(Fault::new(Class::Statement, format!("the server did not answer GET_LOCK('{}')", lock.name))),
+            _ => {
+                return Err(Fault::new(
+                    Class::Statement,
+                    format!("the server did not answer GET_LOCK('{}')", lock.name),
+                ));
+            }
         }
         self.locks.retain(|held| held.key != key);
         self.locks.push(lock);
@@ -65,9 +70,8 @@ impl Session {
     /// The condition that this session, of this number, holds all its locks.
     pub(crate) fn holding(&self) -> String {
         let held = |lock: &HeldLock| format!("IS_USED_LOCK({}) <=> {}", SQL.literal(&lock.name), self.id);
-        let held: Vec<String> = std::iter::once(format!("CONNECTION_ID() = {}", self.id))
-            .chain(self.locks.iter().map(held))
-            .collect();
+        let held: Vec<String> =
+            std::iter::once(format!("CONNECTION_ID() = {}", self.id)).chain(self.locks.iter().map(held)).collect();
         held.join(" AND ")
     }
 

@@ -18,7 +18,9 @@ const PEER: &str = "p.id, p.user, p.host, p.command, p.state, p.time, p.info";
 /// does not have (MariaDB: `/*M!`; it passes over versions from 50700 to 99999 in `/*!`).
 pub(crate) fn probe(request: &ProbeRequest) -> String {
     let history = SQL.literal(request.history.as_deref().unwrap_or_default());
-    let missing = |schema: &String| format!("(SELECT COUNT(*) FROM information_schema.schemata WHERE {})", same("schema_name", schema));
+    let missing = |schema: &String| {
+        format!("(SELECT COUNT(*) FROM information_schema.schemata WHERE {})", same("schema_name", schema))
+    };
     let missing: String = request.schemas.iter().map(|schema| format!(", {}", missing(schema))).collect();
     format!(
         "SELECT CONNECTION_ID(), VERSION(), @@version_comment, DATABASE(), SUBSTRING_INDEX(CURRENT_USER(), '@', 1), \
@@ -32,7 +34,9 @@ pub(crate) fn probe(request: &ProbeRequest) -> String {
 /// keeps or compares them without (`lower_case_table_names`).
 pub(crate) fn same(column: &str, name: &str) -> String {
     let name = SQL.literal(name);
-    format!("({column} = {name} AND (@@lower_case_table_names <> 0 OR CAST({column} AS BINARY) = CAST({name} AS BINARY)))")
+    format!(
+        "({column} = {name} AND (@@lower_case_table_names <> 0 OR CAST({column} AS BINARY) = CAST({name} AS BINARY)))"
+    )
 }
 
 /// The database of a name, as an expression.
@@ -85,8 +89,7 @@ pub(crate) fn running_session(text: &str) -> String {
 
 /// Sessions of this role and database whose statement runs now: the server runs it on when its client has ended. The last
 /// column is the second in which it began.
-pub(crate) const CHILD_SESSIONS: &str =
-    "SELECT p.id, p.user, p.host, p.command, p.state, p.time, p.info, \
+pub(crate) const CHILD_SESSIONS: &str = "SELECT p.id, p.user, p.host, p.command, p.state, p.time, p.info, \
      DATE_FORMAT(UTC_TIMESTAMP() - INTERVAL p.time SECOND, '%Y-%m-%dT%H:%i:%sZ') FROM information_schema.processlist p \
      WHERE p.id <> CONNECTION_ID() AND p.command NOT IN ('Sleep', 'Daemon', 'Binlog Dump') AND p.db = DATABASE() \
      AND p.user = SUBSTRING_INDEX(USER(), '@', 1) ORDER BY p.time DESC";
@@ -156,7 +159,9 @@ pub(crate) fn object_states(objects: &[ObjectRef]) -> String {
                     same("schema_name", &object.name)
                 );
             }
-            ObjectKind::Column => ("columns", "table_schema", format!("{} AND column_name = {name}", same("table_name", table))),
+            ObjectKind::Column => {
+                ("columns", "table_schema", format!("{} AND column_name = {name}", same("table_name", table)))
+            }
             ObjectKind::Index => {
                 ("statistics", "table_schema", format!("{} AND index_name = {name}", same("table_name", table)))
             }

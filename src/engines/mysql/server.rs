@@ -11,7 +11,10 @@ impl Server {
     /// By `VERSION()`, `@@version_comment` and `@@wsrep_on` (MariaDB only).
     pub(crate) fn of(version: &str, comment: &str, wsrep: bool) -> Self {
         let text = format!("{version} {comment}").to_ascii_lowercase();
-        Self { is_vitess: text.contains("vitess") || text.contains("planetscale"), is_galera: wsrep || text.contains("xtradb cluster") }
+        Self {
+            is_vitess: text.contains("vitess") || text.contains("planetscale"),
+            is_galera: wsrep || text.contains("xtradb cluster"),
+        }
     }
 
     /// Why a lock of this server would not exclude the other replicas.

@@ -143,8 +143,9 @@ impl Session {
             return false;
         }
         let warnings = self.client.send("SHOW WARNINGS").await.map(|answer| answer.rows);
-        let is_complete = warnings
-            .is_ok_and(|rows| !rows.iter().any(|row| row.get(1).cloned().flatten().as_deref() == Some(NOT_ROLLED_BACK)));
+        let is_complete = warnings.is_ok_and(|rows| {
+            !rows.iter().any(|row| row.get(1).cloned().flatten().as_deref() == Some(NOT_ROLLED_BACK))
+        });
         is_complete && (was_open || code == Some(DEADLOCK))
     }
 
@@ -185,7 +186,9 @@ fn kept(statements: &[Statement<'_>], failed: usize, fault: &Fault) -> Rollback 
 
 /// A statement that a transaction covers, where the tables' engine has transactions.
 fn is_rolled_back(statement: &Statement<'_>) -> bool {
-    ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SET", "DO", "VALUES"].iter().any(|word| statement.starts(&[word]))
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SET", "DO", "VALUES"]
+        .iter()
+        .any(|word| statement.starts(&[word]))
 }
 
 /// A statement that is done as a whole or not at all: the DDL of both servers, except where it names several objects

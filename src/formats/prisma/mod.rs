@@ -24,8 +24,8 @@ use crate::formats::name_order;
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, LockPlace, OWN_LOCK, Opening,
-    Outcome, Resolved, RowKey, run_row,
+    Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, LockPlace, OWN_LOCK,
+    Opening, Outcome, Resolved, RowKey, run_row,
 };
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};

@@ -62,7 +62,9 @@ impl Ledger for Sqlx {
     /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(place.database.as_bytes()));
-        let key = ledger_ddl::sqlx_folder::words(dialect).locks.then_some(LockKey { number, name: LockName::OfDatabase("sqlx") });
+        let key = ledger_ddl::sqlx_folder::words(dialect)
+            .locks
+            .then_some(LockKey { number, name: LockName::OfDatabase("sqlx") });
         key.into_iter().collect()
     }
 

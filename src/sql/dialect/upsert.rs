@@ -18,7 +18,12 @@ impl Upsert<'_> {
         let columns: Vec<&str> = self.values.iter().map(|(column, _)| *column).collect();
         let values: Vec<&str> = self.values.iter().map(|(_, value)| *value).collect();
         let (key, value) = self.key;
-        format!("INSERT INTO {}{alias} ({key}, {}) VALUES ({value}, {})", self.table, columns.join(", "), values.join(", "))
+        format!(
+            "INSERT INTO {}{alias} ({key}, {}) VALUES ({value}, {})",
+            self.table,
+            columns.join(", "),
+            values.join(", ")
+        )
     }
 
     fn changes(&self, change: impl Fn(&str) -> String) -> String {
@@ -51,12 +56,8 @@ mod tests {
 
     #[test]
     fn each_engine_has_its_own_form() {
-        let upsert = Upsert {
-            table: "t",
-            key: ("k", "1"),
-            values: &[("a", "2"), ("b", "NULL")],
-            condition: "KNOWN.b IS NULL",
-        };
+        let upsert =
+            Upsert { table: "t", key: ("k", "1"), values: &[("a", "2"), ("b", "NULL")], condition: "KNOWN.b IS NULL" };
         assert_eq!(
             on_conflict(&upsert),
             "INSERT INTO t AS known (k, a, b) VALUES (1, 2, NULL) ON CONFLICT (k) DO UPDATE SET a = excluded.a, \

@@ -1,8 +1,8 @@
 //! The test environment: the real binary, real servers, and for each test a fresh database and an environment without
 //! variables.
 
-pub(crate) mod native;
 mod mysql;
+pub(crate) mod native;
 mod network;
 mod postgres;
 mod process;
