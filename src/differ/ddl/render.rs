@@ -51,7 +51,7 @@ impl Ddl<'_> {
         let mut lines: Vec<String> = table.columns.iter().map(|column| self.column_of(table, column)).collect();
         let key = table.primary_key.as_ref();
         match (self.dialect, key) {
-            (Dialect::Postgres, Some(Key { name, columns })) => {
+            (Dialect::Postgres, Some(Key { name, columns, .. })) => {
                 let columns = self.list(columns, ",");
                 lines.push(format!("\n    CONSTRAINT {} PRIMARY KEY ({columns})", self.quoted(name)));
             }

@@ -1,12 +1,10 @@
 //! The catalog of MySQL and MariaDB as SQL, and how its rows are read.
 
 use crate::base::fault::{Class, Fault};
-use crate::catalog::Catalog;
 use crate::engines::engine::{
-    Batch, CatalogQuery, CatalogReader, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
-    unexpected_row,
+    Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column, unexpected_row,
 };
-use crate::engines::mysql::SQL;
+use crate::engines::mysql::{SQL, introspect};
 use crate::engines::query_plan::QueryPlan;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
@@ -44,8 +42,8 @@ impl Engine for Mysql {
         Query::known(vec![ObjectState::Present; objects.len()])
     }
 
-    fn catalog(&self, _scope: &Scope<'_>) -> CatalogQuery {
-        CatalogQuery { sql: String::new(), reader: Box::new(Reader) }
+    fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
+        CatalogQuery { sql: introspect::sql(scope.schemas), reader: Box::<introspect::Reader>::default() }
     }
 
     fn explain(&self, _queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
@@ -54,18 +52,6 @@ impl Engine for Mysql {
 
     fn query_bools(&self, _queries: &[&str]) -> Option<Batch<bool>> {
         None
-    }
-}
-
-struct Reader;
-
-impl CatalogReader for Reader {
-    fn row(&mut self, _row: &[Option<&str>]) -> Option<()> {
-        None
-    }
-
-    fn finish(self: Box<Self>) -> Catalog {
-        Catalog::default()
     }
 }
 

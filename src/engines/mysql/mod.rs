@@ -5,6 +5,8 @@ pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod endpoint;
 pub(crate) mod errors;
+pub(crate) mod introspect;
+pub(crate) mod introspect_types;
 pub(crate) mod session;
 pub(crate) mod unit;
 pub(crate) mod url;
