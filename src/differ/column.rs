@@ -21,6 +21,9 @@ pub(crate) fn counterparts(expected: &Table, actual: &Table, dialect: Dialect) -
 
 /// Whether the server compares values of the two types with each other, as a foreign key must.
 pub(crate) fn is_comparable(one: &Type, other: &Type, dialect: Dialect) -> bool {
+    if dialect.rules().declares_by_column {
+        return mysql::may_refer(one, other);
+    }
     types(one, other, dialect) != Some(Severity::Error)
 }
 

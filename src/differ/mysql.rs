@@ -69,6 +69,12 @@ pub(crate) fn types(expected: &Type, actual: &Type) -> Option<Severity> {
     }
 }
 
+/// Whether a foreign key may lead from the one to the other: texts of any length, else the same type (MySQL manual 15.1.20.5).
+pub(crate) fn may_refer(one: &Type, other: &Type) -> bool {
+    let is_text = |kind| matches!(mysql_types::family(kind), Family::Text | Family::Bytes);
+    one == other || types(one, other).is_none() || is_text(one) && is_text(other)
+}
+
 fn is_set(kind: &Type) -> bool {
     matches!(kind, Type::Other(text) if bare(text) == "set")
 }

@@ -22,8 +22,11 @@ type Parse = fn(&UrlText, &Environment, &Path) -> ParsedEndpoint;
 type ParsedEndpoint = Result<Arc<dyn Endpoint>, Error>;
 
 /// The schemes of each engine. The last engine reads what has none of them: libpq's keyword strings, and no URL at all.
-const ENGINES: &[(&[&str], Parse)] =
-    &[(&["file", "sqlite", "sqlite3"], sqlite), (&["mysql", "mariadb"], mysql), (&["postgres", "postgresql"], postgres)];
+const ENGINES: &[(&[&str], Parse)] = &[
+    (&["file", "sqlite", "sqlite3"], sqlite),
+    (&["mysql", "mariadb"], mysql),
+    (&["postgres", "postgresql"], postgres),
+];
 
 #[cfg(feature = "sqlite")]
 fn sqlite(url: &UrlText, _environment: &Environment, base: &Path) -> ParsedEndpoint {

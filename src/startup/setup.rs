@@ -97,7 +97,7 @@ impl Setup {
         let Some(folder) = self.folder else { return Ok(None) };
         let (dialect, is_scratch) = (self.dialect, self.is_scratch);
         let reading = tokio::task::spawn_blocking(move || {
-            let resolved = folder.format.layout.read(folder.path, dialect)?;
+            let resolved = folder.read(dialect)?;
             let history = History::of(&folder, dialect, resolved);
             Ok(if is_scratch { history.unclaimed() } else { history })
         });

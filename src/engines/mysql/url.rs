@@ -26,6 +26,13 @@ pub(crate) enum TlsMode {
     VerifyIdentity,
 }
 
+impl TlsMode {
+    /// The server proves who it is, so that a password may be sent to it.
+    pub(crate) fn is_verified(self) -> bool {
+        matches!(self, Self::VerifyCa | Self::VerifyIdentity)
+    }
+}
+
 /// A parsed URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -41,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) tls: TlsMode,
     /// File of the authority's certificate.
     pub(crate) authority: Option<PathBuf>,
+    /// Files of the client's certificate and key.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     /// How long one attempt may take.
     pub(crate) connect_timeout: Duration,
     /// Parameters that have no effect.
@@ -79,6 +88,7 @@ impl Target {
             database: decoded(database)?,
             tls: TlsMode::Preferred,
             authority: None,
+            certificate: None,
             connect_timeout: CONNECT_TIMEOUT,
             warnings: Vec::new(),
         };

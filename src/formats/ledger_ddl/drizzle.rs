@@ -97,7 +97,6 @@ static SQLITE: DrizzleWords = DrizzleWords {
 pub(crate) fn words(dialect: Dialect) -> &'static DrizzleWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
-        Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -42,7 +42,6 @@ static SQLITE: GooseWords = GooseWords {
 pub(crate) fn words(dialect: Dialect) -> &'static GooseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
-        Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -56,7 +56,6 @@ static SQLITE: SqlxWords = SqlxWords {
 pub(crate) fn words(dialect: Dialect) -> &'static SqlxWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
-        Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

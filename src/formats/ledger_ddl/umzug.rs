@@ -44,7 +44,6 @@ static SQLITE: UmzugWords = UmzugWords {
 pub(crate) fn words(dialect: Dialect) -> &'static UmzugWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
-        Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -7,8 +7,10 @@
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+pub(crate) mod upsert;
 
 use crate::sql::TableName;
+use crate::sql::dialect::upsert::Upsert;
 use std::borrow::Cow;
 
 /// The SQL of one engine.
@@ -105,6 +107,10 @@ pub(crate) struct Rules {
     pub(crate) folded: fn(&str) -> Cow<'_, str>,
     /// A text as a literal, with `'` doubled already.
     pub(crate) literal: fn(&str) -> String,
+    /// A statement that inserts a row, or changes the one that has its key.
+    pub(crate) upsert: fn(&Upsert<'_>) -> String,
+    /// A session's lock has a name, which is one of the whole server.
+    pub(crate) locks_names: bool,
 }
 
 impl Dialect {

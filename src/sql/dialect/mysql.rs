@@ -1,6 +1,6 @@
 //! The SQL of MySQL and MariaDB.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "MySQL",
@@ -46,6 +46,8 @@ pub(crate) static RULES: Rules = Rules {
     // Tables are compared by the file system's rule on some servers (lower_case_table_names), columns without case.
     folded: |name| name.into(),
     literal,
+    upsert: upsert::on_duplicate_key,
+    locks_names: true,
 };
 
 /// A backslash is an escape or none, as `NO_BACKSLASH_ESCAPES` says; hexadecimal digits mean the same in both.

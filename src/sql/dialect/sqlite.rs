@@ -1,6 +1,6 @@
 //! SQLite's SQL.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "SQLite",
@@ -43,4 +43,6 @@ pub(crate) static RULES: Rules = Rules {
     type_name: |name, _| Some(name),
     folded: |name| name.to_ascii_lowercase().into(),
     literal: |quoted| format!("'{quoted}'"),
+    upsert: upsert::on_conflict,
+    locks_names: false,
 };

@@ -104,8 +104,16 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
 /// # Panics
 /// If a property does not hold.
 pub(crate) fn script(text: &str) {
-    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+    for dialect in [Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql] {
         let statements = script::statements(text, dialect);
+        if dialect == Dialect::Mysql && text.to_ascii_lowercase().contains("delimiter") {
+            // A command of the client decides how the rest of a text is cut, so that no part of it stands for itself.
+            lexed_once(text, &statements, dialect);
+            told(text, &statements, dialect);
+            changes(text, dialect);
+            ways(text, dialect);
+            continue;
+        }
         lexed_once(text, &statements, dialect);
         pieces(text, &statements, dialect);
         blanked(text, &statements, dialect);
