@@ -7,8 +7,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySq
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
 use crate::base::fault::{Class, Condition, Fault};
+use crate::engines::mysql::conninfo::{Target, TlsMode};
 use crate::engines::mysql::errors;
-use crate::engines::mysql::url::{Target, TlsMode};
 use crate::engines::net::dns;
 use crate::engines::net::{dial, silent};
 use crate::sql::Row;

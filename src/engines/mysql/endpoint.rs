@@ -104,7 +104,7 @@ impl Endpoint for Target {
     }
 
     fn secrets(&self) -> Vec<String> {
-        self.password.iter().cloned().collect()
+        self.password.iter().chain(&self.other_secrets).cloned().collect()
     }
 
     fn warnings(&self) -> &[String] {
