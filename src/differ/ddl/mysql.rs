@@ -12,7 +12,8 @@ const OPTIONS: &str = "DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
 impl Ddl<'_> {
     /// `CREATE TABLE` with the keys and indexes; those over expressions are left out.
     pub(crate) fn mysql_table(self, table: &Table) -> String {
-        let columns: Vec<String> = table.columns.iter().map(|column| format!("    {}", self.mysql_column(column))).collect();
+        let columns: Vec<String> =
+            table.columns.iter().map(|column| format!("    {}", self.mysql_column(column))).collect();
         let plain = table.indexes.iter().filter(|index| !index.has_expression);
         let mut keys: Vec<String> = plain
             .map(|index| {

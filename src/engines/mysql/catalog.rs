@@ -2,8 +2,8 @@
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::engine::{
-    Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope,
-    first_column, unexpected_row,
+    Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+    unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
 use crate::engines::mysql::{SQL, introspect, queries};
