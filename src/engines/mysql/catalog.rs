@@ -1,13 +1,12 @@
 //! The catalog of MySQL and MariaDB as SQL, and how its rows are read.
 
 use crate::base::fault::{Class, Fault};
-use crate::catalog::Catalog;
 use crate::engines::engine::{
-    Batch, CatalogQuery, CatalogReader, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope,
-    first_column, unexpected_row,
+    Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+    unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
-use crate::engines::mysql::{SQL, queries};
+use crate::engines::mysql::{SQL, introspect, queries};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
@@ -93,8 +92,8 @@ impl Engine for Mysql {
         Query::new(queries::running_session(text), |rows| Ok(rows.first().map(queries::peer)))
     }
 
-    fn catalog(&self, _scope: &Scope<'_>) -> CatalogQuery {
-        CatalogQuery { sql: String::new(), reader: Box::new(Reader) }
+    fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
+        CatalogQuery { sql: introspect::sql(scope.schemas), reader: Box::<introspect::Reader>::default() }
     }
 
     fn explain(&self, _queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
@@ -103,18 +102,6 @@ impl Engine for Mysql {
 
     fn query_bools(&self, _queries: &[&str]) -> Option<Batch<bool>> {
         None
-    }
-}
-
-struct Reader;
-
-impl CatalogReader for Reader {
-    fn row(&mut self, _row: &[Option<&str>]) -> Option<()> {
-        None
-    }
-
-    fn finish(self: Box<Self>) -> Catalog {
-        Catalog::default()
     }
 }
 

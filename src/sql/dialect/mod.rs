@@ -94,6 +94,9 @@ pub(crate) struct Rules {
     pub(crate) refuses_transaction: &'static [&'static str],
     /// Rejects values that do not have the column's type. Without this a type only says how values are read.
     pub(crate) enforces_types: bool,
+    /// UNSIGNED, the values of an enum and the length of an index's prefix are part of a column's or index's declaration, a
+    /// foreign key makes the index that it needs, and RESTRICT and NO ACTION are one (MySQL manual 13 and 15.1.20.5).
+    pub(crate) declares_by_column: bool,
     /// A single-column INTEGER primary key numbers its rows by itself and ignores its default.
     pub(crate) numbers_integer_keys: bool,
     /// Names that differ only in the case of letters are the same name.

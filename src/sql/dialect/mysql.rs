@@ -33,6 +33,7 @@ pub(crate) static RULES: Rules = Rules {
     sends_one_message: false,
     refuses_transaction: &[],
     enforces_types: true,
+    declares_by_column: true,
     numbers_integer_keys: false,
     ignores_case: false,
     quote: '`',

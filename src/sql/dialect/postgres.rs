@@ -34,6 +34,7 @@ pub(crate) static RULES: Rules = Rules {
     // The server's refusals depend on more than the first word: see Statement::refuses_transaction.
     refuses_transaction: &[],
     enforces_types: true,
+    declares_by_column: false,
     numbers_integer_keys: false,
     ignores_case: false,
     quote: '"',

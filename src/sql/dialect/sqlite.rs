@@ -31,6 +31,7 @@ pub(crate) static RULES: Rules = Rules {
     // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
     refuses_transaction: &["PRAGMA", "VACUUM", "ATTACH", "DETACH"],
     enforces_types: false,
+    declares_by_column: false,
     numbers_integer_keys: true,
     ignores_case: true,
     quote: '"',
