@@ -369,7 +369,9 @@ impl<'a> MigrationRun<'a> {
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
         let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
-        let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
+        // Where no DDL runs in a transaction, a step that stands alone is an ordinary one.
+        let waits = step.alone && current.migration.script.dialect().rules().has_transactional_ddl;
+        let lock_timeout = unit.conditions.lock_timeout.filter(|_| !waits && !sets_timeout);
         let conditions = Conditions { lock_timeout, ..unit.conditions };
         let clears = if is_last { self.clears(current) } else { None };
         let (record, clears) = (record.as_deref(), clears.as_deref());

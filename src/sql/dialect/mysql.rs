@@ -1,6 +1,6 @@
 //! The SQL of MySQL and MariaDB.
 
-use crate::sql::dialect::{Lexing, Rules, upsert};
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "MySQL",
@@ -47,6 +47,7 @@ pub(crate) static RULES: Rules = Rules {
     folded: |name| name.into(),
     literal,
     upsert: upsert::on_duplicate_key,
+    accounts: Accounts::Hosts,
     locks_names: true,
 };
 
