@@ -11,9 +11,9 @@ use crate::sql::{Row, script};
 /// The plan of one query; several in one message could not be told apart.
 pub(crate) fn plan(queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
     let [query] = queries else { return None };
-    let has_order = script::names(query, SQL).iter().any(|word| {
-        ["ORDER", "GROUP", "DISTINCT"].iter().any(|ordering| word.eq_ignore_ascii_case(ordering))
-    });
+    let has_order = script::names(query, SQL)
+        .iter()
+        .any(|word| ["ORDER", "GROUP", "DISTINCT"].iter().any(|ordering| word.eq_ignore_ascii_case(ordering)));
     let read = move |rows: Vec<Row>| vec![Ok(vec![read(&rows, has_order)])];
     let explain = format!("EXPLAIN FORMAT=TRADITIONAL {query}");
     let parameters = script::question_marks(query, SQL);
@@ -93,7 +93,10 @@ mod tests {
         let mariadb = read(&[row("1|SIMPLE|t|ALL|i_a,i_b|~|~|~|1|Using where")], false);
         let mysql = read(&[row("1|SIMPLE|t|~|ALL|i_a,i_b|~|~|~|1|100.00|Using where")], false);
         assert_eq!(mariadb, mysql);
-        assert_eq!(mariadb.scans.iter().map(|scan| scan.index.as_deref()).collect::<Vec<_>>(), [Some("i_a"), Some("i_b")]);
+        assert_eq!(
+            mariadb.scans.iter().map(|scan| scan.index.as_deref()).collect::<Vec<_>>(),
+            [Some("i_a"), Some("i_b")]
+        );
         assert_eq!(mariadb.outline, "ALL on t");
     }
 

@@ -20,7 +20,8 @@ fn verify(database: &MysqlDatabase, demands: &str) -> Output {
 
 /// `severity kind object` of each finding, without the name of the database.
 fn findings(output: &Output, database: &MysqlDatabase) -> Vec<String> {
-    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
+    let report: serde_json::Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr));
     let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap().to_owned();
     let line = |finding| ["severity", "kind", "object"].map(|key| word(finding, key)).join(" ");
     let lines = report["findings"].as_array().unwrap().iter().map(line);
@@ -168,7 +169,8 @@ fn a_snapshot_of_one_database_is_met_by_another() {
     let reader = Project::bare().file("doorstep.snapshot.json", &snapshot);
     let output = reader.doorstep(&database.url(), &["verify"]).run().code(0);
     output.stdout_has("verified (0 errors, 0 warnings, 0 notices)");
-    database.sql("ALTER TABLE orders DROP INDEX orders_note, ADD INDEX orders_note (note(30)), MODIFY total decimal(10,3)");
+    database
+        .sql("ALTER TABLE orders DROP INDEX orders_note, ADD INDEX orders_note (note(30)), MODIFY total decimal(10,3)");
     let output = reader.doorstep(&database.url(), &["verify", "--format", "json"]).run();
     assert_eq!(
         findings(&output, &database),
