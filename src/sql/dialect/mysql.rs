@@ -64,6 +64,9 @@ fn literal(quoted: &str) -> String {
 /// The name in `information_schema.columns.data_type` (MySQL manual 13, data types).
 fn type_name<'a>(name: &'a str, _text: &str) -> Option<&'a str> {
     Some(match name {
+        "integer unsigned" | "int unsigned" => "int unsigned",
+        "tinyint unsigned" | "smallint unsigned" | "mediumint unsigned" | "bigint unsigned" | "float unsigned"
+        | "double unsigned" | "decimal unsigned" => name,
         "integer" | "int" | "int4" => "int",
         "int1" | "tinyint" | "bool" | "boolean" => "tinyint",
         "int2" | "smallint" => "smallint",
