@@ -36,6 +36,7 @@ pub(crate) static RULES: Rules = Rules {
     enforces_types: true,
     numbers_integer_keys: false,
     ignores_case: false,
+    folds_names: true,
     quote: '"',
     key_type: "text",
     timestamp_type: "timestamptz",

@@ -33,6 +33,7 @@ pub(crate) static RULES: Rules = Rules {
     enforces_types: false,
     numbers_integer_keys: true,
     ignores_case: true,
+    folds_names: true,
     quote: '"',
     key_type: "text",
     timestamp_type: "text",
