@@ -136,6 +136,10 @@ pub enum Condition {
     OtherMethod,
     /// There is no such role, or it may not log in (28000).
     NoLogin,
+    /// The server admits no login from this host after too many failed ones (MySQL's 1129).
+    HostBlocked,
+    /// The password must be changed before anything else.
+    PasswordExpired,
     /// The role has no CONNECT on the database (42501).
     MayNotConnect,
     /// The database takes no connections (55000).

@@ -52,7 +52,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, OutOfOrder};
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::code::Convention;
 use crate::formats::migration::Migration;
 use crate::formats::signs::Claim;
@@ -63,7 +63,8 @@ pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
-pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
+pub(crate) const OWN_LOCK: LockKey =
+    LockKey { number: i64::from_be_bytes(*b"doorstep"), name: LockName::OfDatabase("doorstep") };
 
 /// All formats.
 pub(crate) const ALL: &[FormatEntry] = &[

@@ -6,14 +6,18 @@ use futures_util::StreamExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
 
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::{Class, Condition, Fault};
+use crate::engines::mysql::conninfo::{Target, TlsMode};
 use crate::engines::mysql::errors;
-use crate::engines::mysql::url::{Target, TlsMode};
+use crate::engines::net::dns;
+use crate::engines::net::{dial, silent};
 use crate::sql::Row;
 
 /// A connection.
 pub(crate) struct Client {
     connection: MySqlConnection,
+    /// No answer can come any more.
+    lost: bool,
 }
 
 /// What a message was answered with.
@@ -26,58 +30,105 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// Connects and logs in, without the settings that sqlx makes by itself; `database` may be left out.
+    /// Connects and logs in, without the settings that sqlx makes by itself; `database` may be left out. sqlx would wait for
+    /// an address that does not answer until the kernel gives up, so the addresses of the host are tried one by one. Where
+    /// the certificate must name the host, only sqlx itself can do that.
     pub(crate) async fn connect(target: &Target, database: Option<&str>) -> Result<Self, Fault> {
-        let mode = match target.tls {
-            TlsMode::Disabled => MySqlSslMode::Disabled,
-            TlsMode::Preferred => MySqlSslMode::Preferred,
-            TlsMode::Required => MySqlSslMode::Required,
-            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
-            TlsMode::VerifyIdentity => MySqlSslMode::VerifyIdentity,
-        };
-        let mut options = MySqlConnectOptions::new()
-            .host(&target.host)
-            .port(target.port)
-            .username(&target.user)
-            .ssl_mode(mode)
-            .statement_cache_capacity(0)
-            .pipes_as_concat(false)
-            .no_engine_substitution(false)
-            .timezone(None)
-            .disable_statement_logging();
-        if let Some(password) = &target.password {
-            options = options.password(password);
+        let options = options(target, database);
+        if target.socket.is_some() {
+            return Self::log_in(&options, target).await;
         }
-        if let Some(database) = database {
-            options = options.database(database);
+        let addresses = dns::addresses(&target.host, target.port).await.map_err(dial::unreachable)?;
+        if target.tls == TlsMode::VerifyIdentity || addresses.len() < 2 {
+            return Self::log_in(&options, target).await;
         }
-        if let Some(socket) = &target.socket {
-            options = options.socket(socket);
+        let share = target.connect_timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        let mut last = dial::unreachable("the name has no address".to_owned());
+        for address in addresses {
+            let options = options.clone().host(&address.ip().to_string());
+            match tokio::time::timeout(share, Self::log_in(&options, target)).await {
+                Ok(Err(fault)) if fault.class == Class::Unreachable => last = fault,
+                Ok(done) => return done,
+                Err(_) => last = silent(share),
+            }
         }
-        if let Some(authority) = &target.authority {
-            options = options.ssl_ca(authority);
+        Err(last)
+    }
+
+    async fn log_in(options: &MySqlConnectOptions, target: &Target) -> Result<Self, Fault> {
+        match options.connect().await {
+            Ok(connection) => Ok(Self { connection, lost: false }),
+            Err(error) => Err(of_login(fault(&error), target)),
         }
-        let connection = options.connect().await.map_err(|error| fault(&error))?;
-        Ok(Self { connection })
     }
 
     /// Sends a message, which should be one statement: the server goes on with the rest of a message when its client is dead.
-    pub(crate) async fn send(&mut self, sql: String) -> Result<Answer, Fault> {
+    pub(crate) async fn send(&mut self, sql: impl Into<String>) -> Result<Answer, Fault> {
         let mut answer = Answer::default();
-        let mut results = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
+        let mut results = sqlx::raw_sql(AssertSqlSafe(sql.into())).fetch_many(&mut self.connection);
         while let Some(result) = results.next().await {
-            match result.map_err(|error| fault(&error))? {
-                Either::Left(done) => answer.affected = done.rows_affected(),
-                Either::Right(row) => answer.rows.push(texts(&row)),
+            match result {
+                Ok(Either::Left(done)) => answer.affected = done.rows_affected(),
+                Ok(Either::Right(row)) => answer.rows.push(texts(&row)),
+                Err(error) => {
+                    drop(results);
+                    self.lost |= has_ended(&error);
+                    return Err(fault(&error));
+                }
             }
         }
         Ok(answer)
+    }
+
+    /// Whether the connection has ended: what it was doing may be done or not.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Ends the connection.
     pub(crate) async fn close(self) {
         let _ = self.connection.close().await;
     }
+}
+
+fn options(target: &Target, database: Option<&str>) -> MySqlConnectOptions {
+    let mode = match target.tls {
+        TlsMode::Disabled => MySqlSslMode::Disabled,
+        TlsMode::Preferred => MySqlSslMode::Preferred,
+        TlsMode::Required => MySqlSslMode::Required,
+        TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+        TlsMode::VerifyIdentity => MySqlSslMode::VerifyIdentity,
+    };
+    // The login says utf8mb4, and no statement changes the session: a routine keeps the sql_mode of the session that
+    // creates it.
+    let mut options = MySqlConnectOptions::new()
+        .host(&target.host)
+        .port(target.port)
+        .username(&target.user)
+        .ssl_mode(mode)
+        .statement_cache_capacity(0)
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None)
+        .set_names(false)
+        .enable_cleartext_plugin(target.tls.is_verified())
+        .disable_statement_logging();
+    if let Some(password) = &target.password {
+        options = options.password(password);
+    }
+    if let Some(database) = database {
+        options = options.database(database);
+    }
+    if let Some(socket) = &target.socket {
+        options = options.socket(socket);
+    }
+    if let Some(authority) = &target.authority {
+        options = options.ssl_ca(authority);
+    }
+    if let Some((certificate, key)) = &target.certificate {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    options
 }
 
 fn texts(row: &MySqlRow) -> Row {
@@ -89,17 +140,59 @@ fn texts(row: &MySqlRow) -> Row {
     (0..row.len()).map(text).collect()
 }
 
+/// The server says 1045 both for a wrong password and for an account that wants TLS, on MariaDB also for a server that does.
+fn of_login(fault: Fault, target: &Target) -> Fault {
+    let is_plain = target.tls == TlsMode::Disabled || target.socket.is_some();
+    match fault.code.as_deref() {
+        Some("1045") if is_plain => Fault {
+            message: format!("{} (or the server wants TLS for this account)", fault.message),
+            condition: Some(Condition::NotAdmittedPlain),
+            ..fault
+        },
+        Some("1044") => Fault {
+            message: format!("{} (the server says this whether or not the database exists)", fault.message),
+            ..fault
+        },
+        _ => fault,
+    }
+}
+
+fn has_ended(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => match error.try_downcast_ref::<MySqlDatabaseError>() {
+            Some(error) => errors::ends_session(error.number()),
+            None => false,
+        },
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => false,
+        _ => true,
+    }
+}
+
 fn fault(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Database(error) => match error.try_downcast_ref::<MySqlDatabaseError>() {
-            Some(error) => Fault {
-                code: Some(error.number().to_string()),
-                ..Fault::new(errors::class(error.number()), error.message())
-            },
+            Some(error) => {
+                let (class, condition) = errors::meaning(error.number(), error.message());
+                let code = Some(error.number().to_string());
+                Fault { code, condition, ..Fault::new(class, error.message()) }
+            }
             None => Fault::new(Class::Statement, error.message()),
         },
         sqlx::Error::Tls(error) => Fault::new(Class::Tls, error.to_string()),
-        sqlx::Error::Io(error) => Fault::new(Class::Unreachable, error.to_string()),
-        error => Fault::new(Class::Unreachable, error.to_string()),
+        sqlx::Error::Io(error) => of_io(error),
+        error => {
+            let (class, condition, text) = errors::of_driver(&error.to_string());
+            Fault { condition, ..Fault::new(class, text) }
+        }
+    }
+}
+
+fn of_io(error: &std::io::Error) -> Fault {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    match error.kind() {
+        // rustls reports a refused certificate like this.
+        InvalidData => Fault::new(Class::Tls, error.to_string()),
+        UnexpectedEof => Fault::new(Class::Unreachable, "the server ended the connection"),
+        _ => Fault::new(Class::Unreachable, dial::reason(error)),
     }
 }

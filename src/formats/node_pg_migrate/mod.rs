@@ -10,7 +10,7 @@ pub(crate) mod sections;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::node_pg_migrate::folder::NodePgMigrateFolder;
@@ -66,7 +66,7 @@ impl Ledger for NodePgMigrate {
 
     /// `PG_MIGRATE_LOCK_ID`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 7_241_865_325_823_964, name: "node-pg-migrate" }
+        LockKey { number: 7_241_865_325_823_964, name: LockName::OfDatabase("node-pg-migrate") }
     }
 
     fn rival(&self) -> Option<&'static str> {

@@ -7,8 +7,10 @@
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+pub(crate) mod upsert;
 
 use crate::sql::TableName;
+use crate::sql::dialect::upsert::Upsert;
 use std::borrow::Cow;
 
 /// The SQL of one engine.
@@ -81,6 +83,9 @@ pub(crate) struct Rules {
     pub(crate) refuses_transaction: &'static [&'static str],
     /// Rejects values that do not have the column's type. Without this a type only says how values are read.
     pub(crate) enforces_types: bool,
+    /// UNSIGNED, the values of an enum and the length of an index's prefix are part of a column's or index's declaration, a
+    /// foreign key makes the index that it needs, and RESTRICT and NO ACTION are one (MySQL manual 13 and 15.1.20.5).
+    pub(crate) declares_by_column: bool,
     /// A single-column INTEGER primary key numbers its rows by itself and ignores its default.
     pub(crate) numbers_integer_keys: bool,
     /// Names that differ only in the case of letters are the same name.
@@ -104,6 +109,10 @@ pub(crate) struct Rules {
     pub(crate) folded: fn(&str) -> Cow<'_, str>,
     /// A text as a literal, with `'` doubled already.
     pub(crate) literal: fn(&str) -> String,
+    /// A statement that inserts a row, or changes the one that has its key.
+    pub(crate) upsert: fn(&Upsert<'_>) -> String,
+    /// A session's lock has a name, which is one of the whole server.
+    pub(crate) locks_names: bool,
 }
 
 impl Dialect {

@@ -1,6 +1,6 @@
 //! The SQL of MySQL and MariaDB.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "MySQL",
@@ -33,6 +33,7 @@ pub(crate) static RULES: Rules = Rules {
     sends_one_message: false,
     refuses_transaction: &[],
     enforces_types: true,
+    declares_by_column: true,
     numbers_integer_keys: false,
     ignores_case: false,
     folds_names: false,
@@ -46,6 +47,8 @@ pub(crate) static RULES: Rules = Rules {
     // Tables are compared by the file system's rule on some servers (lower_case_table_names), columns without case.
     folded: |name| name.into(),
     literal,
+    upsert: upsert::on_duplicate_key,
+    locks_names: true,
 };
 
 /// A backslash is an escape or none, as `NO_BACKSLASH_ESCAPES` says; hexadecimal digits mean the same in both.

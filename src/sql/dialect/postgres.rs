@@ -1,6 +1,6 @@
 //! PostgreSQL's SQL.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Lexing, Rules, upsert};
 
 /// Length at which the server cuts a name, in bytes (NAMEDATALEN - 1).
 const NAME_BYTES: usize = 63;
@@ -34,6 +34,7 @@ pub(crate) static RULES: Rules = Rules {
     // The server's refusals depend on more than the first word: see Statement::refuses_transaction.
     refuses_transaction: &[],
     enforces_types: true,
+    declares_by_column: false,
     numbers_integer_keys: false,
     ignores_case: false,
     folds_names: true,
@@ -45,6 +46,8 @@ pub(crate) static RULES: Rules = Rules {
     type_name,
     folded: |name| name[..name.floor_char_boundary(NAME_BYTES)].into(),
     literal,
+    upsert: upsert::on_conflict,
+    locks_names: false,
 };
 
 /// As libpq's PQescapeLiteral: correct with `standard_conforming_strings` on and off.

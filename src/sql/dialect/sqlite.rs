@@ -1,6 +1,6 @@
 //! SQLite's SQL.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "SQLite",
@@ -31,6 +31,7 @@ pub(crate) static RULES: Rules = Rules {
     // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
     refuses_transaction: &["PRAGMA", "VACUUM", "ATTACH", "DETACH"],
     enforces_types: false,
+    declares_by_column: false,
     numbers_integer_keys: true,
     ignores_case: true,
     folds_names: true,
@@ -43,4 +44,6 @@ pub(crate) static RULES: Rules = Rules {
     type_name: |name, _| Some(name),
     folded: |name| name.to_ascii_lowercase().into(),
     literal: |quoted| format!("'{quoted}'"),
+    upsert: upsert::on_conflict,
+    locks_names: false,
 };

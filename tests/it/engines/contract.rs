@@ -2,7 +2,7 @@
 //! one test per engine and format calls it, so the name of a failed test has all three:
 //! `engines::contract::sqlite::prisma::a_later_migration_is_applied_alone`.
 
-use crate::support::{Database, Output, Project, Scripts, sqlite};
+use crate::support::{Database, MysqlDatabase, Output, Project, Scripts, sqlite};
 
 /// A project whose folder has one format, and an empty database of one engine.
 struct Setup {
@@ -48,6 +48,13 @@ impl Setup {
         let path = project.path("data/dev.db");
         let url = format!("file:{}", path.display());
         Self { format, project, url, query: Box::new(move |sql| sqlite(&path, sql)), at_end: Box::new(|| ()) }
+    }
+
+    fn mysql(format: Scripts) -> Self {
+        let database = MysqlDatabase::fresh();
+        let project = if format == Scripts::Prisma { Project::mysql() } else { Project::bare() };
+        let url = database.url();
+        Self { format, project, url, query: Box::new(move |sql| database.sql(sql)), at_end: Box::new(|| ()) }
     }
 
     /// With `1_users` and `2_posts` in the folder.
@@ -217,7 +224,7 @@ macro_rules! contract {
     };
 }
 
-contract!(postgres postgres_with_a_schema_parameter sqlite => [
+contract!(mysql postgres postgres_with_a_schema_parameter sqlite => [
     pending_migrations_are_applied_in_order,
     a_second_start_applies_nothing,
     a_later_migration_is_applied_alone,
