@@ -93,8 +93,9 @@ fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize) -> Option
             let later = &steps[at + 1..done];
             step.statements.iter().any(|statement| {
                 let is_prepared = statement.starts(&["PREPARE"]) && !has(later, |it| it.starts(&["DEALLOCATE"]));
-                let is_temporary =
-                    statement.has("TEMPORARY") && !has(later, |it| it.starts(&["DROP"]) && it.has("TEMPORARY"));
+                let is_temporary = statement.starts(&["CREATE"])
+                    && statement.has("TEMPORARY")
+                    && !has(later, |it| it.starts(&["DROP"]) && it.has("TEMPORARY"));
                 let executes = || has(rest, |it| it.starts(&["EXECUTE"]));
                 is_temporary || (is_prepared && executes()) || loses_variable(statement, later, rest)
             })
