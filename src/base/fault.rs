@@ -86,9 +86,9 @@ impl Class {
     pub(crate) fn remedy_of_statement(self) -> Option<&'static str> {
         match self {
             Self::Busy => Some(NEXT_AFTER_SHORTAGE),
-            Self::Starting | Self::Unreachable => {
-                Some("check what the server and its sessions wait for (pg_stat_activity), and start again")
-            }
+            Self::Starting | Self::Unreachable => Some(
+                "check what the server and its sessions wait for (pg_stat_activity, SHOW PROCESSLIST), and start again",
+            ),
             _ => None,
         }
     }

@@ -26,6 +26,12 @@ pub fn parameters(query: &str) -> usize {
     numbered.filter_map(|pair| pair[1].text.parse().ok()).max().unwrap_or(0)
 }
 
+/// How many `?` stand for a value in a query.
+#[must_use]
+pub fn question_marks(query: &str, dialect: Dialect) -> usize {
+    tokens(query, dialect).filter(|token| token.text == "?").count()
+}
+
 /// The names of constraints in a `CREATE TABLE`, of columns and of the table.
 #[must_use]
 pub fn constraints(create: &str, dialect: Dialect) -> Vec<String> {

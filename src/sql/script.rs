@@ -17,7 +17,7 @@ pub use crate::sql::lasting::{Lasting, lasting};
 pub use crate::sql::lex::LineComment;
 #[cfg(test)]
 pub(crate) use crate::sql::lex::count;
-pub use crate::sql::names::{constraints, names, parameters};
+pub use crate::sql::names::{constraints, names, parameters, question_marks};
 pub use crate::sql::objects::{Leaves, created, leaves, removed};
 pub(crate) use crate::sql::token::{Token, TokenKind, is_word, tokens};
 

@@ -6,7 +6,7 @@ use crate::engines::engine::{
     unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
-use crate::engines::mysql::{SQL, fingerprint, introspect, queries};
+use crate::engines::mysql::{SQL, explain, fingerprint, introspect, queries};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
@@ -100,12 +100,12 @@ impl Engine for Mysql {
         CatalogQuery { sql: introspect::sql(scope.schemas), reader: Box::<introspect::Reader>::default() }
     }
 
-    fn explain(&self, _queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
-        None
+    fn explain(&self, queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
+        explain::plan(queries)
     }
 
-    fn query_bools(&self, _queries: &[&str]) -> Option<Batch<bool>> {
-        None
+    fn query_bools(&self, queries: &[&str]) -> Option<Batch<bool>> {
+        Some(explain::bools(queries))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::base::fault::Fault;
@@ -34,6 +36,11 @@ pub(crate) struct Session {
     pub(crate) own: Option<OwnSettings>,
     /// The settings made for a script, as they were sent; `None` when the session has its own.
     pub(crate) conditions: Option<String>,
+    /// The script may have changed the settings that doorstep made; they last until its end.
+    pub(crate) sets_timeout: bool,
+    /// The running script is to be cancelled: none of its other statements is sent. The server reports no error where it
+    /// interrupts SLEEP.
+    pub(crate) cancelled: Arc<AtomicBool>,
     /// A script has run: the session must be put in order before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
 }
@@ -41,7 +48,18 @@ pub(crate) struct Session {
 impl Session {
     /// A session on a connection that has just logged in; `id` is its number on the server.
     pub(crate) fn new(target: Target, client: Client, id: String, server: Server) -> Self {
-        Self { target, client, id, server, locks: Vec::new(), own: None, conditions: None, unsettled: false }
+        Self {
+            target,
+            client,
+            id,
+            server,
+            locks: Vec::new(),
+            own: None,
+            conditions: None,
+            sets_timeout: false,
+            cancelled: Arc::default(),
+            unsettled: false,
+        }
     }
 
     /// Another session like this one, whose connection has just logged in.
@@ -162,8 +180,9 @@ impl crate::engines::session::Session for Session {
     }
 
     fn canceller(&self) -> Canceller {
-        let (target, id) = (self.target.clone(), self.id.clone());
+        let (target, id, cancelled) = (self.target.clone(), self.id.clone(), Arc::clone(&self.cancelled));
         Box::new(move || {
+            cancelled.store(true, Ordering::SeqCst);
             let (target, id) = (target.clone(), id.clone());
             Box::pin(async move {
                 let kill = async {

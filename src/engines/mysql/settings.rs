@@ -33,6 +33,11 @@ const NAMES: [&str; 21] = [
     "max_execution_time",
 ];
 
+/// The driver logs in with CLIENT_IGNORE_SPACE, which adds a mode to the session's `sql_mode`: it makes function names reserved
+/// words, and routines and triggers keep it for ever.
+const WITHOUT_DRIVERS_MODE: &str = "SET SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), @@SESSION.sql_mode, \
+     TRIM(BOTH ',' FROM REPLACE(CONCAT(',', @@SESSION.sql_mode, ','), ',IGNORE_SPACE,', ',')))";
+
 /// The session's own settings.
 #[derive(Debug)]
 pub(crate) struct OwnSettings {
@@ -41,8 +46,9 @@ pub(crate) struct OwnSettings {
 }
 
 impl OwnSettings {
-    /// Reads them, before the first script runs.
+    /// Reads them, before the first script runs, without the mode that the driver brings in.
     pub(crate) async fn of(client: &mut Client) -> Result<Self, Fault> {
+        client.send(WITHOUT_DRIVERS_MODE).await?;
         let names = NAMES.map(|name| SQL.literal(name)).join(", ");
         let known = client.send(format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})")).await?.rows;
         let known = first_column(known);

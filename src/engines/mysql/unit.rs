@@ -4,6 +4,8 @@
 //! before it (MySQL manual 15.3.3). So a client that dies leaves at most the statement that was running, and only a script
 //! without DDL commits together with its record.
 
+use std::sync::atomic::Ordering;
+
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::mysql::lock::is_one;
 use crate::engines::mysql::session::Session;
@@ -23,6 +25,7 @@ const NOT_ROLLED_BACK: &str = "1196";
 impl Session {
     /// See [`crate::engines::session::Session::run_unit`].
     pub(crate) async fn run_one(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
+        self.cancelled.store(false, Ordering::SeqCst);
         let result = self.run_in_conditions(unit).await;
         if result.is_err() {
             self.unsettled = true;
@@ -39,10 +42,7 @@ impl Session {
         if let Some(announcement) = unit.announcement {
             self.record(None, announcement).await.map_err(Failure::without_effect)?;
         }
-        // The piece may change the settings that doorstep made.
-        if unit.sql.to_ascii_lowercase().contains("lock_wait_timeout") {
-            self.conditions = None;
-        }
+        self.sets_timeout |= unit.sql.to_ascii_lowercase().contains("lock_wait_timeout");
         match unit.record {
             Some(record) if !unit.alone => self.run_jointly(unit, record).await,
             record => self.run_apart(unit, record).await,
@@ -100,6 +100,10 @@ impl Session {
     /// Sends the statements one by one; with an error, the number of the statement that failed.
     async fn run_statements(&mut self, statements: &[Statement<'_>]) -> Result<(), (Fault, usize)> {
         for (index, statement) in statements.iter().enumerate() {
+            if self.cancelled.load(Ordering::SeqCst) {
+                let fault = Fault::new(Class::Cancelled, "the statements from here on were not begun");
+                return Err((Fault { place: Some(Place::Statement(index)), ..fault }, index));
+            }
             if let Err(fault) = self.client.send(statement.text).await {
                 return Err((Fault { place: Some(Place::Statement(index)), ..fault }, index));
             }
@@ -160,6 +164,9 @@ impl Session {
     /// A script may have left any setting behind, another database, locked tables, and may have dropped the lock. The next
     /// statement starts from the session's own settings.
     pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
+        if std::mem::take(&mut self.sets_timeout) {
+            self.conditions = None;
+        }
         let Some(own) = &self.own else { return self.ensure_locks().await };
         let sql = queries::settle(&self.target.database, &self.holding(), &own.values_sql());
         let row = self.client.send(sql).await?.rows.pop().unwrap_or_default();

@@ -56,6 +56,17 @@ pub(crate) struct Lexing {
     pub(crate) flow_control: bool,
 }
 
+/// What a login is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accounts {
+    /// There is none.
+    None,
+    /// A role of the whole server, with rights on databases and schemas (PostgreSQL).
+    Roles,
+    /// A user from a host, with rights on databases (MySQL).
+    Hosts,
+}
+
 /// What distinguishes one dialect.
 pub(crate) struct Rules {
     /// The product's name, for people.
@@ -111,6 +122,8 @@ pub(crate) struct Rules {
     pub(crate) literal: fn(&str) -> String,
     /// A statement that inserts a row, or changes the one that has its key.
     pub(crate) upsert: fn(&Upsert<'_>) -> String,
+    /// What a login is, for advice about rights.
+    pub(crate) accounts: Accounts,
     /// A session's lock has a name, which is one of the whole server.
     pub(crate) locks_names: bool,
 }

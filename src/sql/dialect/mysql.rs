@@ -1,6 +1,6 @@
 //! The SQL of MySQL and MariaDB.
 
-use crate::sql::dialect::{Lexing, Rules, upsert};
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "MySQL",
@@ -48,6 +48,7 @@ pub(crate) static RULES: Rules = Rules {
     folded: |name| name.into(),
     literal,
     upsert: upsert::on_duplicate_key,
+    accounts: Accounts::Hosts,
     locks_names: true,
 };
 
@@ -64,6 +65,9 @@ fn literal(quoted: &str) -> String {
 /// The name in `information_schema.columns.data_type` (MySQL manual 13, data types).
 fn type_name<'a>(name: &'a str, _text: &str) -> Option<&'a str> {
     Some(match name {
+        "integer unsigned" | "int unsigned" => "int unsigned",
+        "tinyint unsigned" | "smallint unsigned" | "mediumint unsigned" | "bigint unsigned" | "float unsigned"
+        | "double unsigned" | "decimal unsigned" => name,
         "integer" | "int" | "int4" => "int",
         "int1" | "tinyint" | "bool" | "boolean" => "tinyint",
         "int2" | "smallint" => "smallint",

@@ -1,6 +1,6 @@
 //! PostgreSQL's SQL.
 
-use crate::sql::dialect::{Lexing, Rules, upsert};
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
 /// Length at which the server cuts a name, in bytes (NAMEDATALEN - 1).
 const NAME_BYTES: usize = 63;
@@ -47,6 +47,7 @@ pub(crate) static RULES: Rules = Rules {
     folded: |name| name[..name.floor_char_boundary(NAME_BYTES)].into(),
     literal,
     upsert: upsert::on_conflict,
+    accounts: Accounts::Roles,
     locks_names: false,
 };
 

@@ -1,6 +1,6 @@
 //! SQLite's SQL.
 
-use crate::sql::dialect::{Lexing, Rules, upsert};
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "SQLite",
@@ -45,5 +45,6 @@ pub(crate) static RULES: Rules = Rules {
     folded: |name| name.to_ascii_lowercase().into(),
     literal: |quoted| format!("'{quoted}'"),
     upsert: upsert::on_conflict,
+    accounts: Accounts::None,
     locks_names: false,
 };

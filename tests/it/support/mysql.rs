@@ -140,10 +140,28 @@ impl MysqlServer {
     pub(crate) fn started(options: &[&str]) -> Self {
         let mut server = Self::stopped();
         server.start(options);
-        until("the server answers", || {
-            client(&server.root(), "").args(["-e", "SELECT 1"]).output().unwrap().status.success().then_some(())
-        });
+        server.until_ready();
         server
+    }
+
+    pub(crate) fn until_ready(&self) {
+        until("the server answers", || {
+            client(&self.root(), "").args(["-e", "SELECT 1"]).output().unwrap().status.success().then_some(())
+        });
+    }
+
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            run(Command::new("kill").arg(process.id().to_string()));
+            until("the server has ended", || process.try_wait().unwrap());
+        }
+    }
+
+    /// A client of this account that runs this SQL in the background.
+    pub(crate) fn session_as(&self, account: &str, sql: &str) -> Running {
+        let mut command = client(&self.root().replace("root", account), "");
+        command.args(["-e", sql]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap().into()
     }
 
     fn root(&self) -> String {
