@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::sql::cursor::{Cursor, bare, stored};
+use crate::sql::cursor::{Cursor, bare, stored, written};
 use crate::sql::script::{Statement, Token, TokenKind, is_word};
 use crate::sql::{ObjectKind, ObjectRef};
 
@@ -175,16 +175,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// Every name in a statement, part by part.
 pub(crate) fn names(statement: &Statement<'_>) -> Vec<String> {
     let is_name = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
-    statement.tokens().filter(is_name).map(|token| token.text.to_owned()).collect()
+    let dialect = statement.dialect();
+    statement.tokens().filter(is_name).map(|token| written(&token, dialect).into_owned()).collect()
 }
+
+/// Words between CREATE and the kind of what is created.
+const BEFORE_KIND: [&str; 10] =
+    ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE", "FULLTEXT", "SPATIAL"];
 
 fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
     let mut reader = Cursor::of(statement);
     if reader.take("CREATE") {
-        while ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE"]
-            .iter()
-            .any(|word| reader.take(word))
-        {}
+        while BEFORE_KIND.iter().any(|word| reader.take(word)) {}
         let Some(kind) = kind(&mut reader) else { return };
         // `OR REPLACE` and TEMP objects prove nothing.
         if statement.has("REPLACE") || statement.has("TEMP") || statement.has("TEMPORARY") {
@@ -197,6 +199,10 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
             ObjectKind::Schema if name.eq_ignore_ascii_case("AUTHORIZATION") => return,
             ObjectKind::Index if name.eq_ignore_ascii_case("ON") => return,
             ObjectKind::Index => {
+                // MySQL has the kind of index before the table.
+                if reader.take("USING") {
+                    reader.skip();
+                }
                 reader.take("ON");
                 reader.take("ONLY");
                 let Some(table) = reader.name() else { return };

@@ -6,7 +6,7 @@ use crate::engines::engine::{
     unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
-use crate::engines::mysql::{SQL, explain, introspect, queries};
+use crate::engines::mysql::{SQL, explain, fingerprint, introspect, queries};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
@@ -23,6 +23,10 @@ impl Engine for Mysql {
     fn probe(&self, request: &ProbeRequest) -> Query<Probe> {
         let schemas = request.schemas.clone();
         Query::new(queries::probe(request), move |rows| read_probe(rows, schemas))
+    }
+
+    fn fingerprint(&self, names: &[String]) -> Query<Option<String>> {
+        fingerprint::fingerprint(names)
     }
 
     fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>> {

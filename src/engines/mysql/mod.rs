@@ -7,6 +7,7 @@ pub(crate) mod conninfo;
 pub(crate) mod endpoint;
 pub(crate) mod errors;
 pub(crate) mod explain;
+pub(crate) mod fingerprint;
 pub(crate) mod introspect;
 pub(crate) mod introspect_types;
 pub(crate) mod lock;

@@ -36,6 +36,7 @@ pub(crate) static RULES: Rules = Rules {
     declares_by_column: true,
     numbers_integer_keys: false,
     ignores_case: false,
+    folds_names: false,
     quote: '`',
     // Names of files differ by every byte. A key has at most 3072 bytes.
     key_type: "varchar(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",

@@ -37,6 +37,7 @@ pub(crate) static RULES: Rules = Rules {
     declares_by_column: false,
     numbers_integer_keys: false,
     ignores_case: false,
+    folds_names: true,
     quote: '"',
     key_type: "text",
     timestamp_type: "timestamptz",

@@ -34,6 +34,7 @@ pub(crate) static RULES: Rules = Rules {
     declares_by_column: false,
     numbers_integer_keys: true,
     ignores_case: true,
+    folds_names: true,
     quote: '"',
     key_type: "text",
     timestamp_type: "text",

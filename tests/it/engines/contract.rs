@@ -164,7 +164,9 @@ fn a_failure_is_recorded_with_its_cause_and_place(setup: Setup) -> Setup {
     output.stderr_has("    2 | INSERT INTO nowhere").stderr_has("next: repair the file");
     let row = "SELECT finished_at IS NULL, rolled_back_at IS NULL, applied_steps_count, logs LIKE '%nowhere%' \
                FROM _prisma_migrations WHERE migration_name = '4_broken'";
-    assert_eq!(setup.query(row).replace('t', "1"), "1|1|0|1");
+    // Where DDL commits, the statement before the one that failed is done.
+    let done = usize::from(setup.url.starts_with("mysql:"));
+    assert_eq!(setup.query(row).replace('t', "1"), format!("1|1|{done}|1"));
     setup
 }
 

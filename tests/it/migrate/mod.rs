@@ -10,6 +10,7 @@ mod failover;
 mod history_commands;
 mod invalid_indexes;
 mod locks;
+mod mysql;
 mod non_transactional;
 mod recovery;
 mod reindex;
