@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) conditions: Option<String>,
     /// The script may have changed the settings that doorstep made; they last until its end.
     pub(crate) sets_timeout: bool,
+    /// The script may have set autocommit = 0; it lasts until its end.
+    pub(crate) may_lack_autocommit: bool,
     /// The running script is to be cancelled: none of its other statements is sent. The server reports no error where it
     /// interrupts SLEEP.
     pub(crate) cancelled: Arc<AtomicBool>,
@@ -57,6 +59,7 @@ impl Session {
             own: None,
             conditions: None,
             sets_timeout: false,
+            may_lack_autocommit: false,
             cancelled: Arc::default(),
             unsettled: false,
         }

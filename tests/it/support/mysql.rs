@@ -52,15 +52,6 @@ impl MysqlDatabase {
         command.args(["-e", sql]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap().into()
     }
-
-    /// A session that holds a lock of this name when this function returns.
-    pub(crate) fn hold_lock(&self, name: &str) -> Running {
-        let holder = self.session(&format!("SELECT GET_LOCK('{name}', 0); DO SLEEP(600)"));
-        until("the lock is held", || {
-            (self.sql(&format!("SELECT IS_USED_LOCK('{name}') IS NOT NULL")) == "1").then_some(())
-        });
-        holder
-    }
 }
 
 impl Drop for MysqlDatabase {
