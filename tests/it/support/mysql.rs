@@ -117,6 +117,8 @@ impl MysqlServer {
         }
         command
             .args([format!("--datadir={at}/data"), format!("--socket={at}/socket"), format!("--pid-file={at}/pid")])
+            // A server that starts removes the temporary tables of others from a directory that they share.
+            .arg(format!("--tmpdir={at}"))
             .args([format!("--port={}", self.port), format!("--init-file={work}/init")])
             .args(["--bind-address=127.0.0.1", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
             .args(["--innodb-buffer-pool-size=32M", "--skip-name-resolve"])
