@@ -256,14 +256,15 @@ fn prismas_lock_is_waited_for_and_taken() {
 #[test]
 fn a_metadata_lock_is_waited_for_a_moment_and_the_statement_tried_again() {
     let database = MysqlDatabase::fresh();
-    database.sql("CREATE TABLE busy (id integer)");
+    let project = Project::numbered(&[("1_busy.sql", "CREATE TABLE busy (id integer);\n")]);
+    project.doorstep(&database.url(), &["run"]).run().code(0);
     let reader = database.session("START TRANSACTION; SELECT * FROM busy; DO SLEEP(600)");
     let reader_id = at_work(&database, "DO SLEEP(600)");
-    let project = Project::numbered(&[("1_alter.sql", "ALTER TABLE busy ADD x integer;\n")]);
+    project.write("migrations/2_alter.sql", "ALTER TABLE busy ADD x integer;\n");
     let arguments = ["run", "--statement-lock-timeout", "1s", "--migration-lock-timeout", "60s"];
     let mut doorstep = project.doorstep(&database.url(), &arguments).spawn();
     let seen = doorstep.until_stderr("is tried again: Lock wait timeout exceeded");
-    assert!(seen.contains(&format!("1_alter waits for pid {reader_id}")), "{seen}");
+    assert!(seen.contains(&format!("2_alter waits for pid {reader_id}")), "{seen}");
     mysql("", &format!("KILL {reader_id}"));
     doorstep.finish("run").code(0);
     drop(reader);
@@ -320,6 +321,18 @@ fn a_script_that_releases_the_lock_does_not_keep_it_released() {
     project.doorstep(&database.url(), &["run", "--migration-lock-timeout", "200ms"]).run().code(75);
     doorstep.signal("TERM");
     doorstep.finish("run").code(143);
+}
+
+#[test]
+fn a_history_is_not_begun_beside_tables_of_others() {
+    let (database, other) = (MysqlDatabase::fresh(), MysqlDatabase::fresh());
+    other.sql("CREATE TABLE elsewhere (id integer)");
+    let project = Project::numbered(&[("1_t.sql", "CREATE TABLE t (id integer);\n")]);
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    let database = MysqlDatabase::fresh();
+    database.sql("CREATE TABLE stranger (id integer)");
+    project.doorstep(&database.url(), &["run"]).run().code(65).stderr_has("stranger");
+    assert_eq!(database.sql("SHOW TABLES"), "stranger");
 }
 
 #[test]
