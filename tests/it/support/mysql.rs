@@ -83,6 +83,13 @@ fn mysql_at(url: &str, database: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().replace('\t', "|")
 }
 
+/// Ends a session of the server with this URL; it may have ended by itself.
+pub(crate) fn kill_session(url: &str, id: &str) {
+    let output = client(url, "").args(["-e", &format!("KILL {id}")]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || error.contains("Unknown thread id"), "{error}");
+}
+
 /// The command-line client, with rows as lines and columns separated by tabs.
 fn client(url: &str, database: &str) -> Command {
     let login = url.strip_prefix("mysql://").unwrap();
@@ -126,7 +133,8 @@ impl MysqlServer {
         }
         command
             .args([format!("--datadir={at}/data"), format!("--socket={at}/socket"), format!("--pid-file={at}/pid")])
-            .args([format!("--port={}", self.port), format!("--init-file={work}/init")])
+            // A server that starts removes the temporary tables of others.
+            .args([format!("--tmpdir={at}"), format!("--port={}", self.port), format!("--init-file={work}/init")])
             .args(["--bind-address=127.0.0.1", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
             .args(["--innodb-buffer-pool-size=32M", "--skip-name-resolve"])
             .args(options)
@@ -154,6 +162,14 @@ impl MysqlServer {
         if let Some(mut process) = self.process.take() {
             run(Command::new("kill").arg(process.id().to_string()));
             until("the server has ended", || process.try_wait().unwrap());
+        }
+    }
+
+    /// Kills it, as the kernel does when memory ends; returns when it is gone.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
         }
     }
 
