@@ -60,6 +60,10 @@ pub(crate) fn client_command(migration: &Migration) -> Option<String> {
             "write INSERT statements instead; a dump has them with pg_dump --inserts, without its \\restrict and \
              \\unrestrict lines",
         ),
+        ClientCommand::Mysql(word) => (
+            format!("{word} is a command of the program mysql; a server does not know it"),
+            "take it out of the file, or write the statements themselves",
+        ),
         ClientCommand::Dot(word) => (
             format!(".{word} is a command of the program sqlite3; SQLite itself does not know it"),
             "take it out of the file, or write it as SQL",

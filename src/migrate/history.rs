@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::base::fault::{Class, Condition, Fault};
+use crate::base::fault::{Class, Condition};
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, Review, RowKey};
+use crate::migrate::announcement::ddl_evidence;
 use crate::migrate::failure_report;
-use crate::migrate::intent::Intent;
-use crate::migrate::interrupted_ddl::{self, DdlEvidence};
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
@@ -311,7 +310,7 @@ impl History {
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
         let strategy = strategy_of(migration, record.by);
         let is_certain = record.ran(RunMode::Atomic);
-        let ddl = self.ddl_evidence(session, &strategy, record).await.map_err(looking())?;
+        let ddl = ddl_evidence(session, &strategy, record).await.map_err(looking())?;
         let objects =
             if is_certain || ddl.is_some() { Vec::new() } else { recovery::created_objects(&strategy, record) };
         let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
@@ -334,26 +333,6 @@ impl History {
             ddl,
             running_session,
         }))
-    }
-
-    /// What the row and the catalog tell of a statement that had begun, on an engine whose DDL commits.
-    async fn ddl_evidence(
-        &self,
-        session: &mut dyn Session,
-        strategy: &Strategy<'_>,
-        record: &Record,
-    ) -> Result<Option<DdlEvidence>, Fault> {
-        if !strategy::commits_ddl(self.dialect) {
-            return Ok(None);
-        }
-        let intent = record.message.as_deref().and_then(Intent::read);
-        let step = strategy.steps.get(record.steps).filter(|_| intent.is_some());
-        let subjects = step.and_then(|step| interrupted_ddl::subjects_of(step, &strategy.statements));
-        let now = match subjects {
-            Some(subjects) => session.fingerprint(&subjects.names).await?,
-            None => None,
-        };
-        Ok(Some(DdlEvidence { intent, now }))
     }
 
     /// The state of each object, relative to the moment when the row was written. A bare name is looked up along this

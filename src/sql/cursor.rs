@@ -123,6 +123,16 @@ impl<'a> Cursor<'a> {
         taken
     }
 
+    /// The dialect of the text.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// True before this word or mark.
+    pub(crate) fn is_at(&self, text: &str) -> bool {
+        self.tokens.get(self.at).is_some_and(|token| token.text.eq_ignore_ascii_case(text))
+    }
+
     /// True behind the last token.
     pub(crate) fn is_at_end(&self) -> bool {
         self.at >= self.tokens.len()

@@ -16,6 +16,7 @@ pub(crate) mod objects;
 pub(crate) mod reindex;
 pub mod script;
 pub(crate) mod subjects;
+pub(crate) mod table_parts;
 pub(crate) mod token;
 pub(crate) mod unnamed_build;
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::sql::cursor::{Cursor, bare, stored, written};
 use crate::sql::script::{Statement, Token, TokenKind, is_word};
+use crate::sql::table_parts::{PartOp, actions, renames};
 use crate::sql::{ObjectKind, ObjectRef};
 
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
@@ -129,7 +130,7 @@ impl Later {
         let mentioned = || names(statement).into_iter().map(|name| stored(&name));
         let alters = statement.starts(&["ALTER"]);
         let renames_table = statement.has("TO") && !statement.has("COLUMN") && !statement.has("CONSTRAINT");
-        let changes_parts = statement.has("DROP") || statement.has("RENAME");
+        let changes_parts = ["DROP", "RENAME", "CHANGE"].iter().any(|word| statement.has(word));
         let of_parts = alters && statement.has("TABLE") && changes_parts && !renames_table;
         if statement.starts(&["DO"]) {
             let code = statement.text.to_lowercase();
@@ -149,6 +150,9 @@ impl Later {
             reader.take("ONLY");
             self.tables.insert(reader.name().map(|name| bare(&name)).unwrap_or_default());
             self.parts.extend(mentioned());
+        } else if statement.starts(&["RENAME"]) {
+            let old = removed_by(statement).into_iter().map(|object| object.name);
+            self.names.extend(old);
         } else if statement.starts(&["DROP"]) || (alters && (statement.has("RENAME") || statement.has("SCHEMA"))) {
             self.names.extend(mentioned());
         }
@@ -213,6 +217,10 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
         found.push(Made { object, lenient });
         return;
     }
+    if reader.take("RENAME") {
+        found.extend(renames(&mut reader).into_iter().map(|(_, object)| Made { object, lenient: false }));
+        return;
+    }
     if !reader.take("ALTER") {
         return;
     }
@@ -226,6 +234,12 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
     if reader.take_all(&["RENAME", "TO"]) {
         let Some(new) = reader.name() else { return };
         found.push(Made { object: ObjectRef { name: bare(&new), ..whole }, lenient: false });
+    } else if kind == ObjectKind::Table && reader.dialect().rules().keeps_indexes_in_tables {
+        actions(&mut reader, |change| match change.op {
+            PartOp::Adds { lenient } => found.push(Made { object: whole.part(change.kind, change.name), lenient }),
+            PartOp::Renames(new) => found.push(Made { object: whole.part(change.kind, new), lenient: false }),
+            PartOp::Drops => {}
+        });
     } else if kind == ObjectKind::Table {
         loop {
             if reader.take("ADD") {
@@ -282,12 +296,22 @@ fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
         let Some(kind) = kind(&mut reader) else { return };
         reader.take("CONCURRENTLY");
         reader.take_all(&["IF", "EXISTS"]);
+        if kind == ObjectKind::Index && reader.dialect().rules().keeps_indexes_in_tables {
+            let (index, _, table) = (reader.name(), reader.take("ON"), reader.name());
+            let table = table.map(|table| ObjectRef::written(ObjectKind::Table, &table));
+            gone.extend(table.zip(index).map(|(table, index)| table.part(kind, bare(&index))));
+            return;
+        }
         loop {
             gone.extend(reader.name().map(|name| ObjectRef::written(kind, &name)));
             if !reader.skip_past_comma() {
                 return;
             }
         }
+    }
+    if reader.take("RENAME") {
+        gone.extend(renames(&mut reader).into_iter().map(|(old, _)| old));
+        return;
     }
     if !reader.take("ALTER") {
         return;
@@ -299,6 +323,11 @@ fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
     let whole = ObjectRef::written(kind, &name);
     if reader.take_all(&["RENAME", "TO"]) {
         gone.push(whole);
+    } else if kind == ObjectKind::Table && reader.dialect().rules().keeps_indexes_in_tables {
+        actions(&mut reader, |change| match change.op {
+            PartOp::Adds { .. } => {}
+            PartOp::Drops | PartOp::Renames(_) => gone.push(whole.part(change.kind, change.name)),
+        });
     } else if kind == ObjectKind::Table {
         loop {
             if reader.take("DROP") || reader.take("RENAME") {

@@ -2,20 +2,28 @@
 //!
 //! This is the only file of this engine that uses sqlx.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Row as _, ValueRef as _};
+use tokio::task::JoinHandle;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::engines::mysql::conninfo::{Target, TlsMode};
 use crate::engines::mysql::errors;
-use crate::engines::net::dns;
-use crate::engines::net::{dial, silent};
+use crate::engines::mysql::relay;
+use crate::engines::net::dial;
 use crate::sql::Row;
+
+/// How long the last message may take on its way.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection.
 pub(crate) struct Client {
     connection: MySqlConnection,
+    /// What passes the messages on, over TCP.
+    relay: Option<JoinHandle<()>>,
     /// No answer can come any more.
     lost: bool,
 }
@@ -30,34 +38,17 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// Connects and logs in, without the settings that sqlx makes by itself; `database` may be left out. sqlx would wait for
-    /// an address that does not answer until the kernel gives up, so the addresses of the host are tried one by one. Where
-    /// the certificate must name the host, only sqlx itself can do that.
+    /// Connects and logs in, without the settings that sqlx makes by itself; `database` may be left out.
     pub(crate) async fn connect(target: &Target, database: Option<&str>) -> Result<Self, Fault> {
-        let options = options(target, database);
-        if target.socket.is_some() {
-            return Self::log_in(&options, target).await;
+        let mut options = options(target, database);
+        let mut relay = None;
+        if target.socket.is_none() {
+            let (name, task) = relay::dial(target).await?;
+            options = options.socket(name);
+            relay = Some(task);
         }
-        let addresses = dns::addresses(&target.host, target.port).await.map_err(dial::unreachable)?;
-        if target.tls == TlsMode::VerifyIdentity || addresses.len() < 2 {
-            return Self::log_in(&options, target).await;
-        }
-        let share = target.connect_timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-        let mut last = dial::unreachable("the name has no address".to_owned());
-        for address in addresses {
-            let options = options.clone().host(&address.ip().to_string());
-            match tokio::time::timeout(share, Self::log_in(&options, target)).await {
-                Ok(Err(fault)) if fault.class == Class::Unreachable => last = fault,
-                Ok(done) => return done,
-                Err(_) => last = silent(share),
-            }
-        }
-        Err(last)
-    }
-
-    async fn log_in(options: &MySqlConnectOptions, target: &Target) -> Result<Self, Fault> {
         match options.connect().await {
-            Ok(connection) => Ok(Self { connection, lost: false }),
+            Ok(connection) => Ok(Self { connection, relay, lost: false }),
             Err(error) => Err(of_login(fault(&error), target)),
         }
     }
@@ -85,9 +76,25 @@ impl Client {
         self.lost
     }
 
+    /// Completes when the connection ends, where it goes over TCP; it may be dropped at any time.
+    pub(crate) async fn until_closed(&mut self) -> Fault {
+        let Some(relay) = &mut self.relay else { return std::future::pending().await };
+        let _ = relay.await;
+        (self.relay, self.lost) = (None, true);
+        Fault::new(Class::Unreachable, "the server ended the connection")
+    }
+
+    /// The connection goes through a Unix socket of the server.
+    pub(crate) fn is_local(&self) -> bool {
+        self.relay.is_none() && !self.lost
+    }
+
     /// Ends the connection.
     pub(crate) async fn close(self) {
         let _ = self.connection.close().await;
+        if let Some(relay) = self.relay {
+            let _ = tokio::time::timeout(FAREWELL, relay).await;
+        }
     }
 }
 

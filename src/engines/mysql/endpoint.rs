@@ -89,7 +89,10 @@ impl Endpoint for Target {
     fn drop_scratch(&self) -> Work<'_, ()> {
         Box::pin(async move {
             match self.maintain(None, format!("DROP DATABASE IF EXISTS {}", SQL.identifier(&self.database))).await {
-                Err(fault) if fault.class == Class::NoDatabase => Ok(()),
+                // Without the right on it, it was not created either.
+                Err(fault) if fault.class == Class::NoDatabase || fault.condition == Some(Condition::MayNotConnect) => {
+                    Ok(())
+                }
                 dropped => dropped,
             }
         })

@@ -120,7 +120,7 @@ pub(crate) fn fingerprint(names: &[String]) -> Query<Option<String>> {
     }
     let of_names = names.iter().flat_map(|name| SOURCES.iter().enumerate().map(move |(at, it)| it.rows(at, name)));
     let rows = of_names.collect::<Vec<_>>().join(" UNION ALL ");
-    // The sum of parts of the rows' hashes does not depend on their order, and no variable limits its length. Quotes in
+    // MySQL 9 has no MD5 any more. The sum of parts of the rows' hashes does not depend on their order, and no variable limits its length. Quotes in
     // definitions are shown as sql_mode says, which a migration may have set.
     let sql = format!(
         "/*M! SET STATEMENT sql_mode = '' FOR */ SELECT /*+ SET_VAR(sql_mode = '') */ \
@@ -138,7 +138,7 @@ impl Source {
         // The database is its own row's name.
         let of_schema = if schema == column { String::new() } else { format!("{schema} = DATABASE() AND ") };
         format!(
-            "SELECT MD5(CONVERT(CONCAT_WS('\u{2}', {at}, {name}, {}) USING utf8mb4)) AS hash FROM information_schema.{view} \
+            "SELECT SHA2(CONVERT(CONCAT_WS('\u{2}', {at}, {name}, {}) USING utf8mb4), 256) AS hash FROM information_schema.{view} \
              WHERE {of_schema}{column} = {name}",
             values.join(", ")
         )

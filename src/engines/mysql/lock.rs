@@ -23,7 +23,7 @@ pub(crate) fn name(key: LockKey) -> String {
     match key.name {
         LockName::OfServer(name) => SQL.literal(name),
         LockName::OfDatabase(name) => format!(
-            "CONCAT({}, IF(DATABASE() REGEXP '^[A-Za-z0-9_]{{1,40}}$', LOWER(DATABASE()), MD5(DATABASE())))",
+            "CONCAT({}, IF(DATABASE() REGEXP '^[A-Za-z0-9_]{{1,40}}$', LOWER(DATABASE()), LEFT(SHA2(DATABASE(), 256), 40)))",
             SQL.literal(&format!("{name} "))
         ),
     }

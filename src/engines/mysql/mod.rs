@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: where a server is (`conninfo`, `endpoint`), the driver (`client`), what its error numbers mean (`errors`), what
+//! MySQL and MariaDB: where a server is (`conninfo`, `endpoint`), the driver (`client`, `relay`), what its error numbers mean (`errors`), what
 //! it is (`server`), one session on it (`session`, `unit`, `lock`, `settings`), and its catalog as SQL (`catalog`, `queries`).
 
 pub(crate) mod catalog;
@@ -12,6 +12,7 @@ pub(crate) mod introspect;
 pub(crate) mod introspect_types;
 pub(crate) mod lock;
 pub(crate) mod queries;
+pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod settings;

@@ -18,8 +18,8 @@ use crate::engines::net::silent;
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, Unit, UnitResult, Work};
 use crate::sql::{Row, script};
 
-/// How often a session that holds the lock while it is idle asks whether the server is still there. The driver cannot wait
-/// for the end of a connection.
+/// How often a session that holds the lock while it is idle asks whether the server is still there, over a Unix socket: the
+/// driver cannot wait for the end of a connection.
 const PING: Duration = Duration::from_secs(2);
 
 /// A session.
@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) conditions: Option<String>,
     /// The script may have changed the settings that doorstep made; they last until its end.
     pub(crate) sets_timeout: bool,
+    /// The script may have set autocommit = 0; it lasts until its end.
+    pub(crate) may_lack_autocommit: bool,
     /// The running script is to be cancelled: none of its other statements is sent. The server reports no error where it
     /// interrupts SLEEP.
     pub(crate) cancelled: Arc<AtomicBool>,
@@ -57,6 +59,7 @@ impl Session {
             own: None,
             conditions: None,
             sets_timeout: false,
+            may_lack_autocommit: false,
             cancelled: Arc::default(),
             unsettled: false,
         }
@@ -107,9 +110,12 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for the end of the connection, by asking again and again. Dropped in between, the driver reads the answer
+    /// Waits for the end of the connection; over a Unix socket by asking again and again. Dropped in between, the driver reads the answer
     /// before the next message.
     async fn until_lost(&mut self) -> Fault {
+        if !self.client.is_local() {
+            return self.client.until_closed().await;
+        }
         loop {
             tokio::time::sleep(PING).await;
             match self.client.send("DO 0").await {
@@ -224,6 +230,13 @@ impl crate::engines::session::Session for Session {
     }
 
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
-        Box::pin(self.client.close())
+        Box::pin(async move {
+            let mut session = *self;
+            if !session.locks.is_empty() {
+                // The server looks at the end of a connection when it comes to it.
+                let _ = session.client.send("DO RELEASE_ALL_LOCKS()").await;
+            }
+            session.client.close().await;
+        })
     }
 }

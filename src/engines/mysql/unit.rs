@@ -42,7 +42,10 @@ impl Session {
         if let Some(announcement) = unit.announcement {
             self.record(None, announcement).await.map_err(Failure::without_effect)?;
         }
-        self.sets_timeout |= unit.sql.to_ascii_lowercase().contains("lock_wait_timeout");
+        let text = unit.sql.to_ascii_lowercase();
+        self.sets_timeout |= text.contains("lock_wait_timeout");
+        // A procedure that is called may set it, too.
+        self.may_lack_autocommit |= text.contains("autocommit") || text.contains("call");
         match unit.record {
             Some(record) if !unit.alone => self.run_jointly(unit, record).await,
             record => self.run_apart(unit, record).await,
@@ -84,7 +87,8 @@ impl Session {
             let kept = kept(unit.statements, index, &fault);
             return Err(Failure { fault, kept, of_record: false, repeatable: false });
         }
-        let must_end = unit.last || record.is_some();
+        let ends_in_ddl = unit.statements.last().is_some_and(commits);
+        let must_end = (unit.last || record.is_some()) && !ends_in_ddl;
         if must_end && !self.has_ended_transaction().await {
             let _ = self.client.send("ROLLBACK").await;
             let text = "the script leaves a transaction open (BEGIN without COMMIT, or autocommit = 0), which would be lost; it \
@@ -116,6 +120,9 @@ impl Session {
         if std::mem::take(&mut self.unsettled) {
             self.settle().await?;
         }
+        if clears.is_none() && !self.may_lack_autocommit {
+            return self.write_record(None, record).await;
+        }
         self.client.send("START TRANSACTION").await?;
         if let Err(fault) = self.write_record(clears, record).await {
             let _ = self.client.send("ROLLBACK").await;
@@ -127,16 +134,15 @@ impl Session {
     /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. The driver
     /// counts rows that are found, whether they differ or not.
     async fn write_record(&mut self, clears: Option<&str>, record: &str) -> Result<(), Fault> {
-        self.ensure_locks().await?;
-        if let Some(clears) = clears {
-            self.client.send(clears).await?;
+        let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
+        let answer = self.client.send(format!("SELECT {}; {clears}{record}", self.holding())).await?;
+        if answer.affected != 1 {
+            let text = "the row in the history is not ours any more: another session has taken over";
+            return Err(Fault::new(Class::Statement, text));
         }
-        match self.client.send(record).await?.affected {
-            1 => Ok(()),
-            _ => {
-                let text = "the row in the history is not ours any more: another session has taken over";
-                Err(Fault::new(Class::Statement, text))
-            }
+        match is_one(answer.rows.first()) {
+            true => Ok(()),
+            false => self.retake().await,
         }
     }
 
@@ -167,6 +173,7 @@ impl Session {
         if std::mem::take(&mut self.sets_timeout) {
             self.conditions = None;
         }
+        self.may_lack_autocommit = false;
         let Some(own) = &self.own else { return self.ensure_locks().await };
         let sql = queries::settle(&self.target.database, &self.holding(), &own.values_sql());
         let row = self.client.send(sql).await?.rows.pop().unwrap_or_default();
@@ -196,6 +203,12 @@ fn is_rolled_back(statement: &Statement<'_>) -> bool {
     ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SET", "DO", "VALUES"]
         .iter()
         .any(|word| statement.starts(&[word]))
+}
+
+/// DDL, which commits what is open.
+fn commits(statement: &Statement<'_>) -> bool {
+    let is_ddl = ["CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE"].iter().any(|word| statement.starts(&[word]));
+    is_ddl && !statement.has("TEMPORARY")
 }
 
 /// A statement that is done as a whole or not at all: the DDL of both servers, except where it names several objects

@@ -101,6 +101,8 @@ pub(crate) struct Rules {
     pub(crate) numbers_integer_keys: bool,
     /// Names that differ only in the case of letters are the same name.
     pub(crate) ignores_case: bool,
+    /// An index has its name within its table, and ALTER TABLE adds, drops and renames it.
+    pub(crate) keeps_indexes_in_tables: bool,
     /// A name without quotes is folded to lower case, or compared like that; without this it keeps its case.
     pub(crate) folds_names: bool,
     /// What names are quoted with.

@@ -36,6 +36,7 @@ pub(crate) static RULES: Rules = Rules {
     declares_by_column: true,
     numbers_integer_keys: false,
     ignores_case: false,
+    keeps_indexes_in_tables: true,
     folds_names: false,
     quote: '`',
     // Names of files differ by every byte. A key has at most 3072 bytes.

@@ -37,6 +37,7 @@ pub(crate) static RULES: Rules = Rules {
     declares_by_column: false,
     numbers_integer_keys: false,
     ignores_case: false,
+    keeps_indexes_in_tables: false,
     folds_names: true,
     quote: '"',
     key_type: "text",

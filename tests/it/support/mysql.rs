@@ -52,15 +52,6 @@ impl MysqlDatabase {
         command.args(["-e", sql]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap().into()
     }
-
-    /// A session that holds a lock of this name when this function returns.
-    pub(crate) fn hold_lock(&self, name: &str) -> Running {
-        let holder = self.session(&format!("SELECT GET_LOCK('{name}', 0); DO SLEEP(600)"));
-        until("the lock is held", || {
-            (self.sql(&format!("SELECT IS_USED_LOCK('{name}') IS NOT NULL")) == "1").then_some(())
-        });
-        holder
-    }
 }
 
 impl Drop for MysqlDatabase {
@@ -133,8 +124,9 @@ impl MysqlServer {
         }
         command
             .args([format!("--datadir={at}/data"), format!("--socket={at}/socket"), format!("--pid-file={at}/pid")])
-            // A server that starts removes the temporary tables of others.
-            .args([format!("--tmpdir={at}"), format!("--port={}", self.port), format!("--init-file={work}/init")])
+            // A server that starts removes the temporary tables of others from a directory that they share.
+            .arg(format!("--tmpdir={at}"))
+            .args([format!("--port={}", self.port), format!("--init-file={work}/init")])
             .args(["--bind-address=127.0.0.1", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"])
             .args(["--innodb-buffer-pool-size=32M", "--skip-name-resolve"])
             .args(options)
