@@ -11,6 +11,7 @@ mod history_commands;
 mod invalid_indexes;
 mod locks;
 mod mysql;
+mod mysql_crashes;
 mod non_transactional;
 mod recovery;
 mod reindex;

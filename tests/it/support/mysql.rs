@@ -74,6 +74,13 @@ fn mysql_at(url: &str, database: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().replace('\t', "|")
 }
 
+/// Ends a session of the server with this URL; it may have ended by itself.
+pub(crate) fn kill_session(url: &str, id: &str) {
+    let output = client(url, "").args(["-e", &format!("KILL {id}")]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || error.contains("Unknown thread id"), "{error}");
+}
+
 /// The command-line client, with rows as lines and columns separated by tabs.
 fn client(url: &str, database: &str) -> Command {
     let login = url.strip_prefix("mysql://").unwrap();
@@ -147,6 +154,14 @@ impl MysqlServer {
         if let Some(mut process) = self.process.take() {
             run(Command::new("kill").arg(process.id().to_string()));
             until("the server has ended", || process.try_wait().unwrap());
+        }
+    }
+
+    /// Kills it, as the kernel does when memory ends; returns when it is gone.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
         }
     }
 
