@@ -52,7 +52,7 @@ pub(crate) fn unmeant(name: &str) -> Option<String> {
 }
 
 /// A name as messages may show it.
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(feature = "postgres")]
 pub(crate) fn shown(name: &str) -> &str {
     if is_telltale(name) { NOT_SHOWN } else { name }
 }

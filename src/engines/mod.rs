@@ -21,7 +21,7 @@ pub(crate) mod endpoint;
 pub(crate) mod engine;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod net;
 pub(crate) mod peer;
 #[cfg(feature = "postgres")]
