@@ -201,17 +201,10 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
         let Some(name) = reader.name() else { return };
         let object = match kind {
             ObjectKind::Schema if name.eq_ignore_ascii_case("AUTHORIZATION") => return,
-            ObjectKind::Index if name.eq_ignore_ascii_case("ON") => return,
-            ObjectKind::Index => {
-                // MySQL has the kind of index before the table.
-                if reader.take("USING") {
-                    reader.skip();
-                }
-                reader.take("ON");
-                reader.take("ONLY");
-                let Some(table) = reader.name() else { return };
-                ObjectRef::written(ObjectKind::Table, &table).part(kind, bare(&name))
-            }
+            ObjectKind::Index => match index(&mut reader, &name) {
+                Some(object) => object,
+                None => return,
+            },
             _ => ObjectRef::written(kind, &name),
         };
         found.push(Made { object, lenient });
@@ -250,6 +243,21 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
             }
         }
     }
+}
+
+/// The index of this name, by what follows the name; `None` where it has none.
+fn index(reader: &mut Cursor<'_>, name: &str) -> Option<ObjectRef> {
+    if name.eq_ignore_ascii_case("ON") {
+        return None;
+    }
+    // MySQL has the kind of index before the table.
+    if reader.take("USING") {
+        reader.skip();
+    }
+    reader.take("ON");
+    reader.take("ONLY");
+    let table = reader.name()?;
+    Some(ObjectRef::written(ObjectKind::Table, &table).part(ObjectKind::Index, bare(name)))
 }
 
 /// The kind that CREATE or DROP names, if it is next.

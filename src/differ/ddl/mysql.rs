@@ -6,7 +6,7 @@ use crate::catalog::value::Family;
 use crate::catalog::{Arity, Column, Default, Index, Key, Table, Type, mysql_types};
 use crate::differ::ddl::render::{Ddl, bracketed};
 
-/// Prisma's, whatever the server's or the database's default is.
+/// Prisma's; the server's and the database's defaults do not count.
 const OPTIONS: &str = "DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci";
 
 impl Ddl<'_> {

@@ -23,7 +23,7 @@ impl Target {
         let rows = client.send(queries::probe(request)).await?.rows;
         let (id, server, character_set) = catalog::of_session(&rows);
         let probe = Mysql.probe(request).read(rows)?;
-        // A server that is told to ignore what the client says (--skip-character-set-client-handshake).
+        // A server that ignores the client's character set (--skip-character-set-client-handshake).
         if character_set != "utf8mb4" {
             client.send("SET NAMES utf8mb4").await?;
         }

@@ -50,8 +50,8 @@ fn condition(number: u16) -> Option<Condition> {
     })
 }
 
-/// The server looks at a statement before it does anything: an error of this number has left nothing, whatever the
-/// statement is. Syntax, names, rights, a wait for a lock, a server that takes no writes.
+/// The server looks at a statement before it does anything: an error of this number has left nothing, of any
+/// statement. Syntax, names, rights, a wait for a lock, a server that takes no writes.
 pub(crate) fn did_nothing(code: Option<&str>) -> bool {
     let numbers =
         ["1044", "1049", "1054", "1064", "1065", "1142", "1143", "1146", "1205", "1213", "1227", "1290", "1370"];

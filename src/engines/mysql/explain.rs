@@ -1,6 +1,6 @@
 //! EXPLAIN: which indexes a query could use (MySQL manual 10.8.2). Nothing is executed.
 //!
-//! On an empty table the server reads the whole of it whatever indexes there are, so the question is not which index it takes
+//! On an empty table the server reads the whole of it, with any indexes, so the question is not which index it takes
 //! (`key`) but which it could (`possible_keys`). Whether an index brings the order of a query is only seen where it is taken.
 
 use crate::engines::engine::Batch;

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The port of both servers.
 const PORT: u16 = 3306;
 
-/// Who logs in where the URL names nobody: Prisma and sqlx take root, too.
+/// The account of a URL without one: Prisma and sqlx take root, too.
 const USER: &str = "root";
 
 /// How a connection is encrypted (MySQL manual, `--ssl-mode`).
