@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::deploy::kubernetes::{containers, is_sidecar, manifests, pods};
 use crate::deploy::yaml::{items, read, text};
-use crate::support::{BINARY, Database, Doorstep, Output, PASSWORD, Project, Running, is_root};
+use crate::support::{Database, Doorstep, Output, PASSWORD, Project, Running, copy_of_binary, is_root};
 
 /// Builds a container's root from tmpfs and bind mounts, and executes its command in it. $1: the root, $2: the image,
 /// $3: the file behind /dev/termination-log, $4: ro or rw, $5: volumes, as lines of `directory path options`; then the rest.
@@ -78,7 +78,7 @@ impl Node {
             .file("shop/image/bin/node", SERVICE)
             .file("doorstep/etc/empty", "");
         for (image, path) in [("shop", "image/bin/doorstep"), ("doorstep", "doorstep")] {
-            std::fs::copy(BINARY, project.path(image).join(path)).unwrap();
+            copy_of_binary(&project.path(image).join(path));
         }
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(project.path("shop/image/bin/node"), executable).unwrap();

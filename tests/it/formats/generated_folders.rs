@@ -96,7 +96,14 @@ fn compare(format: &'static Native, tool: Option<&RealTool>, folder: u64) {
         }
         None => steps.iter().for_each(|step| drop(expected.sql(&step.sql))),
     }
-    assert_eq!(catalog(format, &ours), catalog(format, &expected), "{}: folder {folder}", format.name);
+    let [ours, expected] = [ours, expected].map(|database| {
+        let catalog = catalog(format, &database);
+        // Liquibase takes comments out of what it sends, also out of the body of a function (stripComments).
+        let is_left =
+            |line: &&str| format.name != "liquibase" || !(line.trim().is_empty() || line.trim().starts_with("--"));
+        catalog.lines().filter(is_left).map(str::to_owned).collect::<Vec<_>>().join("\n")
+    });
+    assert_eq!(ours, expected, "{}: folder {folder}", format.name);
 }
 
 fn compare_all(folders: std::ops::Range<u64>, with_slow: bool) {

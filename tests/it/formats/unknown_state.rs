@@ -228,8 +228,9 @@ fn a_question_has_the_environment_of_the_command_that_migrates() {
 #[test]
 fn a_follower_asks_rarely_and_again_when_the_history_changes() {
     let database = Database::fresh();
-    let answer = "if [ \"$1\" = heads ]; then echo 'k3 (head)'; exit; fi\necho x >> \"$OUT\"\n\
-                  echo 'Current revision(s) for x:'\nif [ -e applied ]; then echo 'Rev: k3 (head)'; fi";
+    // What it answers is certain before the test sees that it was asked.
+    let answer = "if [ \"$1\" = heads ]; then echo 'k3 (head)'; exit; fi\necho 'Current revision(s) for x:'\n\
+                  if [ -e applied ]; then echo 'Rev: k3 (head)'; fi\necho x >> \"$OUT\"";
     let (project, path) = with_stub(answer);
     // The folder is known but for one revision.
     project.write("db/env.py", "context.configure(connection=connection)\n");

@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::{BINARY, Database, Doorstep, Project, free_port, is_root, sqlite, until};
+use crate::support::{Database, Doorstep, Project, copy_of_binary, free_port, is_root, sqlite, until};
 
 /// An error that is provoked, and what its advice leads to.
 struct Case<'a> {
@@ -140,7 +140,7 @@ fn as_nobody(project: &Project, arguments: &[&str]) -> Doorstep {
     }
     let copy = project.path("doorstep");
     if !copy.exists() {
-        std::fs::copy(BINARY, &copy).unwrap();
+        copy_of_binary(&copy);
         std::fs::set_permissions(project.path(""), PermissionsExt::from_mode(0o777)).unwrap();
     }
     let user = ["--reuid=65534", "--regid=65534", "--clear-groups", copy.to_str().unwrap()];

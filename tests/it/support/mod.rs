@@ -68,6 +68,12 @@ pub(crate) fn is_root() -> bool {
     std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
 }
 
+/// A copy of the program at this place. Another program writes it: a test that starts a process at that moment would hand it
+/// the open file, and then the copy cannot be started ("text file busy").
+pub(crate) fn copy_of_binary(to: &Path) {
+    run(Command::new("cp").arg(BINARY).arg(to));
+}
+
 pub(crate) fn run(command: &mut Command) {
     let status = command.status().unwrap();
     assert!(status.success(), "{command:?}: {status}");

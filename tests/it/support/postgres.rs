@@ -1,6 +1,6 @@
 //! PostgreSQL: databases on the shared server, and servers for one test.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -89,7 +89,14 @@ impl Database {
     pub(crate) fn idle_session(&self, sql: &str) -> Running {
         let mut command = psql_command(self.port, &self.name);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        writeln!(child.stdin.as_mut().unwrap(), "{sql}").unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{sql}\n\\echo done").unwrap();
+        let mut answer = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while line != "done\n" {
+            line.clear();
+            assert!(answer.read_line(&mut line).unwrap() > 0, "the session of {sql} has ended");
+        }
+        child.stdout = Some(answer.into_inner());
         child.into()
     }
 }
