@@ -289,7 +289,7 @@ const NEXT_AFTER_A_LOSS: &str = "next: start again; the next start finds out wha
 const NEXT_AFTER_THE_LOCK: &str =
     "next: start again (nothing was changed), or allow more with --migration-lock-timeout";
 
-const NEXT_AFTER_A_CHILD: &str = "next: wait for their end, or end them (SELECT pg_terminate_backend(PID)), and start again; sessions of another role \
+const NEXT_AFTER_A_CHILD: &str = "next: wait for their end, or end them (PostgreSQL: SELECT pg_terminate_backend(PID); MySQL: KILL PID), and start again; sessions of another role \
      than that of migrate_url do not count";
 
 const NEXT_AFTER_AWAIT: &str = "next: check the process that migrates, or give it longer with --wait-timeout";

@@ -86,9 +86,9 @@ impl Class {
     pub(crate) fn remedy_of_statement(self) -> Option<&'static str> {
         match self {
             Self::Busy => Some(NEXT_AFTER_SHORTAGE),
-            Self::Starting | Self::Unreachable => {
-                Some("check what the server and its sessions wait for (pg_stat_activity), and start again")
-            }
+            Self::Starting | Self::Unreachable => Some(
+                "check what the server and its sessions wait for (pg_stat_activity, SHOW PROCESSLIST), and start again",
+            ),
             _ => None,
         }
     }
@@ -136,6 +136,10 @@ pub enum Condition {
     OtherMethod,
     /// There is no such role, or it may not log in (28000).
     NoLogin,
+    /// The server admits no login from this host after too many failed ones (MySQL's 1129).
+    HostBlocked,
+    /// The password must be changed before anything else.
+    PasswordExpired,
     /// The role has no CONNECT on the database (42501).
     MayNotConnect,
     /// The database takes no connections (55000).

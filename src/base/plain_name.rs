@@ -10,7 +10,7 @@ use crate::base::unseen::{called, is_unseen};
 
 /// Characters that end, join or quote something in a URL, a list or a shell, so that a name that holds one as it is was
 /// probably cut at the wrong place.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 const JOINTS: &[char] =
     &['"', '\'', '`', '#', '&', ',', ';', '<', '=', '>', '?', '@', '[', ']', '\\', '^', '{', '|', '}', '/', ':'];
 
@@ -35,7 +35,7 @@ pub(crate) fn flaw(name: &str) -> Option<String> {
 }
 
 /// The same for a name that stands where nothing quotes or encodes it: it holds none of the characters that join parts.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn flaw_of_bare(name: &str) -> Option<String> {
     let joint = name.chars().enumerate().find(|(_, character)| JOINTS.contains(character));
     flaw(name)

@@ -3,6 +3,8 @@
 //! Plain data; `differ` compares two of them.
 
 pub(crate) mod history_tables;
+mod key;
+pub(crate) mod mysql_types;
 pub(crate) mod spelling;
 pub(crate) mod text;
 pub mod value;
@@ -10,6 +12,8 @@ pub mod value;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+
+pub use crate::catalog::key::Key;
 
 /// Where an desired stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -47,6 +51,33 @@ pub struct Catalog {
     /// INVALID indexes of a live database, also those that no source names. Not part of a snapshot.
     #[serde(skip)]
     pub broken: Vec<BrokenIndex>,
+    /// The server takes table names that differ only in the case of letters for one (MySQL, lower_case_table_names).
+    #[serde(skip)]
+    pub folds_table_names: bool,
+}
+
+impl Catalog {
+    /// Moves everything of one schema to another.
+    pub(crate) fn move_schema(&mut self, from: &str, to: &str) {
+        let moved = |schema: &mut String| {
+            if *schema == from {
+                to.clone_into(schema);
+            }
+        };
+        let renamed = |name: &mut Name| moved(&mut name.schema);
+        self.schemas.iter_mut().for_each(moved);
+        self.views.iter_mut().for_each(renamed);
+        self.enums.iter_mut().for_each(|of| renamed(&mut of.name));
+        for table in &mut self.tables {
+            renamed(&mut table.name);
+            table.foreign_keys.iter_mut().for_each(|key| renamed(&mut key.target));
+            for column in &mut table.columns {
+                if let Type::Enum(name) = &mut column.kind {
+                    renamed(name);
+                }
+            }
+        }
+    }
 }
 
 /// An index whose build was interrupted, or is under way.
@@ -284,30 +315,6 @@ impl Default {
     }
 }
 
-/// A primary key.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Key {
-    /// Its name; empty where the engine has none.
-    pub name: String,
-    /// Its columns, in their order.
-    pub columns: Vec<String>,
-}
-
-impl Key {
-    /// The index behind it.
-    fn index(&self) -> Index {
-        let column = |name: &String| IndexColumn { name: name.clone(), ..IndexColumn::default() };
-        Index {
-            name: self.name.clone(),
-            columns: self.columns.iter().map(column).collect(),
-            unique: true,
-            method: "btree".to_owned(),
-            valid: true,
-            ..Index::default()
-        }
-    }
-}
-
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Index {
@@ -318,7 +325,7 @@ pub struct Index {
     /// Whether it is unique.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unique: bool,
-    /// Access method, lower case: `btree`, `hash`, `gin`, `gist`, `spgist`, `brin`.
+    /// Access method, lower case: `btree`, `hash`, `gin`, `gist`, `spgist`, `brin`, `fulltext`, `spatial`.
     #[serde(default = "btree", skip_serializing_if = "is_btree")]
     pub method: String,
     /// Predicate of a partial index, as written or as the server renders it.
@@ -346,6 +353,9 @@ pub struct IndexColumn {
     /// `DESC`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub descending: bool,
+    /// The length of the prefix that is indexed, where it is not the whole column (MySQL).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<u32>,
     /// Operator class, if it is given or was read: `gin_trgm_ops`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::value::{self, Family, family};
-use crate::catalog::{Arity, CatalogSource, Column, Default, Table, Type};
-use crate::differ::{Compared, Names, folded};
+use crate::catalog::{Arity, CatalogSource, Column, Default, Table, Type, mysql_types};
+use crate::differ::{Compared, Names, folded, mysql};
 use crate::finding::{Detail, Difference, DifferenceKind, Severity};
 use crate::sql::script::Aspect;
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
@@ -21,6 +21,9 @@ pub(crate) fn counterparts(expected: &Table, actual: &Table, dialect: Dialect) -
 
 /// Whether the server compares values of the two types with each other, as a foreign key must.
 pub(crate) fn is_comparable(one: &Type, other: &Type, dialect: Dialect) -> bool {
+    if dialect.rules().declares_by_column {
+        return mysql::may_refer(one, other);
+    }
     types(one, other, dialect) != Some(Severity::Error)
 }
 
@@ -108,6 +111,9 @@ fn differences(
         }
     }
     match (expected.arity, actual.arity) {
+        // MySQL makes such a column NOT NULL.
+        (Arity::Optional, Arity::Required)
+            if dialect.rules().declares_by_column && actual.default == Default::Sequence => {}
         (Arity::Optional, Arity::Required) => {
             findings.push(differs(Severity::Error, Aspect::Null).between("NULL allowed", "NOT NULL"));
         }
@@ -145,6 +151,9 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
             (Family::Json, Family::Text | Family::Bytes) | (Family::Text, Family::Json) => Some(Severity::Warning),
             _ => Some(Severity::Error),
         };
+    }
+    if dialect.rules().declares_by_column {
+        return mysql::types(expected, actual);
     }
     match (expected, actual) {
         (Type::Other(one), Type::Other(other)) => (bare(one) != bare(other)).then_some(Severity::Notice),
@@ -209,7 +218,7 @@ fn are_same_arguments(name: &str, expected: &[u32], actual: &[u32]) -> bool {
 }
 
 /// The name in `"public"."vector"(512)`.
-fn bare(name: &str) -> String {
+pub(crate) fn bare(name: &str) -> String {
     let name = name.split('(').next().unwrap_or_default().trim_end_matches("[]").trim();
     name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase()
 }
@@ -257,13 +266,17 @@ impl DefaultComparison {
 fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> DefaultComparison {
     use DefaultComparison::{Different, Same, Uncompared};
     let is_list = expected.arity == Arity::List;
-    let family = family(&expected.kind);
+    let is_mysql = dialect.rules().declares_by_column;
+    let family = if is_mysql { mysql_types::family(&expected.kind) } else { family(&expected.kind) };
     let is_moment = matches!(family, Family::Moment | Family::Time);
     // `dbgenerated("now()")` is now() in other words.
     let wanted = match &expected.default {
         Default::Expression(text) => value::read(text, &expected.kind, is_list),
         other => other.clone(),
     };
+    if is_mysql && let Some(severity) = mysql::defaults(expected, actual, family) {
+        return severity.map_or(Same, Different);
+    }
     match (&wanted, &actual.default) {
         (Default::Any, _) | (Default::None, Default::None) => Same,
         // SQLite numbers an INTEGER PRIMARY KEY by itself, also without a default.

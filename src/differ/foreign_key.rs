@@ -3,7 +3,7 @@
 use crate::catalog::{ForeignKey, Table};
 use crate::differ::column::Columns;
 use crate::differ::index::{bracketed, translated};
-use crate::differ::{Compared, Names, without_guarantee};
+use crate::differ::{Compared, Names, mysql, without_guarantee};
 use crate::finding::{Detail, Difference, DifferenceKind, Severity};
 use crate::sql::ObjectRef;
 
@@ -21,7 +21,7 @@ pub(crate) fn foreign_keys(
     for key in &expected.foreign_keys {
         let Some(from) = translated(&key.columns, columns) else { continue };
         match search.best(key, &from) {
-            Some(best) => findings.extend(search.compared(key, best)),
+            Some(best) => findings.extend(search.compared(key, &from, best)),
             None => absent.push((key, from)),
         }
     }
@@ -64,11 +64,19 @@ impl<'a> ForeignKeySearch<'a> {
     }
 
     /// In what the key that leads to the same columns differs.
-    fn compared(&self, key: &ForeignKey, best: &ForeignKey) -> Vec<Difference> {
+    fn compared(&self, key: &ForeignKey, from: &[String], best: &ForeignKey) -> Vec<Difference> {
         let (names, expected) = (self.compared.names, self.expected);
         let mut findings = Vec::new();
         if !has_same_actions(key, best) {
-            findings.push(differs(self.found(key, Severity::Warning, DifferenceKind::Different), key, best));
+            let severity = match names.0.rules().declares_by_column && mysql::act_alike(key, best) {
+                true => Severity::Notice,
+                false => Severity::Warning,
+            };
+            findings.push(differs(self.found(key, severity, DifferenceKind::Different), key, best));
+        }
+        // Prisma's engine for MySQL compares the columns in their order.
+        if names.0.rules().declares_by_column && from != best.columns {
+            findings.push(differs(self.found(key, Severity::Notice, DifferenceKind::Different), key, best));
         }
         if key.guarantee.valid {
             let severity = self.compared.severity_of_lost(best.guarantee);

@@ -3,7 +3,7 @@
 use crate::catalog::value::simplified;
 use crate::catalog::{BrokenIndex, Catalog, Index, IndexColumn, Name, Table};
 use crate::differ::column::Columns;
-use crate::differ::{Compared, Names};
+use crate::differ::{Compared, Names, mysql};
 use crate::finding::{Difference, DifferenceKind, Remedy, Severity};
 use crate::sql::{ObjectKind, ObjectRef};
 
@@ -38,7 +38,10 @@ pub(crate) fn primary_key(
             });
         }
         (Some((key, wanted)), Some(there)) => {
-            if wanted != there.columns {
+            if wanted == there.columns && key.parts != there.parts {
+                let differs = finding(Severity::Warning, DifferenceKind::Different);
+                findings.push(differs.between(key.to_string(), there.to_string()));
+            } else if wanted != there.columns {
                 let severity = if are_alike(&wanted, &there.columns) { Severity::Warning } else { Severity::Error };
                 let differs = finding(severity, DifferenceKind::Different);
                 findings.push(differs.between(bracketed(&wanted), bracketed(&there.columns)));
@@ -65,6 +68,8 @@ pub(crate) fn indexes(
     // The form that join tables had up to Prisma 5 is reported with the primary key.
     let key = expected.primary_key.as_ref().filter(|_| actual.primary_key.is_none());
     let key = key.and_then(|key| translated(&key.columns, columns));
+    let has_own = names.0.rules().declares_by_column;
+    let is_of_key = |index: &Index| has_own && mysql::is_of_foreign_key(index, actual);
     for (other, claimed) in actual.indexes.iter().zip(search.claimed) {
         let object = || object_of(expected, other);
         let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
@@ -80,6 +85,7 @@ pub(crate) fn indexes(
             // Prisma sees no expressions, and no predicates either but with a preview feature.
             && !other.has_expression
             && other.predicate.is_none()
+            && !is_of_key(other)
             && !key.as_ref().is_some_and(|key| is_unique_over(other, key))
         {
             findings
@@ -232,10 +238,10 @@ fn is_same(wanted: &Index, other: &Index) -> bool {
         && is_same_predicate(wanted, other)
 }
 
-/// The columns with their directions, included ones last.
-fn seen(index: &Index) -> impl Iterator<Item = (&str, bool)> {
-    let keys = index.columns.iter().map(|column| (column.name.as_str(), column.descending));
-    keys.chain(index.include.iter().map(|name| (name.as_str(), false)))
+/// The columns with their directions and the lengths of their prefixes, included ones last.
+fn seen(index: &Index) -> impl Iterator<Item = (&str, bool, Option<u32>)> {
+    let keys = index.columns.iter().map(|column| (column.name.as_str(), column.descending, column.length));
+    keys.chain(index.include.iter().map(|name| (name.as_str(), false, None)))
 }
 
 fn is_same_predicate(wanted: &Index, other: &Index) -> bool {
@@ -288,7 +294,7 @@ fn are_named_apart(wanted: &str, other: &str, names: Names) -> bool {
 /// The method as Prisma sees it: what it does not know, such as pgvector's hnsw, it takes for a B-tree.
 fn method(index: &Index) -> &str {
     match index.method.as_str() {
-        known @ ("hash" | "gin" | "gist" | "spgist" | "brin" | "fulltext") => known,
+        known @ ("hash" | "gin" | "gist" | "spgist" | "brin" | "fulltext" | "spatial") => known,
         _ => "btree",
     }
 }
@@ -326,7 +332,8 @@ pub(crate) fn bracketed(columns: &[String]) -> String {
 pub(crate) fn described(index: &Index) -> String {
     let column = |column: &IndexColumn| {
         let class = column.class.as_ref().filter(|_| !column.usual).map_or(String::new(), |class| format!(" {class}"));
-        format!("{}{class}{}", column.name, if column.descending { " DESC" } else { "" })
+        let length = column.length.map_or(String::new(), |length| format!("({length})"));
+        format!("{}{length}{class}{}", column.name, if column.descending { " DESC" } else { "" })
     };
     let columns: Vec<String> = index.columns.iter().map(column).collect();
     let mut text = if index.unique { "unique ".to_owned() } else { String::new() };

@@ -8,6 +8,7 @@ pub(crate) mod column;
 pub mod ddl;
 pub(crate) mod foreign_key;
 pub(crate) mod index;
+pub(crate) mod mysql;
 pub(crate) mod part;
 
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,7 @@ pub(crate) use crate::differ::part::{expects, index_named, required_columns, req
 /// order of the desired, what no source expects at the end.
 #[must_use]
 pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Difference> {
+    let expected = &*mysql::respelled(expected, actual);
     let names = Names(dialect);
     let compared = Compared { names, source: &expected.source };
     let mut findings = Vec::new();

@@ -47,7 +47,7 @@ fn sample() -> Catalog {
     let table = Table {
         name: name("T"),
         columns: vec![column("id", "int4"), column("a", "int4"), column("reportId", "text")],
-        primary_key: Some(PrimaryKey { name: "T_pkey".to_owned(), columns: texts(&["id"]) }),
+        primary_key: Some(PrimaryKey { name: "T_pkey".to_owned(), columns: texts(&["id"]), ..PrimaryKey::default() }),
         indexes: vec![index("T_a_idx", &["a"], false), index("T_id_a_key", &["id", "a"], true)],
         foreign_keys: vec![foreign_key()],
         ..Table::default()
@@ -246,7 +246,10 @@ fn primary_keys() {
     assert_eq!(after(|it| it.tables[0].primary_key = None), ["error missing primary_key public.T"]);
     assert_eq!(expecting(|it| it.tables[0].primary_key = None), ["notice extra primary_key public.T"]);
     let other = |columns: &[&str]| {
-        after(|it| it.tables[0].primary_key = Some(PrimaryKey { name: "T_pkey".into(), columns: texts(columns) }))
+        after(|it| {
+            it.tables[0].primary_key =
+                Some(PrimaryKey { name: "T_pkey".into(), columns: texts(columns), ..PrimaryKey::default() })
+        })
     };
     assert_eq!(other(&["a"]), ["error different primary_key public.T"]);
     let named = after(|it| it.tables[0].primary_key.as_mut().unwrap().name = "pk".into());
@@ -265,7 +268,8 @@ fn join_tables_of_older_prisma_are_fine() {
         table.columns = vec![column("A", "int4"), column("B", "int4")];
         table.indexes = vec![index("_T_B_index", &["B"], false)];
         table.foreign_keys.clear();
-        table.primary_key = Some(PrimaryKey { name: "T_AB_pkey".into(), columns: texts(&["A", "B"]) });
+        table.primary_key =
+            Some(PrimaryKey { name: "T_AB_pkey".into(), columns: texts(&["A", "B"]), ..PrimaryKey::default() });
         table.is_join = true;
     };
     let (mut expected, mut actual) = (sample(), sample());

@@ -22,8 +22,11 @@ type Parse = fn(&UrlText, &Environment, &Path) -> ParsedEndpoint;
 type ParsedEndpoint = Result<Arc<dyn Endpoint>, Error>;
 
 /// The schemes of each engine. The last engine reads what has none of them: libpq's keyword strings, and no URL at all.
-const ENGINES: &[(&[&str], Parse)] =
-    &[(&["file", "sqlite", "sqlite3"], sqlite), (&["postgres", "postgresql"], postgres)];
+const ENGINES: &[(&[&str], Parse)] = &[
+    (&["file", "sqlite", "sqlite3"], sqlite),
+    (&["mysql", "mariadb"], mysql),
+    (&["postgres", "postgresql"], postgres),
+];
 
 #[cfg(feature = "sqlite")]
 fn sqlite(url: &UrlText, _environment: &Environment, base: &Path) -> ParsedEndpoint {
@@ -33,6 +36,16 @@ fn sqlite(url: &UrlText, _environment: &Environment, base: &Path) -> ParsedEndpo
 #[cfg(not(feature = "sqlite"))]
 fn sqlite(_url: &UrlText, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
     Err(left_out("SQLite", "sqlite"))
+}
+
+#[cfg(feature = "mysql")]
+fn mysql(url: &UrlText, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
+    Ok(Arc::new(crate::engines::mysql::Target::parse(url)?))
+}
+
+#[cfg(not(feature = "mysql"))]
+fn mysql(_url: &UrlText, _environment: &Environment, _base: &Path) -> ParsedEndpoint {
+    Err(left_out("MySQL", "mysql"))
 }
 
 #[cfg(feature = "postgres")]
@@ -45,7 +58,7 @@ fn postgres(_url: &UrlText, _environment: &Environment, _base: &Path) -> ParsedE
     Err(left_out("PostgreSQL", "postgres"))
 }
 
-#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+#[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
 fn left_out(engine: &str, feature: &str) -> Error {
     Error::Settings(format!(
         "this build of doorstep leaves {engine} out\nnext: build it with cargo build --features {feature}"
@@ -56,7 +69,7 @@ fn left_out(engine: &str, feature: &str) -> Error {
 const LIBPQ_VARIABLES: [&str; 4] = ["PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"];
 
 /// Schemes of engines that doorstep does not support.
-const UNSUPPORTED: &[&str] = &["mysql", "mariadb", "sqlserver", "mssql", "mongodb", "cockroachdb", "oracle"];
+const UNSUPPORTED: &[&str] = &["sqlserver", "mssql", "mongodb", "cockroachdb", "oracle"];
 
 /// A parsed database URL: everything needed to open a session.
 #[derive(Debug, Clone)]
@@ -84,7 +97,7 @@ impl Target {
         }
         if UNSUPPORTED.contains(&scheme) {
             return Err(Error::Settings(format!(
-                "doorstep does not speak {scheme}\nnext: use a postgresql://, file: or sqlite: URL"
+                "doorstep does not speak {scheme}\nnext: use a postgresql://, mysql://, file: or sqlite: URL"
             )));
         }
         let chosen = ENGINES.iter().find(|(schemes, _)| schemes.contains(&scheme));
@@ -176,7 +189,7 @@ mod tests {
 
     #[test]
     fn other_engines_are_refused_by_name() {
-        for url in ["mysql://u:hunter2@h/d", "prisma+postgres://hunter2", "mongodb://hunter2"] {
+        for url in ["sqlserver://u:hunter2@h/d", "prisma+postgres://hunter2", "mongodb://hunter2"] {
             let error = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));
             let text = error.unwrap_err().to_string();
             assert!(!text.contains("hunter2"), "{text}");
@@ -197,11 +210,12 @@ mod tests {
         }
     }
 
-    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")))]
     #[test]
     fn an_engine_that_was_left_out_is_refused_with_its_feature() {
         for (url, feature, is_built) in [
             ("postgresql://u:hunter2@h/d", "postgres", cfg!(feature = "postgres")),
+            ("mysql://u:hunter2@h/d", "mysql", cfg!(feature = "mysql")),
             ("file:./hunter2.db", "sqlite", cfg!(feature = "sqlite")),
         ] {
             let target = Target::parse(&Secret::new(url), &Environment::default(), Path::new("."));

@@ -41,6 +41,13 @@ pub trait Engine: Sync {
     /// from new ones.
     fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>>;
 
+    /// A value that differs wherever the catalog's rows about these names differ, in the session's own database: of tables with
+    /// all their parts, views, routines, triggers, events, databases. `None` where the engine needs none, because it rolls DDL
+    /// back.
+    fn fingerprint(&self, _names: &[String]) -> Query<Option<String>> {
+        Query::known(None)
+    }
+
     /// The INVALID indexes beside an index that a `REINDEX … CONCURRENTLY` of `target` rebuilds, with the same table and
     /// columns; `since` as for [`Engine::object_states`].
     fn invalid_twins(&self, _target: &ReindexTarget, _since: &str) -> Query<Vec<InvalidTwin>> {

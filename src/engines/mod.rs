@@ -14,12 +14,14 @@
 //! `sql/dialect`; a line in the contract suite (`tests/it/engines/contract.rs`).
 
 // A build without an engine does not use what only that engine calls.
-#![cfg_attr(not(all(feature = "postgres", feature = "sqlite")), allow(dead_code))]
+#![cfg_attr(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod connect;
 pub(crate) mod endpoint;
 pub(crate) mod engine;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod net;
 pub(crate) mod peer;
 #[cfg(feature = "postgres")]

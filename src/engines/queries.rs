@@ -60,6 +60,11 @@ impl dyn Session + '_ {
         }
     }
 
+    /// What the catalog shows of these names; see [`super::engine::Engine::fingerprint`].
+    pub(crate) async fn fingerprint(&mut self, names: &[String]) -> Result<Option<String>, Fault> {
+        self.ask(self.engine().fingerprint(names)).await
+    }
+
     /// What an interrupted `REINDEX … CONCURRENTLY` may have left; see [`super::engine::Engine::invalid_twins`].
     pub(crate) async fn invalid_twins(
         &mut self,

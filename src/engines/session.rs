@@ -41,8 +41,17 @@ pub(crate) type RowSink<'a> = &'a mut dyn FnMut(&[Option<&str>]) -> Result<(), F
 pub struct LockKey {
     /// For `pg_advisory_lock`.
     pub number: i64,
-    /// For `GET_LOCK`.
-    pub name: &'static str,
+    /// For `GET_LOCK`, whose names are those of the whole server.
+    pub name: LockName,
+}
+
+/// The name of a lock of a server that locks names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockName {
+    /// This text: databases of one server that use it wait for each other.
+    OfServer(&'static str),
+    /// This text with the name of the session's database.
+    OfDatabase(&'static str),
 }
 
 /// One connection, one session: the lock, `SET`s and the transaction state belong to it.

@@ -49,9 +49,12 @@ impl UrlText {
             return Ok(Self::Keywords(raw.to_owned()));
         }
         let text: String = raw.chars().filter(|character| !is_removed(*character)).collect();
-        let Some(scheme) = scheme(&text) else {
+        // Go's form for MySQL has none: what stands there is the user.
+        let is_go = go_address(text.split('?').next().unwrap_or_default()).is_some();
+        let Some(scheme) = (if is_go { Some("mysql") } else { scheme(&text) }) else {
             return Err(invalid(
-                "it has no scheme; write postgresql://user@host/database, or file:./dev.db for SQLite",
+                "it has no scheme; write postgresql://user@host/database, mysql://user@host/database, or file:./dev.db for \
+                 SQLite",
             ));
         };
         let scheme = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
@@ -77,6 +80,25 @@ impl UrlText {
             Self::Empty => "",
         }
     }
+}
+
+/// The parts of Go's `user:password@tcp(host:3306)/database` (go-sql-driver/mysql, "DSN"), which are not percent-encoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct GoAddress<'a> {
+    pub(crate) login: &'a str,
+    /// `tcp` or `unix`.
+    pub(crate) network: &'a str,
+    pub(crate) address: &'a str,
+    pub(crate) database: &'a str,
+}
+
+/// The parts of a text of that form, also behind `mysql://`, without its parameters.
+pub(crate) fn go_address(text: &str) -> Option<GoAddress<'_>> {
+    let text = text.strip_prefix("mysql://").unwrap_or(text);
+    let (before, database) = text.rsplit_once(")/")?;
+    let (before, address) = before.rsplit_once('(')?;
+    let (login, network) = before.rsplit_once('@').unwrap_or(("", before));
+    ["tcp", "tcp6", "unix"].contains(&network).then_some(GoAddress { login, network, address, database })
 }
 
 /// Tab, line feed and carriage return, which a WHATWG parser takes out.

@@ -52,7 +52,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::words::Words;
 use crate::config::{MigrationFormat, OutOfOrder};
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::code::Convention;
 use crate::formats::migration::Migration;
 use crate::formats::signs::Claim;
@@ -63,7 +63,8 @@ pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
-pub(crate) const OWN_LOCK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorstep"), name: "doorstep" };
+pub(crate) const OWN_LOCK: LockKey =
+    LockKey { number: i64::from_be_bytes(*b"doorstep"), name: LockName::OfDatabase("doorstep") };
 
 /// All formats.
 pub(crate) const ALL: &[FormatEntry] = &[
@@ -260,6 +261,11 @@ impl Format {
 
 /// From a folder to migrations: the grammar of their names, their order, the sections of a file that run, checksums.
 pub(crate) trait Layout: Sync + fmt::Debug {
+    /// The engines on which doorstep runs such a folder.
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite]
+    }
+
     /// Reads, orders and checksums the whole folder, before anything is written.
     ///
     /// # Errors
@@ -329,6 +335,26 @@ impl Folder {
     /// A folder whose format is certain.
     pub(crate) fn of(path: &'static Path, format: Format) -> Self {
         Self { path, format, claim: None, alternatives: &[], out_of_order: None }
+    }
+
+    /// Reads the folder, for a database of this engine.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where doorstep does not run the format on the engine; those of [`Layout::read`].
+    pub(crate) fn read(&self, dialect: Dialect) -> Result<Resolved, Error> {
+        let dialects = self.format.layout.dialects();
+        if dialects.contains(&dialect) {
+            return self.format.layout.read(self.path, dialect);
+        }
+        let products: Vec<&str> = dialects.iter().map(|dialect| dialect.product()).collect();
+        Err(Error::Settings(format!(
+            "the migrations in {} are those of {}, which doorstep runs on {} only, and the database is {}\n\
+             next: check DATABASE_URL, or name another format with --migration-format",
+            self.path.display(),
+            self.format.tool.name,
+            products.join(" and "),
+            dialect.product()
+        )))
     }
 }
 

@@ -368,12 +368,16 @@ impl<'a> MigrationRun<'a> {
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
-        let sets_timeout = current.migration.sql().to_ascii_lowercase().contains("lock_timeout");
-        let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone && !sets_timeout);
+        let text = current.migration.sql().to_ascii_lowercase();
+        let sets_timeout = text.contains("lock_timeout") || text.contains("lock_wait_timeout");
+        let commits_ddl = strategy::commits_ddl(self.migrator.history.dialect);
+        let lock_timeout = unit.conditions.lock_timeout.filter(|_| (!step.alone || commits_ddl) && !sets_timeout);
+        let intent = self.intent(current, step, (index, count)).await?;
         let conditions = Conditions { lock_timeout, ..unit.conditions };
         let clears = if is_last { self.clears(current) } else { None };
         let (record, clears) = (record.as_deref(), clears.as_deref());
-        let mut unit = Unit { record, clears, alone: step.alone, last: is_last, conditions, ..unit };
+        let announcement = intent.as_deref();
+        let mut unit = Unit { record, clears, alone: step.alone, announcement, last: is_last, conditions, ..unit };
         let mut result = self.execute(&unit, current).await;
         if matches!(&result, Err(failure) if refuses(failure)) {
             // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
@@ -389,7 +393,7 @@ impl<'a> MigrationRun<'a> {
         }
         let Err(mut failure) = result else { return Ok(()) };
         // Recovery judges such a statement by what it leaves; not one that was found out by asking the server.
-        failure.repeatable = step.alone;
+        failure.repeatable = step.alone && (!commits_ddl || Self::is_decidable(current, step));
         failure.fault.place =
             failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step, place));
         Err(failure)

@@ -9,12 +9,14 @@ use crate::engines::session::{Failure, Setting};
 use crate::formats::migration::{Migration, RunMode, rollback_line};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, ledgers};
+use crate::migrate::committing::{self, Obstacle};
+use crate::migrate::intent::Intent;
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::{ScriptStep, Strategy};
 use crate::sql::TableName;
 use crate::sql::client_command::{self, ClientCommand};
 use crate::sql::excerpt;
-use crate::sql::script::Statement;
+use crate::sql::script::{self, Statement};
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
 /// done before and their number, for a file that runs statement by statement.
@@ -58,12 +60,27 @@ pub(crate) fn client_command(migration: &Migration) -> Option<String> {
             "write INSERT statements instead; a dump has them with pg_dump --inserts, without its \\restrict and \
              \\unrestrict lines",
         ),
+        ClientCommand::Mysql(word) => (
+            format!("{word} is a command of the program mysql; a server does not know it"),
+            "take it out of the file, or write the statements themselves",
+        ),
         ClientCommand::Dot(word) => (
             format!(".{word} is a command of the program sqlite3; SQLite itself does not know it"),
             "take it out of the file, or write it as SQL",
         ),
     };
     Some(format!("{}:{line}: {what}\nnothing of the file has run\nnext: {next}", migration.path.display()))
+}
+
+/// A pending file whose transaction control would lose what it does, or its record.
+pub(crate) fn transaction_control(migration: &Migration) -> Option<String> {
+    let script = &migration.script;
+    let Obstacle { offset, what, next } = committing::obstacle(script)?;
+    let statements = script.statements();
+    let statement = statements.iter().find(|statement| statement.offset == offset);
+    let shown = statement.map_or_else(String::new, |it| format!("{}: ", script::summary_of(std::slice::from_ref(it))));
+    let (path, line) = (migration.path.display(), script.line_at(offset));
+    Some(format!("{path}:{line}: {shown}{what}\nnothing of the file has run\nnext: {next}"))
 }
 
 /// What to do about a lock that another session held to the end; the next start tries again by itself.
@@ -203,7 +220,8 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
     for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
         let record = entry.record.as_ref();
         let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
-        let message = record.and_then(|record| record.message.as_deref()).or(entry.note.as_deref());
+        let recorded = record.and_then(|record| record.message.as_deref());
+        let message = recorded.filter(|message| Intent::read(message).is_none()).or(entry.note.as_deref());
         // Prisma's texts have the terminal's colours in them, and a stack trace after them.
         let message = console::strip_ansi_codes(message.unwrap_or("interrupted, or still running")).into_owned();
         let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();

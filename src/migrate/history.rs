@@ -10,6 +10,7 @@ use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, Review, RowKey};
+use crate::migrate::announcement::ddl_evidence;
 use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
@@ -209,6 +210,9 @@ impl History {
                     format!("interrupted after it was committed: {why}; the next start records it")
                 }
                 Conclusion::Resume(step) => format!("interrupted; the next start goes on with statement {}", step + 1),
+                Conclusion::Proved { step, why } => {
+                    format!("interrupted; the next start goes on behind {step} statements ({why})")
+                }
                 Conclusion::Unclear(evidence) => failure_report::unclear(&evidence),
             };
             self.entries[index].note = Some(note);
@@ -239,13 +243,16 @@ impl History {
                     (State::Applied, format!("it was committed, and is recorded now ({why})"))
                 }
                 Conclusion::Resume(step) => (State::Pending, format!("it goes on with statement {}", step + 1)),
+                Conclusion::Proved { step, why } => {
+                    (State::Pending, format!("it goes on behind {step} of its statements ({why})"))
+                }
                 Conclusion::Unclear(evidence) => (State::Failed, failure_report::unclear(evidence)),
             };
             let text = format!("interrupted: {why}");
             let outcome = match &conclusion {
                 Conclusion::RolledBack(_) => Some(Outcome::RolledBack(&text)),
                 Conclusion::Committed(_) => Some(Outcome::Succeeded),
-                Conclusion::Resume(_) | Conclusion::Unclear(_) => None,
+                Conclusion::Resume(_) | Conclusion::Proved { .. } | Conclusion::Unclear(_) => None,
             };
             if let Some(outcome) = outcome {
                 let row = RowKey { dialect: self.dialect, table: &table, id: &id };
@@ -257,7 +264,7 @@ impl History {
             match conclusion {
                 Conclusion::Unclear(_) => entry.note = Some(why),
                 conclusion => {
-                    if let Conclusion::Resume(step) = conclusion {
+                    if let Conclusion::Resume(step) | Conclusion::Proved { step, .. } = conclusion {
                         entry.resume = Some(step);
                     }
                     tracing::warn!(phase = "migrate", event = "healed", migration = name, "{name} was {text}");
@@ -303,12 +310,18 @@ impl History {
         let looking = || Error::statement(format!("find out what became of {}", entry.name));
         let strategy = strategy_of(migration, record.by);
         let is_certain = record.ran(RunMode::Atomic);
-        let objects = if is_certain { Vec::new() } else { recovery::created_objects(&strategy, record) };
+        let ddl = ddl_evidence(session, &strategy, record).await.map_err(looking())?;
+        let objects =
+            if is_certain || ddl.is_some() { Vec::new() } else { recovery::created_objects(&strategy, record) };
         let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
         let object_states = self.object_states(session, &objects, record).await?;
         let running_session = match is_certain || migration.sql().trim().is_empty() {
             true => None,
-            false => session.running_session(migration.sql()).await.map_err(looking())?,
+            false => {
+                let step = strategy.steps.get(record.steps).filter(|_| ddl.is_some());
+                let text = step.map_or(migration.sql(), |step| step.text);
+                session.running_session(text).await.map_err(looking())?
+            }
         };
         let object_states = objects.into_iter().zip(lenient).zip(object_states);
         Ok(recovery::conclude(&Evidence {
@@ -317,6 +330,7 @@ impl History {
             same_script: self.format.ledger.fits(migration, &record.checksum),
             one_message: self.dialect.rules().sends_one_message,
             object_states: object_states.map(|((object, lenient), state)| (object, lenient, state)).collect(),
+            ddl,
             running_session,
         }))
     }

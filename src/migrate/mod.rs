@@ -1,12 +1,16 @@
 //! Applying migrations: history, plan, strategy, execution, recovery and the lock.
 
 pub(crate) mod aftermath;
+mod announcement;
 pub(crate) mod apply;
 pub(crate) mod claims;
+pub(crate) mod committing;
 pub(crate) mod execute;
 pub(crate) mod failure_report;
 mod guard;
 pub(crate) mod history;
+pub(crate) mod intent;
+pub(crate) mod interrupted_ddl;
 pub(crate) mod invalid_index;
 mod leftovers;
 pub(crate) mod lock;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::migrate::intent::Intent;
 
 /// State of one migration (contract: `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,10 +102,11 @@ impl Entry {
         matches!(self.state, State::Pending | State::RolledBack)
     }
 
-    /// An unfinished row without a recorded reason: its process died, or is still running.
+    /// An unfinished row without a recorded reason, or with no more than what it was about to do: its process died, or is still running.
     #[must_use]
     pub(crate) fn is_unexplained(&self) -> bool {
-        let interrupted = |record: &Arc<Record>| record.is_unfinished() && record.message.is_none();
+        let is_open = |message: &String| Intent::read(message).is_some();
+        let interrupted = |record: &Arc<Record>| record.is_unfinished() && record.message.as_ref().is_none_or(is_open);
         self.record.as_ref().is_some_and(interrupted) && self.resume.is_none()
     }
 }

@@ -6,6 +6,7 @@
 use crate::engines::peer::Peer;
 use crate::engines::session::ObjectState;
 use crate::formats::migration::{Record, RecordedBy, RunMode};
+use crate::migrate::interrupted_ddl::{self, DdlEvidence};
 use crate::migrate::strategy::{ScriptStep, Strategy};
 use crate::sql::script::{self, Leaves, Statement};
 use crate::sql::{ObjectKind, ObjectRef, unnamed_build};
@@ -23,6 +24,8 @@ pub(crate) struct Evidence<'a> {
     pub one_message: bool,
     /// What its script creates, whether the script skips it if it exists, and its state.
     pub object_states: Vec<(ObjectRef, bool, ObjectState)>,
+    /// What tells how far it got, where each DDL statement commits.
+    pub ddl: Option<DdlEvidence>,
     /// Another session that is running it now, or may be.
     pub running_session: Option<Peer>,
 }
@@ -50,6 +53,13 @@ pub(crate) enum Conclusion {
     Committed(String),
     /// It goes on with this statement, counted from 0.
     Resume(usize),
+    /// The same, by what the catalog shows; why that is certain.
+    Proved {
+        /// The statement, from 0.
+        step: usize,
+        /// What was there before it, and what is now.
+        why: String,
+    },
     /// A person must look; the evidence, one line each.
     Unclear(Vec<String>),
 }
@@ -57,7 +67,7 @@ pub(crate) enum Conclusion {
 /// Concludes.
 #[must_use]
 pub(crate) fn conclude(evidence: &Evidence<'_>) -> Conclusion {
-    let Evidence { record, strategy, same_script, one_message, object_states, running_session } = evidence;
+    let Evidence { record, strategy, same_script, one_message, object_states, ddl, running_session } = evidence;
     if record.ran(RunMode::Atomic) {
         return Conclusion::RolledBack("its script and its record commit together".to_owned());
     }
@@ -72,8 +82,12 @@ pub(crate) fn conclude(evidence: &Evidence<'_>) -> Conclusion {
         return Conclusion::Unclear(vec!["the file has changed since it began".to_owned()]);
     }
     let steps = strategy.steps.as_slice();
+    if let (Some(ddl), RunMode::Steps, true) = (ddl, strategy.mode, record.ran(RunMode::Steps)) {
+        return interrupted_ddl::resume(steps, record.steps, ddl);
+    }
     match strategy.mode {
         RunMode::Steps if record.ran(RunMode::Steps) => resume(steps, record.steps, object_states),
+        RunMode::Steps if ddl.is_some() => Conclusion::Unclear(vec!["it was begun by another program".to_owned()]),
         // Alone in its file, it is the one statement that may have been done.
         RunMode::Steps if steps.len() == 1 && steps[0].alone => resume(steps, 0, object_states),
         RunMode::Atomic if *one_message => by_objects(object_states, script::leaves(&strategy.statements)),
@@ -212,6 +226,7 @@ mod tests {
             same_script: true,
             one_message: true,
             object_states: object_states.collect(),
+            ddl: None,
             running_session: None,
         };
         conclude(&evidence)
@@ -221,7 +236,7 @@ mod tests {
         match conclusion {
             Conclusion::RolledBack(_) => "rolled back",
             Conclusion::Committed(_) => "committed",
-            Conclusion::Resume(_) => "resume",
+            Conclusion::Resume(_) | Conclusion::Proved { .. } => "resume",
             Conclusion::Unclear(_) => "unclear",
         }
     }
@@ -296,6 +311,7 @@ mod tests {
             same_script,
             one_message: true,
             object_states: vec![(ObjectRef::new(ObjectKind::Schema, None, "s"), false, ObjectState::Absent)],
+            ddl: None,
             running_session,
         };
         assert_eq!(kind(&conclude(&base(true, None))), "rolled back");

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 
 use crate::formats::migration::RunMode;
+use crate::migrate::committing;
+use crate::sql::Dialect;
 use crate::sql::script::{self, Script, Statement};
 
 /// How one script runs.
@@ -38,6 +40,9 @@ impl<'s> Strategy<'s> {
     #[must_use]
     pub fn of(script: &'s Script) -> Self {
         let statements = script.statements();
+        if commits_ddl(script.dialect()) {
+            return Self::of_committing(script, statements);
+        }
         // What is appended after an unclosed quote would become part of it: let the server reject the script as it is.
         if !script.is_complete() {
             return Self::unchanged(RunMode::Whole, script, statements);
@@ -49,8 +54,7 @@ impl<'s> Strategy<'s> {
         }
         let refuses =
             |statement: &Statement<'_>| rules.refuses_transaction.iter().any(|word| statement.starts(&[word]));
-        // Where each DDL statement commits, a transaction around the script would promise more than it keeps.
-        let is_whole = controls || !rules.has_transactional_ddl || statements.iter().any(refuses);
+        let is_whole = controls || statements.iter().any(refuses);
         Self::unchanged(if is_whole { RunMode::Whole } else { RunMode::Atomic }, script, statements)
     }
 
@@ -62,24 +66,44 @@ impl<'s> Strategy<'s> {
             return Self::in_steps(script, steps);
         }
         if is_one_transaction(&statements) {
-            let around = [&statements[0], &statements[statements.len() - 1]];
-            let sql = Cow::Owned(script::without(script.text(), &around));
-            // Blanks replace characters, not bytes: what follows a BEGIN with a comment like `/* é */` moves.
-            let moved = statements[0].text.len() - statements[0].text.chars().count();
-            let mut inner = statements[1..statements.len() - 1].to_vec();
-            inner.iter_mut().for_each(|statement| statement.offset -= moved);
-            return Self { mode: RunMode::Atomic, sql, statements: inner, steps: Vec::new() };
+            return Self::within(script, &statements);
         }
         let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
         let may_commit = controls || commits_alone || script.mentions_commit();
         Self::unchanged(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
     }
 
+    /// For an engine where each DDL statement commits: a transaction around it would promise more than it keeps.
+    fn of_committing(script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
+        if script.is_complete() && committing::is_one_transaction(&statements) {
+            return Self::within(script, &statements);
+        }
+        if script.is_complete() && statements.iter().all(committing::only_rows) {
+            return Self::unchanged(RunMode::Atomic, script, statements);
+        }
+        match steps(script).filter(|steps| !steps.is_empty()) {
+            Some(steps) => Self::in_steps(script, steps),
+            None => Self::unchanged(RunMode::Whole, script, statements),
+        }
+    }
+
+    /// What stands between BEGIN and COMMIT, which are all statements' first and last.
+    fn within(script: &'s Script, statements: &[Statement<'s>]) -> Self {
+        let around = [&statements[0], &statements[statements.len() - 1]];
+        let sql = Cow::Owned(script::without(script.text(), &around));
+        // Blanks replace characters, not bytes: what follows a BEGIN with a comment like `/* é */` moves.
+        let moved = statements[0].text.len() - statements[0].text.chars().count();
+        let mut inner = statements[1..statements.len() - 1].to_vec();
+        inner.iter_mut().for_each(|statement| statement.offset -= moved);
+        Self { mode: RunMode::Atomic, sql, statements: inner, steps: Vec::new() }
+    }
+
     /// For a file that asks for no transaction: statement by statement where the engine would run a message as one
     /// transaction, unless the script's own transactions are more than `BEGIN … COMMIT`.
     #[must_use]
     pub fn without_transaction(script: &'s Script) -> Self {
-        let is_split = script.is_complete() && script.dialect().rules().sends_one_message;
+        let is_split =
+            (script.is_complete() && script.dialect().rules().sends_one_message) || commits_ddl(script.dialect());
         match is_split.then(|| steps(script)).flatten().filter(|steps| !steps.is_empty()) {
             Some(steps) => Self::in_steps(script, steps),
             None => Self::unchanged(RunMode::Whole, script, script.statements()),
@@ -102,6 +126,9 @@ impl<'s> Strategy<'s> {
 /// control is more than that.
 #[must_use]
 pub fn steps(script: &Script) -> Option<Vec<ScriptStep<'_>>> {
+    if commits_ddl(script.dialect()) {
+        return committing::steps(script);
+    }
     let (text, statements) = (script.text(), script.statements());
     let mut steps = Vec::new();
     let mut rest = statements.as_slice();
@@ -129,12 +156,21 @@ pub fn steps(script: &Script) -> Option<Vec<ScriptStep<'_>>> {
 #[must_use]
 pub fn only_sets(step: &ScriptStep<'_>) -> bool {
     let sets = |statement: &Statement<'_>| {
+        if !statement.dialect().rules().has_transactional_ddl {
+            return committing::sets(statement);
+        }
         let plain = statement.starts(&["SELECT", "SET_CONFIG"]);
         let configures = plain || statement.starts(&["SELECT", "PG_CATALOG", "SET_CONFIG"]);
         let is_local = statement.starts(&["SET", "LOCAL"]);
         configures || statement.starts(&["RESET"]) || (statement.starts(&["SET"]) && !is_local)
     };
     step.statements.iter().all(sets)
+}
+
+/// Each DDL statement of the engine commits, and a message is one statement.
+pub(super) fn commits_ddl(dialect: Dialect) -> bool {
+    let rules = dialect.rules();
+    !rules.has_transactional_ddl && !rules.sends_one_message
 }
 
 fn begins(statement: &Statement<'_>) -> bool {
@@ -156,7 +192,6 @@ fn is_one_transaction(statements: &[Statement<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::Dialect;
 
     fn script(text: &str) -> Script {
         Script::new(text.to_owned(), Dialect::Postgres)

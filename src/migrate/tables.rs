@@ -11,6 +11,7 @@ use crate::migrate::failure_report;
 use crate::migrate::history::History;
 use crate::migrate::plan::{Entry, State};
 use crate::sql::TableName;
+use crate::sql::dialect::Accounts;
 
 impl History {
     /// The history table, created where Prisma would create it.
@@ -39,10 +40,11 @@ impl History {
                 fault.class = Class::Privilege;
             }
             let schema = self.dialect.identifier(probe.current_schema.as_deref().unwrap_or("public"));
-            let grant = format!(
-                "let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {};",
-                self.dialect.identifier(&probe.role)
-            );
+            let role = self.dialect.identifier(&probe.role);
+            let grant = match self.dialect.rules().accounts {
+                Accounts::Hosts => format!("let an administrator run: GRANT ALL ON {schema}.* TO {role};"),
+                _ => format!("let an owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};"),
+            };
             let remedy = (fault.class == Class::Privilege).then_some(grant);
             Error::Statement { doing: format!("create the history table {table}"), fault, remedy }
         })?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
-use crate::catalog::{Catalog, CatalogSource, Extension, Name, Type};
+use crate::catalog::{Catalog, CatalogSource, Extension};
 use crate::sql::Dialect;
 
 /// Read if it is in the working directory and no other file is named.
@@ -122,24 +122,7 @@ impl Snapshot {
     pub(crate) fn at(&self, home: &str, source: &str) -> Catalog {
         let mut catalog = self.catalog.clone();
         catalog.source = CatalogSource::File(source.to_owned());
-        let moved = |schema: &mut String| {
-            if *schema == self.home {
-                home.clone_into(schema);
-            }
-        };
-        let renamed = |name: &mut Name| moved(&mut name.schema);
-        catalog.schemas.iter_mut().for_each(moved);
-        catalog.views.iter_mut().for_each(renamed);
-        catalog.enums.iter_mut().for_each(|of| renamed(&mut of.name));
-        for table in &mut catalog.tables {
-            renamed(&mut table.name);
-            table.foreign_keys.iter_mut().for_each(|key| renamed(&mut key.target));
-            for column in &mut table.columns {
-                if let Type::Enum(name) = &mut column.kind {
-                    renamed(name);
-                }
-            }
-        }
+        catalog.move_schema(&self.home, home);
         catalog
     }
 }

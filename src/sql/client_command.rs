@@ -1,5 +1,6 @@
 //! Recognises what a client program reads for itself and no server knows: commands of psql (`\restrict`, which pg_dump
-//! writes since August 2025, `\connect`, `\i`), the rows after `COPY … FROM stdin`, the dot commands of sqlite3.
+//! writes since August 2025, `\connect`, `\i`), the rows after `COPY … FROM stdin`, the dot commands of sqlite3, commands of the
+//! mysql program.
 
 use crate::sql::Dialect;
 use crate::sql::script::{Statement, TokenKind};
@@ -13,6 +14,8 @@ pub(crate) enum ClientCommand<'a> {
     Copy,
     /// A command of sqlite3, without its dot.
     Dot(&'a str),
+    /// A command of the mysql program, as it is written.
+    Mysql(&'a str),
 }
 
 /// The first of them, and its byte offset in the script.
@@ -20,6 +23,7 @@ pub(crate) fn first<'a>(statements: &[Statement<'a>], dialect: Dialect) -> Optio
     let of = |statement| match dialect {
         Dialect::Postgres => of_psql(statement),
         Dialect::Sqlite => of_sqlite3(statement),
+        Dialect::Mysql => of_mysql(statement),
     };
     // Where a backslash may escape a quote, the lexer cannot tell what is inside one.
     let ambiguous = statements.iter().position(|it| it.has("STANDARD_CONFORMING_STRINGS") && it.has("OFF"));
@@ -37,6 +41,25 @@ fn of_psql<'a>(statement: &Statement<'a>) -> Option<(usize, ClientCommand<'a>)> 
 fn of_sqlite3<'a>(statement: &Statement<'a>) -> Option<(usize, ClientCommand<'a>)> {
     let (at, word) = word_after(statement, ".")?;
     (at == statement.offset).then_some((at, ClientCommand::Dot(word)))
+}
+
+/// `source file`, `\\. file`, `\\G` and others: a backslash is no operator, and `source` begins no statement.
+fn of_mysql<'a>(statement: &Statement<'a>) -> Option<(usize, ClientCommand<'a>)> {
+    let first = statement.tokens().find(|token| token.kind != TokenKind::Blank)?;
+    if statement.starts(&["SOURCE"]) && first.text.eq_ignore_ascii_case("source") {
+        return Some((statement.offset, ClientCommand::Mysql(first.text)));
+    }
+    let mut at = 0;
+    for token in statement.tokens() {
+        let rest = &statement.text[at..];
+        // `\N` is NULL.
+        if token.kind == TokenKind::Mark && token.text == "\\" && !rest.starts_with("\\N") {
+            let end = rest.char_indices().nth(2).map_or(rest.len(), |(end, _)| end);
+            return Some((statement.offset + at, ClientCommand::Mysql(&rest[..end])));
+        }
+        at += token.text.len();
+    }
+    None
 }
 
 /// `COPY (SELECT … FROM stdin) TO …`, where `stdin` is a table.
@@ -92,6 +115,18 @@ mod tests {
             "CREATE TABLE a (b text DEFAULT '.x');",
         ] {
             assert_eq!(found(text, Dialect::Postgres), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_of_the_mysql_program_are_found() {
+        for (text, expected) in [
+            ("SELECT 1;\nsource /tmp/x.sql\n", "10 Mysql(\"source\")"),
+            ("\\. /tmp/x.sql\n", "0 Mysql(\"\\\\.\")"),
+            ("SELECT 1\\G\n", "8 Mysql(\"\\\\G\")"),
+            ("SELECT '\\G', \"\\\\.\", `\\g`; # \\. x\nINSERT INTO source VALUES (\\N)", ""),
+        ] {
+            assert_eq!(found(text, Dialect::Mysql), expected, "{text}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! A cursor over the tokens of one statement, and the parts of dotted names. Knows no statement's grammar: `sql::changes` has
 //! that.
 
+use std::borrow::Cow;
+
 use crate::sql::Dialect;
 use crate::sql::script::{Statement, Token, TokenKind, tokens};
 
@@ -20,6 +22,15 @@ pub(crate) fn stored(part: &str) -> String {
         name.to_owned()
     } else {
         part.to_ascii_lowercase()
+    }
+}
+
+/// A part of a name in such a form that [`stored`] gives what the database stores: quoted where the engine keeps the case of a
+/// name without quotes.
+pub(crate) fn written<'a>(part: &Token<'a>, dialect: Dialect) -> Cow<'a, str> {
+    match part.kind {
+        TokenKind::Word if !dialect.rules().folds_names => dialect.identifier(part.text).into(),
+        _ => part.text.into(),
     }
 }
 
@@ -53,6 +64,7 @@ const LONGEST: usize = 1000;
 
 /// The tokens of one statement without blanks, and the current position among them.
 pub(crate) struct Cursor<'a> {
+    dialect: Dialect,
     text: &'a str,
     tokens: Vec<Token<'a>>,
     /// Where in the text each token begins.
@@ -63,16 +75,16 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A piece of SQL, which is lexed for it.
     pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
-        Self::over(text, tokens(text, dialect))
+        Self::over(text, tokens(text, dialect), dialect)
     }
 
     /// A statement that is lexed already.
     pub(crate) fn of(statement: &Statement<'a>) -> Self {
-        Self::over(statement.text, statement.tokens())
+        Self::over(statement.text, statement.tokens(), statement.dialect())
     }
 
-    fn over(text: &'a str, tokens: impl Iterator<Item = Token<'a>>) -> Self {
-        let mut reader = Self { text, tokens: Vec::new(), offsets: Vec::new(), at: 0 };
+    fn over(text: &'a str, tokens: impl Iterator<Item = Token<'a>>, dialect: Dialect) -> Self {
+        let mut reader = Self { dialect, text, tokens: Vec::new(), offsets: Vec::new(), at: 0 };
         let mut offset = 0;
         for token in tokens {
             let length = token.text.len();
@@ -109,6 +121,21 @@ impl<'a> Cursor<'a> {
         let taken = self.tokens.get(self.at).is_some_and(|token| token.text == mark);
         self.at += usize::from(taken);
         taken
+    }
+
+    /// The dialect of the text.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// True before this word or mark.
+    pub(crate) fn is_at(&self, text: &str) -> bool {
+        self.tokens.get(self.at).is_some_and(|token| token.text.eq_ignore_ascii_case(text))
+    }
+
+    /// True behind the last token.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at >= self.tokens.len()
     }
 
     /// True before a comma or a closing parenthesis, and at the end.
@@ -163,7 +190,7 @@ impl<'a> Cursor<'a> {
                 token.kind == TokenKind::Word
                     || (token.kind == TokenKind::Quoted && token.text.starts_with(['"', '`', '[']))
             })?;
-            name += part.text;
+            name += &written(part, self.dialect);
             self.at += 1;
             if name.len() > LONGEST {
                 return None;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::sql::cursor::{Cursor, bare, stored};
 use crate::sql::objects::{created_by, names, removed_by};
 use crate::sql::script::Statement;
+use crate::sql::table_parts::renames;
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// An object of which the scripts tell for certain whether it exists once they have run.
@@ -60,6 +61,17 @@ impl World {
         }
         if is(&["DO"]) || is(&["CALL"]) {
             return self.doubt_code(statement.text);
+        }
+        if is(&["RENAME"]) {
+            let mut reader = Cursor::of(statement);
+            reader.take("RENAME");
+            return renames(&mut reader).iter().for_each(|(old, new)| self.rename(old, &new.name));
+        }
+        // Several actions of one statement, whose order the text does not tell.
+        let renames_parts = statement.has("RENAME") || statement.has("CHANGE");
+        let is_plain = statement.has_pair("RENAME", "TO") && !statement.text.contains(',');
+        if is(&["ALTER"]) && self.dialect.rules().keeps_indexes_in_tables && renames_parts && !is_plain {
+            return self.doubt_mentioned(statement, true);
         }
         if is(&["ALTER"]) && self.alter(statement) {
             return;
@@ -204,10 +216,11 @@ impl World {
         let object = self.clipped(object);
         let key = self.key(&object.name);
         let places = self.by_name.get(&key).cloned().unwrap_or_default();
+        let in_tables = self.dialect.rules().keeps_indexes_in_tables;
         let is_same = |other: &ObjectRef| {
             other.kind == object.kind
                 && are_in_one(other.schema.as_deref(), object.schema.as_deref())
-                && (other.table == object.table || object.kind == ObjectKind::Index)
+                && (other.table == object.table || (object.kind == ObjectKind::Index && !in_tables))
         };
         let same: Vec<usize> = places.into_iter().filter(|place| is_same(&self.known[*place].last.object)).collect();
         let last = Lasting { script: self.script, object, exists };

@@ -2,7 +2,7 @@
 //! not on a grammar, so that it accepts every dialect.
 
 use crate::sql::Dialect;
-use crate::sql::cursor::stored;
+use crate::sql::cursor::{stored, written};
 use crate::sql::script::{Token, TokenKind, tokens};
 
 /// Every unqualified name in an expression, as the database stores it. Keywords are included: callers look up names that
@@ -15,7 +15,7 @@ pub fn names(expression: &str, dialect: Dialect) -> Vec<String> {
     };
     let qualifies = |at: usize| tokens.get(at + 1).is_some_and(|next| next.text == ".");
     let named = tokens.iter().enumerate().filter(|(at, token)| is_name(token) && !qualifies(*at));
-    named.map(|(_, token)| stored(token.text)).collect()
+    named.map(|(_, token)| stored(&written(token, dialect))).collect()
 }
 
 /// How many parameters a query of PostgreSQL takes: the highest number in `$1`.
@@ -24,6 +24,12 @@ pub fn parameters(query: &str) -> usize {
     let all: Vec<Token<'_>> = tokens(query, Dialect::Postgres).collect();
     let numbered = all.windows(2).filter(|pair| pair[0].text == "$");
     numbered.filter_map(|pair| pair[1].text.parse().ok()).max().unwrap_or(0)
+}
+
+/// How many `?` stand for a value in a query.
+#[must_use]
+pub fn question_marks(query: &str, dialect: Dialect) -> usize {
+    tokens(query, dialect).filter(|token| token.text == "?").count()
 }
 
 /// The names of constraints in a `CREATE TABLE`, of columns and of the table.

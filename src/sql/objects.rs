@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
-use crate::sql::cursor::{Cursor, bare, stored};
+use crate::sql::cursor::{Cursor, bare, stored, written};
 use crate::sql::script::{Statement, Token, TokenKind, is_word};
+use crate::sql::table_parts::{PartOp, actions, renames};
 use crate::sql::{ObjectKind, ObjectRef};
 
 /// What the statements create, in their order, without what a later one of them drops, moves or renames, as far
@@ -129,7 +130,7 @@ impl Later {
         let mentioned = || names(statement).into_iter().map(|name| stored(&name));
         let alters = statement.starts(&["ALTER"]);
         let renames_table = statement.has("TO") && !statement.has("COLUMN") && !statement.has("CONSTRAINT");
-        let changes_parts = statement.has("DROP") || statement.has("RENAME");
+        let changes_parts = ["DROP", "RENAME", "CHANGE"].iter().any(|word| statement.has(word));
         let of_parts = alters && statement.has("TABLE") && changes_parts && !renames_table;
         if statement.starts(&["DO"]) {
             let code = statement.text.to_lowercase();
@@ -149,6 +150,9 @@ impl Later {
             reader.take("ONLY");
             self.tables.insert(reader.name().map(|name| bare(&name)).unwrap_or_default());
             self.parts.extend(mentioned());
+        } else if statement.starts(&["RENAME"]) {
+            let old = removed_by(statement).into_iter().map(|object| object.name);
+            self.names.extend(old);
         } else if statement.starts(&["DROP"]) || (alters && (statement.has("RENAME") || statement.has("SCHEMA"))) {
             self.names.extend(mentioned());
         }
@@ -175,16 +179,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// Every name in a statement, part by part.
 pub(crate) fn names(statement: &Statement<'_>) -> Vec<String> {
     let is_name = |token: &Token<'_>| matches!(token.kind, TokenKind::Word | TokenKind::Quoted);
-    statement.tokens().filter(is_name).map(|token| token.text.to_owned()).collect()
+    let dialect = statement.dialect();
+    statement.tokens().filter(is_name).map(|token| written(&token, dialect).into_owned()).collect()
 }
+
+/// Words between CREATE and the kind of what is created.
+const BEFORE_KIND: [&str; 10] =
+    ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE", "FULLTEXT", "SPATIAL"];
 
 fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
     let mut reader = Cursor::of(statement);
     if reader.take("CREATE") {
-        while ["OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE"]
-            .iter()
-            .any(|word| reader.take(word))
-        {}
+        while BEFORE_KIND.iter().any(|word| reader.take(word)) {}
         let Some(kind) = kind(&mut reader) else { return };
         // `OR REPLACE` and TEMP objects prove nothing.
         if statement.has("REPLACE") || statement.has("TEMP") || statement.has("TEMPORARY") {
@@ -195,16 +201,17 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
         let Some(name) = reader.name() else { return };
         let object = match kind {
             ObjectKind::Schema if name.eq_ignore_ascii_case("AUTHORIZATION") => return,
-            ObjectKind::Index if name.eq_ignore_ascii_case("ON") => return,
-            ObjectKind::Index => {
-                reader.take("ON");
-                reader.take("ONLY");
-                let Some(table) = reader.name() else { return };
-                ObjectRef::written(ObjectKind::Table, &table).part(kind, bare(&name))
-            }
+            ObjectKind::Index => match index(&mut reader, &name) {
+                Some(object) => object,
+                None => return,
+            },
             _ => ObjectRef::written(kind, &name),
         };
         found.push(Made { object, lenient });
+        return;
+    }
+    if reader.take("RENAME") {
+        found.extend(renames(&mut reader).into_iter().map(|(_, object)| Made { object, lenient: false }));
         return;
     }
     if !reader.take("ALTER") {
@@ -220,6 +227,12 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
     if reader.take_all(&["RENAME", "TO"]) {
         let Some(new) = reader.name() else { return };
         found.push(Made { object: ObjectRef { name: bare(&new), ..whole }, lenient: false });
+    } else if kind == ObjectKind::Table && reader.dialect().rules().keeps_indexes_in_tables {
+        actions(&mut reader, |change| match change.op {
+            PartOp::Adds { lenient } => found.push(Made { object: whole.part(change.kind, change.name), lenient }),
+            PartOp::Renames(new) => found.push(Made { object: whole.part(change.kind, new), lenient: false }),
+            PartOp::Drops => {}
+        });
     } else if kind == ObjectKind::Table {
         loop {
             if reader.take("ADD") {
@@ -230,6 +243,21 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
             }
         }
     }
+}
+
+/// The index of this name, by what follows the name; `None` where it has none.
+fn index(reader: &mut Cursor<'_>, name: &str) -> Option<ObjectRef> {
+    if name.eq_ignore_ascii_case("ON") {
+        return None;
+    }
+    // MySQL has the kind of index before the table.
+    if reader.take("USING") {
+        reader.skip();
+    }
+    reader.take("ON");
+    reader.take("ONLY");
+    let table = reader.name()?;
+    Some(ObjectRef::written(ObjectKind::Table, &table).part(ObjectKind::Index, bare(name)))
 }
 
 /// The kind that CREATE or DROP names, if it is next.
@@ -276,12 +304,22 @@ fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
         let Some(kind) = kind(&mut reader) else { return };
         reader.take("CONCURRENTLY");
         reader.take_all(&["IF", "EXISTS"]);
+        if kind == ObjectKind::Index && reader.dialect().rules().keeps_indexes_in_tables {
+            let (index, _, table) = (reader.name(), reader.take("ON"), reader.name());
+            let table = table.map(|table| ObjectRef::written(ObjectKind::Table, &table));
+            gone.extend(table.zip(index).map(|(table, index)| table.part(kind, bare(&index))));
+            return;
+        }
         loop {
             gone.extend(reader.name().map(|name| ObjectRef::written(kind, &name)));
             if !reader.skip_past_comma() {
                 return;
             }
         }
+    }
+    if reader.take("RENAME") {
+        gone.extend(renames(&mut reader).into_iter().map(|(old, _)| old));
+        return;
     }
     if !reader.take("ALTER") {
         return;
@@ -293,6 +331,11 @@ fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
     let whole = ObjectRef::written(kind, &name);
     if reader.take_all(&["RENAME", "TO"]) {
         gone.push(whole);
+    } else if kind == ObjectKind::Table && reader.dialect().rules().keeps_indexes_in_tables {
+        actions(&mut reader, |change| match change.op {
+            PartOp::Adds { .. } => {}
+            PartOp::Drops | PartOp::Renames(_) => gone.push(whole.part(change.kind, change.name)),
+        });
     } else if kind == ObjectKind::Table {
         loop {
             if reader.take("DROP") || reader.take("RENAME") {

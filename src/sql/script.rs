@@ -9,12 +9,17 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::sql::Dialect;
+use crate::sql::lex::{Lexed, Lexemes, lex};
 
 pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::creations::{Creation, creations};
 pub use crate::sql::lasting::{Lasting, lasting};
-pub use crate::sql::names::{constraints, names, parameters};
+pub use crate::sql::lex::LineComment;
+#[cfg(test)]
+pub(crate) use crate::sql::lex::count;
+pub use crate::sql::names::{constraints, names, parameters, question_marks};
 pub use crate::sql::objects::{Leaves, created, leaves, removed};
+pub(crate) use crate::sql::token::{Token, TokenKind, is_word, tokens};
 
 /// The text of a migration. It is lexed when the first caller asks for its statements, and never again: the migration
 /// owns its script, and everything that needs statements (strategy, recovery, diagnosis, baseline) asks the script.
@@ -81,8 +86,8 @@ impl Script {
     #[must_use]
     pub fn pieces(&self) -> Vec<&str> {
         let (text, lexed) = (self.text(), self.lexed());
-        let begins = std::iter::once(0).chain(lexed.semicolons.iter().map(|end| end + 1));
-        let ends = lexed.semicolons.iter().copied().chain([text.len()]);
+        let begins = std::iter::once(0).chain(lexed.separators.iter().map(|(at, length)| at + length));
+        let ends = lexed.separators.iter().map(|(at, _)| *at).chain([text.len()]);
         begins.zip(ends).map(|(begin, end)| text[begin..end].trim()).filter(|piece| !piece.is_empty()).collect()
     }
 
@@ -109,55 +114,6 @@ impl Script {
     }
 }
 
-/// What one pass over a script finds.
-#[derive(Debug, Clone)]
-struct Lexed {
-    statements: Vec<Span>,
-    comments: Vec<LineComment>,
-    /// Byte offsets of the semicolons that end statements.
-    semicolons: Vec<usize>,
-    is_complete: bool,
-    mentions_commit: bool,
-}
-
-/// A comment of one line, by its place in the script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LineComment {
-    /// Byte offset of its first dash.
-    pub offset: usize,
-    /// Byte offset of the end of its line.
-    pub end: usize,
-    /// It stands in a parenthesis, or in a body of statements.
-    pub nested: bool,
-}
-
-/// One statement, by its place in the script.
-#[derive(Debug, Clone)]
-struct Span {
-    offset: usize,
-    end: usize,
-    lexemes: Arc<Lexemes>,
-}
-
-/// The words and tokens of a statement, shared by all views of it.
-#[derive(Debug, Default)]
-struct Lexemes {
-    words: Vec<String>,
-    /// TokenKind, length in bytes, and whether the closing quote is missing. They cover the statement without gaps.
-    tokens: Vec<(TokenKind, usize, bool)>,
-}
-
-impl Lexed {
-    fn statements<'a>(&self, text: &'a str) -> Vec<Statement<'a>> {
-        let statement = |span: &Span| Statement {
-            offset: span.offset,
-            text: &text[span.offset..span.end],
-            lexemes: Arc::clone(&span.lexemes),
-        };
-        self.statements.iter().map(statement).collect()
-    }
-}
-
 /// One statement of a script.
 #[derive(Clone)]
 pub struct Statement<'a> {
@@ -165,7 +121,7 @@ pub struct Statement<'a> {
     pub offset: usize,
     /// From its first word to before its semicolon.
     pub text: &'a str,
-    lexemes: Arc<Lexemes>,
+    pub(super) lexemes: Arc<Lexemes>,
 }
 
 impl std::fmt::Debug for Statement<'_> {
@@ -183,6 +139,11 @@ impl PartialEq for Statement<'_> {
 impl Eq for Statement<'_> {}
 
 impl<'a> Statement<'a> {
+    /// The dialect it is written in.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.lexemes.dialect
+    }
+
     /// Its tokens, blanks and comments included.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Token<'a>> + '_ {
         let (text, mut at) = (self.text, 0);
@@ -233,6 +194,8 @@ impl<'a> Statement<'a> {
                 let words = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "VACUUM"];
                 words.iter().any(|word| self.starts(&[word]))
             }
+            // No statement fails in a transaction; many end it.
+            Dialect::Mysql => false,
         }
     }
 
@@ -316,19 +279,13 @@ pub fn mentions_commit(script: &str, dialect: Dialect) -> bool {
     lex(script, dialect).mentions_commit
 }
 
-fn ends_transaction(token: &Token<'_>) -> bool {
-    let mut words = token.text.split(|c: char| !is_word(c));
-    let is_end = |word: &str| ["COMMIT", "ROLLBACK", "ABORT"].iter().any(|ends| word.eq_ignore_ascii_case(ends));
-    !token.text.starts_with('$') && words.any(is_end)
-}
-
 /// How many characters a summary has at most.
 const SUMMARY: usize = 100;
 
 /// A statement in one line of at most 100 characters. Strings in quotes are left out: they may contain a secret.
 #[must_use]
 pub fn summary(text: &str, dialect: Dialect) -> String {
-    line_of(tokens(text, dialect))
+    line_of(tokens(text, dialect), dialect)
 }
 
 /// [`summary`] of statements that are lexed already, with semicolons between them.
@@ -336,13 +293,17 @@ pub fn summary(text: &str, dialect: Dialect) -> String {
 pub fn summary_of(statements: &[Statement<'_>]) -> String {
     const SEPARATOR: [(TokenKind, &str); 2] = [(TokenKind::Mark, ";"), (TokenKind::Blank, " ")];
     let separator = || SEPARATOR.map(|(kind, text)| Token { kind, text, is_open: false });
-    line_of(statements.iter().enumerate().flat_map(|(index, statement)| {
+    let Some(dialect) = statements.first().map(Statement::dialect) else { return String::new() };
+    let tokens = statements.iter().enumerate().flat_map(|(index, statement)| {
         let before = separator().into_iter().filter(move |_| index > 0);
         before.chain(statement.tokens())
-    }))
+    });
+    line_of(tokens, dialect)
 }
 
-fn line_of<'a>(tokens: impl Iterator<Item = Token<'a>>) -> String {
+fn line_of<'a>(tokens: impl Iterator<Item = Token<'a>>, dialect: Dialect) -> String {
+    // What stands in double quotes is a string there, unless a setting says otherwise.
+    let names: &[char] = if dialect.rules().lexing.backslash_escapes { &['`'] } else { &['"', '`', '['] };
     let mut whole = String::new();
     for token in tokens {
         // Whether a backslash escapes the quote after it depends on standard_conforming_strings, so the end of such a
@@ -353,7 +314,7 @@ fn line_of<'a>(tokens: impl Iterator<Item = Token<'a>>) -> String {
         }
         match token.kind {
             TokenKind::Blank => whole.push(' '),
-            TokenKind::Quoted if !token.text.starts_with(['"', '`', '[']) => whole += "'…'",
+            TokenKind::Quoted if !token.text.starts_with(names) => whole += "'…'",
             TokenKind::Quoted | TokenKind::Word | TokenKind::Mark => whole += token.text,
         }
     }
@@ -390,277 +351,6 @@ pub fn without(script: &str, statements: &[&Statement<'_>]) -> String {
         at = statement.offset + statement.text.len();
     }
     text + &script[at..]
-}
-
-/// Counts how often each text is lexed, for the test that a run lexes each script at most once.
-#[cfg(test)]
-pub(crate) mod count {
-    use std::cell::RefCell;
-    use std::collections::HashMap;
-
-    thread_local! {
-        static LEXED: RefCell<HashMap<String, usize>> = RefCell::default();
-    }
-
-    pub(crate) fn note(text: &str) {
-        LEXED.with_borrow_mut(|counts| *counts.entry(text.to_owned()).or_default() += 1);
-    }
-
-    /// How often this thread has lexed the text.
-    pub(crate) fn of(text: &str) -> usize {
-        LEXED.with_borrow(|counts| counts.get(text).copied().unwrap_or_default())
-    }
-}
-
-/// Reads the whole text once.
-fn lex(script: &str, dialect: Dialect) -> Lexed {
-    #[cfg(test)]
-    count::note(script);
-    let mut reading = Reading {
-        dialect,
-        found: Vec::new(),
-        comments: Vec::new(),
-        semicolons: Vec::new(),
-        current: None,
-        depth: 0,
-        body: StatementBody::default(),
-    };
-    let (mut at, mut is_open, mut mentions_commit) = (0, false, false);
-    let mut before = "";
-    while at < script.len() {
-        let token = token(&script[at..], dialect);
-        is_open |= token.is_open;
-        mentions_commit |= ends_transaction(&token);
-        reading.take(at, &token, before);
-        if token.kind != TokenKind::Blank {
-            before = token.text;
-        }
-        at += token.text.len();
-    }
-    reading.end_statement();
-    let is_complete = !is_open && reading.depth == 0 && reading.body.depth == 0;
-    let Reading { found: statements, comments, semicolons, .. } = reading;
-    Lexed { statements, comments, semicolons, is_complete, mentions_commit }
-}
-
-/// The state of [`lex`] between two tokens.
-struct Reading {
-    dialect: Dialect,
-    found: Vec<Span>,
-    comments: Vec<LineComment>,
-    semicolons: Vec<usize>,
-    /// The statement that is being read: where it begins, where its last token that is no blank ends, and its lexemes.
-    current: Option<(usize, usize, Lexemes)>,
-    /// Open parentheses.
-    depth: usize,
-    body: StatementBody,
-}
-
-impl Reading {
-    /// Takes the token at this offset, given the last one that was no blank.
-    fn take(&mut self, at: usize, token: &Token<'_>, before: &str) {
-        let lexeme = (token.kind, token.text.len(), token.is_open);
-        if token.kind == TokenKind::Blank {
-            if token.text.starts_with("--") {
-                let nested = self.depth > 0 || self.body.depth > 0;
-                self.comments.push(LineComment { offset: at, end: at + token.text.trim_end().len(), nested });
-            }
-            if let Some((.., lexemes)) = &mut self.current {
-                lexemes.tokens.push(lexeme);
-            }
-            return;
-        }
-        if token.kind == TokenKind::Mark && token.text == ";" && self.depth == 0 && self.body.depth == 0 {
-            self.semicolons.push(at);
-            self.end_statement();
-            self.body = StatementBody::default();
-            return;
-        }
-        let (_, end, lexemes) = self.current.get_or_insert_with(|| (at, at, Lexemes::default()));
-        *end = at + token.text.len();
-        lexemes.tokens.push(lexeme);
-        match token.text {
-            "(" => self.depth += 1,
-            ")" => self.depth = self.depth.saturating_sub(1),
-            word if token.kind == TokenKind::Word => {
-                let word = word.to_ascii_uppercase();
-                // `t.case` and `AS end` are names.
-                let is_name = before == "." || before.eq_ignore_ascii_case("AS");
-                if self.body.depth == 0 || !is_name {
-                    self.body.read(&word, &lexemes.words, self.dialect);
-                }
-                lexemes.words.push(word);
-            }
-            _ => {}
-        }
-    }
-
-    /// Blanks before the semicolon belong to no statement.
-    fn end_statement(&mut self) {
-        let Some((offset, end, mut lexemes)) = self.current.take() else { return };
-        let last = lexemes.tokens.iter().rposition(|(kind, ..)| *kind != TokenKind::Blank);
-        lexemes.tokens.truncate(last.map_or(0, |last| last + 1));
-        self.found.push(Span { offset, end, lexemes: Arc::new(lexemes) });
-    }
-}
-
-/// A body of statements within a statement: `BEGIN ATOMIC … END` of an SQL function in PostgreSQL, `BEGIN … END` of a
-/// trigger in SQLite. `CASE … END` nests in both.
-#[derive(Default)]
-struct StatementBody {
-    /// How deep in it the next word is.
-    depth: usize,
-    /// The statement creates an object that may have a body.
-    may_begin: bool,
-}
-
-impl StatementBody {
-    /// Takes in a word, given those before it.
-    fn read(&mut self, word: &str, before: &[String], dialect: Dialect) {
-        let lexing = &dialect.rules().lexing;
-        // The last words, this one included, are those that begin a body.
-        let latest = std::iter::once(word).chain(before.iter().rev().map(String::as_str));
-        let begins = lexing.body_begins.iter().rev().copied().zip(latest).all(|(one, other)| one == other)
-            && before.len() + 1 >= lexing.body_begins.len();
-        self.depth = match (self.depth, word) {
-            (0, _) => usize::from(self.may_begin && begins),
-            (depth, "CASE") => depth + 1,
-            (depth, "END") => depth - 1,
-            (depth, _) => depth,
-        };
-        let has_body = lexing.with_bodies.contains(&word);
-        self.may_begin |= has_body && before.first().is_some_and(|first| first == "CREATE");
-    }
-}
-
-/// All tokens of a text.
-pub(crate) fn tokens(text: &str, dialect: Dialect) -> impl Iterator<Item = Token<'_>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let token = (at < text.len()).then(|| token(&text[at..], dialect))?;
-        at += token.text.len();
-        Some(token)
-    })
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenKind {
-    /// White space or a comment.
-    Blank,
-    /// A name or keyword.
-    Word,
-    /// A string, a quoted name, a dollar-quoted body.
-    Quoted,
-    /// Anything else, one character.
-    Mark,
-}
-
-pub(crate) struct Token<'a> {
-    pub(crate) kind: TokenKind,
-    pub(crate) text: &'a str,
-    /// Its closing quote or mark is missing.
-    pub(crate) is_open: bool,
-}
-
-/// How long a token is; `None` where it never closes.
-type Length = Option<usize>;
-
-/// The token that `rest`, which is not empty, begins with. An unclosed quote or comment goes to the end.
-fn token(rest: &str, dialect: Dialect) -> Token<'_> {
-    let lexing = &dialect.rules().lexing;
-    let first = rest.chars().next().unwrap_or(' ');
-    let second = rest[first.len_utf8()..].chars().next();
-    let (kind, length): (TokenKind, Length) = match (first, second) {
-        ('-', Some('-')) => {
-            let end = rest.find(|c| c == '\n' || (lexing.carriage_return_ends_line && c == '\r'));
-            (TokenKind::Blank, Some(end.map_or(rest.len(), |end| end + 1)))
-        }
-        ('/', Some('*')) => (TokenKind::Blank, comment(rest, lexing.nested_comments)),
-        ('\'' | '"', _) => (TokenKind::Quoted, quoted(rest, first, false)),
-        ('`', _) if lexing.backquotes => (TokenKind::Quoted, quoted(rest, '`', false)),
-        ('[', _) if lexing.brackets => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
-        ('e' | 'E', Some('\'')) if lexing.escape_strings => {
-            (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1))
-        }
-        ('$', _) if lexing.dollar_quotes => {
-            dollar_quoted(rest).map_or((TokenKind::Mark, Some(1)), |length| (TokenKind::Quoted, length))
-        }
-        _ if is_blank(first) => (TokenKind::Blank, Some(1)),
-        _ if is_word(first) => (TokenKind::Word, Some(word(rest))),
-        _ => (TokenKind::Mark, Some(first.len_utf8())),
-    };
-    Token { kind, text: &rest[..length.unwrap_or(rest.len())], is_open: length.is_none() }
-}
-
-/// White space, as PostgreSQL has it. SQLite takes the vertical tab for an error, so that nothing depends on it.
-fn is_blank(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
-}
-
-/// A character of a name. Every one outside ASCII is, whatever it means.
-pub(crate) fn is_word(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '_' || !character.is_ascii()
-}
-
-fn word(rest: &str) -> usize {
-    rest.find(|c: char| !is_word(c) && c != '$').unwrap_or(rest.len())
-}
-
-/// An E'' string; it goes on after a line break that another quote follows (PostgreSQL manual 4.1.2.1), with comments
-/// of one line between them.
-fn escaped(rest: &str) -> Length {
-    let mut length = quoted(rest, '\'', true)?;
-    loop {
-        let mut after = rest[length..].trim_start_matches(is_blank);
-        while after.starts_with("--") {
-            after = after.trim_start_matches(|c| !matches!(c, '\n' | '\r')).trim_start_matches(is_blank);
-        }
-        let gap = &rest[length..rest.len() - after.len()];
-        if !after.starts_with('\'') || !gap.contains(['\n', '\r']) {
-            return Some(length);
-        }
-        length += gap.len() + quoted(after, '\'', true)?;
-    }
-}
-
-/// PostgreSQL's comments nest, SQLite's do not.
-fn comment(rest: &str, nests: bool) -> Length {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(pair) = rest.as_bytes().get(at..at + 2) {
-        match pair {
-            b"/*" if depth == 0 || nests => (depth, at) = (depth + 1, at + 2),
-            b"*/" => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-        if depth == 0 {
-            return Some(at);
-        }
-    }
-    None
-}
-
-/// A doubled quote is part of the text; a backslash escapes in E'' strings only.
-fn quoted(rest: &str, quote: char, escapes: bool) -> Length {
-    let mut characters = rest.char_indices().skip(1).peekable();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '\\' if escapes => drop(characters.next()),
-            _ if character == quote => match characters.peek() {
-                Some((_, next)) if *next == quote => drop(characters.next()),
-                _ => return Some(at + quote.len_utf8()),
-            },
-            _ => {}
-        }
-    }
-    None
-}
-
-/// `$$ … $$` or `$tag$ … $tag$`; `None` for a lone dollar or a parameter.
-fn dollar_quoted(rest: &str) -> Option<Length> {
-    let tag_end = rest[1..].find(|c: char| !is_word(c))? + 1;
-    let is_tag = rest[tag_end..].starts_with('$') && !rest[1..tag_end].starts_with(|c: char| c.is_ascii_digit());
-    let tag = is_tag.then(|| &rest[..=tag_end])?;
-    Some(rest[tag.len()..].find(tag).map(|end| tag.len() + end + tag.len()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! `migrate/` and `verify/` do the work of theirs. Beside them stand the child processes (`hooks`, `child`), the health
 //! port, and `--init`.
 
+pub(crate) mod account_refusal;
 pub(crate) mod ask;
 pub(crate) mod child;
 pub(crate) mod child_output;

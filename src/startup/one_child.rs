@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use crate::base::error::Error;
 use crate::base::log::HEARTBEAT;
 use crate::engines::engine::ChildSession;
-use crate::engines::session::{ChildMark, LockKey, Session};
+use crate::engines::session::{ChildMark, LockKey, LockName, Session};
 use crate::startup::start::Start;
 
 /// The lock of the second session.
-const MARK: LockKey = LockKey { number: i64::from_be_bytes(*b"doorhook"), name: "doorstep child" };
+const MARK: LockKey =
+    LockKey { number: i64::from_be_bytes(*b"doorhook"), name: LockName::OfDatabase("doorstep child") };
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);

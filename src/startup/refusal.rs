@@ -4,6 +4,8 @@ use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault, Limit};
 use crate::base::plain_name::is_telltale;
 use crate::engines::connect::Target;
+use crate::sql::dialect::Accounts;
+use crate::startup::account_refusal;
 use crate::startup::setup::Setup;
 
 /// Who wanted to log in, and where.
@@ -15,6 +17,8 @@ pub(crate) struct Login {
     database: String,
     /// Where the database is, without secrets.
     address: String,
+    /// What a login is there.
+    accounts: Accounts,
 }
 
 impl Login {
@@ -28,14 +32,18 @@ impl Login {
             role: target.role().map(quoted),
             database: target.database().map(quoted).unwrap_or_default(),
             address: target.address(),
+            accounts: target.dialect().rules().accounts,
         }
     }
 }
 
 /// What to do about a login that was refused.
 pub(crate) fn remedy(fault: &Fault, login: &Login) -> Option<String> {
-    let Login { role, database, address } = login;
+    let Login { role, database, address, accounts } = login;
     let Some(role) = role else { return of_file(fault, address) };
+    if *accounts == Accounts::Hosts {
+        return account_refusal::remedy(fault, role, database);
+    }
     let hba = format!("let the server's administrator add a line for {role} and {database} to pg_hba.conf");
     Some(match (fault.condition, fault.class) {
         (Some(Condition::NotAdmittedPlain), _) => {
@@ -71,7 +79,10 @@ pub(crate) fn remedy(fault: &Fault, login: &Login) -> Option<String> {
 /// What to do about a statement of doorstep's own that a limit of the role ended. `ALTER ROLE … IN DATABASE` comes before
 /// what is set for the role or for the database alone.
 fn remedy_of_limit(class: Class, login: &Login) -> Option<String> {
-    let Login { role: Some(role), database, .. } = login else { return None };
+    let Login { role: Some(role), database, accounts, .. } = login else { return None };
+    if *accounts == Accounts::Hosts {
+        return account_refusal::remedy_of_limit(class);
+    }
     let alter = |parameter, value| format!("ALTER ROLE {role} IN DATABASE {database} SET {parameter} = {value};");
     Some(match class {
         Class::Cancelled | Class::Limit(Limit::Statement) => format!(
@@ -132,9 +143,15 @@ fn of_file(fault: &Fault, address: &str) -> Option<String> {
 
 /// What to do about a missing database that could not be created.
 pub(crate) fn remedy_of_creation(fault: &Fault, login: &Login) -> String {
-    let Login { role, database, address } = login;
+    let Login { role, database, address, accounts } = login;
     let general = || "create it, or correct the URL".to_owned();
     let Some(role) = role else { return of_file(fault, address).unwrap_or_else(general) };
+    if *accounts == Accounts::Hosts {
+        return match fault.class {
+            Class::Privilege => account_refusal::creation(role, database),
+            _ => general(),
+        };
+    }
     match (fault.condition, fault.class) {
         // It is created from the database postgres, as createdb does.
         (Some(Condition::MayNotConnect), _) => format!(
@@ -156,6 +173,9 @@ pub(crate) fn remedy_of_creation(fault: &Fault, login: &Login) -> String {
 /// The same for a scratch database, which has another name each time and is dropped at the end: nobody else can create it.
 pub(crate) fn remedy_of_scratch(fault: &Fault, login: &Login) -> String {
     let other = "give a URL whose role may, as migrate_url (DOORSTEP_MIGRATE_URL)";
+    if login.accounts == Accounts::Hosts {
+        return account_refusal::remedy_of_scratch(fault.class, login.role.as_deref().unwrap_or_default(), other);
+    }
     match (&login.role, fault.condition, fault.class) {
         (None, ..) => "let TMPDIR name a folder that this user can write to".to_owned(),
         (Some(role), Some(Condition::MayNotConnect), _) => format!(
@@ -177,7 +197,12 @@ mod tests {
 
     fn of(condition: Option<Condition>, class: Class, role: Option<&str>) -> String {
         let fault = Fault { condition, ..Fault::new(class, "x") };
-        let login = Login { role: role.map(str::to_owned), database: "shop".to_owned(), address: "data/".to_owned() };
+        let login = Login {
+            role: role.map(str::to_owned),
+            database: "shop".to_owned(),
+            address: "data/".to_owned(),
+            accounts: if role.is_some() { Accounts::Roles } else { Accounts::None },
+        };
         remedy(&fault, &login).unwrap_or_default()
     }
 
@@ -203,7 +228,12 @@ mod tests {
     #[test]
     fn a_missing_database_is_not_blamed_on_createdb_where_the_role_may_not_even_connect() {
         let fault = Fault { condition: Some(Condition::MayNotConnect), ..Fault::new(Class::Privilege, "x") };
-        let login = Login { role: Some("app".to_owned()), database: "shop".to_owned(), address: String::new() };
+        let login = Login {
+            role: Some("app".to_owned()),
+            database: "shop".to_owned(),
+            address: String::new(),
+            accounts: Accounts::Roles,
+        };
         let text = remedy_of_creation(&fault, &login);
         assert!(text.contains("GRANT CONNECT ON DATABASE postgres TO app;"), "{text}");
     }

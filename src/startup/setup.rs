@@ -66,7 +66,12 @@ impl Setup {
         settings.queries.iter().try_for_each(|query| query.suits(dialect))?;
         let url_schema = target.schema().map(str::to_owned);
         let of_prisma = project.datasource.as_ref().map(|datasource| datasource.schemas.clone()).unwrap_or_default();
-        let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or_else(|| "public".to_owned())));
+        // Where a schema is a database, the home is the one of the URL.
+        let home = match dialect.home() {
+            "" => target.database().unwrap_or_default().to_owned(),
+            home => home.to_owned(),
+        };
+        let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or(home)));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment, || database.mask()),
@@ -97,7 +102,7 @@ impl Setup {
         let Some(folder) = self.folder else { return Ok(None) };
         let (dialect, is_scratch) = (self.dialect, self.is_scratch);
         let reading = tokio::task::spawn_blocking(move || {
-            let resolved = folder.format.layout.read(folder.path, dialect)?;
+            let resolved = folder.read(dialect)?;
             let history = History::of(&folder, dialect, resolved);
             Ok(if is_scratch { history.unclaimed() } else { history })
         });

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::{Class, Condition, Fault};
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::progress::{Phase, Tracker};
 use crate::base::retry::Pace;
@@ -70,6 +70,9 @@ pub(crate) async fn until_ready(
             }),
         };
         let goes_on = fault.class.is_transient() || (fault.class == Class::NoDatabase && !create);
+        if !goes_on && setup.is_scratch && fault.condition == Some(Condition::MayNotConnect) {
+            return Err(cannot_create(&target, true, fault));
+        }
         if !goes_on {
             let remedy = refusal::remedy(&fault, &refusal::Login::of(&target));
             return Err(Error::Refused { address: target.address(), fault, remedy });

@@ -116,6 +116,15 @@ impl DesiredState {
     #[must_use]
     pub(crate) fn catalogs(&self, home: &str) -> Vec<Cow<'_, Catalog>> {
         let snapshot = self.snapshot.iter().map(|(snapshot, path)| Cow::Owned(snapshot.at(home, path)));
-        self.prisma.map(Cow::Borrowed).into_iter().chain(snapshot).collect()
+        // MySQL's home is the database, which a server may call otherwise than the URL: it is known with the session.
+        let prisma = self.prisma.map(|catalog| match catalog.schemas.iter().any(String::is_empty) {
+            true => {
+                let mut catalog = catalog.clone();
+                catalog.move_schema("", home);
+                Cow::Owned(catalog)
+            }
+            false => Cow::Borrowed(catalog),
+        });
+        prisma.into_iter().chain(snapshot).collect()
     }
 }

@@ -20,7 +20,7 @@ impl<'a> Plan<'a> {
         let key = self.names.key_of(&table.name);
         let lacking = self.lacking.get(&key).map_or(&[][..], Vec::as_slice);
         let wanted: Vec<&ForeignKey> = match object.kind {
-            ObjectKind::Table if self.tables.contains(&key) && self.ddl.dialect == Dialect::Postgres => {
+            ObjectKind::Table if self.tables.contains(&key) && self.ddl.dialect != Dialect::Sqlite => {
                 table.foreign_keys.iter().collect()
             }
             // Under the first of its columns that is missing.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Name, Table, Type};
+use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Key, Name, Table, Type};
 use crate::differ::ddl::render::Ddl;
 use crate::differ::ddl::{DdlAction, DdlScript, DdlStatement, DdlStep, foreign_key};
 use crate::differ::{self, NameKey, Names};
@@ -76,7 +76,10 @@ impl<'a> Plan<'a> {
         actual.enums.iter().for_each(|of| enums.entry(names.key_of(&of.name)).or_default().1 = Some(of));
         let of_tables = actual.tables.iter().flat_map(|table| {
             let key = table.primary_key.iter().map(|key| &key.name);
-            let relations = table.indexes.iter().map(|index| &index.name).chain(key).chain([&table.name.name]);
+            // In MySQL the names of indexes are those of one table.
+            let indexes = table.indexes.iter().map(|index| &index.name).chain(key);
+            let indexes = indexes.filter(|_| ddl.dialect != Dialect::Mysql);
+            let relations = indexes.chain([&table.name.name]);
             relations.map(|name| (names.key(&table.name.schema), names.key(name)))
         });
         Self {
@@ -214,7 +217,19 @@ impl<'a> Plan<'a> {
             self.unique.insert((key, of_key.columns.iter().map(|name| self.names.key(name)).collect()));
         }
         for index in &table.indexes {
-            self.index(object, table, index);
+            match self.ddl.dialect == Dialect::Mysql && !index.has_expression {
+                // It stands in CREATE TABLE.
+                true => self.made_unique(table, index),
+                false => self.index(object, table, index),
+            }
+        }
+    }
+
+    /// Takes down that the script makes these columns unique.
+    fn made_unique(&mut self, table: &Table, index: &Index) {
+        if index.unique && index.predicate.is_none() {
+            let keys = index.columns.iter().map(|column| self.names.key(&column.name)).collect();
+            self.unique.insert((self.names.key_of(&table.name), keys));
         }
     }
 
@@ -256,6 +271,11 @@ impl<'a> Plan<'a> {
                 format!("{name} of {of} cannot be added: {why}.\nMake the table anew with it, copy its rows, drop the old one.")
             });
         }
+        if self.ddl.dialect == Dialect::Mysql && self.counts_without_key(table, column) {
+            note = Some(format!(
+                "{name} of {of} cannot be added: AUTO_INCREMENT has to be a key.\nAdd it and its index in one ALTER TABLE."
+            ));
+        }
         if let Some(note) = note {
             return self.wait(DdlStep::AlterTable, object, note);
         }
@@ -268,6 +288,9 @@ impl<'a> Plan<'a> {
             _ => String::new(),
         };
         let action = match self.ddl.dialect {
+            Dialect::Mysql => {
+                DdlAction::Alter { table: of, clause: format!("ADD COLUMN {}", self.ddl.column(column, "")) }
+            }
             Dialect::Postgres => {
                 DdlAction::Alter { table: of, clause: format!("ADD COLUMN     {}", self.ddl.column(column, "")) }
             }
@@ -279,6 +302,14 @@ impl<'a> Plan<'a> {
         };
         self.push(DdlStep::AlterTable, object, action, note);
         self.made(self.names.key_of(&table.name), column);
+    }
+
+    /// A column that counts itself, without the primary key coming with it (MySQL, error 1075).
+    fn counts_without_key(&self, table: &Table, column: &Column) -> bool {
+        let begins_key = table.primary_key.as_ref().is_some_and(|key| key.columns.first() == Some(&column.name));
+        let there = self.there.get(&self.names.key_of(&table.name));
+        let comes_with_key = begins_key && there.is_some_and(|there| there.primary_key.is_none());
+        column.default == Default::Sequence && !comes_with_key
     }
 
     /// Keys and indexes over columns that were missing; they have no finding of their own.
@@ -330,7 +361,7 @@ impl<'a> Plan<'a> {
         if let Some(note) = self.is_taken(&table.name.schema, &key.name) {
             return self.wait(DdlStep::AlterTable, object, note);
         }
-        let clause = self.ddl.add_primary_key(&key.name, &columns);
+        let clause = self.ddl.add_primary_key(&Key { columns: columns.clone(), ..key.clone() });
         self.push(DdlStep::AlterTable, object, DdlAction::Alter { table: of, clause }, String::new());
         self.unique.insert((self.names.key_of(&table.name), columns.iter().map(|name| self.names.key(name)).collect()));
     }
@@ -359,10 +390,7 @@ impl<'a> Plan<'a> {
         }
         index.include = include;
         self.run(DdlStep::CreateIndex, object, self.ddl.create_index(&table.name, &index));
-        if index.unique && index.predicate.is_none() {
-            let keys = keys.iter().map(|name| self.names.key(name)).collect();
-            self.unique.insert((self.names.key_of(&table.name), keys));
-        }
+        self.made_unique(table, &index);
     }
 }
 

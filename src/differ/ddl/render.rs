@@ -48,10 +48,13 @@ impl Ddl<'_> {
     }
 
     pub(crate) fn create_table(self, table: &Table) -> String {
+        if self.dialect == Dialect::Mysql {
+            return self.mysql_table(table);
+        }
         let mut lines: Vec<String> = table.columns.iter().map(|column| self.column_of(table, column)).collect();
         let key = table.primary_key.as_ref();
         match (self.dialect, key) {
-            (Dialect::Postgres, Some(Key { name, columns })) => {
+            (Dialect::Postgres, Some(Key { name, columns, .. })) => {
                 let columns = self.list(columns, ",");
                 lines.push(format!("\n    CONSTRAINT {} PRIMARY KEY ({columns})", self.quoted(name)));
             }
@@ -83,6 +86,9 @@ impl Ddl<'_> {
 
     /// A column: name, type, NOT NULL, `key`, default.
     pub(crate) fn column(self, column: &Column, key: &str) -> String {
+        if self.dialect == Dialect::Mysql {
+            return self.mysql_column(column);
+        }
         let list = if column.arity == Arity::List { "[]" } else { "" };
         let required = if column.arity == Arity::Required { " NOT NULL" } else { "" };
         let kind = self.kind(&column.kind, column.default == Default::Sequence);
@@ -141,18 +147,25 @@ impl Ddl<'_> {
             (Family::Other, _) if is_money && is_number => value.to_owned(),
             (Family::Boolean, _) if matches!(value, "true" | "false") => value.to_owned(),
             (Family::Bytes, Dialect::Postgres) => text(&format!("\\x{}", value.trim_start_matches("\\x"))),
-            (Family::Bytes, Dialect::Sqlite) => format!("X{}", text(value)),
+            (Family::Bytes, Dialect::Sqlite | Dialect::Mysql) => format!("X{}", text(value)),
             (Family::Moment | Family::Time, _) => text(&moment(value)),
             _ => text(value),
         }
     }
 
     /// `ADD CONSTRAINT`, to follow `ALTER TABLE`.
-    pub(crate) fn add_primary_key(self, name: &str, columns: &[String]) -> String {
+    pub(crate) fn add_primary_key(self, key: &Key) -> String {
+        let Key { name, columns, .. } = key;
+        if self.dialect == Dialect::Mysql {
+            return format!("ADD PRIMARY KEY ({})", self.mysql_key(key));
+        }
         format!("ADD CONSTRAINT {} PRIMARY KEY ({})", self.quoted(name), self.list(columns, ", "))
     }
 
     pub(crate) fn create_index(self, table: &Name, index: &Index) -> String {
+        if self.dialect == Dialect::Mysql {
+            return self.mysql_index(table, index);
+        }
         let columns = index.columns.iter().map(|column| {
             let class =
                 column.class.as_ref().filter(|_| !column.usual).map_or(String::new(), |class| format!(" {class}"));
@@ -210,7 +223,7 @@ fn moment(value: &str) -> String {
 }
 
 /// An expression in brackets, unless one pair is around all of it.
-fn bracketed(expression: &str) -> String {
+pub(crate) fn bracketed(expression: &str) -> String {
     let (mut depth, mut quote) = (0_usize, None);
     let mut ends = expression.char_indices().filter_map(|(at, c)| {
         match (quote, c) {

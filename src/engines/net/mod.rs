@@ -2,6 +2,7 @@
 
 pub(crate) mod dial;
 pub(crate) mod dns;
+#[cfg(feature = "postgres")]
 pub(crate) mod tls;
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::flyway::configuration::Configuration;
 use crate::formats::flyway::folder::{BASELINE, Files, FlywayFile, FlywayFolder, by_key};
@@ -201,7 +201,7 @@ impl Ledger for Flyway {
         let table = TableName { schema: Some(schema.to_owned()), name: self.table.name.clone() };
         let number = LOCK_BASE + i64::from(hash_code(&dialect.table(&table)));
         let locks = ledger_ddl::flyway::words(dialect).locks;
-        locks.then_some(LockKey { number, name: "flyway" }).into_iter().collect()
+        locks.then_some(LockKey { number, name: LockName::OfDatabase("flyway") }).into_iter().collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {

@@ -8,7 +8,7 @@ pub(crate) mod folder;
 use crate::base::crc32::crc32;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::golang_migrate::folder::{GolangMigrateFolder, Versions, version};
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::{NOTES, Notes};
@@ -83,7 +83,7 @@ impl GolangMigrate {
         let key = |database: String| {
             let text = format!("{schema}\0{}\0{database}", self.table());
             let number = i64::from(crc32(text.as_bytes()).wrapping_mul(SALT));
-            LockKey { number, name: "golang-migrate" }
+            LockKey { number, name: LockName::OfDatabase("golang-migrate") }
         };
         [key(format!("/{}", place.database)), key(place.database.to_owned())]
     }

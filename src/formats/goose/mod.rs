@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::goose::folder::{GooseFolder, is_migration, version};
 use crate::formats::goose::variables::Variables;
@@ -28,7 +28,7 @@ const TABLE_VARIABLE: &str = "GOOSE_TABLE";
 const FOLDER_VARIABLE: &str = "GOOSE_MIGRATION_DIR";
 
 /// The key of the lock that a program can have goose take (`lock.DefaultLockID`): crc32("goose").
-const LOCK: LockKey = LockKey { number: 4_097_083_626, name: "goose" };
+const LOCK: LockKey = LockKey { number: 4_097_083_626, name: LockName::OfDatabase("goose") };
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {

@@ -30,6 +30,6 @@ static SQLITE: DbmateWords = DbmateWords {
 pub(crate) fn words(dialect: Dialect) -> &'static DbmateWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -20,6 +20,6 @@ static SQLITE: DieselWords = DieselWords { sends_bom: false, refuses_blank: fals
 pub(crate) fn words(dialect: Dialect) -> &'static DieselWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -97,6 +97,6 @@ static SQLITE: DrizzleWords = DrizzleWords {
 pub(crate) fn words(dialect: Dialect) -> &'static DrizzleWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -56,6 +56,6 @@ static SQLITE: FlywayWords = FlywayWords {
 pub(crate) fn words(dialect: Dialect) -> &'static FlywayWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

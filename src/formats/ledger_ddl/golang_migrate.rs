@@ -50,6 +50,6 @@ static SQLITE: GolangMigrateWords = GolangMigrateWords {
 pub(crate) fn words(dialect: Dialect) -> &'static GolangMigrateWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

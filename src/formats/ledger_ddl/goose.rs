@@ -42,6 +42,6 @@ static SQLITE: GooseWords = GooseWords {
 pub(crate) fn words(dialect: Dialect) -> &'static GooseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

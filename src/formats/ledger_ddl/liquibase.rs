@@ -113,6 +113,6 @@ fn in_sqlite(kind: &str, name: &str) -> String {
 pub(crate) fn words(dialect: Dialect) -> &'static LiquibaseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -1,6 +1,9 @@
 //! What the tools' history tables look like in each dialect, and what else a tool does by dialect, where that is the tool's
 //! choice and not the dialect's.
 //!
+//! A dialect that the format's layout does not list ([`Layout::dialects`](crate::formats::Layout::dialects)) is refused before
+//! anything here is asked; it stands with another one.
+//!
 //! A ledger whose columns have the dialect's own types needs nothing here: it asks [`Dialect::rules`].
 
 pub(crate) mod dbmate;
@@ -14,7 +17,6 @@ pub(crate) mod node_pg_migrate;
 pub(crate) mod prisma;
 pub(crate) mod refinery;
 pub(crate) mod sqlx_folder;
-pub(crate) mod supabase;
 pub(crate) mod tern;
 pub(crate) mod umzug;
 

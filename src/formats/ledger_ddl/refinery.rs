@@ -33,6 +33,6 @@ static SQLITE: RefineryWords = RefineryWords {
 pub(crate) fn words(dialect: Dialect) -> &'static RefineryWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

@@ -56,6 +56,6 @@ static SQLITE: SqlxWords = SqlxWords {
 pub(crate) fn words(dialect: Dialect) -> &'static SqlxWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

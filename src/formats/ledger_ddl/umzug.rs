@@ -44,6 +44,6 @@ static SQLITE: UmzugWords = UmzugWords {
 pub(crate) fn words(dialect: Dialect) -> &'static UmzugWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite => &SQLITE,
+        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
     }
 }

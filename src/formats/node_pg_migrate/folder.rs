@@ -6,7 +6,7 @@ use crate::base::error::Error;
 use crate::formats::migration::{Migration, sha256};
 use crate::formats::node_pg_migrate::names::{Misfit, arranged};
 use crate::formats::node_pg_migrate::sections;
-use crate::formats::{AppliedOrder, Layout, Resolved, ledger_ddl, sql_files};
+use crate::formats::{AppliedOrder, Layout, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -15,12 +15,11 @@ use crate::sql::script::Script;
 pub(crate) struct NodePgMigrateFolder;
 
 impl Layout for NodePgMigrateFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
-        if let Some(why) = ledger_ddl::node_pg_migrate::words(dialect).unknown {
-            return Err(Error::Settings(format!(
-                "{why}\nnext: give the URL of a PostgreSQL, or name another format with --migration-format"
-            )));
-        }
         let names = sql_files::names(folder)?;
         let files = arranged(&names).map_err(|misfit| worded(folder, &misfit))?;
         let mut opened = sql_files::open(folder)?;

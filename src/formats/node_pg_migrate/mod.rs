@@ -10,7 +10,7 @@ pub(crate) mod sections;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::node_pg_migrate::folder::NodePgMigrateFolder;
@@ -66,7 +66,7 @@ impl Ledger for NodePgMigrate {
 
     /// `PG_MIGRATE_LOCK_ID`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 7_241_865_325_823_964, name: "node-pg-migrate" }
+        LockKey { number: 7_241_865_325_823_964, name: LockName::OfDatabase("node-pg-migrate") }
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -104,11 +104,11 @@ fn record(row: Row) -> Record {
 
 impl AppliedRows for NodePgMigrate {
     fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::node_pg_migrate::words(dialect).columns)
+        format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::node_pg_migrate::COLUMNS)
     }
 
     fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        let run_on = (ledger_ddl::node_pg_migrate::words(row.dialect).run_on)(&row.table());
+        let run_on = ledger_ddl::node_pg_migrate::run_on(&row.table());
         let name = row.dialect.literal(&migration.name);
         format!("INSERT INTO {} (name, run_on) VALUES ({name}, {run_on})", row.table())
     }

@@ -17,15 +17,15 @@ use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::ledger_ddl;
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::formats::name_order;
 use crate::formats::run_row::RunColumns;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, Opening, Outcome, Resolved,
-    RowKey, run_row,
+    Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, LockPlace, OWN_LOCK,
+    Opening, Outcome, Resolved, RowKey, run_row,
 };
 use crate::sql::script::Script;
 use crate::sql::{Dialect, Row, TableName};
@@ -116,6 +116,10 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
 }
 
 impl Layout for Prisma {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         check_provider(folder, dialect)?;
         let mut names = directories(folder)?;
@@ -159,7 +163,13 @@ impl Ledger for Prisma {
 
     /// What Prisma takes: `SELECT pg_advisory_lock(72707369)`, on MySQL `SELECT GET_LOCK('prisma_migrate', …)`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 72_707_369, name: "prisma_migrate" }
+        LockKey { number: 72_707_369, name: LockName::OfServer("prisma_migrate") }
+    }
+
+    /// Prisma waits 10 s for `GET_LOCK('prisma_migrate', 10)` and then goes on without it, and other databases of the server
+    /// use the same name: doorsteps exclude each other with a lock of their own besides.
+    fn tool_lock_keys(&self, dialect: Dialect, _place: &LockPlace<'_>) -> Vec<LockKey> {
+        if dialect.rules().locks_names { vec![OWN_LOCK] } else { Vec::new() }
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
@@ -181,7 +191,8 @@ impl Ledger for Prisma {
 
 impl LedgerWriter for Prisma {
     fn create(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({}\n)", dialect.table(table), ledger_ddl::prisma::words(dialect).columns)
+        let words = ledger_ddl::prisma::words(dialect);
+        format!("CREATE TABLE {} ({}\n){}", dialect.table(table), words.columns, words.options)
     }
 
     fn new_id(&self, mode: Option<RunMode>) -> String {

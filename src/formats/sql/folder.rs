@@ -22,6 +22,10 @@ pub(crate) struct SqlFolder {
 }
 
 impl Layout for SqlFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let entries = entries(folder)?;
         let found = names::arrange(&entries).map_err(|misfit| worded(folder, &misfit))?;

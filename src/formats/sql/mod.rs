@@ -16,6 +16,7 @@ use crate::formats::{
     Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept,
     run_row,
 };
+use crate::sql::dialect::upsert::Upsert;
 use crate::sql::{Dialect, Row, TableName};
 
 /// The usual history table.
@@ -103,10 +104,10 @@ impl LedgerWriter for Sql {
 
 /// The columns of the table.
 pub(crate) fn columns(dialect: Dialect) -> String {
-    let time = dialect.rules().timestamp_type;
+    let (time, key) = (dialect.rules().timestamp_type, dialect.rules().key_type);
     format!(
         "
-    name            text PRIMARY KEY NOT NULL,
+    name            {key} PRIMARY KEY NOT NULL,
     checksum        text NOT NULL,
     started_at      {time} NOT NULL,
     finished_at     {time},
@@ -143,23 +144,24 @@ pub(crate) fn record(row: Row) -> Record {
 /// Writes the row of a migration anew, unless it is applied already. Then the run that this row begins finds no row of
 /// its own at its end, and is rolled back.
 pub(crate) fn put(row: RowKey<'_>, (name, checksum): (&str, &str), way: &str, finished: &str) -> String {
-    let columns =
-        ["checksum", "started_at", "finished_at", "rolled_back_at", "message", "way", "steps", "run", "doorstep"];
-    let changes: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
     let literal = |text: &str| row.dialect.literal(text);
-    format!(
-        "INSERT INTO {} AS known (name, {}) VALUES ({}, {}, {}, {finished}, NULL, NULL, {}, 0, {}, {}) \
-         ON CONFLICT (name) DO UPDATE SET {} WHERE known.finished_at IS NULL OR known.rolled_back_at IS NOT NULL",
-        row.table(),
-        columns.join(", "),
-        literal(name),
-        literal(checksum),
-        row.dialect.rules().now,
-        literal(way),
-        row.id(),
-        literal(env!("CARGO_PKG_VERSION")),
-        changes.join(", ")
-    )
+    let rules = row.dialect.rules();
+    (rules.upsert)(&Upsert {
+        table: &row.table(),
+        key: ("name", &literal(name)),
+        values: &[
+            ("checksum", &literal(checksum)),
+            ("started_at", rules.now),
+            ("message", "NULL"),
+            ("way", &literal(way)),
+            ("steps", "0"),
+            ("run", &row.id()),
+            ("doorstep", &literal(env!("CARGO_PKG_VERSION"))),
+            ("finished_at", finished),
+            ("rolled_back_at", "NULL"),
+        ],
+        condition: "KNOWN.finished_at IS NULL OR KNOWN.rolled_back_at IS NOT NULL",
+    })
 }
 
 /// How the column `way` spells a mode; `None` for a migration that a person recorded as applied.

@@ -9,7 +9,7 @@ pub(crate) mod folder;
 use crate::base::crc32::crc32;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::ledger_ddl::sqlx_folder::SqlxWords;
 use crate::formats::migration::{Migration, Record};
@@ -62,7 +62,9 @@ impl Ledger for Sqlx {
     /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(place.database.as_bytes()));
-        let key = ledger_ddl::sqlx_folder::words(dialect).locks.then_some(LockKey { number, name: "sqlx" });
+        let key = ledger_ddl::sqlx_folder::words(dialect)
+            .locks
+            .then_some(LockKey { number, name: LockName::OfDatabase("sqlx") });
         key.into_iter().collect()
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::error::Error;
 use crate::formats::migration::{Migration, sha256};
 use crate::formats::supabase::{split, version};
-use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
+use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -18,15 +18,11 @@ const FIRST_INIT: u64 = 20_211_209_000_000;
 pub(crate) struct SupabaseFolder;
 
 impl Layout for SupabaseFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
-        if !ledger_ddl::supabase::is_known(dialect) {
-            return Err(Error::Settings(format!(
-                "the migrations in {} are the Supabase CLI's, which is for PostgreSQL only, and the database is {}\n\
-                 next: check DATABASE_URL, or name another format with --migration-format",
-                folder.display(),
-                dialect.product()
-            )));
-        }
         let names = sql_files::names(folder)?;
         let (files, skipped) = arranged(&names);
         let mut warnings: Vec<String> = skipped.map(|why| format!("{}: {why}", folder.display())).into_iter().collect();

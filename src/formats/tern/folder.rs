@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::base::error::Error;
 use crate::formats::marks::sections::{self, Why};
 use crate::formats::migration::{Migration, sha256};
-use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
+use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -22,12 +22,11 @@ const DISABLE_TRANSACTION: &str = "---- tern: disable-tx ----";
 pub(crate) struct TernFolder;
 
 impl Layout for TernFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
-        if let Some(why) = ledger_ddl::tern::words(dialect).unknown {
-            return Err(Error::Settings(format!(
-                "{why}\nnext: give the URL of a PostgreSQL, or name another format with --migration-format"
-            )));
-        }
         let names = sql_files::names(folder)?;
         let files = arranged(&names).map_err(|why| {
             Error::History(format!(

@@ -8,7 +8,7 @@ pub(crate) mod folder;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::LockKey;
+use crate::engines::session::{LockKey, LockName};
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::tern::folder::{TernFolder, version};
@@ -63,7 +63,7 @@ impl Ledger for Tern {
 
     /// `lockNum`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 9_628_173_550_095_224, name: "tern" }
+        LockKey { number: 9_628_173_550_095_224, name: LockName::OfDatabase("tern") }
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -106,7 +106,7 @@ impl Ledger for Tern {
 
 impl AppliedRows for Tern {
     fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
-        (ledger_ddl::tern::words(dialect).create)(&dialect.table(table))
+        ledger_ddl::tern::create(&dialect.table(table))
     }
 
     /// From the version before, or a later one, which stays.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::catalog::{
     self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, Guarantee, IndexColumn, Key, Name, Origin, Table,
-    Type,
+    Type, mysql_types,
 };
 use crate::schema_source::prisma::schema::{
     self, DatasourceBlock, FieldType, Id, IndexKind, Join, Model, ModelIndex, Provider, Relation, Schema,
@@ -22,10 +22,10 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
     let lowering = Lowering { schema, source, provider: source.provider, default_schema };
     let mut tables: Vec<_> = schema.models.iter().map(|model| lowering.table(model)).collect();
     tables.extend(schema.joins.iter().map(|join| lowering.join(join)));
-    // SQLite has no enum types: Prisma makes the columns TEXT.
+    // SQLite has no enum types: Prisma makes the columns TEXT. In MySQL the values are part of each column.
     let enums = match source.provider {
-        Provider::Sqlite => Vec::new(),
-        _ => schema.enums.iter().map(|of| lowering.enumeration(of)).collect(),
+        Provider::Sqlite | Provider::MySql => Vec::new(),
+        Provider::Postgres => schema.enums.iter().map(|of| lowering.enumeration(of)).collect(),
     };
     let views: Vec<_> = schema.views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect();
     // Prisma does not expect a listed schema that holds nothing.
@@ -44,6 +44,7 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
         view_columns: Vec::new(),
         extensions: source.extensions.clone(),
         broken: Vec::new(),
+        folds_table_names: false,
     }
 }
 
@@ -84,10 +85,7 @@ impl Lowering<'_> {
             name: self.name(model.schema.as_deref(), &model.table),
             model: Some(model.name.clone()),
             columns: model.fields.iter().map(|field| self.column(field)).collect(),
-            primary_key: model.id.as_ref().map(|id| Key {
-                name: key_name(self.provider, model, id),
-                columns: self.stored(&columns(model, id.fields.iter().copied())),
-            }),
+            primary_key: model.id.as_ref().map(|id| self.key(model, id)),
             indexes: self.indexes(model),
             foreign_keys,
             origin: self.origin(model.position),
@@ -95,13 +93,35 @@ impl Lowering<'_> {
         }
     }
 
+    fn key(&self, model: &Model, id: &Id) -> Key {
+        let mut key = Key { name: key_name(self.provider, model, id), ..Key::default() };
+        let columns = self.stored(&columns(model, id.fields.iter().copied()));
+        for ((column, length), field) in columns.into_iter().zip(&id.lengths).zip(&id.fields) {
+            key.add(column, self.prefix(&model.fields[*field], *length), false);
+        }
+        key
+    }
+
+    /// The length of an index's prefix; `None` where that is the length of the column.
+    fn prefix(&self, field: &schema::Field, length: Option<u32>) -> Option<u32> {
+        length.filter(|length| match self.kind(&field.kind) {
+            Type::Native(_, arguments) => arguments != [*length],
+            _ => true,
+        })
+    }
+
     fn column(&self, field: &schema::Field) -> Column {
+        let kind = self.kind(&field.kind);
+        let default = match self.provider {
+            Provider::MySql => mysql_types::stored(&field.default, &kind),
+            Provider::Postgres | Provider::Sqlite => field.default.clone(),
+        };
         Column {
             name: names::stored(self.provider, &field.column),
             field: Some(field.name.clone()),
-            kind: self.kind(&field.kind),
+            kind,
             arity: field.arity,
-            default: field.default.clone(),
+            default,
             origin: self.origin(field.position),
         }
     }
@@ -113,6 +133,10 @@ impl Lowering<'_> {
                 Type::Native(name, arguments)
             }
             FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".to_owned(), Vec::new()),
+            FieldType::Enum(at) if self.provider == Provider::MySql => {
+                let labels = self.schema.enums[*at].values.iter().map(|(_, label)| label.clone());
+                mysql_types::enum_of(&labels.collect::<Vec<_>>())
+            }
             FieldType::Enum(at) => {
                 let of = &self.schema.enums[*at];
                 Type::Enum(self.name(of.schema.as_deref(), &of.type_name))
@@ -135,12 +159,16 @@ impl Lowering<'_> {
     fn index(&self, model: &Model, index: &ModelIndex) -> catalog::Index {
         let method = match (index.kind, &index.method) {
             (IndexKind::Fulltext, _) => "fulltext",
+            // InnoDB makes a B-tree of a HASH, too.
+            _ if self.provider == Provider::MySql => "btree",
             (_, Some(method)) => method,
             _ => "btree",
         };
         let fields = index.fields.iter().map(|field| IndexColumn {
             name: names::stored(self.provider, &model.fields[field.field].column),
-            descending: field.descending,
+            // A full-text index has no order.
+            descending: field.descending && index.kind != IndexKind::Fulltext,
+            length: self.prefix(&model.fields[field.field], field.length),
             class: field.class.clone(),
             usual: false,
         });
@@ -194,7 +222,7 @@ impl Lowering<'_> {
         match provider {
             Provider::Postgres => {
                 let name = names::of_join(provider, &join.table, "_AB_pkey");
-                primary_key = Some(Key { name, columns: vec![a.clone(), b.clone()] });
+                primary_key = Some(Key { name, columns: vec![a.clone(), b.clone()], ..Key::default() });
             }
             _ => indexes.push(index(names::of_join(provider, &join.table, "_AB_unique"), &[&a, &b], true)),
         }

@@ -125,6 +125,8 @@ pub enum Scalar {
 pub struct Id {
     /// Its fields, by their index in [`Model::fields`].
     pub fields: Vec<usize>,
+    /// `length` of each field.
+    pub lengths: Vec<Option<u32>>,
     /// `map`
     pub map: Option<String>,
     /// Its position in the files.
@@ -166,6 +168,8 @@ pub struct IndexField {
     pub field: usize,
     /// `sort: Desc`
     pub descending: bool,
+    /// `length`, of the prefix that is indexed
+    pub length: Option<u32>,
     /// `ops`, by the database's name.
     pub class: Option<String>,
 }

@@ -174,6 +174,44 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_mysql_are_read_with_their_indexes() {
+        let script = "CREATE TABLE `T` (\n  Id INT NOT NULL AUTO_INCREMENT,\n  `a` VARCHAR(191) NOT NULL,\n  UNIQUE INDEX `T_a_key`(`a`),\n  \
+                      KEY k (a(10)),\n  PRIMARY KEY (`Id`)\n) DEFAULT CHARACTER SET utf8mb4;";
+        assert_eq!(
+            told(script, Dialect::Mysql),
+            [
+                "1 + table T",
+                "2 + column T.Id = INT NOT NULL AUTO_INCREMENT",
+                "3 + column T.a = VARCHAR(191) NOT NULL",
+                "4 + index T_a_key on T as T_a_key",
+                "5 + index k on T",
+                "6 + primary_key T as T_pkey",
+            ]
+        );
+        let script = "ALTER TABLE t ADD COLUMN b INT, ADD INDEX i (b), MODIFY a BIGINT,\n CHANGE c d INT, DROP FOREIGN KEY f, DROP KEY j,\n \
+                      RENAME INDEX x TO y, ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES u (Id);\nDROP INDEX i ON t;\n\
+                      RENAME TABLE t TO u, `V` TO w;\nALTER TABLE a RENAME b;\nCREATE FULLTEXT INDEX n ON t (a)";
+        assert_eq!(
+            told(script, Dialect::Mysql),
+            [
+                "1 + column t.b = INT",
+                "1 + index i on t",
+                "1 set Type column t.a = BIGINT",
+                "2 to d: column t.c",
+                "2 - constraint t.f",
+                "2 - index j on t",
+                "3 to y: index x on t",
+                "3 + foreign_key t.b as g",
+                "4 - index i on t",
+                "5 to u: table t",
+                "5 to w: table V",
+                "6 to b: table a",
+                "7 + index n on t",
+            ]
+        );
+    }
+
+    #[test]
     fn a_table_is_read_with_all_that_is_in_it() {
         let script = "-- CreateTable\nCREATE TABLE \"app\".\"Task\" (\n  \"id\" SERIAL NOT NULL,\n  title TEXT NOT NULL DEFAULT 'secret, (',\n  \
                       \"userId\" integer CONSTRAINT fk REFERENCES \"User\"(id) ON DELETE CASCADE,\n  email text UNIQUE,\n\n  \

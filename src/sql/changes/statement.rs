@@ -3,6 +3,7 @@
 use crate::sql::changes::{Aspect, Change, FoundChange, LineIndex, SchemaOp};
 use crate::sql::cursor::{Cursor, bare};
 use crate::sql::script::summary;
+use crate::sql::table_parts::{self, PartChange, PartOp, renames};
 use crate::sql::{ObjectKind, ObjectRef};
 
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
@@ -17,7 +18,14 @@ impl FoundChange {
             self.alter(&mut reader, &mut lines);
         } else if reader.take("DROP") {
             self.drop(&mut reader);
+        } else if reader.take("RENAME") {
+            let renamed = renames(&mut reader);
+            renamed.into_iter().for_each(|(old, new)| self.note(SchemaOp::Renames(new.name), old));
         }
+    }
+
+    fn keeps_indexes_in_tables(&self) -> bool {
+        self.dialect.rules().keeps_indexes_in_tables
     }
 
     fn note(&mut self, op: SchemaOp, target: ObjectRef) {
@@ -43,12 +51,14 @@ impl FoundChange {
         let mut temporary = false;
         loop {
             temporary |= reader.take("TEMP") || reader.take("TEMPORARY");
-            let words = ["OR", "REPLACE", "UNLOGGED", "UNIQUE", "MATERIALIZED", "RECURSIVE", "FOREIGN", "VIRTUAL"];
+            let of_tables = ["OR", "REPLACE", "UNLOGGED", "MATERIALIZED", "RECURSIVE", "FOREIGN", "VIRTUAL"];
+            let of_indexes = ["UNIQUE", "FULLTEXT", "SPATIAL"];
+            let mut words = of_tables.iter().chain(&of_indexes);
             if temporary {
                 // It goes with its session.
                 return;
             }
-            if !words.iter().any(|word| reader.take(word)) {
+            if !words.any(|word| reader.take(word)) {
                 break;
             }
         }
@@ -63,6 +73,9 @@ impl FoundChange {
             }
             ObjectKind::Index => {
                 let Some(name) = reader.name().filter(|name| !name.eq_ignore_ascii_case("ON")) else { return };
+                if reader.take("USING") {
+                    reader.skip();
+                }
                 reader.take("ON");
                 reader.take("ONLY");
                 let Some(table) = read(reader, ObjectKind::Table) else { return };
@@ -112,19 +125,36 @@ impl FoundChange {
 
     /// A constraint of a table, if one is next.
     fn constraint(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef) -> bool {
-        let name = reader.take("CONSTRAINT").then(|| reader.name()).flatten().map(|name| bare(&name));
-        if reader.take_all(&["PRIMARY", "KEY"]) {
+        let in_tables = self.keeps_indexes_in_tables();
+        let is_key =
+            |reader: &Cursor<'_>| ["UNIQUE", "PRIMARY", "FOREIGN", "CHECK"].iter().any(|key| reader.is_at(key));
+        let has_name = reader.take("CONSTRAINT") && !(in_tables && is_key(reader));
+        let name = has_name.then(|| reader.name()).flatten().map(|name| bare(&name));
+        if in_tables && name.is_none() && ["INDEX", "KEY", "FULLTEXT", "SPATIAL"].iter().any(|word| reader.take(word)) {
+            let name = index_name(reader);
+            name.into_iter().for_each(|name| self.note(CREATES, table.part(ObjectKind::Index, name)));
+        } else if reader.take_all(&["PRIMARY", "KEY"]) {
             self.note_constraint(
                 table.part(ObjectKind::PrimaryKey, ""),
                 name.or_else(|| Some(format!("{}_pkey", table.name))),
             );
         } else if reader.take("UNIQUE") {
+            let own_name = if in_tables { index_name(reader) } else { None };
             let uses_index = reader.take_all(&["USING", "INDEX"]);
             reader.take_all(&["NULLS", "NOT", "DISTINCT"]);
             let columns = if uses_index { Vec::new() } else { names(reader) };
-            let name = name.unwrap_or_else(|| format!("{}_{}_key", table.name, columns.join("_")));
+            let given = own_name.or(name);
+            // MySQL names such an index after its first column.
+            let made = || match in_tables {
+                true => columns.first().cloned().unwrap_or_default(),
+                false => format!("{}_{}_key", table.name, columns.join("_")),
+            };
+            let name = given.unwrap_or_else(made);
             self.note_constraint(table.part(ObjectKind::Index, name.clone()), Some(name));
         } else if reader.take_all(&["FOREIGN", "KEY"]) {
+            if !reader.is_at("(") {
+                reader.name();
+            }
             let columns = names(reader);
             let name = name.unwrap_or_else(|| format!("{}_{}_fkey", table.name, columns.join("_")));
             self.note_constraint(table.foreign_key_over(columns), Some(name));
@@ -178,6 +208,13 @@ impl FoundChange {
             return self.note_name(reader, whole, SchemaOp::Moves);
         }
         match kind {
+            ObjectKind::Table if self.keeps_indexes_in_tables() => loop {
+                self.line = lines.to(reader.offset());
+                self.part_action(reader, &whole);
+                if !reader.skip_to_next_item() {
+                    return;
+                }
+            },
             ObjectKind::Table if reader.take_all(&["RENAME", "CONSTRAINT"]) => {
                 self.rename_part(reader, &whole, ObjectKind::Constraint)
             }
@@ -220,6 +257,42 @@ impl FoundChange {
         self.note_name(reader, table.part(part, bare(&old)), SchemaOp::Renames);
     }
 
+    /// One of the actions of ALTER TABLE, where an index is a part of its table.
+    fn part_action(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef) {
+        if reader.is_at("ADD") {
+            return self.action(reader, table);
+        }
+        if reader.take("MODIFY") {
+            reader.take("COLUMN");
+            reader.take_all(&["IF", "EXISTS"]);
+            let Some(column) = reader.name().map(|name| bare(&name)) else { return };
+            let begin = reader.offset();
+            while !reader.is_at_end_of_item() {
+                reader.skip();
+            }
+            let column = table.part(ObjectKind::Column, column);
+            return self.note_wording(SchemaOp::Sets(Aspect::Type), column, reader.since(begin));
+        }
+        if reader.is_at("RENAME") {
+            let mut after = table_parts::action(reader).into_iter();
+            if after.len() == 0 {
+                let _ = reader.take("RENAME") && (reader.take("TO") || reader.take("AS"));
+                return self.note_name(reader, table.clone(), SchemaOp::Renames);
+            }
+            return after.by_ref().for_each(|change| self.note_part(table, change));
+        }
+        table_parts::action(reader).into_iter().for_each(|change| self.note_part(table, change));
+    }
+
+    fn note_part(&mut self, table: &ObjectRef, PartChange { op, kind, name }: PartChange) {
+        let op = match op {
+            PartOp::Adds { lenient } => SchemaOp::Creates { lenient },
+            PartOp::Drops => SchemaOp::Drops,
+            PartOp::Renames(new) => SchemaOp::Renames(new),
+        };
+        self.note(op, table.part(kind, name));
+    }
+
     /// One of the actions of ALTER TABLE.
     fn action(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef) {
         if reader.take("ADD") {
@@ -257,6 +330,11 @@ impl FoundChange {
         let Some(kind) = kind(reader) else { return };
         reader.take("CONCURRENTLY");
         reader.take_all(&["IF", "EXISTS"]);
+        if kind == ObjectKind::Index && self.keeps_indexes_in_tables() {
+            let (index, _, table) = (reader.name(), reader.take("ON"), read(reader, ObjectKind::Table));
+            let dropped = table.zip(index).map(|(table, index)| table.part(kind, bare(&index)));
+            return dropped.into_iter().for_each(|dropped| self.note(SchemaOp::Drops, dropped));
+        }
         loop {
             self.note_each(reader.name(), kind, &SchemaOp::Drops);
             if !reader.skip_to_next_item() {
@@ -282,6 +360,14 @@ fn kind(reader: &mut Cursor<'_>) -> Option<ObjectKind> {
         ("EXTENSION", ObjectKind::Extension),
     ];
     kinds.into_iter().find(|(word, _)| reader.take(word)).map(|(_, kind)| kind)
+}
+
+/// The name of an index after UNIQUE, FULLTEXT, INDEX or KEY, if it has one.
+fn index_name(reader: &mut Cursor<'_>) -> Option<String> {
+    let _ = reader.take("INDEX") || reader.take("KEY");
+    reader.take_all(&["IF", "NOT", "EXISTS"]);
+    let has_name = !reader.is_at("(") && !reader.is_at("USING");
+    has_name.then(|| reader.name()).flatten().map(|name| bare(&name))
 }
 
 /// The names in parentheses, if they are next: `(a, "b" DESC)`.

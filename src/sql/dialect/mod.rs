@@ -4,10 +4,13 @@
 //! and never compares dialects, so a new one is a file here and an entry in [`Dialect::rules`]. How rows and plans are
 //! read is the engine's (`engines/`), how missing objects are created is `differ/ddl`'s.
 
+pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+pub(crate) mod upsert;
 
 use crate::sql::TableName;
+use crate::sql::dialect::upsert::Upsert;
 use std::borrow::Cow;
 
 /// The SQL of one engine.
@@ -17,6 +20,8 @@ pub enum Dialect {
     Postgres,
     /// SQLite.
     Sqlite,
+    /// MySQL and MariaDB.
+    Mysql,
 }
 
 /// How a text is cut into tokens and statements.
@@ -33,10 +38,33 @@ pub(crate) struct Lexing {
     pub(crate) escape_strings: bool,
     /// Strings may be written as `$tag$…$tag$`.
     pub(crate) dollar_quotes: bool,
+    /// A `--` begins a comment only before a blank, a control character or the end.
+    pub(crate) dashes_need_blank: bool,
+    /// `#` begins a comment of one line.
+    pub(crate) hash_comments: bool,
+    /// `/*! … */` and `/*M! … */` are code, with or without the number of a version.
+    pub(crate) executable_comments: bool,
+    /// A backslash escapes in every string.
+    pub(crate) backslash_escapes: bool,
+    /// `DELIMITER //` at the beginning of a line changes what ends a statement (the mysql client).
+    pub(crate) delimiter_command: bool,
     /// Words after CREATE that may be followed by a body with semicolons of its own.
     pub(crate) with_bodies: &'static [&'static str],
     /// The words that begin such a body; END ends it.
     pub(crate) body_begins: &'static [&'static str],
+    /// `IF`, `LOOP`, `REPEAT` and `WHILE` nest in a body, too, and may be one.
+    pub(crate) flow_control: bool,
+}
+
+/// What a login is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accounts {
+    /// There is none.
+    None,
+    /// A role of the whole server, with rights on databases and schemas (PostgreSQL).
+    Roles,
+    /// A user from a host, with rights on databases (MySQL).
+    Hosts,
 }
 
 /// What distinguishes one dialect.
@@ -66,10 +94,21 @@ pub(crate) struct Rules {
     pub(crate) refuses_transaction: &'static [&'static str],
     /// Rejects values that do not have the column's type. Without this a type only says how values are read.
     pub(crate) enforces_types: bool,
+    /// UNSIGNED, the values of an enum and the length of an index's prefix are part of a column's or index's declaration, a
+    /// foreign key makes the index that it needs, and RESTRICT and NO ACTION are one (MySQL manual 13 and 15.1.20.5).
+    pub(crate) declares_by_column: bool,
     /// A single-column INTEGER primary key numbers its rows by itself and ignores its default.
     pub(crate) numbers_integer_keys: bool,
     /// Names that differ only in the case of letters are the same name.
     pub(crate) ignores_case: bool,
+    /// An index has its name within its table, and ALTER TABLE adds, drops and renames it.
+    pub(crate) keeps_indexes_in_tables: bool,
+    /// A name without quotes is folded to lower case, or compared like that; without this it keeps its case.
+    pub(crate) folds_names: bool,
+    /// What names are quoted with.
+    pub(crate) quote: char,
+    /// A text type that may be a primary key.
+    pub(crate) key_type: &'static str,
     /// The type of a column that holds a moment.
     pub(crate) timestamp_type: &'static str,
     /// The server's clock, as a value for a column of `timestamp_type`.
@@ -83,6 +122,12 @@ pub(crate) struct Rules {
     pub(crate) folded: fn(&str) -> Cow<'_, str>,
     /// A text as a literal, with `'` doubled already.
     pub(crate) literal: fn(&str) -> String,
+    /// A statement that inserts a row, or changes the one that has its key.
+    pub(crate) upsert: fn(&Upsert<'_>) -> String,
+    /// What a login is, for advice about rights.
+    pub(crate) accounts: Accounts,
+    /// A session's lock has a name, which is one of the whole server.
+    pub(crate) locks_names: bool,
 }
 
 impl Dialect {
@@ -92,6 +137,7 @@ impl Dialect {
         match self {
             Self::Postgres => &postgres::RULES,
             Self::Sqlite => &sqlite::RULES,
+            Self::Mysql => &mysql::RULES,
         }
     }
 
@@ -116,7 +162,8 @@ impl Dialect {
     /// A name, quoted.
     #[must_use]
     pub fn identifier(self, name: &str) -> String {
-        format!("\"{}\"", name.replace('"', "\"\""))
+        let quote = self.rules().quote;
+        format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
     }
 
     /// A name in the form in which the engine compares names, also in queries.

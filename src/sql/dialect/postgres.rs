@@ -1,6 +1,6 @@
 //! PostgreSQL's SQL.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
 /// Length at which the server cuts a name, in bytes (NAMEDATALEN - 1).
 const NAME_BYTES: usize = 63;
@@ -14,8 +14,14 @@ pub(crate) static RULES: Rules = Rules {
         brackets: false,
         escape_strings: true,
         dollar_quotes: true,
+        dashes_need_blank: false,
+        hash_comments: false,
+        executable_comments: false,
+        backslash_escapes: false,
+        delimiter_command: false,
         with_bodies: &["FUNCTION", "PROCEDURE"],
         body_begins: &["BEGIN", "ATOMIC"],
+        flow_control: false,
     },
     providers: &["postgresql", "postgres"],
     home: "public",
@@ -28,14 +34,22 @@ pub(crate) static RULES: Rules = Rules {
     // The server's refusals depend on more than the first word: see Statement::refuses_transaction.
     refuses_transaction: &[],
     enforces_types: true,
+    declares_by_column: false,
     numbers_integer_keys: false,
     ignores_case: false,
+    keeps_indexes_in_tables: false,
+    folds_names: true,
+    quote: '"',
+    key_type: "text",
     timestamp_type: "timestamptz",
     now: "pg_catalog.clock_timestamp()",
     time_as_text: |column| format!("{column}::text"),
     type_name,
     folded: |name| name[..name.floor_char_boundary(NAME_BYTES)].into(),
     literal,
+    upsert: upsert::on_conflict,
+    accounts: Accounts::Roles,
+    locks_names: false,
 };
 
 /// As libpq's PQescapeLiteral: correct with `standard_conforming_strings` on and off.

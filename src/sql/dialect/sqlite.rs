@@ -1,6 +1,6 @@
 //! SQLite's SQL.
 
-use crate::sql::dialect::{Lexing, Rules};
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
 pub(crate) static RULES: Rules = Rules {
     product: "SQLite",
@@ -11,8 +11,14 @@ pub(crate) static RULES: Rules = Rules {
         brackets: true,
         escape_strings: false,
         dollar_quotes: false,
+        dashes_need_blank: false,
+        hash_comments: false,
+        executable_comments: false,
+        backslash_escapes: false,
+        delimiter_command: false,
         with_bodies: &["TRIGGER"],
         body_begins: &["BEGIN"],
+        flow_control: false,
     },
     providers: &["sqlite"],
     home: "main",
@@ -25,8 +31,13 @@ pub(crate) static RULES: Rules = Rules {
     // Pragmas have no effect in a transaction, and Prisma's own scripts turn foreign keys off with one.
     refuses_transaction: &["PRAGMA", "VACUUM", "ATTACH", "DETACH"],
     enforces_types: false,
+    declares_by_column: false,
     numbers_integer_keys: true,
     ignores_case: true,
+    keeps_indexes_in_tables: false,
+    folds_names: true,
+    quote: '"',
+    key_type: "text",
     timestamp_type: "text",
     now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
     time_as_text: str::to_owned,
@@ -34,4 +45,7 @@ pub(crate) static RULES: Rules = Rules {
     type_name: |name, _| Some(name),
     folded: |name| name.to_ascii_lowercase().into(),
     literal: |quoted| format!("'{quoted}'"),
+    upsert: upsert::on_conflict,
+    accounts: Accounts::None,
+    locks_names: false,
 };

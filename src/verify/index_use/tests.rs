@@ -17,7 +17,7 @@ fn index(name: &str, columns: &[&str]) -> Index {
 
 fn catalog(indexes: Vec<Index>) -> Catalog {
     let name = Name { schema: "public".to_owned(), name: "t".to_owned() };
-    let key = Key { name: "t_pkey".to_owned(), columns: vec!["id".to_owned()] };
+    let key = Key { name: "t_pkey".to_owned(), columns: vec!["id".to_owned()], ..Key::default() };
     let table = Table { name, primary_key: Some(key), indexes, ..Table::default() };
     Catalog { tables: vec![table], ..Catalog::default() }
 }

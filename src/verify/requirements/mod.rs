@@ -232,7 +232,15 @@ impl Look<'_> {
             ObjectKind::Index => {
                 let (table, index) = self.index_named(&owner)?;
                 let object = ObjectRef::index(&table.name, &index.name, index.unique);
-                (object, format!("DROP INDEX {}", self.names.sql(&owner)))
+                let statement = match self.names.0.rules().declares_by_column {
+                    // MySQL's indexes are their table's.
+                    true => {
+                        let index = self.names.0.identifier(&index.name);
+                        format!("DROP INDEX {index} ON {}", self.names.sql(&table.name))
+                    }
+                    false => format!("DROP INDEX {}", self.names.sql(&owner)),
+                };
+                (object, statement)
             }
             ObjectKind::Constraint => {
                 let table = what.table.as_ref().map(|_| owner);

@@ -48,6 +48,14 @@ fn the_properties_hold_for_what_the_fuzzers_found() {
         "CREATE TABLE \"T\" (id integer NOT NULL, CONSTRAINT \"T_pkey\" PRIMARY KEY (id), c varchar(20) NOT NULL);",
         // Unicode calls it white space; the engines take it as part of a name.
         "\u{a0}$x$ ; $x$; b\u{2003}",
+        // What MySQL reads in its own way.
+        "a --; b; c --\nd # '\n;/*!50003 e; */ f; /*!g*/;;h",
+        "CREATE PROCEDURE p() BEGIN IF a THEN b; END IF; END; c",
+        "a;\nDELIMITER //\nb;c//\n(//d\nDELIMITER ;\ne",
+        "DELIMITER",
+        "/*!",
+        "/*M!1000000*/",
+        "l: LOOP END; a",
     ] {
         parser_properties::script(text);
     }
@@ -89,6 +97,15 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
         same("BEGIN;"),
         same("a;"),
         large("CREATE TRIGGER ", |_| "BEGIN ".to_owned()),
+        large("CREATE PROCEDURE p() BEGIN ", |_| "IF a THEN CASE ".to_owned()),
+        large("CREATE DEFINER = a ", |_| "b ".to_owned()),
+        large("BEGIN NOT ATOMIC ", |_| "LOOP ".to_owned()),
+        large("", |number| format!("DELIMITER d{number}\na d{number}\n")),
+        large("DELIMITER //\n", |_| "/".to_owned()),
+        large("DELIMITER a\n", |_| "ba".to_owned()),
+        same("/*!50003 a"),
+        same("/*!a*/"),
+        same("-- \n#"),
         large("CREATE FUNCTION ", |_| "BEGIN ATOMIC CASE ".to_owned()),
         large("VACUUM; BEGIN;", |_| "a;".to_owned()),
         large("", |number| format!("CREATE TABLE t{number}();DROP TABLE t{number};")),
@@ -103,7 +120,7 @@ fn a_script_of_any_kind_takes_time_in_proportion() {
         large(&format!("DROP TABLE a.{names};"), |_| "DROP TABLE a.b.c;".to_owned()),
     ];
     for text in texts {
-        for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        for dialect in [Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql] {
             in_time(&text, || {
                 let script = Script::new(text.clone(), dialect);
                 let statements = script.statements();

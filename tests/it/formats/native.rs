@@ -55,6 +55,18 @@ fn applied_once(format: &Native, url: &str, project: &Project, query: impl Fn(&s
 }
 
 #[test]
+fn an_engine_on_which_doorstep_does_not_run_the_format_is_named_before_anything_is_connected() {
+    each(
+        |_| true,
+        |format| {
+            let project = format.project(&[apple()]);
+            let output = format.doorstep(&project, "mysql://root@127.0.0.1:1/d", &["run", "--", "true"]).run();
+            output.code(78).stderr_has("only, and the database is MySQL").stderr_has("next: check DATABASE_URL");
+        },
+    );
+}
+
+#[test]
 fn a_folder_is_applied_once_and_current_then() {
     each(
         |_| true,

@@ -100,7 +100,7 @@ fn a_folder_with_its_marks_is_recognised_and_its_lock_is_taken() {
     );
     assert_eq!(ddl, "id integer NO, name character varying NO, run_on timestamp without time zone NO");
     // It knows PostgreSQL only.
-    project.doorstep("file:./dev.db", &["run"]).run().code(78).stderr_has("knows PostgreSQL only");
+    project.doorstep("file:./dev.db", &["run"]).run().code(78).stderr_has("on PostgreSQL only");
 }
 
 #[test]

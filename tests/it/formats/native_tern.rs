@@ -29,7 +29,7 @@ fn a_folder_with_its_separator_is_recognised_and_its_one_row_is_moved() {
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("the database is at version 2, which has no file").stderr_has("next: ");
     // It knows PostgreSQL only.
-    project.doorstep("file:./dev.db", &["run"]).run().code(78).stderr_has("knows PostgreSQL only");
+    project.doorstep("file:./dev.db", &["run"]).run().code(78).stderr_has("on PostgreSQL only");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn no_findings(expected: &Catalog, dialect: Dialect) {
 /// Whether a database can hold it: of names that the engine treats as equal, it can hold only one.
 fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
     let key = |name: &str| match dialect {
-        Dialect::Postgres => name[..name.floor_char_boundary(63)].to_owned(),
+        Dialect::Postgres | Dialect::Mysql => name[..name.floor_char_boundary(63)].to_owned(),
         Dialect::Sqlite => name.to_ascii_lowercase(),
     };
     let key_of = |name: &Name| (key(&name.schema), key(&name.name));
@@ -104,8 +104,16 @@ fn is_possible(catalog: &Catalog, dialect: Dialect) -> bool {
 /// # Panics
 /// If a property does not hold.
 pub(crate) fn script(text: &str) {
-    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+    for dialect in [Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql] {
         let statements = script::statements(text, dialect);
+        if dialect == Dialect::Mysql && text.to_ascii_lowercase().contains("delimiter") {
+            // A command of the client decides how the rest of a text is cut, so that no part of it stands for itself.
+            lexed_once(text, &statements, dialect);
+            told(text, &statements, dialect);
+            changes(text, dialect);
+            ways(text, dialect);
+            continue;
+        }
         lexed_once(text, &statements, dialect);
         pieces(text, &statements, dialect);
         blanked(text, &statements, dialect);

@@ -24,7 +24,7 @@ const KILLS_WITH_A_FORMAT: u32 = 6;
 const ALL_KILLS_WITH_A_FORMAT: u32 = 60;
 
 /// Each start gets further than the one before, so far fewer are needed; more means that no start succeeds.
-const STARTS_OF_A_ROUND: u32 = 40;
+pub(super) const STARTS_OF_A_ROUND: u32 = 40;
 
 /// The first violations are printed, the others only counted.
 const BREACHES_SHOWN: usize = 4;
@@ -335,14 +335,14 @@ impl Stage {
     }
 }
 
-fn ending(output: &Output) -> String {
+pub(super) fn ending(output: &Output) -> String {
     format!("exit {:?}, stderr:\n{}", output.code, output.stderr)
 }
 
 // === Randomness ===
 
 /// xorshift64*: sufficient to choose moments, and the same for the same seed.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
     /// From `CRASH_SEED`, or from the clock. `salt` keeps two tests of one run apart.
@@ -353,7 +353,7 @@ impl Dice {
         (Self((seed ^ salt).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1), seed)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -361,7 +361,7 @@ impl Dice {
     }
 
     /// A delay that chooses the moment of the kill; it waits for no event. Ends early if the process ends.
-    fn delay(&mut self, span: Duration, running: &mut Running) -> Duration {
+    pub(super) fn delay(&mut self, span: Duration, running: &mut Running) -> Duration {
         let delay = Duration::from_micros(self.below(span.as_micros() as u64));
         let began = Instant::now();
         while running.is_running() {
@@ -376,10 +376,10 @@ impl Dice {
 }
 
 /// Kills in rounds until the number is reached, and collects violations.
-struct Campaign {
-    dice: Dice,
+pub(super) struct Campaign {
+    pub(super) dice: Dice,
     seed: u64,
-    span: Duration,
+    pub(super) span: Duration,
     kills: u32,
     most: u32,
     /// Kills that left a migration unfinished.
@@ -389,24 +389,24 @@ struct Campaign {
 }
 
 impl Campaign {
-    fn new(salt: u64, most: u32, span: Duration) -> Self {
+    pub(super) fn new(salt: u64, most: u32, span: Duration) -> Self {
         let (dice, seed) = Dice::new(salt);
         Self { dice, seed, span, kills: 0, most, hits: 0, story: Vec::new() }
     }
 
-    fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         self.kills < self.most
     }
 
-    /// Records a kill, and checks at once that the history is true.
-    fn killed(&mut self, what: &str, delay: Duration, stage: &Stage) -> Result<(), String> {
+    /// Records a kill, at which the history must be true. `open` is the number of migrations that it interrupted, or what is wrong.
+    pub(super) fn killed(&mut self, what: &str, delay: Duration, open: Result<u32, String>) -> Result<(), String> {
         self.kills += 1;
         self.story.push(format!("killed {what} after {delay:.1?}"));
-        self.hits += u32::from(stage.check_records()? > 0);
+        self.hits += u32::from(open? > 0);
         Ok(())
     }
 
-    fn run(mut self, mut round: impl FnMut(&mut Self) -> Result<(), String>) {
+    pub(super) fn run(mut self, mut round: impl FnMut(&mut Self) -> Result<(), String>) {
         let (mut breaches, mut rounds) = (Vec::new(), 0);
         while self.goes_on() {
             rounds += 1;
@@ -471,7 +471,7 @@ fn kill_doorstep(folder: Folder, salt: u64, kills: u32) {
             match output.code {
                 // The kill was in time. The backend may still be running; the next start finds it.
                 None => {
-                    campaign.killed("doorstep", delay, &stage)?;
+                    campaign.killed("doorstep", delay, stage.check_records())?;
                 }
                 Some(0) => return stage.check_complete(),
                 Some(_) => return Err(format!("a start that was left alone failed: {}", ending(&output))),
@@ -591,7 +591,7 @@ fn a_server_killed_at_any_moment_loses_no_migration_and_doorstep_goes_on_or_the_
                     _ => ("the checkpointer", Death::OneProcess),
                 };
                 server.crash(death);
-                campaign.killed(name, delay, &stage)?;
+                campaign.killed(name, delay, stage.check_records())?;
             }
             let output = doorstep.finish("run");
             match output.code {

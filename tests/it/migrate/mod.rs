@@ -10,6 +10,8 @@ mod failover;
 mod history_commands;
 mod invalid_indexes;
 mod locks;
+mod mysql;
+mod mysql_crashes;
 mod non_transactional;
 mod recovery;
 mod reindex;

@@ -21,6 +21,10 @@ impl Project {
         Self::bare().file("prisma/migrations/migration_lock.toml", "provider = \"sqlite\"\n")
     }
 
+    pub(crate) fn mysql() -> Self {
+        Self::bare().file("prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n")
+    }
+
     /// Without any migrations folder.
     pub(crate) fn bare() -> Self {
         Self { directory: Arc::new(tempfile::tempdir().unwrap()) }

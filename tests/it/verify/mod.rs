@@ -5,6 +5,8 @@ mod diagnosis;
 mod diff;
 mod external;
 mod false_alarms;
+mod mysql;
+mod mysql_program;
 mod prisma_drift;
 mod prisma_schema_at_start;
 mod report_formats;

@@ -204,6 +204,7 @@ impl PostgresReader {
             Some(IndexColumn {
                 name: self.column_name(oid, *number)?,
                 descending: options.get(place).is_some_and(|option| option & 1 == 1),
+                length: None,
                 class: class.map(|(name, _)| name.clone()),
                 usual: class.is_some_and(|(_, usual)| *usual),
             })
@@ -222,7 +223,7 @@ impl PostgresReader {
         let table = &mut self.catalog.tables[table];
         if row.is_true(3) {
             let columns = index.columns.iter().map(|column| column.name.clone()).collect();
-            table.primary_key = Some(Key { name: index.name.clone(), columns });
+            table.primary_key = Some(Key { name: index.name.clone(), columns, ..Key::default() });
             // A key's index that holds more than the key is an index of its own right.
             if index.include.is_empty() {
                 return Some(());
@@ -371,7 +372,7 @@ mod tests {
                 ("twice", &native("int4", &[]), Arity::Optional, &Default::Expression("(id * 2)".into())),
             ]
         );
-        assert_eq!(t.primary_key, Some(Key { name: "T_pkey".into(), columns: vec!["id".into()] }));
+        assert_eq!(t.primary_key, Some(Key { name: "T_pkey".into(), columns: vec!["id".into()], ..Key::default() }));
         let [x, y] = t.indexes.as_slice() else { panic!("{:?}", t.indexes) };
         assert_eq!(x.include, ["id"]);
         assert_eq!((x.columns[0].descending, x.columns[0].class.as_deref()), (true, Some("int4_bloom_ops")));

@@ -173,7 +173,8 @@ impl<'a> Checker<'a> {
                 format!("`{}` has two primary keys; for a key of several fields write @@id([…])", draft.model.name);
             return self.report(position, message);
         }
-        draft.model.id = Some(Id { fields: vec![draft.model.fields.len()], map, position });
+        let lengths = vec![self.prefix_length(&arguments)];
+        draft.model.id = Some(Id { fields: vec![draft.model.fields.len()], lengths, map, position });
     }
 
     /// `@unique`.
@@ -188,9 +189,9 @@ impl<'a> Checker<'a> {
         if let Some(condition) = arguments.get("where") {
             draft.conditions.push((draft.model.indexes.len(), condition));
         }
-        let descending = self.is_descending(&arguments);
+        let (descending, length) = (self.is_descending(&arguments), self.prefix_length(&arguments));
         draft.model.indexes.push(ModelIndex {
-            fields: vec![IndexField { field: draft.model.fields.len(), descending, class: None }],
+            fields: vec![IndexField { field: draft.model.fields.len(), descending, length, class: None }],
             kind: IndexKind::Unique,
             map: arguments.text("map", &mut self.problems),
             method: None,

@@ -82,8 +82,9 @@ impl<'a> Checker<'a> {
             let message = format!("`{}` has a field with @id, too; a model has one primary key", draft.model.name);
             return self.report(position, message);
         }
+        let lengths = fields.iter().map(|field| field.length).collect();
         let fields = fields.iter().map(|field| field.field).collect();
-        draft.model.id = Some(Id { fields, map, position });
+        draft.model.id = Some(Id { fields, lengths, map, position });
     }
 
     /// `@@unique`, `@@index` or `@@fulltext`.
@@ -194,7 +195,8 @@ impl<'a> Checker<'a> {
             let (title, signature) = (format!("`{name}`"), Signature::named(&allowed));
             let own = Arguments::of_call(title, item.position, own, signature, &mut self.problems);
             let class = own.get("ops").and_then(|value| self.operator_class(value));
-            found.push(IndexField { field, descending: self.is_descending(&own), class });
+            let (descending, length) = (self.is_descending(&own), self.prefix_length(&own));
+            found.push(IndexField { field, descending, length, class });
         }
         found
     }
@@ -220,6 +222,18 @@ impl<'a> Checker<'a> {
     pub(super) fn is_descending(&mut self, arguments: &Arguments<'_>) -> bool {
         let sort = arguments.one_of("sort", &[("Asc", false), ("Desc", true)], &mut self.problems);
         sort.unwrap_or(false)
+    }
+
+    /// `length: 20`.
+    pub(super) fn prefix_length(&mut self, arguments: &Arguments<'_>) -> Option<u32> {
+        let value = arguments.get("length")?;
+        match &value.kind {
+            ExpressionKind::Number(number) if let Ok(length) = number.parse() => Some(length),
+            _ => {
+                self.report(value.position, "`length` is a whole number");
+                None
+            }
+        }
     }
 
     /// `ops: InetOps`, `ops: raw("gin_trgm_ops")`: the operator class by its name in PostgreSQL.

@@ -1,0 +1,174 @@
+//! The catalog of MySQL and MariaDB as SQL, and how its rows are read.
+
+use crate::base::fault::{Class, Fault};
+use crate::engines::engine::{
+    Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
+    unexpected_row,
+};
+use crate::engines::mysql::server::{Server, product};
+use crate::engines::mysql::{SQL, explain, fingerprint, introspect, queries};
+use crate::engines::peer::Peer;
+use crate::engines::query_plan::QueryPlan;
+use crate::engines::session::LockKey;
+use crate::sql::{Dialect, ObjectRef, Row, TableName};
+
+/// MySQL or MariaDB, as an [`Engine`].
+pub(crate) struct Mysql;
+
+impl Engine for Mysql {
+    fn dialect(&self) -> Dialect {
+        SQL
+    }
+
+    fn probe(&self, request: &ProbeRequest) -> Query<Probe> {
+        let schemas = request.schemas.clone();
+        Query::new(queries::probe(request), move |rows| read_probe(rows, schemas))
+    }
+
+    fn fingerprint(&self, names: &[String]) -> Query<Option<String>> {
+        fingerprint::fingerprint(names)
+    }
+
+    fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>> {
+        Query::new(queries::tables_in(schemas), |rows| Ok(first_column(rows)))
+    }
+
+    /// A table on which the role has no right at all does not exist for it.
+    fn find_tables(&self, tables: &[TableName], _role: Option<&str>) -> Query<Vec<Found>> {
+        let count = tables.len();
+        if count == 0 {
+            return Query::known(Vec::new());
+        }
+        Query::new(queries::find_tables(tables), move |rows| {
+            let mut found = vec![Found::Absent; count];
+            numbers(&rows).for_each(|index| found[index.min(count - 1)] = Found::Usable);
+            Ok(found)
+        })
+    }
+
+    fn object_states(&self, objects: &[ObjectRef], _since: Option<&str>) -> Query<Vec<ObjectState>> {
+        let count = objects.len();
+        Query::new(queries::object_states(objects), move |rows| {
+            let mut states = vec![ObjectState::Absent; count];
+            numbers(&rows).for_each(|index| states[index.min(count - 1)] = ObjectState::Present);
+            Ok(states)
+        })
+    }
+
+    fn similar_tables(&self, tables: &[TableName]) -> Query<Vec<Vec<TableName>>> {
+        let count = tables.len();
+        Query::new(queries::similar(tables), move |rows| {
+            let mut similar = vec![Vec::new(); count];
+            for row in rows {
+                let [Some(index), schema, Some(name)] = row.as_slice() else { continue };
+                if let Some(place) = index.parse().ok().and_then(|index: usize| similar.get_mut(index)) {
+                    place.push(TableName { schema: schema.clone(), name: name.clone() });
+                }
+            }
+            Ok(similar)
+        })
+    }
+
+    fn schemas(&self) -> Query<Vec<String>> {
+        Query::new(queries::schemas(), |rows| Ok(first_column(rows)))
+    }
+
+    fn create_schema(&self, name: &str) -> Option<String> {
+        Some(queries::create_database(name))
+    }
+
+    fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {
+        Query::new(queries::lock_holder(key), |rows| Ok(rows.first().map(queries::peer)))
+    }
+
+    fn child_sessions(&self) -> Query<Vec<ChildSession>> {
+        Query::new(queries::CHILD_SESSIONS.to_owned(), |rows| {
+            let session = |row: &Row| ChildSession {
+                peer: queries::peer(row),
+                began: row.get(7).cloned().flatten().unwrap_or_default(),
+                is_named: false,
+            };
+            Ok(rows.iter().map(session).collect())
+        })
+    }
+
+    fn running_session(&self, text: &str) -> Query<Option<Peer>> {
+        Query::new(queries::running_session(text), |rows| Ok(rows.first().map(queries::peer)))
+    }
+
+    fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
+        CatalogQuery { sql: introspect::sql(scope.schemas), reader: Box::<introspect::Reader>::default() }
+    }
+
+    fn explain(&self, queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {
+        explain::plan(queries)
+    }
+
+    fn query_bools(&self, queries: &[&str]) -> Option<Batch<bool>> {
+        Some(explain::bools(queries))
+    }
+}
+
+/// The numbers in the first column.
+fn numbers(rows: &[Row]) -> impl Iterator<Item = usize> {
+    rows.iter().filter_map(|row| row.first()?.as_deref()?.parse().ok())
+}
+
+/// Of the row of [`queries::probe`]: the number of the session, what the server is, and the client's character set.
+pub(crate) fn of_session(rows: &[Row]) -> (String, Server, String) {
+    let value = |index: usize| rows.first().and_then(|row| row.get(index)?.clone()).unwrap_or_default();
+    (value(0), Server::of(&value(1), &value(2), value(9) == "1"), value(10))
+}
+
+/// The row of [`queries::probe`].
+fn read_probe(rows: Vec<Row>, schemas: Vec<String>) -> Result<Probe, Fault> {
+    let row = rows.into_iter().next().ok_or_else(unexpected_row)?;
+    let value = |index: usize| row.get(index).cloned().flatten();
+    let is_on = |index: usize| value(index).is_some_and(|value| !matches!(value.as_str(), "0" | "OFF"));
+    if is_on(8) {
+        let text = "the server takes no connections from the network (skip_networking), as the temporary server of an image does \
+                    while it initialises the data";
+        return Err(Fault::new(Class::Starting, text));
+    }
+    for (index, variable) in [(7, "super_read_only"), (5, "read_only"), (6, "innodb_read_only")] {
+        if is_on(index) {
+            return Err(Fault::new(Class::ReadOnly, format!("the server takes no writes ({variable})")));
+        }
+    }
+    let is_missing = |(index, _): &(usize, String)| value(12 + index).as_deref() == Some("0");
+    let missing_schemas = schemas.into_iter().enumerate().filter(is_missing).map(|(_, schema)| schema).collect();
+    let database = value(3);
+    Ok(Probe {
+        server: product(&value(1).unwrap_or_default(), &value(2).unwrap_or_default()),
+        missing_schemas,
+        history: value(11).map(|name| TableName { schema: database.clone(), name }),
+        current_schema: database.clone(),
+        database: database.unwrap_or_default(),
+        role: value(4).unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_finds_the_history_and_refuses_a_server_that_takes_no_writes() {
+        let request = ProbeRequest { schemas: vec!["a".into(), "b".into()], history: Some("_history".into()) };
+        let read = |values: &str| {
+            let row = values.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect();
+            Mysql.probe(&request).read(vec![row])
+        };
+        let probe = read("7|10.11.19-MariaDB|Debian|shop|app|0|0|0|0|0|utf8mb4|_history|1|0").unwrap();
+        assert_eq!((probe.server.as_str(), probe.missing_schemas), ("MariaDB 10.11.19", vec!["b".to_owned()]));
+        assert_eq!(probe.history.unwrap().to_string(), "shop._history");
+        for (refused, class) in [
+            ("7|9.7.4||shop|app|1|0|1|0|0|utf8mb4|~|1|1", Class::ReadOnly),
+            ("7|9.7.4||shop|app|0|1|0|0|0|utf8mb4|~|1|1", Class::ReadOnly),
+            ("7|12.0.2-MariaDB||shop|app|NO_LOCK|0|0|0|0|utf8mb4|~|1|1", Class::ReadOnly),
+            ("7|9.7.4||shop|app|0|0|0|1|0|utf8mb4|~|1|1", Class::Starting),
+        ] {
+            assert_eq!(read(refused).unwrap_err().class, class, "{refused}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A parsed URL as an [`Endpoint`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::fault::{Class, Condition, Fault};
+use crate::base::plain_name::shown_path;
+use crate::engines::endpoint::Endpoint;
+use crate::engines::engine::{Engine, Probe, ProbeRequest};
+use crate::engines::mysql::catalog::{self, Mysql};
+use crate::engines::mysql::client::Client;
+use crate::engines::mysql::session::Session;
+use crate::engines::mysql::{SQL, Target, queries};
+use crate::engines::net::silent;
+use crate::engines::session::Work;
+
+/// How long CREATE and DROP DATABASE may take at least: they write and delete files.
+const MAINTENANCE: Duration = Duration::from_secs(30);
+
+impl Target {
+    async fn log_in_and_probe(&self, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
+        let mut client = Client::connect(self, Some(&self.database)).await?;
+        let rows = client.send(queries::probe(request)).await?.rows;
+        let (id, server, character_set) = catalog::of_session(&rows);
+        let probe = Mysql.probe(request).read(rows)?;
+        // A server that ignores the client's character set (--skip-character-set-client-handshake).
+        if character_set != "utf8mb4" {
+            client.send("SET NAMES utf8mb4").await?;
+        }
+        Ok((Session::new(self.clone(), client, id, server), probe))
+    }
+
+    /// Runs a statement about databases, in a session without one: a limited role cannot use another.
+    async fn maintain(&self, known: Option<String>, sql: String) -> Result<(), Fault> {
+        let work = async {
+            let mut client = Client::connect(self, None).await?;
+            if let Some(known) = known
+                && !client.send(known).await?.rows.is_empty()
+            {
+                client.close().await;
+                return Ok(());
+            }
+            let done = client.send(sql).await.map(drop);
+            client.close().await;
+            done
+        };
+        let timeout = self.connect_timeout.max(MAINTENANCE);
+        tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| Err(silent(timeout)))
+    }
+}
+
+impl Endpoint for Target {
+    fn engine(&self) -> &'static dyn Engine {
+        &Mysql
+    }
+
+    fn address(&self) -> String {
+        match &self.socket {
+            Some(socket) => format!("{}/{}", shown_path(socket), self.database),
+            None if self.host.contains(':') => format!("[{}]:{}/{}", self.host, self.port, self.database),
+            None => format!("{}:{}/{}", self.host, self.port, self.database),
+        }
+    }
+
+    fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn crate::engines::session::Session>, Probe)> {
+        Box::pin(async move {
+            let opened = tokio::time::timeout(self.connect_timeout, self.log_in_and_probe(request)).await;
+            let (session, probe) = opened.unwrap_or_else(|_| Err(silent(self.connect_timeout)))?;
+            Ok((Box::new(session) as Box<dyn crate::engines::session::Session>, probe))
+        })
+    }
+
+    /// `CREATE DATABASE IF NOT EXISTS` needs the right to create also where the database exists, so it is looked for first.
+    fn create_database(&self) -> Work<'_, ()> {
+        Box::pin(async move {
+            let condition = queries::same("schema_name", &self.database);
+            let known = format!("SELECT 1 FROM information_schema.schemata WHERE {condition}");
+            match self.maintain(Some(known), queries::create_database(&self.database)).await {
+                Err(fault) if fault.condition == Some(Condition::AlreadyExists) => Ok(()),
+                created => created,
+            }
+        })
+    }
+
+    fn scratch(&self, name: &str) -> Arc<dyn Endpoint> {
+        Arc::new(Self { database: name.to_owned(), ..self.clone() })
+    }
+
+    fn drop_scratch(&self) -> Work<'_, ()> {
+        Box::pin(async move {
+            match self.maintain(None, format!("DROP DATABASE IF EXISTS {}", SQL.identifier(&self.database))).await {
+                // Without the right on it, it was not created either.
+                Err(fault) if fault.class == Class::NoDatabase || fault.condition == Some(Condition::MayNotConnect) => {
+                    Ok(())
+                }
+                dropped => dropped,
+            }
+        })
+    }
+
+    fn role(&self) -> Option<&str> {
+        Some(&self.user)
+    }
+
+    fn database(&self) -> Option<&str> {
+        Some(&self.database)
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        self.password.iter().chain(&self.other_secrets).cloned().collect()
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}

@@ -1,0 +1,242 @@
+//! A logged-in session: own statements, the lock, cancelling, and a look at what blocks it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::base::fault::Fault;
+use crate::engines::engine::Engine;
+use crate::engines::mysql::catalog::Mysql;
+use crate::engines::mysql::client::Client;
+use crate::engines::mysql::lock::HeldLock;
+use crate::engines::mysql::server::Server;
+use crate::engines::mysql::settings::{OwnSettings, setting};
+use crate::engines::mysql::{SQL, Target, queries};
+use crate::engines::net::silent;
+use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, Unit, UnitResult, Work};
+use crate::sql::{Row, script};
+
+/// How often a session that holds the lock while it is idle asks whether the server is still there, over a Unix socket: the
+/// driver cannot wait for the end of a connection.
+const PING: Duration = Duration::from_secs(2);
+
+/// A session.
+pub(crate) struct Session {
+    pub(crate) target: Target,
+    pub(crate) client: Client,
+    /// The server's number of the connection, for `KILL QUERY`.
+    pub(crate) id: String,
+    /// What the server is.
+    pub(crate) server: Server,
+    /// The locks that this session holds.
+    pub(crate) locks: Vec<HeldLock>,
+    /// The settings before the first script.
+    pub(crate) own: Option<OwnSettings>,
+    /// The settings made for a script, as they were sent; `None` when the session has its own.
+    pub(crate) conditions: Option<String>,
+    /// The script may have changed the settings that doorstep made; they last until its end.
+    pub(crate) sets_timeout: bool,
+    /// The script may have set autocommit = 0; it lasts until its end.
+    pub(crate) may_lack_autocommit: bool,
+    /// The running script is to be cancelled: none of its other statements is sent. The server reports no error where it
+    /// interrupts SLEEP.
+    pub(crate) cancelled: Arc<AtomicBool>,
+    /// A script has run: the session must be put in order before the next statement of doorstep's own.
+    pub(crate) unsettled: bool,
+}
+
+impl Session {
+    /// A session on a connection that has just logged in; `id` is its number on the server.
+    pub(crate) fn new(target: Target, client: Client, id: String, server: Server) -> Self {
+        Self {
+            target,
+            client,
+            id,
+            server,
+            locks: Vec::new(),
+            own: None,
+            conditions: None,
+            sets_timeout: false,
+            may_lack_autocommit: false,
+            cancelled: Arc::default(),
+            unsettled: false,
+        }
+    }
+
+    /// Another session like this one, whose connection has just logged in.
+    pub(crate) async fn second(&self) -> Result<Self, Fault> {
+        let mut client = Client::connect(&self.target, Some(&self.target.database)).await?;
+        let rows = client.send("SELECT CONNECTION_ID(), 0").await?.rows;
+        let id = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()).unwrap_or_default();
+        Ok(Self::new(self.target.clone(), client, id, self.server))
+    }
+
+    /// Runs a message of doorstep's own, in a session without a script's settings.
+    pub(crate) async fn run(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
+        if std::mem::take(&mut self.unsettled) {
+            self.settle().await?;
+        }
+        Ok(self.client.send(sql).await?.rows)
+    }
+
+    /// Each statement in a message of its own, all in one transaction as far as they do not commit by themselves.
+    async fn run_atomically(&mut self, sql: String) -> Result<(), Fault> {
+        let statements = script::statements(&sql, SQL);
+        if statements.len() < 2 {
+            return self.run(sql).await.map(drop);
+        }
+        self.run("START TRANSACTION".to_owned()).await?;
+        for statement in &statements {
+            if let Err(fault) = self.client.send(statement.text).await {
+                let _ = self.client.send("ROLLBACK").await;
+                return Err(fault);
+            }
+        }
+        self.client.send("COMMIT").await.map(drop)
+    }
+
+    /// Puts the session in these conditions, unless it is in them already.
+    pub(crate) async fn impose(&mut self, conditions: Conditions<'_>) -> Result<(), Fault> {
+        if self.own.is_none() {
+            self.own = Some(OwnSettings::of(&mut self.client).await?);
+        }
+        let setting = setting(conditions);
+        if self.conditions.as_ref() != Some(&setting) {
+            self.client.send(setting.clone()).await?;
+            self.conditions = Some(setting);
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of the connection; over a Unix socket by asking again and again. Dropped in between, the driver reads the answer
+    /// before the next message.
+    async fn until_lost(&mut self) -> Fault {
+        if !self.client.is_local() {
+            return self.client.until_closed().await;
+        }
+        loop {
+            tokio::time::sleep(PING).await;
+            match self.client.send("DO 0").await {
+                Err(fault) if self.client.is_lost() => return fault,
+                _ => {}
+            }
+        }
+    }
+
+    async fn mark(&self, key: LockKey) -> Result<ChildMark, Fault> {
+        let attempt = async {
+            let mut session = self.second().await?;
+            session.lift_limits().await?;
+            if session.lock(key).await? {
+                return Ok(ChildMark::Set(Box::new(session)));
+            }
+            let holder = session.client.send(queries::lock_holder(key)).await?.rows.first().map(queries::peer);
+            session.client.close().await;
+            Ok(ChildMark::Taken(holder))
+        };
+        let timeout = self.target.connect_timeout;
+        tokio::time::timeout(timeout, attempt).await.unwrap_or_else(|_| Err(silent(timeout)))
+    }
+}
+
+impl crate::engines::session::Session for Session {
+    fn engine(&self) -> &'static dyn Engine {
+        &Mysql
+    }
+
+    fn query(&mut self, sql: String) -> Work<'_, Vec<Row>> {
+        Box::pin(self.run(sql))
+    }
+
+    fn execute(&mut self, sql: String) -> Work<'_, ()> {
+        Box::pin(self.run_atomically(sql))
+    }
+
+    fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()> {
+        Box::pin(async move {
+            self.run_atomically(record).await?;
+            self.impose(conditions).await
+        })
+    }
+
+    fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a> {
+        Box::pin(self.run_one(unit))
+    }
+
+    fn try_lock(&mut self, key: LockKey) -> Work<'_, bool> {
+        Box::pin(self.lock(key))
+    }
+
+    fn suspend_lock(&mut self) -> Work<'_, ()> {
+        Box::pin(self.lift_limits())
+    }
+
+    fn until_closed(&mut self) -> Pin<Box<dyn Future<Output = Fault> + '_>> {
+        Box::pin(self.until_lost())
+    }
+
+    fn check_lock(&mut self) -> Work<'_, ()> {
+        Box::pin(self.check_held())
+    }
+
+    fn mark_child(&self, key: LockKey) -> Work<'_, ChildMark> {
+        Box::pin(self.mark(key))
+    }
+
+    fn canceller(&self) -> Canceller {
+        let (target, id, cancelled) = (self.target.clone(), self.id.clone(), Arc::clone(&self.cancelled));
+        Box::new(move || {
+            cancelled.store(true, Ordering::SeqCst);
+            let (target, id) = (target.clone(), id.clone());
+            Box::pin(async move {
+                let kill = async {
+                    let mut client = Client::connect(&target, None).await?;
+                    let killed = client.send(format!("KILL QUERY {id}")).await;
+                    client.close().await;
+                    killed.map(drop)
+                };
+                let timeout = target.connect_timeout;
+                if let Err(fault) = tokio::time::timeout(timeout, kill).await.unwrap_or_else(|_| Err(silent(timeout))) {
+                    tracing::debug!(phase = "migrate", event = "cancel_failed", "KILL QUERY: {fault}");
+                }
+            })
+        })
+    }
+
+    fn observer(&self) -> Option<Observer> {
+        let (target, id) = (self.target.clone(), self.id.clone());
+        Some(Box::new(move || {
+            let (target, id) = (target.clone(), id.clone());
+            Box::pin(async move {
+                let look = async {
+                    let mut client = Client::connect(&target, None).await?;
+                    let mut rows = Vec::new();
+                    // A role without PROCESS may ask neither.
+                    for sql in queries::blockers(&id, &target.database) {
+                        rows = client.send(sql).await.map(|answer| answer.rows).unwrap_or_default();
+                        if !rows.is_empty() {
+                            break;
+                        }
+                    }
+                    client.close().await;
+                    Ok(rows.iter().map(queries::peer).collect())
+                };
+                let timeout = target.connect_timeout;
+                tokio::time::timeout(timeout, look).await.unwrap_or_else(|_| Err(silent(timeout)))
+            })
+        }))
+    }
+
+    fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            let mut session = *self;
+            if !session.locks.is_empty() {
+                // The server looks at the end of a connection when it comes to it.
+                let _ = session.client.send("DO RELEASE_ALL_LOCKS()").await;
+            }
+            session.client.close().await;
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! How a script is cut for an engine whose DDL commits (MySQL, MariaDB): what only reads and writes rows runs in a transaction
+//! with its record, everything else is a step of its own. Pure functions of statements.
+
+use crate::migrate::strategy::{ScriptStep, commits_ddl};
+use crate::sql::cursor::Cursor;
+use crate::sql::script::{Script, Statement};
+
+/// What a statement does to the transaction it runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It reads or writes rows, or sets variables of the session's own: a rollback undoes it.
+    Rows,
+    /// It sets something of the session, and can be repeated.
+    Session,
+    /// It begins a transaction.
+    Begins,
+    /// It ends one.
+    Commits,
+    /// It does something else to transactions, or locks tables.
+    Controls,
+    /// It commits, or may commit.
+    CommitsItself,
+}
+
+fn effect(statement: &Statement<'_>) -> Effect {
+    let is = |words: &[&str]| statement.is(words);
+    let starts = |words: &[&str]| statement.starts(words);
+    let rows = [
+        "INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "VALUES", "TABLE", "DO", "LOAD", "SHOW", "EXPLAIN",
+        "DESCRIBE", "DESC",
+    ];
+    if rows.iter().any(|verb| starts(&[verb])) {
+        return Effect::Rows;
+    }
+    if is(&["BEGIN"]) || is(&["BEGIN", "WORK"]) || is(&["START", "TRANSACTION"]) {
+        return Effect::Begins;
+    }
+    if is(&["COMMIT"]) || is(&["COMMIT", "WORK"]) {
+        return Effect::Commits;
+    }
+    if starts(&["SET"]) {
+        return of_setting(statement);
+    }
+    let locks = ["TABLE", "TABLES", "INSTANCE"].iter().any(|what| starts(&["LOCK", what]));
+    let holds = starts(&["FLUSH"]) && (statement.has_pair("READ", "LOCK") || statement.has_pair("FOR", "EXPORT"));
+    let controls = ["START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA"];
+    let is_program = starts(&["BEGIN", "NOT", "ATOMIC"]);
+    let of_transactions = controls.iter().any(|verb| starts(&[verb])) || (starts(&["BEGIN"]) && !is_program);
+    let of_replicas = ["SLAVE", "REPLICA", "GROUP_REPLICATION", "ALL"].iter().any(|what| starts(&["START", what]));
+    match () {
+        () if locks || holds || (of_transactions && !of_replicas) => Effect::Controls,
+        () if starts(&["USE"]) => Effect::Session,
+        () => Effect::CommitsItself,
+    }
+}
+
+/// What a SET does: variables with one `@` are the session's own, in which a transaction does not matter.
+fn of_setting(statement: &Statement<'_>) -> Effect {
+    if ["PASSWORD", "DEFAULT", "RESOURCE"].iter().any(|what| statement.starts(&["SET", what])) {
+        return Effect::CommitsItself;
+    }
+    let mut reader = Cursor::of(statement);
+    reader.take("SET");
+    let (mut all_own, mut begins) = (true, false);
+    loop {
+        let is_own = reader.take_mark("@") && !reader.take_mark("@");
+        all_own &= is_own;
+        while ["@", ".", "GLOBAL", "SESSION", "LOCAL", "PERSIST"]
+            .iter()
+            .any(|part| reader.take_mark(part) || reader.take(part))
+        {}
+        if !is_own && reader.take("AUTOCOMMIT") {
+            let _ = reader.take_mark(":");
+            reader.take_mark("=");
+            begins |= !(reader.take("1") || reader.take("ON") || reader.take("TRUE"));
+        }
+        if !reader.skip_past_comma() {
+            break;
+        }
+    }
+    match (begins, all_own) {
+        (true, _) => Effect::Controls,
+        (_, true) => Effect::Rows,
+        _ => Effect::Session,
+    }
+}
+
+/// Whether a transaction holds all that the statement does.
+pub(super) fn only_rows(statement: &Statement<'_>) -> bool {
+    effect(statement) == Effect::Rows
+}
+
+/// Whether the statement sets something of the session, so that it is repeated when a later session goes on.
+pub(super) fn sets(statement: &Statement<'_>) -> bool {
+    match effect(statement) {
+        Effect::Session => true,
+        Effect::Rows => statement.starts(&["SET"]),
+        _ => false,
+    }
+}
+
+/// `BEGIN; …; COMMIT` around rows only.
+pub(super) fn is_one_transaction(statements: &[Statement<'_>]) -> bool {
+    let [first, inner @ .., last] = statements else { return false };
+    effect(first) == Effect::Begins && effect(last) == Effect::Commits && inner.iter().all(only_rows)
+}
+
+/// The script cut into steps; `None` where its transaction control is more than `BEGIN … COMMIT` around rows.
+pub(super) fn steps(script: &Script) -> Option<Vec<ScriptStep<'_>>> {
+    let (text, statements) = (script.text(), script.statements());
+    let mut steps = Vec::new();
+    let mut rest = statements.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match effect(first) {
+            Effect::Begins => {
+                let end = after.iter().position(|statement| !only_rows(statement))?;
+                if effect(&after[end]) != Effect::Commits {
+                    return None;
+                }
+                let inner = &after[..end];
+                if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
+                    let text = &text[from.offset..to.offset + to.text.len()];
+                    steps.push(ScriptStep { offset: from.offset, text, statements: inner.to_vec(), alone: false });
+                }
+                rest = &after[end + 1..];
+            }
+            Effect::Commits | Effect::Controls => return None,
+            effect => {
+                let (offset, text, alone) = (first.offset, first.text, effect != Effect::Rows);
+                steps.push(ScriptStep { offset, text, statements: vec![first.clone()], alone });
+            }
+        }
+    }
+    Some(steps)
+}
+
+/// What of a script's transaction control forbids to run it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    /// Where, in bytes.
+    pub(crate) offset: usize,
+    /// What is wrong with it.
+    pub(crate) what: &'static str,
+    /// What to do.
+    pub(crate) next: &'static str,
+}
+
+/// The first obstacle. Other programs run such a file and lose what its open transaction holds, their own record with it.
+pub(crate) fn obstacle(script: &Script) -> Option<Obstacle> {
+    if !commits_ddl(script.dialect()) {
+        return None;
+    }
+    let statements = script.statements();
+    let mut open: Option<usize> = None;
+    for statement in &statements {
+        let found = |what, next| Some(Obstacle { offset: statement.offset, what, next });
+        match (effect(statement), open) {
+            (Effect::Begins, None) => open = Some(statement.offset),
+            (Effect::Begins, Some(_)) => {
+                return found("a second BEGIN commits the transaction that is open", "end the first one with COMMIT");
+            }
+            (Effect::Commits, Some(_)) => open = None,
+            (Effect::Commits, None) => {
+                return found("COMMIT ends no transaction of this file", "take it out");
+            }
+            (Effect::Controls, _) if statement.starts(&["SET"]) => {
+                return found(
+                    "it would leave all that follows in an open transaction",
+                    "take it out, or write BEGIN and COMMIT around rows",
+                );
+            }
+            (Effect::Controls, _) if statement.starts(&["LOCK"]) || statement.starts(&["FLUSH"]) => {
+                return found(
+                    "the history cannot be written while it locks tables",
+                    "take it and UNLOCK TABLES out: no other doorstep runs meanwhile",
+                );
+            }
+            (Effect::Controls, _) => {
+                return found(
+                    "a file may only begin a transaction and commit it: its record is part of it",
+                    "take it out, or put what is to be undone into a file of its own",
+                );
+            }
+            (Effect::CommitsItself | Effect::Session, Some(_)) => {
+                return found(
+                    "it is within BEGIN and COMMIT, but it commits by itself, or is no part of a transaction",
+                    "put it before BEGIN or after COMMIT",
+                );
+            }
+            (Effect::Rows | Effect::CommitsItself | Effect::Session, _) => {}
+        }
+    }
+    open.map(|offset| Obstacle {
+        offset,
+        what: "BEGIN without COMMIT: what follows would be lost with the session",
+        next: "end the transaction with COMMIT",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::migration::RunMode;
+    use crate::migrate::strategy::{self, Strategy};
+    use crate::sql::Dialect;
+
+    fn script(text: &str) -> Script {
+        Script::new(text.to_owned(), Dialect::Mysql)
+    }
+
+    #[test]
+    fn rows_run_in_one_transaction_and_the_rest_in_steps() {
+        use RunMode::{Atomic, Steps};
+        for (text, expected) in [
+            ("", Atomic),
+            ("-- nothing\n/* at all */", Atomic),
+            ("INSERT INTO t VALUES (1); UPDATE t SET a = 2; (SELECT 1); REPLACE INTO t VALUES (3)", Atomic),
+            ("SET @a = 1, @b := (SELECT 2); INSERT INTO t VALUES (@a)", Atomic),
+            ("BEGIN; INSERT INTO t VALUES (1); COMMIT;", Atomic),
+            ("START TRANSACTION; COMMIT", Atomic),
+            ("CREATE TABLE t (a INT)", Steps),
+            ("INSERT INTO t VALUES (1); CREATE TABLE u (a INT)", Steps),
+            ("SET sql_mode = ''; INSERT INTO t VALUES (1)", Steps),
+            ("SET @a = 1, sql_mode = ''", Steps),
+            ("CALL p()", Steps),
+            ("INSERT INTO t VALUES ('open", Steps),
+            ("BEGIN; INSERT INTO t VALUES (1); COMMIT; CREATE TABLE u (a INT)", Steps),
+            ("BEGIN NOT ATOMIC SELECT 1; COMMIT; END", Steps),
+        ] {
+            let script = script(text);
+            let strategy = Strategy::of(&script);
+            assert_eq!(strategy.mode, expected, "{text}");
+            assert_eq!(obstacle(&script), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_statement_is_a_step_and_rows_commit_with_their_record() {
+        let script = script(
+            "SET NAMES utf8; INSERT INTO t VALUES (1); BEGIN; DELETE FROM t; SELECT 1; COMMIT; DROP TABLE t; SET @a = 1",
+        );
+        let steps = strategy::steps(&script).unwrap();
+        let shown: Vec<_> = steps.iter().map(|step| (step.text, step.alone, strategy::only_sets(step))).collect();
+        assert_eq!(
+            shown,
+            [
+                ("SET NAMES utf8", true, true),
+                ("INSERT INTO t VALUES (1)", false, false),
+                ("DELETE FROM t; SELECT 1", false, false),
+                ("DROP TABLE t", true, false),
+                ("SET @a = 1", false, true),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_would_leave_a_transaction_open_is_refused_with_its_place() {
+        for (text, offset) in [
+            ("INSERT INTO t VALUES (1); BEGIN; UPDATE t SET a = 1", 26),
+            ("a; SET autocommit = 0; INSERT INTO t VALUES (1)", 3),
+            ("SET @x = 1, SESSION autocommit = OFF", 0),
+            ("SET @@autocommit=0", 0),
+            ("SET @@session.autocommit := 0", 0),
+            ("BEGIN; CREATE TABLE t (a INT); COMMIT", 7),
+            ("BEGIN; SET sql_mode = ''; COMMIT", 7),
+            ("BEGIN; BEGIN; COMMIT", 7),
+            ("BEGIN; INSERT INTO t VALUES (1); ROLLBACK", 33),
+            ("INSERT INTO t VALUES (1); COMMIT", 26),
+            ("BEGIN; SAVEPOINT a; COMMIT", 7),
+            ("START TRANSACTION READ ONLY; COMMIT", 0),
+            ("XA START 'a'", 0),
+            ("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES", 0),
+            ("FLUSH TABLES WITH READ LOCK", 0),
+        ] {
+            let script = script(text);
+            assert_eq!(obstacle(&script).map(|obstacle| obstacle.offset), Some(offset), "{text}");
+        }
+        for fine in
+            ["SET autocommit = 1; INSERT INTO t VALUES (1)", "START REPLICA", "UNLOCK TABLES", "SELECT 'ROLLBACK'"]
+        {
+            assert_eq!(obstacle(&script(fine)), None, "{fine}");
+        }
+        assert_eq!(obstacle(&Script::new("BEGIN; a".to_owned(), Dialect::Postgres)), None);
+    }
+}

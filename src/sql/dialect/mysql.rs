@@ -1,0 +1,86 @@
+//! The SQL of MySQL and MariaDB.
+
+use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
+
+pub(crate) static RULES: Rules = Rules {
+    product: "MySQL",
+    lexing: Lexing {
+        carriage_return_ends_line: false,
+        nested_comments: false,
+        backquotes: true,
+        brackets: false,
+        escape_strings: false,
+        dollar_quotes: false,
+        dashes_need_blank: true,
+        hash_comments: true,
+        executable_comments: true,
+        backslash_escapes: true,
+        delimiter_command: true,
+        with_bodies: &["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"],
+        body_begins: &["BEGIN"],
+        flow_control: true,
+    },
+    // Prisma writes mysql for MariaDB, too, and refuses every other name (P3019).
+    providers: &["mysql"],
+    home: "",
+    // A schema is a database of the same server.
+    has_schemas: true,
+    // An enum is the type of one column.
+    has_enums: false,
+    has_extensions: false,
+    has_arrays: false,
+    has_transactional_ddl: false,
+    sends_one_message: false,
+    refuses_transaction: &[],
+    enforces_types: true,
+    declares_by_column: true,
+    numbers_integer_keys: false,
+    ignores_case: false,
+    keeps_indexes_in_tables: true,
+    folds_names: false,
+    quote: '`',
+    // Names of files differ by every byte. A key has at most 3072 bytes.
+    key_type: "varchar(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    timestamp_type: "datetime(6)",
+    now: "UTC_TIMESTAMP(6)",
+    time_as_text: |column| format!("DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%fZ')"),
+    type_name,
+    // Tables are compared by the file system's rule on some servers (lower_case_table_names), columns without case.
+    folded: |name| name.into(),
+    literal,
+    upsert: upsert::on_duplicate_key,
+    accounts: Accounts::Hosts,
+    locks_names: true,
+};
+
+/// A backslash is an escape or none, as `NO_BACKSLASH_ESCAPES` says; hexadecimal digits mean the same in both.
+fn literal(quoted: &str) -> String {
+    if !quoted.contains('\\') {
+        return format!("'{quoted}'");
+    }
+    let bytes = quoted.replace("''", "'");
+    let digits = bytes.bytes().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+    format!("_utf8mb4 X'{digits}'")
+}
+
+/// The name in `information_schema.columns.data_type` (MySQL manual 13, data types).
+fn type_name<'a>(name: &'a str, _text: &str) -> Option<&'a str> {
+    Some(match name {
+        "integer unsigned" | "int unsigned" => "int unsigned",
+        "tinyint unsigned" | "smallint unsigned" | "mediumint unsigned" | "bigint unsigned" | "float unsigned"
+        | "double unsigned" | "decimal unsigned" => name,
+        "integer" | "int" | "int4" => "int",
+        "int1" | "tinyint" | "bool" | "boolean" => "tinyint",
+        "int2" | "smallint" => "smallint",
+        "int3" | "middleint" | "mediumint" => "mediumint",
+        "int8" | "bigint" => "bigint",
+        "dec" | "numeric" | "fixed" | "decimal" => "decimal",
+        "real" | "double precision" | "float8" | "double" => "double",
+        "float4" | "float" => "float",
+        "character varying" | "varchar" => "varchar",
+        "character" | "char" => "char",
+        "bit" | "year" | "date" | "time" | "datetime" | "timestamp" | "binary" | "varbinary" | "tinyblob" | "blob"
+        | "mediumblob" | "longblob" | "tinytext" | "text" | "mediumtext" | "longtext" | "json" | "enum" | "set" => name,
+        _ => return None,
+    })
+}

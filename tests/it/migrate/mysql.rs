@@ -1,0 +1,93 @@
+//! MySQL and MariaDB: DDL commits, so a file runs statement by statement, and the catalog tells how far an interrupted one got.
+
+use crate::support::{MysqlDatabase, Project, until};
+
+const HISTORY: &str = "SELECT migration_name, finished_at IS NOT NULL, applied_steps_count, COALESCE(logs, '-') FROM _prisma_migrations \
+                       ORDER BY started_at";
+
+#[test]
+fn stored_programs_and_delimiters_are_sent_statement_by_statement() {
+    let database = MysqlDatabase::fresh();
+    let script = "CREATE TABLE t (a INT, b INT); # it's a comment\n\
+                  CREATE PROCEDURE p() BEGIN IF IF(1, 1, 0) THEN INSERT INTO t (a) VALUES (1); END IF; END;\n\
+                  DELIMITER //\n\
+                  CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.b = 5; SET NEW.a = NEW.a + 1; END//\n\
+                  DELIMITER ;\n\
+                  /*!50003 CREATE FUNCTION f() RETURNS INT DETERMINISTIC RETURN CASE WHEN 1 THEN 7 END */;\n\
+                  CALL p();\nINSERT INTO t (a) VALUES ('9' --1), (f());\n";
+    let script = script.replace("'9' --1", "9-- 1\n");
+    let project = Project::mysql().migration("1_all", &script);
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(database.sql("SELECT a, b FROM t ORDER BY a"), "2|5\n8|5\n10|5");
+    assert_eq!(database.sql(HISTORY), "1_all|1|1|-");
+}
+
+#[test]
+fn a_file_without_statements_is_applied_and_one_that_loses_its_record_is_refused() {
+    let database = MysqlDatabase::fresh();
+    let project = Project::mysql().migration("1_empty", "").migration("2_comment", "-- nothing\n");
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let project = project
+        .migration("3_fine", "CREATE TABLE t (a INT);")
+        .migration("4_open", "INSERT INTO t VALUES (1);\nSET autocommit = 0;\nINSERT INTO t VALUES (2);\n");
+    let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    output.stderr_has("4_open/migration.sql:2: SET autocommit = 0").stderr_has("nothing of the file has run");
+    assert_eq!(database.sql("SHOW TABLES"), "_prisma_migrations");
+}
+
+#[test]
+fn rows_are_rolled_back_with_their_record() {
+    let database = MysqlDatabase::fresh();
+    database.sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    let project = Project::mysql().migration("1_rows", "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (1);\n");
+    database.sql("CREATE TABLE _prisma_migrations (id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, \
+                  finished_at DATETIME(3), migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at DATETIME(3), \
+                  started_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), applied_steps_count INTEGER UNSIGNED NOT NULL DEFAULT 0)");
+    project.doorstep(&database.url(), &["migrate"]).run().code(65).stderr_has("nothing of it was kept");
+    assert_eq!(database.sql("SELECT COUNT(*) FROM t"), "0");
+}
+
+/// Two statements, of which the second waits for a transaction that has read its table.
+fn waiting() -> (MysqlDatabase, Project) {
+    let database = MysqlDatabase::fresh();
+    let script = "CREATE TABLE u (a INT);\nALTER TABLE t ADD COLUMN b INT;\nINSERT INTO t VALUES (5, 6);\n";
+    let project = Project::mysql().migration("1_t", "CREATE TABLE t (a INT);").migration("2_x", script);
+    std::fs::rename(project.path("prisma/migrations/2_x"), project.path("2_x")).unwrap();
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    std::fs::rename(project.path("2_x"), project.path("prisma/migrations/2_x")).unwrap();
+    (database, project)
+}
+
+#[test]
+fn a_statement_that_the_server_finished_without_its_client_is_not_repeated() {
+    for is_done in [true, false] {
+        let (database, project) = waiting();
+        let reader = database.session("BEGIN; SELECT * FROM t; SELECT SLEEP(600)");
+        let sleeps = || {
+            database.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(600)' AND db = DATABASE()")
+        };
+        until("the table is read", || (sleeps() == "1").then_some(()));
+        let doorstep =
+            project.doorstep(&database.url(), &["migrate"]).env("DOORSTEP_STATEMENT_LOCK_TIMEOUT", "300s").spawn();
+        let waits = "SELECT id FROM information_schema.processlist WHERE info LIKE 'ALTER TABLE t%' AND state LIKE 'Waiting%' AND db = DATABASE()";
+        let id = until("the statement waits", || Some(database.sql(waits)).filter(|id| !id.is_empty()));
+        doorstep.signal("KILL");
+        doorstep.finish("migrate");
+        if !is_done {
+            database.sql(&format!("KILL {id}"));
+        }
+        drop(reader);
+        let of_reader = "SELECT GROUP_CONCAT(CONCAT('KILL ', id) SEPARATOR ';') FROM information_schema.processlist WHERE \
+                         info = 'SELECT SLEEP(600)' AND db = DATABASE()";
+        let kill = database.sql(of_reader);
+        if kill != "NULL" {
+            database.sql(&kill);
+        }
+        until("the statement has ended", || database.sql(waits).is_empty().then_some(()));
+        assert!(database.sql(HISTORY).contains("2_x|0|1|statement 2 of 3 has begun"), "{}", database.sql(HISTORY));
+        let output = project.doorstep(&database.url(), &["migrate"]).run().code(0);
+        output.stderr_has(if is_done { "it was done" } else { "it had no effect" });
+        assert_eq!(database.sql("SELECT a, b FROM t"), "5|6");
+        assert_eq!(database.sql(HISTORY).lines().last().unwrap(), "2_x|1|1|-");
+    }
+}
