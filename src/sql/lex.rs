@@ -186,7 +186,15 @@ impl Reading {
         }
         if token.kind == TokenKind::Blank && !token.is_edge_of_code() {
             if let Some(current) = &mut self.current {
-                current.lexemes.tokens.push(lexeme);
+                // Without the comment the dashes before it would begin one themselves, and their error would be lost.
+                let belongs = before == "-" && current.end == at && token.text.starts_with("--");
+                let kept = if belongs { token.text.strip_suffix('\n').unwrap_or(token.text).len() } else { 0 };
+                let pieces = [kept, token.text.len() - kept].into_iter().filter(|length| *length > 0);
+                current.lexemes.tokens.extend(pieces.map(|length| (token.kind, length, token.is_open)));
+                if belongs {
+                    let newlines = usize::from(kept < token.text.len());
+                    (current.end, current.kept) = (at + kept, current.lexemes.tokens.len() - newlines);
+                }
             }
             return;
         }
@@ -254,6 +262,8 @@ mod tests {
             ("a --x; b", vec!["a --x", "b"]),
             ("SELECT 5--4; b", vec!["SELECT 5--4", "b"]),
             ("a # ; it's\n; b --", vec!["a", "b"]),
+            ("a;\n---- b;\nc", vec!["a", "---- b;\nc"]),
+            ("a ---- b;", vec!["a ---- b;"]),
             ("a '\\';' ; b \"\\\";\" ; c 'it''s;'", vec!["a '\\';'", "b \"\\\";\"", "c 'it''s;'"]),
             ("a `;\\`; b ```;`", vec!["a `;\\`", "b ```;`"]),
             ("a /* /* ; */; b", vec!["a", "b"]),

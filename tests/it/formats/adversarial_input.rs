@@ -48,6 +48,8 @@ fn the_properties_hold_for_what_the_fuzzers_found() {
         "CREATE TABLE \"T\" (id integer NOT NULL, CONSTRAINT \"T_pkey\" PRIMARY KEY (id), c varchar(20) NOT NULL);",
         // Unicode calls it white space; the engines take it as part of a name.
         "\u{a0}$x$ ; $x$; b\u{2003}",
+        // On MySQL the first two dashes are none of a comment.
+        "a;\n---- create above / drop below ----)b;",
         // What MySQL reads in its own way.
         "a --; b; c --\nd # '\n;/*!50003 e; */ f; /*!g*/;;h",
         "CREATE PROCEDURE p() BEGIN IF a THEN b; END IF; END; c",
