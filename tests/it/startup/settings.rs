@@ -91,7 +91,7 @@ fn no_secret_is_printed_at_any_level_or_in_any_error() {
         "postgres://u:p@h:hunter2/d".to_owned(),
         "nonsense:hunter2".to_owned(),
         "hunter2".to_owned(),
-        "mysql://u:hunter2@h/d".to_owned(),
+        "sqlserver://u:hunter2@h/d".to_owned(),
         "postgres://u:p@[hunter2/d".to_owned(),
         format!("postgres://u:x@127.0.0.1:{port}/d?hunter2=hunter2x").replace("hunter2=", "pass="),
         format!("host=127.0.0.1 port={port} user=u password='hunter2"),
