@@ -6,7 +6,7 @@ use crate::formats::Outcome;
 use crate::formats::migration::Record;
 use crate::migrate::apply::{Current, MigrationRun};
 use crate::migrate::intent::Intent;
-use crate::migrate::interrupted_ddl::{DdlEvidence, is_decidable, needs_intent, subjects_of};
+use crate::migrate::interrupted_ddl::{DdlEvidence, first_use, is_decidable, needs_intent, subjects_of};
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 
 impl MigrationRun<'_> {
@@ -21,7 +21,7 @@ impl MigrationRun<'_> {
         if !strategy::commits_ddl(self.migrator.history.dialect) || !needs_intent(step) {
             return Ok(None);
         }
-        let before = match subjects_of(step, &current.migration.script.statements()) {
+        let before = match subjects_of(step, current.script.first_use) {
             Some(of) => self.migrator.session.fingerprint(&of.names).await.map_err(Failure::without_effect)?,
             None => None,
         };
@@ -31,7 +31,7 @@ impl MigrationRun<'_> {
 
     /// Whether the next start can tell what became of the step.
     pub(super) fn is_decidable(current: &Current<'_>, step: &ScriptStep<'_>) -> bool {
-        is_decidable(step, &current.migration.script.statements())
+        is_decidable(step, current.script.first_use)
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn ddl_evidence(
     }
     let intent = record.message.as_deref().and_then(Intent::read);
     let step = strategy.steps.get(record.steps).filter(|_| intent.is_some());
-    let subjects = step.and_then(|step| subjects_of(step, &strategy.statements));
+    let subjects = step.and_then(|step| subjects_of(step, first_use(&strategy.statements)));
     let now = match subjects {
         Some(subjects) => session.fingerprint(&subjects.names).await?,
         None => None,

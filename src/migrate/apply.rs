@@ -20,6 +20,7 @@ use crate::migrate::history::{History, strategy_of};
 use crate::migrate::leftovers::Ready;
 use crate::migrate::plan::Entry;
 use crate::migrate::rights::grant;
+use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report, recovery};
 use crate::sql::script::{self, Statement};
@@ -110,6 +111,8 @@ pub(super) struct Current<'m> {
     pub(super) mode: RunMode,
     /// Statements done, and their number, where it runs statement by statement.
     pub(super) steps: Option<(usize, usize)>,
+    /// What all of its steps have in common.
+    pub(super) script: ScriptTraits,
 }
 
 impl<'a> MigrationRun<'a> {
@@ -133,7 +136,14 @@ impl<'a> MigrationRun<'a> {
         }
         let application_name = self.migrator.application_name.with(name);
         let mode = strategy.mode;
-        let mut current = Current { migration, id: String::new(), application_name, mode, steps: None };
+        let mut current = Current {
+            migration,
+            id: String::new(),
+            application_name,
+            mode,
+            steps: None,
+            script: ScriptTraits::default(),
+        };
         if strategy.mode != RunMode::Steps {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
@@ -306,6 +316,7 @@ impl<'a> MigrationRun<'a> {
         done: usize,
     ) -> Result<(), Error> {
         let (name, count) = (current.migration.name.clone(), steps.len());
+        current.script = ScriptTraits::of(current.migration);
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
@@ -368,10 +379,9 @@ impl<'a> MigrationRun<'a> {
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
-        let text = current.migration.sql().to_ascii_lowercase();
-        let sets_timeout = text.contains("lock_timeout") || text.contains("lock_wait_timeout");
         let commits_ddl = strategy::commits_ddl(self.migrator.history.dialect);
-        let lock_timeout = unit.conditions.lock_timeout.filter(|_| (!step.alone || commits_ddl) && !sets_timeout);
+        let lock_timeout =
+            unit.conditions.lock_timeout.filter(|_| (!step.alone || commits_ddl) && !current.script.sets_timeout);
         let intent = self.intent(current, step, (index, count)).await?;
         let conditions = Conditions { lock_timeout, ..unit.conditions };
         let clears = if is_last { self.clears(current) } else { None };

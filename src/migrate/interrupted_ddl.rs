@@ -17,12 +17,16 @@ pub(crate) struct DdlEvidence {
     pub(crate) now: Option<String>,
 }
 
-/// What the statement of a step changes, as far as the catalog shows it; `statements` are those of the whole script. Another
-/// database that USE has chosen is not looked into.
-pub(crate) fn subjects_of(step: &ScriptStep<'_>, statements: &[Statement<'_>]) -> Option<Subjects> {
-    let uses_other = |statement: &Statement<'_>| statement.offset < step.offset && statement.starts(&["USE"]);
+/// Where a script changes the database with USE for the first time, in bytes.
+pub(crate) fn first_use<'a>(statements: impl IntoIterator<Item = &'a Statement<'a>>) -> Option<usize> {
+    statements.into_iter().find(|statement| statement.starts(&["USE"])).map(|statement| statement.offset)
+}
+
+/// What the statement of a step changes, as far as the catalog shows it. Another database that USE has chosen before it is not
+/// looked into.
+pub(crate) fn subjects_of(step: &ScriptStep<'_>, first_use: Option<usize>) -> Option<Subjects> {
     match step.statements.as_slice() {
-        [one] if step.alone && !statements.iter().any(uses_other) => subjects(one),
+        [one] if step.alone && first_use.is_none_or(|offset| offset >= step.offset) => subjects(one),
         _ => None,
     }
 }
@@ -33,8 +37,8 @@ pub(crate) fn needs_intent(step: &ScriptStep<'_>) -> bool {
 }
 
 /// Whether the next start can tell whether the interrupted step was done, or run it again.
-pub(crate) fn is_decidable(step: &ScriptStep<'_>, statements: &[Statement<'_>]) -> bool {
-    !needs_intent(step) || subjects_of(step, statements).is_some_and(|of| !of.is_divisible && !of.exchanges)
+pub(crate) fn is_decidable(step: &ScriptStep<'_>, first_use: Option<usize>) -> bool {
+    !needs_intent(step) || subjects_of(step, first_use).is_some_and(|of| !of.is_divisible && !of.exchanges)
 }
 
 /// Concludes where the script goes on; so many of its statements are recorded as done.
@@ -57,8 +61,8 @@ pub(crate) fn resume(steps: &[ScriptStep<'_>], done: usize, evidence: &DdlEviden
     if !needs_intent(step) {
         return Conclusion::Resume(done);
     }
-    let all: Vec<Statement<'_>> = steps.iter().flat_map(|step| step.statements.iter().cloned()).collect();
-    let (Some(of), Some(before), Some(now)) = (subjects_of(step, &all), &intent.before, &evidence.now) else {
+    let first_use = first_use(steps.iter().flat_map(|step| &step.statements));
+    let (Some(of), Some(before), Some(now)) = (subjects_of(step, first_use), &intent.before, &evidence.now) else {
         return unclear(format!("the next may be done or not, and the catalog does not show which: {shown}"));
     };
     let names = of.names.join(", ");

@@ -21,6 +21,7 @@ pub(crate) mod plan;
 pub(crate) mod recovery;
 pub(crate) mod reindex_copies;
 pub(crate) mod rights;
+mod script_traits;
 mod skipped;
 pub(crate) mod strangers;
 pub mod strategy;
