@@ -333,6 +333,18 @@ pub(crate) fn first_column(rows: Vec<Row>) -> Vec<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
+/// Reads rows of a number, a schema and a name for [`Engine::similar_tables`]: the tables that each of so many names may have meant.
+pub(crate) fn tables_by_number(rows: Vec<Row>, count: usize) -> Vec<Vec<TableName>> {
+    let mut tables = vec![Vec::new(); count];
+    for row in rows {
+        let [Some(index), schema, Some(name)] = row.as_slice() else { continue };
+        if let Some(place) = index.parse().ok().and_then(|index: usize| tables.get_mut(index)) {
+            place.push(TableName { schema: schema.clone(), name: name.clone() });
+        }
+    }
+    tables
+}
+
 /// A row that does not have the form that the query asked for.
 pub(crate) fn unexpected_row() -> Fault {
     Fault::new(Class::Statement, "the catalog returned a row of an unexpected form")

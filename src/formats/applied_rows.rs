@@ -101,3 +101,14 @@ pub(crate) fn end(row: RowKey<'_>, outcome: &Outcome<'_>, insert: impl FnOnce() 
         Outcome::Progress(_) | Outcome::Failed(_) => has_note.then(|| NOTES.end(row, outcome)),
     }
 }
+
+/// How a row with `success = false` ends: the column `set` says that the script succeeded, or the row goes. `its` is the condition
+/// that finds it.
+pub(crate) fn end_of_failed(row: RowKey<'_>, its: &str, set: &str, outcome: &Outcome<'_>) -> Option<String> {
+    let table = row.table();
+    match outcome {
+        Outcome::Succeeded => Some(format!("UPDATE {table} SET {set}{its}")),
+        Outcome::RolledBack(_) | Outcome::GivenUp => Some(format!("DELETE FROM {table}{its}")),
+        Outcome::Progress(_) | Outcome::Failed(_) => None,
+    }
+}

@@ -3,7 +3,7 @@
 use crate::base::fault::{Class, Fault};
 use crate::engines::engine::{
     Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
-    unexpected_row,
+    tables_by_number, unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
 use crate::engines::mysql::{SQL, explain, fingerprint, introspect, queries};
@@ -57,16 +57,7 @@ impl Engine for Mysql {
 
     fn similar_tables(&self, tables: &[TableName]) -> Query<Vec<Vec<TableName>>> {
         let count = tables.len();
-        Query::new(queries::similar(tables), move |rows| {
-            let mut similar = vec![Vec::new(); count];
-            for row in rows {
-                let [Some(index), schema, Some(name)] = row.as_slice() else { continue };
-                if let Some(place) = index.parse().ok().and_then(|index: usize| similar.get_mut(index)) {
-                    place.push(TableName { schema: schema.clone(), name: name.clone() });
-                }
-            }
-            Ok(similar)
-        })
+        Query::new(queries::similar(tables), move |rows| Ok(tables_by_number(rows, count)))
     }
 
     fn schemas(&self) -> Query<Vec<String>> {

@@ -120,8 +120,8 @@ pub(crate) fn fingerprint(names: &[String]) -> Query<Option<String>> {
     }
     let of_names = names.iter().flat_map(|name| SOURCES.iter().enumerate().map(move |(at, it)| it.rows(at, name)));
     let rows = of_names.collect::<Vec<_>>().join(" UNION ALL ");
-    // MySQL 9 has no MD5 any more. The sum of parts of the rows' hashes does not depend on their order, and no variable limits its length. Quotes in
-    // definitions are shown as sql_mode says, which a migration may have set.
+    // SHA2, because MySQL 9 has no MD5. The sum of parts of the rows' hashes does not depend on their order, and no variable limits
+    // its length. Quotes in definitions are shown as sql_mode says, which a migration may have set.
     let sql = format!(
         "/*M! SET STATEMENT sql_mode = '' FOR */ SELECT /*+ SET_VAR(sql_mode = '') */ \
          CONCAT(COUNT(*), ':', COALESCE(SUM(CAST(CONV(LEFT(hash, 15), 16, 10) AS UNSIGNED)), 0)) FROM ({rows}) AS catalog_rows"

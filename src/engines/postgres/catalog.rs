@@ -7,7 +7,7 @@ use crate::base::fault::{Class, Fault};
 use crate::catalog::Access;
 use crate::engines::engine::{
     AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, InvalidTwin, ObjectState, Probe,
-    ProbeRequest, Query, Scope, Setting, TableIndex, first_column, unexpected_row,
+    ProbeRequest, Query, Scope, Setting, TableIndex, first_column, tables_by_number, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::lookalike::Lookalike;
@@ -93,16 +93,7 @@ impl Engine for Postgres {
 
     fn similar_tables(&self, tables: &[TableName]) -> Query<Vec<Vec<TableName>>> {
         let count = tables.len();
-        Query::new(queries::similar(tables), move |rows| {
-            let mut similar = vec![Vec::new(); count];
-            for row in rows {
-                let [Some(index), schema, Some(name)] = row.as_slice() else { continue };
-                if let Some(place) = index.parse().ok().and_then(|index: usize| similar.get_mut(index)) {
-                    place.push(TableName { schema: schema.clone(), name: name.clone() });
-                }
-            }
-            Ok(similar)
-        })
+        Query::new(queries::similar(tables), move |rows| Ok(tables_by_number(rows, count)))
     }
 
     fn schemas(&self) -> Query<Vec<String>> {

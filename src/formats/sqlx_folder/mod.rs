@@ -165,15 +165,8 @@ impl AppliedRows for Sqlx {
 
     /// A row with `success = false`.
     fn end_left(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> Option<String> {
-        let (table, its) = (row.table(), its(row));
-        match outcome {
-            Outcome::Succeeded => {
-                let truth = ledger_ddl::sqlx_folder::words(row.dialect).truth;
-                Some(format!("UPDATE {table} SET success = {truth}{its}"))
-            }
-            Outcome::RolledBack(_) | Outcome::GivenUp => Some(format!("DELETE FROM {table}{its}")),
-            Outcome::Progress(_) | Outcome::Failed(_) => None,
-        }
+        let set = format!("success = {}", ledger_ddl::sqlx_folder::words(row.dialect).truth);
+        applied_rows::end_of_failed(row, &its(row), &set, outcome)
     }
 }
 
