@@ -27,7 +27,8 @@ impl Server {
         }
         self.is_galera.then_some(
             "the server is a node of a Galera cluster (wsrep_on), whose nodes do not share GET_LOCK: replicas on other nodes would \
-             not be excluded\nnext: apply the migrations in one place (one job, one node), and set migrate = off elsewhere",
+             not be excluded\nnext: apply the migrations with another program on one node, set migrate = off, and let \
+             doorstep wait and verify",
         )
     }
 }
