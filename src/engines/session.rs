@@ -52,6 +52,8 @@ pub enum LockName {
     OfServer(&'static str),
     /// This text with the name of the session's database.
     OfDatabase(&'static str),
+    /// This text with the key's number in decimal digits, for tools that put where their history is into a number.
+    Numbered(&'static str),
 }
 
 /// One connection, one session: the lock, `SET`s and the transaction state belong to it.
