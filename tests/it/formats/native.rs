@@ -198,8 +198,11 @@ fn what_cannot_be_told_stops_the_next_start_until_a_person_decides() {
                 let ground = Ground::fresh(engine);
                 let project = format.project(std::slice::from_ref(&step));
                 let run = |arguments: &[&str]| ground.doorstep(format, &project, arguments).run();
-                let kept =
-                    if engine == Engine::Mysql { "the first of 2 statements was done before it, and stays" } else { "parts of it may have been kept" };
+                let kept = if engine == Engine::Mysql {
+                    "the first of 2 statements was done before it, and stays"
+                } else {
+                    "parts of it may have been kept"
+                };
                 run(&["run"]).code(65).stderr_has(kept);
                 let output = run(&["run"]).code(65).stderr_has("migrations that did not finish");
                 output.stderr_has(&format!("doorstep resolve --rolled-back {name}"));
