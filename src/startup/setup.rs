@@ -93,6 +93,14 @@ impl Setup {
     pub(crate) fn on_scratch_database(mut self) -> Self {
         self.settings.mode = Mode::Apply;
         let database = self.database.scratch();
+        if self.dialect.home().is_empty() {
+            // A schema is a database, and what belongs to the real one is made in the scratch database.
+            let name = |database: &Database| Some(database.target().ok()?.database()?.to_owned());
+            if let (Some(real), Some(scratch)) = (name(&self.database), name(&database)) {
+                let homes = self.territory.schemas.iter_mut().filter(|schema| **schema == real);
+                homes.for_each(|schema| schema.clone_from(&scratch));
+            }
+        }
         Self { database, is_scratch: true, hook_commands: HookCommands::default(), ..self }
     }
 
