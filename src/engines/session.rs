@@ -52,6 +52,10 @@ pub enum LockName {
     OfServer(&'static str),
     /// This text with the name of the session's database.
     OfDatabase(&'static str),
+    /// This text with the key's number in decimal digits, for tools that put where their history is into a number.
+    Numbered(&'static str),
+    /// The key's number in hexadecimal digits of lower case.
+    Hexadecimal,
 }
 
 /// One connection, one session: the lock, `SET`s and the transaction state belong to it.

@@ -93,12 +93,13 @@ impl Setup {
     pub(crate) fn on_scratch_database(mut self) -> Self {
         self.settings.mode = Mode::Apply;
         let database = self.database.scratch();
-        // Where a schema is a database, the tables are in the scratch one.
         if self.dialect.home().is_empty() {
-            let name = |of: &Database| Some(of.target().ok()?.database()?.to_owned());
-            let (real, scratch) = (name(&self.database), name(&database));
-            let own = self.territory.schemas.iter_mut().filter(|schema| Some(schema.as_str()) == real.as_deref());
-            own.for_each(|schema| *schema = scratch.clone().unwrap_or_default());
+            // A schema is a database, and what belongs to the real one is made in the scratch database.
+            let name = |database: &Database| Some(database.target().ok()?.database()?.to_owned());
+            if let (Some(real), Some(scratch)) = (name(&self.database), name(&database)) {
+                let homes = self.territory.schemas.iter_mut().filter(|schema| **schema == real);
+                homes.for_each(|schema| schema.clone_from(&scratch));
+            }
         }
         Self { database, is_scratch: true, hook_commands: HookCommands::default(), ..self }
     }

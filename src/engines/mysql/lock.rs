@@ -22,6 +22,8 @@ pub(crate) struct HeldLock {
 pub(crate) fn name(key: LockKey) -> String {
     match key.name {
         LockName::OfServer(name) => SQL.literal(name),
+        LockName::Numbered(name) => SQL.literal(&format!("{name}{}", key.number)),
+        LockName::Hexadecimal => SQL.literal(&format!("{:x}", key.number)),
         LockName::OfDatabase(name) => format!(
             "CONCAT({}, IF(DATABASE() REGEXP '^[A-Za-z0-9_]{{1,40}}$', LOWER(DATABASE()), LEFT(SHA2(DATABASE(), 256), 40)))",
             SQL.literal(&format!("{name} "))

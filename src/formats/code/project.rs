@@ -252,9 +252,9 @@ impl Ledger for CodeProject {
         let column = |name: &str| format!("h.{}", dialect.identifier(name));
         let time = rows.time.map_or_else(|| "NULL".to_owned(), |time| dialect.time_as_text(&column(time)));
         format!(
-            "{} UNION ALL SELECT CAST({} AS text), {time} FROM {quoted} AS h",
+            "{} UNION ALL SELECT {}, {time} FROM {quoted} AS h",
             columns(dialect, table),
-            column(rows.key)
+            dialect.as_text(&column(rows.key))
         )
     }
 

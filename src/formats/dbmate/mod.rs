@@ -93,9 +93,8 @@ impl Ledger for Dbmate {
     /// The first row has the names of the columns, the others the versions.
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let quoted = dialect.table(table);
-        let columns = ledger_ddl::dbmate::words(dialect).columns;
-        let columns = columns(&dialect.literal(&quoted), &dialect.literal(&table.name));
-        format!("{columns} UNION ALL SELECT CAST(version AS text), NULL FROM {quoted}")
+        let columns = ledger_ddl::columns(dialect, table);
+        format!("{columns} UNION ALL SELECT {}, NULL FROM {quoted}", dialect.as_text("version"))
     }
 
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {

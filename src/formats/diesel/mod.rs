@@ -66,8 +66,9 @@ impl Ledger for Diesel {
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         format!(
-            "SELECT CAST(version AS text), {} FROM {} AS history",
-            dialect.time_as_text("run_on"),
+            "SELECT {}, {} FROM {} AS history",
+            dialect.as_text("version"),
+            dialect.timestamp_as_text("run_on"),
             dialect.table(table)
         )
     }

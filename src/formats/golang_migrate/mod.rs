@@ -174,14 +174,11 @@ impl Ledger for GolangMigrate {
     /// the names lead to those of `fallback`.
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let quoted = dialect.table(table);
-        let names = (ledger_ddl::golang_migrate::words(dialect).names)(
-            &dialect.literal(&quoted),
-            &dialect.literal(&table.name),
-        );
+        let names = (ledger_ddl::golang_migrate::words(dialect).names)(table);
+        let [count, version, dirty] = ["count(*)", "version", "dirty"].map(|value| dialect.as_text(value));
         format!(
-            "SELECT ({names}), (SELECT CAST(count(*) AS text) FROM {quoted}), \
-             (SELECT CAST(version AS text) FROM {quoted} LIMIT 1), (SELECT CAST(dirty AS text) FROM {quoted} LIMIT 1) \
-             FROM (SELECT NULL AS version, NULL AS dirty) AS fallback"
+            "SELECT {names}, (SELECT {count} FROM {quoted}), (SELECT {version} FROM {quoted} LIMIT 1), \
+             (SELECT {dirty} FROM {quoted} LIMIT 1) FROM (SELECT NULL AS version, NULL AS dirty) AS fallback"
         )
     }
 

@@ -93,9 +93,10 @@ impl Ledger for Goose {
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         format!(
-            "SELECT CAST(version_id AS text), CASE WHEN is_applied THEN 1 ELSE 0 END, {} FROM {} AS history \
+            "SELECT {}, CASE WHEN is_applied THEN 1 ELSE 0 END, {} FROM {} AS history \
              ORDER BY history.id",
-            dialect.time_as_text("tstamp"),
+            dialect.as_text("version_id"),
+            dialect.timestamp_as_text("tstamp"),
             dialect.table(table)
         )
     }

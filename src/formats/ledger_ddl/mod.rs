@@ -6,6 +6,7 @@
 //!
 //! A ledger whose columns have the dialect's own types needs nothing here: it asks [`Dialect::rules`].
 
+pub(crate) mod column_names;
 pub(crate) mod dbmate;
 pub(crate) mod diesel;
 pub(crate) mod drizzle;
@@ -25,6 +26,5 @@ use crate::sql::{Dialect, TableName};
 /// Selects NULL and the names of a table's columns, separated by commas. Tools share names of tables, and the columns tell whose
 /// a table is.
 pub(crate) fn columns(dialect: Dialect, table: &TableName) -> String {
-    let quoted = dialect.table(table);
-    (dbmate::words(dialect).columns)(&dialect.literal(&quoted), &dialect.literal(&table.name))
+    (dbmate::words(dialect).columns)(table)
 }

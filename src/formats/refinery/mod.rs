@@ -97,8 +97,8 @@ impl Ledger for Refinery {
         let quoted = dialect.table(table);
         let version_type = version_type(dialect, table);
         format!(
-            "SELECT NULL, {version_type}, NULL, NULL UNION ALL \
-             SELECT CAST(version AS text), name, applied_on, checksum FROM {quoted}"
+            "SELECT NULL, {version_type}, NULL, NULL UNION ALL SELECT {}, name, applied_on, checksum FROM {quoted}",
+            dialect.as_text("version")
         )
     }
 

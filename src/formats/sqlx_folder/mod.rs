@@ -82,9 +82,10 @@ impl Ledger for Sqlx {
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         format!(
-            "SELECT CAST(version AS text), description, {}, CASE WHEN success THEN 1 ELSE 0 END, {} \
+            "SELECT {}, description, {}, CASE WHEN success THEN 1 ELSE 0 END, {} \
              FROM {} AS history ORDER BY history.version",
-            dialect.time_as_text("installed_on"),
+            dialect.as_text("version"),
+            dialect.timestamp_as_text("installed_on"),
             ledger_ddl::sqlx_folder::words(dialect).checksum,
             dialect.table(table)
         )

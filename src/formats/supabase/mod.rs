@@ -88,7 +88,7 @@ impl Ledger for Supabase {
     /// column `name`: then the word means that of the outer query.
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let quoted = dialect.table(table);
-        let columns = (ledger_ddl::dbmate::words(dialect).columns)(&dialect.literal(&quoted), "");
+        let columns = ledger_ddl::columns(dialect, table);
         format!(
             "{columns} UNION ALL SELECT history.version, history.name FROM (SELECT NULL::text AS name) AS missing \
              CROSS JOIN LATERAL (SELECT version::text AS version, name::text AS name FROM {quoted}) AS history"

@@ -115,6 +115,10 @@ pub(crate) struct Rules {
     pub(crate) now: &'static str,
     /// A column that holds a moment, as text.
     pub(crate) time_as_text: fn(&str) -> String,
+    /// A column of the type TIMESTAMP as text. MySQL shows it in the time zone of the session.
+    pub(crate) timestamp_as_text: fn(&str) -> String,
+    /// The type of `CAST(… AS …)` that turns a value into text.
+    pub(crate) cast_to_text: &'static str,
     /// The catalog's name of a type that people write in one of several ways; `None` for an unknown type. Arguments: the
     /// words in lower case without arguments, and the text as it was written.
     pub(crate) type_name: for<'a> fn(&'a str, &str) -> Option<&'a str>,
@@ -197,6 +201,18 @@ impl Dialect {
     #[must_use]
     pub(crate) fn time_as_text(self, column: &str) -> String {
         (self.rules().time_as_text)(column)
+    }
+
+    /// A column of the type TIMESTAMP, as text.
+    #[must_use]
+    pub(crate) fn timestamp_as_text(self, column: &str) -> String {
+        (self.rules().timestamp_as_text)(column)
+    }
+
+    /// A value of any type, as text.
+    #[must_use]
+    pub(crate) fn as_text(self, value: &str) -> String {
+        format!("CAST({value} AS {})", self.rules().cast_to_text)
     }
 
     /// A text, quoted. NUL, which no engine stores in a text, becomes U+FFFD.

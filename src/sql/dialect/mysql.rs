@@ -58,7 +58,9 @@ pub(crate) static RULES: Rules = Rules {
     key_type: "varchar(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     timestamp_type: "datetime(6)",
     now: "UTC_TIMESTAMP(6)",
-    time_as_text: |column| format!("DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%fZ')"),
+    time_as_text,
+    timestamp_as_text: |column| time_as_text(&format!("CONVERT_TZ({column}, @@session.time_zone, '+00:00')")),
+    cast_to_text: "char",
     type_name,
     // Tables are compared by the file system's rule on some servers (lower_case_table_names), columns without case.
     folded: |name| name.into(),
@@ -67,6 +69,11 @@ pub(crate) static RULES: Rules = Rules {
     accounts: Accounts::Hosts,
     locks_names: true,
 };
+
+/// RFC 3339, of a moment in UTC.
+fn time_as_text(moment: &str) -> String {
+    format!("DATE_FORMAT({moment}, '%Y-%m-%dT%H:%i:%s.%fZ')")
+}
 
 /// A backslash is an escape or none, as `NO_BACKSLASH_ESCAPES` says; hexadecimal digits mean the same in both.
 fn literal(quoted: &str) -> String {

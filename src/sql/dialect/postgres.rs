@@ -44,6 +44,8 @@ pub(crate) static RULES: Rules = Rules {
     timestamp_type: "timestamptz",
     now: "pg_catalog.clock_timestamp()",
     time_as_text: |column| format!("{column}::text"),
+    timestamp_as_text: |column| format!("{column}::text"),
+    cast_to_text: "text",
     type_name,
     folded: |name| name[..name.floor_char_boundary(NAME_BYTES)].into(),
     literal,

@@ -41,6 +41,8 @@ pub(crate) static RULES: Rules = Rules {
     timestamp_type: "text",
     now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
     time_as_text: str::to_owned,
+    timestamp_as_text: str::to_owned,
+    cast_to_text: "text",
     // Any word is a type.
     type_name: |name, _| Some(name),
     folded: |name| name.to_ascii_lowercase().into(),

@@ -1,6 +1,7 @@
 //! The test environment: the real binary, real servers, and for each test a fresh database and an environment without
 //! variables.
 
+pub(crate) mod ground;
 mod mysql;
 pub(crate) mod native;
 mod network;

@@ -1,6 +1,7 @@
 //! The formats whose migrations doorstep applies itself beside Prisma's and plain SQL: how the same few migrations look in
 //! each. What all of them must do is tested once, for each entry of [`NATIVE`].
 
+use crate::support::ground::Engine;
 use crate::support::{Doorstep, Project};
 
 /// A migration that is of no format yet.
@@ -40,8 +41,8 @@ pub(crate) struct Native {
     pub(crate) history: &'static [&'static str],
     /// A file can ask for no transaction around it.
     pub(crate) has_mark: bool,
-    /// The tool knows SQLite.
-    pub(crate) on_sqlite: bool,
+    /// The engines that the tool knows, as far as doorstep runs its folders there.
+    pub(crate) engines: &'static [Engine],
 }
 
 impl Native {
@@ -73,7 +74,26 @@ impl Native {
     pub(crate) fn count(&self, step: &Step) -> String {
         format!("SELECT count(*) FROM {}", (self.row)(step))
     }
+
+    /// The same on this engine: names in quotes are those of the engine.
+    pub(crate) fn count_on(&self, engine: Engine, step: &Step) -> String {
+        match engine {
+            Engine::Mysql => self.count(step).replace('"', "`"),
+            Engine::Postgres | Engine::Sqlite => self.count(step),
+        }
+    }
+
+    /// doorstep runs its folders on this engine.
+    pub(crate) fn knows(&self, engine: Engine) -> bool {
+        self.engines.contains(&engine)
+    }
 }
+
+/// PostgreSQL, SQLite, MySQL and MariaDB.
+const ALL: &[Engine] = &[Engine::Postgres, Engine::Sqlite, Engine::Mysql];
+
+/// PostgreSQL and SQLite.
+const BOTH: &[Engine] = &[Engine::Postgres, Engine::Sqlite];
 
 /// All of them.
 pub(crate) const NATIVE: &[Native] = &[
@@ -91,7 +111,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("schema_migrations WHERE version = '202401010000{:02}'", step.number),
         history: &["schema_migrations"],
         has_mark: true,
-        on_sqlite: true,
+        engines: ALL,
     },
     Native {
         name: "sqlx",
@@ -106,7 +126,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("_sqlx_migrations WHERE success AND version = {}", step.number),
         history: &["_sqlx_migrations"],
         has_mark: true,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "drizzle",
@@ -123,7 +143,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("drizzle.__drizzle_migrations WHERE created_at = {}", time(step)),
         history: &["drizzle.__drizzle_migrations"],
         has_mark: false,
-        on_sqlite: false,
+        engines: &[Engine::Postgres],
     },
     Native {
         name: "drizzle 1.0",
@@ -135,7 +155,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("drizzle.__drizzle_migrations WHERE name = '{}'", dated(step)),
         history: &["drizzle.__drizzle_migrations"],
         has_mark: false,
-        on_sqlite: false,
+        engines: &[Engine::Postgres],
     },
     Native {
         name: "diesel",
@@ -154,7 +174,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("__diesel_schema_migrations WHERE version = '{:02}'", step.number),
         history: &["__diesel_schema_migrations"],
         has_mark: true,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "golang-migrate",
@@ -170,7 +190,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("schema_migrations WHERE NOT dirty AND version >= {}", step.number),
         history: &["schema_migrations"],
         has_mark: false,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "flyway",
@@ -187,7 +207,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("flyway_schema_history WHERE success AND version = '{}'", step.number),
         history: &["flyway_schema_history"],
         has_mark: true,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "goose",
@@ -205,7 +225,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("goose_db_version WHERE is_applied AND version_id = {}", step.number),
         history: &["goose_db_version"],
         has_mark: true,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "refinery",
@@ -217,7 +237,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("refinery_schema_history WHERE version = {}", step.number),
         history: &["refinery_schema_history"],
         has_mark: false,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "node-pg-migrate",
@@ -232,7 +252,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("pgmigrations WHERE name = '{}'", milliseconds(step)),
         history: &["pgmigrations"],
         has_mark: false,
-        on_sqlite: false,
+        engines: &[Engine::Postgres],
     },
     Native {
         name: "umzug",
@@ -249,7 +269,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("\"SequelizeMeta\" WHERE name = '{}.up.sql'", numbered(step)),
         history: &["SequelizeMeta"],
         has_mark: false,
-        on_sqlite: true,
+        engines: BOTH,
     },
     Native {
         name: "supabase",
@@ -262,7 +282,7 @@ pub(crate) const NATIVE: &[Native] = &[
         history: &["supabase_migrations.schema_migrations"],
         // It needs none: the statement says it.
         has_mark: true,
-        on_sqlite: false,
+        engines: &[Engine::Postgres],
     },
     Native {
         name: "tern",
@@ -281,7 +301,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("public.schema_version WHERE version >= {}", step.number),
         history: &["schema_version"],
         has_mark: true,
-        on_sqlite: false,
+        engines: &[Engine::Postgres],
     },
     Native {
         name: "liquibase",
@@ -303,7 +323,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("databasechangelog WHERE exectype = 'EXECUTED' AND id = '{}'", numbered(step)),
         history: &["databasechangelog", "databasechangeloglock"],
         has_mark: true,
-        on_sqlite: true,
+        engines: BOTH,
     },
 ];
 
