@@ -44,8 +44,8 @@ pub(crate) struct Lexing {
     pub(crate) hash_comments: bool,
     /// `/*! … */` and `/*M! … */` are code, with or without the number of a version.
     pub(crate) executable_comments: bool,
-    /// A backslash escapes in every string.
-    pub(crate) backslash_escapes: bool,
+    /// The quotes between which a backslash escapes.
+    pub(crate) backslash_escapes: &'static [char],
     /// `DELIMITER //` at the beginning of a line changes what ends a statement (the mysql client).
     pub(crate) delimiter_command: bool,
     /// Words after CREATE that may be followed by a body with semicolons of its own.

@@ -17,7 +17,7 @@ pub(crate) static RULES: Rules = Rules {
         dashes_need_blank: false,
         hash_comments: false,
         executable_comments: false,
-        backslash_escapes: false,
+        backslash_escapes: &[],
         delimiter_command: false,
         with_bodies: &["FUNCTION", "PROCEDURE"],
         body_begins: &["BEGIN", "ATOMIC"],
