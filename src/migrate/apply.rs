@@ -57,6 +57,7 @@ pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe:
     history.read(session, probe).await?;
     history.heal(session).await?;
     history.check()?;
+    history.check_modes(session).await?;
     Ok(history.entries.iter().any(Entry::is_pending) || history.uncertainty().is_some())
 }
 
