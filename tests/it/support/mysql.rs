@@ -128,7 +128,9 @@ impl MysqlServer {
             let data = server.directory.path().join("data");
             std::fs::remove_dir_all(&data).unwrap();
             let mut command = Command::new(program());
-            command.args(["--no-defaults", option, "--initialize-insecure"]).arg(format!("--datadir={}", data.display()));
+            command
+                .args(["--no-defaults", option, "--initialize-insecure"])
+                .arg(format!("--datadir={}", data.display()));
             if is_root() {
                 command.arg("--user=root");
             }
