@@ -150,6 +150,20 @@ fn a_refused_login_stops_at_once_and_says_what_it_may_be() {
     assert!(began.elapsed() < Duration::from_secs(15), "it waited for what never passes");
 }
 
+/// MySQL's caching_sha2_password asks for the whole password once, over TLS or encrypted with the server's key, and answers from a
+/// cache then.
+#[test]
+fn the_first_login_of_an_account_succeeds_with_tls_and_without() {
+    for mode in ["", "?ssl-mode=DISABLED", "?ssl-mode=PREFERRED"] {
+        let database = MysqlDatabase::fresh();
+        let account = database.account("ALL ON DB.*");
+        for _ in 0..2 {
+            wait(&(database.url_as(&account) + mode), "20s").code(0);
+        }
+        drop_account(&account);
+    }
+}
+
 #[test]
 fn a_missing_database_is_waited_for_by_wait_and_created_by_run() {
     let database = MysqlDatabase::absent();
