@@ -153,7 +153,7 @@ impl Start<'_> {
             _ => "doorstep cannot tell what it left behind\nnext: repair the cause, and start again".to_owned(),
         };
         if let Some(history) = &self.history {
-            history.warn_of_unlocked_tool();
+            history.warn_of_unlocked_tool(&self.probe);
         }
         self.run_hook(Some(tool), &next).await?;
         let Some(history) = &self.history else { return Ok(0) };
