@@ -313,16 +313,28 @@ fn what_a_script_sets_ends_with_it() {
          SET timestamp = 1;\nUSE {};\nCREATE TABLE elsewhere (id integer);\n",
         other.name
     );
-    let second = "CREATE TABLE here AS SELECT @@sql_mode AS mode, @@foreign_key_checks AS checks, @@time_zone AS zone, \
-                  @@character_set_client AS client, @@collation_connection AS collation, YEAR(NOW()) > 2000 AS now;\n";
-    let project = Project::numbered(&[("1_sets.sql", first.as_str()), ("2_reads.sql", second)]);
+    let reads = |table: &str| {
+        format!(
+            "CREATE TABLE {table} AS SELECT @@sql_mode AS mode, @@foreign_key_checks AS checks, @@time_zone AS zone, \
+             @@character_set_client AS client, @@collation_connection AS collation, YEAR(NOW()) > 2000 AS now;\n"
+        )
+    };
+    let [before, after] = ["at_first", "here"].map(reads);
+    let project = Project::numbered(&[
+        ("1_reads.sql", before.as_str()),
+        ("2_sets.sql", first.as_str()),
+        ("3_reads.sql", after.as_str()),
+    ]);
     project.doorstep(&database.url(), &["run"]).run().code(0);
     assert_eq!(other.sql("SHOW TABLES"), "elsewhere");
-    let expected = mysql("", "SELECT @@global.sql_mode, 1, @@global.time_zone, 'utf8mb4', 'utf8mb4_general_ci', 1");
-    assert_eq!(database.sql("SELECT mode, checks, zone, client, collation, now FROM here"), expected);
+    let expected = mysql("", "SELECT @@global.sql_mode, 1, @@global.time_zone, 'utf8mb4', 1");
+    assert_eq!(database.sql("SELECT mode, checks, zone, client, now FROM here"), expected);
+    // The collation of a new session is the server's choice.
+    let collations = database.sql("SELECT collation FROM at_first UNION SELECT collation FROM here");
+    assert!(collations.starts_with("utf8mb4_") && collations.lines().count() == 1, "{collations}");
     let times =
         "SELECT COUNT(*) FROM _doorstep_migrations WHERE finished_at >= started_at AND YEAR(finished_at) > 2000";
-    assert_eq!(database.sql(times), "2");
+    assert_eq!(database.sql(times), "3");
 }
 
 #[test]
