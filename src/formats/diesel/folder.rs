@@ -139,7 +139,7 @@ fn refused(name: &str, script: &Script, metadata: &Metadata) -> Option<String> {
         );
     }
     if text.starts_with('\u{feff}') && words.sends_bom {
-        return Some(sql_files::byte_order_mark("diesel"));
+        return Some(sql_files::byte_order_mark("diesel", script.dialect()));
     }
     let advice = "write it alone in a migration with run_in_transaction = false in its metadata.toml";
     let in_transaction =

@@ -158,7 +158,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
             let bom = text.starts_with('\u{feff}') && words.sends_bom;
-            let bom = bom.then(|| sql_files::byte_order_mark("golang-migrate"));
+            let bom = bom.then(|| sql_files::byte_order_mark("golang-migrate", dialect));
             let checksum = sha256(&text);
             (text, checksum, bom)
         }

@@ -161,7 +161,7 @@ fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, String>, 
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
             let bom = text.starts_with('\u{feff}') && words.sends_bom;
-            let unreadable = bom.then(|| sql_files::byte_order_mark("refinery"));
+            let unreadable = bom.then(|| sql_files::byte_order_mark("refinery", dialect));
             let checksum = sum(&text);
             (text, checksum, unreadable)
         }

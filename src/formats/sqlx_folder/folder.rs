@@ -125,7 +125,7 @@ impl SqlxFolder {
             Ok(text) => {
                 let (checksum, asks) = (self.checksum(&text), text.starts_with(NO_TRANSACTION));
                 let bom = text.starts_with('\u{feff}') && words.sends_bom;
-                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx"));
+                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx", dialect));
                 (text, checksum, unreadable, asks)
             }
         };
