@@ -10,6 +10,7 @@ use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::sql_mode::Modes;
 use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
@@ -105,6 +106,11 @@ pub trait Engine: Sync {
 
     /// What the session has for a parameter of the server; `None` for an engine without such parameters.
     fn setting(&self, _name: &str) -> Query<Option<Setting>> {
+        Query::known(None)
+    }
+
+    /// The session's modes that decide how a script is cut into statements; `None` for an engine without such modes.
+    fn sql_modes(&self) -> Query<Option<Modes>> {
         Query::known(None)
     }
 

@@ -11,6 +11,7 @@ use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{LockKey, Session};
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::sql_mode::Modes;
 use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{ObjectRef, TableName};
 
@@ -46,6 +47,11 @@ impl dyn Session + '_ {
     /// What the session has for a parameter of the server.
     pub(crate) async fn setting(&mut self, name: &str) -> Result<Option<Setting>, Fault> {
         self.ask(self.engine().setting(name)).await
+    }
+
+    /// See [`super::engine::Engine::sql_modes`].
+    pub(crate) async fn sql_modes(&mut self) -> Result<Option<Modes>, Fault> {
+        self.ask(self.engine().sql_modes()).await
     }
 
     /// What of each object exists; see [`super::engine::Engine::object_states`]. One round trip, none without objects.

@@ -10,6 +10,7 @@ use crate::engines::mysql::{SQL, explain, fingerprint, introspect, queries};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::sql::sql_mode::Modes;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// MySQL or MariaDB, as an [`Engine`].
@@ -66,6 +67,12 @@ impl Engine for Mysql {
 
     fn create_schema(&self, name: &str) -> Option<String> {
         Some(queries::create_database(name))
+    }
+
+    fn sql_modes(&self) -> Query<Option<Modes>> {
+        Query::new("SELECT @@SESSION.sql_mode".to_owned(), |rows| {
+            first_column(rows).first().map(|modes| Some(Modes::of(modes))).ok_or_else(unexpected_row)
+        })
     }
 
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {

@@ -19,6 +19,10 @@ use crate::sql::script::Script;
 pub(crate) struct DieselFolder;
 
 impl Layout for DieselFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let names = folders(folder)?;
         let mut opened = sql_files::open(folder)?;

@@ -17,6 +17,10 @@ use crate::sql::script::Script;
 pub(crate) struct RefineryFolder;
 
 impl Layout for RefineryFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let mut found = Found::default();
         found.look(folder, Path::new(""))?;

@@ -6,8 +6,15 @@ use std::process::Command;
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, free_port, shared_port};
 
-const EXAMPLES: [&str; 6] =
-    ["broken-migration", "column-mapping", "fastapi-alembic", "four-services", "sla-tables", "success-they-said"];
+const EXAMPLES: [&str; 7] = [
+    "broken-migration",
+    "column-mapping",
+    "fastapi-alembic",
+    "four-services",
+    "mysql",
+    "sla-tables",
+    "success-they-said",
+];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -24,7 +31,7 @@ fn tells_its_story(example: &str) -> String {
     let server = format!("postgresql://tools:{PASSWORD}@127.0.0.1:{}", shared_port());
     let mut demo = Command::new(folder(example).join("demo"));
     demo.env_clear().env("PATH", std::env::var("PATH").unwrap());
-    for variable in ["PYTHON_HOME", "PRISMA_HOME", "REAL_TOOLS"] {
+    for variable in ["PYTHON_HOME", "PRISMA_HOME", "REAL_TOOLS", "MYSQL_URL"] {
         demo.env(variable, std::env::var(variable).unwrap());
     }
     let output = demo.env("DOORSTEP", BINARY).env("POSTGRES_URL", server).output().unwrap();
@@ -82,6 +89,12 @@ fn fastapi_alembic() {
 fn four_services() {
     // No snapshot: its services start at the same time, so the order of lines varies.
     tells_its_story("four-services");
+}
+
+#[test]
+fn mysql() {
+    // No snapshot: it prints times of the history.
+    tells_its_story("mysql");
 }
 
 /// The schema of the README's first start; line 21 is where its next release adds a model.
