@@ -98,9 +98,6 @@ const ALL: &[Engine] = &[Engine::Postgres, Engine::Sqlite, Engine::Mysql];
 /// PostgreSQL, MySQL and MariaDB.
 const SERVERS: &[Engine] = &[Engine::Postgres, Engine::Mysql];
 
-/// PostgreSQL and SQLite.
-const BOTH: &[Engine] = &[Engine::Postgres, Engine::Sqlite];
-
 /// All of them.
 pub(crate) const NATIVE: &[Native] = &[
     Native {
