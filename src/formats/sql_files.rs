@@ -97,7 +97,8 @@ pub(crate) fn delimiter_command(script: &Script, tool: &str, next: &str) -> Opti
         word.eq_ignore_ascii_case("DELIMITER") && rest.starts_with([' ', '\t']) && !rest.trim().is_empty()
     };
     let text = script.text();
-    let in_statement = |at: usize| script.statements().iter().any(|it| (it.offset..it.offset + it.text.len()).contains(&at));
+    let in_statement =
+        |at: usize| script.statements().iter().any(|it| (it.offset..it.offset + it.text.len()).contains(&at));
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         if is_command(line) && !in_statement(at + line.len() - line.trim_start().len()) {

@@ -48,7 +48,8 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
         Some(TableName { schema, name }) => (schema.clone(), Some(name.clone())),
         None => configuration::read()?.history()?,
     };
-    let drizzle = kept(Drizzle { kind: Kind::of(opening.place), schema, table, is_named: opening.is_named });
+    let (is_named, is_set) = (opening.is_named, opening.history_table.is_some());
+    let drizzle = kept(Drizzle { kind: Kind::of(opening.place), schema, is_set, table, is_named });
     Ok(Format { layout: drizzle, ledger: drizzle, writer: Some(drizzle), tool: &TOOL })
 }
 
@@ -58,6 +59,8 @@ struct Drizzle {
     kind: Kind,
     /// The schema of the table, if it is not the usual one.
     schema: Option<String>,
+    /// The setting names the table, and not the configuration.
+    is_set: bool,
     /// Its name, if it is not the usual one.
     table: Option<String>,
     /// A setting names the format.
@@ -195,6 +198,12 @@ impl Ledger for Drizzle {
 
     fn usual_schema(&self, dialect: Dialect) -> Option<&str> {
         ledger_ddl::drizzle::words(dialect).schema
+    }
+
+    /// Drizzle follows `migrations.schema` on PostgreSQL only.
+    fn place(&self, dialect: Dialect) -> Option<&str> {
+        let usual = self.usual_schema(dialect);
+        self.schema().filter(|_| self.is_set || usual.is_some()).or(usual)
     }
 
     fn tool_locks(&self, _dialect: Dialect) -> bool {

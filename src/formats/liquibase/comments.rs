@@ -20,7 +20,10 @@ pub(crate) fn for_server(text: &str, header: Option<&Header>, dialect: Dialect) 
     let mut at = 0;
     for token in tokens(&text, dialect) {
         let fails = |why: &str| Err((text[..at].matches('\n').count(), why.to_owned()));
-        if !with_comments && token.kind == TokenKind::Blank && ["/*!", "/*M!"].iter().any(|it| token.text.starts_with(it)) {
+        if !with_comments
+            && token.kind == TokenKind::Blank
+            && ["/*!", "/*M!"].iter().any(|it| token.text.starts_with(it))
+        {
             return fails(
                 "Liquibase takes this for a comment and leaves it out, and the server would run it\n\
                  next: write stripComments:false on its --changeset, or the statement without /*! */",

@@ -67,11 +67,8 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
         None => Names::of(&configuration),
     };
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    let ledger = kept(Liquibase {
-        names,
-        deployment: format!("{:010}", millis % 10_000_000_000),
-        recorded: Mutex::default(),
-    });
+    let ledger =
+        kept(Liquibase { names, deployment: format!("{:010}", millis % 10_000_000_000), recorded: Mutex::default() });
     let is_allowed = |name: &str| opening.variables.iter().any(|allowed| allowed == name);
     let (allowed, refused): (Vec<_>, Vec<_>) = opening.environment.variables().partition(|(name, _)| is_allowed(name));
     // Liquibase looks there first.
@@ -146,7 +143,13 @@ impl Ledger for Liquibase {
         let words = ledger_ddl::liquibase::words(dialect);
         match &self.names.table {
             None => words.tables[0],
-            Some((folded, written)) => if words.folds { folded } else { written },
+            Some((folded, written)) => {
+                if words.folds {
+                    folded
+                } else {
+                    written
+                }
+            }
         }
     }
 
@@ -336,7 +339,13 @@ impl LedgerWriter for Liquibase {
         let words = ledger_ddl::liquibase::words(dialect);
         let name = match &self.names.lock {
             None => words.tables[1].to_owned(),
-            Some(written) => if words.folds { configuration::folded(written) } else { written.clone() },
+            Some(written) => {
+                if words.folds {
+                    configuration::folded(written)
+                } else {
+                    written.clone()
+                }
+            }
         };
         let name = TableName { schema: table.schema.clone(), name };
         let quoted = dialect.table(&name);
@@ -387,11 +396,7 @@ mod tests {
     }
 
     fn ledger() -> Liquibase {
-        Liquibase {
-            names: Names::default(),
-            deployment: "1234567890".to_owned(),
-            recorded: Mutex::default(),
-        }
+        Liquibase { names: Names::default(), deployment: "1234567890".to_owned(), recorded: Mutex::default() }
     }
 
     #[test]
