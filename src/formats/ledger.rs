@@ -54,6 +54,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
         true
     }
 
+    /// A server of this dialect on which the tool's lock locks nothing, by the name that its version begins with.
+    fn unlocked_on(&self, _dialect: Dialect) -> Option<&'static str> {
+        None
+    }
+
     /// Where the files alone say which format this is: the table of a history by which they would be plain SQL.
     fn rival(&self) -> Option<&'static str> {
         None

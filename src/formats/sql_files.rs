@@ -7,6 +7,7 @@ use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file;
 use crate::formats::marks::sections;
+use crate::sql::Dialect;
 use crate::sql::script::Script;
 
 const AS_UTF8: &str = "next: save it as UTF-8";
@@ -77,11 +78,12 @@ pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) 
     ))
 }
 
-/// Why a file that begins with a byte order mark fails with a tool that sends it to PostgreSQL.
-pub(crate) fn byte_order_mark(tool: &str) -> String {
+/// Why a file that begins with a byte order mark fails with a tool that sends it to such a server.
+pub(crate) fn byte_order_mark(tool: &str, dialect: Dialect) -> String {
     format!(
-        "it begins with a byte order mark, which {tool} sends to PostgreSQL, and which is a syntax error there\n\
-         next: save it without the mark"
+        "it begins with a byte order mark, which {tool} sends to {}, and which is a syntax error there\n\
+         next: save it without the mark",
+        dialect.product()
     )
 }
 

@@ -257,7 +257,10 @@ impl History {
             if let Some(outcome) = outcome {
                 let row = RowKey { dialect: self.dialect, table: &table, id: &id };
                 self.record_end(session, row, &name, &outcome).await?;
-                self.drop_notes(session, &table, matches!(outcome, Outcome::Succeeded).then_some(name.as_str())).await;
+                if matches!(outcome, Outcome::Succeeded) {
+                    self.delete_note(session, &table, &name).await;
+                }
+                self.drop_notes(session, &table).await;
             }
             let entry = &mut self.entries[index];
             entry.state = state;
@@ -386,10 +389,12 @@ impl History {
     }
 
     /// Warns of a tool that takes no lock, before anything is applied.
-    pub(crate) fn warn_of_unlocked_tool(&self) {
-        if !self.format.ledger.tool_locks(self.dialect) {
-            let tool = self.format.tool.name;
-            let text = format!("{tool} takes no lock: do not start it while doorstep migrates");
+    pub(crate) fn warn_of_unlocked_tool(&self, probe: &Probe) {
+        let ledger = self.format.ledger;
+        let server = ledger.unlocked_on(self.dialect).filter(|server| probe.server.starts_with(server));
+        if server.is_some() || !ledger.tool_locks(self.dialect) {
+            let (tool, on) = (self.format.tool.name, server.map_or_else(String::new, |server| format!(" on {server}")));
+            let text = format!("{tool} takes no lock{on}: do not start it while doorstep migrates");
             tracing::warn!(phase = "migrate", event = "unlocked_tool", "{text}");
         }
     }

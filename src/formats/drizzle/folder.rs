@@ -183,7 +183,7 @@ fn migration(kind: &Kind, (path, name): (PathBuf, &str), bytes: io::Result<Vec<u
 /// Why Drizzle fails at such a script.
 fn refused(script: &Script, sends_bom: bool) -> Option<String> {
     if script.source().starts_with('\u{feff}') && sends_bom {
-        return Some(sql_files::byte_order_mark("Drizzle"));
+        return Some(sql_files::byte_order_mark("Drizzle", script.dialect()));
     }
     let advice =
         "run it by hand and record the migration with doorstep resolve --applied, or write it without CONCURRENTLY";

@@ -81,6 +81,8 @@ pub(crate) struct Rules {
     pub(crate) has_schemas: bool,
     /// Has enum types.
     pub(crate) has_enums: bool,
+    /// Has types that are objects of a schema (CREATE TYPE).
+    pub(crate) has_types: bool,
     /// Has extensions.
     pub(crate) has_extensions: bool,
     /// Has array types, written `text[]`.
@@ -135,6 +137,9 @@ pub(crate) struct Rules {
 }
 
 impl Dialect {
+    /// Every dialect.
+    pub(crate) const ALL: &[Self] = &[Self::Postgres, Self::Sqlite, Self::Mysql];
+
     /// The rules of this dialect.
     #[must_use]
     pub(crate) fn rules(self) -> &'static Rules {

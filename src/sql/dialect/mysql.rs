@@ -42,6 +42,7 @@ pub(crate) static RULES: Rules = Rules {
     has_schemas: true,
     // An enum is the type of one column.
     has_enums: false,
+    has_types: false,
     has_extensions: false,
     has_arrays: false,
     has_transactional_ddl: false,

@@ -27,6 +27,7 @@ pub(crate) static RULES: Rules = Rules {
     home: "public",
     has_schemas: true,
     has_enums: true,
+    has_types: true,
     has_extensions: true,
     has_arrays: true,
     has_transactional_ddl: true,

@@ -24,6 +24,7 @@ pub(crate) static RULES: Rules = Rules {
     home: "main",
     has_schemas: false,
     has_enums: false,
+    has_types: false,
     has_extensions: false,
     has_arrays: false,
     has_transactional_ddl: true,

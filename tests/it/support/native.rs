@@ -126,7 +126,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("_sqlx_migrations WHERE success AND version = {}", step.number),
         history: &["_sqlx_migrations"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "drizzle",
@@ -174,7 +174,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("__diesel_schema_migrations WHERE version = '{:02}'", step.number),
         history: &["__diesel_schema_migrations"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "golang-migrate",
@@ -190,7 +190,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("schema_migrations WHERE NOT dirty AND version >= {}", step.number),
         history: &["schema_migrations"],
         has_mark: false,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "flyway",
@@ -225,7 +225,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("goose_db_version WHERE is_applied AND version_id = {}", step.number),
         history: &["goose_db_version"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "refinery",
@@ -237,7 +237,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("refinery_schema_history WHERE version = {}", step.number),
         history: &["refinery_schema_history"],
         has_mark: false,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "node-pg-migrate",
