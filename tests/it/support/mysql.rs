@@ -89,7 +89,10 @@ fn client(url: &str, database: &str) -> Command {
     let (host, port) = place.split_once(':').unwrap();
     let mut command = Command::new("mariadb");
     command.args(["--no-defaults", "--batch", "--skip-column-names", "--raw", "-h", host, "-P", port, "-u", user]);
-    command.arg(format!("-p{password}")).env_clear().env("PATH", std::env::var("PATH").unwrap());
+    command
+        .args(["--default-character-set=utf8mb4".to_owned(), format!("-p{password}")])
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap());
     if !database.is_empty() {
         command.arg(database);
     }
