@@ -140,6 +140,20 @@ fn the_histories_are_as_the_tools_make_them() {
 }
 
 #[test]
+fn what_these_tools_cannot_send_runs_or_is_refused_before_anything_runs() {
+    let with_delimiter = "DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; END//\nDELIMITER ;";
+    for format in ["dbmate", "sqlx", "golang-migrate", "goose", "refinery", "diesel"].map(native) {
+        let ground = Ground::fresh(Engine::Mysql);
+        let project = format.project(&[Step::new(1, "empty", ""), Step::new(2, "program", with_delimiter)]);
+        ground.doorstep(format, &project, &["run"]).run().code(0).stderr_has("(2 applied)");
+        let (path, text) = (format.files)(&[Step::new(3, "pear", "CREATE TABLE pear (id int);")]).swap_remove(0);
+        project.write(&path, &format!("\u{feff}{text}"));
+        ground.doorstep(format, &project, &["run"]).run().code(65).stderr_has("next: ");
+        assert_eq!(ground.tables(format), "", "{}", format.name);
+    }
+}
+
+#[test]
 fn a_database_of_latin1_has_the_same_history() {
     for format in NATIVE.iter().filter(|format| format.knows(Engine::Mysql)) {
         let ground = Ground::fresh(Engine::Mysql);
