@@ -17,6 +17,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     /// Name of the table.
     fn table(&self) -> &str;
 
+    /// The same on this engine, where the tool writes it in another case of letters, and the engine tells them apart.
+    fn table_on(&self, _dialect: Dialect) -> &str {
+        self.table()
+    }
+
     /// Its schema, where something names one.
     fn schema(&self) -> Option<&str> {
         None

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
 use crate::engines::mysql::catalog::Mysql;
-use crate::engines::mysql::client::Client;
+use crate::engines::mysql::client::{Client, FAREWELL};
 use crate::engines::mysql::lock::HeldLock;
 use crate::engines::mysql::server::Server;
 use crate::engines::mysql::settings::{OwnSettings, setting};
@@ -240,8 +240,9 @@ impl crate::engines::session::Session for Session {
         Box::pin(async move {
             let mut session = *self;
             if !session.locks.is_empty() {
-                // The server looks at the end of a connection when it comes to it.
-                let _ = session.client.send("DO RELEASE_ALL_LOCKS()").await;
+                // The server looks at the end of a connection when it comes to it. One that is silent does not answer.
+                let release = session.client.send("DO RELEASE_ALL_LOCKS()");
+                let _ = tokio::time::timeout(FAREWELL, release).await;
             }
             session.client.close().await;
         })

@@ -106,6 +106,9 @@ pub(crate) struct FileRule {
     pub refuses_duplicates: bool,
 }
 
+/// How a dialect reads a column as text.
+type AsText = fn(Dialect, &str) -> String;
+
 /// The history table of a tool.
 #[derive(Debug)]
 pub(crate) struct RowRule {
@@ -114,7 +117,7 @@ pub(crate) struct RowRule {
     /// The column with the key of a migration.
     pub key: &'static str,
     /// The column with the time, and how it is read as text.
-    pub time: Option<(&'static str, fn(Dialect, &str) -> String)>,
+    pub time: Option<(&'static str, AsText)>,
     /// Columns of other tools' tables that have the same name and the same column with the key.
     pub of_others: &'static [(&'static str, &'static str)],
     /// The key in the form in which files have it.
