@@ -336,9 +336,10 @@ pub(crate) fn on(engine: Engine, query: &str) -> String {
     }
 }
 
-/// The text of a file of Drizzle's, with a breakpoint between two statements.
+/// The text of a file of Drizzle's, with a breakpoint between two statements. A server of MySQL refuses an empty one.
 fn pieces(step: &Step) -> String {
-    step.sql.trim_end().replace(";\n", ";\n--> statement-breakpoint\n") + "\n"
+    let sql = if step.sql.trim().is_empty() { "-- nothing" } else { &step.sql };
+    sql.trim_end().replace(";\n", ";\n--> statement-breakpoint\n") + "\n"
 }
 
 /// `1700000000001_slug`
