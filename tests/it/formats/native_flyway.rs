@@ -364,3 +364,17 @@ fn on_mysql_the_lock_of_flyway_is_respected_and_taken() {
     run().code(0).stderr_has("(1 applied)");
     assert_eq!(database.sql("SELECT id FROM apple"), "1");
 }
+
+#[test]
+fn on_mysql_the_default_schema_is_the_database_of_the_url() {
+    let database = MysqlDatabase::fresh();
+    let project = folder(&[("V1__a.sql", "CREATE TABLE `${flyway:defaultSchema}`.apple (id int);")]);
+    let run = |schema: &str| {
+        project.write("flyway.conf", &format!("flyway.defaultSchema={schema}\n"));
+        doorstep(&project, &database.url(), &["run"]).run()
+    };
+    run("elsewhere").code(78).stderr_has("next: name the database elsewhere in the URL");
+    run(&database.name).code(0).stderr_has("(1 applied)");
+    run(&database.name).code(0).stderr_has("(0 applied)");
+    assert_eq!(database.sql("SHOW TABLES"), "apple\nflyway_schema_history");
+}

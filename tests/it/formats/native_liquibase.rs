@@ -399,3 +399,17 @@ fn on_mysql_the_lock_row_is_waited_for_and_taken_over() {
     project.doorstep(&database.url(), &arguments).run().code(0).stderr_has("(1 applied)");
     assert_eq!(database.sql("SELECT LOCKED, LOCKEDBY FROM DATABASECHANGELOGLOCK"), "0|NULL");
 }
+
+#[test]
+fn on_mysql_a_catalog_is_a_database_of_the_server() {
+    let (database, other) = (MysqlDatabase::fresh(), MysqlDatabase::fresh());
+    let project = changelog("--changeset ann:1\nCREATE TABLE apple (id int);\n");
+    project.write("liquibase.properties", &format!("liquibaseCatalogName: {}\n", other.name));
+    let run = || project.doorstep(&database.url(), &["run", "--migrations", "changelog.sql"]).run();
+    run().code(0).stderr_has("(1 applied)");
+    run().code(0).stderr_has("(0 applied)");
+    assert_eq!(database.sql("SHOW TABLES"), "apple");
+    assert_eq!(other.sql("SHOW TABLES"), "DATABASECHANGELOG\nDATABASECHANGELOGLOCK");
+    project.write("liquibase.properties", "defaultCatalogName: elsewhere\n");
+    run().code(78).stderr_has("next: name the database elsewhere in DATABASE_URL");
+}
