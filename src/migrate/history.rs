@@ -260,9 +260,6 @@ impl History {
             if let Some(outcome) = outcome {
                 let row = RowKey { dialect: self.dialect, table: &table, id: &id };
                 self.record_end(session, row, &name, &outcome).await?;
-                if matches!(outcome, Outcome::Succeeded) {
-                    self.delete_note(session, &table, &name).await;
-                }
                 self.drop_notes(session, &table).await;
             }
             let entry = &mut self.entries[index];
