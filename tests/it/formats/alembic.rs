@@ -317,7 +317,7 @@ fn a_revision_whose_id_is_computed_is_asked_for_at_every_start() {
         }
         assert_eq!(versions(ground), "c3");
         // Asked with `alembic heads` and `alembic current`.
-        project.with_python(url, &["check"]).run().code(0);
+        project.checked_with_python(url, &[]).code(0);
     });
 }
 
