@@ -103,7 +103,7 @@ pub(crate) fn is_left(row: RowKey<'_>) -> bool {
 }
 
 /// Whether the key is that of a note.
-fn has_note(row: RowKey<'_>) -> bool {
+pub(crate) fn has_note(row: RowKey<'_>) -> bool {
     !row.id.starts_with(ROW)
 }
 

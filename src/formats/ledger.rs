@@ -7,7 +7,7 @@ use crate::formats::guard::Guard;
 use crate::formats::lock_row::LockRow;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::Notes;
-use crate::formats::{Lineage, OWN_LOCK};
+use crate::formats::{Lineage, OWN_LOCK, applied_rows};
 use crate::sql::{Dialect, Row, TableName};
 
 /// The history table: its name, and what its rows say. Statements are text per dialect, not a description of columns,
@@ -16,6 +16,11 @@ use crate::sql::{Dialect, Row, TableName};
 pub(crate) trait Ledger: Sync + fmt::Debug {
     /// Name of the table.
     fn table(&self) -> &str;
+
+    /// The same on this engine, where the tool writes it in another case of letters, and the engine tells them apart.
+    fn table_on(&self, _dialect: Dialect) -> &str {
+        self.table()
+    }
 
     /// Its schema, where something names one.
     fn schema(&self) -> Option<&str> {
@@ -123,12 +128,20 @@ pub(crate) trait LedgerWriter: Ledger {
         None
     }
 
+    /// All that precedes the record of a success, in the same transaction: the note of the run goes, and the row has its place.
+    fn precedes(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        let notes = self.notes().filter(|_| applied_rows::has_note(row));
+        let note = notes.map(|notes| format!("DELETE FROM {}", notes.locate(row)));
+        let both: Vec<String> = note.into_iter().chain(self.clears(row, migration)).collect();
+        (!both.is_empty()).then(|| both.join("; "))
+    }
+
     /// The end of a run, for a message that is not sent with a script: with what precedes it.
     fn end_alone(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
         let end = self.end(row, migration, outcome)?;
         let is_success = matches!(outcome, Outcome::Succeeded);
-        let clears = migration.filter(|_| is_success).and_then(|migration| self.clears(row, migration));
-        Some(clears.map_or(end.clone(), |clears| format!("{clears}; {end}")))
+        let before = migration.filter(|_| is_success).and_then(|migration| self.precedes(row, migration));
+        Some(before.map_or(end.clone(), |before| format!("{before}; {end}")))
     }
 
     /// Records that a migration is applied that never ran here.

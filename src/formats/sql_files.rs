@@ -87,6 +87,32 @@ pub(crate) fn byte_order_mark(tool: &str, dialect: Dialect) -> String {
     )
 }
 
+/// Why a file with the mysql client's command DELIMITER fails with a tool that sends it to the server.
+pub(crate) fn delimiter_command(script: &Script, tool: &str, next: &str) -> Option<String> {
+    if !script.dialect().rules().lexing.delimiter_command {
+        return None;
+    }
+    let is_command = |line: &str| {
+        let (word, rest) = line.trim_start().split_at_checked("DELIMITER".len()).unwrap_or_default();
+        word.eq_ignore_ascii_case("DELIMITER") && rest.starts_with([' ', '\t']) && !rest.trim().is_empty()
+    };
+    let text = script.text();
+    let in_statement =
+        |at: usize| script.statements().iter().any(|it| (it.offset..it.offset + it.text.len()).contains(&at));
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if is_command(line) && !in_statement(at + line.len() - line.trim_start().len()) {
+            return Some(format!(
+                "line {}: DELIMITER is a command of the mysql client, which {tool} sends to the server, and which is a syntax \
+                 error there\nnext: {next}",
+                script.line_at(at)
+            ));
+        }
+        at += line.len();
+    }
+    None
+}
+
 /// Why a file with marks of another tool stops, by which a part of it takes the migration back: this tool runs all of it.
 /// `down` is what the tool calls the file for that part.
 pub(crate) fn foreign_marks(script: &Script, tool: &str, down: &str) -> Option<String> {

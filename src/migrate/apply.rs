@@ -170,11 +170,7 @@ impl<'a> MigrationRun<'a> {
             RunMode::Whole => self.whole(&current).await.map(|()| true)?,
             RunMode::Steps => self.step_by_step(current, &strategy.steps, done).await.map(|()| true)?,
         };
-        if has_note {
-            let Migrator { history, session, .. } = &mut self.migrator;
-            history.delete_note(&mut **session, &self.table, name).await;
-            self.has_noted = true;
-        }
+        self.has_noted |= has_note;
         let duration = began.elapsed();
         tracing::info!(
             phase = "migrate",
@@ -474,7 +470,7 @@ impl<'a> MigrationRun<'a> {
 
     /// What makes way for the record of a success.
     fn clears(&self, current: &Current<'_>) -> Option<String> {
-        self.ledger.clears(self.row(&current.id), current.migration)
+        self.ledger.precedes(self.row(&current.id), current.migration)
     }
 
     pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {

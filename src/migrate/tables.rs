@@ -29,7 +29,7 @@ impl History {
         let ledger = self.format.ledger;
         let named = ledger.place(self.dialect);
         let schema = named.map(str::to_owned).or_else(|| probe.current_schema.clone());
-        let table = TableName { schema, name: ledger.table().to_owned() };
+        let table = TableName { schema, name: ledger.table_on(self.dialect).to_owned() };
         if let Some(named) = named {
             self.create_schema(session, named).await?;
         }

@@ -317,4 +317,14 @@ mod tests {
         assert!(at(&format!("SET @old = @@sql_mode, sql_mode = ''; {texts}"), "ANSI_QUOTES").is_some());
         assert!(at("SET sql_mode = 'ANSI'; SELECT \"a;b\", 'c'", "").is_none());
     }
+
+    #[test]
+    fn a_text_that_breaks_off_anywhere_is_read() {
+        let text = "SET @é = 'a', @@session.`sql_mode` := CONCAT(@é, \"ANSI\", X'41') FOR (; SET STATEMENT sql_mode = @ FOR /*! \\' */ '\\";
+        for (at, _) in text.char_indices() {
+            for part in [&text[..at], &text[at..]] {
+                let _ = self::at(part, "NO_BACKSLASH_ESCAPES,ORACLE");
+            }
+        }
+    }
 }

@@ -175,6 +175,15 @@ impl Dialect {
         format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
     }
 
+    /// The name of an account or a role, quoted for GRANT; an account of MySQL is `user@host`.
+    #[must_use]
+    pub(crate) fn account(self, name: &str) -> String {
+        match name.rsplit_once('@').filter(|_| self.rules().accounts == Accounts::Hosts) {
+            Some((user, host)) => format!("{}@{}", self.identifier(user), self.identifier(host)),
+            None => self.identifier(name),
+        }
+    }
+
     /// A name in the form in which the engine compares names, also in queries.
     #[must_use]
     pub fn folded(self, name: &str) -> Cow<'_, str> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, free_port, shared_port};
 
@@ -208,6 +209,35 @@ fn every_example_with_a_demo_is_tested_and_whole() {
         let is_incident = example != "success-they-said";
         assert!(!is_incident || read(example, "compose.yaml").contains("doorstep, run, --"), "{example}");
         assert!(readme.contains(&format!("(examples/{example}/)")), "README.md lacks {example}");
+    }
+}
+
+#[test]
+fn what_the_compose_files_name_is_there() {
+    for example in EXAMPLES.iter().filter(|example| folder(example).join("compose.yaml").exists()) {
+        let compose = documents(&read(example, "compose.yaml")).remove(0);
+        let services = compose["services"].as_object().unwrap();
+        for (name, service) in services {
+            for needed in service["depends_on"].as_object().into_iter().flatten() {
+                assert!(services.contains_key(needed.0), "{example}: {name} depends on {}", needed.0);
+            }
+            for volume in items(service, "volumes") {
+                let source = volume.as_str().unwrap().split(':').next().unwrap();
+                let known = compose["volumes"].as_object().is_some_and(|volumes| volumes.contains_key(source));
+                assert!(known || folder(example).join(source).exists(), "{example}: {name}: {source}");
+            }
+            // The account, password and database of a URL are those that the server's image makes.
+            let Some(url) = service["environment"]["DATABASE_URL"].as_str() else { continue };
+            let (account, place) = url.split_once("://").unwrap().1.split_once('@').unwrap();
+            let (user, password) = account.split_once(':').unwrap();
+            let (host, database) = place.split_once('/').unwrap();
+            let server = &services[host.split(':').next().unwrap()]["environment"];
+            let made: Vec<&str> = server.as_object().unwrap().values().filter_map(|value| value.as_str()).collect();
+            let own_roles = folder(example).join("database/roles.sql").exists();
+            for word in [user, password, database.split('?').next().unwrap()] {
+                assert!(own_roles || made.contains(&word), "{example}: {name}: {word}");
+            }
+        }
     }
 }
 

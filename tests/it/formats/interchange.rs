@@ -96,7 +96,7 @@ pub(crate) const TOOLS: &[RealTool] = &[
                 .env("DATABASE_URL", &ground.url())
         },
         rows: "SELECT version, name, checksum FROM refinery_schema_history ORDER BY 1",
-        engines: POSTGRES,
+        engines: &Engine::SERVERS,
         is_slow: true,
     },
     RealTool {
@@ -107,7 +107,7 @@ pub(crate) const TOOLS: &[RealTool] = &[
                 .env("DATABASE_URL", &ground.url())
         },
         rows: "SELECT version FROM __diesel_schema_migrations ORDER BY 1",
-        engines: POSTGRES,
+        engines: &Engine::SERVERS,
         is_slow: true,
     },
     RealTool {
@@ -163,6 +163,12 @@ fn own_program(name: &str) -> &'static str {
         let mut cargo = Command::new("cargo");
         cargo.args(["build", "--quiet", "--locked", "--jobs", "1", "--manifest-path"]).arg(folder.join("Cargo.toml"));
         cargo.arg("--target-dir").arg(&target).env_remove("CARGO_BUILD_TARGET");
+        // diesel's driver of MySQL links to the library of the mariadb client, which no package of headers goes with.
+        std::fs::create_dir_all(&target).unwrap();
+        let library = target.join("libmariadb.so");
+        let _ = std::os::unix::fs::symlink("/usr/lib/x86_64-linux-gnu/libmariadb.so.3", &library);
+        cargo.env("MYSQLCLIENT_LIB_DIR", &target).env("MYSQLCLIENT_LIBNAME", "mariadb");
+        cargo.env("MYSQLCLIENT_VERSION", "3.3.14");
         assert!(cargo.status().unwrap().success(), "{name} does not build");
         let program = target.join("debug").join(format!("{name}-migrate"));
         &*Box::leak(program.into_os_string().into_string().unwrap().into_boxed_str())

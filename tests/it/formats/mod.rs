@@ -19,6 +19,7 @@ mod native_flyway;
 mod native_golang_migrate;
 mod native_goose;
 mod native_liquibase;
+mod native_mysql;
 mod native_node_pg_migrate;
 mod native_refinery;
 mod native_sqlx;

@@ -4,11 +4,17 @@
 use std::time::Instant;
 
 use crate::migrate::crashes::{Campaign, STARTS_OF_A_ROUND, ending};
+use crate::support::ground::Engine;
+use crate::support::native::{NATIVE, Native, Step};
 use crate::support::{MysqlDatabase, MysqlServer, Output, Project, Running, Scripts, kill_session, until};
 
 /// A sample beside the other tests, all of them with `scripts/test --all`.
 const KILLS: u32 = 10;
 const ALL_KILLS: u32 = 60;
+
+/// With each format of [`NATIVE`].
+const KILLS_WITH_A_FORMAT: u32 = 4;
+const ALL_KILLS_WITH_A_FORMAT: u32 = 25;
 
 /// Each migration, and how many lines of it are in `LEDGER`, which would accept a second one.
 const MIGRATIONS: [(&str, &str, u32); 8] = [
@@ -62,9 +68,74 @@ const COMPLETE: &str = "SELECT (SELECT COUNT(*) FROM first), (SELECT COUNT(extra
     (SELECT GROUP_CONCAT(DISTINCT index_name ORDER BY index_name) FROM information_schema.statistics WHERE table_schema = DATABASE() \
      AND table_name = 'large'), (SELECT COUNT(*) FROM seen)";
 
+/// Whose folder it is.
+#[derive(Clone, Copy)]
+enum Format {
+    Scripts(Scripts),
+    Native(&'static Native),
+}
+
+impl Format {
+    /// A folder of these migrations.
+    fn project(self, ledger: &str) -> Project {
+        let scripts = MIGRATIONS.map(|(name, script, _)| (name, script.replace("LEDGER", ledger)));
+        match self {
+            Self::Scripts(format) => {
+                let project = match format {
+                    Scripts::Prisma => Project::mysql(),
+                    Scripts::Sql => Project::bare(),
+                };
+                scripts.iter().fold(project, |project, (name, script)| project.file(&format.file(name), script))
+            }
+            Self::Native(format) => {
+                // Few of these tools know the command of the mysql client.
+                let plain = |script: &str| script.replace("DELIMITER //\n", "").replace("//\nDELIMITER ;\n", ";\n");
+                format.project(&scripts.map(|(name, script)| step(name, &plain(&script))))
+            }
+        }
+    }
+
+    /// The tables of its history.
+    fn history(self) -> String {
+        let names = match self {
+            Self::Scripts(format) => vec![format.query("_prisma_migrations")],
+            Self::Native(format) => format.history.iter().map(|table| (*table).to_owned()).collect(),
+        };
+        names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Queries for the number of rows that say that a migration is applied, and that it is open.
+    fn counts(self, name: &'static str, has_notes: bool) -> [String; 2] {
+        match self {
+            Self::Scripts(format) => ["NOT NULL", "NULL"].map(|finished| {
+                format.query(&format!(
+                    "(SELECT COUNT(*) FROM _prisma_migrations WHERE migration_name = '{name}' AND finished_at IS {finished} \
+                     AND rolled_back_at IS NULL)"
+                ))
+            }),
+            Self::Native(format) => {
+                let step = step(name, "");
+                let open = format!(
+                    "(SELECT COUNT(*) FROM _doorstep_runs WHERE finished_at IS NULL AND rolled_back_at IS NULL \
+                     AND name LIKE '%/{}')",
+                    (format.migration)(&step)
+                );
+                let applied = format!("({})", format.count_on(Engine::Mysql, &step));
+                [applied, if has_notes { open } else { "0".to_owned() }]
+            }
+        }
+    }
+}
+
+/// A migration that is of no format yet.
+fn step(name: &'static str, script: &str) -> Step {
+    let (number, slug) = name.split_once('_').unwrap();
+    Step::new(number.parse().unwrap(), slug, script)
+}
+
 /// A folder, and a database beside which the ledger is.
 struct Stage<'a> {
-    format: Scripts,
+    format: Format,
     project: Project,
     url: String,
     name: String,
@@ -72,17 +143,10 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(format: Scripts, url: String, name: &str, sql: Box<dyn Fn(&str) -> String + 'a>) -> Self {
+    fn new(format: Format, url: String, name: &str, sql: Box<dyn Fn(&str) -> String + 'a>) -> Self {
         let ledger = format!("{name}_audit.ledger");
         sql(&format!("CREATE DATABASE {name}_audit; CREATE TABLE {ledger} (name VARCHAR(50))"));
-        let project = MIGRATIONS.iter().fold(Project::bare(), |project, (name, script, _)| {
-            project.file(&format.file(name), &script.replace("LEDGER", &ledger))
-        });
-        let project = match format {
-            Scripts::Prisma => project.file("prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n"),
-            Scripts::Sql => project,
-        };
-        Self { format, project, url, name: name.to_owned(), sql }
+        Self { format, project: format.project(&ledger), url, name: name.to_owned(), sql }
     }
 
     /// The URL without the database.
@@ -91,7 +155,7 @@ impl<'a> Stage<'a> {
     }
 
     fn query(&self, sql: &str) -> String {
-        (self.sql)(&format!("USE {}; {}", self.name, self.format.query(sql)))
+        (self.sql)(&format!("USE {}; {sql}", self.name))
     }
 
     fn reset(&self) {
@@ -111,23 +175,28 @@ impl<'a> Stage<'a> {
     }
 
     fn start(&self) -> Running {
-        self.project.doorstep(&self.url, &["run"]).spawn()
+        match self.format {
+            Format::Scripts(_) => self.project.doorstep(&self.url, &["run"]).spawn(),
+            Format::Native(format) => format.doorstep(&self.project, &self.url, &["run"]).spawn(),
+        }
     }
 
     /// Holds at any moment: what is recorded as applied was done, and nothing was done twice. Returns the open rows.
     fn check_records(&self) -> Result<u32, String> {
-        let known = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_prisma_migrations'";
-        if self.query(known) == "0" {
+        let tables = |names: &str| {
+            self.query(&format!(
+                "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ({names})"
+            ))
+        };
+        if tables(&self.format.history()) == "0" {
             return Ok(0);
         }
+        let has_notes = tables("'_doorstep_runs'") == "1";
         let mut all_open = 0;
         for (name, _, lines) in MIGRATIONS {
-            let row = self.query(&format!(
-                "SELECT (SELECT COUNT(*) FROM _prisma_migrations WHERE migration_name = '{name}' AND finished_at IS NOT NULL AND \
-                 rolled_back_at IS NULL), (SELECT COUNT(*) FROM _prisma_migrations WHERE migration_name = '{name}' AND finished_at \
-                 IS NULL AND rolled_back_at IS NULL), (SELECT COUNT(*) FROM {}_audit.ledger WHERE name = '{name}')",
-                self.name
-            ));
+            let [applied, open] = self.format.counts(name, has_notes);
+            let found = format!("(SELECT COUNT(*) FROM {}_audit.ledger WHERE name = '{name}')", self.name);
+            let row = self.query(&format!("SELECT {applied}, {open}, {found}"));
             let counts: Vec<u32> = row.split('|').map(|count| count.parse().unwrap()).collect();
             let [applied, open, found] = counts[..] else { panic!("{row}") };
             all_open += open;
@@ -187,7 +256,7 @@ fn is_excused(what: &str, output: &Output, code: i32) -> bool {
     what != "doorstep" && matches!(code, 69 | 75) && !output.stderr.contains("doorstep resolve")
 }
 
-fn kill_clients(format: Scripts, salt: u64, most: u32) {
+fn kill_clients(format: Format, salt: u64, most: u32) {
     let database = MysqlDatabase::fresh();
     let stage = Stage::new(format, database.url(), &database.name, Box::new(|sql| database.sql(sql)));
     let of_doorstep = format!(
@@ -210,7 +279,7 @@ fn kill_server(salt: u64, most: u32) {
     let server = std::cell::RefCell::new(MysqlServer::started(&options));
     server.borrow().sql("CREATE DATABASE crash");
     let url = server.borrow().url("crash");
-    let stage = Stage::new(Scripts::Prisma, url, "crash", Box::new(|sql| server.borrow().sql(sql)));
+    let stage = Stage::new(Format::Scripts(Scripts::Prisma), url, "crash", Box::new(|sql| server.borrow().sql(sql)));
     stage.campaign(salt, most, |_, _| {
         let mut server = server.borrow_mut();
         server.kill();
@@ -222,8 +291,8 @@ fn kill_server(salt: u64, most: u32) {
 
 #[test]
 fn a_killed_client_or_session_leaves_what_the_next_start_completes() {
-    kill_clients(Scripts::Prisma, 101, KILLS);
-    kill_clients(Scripts::Sql, 102, KILLS);
+    kill_clients(Format::Scripts(Scripts::Prisma), 101, KILLS);
+    kill_clients(Format::Scripts(Scripts::Sql), 102, KILLS);
 }
 
 #[test]
@@ -234,7 +303,25 @@ fn a_killed_server_loses_no_migration() {
 #[test]
 #[ignore = "minutes: scripts/test --all"]
 fn so_it_is_at_a_hundred_and_fifty_moments() {
-    kill_clients(Scripts::Prisma, 104, ALL_KILLS);
-    kill_clients(Scripts::Sql, 105, ALL_KILLS);
+    kill_clients(Format::Scripts(Scripts::Prisma), 104, ALL_KILLS);
+    kill_clients(Format::Scripts(Scripts::Sql), 105, ALL_KILLS);
     kill_server(106, ALL_KILLS / 2);
+}
+
+fn kill_clients_of_every_format(salt: u64, most: u32) {
+    for (format, salt) in NATIVE.iter().filter(|format| format.knows(Engine::Mysql)).zip(salt..) {
+        eprintln!("--- {}", format.name);
+        kill_clients(Format::Native(format), salt, most);
+    }
+}
+
+#[test]
+fn so_it_is_with_every_other_format() {
+    kill_clients_of_every_format(110, KILLS_WITH_A_FORMAT);
+}
+
+#[test]
+#[ignore = "minutes: scripts/test --all"]
+fn so_it_is_with_every_other_format_at_twenty_five_moments() {
+    kill_clients_of_every_format(130, ALL_KILLS_WITH_A_FORMAT);
 }
