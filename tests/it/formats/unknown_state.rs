@@ -60,6 +60,12 @@ fn projects() -> [(Project, &'static str); 2] {
     [(alembic(ENV), "pending: k2"), (django(), "pending: contenttypes.0001_initial and 2 more")]
 }
 
+/// One line of `check`, and its code.
+#[track_caller]
+fn says(output: Output, code: i32, line: &str) {
+    output.code(code).stdout_has(line);
+}
+
 #[test]
 fn the_verdict_is_unknown_and_check_asks_the_tool() {
     for (project, pending) in projects() {
