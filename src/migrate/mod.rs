@@ -5,6 +5,7 @@ mod announcement;
 pub(crate) mod apply;
 pub(crate) mod claims;
 pub(crate) mod committing;
+pub(crate) mod due;
 pub(crate) mod execute;
 pub(crate) mod failure_report;
 mod guard;
