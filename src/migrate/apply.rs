@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use crate::base::application_name::ApplicationName;
 use crate::base::error::Error;
-use crate::base::fault::{Class, Fault, Place};
+use crate::base::fault::{Class, Fault};
 use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
 use crate::base::progress_bar::Bar;
 use crate::base::signal::Stop;
-use crate::engines::session::{Conditions, Failure, Probe, ProbeRequest, Rollback, Session, Unit};
+use crate::engines::session::{Conditions, Failure, Probe, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
 use crate::migrate::execute::Retries;
@@ -22,9 +22,9 @@ use crate::migrate::plan::Entry;
 use crate::migrate::rights::grant;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
-use crate::migrate::{execute, failure_report, recovery};
+use crate::migrate::{execute, failure_report, recovery, trouble};
+use crate::sql::TableName;
 use crate::sql::script::{self, Statement};
-use crate::sql::{ObjectKind, TableName};
 
 /// Applies the pending migrations of one start. The session must hold the migration lock.
 pub(crate) struct Migrator<'a> {
@@ -48,21 +48,8 @@ pub(crate) struct Migrator<'a> {
     pub is_scratch: bool,
 }
 
-/// Whether something is to be applied, or the tool has to be asked; the lock must be held. Repairs what an interrupted
-/// start has left, and writes nothing else.
-///
-/// # Errors
-/// [`Error::History`] when the history forbids to go on.
-pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe) -> Result<bool, Error> {
-    history.read(session, probe).await?;
-    history.heal(session).await?;
-    history.check()?;
-    history.check_modes(session).await?;
-    Ok(history.entries.iter().any(Entry::is_pending) || history.uncertainty().is_some())
-}
-
 impl Migrator<'_> {
-    /// Applies what is [`due`]. Returns how many migrations were applied.
+    /// Applies what is [`due`](crate::migrate::due::due). Returns how many migrations were applied.
     ///
     /// # Errors
     /// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails, [`Error::Lost`] when the
@@ -234,7 +221,10 @@ impl<'a> MigrationRun<'a> {
         let Err(mut failure) = self.execute_atomic(&current, &strategy.sql, &sent).await else { return Ok(false) };
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         // The server knows best which statements refuse a transaction.
-        if nothing_kept && failure.fault.class == Class::RefusesTransaction && is_utility(&sent, failure.fault.place) {
+        if nothing_kept
+            && failure.fault.class == Class::RefusesTransaction
+            && trouble::is_utility(&sent, failure.fault.place)
+        {
             return self.without_transaction(current, failure).await.map(|()| true);
         }
         if nothing_kept
@@ -262,40 +252,6 @@ impl<'a> MigrationRun<'a> {
         let (record, clears) = (record.as_deref(), clears.as_deref());
         let unit = Unit { record, clears, last: true, ..self.unit(current, sql, statements) };
         self.execute(&unit, current).await
-    }
-
-    /// `CREATE SCHEMA IF NOT EXISTS "public"`, with which Prisma's first migrations begin, fails for a role that
-    /// may not create schemas even where the schema exists: PostgreSQL checks the privilege first. Returns the
-    /// script and its statements without those that would do nothing; `None` if there are none.
-    async fn without_existing_schemas<'s>(&mut self, strategy: &Strategy<'s>) -> Option<(String, Vec<Statement<'s>>)> {
-        // Only at the head of the file: a statement before it may have dropped the schema.
-        let creations: Vec<(&Statement<'_>, String)> = (strategy.statements.iter())
-            .map_while(|statement| match script::created(std::slice::from_ref(statement)).as_slice() {
-                [(schema, true)] if schema.kind == ObjectKind::Schema && !statement.has("AUTHORIZATION") => {
-                    Some((statement, schema.name.clone()))
-                }
-                _ => None,
-            })
-            .collect();
-        let schemas: Vec<String> = creations.iter().map(|(_, name)| name.clone()).collect();
-        if schemas.is_empty() {
-            return None;
-        }
-        let request = ProbeRequest { schemas, history: None };
-        let missing = self.migrator.session.probe(&request).await.ok()?.missing_schemas;
-        let needless = creations.into_iter().filter(|(_, name)| !missing.contains(name));
-        let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.unzip();
-        if needless.is_empty() {
-            return None;
-        }
-        tracing::info!(
-            phase = "migrate",
-            event = "schema_exists",
-            "CREATE SCHEMA IF NOT EXISTS is left out for what exists, since this role may not create schemas: {}",
-            names.join(", ")
-        );
-        let left = strategy.statements.iter().filter(|it| !needless.iter().any(|gone| gone.offset == it.offset));
-        Some((script::without(&strategy.sql, &needless), left.cloned().collect()))
     }
 
     /// Runs a script without a transaction, after the server has refused one of its statements in a transaction.
@@ -407,7 +363,7 @@ impl<'a> MigrationRun<'a> {
         let announcement = intent.as_deref();
         let mut unit = Unit { record, clears, alone: step.alone, announcement, last: is_last, conditions, ..unit };
         let mut result = self.execute(&unit, current).await;
-        if matches!(&result, Err(failure) if refuses(failure)) {
+        if matches!(&result, Err(failure) if trouble::refuses(failure)) {
             // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
             // database tells which. The row says so until the statement is done.
             let why = format!(
@@ -476,20 +432,4 @@ impl<'a> MigrationRun<'a> {
     pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {
         self.ledger.end(self.row(&current.id), Some(current.migration), outcome)
     }
-}
-
-/// True if what failed is a statement that can only run outside a transaction. Code that raises such an error, or fails
-/// to commit, is no reason to give the transaction up, unless the file has no other statement.
-fn is_utility(statements: &[Statement<'_>], place: Option<Place>) -> bool {
-    let code = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "DO", "CALL", "EXECUTE", "SET"];
-    match place {
-        Some(Place::Statement(index)) => statements
-            .get(index)
-            .is_some_and(|failed| statements.len() == 1 || !code.iter().any(|word| failed.starts(&[word]))),
-        _ => false,
-    }
-}
-
-fn refuses(failure: &Failure) -> bool {
-    failure.fault.class == Class::RefusesTransaction && failure.kept == Rollback::Complete && !failure.of_record
 }
