@@ -137,7 +137,7 @@ fn text(status: &Status<'_>, address: &str, now: Option<SystemTime>) -> String {
         status.migrations.iter().rev().find(|line| line.state == State::Failed)
     {
         out += &match message.and_then(Halt::read) {
-            Some(halt) => format!("next: {}\n", halt.next()),
+            Some(halt) => format!("next: {}\n", halt.next(name)),
             None => format!(
                 "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it exists\n"
             ),

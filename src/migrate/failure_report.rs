@@ -176,7 +176,7 @@ pub(crate) fn next(name: &str, is_scratch: bool, steps: Option<(usize, usize)>, 
             .to_owned();
     }
     if let Some(halt) = halt {
-        return format!("next: {}", halt.next());
+        return format!("next: {}", halt.next(name));
     }
     if let Some((done @ 1.., _)) = steps {
         return format!(
@@ -242,7 +242,7 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
         example = &entry.name;
     }
     if let Some(halt) = halt {
-        return text + &format!("\nnext: {}", halt.next());
+        return text + &format!("\nnext: {}", halt.next(example));
     }
     if nothing_kept {
         return text

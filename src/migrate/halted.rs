@@ -74,12 +74,13 @@ impl Halt {
         }
     }
 
-    /// What a person does about it.
-    pub(crate) fn next(&self) -> String {
+    /// What a person does about the migration of this name.
+    pub(crate) fn next(&self, name: &str) -> String {
         let (those, next) = (self.those(), self.done + 1);
         format!(
             "repair the file from statement {next} on, and start again: it goes on there ({those} done and must not be changed);\n      \
-             where only the data was at fault, add a comment to the file: an unchanged file is not tried again"
+             where only the data was at fault, add a comment to the file: an unchanged file is not tried again\n      \
+             (doorstep resolve --rolled-back {name} would run it from its beginning, which fails unless what is done is taken back)"
         )
     }
 
