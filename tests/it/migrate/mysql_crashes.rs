@@ -55,6 +55,9 @@ const MIGRATIONS: [(&str, &str, u32); 8] = [
     ),
 ];
 
+/// The migration that fails first where a campaign begins with a failure, and the statement of it that does: the fourth of five.
+const HALTED: (&str, &str, &str) = ("04_large", "ADD COLUMN extra INT, ALGORITHM", "ADD COLUMN id INT, ALGORITHM");
+
 /// What all of them leave.
 const COMPLETE: &str = "SELECT (SELECT COUNT(*) FROM first), (SELECT COUNT(extra IS NULL) FROM large), (SELECT COUNT(elder) FROM grandchild), \
     (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = DATABASE()), \
@@ -69,6 +72,8 @@ struct Stage<'a> {
     url: String,
     name: String,
     sql: Box<dyn Fn(&str) -> String + 'a>,
+    /// Each round begins with a migration that fails, and is repaired.
+    halts: bool,
 }
 
 impl<'a> Stage<'a> {
@@ -82,7 +87,17 @@ impl<'a> Stage<'a> {
             Scripts::Prisma => project.file("prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n"),
             Scripts::Sql => project,
         };
-        Self { format, project, url, name: name.to_owned(), sql }
+        Self { format, project, url, name: name.to_owned(), sql, halts: false }
+    }
+
+    /// Lets a statement behind others fail, and repairs its file: the next start has to go on with it.
+    fn halt(&self) {
+        let (name, sound, broken) = HALTED;
+        let file = self.project.path(self.format.file(name));
+        let script = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, script.replace(sound, broken)).unwrap();
+        self.start().finish("run").code(65).stderr_has("statements 1 to 3 of 5 were done before it");
+        std::fs::write(&file, script).unwrap();
     }
 
     /// The URL without the database.
@@ -157,12 +172,18 @@ impl<'a> Stage<'a> {
     /// Kills again and again until a start comes through. `strike` kills something, and says what.
     fn campaign(&self, salt: u64, most: u32, mut strike: impl FnMut(&mut Running, u64) -> String) {
         self.reset();
+        if self.halts {
+            self.halt();
+        }
         let began = Instant::now();
         self.start().finish("run").code(0);
         let campaign = Campaign::new(salt, most, began.elapsed());
         self.check_complete().unwrap();
         campaign.run(|campaign| {
             self.reset();
+            if self.halts {
+                self.halt();
+            }
             for _ in 0..STARTS_OF_A_ROUND {
                 let mut doorstep = self.start();
                 let delay = campaign.dice.delay(campaign.span, &mut doorstep);
@@ -187,9 +208,10 @@ fn is_excused(what: &str, output: &Output, code: i32) -> bool {
     what != "doorstep" && matches!(code, 69 | 75) && !output.stderr.contains("doorstep resolve")
 }
 
-fn kill_clients(format: Scripts, salt: u64, most: u32) {
+fn kill_clients(format: Scripts, halts: bool, salt: u64, most: u32) {
     let database = MysqlDatabase::fresh();
     let stage = Stage::new(format, database.url(), &database.name, Box::new(|sql| database.sql(sql)));
+    let stage = Stage { halts, ..stage };
     let of_doorstep = format!(
         "SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> CONNECTION_ID()",
         database.name
@@ -222,8 +244,13 @@ fn kill_server(salt: u64, most: u32) {
 
 #[test]
 fn a_killed_client_or_session_leaves_what_the_next_start_completes() {
-    kill_clients(Scripts::Prisma, 101, KILLS);
-    kill_clients(Scripts::Sql, 102, KILLS);
+    kill_clients(Scripts::Prisma, false, 101, KILLS);
+    kill_clients(Scripts::Sql, false, 102, KILLS);
+}
+
+#[test]
+fn a_killed_client_or_session_loses_nothing_of_a_repaired_file() {
+    kill_clients(Scripts::Prisma, true, 107, KILLS);
 }
 
 #[test]
@@ -234,7 +261,8 @@ fn a_killed_server_loses_no_migration() {
 #[test]
 #[ignore = "minutes: scripts/test --all"]
 fn so_it_is_at_a_hundred_and_fifty_moments() {
-    kill_clients(Scripts::Prisma, 104, ALL_KILLS);
-    kill_clients(Scripts::Sql, 105, ALL_KILLS);
+    kill_clients(Scripts::Prisma, false, 104, ALL_KILLS);
+    kill_clients(Scripts::Sql, false, 105, ALL_KILLS);
+    kill_clients(Scripts::Sql, true, 108, ALL_KILLS / 2);
     kill_server(106, ALL_KILLS / 2);
 }
