@@ -4,27 +4,50 @@
 #   . "$(dirname "$0")/../lib.sh"
 #
 # and then stands in a copy of its folder, with doorstep and psql in PATH and DATABASE_URL naming a database that does
-# not exist yet. Whatever it made is gone when it ends.
+# not exist yet. Whatever it made is gone when it ends. With `engine=mysql` before that line, the server is a MariaDB and the
+# client is mariadb.
 #
 #   POSTGRES_URL    a server to use (postgresql://user:password@host:port, of a role that may create databases);
 #                   without it the demo starts one of its own
+#   MYSQL_URL       likewise (mysql://user:password@host:port)
 #   DOORSTEP        the binary; without it, what cargo has built, or builds now
 # shellcheck shell=sh
 set -eu
 
 example=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$example/../.." && pwd)
-[ -n "${POSTGRES_URL:-}" ] || exec "$root/scripts/throwaway-postgres" "$example/demo"
+case ${engine:=postgres} in
+    mysql) server=${MYSQL_URL:-} own_server=throwaway-mariadb ;;
+    *) server=${POSTGRES_URL:-} own_server=throwaway-postgres ;;
+esac
+[ -n "$server" ] || exec "$root/scripts/$own_server" "$example/demo"
 
 # A database of this demo only, whatever else the server holds.
 database=$(basename "$example" | tr - _)_demo_$$
 work=$(mktemp -d)
 
+# on_mysql [DATABASE] [ARG…]: the client on the demo's server.
+on_mysql() {
+    login=${server#mysql://} && account=${login%%@*} place=${login#*@}
+    MYSQL_PWD=${account#*:} mariadb --no-defaults --batch --skip-column-names -u "${account%%:*}" -h "${place%:*}" \
+        -P "${place#*:}" "$@"
+}
+
 # create_database, drop_database: of the demo, from outside of it.
-create_database() { psql -X -q -d "$POSTGRES_URL/postgres" -c "CREATE DATABASE \"$database\""; }
+create_database() {
+    case $engine in
+        mysql) on_mysql -e "CREATE DATABASE $database CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci" ;;
+        *) psql -X -q -d "$server/postgres" -c "CREATE DATABASE \"$database\"" ;;
+    esac
+}
 drop_database() {
-    PGOPTIONS="-c client_min_messages=warning" \
-        psql -X -q -d "$POSTGRES_URL/postgres" -c "DROP DATABASE IF EXISTS \"$database\" WITH (FORCE)"
+    case $engine in
+        mysql) on_mysql -e "DROP DATABASE IF EXISTS $database" ;;
+        *)
+            PGOPTIONS="-c client_min_messages=warning" \
+                psql -X -q -d "$server/postgres" -c "DROP DATABASE IF EXISTS \"$database\" WITH (FORCE)"
+            ;;
+    esac
 }
 
 clean_up() {
@@ -48,7 +71,7 @@ mkdir "$work/bin"
 ln -s "$DOORSTEP" "$work/bin/doorstep"
 PATH=$work/bin:$PATH
 
-export PATH DATABASE_URL="$POSTGRES_URL/$database"
+export PATH DATABASE_URL="$server/$database"
 cp -R "$example" "$work/project"
 cd "$work/project"
 
@@ -80,8 +103,16 @@ silent_on() {
     for text; do ! grep -qF -e "$text" "$work/said" || fail "this should not have been said: $text"; done
 }
 
-# sql STATEMENT: on the demo's database; rows as a|b lines.
-sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$DATABASE_URL" -c "$1"; }
+# sql STATEMENT: on the demo's database; rows as a|b lines, on MySQL with tabs.
+sql() {
+    case $engine in
+        mysql) on_mysql "$database" -e "$1" ;;
+        *) psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$DATABASE_URL" -c "$1" ;;
+    esac
+}
+
+# sql_file FILE: runs it on the demo's database of MySQL.
+sql_file() { on_mysql "$database" <"$1"; }
 
 fail() {
     echo "demo: $*" >&2

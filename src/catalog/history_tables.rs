@@ -37,6 +37,7 @@ pub(crate) const HISTORY_TABLES: &[HistoryTable] = &[
     shown("flyway_schema_history", "Flyway"),
     shown("schema_version", "tern or an old Flyway"),
     shown("databasechangelog", "Liquibase"),
+    shown("DATABASECHANGELOG", "Liquibase"),
     shown("refinery_schema_history", "refinery"),
     shown("pgmigrations", "node-pg-migrate"),
     shown("knex_migrations", "knex"),

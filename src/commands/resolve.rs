@@ -128,7 +128,7 @@ async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, na
     statements.push(writer.adopt(RowKey { dialect, table: &table, id: &writer.new_id(None) }, migration));
     let doing = cannot_write(format!("record that {name} is applied"), (dialect, &table), &probe.role);
     session.execute(statements.join("; ")).await.map_err(doing)?;
-    history.drop_notes(session, &table, None).await;
+    history.drop_notes(session, &table).await;
     warn_of_what_is_missing(session, migration).await;
     Ok(Marked { name: name.to_owned(), state: "applied", changed: true })
 }
@@ -229,7 +229,7 @@ async fn rolled_back(history: &History, session: &mut dyn Session, probe: &Probe
     if changed {
         let doing = cannot_write(format!("record that {name} is rolled back"), (dialect, table), &probe.role);
         session.execute(statements.join("; ")).await.map_err(doing)?;
-        history.drop_notes(session, table, None).await;
+        history.drop_notes(session, table).await;
     }
     Ok(Marked { name: name.to_owned(), state: "rolled_back", changed })
 }

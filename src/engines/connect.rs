@@ -24,7 +24,8 @@ type ParsedEndpoint = Result<Arc<dyn Endpoint>, Error>;
 /// The schemes of each engine. The last engine reads what has none of them: libpq's keyword strings, and no URL at all.
 const ENGINES: &[(&[&str], Parse)] = &[
     (&["file", "sqlite", "sqlite3"], sqlite),
-    (&["mysql", "mariadb"], mysql),
+    // Rails names the adapter: mysql2, trilogy.
+    (&["mysql", "mariadb", "mysql2", "trilogy"], mysql),
     (&["postgres", "postgresql"], postgres),
 ];
 
@@ -207,6 +208,15 @@ mod tests {
         }
         for url in ["file:./dev.db", "SQLite:dev.db", "sqlite+aiosqlite:///dev.db"] {
             assert_eq!(dialect(url), Dialect::Sqlite, "{url}");
+        }
+        for url in [
+            "mysql://u@h/d",
+            "mariadb+pymysql://u@h/d",
+            "mysql2://u@h/d?pool=5",
+            "trilogy://u@h/d",
+            "jdbc:mariadb://h/d",
+        ] {
+            assert_eq!(dialect(url), Dialect::Mysql, "{url}");
         }
     }
 

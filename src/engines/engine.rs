@@ -10,6 +10,7 @@ use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::sql_mode::Modes;
 use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
@@ -112,6 +113,16 @@ pub trait Engine: Sync {
 
     /// What the session has for a parameter of the server; `None` for an engine without such parameters.
     fn setting(&self, _name: &str) -> Query<Option<Setting>> {
+        Query::known(None)
+    }
+
+    /// What the session's own account may read in these schemas; `None` for an engine that tells what a role may do by its name.
+    fn own_rights(&self, _schemas: &[String]) -> Option<Query<OwnRights>> {
+        None
+    }
+
+    /// The session's modes that decide how a script is cut into statements; `None` for an engine without such modes.
+    fn sql_modes(&self) -> Query<Option<Modes>> {
         Query::known(None)
     }
 
@@ -322,6 +333,15 @@ pub enum Found {
     Hidden(Name, Access),
     /// It does not exist.
     Absent,
+}
+
+/// What an account sees of some schemas, for [`Engine::own_rights`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnRights {
+    /// The account, as the server calls it.
+    pub account: String,
+    /// The tables and views that it has a right on, each with how many of its columns it may read.
+    pub readable: Vec<(Name, usize)>,
 }
 
 /// A required table that the service cannot use.

@@ -4,13 +4,14 @@
 use crate::base::fault::{Class, Condition, Fault, Place};
 use crate::catalog::Catalog;
 use crate::engines::engine::{
-    AvailableExtension, Batch, CatalogQuery, ChildSession, Found, InvalidTwin, Missing, ObjectState, Probe,
+    AvailableExtension, Batch, CatalogQuery, ChildSession, Found, InvalidTwin, Missing, ObjectState, OwnRights, Probe,
     ProbeRequest, Query, Scope, Setting, TableIndex, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{LockKey, Session};
 use crate::sql::reindex::ReindexTarget;
+use crate::sql::sql_mode::Modes;
 use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{ObjectRef, TableName};
 
@@ -46,6 +47,19 @@ impl dyn Session + '_ {
     /// What the session has for a parameter of the server.
     pub(crate) async fn setting(&mut self, name: &str) -> Result<Option<Setting>, Fault> {
         self.ask(self.engine().setting(name)).await
+    }
+
+    /// See [`super::engine::Engine::own_rights`].
+    pub(crate) async fn own_rights(&mut self, schemas: &[String]) -> Result<OwnRights, Fault> {
+        match self.engine().own_rights(schemas) {
+            Some(query) => self.ask(query).await,
+            None => Ok(OwnRights::default()),
+        }
+    }
+
+    /// See [`super::engine::Engine::sql_modes`].
+    pub(crate) async fn sql_modes(&mut self) -> Result<Option<Modes>, Fault> {
+        self.ask(self.engine().sql_modes()).await
     }
 
     /// What of each object exists; see [`super::engine::Engine::object_states`]. One round trip, none without objects.

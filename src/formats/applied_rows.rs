@@ -26,6 +26,22 @@ pub(crate) trait AppliedRows: Ledger {
     /// The row of a key that follows [`ROW`]: `table WHERE condition`.
     fn locate_row(&self, row: RowKey<'_>, key: &str) -> String;
 
+    /// The tool has a row for a script that has begun and does not commit together with its row, and does not go on while it is
+    /// there: [`AppliedRows::mark_begun`] writes it besides the note.
+    fn marks(&self) -> bool {
+        false
+    }
+
+    /// Writes that row.
+    fn mark_begun(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
+        None
+    }
+
+    /// Deletes it, if it is there.
+    fn unmark_begun(&self, _row: RowKey<'_>, _migration: &Migration) -> Option<String> {
+        None
+    }
+
     /// Ends a row that another writer has left unfinished; `None` where such an end leaves nothing to write.
     fn end_left(&self, _row: RowKey<'_>, _outcome: &Outcome<'_>) -> Option<String> {
         None
@@ -42,12 +58,27 @@ impl<T: AppliedRows> LedgerWriter for T {
     }
 
     fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
-        begin(row, mode, migration)
+        let note = begin(row, mode, migration)?;
+        Some(match self.mark_begun(row, migration) {
+            Some(mark) => format!("{note}; {mark}"),
+            None => note,
+        })
+    }
+
+    fn clears(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        if has_note(row) { self.unmark_begun(row, migration) } else { None }
     }
 
     fn end(&self, row: RowKey<'_>, migration: Option<&Migration>, outcome: &Outcome<'_>) -> Option<String> {
         let left = if is_left(row) { self.end_left(row, outcome) } else { None };
-        left.or_else(|| end(row, outcome, || self.applied_row(row, migration?)))
+        let end = left.or_else(|| end(row, outcome, || self.applied_row(row, migration?)))?;
+        let is_void = has_note(row) && matches!(outcome, Outcome::RolledBack(_) | Outcome::GivenUp);
+        let unmark = migration.filter(|_| is_void).and_then(|migration| self.unmark_begun(row, migration));
+        Some(unmark.map_or(end.clone(), |unmark| format!("{end}; {unmark}")))
+    }
+
+    fn marks_begun(&self) -> bool {
+        self.marks()
     }
 
     fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
@@ -69,6 +100,11 @@ impl<T: AppliedRows> LedgerWriter for T {
 /// Whether the key is that of a row which another writer has left.
 pub(crate) fn is_left(row: RowKey<'_>) -> bool {
     row.id.strip_prefix(ROW).is_some_and(|key| !key.is_empty())
+}
+
+/// Whether the key is that of a note.
+fn has_note(row: RowKey<'_>) -> bool {
+    !row.id.starts_with(ROW)
 }
 
 /// How the key begins of a run whose only trace is its row.
@@ -94,7 +130,7 @@ pub(crate) fn begin(row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Op
 
 /// How a run ended: the row where it succeeded, the note where it is not done. A run that left nothing has no note.
 pub(crate) fn end(row: RowKey<'_>, outcome: &Outcome<'_>, insert: impl FnOnce() -> Option<String>) -> Option<String> {
-    let has_note = !row.id.starts_with(ROW);
+    let has_note = has_note(row);
     match outcome {
         Outcome::Succeeded => insert(),
         Outcome::RolledBack(_) | Outcome::GivenUp => has_note.then(|| format!("DELETE FROM {}", NOTES.locate(row))),

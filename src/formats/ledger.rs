@@ -17,6 +17,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     /// Name of the table.
     fn table(&self) -> &str;
 
+    /// The same on this engine, where the tool writes it in another case of letters, and the engine tells them apart.
+    fn table_on(&self, _dialect: Dialect) -> &str {
+        self.table()
+    }
+
     /// Its schema, where something names one.
     fn schema(&self) -> Option<&str> {
         None
@@ -52,6 +57,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     /// The tool locks other runs of itself out. (Where doorstep alone reads the format, it does.)
     fn tool_locks(&self, _dialect: Dialect) -> bool {
         true
+    }
+
+    /// A server of this dialect on which the tool's lock locks nothing, by the name that its version begins with.
+    fn unlocked_on(&self, _dialect: Dialect) -> Option<&'static str> {
+        None
     }
 
     /// Where the files alone say which format this is: the table of a history by which they would be plain SQL.

@@ -294,6 +294,12 @@ pub(crate) trait Layout: Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// Whether a migration of the folder is for this server: product and version, as [`Probe`](crate::engines::session::Probe)
+    /// has them.
+    fn is_for_server(&self, _migration: &Migration, _server: &str) -> bool {
+        true
+    }
+
     /// Whether a migration has a place in an order, so that it can be late.
     fn is_ordered(&self, _name: &str) -> bool {
         true

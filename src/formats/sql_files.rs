@@ -7,6 +7,7 @@ use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file;
 use crate::formats::marks::sections;
+use crate::sql::Dialect;
 use crate::sql::script::Script;
 
 const AS_UTF8: &str = "next: save it as UTF-8";
@@ -77,12 +78,39 @@ pub(crate) fn refused_in_transaction(script: &Script, tool: &str, advice: &str) 
     ))
 }
 
-/// Why a file that begins with a byte order mark fails with a tool that sends it to PostgreSQL.
-pub(crate) fn byte_order_mark(tool: &str) -> String {
+/// Why a file that begins with a byte order mark fails with a tool that sends it to such a server.
+pub(crate) fn byte_order_mark(tool: &str, dialect: Dialect) -> String {
     format!(
-        "it begins with a byte order mark, which {tool} sends to PostgreSQL, and which is a syntax error there\n\
-         next: save it without the mark"
+        "it begins with a byte order mark, which {tool} sends to {}, and which is a syntax error there\n\
+         next: save it without the mark",
+        dialect.product()
     )
+}
+
+/// Why a file with the mysql client's command DELIMITER fails with a tool that sends it to the server.
+pub(crate) fn delimiter_command(script: &Script, tool: &str, next: &str) -> Option<String> {
+    if !script.dialect().rules().lexing.delimiter_command {
+        return None;
+    }
+    let is_command = |line: &str| {
+        let (word, rest) = line.trim_start().split_at_checked("DELIMITER".len()).unwrap_or_default();
+        word.eq_ignore_ascii_case("DELIMITER") && rest.starts_with([' ', '\t']) && !rest.trim().is_empty()
+    };
+    let text = script.text();
+    let in_statement =
+        |at: usize| script.statements().iter().any(|it| (it.offset..it.offset + it.text.len()).contains(&at));
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if is_command(line) && !in_statement(at + line.len() - line.trim_start().len()) {
+            return Some(format!(
+                "line {}: DELIMITER is a command of the mysql client, which {tool} sends to the server, and which is a syntax \
+                 error there\nnext: {next}",
+                script.line_at(at)
+            ));
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// Why a file with marks of another tool stops, by which a part of it takes the migration back: this tool runs all of it.

@@ -57,6 +57,7 @@ pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe:
     history.read(session, probe).await?;
     history.heal(session).await?;
     history.check()?;
+    history.check_modes(session).await?;
     Ok(history.entries.iter().any(Entry::is_pending) || history.uncertainty().is_some())
 }
 
@@ -73,24 +74,34 @@ impl Migrator<'_> {
             return Ok(0);
         }
         let (history, stop, count) = (self.history, self.stop, pending.len());
-        history.warn_of_unlocked_tool();
+        history.warn_of_unlocked_tool(self.probe);
         let table = history.ensure_table(self.session, self.probe).await?;
         // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
         stop.defer_signals();
         let progress = Bar::start(count, log::is_watched());
-        let mut run = MigrationRun { ledger: history.writer()?, table, migrator: self };
+        let mut run = MigrationRun { ledger: history.writer()?, table, has_noted: false, migrator: self };
+        let mut applied = Ok(count);
         for (done, (migration, entry)) in pending.into_iter().enumerate() {
             if let Some(signal) = stop.signal() {
                 let note = format!("{done} of {count} pending migrations are applied, the next was not begun");
-                return Err(Error::Stopped { signal, note });
+                applied = Err(Error::Stopped { signal, note });
+                break;
             }
             progress.begin(&migration.name);
             run.migrator.tracker.migrating(&migration.name, done, count);
-            run.apply(migration, entry).await?;
+            if let Err(error) = run.apply(migration, entry).await {
+                applied = Err(error);
+                break;
+            }
             progress.end();
         }
-        stop.end_deferral();
-        Ok(count)
+        if !matches!(applied, Err(Error::Lost { .. })) {
+            run.drop_table_of_notes().await;
+        }
+        if applied.is_ok() {
+            stop.end_deferral();
+        }
+        applied
     }
 }
 
@@ -99,6 +110,8 @@ pub(super) struct MigrationRun<'a> {
     pub(super) migrator: Migrator<'a>,
     pub(super) ledger: &'static dyn LedgerWriter,
     table: TableName,
+    /// A migration of this run has had a note, which is deleted.
+    has_noted: bool,
 }
 
 /// The migration that is being applied.
@@ -162,7 +175,8 @@ impl<'a> MigrationRun<'a> {
         };
         if has_note {
             let Migrator { history, session, .. } = &mut self.migrator;
-            history.drop_notes(&mut **session, &self.table, Some(name)).await;
+            history.delete_note(&mut **session, &self.table, name).await;
+            self.has_noted = true;
         }
         let duration = began.elapsed();
         tracing::info!(
@@ -174,6 +188,14 @@ impl<'a> MigrationRun<'a> {
             seconds(duration)
         );
         Ok(())
+    }
+
+    /// Once for all migrations of a run: the next one would only create the table again.
+    async fn drop_table_of_notes(&mut self) {
+        if self.has_noted {
+            let Migrator { history, session, .. } = &mut self.migrator;
+            history.drop_notes(&mut **session, &self.table).await;
+        }
     }
 
     /// Records that a migration begins; returns the key of its row.

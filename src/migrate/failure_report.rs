@@ -18,6 +18,7 @@ use crate::sql::TableName;
 use crate::sql::client_command::{self, ClientCommand};
 use crate::sql::excerpt;
 use crate::sql::script::{self, Statement};
+use crate::sql::sql_mode::{self, Dependence, Modes};
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
 /// done before and their number, for a file that runs statement by statement.
@@ -82,6 +83,30 @@ pub(crate) fn transaction_control(migration: &Migration) -> Option<String> {
     let shown = statement.map_or_else(String::new, |it| format!("{}: ", script::summary_of(std::slice::from_ref(it))));
     let (path, line) = (migration.path.display(), script.line_at(offset));
     Some(format!("{path}:{line}: {shown}{what}\nnothing of the file has run\nnext: {next}"))
+}
+
+/// A pending file whose statements depend on a mode that doorstep does not read by.
+pub(crate) fn sql_mode(migration: &Migration, session: Modes) -> Option<String> {
+    let script = &migration.script;
+    let Dependence { offset, mode, is_of_file } = sql_mode::dependence(script, session)?;
+    let (path, line) = (migration.path.display(), script.line_at(offset));
+    let whose = if is_of_file { "the file sets sql_mode, maybe to" } else { "the sql_mode of the session has" };
+    let (what, rewrite) = match mode {
+        "ORACLE" => ("which has another grammar for stored programs and blocks", ""),
+        "ANSI_QUOTES" => (
+            "in which no backslash escapes a double quote, so that the file is cut into other statements from here on",
+            "write no backslash between double quotes, or ",
+        ),
+        _ => (
+            "in which no backslash escapes a quote, so that the file is cut into other statements from here on",
+            "write a quote within a text twice, and CHAR(92) for a backslash before a quote, or ",
+        ),
+    };
+    let name = &migration.name;
+    Some(format!(
+        "{path}:{line}: {whose} {mode}, {what}\nnothing of the file has run\nnext: {rewrite}run the file with the client of the \
+         server, then: doorstep resolve --applied {name}"
+    ))
 }
 
 /// What to do about a lock that another session held to the end; the next start tries again by itself.

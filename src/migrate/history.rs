@@ -87,12 +87,14 @@ impl History {
     /// # Errors
     /// [`Error::Statement`] for a table that cannot be read.
     pub(crate) async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
-        let ledger = self.format.ledger;
+        let (ledger, layout) = (self.format.ledger, self.format.layout);
+        self.migrations.retain(|migration| layout.is_for_server(migration, &probe.server));
         let schema = ledger.place(self.dialect);
         self.table = match schema {
             None => probe.history.clone(),
             Some(schema) => {
-                let table = TableName { schema: Some(schema.to_owned()), name: ledger.table().to_owned() };
+                let name = ledger.table_on(self.dialect).to_owned();
+                let table = TableName { schema: Some(schema.to_owned()), name };
                 let missing = session.missing_tables(std::slice::from_ref(&table), None).await;
                 let missing = missing.map_err(Error::statement(format!("look for the history table {table}")))?;
                 missing.is_empty().then_some(table)
@@ -125,7 +127,7 @@ impl History {
         self.find_skipped(session).await?;
         self.leave_aside();
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
-        let (is_list, layout) = (self.format.writer.is_some(), self.format.layout);
+        let is_list = self.format.writer.is_some();
         self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list && layout.is_ordered(&entry.name));
         if let Some(names) = &self.review.passed_over {
             let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
@@ -259,7 +261,10 @@ impl History {
             if let Some(outcome) = outcome {
                 let row = RowKey { dialect: self.dialect, table: &table, id: &id };
                 self.record_end(session, row, &name, &outcome).await?;
-                self.drop_notes(session, &table, matches!(outcome, Outcome::Succeeded).then_some(name.as_str())).await;
+                if matches!(outcome, Outcome::Succeeded) {
+                    self.delete_note(session, &table, &name).await;
+                }
+                self.drop_notes(session, &table).await;
             }
             let entry = &mut self.entries[index];
             entry.state = state;
@@ -388,10 +393,12 @@ impl History {
     }
 
     /// Warns of a tool that takes no lock, before anything is applied.
-    pub(crate) fn warn_of_unlocked_tool(&self) {
-        if !self.format.ledger.tool_locks(self.dialect) {
-            let tool = self.format.tool.name;
-            let text = format!("{tool} takes no lock: do not start it while doorstep migrates");
+    pub(crate) fn warn_of_unlocked_tool(&self, probe: &Probe) {
+        let ledger = self.format.ledger;
+        let server = ledger.unlocked_on(self.dialect).filter(|server| probe.server.starts_with(server));
+        if server.is_some() || !ledger.tool_locks(self.dialect) {
+            let (tool, on) = (self.format.tool.name, server.map_or_else(String::new, |server| format!(" on {server}")));
+            let text = format!("{tool} takes no lock{on}: do not start it while doorstep migrates");
             tracing::warn!(phase = "migrate", event = "unlocked_tool", "{text}");
         }
     }

@@ -56,10 +56,11 @@ impl History {
     ) -> Result<Option<HeldRow>, Error> {
         let Some(writer) = self.format.writer else { return Ok(None) };
         let ledger = self.format.ledger;
-        let schema = ledger.schema().map(str::to_owned).or_else(|| probe.current_schema.clone());
-        let usual = TableName { schema, name: ledger.table().to_owned() };
+        let named = ledger.place(self.dialect);
+        let schema = named.map(str::to_owned).or_else(|| probe.current_schema.clone());
+        let usual = TableName { schema, name: ledger.table_on(self.dialect).to_owned() };
         let Some(row) = writer.lock_row(self.dialect, self.table.as_ref().unwrap_or(&usual)) else { return Ok(None) };
-        if let Some(schema) = ledger.schema() {
+        if let Some(schema) = named {
             self.create_schema(session, schema).await?;
         }
         let doing = || Error::statement(format!("take the lock in {}", row.table));

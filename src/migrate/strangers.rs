@@ -35,7 +35,7 @@ impl History {
         let mut strangers = session.tables_in(&territory.schemas).await.map_err(Error::statement("look for tables"))?;
         strangers.retain(|table| table.rsplit('.').next() != Some(AFTER_MIGRATE));
         let ledger = self.format.ledger;
-        let suffix = format!(".{}", ledger.table());
+        let suffix = format!(".{}", ledger.table_on(self.dialect));
         // A history with a schema of its own is in no other.
         let is_on_path = ledger.place(self.dialect).is_none();
         let elsewhere = strangers.iter().find_map(|table| table.strip_suffix(&suffix)).filter(|_| is_on_path);

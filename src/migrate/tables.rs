@@ -29,7 +29,7 @@ impl History {
         let ledger = self.format.ledger;
         let named = ledger.place(self.dialect);
         let schema = named.map(str::to_owned).or_else(|| probe.current_schema.clone());
-        let table = TableName { schema, name: ledger.table().to_owned() };
+        let table = TableName { schema, name: ledger.table_on(self.dialect).to_owned() };
         if let Some(named) = named {
             self.create_schema(session, named).await?;
         }
@@ -125,31 +125,35 @@ impl History {
     /// Deletes the notes of migrations that are applied: a start was killed between the row and the end of its note.
     pub(super) async fn drop_left_notes(&self, session: &mut dyn Session, table: &TableName) {
         for name in &self.left_notes {
-            self.drop_notes(session, table, Some(name)).await;
+            self.delete_note(session, table, name).await;
+        }
+        if !self.left_notes.is_empty() {
+            self.drop_notes(session, table).await;
         }
     }
 
-    /// Deletes the note of a migration that is applied, and the table of notes with the last one. A note
-    /// that cannot be deleted has no effect: the history has the migration.
-    pub(crate) async fn drop_notes(&self, session: &mut dyn Session, table: &TableName, name: Option<&str>) {
+    /// Deletes the note of a migration that is applied. One that cannot be deleted has no effect: the history has the
+    /// migration.
+    pub(crate) async fn delete_note(&self, session: &mut dyn Session, table: &TableName, name: &str) {
+        let Some(notes) = self.format.writer.and_then(|writer| writer.notes()) else { return };
+        if let Err(fault) = session.execute(notes.delete(self.dialect, table, name)).await {
+            note_left(&fault);
+        }
+    }
+
+    /// Drops the table of notes where it has none.
+    pub(crate) async fn drop_notes(&self, session: &mut dyn Session, table: &TableName) {
         let (Some(notes), dialect) = (self.format.writer.and_then(|writer| writer.notes()), self.dialect) else {
             return;
         };
         let dropped = async {
-            if let Some(name) = name {
-                session.execute(notes.delete(dialect, table, name)).await?;
-            }
             if session.query(notes.left(dialect, table)).await?.is_empty() {
                 session.execute(notes.drop_table(dialect, table)).await?;
             }
             Ok::<(), Fault>(())
         };
         if let Err(fault) = dropped.await {
-            tracing::debug!(
-                phase = "migrate",
-                event = "note_left",
-                "a note about an applied migration is left: {fault}"
-            );
+            note_left(&fault);
         }
     }
 
@@ -183,4 +187,8 @@ impl History {
         );
         Ok(())
     }
+}
+
+fn note_left(fault: &Fault) {
+    tracing::debug!(phase = "migrate", event = "note_left", "a note about an applied migration is left: {fault}");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::sql::Dialect;
 use crate::sql::body::StatementBody;
+use crate::sql::dialect::Lexing;
 use crate::sql::script::{Statement, is_word};
 use crate::sql::token::{Token, TokenKind, Tokenizer};
 
@@ -59,6 +60,30 @@ impl Lexed {
         };
         self.statements.iter().map(statement).collect()
     }
+
+    /// Where this reading of a text first differs from another one, in bytes.
+    pub(crate) fn first_difference(&self, other: &Self) -> Option<usize> {
+        for (mine, others) in self.statements.iter().zip(&other.statements) {
+            if mine.offset != others.offset {
+                return Some(mine.offset.min(others.offset));
+            }
+            let (mut at, same) = (mine.offset, &others.lexemes.tokens);
+            for (index, token) in mine.lexemes.tokens.iter().enumerate() {
+                if same.get(index) != Some(token) {
+                    return Some(at);
+                }
+                at += token.1;
+            }
+            if mine.end != others.end {
+                return Some(at);
+            }
+        }
+        let (mine, others) = (&self.statements, &other.statements);
+        let further = mine.get(others.len()).or_else(|| others.get(mine.len()));
+        let separators = self.separators.iter().zip(&other.separators).find(|(mine, others)| mine != others);
+        let further = further.map(|span| span.offset).or(separators.map(|(mine, others)| mine.0.min(others.0)));
+        further.or((self.is_complete != other.is_complete).then_some(0))
+    }
 }
 
 /// Counts how often each text is lexed, for the test that a run lexes each script at most once.
@@ -85,11 +110,16 @@ pub(crate) mod count {
 pub(crate) fn lex(script: &str, dialect: Dialect) -> Lexed {
     #[cfg(test)]
     count::note(script);
+    lex_by(script, dialect, &dialect.rules().lexing)
+}
+
+/// Reads the whole text by other rules than those of its dialect.
+pub(crate) fn lex_by(script: &str, dialect: Dialect, lexing: &'static Lexing) -> Lexed {
     let mut reading = Reading::new(dialect);
     let (mut at, mut is_open, mut mentions_commit) = (0, false, false);
     let (mut before, mut begins_line) = ("", true);
-    let mut tokenizer = Tokenizer::new(script, dialect);
-    let has_commands = dialect.rules().lexing.delimiter_command;
+    let mut tokenizer = Tokenizer::by(script, lexing);
+    let has_commands = lexing.delimiter_command;
     while let Some(token) = tokenizer.next() {
         let is_command = has_commands && begins_line && reading.current.is_none() && is_delimiter_word(&token);
         if is_command && let Some(rest) = tokenizer.delimiter_command() {

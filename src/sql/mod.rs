@@ -15,6 +15,7 @@ pub(crate) mod object_ref;
 pub(crate) mod objects;
 pub(crate) mod reindex;
 pub mod script;
+pub(crate) mod sql_mode;
 pub(crate) mod subjects;
 pub(crate) mod table_parts;
 pub(crate) mod token;

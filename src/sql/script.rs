@@ -303,7 +303,8 @@ pub fn summary_of(statements: &[Statement<'_>]) -> String {
 
 fn line_of<'a>(tokens: impl Iterator<Item = Token<'a>>, dialect: Dialect) -> String {
     // What stands in double quotes is a string there, unless a setting says otherwise.
-    let names: &[char] = if dialect.rules().lexing.backslash_escapes { &['`'] } else { &['"', '`', '['] };
+    let names: &[char] =
+        if dialect.rules().lexing.backslash_escapes.contains(&'"') { &['`'] } else { &['"', '`', '['] };
     let mut whole = String::new();
     for token in tokens {
         // Whether a backslash escapes the quote after it depends on standard_conforming_strings, so the end of such a

@@ -51,7 +51,12 @@ pub(crate) struct Tokenizer<'a> {
 
 impl<'a> Tokenizer<'a> {
     pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
-        Self { text, lexing: &dialect.rules().lexing, at: 0, in_code: false, delimiter: None }
+        Self::by(text, &dialect.rules().lexing)
+    }
+
+    /// The tokens by these rules.
+    pub(crate) fn by(text: &'a str, lexing: &'static Lexing) -> Self {
+        Self { text, lexing, at: 0, in_code: false, delimiter: None }
     }
 
     /// Whether a comment that is code is open.
@@ -138,7 +143,7 @@ fn code_begins(rest: &str) -> Option<usize> {
 fn token<'a>(rest: &'a str, lexing: &Lexing) -> Token<'a> {
     let first = rest.chars().next().unwrap_or(' ');
     let second = rest[first.len_utf8()..].chars().next();
-    let escapes = lexing.backslash_escapes;
+    let escapes = lexing.backslash_escapes.contains(&first);
     let (kind, length): (TokenKind, Length) = match (first, second) {
         ('-', Some('-')) if !lexing.dashes_need_blank || is_blank_or_end(&rest[2..]) => {
             (TokenKind::Blank, Some(line(rest, lexing)))

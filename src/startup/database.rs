@@ -91,9 +91,13 @@ impl Database {
     /// The role of the service, if it has its own URL and that names a role: the URL of a hosted proxy does not.
     #[must_use]
     pub(crate) fn service_role(&self) -> Option<String> {
+        self.service_target()?.role().map(str::to_owned)
+    }
+
+    /// The service's own URL, parsed, if it has one.
+    pub(crate) fn service_target(&self) -> Option<Target> {
         let url = self.service.as_ref()?.read().ok()?;
-        let target = Target::parse(&url, &self.environment, &self.base).ok()?;
-        target.role().map(str::to_owned)
+        Target::parse(&url, &self.environment, &self.base).ok()
     }
 
     /// The current URL, for a child process; `None` where libpq's variables name the database, which the child inherits.

@@ -6,6 +6,7 @@ use crate::base::error::Error;
 use crate::base::mask::Mask;
 use crate::config::Settings;
 use crate::config::words::Words;
+use crate::formats::tool::Tool;
 use crate::startup::child::ChildCommand;
 use crate::startup::exec::{EMPTY, Service};
 use crate::startup::start::Start;
@@ -101,6 +102,18 @@ impl Hooks {
     }
 }
 
+/// What follows the report of a tool that failed on an engine whose DDL commits by itself: the tool begins the failed
+/// migration anew, and what that has done stands in its way.
+fn after_kept_ddl(product: &str, tool: &Tool) -> String {
+    let Tool { name, by_hand, .. } = tool;
+    format!(
+        "each DDL statement commits by itself on {product}: what the failed migration did before its error is kept, and the \
+         next start lets {name} run that migration from its beginning\n\
+         next: repair the cause, undo what was kept, and start again; or do by hand what is missing, and record the migration \
+         as applied ({by_hand})"
+    )
+}
+
 impl Start<'_> {
     /// Whether doorstep, or the tool, has something to migrate.
     pub(crate) fn has_work(&self, hooks: &Hooks) -> bool {
@@ -135,11 +148,14 @@ impl Start<'_> {
 
     /// Lets the tool migrate, and checks in the history that it did. Returns how many migrations were applied.
     pub(crate) async fn delegate(&mut self, tool: &ChildCommand) -> Result<usize, Error> {
-        let next = "doorstep cannot tell what it left behind\nnext: repair the cause, and start again";
+        let next = match (&self.history, self.setup.dialect.rules().has_transactional_ddl) {
+            (Some(history), false) => after_kept_ddl(self.setup.dialect.product(), history.format.tool),
+            _ => "doorstep cannot tell what it left behind\nnext: repair the cause, and start again".to_owned(),
+        };
         if let Some(history) = &self.history {
-            history.warn_of_unlocked_tool();
+            history.warn_of_unlocked_tool(&self.probe);
         }
-        self.run_hook(Some(tool), next).await?;
+        self.run_hook(Some(tool), &next).await?;
         let Some(history) = &self.history else { return Ok(0) };
         let before = history.pending().count();
         self.probe_again().await?;

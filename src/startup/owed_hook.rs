@@ -2,7 +2,7 @@
 //! an object of doorstep's own exists. The history cannot say so, since it belongs to the tool of the format.
 //!
 //! On PostgreSQL it is an empty composite type, which no tool reads into a schema file and no list of tables shows; SQLite
-//! has nothing but tables for it.
+//! and MySQL have nothing but tables for it.
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
@@ -24,7 +24,7 @@ impl Start<'_> {
     fn marker(&self) -> Marker {
         let (dialect, home) = (self.setup.dialect, self.setup.home(&self.probe).to_owned());
         let shown = dialect.table(&TableName { schema: Some(home.clone()), name: AFTER_MIGRATE.to_owned() });
-        let (kind, word, columns) = match dialect.rules().has_schemas {
+        let (kind, word, columns) = match dialect.rules().has_types {
             true => (ObjectKind::Type, "TYPE", "AS ()"),
             false => (ObjectKind::Table, "TABLE", "(owed integer)"),
         };

@@ -34,7 +34,7 @@ async fn format_by_history(
 ) -> Result<Option<Format>, Error> {
     let table = |format: &Format| {
         let schema = format.ledger.place(dialect).map(str::to_owned);
-        TableName { schema, name: format.ledger.table().to_owned() }
+        TableName { schema, name: format.ledger.table_on(dialect).to_owned() }
     };
     let formats = std::iter::once(&folder.format).chain(folder.alternatives);
     let tables: Vec<TableName> = formats.map(table).collect();

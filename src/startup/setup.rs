@@ -171,7 +171,7 @@ impl Setup {
 
     /// What the first query of a session asks for.
     pub(crate) fn probe_request(&self) -> ProbeRequest {
-        let history = self.folder.map(|folder| folder.format.ledger.table().to_owned());
+        let history = self.folder.map(|folder| folder.format.ledger.table_on(self.dialect).to_owned());
         ProbeRequest { schemas: self.schemas.clone(), history }
     }
 

@@ -8,12 +8,13 @@ use crate::base::error::Error;
 use crate::base::log::{millis, seconds};
 use crate::base::progress::Phase;
 use crate::base::signal::Stop;
-use crate::engines::session::{Probe, Session};
+use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::finding::Severity;
 use crate::migrate::history::History;
 use crate::startup::setup::Setup;
 use crate::startup::wait::{self, Connected};
 use crate::verify::desired::DesiredState;
+use crate::verify::rights::Service;
 use crate::verify::{self, DatabaseComparison};
 
 /// A start with its session. The caller that opens it closes the session.
@@ -86,6 +87,7 @@ impl<'a> Start<'a> {
         setup.tracker.enter(Phase::Verify);
         // A scratch database has none of the grants.
         let role = if setup.is_scratch { None } else { setup.database.service_role() };
+        let service = self.service_session().await;
         let options = verify::Options {
             dialect: setup.dialect,
             home: setup.home(&self.probe),
@@ -98,7 +100,20 @@ impl<'a> Start<'a> {
             mode: setup.settings.mode,
             explained,
         };
-        verify::compare_database(self.session.as_mut(), desired, &options).await
+        verify::compare_database(self.session.as_mut(), service, desired, &options).await
+    }
+
+    /// A session of the service's account, where that is another one than doorstep's, and only it can tell its rights.
+    async fn service_session(&self) -> Option<Service> {
+        let setup = self.setup;
+        if setup.is_scratch || self.session.engine().own_rights(&[]).is_none() {
+            return None;
+        }
+        let (target, own) = (setup.database.service_target()?, setup.database.target().ok()?);
+        if target.role() == own.role() {
+            return None;
+        }
+        Some(target.open(&ProbeRequest::default()).await.map(|(session, _)| session))
     }
 }
 

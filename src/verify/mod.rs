@@ -7,12 +7,13 @@ pub(crate) mod desired;
 pub(crate) mod diagnose;
 pub(crate) mod index_use;
 pub(crate) mod requirements;
+pub(crate) mod rights;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Name};
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
 use crate::differ;
@@ -27,6 +28,7 @@ use crate::report::summary::summary;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
 use crate::verify::desired::DesiredState;
 use crate::verify::diagnose::Facts;
+use crate::verify::rights::{Rights, Service};
 
 /// The least severity that stops a start; `None` where nothing does.
 #[must_use]
@@ -79,27 +81,32 @@ pub(crate) struct DatabaseComparison {
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
 pub(crate) async fn compare_database(
     session: &mut dyn Session,
+    service: Option<Service>,
     desired: &DesiredState,
     options: &Options<'_>,
 ) -> Result<DatabaseComparison, Error> {
     let Options { dialect, home, role, allow, has_rows, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
     let mut script = DdlScript::default();
-    let mut differences = without_allowed(missing_tables(session, tables, role).await?, allow, home);
     let expected = desired.catalogs(home);
+    let (rights, unknown) = rights_of(session, service, &named_schemas(desired, &expected, home), options).await;
+    let mut differences = missing_tables(session, tables, role).await?;
+    differences.extend(hidden_tables(tables, rights.as_ref(), &differences, home));
+    let mut differences = without_allowed(differences.into_iter().chain(unknown).collect(), allow, home);
     let catalogs = &expected;
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
     if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
-        let mut schemas: Vec<String> = expected.iter().flat_map(|catalog| catalog.schemas.clone()).collect();
-        schemas.push(home.to_owned());
-        schemas.extend(require.schemas().map(str::to_owned));
+        let mut schemas = named_schemas(desired, &expected, home);
         schemas.extend(index_use::schemas(queries, &plans).map(str::to_owned));
         schemas.sort_unstable();
         schemas.dedup();
         let scope = Scope { schemas: &schemas, role };
-        let read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
+        let mut read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
+        if let Some(rights) = &rights {
+            rights.note(&mut read);
+        }
         for expected in &expected {
             let mut found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
             found.retain(|difference| !is_of_another(difference, expected, catalogs, home));
@@ -125,7 +132,11 @@ pub(crate) async fn compare_database(
     let facts = Facts {
         dialect,
         home,
-        role: options.grantee,
+        role: rights
+            .as_ref()
+            .map(|rights| rights.account.as_str())
+            .filter(|it| !it.is_empty())
+            .unwrap_or(options.grantee),
         mode: options.mode,
         expected: &expected,
         actual: actual.as_ref(),
@@ -133,6 +144,48 @@ pub(crate) async fn compare_database(
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
     Ok(DatabaseComparison { findings, script })
+}
+
+/// The schemas that something is expected in.
+fn named_schemas(desired: &DesiredState, expected: &[Cow<'_, Catalog>], home: &str) -> Vec<String> {
+    let of_sources = expected.iter().flat_map(|catalog| catalog.schemas.clone());
+    let of_tables = desired.tables.iter().filter_map(|(table, _)| table.schema.clone());
+    let required = desired.require.schemas().map(str::to_owned);
+    let mut schemas: Vec<String> = of_sources.chain(of_tables).chain(required).chain([home.to_owned()]).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    schemas
+}
+
+/// What the service's account may do, or that this is unknown; neither where its session was not asked for.
+async fn rights_of(
+    session: &mut dyn Session,
+    service: Option<Service>,
+    schemas: &[String],
+    options: &Options<'_>,
+) -> (Option<Rights>, Option<Difference>) {
+    let Some(service) = service else { return (None, None) };
+    match rights::read(session, service, schemas).await {
+        Ok(rights) => (Some(rights), None),
+        Err(fault) => (None, Some(rights::unknown(options.grantee, &fault, options.home))),
+    }
+}
+
+/// The required tables that the service's account may not use, without those that are missing.
+fn hidden_tables(
+    tables: &[(TableName, Source)],
+    rights: Option<&Rights>,
+    missing: &[Difference],
+    home: &str,
+) -> Vec<Difference> {
+    let hidden = |(table, source): &(TableName, Source)| {
+        let schema = table.schema.clone().unwrap_or_else(|| home.to_owned());
+        let name = Name { schema, name: table.name.clone() };
+        let object = ObjectRef::of(ObjectKind::Table, &name);
+        let is_missing = missing.iter().any(|it| it.object.within(home) == object);
+        if is_missing { None } else { differ::hidden(rights?.access(&name), object, source.clone()) }
+    };
+    tables.iter().filter_map(hidden).collect()
 }
 
 /// Whether a source finds something extra that is none of its business: another source expects it, or it is in a schema

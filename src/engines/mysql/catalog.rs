@@ -1,15 +1,17 @@
 //! The catalog of MySQL and MariaDB as SQL, and how its rows are read.
 
 use crate::base::fault::{Class, Fault};
+use crate::catalog::Name;
 use crate::engines::engine::{
-    Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
-    tables_by_number, unexpected_row,
+    Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, OwnRights, Probe, ProbeRequest, Query, Scope,
+    first_column, tables_by_number, unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
 use crate::engines::mysql::{SQL, definition, explain, fingerprint, introspect, queries};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::sql::sql_mode::Modes;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
 /// MySQL or MariaDB, as an [`Engine`].
@@ -72,6 +74,16 @@ impl Engine for Mysql {
         Some(queries::create_database(name))
     }
 
+    fn own_rights(&self, schemas: &[String]) -> Option<Query<OwnRights>> {
+        Some(Query::new(queries::own_rights(schemas), |rows| own_rights(&rows).ok_or_else(unexpected_row)))
+    }
+
+    fn sql_modes(&self) -> Query<Option<Modes>> {
+        Query::new("SELECT @@SESSION.sql_mode".to_owned(), |rows| {
+            first_column(rows).first().map(|modes| Some(Modes::of(modes))).ok_or_else(unexpected_row)
+        })
+    }
+
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {
         Query::new(queries::lock_holder(key), |rows| Ok(rows.first().map(queries::peer)))
     }
@@ -113,6 +125,19 @@ fn numbers(rows: &[Row]) -> impl Iterator<Item = usize> {
 pub(crate) fn of_session(rows: &[Row]) -> (String, Server, String) {
     let value = |index: usize| rows.first().and_then(|row| row.get(index)?.clone()).unwrap_or_default();
     (value(0), Server::of(&value(1), &value(2), value(9) == "1"), value(10))
+}
+
+/// The rows of [`queries::own_rights`].
+fn own_rights(rows: &[Row]) -> Option<OwnRights> {
+    let mut rights = OwnRights::default();
+    for row in rows {
+        let value = |index: usize| row.get(index).cloned().flatten();
+        match value(1) {
+            None => rights.account = value(0)?,
+            Some(name) => rights.readable.push((Name { schema: value(0)?, name }, value(2)?.parse().ok()?)),
+        }
+    }
+    Some(rights)
 }
 
 /// The row of [`queries::probe`].

@@ -17,7 +17,7 @@ use crate::engines::net::dial;
 use crate::sql::Row;
 
 /// How long the last message may take on its way.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection.
 pub(crate) struct Client {

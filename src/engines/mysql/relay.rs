@@ -3,13 +3,16 @@
 //! So doorstep dials, and the driver reaches the connection by an abstract Unix socket of this process.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::mysql::Target;
+use crate::engines::mysql::conninfo::TlsMode;
 use crate::engines::net::dial::{self, Heartbeat};
 
 /// A silent connection is asked for its life after this time, and then again; NAT and load balancers drop silent ones.
@@ -32,10 +35,12 @@ pub(crate) async fn dial(target: &Target) -> Result<(String, JoinHandle<()>), Fa
     let listener = UnixListener::bind(&name).map_err(|error| {
         Fault::new(Class::Config, format!("no Unix socket can be made for the driver: {}", dial::reason(&error)))
     })?;
+    let is_remote = server.peer_addr().is_ok_and(|address| !address.ip().to_canonical().is_loopback());
+    let may_be_plain = (target.tls == TlsMode::Preferred && is_remote).then(|| target.host.clone());
     let task = tokio::spawn(async move {
         if let Ok(Ok(driver)) = tokio::time::timeout(PATIENCE, accept(&listener)).await {
             drop(listener);
-            pass_on(driver, server).await;
+            pass_on(driver, server, may_be_plain).await;
         }
     });
     Ok((name, task))
@@ -52,12 +57,60 @@ async fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     }
 }
 
-/// Passes on what either side sends, until one of them has ended.
-async fn pass_on(mut driver: UnixStream, mut server: TcpStream) {
+/// Passes on what either side sends, until one of them has ended. Where TLS is preferred only, and the server at `may_be_plain` is on
+/// another machine, a login without it is warned of.
+async fn pass_on(mut driver: UnixStream, mut server: TcpStream, may_be_plain: Option<String>) {
     let (mut from_driver, mut to_driver) = driver.split();
     let (mut from_server, mut to_server) = server.split();
+    let upwards = async {
+        if let Some(host) = may_be_plain {
+            let mut beginning = [0; TLS_REQUEST];
+            let length = from_driver.read(&mut beginning).await?;
+            if length > 0 && !requests_tls(&beginning[..length]) {
+                warn_of_plain(&host);
+            }
+            to_server.write_all(&beginning[..length]).await?;
+        }
+        tokio::io::copy(&mut from_driver, &mut to_server).await
+    };
     tokio::select! {
-        _ = tokio::io::copy(&mut from_driver, &mut to_server) => {}
+        _ = upwards => {}
         _ = tokio::io::copy(&mut from_server, &mut to_driver) => {}
+    }
+}
+
+/// The length of a request for TLS: a header of 4 bytes, and 32 bytes (MySQL, "Protocol::SSLRequest"). A login is longer.
+const TLS_REQUEST: usize = 36;
+
+/// Whether the first message of a client asks for TLS (CLIENT_SSL, 0x0800).
+fn requests_tls(message: &[u8]) -> bool {
+    matches!(message, [32, 0, 0, _, _, flags, ..] if flags & 0x08 != 0)
+}
+
+/// Once, however many connections there are.
+fn warn_of_plain(host: &str) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            phase = "wait",
+            event = "plain",
+            "{host} offers no TLS, so what is sent to it can be read on its way (ssl-mode=REQUIRED stops such a start, DISABLED says \
+             that it is meant)"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_for_tls_is_told_from_a_login() {
+        let mut request = [0; TLS_REQUEST];
+        request[..8].copy_from_slice(&[32, 0, 0, 1, 0x85, 0xae, 0xff, 0x01]);
+        assert!(requests_tls(&request));
+        let mut login = request;
+        login[0] = 90;
+        assert!(!requests_tls(&login) && !requests_tls(&[]) && !requests_tls(&[32, 0, 0, 1, 0x85, 0xa6]));
     }
 }

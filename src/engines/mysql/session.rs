@@ -9,14 +9,15 @@ use std::time::Duration;
 use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
 use crate::engines::mysql::catalog::Mysql;
-use crate::engines::mysql::client::Client;
+use crate::engines::mysql::client::{Client, FAREWELL};
 use crate::engines::mysql::lock::HeldLock;
 use crate::engines::mysql::server::Server;
 use crate::engines::mysql::settings::{OwnSettings, setting};
 use crate::engines::mysql::{SQL, Target, queries};
 use crate::engines::net::silent;
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, Unit, UnitResult, Work};
-use crate::sql::{Row, script};
+use crate::sql::Row;
+use crate::sql::script::{self, Statement};
 
 /// How often a session that holds the lock while it is idle asks whether the server is still there, over a Unix socket: the
 /// driver cannot wait for the end of a connection.
@@ -81,14 +82,20 @@ impl Session {
         Ok(self.client.send(sql).await?.rows)
     }
 
-    /// Each statement in a message of its own, all in one transaction as far as they do not commit by themselves.
+    /// Each statement in a message of its own, all in one transaction but DDL at the beginning, which would commit it.
     async fn run_atomically(&mut self, sql: String) -> Result<(), Fault> {
         let statements = script::statements(&sql, SQL);
         if statements.len() < 2 {
             return self.run(sql).await.map(drop);
         }
+        let is_ddl =
+            |statement: &Statement<'_>| ["CREATE", "ALTER", "DROP"].iter().any(|verb| statement.starts(&[verb]));
+        let (ddl, rows) = statements.split_at(statements.iter().take_while(|statement| is_ddl(statement)).count());
+        for statement in ddl {
+            self.run(statement.text.to_owned()).await?;
+        }
         self.run("START TRANSACTION".to_owned()).await?;
-        for statement in &statements {
+        for statement in rows {
             if let Err(fault) = self.client.send(statement.text).await {
                 let _ = self.client.send("ROLLBACK").await;
                 return Err(fault);
@@ -233,8 +240,9 @@ impl crate::engines::session::Session for Session {
         Box::pin(async move {
             let mut session = *self;
             if !session.locks.is_empty() {
-                // The server looks at the end of a connection when it comes to it.
-                let _ = session.client.send("DO RELEASE_ALL_LOCKS()").await;
+                // The server looks at the end of a connection when it comes to it. One that is silent does not answer.
+                let release = session.client.send("DO RELEASE_ALL_LOCKS()");
+                let _ = tokio::time::timeout(FAREWELL, release).await;
             }
             session.client.close().await;
         })

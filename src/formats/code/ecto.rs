@@ -16,6 +16,7 @@ use crate::formats::code::text::{Comments, after, literal, without_comments};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_number, normal_number};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -49,15 +50,18 @@ static CONVENTION: Convention = Convention {
     usual: "mix.exs",
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "priv/repo/migrations",
     files: FileRule { is_recursive: true, read, order: by_number, refuses_duplicates: true },
     rows: RowRule {
         table: "schema_migrations",
         key: "version",
-        time: Some("inserted_at"),
+        // In UTC, without a zone.
+        time: Some(("inserted_at", Dialect::time_as_text)),
         of_others: &[("dirty", "golang-migrate")],
         normal: normal_number,
-        locks: true,
+        // GET_LOCK('ecto_REPO', -1) takes no lock on MariaDB.
+        locks_on: &[Dialect::Postgres],
     },
     missing: Missing::Ignored,
     command: CommandForm {

@@ -17,6 +17,7 @@ use crate::formats::code::text::{Comments, after, literal, without_comments};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -50,6 +51,7 @@ static CONVENTION: Convention = Convention {
     usual: "project file (*.csproj) with Microsoft.EntityFrameworkCore",
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "Migrations",
     files: FileRule { is_recursive: false, read, order: |one, other| one.cmp(other), refuses_duplicates: false },
     rows: RowRule {
@@ -58,7 +60,7 @@ static CONVENTION: Convention = Convention {
         time: None,
         of_others: &[],
         normal: |key| key,
-        locks: true,
+        locks_on: Dialect::ALL,
     },
     missing: Missing::Ignored,
     command: CommandForm {
@@ -144,8 +146,14 @@ fn configure(file: &Path, surroundings: &Surroundings<'_>) -> Result<Configurati
                 arguments.split_once(',').map_or((arguments, None), |(name, schema)| (name, Some(schema)));
             let computed = || Stated::Computed(format!("{shown} computes the history table"));
             configuration.table = literal(name, "").map_or_else(computed, Stated::Is);
-            configuration.schema =
-                schema.map_or(Stated::Absent, |schema| literal(schema, "").map_or_else(computed, Stated::Is));
+            configuration.schema = match schema {
+                None => Stated::Absent,
+                // Pomelo fails at it, leaves it out or makes it a part of the name (SchemaBehavior).
+                Some(_) if text.contains("UseMySql(") || text.contains("UseMySQL(") => {
+                    Stated::Computed(format!("{shown} names a schema for the history table, and MySQL has none"))
+                }
+                Some(schema) => literal(schema, "").map_or_else(computed, Stated::Is),
+            };
         }
         let words = ["IHistoryRepository", "UseSnakeCaseNamingConvention", "UseLowerCaseNamingConvention"];
         if let Some(word) = words.iter().find(|word| !after(&text, word).is_empty()) {

@@ -14,6 +14,7 @@ use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_code_units};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -36,15 +37,17 @@ static CONVENTION: Convention = Convention {
     usual: "knexfile.js",
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "migrations",
     files: FileRule { is_recursive: false, read, order: by_code_units, refuses_duplicates: false },
     rows: RowRule {
         table: "knex_migrations",
         key: "name",
-        time: Some("migration_time"),
+        // A timestamp on every engine.
+        time: Some(("migration_time", Dialect::timestamp_as_text)),
         of_others: &[],
         normal: |key| key,
-        locks: true,
+        locks_on: Dialect::ALL,
     },
     missing: Missing::Refused,
     command: CommandForm {

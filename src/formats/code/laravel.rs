@@ -16,6 +16,7 @@ use crate::formats::code::text::{Comments, after, literal, without_comments};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -38,6 +39,7 @@ static CONVENTION: Convention = Convention {
     usual: "artisan",
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "database/migrations",
     files: FileRule { is_recursive: false, read, order: |one, other| one.cmp(other), refuses_duplicates: false },
     rows: RowRule {
@@ -46,7 +48,7 @@ static CONVENTION: Convention = Convention {
         time: None,
         of_others: &[],
         normal: |key| key,
-        locks: false,
+        locks_on: &[],
     },
     missing: Missing::Ignored,
     command: CommandForm {

@@ -37,6 +37,7 @@ use crate::formats::code::files::{Named, SourceFile};
 use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::tool::Tool;
 use crate::formats::{Format, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// Formats of SQL files that doorstep applies, and that may have migrations in code, too: a folder with such files is the tool's.
 /// With the name of the tool.
@@ -76,6 +77,8 @@ pub(crate) struct Convention {
     pub find: fn(&Surroundings<'_>) -> Option<PathBuf>,
     /// Reads the project's configuration, beginning with that file.
     pub configure: fn(&Path, &Surroundings<'_>) -> Result<Configuration, Error>,
+    /// The engines that the tool knows.
+    pub dialects: &'static [Dialect],
     /// Where the migrations are, unless the configuration says otherwise.
     pub folder: &'static str,
     /// The migrations in a file of these folders.
@@ -103,6 +106,9 @@ pub(crate) struct FileRule {
     pub refuses_duplicates: bool,
 }
 
+/// How a dialect reads a column as text.
+type AsText = fn(Dialect, &str) -> String;
+
 /// The history table of a tool.
 #[derive(Debug)]
 pub(crate) struct RowRule {
@@ -110,14 +116,14 @@ pub(crate) struct RowRule {
     pub table: &'static str,
     /// The column with the key of a migration.
     pub key: &'static str,
-    /// The column with the time, in a form that the database shows as a time.
-    pub time: Option<&'static str>,
+    /// The column with the time, and how it is read as text.
+    pub time: Option<(&'static str, AsText)>,
     /// Columns of other tools' tables that have the same name and the same column with the key.
     pub of_others: &'static [(&'static str, &'static str)],
     /// The key in the form in which files have it.
     pub normal: fn(String) -> String,
-    /// The tool locks other runs of itself out.
-    pub locks: bool,
+    /// The engines on which the tool locks other runs of itself out.
+    pub locks_on: &'static [Dialect],
 }
 
 /// What a tool makes of rows without files.

@@ -16,6 +16,7 @@ use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_code_units, by_number, is_script};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Partial, Surroundings};
+use crate::sql::Dialect;
 
 const fn tool(arguments: &'static [&'static str]) -> Tool {
     Tool {
@@ -45,15 +46,16 @@ pub(crate) static CONVENTION: Convention = Convention {
     usual: "package.json with node-pg-migrate",
     find,
     configure,
+    dialects: &[Dialect::Postgres],
     folder: "migrations",
     files: FileRule { is_recursive: false, read, order: by_prefix, refuses_duplicates: true },
     rows: RowRule {
         table: "pgmigrations",
         key: "name",
-        time: Some("run_on"),
+        time: Some(("run_on", Dialect::time_as_text)),
         of_others: &[],
         normal: |key| key,
-        locks: true,
+        locks_on: &[Dialect::Postgres],
     },
     missing: Missing::Ignored,
     command: CommandForm {

@@ -137,6 +137,10 @@ fn stem(name: &str) -> &str {
 }
 
 impl Layout for CodeProject {
+    fn dialects(&self) -> &'static [Dialect] {
+        self.convention.dialects
+    }
+
     fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (mut found, mut partial) = (Vec::new(), self.configuration.partial.clone());
         for path in self.paths()? {
@@ -234,8 +238,8 @@ impl Ledger for CodeProject {
         self.table.schema.as_deref()
     }
 
-    fn tool_locks(&self, _dialect: Dialect) -> bool {
-        self.convention.rows.locks
+    fn tool_locks(&self, dialect: Dialect) -> bool {
+        self.convention.rows.locks_on.contains(&dialect)
     }
 
     fn foreign(&self, rows: &[Row]) -> Option<String> {
@@ -250,7 +254,7 @@ impl Ledger for CodeProject {
         let (quoted, rows) = (dialect.table(table), &self.convention.rows);
         // With the alias, SQLite takes a name that is no column for an error, and not for a text.
         let column = |name: &str| format!("h.{}", dialect.identifier(name));
-        let time = rows.time.map_or_else(|| "NULL".to_owned(), |time| dialect.time_as_text(&column(time)));
+        let time = rows.time.map_or_else(|| "NULL".to_owned(), |(time, as_text)| as_text(dialect, &column(time)));
         format!(
             "{} UNION ALL SELECT {}, {time} FROM {quoted} AS h",
             columns(dialect, table),

@@ -15,6 +15,7 @@ use crate::formats::code::text::{Comments, after, literal, without_comments};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_number, normal_number};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -37,6 +38,7 @@ static CONVENTION: Convention = Convention {
     usual: "config/application.rb",
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "db/migrate",
     files: FileRule { is_recursive: true, read, order: by_number, refuses_duplicates: true },
     rows: RowRule {
@@ -45,7 +47,7 @@ static CONVENTION: Convention = Convention {
         time: None,
         of_others: &[("dirty", "golang-migrate"), ("inserted_at", "Ecto")],
         normal: normal_number,
-        locks: true,
+        locks_on: &[Dialect::Postgres, Dialect::Mysql],
     },
     missing: Missing::Ignored,
     command: CommandForm {

@@ -14,6 +14,7 @@ use crate::formats::code::stated::{Configuration, Stated};
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_code_units};
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -39,9 +40,10 @@ static CONVENTION: Convention = Convention {
     usual: PATHS,
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "migrations",
     files: FileRule { is_recursive: false, read, order: by_code_units, refuses_duplicates: false },
-    rows: RowRule { table: "SequelizeMeta", key: "name", time: None, of_others: &[], normal: |key| key, locks: false },
+    rows: RowRule { table: "SequelizeMeta", key: "name", time: None, of_others: &[], normal: |key| key, locks_on: &[] },
     missing: Missing::Ignored,
     command: CommandForm {
         programs: &["sequelize-cli", "sequelize"],
@@ -92,6 +94,9 @@ fn configure(file: &Path, surroundings: &Surroundings<'_>) -> Result<Configurati
     Ok(configuration)
 }
 
+/// Sequelize's dialects without schemas: there the schema and a dot are the beginning of the table's name.
+const WITHOUT_SCHEMAS: &[&str] = &["mysql", "mariadb", "sqlite"];
+
 /// The name of the table, in the part of the configuration that NODE_ENV names.
 fn read_config(config: &Path, surroundings: &Surroundings<'_>, configuration: &mut Configuration) {
     let text = text_of(config).unwrap_or_default();
@@ -107,6 +112,16 @@ fn read_config(config: &Path, surroundings: &Surroundings<'_>, configuration: &m
     }
     configuration.table = options.text("migrationStorageTableName");
     configuration.schema = options.text("migrationStorageTableSchema");
+    let is_flat = matches!(options.text("dialect"), Stated::Is(dialect) if WITHOUT_SCHEMAS.contains(&dialect.as_str()));
+    if let (true, Stated::Is(schema)) = (is_flat, &configuration.schema) {
+        let named = |table: &str| format!("{schema}.{table}");
+        match &configuration.table {
+            Stated::Absent => configuration.table = Stated::Is(named(CONVENTION.rows.table)),
+            Stated::Is(table) => configuration.table = Stated::Is(named(table)),
+            Stated::Computed(_) => {}
+        }
+        configuration.schema = Stated::Absent;
+    }
     match options.text("migrationStorage") {
         Stated::Absent => {}
         Stated::Is(storage) if storage == "sequelize" => {}
@@ -131,6 +146,32 @@ fn read(file: &SourceFile<'_>, _: &Configuration) -> Vec<Named> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_sequelize_knows_no_schemas_the_schema_is_a_part_of_the_name() {
+        let read = |options: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("config.js");
+            std::fs::write(&file, format!("module.exports = {{ {options} }};\n")).unwrap();
+            let environment = crate::base::environment::Environment::default();
+            let surroundings = Surroundings {
+                folder: None,
+                command: None,
+                history_table: None,
+                is_named: false,
+                environment: &environment,
+            };
+            let mut configuration = Configuration::default();
+            read_config(&file, &surroundings, &mut configuration);
+            (configuration.schema, configuration.table)
+        };
+        let is = |text: &str| Stated::Is(text.to_owned());
+        let schema = "migrationStorageTableSchema: 'ops'";
+        assert_eq!(read(&format!("dialect: 'mysql', {schema}")), (Stated::Absent, is("ops.SequelizeMeta")));
+        let both = format!("dialect: 'mariadb', {schema}, migrationStorageTableName: 'done'");
+        assert_eq!(read(&both), (Stated::Absent, is("ops.done")));
+        assert_eq!(read(&format!("dialect: 'postgres', {schema}")), (is("ops"), Stated::Absent));
+    }
 
     #[test]
     fn files_are_known_by_their_ending() {

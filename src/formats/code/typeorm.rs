@@ -17,6 +17,7 @@ use crate::formats::code::{Convention, FileRule, Missing, RowRule, glob};
 use crate::formats::javascript::Object;
 use crate::formats::tool::{Tool, ToolCommand};
 use crate::formats::{Detection, FormatEntry, Partial, Surroundings};
+use crate::sql::Dialect;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry =
@@ -39,9 +40,10 @@ static CONVENTION: Convention = Convention {
     usual: "data source of TypeORM (data-source.js)",
     find,
     configure,
+    dialects: Dialect::ALL,
     folder: "migrations",
     files: FileRule { is_recursive: false, read, order: by_timestamp, refuses_duplicates: true },
-    rows: RowRule { table: "migrations", key: "name", time: None, of_others: &[], normal: |key| key, locks: false },
+    rows: RowRule { table: "migrations", key: "name", time: None, of_others: &[], normal: |key| key, locks_on: &[] },
     missing: Missing::Ignored,
     command: CommandForm {
         programs: &["typeorm", "typeorm-ts-node-commonjs", "typeorm-ts-node-esm", "cli.js"],
@@ -114,9 +116,11 @@ fn configure(file: &Path, _: &Surroundings<'_>) -> Result<Configuration, Error> 
     if options.is_computed() {
         return Ok(Configuration::opaque(format!("{} computes the data source", file.display())));
     }
+    // MysqlDriver has no schemas, and does not look at the option.
+    let is_mysql = matches!(options.text("type"), Stated::Is(kind) if kind.contains("mysql") || kind == "mariadb");
     let mut configuration = Configuration {
         table: options.text("migrationsTableName"),
-        schema: options.text("schema"),
+        schema: if is_mysql { Stated::Absent } else { options.text("schema") },
         ..Configuration::default()
     };
     match options.paths("migrations", Path::new("")) {
@@ -214,6 +218,8 @@ mod tests {
         assert!(configuration.patterns[0].ends_with("/migrations/*{.ts,.js}"), "{:?}", configuration.patterns);
         assert_eq!(configuration.partial, None);
         assert_eq!((configuration.table, configuration.schema), (Stated::Is("done".into()), Stated::Is("ops".into())));
+        let of_mysql = read_source("new DataSource({ type: 'mysql', schema: 'ops', migrations: ['migrations/*.js'] })");
+        assert_eq!(of_mysql.schema, Stated::Absent);
         for computed in ["migrations: [First, Second]", "migrations: [dir + '/*.js']", "...base", "migrations"] {
             let configuration = read_source(&format!("new DataSource({{ {computed} }})"));
             assert!(configuration.folders.computed().is_some(), "{computed}");

@@ -12,6 +12,7 @@ use crate::formats::code::stated::Configuration;
 use crate::formats::code::{Convention, FileRule, Missing, RowRule, by_code_units, is_script};
 use crate::formats::tool::Tool;
 use crate::formats::{Partial, Surroundings};
+use crate::sql::Dialect;
 
 static TOOL: Tool = Tool {
     name: "umzug",
@@ -31,9 +32,10 @@ pub(crate) static CONVENTION: Convention = Convention {
         configuration.doubt(Partial::nothing_certain(why.to_owned()));
         Ok(configuration)
     },
+    dialects: Dialect::ALL,
     folder: "migrations",
     files: FileRule { is_recursive: false, read, order: by_code_units, refuses_duplicates: false },
-    rows: RowRule { table: "SequelizeMeta", key: "name", time: None, of_others: &[], normal: |key| key, locks: false },
+    rows: RowRule { table: "SequelizeMeta", key: "name", time: None, of_others: &[], normal: |key| key, locks_on: &[] },
     missing: Missing::Ignored,
     command: CommandForm { programs: &[], applies: &[], harmless: &[], heeded: &[] },
     tool: |_, _| &TOOL,

@@ -19,6 +19,10 @@ use crate::sql::script::Script;
 pub(crate) struct DieselFolder;
 
 impl Layout for DieselFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let names = folders(folder)?;
         let mut opened = sql_files::open(folder)?;
@@ -139,7 +143,7 @@ fn refused(name: &str, script: &Script, metadata: &Metadata) -> Option<String> {
         );
     }
     if text.starts_with('\u{feff}') && words.sends_bom {
-        return Some(sql_files::byte_order_mark("diesel"));
+        return Some(sql_files::byte_order_mark("diesel", script.dialect()));
     }
     let advice = "write it alone in a migration with run_in_transaction = false in its metadata.toml";
     let in_transaction =

@@ -174,6 +174,10 @@ impl App {
 }
 
 impl Layout for Django {
+    fn dialects(&self) -> &'static [Dialect] {
+        Dialect::ALL
+    }
+
     fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (apps, unknown) = self.apps();
         // Names that may be wrong, unlike apps that are not known.
@@ -248,7 +252,7 @@ impl Ledger for Django {
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let time = dialect.time_as_text("applied");
-        format!("SELECT app || '.' || name, {time} FROM {} ORDER BY id", dialect.table(table))
+        format!("SELECT app, name, {time} FROM {} ORDER BY id", dialect.table(table))
     }
 
     /// A migration that replaces others stands for them, and they for it. Django leaves the rows of squashed migrations in
@@ -262,7 +266,8 @@ impl Ledger for Django {
         let mut records: BTreeMap<String, Record> = BTreeMap::new();
         for row in rows {
             let mut values = row.into_iter();
-            if let (Some(Some(name)), Some(at)) = (values.next(), values.next()) {
+            if let (Some(Some(app)), Some(Some(name)), Some(at)) = (values.next(), values.next(), values.next()) {
+                let name = format!("{app}.{name}");
                 let record = record(&name, at);
                 records.insert(name, record);
             }
@@ -388,7 +393,8 @@ mod tests {
         let replaced = vec!["a.0001".to_owned(), "a.0002".to_owned()];
         let lineage = Lineage { implies: [("a.0003_squash".to_owned(), replaced)].into(), ..Lineage::default() };
         let applied = |rows: &[&str]| {
-            let rows: Vec<Row> = rows.iter().map(|row| vec![Some((*row).to_owned()), None]).collect();
+            let row = |row: &&str| row.split('.').map(|part| Some(part.to_owned())).chain([None]).collect();
+            let rows: Vec<Row> = rows.iter().map(row).collect();
             django.records(rows, &lineage).into_iter().map(|record| record.name).collect::<Vec<_>>()
         };
         assert_eq!(applied(&["a.0003_squash"]), ["a.0001", "a.0002", "a.0003_squash"]);

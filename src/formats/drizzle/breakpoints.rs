@@ -7,19 +7,46 @@ use crate::sql::script::{Script, TokenKind, tokens};
 /// The mark; Drizzle knows no other spelling.
 pub const BREAKPOINT: &str = "--> statement-breakpoint";
 
+/// What Drizzle's drivers take between two breakpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pieces {
+    /// Any number of statements.
+    Any,
+    /// One statement: the drivers refuse more and less, or leave out what follows.
+    One,
+    /// One statement, or a comment: the server refuses more, and an empty query (MySQL's error 1065).
+    OneOrComment,
+}
+
+impl Pieces {
+    /// Whether a piece with so many statements is taken.
+    fn takes(self, script: &Script) -> bool {
+        match (self, script.statements().len()) {
+            (Self::Any, _) | (_, 1) => true,
+            (Self::OneOrComment, 0) => {
+                script.is_complete() && tokens(script.text(), script.dialect()).any(|token| is_comment(token.text))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The text of a token that is a comment.
+fn is_comment(text: &str) -> bool {
+    ["--", "#", "/*"].iter().any(|begin| text.starts_with(begin))
+}
+
 /// The pieces as one script, every line and every byte at its place: a semicolon and blanks take the place of the mark. Or the
 /// line of a mark, and why it cannot be read so.
 ///
-/// With `one_by_one`, each piece must be one statement.
-///
 /// # Errors
-/// A mark that cuts a statement.
-pub fn joined(text: &str, dialect: Dialect, one_by_one: bool) -> Result<String, (usize, &'static str)> {
+/// A mark that cuts a statement, and a piece that the drivers do not take.
+pub fn joined(text: &str, dialect: Dialect, taken: Pieces) -> Result<String, (usize, &'static str)> {
     let mut joined = String::with_capacity(text.len());
     let mut pieces = text.split(BREAKPOINT).peekable();
     while let Some(piece) = pieces.next() {
         let script = Script::new(piece.to_owned(), dialect);
-        if one_by_one && script.statements().len() != 1 {
+        if !taken.takes(&script) {
             let first = script.statements().first().map_or(piece.trim_end().len(), |statement| statement.offset);
             let why = match script.statements().len() {
                 0 => {
@@ -76,7 +103,9 @@ impl End {
         let (mut is_comment, mut is_open, mut live) = (false, false, None);
         for token in tokens(script.text(), script.dialect()) {
             is_open |= token.is_open;
-            is_comment = token.text.starts_with("--") && !token.text.ends_with(['\n', '\r']);
+            is_comment = token.text.starts_with(['-', '#'])
+                && self::is_comment(token.text)
+                && !token.text.ends_with(['\n', '\r']);
             live = if token.kind == TokenKind::Blank { live } else { Some(token.text) };
         }
         match (is_open || !script.is_complete(), is_comment, live) {
@@ -93,7 +122,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Result<Vec<String>, (usize, &'static str)> {
-        let joined = joined(text, Dialect::Postgres, false)?;
+        let joined = joined(text, Dialect::Postgres, Pieces::Any)?;
         assert_eq!((joined.len(), lines(&joined)), (text.len(), lines(text)));
         let script = Script::new(joined, Dialect::Postgres);
         Ok(script.statements().iter().map(|statement| statement.text.trim().to_owned()).collect())
@@ -131,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_drivers_of_sqlite_take_one_statement_between_two_breakpoints() {
-        let line = |text: &str| joined(text, Dialect::Sqlite, true).err().map(|(line, _)| line);
+        let line = |text: &str| joined(text, Dialect::Sqlite, Pieces::One).err().map(|(line, _)| line);
         assert_eq!(line("a;\n--> statement-breakpoint\nb;\n"), None);
         for (text, expected) in [
             ("a;\nb;", 1),
@@ -140,6 +169,22 @@ mod tests {
             ("", 1),
             ("a;\n--> statement-breakpoint\nb;\nc", 3),
         ] {
+            assert_eq!(line(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn mysql_takes_a_comment_between_two_breakpoints_and_no_empty_query() {
+        let line = |text: &str| joined(text, Dialect::Mysql, Pieces::OneOrComment).err().map(|(line, _)| line);
+        for fine in [
+            "a;\n--> statement-breakpoint\nb;\n",
+            "# c\n--> statement-breakpoint\n-- d\n--> statement-breakpoint\nb; -- e\n",
+            "/* c */",
+            "CREATE PROCEDURE p() BEGIN a; b; END;\n--> statement-breakpoint\nc",
+        ] {
+            assert_eq!(line(fine), None, "{fine}");
+        }
+        for (text, expected) in [("a;\nb;", 1), ("a;\n--> statement-breakpoint\n", 2), ("", 1), (";", 1)] {
             assert_eq!(line(text), Some(expected), "{text}");
         }
     }

@@ -155,7 +155,7 @@ fn migration(kind: &Kind, (path, name): (PathBuf, &str), bytes: io::Result<Vec<u
         Err(why) => (Script::new(String::new(), dialect), String::new(), Some(why)),
         Ok(text) => {
             let checksum = sha256(&text);
-            match breakpoints::joined(&text, dialect, words.one_by_one) {
+            match breakpoints::joined(&text, dialect, words.pieces) {
                 Err((line, why)) => {
                     let why = format!("{shown}:{line}: {why}\nnext: repair the breakpoints of the file");
                     (Script::new(text, dialect), checksum, Some(why))
@@ -183,11 +183,13 @@ fn migration(kind: &Kind, (path, name): (PathBuf, &str), bytes: io::Result<Vec<u
 /// Why Drizzle fails at such a script.
 fn refused(script: &Script, sends_bom: bool) -> Option<String> {
     if script.source().starts_with('\u{feff}') && sends_bom {
-        return Some(sql_files::byte_order_mark("Drizzle"));
+        return Some(sql_files::byte_order_mark("Drizzle", script.dialect()));
     }
     let advice =
         "run it by hand and record the migration with doorstep resolve --applied, or write it without CONCURRENTLY";
-    sql_files::foreign_marks(script, "Drizzle", "a custom migration")
+    let down = "a custom migration";
+    sql_files::delimiter_command(script, "Drizzle", "take it out: the server finds the end of a stored program itself")
+        .or_else(|| sql_files::foreign_marks(script, "Drizzle", down))
         .or_else(|| sql_files::refused_in_transaction(script, "Drizzle", advice))
 }
 

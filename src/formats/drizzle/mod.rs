@@ -48,7 +48,8 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
         Some(TableName { schema, name }) => (schema.clone(), Some(name.clone())),
         None => configuration::read()?.history()?,
     };
-    let drizzle = kept(Drizzle { kind: Kind::of(opening.place), schema, table, is_named: opening.is_named });
+    let (is_named, is_set) = (opening.is_named, opening.history_table.is_some());
+    let drizzle = kept(Drizzle { kind: Kind::of(opening.place), schema, is_set, table, is_named });
     Ok(Format { layout: drizzle, ledger: drizzle, writer: Some(drizzle), tool: &TOOL })
 }
 
@@ -58,6 +59,8 @@ struct Drizzle {
     kind: Kind,
     /// The schema of the table, if it is not the usual one.
     schema: Option<String>,
+    /// The setting names the table, and not the configuration.
+    is_set: bool,
     /// Its name, if it is not the usual one.
     table: Option<String>,
     /// A setting names the format.
@@ -65,6 +68,10 @@ struct Drizzle {
 }
 
 impl Layout for Drizzle {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         folder::read(&self.kind, folder, dialect)
     }
@@ -117,19 +124,31 @@ impl Drizzle {
         }
     }
 
-    /// What gives a table of 0.x the shape of 1.0, and its rows their names; or the rows that no folder fits.
+    /// What gives a table of 0.x the shape of 1.0; or the rows that no folder fits.
     fn upgrade(
         &self,
         rows: &[HistoryRow],
         files: &[File],
         (dialect, table): (Dialect, &TableName),
     ) -> Result<String, Vec<String>> {
+        let quoted = dialect.table(table);
+        let added = ledger_ddl::drizzle::words(dialect).added;
+        let mut statements: Vec<String> = added.iter().map(|added| format!("ALTER TABLE {quoted} {added}")).collect();
+        statements.extend(self.naming(rows, files, (dialect, table))?);
+        Ok(statements.join("; "))
+    }
+
+    /// What gives the rows without a name theirs; or the rows that no folder fits.
+    fn naming(
+        &self,
+        rows: &[HistoryRow],
+        files: &[File],
+        (dialect, table): (Dialect, &TableName),
+    ) -> Result<Vec<String>, Vec<String>> {
         let words = ledger_ddl::drizzle::words(dialect);
         let quoted = dialect.table(table);
-        let mut statements: Vec<String> =
-            words.added.iter().map(|column| format!("ALTER TABLE {quoted} ADD COLUMN {column}")).collect();
-        let mut unknown = Vec::new();
-        for (row, index) in rows.iter().zip(self.matched(rows, files)) {
+        let (mut statements, mut unknown) = (Vec::new(), Vec::new());
+        for (row, index) in rows.iter().zip(self.matched(rows, files)).filter(|(row, _)| row.name.is_none()) {
             match index {
                 Some(index) => statements.push(format!(
                     "UPDATE {quoted} SET name = {}, applied_at = NULL WHERE {} = {}",
@@ -140,7 +159,7 @@ impl Drizzle {
                 None => unknown.push(row.key.clone()),
             }
         }
-        if unknown.is_empty() { Ok(statements.join("; ")) } else { Err(unknown) }
+        if unknown.is_empty() { Ok(statements) } else { Err(unknown) }
     }
 
     /// The migrations of a journal that Drizzle would never run.
@@ -181,6 +200,12 @@ impl Ledger for Drizzle {
         ledger_ddl::drizzle::words(dialect).schema
     }
 
+    /// Drizzle follows `migrations.schema` on PostgreSQL only.
+    fn place(&self, dialect: Dialect) -> Option<&str> {
+        let usual = self.usual_schema(dialect);
+        self.schema().filter(|_| self.is_set || usual.is_some()).or(usual)
+    }
+
     fn tool_locks(&self, _dialect: Dialect) -> bool {
         false
     }
@@ -195,8 +220,8 @@ impl Ledger for Drizzle {
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let (quoted, words) = (dialect.table(table), ledger_ddl::drizzle::words(dialect));
-        let names = (words.names)(&dialect.literal(&quoted), &dialect.literal(&table.name));
-        format!("SELECT NULL, NULL, NULL, NULL, NULL, ({names}) UNION ALL {}", (words.rows)(&quoted))
+        let names = (words.names)(table);
+        format!("SELECT NULL, NULL, NULL, NULL, NULL, {names} UNION ALL {}", (words.rows)(&quoted))
     }
 
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
@@ -228,7 +253,11 @@ impl Ledger for Drizzle {
         let is_old = !columns.split(',').any(|column| column == "name");
         match self.kind {
             Kind::Journal(_) => Review { passed_over: Some(self.passed_over(&rows, &files)), ..Review::default() },
-            Kind::Folders if !is_old => Review::default(),
+            // An upgrade on MySQL that was interrupted has made the columns only.
+            Kind::Folders if !is_old => {
+                let naming = self.naming(&rows, &files, table).unwrap_or_default();
+                Review { upgrade: (!naming.is_empty()).then(|| naming.join("; ")), ..Review::default() }
+            }
             Kind::Folders => match self.upgrade(&rows, &files, table) {
                 Ok(upgrade) => Review { upgrade: Some(upgrade), ..Review::default() },
                 Err(unknown) => Review { refused: Some(unmatched(table.1, &unknown)), ..Review::default() },

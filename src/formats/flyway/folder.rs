@@ -71,6 +71,10 @@ impl FlywayFile {
 }
 
 impl Layout for FlywayFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let mut paths = Vec::new();
         look(folder, Path::new(""), &mut paths)?;

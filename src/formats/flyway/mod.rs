@@ -1,6 +1,6 @@
 //! Flyway: `V1__NAME.sql`, `R__NAME.sql` and `B1__NAME.sql`, and the table `flyway_schema_history`.
 //!
-//! Sources: Flyway 11 and 12 community, `flyway-core` and `flyway-database-postgresql`, and its documentation. The tool
+//! Sources: Flyway 11 and 12 community, `flyway-core`, `flyway-database-postgresql` and `flyway-mysql`, and its documentation. The tool
 //! itself was not run.
 
 pub(crate) mod configuration;
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::{LockKey, LockName};
+use crate::engines::session::LockKey;
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::flyway::configuration::Configuration;
 use crate::formats::flyway::folder::{BASELINE, Files, FlywayFile, FlywayFolder, by_key};
 use crate::formats::flyway::names::{Role, Version};
 use crate::formats::flyway::text::hash_code;
-use crate::formats::ledger_ddl::flyway::FlywayWords;
+use crate::formats::ledger_ddl::flyway::{FlywayWords, Index};
 use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::{
@@ -27,9 +27,6 @@ use crate::formats::{
     applied_rows, kept, ledger_ddl, rfc3339, sql,
 };
 use crate::sql::{Dialect, Row, TableName};
-
-/// "Flyway" in ASCII; the hash of the table's name is added (`PostgreSQLAdvisoryLockTemplate`).
-const LOCK_BASE: i64 = 0x466C_7977_6179;
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {
@@ -148,24 +145,39 @@ impl Flyway {
         }
     }
 
-    fn row(&self, row: RowKey<'_>, migration: &Migration, took: &str) -> Option<String> {
-        let FlywayWords { user, truth, .. } = ledger_ddl::flyway::words(row.dialect);
+    /// The statement that writes the row of a migration: how long it took, and whether it succeeded.
+    fn row(&self, row: RowKey<'_>, migration: &Migration, (took, success): (&str, &str)) -> Option<String> {
+        let user = ledger_ddl::flyway::words(row.dialect).user;
         let file = self.files.of(&migration.name)?;
         let literal = |text: &str| row.dialect.literal(text);
         let version = file.version().map_or("NULL".to_owned(), |version| literal(&version.text));
         let kind = if matches!(file.role, Role::Baseline(_)) { "SQL_BASELINE" } else { "SQL" };
         let checksum = file.checksums.first().map_or("NULL".to_owned(), i32::to_string);
         let table = row.table();
+        let columns = INSERTED.map(|column| row.dialect.identifier(column));
         Some(format!(
-            "INSERT INTO {table} (\"installed_rank\", \"version\", \"description\", \"type\", \"script\", \"checksum\", \
-             \"installed_by\", \"execution_time\", \"success\") \
-             SELECT COALESCE(max(\"installed_rank\"), 0) + 1, {version}, {}, '{kind}', {}, {checksum}, {user}, {took}, {truth} \
-             FROM {table}",
+            "INSERT INTO {table} ({}) \
+             SELECT COALESCE(max({}), 0) + 1, {version}, {}, '{kind}', {}, {checksum}, {user}, {took}, {success} FROM {table}",
+            columns.join(", "),
+            columns[0],
             literal(&file.description),
             literal(&file.script),
         ))
     }
 }
+
+/// The columns that a new row is given.
+const INSERTED: [&str; 9] = [
+    "installed_rank",
+    "version",
+    "description",
+    "type",
+    "script",
+    "checksum",
+    "installed_by",
+    "execution_time",
+    "success",
+];
 
 /// Of the rows of one thing the newest counts; one that says "deleted" or "undone" takes it back.
 fn newest(rows: Vec<Row>) -> Vec<HistoryRow> {
@@ -195,17 +207,16 @@ impl Ledger for Flyway {
         self.configuration.schema.as_deref()
     }
 
-    /// `pg_try_advisory_xact_lock`, with the hash of the table's quoted name. On SQLite Flyway takes none.
+    /// `pg_try_advisory_xact_lock` or `GET_LOCK`, with the hash of the table's quoted name. On SQLite Flyway takes none.
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
         let schema = self.schema().or(place.schema).unwrap_or_default();
         let table = TableName { schema: Some(schema.to_owned()), name: self.table.name.clone() };
-        let number = LOCK_BASE + i64::from(hash_code(&dialect.table(&table)));
-        let locks = ledger_ddl::flyway::words(dialect).locks;
-        locks.then_some(LockKey { number, name: LockName::OfDatabase("flyway") }).into_iter().collect()
+        let hash = hash_code(&dialect.table(&table));
+        ledger_ddl::flyway::words(dialect).lock.map(|key| key(hash)).into_iter().collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {
-        ledger_ddl::flyway::words(dialect).locks
+        ledger_ddl::flyway::words(dialect).lock.is_some()
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -213,10 +224,14 @@ impl Ledger for Flyway {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
+        let column = |name: &str| dialect.identifier(name);
+        let texts = ["version", "description", "type", "script"].map(column).join(", ");
+        let (rank, success) = (column("installed_rank"), column("success"));
         format!(
-            "SELECT CAST(\"installed_rank\" AS text), \"version\", \"description\", \"type\", \"script\", \
-             CAST(\"checksum\" AS text), {}, CASE WHEN \"success\" THEN 1 ELSE 0 END FROM {} ORDER BY \"installed_rank\"",
-            dialect.time_as_text("\"installed_on\""),
+            "SELECT {}, {texts}, {}, {}, CASE WHEN {success} THEN 1 ELSE 0 END FROM {} ORDER BY {rank}",
+            dialect.as_text(&rank),
+            dialect.as_text(&column("checksum")),
+            dialect.timestamp_as_text(&column("installed_on")),
             dialect.table(table)
         )
     }
@@ -233,21 +248,46 @@ impl Ledger for Flyway {
 
 impl AppliedRows for Flyway {
     fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
-        let FlywayWords { columns, .. } = ledger_ddl::flyway::words(dialect);
-        let [key, index] = ["pk", "s_idx"].map(|suffix| dialect.identifier(&format!("{}_{suffix}", table.name)));
-        let quoted = dialect.table(table);
-        format!(
-            "CREATE TABLE {quoted} ({columns}, CONSTRAINT {key} PRIMARY KEY (\"installed_rank\")); \
-             CREATE INDEX {index} ON {quoted} (\"success\")"
-        )
+        let FlywayWords { columns, index, .. } = ledger_ddl::flyway::words(dialect);
+        let [key, name] = ["pk", "s_idx"].map(|suffix| dialect.identifier(&format!("{}_{suffix}", table.name)));
+        let [rank, success] = ["installed_rank", "success"].map(|column| dialect.identifier(column));
+        let (quoted, key) = (dialect.table(table), format!("CONSTRAINT {key} PRIMARY KEY ({rank})"));
+        match index {
+            Index::Apart => {
+                format!("CREATE TABLE {quoted} ({columns}, {key}); CREATE INDEX {name} ON {quoted} ({success})")
+            }
+            Index::Within => format!("CREATE TABLE {quoted} ({columns}, {key}, INDEX {name} ({success}))"),
+        }
     }
 
     fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        self.row(row, migration, "0").unwrap_or_default()
+        self.row(row, migration, ("0", ledger_ddl::flyway::words(row.dialect).truth)).unwrap_or_default()
     }
 
     fn applied_row(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
-        self.row(row, migration, ledger_ddl::flyway::words(row.dialect).took)
+        let FlywayWords { took, truth, .. } = ledger_ddl::flyway::words(row.dialect);
+        self.row(row, migration, (took, truth))
+    }
+
+    fn marks(&self) -> bool {
+        true
+    }
+
+    /// Flyway writes a row with `success = false` after a failure that may have left something, and does not go on while it is
+    /// there. It would run the file of a doorstep that was killed from its beginning.
+    fn mark_begun(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        self.row(row, migration, ("0", ledger_ddl::flyway::words(row.dialect).falsehood))
+    }
+
+    fn unmark_begun(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        let file = self.files.of(&migration.name)?;
+        let [version, description, success] =
+            ["version", "description", "success"].map(|column| row.dialect.identifier(column));
+        let its = match file.version() {
+            Some(of) => format!("{version} = {}", row.dialect.literal(&of.text)),
+            None => format!("{version} IS NULL AND {description} = {}", row.dialect.literal(&file.description)),
+        };
+        Some(format!("DELETE FROM {} WHERE {its} AND NOT {success}", row.table()))
     }
 
     fn locate_row(&self, row: RowKey<'_>, _key: &str) -> String {
@@ -256,7 +296,8 @@ impl AppliedRows for Flyway {
 
     /// A row with `success = false`.
     fn end_left(&self, row: RowKey<'_>, outcome: &Outcome<'_>) -> Option<String> {
-        let set = format!("\"success\" = {}", ledger_ddl::flyway::words(row.dialect).truth);
+        let success = row.dialect.identifier("success");
+        let set = format!("{success} = {}", ledger_ddl::flyway::words(row.dialect).truth);
         applied_rows::end_of_failed(row, &its(row), &set, outcome)
     }
 }
@@ -264,12 +305,14 @@ impl AppliedRows for Flyway {
 /// The condition that finds a failed row.
 fn its(row: RowKey<'_>) -> String {
     let rank = row.id.strip_prefix(applied_rows::ROW).and_then(|rank| rank.parse::<i64>().ok());
-    format!(" WHERE \"installed_rank\" = {} AND NOT \"success\"", rank.unwrap_or(i64::MIN))
+    let [column, success] = ["installed_rank", "success"].map(|column| row.dialect.identifier(column));
+    format!(" WHERE {column} = {} AND NOT {success}", rank.unwrap_or(i64::MIN))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::session::LockName;
 
     fn ledger() -> Flyway {
         let configuration = kept(configuration::read(&Environment::default(), &[]).unwrap());
@@ -283,6 +326,10 @@ mod tests {
         let keys = |dialect| ledger().tool_lock_keys(dialect, &place).iter().map(|key| key.number).collect::<Vec<_>>();
         assert_eq!(keys(Dialect::Postgres), [77_433_833_903_597]);
         assert!(keys(Dialect::Sqlite).is_empty());
+        // Of `app`.`flyway_schema_history`; the lock is called Flyway--320650056.
+        let place = LockPlace { database: "app", schema: Some("app") };
+        let [key] = ledger().tool_lock_keys(Dialect::Mysql, &place)[..] else { panic!("one lock") };
+        assert_eq!(key, LockKey { number: -320_650_056, name: LockName::Numbered("Flyway-") });
     }
 
     fn row(rank: &str, version: Option<&str>, description: &str, kind: &str, sum: Option<&str>) -> Row {

@@ -55,6 +55,10 @@ struct Numbered<'a> {
 }
 
 impl Layout for GolangMigrateFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = sql_files::names(folder)?;
         let found = arranged(&files)
@@ -158,7 +162,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
             let bom = text.starts_with('\u{feff}') && words.sends_bom;
-            let bom = bom.then(|| sql_files::byte_order_mark("golang-migrate"));
+            let bom = bom.then(|| sql_files::byte_order_mark("golang-migrate", dialect));
             let checksum = sha256(&text);
             (text, checksum, bom)
         }

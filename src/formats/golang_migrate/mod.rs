@@ -8,8 +8,9 @@ pub(crate) mod folder;
 use crate::base::crc32::crc32;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::{LockKey, LockName};
+use crate::engines::session::LockKey;
 use crate::formats::golang_migrate::folder::{GolangMigrateFolder, Versions, version};
+use crate::formats::ledger_ddl::golang_migrate::Version;
 use crate::formats::migration::{Migration, Record, RunMode};
 use crate::formats::notes::{NOTES, Notes};
 use crate::formats::tool::Tool;
@@ -76,32 +77,27 @@ struct GolangMigrate {
 }
 
 impl GolangMigrate {
-    /// The keys for a database that its name or its URL's path names: `Open(url)` passes the path with its slash, a program
-    /// that passes a connection has `current_database()`.
-    fn keys(&self, place: &LockPlace<'_>) -> [LockKey; 2] {
+    /// The texts whose numbers are the keys. PostgreSQL: for a database that its name or its URL's path names: `Open(url)` passes
+    /// the path with its slash, a program that passes a connection has `current_database()`. MySQL: database and table.
+    fn key_texts(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<String> {
+        let (database, table) = (place.database, self.table());
+        if dialect.rules().locks_names {
+            return vec![format!("{database}:{table}")];
+        }
         let schema = self.schema().or(place.schema).unwrap_or_default();
-        let key = |database: String| {
-            let text = format!("{schema}\0{}\0{database}", self.table());
-            let number = i64::from(crc32(text.as_bytes()).wrapping_mul(SALT));
-            LockKey { number, name: LockName::OfDatabase("golang-migrate") }
-        };
-        [key(format!("/{}", place.database)), key(place.database.to_owned())]
+        ["/", ""].map(|slash| format!("{schema}\0{table}\0{slash}{database}")).into()
     }
 
-    /// Writes this version as the one of the database, unless it is at a later one. The statements before it have deleted the
-    /// older row, so one row changes in either case.
-    fn put(&self, row: RowKey<'_>, version: u64, dirty: bool) -> String {
-        let value = ledger_ddl::golang_migrate::words(row.dialect).dirty[usize::from(dirty)];
-        let table = row.table();
-        format!(
-            "INSERT INTO {table} (version, dirty) SELECT COALESCE(max(version), {version}), {value} FROM {table} \
-             WHERE version > {version} ON CONFLICT (version) DO UPDATE SET dirty = {value}"
-        )
+    /// Writes this version as the one of the database, unless it is at a later one, after [`GolangMigrate::clear`].
+    fn put(row: RowKey<'_>, version: u64, dirty: bool) -> String {
+        let words = ledger_ddl::golang_migrate::words(row.dialect);
+        (words.put)(&Version { table: &row.table(), version, dirty: words.dirty[usize::from(dirty)] })
     }
 
-    /// Deletes the row, unless the database is at a later version.
-    fn clear(row: RowKey<'_>, version: u64) -> String {
-        format!("DELETE FROM {} WHERE version <= {version}", row.table())
+    /// Makes way for it.
+    fn clear(row: RowKey<'_>, version: u64, dirty: bool) -> String {
+        let words = ledger_ddl::golang_migrate::words(row.dialect);
+        (words.clear)(&Version { table: &row.table(), version, dirty: words.dirty[usize::from(dirty)] })
     }
 
     /// Puts a row that says "dirty" back to the version before; `None` where the folder does not tell it.
@@ -131,16 +127,15 @@ impl Ledger for GolangMigrate {
         self.table.as_ref()?.schema.as_deref()
     }
 
-    /// `pg_advisory_lock`, with one of two keys. The tool takes none on SQLite.
+    /// `pg_advisory_lock`, with one of two keys, or `GET_LOCK` with a number as text. The tool takes none on SQLite.
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
-        match ledger_ddl::golang_migrate::words(dialect).locks {
-            true => self.keys(place).to_vec(),
-            false => Vec::new(),
-        }
+        let Some(name) = ledger_ddl::golang_migrate::words(dialect).lock else { return Vec::new() };
+        let number = |text: String| i64::from(crc32(text.as_bytes()).wrapping_mul(SALT));
+        self.key_texts(dialect, place).into_iter().map(|text| LockKey { number: number(text), name }).collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {
-        ledger_ddl::golang_migrate::words(dialect).locks
+        ledger_ddl::golang_migrate::words(dialect).lock.is_some()
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -221,11 +216,13 @@ impl LedgerWriter for GolangMigrate {
     fn begin(&self, row: RowKey<'_>, mode: RunMode, migration: &Migration) -> Option<String> {
         let note = applied_rows::begin(row, mode, migration)?;
         let version = version(&migration.name)?;
-        Some(format!("{note}; {}; {}", Self::clear(row, version), self.put(row, version, true)))
+        Some(format!("{note}; {}; {}", Self::clear(row, version, true), Self::put(row, version, true)))
     }
 
     fn clears(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
-        version(&migration.name).filter(|_| version_of_row(row).is_none()).map(|version| Self::clear(row, version))
+        version(&migration.name)
+            .filter(|_| version_of_row(row).is_none())
+            .map(|version| Self::clear(row, version, false))
     }
 
     /// Also the end of a row that says "dirty", which another writer has left.
@@ -242,14 +239,14 @@ impl LedgerWriter for GolangMigrate {
                 Some(format!("{note}; {}", self.put_back(row, version)?))
             }
             _ => applied_rows::end(row, outcome, || {
-                migration.and_then(|migration| version(&migration.name)).map(|version| self.put(row, version, false))
+                migration.and_then(|migration| version(&migration.name)).map(|version| Self::put(row, version, false))
             }),
         }
     }
 
     fn adopt(&self, row: RowKey<'_>, migration: &Migration) -> String {
         let version = version(&migration.name).unwrap_or_default();
-        format!("{}; {}", Self::clear(row, version), self.put(row, version, false))
+        format!("{}; {}", Self::clear(row, version, false), Self::put(row, version, false))
     }
 
     fn locate(&self, row: RowKey<'_>) -> String {
@@ -283,6 +280,7 @@ mod tests {
         // By the URL's path, and by current_database().
         assert_eq!(keys(Dialect::Postgres), [1_726_534_663, 1_787_120_056]);
         assert!(keys(Dialect::Sqlite).is_empty());
+        assert_eq!(keys(Dialect::Mysql), [2_938_252_834]);
     }
 
     fn records(version: &str, dirty: &str) -> Vec<(String, bool)> {

@@ -29,6 +29,10 @@ struct Numbered<'a> {
 }
 
 impl Layout for GooseFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = sql_files::names(folder)?;
         let found = arranged(&files).map_err(|why| {

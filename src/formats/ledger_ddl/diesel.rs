@@ -16,10 +16,13 @@ static POSTGRES: DieselWords = DieselWords { sends_bom: true, refuses_blank: tru
 
 static SQLITE: DieselWords = DieselWords { sends_bom: false, refuses_blank: false, longest_version: None };
 
+static MYSQL: DieselWords = DieselWords { sends_bom: true, refuses_blank: false, longest_version: Some(50) };
+
 /// For this dialect.
 pub(crate) fn words(dialect: Dialect) -> &'static DieselWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &MYSQL,
     }
 }

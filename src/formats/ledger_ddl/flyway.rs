@@ -1,6 +1,10 @@
 //! Flyway's history table in each dialect.
 
+use crate::engines::session::{LockKey, LockName};
 use crate::sql::Dialect;
+
+/// "Flyway" in ASCII; the hash of the table's name is added.
+const LOCK_BASE: i64 = 0x466C_7977_6179;
 
 /// What differs by dialect in what Flyway does.
 pub(crate) struct FlywayWords {
@@ -8,12 +12,24 @@ pub(crate) struct FlywayWords {
     pub(crate) columns: &'static str,
     /// The value of `success`.
     pub(crate) truth: &'static str,
+    /// Its value in the row of a script that has failed.
+    pub(crate) falsehood: &'static str,
     /// The value of `installed_by`.
     pub(crate) user: &'static str,
     /// How long the script took, in milliseconds, where the server's clock tells it.
     pub(crate) took: &'static str,
-    /// It takes an advisory lock.
-    pub(crate) locks: bool,
+    /// Where the index on `success` is made.
+    pub(crate) index: Index,
+    /// The key of the lock that it takes, by the hash of the table's quoted name; `None` where it takes none.
+    pub(crate) lock: Option<fn(i32) -> LockKey>,
+}
+
+/// Where the index of the history is made.
+pub(crate) enum Index {
+    /// By a statement of its own.
+    Apart,
+    /// With the table, since each statement commits.
+    Within,
 }
 
 static POSTGRES: FlywayWords = FlywayWords {
@@ -29,9 +45,12 @@ static POSTGRES: FlywayWords = FlywayWords {
     \"execution_time\" INTEGER NOT NULL,
     \"success\" BOOLEAN NOT NULL",
     truth: "true",
+    falsehood: "false",
     user: "current_user",
     took: "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000)::int",
-    locks: true,
+    index: Index::Apart,
+    // `PostgreSQLAdvisoryLockTemplate`.
+    lock: Some(|hash| LockKey { number: LOCK_BASE + i64::from(hash), name: LockName::OfDatabase("flyway") }),
 };
 
 static SQLITE: FlywayWords = FlywayWords {
@@ -47,15 +66,41 @@ static SQLITE: FlywayWords = FlywayWords {
     \"execution_time\" INT NOT NULL,
     \"success\" BOOLEAN NOT NULL",
     truth: "1",
+    falsehood: "0",
     user: "''",
     took: "0",
-    locks: false,
+    index: Index::Apart,
+    lock: None,
+};
+
+/// As `MySQLDatabase.getRawCreateScript` has it.
+static MYSQL: FlywayWords = FlywayWords {
+    columns: "
+    `installed_rank` INT NOT NULL,
+    `version` VARCHAR(50),
+    `description` VARCHAR(200) NOT NULL,
+    `type` VARCHAR(20) NOT NULL,
+    `script` VARCHAR(1000) NOT NULL,
+    `checksum` INT,
+    `installed_by` VARCHAR(100) NOT NULL,
+    `installed_on` TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    `execution_time` INT NOT NULL,
+    `success` BOOL NOT NULL",
+    truth: "1",
+    falsehood: "0",
+    user: "SUBSTRING_INDEX(USER(), '@', 1)",
+    // NOW() is the time of the statement, not of the transaction.
+    took: "0",
+    index: Index::Within,
+    // `MySQLNamedLockTemplate`.
+    lock: Some(|hash| LockKey { number: i64::from(hash), name: LockName::Numbered("Flyway-") }),
 };
 
 /// For this dialect.
 pub(crate) fn words(dialect: Dialect) -> &'static FlywayWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &MYSQL,
     }
 }

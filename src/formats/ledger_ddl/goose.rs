@@ -38,10 +38,24 @@ static SQLITE: GooseWords = GooseWords {
     advice: "write it into a file that has -- +goose NO TRANSACTION",
 };
 
+static MYSQL: GooseWords = GooseWords {
+    columns: "
+		id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+		version_id bigint NOT NULL,
+		is_applied boolean NOT NULL,
+		tstamp timestamp NULL default now(),
+		PRIMARY KEY(id)
+	",
+    truth: "true",
+    may_lock: false,
+    advice: "",
+};
+
 /// For this dialect.
 pub(crate) fn words(dialect: Dialect) -> &'static GooseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &MYSQL,
     }
 }

@@ -2,16 +2,29 @@
 
 use crate::sql::Dialect;
 
+/// The usual name of the history, where names have no case.
+pub(crate) const TABLE: &str = "databasechangelog";
+
 /// What differs by dialect.
 pub(crate) struct LiquibaseWords {
-    /// Liquibase's name of the product.
-    pub(crate) dbms: &'static str,
+    /// Liquibase's names of the products that have the dialect; the last one is that of any other server.
+    pub(crate) dbms: &'static [&'static str],
+    /// The usual names of the history and of the lock.
+    pub(crate) tables: [&'static str; 2],
+    /// Names without quotes are folded to lower case, or compared without it.
+    pub(crate) folds: bool,
+    /// The name of a change set, as an expression.
+    pub(crate) name: &'static str,
     /// The columns of the history.
     pub(crate) columns: &'static str,
     /// The columns of the lock.
     pub(crate) lock_columns: &'static str,
     /// The server's clock, for a column without a zone.
     pub(crate) now: &'static str,
+    /// What a SELECT without a table needs before WHERE.
+    pub(crate) from_nowhere: &'static str,
+    /// What follows an UPDATE, so that it returns a row where it has found one.
+    pub(crate) returning: &'static str,
     /// Lists the sessions that may hold the lock: all but doorstep's.
     pub(crate) sessions: Option<&'static str>,
     /// Whether there is a table; arguments: literals of its name, and of its schema.
@@ -23,7 +36,10 @@ pub(crate) struct LiquibaseWords {
 }
 
 static POSTGRES: LiquibaseWords = LiquibaseWords {
-    dbms: "postgresql",
+    dbms: &["postgresql"],
+    tables: [TABLE, "databasechangeloglock"],
+    folds: true,
+    name: "filename || '::' || id || '::' || author",
     columns: "
     id VARCHAR(255) NOT NULL,
     author VARCHAR(255) NOT NULL,
@@ -45,6 +61,8 @@ static POSTGRES: LiquibaseWords = LiquibaseWords {
     lockgranted TIMESTAMP WITHOUT TIME ZONE,
     lockedby VARCHAR(255)",
     now: "LOCALTIMESTAMP",
+    from_nowhere: "",
+    returning: " RETURNING 1",
     sessions: Some(
         "SELECT pid::text || ' ' || coalesce(backend_start::text, '') FROM pg_catalog.pg_stat_activity \
          WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() \
@@ -64,7 +82,10 @@ static POSTGRES: LiquibaseWords = LiquibaseWords {
 };
 
 static SQLITE: LiquibaseWords = LiquibaseWords {
-    dbms: "sqlite",
+    dbms: &["sqlite"],
+    tables: [TABLE, "databasechangeloglock"],
+    folds: true,
+    name: "filename || '::' || id || '::' || author",
     columns: "
     ID TEXT NOT NULL,
     AUTHOR TEXT NOT NULL,
@@ -86,15 +107,79 @@ static SQLITE: LiquibaseWords = LiquibaseWords {
     LOCKGRANTED TEXT,
     LOCKEDBY TEXT",
     now: "datetime('now')",
+    from_nowhere: "",
+    returning: " RETURNING 1",
     sessions: None,
     table_exists: |name, _| in_sqlite("table", name),
     view_exists: |name, _| in_sqlite("view", name),
-    insert: |table, values| {
-        let columns: Vec<&str> = values.iter().map(|(column, _)| *column).collect();
-        let expressions: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
-        format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), expressions.join(", "))
-    },
+    insert: plain_insert,
 };
+
+/// Without the role's right PROCESS the sessions of other roles do not show, and any of them may hold the lock: then a row is
+/// always there.
+static MYSQL: LiquibaseWords = LiquibaseWords {
+    dbms: &["mariadb", "mysql"],
+    tables: ["DATABASECHANGELOG", "DATABASECHANGELOGLOCK"],
+    folds: false,
+    name: "CONCAT(filename, '::', id, '::', author)",
+    columns: "
+    ID VARCHAR(255) NOT NULL,
+    AUTHOR VARCHAR(255) NOT NULL,
+    FILENAME VARCHAR(255) NOT NULL,
+    DATEEXECUTED datetime NOT NULL,
+    ORDEREXECUTED INT NOT NULL,
+    EXECTYPE VARCHAR(10) NOT NULL,
+    MD5SUM VARCHAR(35) NULL,
+    DESCRIPTION VARCHAR(255) NULL,
+    COMMENTS VARCHAR(255) NULL,
+    TAG VARCHAR(255) NULL,
+    LIQUIBASE VARCHAR(20) NULL,
+    CONTEXTS VARCHAR(255) NULL,
+    LABELS VARCHAR(255) NULL,
+    DEPLOYMENT_ID VARCHAR(10) NULL",
+    lock_columns: "
+    ID INT NOT NULL,
+    LOCKED TINYINT(1) NOT NULL,
+    LOCKGRANTED datetime NULL,
+    LOCKEDBY VARCHAR(255) NULL,
+    CONSTRAINT PK_DATABASECHANGELOGLOCK PRIMARY KEY (ID)",
+    now: "NOW()",
+    from_nowhere: " FROM DUAL",
+    returning: "; SELECT 1 FROM DUAL WHERE ROW_COUNT() > 0",
+    sessions: Some(
+        "SELECT CAST(p.id AS char) FROM information_schema.processlist p WHERE p.id <> CONNECTION_ID() \
+         AND (p.db = DATABASE() OR p.db IS NULL) AND p.command NOT IN ('Daemon', 'Binlog Dump') \
+         UNION ALL SELECT 'sessions of other roles' FROM DUAL WHERE NOT EXISTS (SELECT 1 \
+         FROM information_schema.user_privileges WHERE privilege_type = 'PROCESS' \
+         AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), ''''))",
+    ),
+    table_exists: |name, schema| in_database("tables", "table_type = 'BASE TABLE' AND ", name, schema),
+    view_exists: |name, schema| in_database("views", "", name, schema),
+    insert: plain_insert,
+};
+
+/// An INSERT of these columns.
+fn plain_insert(table: &str, values: &[(&str, String)]) -> String {
+    let columns: Vec<&str> = values.iter().map(|(column, _)| *column).collect();
+    let expressions: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), expressions.join(", "))
+}
+
+/// The same question to MySQL and MariaDB, with a further condition.
+fn in_database(view: &str, condition: &str, name: &str, schema: Option<&str>) -> String {
+    let schema = schema.unwrap_or("DATABASE()");
+    format!(
+        "SELECT CAST(COUNT(*) AS char) FROM information_schema.{view} \
+         WHERE {condition}LOWER(table_name) = {name} AND table_schema = {schema}"
+    )
+}
+
+/// Liquibase's name of a server: product and version, as doorstep shows them.
+pub(crate) fn product(dialect: Dialect, server: &str) -> &'static str {
+    let known = words(dialect).dbms;
+    let is_it = |name: &&&str| server.to_ascii_lowercase().starts_with(**name);
+    known.iter().find(is_it).or(known.last()).copied().unwrap_or_default()
+}
 
 /// Liquibase looks in the schema that it is given, or in the current one.
 fn in_catalog(view: &str, name: &str, schema: Option<&str>) -> String {
@@ -113,6 +198,7 @@ fn in_sqlite(kind: &str, name: &str) -> String {
 pub(crate) fn words(dialect: Dialect) -> &'static LiquibaseWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &MYSQL,
     }
 }

@@ -1,14 +1,16 @@
 //! umzug's history table, `SequelizeMeta` of its SequelizeStorage, in each dialect.
 
-use crate::sql::Dialect;
+use crate::formats::ledger_ddl::column_names;
+use crate::sql::{Dialect, TableName};
 
 /// What differs by dialect in the statements about umzug's history table.
 pub(crate) struct UmzugWords {
     /// The columns.
     pub(crate) columns: &'static str,
-    /// An expression for the names of the table's columns, separated by commas. Arguments: literals of the table's quoted name
-    /// and of its bare name.
-    pub(crate) names: fn(&str, &str) -> String,
+    /// What follows the columns.
+    pub(crate) options: &'static str,
+    /// The names of the table's columns, separated by commas.
+    pub(crate) names: fn(&TableName) -> String,
     /// Inserts a row, with the times where the table has them (`timestamps` of the storage). Arguments: the table, and the
     /// literal of the name.
     pub(crate) insert: fn(&str, &str) -> String,
@@ -18,12 +20,8 @@ pub(crate) struct UmzugWords {
 
 static POSTGRES: UmzugWords = UmzugWords {
     columns: "\"name\" VARCHAR(255) NOT NULL PRIMARY KEY",
-    names: |quoted, _| {
-        format!(
-            "(SELECT pg_catalog.string_agg(attname::text, ',') FROM pg_catalog.pg_attribute \
-             WHERE attrelid = {quoted}::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped)"
-        )
-    },
+    options: "",
+    names: column_names::postgres,
     insert: |table, name| {
         format!(
             "INSERT INTO {table} SELECT * FROM pg_catalog.jsonb_populate_record(NULL::{table}, \
@@ -35,8 +33,18 @@ static POSTGRES: UmzugWords = UmzugWords {
 
 static SQLITE: UmzugWords = UmzugWords {
     columns: "\"name\" VARCHAR(255) NOT NULL UNIQUE PRIMARY KEY",
-    names: |_, name| format!("(SELECT group_concat(name) FROM pragma_table_info({name}))"),
+    options: "",
+    names: column_names::sqlite,
     insert: |table, name| format!("INSERT INTO {table} (name) VALUES ({name})"),
+    has_times: false,
+};
+
+/// As Sequelize's dialects mysql and mariadb make it.
+static MYSQL: UmzugWords = UmzugWords {
+    columns: "`name` VARCHAR(255) NOT NULL UNIQUE , PRIMARY KEY (`name`)",
+    options: " ENGINE=InnoDB DEFAULT CHARSET=utf8 COLLATE utf8_unicode_ci",
+    names: column_names::mysql,
+    insert: SQLITE.insert,
     has_times: false,
 };
 
@@ -44,6 +52,7 @@ static SQLITE: UmzugWords = UmzugWords {
 pub(crate) fn words(dialect: Dialect) -> &'static UmzugWords {
     match dialect {
         Dialect::Postgres => &POSTGRES,
-        Dialect::Sqlite | Dialect::Mysql => &SQLITE,
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Mysql => &MYSQL,
     }
 }

@@ -259,6 +259,11 @@ fn value<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     rest.starts_with(char::is_whitespace).then(|| rest.trim())
 }
 
+/// Whether a line is one of Liquibase's own, and no SQL.
+pub(crate) fn is_own(line: &str) -> bool {
+    of(line) != Line::Sql
+}
+
 /// What a line is.
 fn of(line: &str) -> Line<'_> {
     if let Some(rest) = header::marked(line) {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
-use crate::sql::TableName;
 
 /// Its usual name.
 const FILE: &str = "liquibase.properties";
@@ -20,9 +19,11 @@ pub(crate) struct Configuration {
     pub changelog: Option<PathBuf>,
     /// Where changelogs are looked for; empty: the working directory.
     pub search: Vec<PathBuf>,
-    /// The history table, if it is not the usual one.
-    pub table: Option<TableName>,
-    /// The table of the lock, if it is not the usual one.
+    /// The schema of the history table, as it is written.
+    pub schema: Option<String>,
+    /// The history table, as it is written, if it is not the usual one.
+    pub table: Option<String>,
+    /// The table of the lock, as it is written, if it is not the usual one.
     pub lock_table: Option<String>,
     /// Contexts, in lower case.
     pub contexts: Vec<String>,
@@ -98,11 +99,6 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
              next: add ?schema={schema} to DATABASE_URL, and set LIQUIBASE_COMMAND_DEFAULT_SCHEMA_NAME to nothing for doorstep"
         ));
     }
-    let name = get("databasechangelogtablename");
-    let schema = get("liquibaseschemaname").map(folded);
-    let usual = || super::TABLE.to_owned();
-    let table =
-        (name.is_some() || schema.is_some()).then(|| TableName { schema, name: name.map_or_else(usual, folded) });
     let contexts = get("contexts").or_else(|| get("contextfilter")).unwrap_or_default();
     let parameters = values.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter.")?, value)));
     Ok(Configuration {
@@ -110,8 +106,9 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
         search: get("searchpath")
             .map(|path| path.split([',', ';']).map(|path| path.trim().into()).collect())
             .unwrap_or_default(),
-        table,
-        lock_table: get("databasechangeloglocktablename").map(folded),
+        schema: get("liquibaseschemaname").map(str::to_owned),
+        table: get("databasechangelogtablename").map(str::to_owned),
+        lock_table: get("databasechangeloglocktablename").map(str::to_owned),
         contexts: contexts.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect(),
         labels: get("labelfilter").or_else(|| get("labels")).unwrap_or_default().to_owned(),
         parameters: parameters.map(|(name, value)| (name.to_owned(), value.clone())).collect(),
@@ -119,7 +116,7 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
 }
 
 /// Liquibase quotes names of mixed case only, so that PostgreSQL folds the others.
-fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     let is_mixed = name.chars().any(char::is_uppercase) && name.chars().any(char::is_lowercase);
     if is_mixed { name.to_owned() } else { name.to_lowercase() }
 }
@@ -169,7 +166,8 @@ mod tests {
         assert_eq!(found.changelog, Some("db/a.sql".into()));
         assert_eq!(found.search, [PathBuf::from("db"), "etc".into()]);
         assert_eq!(found.contexts, ["dev", "test"]);
-        assert_eq!(found.table, Some(TableName { schema: Some("Hist".to_owned()), name: "done".to_owned() }));
+        assert_eq!((found.schema.as_deref(), found.table.as_deref()), (Some("Hist"), Some("DONE")));
+        assert_eq!(["DONE", "Done"].map(folded), ["done", "Done"]);
         assert_eq!(found.parameters, [("Tbl".to_owned(), "apple".to_owned())]);
         for (variable, name) in [
             ("COMMAND_CHANGELOG_FILE", "changelogfile"),

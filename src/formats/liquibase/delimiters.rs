@@ -3,7 +3,7 @@
 
 use crate::formats::liquibase::header::Header;
 use crate::sql::Dialect;
-use crate::sql::script::{Script, TokenKind, tokens};
+use crate::sql::script::{Script, Statement, TokenKind, tokens};
 
 /// The text with semicolons for delimiters; or the line (from 0) at which Liquibase would cut a statement in two, and why.
 pub(crate) fn as_sql(text: String, header: Option<&Header>, dialect: Dialect) -> Result<String, (usize, String)> {
@@ -58,10 +58,11 @@ fn replaced(text: &str, delimiter: &str, dialect: Dialect) -> Result<String, (us
     Ok(result)
 }
 
-/// A semicolon within a body, at which Liquibase cuts the statement: it knows no dollar quotes and no bodies.
+/// A semicolon within a body, at which Liquibase cuts the statement: it knows no dollar quotes, and of bodies only those with
+/// one BEGIN and one END.
 fn cut(text: &str, dialect: Dialect) -> Option<(usize, String)> {
     let script = Script::new(text.to_owned(), dialect);
-    let statement = script.statements().into_iter().find(|statement| {
+    let statement = script.statements().into_iter().filter(|it| !is_plain_body(it)).find(|statement| {
         statement.tokens().any(|token| match token.kind {
             TokenKind::Mark => token.text == ";",
             TokenKind::Quoted => token.text.starts_with('$') && token.text.contains(';'),
@@ -72,6 +73,14 @@ fn cut(text: &str, dialect: Dialect) -> Option<(usize, String)> {
     let why = "Liquibase would cut this statement at the first semicolon of its body, and fails\nnext: write \
                splitStatements:false, or an endDelimiter, on its --changeset";
     Some((line, why.to_owned()))
+}
+
+/// A stored program without blocks within its own, which Liquibase 4.28 sends whole on MySQL.
+fn is_plain_body(statement: &Statement<'_>) -> bool {
+    let count = |word: &str| {
+        statement.tokens().filter(|it| it.kind == TokenKind::Word && it.text.eq_ignore_ascii_case(word)).count()
+    };
+    statement.dialect().rules().lexing.delimiter_command && count("BEGIN") == 1 && count("END") == 1
 }
 
 #[cfg(test)]
@@ -106,6 +115,25 @@ mod tests {
             ("endDelimiter:@", "a@\nDO $$ @ $$@", 1),
         ] {
             assert_eq!(sql(attributes, text), Err(line), "{text}");
+        }
+    }
+
+    #[test]
+    fn on_mysql_a_body_without_inner_blocks_is_one_statement() {
+        let line = |text: &str| as_sql(text.to_owned(), None, Dialect::Mysql).err().map(|(line, _)| line);
+        for fine in [
+            "CREATE PROCEDURE p()\nBEGIN\n SELECT 1;\n SELECT 2;\nEND;\nCREATE TABLE a (i int);",
+            "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.i = 1; SET NEW.i = 2; END;",
+            "BEGIN NOT ATOMIC a; b; END; c;",
+        ] {
+            assert_eq!(line(fine), None, "{fine}");
+        }
+        for cut in [
+            "a;\nCREATE PROCEDURE p() BEGIN IF 1 THEN a; END IF; b; END;",
+            "a;\nCREATE PROCEDURE p() BEGIN BEGIN a; END; b; END;",
+            "a;\nCREATE PROCEDURE p() IF 1 THEN a; ELSE b; END IF;",
+        ] {
+            assert_eq!(line(cut), Some(1), "{cut}");
         }
     }
 }

@@ -3,8 +3,8 @@
 /// What a run says about which change sets it is for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Runtime {
-    /// Liquibase's name of the database.
-    pub dbms: &'static str,
+    /// Liquibase's names of the databases that the server may be.
+    pub dbms: &'static [&'static str],
     /// The contexts; empty: all.
     pub contexts: Vec<String>,
     /// An expression over labels; empty: all.

@@ -13,7 +13,7 @@ use crate::formats::liquibase::configuration::{Configuration, recorded_path};
 use crate::formats::liquibase::expression::Runtime;
 use crate::formats::liquibase::header::Header;
 use crate::formats::liquibase::parameters::Parameters;
-use crate::formats::liquibase::{conditions, delimiters, name_of};
+use crate::formats::liquibase::{comments, conditions, delimiters, name_of};
 use crate::formats::migration::Migration;
 use crate::formats::signs::forms;
 use crate::formats::{Layout, Lineage, Rerun, Resolved, ledger_ddl, sql_files};
@@ -29,6 +29,17 @@ pub(crate) struct Changelogs {
 }
 
 impl Layout for Changelogs {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
+    /// By the `dbms` of a change set: Liquibase calls a server mariadb whose version says so, whatever the driver and the URL.
+    fn is_for_server(&self, migration: &Migration, server: &str) -> bool {
+        let (header, _) = changelog::notes(migration.sql());
+        let product = ledger_ddl::liquibase::product(migration.script.dialect(), server);
+        header.is_none_or(|header| header.is_for(product))
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = match folder.is_dir() {
             true => files(folder)?,
@@ -190,7 +201,9 @@ impl Reading<'_> {
         let context = header.and_then(|header| header.context.as_deref());
         let is_in_context = context.map_or(Ok(true), |context| runtime.is_in_context(context)).map_err(fails)?;
         let has_labels = runtime.has_labels(header.and_then(|it| it.labels.as_deref())).map_err(fails)?;
-        let is_for = header.is_none_or(|header| !header.ignored && header.is_for(runtime.dbms));
+        // Which of the products the server is, is known later.
+        let is_for_one = |header: &Header| runtime.dbms.iter().any(|dbms| header.is_for(dbms));
+        let is_for = header.is_none_or(|header| !header.ignored && is_for_one(header));
         if !(is_in_context && has_labels && is_for) {
             return Ok(());
         }
@@ -211,17 +224,23 @@ impl Reading<'_> {
         let no_transaction = header.as_ref().is_some_and(|header| header.no_transaction);
         let fails = |(at, why): (usize, String)| format!("{}:{}: {why}{}", path.display(), line + at, next(&why));
         let conditions = conditions::read(&notes, self.dialect).err().map(|why| fails((0, why)));
-        let (text, cut) = match delimiters::as_sql(text.clone(), header.as_ref(), self.dialect) {
+        let read = comments::for_server(&text, header.as_ref(), self.dialect)
+            .and_then(|text| delimiters::as_sql(text, header.as_ref(), self.dialect));
+        let (text, cut) = match read {
             Ok(sql) => (sql, None),
             Err(why) => (text, Some(fails(why))),
         };
         let script = Script::new(text, self.dialect).at_line(line);
         let quoted =
             || (!script.is_complete()).then(|| fails((0, "it ends within a quote, a comment or a body".to_owned())));
+        let delimiter = || {
+            let why = sql_files::delimiter_command(&script, "Liquibase", "write an endDelimiter on its --changeset")?;
+            Some(format!("{}: {why}", path.display()))
+        };
         let advice = "write runInTransaction:false on its --changeset";
         let refused = || sql_files::refused_in_transaction(&script, "Liquibase", advice).filter(|_| !no_transaction);
         let in_transaction = || refused().map(|why| format!("{}: {why}", path.display()));
-        let unreadable = conditions.or(cut).or_else(quoted).or_else(in_transaction);
+        let unreadable = conditions.or(cut).or_else(delimiter).or_else(quoted).or_else(in_transaction);
         Migration { name, path: path.to_owned(), script, checksum, unreadable, no_transaction }
     }
 }

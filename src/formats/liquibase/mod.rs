@@ -1,9 +1,10 @@
 //! Liquibase: changelogs in formatted SQL, and the tables `databasechangelog` and `databasechangeloglock`. A change set is
 //! a migration: its name is `PATH::ID::AUTHOR`, as Liquibase shows it. Changelogs in XML, YAML and JSON are refused.
 //!
-//! Sources: runs of Liquibase 4.28, which are in tests/cases/liquibase.jsonl, and its documentation.
+//! Sources: runs of Liquibase 4.28, on PostgreSQL (tests/cases/liquibase.jsonl) and on MariaDB 10.11, and its documentation.
 
 pub mod changelog;
+pub(crate) mod comments;
 pub(crate) mod conditions;
 pub(crate) mod configuration;
 pub(crate) mod delimiters;
@@ -30,9 +31,6 @@ use crate::formats::{
     RowKey, applied_rows, kept, ledger_ddl, rfc3339,
 };
 use crate::sql::{Dialect, Row, TableName};
-
-/// The usual name of the history table.
-const TABLE: &str = "databasechangelog";
 
 /// What doorstep writes into the column for Liquibase's version.
 const WRITER: &str = concat!("doorstep ", env!("CARGO_PKG_VERSION"));
@@ -62,14 +60,15 @@ static TOOL: Tool = Tool {
 /// Opens it, with what liquibase.properties and the variables say.
 fn open(opening: &Opening<'_>) -> Result<Format, Error> {
     let configuration = configuration::read(opening.environment)?;
-    let table = opening.history_table.cloned().or_else(|| configuration.table.clone());
+    let names = match opening.history_table {
+        Some(TableName { schema, name }) => {
+            Names { lock: configuration.lock_table.clone(), ..Names::exact(schema.clone(), name) }
+        }
+        None => Names::of(&configuration),
+    };
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    let ledger = kept(Liquibase {
-        table: table.unwrap_or_else(|| TableName { schema: None, name: TABLE.to_owned() }),
-        lock_table: configuration.lock_table.clone().unwrap_or_else(|| "databasechangeloglock".to_owned()),
-        deployment: format!("{:010}", millis % 10_000_000_000),
-        recorded: Mutex::default(),
-    });
+    let ledger =
+        kept(Liquibase { names, deployment: format!("{:010}", millis % 10_000_000_000), recorded: Mutex::default() });
     let is_allowed = |name: &str| opening.variables.iter().any(|allowed| allowed == name);
     let (allowed, refused): (Vec<_>, Vec<_>) = opening.environment.variables().partition(|(name, _)| is_allowed(name));
     // Liquibase looks there first.
@@ -81,10 +80,35 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
     Ok(Format { layout, ledger, writer: Some(ledger), tool: &TOOL })
 }
 
+/// The names of Liquibase's tables, where they are not the usual ones.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    /// The schema, in the case of letters that engines fold names to, and as it is written.
+    schema: Option<(String, String)>,
+    /// Likewise the history.
+    table: Option<(String, String)>,
+    /// The lock, as it is written.
+    lock: Option<String>,
+}
+
+impl Names {
+    /// As the configuration has them.
+    fn of(configuration: &Configuration) -> Self {
+        let both = |name: &String| (configuration::folded(name), name.clone());
+        let (schema, table) = (configuration.schema.as_ref().map(both), configuration.table.as_ref().map(both));
+        Self { schema, table, lock: configuration.lock_table.clone() }
+    }
+
+    /// As the setting has them, which spells them like the catalog.
+    fn exact(schema: Option<String>, table: &str) -> Self {
+        let both = |name: String| (name.clone(), name);
+        Self { schema: schema.map(both), table: Some(both(table.to_owned())), lock: None }
+    }
+}
+
 #[derive(Debug)]
 struct Liquibase {
-    table: TableName,
-    lock_table: String,
+    names: Names,
     /// Liquibase's number of this run.
     deployment: String,
     /// Names of the change sets that have a row: one that runs again changes it. The table has no key, so that the
@@ -107,16 +131,35 @@ fn key_of(migration: &Migration) -> (String, String, String) {
 
 /// The condition that finds the row of a name.
 fn condition(row: RowKey<'_>, name: &str) -> String {
-    format!("filename || '::' || id || '::' || author = {}", row.dialect.literal(name))
+    format!("{} = {}", ledger_ddl::liquibase::words(row.dialect).name, row.dialect.literal(name))
 }
 
 impl Ledger for Liquibase {
     fn table(&self) -> &str {
-        &self.table.name
+        self.names.table.as_ref().map_or(ledger_ddl::liquibase::TABLE, |(folded, _)| folded)
+    }
+
+    fn table_on(&self, dialect: Dialect) -> &str {
+        let words = ledger_ddl::liquibase::words(dialect);
+        match &self.names.table {
+            None => words.tables[0],
+            Some((folded, written)) => {
+                if words.folds {
+                    folded
+                } else {
+                    written
+                }
+            }
+        }
     }
 
     fn schema(&self) -> Option<&str> {
-        self.table.schema.as_deref()
+        self.names.schema.as_ref().map(|(folded, _)| folded.as_str())
+    }
+
+    fn place(&self, dialect: Dialect) -> Option<&str> {
+        let folds = ledger_ddl::liquibase::words(dialect).folds;
+        self.names.schema.as_ref().map(|(folded, written)| if folds { folded.as_str() } else { written })
     }
 
     fn begins_beside_others(&self) -> bool {
@@ -195,7 +238,11 @@ impl Liquibase {
     fn write(&self, row: RowKey<'_>, migration: &Migration, kind: &str) -> String {
         let literal = |text: &str| row.dialect.literal(text);
         let words = ledger_ddl::liquibase::words(row.dialect);
-        let order = format!("(SELECT coalesce(max(orderexecuted), 0) + 1 FROM {})", row.table());
+        // MySQL does not read a table that it writes, unless it reads a derived one (error 1093).
+        let order = format!(
+            "(SELECT last.number FROM (SELECT coalesce(max(orderexecuted), 0) + 1 AS number FROM {}) AS last)",
+            row.table()
+        );
         if self.recorded.lock().is_ok_and(|recorded| recorded.contains(&migration.name)) {
             return format!(
                 "UPDATE {} SET dateexecuted = {}, orderexecuted = {order}, exectype = 'RERAN', md5sum = {}, \
@@ -290,22 +337,33 @@ impl LedgerWriter for Liquibase {
 
     fn lock_row(&self, dialect: Dialect, table: &TableName) -> Option<LockRow> {
         let words = ledger_ddl::liquibase::words(dialect);
-        let name = TableName { schema: table.schema.clone(), name: self.lock_table.clone() };
+        let name = match &self.names.lock {
+            None => words.tables[1].to_owned(),
+            Some(written) => {
+                if words.folds {
+                    configuration::folded(written)
+                } else {
+                    written.clone()
+                }
+            }
+        };
+        let name = TableName { schema: table.schema.clone(), name };
         let quoted = dialect.table(&name);
         Some(LockRow {
             create: format!("CREATE TABLE IF NOT EXISTS {quoted} ({}\n)", words.lock_columns),
             fill: format!(
-                "INSERT INTO {quoted} (id, locked) SELECT 1, false WHERE NOT EXISTS (SELECT 1 FROM {quoted} WHERE id = 1)"
+                "INSERT INTO {quoted} (id, locked) SELECT 1, false{} WHERE NOT EXISTS (SELECT 1 FROM {quoted} WHERE id = 1)",
+                words.from_nowhere
             ),
             take: format!(
                 "UPDATE {quoted} SET locked = true, lockgranted = {}, lockedby = HOLDER \
-                 WHERE id = 1 AND (NOT locked OR lockedby LIKE 'doorstep%') RETURNING 1",
-                words.now
+                 WHERE id = 1 AND (NOT locked OR lockedby LIKE 'doorstep%'){}",
+                words.now, words.returning
             ),
             steal: format!(
                 "UPDATE {quoted} SET lockgranted = {}, lockedby = HOLDER \
-                 WHERE id = 1 AND locked AND coalesce(lockedby, '') = FORMER RETURNING 1",
-                words.now
+                 WHERE id = 1 AND locked AND coalesce(lockedby, '') = FORMER{}",
+                words.now, words.returning
             ),
             sessions: words.sessions,
             holder: format!(
@@ -338,12 +396,7 @@ mod tests {
     }
 
     fn ledger() -> Liquibase {
-        Liquibase {
-            table: TableName { schema: None, name: TABLE.to_owned() },
-            lock_table: "databasechangeloglock".to_owned(),
-            deployment: "1234567890".to_owned(),
-            recorded: Mutex::default(),
-        }
+        Liquibase { names: Names::default(), deployment: "1234567890".to_owned(), recorded: Mutex::default() }
     }
 
     #[test]
@@ -383,7 +436,7 @@ mod tests {
         let ledger = ledger();
         assert_eq!(ledger.records(vec![row("9:abc").to_vec()], &lineage).len(), 1);
         assert_eq!(ledger.records(vec![row("9:old").to_vec()], &lineage).len(), 0);
-        let table = TableName { schema: None, name: TABLE.to_owned() };
+        let table = TableName { schema: None, name: ledger_ddl::liquibase::TABLE.to_owned() };
         let key = RowKey { dialect: Dialect::Postgres, table: &table, id: applied_rows::ROW };
         let sql = ledger.adopt(key, &migration("a.sql::1::ann", "--changeset ann:1\nx;"));
         assert!(sql.starts_with("UPDATE") && sql.contains("'RERAN'"), "{sql}");

@@ -42,11 +42,23 @@ impl Parameters {
         let (Some(name), Some(value)) = (of("name"), of("value")) else {
             return Err("the line has not the form --property name:NAME value:VALUE".to_owned());
         };
-        let is_for = of("dbms").is_none_or(|dbms| {
-            let mut wanted = dbms.split(',').filter(|name| !name.starts_with('!')).peekable();
-            let is_excluded = dbms.split(',').any(|name| name.strip_prefix('!') == Some(self.runtime.dbms));
-            !is_excluded && (wanted.peek().is_none() || wanted.any(|name| name.eq_ignore_ascii_case(self.runtime.dbms)))
-        });
+        let is_for = |product: &&&str| {
+            of("dbms").is_none_or(|dbms| {
+                let mut wanted = dbms.split(',').filter(|name| !name.starts_with('!')).peekable();
+                let is_excluded = dbms.split(',').any(|name| name.strip_prefix('!') == Some(product));
+                !is_excluded && (wanted.peek().is_none() || wanted.any(|name| name.eq_ignore_ascii_case(product)))
+            })
+        };
+        let count = self.runtime.dbms.iter().filter(is_for).count();
+        if count > 0 && count < self.runtime.dbms.len() {
+            return Err(format!(
+                "the property has another value on {}, and doorstep reads the changelog before it knows which of them the server \
+                 is\nnext: give it one value for both (dbms:{}), or let Liquibase apply the changelog (migrate_command)",
+                self.runtime.dbms.join(" than on "),
+                self.runtime.dbms.join(",")
+            ));
+        }
+        let is_for = count > 0;
         let context = of("context").or_else(|| of("contextFilter"));
         if is_for && context.map_or(Ok(true), |context| self.runtime.is_in_context(context))? {
             self.set(name, value);
@@ -93,7 +105,7 @@ mod tests {
     #[test]
     fn the_first_definition_counts_and_unknown_names_stay() {
         let mut parameters = Parameters::default();
-        parameters.runtime.dbms = "postgresql";
+        parameters.runtime.dbms = &["postgresql"];
         for line in ["name:a value:one", "name:a value:two", "name:b value:x dbms:mysql", "name:c value:y context:prod"]
         {
             parameters.define(line).unwrap();
@@ -101,6 +113,19 @@ mod tests {
         let text = "'${a}' '${ a }' '${b}' '${c}' ${none:x} ${";
         assert_eq!(parameters.replaced(text).unwrap(), "'one' 'one' '${b}' 'y' ${none:x} ${");
         assert!(parameters.define("name:\"a\" value:b").is_err() && parameters.define("name:a").is_err());
+    }
+
+    #[test]
+    fn a_property_for_one_of_the_products_that_the_server_may_be_is_refused() {
+        let mut parameters = Parameters::default();
+        parameters.runtime.dbms = &["mariadb", "mysql"];
+        for line in ["name:a value:b dbms:mysql", "name:a value:b dbms:!mariadb"] {
+            assert!(parameters.define(line).unwrap_err().contains("dbms:mariadb,mysql"), "{line}");
+        }
+        for line in ["name:a value:1 dbms:postgresql", "name:b value:2 dbms:mysql,mariadb", "name:c value:3"] {
+            parameters.define(line).unwrap();
+        }
+        assert_eq!(parameters.replaced("${a} ${b} ${c}").unwrap(), "${a} 2 3");
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
             let checksum = sha256(&text);
             match sections::up(&text, dialect) {
                 Ok(up) if up.starts_with('\u{feff}') => {
-                    let why = format!("{shown}: {}", sql_files::byte_order_mark("node-pg-migrate"));
+                    let why = format!("{shown}: {}", sql_files::byte_order_mark("node-pg-migrate", dialect));
                     (Script::new(up, dialect), checksum, Some(why))
                 }
                 Ok(up) => {

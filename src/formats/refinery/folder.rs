@@ -17,6 +17,10 @@ use crate::sql::script::Script;
 pub(crate) struct RefineryFolder;
 
 impl Layout for RefineryFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let mut found = Found::default();
         found.look(folder, Path::new(""))?;
@@ -161,7 +165,7 @@ fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, String>, 
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
             let bom = text.starts_with('\u{feff}') && words.sends_bom;
-            let unreadable = bom.then(|| sql_files::byte_order_mark("refinery"));
+            let unreadable = bom.then(|| sql_files::byte_order_mark("refinery", dialect));
             let checksum = sum(&text);
             (text, checksum, unreadable)
         }

@@ -127,8 +127,7 @@ fn width_of(rows: &[Row]) -> Width {
 
 /// An expression for the type of the versions.
 fn version_type(dialect: Dialect, table: &TableName) -> String {
-    let quoted = dialect.literal(&dialect.table(table));
-    (ledger_ddl::refinery::words(dialect).version_type)(&quoted, &dialect.literal(&table.name))
+    (ledger_ddl::refinery::words(dialect).version_type)(table)
 }
 
 /// A row; `None` for the first one, which has no version.

@@ -32,6 +32,10 @@ struct Numbered<'a> {
 }
 
 impl Layout for SqlxFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = sql_files::names(folder)?;
         let found = arranged(&files).map_err(|why| {
@@ -125,7 +129,7 @@ impl SqlxFolder {
             Ok(text) => {
                 let (checksum, asks) = (self.checksum(&text), text.starts_with(NO_TRANSACTION));
                 let bom = text.starts_with('\u{feff}') && words.sends_bom;
-                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx"));
+                let unreadable = bom.then(|| sql_files::byte_order_mark("sqlx", dialect));
                 (text, checksum, unreadable, asks)
             }
         };

@@ -9,7 +9,7 @@ pub(crate) mod folder;
 use crate::base::crc32::crc32;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
-use crate::engines::session::{LockKey, LockName};
+use crate::engines::session::LockKey;
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::ledger_ddl::sqlx_folder::SqlxWords;
 use crate::formats::migration::{Migration, Record};
@@ -59,17 +59,20 @@ impl Ledger for Sqlx {
         self.table.as_ref()?.schema.as_deref()
     }
 
-    /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`. sqlx takes none on SQLite.
+    /// `pg_advisory_lock(0x3d32ad9e * crc32(current_database()))`, and `GET_LOCK` with the same number as text. sqlx takes
+    /// none on SQLite.
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(place.database.as_bytes()));
-        let key = ledger_ddl::sqlx_folder::words(dialect)
-            .locks
-            .then_some(LockKey { number, name: LockName::OfDatabase("sqlx") });
-        key.into_iter().collect()
+        let name = ledger_ddl::sqlx_folder::words(dialect).lock;
+        name.map(|name| LockKey { number, name }).into_iter().collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {
-        ledger_ddl::sqlx_folder::words(dialect).locks
+        ledger_ddl::sqlx_folder::words(dialect).lock.is_some()
+    }
+
+    fn unlocked_on(&self, dialect: Dialect) -> Option<&'static str> {
+        ledger_ddl::sqlx_folder::words(dialect).unlocked_on
     }
 
     fn rival(&self) -> Option<&'static str> {
@@ -121,7 +124,7 @@ fn record(row: Row, lineage: &Lineage) -> Record {
 
 impl Sqlx {
     /// The row of a migration; with the time that its script took in nanoseconds, where the server's clock tells it.
-    fn row(&self, row: RowKey<'_>, migration: &Migration, took: &str) -> String {
+    fn row(&self, row: RowKey<'_>, migration: &Migration, (success, took): (&str, &str)) -> String {
         let literal = |text: &str| row.dialect.literal(text);
         let words = ledger_ddl::sqlx_folder::words(row.dialect);
         let checksum = words.decoded.replace("LITERAL", &literal(&migration.checksum));
@@ -130,7 +133,7 @@ impl Sqlx {
             row.table(),
             version(&migration.name).unwrap_or_default(),
             literal(&description(&migration.name)),
-            words.truth,
+            success,
         )
     }
 }
@@ -153,11 +156,27 @@ impl AppliedRows for Sqlx {
 
     /// −1 is sqlx's own value for "not known".
     fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {
-        self.row(row, migration, "-1")
+        let truth = ledger_ddl::sqlx_folder::words(row.dialect).truth;
+        self.row(row, migration, (truth, "-1"))
     }
 
     fn applied_row(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
-        Some(self.row(row, migration, ledger_ddl::sqlx_folder::words(row.dialect).took))
+        let SqlxWords { truth, took, .. } = ledger_ddl::sqlx_folder::words(row.dialect);
+        Some(self.row(row, migration, (truth, took)))
+    }
+
+    fn marks(&self) -> bool {
+        true
+    }
+
+    fn mark_begun(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        let marks = ledger_ddl::sqlx_folder::words(row.dialect).marks_begun;
+        marks.then(|| self.row(row, migration, ("FALSE", "-1")))
+    }
+
+    fn unmark_begun(&self, row: RowKey<'_>, migration: &Migration) -> Option<String> {
+        let version = version(&migration.name).filter(|_| ledger_ddl::sqlx_folder::words(row.dialect).marks_begun)?;
+        Some(format!("DELETE FROM {} WHERE version = {version} AND NOT success", row.table()))
     }
 
     fn locate_row(&self, row: RowKey<'_>, _key: &str) -> String {
@@ -188,5 +207,6 @@ mod tests {
         let keys = |dialect| ledger.tool_lock_keys(dialect, &place).iter().map(|key| key.number).collect::<Vec<_>>();
         assert_eq!(keys(Dialect::Postgres), [3_469_795_979_745_788_610]);
         assert!(keys(Dialect::Sqlite).is_empty());
+        assert_eq!(format!("{:x}", keys(Dialect::Mysql)[0]), "3027310f4fd382c2");
     }
 }

@@ -139,7 +139,7 @@ pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, String)> {
     }
     let script = Script::new(text.to_owned(), dialect);
     if text.starts_with('\u{feff}') {
-        return Err((1, sql_files::byte_order_mark("tern")));
+        return Err((1, sql_files::byte_order_mark("tern", dialect)));
     }
     let cut = text.find(SEPARATOR);
     let is_comment = |at: usize| script.comments().iter().any(|it| !it.nested && it.offset <= at && at < it.end);

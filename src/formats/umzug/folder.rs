@@ -14,6 +14,10 @@ use crate::sql::script::Script;
 pub(crate) struct UmzugFolder;
 
 impl Layout for UmzugFolder {
+    fn dialects(&self) -> &'static [Dialect] {
+        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let shown = folder.display();
         let (mut names, mut folders) = (Vec::new(), Vec::new());

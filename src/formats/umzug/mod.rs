@@ -9,6 +9,7 @@ pub(crate) mod folder;
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::applied_rows::AppliedRows;
+use crate::formats::ledger_ddl::umzug::UmzugWords;
 use crate::formats::migration::{Migration, Record};
 use crate::formats::tool::Tool;
 use crate::formats::umzug::folder::UmzugFolder;
@@ -81,7 +82,7 @@ impl Ledger for Umzug {
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let quoted = dialect.table(table);
         let words = ledger_ddl::umzug::words(dialect);
-        let columns = (words.names)(&dialect.literal(&quoted), &dialect.literal(&table.name));
+        let columns = (words.names)(table);
         let times = i32::from(words.has_times);
         format!("SELECT NULL, {columns}, '{times}' UNION ALL SELECT name, NULL, NULL FROM {quoted}")
     }
@@ -100,7 +101,8 @@ impl Ledger for Umzug {
 
 impl AppliedRows for Umzug {
     fn create_table(&self, dialect: Dialect, table: &TableName) -> String {
-        format!("CREATE TABLE {} ({})", dialect.table(table), ledger_ddl::umzug::words(dialect).columns)
+        let UmzugWords { columns, options, .. } = ledger_ddl::umzug::words(dialect);
+        format!("CREATE TABLE {} ({columns}){options}", dialect.table(table))
     }
 
     fn adopt_row(&self, row: RowKey<'_>, migration: &Migration) -> String {

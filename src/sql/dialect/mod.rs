@@ -44,8 +44,8 @@ pub(crate) struct Lexing {
     pub(crate) hash_comments: bool,
     /// `/*! … */` and `/*M! … */` are code, with or without the number of a version.
     pub(crate) executable_comments: bool,
-    /// A backslash escapes in every string.
-    pub(crate) backslash_escapes: bool,
+    /// The quotes between which a backslash escapes.
+    pub(crate) backslash_escapes: &'static [char],
     /// `DELIMITER //` at the beginning of a line changes what ends a statement (the mysql client).
     pub(crate) delimiter_command: bool,
     /// Words after CREATE that may be followed by a body with semicolons of its own.
@@ -81,6 +81,8 @@ pub(crate) struct Rules {
     pub(crate) has_schemas: bool,
     /// Has enum types.
     pub(crate) has_enums: bool,
+    /// Has types that are objects of a schema (CREATE TYPE).
+    pub(crate) has_types: bool,
     /// Has extensions.
     pub(crate) has_extensions: bool,
     /// Has array types, written `text[]`.
@@ -135,6 +137,9 @@ pub(crate) struct Rules {
 }
 
 impl Dialect {
+    /// Every dialect.
+    pub(crate) const ALL: &[Self] = &[Self::Postgres, Self::Sqlite, Self::Mysql];
+
     /// The rules of this dialect.
     #[must_use]
     pub(crate) fn rules(self) -> &'static Rules {
@@ -168,6 +173,15 @@ impl Dialect {
     pub fn identifier(self, name: &str) -> String {
         let quote = self.rules().quote;
         format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
+    }
+
+    /// The name of an account or a role, quoted for GRANT; an account of MySQL is `user@host`.
+    #[must_use]
+    pub(crate) fn account(self, name: &str) -> String {
+        match name.rsplit_once('@').filter(|_| self.rules().accounts == Accounts::Hosts) {
+            Some((user, host)) => format!("{}@{}", self.identifier(user), self.identifier(host)),
+            None => self.identifier(name),
+        }
     }
 
     /// A name in the form in which the engine compares names, also in queries.

@@ -2,24 +2,39 @@
 
 use crate::sql::dialect::{Accounts, Lexing, Rules, upsert};
 
+/// The rules of a session without `ANSI_QUOTES` and `NO_BACKSLASH_ESCAPES`.
+const LEXING: Lexing = Lexing {
+    carriage_return_ends_line: false,
+    nested_comments: false,
+    backquotes: true,
+    brackets: false,
+    escape_strings: false,
+    dollar_quotes: false,
+    dashes_need_blank: true,
+    hash_comments: true,
+    executable_comments: true,
+    backslash_escapes: &['\'', '"'],
+    delimiter_command: true,
+    with_bodies: &["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"],
+    body_begins: &["BEGIN"],
+    flow_control: true,
+};
+
+/// What `sql_mode` changes about how a text is cut (MySQL manual 7.1.11): under `ANSI_QUOTES` a text in double quotes is a name, in
+/// which no backslash escapes; under `NO_BACKSLASH_ESCAPES` none escapes anywhere.
+pub(crate) fn lexing(ansi_quotes: bool, no_backslash_escapes: bool) -> &'static Lexing {
+    static ANSI_QUOTES: Lexing = Lexing { backslash_escapes: &['\''], ..LEXING };
+    static NO_BACKSLASH_ESCAPES: Lexing = Lexing { backslash_escapes: &[], ..LEXING };
+    match (ansi_quotes, no_backslash_escapes) {
+        (_, true) => &NO_BACKSLASH_ESCAPES,
+        (true, false) => &ANSI_QUOTES,
+        (false, false) => &RULES.lexing,
+    }
+}
+
 pub(crate) static RULES: Rules = Rules {
     product: "MySQL",
-    lexing: Lexing {
-        carriage_return_ends_line: false,
-        nested_comments: false,
-        backquotes: true,
-        brackets: false,
-        escape_strings: false,
-        dollar_quotes: false,
-        dashes_need_blank: true,
-        hash_comments: true,
-        executable_comments: true,
-        backslash_escapes: true,
-        delimiter_command: true,
-        with_bodies: &["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"],
-        body_begins: &["BEGIN"],
-        flow_control: true,
-    },
+    lexing: LEXING,
     // Prisma writes mysql for MariaDB, too, and refuses every other name (P3019).
     providers: &["mysql"],
     home: "",
@@ -27,6 +42,7 @@ pub(crate) static RULES: Rules = Rules {
     has_schemas: true,
     // An enum is the type of one column.
     has_enums: false,
+    has_types: false,
     has_extensions: false,
     has_arrays: false,
     has_transactional_ddl: false,

@@ -399,7 +399,7 @@ impl<'a> Diagnoser<'a> {
             access,
             table: format!("{schema}.{}", quoted(&table.name.name)),
             schema,
-            role: quoted(self.facts.role),
+            role: self.facts.dialect.account(self.facts.role),
         };
         Diagnosis::new(Cause::Access { access, role: self.facts.role.to_owned() }, Remedy::Grant(grant))
     }

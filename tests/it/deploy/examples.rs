@@ -3,11 +3,19 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, free_port, shared_port};
 
-const EXAMPLES: [&str; 6] =
-    ["broken-migration", "column-mapping", "fastapi-alembic", "four-services", "sla-tables", "success-they-said"];
+const EXAMPLES: [&str; 7] = [
+    "broken-migration",
+    "column-mapping",
+    "fastapi-alembic",
+    "four-services",
+    "mysql",
+    "sla-tables",
+    "success-they-said",
+];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -24,7 +32,7 @@ fn tells_its_story(example: &str) -> String {
     let server = format!("postgresql://tools:{PASSWORD}@127.0.0.1:{}", shared_port());
     let mut demo = Command::new(folder(example).join("demo"));
     demo.env_clear().env("PATH", std::env::var("PATH").unwrap());
-    for variable in ["PYTHON_HOME", "PRISMA_HOME", "REAL_TOOLS"] {
+    for variable in ["PYTHON_HOME", "PRISMA_HOME", "REAL_TOOLS", "MYSQL_URL"] {
         demo.env(variable, std::env::var(variable).unwrap());
     }
     let output = demo.env("DOORSTEP", BINARY).env("POSTGRES_URL", server).output().unwrap();
@@ -82,6 +90,12 @@ fn fastapi_alembic() {
 fn four_services() {
     // No snapshot: its services start at the same time, so the order of lines varies.
     tells_its_story("four-services");
+}
+
+#[test]
+fn mysql() {
+    // No snapshot: it prints times of the history.
+    tells_its_story("mysql");
 }
 
 /// The schema of the README's first start; line 21 is where its next release adds a model.
@@ -195,6 +209,35 @@ fn every_example_with_a_demo_is_tested_and_whole() {
         let is_incident = example != "success-they-said";
         assert!(!is_incident || read(example, "compose.yaml").contains("doorstep, run, --"), "{example}");
         assert!(readme.contains(&format!("(examples/{example}/)")), "README.md lacks {example}");
+    }
+}
+
+#[test]
+fn what_the_compose_files_name_is_there() {
+    for example in EXAMPLES.iter().filter(|example| folder(example).join("compose.yaml").exists()) {
+        let compose = documents(&read(example, "compose.yaml")).remove(0);
+        let services = compose["services"].as_object().unwrap();
+        for (name, service) in services {
+            for needed in service["depends_on"].as_object().into_iter().flatten() {
+                assert!(services.contains_key(needed.0), "{example}: {name} depends on {}", needed.0);
+            }
+            for volume in items(service, "volumes") {
+                let source = volume.as_str().unwrap().split(':').next().unwrap();
+                let known = compose["volumes"].as_object().is_some_and(|volumes| volumes.contains_key(source));
+                assert!(known || folder(example).join(source).exists(), "{example}: {name}: {source}");
+            }
+            // The account, password and database of a URL are those that the server's image makes.
+            let Some(url) = service["environment"]["DATABASE_URL"].as_str() else { continue };
+            let (account, place) = url.split_once("://").unwrap().1.split_once('@').unwrap();
+            let (user, password) = account.split_once(':').unwrap();
+            let (host, database) = place.split_once('/').unwrap();
+            let server = &services[host.split(':').next().unwrap()]["environment"];
+            let made: Vec<&str> = server.as_object().unwrap().values().filter_map(|value| value.as_str()).collect();
+            let own_roles = folder(example).join("database/roles.sql").exists();
+            for word in [user, password, database.split('?').next().unwrap()] {
+                assert!(own_roles || made.contains(&word), "{example}: {name}: {word}");
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::deploy::yaml::{documents, files_in, items, read, root, text};
-use crate::support::{BINARY, Database, Doorstep, Output, Project, free_port};
+use crate::support::{BINARY, Database, Doorstep, MysqlDatabase, Output, Project, free_port};
 
 const COLD_START: &str = ".github/workflows/cold-start.yml";
 
@@ -78,7 +78,13 @@ struct Runner {
     workflow: Value,
     inputs: Value,
     workspace: Project,
-    database: Database,
+    server: Server,
+}
+
+/// The server of the runner: of the two that the workflow can start, one that the tests have.
+enum Server {
+    Postgres(Database),
+    Mysql(MysqlDatabase),
 }
 
 impl Runner {
@@ -91,7 +97,31 @@ impl Runner {
             .file("context/db/migration_lock.toml", "provider = \"postgresql\"\n")
             .file("context/db/1_init/migration.sql", "CREATE TABLE users (id integer PRIMARY KEY);\n")
             .file("context/doorstep.toml", "require_tables = [\"users\"]\n");
-        Self { workflow: documents(&read(COLD_START)).remove(0), inputs, workspace, database: Database::absent() }
+        let server = match inputs.get("mysql") {
+            Some(_) => Server::Mysql(MysqlDatabase::absent()),
+            None => Server::Postgres(Database::absent()),
+        };
+        if matches!(server, Server::Mysql(_)) {
+            workspace.write("context/db/migration_lock.toml", "provider = \"mysql\"\n");
+        }
+        Self { workflow: documents(&read(COLD_START)).remove(0), inputs, workspace, server }
+    }
+
+    /// The URL that takes the place of the workflow's, which names a server of the same kind.
+    fn url(&self, of_workflow: &str) -> String {
+        let url = match &self.server {
+            Server::Postgres(database) => database.url(),
+            Server::Mysql(database) => database.url(),
+        };
+        assert_eq!(url.split_once(':').unwrap().0, of_workflow.split_once(':').unwrap().0);
+        url
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        match &self.server {
+            Server::Postgres(database) => database.sql(sql),
+            Server::Mysql(database) => database.sql(sql),
+        }
     }
 
     /// An input: given, or the default.
@@ -110,6 +140,12 @@ impl Runner {
             assert!(!text.contains("${{"), "{text}");
             return text.to_owned();
         };
+        if let Some((condition, (then, otherwise))) =
+            expression.split_once(" && ").and_then(|(condition, rest)| Some((condition, rest.split_once(" || ")?)))
+        {
+            let holds = !self.input(condition.strip_prefix("inputs.").unwrap()).is_empty();
+            return if holds { then } else { otherwise }.trim_matches('\'').to_owned();
+        }
         let (name, otherwise) = expression.split_once(" || ").unwrap_or((expression, "''"));
         match self.input(name.strip_prefix("inputs.").unwrap()) {
             empty if empty.is_empty() => otherwise.trim_matches('\'').to_owned(),
@@ -150,13 +186,15 @@ impl Runner {
             let first = ["--noprofile", "--norc", "-eo", "pipefail", file.to_str().unwrap()];
             let mut call = Doorstep::through("bash", &first, &[]).directory(&self.path("")).env("PATH", &path);
             for (name, value) in job["env"].as_object().unwrap() {
-                call = call.env(name, &self.evaluate(value.as_str().unwrap()));
+                let value = self.evaluate(value.as_str().unwrap());
+                // The only value that is replaced: the test has another server than the workflow.
+                let value = if name == "DATABASE_URL" { self.url(&value) } else { value };
+                call = call.env(name, &value);
             }
             for (name, file) in [("GITHUB_PATH", "path"), ("GITHUB_STEP_SUMMARY", "summary"), ("RUNNER_TEMP", "")] {
                 call = call.env(name, temp.join(file).to_str().unwrap().trim_end_matches('/'));
             }
-            // The only value that is replaced: the test has another PostgreSQL than the workflow.
-            let output = call.env("DATABASE_URL", &self.database.url()).env("BINARY", BINARY).run();
+            let output = call.env("BINARY", BINARY).run();
             outputs.push((text(step, "name").to_owned(), output));
         }
         outputs
@@ -189,18 +227,24 @@ fn inputs(port: u16) -> Value {
 
 #[test]
 fn a_folder_that_is_whole_passes_the_cold_start() {
-    let runner = Runner::new(inputs(free_port()));
-    let outputs = runner.run();
-    let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, STEPS);
-    let log = log(&outputs);
-    assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
-    assert_eq!(runner.database.sql("SELECT count(*) FROM users"), "0", "the database was created");
-    let read = |path: &str| std::fs::read_to_string(runner.path(path)).unwrap();
-    assert!(read("cold-start/first.log").contains("\"applied\":1"), "{log}");
-    assert!(read("cold-start/second.log").contains("\"applied\":0"), "{log}");
-    assert!(read("cold-start/verify.xml").contains("<testsuite"), "{log}");
-    assert!(!read("temp/summary").is_empty(), "{log}");
+    for mysql in [None, Some("mariadb:11")] {
+        let mut inputs = inputs(free_port());
+        if let Some(image) = mysql {
+            inputs["mysql"] = json!(image);
+        }
+        let runner = Runner::new(inputs);
+        let outputs = runner.run();
+        let names: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, STEPS);
+        let log = log(&outputs);
+        assert_eq!(failing(&outputs), Vec::<&str>::new(), "{log}");
+        assert_eq!(runner.sql("SELECT count(*) FROM users"), "0", "the database was created");
+        let read = |path: &str| std::fs::read_to_string(runner.path(path)).unwrap();
+        assert!(read("cold-start/first.log").contains("\"applied\":1"), "{log}");
+        assert!(read("cold-start/second.log").contains("\"applied\":0"), "{log}");
+        assert!(read("cold-start/verify.xml").contains("<testsuite"), "{log}");
+        assert!(!read("temp/summary").is_empty(), "{log}");
+    }
 }
 
 #[test]

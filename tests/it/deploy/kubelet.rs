@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use crate::deploy::kubernetes::{containers, is_sidecar, manifests, pods};
 use crate::deploy::yaml::{items, read, text};
-use crate::support::{Database, Doorstep, Output, PASSWORD, Project, Running, copy_of_binary, is_root};
+use crate::support::{
+    Database, Doorstep, MysqlDatabase, Output, PASSWORD, Project, Running, copy_of_binary, is_root, mysql,
+};
 
 /// Builds a container's root from tmpfs and bind mounts, and executes its command in it. $1: the root, $2: the image,
 /// $3: the file behind /dev/termination-log, $4: ro or rw, $5: volumes, as lines of `directory path options`; then the rest.
@@ -59,6 +61,7 @@ struct Node {
     project: Project,
     /// Instead of the manifest's.
     uid: Option<u32>,
+    mysql: Option<MysqlDatabase>,
 }
 
 impl Node {
@@ -91,7 +94,24 @@ impl Node {
                 .replace("ROLE shop ", &format!("ROLE {} ", roles[1]))
                 .replace("TO shop;", &format!("TO {};", roles[1])),
         );
-        Self { database, roles, project, uid }
+        Self { database, roles, project, uid, mysql: None }
+    }
+
+    /// A node whose image has a folder for MySQL, and its database with the two accounts of mysql-accounts.sql.
+    fn on_mysql() -> Self {
+        let mut node = Self::new();
+        let schema = "datasource db {\n  provider = \"mysql\"\n}\nmodel Order {\n  id Int @id\n}\n";
+        node.project.write("shop/app/prisma/schema.prisma", schema);
+        node.project.write("shop/app/prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n");
+        let script = "CREATE TABLE `Order` (`id` INTEGER NOT NULL, PRIMARY KEY (`id`));\n";
+        node.project.write("shop/app/prisma/migrations/1_init/migration.sql", script);
+        let database = MysqlDatabase::absent();
+        let sql = read("deploy/kubernetes/mysql-accounts.sql").replace("'secret'", &format!("'{PASSWORD}'"));
+        let sql = sql.replace("`shop`", &format!("`{}`", database.name));
+        let [owner, user] = &node.roles;
+        mysql("", &sql.replace("'shop_owner'", &format!("'{owner}'")).replace("'shop'", &format!("'{user}'")));
+        node.mysql = Some(database);
+        node
     }
 
     /// The value of a secret's key: the manifest's, with this node's database in it.
@@ -100,6 +120,9 @@ impl Node {
             manifests().into_iter().find(|(_, of)| of["kind"] == "Secret" && of["metadata"]["name"] == name).unwrap();
         let url = text(&secret["stringData"], key);
         let role = if url.contains("shop_owner:") { &self.roles[0] } else { &self.roles[1] };
+        if let Some(database) = &self.mysql {
+            return database.url_as(role);
+        }
         let parameters = url.split_once('?').map(|(_, parameters)| format!("?{parameters}"));
         self.database.url_as(role) + &parameters.unwrap_or_default()
     }
@@ -203,6 +226,9 @@ impl Drop for Node {
             let sql = format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}");
             if !std::thread::panicking() {
                 self.database.sql(&sql);
+                if self.mysql.is_some() {
+                    mysql("", &format!("DROP USER '{role}'@'%'"));
+                }
             }
         }
     }
@@ -264,6 +290,24 @@ fn each_way_of_deploying_starts_the_service_without_any_privilege() {
             "{file}"
         );
     }
+}
+
+#[test]
+fn on_mysql_the_init_container_migrates_with_one_account_and_the_service_has_the_other() {
+    if !possible() {
+        return;
+    }
+    let node = Node::on_mysql();
+    let pod = pod_of("/mysql.yaml", "Deployment");
+    for applied in ["(1 applied)", "(0 applied)"] {
+        let outputs = node.run("shop-7d9f8-x2x4q", &pod);
+        let said = outputs[0].1.stderr.clone();
+        assert!(said.contains(applied), "{said}");
+        let service = succeeded(outputs, &["doorstep", "shop"]).stdout_has("service server.js: uid 65532:65532");
+        assert!(!service.stdout.contains("sees the owner's"), "{}", service.stdout);
+    }
+    let database = node.mysql.as_ref().unwrap();
+    assert_eq!(database.sql("SELECT COUNT(*) FROM `Order`"), "0");
 }
 
 #[test]

@@ -53,6 +53,25 @@ fn every_form_of_a_url_reaches_the_same_database() {
     wait(&(url + "?serverTimezone=UTC"), "20s").code(0).stderr_has("`serverTimezone` has no effect");
 }
 
+/// An address of this machine that is not its loopback; none of its packets is sent.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+#[test]
+fn a_login_without_tls_over_a_network_is_warned_of_once() {
+    let Some(address) = own_address() else { return eprintln!("skipped: this machine has no address of its own") };
+    let server = MysqlServer::started(&["--bind-address=0.0.0.0"]);
+    server.sql(&format!("CREATE DATABASE d; CREATE USER u@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON d.* TO u@'%'"));
+    let url = format!("mysql://u:{PASSWORD}@{address}:{}/d", server.port);
+    let output = wait(&url, "20s").code(0);
+    assert_eq!(output.stderr.matches("offers no TLS").count(), 1, "{}", output.stderr);
+    wait(&format!("{url}?ssl-mode=DISABLED"), "20s").code(0).stderr_lacks("WARN");
+    wait(&server.url("d"), "20s").code(0).stderr_lacks("WARN");
+}
+
 #[test]
 fn a_closed_port_is_waited_for_and_named_in_the_end() {
     let output = wait(&format!("mysql://u@127.0.0.1:{}/d", free_port()), "1s").code(69);

@@ -1,6 +1,7 @@
-//! The real Alembic, with the asynchronous template and asyncpg.
+//! The real Alembic: on PostgreSQL with the asynchronous template and asyncpg, on MariaDB with the usual one and PyMySQL.
 
-use crate::support::{Database, Project};
+use crate::support::ground::{Engine, Ground};
+use crate::support::{Database, MysqlDatabase, Project};
 
 /// The file of `alembic init -t async`, without comments and logging.
 const ENV: &str = r#"
@@ -24,6 +25,20 @@ async def run():
 asyncio.run(run())
 "#;
 
+/// The file of `alembic init`, without comments and logging.
+const PLAIN_ENV: &str = r#"
+import os
+from alembic import context
+from sqlalchemy import create_engine
+
+print("python was started", flush=True)
+
+with create_engine(os.environ["DATABASE_URL"]).connect() as connection:
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+"#;
+
 /// Alembic's own template, without comments.
 const TEMPLATE: &str = "\"\"\"${message}\"\"\"\nrevision: str = ${repr(up_revision)}\n\
     down_revision = ${repr(down_revision)}\nbranch_labels = ${repr(branch_labels)}\ndepends_on = ${repr(depends_on)}\n\n\
@@ -44,7 +59,12 @@ fn revision(project: &Project, id: &str, down: &str) {
 }
 
 fn project() -> Project {
-    let project = Project::bare().file("alembic.ini", INI).file("alembic/env.py", ENV);
+    project_on(Engine::Postgres)
+}
+
+fn project_on(engine: Engine) -> Project {
+    let env = if engine == Engine::Mysql { PLAIN_ENV } else { ENV };
+    let project = Project::bare().file("alembic.ini", INI).file("alembic/env.py", env);
     project.write("alembic/script.py.mako", TEMPLATE);
     revision(&project, "a1", "None");
     revision(&project, "b2", "'a1'");
@@ -52,37 +72,63 @@ fn project() -> Project {
 }
 
 fn url(database: &Database) -> String {
-    database.url().replace("postgresql://", "postgresql+asyncpg://")
+    with_driver(&database.url())
+}
+
+fn with_driver(url: &str) -> String {
+    url.replace("postgresql://", "postgresql+asyncpg://").replace("mysql://", "mysql+pymysql://")
+}
+
+/// The same on each server: an empty database, its URL, and a project with two revisions.
+fn on_each_server(test: impl Fn(&Ground, &str, &Project)) {
+    for engine in Engine::SERVERS {
+        let ground = Ground::fresh(engine);
+        test(&ground, &with_driver(&ground.url()), &project_on(engine));
+    }
+}
+
+/// The rows of the history in one line.
+fn versions(ground: &Ground) -> String {
+    ground.sql("SELECT version_num FROM alembic_version ORDER BY 1").replace('\n', " ")
+}
+
+fn has_table(ground: &Ground, name: &str) -> bool {
+    let schema = if ground.engine() == Engine::Mysql { "DATABASE()" } else { "current_schema()" };
+    let named = format!("table_schema = {schema} AND table_name = '{name}'");
+    ground.sql(&format!("SELECT count(*) FROM information_schema.tables WHERE {named}")) == "1"
 }
 
 #[test]
 fn it_is_started_only_where_something_is_pending() {
-    let database = Database::fresh();
-    let (project, url) = (project(), url(&database));
-    let status = |verdict: &str| {
-        let output = project.doorstep(&url, &["status"]).run().code(0);
-        output.stdout_has(&format!(": {verdict} ("))
-    };
-    status("behind").stdout_has("a1  pending");
-    let output = project.doorstep(&url, &["verify", "--require-tables", "t_a1"]).run().code(3);
-    output.stdout_has("pending: a1 and 1 more; alembic applies").stdout_has("apply what is pending: doorstep migrate");
-    let output = project.with_python(&url, &["run", "--require-tables", "t_a1,t_b2", "--", "echo", "up"]).run().code(0);
-    let output = output.stdout_is("up").stderr_has("python was started").stderr_has("(2 applied)");
-    output.stderr_has("migrate_command: alembic upgrade heads");
-    assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "b2");
-    // The cause of a missing table does not mention files that were not read.
-    let output =
-        project.doorstep(&url, &["run", "--migrate-command", "false", "--require-tables", "users"]).run().code(3);
-    output.stderr_has("alembic applies the migrations, which are code").stderr_has("alembic revision --autogenerate");
-    // A role that may only read, and no Python: there is nothing to do.
-    status("current").stdout_has("b2  applied").stdout_has("by alembic");
-    let bare = ["run", "--migrate-command", "false", "--", "echo", "up"];
-    project.doorstep(&url, &bare).run().code(0).stdout_is("up").stderr_has("(0 applied)");
-    // One more revision is pending.
-    revision(&project, "c3", "'b2'");
-    project.with_python(&url, &["run"]).run().code(0).stderr_has("(1 applied)");
-    let output = project.with_python(&url, &["run"]).run().code(0);
-    output.stderr_lacks("python was started").stderr_has("(0 applied)");
+    on_each_server(|ground, url, project| {
+        let status = |verdict: &str| {
+            let output = project.doorstep(url, &["status"]).run().code(0);
+            output.stdout_has(&format!(": {verdict} ("))
+        };
+        status("behind").stdout_has("a1  pending");
+        let output = project.doorstep(url, &["verify", "--require-tables", "t_a1"]).run().code(3);
+        let output = output.stdout_has("pending: a1 and 1 more; alembic applies");
+        output.stdout_has("apply what is pending: doorstep migrate");
+        let run = ["run", "--require-tables", "t_a1,t_b2", "--", "echo", "up"];
+        let output = project.with_python(url, &run).run().code(0);
+        let output = output.stdout_is("up").stderr_has("python was started").stderr_has("(2 applied)");
+        output.stderr_has("migrate_command: alembic upgrade heads");
+        assert_eq!(versions(ground), "b2");
+        // The cause of a missing table does not mention files that were not read.
+        let users = ["run", "--migrate-command", "false", "--require-tables", "users"];
+        let output = project.doorstep(url, &users).run().code(3);
+        let output = output.stderr_has("alembic applies the migrations, which are code");
+        output.stderr_has("alembic revision --autogenerate");
+        // A role that may only read, and no Python: there is nothing to do.
+        status("current").stdout_has("b2  applied").stdout_has("by alembic");
+        let bare = ["run", "--migrate-command", "false", "--", "echo", "up"];
+        project.doorstep(url, &bare).run().code(0).stdout_is("up").stderr_has("(0 applied)");
+        // One more revision is pending.
+        revision(project, "c3", "'b2'");
+        project.with_python(url, &["run"]).run().code(0).stderr_has("(1 applied)");
+        let output = project.with_python(url, &["run"]).run().code(0);
+        output.stderr_lacks("python was started").stderr_has("(0 applied)");
+    });
 }
 
 #[test]
@@ -102,20 +148,20 @@ fn without_the_tool_it_is_said_what_to_set() {
 
 #[test]
 fn several_heads_are_explained_with_the_command_that_joins_them() {
-    let database = Database::fresh();
-    let (project, url) = (project(), url(&database));
-    revision(&project, "c3", "'a1'");
-    let output = project.with_python(&url, &["run"]).run().code(65).stderr_lacks("python was started");
-    let output = output.stderr_has("have 2 heads").stderr_has("they part after a1").stderr_has("b2_x.py");
-    output.stderr_has("alembic merge heads");
-    assert_eq!(database.sql("SELECT to_regclass('alembic_version') IS NULL"), "t");
-    // The remedies work.
-    let wanted = ["run", "--migrate-command", "alembic upgrade heads"];
-    project.with_python(&url, &wanted).run().code(0).stderr_has("(3 applied)");
-    assert_eq!(database.sql("SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version"), "b2 c3");
-    project.python(&url, "alembic", &["merge", "heads", "-m", "merge", "--rev-id", "m4"]);
-    project.with_python(&url, &["run"]).run().code(0).stderr_has("(1 applied)");
-    assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "m4");
+    on_each_server(|ground, url, project| {
+        revision(project, "c3", "'a1'");
+        let output = project.with_python(url, &["run"]).run().code(65).stderr_lacks("python was started");
+        let output = output.stderr_has("have 2 heads").stderr_has("they part after a1").stderr_has("b2_x.py");
+        output.stderr_has("alembic merge heads");
+        assert!(!has_table(ground, "alembic_version"));
+        // The remedies work.
+        let wanted = ["run", "--migrate-command", "alembic upgrade heads"];
+        project.with_python(url, &wanted).run().code(0).stderr_has("(3 applied)");
+        assert_eq!(versions(ground), "b2 c3");
+        project.python(url, "alembic", &["merge", "heads", "-m", "merge", "--rev-id", "m4"]);
+        project.with_python(url, &["run"]).run().code(0).stderr_has("(1 applied)");
+        assert_eq!(versions(ground), "m4");
+    });
 }
 
 #[test]
@@ -139,33 +185,94 @@ fn an_unknown_revision_a_lost_parent_and_a_double_are_told_before_anything_runs(
 
 #[test]
 fn a_success_that_changed_nothing_is_none() {
-    let database = Database::fresh();
-    let output = project().doorstep(&url(&database), &["run", "--migrate-command", "true"]).run().code(65);
-    output.stderr_has("true succeeded, but these are not applied in").stderr_has("a1, b2").stderr_has("DATABASE_URL");
+    on_each_server(|_, url, project| {
+        let output = project.doorstep(url, &["run", "--migrate-command", "true"]).run().code(65);
+        let output = output.stderr_has("true succeeded, but these are not applied in").stderr_has("a1, b2");
+        output.stderr_has("DATABASE_URL");
+    });
 }
 
 #[test]
 fn a_failure_of_alembics_is_shown_with_its_last_lines() {
-    let database = Database::fresh();
-    database.sql("CREATE TABLE t_b2 (id integer)");
-    let (project, url) = (project(), url(&database));
-    let output = project.with_python(&url, &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
-    output.stderr_has("alembic upgrade heads exited with 1").stderr_has("relation \"t_b2\" already exists");
-    // It is one transaction.
-    assert_eq!(database.sql("SELECT to_regclass('t_a1') IS NULL"), "t");
-    let output = project.doorstep(&url, &["resolve", "--applied", "b2"]).run().code(78);
-    output.stderr_has("alembic applies these migrations").stderr_has("alembic stamp REVISION");
-    project.doorstep(&url, &["replay"]).run().code(78).stderr_has("only it decides on which database");
+    on_each_server(|ground, url, project| {
+        ground.sql("CREATE TABLE t_b2 (id integer)");
+        let output = project.with_python(url, &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
+        let output = output.stderr_has("alembic upgrade heads exited with 1");
+        match ground.engine() {
+            Engine::Mysql => {
+                output.stderr_has("Table 't_b2' already exists").stderr_has(KEPT).stderr_has("alembic stamp REVISION");
+                // What came before it is kept, with its row.
+                assert!(has_table(ground, "t_a1"));
+                project.doorstep(url, &["status"]).run().code(0).stdout_has("a1  applied").stdout_has("b2  pending");
+                ground.sql("DROP TABLE t_b2");
+                project.with_python(url, &["run"]).run().code(0).stderr_has("(1 applied)");
+                assert_eq!(versions(ground), "b2");
+            }
+            Engine::Postgres | Engine::Sqlite => {
+                output.stderr_has("relation \"t_b2\" already exists").stderr_lacks(KEPT);
+                // It is one transaction.
+                assert!(!has_table(ground, "t_a1"));
+            }
+        }
+        let output = project.doorstep(url, &["resolve", "--applied", "b2"]).run().code(78);
+        output.stderr_has("alembic applies these migrations").stderr_has("alembic stamp REVISION");
+        project.doorstep(url, &["replay"]).run().code(78).stderr_has("only it decides on which database");
+    });
+}
+
+/// What a failure says where the tool's DDL commits by itself.
+const KEPT: &str = "what the failed migration did before its error is kept";
+
+#[test]
+fn a_migration_that_failed_on_mysql_is_begun_anew_until_a_person_has_repaired_it() {
+    let ground = Ground::fresh(Engine::Mysql);
+    let (project, url) = (project_on(Engine::Mysql), with_driver(&ground.url()));
+    let text = "from alembic import op\nrevision = 'c3'\ndown_revision = 'b2'\ndef upgrade():\n    \
+                op.execute('CREATE TABLE half (id int)')\n    op.execute('CREATE TABLE half (id int)')\n";
+    project.write("alembic/versions/c3_x.py", text);
+    for _ in 0..2 {
+        let output = project.with_python(&url, &["run", "--", "echo", "never"]).run().code(65).stdout_is("");
+        output.stderr_has("Table 'half' already exists").stderr_has(KEPT);
+        project.doorstep(&url, &["status"]).run().code(0).stdout_has("c3  pending").stdout_has(": behind (");
+        assert_eq!(versions(&ground), "b2");
+    }
+    // The remedy of the message: by hand, and recorded.
+    project.python(&url, "alembic", &["stamp", "c3"]);
+    let output = project.with_python(&url, &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
+    output.stderr_lacks("python was started");
+}
+
+#[test]
+fn verify_and_a_snapshot_stand_beside_alembic_on_mysql() {
+    let ground = Ground::fresh(Engine::Mysql);
+    let (project, url) = (project_on(Engine::Mysql), with_driver(&ground.url()));
+    project.write("doorstep.toml", "[require]\ntables = [\"t_a1\", \"t_b2\"]\ncolumns = [\"t_a1.id\"]\n");
+    project.with_python(&url, &["run", "--", "echo", "up"]).run().code(0).stdout_is("up");
+    project.doorstep(&url, &["verify"]).run().code(0);
+    ground.sql("ALTER TABLE t_a1 RENAME COLUMN id TO key_");
+    project.doorstep(&url, &["verify"]).run().code(3).stdout_has("t_a1").stdout_has("id");
 }
 
 #[test]
 fn a_follower_awaits_it() {
-    let database = Database::fresh();
-    let (project, url) = (project(), url(&database));
-    let mut follower = project.doorstep(&url, &["run", "--migrate", "await", "--", "echo", "up"]).spawn();
-    follower.until_stderr("waiting for another process to migrate: behind");
-    project.with_python(&url, &["run"]).run().code(0);
-    follower.finish("await").code(0).stdout_is("up");
+    on_each_server(|_, url, project| {
+        let mut follower = project.doorstep(url, &["run", "--migrate", "await", "--", "echo", "up"]).spawn();
+        follower.until_stderr("waiting for another process to migrate: behind");
+        project.with_python(url, &["run"]).run().code(0);
+        follower.finish("await").code(0).stdout_is("up");
+    });
+}
+
+#[test]
+fn on_mysql_a_table_in_another_database_is_found() {
+    let (database, other) = (MysqlDatabase::fresh(), MysqlDatabase::fresh());
+    let (project, url) = (project_on(Engine::Mysql), with_driver(&database.url()));
+    let named = format!("target_metadata=None, version_table='v', version_table_schema='{}'", other.name);
+    project.write("alembic/env.py", &PLAIN_ENV.replace("target_metadata=None", &named));
+    project.with_python(&url, &["run"]).run().code(0).stderr_has("(2 applied)");
+    assert_eq!(other.sql("SELECT version_num FROM v"), "b2");
+    project.with_python(&url, &["run"]).run().code(0).stderr_lacks("python was started");
+    project.doorstep(&url, &["status"]).run().code(0).stdout_has("b2  applied");
 }
 
 #[test]
@@ -188,15 +295,17 @@ fn a_table_in_a_schema_of_its_own_and_a_file_that_only_python_can_read() {
 
 #[test]
 fn a_revision_whose_id_is_computed_is_asked_for_at_every_start() {
-    let database = Database::fresh();
-    let (project, url) = (project(), url(&database));
-    let text = "revision = 'c' + '3'\ndown_revision = 'b2'\n\ndef upgrade():\n    pass\n";
-    project.write("alembic/versions/c3_x.py", text);
-    for _ in 0..3 {
-        let output = project.with_python(&url, &["run"]).run().code(0).stderr_has("python was started");
-        output.stderr_has("c3_x.py computes its revision").stderr_lacks("ahead of this image");
-    }
-    assert_eq!(database.sql("SELECT version_num FROM alembic_version"), "c3");
+    on_each_server(|ground, url, project| {
+        let text = "revision = 'c' + '3'\ndown_revision = 'b2'\n\ndef upgrade():\n    pass\n";
+        project.write("alembic/versions/c3_x.py", text);
+        for _ in 0..3 {
+            let output = project.with_python(url, &["run"]).run().code(0).stderr_has("python was started");
+            output.stderr_has("c3_x.py computes its revision").stderr_lacks("ahead of this image");
+        }
+        assert_eq!(versions(ground), "c3");
+        // Asked with `alembic heads` and `alembic current`.
+        project.with_python(url, &["check"]).run().code(0);
+    });
 }
 
 #[test]

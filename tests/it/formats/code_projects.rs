@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
+use crate::support::ground::{Engine, Ground};
 use crate::support::{Database, Doorstep, Project, variable};
 
 /// A kind of project.
@@ -21,8 +22,10 @@ struct Kind {
     program: &'static str,
     /// Creates the table and records both.
     rows: [&'static str; 2],
-    /// It takes no lock.
-    is_unlocked: bool,
+    /// Creates the table as the tool does on MySQL, without the rows.
+    mysql: &'static str,
+    /// The engines on which it takes a lock.
+    locks_on: &'static [Engine],
 }
 
 const KNEX: &str = "exports.up = async () => {};\nexports.down = async () => {};\n";
@@ -44,7 +47,9 @@ const KINDS: &[Kind] = &[
              INSERT INTO knex_migrations (name, batch, migration_time) VALUES ('20240101000000_a.js', 1, now())",
             "INSERT INTO knex_migrations (name, batch, migration_time) VALUES ('20240102000000_b.js', 2, now())",
         ],
-        is_unlocked: false,
+        mysql: "CREATE TABLE `knex_migrations` (`id` int unsigned not null auto_increment primary key, `name` varchar(255), `batch` int, \
+                `migration_time` timestamp null)",
+        locks_on: &Engine::SERVERS,
     },
     Kind {
         format: "sequelize",
@@ -64,7 +69,9 @@ const KINDS: &[Kind] = &[
              INSERT INTO \"SequelizeMeta\" VALUES ('20240101000000-a.js')",
             "INSERT INTO \"SequelizeMeta\" VALUES ('20240102000000-b.js')",
         ],
-        is_unlocked: true,
+        mysql: "CREATE TABLE IF NOT EXISTS `SequelizeMeta` (`name` VARCHAR(255) NOT NULL UNIQUE , PRIMARY KEY (`name`)) ENGINE=InnoDB \
+                DEFAULT CHARSET=utf8 COLLATE utf8_unicode_ci",
+        locks_on: &[],
     },
     Kind {
         format: "typeorm",
@@ -90,7 +97,9 @@ const KINDS: &[Kind] = &[
              INSERT INTO migrations (\"timestamp\", name) VALUES (1700000000000, 'AddA1700000000000')",
             "INSERT INTO migrations (\"timestamp\", name) VALUES (1700000001000, 'AddB1700000001000')",
         ],
-        is_unlocked: true,
+        mysql: "CREATE TABLE `migrations` (`id` int NOT NULL AUTO_INCREMENT, `timestamp` bigint NOT NULL, `name` varchar(255) NOT NULL, \
+                PRIMARY KEY (`id`)) ENGINE=InnoDB",
+        locks_on: &[],
     },
     Kind {
         format: "rails",
@@ -106,7 +115,8 @@ const KINDS: &[Kind] = &[
             "CREATE TABLE schema_migrations (version varchar PRIMARY KEY); INSERT INTO schema_migrations VALUES ('20240101000000')",
             "INSERT INTO schema_migrations VALUES ('20240102000000')",
         ],
-        is_unlocked: false,
+        mysql: "CREATE TABLE `schema_migrations` (`version` varchar(255) NOT NULL PRIMARY KEY)",
+        locks_on: &Engine::SERVERS,
     },
     Kind {
         format: "ecto",
@@ -124,7 +134,9 @@ const KINDS: &[Kind] = &[
              INSERT INTO schema_migrations VALUES (20240101000000, now())",
             "INSERT INTO schema_migrations VALUES (20240102000000, now())",
         ],
-        is_unlocked: false,
+        mysql: "CREATE TABLE IF NOT EXISTS `schema_migrations` (`version` bigint, `inserted_at` datetime, PRIMARY KEY (`version`)) \
+                ENGINE = INNODB",
+        locks_on: &[Engine::Postgres],
     },
     Kind {
         format: "laravel",
@@ -144,7 +156,9 @@ const KINDS: &[Kind] = &[
              INSERT INTO migrations (migration, batch) VALUES ('2024_01_01_000000_create_a', 1)",
             "INSERT INTO migrations (migration, batch) VALUES ('2024_01_02_000000_create_b', 2)",
         ],
-        is_unlocked: true,
+        mysql: "create table `migrations` (`id` int unsigned not null auto_increment primary key, `migration` varchar(255) not null, \
+                `batch` int not null) default character set utf8mb4 collate 'utf8mb4_unicode_ci'",
+        locks_on: &[],
     },
     Kind {
         format: "efcore",
@@ -170,13 +184,28 @@ const KINDS: &[Kind] = &[
              INSERT INTO \"__EFMigrationsHistory\" VALUES ('20240101000000_CreateA', '9.0.0')",
             "INSERT INTO \"__EFMigrationsHistory\" VALUES ('20240102000000_CreateB', '9.0.0')",
         ],
-        is_unlocked: false,
+        mysql: "CREATE TABLE IF NOT EXISTS `__EFMigrationsHistory` (`MigrationId` varchar(150) CHARACTER SET utf8mb4 NOT NULL, \
+                `ProductVersion` varchar(32) CHARACTER SET utf8mb4 NOT NULL, CONSTRAINT `PK___EFMigrationsHistory` \
+                PRIMARY KEY (`MigrationId`)) CHARACTER SET=utf8mb4",
+        locks_on: &Engine::SERVERS,
     },
 ];
 
 impl Kind {
     fn of(format: &str) -> &'static Self {
         KINDS.iter().find(|kind| kind.format == format).unwrap()
+    }
+
+    /// Records the first migration, or the second one, as the tool does on this engine.
+    fn rows_on(&self, engine: Engine, index: usize) -> String {
+        let rows = self.rows[index];
+        match engine {
+            Engine::Mysql => {
+                let insert = rows.rsplit(';').next().unwrap().trim().replace('"', "`");
+                if index == 0 { format!("{}; {insert}", self.mysql) } else { insert }
+            }
+            Engine::Postgres | Engine::Sqlite => rows.to_owned(),
+        }
     }
 
     /// The project, with a program that runs the file todo.sql.
@@ -195,7 +224,10 @@ fn files(files: &[(&str, &str)]) -> Project {
 fn program(project: &Project, path: &str) {
     project.write(
         path,
-        "#!/bin/sh\necho the tool was started\nexec psql -X -q -v ON_ERROR_STOP=1 -f todo.sql \"$DATABASE_URL\"\n",
+        "#!/bin/sh\necho the tool was started\n\
+         case $DATABASE_URL in mysql://*) ;; *) exec psql -X -q -v ON_ERROR_STOP=1 -f todo.sql \"$DATABASE_URL\" ;; esac\n\
+         login=${DATABASE_URL#*://} place=${DATABASE_URL##*@}\nlogin=${login%@*} server=${place%%/*}\n\
+         exec mariadb --no-defaults -h\"${server%:*}\" -P\"${server#*:}\" -u\"${login%%:*}\" -p\"${login#*:}\" \"${place#*/}\" <todo.sql\n",
     );
     std::fs::set_permissions(project.path(path), PermissionsExt::from_mode(0o755)).unwrap();
     project.write("todo.sql", "");
@@ -214,9 +246,9 @@ fn status(project: &Project, url: &str) -> Value {
 
 #[test]
 fn the_tool_is_started_where_a_file_has_no_row_and_only_there() {
-    for kind in KINDS {
-        let (database, project) = (Database::fresh(), kind.project());
-        let url = database.url();
+    for (engine, kind) in Engine::SERVERS.iter().flat_map(|engine| KINDS.iter().map(|kind| (*engine, kind))) {
+        let (ground, project) = (Ground::fresh(engine), kind.project());
+        let url = ground.url();
         let run = |arguments: &[&str]| doorstep(&project, &url, arguments).run();
         // Nothing is there yet.
         let first = status(&project, &url);
@@ -228,13 +260,13 @@ fn the_tool_is_started_where_a_file_has_no_row_and_only_there() {
         assert!(first["uncertain"].is_null() && first["migrations"].as_array().unwrap().len() == 1, "{first}");
         run(&["check"]).code(1).stdout_has(kind.first);
         run(&["run", "--migrate", "await", "--wait-timeout", "100ms"]).code(69).stderr_has("behind");
-        project.write("todo.sql", kind.rows[0]);
+        project.write("todo.sql", &kind.rows_on(engine, 0));
         let output = run(&["run", "--", "echo", "up"]).code(0).stdout_is("up").stderr_has("(1 applied)");
         let output =
             output.stderr_has(&format!("migrate_command: {}", kind.command)).stderr_has("the tool was started");
-        match kind.is_unlocked {
-            true => output.stderr_has(&format!("{} takes no lock", kind.format)),
-            false => output.stderr_lacks("takes no lock"),
+        match kind.locks_on.contains(&engine) {
+            true => output.stderr_lacks("takes no lock"),
+            false => output.stderr_has(&format!("{} takes no lock", kind.format)),
         };
         // Everything is applied.
         run(&["run"]).code(0).stderr_lacks("the tool was started").stderr_has("(0 applied)");
@@ -246,7 +278,7 @@ fn the_tool_is_started_where_a_file_has_no_row_and_only_there() {
         project.write("todo.sql", "");
         let output = run(&["run", "--", "echo", "up"]).code(65).stdout_is("").stderr_has("the tool was started");
         output.stderr_has("succeeded, but these are not applied").stderr_has(kind.more.2);
-        project.write("todo.sql", kind.rows[1]);
+        project.write("todo.sql", &kind.rows_on(engine, 1));
         run(&["run"]).code(0).stderr_has("(1 applied)");
         assert_eq!(status(&project, &url)["verdict"], "current");
         // A setting says the same, and so does a command of its own.
@@ -548,21 +580,21 @@ fn a_folder_that_looks_like_a_tools_is_read_by_its_project() {
 
 #[test]
 fn a_table_of_another_tool_is_none_of_this_one() {
-    for (format, table, why) in [
-        ("laravel", Kind::of("typeorm").rows[0], "migrations in the database is no history of laravel"),
-        ("typeorm", Kind::of("laravel").rows[0], "migrations in the database is no history of typeorm"),
-        ("rails", Kind::of("ecto").rows[0], "it has the column inserted_at, as Ecto's"),
-        ("ecto", Kind::of("rails").rows[0], "schema_migrations in the database is no history of ecto"),
-        (
-            "rails",
-            "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)",
-            "it has the column dirty, as golang-migrate's",
-        ),
+    for (format, other, why) in [
+        ("laravel", "typeorm", "migrations in the database is no history of laravel"),
+        ("typeorm", "laravel", "migrations in the database is no history of typeorm"),
+        ("rails", "ecto", "it has the column inserted_at, as Ecto's"),
+        ("ecto", "rails", "schema_migrations in the database is no history of ecto"),
+        ("rails", "golang-migrate", "it has the column dirty, as golang-migrate's"),
     ] {
-        let (database, project) = (Database::fresh(), Kind::of(format).project());
-        database.sql(table);
-        let output = doorstep(&project, &database.url(), &["run", "--", "echo", "up"]).run().code(78).stdout_is("");
-        output.stderr_has(why).stderr_has("history_table").stderr_lacks("the tool was started");
+        for engine in Engine::SERVERS {
+            let (ground, project) = (Ground::fresh(engine), Kind::of(format).project());
+            let kind = KINDS.iter().find(|kind| kind.format == other);
+            let golang_migrate = "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)";
+            ground.sql(&kind.map_or(golang_migrate.to_owned(), |kind| kind.rows_on(engine, 0)));
+            let output = doorstep(&project, &ground.url(), &["run", "--", "echo", "up"]).run().code(78).stdout_is("");
+            output.stderr_has(why).stderr_has("history_table").stderr_lacks("the tool was started");
+        }
     }
     let project = Kind::of("laravel").project();
     project.write("dev.db", "");

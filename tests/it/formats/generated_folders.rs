@@ -2,7 +2,7 @@
 //! psql runs them, and, where there is a real tool, the rows that the tool leaves.
 
 use crate::formats::interchange::{RealTool, TOOLS};
-use crate::support::Database;
+use crate::support::ground::{Engine, Ground};
 use crate::support::native::{NATIVE, Native, Step};
 
 const FOLDERS: u64 = 20;
@@ -63,11 +63,11 @@ fn steps(folder: u64) -> Vec<Step> {
 }
 
 /// What the statements made, without the history.
-fn catalog(format: &Native, database: &Database) -> String {
+fn catalog(format: &Native, ground: &Ground) -> String {
     let history: Vec<String> =
         format.history.iter().map(|table| format!("'{}'", table.rsplit('.').next().unwrap())).collect();
     let history = history.join(", ");
-    database.sql(&format!(
+    ground.sql(&format!(
         "SELECT 'column', table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns
            WHERE table_schema = 'public' AND table_name NOT IN ({history})
          UNION ALL SELECT 'index', tablename, indexname, indexdef, NULL, NULL FROM pg_indexes
@@ -86,18 +86,18 @@ fn catalog(format: &Native, database: &Database) -> String {
 fn compare(format: &'static Native, tool: Option<&RealTool>, folder: u64) {
     let steps = steps(folder);
     let project = format.project(&steps);
-    let (ours, expected) = (Database::fresh(), Database::fresh());
+    let [ours, expected] = [Engine::Postgres; 2].map(Ground::fresh);
     let applied = format!("({} applied)", steps.len());
-    format.doorstep(&project, &ours.url(), &["run"]).run().code(0).stderr_has(&applied);
+    ours.doorstep(format, &project, &["run"]).run().code(0).stderr_has(&applied);
     match tool {
         Some(tool) => {
             (tool.up)(&project, &expected).run().code(0);
-            assert_eq!(ours.sql(tool.rows), expected.sql(tool.rows), "{}: folder {folder}", format.name);
+            assert_eq!(tool.rows(&ours), tool.rows(&expected), "{}: folder {folder}", format.name);
         }
         None => steps.iter().for_each(|step| drop(expected.sql(&step.sql))),
     }
-    let [ours, expected] = [ours, expected].map(|database| {
-        let catalog = catalog(format, &database);
+    let [ours, expected] = [ours, expected].map(|ground| {
+        let catalog = catalog(format, &ground);
         // Liquibase takes comments out of what it sends, also out of the body of a function (stripComments).
         let is_left =
             |line: &&str| format.name != "liquibase" || !(line.trim().is_empty() || line.trim().starts_with("--"));

@@ -8,7 +8,7 @@ use doorstep::internals::Provenance;
 use doorstep::internals::RunMode;
 use doorstep::internals::changelog;
 use doorstep::internals::compare;
-use doorstep::internals::drizzle_breakpoints::{BREAKPOINT, joined};
+use doorstep::internals::drizzle_breakpoints::{BREAKPOINT, Pieces, joined};
 use doorstep::internals::drizzle_journal;
 use doorstep::internals::goose_parser;
 use doorstep::internals::goose_variables;
@@ -199,8 +199,8 @@ fn drizzle(text: &str) {
     let cut = text.replace(';', &format!(";{BREAKPOINT}"));
     for text in [text, &cut] {
         for dialect in [Dialect::Postgres, Dialect::Sqlite] {
-            let read = joined(text, dialect, false);
-            assert_eq!(read, joined(text, dialect, false), "read twice");
+            let read = joined(text, dialect, Pieces::Any);
+            assert_eq!(read, joined(text, dialect, Pieces::Any), "read twice");
             let whole = match read {
                 Err((line, why)) => {
                     assert!(!why.is_empty() && (1..=text.split('\n').count()).contains(&line), "line {line}: {why}");

@@ -12,6 +12,7 @@ mod invalid_indexes;
 mod locks;
 mod mysql;
 mod mysql_crashes;
+mod mysql_modes;
 mod non_transactional;
 mod recovery;
 mod reindex;

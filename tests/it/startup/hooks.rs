@@ -1,5 +1,6 @@
 //! `before_migrate` and `after_migrate`.
 
+use crate::support::ground::{Engine, Ground};
 use crate::support::{Database, Project};
 
 fn project() -> Project {
@@ -111,6 +112,33 @@ fn on_sqlite_and_for_a_tool_of_its_own_a_failed_hook_is_called_again_too() {
     // It is no table of the service.
     let verified = Project::bare().doorstep(&database.url(), &["verify", "--require-tables", "pg_class"]).run();
     verified.stderr_lacks("_doorstep_after_migrate");
+}
+
+#[test]
+fn on_mysql_they_run_around_the_migrations_and_a_failed_one_is_called_again() {
+    let ground = Ground::fresh(Engine::Mysql);
+    let project = Project::mysql().migration("1_a", "CREATE TABLE a (id integer);");
+    let marker = || {
+        let named = "table_schema = DATABASE() AND table_name = '_doorstep_after_migrate'";
+        ground.sql(&format!("SELECT count(*) FROM information_schema.tables WHERE {named}"))
+    };
+    let hooks = |after: &'static str| ["run", "--before-migrate", "echo prepared", "--after-migrate", after];
+    let output = project.doorstep(&ground.url(), &hooks("false")).run().code(65);
+    output.stderr_has("prepared").stderr_has("after_migrate failed").stderr_has("the migrations are applied");
+    assert_eq!((marker(), ground.sql("SELECT count(*) FROM a")), ("1".to_owned(), "0".to_owned()));
+    // It is no table of the service, and none of another tool's.
+    project.doorstep(&ground.url(), &["verify", "--require-tables", "a"]).run().code(0).stdout_lacks("_doorstep_after");
+    let output = project.doorstep(&ground.url(), &hooks("echo called")).run().code(0);
+    output.stderr_lacks("prepared").stderr_has("called").stderr_has("(0 applied)");
+    assert_eq!(marker(), "0");
+    project.doorstep(&ground.url(), &hooks("echo called")).run().code(0).stderr_lacks("called");
+    // A kill between the migrations and the hook does not lose it.
+    let project = project.migration("2_b", "CREATE TABLE b (id integer);");
+    let mut doorstep = project.doorstep(&ground.url(), &hooks("sh -c 'echo begun; exec sleep 600'")).spawn();
+    doorstep.until_stderr("migrate: begun");
+    kill_both(doorstep);
+    let output = project.doorstep(&ground.url(), &hooks("echo called")).run().code(0);
+    output.stderr_has("called").stderr_has("(0 applied)");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::ground::{Engine, Ground};
 use crate::support::running_migration::{backend, kill, terminate};
-use crate::support::{Cluster, Database, Doorstep, Project, Running, run, shared_port, until};
+use crate::support::{Cluster, Database, Doorstep, MysqlDatabase, MysqlServer, Project, Running, run, until};
 
 /// How long after the loss of the lock a process of the command may live.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -84,28 +85,42 @@ fn holds(name: &str) -> String {
 }
 
 /// The session that holds the migration lock of a tool that doorstep does not know.
-fn holder(database: &Database) -> String {
-    backend(database, &holds("doorstep"))
+fn holder(ground: &Ground) -> String {
+    match ground {
+        Ground::Postgres(database) => backend(database, &holds("doorstep")),
+        Ground::Mysql(database, _) => user_of_lock(database, "doorstep"),
+    }
 }
 
 /// The session that says that a command runs.
-fn mark(database: &Database) -> String {
-    backend(database, &holds("doorhook"))
+fn mark(ground: &Ground) -> String {
+    match ground {
+        Ground::Postgres(database) => backend(database, &holds("doorhook")),
+        Ground::Mysql(database, _) => user_of_lock(database, "doorstep child"),
+    }
+}
+
+/// The session that has the lock of this name and the database's.
+fn user_of_lock(database: &MysqlDatabase, name: &str) -> String {
+    let user = format!("SELECT IS_USED_LOCK('{name} {}')", database.name);
+    until("the lock is taken", || Some(database.sql(&user)).filter(|id| id != "NULL"))
 }
 
 #[test]
 fn a_command_whose_lock_is_lost_ends_with_all_that_it_has_started_and_runs_again() {
-    let database = Database::fresh();
-    let (project, mut doorstep) = stubborn(&database.url());
-    let pid = holder(&database);
-    terminate(&database, &pid);
-    let since = Instant::now();
-    let seen =
-        doorstep.until_stderr("the connection that holds the migration lock was lost while migrate_command runs");
-    assert!(seen.contains("57P01"), "{seen}");
-    all_end(&project, since);
-    doorstep.finish("run").code(0).stdout_is("up").stderr_has("waiting again").stderr_has("migrate_command succeeded");
-    assert_eq!(lines(&project, "runs"), 2);
+    for (engine, why) in [(Engine::Postgres, "57P01"), (Engine::Mysql, "")] {
+        let ground = Ground::fresh(engine);
+        let (project, mut doorstep) = stubborn(&ground.url());
+        ground.terminate(&holder(&ground));
+        let since = Instant::now();
+        let seen =
+            doorstep.until_stderr("the connection that holds the migration lock was lost while migrate_command runs");
+        assert!(seen.contains(why), "{seen}");
+        all_end(&project, since);
+        let output = doorstep.finish("run").code(0).stdout_is("up").stderr_has("waiting again");
+        output.stderr_has("migrate_command succeeded");
+        assert_eq!(lines(&project, "runs"), 2);
+    }
 }
 
 #[test]
@@ -116,22 +131,31 @@ fn a_restart_of_the_server_and_a_cut_connection_are_losses_too() {
     run(cluster.pg_ctl("restart").args(["-m", "immediate"]));
     all_end(&project, since);
     doorstep.finish("run").code(0).stdout_is("up").stderr_has("was lost while migrate_command runs");
+    let mut server = MysqlServer::started(&[]);
+    let (project, doorstep) = stubborn(&server.url("app"));
+    let since = Instant::now();
+    server.kill();
+    server.start(&[]);
+    all_end(&project, since);
+    doorstep.finish("run").code(0).stdout_is("up").stderr_has("was lost while migrate_command runs");
 }
 
-/// Relays to the shared server. The connections that are open at [`Relay::fail`] are cut, or silent from then on.
+/// Relays to a server. The connections that are open at [`Relay::fail`] are cut, or silent from then on.
 struct Relay {
     port: u16,
     failures: Arc<AtomicUsize>,
 }
 
 impl Relay {
-    fn new(cuts: bool) -> Self {
+    /// To the server of this URL.
+    fn new(url: &str, cuts: bool) -> Self {
+        let to = port(url);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (port, failures) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
         let failed = Arc::clone(&failures);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let server = TcpStream::connect(("127.0.0.1", shared_port())).unwrap();
+                let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let (failed, born) = (Arc::clone(&failed), failed.load(Ordering::SeqCst));
@@ -146,12 +170,20 @@ impl Relay {
         self.failures.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn url(&self, database: &Database) -> String {
-        format!(
-            "{}?sslmode=disable",
-            database.url().replace(&format!(":{}/", database.port), &format!(":{}/", self.port))
-        )
+    /// The URL with its own port.
+    fn url(&self, ground: &Ground) -> String {
+        let (url, tls) = match ground.engine() {
+            Engine::Mysql => (ground.url(), "ssl-mode=DISABLED"),
+            Engine::Postgres | Engine::Sqlite => (ground.url(), "sslmode=disable"),
+        };
+        format!("{}?{tls}", url.replace(&format!(":{}/", port(&url)), &format!(":{}/", self.port)))
     }
+}
+
+/// The port of a URL.
+fn port(url: &str) -> u16 {
+    let place = url.rsplit_once('@').unwrap().1;
+    place.split([':', '/']).nth(1).unwrap().parse().unwrap()
 }
 
 fn relay(mut from: TcpStream, mut to: TcpStream, cuts: bool, has_failed: &dyn Fn() -> bool) {
@@ -178,17 +210,18 @@ fn relay(mut from: TcpStream, mut to: TcpStream, cuts: bool, has_failed: &dyn Fn
 
 #[test]
 fn silence_and_a_cut_are_noticed_within_seconds() {
-    for cuts in [true, false] {
-        let (database, relay) = (Database::fresh(), Relay::new(cuts));
-        let (project, mut doorstep) = stubborn(&relay.url(&database));
+    for (engine, cuts) in Engine::SERVERS.into_iter().flat_map(|engine| [(engine, true), (engine, false)]) {
+        let ground = Ground::fresh(engine);
+        let relay = Relay::new(&ground.url(), cuts);
+        let (project, mut doorstep) = stubborn(&relay.url(&ground));
         relay.fail();
         let since = Instant::now();
         doorstep.until_stderr("was lost while migrate_command runs");
         all_end(&project, since);
         // The server does not notice the silence: the sessions hold their locks.
         if !cuts {
-            terminate(&database, &mark(&database));
-            terminate(&database, &holder(&database));
+            ground.terminate(&mark(&ground));
+            ground.terminate(&holder(&ground));
         }
         doorstep.finish("run").code(0).stdout_is("up");
         assert_eq!(lines(&project, "runs"), 2);
@@ -197,15 +230,23 @@ fn silence_and_a_cut_are_noticed_within_seconds() {
 
 #[test]
 fn a_hook_is_a_command_too() {
-    let database = Database::fresh();
-    let project = Project::with_two().file("tool", STUBBORN);
-    run(Command::new("chmod").arg("+x").arg(project.path("tool")));
-    let arguments = ["run", "--before-migrate", "./tool", "--", "echo", "up"];
-    let doorstep = begun(project.doorstep(&database.url(), &arguments));
-    terminate(&database, &backend(&database, &holds("\0\0\0\0\u{4}Um)")));
-    let since = Instant::now();
-    all_end(&project, since);
-    doorstep.finish("run").code(0).stdout_is("up").stderr_has("(2 applied)").stderr_has("while before_migrate runs");
+    for engine in Engine::SERVERS {
+        let ground = Ground::fresh(engine);
+        let project = if engine == Engine::Mysql { Project::mysql() } else { Project::new() };
+        let project = project.file("tool", STUBBORN).migration("1_users", "CREATE TABLE users (id integer);\n");
+        run(Command::new("chmod").arg("+x").arg(project.path("tool")));
+        let arguments = ["run", "--before-migrate", "./tool", "--", "echo", "up"];
+        let doorstep = begun(project.doorstep(&ground.url(), &arguments));
+        let pid = match &ground {
+            Ground::Postgres(database) => backend(database, &holds("\0\0\0\0\u{4}Um)")),
+            Ground::Mysql(..) => holder(&ground),
+        };
+        ground.terminate(&pid);
+        let since = Instant::now();
+        all_end(&project, since);
+        let output = doorstep.finish("run").code(0).stdout_is("up").stderr_has("(1 applied)");
+        output.stderr_has("while before_migrate runs");
+    }
 }
 
 #[test]
@@ -268,6 +309,38 @@ fn the_next_start_waits_for_a_statement_that_runs_on_and_names_its_session() {
 }
 
 #[test]
+fn on_mysql_the_next_start_waits_for_a_statement_that_runs_on_and_names_its_session() {
+    let ground = Ground::fresh(Engine::Mysql);
+    let Ground::Mysql(database, _) = &ground else { panic!("it is on MySQL") };
+    let url = ground.url();
+    let (login, place) = url.strip_prefix("mysql://").unwrap().split_once('@').unwrap();
+    let (user, password) = login.split_once(':').unwrap();
+    let (host, port) = place.split_once(':').unwrap();
+    let client = format!(
+        "mariadb --no-defaults -h{host} -P{} -u{user} -p{password} {}",
+        port.split_once('/').unwrap().0,
+        database.name
+    );
+    let sql = "CREATE TABLE t AS SELECT SLEEP(600) AS c";
+    let project =
+        project(&format!("#!/bin/sh\n[ -e again ] && exit 0\ntouch again\necho begun\nexec {client} -e '{sql}'\n"));
+    let first = begun(start(&project, &url, &[]));
+    let running = format!("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info = '{sql}'");
+    let id = until("the statement runs", || Some(database.sql(&running)).filter(|id| !id.is_empty()));
+    let children = format!("/proc/{0}/task/{0}/children", first.pid());
+    let child = std::fs::read_to_string(children).unwrap().trim().to_owned();
+    kill(first);
+    run(Command::new("kill").args(["-9", &child]));
+    let limit = ["--migration-lock-timeout", "1500ms"];
+    let output = start(&project, &url, &limit).run().code(75).stdout_is("");
+    output.stderr_has(&format!("pid {id}, application root, client 127.0.0.1"));
+    let mut next = start(&project, &url, &[]).spawn();
+    next.until_stderr(&format!("waiting for the end of an earlier child: pid {id}"));
+    ground.terminate(&id);
+    next.finish("run").code(0).stdout_is("up");
+}
+
+#[test]
 fn a_service_of_the_same_role_does_not_keep_a_start_waiting() {
     let database = Database::fresh();
     database.sql("CREATE TABLE busy (id integer); INSERT INTO busy VALUES (1)");
@@ -279,35 +352,50 @@ fn a_service_of_the_same_role_does_not_keep_a_start_waiting() {
 }
 
 #[test]
+fn on_mysql_a_service_of_the_same_role_does_not_keep_a_start_waiting() {
+    let database = MysqlDatabase::fresh();
+    database.sql("CREATE TABLE busy (id integer); INSERT INTO busy VALUES (1)");
+    let service = "UPDATE busy SET id = id + 1; DO SLEEP(0.01); ".repeat(1500);
+    let _service = database.session(&service);
+    let _reader = database.session("SELECT SLEEP(600)");
+    until("the service writes", || (database.sql("SELECT id > 5 FROM busy") == "1").then_some(()));
+    start(&project("#!/bin/sh\n"), &database.url(), &["--migration-lock-timeout", "5s"]).run().code(0).stdout_is("up");
+}
+
+#[test]
 fn the_next_replica_does_not_start_its_command_while_the_first_is_still_ending() {
-    let database = Database::fresh();
-    let tool = "#!/bin/sh\ntrap '' TERM\necho in >> order\n[ -e again ] || { touch again; echo begun; sleep 600; }\necho out >> order\n";
-    let project = project(tool);
-    let mut first = begun(start(&project, &database.url(), &[]));
-    let second = start(&project, &database.url(), &[]).spawn();
-    terminate(&database, &holder(&database));
-    // The first one's second session is there until its command is gone.
-    mark(&database);
-    first.until_stderr("was lost while migrate_command runs");
-    assert_eq!(std::fs::read_to_string(project.path("order")).unwrap(), "in\n");
-    first.finish("run").code(0).stdout_is("up");
-    second.finish("run").code(0).stdout_is("up");
-    // The first command was killed before its `out`.
-    assert_eq!(std::fs::read_to_string(project.path("order")).unwrap(), "in\nin\nout\nin\nout\n");
+    for engine in Engine::SERVERS {
+        let ground = Ground::fresh(engine);
+        let tool = "#!/bin/sh\ntrap '' TERM\necho in >> order\n[ -e again ] || { touch again; echo begun; sleep 600; }\necho out >> order\n";
+        let project = project(tool);
+        let mut first = begun(start(&project, &ground.url(), &[]));
+        let second = start(&project, &ground.url(), &[]).spawn();
+        ground.terminate(&holder(&ground));
+        // The first one's second session is there until its command is gone.
+        mark(&ground);
+        first.until_stderr("was lost while migrate_command runs");
+        assert_eq!(std::fs::read_to_string(project.path("order")).unwrap(), "in\n");
+        first.finish("run").code(0).stdout_is("up");
+        second.finish("run").code(0).stdout_is("up");
+        // The first command was killed before its `out`.
+        assert_eq!(std::fs::read_to_string(project.path("order")).unwrap(), "in\nin\nout\nin\nout\n");
+    }
 }
 
 #[test]
 fn a_second_signal_kills_the_command_instead_of_leaving_it_behind() {
-    let database = Database::fresh();
-    let (project, mut doorstep) = stubborn(&database.url());
-    let since = Instant::now();
-    doorstep.signal("TERM");
-    doorstep.until_stderr("passed on to");
-    // Until then the first signal may not have been answered.
-    doorstep.signal("TERM");
-    all_end(&project, since);
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
-    doorstep.finish("run").code(143);
+    for engine in Engine::SERVERS {
+        let ground = Ground::fresh(engine);
+        let (project, mut doorstep) = stubborn(&ground.url());
+        let since = Instant::now();
+        doorstep.signal("TERM");
+        doorstep.until_stderr("passed on to");
+        // Until then the first signal may not have been answered.
+        doorstep.signal("TERM");
+        all_end(&project, since);
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        doorstep.finish("run").code(143);
+    }
 }
 
 #[test]

@@ -97,6 +97,14 @@ impl Ground {
         }
     }
 
+    /// For tools whose driver does not take [`Database::url`].
+    pub(crate) fn url_for_tools(&self) -> String {
+        match self {
+            Self::Postgres(database) => database.url_for_tools(),
+            Self::Mysql(database, _) => database.url(),
+        }
+    }
+
     /// Runs SQL and returns the rows as `a|b` lines.
     pub(crate) fn sql(&self, sql: &str) -> String {
         match self {

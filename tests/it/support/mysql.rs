@@ -89,11 +89,19 @@ fn client(url: &str, database: &str) -> Command {
     let (host, port) = place.split_once(':').unwrap();
     let mut command = Command::new("mariadb");
     command.args(["--no-defaults", "--batch", "--skip-column-names", "--raw", "-h", host, "-P", port, "-u", user]);
-    command.arg(format!("-p{password}")).env_clear().env("PATH", std::env::var("PATH").unwrap());
+    command
+        .args(["--default-character-set=utf8mb4".to_owned(), format!("-p{password}")])
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap());
     if !database.is_empty() {
         command.arg(database);
     }
     command
+}
+
+/// The server that scripts/throwaway-mariadb starts.
+fn program() -> String {
+    std::env::var("MYSQL_SERVER").unwrap_or_else(|_| "mariadbd".to_owned())
 }
 
 /// A server for one test.
@@ -113,14 +121,37 @@ impl MysqlServer {
         Self { port: free_port(), directory, process: None }
     }
 
+    /// Starts one for which names of tables have no case.
+    pub(crate) fn folding_names() -> Self {
+        let option = "--lower-case-table-names=1";
+        let mut server = Self::stopped();
+        let version = Command::new(program()).args(["--no-defaults", "--version"]).output().unwrap().stdout;
+        // MySQL takes the option only when the data are made.
+        if !String::from_utf8(version).unwrap().contains("MariaDB") {
+            let data = server.directory.path().join("data");
+            std::fs::remove_dir_all(&data).unwrap();
+            let mut command = Command::new(program());
+            command
+                .args(["--no-defaults", option, "--initialize-insecure"])
+                .arg(format!("--datadir={}", data.display()));
+            if is_root() {
+                command.arg("--user=root");
+            }
+            run(command.stderr(Stdio::null()));
+        }
+        server.start(&[option]);
+        server.until_ready();
+        server
+    }
+
     /// Starts it with these options, without waiting until it is ready.
     pub(crate) fn start(&mut self, options: &[&str]) {
         let (work, at) = (variable("TEST_MYSQL_WORK"), self.directory.path().display().to_string());
         let log = std::fs::File::create(self.directory.path().join("log")).unwrap();
-        let mut command = Command::new("mariadbd");
+        let mut command = Command::new(program());
         command.arg("--no-defaults");
         if is_root() {
-            command.arg("--user=nobody");
+            command.arg("--user=root");
         }
         command
             .args([format!("--datadir={at}/data"), format!("--socket={at}/socket"), format!("--pid-file={at}/pid")])

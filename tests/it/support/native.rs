@@ -78,7 +78,10 @@ impl Native {
     /// The same on this engine: names in quotes are those of the engine.
     pub(crate) fn count_on(&self, engine: Engine, step: &Step) -> String {
         match engine {
-            Engine::Mysql => self.count(step).replace('"', "`"),
+            Engine::Mysql => {
+                let quoted = self.count(step).replace('"', "`");
+                quoted.replace("drizzle.", "").replace("databasechangelog", "DATABASECHANGELOG")
+            }
             Engine::Postgres | Engine::Sqlite => self.count(step),
         }
     }
@@ -92,8 +95,8 @@ impl Native {
 /// PostgreSQL, SQLite, MySQL and MariaDB.
 const ALL: &[Engine] = &[Engine::Postgres, Engine::Sqlite, Engine::Mysql];
 
-/// PostgreSQL and SQLite.
-const BOTH: &[Engine] = &[Engine::Postgres, Engine::Sqlite];
+/// PostgreSQL, MySQL and MariaDB.
+const SERVERS: &[Engine] = &[Engine::Postgres, Engine::Mysql];
 
 /// All of them.
 pub(crate) const NATIVE: &[Native] = &[
@@ -126,7 +129,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("_sqlx_migrations WHERE success AND version = {}", step.number),
         history: &["_sqlx_migrations"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "drizzle",
@@ -136,26 +139,26 @@ pub(crate) const NATIVE: &[Native] = &[
             };
             let entries = steps.iter().map(entry).collect::<Vec<_>>().join(", ");
             let journal = ("drizzle/meta/_journal.json".to_owned(), format!("{{\"entries\": [{entries}]}}"));
-            let file = |step: &Step| (format!("drizzle/{}.sql", numbered(step)), format!("{}\n", step.sql));
+            let file = |step: &Step| (format!("drizzle/{}.sql", numbered(step)), pieces(step));
             steps.iter().map(file).chain([journal]).collect()
         },
         migration: numbered,
         row: |step| format!("drizzle.__drizzle_migrations WHERE created_at = {}", time(step)),
-        history: &["drizzle.__drizzle_migrations"],
+        history: &["drizzle.__drizzle_migrations", "__drizzle_migrations"],
         has_mark: false,
-        engines: &[Engine::Postgres],
+        engines: SERVERS,
     },
     Native {
         name: "drizzle 1.0",
         files: |steps| {
-            let file = |step: &Step| (format!("drizzle/{}/migration.sql", dated(step)), format!("{}\n", step.sql));
+            let file = |step: &Step| (format!("drizzle/{}/migration.sql", dated(step)), pieces(step));
             steps.iter().map(file).collect()
         },
         migration: dated,
         row: |step| format!("drizzle.__drizzle_migrations WHERE name = '{}'", dated(step)),
-        history: &["drizzle.__drizzle_migrations"],
+        history: &["drizzle.__drizzle_migrations", "__drizzle_migrations"],
         has_mark: false,
-        engines: &[Engine::Postgres],
+        engines: SERVERS,
     },
     Native {
         name: "diesel",
@@ -174,7 +177,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("__diesel_schema_migrations WHERE version = '{:02}'", step.number),
         history: &["__diesel_schema_migrations"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "golang-migrate",
@@ -190,7 +193,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("schema_migrations WHERE NOT dirty AND version >= {}", step.number),
         history: &["schema_migrations"],
         has_mark: false,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "flyway",
@@ -207,7 +210,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("flyway_schema_history WHERE success AND version = '{}'", step.number),
         history: &["flyway_schema_history"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "goose",
@@ -225,7 +228,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("goose_db_version WHERE is_applied AND version_id = {}", step.number),
         history: &["goose_db_version"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "refinery",
@@ -237,7 +240,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("refinery_schema_history WHERE version = {}", step.number),
         history: &["refinery_schema_history"],
         has_mark: false,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "node-pg-migrate",
@@ -269,7 +272,7 @@ pub(crate) const NATIVE: &[Native] = &[
         row: |step| format!("\"SequelizeMeta\" WHERE name = '{}.up.sql'", numbered(step)),
         history: &["SequelizeMeta"],
         has_mark: false,
-        engines: BOTH,
+        engines: ALL,
     },
     Native {
         name: "supabase",
@@ -321,11 +324,16 @@ pub(crate) const NATIVE: &[Native] = &[
         },
         migration: |step| format!("changelog.sql::{}::ann", numbered(step)),
         row: |step| format!("databasechangelog WHERE exectype = 'EXECUTED' AND id = '{}'", numbered(step)),
-        history: &["databasechangelog", "databasechangeloglock"],
+        history: &["databasechangelog", "databasechangeloglock", "DATABASECHANGELOG", "DATABASECHANGELOGLOCK"],
         has_mark: true,
-        engines: BOTH,
+        engines: ALL,
     },
 ];
+
+/// The text of a file of Drizzle's, with a breakpoint between two statements.
+fn pieces(step: &Step) -> String {
+    step.sql.trim_end().replace(";\n", ";\n--> statement-breakpoint\n") + "\n"
+}
 
 /// `1700000000001_slug`
 fn milliseconds(step: &Step) -> String {

@@ -7,6 +7,7 @@ mod external;
 mod false_alarms;
 mod mysql;
 mod mysql_program;
+mod mysql_rights;
 mod prisma_drift;
 mod prisma_schema_at_start;
 mod report_formats;

@@ -189,7 +189,7 @@ fn what_the_engine_creates_is_as_expected() {
 /// A server that takes `T` and `t` for one table, as on Windows and macOS.
 #[test]
 fn names_of_tables_are_compared_as_the_server_compares_them() {
-    let server = MysqlServer::started(&["--lower-case-table-names=1"]);
+    let server = MysqlServer::folding_names();
     let (mut wrong, mut counted) = (Vec::new(), 0);
     on_a_runtime(async {
         let mut database = Fresh::on(server.url("").trim_end_matches('/'), "folded").await;

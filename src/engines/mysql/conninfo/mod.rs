@@ -241,6 +241,7 @@ mod tests {
             "mysql://app:p%40w@db:3307/shop",
             "mariadb://app:p@w@db:3307/shop/",
             "mysql+pymysql://app:p%40w@db:3307/shop?charset=utf8mb4",
+            "mysql2://app:p%40w@db:3307/shop?encoding=utf8mb4&pool=5&reconnect=true",
             "jdbc:mysql://app:p%40w@db:3307/shop",
             "jdbc:mariadb://db:3307/shop?user=app&password=p%40w",
             "app:p@w@tcp(db:3307)/shop?parseTime=true",
