@@ -134,7 +134,9 @@ pub(crate) fn end(row: RowKey<'_>, outcome: &Outcome<'_>, insert: impl FnOnce() 
     match outcome {
         Outcome::Succeeded => insert(),
         Outcome::RolledBack(_) | Outcome::GivenUp => has_note.then(|| format!("DELETE FROM {}", NOTES.locate(row))),
-        Outcome::Progress(_) | Outcome::At(..) | Outcome::Resumed(..) | Outcome::Failed(_) => has_note.then(|| NOTES.end(row, outcome)),
+        Outcome::Progress(_) | Outcome::At(..) | Outcome::Resumed(..) | Outcome::Failed(_) => {
+            has_note.then(|| NOTES.end(row, outcome))
+        }
     }
 }
 

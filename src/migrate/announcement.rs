@@ -82,11 +82,7 @@ pub(super) async fn ddl_evidence(
 
 /// The fingerprint of what a statement changes: of the definitions of tables and views; of the catalog's rows for anything else, and
 /// where the session's settings alter how definitions are written. `before` is an earlier one, to which it is to be compared.
-async fn fingerprint(
-    session: &mut dyn Session,
-    of: &Subjects,
-    before: Option<&str>,
-) -> Result<Option<String>, Fault> {
+async fn fingerprint(session: &mut dyn Session, of: &Subjects, before: Option<&str>) -> Result<Option<String>, Fault> {
     let is_wanted = |is_of_definitions| before.is_none_or(|it| it.starts_with(OF_DEFINITIONS) == is_of_definitions);
     if of.are_tables
         && is_wanted(true)

@@ -138,7 +138,10 @@ mod tests {
         for (text, expected) in [
             ("CREATE TABLE a (b INT); ALTER TABLE a ADD c INT; ALTER TABLE a ADD d INT; SELECT 1", ""),
             ("CREATE TABLE a (b INT);\n-- repaired\nALTER TABLE a ADD c INT;", ""),
-            ("CREATE TABLE a (b BIGINT); ALTER TABLE a ADD c INT; SELECT 1", "statements 1 to 2 are done and must stay"),
+            (
+                "CREATE TABLE a (b BIGINT); ALTER TABLE a ADD c INT; SELECT 1",
+                "statements 1 to 2 are done and must stay",
+            ),
             ("CREATE TABLE a (b INT); SELECT 1", "2. ALTER TABLE a ADD c INT"),
             ("CREATE TABLE a (b INT)", "statements 1 to 2 are done and must stay"),
         ] {

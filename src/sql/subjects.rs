@@ -182,7 +182,8 @@ mod tests {
             ("CREATE DATABASE d", "d"),
         ] {
             let found = subjects(&statements(text, Dialect::Mysql)[0]).unwrap_or_else(|| panic!("{text}"));
-            let is_program = ["TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "DATABASE"].iter().any(|kind| text.contains(kind));
+            let is_program =
+                ["TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "DATABASE"].iter().any(|kind| text.contains(kind));
             assert_eq!(found.are_tables, !is_program, "{text}");
             let marks = [(found.is_divisible, " divisible"), (found.exchanges, " exchanges")];
             let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();

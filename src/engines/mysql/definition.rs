@@ -38,7 +38,8 @@ mod tests {
         let rows = |usual: &str, definition: &str| {
             vec![vec![Some(usual.to_owned())], vec![Some("t".to_owned()), Some(definition.to_owned())]]
         };
-        let table = "CREATE TABLE `t` (\n  `id` int(11) NOT NULL AUTO_INCREMENT\n) ENGINE=InnoDB AUTO_INCREMENT=42 COMMENT='x'";
+        let table =
+            "CREATE TABLE `t` (\n  `id` int(11) NOT NULL AUTO_INCREMENT\n) ENGINE=InnoDB AUTO_INCREMENT=42 COMMENT='x'";
         let without = table.replace(" AUTO_INCREMENT=42", "");
         assert_eq!(read(&rows("1", table)), Some(without.clone()));
         assert_eq!(read(&rows("1", &without)), Some(without));
