@@ -93,7 +93,7 @@ impl<'a> Stage<'a> {
     /// Lets a statement behind others fail, and repairs its file: the next start has to go on with it.
     fn halt(&self) {
         let (name, sound, broken) = HALTED;
-        let file = self.project.path(self.format.file(name));
+        let file = self.project.path(&self.format.file(name));
         let script = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, script.replace(sound, broken)).unwrap();
         self.start().finish("run").code(65).stderr_has("statements 1 to 3 of 5 were done before it");
