@@ -165,6 +165,9 @@ impl<'a> MigrationRun<'a> {
             Some((id, _)) if strategy.mode == RunMode::Steps => id,
             _ => self.begin(migration, strategy.mode).await?,
         };
+        if done > 0 && entry.is_halted() {
+            self.take_up(&current, done).await?;
+        }
         let has_note = match strategy.mode {
             RunMode::Atomic => self.atomic(current, &strategy).await?,
             RunMode::Whole => self.whole(&current).await.map(|()| true)?,
@@ -392,8 +395,7 @@ impl<'a> MigrationRun<'a> {
         (index, count): (usize, usize),
     ) -> Result<(), Failure> {
         let is_last = index + 1 == count;
-        let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
-        let record = self.record(current, &outcome);
+        let record = self.record_of_step(current, step, (index, count));
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
