@@ -24,7 +24,8 @@ impl MigrationRun<'_> {
         step: &ScriptStep<'_>,
         (index, count): (usize, usize),
     ) -> Result<Option<String>, Failure> {
-        if !strategy::commits_ddl(self.migrator.history.dialect) || !needs_intent(step) {
+        let is_announced = index == 0 && current.is_announced;
+        if is_announced || !strategy::commits_ddl(self.migrator.history.dialect) || !needs_intent(step) {
             return Ok(None);
         }
         let before = match subjects_of(step, current.script.first_use) {

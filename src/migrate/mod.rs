@@ -3,6 +3,7 @@
 pub(crate) mod aftermath;
 mod announcement;
 pub(crate) mod apply;
+mod begin;
 pub(crate) mod claims;
 pub(crate) mod committing;
 pub(crate) mod execute;
