@@ -6,6 +6,7 @@ pub(crate) mod apply;
 pub(crate) mod claims;
 pub(crate) mod committing;
 pub(crate) mod execute;
+mod existing_schemas;
 pub(crate) mod failure_report;
 mod guard;
 pub(crate) mod history;
