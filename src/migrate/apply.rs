@@ -12,7 +12,7 @@ use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
 use crate::base::progress_bar::Bar;
 use crate::base::signal::Stop;
-use crate::engines::session::{Conditions, Failure, Probe, ProbeRequest, Rollback, Session, Unit};
+use crate::engines::session::{Conditions, Failure, Probe, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
 use crate::migrate::execute::Retries;
@@ -22,8 +22,8 @@ use crate::migrate::plan::Entry;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report, recovery};
+use crate::sql::TableName;
 use crate::sql::script::{self, Statement};
-use crate::sql::{ObjectKind, TableName};
 
 /// Applies the pending migrations of one start. The session must hold the migration lock.
 pub(crate) struct Migrator<'a> {
@@ -230,40 +230,6 @@ impl<'a> MigrationRun<'a> {
         let (record, clears) = (record.as_deref(), clears.as_deref());
         let unit = Unit { record, clears, last: true, ..self.unit(current, sql, statements) };
         self.execute(&unit, current).await
-    }
-
-    /// `CREATE SCHEMA IF NOT EXISTS "public"`, with which Prisma's first migrations begin, fails for a role that
-    /// may not create schemas even where the schema exists: PostgreSQL checks the privilege first. Returns the
-    /// script and its statements without those that would do nothing; `None` if there are none.
-    async fn without_existing_schemas<'s>(&mut self, strategy: &Strategy<'s>) -> Option<(String, Vec<Statement<'s>>)> {
-        // Only at the head of the file: a statement before it may have dropped the schema.
-        let creations: Vec<(&Statement<'_>, String)> = (strategy.statements.iter())
-            .map_while(|statement| match script::created(std::slice::from_ref(statement)).as_slice() {
-                [(schema, true)] if schema.kind == ObjectKind::Schema && !statement.has("AUTHORIZATION") => {
-                    Some((statement, schema.name.clone()))
-                }
-                _ => None,
-            })
-            .collect();
-        let schemas: Vec<String> = creations.iter().map(|(_, name)| name.clone()).collect();
-        if schemas.is_empty() {
-            return None;
-        }
-        let request = ProbeRequest { schemas, history: None };
-        let missing = self.migrator.session.probe(&request).await.ok()?.missing_schemas;
-        let needless = creations.into_iter().filter(|(_, name)| !missing.contains(name));
-        let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.unzip();
-        if needless.is_empty() {
-            return None;
-        }
-        tracing::info!(
-            phase = "migrate",
-            event = "schema_exists",
-            "CREATE SCHEMA IF NOT EXISTS is left out for what exists, since this role may not create schemas: {}",
-            names.join(", ")
-        );
-        let left = strategy.statements.iter().filter(|it| !needless.iter().any(|gone| gone.offset == it.offset));
-        Some((script::without(&strategy.sql, &needless), left.cloned().collect()))
     }
 
     /// Runs a script without a transaction, after the server has refused one of its statements in a transaction.

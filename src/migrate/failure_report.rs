@@ -14,11 +14,11 @@ use crate::migrate::halted::Halt;
 use crate::migrate::intent::Intent;
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::{ScriptStep, Strategy};
-use crate::sql::TableName;
 use crate::sql::client_command::{self, ClientCommand};
 use crate::sql::excerpt;
 use crate::sql::script::{self, Statement};
 use crate::sql::sql_mode::{self, Dependence, Modes};
+use crate::sql::{Dialect, TableName};
 
 /// The report, as it goes to the log, into the history and to the termination log. `steps` are the statements
 /// done before and their number, for a file that runs statement by statement.
@@ -375,10 +375,15 @@ pub(crate) fn two_formats(rival: &str, folder: &Folder) -> String {
 }
 
 /// The tool would have unqualified names looked up in another schema than this session.
-pub(crate) fn other_schema(demanded: &str, current: &str, folder: &Folder) -> String {
+pub(crate) fn other_schema(demanded: &str, current: &str, (folder, dialect): (&Folder, Dialect)) -> String {
+    // Where no schema is the home of unqualified names, the database of the session is.
+    let next = match dialect.home() {
+        "" => format!("name the database {demanded} in the URL (or in migrate_url)"),
+        _ => format!("add ?schema={demanded} to the URL (or to migrate_url)"),
+    };
     format!(
         "the configuration of {} says that unqualified names belong to the schema {demanded}, but the session looks in {current}\n\
-         next: add ?schema={demanded} to the URL (or to migrate_url)",
+         next: {next}",
         folder.format.tool.name
     )
 }

@@ -103,7 +103,8 @@ impl History {
         if let Some(demanded) = ledger.demands_schema() {
             let current = probe.current_schema.as_deref();
             if current.is_some_and(|current| current != demanded) {
-                let why = failure_report::other_schema(demanded, current.unwrap_or_default(), &self.folder);
+                let why =
+                    failure_report::other_schema(demanded, current.unwrap_or_default(), (&self.folder, self.dialect));
                 return Err(Error::Settings(why));
             }
         }

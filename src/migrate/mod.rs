@@ -7,6 +7,7 @@ mod begin;
 pub(crate) mod claims;
 pub(crate) mod committing;
 pub(crate) mod execute;
+mod existing_schemas;
 pub(crate) mod failure_report;
 mod guard;
 pub(crate) mod halted;

@@ -107,10 +107,10 @@ impl Hooks {
 fn after_kept_ddl(product: &str, tool: &Tool) -> String {
     let Tool { name, by_hand, .. } = tool;
     format!(
-        "each DDL statement commits by itself on {product}: what the failed migration did before its error is kept, and the \
-         next start lets {name} run that migration from its beginning\n\
-         next: repair the cause, undo what was kept, and start again; or do by hand what is missing, and record the migration \
-         as applied ({by_hand})"
+        "each DDL statement commits by itself on {product}: if a migration failed halfway, what it did before its error is kept, \
+         and the next start lets {name} run it from its beginning\n\
+         next: repair the cause; undo what was kept, or do by hand what is missing and record the migration as applied \
+         ({by_hand}); then start again"
     )
 }
 

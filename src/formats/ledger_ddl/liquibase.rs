@@ -13,6 +13,8 @@ pub(crate) struct LiquibaseWords {
     pub(crate) tables: [&'static str; 2],
     /// Names without quotes are folded to lower case, or compared without it.
     pub(crate) folds: bool,
+    /// A catalog is what a schema is elsewhere: a database of the same server.
+    pub(crate) has_catalogs: bool,
     /// The name of a change set, as an expression.
     pub(crate) name: &'static str,
     /// The columns of the history.
@@ -39,6 +41,7 @@ static POSTGRES: LiquibaseWords = LiquibaseWords {
     dbms: &["postgresql"],
     tables: [TABLE, "databasechangeloglock"],
     folds: true,
+    has_catalogs: false,
     name: "filename || '::' || id || '::' || author",
     columns: "
     id VARCHAR(255) NOT NULL,
@@ -85,6 +88,7 @@ static SQLITE: LiquibaseWords = LiquibaseWords {
     dbms: &["sqlite"],
     tables: [TABLE, "databasechangeloglock"],
     folds: true,
+    has_catalogs: false,
     name: "filename || '::' || id || '::' || author",
     columns: "
     ID TEXT NOT NULL,
@@ -121,6 +125,7 @@ static MYSQL: LiquibaseWords = LiquibaseWords {
     dbms: &["mariadb", "mysql"],
     tables: ["DATABASECHANGELOG", "DATABASECHANGELOGLOCK"],
     folds: false,
+    has_catalogs: true,
     name: "CONCAT(filename, '::', id, '::', author)",
     columns: "
     ID VARCHAR(255) NOT NULL,

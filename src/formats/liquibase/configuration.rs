@@ -21,6 +21,10 @@ pub(crate) struct Configuration {
     pub search: Vec<PathBuf>,
     /// The schema of the history table, as it is written.
     pub schema: Option<String>,
+    /// The catalog of the history table, which is its database on MySQL and has no effect elsewhere.
+    pub catalog: Option<String>,
+    /// The catalog of everything else.
+    pub default_catalog: Option<String>,
     /// The history table, as it is written, if it is not the usual one.
     pub table: Option<String>,
     /// The table of the lock, as it is written, if it is not the usual one.
@@ -68,7 +72,8 @@ pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
 /// `liquibase.command.changelogFile`, `changelog-file` and `CHANGELOG_FILE` are one name.
 fn bare(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace(['-', '_', '.'], "");
-    let name = name.strip_prefix("liquibase").filter(|rest| !rest.starts_with("schemaname")).unwrap_or(&name);
+    let is_of_history = |rest: &&str| rest.starts_with("schemaname") || rest.starts_with("catalogname");
+    let name = name.strip_prefix("liquibase").filter(|rest| !is_of_history(rest)).unwrap_or(&name);
     name.strip_prefix("command").unwrap_or(name).to_owned()
 }
 
@@ -96,7 +101,8 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
     if let Some(schema) = get("defaultschemaname") {
         return Err(format!(
             "defaultSchemaName = {schema}: doorstep takes the schema from the URL\n\
-             next: add ?schema={schema} to DATABASE_URL, and set LIQUIBASE_COMMAND_DEFAULT_SCHEMA_NAME to nothing for doorstep"
+             next: add ?schema={schema} to DATABASE_URL (on MySQL, name the database {schema} in it), and set \
+             LIQUIBASE_COMMAND_DEFAULT_SCHEMA_NAME to nothing for doorstep"
         ));
     }
     let contexts = get("contexts").or_else(|| get("contextfilter")).unwrap_or_default();
@@ -107,6 +113,8 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
             .map(|path| path.split([',', ';']).map(|path| path.trim().into()).collect())
             .unwrap_or_default(),
         schema: get("liquibaseschemaname").map(str::to_owned),
+        catalog: get("liquibasecatalogname").map(str::to_owned),
+        default_catalog: get("defaultcatalogname").map(str::to_owned),
         table: get("databasechangelogtablename").map(str::to_owned),
         lock_table: get("databasechangeloglocktablename").map(str::to_owned),
         contexts: contexts.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect(),
@@ -172,6 +180,8 @@ mod tests {
         for (variable, name) in [
             ("COMMAND_CHANGELOG_FILE", "changelogfile"),
             ("LIQUIBASE_SCHEMA_NAME", "liquibaseschemaname"),
+            ("LIQUIBASE_CATALOG_NAME", "liquibasecatalogname"),
+            ("COMMAND_DEFAULT_CATALOG_NAME", "defaultcatalogname"),
             ("DATABASE_CHANGELOG_LOCK_TABLE_NAME", "databasechangeloglocktablename"),
             ("SEARCH_PATH", "searchpath"),
         ] {

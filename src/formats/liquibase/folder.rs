@@ -41,6 +41,14 @@ impl Layout for Changelogs {
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
+        let catalog = self.configuration.default_catalog.as_ref();
+        if let Some(catalog) = catalog.filter(|_| ledger_ddl::liquibase::words(dialect).has_catalogs) {
+            return Err(Error::Settings(format!(
+                "defaultCatalogName = {catalog}: doorstep takes the database from the URL\n\
+                 next: name the database {catalog} in DATABASE_URL, and set LIQUIBASE_COMMAND_DEFAULT_CATALOG_NAME to nothing for \
+                 doorstep"
+            )));
+        }
         let files = match folder.is_dir() {
             true => files(folder)?,
             false => vec![folder.to_owned()],

@@ -85,6 +85,8 @@ fn open(opening: &Opening<'_>) -> Result<Format, Error> {
 struct Names {
     /// The schema, in the case of letters that engines fold names to, and as it is written.
     schema: Option<(String, String)>,
+    /// The catalog.
+    catalog: Option<String>,
     /// Likewise the history.
     table: Option<(String, String)>,
     /// The lock, as it is written.
@@ -96,13 +98,14 @@ impl Names {
     fn of(configuration: &Configuration) -> Self {
         let both = |name: &String| (configuration::folded(name), name.clone());
         let (schema, table) = (configuration.schema.as_ref().map(both), configuration.table.as_ref().map(both));
-        Self { schema, table, lock: configuration.lock_table.clone() }
+        let Configuration { catalog, lock_table, .. } = configuration;
+        Self { schema, catalog: catalog.clone(), table, lock: lock_table.clone() }
     }
 
     /// As the setting has them, which spells them like the catalog.
     fn exact(schema: Option<String>, table: &str) -> Self {
         let both = |name: String| (name.clone(), name);
-        Self { schema: schema.map(both), table: Some(both(table.to_owned())), lock: None }
+        Self { schema: schema.map(both), table: Some(both(table.to_owned())), ..Self::default() }
     }
 }
 
@@ -158,8 +161,10 @@ impl Ledger for Liquibase {
     }
 
     fn place(&self, dialect: Dialect) -> Option<&str> {
-        let folds = ledger_ddl::liquibase::words(dialect).folds;
-        self.names.schema.as_ref().map(|(folded, written)| if folds { folded.as_str() } else { written })
+        let words = ledger_ddl::liquibase::words(dialect);
+        let catalog = self.names.catalog.as_deref().filter(|_| words.has_catalogs);
+        let schema = self.names.schema.as_ref();
+        catalog.or(schema.map(|(folded, written)| if words.folds { folded.as_str() } else { written }))
     }
 
     fn begins_beside_others(&self) -> bool {

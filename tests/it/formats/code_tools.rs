@@ -4,7 +4,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::support::ground::{Engine, Ground};
-use crate::support::{Doorstep, Output, Project, variable};
+use crate::support::{Doorstep, Output, Project, until, variable};
 
 fn migration(up: &str) -> String {
     format!("exports.up = async (it) => {{ {up} }};\nexports.down = async () => {{}};\n")
@@ -133,7 +133,7 @@ fn a_migration_that_failed_on_mysql_is_begun_anew_until_a_person_has_repaired_it
         let run = |arguments: &[&str]| run(&project, &ground.url(), arguments);
         project.write(more, &migration(&format!("{made} throw new Error('halfway');")));
         let output = run(&["run", "--", "echo", "up"]).code(65).stdout_is("").stderr_has("halfway");
-        output.stderr_has("what the failed migration did before its error is kept").stderr_has("the rows of");
+        output.stderr_has("what it did before its error is kept").stderr_has("the rows of");
         run(&["status"]).code(0).stdout_has("apple.js  applied").stdout_has("pear.js   pending");
         run(&["run", "--", "echo", "up"]).code(65).stdout_is("").stderr_has("Table 'pear' already exists");
         assert_eq!(ground.sql(&format!("SELECT count(*) FROM {table}")), "1");
@@ -142,6 +142,33 @@ fn a_migration_that_failed_on_mysql_is_begun_anew_until_a_person_has_repaired_it
         let output = run(&["run", "--require-tables", "pear", "--", "echo", "up"]).code(0);
         output.stdout_is("up").stderr_has("(1 applied)");
     }
+}
+
+#[test]
+fn knex_that_was_killed_on_mysql_leaves_its_lock_and_the_next_start_says_how_it_ends() {
+    let (project, ground) = (knex(Engine::Mysql), Ground::fresh(Engine::Mysql));
+    let sql = "CREATE TABLE pear AS SELECT SLEEP(600) AS c";
+    project.write("db/steps/20240102000000_pear.js", &migration(&format!("await it.raw('{sql}');")));
+    let first = command(&project, &ground.url(), &["run", "--", "echo", "up"]).spawn();
+    let running = format!("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info = '{sql}'");
+    let id = until("the migration runs", || Some(ground.sql(&running)).filter(|id| !id.is_empty()));
+    first.signal("TERM");
+    first.finish("run").code(143).stdout_is("").stderr_has("the next start finds out what became of it");
+    // The server runs the statement on: no other run begins meanwhile.
+    let limit = ["run", "--migration-lock-timeout", "500ms"];
+    run(&project, &ground.url(), &limit).code(75).stderr_has(&format!("pid {id}"));
+    ground.terminate(&id);
+    let output = run(&project, &ground.url(), &["run", "--", "echo", "up"]).code(65).stdout_is("");
+    output
+        .stderr_has("Migration table is already locked")
+        .stderr_has("knex migrate:unlock")
+        .stderr_has("if a migration failed halfway");
+    run(&project, &ground.url(), &["status"]).code(0).stdout_has("apple.js  applied").stdout_has("pear.js   pending");
+    project.write("db/steps/20240102000000_pear.js", &migration("await it.raw('CREATE TABLE pear (id int)');"));
+    // MySQL may end the statement with its table, and MariaDB without it.
+    ground.sql("UPDATE steps_done_lock SET is_locked = 0; DROP TABLE IF EXISTS pear");
+    let output = run(&project, &ground.url(), &["run", "--", "echo", "up"]).code(0).stdout_is("up");
+    output.stderr_has("(1 applied)");
 }
 
 fn class(name: &str, table: &str) -> String {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::support::ground::{Engine, Ground};
-use crate::support::native::{NATIVE, Native, Step};
+use crate::support::native::{NATIVE, Native, Step, on};
 use crate::support::{Doorstep, Output, Project, large_tool, real_tool};
 
 /// A real tool, and how its runs are compared with doorstep's.
@@ -58,14 +58,14 @@ pub(crate) const TOOLS: &[RealTool] = &[
         format: "drizzle",
         up: |project, ground| drizzle_orm("drizzle-orm", project, ground),
         rows: "SELECT hash, created_at FROM drizzle.__drizzle_migrations ORDER BY id",
-        engines: POSTGRES,
+        engines: &Engine::SERVERS,
         is_slow: false,
     },
     RealTool {
         format: "drizzle 1.0",
         up: |project, ground| drizzle_orm("drizzle-orm-1", project, ground),
         rows: "SELECT hash, created_at, name, applied_at IS NULL FROM drizzle.__drizzle_migrations ORDER BY id",
-        engines: POSTGRES,
+        engines: &Engine::SERVERS,
         is_slow: false,
     },
     RealTool {
@@ -85,7 +85,7 @@ pub(crate) const TOOLS: &[RealTool] = &[
                 .env("DATABASE_URL", &ground.url())
         },
         rows: "SELECT name FROM \"SequelizeMeta\" ORDER BY 1",
-        engines: POSTGRES,
+        engines: &Engine::SERVERS,
         is_slow: false,
     },
     RealTool {
@@ -129,8 +129,13 @@ pub(crate) const TOOLS: &[RealTool] = &[
             let url = ground.url_for_tools();
             let (login, place) = url.split_once("://").unwrap().1.split_once('@').unwrap();
             let (user, password) = login.split_once(':').unwrap();
+            // A change set is one message, which may have several statements on MySQL only where the URL says so.
+            let url = match ground.engine() {
+                Engine::Mysql => format!("jdbc:mariadb://{place}?allowMultiQueries=true"),
+                Engine::Postgres | Engine::Sqlite => format!("jdbc:postgresql://{place}"),
+            };
             let options = [
-                format!("--url=jdbc:postgresql://{place}"),
+                format!("--url={url}"),
                 format!("--username={user}"),
                 format!("--password={password}"),
                 "update".to_owned(),
@@ -140,12 +145,12 @@ pub(crate) const TOOLS: &[RealTool] = &[
         },
         rows: "SELECT id, author, filename, orderexecuted, exectype, md5sum, description, comments, tag, contexts, labels \
                FROM databasechangelog ORDER BY orderexecuted",
-        engines: POSTGRES,
+        engines: &Engine::SERVERS,
         is_slow: true,
     },
 ];
 
-/// The migrator of this package, with PostgreSQL's driver for Node.
+/// The migrator of this package, with the server's driver for Node.
 fn drizzle_orm(package: &str, project: &Project, ground: &Ground) -> Doorstep {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/npm/drizzle-migrate.cjs");
     let packages = std::env::var("REAL_TOOLS").unwrap();
@@ -182,7 +187,10 @@ const packages = process.env.REAL_TOOLS + '/node_modules/';
 const { Umzug, SequelizeStorage } = require(packages + 'umzug');
 const { Sequelize } = require(packages + 'sequelize');
 const fs = require('fs');
-const sequelize = new Sequelize(process.env.DATABASE_URL, { logging: false });
+const url = process.env.DATABASE_URL;
+// A file is one message.
+const dialectOptions = url.startsWith('mysql:') ? { multipleStatements: true } : {};
+const sequelize = new Sequelize(url, { logging: false, dialectOptions });
 const umzug = new Umzug({
     migrations: {
         glob: 'migrations/*.up.sql',
@@ -222,7 +230,7 @@ impl RealTool {
     /// The rows of the history; a column of bytes as hexadecimal digits.
     pub(crate) fn rows(&self, ground: &Ground) -> String {
         let bytes = if ground.engine() == Engine::Mysql { "hex(checksum)" } else { "checksum" };
-        ground.sql(&self.rows.replace("CHECKSUM", bytes))
+        ground.sql(&on(ground.engine(), &self.rows.replace("CHECKSUM", bytes)))
     }
 
     /// The first hand applies two migrations, the second the others, and the first finds nothing to do.

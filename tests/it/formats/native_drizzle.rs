@@ -2,7 +2,7 @@
 //! doorstep's, and their histories continued.
 
 use crate::formats::recorded::{Bench, Case, Deviation, Left, cases, compare};
-use crate::support::{Database, Project, sqlite};
+use crate::support::{Database, MysqlDatabase, Project, sqlite};
 
 const LOST: &str = "Drizzle loses an entry that is not newer than the newest row; here the start stops and names it";
 const ONE_BY_ONE: &str = "Drizzle runs all files in one transaction; here each commits with its row";
@@ -257,4 +257,74 @@ fn breakpoints_divide_a_file_and_one_that_cuts_a_statement_is_refused() {
     project.write("drizzle/0000_apple.sql", text);
     run().code(0).stderr_has("(1 applied)");
     assert_eq!(database.sql("SELECT count(*) FROM pear, (SELECT count(id) FROM apple) AS a"), "1");
+}
+
+#[test]
+fn on_mysql_the_tables_are_those_of_drizzle() {
+    // As drizzle-orm 0.45.4 and 1.0.0-rc.4 send them (`mysql-core`).
+    let old = "create table if not exists `__drizzle_migrations` (id serial primary key, hash text not null, created_at bigint)";
+    let new = "CREATE TABLE IF NOT EXISTS `__drizzle_migrations` (id SERIAL PRIMARY KEY, hash TEXT NOT NULL, created_at BIGINT, \
+               name TEXT, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)";
+    let config = "export default { dialect: 'mysql', migrations: { schema: 'of_postgres' } };\n";
+    let folders = Project::bare().file("drizzle/20240101000000_apple/migration.sql", APPLE);
+    let journal = of_journal("drizzle", &[("0000_apple", 1_704_067_200_000)]).file("drizzle.config.js", config);
+    for (project, ddl) in [(journal, old), (folders, new)] {
+        let (database, its) = (MysqlDatabase::fresh(), MysqlDatabase::fresh());
+        let run = |arguments: &[&str]| project.doorstep(&database.url(), arguments).run();
+        run(&["run", "--migration-format", "drizzle"]).code(0).stderr_has("(1 applied)");
+        run(&["check", "--migration-format", "drizzle"]).code(0);
+        its.sql(&format!("{ddl}; INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 1)"));
+        let shape = "SHOW CREATE TABLE __drizzle_migrations";
+        assert_eq!(database.sql(shape), its.sql(shape));
+        assert_eq!(database.sql("SELECT id, created_at FROM __drizzle_migrations"), "1|1704067200000");
+    }
+}
+
+#[test]
+fn on_mysql_a_table_of_the_older_version_is_upgraded_also_by_a_second_start() {
+    let database = MysqlDatabase::fresh();
+    database.sql(&format!(
+        "create table `__drizzle_migrations` (id serial primary key, hash text not null, created_at bigint); {APPLE} {PEAR} \
+         INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 1704067200123), ('y', 1704153600007)"
+    ));
+    let project = Project::bare()
+        .file("drizzle/20240101000000_apple/migration.sql", APPLE)
+        .file("drizzle/20240102000000_pear/migration.sql", PEAR)
+        .file("drizzle/20240103000000_fig/migration.sql", "CREATE TABLE fig (id int);");
+    let run = || project.doorstep(&database.url(), &["run", "--migration-format", "drizzle"]).run();
+    run().code(0).stderr_has("(1 applied)");
+    let rows = "SELECT created_at, name, applied_at IS NULL FROM __drizzle_migrations ORDER BY id";
+    let complete =
+        "1704067200123|20240101000000_apple|1\n1704153600007|20240102000000_pear|1\n1704240000000|20240103000000_fig|0";
+    assert_eq!(database.sql(rows), complete);
+    // A start that ended between the columns and the names.
+    database.sql(
+        "UPDATE __drizzle_migrations SET name = NULL WHERE id < 3; DELETE FROM __drizzle_migrations WHERE id = 3; DROP TABLE fig",
+    );
+    run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql(rows), complete);
+    run().code(0).stderr_has("(0 applied)");
+}
+
+#[test]
+fn on_mysql_what_the_driver_refuses_between_two_breakpoints_is_refused() {
+    let database = MysqlDatabase::fresh();
+    let project = of_journal("drizzle", &[("0000_apple", 1)]);
+    let run = || project.doorstep(&database.url(), &["run"]).run();
+    for (text, told) in [
+        ("CREATE TABLE apple (id int);\nCREATE TABLE pear (id int);\n", ":1: several statements"),
+        ("CREATE TABLE apple (id int);\n--> statement-breakpoint\n", ":2: no statement"),
+        (
+            "DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; END//\n",
+            "line 1: DELIMITER is a command of the mysql client",
+        ),
+        ("\u{feff}CREATE TABLE apple (id int);\n", "which Drizzle sends to MySQL"),
+    ] {
+        project.write("drizzle/0000_apple.sql", text);
+        run().code(65).stderr_has(told).stderr_has("next: ");
+    }
+    let text = "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END;\n--> statement-breakpoint\n# a comment\n--> statement-breakpoint\n\
+                CREATE TABLE `apple` (`id` int);\n";
+    project.write("drizzle/0000_apple.sql", text);
+    run().code(0).stderr_has("(1 applied)");
 }

@@ -1,7 +1,7 @@
 //! Flyway's folders, applied as it does, by the rules and vectors of its source: the tool itself was not run.
 
 use crate::support::running_migration::{GATE, at_gate, gated, kill, open_gate};
-use crate::support::{Database, Doorstep, Project, sqlite, until};
+use crate::support::{Database, Doorstep, MysqlDatabase, Project, sqlite, until};
 
 const APPLE: &str = "CREATE TABLE apple (id int);";
 const PEAR: &str = "CREATE TABLE pear (id int);";
@@ -272,4 +272,109 @@ fn a_folder_of_flyways_alone_is_recognised_and_one_that_may_be_refinerys_needs_a
     let output =
         folder(&[("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR)]).doorstep("file:./dev.db", &["run"]).run().code(78);
     output.stderr_has("Flyway (").stderr_has("refinery (").stderr_has("migration_format");
+}
+
+/// As `MySQLDatabase.getRawCreateScript` creates it.
+const MYSQL_DDL: &str = "CREATE TABLE `flyway_schema_history` (\n    `installed_rank` INT NOT NULL,\n    `version` VARCHAR(50),\n    \
+    `description` VARCHAR(200) NOT NULL,\n    `type` VARCHAR(20) NOT NULL,\n    `script` VARCHAR(1000) NOT NULL,\n    \
+    `checksum` INT,\n    `installed_by` VARCHAR(100) NOT NULL,\n    `installed_on` TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n    \
+    `execution_time` INT NOT NULL,\n    `success` BOOL NOT NULL,\n    CONSTRAINT `flyway_schema_history_pk` PRIMARY KEY \
+    (`installed_rank`)\n);\nCREATE INDEX `flyway_schema_history_s_idx` ON `flyway_schema_history` (`success`);";
+
+/// Java's `String.hashCode`, which is the number in the name of Flyway's lock.
+fn lock(database: &MysqlDatabase) -> String {
+    let table = format!("`{}`.`flyway_schema_history`", database.name);
+    let hash = table.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
+    format!("Flyway-{hash}")
+}
+
+#[test]
+fn on_mysql_rows_and_table_are_those_of_flyway() {
+    let database = MysqlDatabase::fresh();
+    let project = folder(&[
+        ("V1__init.sql", "CREATE TABLE t (id int);\n"),
+        (
+            "V1_2__a_program.sql",
+            "# the mysql client's command\nDELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END//\nDELIMITER ;\nCALL p();\n",
+        ),
+        ("V02__rows.sql", "INSERT INTO t VALUES (1);\r\nINSERT INTO t VALUES (2);"),
+        ("R__the_view.sql", "CREATE OR REPLACE VIEW v AS SELECT 1 AS one;\n"),
+    ]);
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    run(&["run"]).code(0).stderr_has("(4 applied)").stderr_lacks("takes no lock");
+    let rows = "SELECT installed_rank, version, description, type, script, checksum, installed_by, success FROM flyway_schema_history \
+                ORDER BY 1";
+    let sums = database.sql("SELECT checksum FROM flyway_schema_history ORDER BY installed_rank");
+    let [init, program, second, view] = sums.lines().collect::<Vec<_>>()[..] else { panic!("{sums}") };
+    assert_eq!(init, "92137680");
+    assert_eq!(
+        database.sql(rows),
+        format!(
+            "1|1|init|SQL|V1__init.sql|{init}|root|1\n2|1.2|a program|SQL|V1_2__a_program.sql|{program}|root|1\n\
+             3|02|rows|SQL|V02__rows.sql|{second}|root|1\n4|NULL|the view|SQL|R__the_view.sql|{view}|root|1"
+        )
+    );
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+    project.write("migrations/R__the_view.sql", "CREATE OR REPLACE VIEW v AS SELECT 2 AS one;\n");
+    run(&["run"]).code(0).stderr_has("(1 applied)");
+    run(&["check"]).code(0);
+    let its = MysqlDatabase::fresh();
+    its.sql(MYSQL_DDL);
+    let shape = "SHOW CREATE TABLE flyway_schema_history";
+    assert_eq!(database.sql(shape), its.sql(shape));
+}
+
+#[test]
+fn on_mysql_a_script_that_is_not_done_is_a_failed_row_for_flyway() {
+    let database = MysqlDatabase::fresh();
+    let project =
+        folder(&[("V1__apple.sql", APPLE), ("V2__pear.sql", &format!("{PEAR}\nINSERT INTO nowhere VALUES (1);"))]);
+    let run = |arguments: &[&str]| doorstep(&project, &database.url(), arguments).run();
+    let rows = || database.sql("SELECT installed_rank, version, success FROM flyway_schema_history ORDER BY 1");
+    run(&["run"]).code(65).stderr_has("the first of 2 statements was done before it, and stays");
+    assert_eq!(rows(), "1|1|1\n2|2|0");
+    run(&["resolve", "--rolled-back", "V2__pear"]).code(0);
+    assert_eq!(rows(), "1|1|1");
+    database.sql("DROP TABLE pear");
+    project.write("migrations/V2__pear.sql", PEAR);
+    run(&["run"]).code(0).stderr_has("(1 applied)");
+    assert_eq!(rows(), "1|1|1\n2|2|1");
+    // A row that Flyway has left, after DDL that stays.
+    database.sql("UPDATE flyway_schema_history SET success = 0 WHERE version = '2'");
+    run(&["run"]).code(65).stderr_has("doorstep resolve --applied V2__pear");
+    run(&["resolve", "--applied", "V2__pear"]).code(0);
+    assert_eq!(rows(), "1|1|1\n2|2|1");
+    run(&["run"]).code(0).stderr_has("(0 applied)");
+}
+
+#[test]
+fn on_mysql_the_lock_of_flyway_is_respected_and_taken() {
+    let database = MysqlDatabase::fresh();
+    let name = lock(&database);
+    let project =
+        folder(&[("V1__a.sql", &format!("{APPLE}\nINSERT INTO apple SELECT IS_USED_LOCK('{name}') IS NOT NULL;"))]);
+    let run = || doorstep(&project, &database.url(), &["run", "--migration-lock-timeout", "1s"]).run();
+    let holder = database.session(&format!("SELECT GET_LOCK('{name}', 0); SELECT SLEEP(600)"));
+    let used = || database.sql(&format!("SELECT IS_USED_LOCK('{name}')"));
+    let id = until("the lock is taken", || Some(used()).filter(|id| id != "NULL"));
+    run().code(75).stderr_has(&id);
+    kill(holder);
+    database.sql(&format!("KILL {id}"));
+    until("the lock is free", || (used() == "NULL").then_some(()));
+    run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT id FROM apple"), "1");
+}
+
+#[test]
+fn on_mysql_the_default_schema_is_the_database_of_the_url() {
+    let database = MysqlDatabase::fresh();
+    let project = folder(&[("V1__a.sql", "CREATE TABLE `${flyway:defaultSchema}`.apple (id int);")]);
+    let run = |schema: &str| {
+        project.write("flyway.conf", &format!("flyway.defaultSchema={schema}\n"));
+        doorstep(&project, &database.url(), &["run"]).run()
+    };
+    run("elsewhere").code(78).stderr_has("next: name the database elsewhere in the URL");
+    run(&database.name).code(0).stderr_has("(1 applied)");
+    run(&database.name).code(0).stderr_has("(0 applied)");
+    assert_eq!(database.sql("SHOW TABLES"), "apple\nflyway_schema_history");
 }

@@ -3,7 +3,7 @@
 
 use crate::formats::recorded::{Bench, Case, Deviation, Left, compare};
 use crate::support::running_migration::{GATE, at_gate, gated, kill, open_gate, terminate};
-use crate::support::{Database, Doorstep, Project, sqlite};
+use crate::support::{Database, Doorstep, MysqlDatabase, Project, sqlite, until};
 
 const LIKENESS: &str = "Liquibase drops what looks like a change set and is none, with its SQL, and reports success";
 
@@ -276,4 +276,140 @@ fn preconditions_are_asked_before_a_change_set_runs() {
     let continues = set(6, &format!("--preconditions onFail:CONTINUE\n{exists}"), "SELECT 1;");
     project.write("changelog.sql", &format!("{APPLE}{continues}"));
     run("run").code(65).stderr_has("changelog.sql:4: doorstep does not follow onFail:CONTINUE");
+}
+
+/// As Liquibase 4.28 makes them on MariaDB.
+const MYSQL_DDL: &str = "CREATE TABLE DATABASECHANGELOG (ID VARCHAR(255) NOT NULL, AUTHOR VARCHAR(255) NOT NULL, FILENAME VARCHAR(255) NOT NULL, \
+    DATEEXECUTED datetime NOT NULL, ORDEREXECUTED INT NOT NULL, EXECTYPE VARCHAR(10) NOT NULL, MD5SUM VARCHAR(35) NULL, \
+    DESCRIPTION VARCHAR(255) NULL, COMMENTS VARCHAR(255) NULL, TAG VARCHAR(255) NULL, LIQUIBASE VARCHAR(20) NULL, CONTEXTS VARCHAR(255) \
+    NULL, LABELS VARCHAR(255) NULL, DEPLOYMENT_ID VARCHAR(10) NULL); CREATE TABLE DATABASECHANGELOGLOCK (ID INT NOT NULL, LOCKED TINYINT(1) \
+    NOT NULL, LOCKGRANTED datetime NULL, LOCKEDBY VARCHAR(255) NULL, CONSTRAINT PK_DATABASECHANGELOGLOCK PRIMARY KEY (ID))";
+
+fn changelog(sets: &str) -> Project {
+    Project::bare().file("changelog.sql", &format!("--liquibase formatted sql\n{sets}"))
+}
+
+#[test]
+fn on_mysql_tables_and_rows_are_those_of_liquibase() {
+    let database = MysqlDatabase::fresh();
+    let project = changelog(
+        "--changeset ann:1\n--it's a comment of Liquibase's only\nCREATE TABLE apple (id int); --another\n\
+         --changeset ann:2 runOnChange:true\n--comment: why\nCREATE OR REPLACE VIEW v AS SELECT 1;\n--rollback DROP VIEW v;\n\
+         --changeset ann:3\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END;\nINSERT INTO apple VALUES (1);\n\
+         --changeset ann:4 stripComments:false\n/*!50000 CREATE TABLE fig (id int) */;\n\
+         --changeset ann:5 endDelimiter://\nCREATE PROCEDURE q() BEGIN IF 1 THEN SELECT 1; END IF; END//\n",
+    );
+    let run = |command: &str| project.doorstep(&database.url(), &[command, "--migrations", "changelog.sql"]).run();
+    run("run").code(0).stderr_has("(5 applied)");
+    run("check").code(0);
+    let rows = "SELECT ID, AUTHOR, FILENAME, ORDEREXECUTED, EXECTYPE, DESCRIPTION, COMMENTS FROM DATABASECHANGELOG ORDER BY 4 LIMIT 2";
+    assert_eq!(database.sql(rows), "1|ann|changelog.sql|1|EXECUTED|sql|\n2|ann|changelog.sql|2|EXECUTED|sql|why");
+    assert_eq!(database.sql("SELECT LOCKED, LOCKEDBY FROM DATABASECHANGELOGLOCK"), "0|NULL");
+    let text = "--liquibase formatted sql\n--changeset ann:2 runOnChange:true\nCREATE OR REPLACE VIEW v AS SELECT 2;\n";
+    project.write("changelog.sql", text);
+    run("run").code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT ID, ORDEREXECUTED FROM DATABASECHANGELOG WHERE EXECTYPE = 'RERAN'"), "2|6");
+    let its = MysqlDatabase::fresh();
+    its.sql(MYSQL_DDL);
+    for table in ["DATABASECHANGELOG", "DATABASECHANGELOGLOCK"] {
+        let shape = format!("SHOW CREATE TABLE {table}");
+        assert_eq!(database.sql(&shape), its.sql(&shape));
+    }
+}
+
+#[test]
+fn on_mysql_the_product_of_the_server_decides_about_a_change_set() {
+    let database = MysqlDatabase::fresh();
+    let sets = ["mariadb", "mysql", "!mysql", "postgresql", "mysql,mariadb"].into_iter().zip(1..);
+    let set = |(dbms, id): (&str, u32)| format!("--changeset ann:{id} dbms:{dbms}\nCREATE TABLE t{id} (id int);\n");
+    let project = changelog(&sets.map(set).collect::<String>());
+    let run = |command: &str| project.doorstep(&database.url(), &[command, "--migrations", "changelog.sql"]).run();
+    run("run").code(0);
+    run("check").code(0);
+    let is_mariadb = database.sql("SELECT VERSION() LIKE '%MariaDB%'") == "1";
+    let expected = if is_mariadb { "1,3,5" } else { "2,5" };
+    assert_eq!(database.sql("SELECT GROUP_CONCAT(ID ORDER BY ID) FROM DATABASECHANGELOG"), expected);
+    project.write(
+        "changelog.sql",
+        "--liquibase formatted sql\n--property name:x value:y dbms:mysql\n--changeset ann:9\nCREATE TABLE ${x} (id int);\n",
+    );
+    run("run").code(65).stderr_has("changelog.sql:2: the property has another value on").stderr_has("next: ");
+}
+
+#[test]
+fn on_mysql_what_liquibase_would_lose_or_cut_is_refused() {
+    let database = MysqlDatabase::fresh();
+    for (sql, told) in [
+        ("/*!50000 CREATE TABLE fig (id int) */;", "changelog.sql:3: Liquibase takes this for a comment"),
+        ("SELECT 1;\nSELECT 2 # one; two\n;", "changelog.sql:4: Liquibase would cut the statement within this comment"),
+        (
+            "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; END;",
+            "changelog.sql:3: Liquibase would cut this statement",
+        ),
+        ("DELIMITER //\nCREATE PROCEDURE p() SELECT 1//", "line 3: DELIMITER is a command of the mysql client"),
+    ] {
+        let project = changelog(&format!("--changeset ann:1\n{sql}\n"));
+        let call = project.doorstep(&database.url(), &["run", "--migrations", "changelog.sql"]);
+        call.run().code(65).stderr_has(told).stderr_has("next: ");
+    }
+}
+
+#[test]
+fn on_mysql_an_error_is_shown_at_its_line_and_a_precondition_is_asked() {
+    let database = MysqlDatabase::fresh();
+    let set = "--changeset ann:1\nCREATE TABLE apple (id int);\n--changeset ann:2\n--preconditions onFail:MARK_RAN\n\
+               --precondition-table-exists table:pear\nCREATE TABLE fig (id int);\n";
+    let project = changelog(&format!(
+        "{set}--changeset ann:3\n--why\nCREATE TABLE pear (id int);\nINSERT INTO nowhere VALUES (1);\n"
+    ));
+    let run = || project.doorstep(&database.url(), &["run", "--migrations", "changelog.sql"]).run();
+    let output = run().code(65).stderr_has("changelog.sql::3::ann").stderr_has("changelog.sql:11");
+    output.stderr_has("changelog.sql::2::ann is recorded and does not run").stderr_has("and stays");
+    assert_eq!(database.sql("SELECT GROUP_CONCAT(EXECTYPE ORDER BY ID) FROM DATABASECHANGELOG"), "EXECUTED,MARK_RAN");
+    assert_eq!(database.sql("SELECT LOCKED FROM DATABASECHANGELOGLOCK"), "0");
+    run().code(65).stderr_has("doorstep resolve --rolled-back changelog.sql::3::ann");
+}
+
+#[test]
+fn on_mysql_the_lock_row_is_waited_for_and_taken_over() {
+    let database = MysqlDatabase::fresh();
+    let project = changelog("--changeset ann:1\nCREATE TABLE apple (id int);\n");
+    let arguments = ["run", "--migrations", "changelog.sql", "--migration-lock-timeout", "2s"];
+    let lock = "INSERT INTO DATABASECHANGELOGLOCK VALUES (1, true, NOW(), 'build-7 (10.0.0.7)')";
+    database.sql(&format!("{MYSQL_DDL}; {lock}"));
+    // A session that is connected may be the holder.
+    let holder = database.session("SELECT SLEEP(600)");
+    let sessions = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info = 'SELECT SLEEP(600)'";
+    let id = until("the session is there", || Some(database.sql(sessions)).filter(|id| !id.is_empty()));
+    let output = project.doorstep(&database.url(), &arguments).run().code(75);
+    output.stderr_has("build-7 (10.0.0.7)").stderr_has("liquibase release-locks");
+    database.sql(&format!("KILL {id}"));
+    drop(holder);
+    until("the session is gone", || database.sql(sessions).is_empty().then_some(()));
+    // A role that does not see the sessions of others cannot know that.
+    let blind = database.account("ALL ON DB.*");
+    project.doorstep(&database.url_as(&blind), &arguments).run().code(75).stderr_has("build-7 (10.0.0.7)");
+    assert_eq!(database.sql("SELECT LOCKED FROM DATABASECHANGELOGLOCK"), "1");
+    // Nobody is left who could be it.
+    let output = project.doorstep(&database.url(), &["run", "--migrations", "changelog.sql"]).run().code(0);
+    output.stderr_has("took the lock that build-7 (10.0.0.7) has left").stderr_has("(1 applied)");
+    // doorstep's own lock says that the doorstep which has left this one is gone.
+    database.sql("UPDATE DATABASECHANGELOGLOCK SET LOCKED = 1, LOCKEDBY = 'doorstep: gone'");
+    project.write("changelog.sql", "--liquibase formatted sql\n--changeset ann:2\nCREATE TABLE pear (id int);\n");
+    project.doorstep(&database.url(), &arguments).run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT LOCKED, LOCKEDBY FROM DATABASECHANGELOGLOCK"), "0|NULL");
+}
+
+#[test]
+fn on_mysql_a_catalog_is_a_database_of_the_server() {
+    let (database, other) = (MysqlDatabase::fresh(), MysqlDatabase::fresh());
+    let project = changelog("--changeset ann:1\nCREATE TABLE apple (id int);\n");
+    project.write("liquibase.properties", &format!("liquibaseCatalogName: {}\n", other.name));
+    let run = || project.doorstep(&database.url(), &["run", "--migrations", "changelog.sql"]).run();
+    run().code(0).stderr_has("(1 applied)");
+    run().code(0).stderr_has("(0 applied)");
+    assert_eq!(database.sql("SHOW TABLES"), "apple");
+    assert_eq!(other.sql("SHOW TABLES"), "DATABASECHANGELOG\nDATABASECHANGELOGLOCK");
+    project.write("liquibase.properties", "defaultCatalogName: elsewhere\n");
+    run().code(78).stderr_has("next: name the database elsewhere in DATABASE_URL");
 }

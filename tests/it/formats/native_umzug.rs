@@ -1,7 +1,7 @@
 //! umzug's SQL files, applied as it does: its recorded runs beside doorstep's, and its history continued.
 
 use crate::formats::recorded::{Bench, Case, Deviation, Left, compare};
-use crate::support::{Database, Project, sqlite};
+use crate::support::{Database, MysqlDatabase, Project, sqlite};
 
 const CODE: &str = "a folder with migrations in code is left to its program (migrate_command)";
 
@@ -119,4 +119,27 @@ fn a_statement_that_refuses_a_transaction_runs_as_it_does_with_umzug() {
         "t|1"
     );
     assert_eq!(database.sql("SELECT to_regclass('_doorstep_runs') IS NULL"), "t");
+}
+
+#[test]
+fn on_mysql_the_table_is_sequelizes() {
+    let database = MysqlDatabase::fresh();
+    let project = Project::bare()
+        .file("migrations/01_apple.up.sql", "CREATE TABLE apple (id int);\nINSERT INTO apple VALUES (1);")
+        .file("migrations/01_apple.down.sql", "DROP TABLE apple;");
+    let run = || project.doorstep(&database.url(), &["run", "--migration-format", "umzug"]).run();
+    run().code(0).stderr_has("(1 applied)").stderr_has("umzug takes no lock");
+    run().code(0).stderr_has("(0 applied)");
+    assert_eq!(database.sql("SELECT name FROM SequelizeMeta"), "01_apple.up.sql");
+    // As Sequelize 6.37 makes it, with mysql2 and with mariadb.
+    let its = MysqlDatabase::fresh();
+    its.sql(
+        "CREATE TABLE IF NOT EXISTS `SequelizeMeta` (`name` VARCHAR(255) NOT NULL UNIQUE , PRIMARY KEY (`name`)) ENGINE=InnoDB \
+         DEFAULT CHARSET=utf8 COLLATE utf8_unicode_ci;",
+    );
+    let shape = "SHOW CREATE TABLE SequelizeMeta";
+    assert_eq!(database.sql(shape), its.sql(shape));
+    its.sql("ALTER TABLE SequelizeMeta ADD createdAt datetime NOT NULL, ADD updatedAt datetime NOT NULL");
+    let output = project.doorstep(&its.url(), &["run", "--migration-format", "umzug"]).run();
+    output.code(78).stderr_has("has the column createdAt").stderr_has("next: ");
 }

@@ -60,15 +60,6 @@ fn projects() -> [(Project, &'static str); 2] {
     [(alembic(ENV), "pending: k2"), (django(), "pending: contenttypes.0001_initial and 2 more")]
 }
 
-/// The output of `check` with the real tool, which a busy machine may not start within five seconds.
-fn asked(project: &Project, url: &str, arguments: &[&str]) -> Output {
-    let arguments = [&["check"], arguments].concat();
-    until("the tool has answered", || {
-        let output = project.with_python(url, &arguments).run();
-        (!output.stdout.contains("no answer within")).then_some(output)
-    })
-}
-
 /// One line of `check`, and its code.
 #[track_caller]
 fn says(output: Output, code: i32, line: &str) {
@@ -88,14 +79,14 @@ fn the_verdict_is_unknown_and_check_asks_the_tool() {
         };
         assert_eq!(status(), "unknown");
         project.doorstep(&url, &["status"]).run().code(0).stdout_has(": unknown (the files alone do not tell");
-        says(asked(&project, &url, &[]), 1, &format!("unhealthy: {pending}"));
+        says(project.checked_with_python(&url, &[]), 1, &format!("unhealthy: {pending}"));
         // The question wrote nothing.
         let tables = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
         assert_eq!(database.sql(tables), "0");
         assert!(!project.path("shop/__pycache__").exists());
         project.with_python(&url, &["migrate"]).run().code(0);
         assert_eq!(status(), "unknown");
-        let output = asked(&project, &url, &["--format", "json"]).code(0);
+        let output = project.checked_with_python(&url, &["--format", "json"]).code(0);
         let checked: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!((&checked["ok"], &checked["migrations"]), (&true.into(), &"current".into()));
         // An image without Python.

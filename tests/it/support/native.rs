@@ -77,13 +77,7 @@ impl Native {
 
     /// The same on this engine: names in quotes are those of the engine.
     pub(crate) fn count_on(&self, engine: Engine, step: &Step) -> String {
-        match engine {
-            Engine::Mysql => {
-                let quoted = self.count(step).replace('"', "`");
-                quoted.replace("drizzle.", "").replace("databasechangelog", "DATABASECHANGELOG")
-            }
-            Engine::Postgres | Engine::Sqlite => self.count(step),
-        }
+        on(engine, &self.count(step))
     }
 
     /// doorstep runs its folders on this engine.
@@ -330,9 +324,22 @@ pub(crate) const NATIVE: &[Native] = &[
     },
 ];
 
-/// The text of a file of Drizzle's, with a breakpoint between two statements.
+/// A query about a history on this engine: names in quotes are those of the engine, and the tools' names are spelled as they spell
+/// them there.
+pub(crate) fn on(engine: Engine, query: &str) -> String {
+    match engine {
+        Engine::Mysql => {
+            let plain = query.replace('"', "`").replace("drizzle.", "");
+            plain.replace("databasechangelog", "DATABASECHANGELOG")
+        }
+        Engine::Postgres | Engine::Sqlite => query.to_owned(),
+    }
+}
+
+/// The text of a file of Drizzle's, with a breakpoint between two statements. A server of MySQL refuses an empty one.
 fn pieces(step: &Step) -> String {
-    step.sql.trim_end().replace(";\n", ";\n--> statement-breakpoint\n") + "\n"
+    let sql = if step.sql.trim().is_empty() { "-- nothing" } else { &step.sql };
+    sql.trim_end().replace(";\n", ";\n--> statement-breakpoint\n") + "\n"
 }
 
 /// `1700000000001_slug`

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-use super::{Doorstep, variable};
+use super::{Doorstep, Output, until, variable};
 
 /// A directory with a Prisma folder.
 pub(crate) struct Project {
@@ -74,6 +74,15 @@ impl Project {
     pub(crate) fn with_python(&self, url: &str, arguments: &[&str]) -> Doorstep {
         let path = format!("{}/bin:{}", variable("PYTHON_HOME"), variable("PATH"));
         self.doorstep(url, arguments).env("PATH", &path)
+    }
+
+    /// The output of `check` with the real tool, which a busy machine may not start within five seconds.
+    pub(crate) fn checked_with_python(&self, url: &str, arguments: &[&str]) -> Output {
+        let arguments = [&["check"], arguments].concat();
+        until("the tool has answered", || {
+            let output = self.with_python(url, &arguments).run();
+            (!output.stdout.contains("no answer within")).then_some(output)
+        })
     }
 
     /// Runs a program of that virtual environment, which must succeed.

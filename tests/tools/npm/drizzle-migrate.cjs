@@ -4,13 +4,21 @@
 //   PACKAGE   drizzle-orm (0.x) or drizzle-orm-1 (1.0)
 const [packages, name] = process.argv.slice(2);
 const load = require("node:module").createRequire(`${packages}/`);
-const { Client } = load("pg");
-const { drizzle } = load(`${name}/node-postgres`);
-const { migrate } = load(`${name}/node-postgres/migrator`);
+const url = process.env.DATABASE_URL;
+const driver = url.startsWith("mysql:") ? "mysql2" : "node-postgres";
+const { drizzle } = load(`${name}/${driver}`);
+const { migrate } = load(`${name}/${driver}/migrator`);
+
+async function connect() {
+  if (driver === "mysql2") return load("mysql2/promise").createConnection(url);
+  const { Client } = load("pg");
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  return client;
+}
 
 async function main() {
-  const client = new Client({ connectionString: process.env.DATABASE_URL });
-  await client.connect();
+  const client = await connect();
   try {
     await migrate(drizzle({ client }), { migrationsFolder: "./drizzle" });
   } finally {

@@ -54,7 +54,7 @@ Migration name: 20250324100000_coupons
 Database error code: 1062
 
 Database error:
-Duplicate entry ''ada@example.com'' for key ''Customer_email_key''
+Duplicate entry ''ada@example.com'' for key ''Customer.Customer_email_key''
 
 Please check the query number 2 from the migration file.
 ', '2025-03-24 11:02:19.870', 0),

@@ -99,7 +99,10 @@ impl Target {
                     at + 1
                 )));
             };
-            if pair.contains(['#', ';', '"', '\'', '`', '<', '>', '\\', '{', '}', '|']) {
+            // mysql2 of Node reads an object there, and people write it as it is.
+            let is_object = name == "ssl" && value.starts_with('{') && value.ends_with('}');
+            let is_strange = ['#', ';', '"', '\'', '`', '<', '>', '\\', '{', '}', '|'];
+            if !is_object && pair.contains(is_strange) {
                 return Err(invalid(&format!("parameter {} holds a character that must be percent-encoded", at + 1)));
             }
             let part = format!("parameter {}", at + 1);
@@ -143,6 +146,7 @@ impl Target {
     ) -> Result<(), Error> {
         let is_on = matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on");
         match (name, plain) {
+            ("ssl", _) => files.mode = Some(self.mode_of_node(&value)),
             (_, "sslmode") => files.mode = Some(mode(&value)?),
             (_, "sslaccept") => {
                 files.mode = Some(match value.as_str() {
@@ -229,6 +233,30 @@ impl Target {
         }
     }
 
+    /// The values of `ssl` in a URL of Node's mysql2: the options of its TLS, or the name of a list of authorities.
+    fn mode_of_node(&mut self, value: &str) -> TlsMode {
+        let options: serde_json::Value = serde_json::from_str(value).unwrap_or_default();
+        let is = |name: &str, expected: bool| options.get(name).and_then(serde_json::Value::as_bool) == Some(expected);
+        match options {
+            serde_json::Value::Bool(false) => TlsMode::Disabled,
+            serde_json::Value::Bool(true) => TlsMode::Required,
+            serde_json::Value::Object(_) if is("rejectUnauthorized", false) => TlsMode::Required,
+            serde_json::Value::Object(ref object) if !object.contains_key("ca") => {
+                if is("verifyIdentity", true) {
+                    TlsMode::VerifyIdentity
+                } else {
+                    TlsMode::VerifyCa
+                }
+            }
+            _ => {
+                let text = "the URL's parameter `ssl` holds or names certificates of authorities, which doorstep does not read there: it \
+                            encrypts and checks no certificate; give ssl-mode and ssl-ca to a URL for doorstep (migrate_url)";
+                self.warnings.push(text.to_owned());
+                TlsMode::Required
+            }
+        }
+    }
+
     fn warn_of(&mut self, name: &str, at: usize, what: &str) {
         // What is no name may be a piece of the password.
         let shown = match is_parameter_name(&name.replace('-', "_")) {
@@ -299,6 +327,11 @@ mod tests {
             ("tls=skip-verify", Required),
             ("tls=true", VerifyIdentity),
             ("ssl_disabled=True", Disabled),
+            ("ssl={\"rejectUnauthorized\":true}", VerifyCa),
+            ("ssl=%7B%22rejectUnauthorized%22%3Atrue,%22verifyIdentity%22%3Atrue%7D", VerifyIdentity),
+            ("ssl={\"rejectUnauthorized\":false}", Required),
+            ("ssl=true", Required),
+            ("ssl=false", Disabled),
         ] {
             let target = with(query);
             assert_eq!((target.tls, target.warnings.len()), (expected, 0), "{query}: {:?}", target.warnings);
@@ -329,6 +362,8 @@ mod tests {
             ("passwrod=hunter2", "`passwrod` is unknown"),
             ("schema=app", "`schema` is unknown"),
             ("sslcert=/ca.pem", "`sslcert` has no effect without sslaccept=strict"),
+            ("ssl=hunter2", "`ssl` holds or names certificates"),
+            ("ssl={\"ca\":\"hunter2\"}", "`ssl` holds or names certificates"),
             ("tls=custom", "`tls` names a configuration of a program"),
         ] {
             let target = with(query);
