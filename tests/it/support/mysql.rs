@@ -89,6 +89,8 @@ fn client(url: &str, database: &str) -> Command {
     let (host, port) = place.split_once(':').unwrap();
     let mut command = Command::new("mariadb");
     command.args(["--no-defaults", "--batch", "--skip-column-names", "--raw", "-h", host, "-P", port, "-u", user]);
+    // Without it, the client takes comments out of the bodies of programs.
+    command.arg("--comments");
     command
         .args(["--default-character-set=utf8mb4".to_owned(), format!("-p{password}")])
         .env_clear()
