@@ -129,7 +129,10 @@ impl History {
         self.leave_aside();
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
-        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list && layout.is_ordered(&entry.name));
+        let last = plan::last_applied(&self.entries, |name| layout.is_ordered(name));
+        self.entries.iter_mut().for_each(|entry| {
+            entry.out_of_order &= is_list && layout.is_ordered(&entry.name) && entry.migration < last;
+        });
         if let Some(names) = &self.review.passed_over {
             let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
             self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));

@@ -170,6 +170,12 @@ pub(crate) fn compare(
     in_folder.chain(gone).collect()
 }
 
+/// The place in the folder of the last migration that is applied, or has begun, of those that have a place in the order.
+pub(crate) fn last_applied(entries: &[Entry], is_ordered: impl Fn(&str) -> bool) -> Option<usize> {
+    let has_run = |entry: &&Entry| matches!(entry.state, State::Applied | State::Edited | State::Failed);
+    entries.iter().filter(has_run).filter(|entry| is_ordered(&entry.name)).filter_map(|entry| entry.migration).max()
+}
+
 /// An unfinished row whose script commits together with it, and without a recorded failure: both were rolled back.
 fn is_void(record: &Record) -> bool {
     record.ran(RunMode::Atomic) && record.message.is_none()

@@ -98,11 +98,14 @@ impl Format {
         }
     }
 
-    /// The tables of its history.
+    /// The tables of its history, without that of a lock.
     fn history(self) -> String {
+        let is_lock = |table: &str| table.to_ascii_lowercase().ends_with("lock");
         let names = match self {
             Self::Scripts(format) => vec![format.query("_prisma_migrations")],
-            Self::Native(format) => format.history.iter().map(|table| (*table).to_owned()).collect(),
+            Self::Native(format) => {
+                format.history.iter().filter(|table| !is_lock(table)).map(|table| (*table).to_owned()).collect()
+            }
         };
         names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
     }
