@@ -19,7 +19,6 @@ use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::leftovers::Ready;
 use crate::migrate::plan::Entry;
-use crate::migrate::rights::grant;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::{execute, failure_report, recovery, trouble};
@@ -96,7 +95,7 @@ impl Migrator<'_> {
 pub(super) struct MigrationRun<'a> {
     pub(super) migrator: Migrator<'a>,
     pub(super) ledger: &'static dyn LedgerWriter,
-    table: TableName,
+    pub(super) table: TableName,
     /// A migration of this run has had a note, which is deleted.
     has_noted: bool,
 }
@@ -113,6 +112,8 @@ pub(super) struct Current<'m> {
     pub(super) steps: Option<(usize, usize)>,
     /// What all of its steps have in common.
     pub(super) script: ScriptTraits,
+    /// Its first step was announced when the row was written.
+    pub(super) is_announced: bool,
 }
 
 impl<'a> MigrationRun<'a> {
@@ -143,15 +144,19 @@ impl<'a> MigrationRun<'a> {
             mode,
             steps: None,
             script: ScriptTraits::default(),
+            is_announced: false,
         };
         if strategy.mode != RunMode::Steps {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
         let done = begun.as_ref().map_or(0, |(_, done)| *done);
-        current.id = match begun {
-            Some((id, _)) if strategy.mode == RunMode::Steps => id,
-            _ => self.begin(migration, strategy.mode).await?,
-        };
+        match begun {
+            Some((id, _)) if strategy.mode == RunMode::Steps => current.id = id,
+            _ => self.begin(&mut current, &strategy.steps).await?,
+        }
+        if done > 0 && entry.is_halted() {
+            self.take_up(&current, done).await?;
+        }
         let has_note = match strategy.mode {
             RunMode::Atomic => self.atomic(current, &strategy).await?,
             RunMode::Whole => self.whole(&current).await.map(|()| true)?,
@@ -176,43 +181,6 @@ impl<'a> MigrationRun<'a> {
             let Migrator { history, session, .. } = &mut self.migrator;
             history.drop_notes(&mut **session, &self.table).await;
         }
-    }
-
-    /// Records that a migration begins; returns the key of its row.
-    async fn begin(&mut self, migration: &Migration, mode: RunMode) -> Result<String, Error> {
-        let (id, name) = (self.ledger.new_id(Some(mode)), &migration.name);
-        let Some(record) = self.ledger.begin(self.row(&id), mode, migration) else { return Ok(id) };
-        let label = self.migrator.application_name.with(name);
-        let conditions = self.conditions(&label);
-        let (cancel, stop) = (self.migrator.session.canceller(), self.migrator.stop);
-        let begin = self.migrator.session.begin(record, conditions);
-        execute::own(cancel, begin, stop).await.map_err(|fault| match fault.class {
-            Class::Cancelled if stop.signal().is_some() => self.not_begun(name),
-            Class::Busy | Class::Cancelled | Class::Limit(_) => {
-                Error::statement(format!("record the start of {name}"))(fault)
-            }
-            class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
-            _ => self.not_recorded(name, "its start could not be recorded, so it was not run".to_owned(), fault),
-        })?;
-        Ok(id)
-    }
-
-    pub(super) fn not_begun(&self, name: &str) -> Error {
-        Error::Stopped {
-            signal: self.migrator.stop.signal().unwrap_or_default(),
-            note: format!("{name} was not begun"),
-        }
-    }
-
-    pub(super) fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
-        let (dialect, table) = (self.migrator.history.dialect, &self.table);
-        let next = match fault.class {
-            Class::Privilege | Class::RowSecurity => {
-                grant((dialect, table), "SELECT, INSERT, UPDATE", &self.migrator.probe.role)
-            }
-            _ => format!("look at {} (its columns, triggers, policies), and start again", dialect.table(table)),
-        };
-        Error::Unrecorded { report: format!("migration {name}: {report}"), next, fault }
     }
 
     /// The script and its record in one transaction; whether it ran without one in the end.
@@ -264,8 +232,8 @@ impl<'a> MigrationRun<'a> {
         let steps = strategy::steps(&current.migration.script).unwrap_or_default();
         // A lone CALL or DO may commit on the way.
         let mode = if steps.len() < 2 { RunMode::Whole } else { RunMode::Steps };
-        current.id = self.begin(current.migration, mode).await?;
         current.mode = mode;
+        self.begin(&mut current, &steps).await?;
         match mode {
             RunMode::Steps => self.step_by_step(current, &steps, 0).await,
             RunMode::Whole | RunMode::Atomic => self.whole(&current).await,
@@ -348,8 +316,7 @@ impl<'a> MigrationRun<'a> {
         (index, count): (usize, usize),
     ) -> Result<(), Failure> {
         let is_last = index + 1 == count;
-        let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
-        let record = self.record(current, &outcome);
+        let record = self.record_of_step(current, step, (index, count));
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
@@ -399,7 +366,7 @@ impl<'a> MigrationRun<'a> {
         Unit { sql, statements, record: None, clears: None, alone: false, announcement: None, last: false, conditions }
     }
 
-    fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
+    pub(super) fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
         Conditions { lock_timeout: self.migrator.statement_lock_timeout, label }
     }
 

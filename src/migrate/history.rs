@@ -220,6 +220,7 @@ impl History {
             };
             self.entries[index].note = Some(note);
         }
+        self.note_repaired();
         Ok(())
     }
 
@@ -230,6 +231,7 @@ impl History {
     /// [`Error::Statement`] when the catalog cannot be read or the history not be written.
     pub(crate) async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
+        self.take_up_repaired();
         self.close_abandoned(session, &table).await?;
         self.refill(session).await?;
         self.drop_left_notes(session, &table).await;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::migrate::halted::Halt;
 use crate::migrate::intent::Intent;
 
 /// State of one migration (contract: `status`).
@@ -100,6 +101,13 @@ impl Entry {
     #[must_use]
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Pending | State::RolledBack)
+    }
+
+    /// Failed at a statement behind others that are done.
+    #[must_use]
+    pub(crate) fn is_halted(&self) -> bool {
+        let message = self.record.as_ref().and_then(|record| record.message.as_deref());
+        message.is_some_and(|message| Halt::read(message).is_some())
     }
 
     /// An unfinished row without a recorded reason, or with no more than what it was about to do: its process died, or is still running.
