@@ -99,7 +99,11 @@ impl Format {
     fn history(self) -> String {
         let names = match self {
             Self::Scripts(format) => vec![format.query("_prisma_migrations")],
-            Self::Native(format) => format.history.iter().map(|table| (*table).to_owned()).collect(),
+            Self::Native(format) => {
+                // Liquibase makes the table of its lock first.
+                let is_lock = |table: &&&str| table.to_ascii_lowercase().ends_with("lock");
+                format.history.iter().filter(|table| !is_lock(table)).map(|table| (*table).to_owned()).collect()
+            }
         };
         names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
     }
