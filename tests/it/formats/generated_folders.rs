@@ -1,5 +1,5 @@
 //! Twenty folders of each format, made from statements as people write them: doorstep leaves what the statements make when
-//! psql runs them, and, where there is a real tool, the rows that the tool leaves.
+//! psql or mariadb runs them, and, where there is a real tool, the rows that the tool leaves.
 
 use crate::formats::interchange::{RealTool, TOOLS};
 use crate::support::ground::{Engine, Ground};
@@ -44,16 +44,34 @@ const STATEMENTS: [&str; 12] = [
     "DO $do$ BEGIN PERFORM #; END $do$;",
 ];
 
-fn steps(folder: u64) -> Vec<Step> {
+/// The same on MySQL and MariaDB.
+const STATEMENTS_OF_MYSQL: [&str; 12] = [
+    "ALTER TABLE @ ADD COLUMN c# varchar(60) DEFAULT 'it''s; -- no comment' NOT NULL;",
+    "CREATE INDEX i# ON @ (id) -- until the end; of the line\n;",
+    "CREATE FUNCTION f#() RETURNS int DETERMINISTIC RETURN /* a comment; in the body */ # + 0;",
+    "INSERT INTO @ (id) VALUES (#);",
+    "UPDATE @ SET id = id WHERE note <> 'a\nline -- break';",
+    "ALTER TABLE @ COMMENT = 'Größe; №#';",
+    "CREATE TABLE e# (kind enum('new', 'done; or \\'not'));",
+    "CREATE VIEW v# AS SELECT id, note FROM @ WHERE id <> #;",
+    "ALTER TABLE @ ADD CONSTRAINT k# CHECK (id <> -#);",
+    "/* a block;\n   of two lines */ CREATE TABLE `s;#` (id int PRIMARY KEY, at datetime(3) DEFAULT CURRENT_TIMESTAMP(3));",
+    "CREATE UNIQUE INDEX u# ON @ (id, note);",
+    "CREATE TRIGGER g# BEFORE INSERT ON @ FOR EACH ROW SET NEW.id = NEW.id + 0;",
+];
+
+fn steps(engine: Engine, folder: u64) -> Vec<Step> {
+    let statements = if engine == Engine::Mysql { STATEMENTS_OF_MYSQL } else { STATEMENTS };
+
     let mut dice = Dice::of(folder);
     let count = 2 + dice.below(SLUGS.len() as u64 - 1);
     let mut serial = 100 * folder;
     let mut step = |number: u64| {
         let table = format!("t{number}");
-        let mut sql = format!("CREATE TABLE {table} (id int, note text DEFAULT 'x');");
+        let mut sql = format!("CREATE TABLE {table} (id int, note varchar(60) DEFAULT 'x');");
         for _ in 0..dice.below(5) {
             serial += 1;
-            let statement = STATEMENTS[usize::try_from(dice.below(STATEMENTS.len() as u64)).unwrap()];
+            let statement = statements[usize::try_from(dice.below(statements.len() as u64)).unwrap()];
             sql += "\n";
             sql += &statement.replace('@', &table).replace('#', &serial.to_string());
         }
@@ -64,6 +82,9 @@ fn steps(folder: u64) -> Vec<Step> {
 
 /// What the statements made, without the history.
 fn catalog(format: &Native, ground: &Ground) -> String {
+    if ground.engine() == Engine::Mysql {
+        return catalog_of_mysql(format, ground);
+    }
     let history: Vec<String> =
         format.history.iter().map(|table| format!("'{}'", table.rsplit('.').next().unwrap())).collect();
     let history = history.join(", ");
@@ -83,10 +104,27 @@ fn catalog(format: &Native, ground: &Ground) -> String {
     ))
 }
 
-fn compare(format: &'static Native, tool: Option<&RealTool>, folder: u64) {
-    let steps = steps(folder);
+fn catalog_of_mysql(format: &Native, ground: &Ground) -> String {
+    let programs = ground.sql(
+        "SELECT routine_name, routine_definition, is_deterministic FROM information_schema.routines \
+         WHERE routine_schema = DATABASE() UNION ALL SELECT trigger_name, action_statement, event_object_table \
+         FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
+    );
+    let tables = ground.tables(format);
+    let shown = tables.split(' ').map(|table| {
+        let shown = ground.sql(&format!("SHOW CREATE TABLE `{table}`; SELECT COUNT(*) FROM `{table}`"));
+        // A view names its database, and the collation of the session that made it, which is the tool's.
+        let shown = shown.replace(&ground.sql("SELECT DATABASE()"), "");
+        let without_session = |line: &str| line.split("|utf8mb4|utf8mb4_").next().unwrap().to_owned();
+        shown.lines().map(without_session).collect::<Vec<_>>().join("\n")
+    });
+    std::iter::once(programs).chain(shown).collect::<Vec<_>>().join("\n")
+}
+
+fn compare(format: &'static Native, tool: Option<&RealTool>, (engine, folder): (Engine, u64)) {
+    let steps = steps(engine, folder);
     let project = format.project(&steps);
-    let [ours, expected] = [Engine::Postgres; 2].map(Ground::fresh);
+    let [ours, expected] = [engine; 2].map(Ground::fresh);
     let applied = format!("({} applied)", steps.len());
     ours.doorstep(format, &project, &["run"]).run().code(0).stderr_has(&applied);
     match tool {
@@ -108,9 +146,12 @@ fn compare(format: &'static Native, tool: Option<&RealTool>, folder: u64) {
 
 fn compare_all(folders: std::ops::Range<u64>, with_slow: bool) {
     for format in NATIVE {
-        eprintln!("--- {}", format.name);
-        let tool = TOOLS.iter().find(|tool| tool.format == format.name && (with_slow || !tool.is_slow));
-        folders.clone().for_each(|folder| compare(format, tool, folder));
+        for engine in Engine::SERVERS.into_iter().filter(|engine| format.knows(*engine)) {
+            eprintln!("--- {} {engine:?}", format.name);
+            let runs = |tool: &&RealTool| tool.engines.contains(&engine) && (with_slow || !tool.is_slow);
+            let tool = TOOLS.iter().filter(runs).find(|tool| tool.format == format.name);
+            folders.clone().for_each(|folder| compare(format, tool, (engine, folder)));
+        }
     }
 }
 

@@ -89,6 +89,8 @@ fn client(url: &str, database: &str) -> Command {
     let (host, port) = place.split_once(':').unwrap();
     let mut command = Command::new("mariadb");
     command.args(["--no-defaults", "--batch", "--skip-column-names", "--raw", "-h", host, "-P", port, "-u", user]);
+    // Without it, the client takes comments out of the bodies of programs.
+    command.arg("--comments");
     command
         .args(["--default-character-set=utf8mb4".to_owned(), format!("-p{password}")])
         .env_clear()
@@ -102,6 +104,12 @@ fn client(url: &str, database: &str) -> Command {
 /// The server that scripts/throwaway-mariadb starts.
 fn program() -> String {
     std::env::var("MYSQL_SERVER").unwrap_or_else(|_| "mariadbd".to_owned())
+}
+
+/// Whether that is MariaDB.
+pub(crate) fn is_mariadb() -> bool {
+    let output = Command::new(program()).args(["--no-defaults", "--version"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().contains("MariaDB")
 }
 
 /// A server for one test.
@@ -125,9 +133,8 @@ impl MysqlServer {
     pub(crate) fn folding_names() -> Self {
         let option = "--lower-case-table-names=1";
         let mut server = Self::stopped();
-        let version = Command::new(program()).args(["--no-defaults", "--version"]).output().unwrap().stdout;
         // MySQL takes the option only when the data are made.
-        if !String::from_utf8(version).unwrap().contains("MariaDB") {
+        if !is_mariadb() {
             let data = server.directory.path().join("data");
             std::fs::remove_dir_all(&data).unwrap();
             let mut command = Command::new(program());

@@ -339,7 +339,16 @@ pub(crate) fn on(engine: Engine, query: &str) -> String {
 /// The text of a file of Drizzle's, with a breakpoint between two statements. A server of MySQL refuses an empty one.
 fn pieces(step: &Step) -> String {
     let sql = if step.sql.trim().is_empty() { "-- nothing" } else { &step.sql };
-    sql.trim_end().replace(";\n", ";\n--> statement-breakpoint\n") + "\n"
+    let mut text = String::new();
+    for line in sql.trim_end().split_inclusive('\n') {
+        text += line;
+        // Not within a body in dollar quotes, nor in a comment.
+        let is_open = text.matches('$').count() % 4 != 0 || text.matches("/*").count() != text.matches("*/").count();
+        if line.ends_with(";\n") && !is_open {
+            text += "--> statement-breakpoint\n";
+        }
+    }
+    text + "\n"
 }
 
 /// `1700000000001_slug`
