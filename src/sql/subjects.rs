@@ -11,7 +11,7 @@ use crate::sql::script::Statement;
 pub(crate) struct Subjects {
     /// Their names: of tables, views, routines, triggers, events, databases; a part is known by its table.
     pub(crate) names: Vec<String>,
-    /// All of them are tables or views, whose definition shows whatever the statement changes.
+    /// All of them are tables or views, whose definition shows all that the statement changes.
     pub(crate) are_tables: bool,
     /// A server that dies may leave part of the statement done (MariaDB drops several objects one by one).
     pub(crate) is_divisible: bool,

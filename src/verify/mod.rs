@@ -10,7 +10,7 @@ pub(crate) mod requirements;
 pub(crate) mod rights;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::base::error::Error;
 use crate::catalog::{Catalog, Name};
@@ -98,10 +98,9 @@ pub(crate) async fn compare_database(
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
     if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
-        let mut schemas = named_schemas(desired, &expected, home);
-        schemas.extend(index_use::schemas(queries, &plans).map(str::to_owned));
-        schemas.sort_unstable();
-        schemas.dedup();
+        let of_queries = index_use::schemas(queries, &plans).map(str::to_owned);
+        let schemas: BTreeSet<String> = named_schemas(desired, &expected, home).into_iter().chain(of_queries).collect();
+        let schemas: Vec<String> = schemas.into_iter().collect();
         let scope = Scope { schemas: &schemas, role };
         let mut read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
         if let Some(rights) = &rights {
@@ -132,11 +131,7 @@ pub(crate) async fn compare_database(
     let facts = Facts {
         dialect,
         home,
-        role: rights
-            .as_ref()
-            .map(|rights| rights.account.as_str())
-            .filter(|it| !it.is_empty())
-            .unwrap_or(options.grantee),
+        role: grantee(rights.as_ref(), options),
         mode: options.mode,
         expected: &expected,
         actual: actual.as_ref(),
@@ -144,6 +139,11 @@ pub(crate) async fn compare_database(
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
     Ok(DatabaseComparison { findings, script })
+}
+
+/// Whom a missing right is granted to: the service's account, where its session told it.
+fn grantee<'a>(rights: Option<&'a Rights>, options: &Options<'a>) -> &'a str {
+    rights.map(|rights| rights.account.as_str()).filter(|account| !account.is_empty()).unwrap_or(options.grantee)
 }
 
 /// The schemas that something is expected in.

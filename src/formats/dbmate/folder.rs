@@ -19,7 +19,7 @@ pub(crate) struct DbmateFolder;
 
 impl Layout for DbmateFolder {
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+        Dialect::ALL
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {

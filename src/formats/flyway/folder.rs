@@ -72,7 +72,7 @@ impl FlywayFile {
 
 impl Layout for FlywayFolder {
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+        Dialect::ALL
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {

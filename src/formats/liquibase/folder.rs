@@ -30,10 +30,10 @@ pub(crate) struct Changelogs {
 
 impl Layout for Changelogs {
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+        Dialect::ALL
     }
 
-    /// By the `dbms` of a change set: Liquibase calls a server mariadb whose version says so, whatever the driver and the URL.
+    /// By the `dbms` of a change set: Liquibase calls a server mariadb whose version says so, by any driver and any URL.
     fn is_for_server(&self, migration: &Migration, server: &str) -> bool {
         let (header, _) = changelog::notes(migration.sql());
         let product = ledger_ddl::liquibase::product(migration.script.dialect(), server);

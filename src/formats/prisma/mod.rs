@@ -117,7 +117,7 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
 
 impl Layout for Prisma {
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+        Dialect::ALL
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {

@@ -18,7 +18,7 @@ pub(crate) struct RefineryFolder;
 
 impl Layout for RefineryFolder {
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+        Dialect::ALL
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {

@@ -23,7 +23,7 @@ pub(crate) struct SqlFolder {
 
 impl Layout for SqlFolder {
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite, Dialect::Mysql]
+        Dialect::ALL
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
