@@ -93,7 +93,6 @@ pub(crate) async fn compare_database(
     let mut differences = missing_tables(session, tables, role).await?;
     differences.extend(hidden_tables(tables, rights.as_ref(), &differences, home));
     let mut differences = without_allowed(differences.into_iter().chain(unknown).collect(), allow, home);
-    let catalogs = &expected;
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
@@ -106,12 +105,12 @@ pub(crate) async fn compare_database(
         if let Some(rights) = &rights {
             rights.note(&mut read);
         }
-        for expected in &expected {
-            let mut found = without_allowed(differ::compare(expected, &read, dialect), allow, home);
-            found.retain(|difference| !is_of_another(difference, expected, catalogs, home));
+        for catalog in &expected {
+            let mut found = without_allowed(differ::compare(catalog, &read, dialect), allow, home);
+            found.retain(|difference| !is_of_another(difference, catalog, &expected, home));
             let (external, own): (Vec<Difference>, Vec<Difference>) =
                 found.into_iter().partition(|difference| is_external(difference, options));
-            script.extend(ddl::plan(&own, expected, &read, dialect, home));
+            script.extend(ddl::plan(&own, catalog, &read, dialect, home));
             let found = own.into_iter().chain(of_external(external, has_rows)).collect();
             let new = without_known_extras(found, &differences);
             differences.retain(|required| !repeats(required, &new, home));
