@@ -1,4 +1,4 @@
-"""Small servers on loopback: one that counts what a client asks of PostgreSQL, and two that are never ready."""
+"""Small servers on loopback: two that count what a client asks of PostgreSQL or MariaDB, and two that are never ready."""
 
 import socket
 import struct
@@ -109,3 +109,42 @@ class Counts(Listener):
 
     def round_trips(self):
         return sum(1 for kind in self.messages if kind in self.ROUND_TRIPS)
+
+
+class CountsMysql(Listener):
+    """In front of a MariaDB or MySQL without TLS: notes the messages after login, each of which waits for an answer."""
+
+    QUIT = 1
+
+    def __init__(self, port):
+        self.upstream = port
+        self.messages = []
+        super().__init__()
+
+    def answer(self, client):
+        server = socket.create_connection(("127.0.0.1", self.upstream))
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+        buffer = b""
+        while data := Counts._read(client):
+            buffer += data
+            while len(buffer) >= 4 and len(buffer) >= (size := 4 + int.from_bytes(buffer[:3], "little")):
+                # A command begins anew at packet 0; the client's packets of the login have higher numbers.
+                if buffer[3] == 0 and buffer[4] != self.QUIT:
+                    self.messages.append(buffer[5:size].decode(errors="replace"))
+                buffer = buffer[size:]
+            server.sendall(data)
+        server.close()
+        client.close()
+
+    @staticmethod
+    def _back(server, client):
+        while data := Counts._read(server):
+            try:
+                client.sendall(data)
+            except OSError:
+                return
+
+    def round_trips(self):
+        return len(self.messages)

@@ -71,26 +71,36 @@ def checked(words, env):
 
 def milliseconds(words, env):
     """From fork to the end of the process."""
+    return spent(words, env)[0]
+
+
+def spent(words, env):
+    """The same, and the processor time of the process, both in milliseconds."""
     null = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1, 2)]
     begin = time.perf_counter_ns()
     pid = os.posix_spawnp(words[0], words, env, file_actions=null)
-    _, status = os.waitpid(pid, 0)
+    _, status, usage = os.wait4(pid, 0)
     end = time.perf_counter_ns()
     if status:
         checked(words, env)
         raise SystemExit(f"{words[0]} failed, but not when it was run again")
-    return (end - begin) / 1e6
+    return (end - begin) / 1e6, (usage.ru_utime + usage.ru_stime) * 1e3
 
 
 def interleaved(commands, rounds):
-    """The median of each command's times; A, B, C, A, B, C, … so that noise hits all alike."""
+    """The median of each command's times; one round after the other, so that noise hits all alike."""
+    return {name: wall for name, (wall, _) in alternating(commands, rounds).items()}
+
+
+def alternating(commands, rounds):
+    """The medians of each command's times and processor times; each round in an order of its own."""
     for words, env in commands.values():
-        milliseconds(words, env)
-    times = {name: [] for name in commands}
+        spent(words, env)
+    found = {name: [] for name in commands}
     for _ in range(rounds):
-        for name, (words, env) in commands.items():
-            times[name].append(milliseconds(words, env))
-    return {name: statistics.median(found) for name, found in times.items()}
+        for name in SPREAD.sample(list(commands), len(commands)):
+            found[name].append(spent(*commands[name]))
+    return {name: tuple(statistics.median(column) for column in zip(*times)) for name, times in found.items()}
 
 
 def peak_memory(words, env):

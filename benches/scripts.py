@@ -159,9 +159,9 @@ class Model:
         return [warning(text), f'-- AlterTable\nALTER TABLE "{table}" DROP COLUMN "{column}";\n']
 
 
-def write(project, count, seed=500):
+def write(project, count, model=None):
     """`count` of them in Prisma's layout below `project`; gives their files in the order they are applied."""
-    model, files = Model(seed), []
+    model, files = model or Model(500), []
     for number in range(1, count + 1):
         kind, text = model.next()
         folder = Path(project) / f"prisma/migrations/{20220101000000 + number}_{kind}"

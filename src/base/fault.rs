@@ -128,6 +128,8 @@ pub enum Condition {
     NoSchema,
     /// A table lacks a column of the statement (42703).
     NoColumn,
+    /// There is no table of this name (MySQL's 1146).
+    NoTable,
     /// `pg_hba.conf` admits no login from here (28000).
     NotAdmitted,
     /// The same, and the connection was not encrypted because the URL says so.

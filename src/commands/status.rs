@@ -11,6 +11,7 @@ use crate::base::time;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
 use crate::formats::migration::RecordedBy;
+use crate::migrate::halted::Halt;
 use crate::migrate::history::History;
 use crate::migrate::plan::{Entry, State, Verdict};
 use crate::startup::start::Start;
@@ -132,11 +133,15 @@ fn text(status: &Status<'_>, address: &str, now: Option<SystemTime>) -> String {
             out += &format!("    {}\n", text.trim_end().replace('\n', "\n    "));
         }
     }
-    let failed = status.migrations.iter().rev().find(|line| line.state == State::Failed).map(|line| line.name);
-    if let Some(name) = failed {
-        out += &format!(
-            "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it exists\n"
-        );
+    if let Some(StatusLine { name, message, .. }) =
+        status.migrations.iter().rev().find(|line| line.state == State::Failed)
+    {
+        out += &match message.and_then(Halt::read) {
+            Some(halt) => format!("next: {}\n", halt.next(name)),
+            None => format!(
+                "next: doorstep resolve --rolled-back {name} to run it again, or --applied {name} if all of it exists\n"
+            ),
+        };
     }
     if let Some(why) = status.uncertain {
         out += &format!("only the tool itself can tell for certain: {why}\n");

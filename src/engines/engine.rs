@@ -49,6 +49,13 @@ pub trait Engine: Sync {
         Query::known(None)
     }
 
+    /// The definition of a table or view of the session's own database, as any session is shown it; `None` where this session's
+    /// settings alter that, or where the engine needs no definitions. One that does not exist is a fault with
+    /// [`Condition::NoTable`](crate::base::fault::Condition::NoTable).
+    fn definition(&self, _name: &str) -> Query<Option<String>> {
+        Query::known(None)
+    }
+
     /// The INVALID indexes beside an index that a `REINDEX … CONCURRENTLY` of `target` rebuilds, with the same table and
     /// columns; `since` as for [`Engine::object_states`].
     fn invalid_twins(&self, _target: &ReindexTarget, _since: &str) -> Query<Vec<InvalidTwin>> {

@@ -79,6 +79,15 @@ impl dyn Session + '_ {
         self.ask(self.engine().fingerprint(names)).await
     }
 
+    /// The definition of a table or view, empty where it does not exist; see [`super::engine::Engine::definition`].
+    pub(crate) async fn definition(&mut self, name: &str) -> Result<Option<String>, Fault> {
+        match self.ask(self.engine().definition(name)).await {
+            Err(fault) if fault.condition == Some(Condition::NoTable) => Ok(Some(String::new())),
+            Err(fault) if fault.class == Class::Privilege => Ok(None),
+            answer => answer,
+        }
+    }
+
     /// What an interrupted `REINDEX … CONCURRENTLY` may have left; see [`super::engine::Engine::invalid_twins`].
     pub(crate) async fn invalid_twins(
         &mut self,

@@ -134,7 +134,9 @@ pub(crate) fn end(row: RowKey<'_>, outcome: &Outcome<'_>, insert: impl FnOnce() 
     match outcome {
         Outcome::Succeeded => insert(),
         Outcome::RolledBack(_) | Outcome::GivenUp => has_note.then(|| format!("DELETE FROM {}", NOTES.locate(row))),
-        Outcome::Progress(_) | Outcome::Failed(_) => has_note.then(|| NOTES.end(row, outcome)),
+        Outcome::Progress(_) | Outcome::At(..) | Outcome::Resumed(..) | Outcome::Failed(_) => {
+            has_note.then(|| NOTES.end(row, outcome))
+        }
     }
 }
 
@@ -145,6 +147,6 @@ pub(crate) fn end_of_failed(row: RowKey<'_>, its: &str, set: &str, outcome: &Out
     match outcome {
         Outcome::Succeeded => Some(format!("UPDATE {table} SET {set}{its}")),
         Outcome::RolledBack(_) | Outcome::GivenUp => Some(format!("DELETE FROM {table}{its}")),
-        Outcome::Progress(_) | Outcome::Failed(_) => None,
+        Outcome::Progress(_) | Outcome::At(..) | Outcome::Resumed(..) | Outcome::Failed(_) => None,
     }
 }

@@ -231,6 +231,10 @@ pub(crate) enum Outcome<'a> {
     Succeeded,
     /// So many of its statements are done.
     Progress(usize),
+    /// So many of its statements are done; with what is to be said of the next one: that it has begun, or why it failed.
+    At(usize, &'a str),
+    /// It failed, and its file was repaired: so many statements are done, and it goes on with the file that has this checksum.
+    Resumed(usize, &'a str),
     /// It failed, and a person must look; with the message for the history.
     Failed(&'a str),
     /// It was interrupted and rolled back as a whole: it may run again; with the message.

@@ -26,6 +26,10 @@ impl RunColumns {
                 format!("{set}{note} = NULL, finished_at = {now}")
             }
             Outcome::Progress(count) => format!("{steps} = {count}, {note} = NULL"),
+            Outcome::Resumed(count, checksum) => {
+                format!("{steps} = {count}, {note} = NULL, checksum = {}", literal(checksum))
+            }
+            Outcome::At(count, message) => format!("{steps} = {count}, {note} = {}", literal(message)),
             Outcome::Failed(message) => format!("{note} = {}", literal(message)),
             Outcome::RolledBack(message) => {
                 format!("{note} = {}, {steps} = 0, rolled_back_at = {now}", literal(message))

@@ -6,11 +6,13 @@ use crate::base::fault::{Class, Fault, Limit};
 use crate::base::signal;
 use crate::engines::session::{Failure, Rollback};
 use crate::formats::Outcome;
-use crate::formats::migration::RunMode;
+use crate::formats::migration::{RecordedBy, RunMode};
 use crate::migrate::apply::{Current, MigrationRun};
-use crate::migrate::execute;
 use crate::migrate::failure_report::{self, MetLimit};
+use crate::migrate::halted::Halt;
+use crate::migrate::history::strategy_of;
 use crate::migrate::trouble::Trouble;
+use crate::migrate::{execute, strategy};
 
 /// What the next start finds in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +60,16 @@ impl MigrationRun<'_> {
         let is_traceless = self.ledger.notes().is_some() && current.steps.is_none();
         let aftermath = Aftermath::of(&failure, interrupted || is_traceless, current.steps.is_some());
         let cause = signal.map(|signal| format!("stopped by {}\n", signal::name(signal)));
-        let logs = cause.unwrap_or_default() + &report;
+        let halt = self.halt(current, &failure).filter(|_| aftermath == Aftermath::Blocks);
+        let done = halt.as_ref().map(|halt| format!("\n{halt}")).unwrap_or_default();
+        let logs = cause.unwrap_or_default() + &report + &done;
         let recorded = match aftermath {
             Aftermath::GoesOn => Ok(()),
             Aftermath::RunsAgain => self.write(current, &Outcome::RolledBack(&logs)).await,
-            Aftermath::Blocks => self.write(current, &Outcome::Failed(&logs)).await,
+            Aftermath::Blocks => {
+                let outcome = current.steps.map_or(Outcome::Failed(&logs), |(done, _)| Outcome::At(done, &logs));
+                self.write(current, &outcome).await
+            }
         };
         // Without an end, the row of a script that commits with its record means "rolled back" as well.
         let is_certain = recorded.is_ok() || current.mode == RunMode::Atomic;
@@ -83,10 +90,21 @@ impl MigrationRun<'_> {
             _ if aftermath == Aftermath::RunsAgain && is_traceless && !self.migrator.is_scratch => {
                 failure_report::next_without_trace()
             }
-            _ => failure_report::next(name, self.migrator.is_scratch, current.steps),
+            _ => failure_report::next(name, self.migrator.is_scratch, current.steps, halt.as_ref()),
         };
         let report = format!("{report}\n{next}");
         Error::Migration { name: name.to_owned(), report, again: trouble.passes() && continues, fault: failure.fault }
+    }
+
+    /// What the row is to say of the statements that are done, where the failed one left nothing and a repaired file can go on.
+    fn halt(&self, current: &Current<'_>, failure: &Failure) -> Option<Halt> {
+        let (done, _) = current.steps.filter(|(done, _)| *done > 0)?;
+        let is_certain = failure.kept == Rollback::Complete && !failure.of_record;
+        if !is_certain || !strategy::commits_ddl(self.migrator.history.dialect) {
+            return None;
+        }
+        let strategy = strategy_of(current.migration, RecordedBy::Doorstep(RunMode::Steps));
+        Some(Halt::of(&strategy.steps, done))
     }
 
     /// What the session can tell about the limit that ended the script.

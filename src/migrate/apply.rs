@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::application_name::ApplicationName;
 use crate::base::error::Error;
-use crate::base::fault::{Class, Fault, Place};
+use crate::base::fault::{Class, Fault};
 use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
 use crate::base::progress_bar::Bar;
@@ -19,10 +19,9 @@ use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::leftovers::Ready;
 use crate::migrate::plan::Entry;
-use crate::migrate::rights::grant;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
-use crate::migrate::{execute, failure_report, recovery};
+use crate::migrate::{execute, failure_report, recovery, trouble};
 use crate::sql::TableName;
 use crate::sql::script::{self, Statement};
 
@@ -48,21 +47,8 @@ pub(crate) struct Migrator<'a> {
     pub is_scratch: bool,
 }
 
-/// Whether something is to be applied, or the tool has to be asked; the lock must be held. Repairs what an interrupted
-/// start has left, and writes nothing else.
-///
-/// # Errors
-/// [`Error::History`] when the history forbids to go on.
-pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe) -> Result<bool, Error> {
-    history.read(session, probe).await?;
-    history.heal(session).await?;
-    history.check()?;
-    history.check_modes(session).await?;
-    Ok(history.entries.iter().any(Entry::is_pending) || history.uncertainty().is_some())
-}
-
 impl Migrator<'_> {
-    /// Applies what is [`due`]. Returns how many migrations were applied.
+    /// Applies what is [`due`](crate::migrate::due::due). Returns how many migrations were applied.
     ///
     /// # Errors
     /// [`Error::History`] when the history forbids it, [`Error::Migration`] when a script fails, [`Error::Lost`] when the
@@ -109,7 +95,7 @@ impl Migrator<'_> {
 pub(super) struct MigrationRun<'a> {
     pub(super) migrator: Migrator<'a>,
     pub(super) ledger: &'static dyn LedgerWriter,
-    table: TableName,
+    pub(super) table: TableName,
     /// A migration of this run has had a note, which is deleted.
     has_noted: bool,
 }
@@ -126,6 +112,8 @@ pub(super) struct Current<'m> {
     pub(super) steps: Option<(usize, usize)>,
     /// What all of its steps have in common.
     pub(super) script: ScriptTraits,
+    /// Its first step was announced when the row was written.
+    pub(super) is_announced: bool,
 }
 
 impl<'a> MigrationRun<'a> {
@@ -156,15 +144,19 @@ impl<'a> MigrationRun<'a> {
             mode,
             steps: None,
             script: ScriptTraits::default(),
+            is_announced: false,
         };
         if strategy.mode != RunMode::Steps {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
         let done = begun.as_ref().map_or(0, |(_, done)| *done);
-        current.id = match begun {
-            Some((id, _)) if strategy.mode == RunMode::Steps => id,
-            _ => self.begin(migration, strategy.mode).await?,
-        };
+        match begun {
+            Some((id, _)) if strategy.mode == RunMode::Steps => current.id = id,
+            _ => self.begin(&mut current, &strategy.steps).await?,
+        }
+        if done > 0 && entry.is_halted() {
+            self.take_up(&current, done).await?;
+        }
         let has_note = match strategy.mode {
             RunMode::Atomic => self.atomic(current, &strategy).await?,
             RunMode::Whole => self.whole(&current).await.map(|()| true)?,
@@ -191,50 +183,16 @@ impl<'a> MigrationRun<'a> {
         }
     }
 
-    /// Records that a migration begins; returns the key of its row.
-    async fn begin(&mut self, migration: &Migration, mode: RunMode) -> Result<String, Error> {
-        let (id, name) = (self.ledger.new_id(Some(mode)), &migration.name);
-        let Some(record) = self.ledger.begin(self.row(&id), mode, migration) else { return Ok(id) };
-        let label = self.migrator.application_name.with(name);
-        let conditions = self.conditions(&label);
-        let (cancel, stop) = (self.migrator.session.canceller(), self.migrator.stop);
-        let begin = self.migrator.session.begin(record, conditions);
-        execute::own(cancel, begin, stop).await.map_err(|fault| match fault.class {
-            Class::Cancelled if stop.signal().is_some() => self.not_begun(name),
-            Class::Busy | Class::Cancelled | Class::Limit(_) => {
-                Error::statement(format!("record the start of {name}"))(fault)
-            }
-            class if class.is_transient() => Error::Lost { doing: format!("recording the start of {name}"), fault },
-            _ => self.not_recorded(name, "its start could not be recorded, so it was not run".to_owned(), fault),
-        })?;
-        Ok(id)
-    }
-
-    pub(super) fn not_begun(&self, name: &str) -> Error {
-        Error::Stopped {
-            signal: self.migrator.stop.signal().unwrap_or_default(),
-            note: format!("{name} was not begun"),
-        }
-    }
-
-    pub(super) fn not_recorded(&self, name: &str, report: String, fault: Fault) -> Error {
-        let (dialect, table) = (self.migrator.history.dialect, &self.table);
-        let next = match fault.class {
-            Class::Privilege | Class::RowSecurity => {
-                grant((dialect, table), "SELECT, INSERT, UPDATE", &self.migrator.probe.role)
-            }
-            _ => format!("look at {} (its columns, triggers, policies), and start again", dialect.table(table)),
-        };
-        Error::Unrecorded { report: format!("migration {name}: {report}"), next, fault }
-    }
-
     /// The script and its record in one transaction; whether it ran without one in the end.
     async fn atomic(&mut self, current: Current<'_>, strategy: &Strategy<'_>) -> Result<bool, Error> {
         let mut sent = strategy.statements.clone();
         let Err(mut failure) = self.execute_atomic(&current, &strategy.sql, &sent).await else { return Ok(false) };
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         // The server knows best which statements refuse a transaction.
-        if nothing_kept && failure.fault.class == Class::RefusesTransaction && is_utility(&sent, failure.fault.place) {
+        if nothing_kept
+            && failure.fault.class == Class::RefusesTransaction
+            && trouble::is_utility(&sent, failure.fault.place)
+        {
             return self.without_transaction(current, failure).await.map(|()| true);
         }
         if nothing_kept
@@ -274,8 +232,8 @@ impl<'a> MigrationRun<'a> {
         let steps = strategy::steps(&current.migration.script).unwrap_or_default();
         // A lone CALL or DO may commit on the way.
         let mode = if steps.len() < 2 { RunMode::Whole } else { RunMode::Steps };
-        current.id = self.begin(current.migration, mode).await?;
         current.mode = mode;
+        self.begin(&mut current, &steps).await?;
         match mode {
             RunMode::Steps => self.step_by_step(current, &steps, 0).await,
             RunMode::Whole | RunMode::Atomic => self.whole(&current).await,
@@ -358,8 +316,7 @@ impl<'a> MigrationRun<'a> {
         (index, count): (usize, usize),
     ) -> Result<(), Failure> {
         let is_last = index + 1 == count;
-        let outcome = if is_last { Outcome::Succeeded } else { Outcome::Progress(index + 1) };
-        let record = self.record(current, &outcome);
+        let record = self.record_of_step(current, step, (index, count));
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
         // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
@@ -373,7 +330,7 @@ impl<'a> MigrationRun<'a> {
         let announcement = intent.as_deref();
         let mut unit = Unit { record, clears, alone: step.alone, announcement, last: is_last, conditions, ..unit };
         let mut result = self.execute(&unit, current).await;
-        if matches!(&result, Err(failure) if refuses(failure)) {
+        if matches!(&result, Err(failure) if trouble::refuses(failure)) {
             // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
             // database tells which. The row says so until the statement is done.
             let why = format!(
@@ -409,7 +366,7 @@ impl<'a> MigrationRun<'a> {
         Unit { sql, statements, record: None, clears: None, alone: false, announcement: None, last: false, conditions }
     }
 
-    fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
+    pub(super) fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
         Conditions { lock_timeout: self.migrator.statement_lock_timeout, label }
     }
 
@@ -442,20 +399,4 @@ impl<'a> MigrationRun<'a> {
     pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {
         self.ledger.end(self.row(&current.id), Some(current.migration), outcome)
     }
-}
-
-/// True if what failed is a statement that can only run outside a transaction. Code that raises such an error, or fails
-/// to commit, is no reason to give the transaction up, unless the file has no other statement.
-fn is_utility(statements: &[Statement<'_>], place: Option<Place>) -> bool {
-    let code = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "DO", "CALL", "EXECUTE", "SET"];
-    match place {
-        Some(Place::Statement(index)) => statements
-            .get(index)
-            .is_some_and(|failed| statements.len() == 1 || !code.iter().any(|word| failed.starts(&[word]))),
-        _ => false,
-    }
-}
-
-fn refuses(failure: &Failure) -> bool {
-    failure.fault.class == Class::RefusesTransaction && failure.kept == Rollback::Complete && !failure.of_record
 }

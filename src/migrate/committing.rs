@@ -1,7 +1,7 @@
 //! How a script is cut for an engine whose DDL commits (MySQL, MariaDB): what only reads and writes rows runs in a transaction
 //! with its record, everything else is a step of its own. Pure functions of statements.
 
-use crate::migrate::strategy::{ScriptStep, commits_ddl};
+use crate::migrate::strategy::{Role, commits_ddl};
 use crate::sql::cursor::Cursor;
 use crate::sql::script::{Script, Statement};
 
@@ -105,34 +105,15 @@ pub(super) fn is_one_transaction(statements: &[Statement<'_>]) -> bool {
     effect(first) == Effect::Begins && effect(last) == Effect::Commits && inner.iter().all(only_rows)
 }
 
-/// The script cut into steps; `None` where its transaction control is more than `BEGIN … COMMIT` around rows.
-pub(super) fn steps(script: &Script) -> Option<Vec<ScriptStep<'_>>> {
-    let (text, statements) = (script.text(), script.statements());
-    let mut steps = Vec::new();
-    let mut rest = statements.as_slice();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        match effect(first) {
-            Effect::Begins => {
-                let end = after.iter().position(|statement| !only_rows(statement))?;
-                if effect(&after[end]) != Effect::Commits {
-                    return None;
-                }
-                let inner = &after[..end];
-                if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
-                    let text = &text[from.offset..to.offset + to.text.len()];
-                    steps.push(ScriptStep { offset: from.offset, text, statements: inner.to_vec(), alone: false });
-                }
-                rest = &after[end + 1..];
-            }
-            Effect::Commits | Effect::Controls => return None,
-            effect => {
-                let (offset, text, alone) = (first.offset, first.text, effect != Effect::Rows);
-                steps.push(ScriptStep { offset, text, statements: vec![first.clone()], alone });
-            }
-        }
+/// What a statement is to the steps of a script.
+pub(super) fn role(statement: &Statement<'_>) -> Role {
+    match effect(statement) {
+        Effect::Begins => Role::Begins,
+        Effect::Commits => Role::Commits,
+        Effect::Controls => Role::Controls,
+        Effect::Rows => Role::Joint,
+        Effect::Session | Effect::CommitsItself => Role::Alone,
     }
-    Some(steps)
 }
 
 /// What of a script's transaction control forbids to run it.

@@ -10,6 +10,7 @@ use crate::formats::migration::{Migration, RunMode, rollback_line};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, ledgers};
 use crate::migrate::committing::{self, Obstacle};
+use crate::migrate::halted::Halt;
 use crate::migrate::intent::Intent;
 use crate::migrate::plan::{Entry, State};
 use crate::migrate::strategy::{ScriptStep, Strategy};
@@ -193,11 +194,14 @@ impl fmt::Display for MetLimit {
 }
 
 /// The next command after a script that failed. `steps` as for [`failure`]; `is_scratch` on a scratch database.
-pub(crate) fn next(name: &str, is_scratch: bool, steps: Option<(usize, usize)>) -> String {
+pub(crate) fn next(name: &str, is_scratch: bool, steps: Option<(usize, usize)>, halt: Option<&Halt>) -> String {
     if is_scratch {
         return "it cannot run from scratch\n\
                 next: repair the file (where it is applied already, only its checksum changes)"
             .to_owned();
+    }
+    if let Some(halt) = halt {
+        return format!("next: {}", halt.next(name));
     }
     if let Some((done @ 1.., _)) = steps {
         return format!(
@@ -241,7 +245,7 @@ pub(crate) fn unclear(evidence: &[String]) -> String {
 /// Unfinished rows, and the ways out (Prisma's P3009).
 pub(crate) fn failed(entries: &[Entry]) -> String {
     let mut text = "migrations that did not finish block all later ones:".to_owned();
-    let (mut example, mut nothing_kept) = ("", false);
+    let (mut example, mut nothing_kept, mut halt) = ("", false, None);
     for entry in entries.iter().filter(|entry| entry.state == State::Failed) {
         let record = entry.record.as_ref();
         let started = record.and_then(|record| record.started_at.as_deref()).unwrap_or("unknown");
@@ -252,11 +256,18 @@ pub(crate) fn failed(entries: &[Entry]) -> String {
         let message: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).take(14).collect();
         text += &format!("\n  {} (started {started})\n    {}", entry.name, message.join("\n    "));
         let steps = record.map_or(0, |record| record.steps);
-        if steps > 0 && record.is_some_and(|record| record.ran(RunMode::Steps)) {
+        halt = recorded.and_then(Halt::read);
+        if let (Some(_), Some(note)) = (&halt, &entry.note) {
+            text += &format!("\n    {}", note.replace('\n', "\n    "));
+            halt = None;
+        } else if halt.is_none() && steps > 0 && record.is_some_and(|record| record.ran(RunMode::Steps)) {
             text += &format!("\n    its first {steps} statements are done, and stay");
         }
         nothing_kept = record.is_some_and(|record| record.failed_without_effect());
         example = &entry.name;
+    }
+    if let Some(halt) = halt {
+        return text + &format!("\nnext: {}", halt.next(example));
     }
     if nothing_kept {
         return text

@@ -129,7 +129,10 @@ impl History {
         self.leave_aside();
         // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let is_list = self.format.writer.is_some();
-        self.entries.iter_mut().for_each(|entry| entry.out_of_order &= is_list && layout.is_ordered(&entry.name));
+        let last = plan::last_applied(&self.entries, |name| layout.is_ordered(name));
+        self.entries.iter_mut().for_each(|entry| {
+            entry.out_of_order &= is_list && layout.is_ordered(&entry.name) && entry.migration < last;
+        });
         if let Some(names) = &self.review.passed_over {
             let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
             self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));
@@ -220,6 +223,7 @@ impl History {
             };
             self.entries[index].note = Some(note);
         }
+        self.note_repaired();
         Ok(())
     }
 
@@ -230,6 +234,7 @@ impl History {
     /// [`Error::Statement`] when the catalog cannot be read or the history not be written.
     pub(crate) async fn heal(&mut self, session: &mut dyn Session) -> Result<(), Error> {
         let Some(table) = self.table.clone() else { return Ok(()) };
+        self.take_up_repaired();
         self.close_abandoned(session, &table).await?;
         self.refill(session).await?;
         self.drop_left_notes(session, &table).await;

@@ -88,7 +88,7 @@ fn repeats_without_harm(step: &ScriptStep<'_>) -> bool {
 
 /// A step that is done and whose effect the rest needs, although it went with the session: a temporary table, a prepared
 /// statement, a variable whose value cannot be computed again.
-fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize) -> Option<&'a ScriptStep<'s>> {
+pub(super) fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize) -> Option<&'a ScriptStep<'s>> {
     let rest = &steps[done..];
     steps[..done]
         .iter()

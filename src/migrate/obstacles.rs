@@ -3,7 +3,6 @@
 
 use crate::base::error::Error;
 use crate::config::OutOfOrder;
-use crate::engines::session::Session;
 use crate::formats::AppliedOrder;
 use crate::formats::migration::Migration;
 use crate::migrate::failure_report;
@@ -109,19 +108,5 @@ impl History {
             Some(why) => Err(Error::History(why)),
             None => Ok(()),
         }
-    }
-
-    /// Refuses a pending file that the session's `sql_mode`, or the one that it sets itself, cuts into other statements.
-    ///
-    /// # Errors
-    /// [`Error::History`].
-    pub(crate) async fn check_modes(&self, session: &mut dyn Session) -> Result<(), Error> {
-        if self.pending().next().is_none() {
-            return Ok(());
-        }
-        let modes = session.sql_modes().await.map_err(Error::statement("read sql_mode"))?;
-        let refused = modes
-            .and_then(|modes| self.pending().find_map(|(migration, _)| failure_report::sql_mode(migration, modes)));
-        refused.map_or(Ok(()), |why| Err(Error::History(why)))
     }
 }

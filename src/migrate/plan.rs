@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::migrate::halted::Halt;
 use crate::migrate::intent::Intent;
 
 /// State of one migration (contract: `status`).
@@ -102,6 +103,13 @@ impl Entry {
         matches!(self.state, State::Pending | State::RolledBack)
     }
 
+    /// Failed at a statement behind others that are done.
+    #[must_use]
+    pub(crate) fn is_halted(&self) -> bool {
+        let message = self.record.as_ref().and_then(|record| record.message.as_deref());
+        message.is_some_and(|message| Halt::read(message).is_some())
+    }
+
     /// An unfinished row without a recorded reason, or with no more than what it was about to do: its process died, or is still running.
     #[must_use]
     pub(crate) fn is_unexplained(&self) -> bool {
@@ -160,6 +168,12 @@ pub(crate) fn compare(
         Entry { superseded: Some(index) < squashed_at, ..entry(&record.name, state, Some(record)) }
     });
     in_folder.chain(gone).collect()
+}
+
+/// The place in the folder of the last migration that is applied, or has begun, of those that have a place in the order.
+pub(crate) fn last_applied(entries: &[Entry], is_ordered: impl Fn(&str) -> bool) -> Option<usize> {
+    let has_run = |entry: &&Entry| matches!(entry.state, State::Applied | State::Edited | State::Failed);
+    entries.iter().filter(has_run).filter(|entry| is_ordered(&entry.name)).filter_map(|entry| entry.migration).max()
 }
 
 /// An unfinished row whose script commits together with it, and without a recorded failure: both were rolled back.

@@ -122,34 +122,65 @@ impl<'s> Strategy<'s> {
     }
 }
 
+/// What a statement is to the steps that a script is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It begins a transaction.
+    Begins,
+    /// It commits one.
+    Commits,
+    /// It does something else to transactions: such a script is not cut.
+    Controls,
+    /// It commits with its record.
+    Joint,
+    /// It refuses a transaction, or commits by itself.
+    Alone,
+}
+
 /// The script cut into statements, with those between BEGIN and COMMIT as one step; `None` where its transaction
-/// control is more than that.
+/// control is more than that, or a statement that commits by itself is within them.
 #[must_use]
 pub fn steps(script: &Script) -> Option<Vec<ScriptStep<'_>>> {
-    if commits_ddl(script.dialect()) {
-        return committing::steps(script);
-    }
+    let commits_ddl = commits_ddl(script.dialect());
+    let role = if commits_ddl { committing::role } else { role };
+    let is_inner = |role| role == Role::Joint || (role == Role::Alone && !commits_ddl);
     let (text, statements) = (script.text(), script.statements());
     let mut steps = Vec::new();
     let mut rest = statements.as_slice();
     while let Some((first, after)) = rest.split_first() {
-        if begins(first) {
-            let end = after.iter().position(Statement::controls_transaction).filter(|end| commits(&after[*end]))?;
-            let inner = &after[..end];
-            if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
-                let text = &text[from.offset..to.offset + to.text.len()];
-                steps.push(ScriptStep { offset: from.offset, text, statements: inner.to_vec(), alone: false });
+        rest = after;
+        match role(first) {
+            Role::Begins => {
+                let end = after.iter().position(|statement| !is_inner(role(statement)))?;
+                if role(&after[end]) != Role::Commits {
+                    return None;
+                }
+                let inner = &after[..end];
+                if let (Some(from), Some(to)) = (inner.first(), inner.last()) {
+                    let text = &text[from.offset..to.offset + to.text.len()];
+                    steps.push(ScriptStep { offset: from.offset, text, statements: inner.to_vec(), alone: false });
+                }
+                rest = &after[end + 1..];
             }
-            rest = &after[end + 1..];
-        } else if first.controls_transaction() {
-            return None;
-        } else {
-            let (offset, text, alone) = (first.offset, first.text, first.refuses_transaction());
-            steps.push(ScriptStep { offset, text, statements: vec![first.clone()], alone });
-            rest = after;
+            Role::Commits | Role::Controls => return None,
+            role => {
+                let (offset, text, alone) = (first.offset, first.text, role == Role::Alone);
+                steps.push(ScriptStep { offset, text, statements: vec![first.clone()], alone });
+            }
         }
     }
     Some(steps)
+}
+
+/// What a statement is to the steps of a script on an engine that rolls DDL back.
+fn role(statement: &Statement<'_>) -> Role {
+    match () {
+        () if begins(statement) => Role::Begins,
+        () if commits(statement) => Role::Commits,
+        () if statement.controls_transaction() => Role::Controls,
+        () if statement.refuses_transaction() => Role::Alone,
+        () => Role::Joint,
+    }
 }
 
 /// True for a step that changes nothing but the session: `SET …`, `RESET …`, `SELECT set_config(…)`.

@@ -11,7 +11,8 @@ use crate::base::signal;
 use crate::engines::connect::Target;
 use crate::engines::session::ProbeRequest;
 use crate::formats::{Folder, prisma};
-use crate::migrate::apply::{self, Migrator};
+use crate::migrate::apply::Migrator;
+use crate::migrate::due;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::recovery;
 use crate::sql::Dialect;
@@ -28,7 +29,7 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
     let resolved = format.layout.read(folder.path, Dialect::Sqlite)?;
     let mut history = History::of(&folder, Dialect::Sqlite, resolved);
     session.try_lock(format.ledger.lock_key()).await.map_err(Error::statement("lock"))?;
-    let is_due = apply::due(&mut history, session.as_mut(), &probe).await?;
+    let is_due = due::due(&mut history, session.as_mut(), &probe).await?;
     let _ = history.own_schemas(session.as_mut(), &[]).await?;
     let stop = signal::listen().map_err(|error| Error::Os(error.to_string()))?;
     let migrator = Migrator {

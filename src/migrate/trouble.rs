@@ -1,8 +1,9 @@
 //! Decides what a failed script failed of. The script itself, and then a person must repair it; or its surroundings: a
 //! lock, a server that lacks something, a limit. Only the first may block later starts. A pure function of the failure.
 
-use crate::base::fault::{Class, Limit};
-use crate::engines::session::Failure;
+use crate::base::fault::{Class, Limit, Place};
+use crate::engines::session::{Failure, Rollback};
+use crate::sql::script::Statement;
 
 /// What a script failed of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,23 @@ impl Trouble {
 fn makes_read_only(sql: &str) -> bool {
     let words = sql.to_ascii_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     words.contains("read only") || words.contains("read_only")
+}
+
+/// True if what failed is a statement that can only run outside a transaction. Code that raises such an error, or fails
+/// to commit, is no reason to give the transaction up, unless the file has no other statement.
+pub(super) fn is_utility(statements: &[Statement<'_>], place: Option<Place>) -> bool {
+    let code = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "DO", "CALL", "EXECUTE", "SET"];
+    match place {
+        Some(Place::Statement(index)) => statements
+            .get(index)
+            .is_some_and(|failed| statements.len() == 1 || !code.iter().any(|word| failed.starts(&[word]))),
+        _ => false,
+    }
+}
+
+/// Whether the server has refused a statement in a transaction, and kept nothing.
+pub(super) fn refuses(failure: &Failure) -> bool {
+    failure.fault.class == Class::RefusesTransaction && failure.kept == Rollback::Complete && !failure.of_record
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::sql::script::Statement;
 pub(crate) struct Subjects {
     /// Their names: of tables, views, routines, triggers, events, databases; a part is known by its table.
     pub(crate) names: Vec<String>,
+    /// All of them are tables or views, whose definition shows whatever the statement changes.
+    pub(crate) are_tables: bool,
     /// A server that dies may leave part of the statement done (MariaDB drops several objects one by one).
     pub(crate) is_divisible: bool,
     /// Its result may look like what was there before: it exchanges names.
@@ -19,7 +21,7 @@ pub(crate) struct Subjects {
 
 impl Subjects {
     fn of(names: Vec<String>) -> Self {
-        Self { names, is_divisible: false, exchanges: false }
+        Self { names, are_tables: false, is_divisible: false, exchanges: false }
     }
 }
 
@@ -36,7 +38,8 @@ pub(crate) fn subjects(statement: &Statement<'_>) -> Option<Subjects> {
     let mut reader = Cursor::of(statement);
     let verb = ["CREATE", "ALTER", "DROP", "RENAME"].into_iter().find(|verb| reader.take(verb))?;
     let kind = kind(&mut reader)?;
-    match verb {
+    let are_tables = ["TABLE", "TABLES", "INDEX", "VIEW"].contains(&kind);
+    let subjects = match verb {
         "RENAME" => renamed(&mut reader).filter(|_| kind.starts_with("TABLE")),
         "DROP" if kind == "INDEX" => of_index(&mut reader),
         "DROP" => dropped(&mut reader),
@@ -55,7 +58,8 @@ pub(crate) fn subjects(statement: &Statement<'_>) -> Option<Subjects> {
             }
             Some(subjects)
         }
-    }
+    };
+    subjects.map(|subjects| Subjects { are_tables, ..subjects })
 }
 
 /// Moves behind the kind of object; `None` for another kind, and for a temporary object.
@@ -178,6 +182,9 @@ mod tests {
             ("CREATE DATABASE d", "d"),
         ] {
             let found = subjects(&statements(text, Dialect::Mysql)[0]).unwrap_or_else(|| panic!("{text}"));
+            let is_program =
+                ["TRIGGER", "FUNCTION", "PROCEDURE", "EVENT", "DATABASE"].iter().any(|kind| text.contains(kind));
+            assert_eq!(found.are_tables, !is_program, "{text}");
             let marks = [(found.is_divisible, " divisible"), (found.exchanges, " exchanges")];
             let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
             assert_eq!(found.names.join(" ") + &marks, expected, "{text}");

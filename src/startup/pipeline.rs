@@ -16,7 +16,8 @@ use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
 use crate::finding::Severity;
 use crate::formats::detect;
-use crate::migrate::apply::{self, Migrator};
+use crate::migrate::apply::Migrator;
+use crate::migrate::due;
 use crate::migrate::history::History;
 use crate::migrate::lock::{self, Queue};
 use crate::migrate::lock_row::HeldRow;
@@ -286,7 +287,7 @@ impl Start<'_> {
             let url_schema = self.setup.url_schema.as_ref();
             self.probe.missing_schemas.retain(|name| !later.contains(name) || url_schema == Some(name));
         }
-        let is_due = apply::due(history, self.session.as_mut(), &self.probe).await?;
+        let is_due = due::due(history, self.session.as_mut(), &self.probe).await?;
         if is_due && history.format.writer.is_some() {
             // A tool that begins beside tables of others does so here; a history in another schema still stops it.
             if history.format.ledger.begins_beside_others() {
@@ -339,7 +340,7 @@ impl Start<'_> {
     async fn apply_what_is_left(&mut self) -> Result<usize, Error> {
         self.probe_again().await?;
         let Some(history) = &mut self.history else { return Ok(0) };
-        match apply::due(history, self.session.as_mut(), &self.probe).await? {
+        match due::due(history, self.session.as_mut(), &self.probe).await? {
             true => self.apply_pending().await,
             false => Ok(0),
         }

@@ -7,7 +7,7 @@ use crate::engines::engine::{
     first_column, tables_by_number, unexpected_row,
 };
 use crate::engines::mysql::server::{Server, product};
-use crate::engines::mysql::{SQL, explain, fingerprint, introspect, queries};
+use crate::engines::mysql::{SQL, definition, explain, fingerprint, introspect, queries};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
@@ -29,6 +29,10 @@ impl Engine for Mysql {
 
     fn fingerprint(&self, names: &[String]) -> Query<Option<String>> {
         fingerprint::fingerprint(names)
+    }
+
+    fn definition(&self, name: &str) -> Query<Option<String>> {
+        Query::new(definition::sql(name), |rows| Ok(definition::read(&rows)))
     }
 
     fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>> {

@@ -2,6 +2,7 @@
 //!
 //! This is the only file of this engine that uses sqlx.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -14,6 +15,7 @@ use crate::engines::mysql::conninfo::{Target, TlsMode};
 use crate::engines::mysql::errors;
 use crate::engines::mysql::relay;
 use crate::engines::net::dial;
+use crate::engines::session::RowSink;
 use crate::sql::Row;
 
 /// How long the last message may take on its way.
@@ -55,12 +57,26 @@ impl Client {
 
     /// Sends a message, which should be one statement: the server goes on with the rest of a message when its client is dead.
     pub(crate) async fn send(&mut self, sql: impl Into<String>) -> Result<Answer, Fault> {
-        let mut answer = Answer::default();
+        let mut rows = Vec::new();
+        let mut keep = |row: &[Option<&str>]| {
+            rows.push(row.iter().map(|value| value.map(str::to_owned)).collect());
+            Ok(())
+        };
+        let affected = self.each_row(sql, &mut keep).await?;
+        Ok(Answer { rows, affected })
+    }
+
+    /// The same, with the rows one by one, of which only one is in memory; gives how many rows the last statement found to change.
+    pub(crate) async fn each_row(&mut self, sql: impl Into<String>, take: RowSink<'_>) -> Result<u64, Fault> {
+        let mut affected = 0;
         let mut results = sqlx::raw_sql(AssertSqlSafe(sql.into())).fetch_many(&mut self.connection);
         while let Some(result) = results.next().await {
             match result {
-                Ok(Either::Left(done)) => answer.affected = done.rows_affected(),
-                Ok(Either::Right(row)) => answer.rows.push(texts(&row)),
+                Ok(Either::Left(done)) => affected = done.rows_affected(),
+                Ok(Either::Right(row)) => {
+                    let texts = texts(&row);
+                    take(&texts.iter().map(Option::as_deref).collect::<Vec<_>>())?;
+                }
                 Err(error) => {
                     drop(results);
                     self.lost |= has_ended(&error);
@@ -68,7 +84,7 @@ impl Client {
                 }
             }
         }
-        Ok(answer)
+        Ok(affected)
     }
 
     /// Whether the connection has ended: what it was doing may be done or not.
@@ -138,11 +154,11 @@ fn options(target: &Target, database: Option<&str>) -> MySqlConnectOptions {
     options
 }
 
-fn texts(row: &MySqlRow) -> Row {
+fn texts(row: &MySqlRow) -> Vec<Option<Cow<'_, str>>> {
     let text = |index| {
         let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
-        let bytes = <Vec<u8> as sqlx::Decode<sqlx::MySql>>::decode(value).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        let bytes = <&[u8] as sqlx::Decode<sqlx::MySql>>::decode(value).ok()?;
+        Some(String::from_utf8_lossy(bytes))
     };
     (0..row.len()).map(text).collect()
 }

@@ -41,6 +41,7 @@ fn condition(number: u16) -> Option<Condition> {
         1046 => Condition::NoSchema,
         1054 => Condition::NoColumn,
         1129 => Condition::HostBlocked,
+        1146 => Condition::NoTable,
         1130 => Condition::NotAdmitted,
         3159 => Condition::NotAdmittedPlain,
         1251 | 1275 | 1698 => Condition::OtherMethod,

@@ -4,6 +4,7 @@
 pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod conninfo;
+pub(crate) mod definition;
 pub(crate) mod endpoint;
 pub(crate) mod errors;
 pub(crate) mod explain;

@@ -10,12 +10,12 @@ use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
 use crate::engines::mysql::catalog::Mysql;
 use crate::engines::mysql::client::{Client, FAREWELL};
-use crate::engines::mysql::lock::HeldLock;
+use crate::engines::mysql::lock::{HeldLock, is_one};
 use crate::engines::mysql::server::Server;
 use crate::engines::mysql::settings::{OwnSettings, setting};
 use crate::engines::mysql::{SQL, Target, queries};
 use crate::engines::net::silent;
-use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, Unit, UnitResult, Work};
+use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
 use crate::sql::script::{self, Statement};
 
@@ -104,6 +104,24 @@ impl Session {
         self.client.send("COMMIT").await.map(drop)
     }
 
+    /// All statements in one message, in one transaction as far as they do not commit by themselves, in a session that holds its
+    /// locks. They are doorstep's own: it does no harm that the server runs them to the end when doorstep is dead.
+    async fn run_in_one_message(&mut self, sql: String) -> Result<(), Fault> {
+        let holding = self.holding();
+        let sql = match script::statements(&sql, SQL).len() {
+            0 | 1 => format!("SELECT {holding}; {sql}"),
+            _ => format!("SELECT {holding}; START TRANSACTION; {sql}; COMMIT"),
+        };
+        match self.run(sql).await {
+            Ok(rows) if is_one(rows.first()) => Ok(()),
+            Ok(_) => self.retake().await,
+            Err(fault) => {
+                let _ = self.client.send("ROLLBACK").await;
+                Err(fault)
+            }
+        }
+    }
+
     /// Puts the session in these conditions, unless it is in them already.
     pub(crate) async fn impose(&mut self, conditions: Conditions<'_>) -> Result<(), Fault> {
         if self.own.is_none() {
@@ -157,13 +175,22 @@ impl crate::engines::session::Session for Session {
         Box::pin(self.run(sql))
     }
 
+    fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
+        Box::pin(async move {
+            if std::mem::take(&mut self.unsettled) {
+                self.settle().await?;
+            }
+            self.client.each_row(sql, take).await.map(drop)
+        })
+    }
+
     fn execute(&mut self, sql: String) -> Work<'_, ()> {
         Box::pin(self.run_atomically(sql))
     }
 
     fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()> {
         Box::pin(async move {
-            self.run_atomically(record).await?;
+            self.run_in_one_message(record).await?;
             self.impose(conditions).await
         })
     }

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
 use crate::config::MigrationFormat;
@@ -81,8 +82,12 @@ fn find(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
     (file.is_file() && has_folder).then(|| file.to_owned())
 }
 
-fn configure(_: &Path, _: &Surroundings<'_>) -> Result<Configuration, Error> {
+fn configure(_: &Path, surroundings: &Surroundings<'_>) -> Result<Configuration, Error> {
     let mut configuration = Configuration { table: table(), ..Configuration::default() };
+    let text = read_text(Path::new(DATABASE), FileKind::Source).unwrap_or_default();
+    if has_prefix(&text, surroundings.environment) {
+        configuration.table = Stated::Computed(format!("{DATABASE} puts a prefix before the names of tables"));
+    }
     if let Some(why) = of_packages().or_else(of_own_code) {
         configuration.doubt(Partial::lower_bound(why));
     }
@@ -96,9 +101,33 @@ fn configure(_: &Path, _: &Surroundings<'_>) -> Result<Configuration, Error> {
     Ok(configuration)
 }
 
+/// The file of the connections.
+const DATABASE: &str = "config/database.php";
+
+/// Whether a connection has a `prefix`, which precedes the name of every table: a literal, or `env('NAME', 'default')`.
+fn has_prefix(text: &str, environment: &Environment) -> bool {
+    let text = without_comments(text, Comments::Both);
+    // Redis has one of its own.
+    let connections = text.split("'redis'").next().unwrap_or_default();
+    let value = |rest: &str| {
+        let rest = rest.trim_start().strip_prefix("=>")?.trim_start();
+        match rest.strip_prefix("env(") {
+            None => literal(rest, ""),
+            Some(arguments) => {
+                let (name, default) = arguments.split(')').next()?.split_once(',').unwrap_or((arguments, "''"));
+                let default = literal(default, "")?;
+                let name = name.split(')').next().unwrap_or(name).trim().trim_matches(['\'', '"']);
+                Some(environment.get(name).map_or(default, str::to_owned))
+            }
+        }
+    };
+    let mut values = connections.match_indices("'prefix'").map(|(at, key)| value(&connections[at + key.len()..]));
+    values.any(|prefix| prefix.is_none_or(|prefix| !prefix.is_empty()))
+}
+
 /// `'migrations' => 'name'` of config/database.php, or `'migrations' => ['table' => 'name', …]` (Laravel 11).
 fn table() -> Stated<String> {
-    let file = Path::new("config/database.php");
+    let file = Path::new(DATABASE);
     let Ok(text) = read_text(file, FileKind::Source) else { return Stated::Absent };
     let text = without_comments(&text, Comments::Both);
     let quoted = ["'migrations'", "\"migrations\""];
@@ -200,6 +229,29 @@ fn read(file: &SourceFile<'_>, _: &Configuration) -> Vec<Named> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_of_the_tables_is_seen_and_that_of_redis_is_not_one() {
+        let has = |value: &str, environment: &[(&str, &str)]| {
+            let pairs = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let text = format!(
+                "<?php return ['connections' => ['mysql' => [\n  'prefix' => {value},\n  'prefix_indexes' => true,\n]], \
+                 'redis' => ['options' => ['prefix' => env('REDIS_PREFIX', Str::slug('x'))]]];"
+            );
+            has_prefix(&text, &Environment::from_pairs(pairs))
+        };
+        for (value, expected) in [
+            ("''", false),
+            ("'wp_'", true),
+            ("env('DB_PREFIX', '')", false),
+            ("env('DB_PREFIX')", false),
+            ("env('DB_PREFIX', 'wp_')", true),
+            ("prefix()", true),
+        ] {
+            assert_eq!(has(value, &[]), expected, "{value}");
+        }
+        assert!(has("env('DB_PREFIX', '')", &[("DB_PREFIX", "wp_")]));
+    }
 
     #[test]
     fn names_are_read_as_laravel_reads_them() {

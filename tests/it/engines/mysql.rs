@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Doorstep, MysqlDatabase, MysqlServer, Output, PASSWORD, Project, Running, free_port, mysql, until,
+    Doorstep, MysqlDatabase, MysqlServer, Output, PASSWORD, Project, Running, free_port, is_mariadb, mysql, until,
 };
 
 fn wait(url: &str, timeout: &str) -> Output {
@@ -63,7 +63,10 @@ fn own_address() -> Option<std::net::IpAddr> {
 #[test]
 fn a_login_without_tls_over_a_network_is_warned_of_once() {
     let Some(address) = own_address() else { return eprintln!("skipped: this machine has no address of its own") };
-    let server = MysqlServer::started(&["--bind-address=0.0.0.0"]);
+    if !is_mariadb() {
+        return eprintln!("skipped: MySQL makes a certificate for itself, and its first login needs TLS");
+    }
+    let server = MysqlServer::started(&["--bind-address=0.0.0.0", "--skip-ssl"]);
     server.sql(&format!("CREATE DATABASE d; CREATE USER u@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON d.* TO u@'%'"));
     let url = format!("mysql://u:{PASSWORD}@{address}:{}/d", server.port);
     let output = wait(&url, "20s").code(0);
@@ -148,6 +151,22 @@ fn a_refused_login_stops_at_once_and_says_what_it_may_be() {
     wait(&database.url_as(&account), "20s").code(77).stderr_has("IDENTIFIED BY");
     drop_account(&account);
     assert!(began.elapsed() < Duration::from_secs(15), "it waited for what never passes");
+}
+
+/// MySQL's caching_sha2_password asks for the whole password once, which goes over TLS only, and answers from a cache then.
+#[test]
+fn the_first_login_of_an_account_needs_tls_where_the_server_asks_for_the_password() {
+    let database = MysqlDatabase::fresh();
+    let account = database.account("ALL ON DB.*");
+    let url = database.url_as(&account);
+    if !is_mariadb() {
+        let output = wait(&format!("{url}?ssl-mode=DISABLED"), "20s").code(78);
+        output.stderr_has("caching_sha2_password").stderr_has("next: encrypt the connection: ssl-mode=REQUIRED");
+    }
+    for mode in ["", "?ssl-mode=PREFERRED", "?ssl-mode=DISABLED"] {
+        wait(&format!("{url}{mode}"), "20s").code(0);
+    }
+    drop_account(&account);
 }
 
 #[test]
@@ -299,16 +318,28 @@ fn what_a_script_sets_ends_with_it() {
          SET timestamp = 1;\nUSE {};\nCREATE TABLE elsewhere (id integer);\n",
         other.name
     );
-    let second = "CREATE TABLE here AS SELECT @@sql_mode AS mode, @@foreign_key_checks AS checks, @@time_zone AS zone, \
-                  @@character_set_client AS client, @@collation_connection AS collation, YEAR(NOW()) > 2000 AS now;\n";
-    let project = Project::numbered(&[("1_sets.sql", first.as_str()), ("2_reads.sql", second)]);
+    let reads = |table: &str| {
+        format!(
+            "CREATE TABLE {table} AS SELECT @@sql_mode AS mode, @@foreign_key_checks AS checks, @@time_zone AS zone, \
+             @@character_set_client AS client, @@collation_connection AS collation, YEAR(NOW()) > 2000 AS now;\n"
+        )
+    };
+    let [before, after] = ["at_first", "here"].map(reads);
+    let project = Project::numbered(&[
+        ("1_reads.sql", before.as_str()),
+        ("2_sets.sql", first.as_str()),
+        ("3_reads.sql", after.as_str()),
+    ]);
     project.doorstep(&database.url(), &["run"]).run().code(0);
     assert_eq!(other.sql("SHOW TABLES"), "elsewhere");
-    let expected = mysql("", "SELECT @@global.sql_mode, 1, @@global.time_zone, 'utf8mb4', 'utf8mb4_general_ci', 1");
-    assert_eq!(database.sql("SELECT mode, checks, zone, client, collation, now FROM here"), expected);
+    let expected = mysql("", "SELECT @@global.sql_mode, 1, @@global.time_zone, 'utf8mb4', 1");
+    assert_eq!(database.sql("SELECT mode, checks, zone, client, now FROM here"), expected);
+    // The collation of a new session is the server's choice.
+    let collations = database.sql("SELECT collation FROM at_first UNION SELECT collation FROM here");
+    assert!(collations.starts_with("utf8mb4_") && collations.lines().count() == 1, "{collations}");
     let times =
         "SELECT COUNT(*) FROM _doorstep_migrations WHERE finished_at >= started_at AND YEAR(finished_at) > 2000";
-    assert_eq!(database.sql(times), "2");
+    assert_eq!(database.sql(times), "3");
 }
 
 #[test]

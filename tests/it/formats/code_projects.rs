@@ -409,6 +409,18 @@ const UNKNOWN: &[(&str, &str, &str, &str)] = &[
         "config/database.php computes the table",
     ),
     (
+        "laravel",
+        "config/database.php",
+        "<?php return ['connections' => ['mysql' => ['prefix' => 'shop_']], 'migrations' => 'migrations'];\n",
+        "config/database.php puts a prefix before the names of tables (history_table names the table)",
+    ),
+    (
+        "efcore",
+        "Db.cs",
+        "options.UseMySql(x, o => o.MigrationsHistoryTable(\"History\", \"ops\"));\n",
+        "Db.cs names a schema for the history table, and MySQL has none",
+    ),
+    (
         "efcore",
         "Db.cs",
         "options.UseNpgsql(x, o => o.MigrationsHistoryTable(Name, \"ops\"));\n",

@@ -133,6 +133,8 @@ fn repeatable_files_run_after_the_others_and_again_when_they_change() {
         database.sql("SELECT string_agg(description, ',' ORDER BY installed_rank) FROM flyway_schema_history"),
         "apple,a view,b,a view"
     );
+    project.write("migrations/V2__pear.sql", PEAR);
+    run(&["run"]).code(0).stderr_has("(1 applied)").stderr_lacks("older than what is applied");
     std::fs::remove_file(project.path("migrations/R__b.sql")).unwrap();
     run(&["run"]).code(65).stderr_has("applied, but not in the folder: R__b");
 }

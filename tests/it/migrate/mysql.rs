@@ -91,3 +91,69 @@ fn a_statement_that_the_server_finished_without_its_client_is_not_repeated() {
         assert_eq!(database.sql(HISTORY).lines().last().unwrap(), "2_x|1|1|-");
     }
 }
+
+/// Five statements, of which the third fails.
+const HALTED: &str = "CREATE TABLE a (b INT);\nINSERT INTO a VALUES (1);\nALTER TABLE a ADD UNIQUE INDEX i (x);\n\
+                      ALTER TABLE a ADD COLUMN c INT;\nINSERT INTO a VALUES (2, 3);\n";
+
+#[test]
+fn a_repaired_file_goes_on_with_the_statement_that_failed() {
+    for format in ["prisma", "sql"] {
+        let database = MysqlDatabase::fresh();
+        let write = |project: Project, script: &str| match format {
+            "prisma" => project.migration("1_x", script),
+            _ => project.file("migrations/1_x.sql", script),
+        };
+        let project = if format == "prisma" { Project::mysql() } else { Project::bare() };
+        let project = write(project, HALTED);
+        let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+        output
+            .stderr_has("statements 1 to 2 of 5 were done before it, and stay")
+            .stderr_has("next: repair the file from statement 3 on, and start again: it goes on there");
+        // As it is, it is not tried again.
+        let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+        output.stderr_has("1. CREATE TABLE a (b INT)").stderr_has("next: repair the file from statement 3 on");
+        let project = write(project, &HALTED.replace("(x)", "(b)").replace("CREATE", "-- repaired\nCREATE"));
+        let output = project.doorstep(&database.url(), &["status"]).run().code(0);
+        output.stdout_has("statements 1 to 2 are done and unchanged: the next start goes on with statement 3");
+        let output = project.doorstep(&database.url(), &["migrate"]).run().code(0);
+        output.stderr_has("statements 1 to 2 are done and unchanged: it goes on with statement 3");
+        assert_eq!(database.sql("SELECT b, c FROM a ORDER BY b"), "1|NULL\n2|3", "{format}");
+        let output = project.doorstep(&database.url(), &["status"]).run().code(0);
+        output.stdout_has("current").stdout_has("(folder and history agree; 1 migration)");
+        project.doorstep(&database.url(), &["migrate"]).run().code(0).stderr_has("(0 applied)");
+    }
+}
+
+#[test]
+fn a_file_that_was_edited_in_what_is_done_stops_with_the_list_of_it() {
+    let database = MysqlDatabase::fresh();
+    let project = Project::mysql().migration("1_x", HALTED);
+    project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    let project = project.migration("1_x", &HALTED.replace("(x)", "(b)").replace("b INT", "b BIGINT"));
+    let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    output
+        .stderr_has("statements 1 to 2 are done and must stay in the file as they were")
+        .stderr_has("1. CREATE TABLE a (b INT)")
+        .stderr_has("2. INSERT INTO a VALUES (1)");
+    // Run again from its beginning, by the word of a person.
+    project.doorstep(&database.url(), &["resolve", "--rolled-back", "1_x"]).run().code(0);
+    database.sql("DROP TABLE a");
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(database.sql(HISTORY).lines().last().unwrap(), "1_x|1|1|-");
+}
+
+#[test]
+fn a_repaired_file_may_fail_again_further_on() {
+    let database = MysqlDatabase::fresh();
+    let project = Project::mysql().migration("1_x", HALTED);
+    project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    let further = HALTED.replace("(x)", "(b)");
+    let project = project.migration("1_x", &further.replace("(2, 3)", "(1, 3)"));
+    let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    output.stderr_has("statements 1 to 4 of 5 were done before it, and stay").stderr_has("from statement 5 on");
+    let project = project.migration("1_x", &further);
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(database.sql("SELECT b, c FROM a ORDER BY b"), "1|NULL\n2|3");
+    assert_eq!(database.sql(HISTORY), "1_x|1|1|-");
+}

@@ -61,6 +61,9 @@ const MIGRATIONS: [(&str, &str, u32); 8] = [
     ),
 ];
 
+/// The migration that fails first where a campaign begins with a failure, and the statement of it that does: the fourth of five.
+const HALTED: (&str, &str, &str) = ("04_large", "ADD COLUMN extra INT, ALGORITHM", "ADD COLUMN id INT, ALGORITHM");
+
 /// What all of them leave.
 const COMPLETE: &str = "SELECT (SELECT COUNT(*) FROM first), (SELECT COUNT(extra IS NULL) FROM large), (SELECT COUNT(elder) FROM grandchild), \
     (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = DATABASE()), \
@@ -95,13 +98,12 @@ impl Format {
         }
     }
 
-    /// The tables of its history.
+    /// The tables of its history, without that of a lock.
     fn history(self) -> String {
+        let is_lock = |table: &str| table.to_ascii_lowercase().ends_with("lock");
         let names = match self {
             Self::Scripts(format) => vec![format.query("_prisma_migrations")],
             Self::Native(format) => {
-                // Liquibase makes the table of its lock first.
-                let is_lock = |table: &&&str| table.to_ascii_lowercase().ends_with("lock");
                 format.history.iter().filter(|table| !is_lock(table)).map(|table| (*table).to_owned()).collect()
             }
         };
@@ -144,13 +146,25 @@ struct Stage<'a> {
     url: String,
     name: String,
     sql: Box<dyn Fn(&str) -> String + 'a>,
+    /// Each round begins with a migration that fails, and is repaired.
+    halts: bool,
 }
 
 impl<'a> Stage<'a> {
     fn new(format: Format, url: String, name: &str, sql: Box<dyn Fn(&str) -> String + 'a>) -> Self {
         let ledger = format!("{name}_audit.ledger");
         sql(&format!("CREATE DATABASE {name}_audit; CREATE TABLE {ledger} (name VARCHAR(50))"));
-        Self { format, project: format.project(&ledger), url, name: name.to_owned(), sql }
+        Self { format, project: format.project(&ledger), url, name: name.to_owned(), sql, halts: false }
+    }
+
+    /// Lets a statement behind others fail, and repairs its file: the next start has to go on with it.
+    fn halt(&self) {
+        let ((name, sound, broken), Format::Scripts(format)) = (HALTED, self.format) else { return };
+        let file = self.project.path(&format.file(name));
+        let script = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, script.replace(sound, broken)).unwrap();
+        self.start().finish("run").code(65).stderr_has("statements 1 to 3 of 5 were done before it");
+        std::fs::write(&file, script).unwrap();
     }
 
     /// The URL without the database.
@@ -230,12 +244,18 @@ impl<'a> Stage<'a> {
     /// Kills again and again until a start comes through. `strike` kills something, and says what.
     fn campaign(&self, salt: u64, most: u32, mut strike: impl FnMut(&mut Running, u64) -> String) {
         self.reset();
+        if self.halts {
+            self.halt();
+        }
         let began = Instant::now();
         self.start().finish("run").code(0);
         let campaign = Campaign::new(salt, most, began.elapsed());
         self.check_complete().unwrap();
         campaign.run(|campaign| {
             self.reset();
+            if self.halts {
+                self.halt();
+            }
             for _ in 0..STARTS_OF_A_ROUND {
                 let mut doorstep = self.start();
                 let delay = campaign.dice.delay(campaign.span, &mut doorstep);
@@ -261,8 +281,13 @@ fn is_excused(what: &str, output: &Output, code: i32) -> bool {
 }
 
 fn kill_clients(format: Format, salt: u64, most: u32) {
+    kill_clients_of(format, false, salt, most);
+}
+
+fn kill_clients_of(format: Format, halts: bool, salt: u64, most: u32) {
     let database = MysqlDatabase::fresh();
     let stage = Stage::new(format, database.url(), &database.name, Box::new(|sql| database.sql(sql)));
+    let stage = Stage { halts, ..stage };
     let of_doorstep = format!(
         "SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> CONNECTION_ID()",
         database.name
@@ -300,6 +325,11 @@ fn a_killed_client_or_session_leaves_what_the_next_start_completes() {
 }
 
 #[test]
+fn a_killed_client_or_session_loses_nothing_of_a_repaired_file() {
+    kill_clients_of(Format::Scripts(Scripts::Prisma), true, 107, KILLS);
+}
+
+#[test]
 fn a_killed_server_loses_no_migration() {
     kill_server(103, KILLS / 2);
 }
@@ -309,6 +339,7 @@ fn a_killed_server_loses_no_migration() {
 fn so_it_is_at_a_hundred_and_fifty_moments() {
     kill_clients(Format::Scripts(Scripts::Prisma), 104, ALL_KILLS);
     kill_clients(Format::Scripts(Scripts::Sql), 105, ALL_KILLS);
+    kill_clients_of(Format::Scripts(Scripts::Sql), true, 108, ALL_KILLS / 2);
     kill_server(106, ALL_KILLS / 2);
 }
 

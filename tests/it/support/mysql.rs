@@ -106,6 +106,12 @@ fn program() -> String {
     std::env::var("MYSQL_SERVER").unwrap_or_else(|_| "mariadbd".to_owned())
 }
 
+/// Whether that is MariaDB.
+pub(crate) fn is_mariadb() -> bool {
+    let output = Command::new(program()).args(["--no-defaults", "--version"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().contains("MariaDB")
+}
+
 /// A server for one test.
 pub(crate) struct MysqlServer {
     pub(crate) port: u16,
@@ -127,9 +133,8 @@ impl MysqlServer {
     pub(crate) fn folding_names() -> Self {
         let option = "--lower-case-table-names=1";
         let mut server = Self::stopped();
-        let version = Command::new(program()).args(["--no-defaults", "--version"]).output().unwrap().stdout;
         // MySQL takes the option only when the data are made.
-        if !String::from_utf8(version).unwrap().contains("MariaDB") {
+        if !is_mariadb() {
             let data = server.directory.path().join("data");
             std::fs::remove_dir_all(&data).unwrap();
             let mut command = Command::new(program());

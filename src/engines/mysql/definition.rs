@@ -1,0 +1,50 @@
+//! `SHOW CREATE TABLE`, as a value that differs wherever the definition of a table or view differs.
+//!
+//! It takes a tenth of the time of the rows of `information_schema` about the table (see `fingerprint`), and shows all of its
+//! columns, indexes, constraints, partitions and options; no triggers.
+
+use crate::engines::mysql::SQL;
+use crate::sql::Row;
+
+/// The settings that alter how the server writes a definition are those with which it writes it by itself.
+const IS_USUAL: &str = "@@SESSION.sql_quote_show_create = 1 AND @@SESSION.character_set_results <=> 'utf8mb4' AND \
+     @@SESSION.sql_mode NOT REGEXP 'ANSI|BACKSLASH|OPTIONS|ORACLE|MSSQL|DB2|MAXDB|POSTGRESQL|MYSQL'";
+
+/// See [`crate::engines::engine::Engine::definition`]. Both statements only read.
+pub(crate) fn sql(name: &str) -> String {
+    format!("SELECT {IS_USUAL}; SHOW CREATE TABLE {}", SQL.identifier(name))
+}
+
+/// Reads the rows of [`sql`]; `None` for a temporary table too, which hides the one that other sessions see.
+pub(crate) fn read(rows: &[Row]) -> Option<String> {
+    let value = |row: usize, column: usize| rows.get(row)?.get(column)?.as_deref();
+    let definition = value(1, 1).filter(|_| value(0, 0) == Some("1"))?;
+    (!definition.starts_with("CREATE TEMPORARY")).then(|| without_counter(definition))
+}
+
+/// Without `AUTO_INCREMENT=n`, which every new row changes.
+fn without_counter(definition: &str) -> String {
+    let mut parts = definition.split(" AUTO_INCREMENT=");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|letter: char| letter.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_counts_where_all_sessions_are_shown_the_same() {
+        let rows = |usual: &str, definition: &str| {
+            vec![vec![Some(usual.to_owned())], vec![Some("t".to_owned()), Some(definition.to_owned())]]
+        };
+        let table =
+            "CREATE TABLE `t` (\n  `id` int(11) NOT NULL AUTO_INCREMENT\n) ENGINE=InnoDB AUTO_INCREMENT=42 COMMENT='x'";
+        let without = table.replace(" AUTO_INCREMENT=42", "");
+        assert_eq!(read(&rows("1", table)), Some(without.clone()));
+        assert_eq!(read(&rows("1", &without)), Some(without));
+        assert_eq!(read(&rows("0", table)), None);
+        assert_eq!(read(&rows("1", "CREATE TEMPORARY TABLE `t` (`id` int)")), None);
+        assert_eq!(read(&rows("1", table)[..1]), None);
+    }
+}
