@@ -127,16 +127,7 @@ impl History {
         }
         self.find_skipped(session).await?;
         self.leave_aside();
-        // The migrations of a tool of its own are a graph: their order in the folder means nothing.
-        let is_list = self.format.writer.is_some();
-        let last = plan::last_applied(&self.entries, |name| layout.is_ordered(name));
-        self.entries.iter_mut().for_each(|entry| {
-            entry.out_of_order &= is_list && layout.is_ordered(&entry.name) && entry.migration < last;
-        });
-        if let Some(names) = &self.review.passed_over {
-            let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
-            self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));
-        }
+        self.judge_order();
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing).count();
         self.reach = match self.format.layout.is_lower_bound(missing, &self.lineage) {
             _ if self.lineage.partial.is_none() => Reach::Complete,
@@ -148,6 +139,20 @@ impl History {
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
         Ok(())
+    }
+
+    /// Says of no migration that it is late which has no place in an order; of a tool that passes late ones over, of those.
+    fn judge_order(&mut self) {
+        // The migrations of a tool of its own are a graph: their order in the folder means nothing.
+        let (is_list, layout) = (self.format.writer.is_some(), self.format.layout);
+        let last = plan::last_applied(&self.entries, |name| layout.is_ordered(name));
+        self.entries.iter_mut().for_each(|entry| {
+            entry.out_of_order &= is_list && layout.is_ordered(&entry.name) && entry.migration < last;
+        });
+        if let Some(names) = &self.review.passed_over {
+            let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
+            self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));
+        }
     }
 
     /// Leaves out the pending migrations for which another one stands.
