@@ -8,9 +8,6 @@ use crate::engines::peer::Peer;
 use crate::engines::session::LockKey;
 use crate::sql::{ObjectKind, ObjectRef, Row, TableName, script};
 
-/// The databases that belong to the server.
-pub(crate) const SYSTEM: &str = "'mysql', 'information_schema', 'performance_schema', 'sys'";
-
 /// A session, for [`peer`], from `information_schema.processlist` as `p`. Those of other users are visible with PROCESS only.
 const PEER: &str = "p.id, p.user, p.host, p.command, p.state, p.time, p.info";
 
@@ -147,12 +144,14 @@ pub(crate) fn find_tables(tables: &[TableName]) -> String {
     each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// Same name in another database, other case, or snake_case against camelCase.
+/// Other case, or snake_case against camelCase; of a name with its database, the same name in the session's own, too. The other
+/// databases of the server belong to other services.
 pub(crate) fn similar(tables: &[TableName]) -> String {
     let each = tables.iter().enumerate().map(|(index, table)| {
         format!(
-            "SELECT {index}, table_schema, table_name FROM information_schema.tables WHERE table_schema NOT IN ({SYSTEM}) \
+            "SELECT {index}, table_schema, table_name FROM information_schema.tables WHERE table_schema IN (DATABASE(), {}) \
              AND REPLACE(LOWER(table_name), '_', '') = REPLACE(LOWER({}), '_', '')",
+            database(table.schema.as_deref()),
             SQL.literal(&table.name)
         )
     });

@@ -311,13 +311,15 @@ fn a_revision_whose_id_is_computed_is_asked_for_at_every_start() {
     on_each_server(|ground, url, project| {
         let text = "revision = 'c' + '3'\ndown_revision = 'b2'\n\ndef upgrade():\n    pass\n";
         project.write("alembic/versions/c3_x.py", text);
-        for _ in 0..3 {
+        for _ in 0..2 {
             let output = project.with_python(url, &["run"]).run().code(0).stderr_has("python was started");
             output.stderr_has("c3_x.py computes its revision").stderr_lacks("ahead of this image");
         }
         assert_eq!(versions(ground), "c3");
-        // Asked with `alembic heads` and `alembic current`.
-        project.checked_with_python(url, &[]).code(0);
+        if ground.engine() == Engine::Mysql {
+            // Asked with `alembic heads` and `alembic current`.
+            project.checked_with_python(url, &[]).code(0);
+        }
     });
 }
 

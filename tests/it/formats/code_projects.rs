@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 
 use crate::support::ground::{Engine, Ground};
-use crate::support::{Database, Doorstep, Project, variable};
+use crate::support::{Database, Doorstep, MysqlDatabase, Project, variable};
 
 /// A kind of project.
 struct Kind {
@@ -745,6 +745,8 @@ fn a_folder_of_node_pg_migrate_or_umzug_with_programs_is_their_tools() {
     let run = |arguments: &[&str]| doorstep(&project, &url, arguments).run();
     run(&["status"]).code(0).stdout_has(": behind (").stdout_has("1700000001000_b  pending");
     run(&["run"]).code(0).stderr_has("migrate_command: npx node-pg-migrate up").stderr_has("(2 applied)");
+    let elsewhere = doorstep(&project, &MysqlDatabase::fresh().url(), &["run"]).run().code(78);
+    elsewhere.stderr_has("node-pg-migrate, which doorstep runs on PostgreSQL only, and the database is MySQL");
     run(&["run"]).code(0).stderr_lacks("the tool was started");
     for arguments in [
         &["--migration-format", "node-pg-migrate"][..],
