@@ -93,7 +93,12 @@ impl Format {
             Self::Native(format) => {
                 // Few of these tools know the command of the mysql client.
                 let plain = |script: &str| script.replace("DELIMITER //\n", "").replace("//\nDELIMITER ;\n", ";\n");
-                format.project(&scripts.map(|(name, script)| step(name, &plain(&script))))
+                // Drizzle refuses a file without a statement.
+                let some = |script: String| match script.is_empty() && format.name == "drizzle" {
+                    true => "DO 0;\n".to_owned(),
+                    false => script,
+                };
+                format.project(&scripts.map(|(name, script)| step(name, &some(plain(&script)))))
             }
         }
     }
@@ -260,9 +265,15 @@ impl<'a> Stage<'a> {
                 let mut doorstep = self.start();
                 let delay = campaign.dice.delay(campaign.span, &mut doorstep);
                 let choice = campaign.dice.below(2);
+                let was_running = doorstep.is_running();
                 let struck = campaign.goes_on().then(|| strike(&mut doorstep, choice));
                 let output = doorstep.finish("run");
                 match (struck, output.code) {
+                    // It has waited for the server, and gone on by itself.
+                    (Some(what), Some(0)) if was_running && what == "the server" => {
+                        campaign.killed(&what, delay, self.check_records())?;
+                        return self.check_complete();
+                    }
                     (_, Some(0)) => return self.check_complete(),
                     (Some(what), code) if code.is_none_or(|code| is_excused(&what, &output, code)) => {
                         campaign.killed(&what, delay, self.check_records())?;

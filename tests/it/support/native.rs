@@ -343,7 +343,8 @@ fn pieces(step: &Step) -> String {
     for line in sql.trim_end().split_inclusive('\n') {
         text += line;
         // Not within a body in dollar quotes, nor in a comment.
-        let is_open = text.matches('$').count() % 4 != 0 || text.matches("/*").count() != text.matches("*/").count();
+        let is_open =
+            !text.matches('$').count().is_multiple_of(4) || text.matches("/*").count() != text.matches("*/").count();
         if line.ends_with(";\n") && !is_open {
             text += "--> statement-breakpoint\n";
         }
