@@ -141,8 +141,7 @@ impl History {
         Ok(())
     }
 
-    /// Says of no migration that it is late which has no place in an order, as in a tool's own graph; of a tool that passes late
-    /// ones over, of those.
+    /// Says which migrations are late: none without a place in an order; those that the tool passes over, where it does.
     fn judge_order(&mut self) {
         let (is_list, layout) = (self.format.writer.is_some(), self.format.layout);
         let last = plan::last_applied(&self.entries, |name| layout.is_ordered(name));
