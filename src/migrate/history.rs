@@ -141,17 +141,16 @@ impl History {
         Ok(())
     }
 
-    /// Says of no migration that it is late which has no place in an order; of a tool that passes late ones over, of those.
+    /// Says which migrations are late: none without a place in an order; those that the tool passes over, where it does.
     fn judge_order(&mut self) {
-        // The migrations of a tool of its own are a graph: their order in the folder means nothing.
         let (is_list, layout) = (self.format.writer.is_some(), self.format.layout);
         let last = plan::last_applied(&self.entries, |name| layout.is_ordered(name));
         self.entries.iter_mut().for_each(|entry| {
             entry.out_of_order &= is_list && layout.is_ordered(&entry.name) && entry.migration < last;
         });
         if let Some(names) = &self.review.passed_over {
-            let is_late = |entry: &Entry| entry.is_pending() && names.contains(&entry.name);
-            self.entries.iter_mut().for_each(|entry| entry.out_of_order = is_late(entry));
+            let judge = |entry: &mut Entry| entry.out_of_order = entry.is_pending() && names.contains(&entry.name);
+            self.entries.iter_mut().for_each(judge);
         }
     }
 
