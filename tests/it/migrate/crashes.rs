@@ -361,7 +361,7 @@ impl Dice {
     }
 
     /// A delay that chooses the moment of the kill; it waits for no event. Ends early if the process ends.
-    pub(super) fn delay(&mut self, span: Duration, running: &mut Running) -> Duration {
+    fn delay(&mut self, span: Duration, running: &mut Running) -> Duration {
         let delay = Duration::from_micros(self.below(span.as_micros() as u64));
         let began = Instant::now();
         while running.is_running() {
@@ -379,7 +379,7 @@ impl Dice {
 pub(super) struct Campaign {
     pub(super) dice: Dice,
     seed: u64,
-    pub(super) span: Duration,
+    span: Duration,
     kills: u32,
     most: u32,
     /// Kills that left a migration unfinished.
@@ -396,6 +396,14 @@ impl Campaign {
 
     pub(super) fn goes_on(&self) -> bool {
         self.kills < self.most
+    }
+
+    /// Waits for a moment within the span, or for the end of the process. The span follows the time that a start takes, which
+    /// depends on the load: it shrinks where the process has ended first, and grows where it has not.
+    pub(super) fn delay(&mut self, running: &mut Running) -> Duration {
+        let delay = self.dice.delay(self.span, running);
+        self.span = if running.is_running() { self.span * 17 / 16 } else { self.span * 7 / 8 };
+        delay
     }
 
     /// Records a kill, at which the history must be true. `open` is the number of migrations that it interrupted, or what is wrong.
@@ -463,7 +471,7 @@ fn kill_doorstep(folder: Folder, salt: u64, kills: u32) {
         reset(&stage.database);
         for _ in 0..STARTS_OF_A_ROUND {
             let mut doorstep = stage.start();
-            let delay = campaign.dice.delay(campaign.span, &mut doorstep);
+            let delay = campaign.delay(&mut doorstep);
             if campaign.goes_on() {
                 doorstep.child.kill().unwrap();
             }
@@ -581,7 +589,7 @@ fn a_server_killed_at_any_moment_loses_no_migration_and_doorstep_goes_on_or_the_
         for _ in 0..STARTS_OF_A_ROUND {
             let (mut doorstep, kills) = (stage.start(), campaign.kills);
             loop {
-                let delay = campaign.dice.delay(campaign.span, &mut doorstep);
+                let delay = campaign.delay(&mut doorstep);
                 if !campaign.goes_on() || !doorstep.is_running() {
                     break;
                 }

@@ -263,7 +263,7 @@ impl<'a> Stage<'a> {
             }
             for _ in 0..STARTS_OF_A_ROUND {
                 let mut doorstep = self.start();
-                let delay = campaign.dice.delay(campaign.span, &mut doorstep);
+                let delay = campaign.delay(&mut doorstep);
                 let choice = campaign.dice.below(2);
                 let was_running = doorstep.is_running();
                 let struck = campaign.goes_on().then(|| strike(&mut doorstep, choice));
