@@ -1,12 +1,21 @@
 //! Ports, and listeners that misbehave.
 
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::PASSWORD;
 
-/// A port that is free at the moment.
+/// A port that is free, and stays so: it lies below those that the kernel gives to connections (ip(7), `ip_local_port_range`, from
+/// 32768), and no other test of this process gets it.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(12_000 + number % 18_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A listener on loopback that treats every connection alike.
