@@ -263,7 +263,7 @@ impl Format {
 pub(crate) trait Layout: Sync + fmt::Debug {
     /// The engines on which doorstep runs such a folder.
     fn dialects(&self) -> &'static [Dialect] {
-        &[Dialect::Postgres, Dialect::Sqlite]
+        Dialect::ALL
     }
 
     /// Reads, orders and checksums the whole folder, before anything is written.

@@ -202,10 +202,6 @@ impl Alembic {
 }
 
 impl Layout for Alembic {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (revisions, computed) = self.revisions()?;
         let is_certain = computed.is_empty() && self.computed.is_none();

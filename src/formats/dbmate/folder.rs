@@ -18,10 +18,6 @@ use crate::sql::script::Script;
 pub(crate) struct DbmateFolder;
 
 impl Layout for DbmateFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files: Vec<String> = sql_files::names(folder)?.into_iter().filter(|name| is_migration(name)).collect();
         if files.is_empty() {

@@ -19,10 +19,6 @@ use crate::sql::script::Script;
 pub(crate) struct DieselFolder;
 
 impl Layout for DieselFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let names = folders(folder)?;
         let mut opened = sql_files::open(folder)?;

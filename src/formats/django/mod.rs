@@ -174,10 +174,6 @@ impl App {
 }
 
 impl Layout for Django {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, _folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let (apps, unknown) = self.apps();
         // Names that may be wrong, unlike apps that are not known.

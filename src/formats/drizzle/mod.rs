@@ -68,10 +68,6 @@ struct Drizzle {
 }
 
 impl Layout for Drizzle {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         folder::read(&self.kind, folder, dialect)
     }

@@ -71,10 +71,6 @@ impl FlywayFile {
 }
 
 impl Layout for FlywayFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let mut paths = Vec::new();
         look(folder, Path::new(""), &mut paths)?;

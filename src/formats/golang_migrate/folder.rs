@@ -55,10 +55,6 @@ struct Numbered<'a> {
 }
 
 impl Layout for GolangMigrateFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = sql_files::names(folder)?;
         let found = arranged(&files)

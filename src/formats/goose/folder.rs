@@ -29,10 +29,6 @@ struct Numbered<'a> {
 }
 
 impl Layout for GooseFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let files = sql_files::names(folder)?;
         let found = arranged(&files).map_err(|why| {

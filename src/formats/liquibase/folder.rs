@@ -29,10 +29,6 @@ pub(crate) struct Changelogs {
 }
 
 impl Layout for Changelogs {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     /// By the `dbms` of a change set: Liquibase calls a server mariadb whose version says so, by any driver and any URL.
     fn is_for_server(&self, migration: &Migration, server: &str) -> bool {
         let (header, _) = changelog::notes(migration.sql());

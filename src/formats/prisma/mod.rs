@@ -116,10 +116,6 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
 }
 
 impl Layout for Prisma {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         check_provider(folder, dialect)?;
         let mut names = directories(folder)?;

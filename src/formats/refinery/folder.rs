@@ -17,10 +17,6 @@ use crate::sql::script::Script;
 pub(crate) struct RefineryFolder;
 
 impl Layout for RefineryFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let mut found = Found::default();
         found.look(folder, Path::new(""))?;

@@ -22,10 +22,6 @@ pub(crate) struct SqlFolder {
 }
 
 impl Layout for SqlFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let entries = entries(folder)?;
         let found = names::arrange(&entries).map_err(|misfit| worded(folder, &misfit))?;

@@ -14,10 +14,6 @@ use crate::sql::script::Script;
 pub(crate) struct UmzugFolder;
 
 impl Layout for UmzugFolder {
-    fn dialects(&self) -> &'static [Dialect] {
-        Dialect::ALL
-    }
-
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let shown = folder.display();
         let (mut names, mut folders) = (Vec::new(), Vec::new());
