@@ -230,6 +230,14 @@ pub(crate) struct Surroundings<'a> {
     pub environment: &'a Environment,
 }
 
+#[cfg(test)]
+impl<'a> Surroundings<'a> {
+    /// Without a setting.
+    pub(crate) fn without_settings(environment: &'a Environment) -> Self {
+        Self { folder: None, command: None, history_table: None, is_named: false, environment }
+    }
+}
+
 /// One tool's convention.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Format {

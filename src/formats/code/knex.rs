@@ -135,13 +135,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let environment =
             Environment::from_pairs(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        let surroundings = Surroundings {
-            folder: None,
-            command: None,
-            history_table: None,
-            is_named: false,
-            environment: &environment,
-        };
+        let surroundings = Surroundings::without_settings(&environment);
         let mut configuration = configure(&file, &surroundings).unwrap();
         if let Stated::Is(folders) = &mut configuration.folders {
             folders.iter_mut().for_each(|path| *path = path.strip_prefix(folder.path()).unwrap_or(path).to_owned());

@@ -154,13 +154,7 @@ mod tests {
             let file = folder.path().join("config.js");
             std::fs::write(&file, format!("module.exports = {{ {options} }};\n")).unwrap();
             let environment = crate::base::environment::Environment::default();
-            let surroundings = Surroundings {
-                folder: None,
-                command: None,
-                history_table: None,
-                is_named: false,
-                environment: &environment,
-            };
+            let surroundings = Surroundings::without_settings(&environment);
             let mut configuration = Configuration::default();
             read_config(&file, &surroundings, &mut configuration);
             (configuration.schema, configuration.table)

@@ -195,13 +195,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("migrations")).unwrap();
         std::fs::write(folder.path().join("migrations/a.js"), "").unwrap();
         let environment = crate::base::environment::Environment::default();
-        let surroundings = Surroundings {
-            folder: None,
-            command: None,
-            history_table: None,
-            is_named: false,
-            environment: &environment,
-        };
+        let surroundings = Surroundings::without_settings(&environment);
         configure(&file, &surroundings).unwrap()
     }
 
