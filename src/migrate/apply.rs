@@ -143,7 +143,7 @@ impl<'a> MigrationRun<'a> {
             application_name,
             mode,
             steps: None,
-            script: ScriptTraits::default(),
+            script: if mode == RunMode::Steps { ScriptTraits::of(migration) } else { ScriptTraits::default() },
             is_announced: false,
         };
         if strategy.mode != RunMode::Steps {
@@ -232,7 +232,7 @@ impl<'a> MigrationRun<'a> {
         let steps = strategy::steps(&current.migration.script).unwrap_or_default();
         // A lone CALL or DO may commit on the way.
         let mode = if steps.len() < 2 { RunMode::Whole } else { RunMode::Steps };
-        current.mode = mode;
+        (current.mode, current.script) = (mode, ScriptTraits::of(current.migration));
         self.begin(&mut current, &steps).await?;
         match mode {
             RunMode::Steps => self.step_by_step(current, &steps, 0).await,
@@ -258,7 +258,6 @@ impl<'a> MigrationRun<'a> {
         done: usize,
     ) -> Result<(), Error> {
         let (name, count) = (current.migration.name.clone(), steps.len());
-        current.script = ScriptTraits::of(current.migration);
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));

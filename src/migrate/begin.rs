@@ -6,7 +6,6 @@ use crate::formats::migration::RunMode;
 use crate::migrate::apply::{Current, MigrationRun};
 use crate::migrate::execute;
 use crate::migrate::rights::grant;
-use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::ScriptStep;
 
 impl MigrationRun<'_> {
@@ -18,7 +17,6 @@ impl MigrationRun<'_> {
         current.id = self.ledger.new_id(Some(mode));
         let Some(mut record) = self.ledger.begin(self.row(&current.id), mode, migration) else { return Ok(()) };
         if let (RunMode::Steps, Some(first)) = (mode, steps.first()) {
-            current.script = ScriptTraits::of(migration);
             let intent = self.intent(current, first, (0, steps.len())).await;
             if let Some(intent) = intent.map_err(|failure| self.not_started(name, failure.fault))? {
                 record = format!("{record}; {intent}");
