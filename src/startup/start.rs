@@ -87,7 +87,7 @@ impl<'a> Start<'a> {
         setup.tracker.enter(Phase::Verify);
         // A scratch database has none of the grants.
         let role = if setup.is_scratch { None } else { setup.database.service_role() };
-        let service = self.service_session().await;
+        let service = if desired.is_empty() { None } else { self.service_session().await };
         let options = verify::Options {
             dialect: setup.dialect,
             home: setup.home(&self.probe),

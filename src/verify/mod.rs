@@ -10,7 +10,7 @@ pub(crate) mod requirements;
 pub(crate) mod rights;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use crate::base::error::Error;
 use crate::catalog::{Catalog, Name};
@@ -89,7 +89,8 @@ pub(crate) async fn compare_database(
     let DesiredState { tables, require, queries, .. } = desired;
     let mut script = DdlScript::default();
     let expected = desired.catalogs(home);
-    let (rights, unknown) = rights_of(session, service, &named_schemas(desired, &expected, home), options).await;
+    let mut schemas = named_schemas(desired, &expected, home);
+    let (rights, unknown) = rights_of(session, service, &schemas, options).await;
     let mut differences = missing_tables(session, tables, role).await?;
     differences.extend(hidden_tables(tables, rights.as_ref(), &differences, home));
     let mut differences = without_allowed(differences.into_iter().chain(unknown).collect(), allow, home);
@@ -97,10 +98,8 @@ pub(crate) async fn compare_database(
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
     if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
-        let of_queries = index_use::schemas(queries, &plans).map(str::to_owned);
-        let schemas: BTreeSet<String> = named_schemas(desired, &expected, home).into_iter().chain(of_queries).collect();
-        let schemas: Vec<String> = schemas.into_iter().collect();
-        let scope = Scope { schemas: &schemas, role };
+        schemas.extend(index_use::schemas(queries, &plans).map(str::to_owned));
+        let scope = Scope { schemas: &distinct(schemas), role };
         let mut read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
         if let Some(rights) = &rights {
             rights.note(&mut read);
@@ -150,10 +149,14 @@ fn named_schemas(desired: &DesiredState, expected: &[Cow<'_, Catalog>], home: &s
     let of_sources = expected.iter().flat_map(|catalog| catalog.schemas.clone());
     let of_tables = desired.tables.iter().filter_map(|(table, _)| table.schema.clone());
     let required = desired.require.schemas().map(str::to_owned);
-    let mut schemas: Vec<String> = of_sources.chain(of_tables).chain(required).chain([home.to_owned()]).collect();
-    schemas.sort_unstable();
-    schemas.dedup();
-    schemas
+    distinct(of_sources.chain(of_tables).chain(required).chain([home.to_owned()]).collect())
+}
+
+/// In order, each name once.
+fn distinct(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// What the service's account may do, or that this is unknown; neither where its session was not asked for.
