@@ -230,14 +230,6 @@ pub(crate) struct Surroundings<'a> {
     pub environment: &'a Environment,
 }
 
-#[cfg(test)]
-impl<'a> Surroundings<'a> {
-    /// Without a setting.
-    pub(crate) fn without_settings(environment: &'a Environment) -> Self {
-        Self { folder: None, command: None, history_table: None, is_named: false, environment }
-    }
-}
-
 /// One tool's convention.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Format {
@@ -461,6 +453,14 @@ fn rfc3339(text: String) -> String {
         _ => {}
     }
     String::from_utf8(bytes).expect("ASCII took the place of ASCII")
+}
+
+#[cfg(test)]
+impl<'a> Surroundings<'a> {
+    /// Without a setting.
+    pub(crate) fn without_settings(environment: &'a Environment) -> Self {
+        Self { folder: None, command: None, history_table: None, is_named: false, environment }
+    }
 }
 
 #[cfg(test)]
