@@ -69,6 +69,15 @@ pub enum Error {
         /// What a person can do about it.
         remedy: String,
     },
+    /// What `wait_for` names was not ready before the deadline.
+    NotThere {
+        /// Duration of the wait.
+        waited: Duration,
+        /// Each one, with its last reason.
+        unready: Vec<String>,
+        /// The database's error, if it was not ready either.
+        database: Option<Box<Self>>,
+    },
     /// The database refused, and waiting does not change that.
     Refused {
         /// Host, port and database, without secrets.
@@ -166,7 +175,7 @@ impl Error {
             Self::Usage(_) => Code::Usage,
             Self::Settings(_) => Code::Settings,
             Self::NotReady { last, .. } if last.class == Class::Held => Code::Locked,
-            Self::NotReady { .. } => Code::Unavailable,
+            Self::NotReady { .. } | Self::NotThere { .. } => Code::Unavailable,
             Self::Refused { fault, .. } | Self::Statement { fault, .. } => match fault.class {
                 Class::Authentication | Class::Privilege | Class::RowSecurity => Code::Permission,
                 Class::Config | Class::Tls => Code::Settings,
@@ -238,6 +247,12 @@ impl fmt::Display for Error {
                 writeln!(f, "the database at {address} was not ready after {waited} ({attempts} attempts)")?;
                 write!(f, "last cause: {last}\nnext: {remedy}")
             }
+            Self::NotThere { waited, unready, database } => {
+                writeln!(f, "not ready after {}:", seconds(*waited))?;
+                unready.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+                database.iter().try_for_each(|error| writeln!(f, "{error}"))?;
+                f.write_str(NEXT_AFTER_NOT_THERE)
+            }
             Self::Refused { address, fault, remedy } => {
                 write!(f, "the database at {address} refused: {fault}{}", next(remedy.as_deref()))
             }
@@ -280,6 +295,9 @@ impl fmt::Display for Error {
 /// What to do where the operating system refuses a process, a thread or a pipe.
 pub(crate) const NEXT_AFTER_SYSTEM: &str =
     "next: check the limits of this container (memory, processes, open files), and start again";
+
+const NEXT_AFTER_NOT_THERE: &str = "next: check that what wait_for names runs and can be reached from here, or give it longer \
+     with --wait-timeout";
 
 const NEXT_AFTER_UNKNOWN: &str =
     "next: add the tool to this image, so that it can be asked; or start in spite of it: --unknown accept";

@@ -15,6 +15,7 @@ pub(crate) mod progress;
 pub(crate) mod progress_bar;
 pub(crate) mod retry;
 pub(crate) mod secret;
+pub(crate) mod short_child;
 pub(crate) mod signal;
 pub(crate) mod termination;
 pub(crate) mod time;

@@ -12,6 +12,7 @@ pub(crate) mod requirement_form;
 pub(crate) mod requirements;
 pub(crate) mod requirements_file;
 pub(crate) mod value;
+pub(crate) mod wait_for;
 pub(crate) mod words;
 
 pub(crate) use migration_format::MigrationFormat;
@@ -30,6 +31,7 @@ use crate::config::file::File;
 pub(crate) use crate::config::value::{
     Allow, DurationSetting, List, Listen, Mode, OnUnknown, OutOfOrder, SchemaName, Strictness, Switch, TableSetting,
 };
+pub(crate) use crate::config::wait_for::{Dependency, DependencyKind};
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
 
@@ -39,6 +41,7 @@ use crate::base::error::Error;
 macro_rules! layer {
     ($(
         $(#[doc = $doc:literal])+
+        $(#[serde($form:ident = $reader:literal)])?
         [$heading:literal, $value:literal $(, $key:ident = $set:expr)*] $name:ident: $type:ty,
     )*) => {
         /// One source of settings: the flags, the environment or doorstep.toml. All of it optional.
@@ -47,7 +50,7 @@ macro_rules! layer {
             $(
                 $(#[doc = $doc])+
                 #[arg(long, global = true, help_heading = $heading, value_name = $value $(, $key = $set)*)]
-                #[serde(default)]
+                #[serde(default $(, $form = $reader)?)]
                 pub $name: Option<$type>,
             )*
         }
@@ -85,6 +88,12 @@ layer! {
     [ "Wait", "N" ] wait_attempts: u32,
     /// The fixed interval of wait_attempts [default: 2s]
     [ "Wait", "DURATION" ] wait_interval: DurationSetting,
+    /// Also wait for this: tcp://host:port, http(s)://host/path, file:/path, exec:command
+    ///
+    /// May be repeated, or comma-separated. All are asked at the same time as the database, until wait_timeout. http: 2xx or 3xx is
+    /// ready, redirects are not followed. exec: exit code 0 is ready, and no shell runs the command.
+    #[serde(deserialize_with = "wait_for::entries")]
+    [ "Wait", "WHAT", action = clap::ArgAction::Append ] wait_for: Vec<wait_for::Entries>,
     /// Schemas to create when absent, comma-separated
     ///
     /// [default: those named by `schemas = […]` of the Prisma schema and by ?schema= of the URL]
@@ -161,6 +170,8 @@ pub(crate) struct Settings {
     pub migrate_database: Option<SecretSource>,
     /// Deadline and intervals of the wait.
     pub patience: Patience,
+    /// What else to wait for.
+    pub wait_for: Vec<Dependency>,
     /// Schemas to create, if named.
     pub schemas: Option<Vec<String>>,
     /// Apply, await or leave migrations.
@@ -234,11 +245,13 @@ impl Settings {
         let merged = flags.or(variables).or(file);
         let patience = patience(&merged)?;
         let tables = merged.require_tables.unwrap_or_default();
+        let dependencies: Vec<String> = merged.wait_for.into_iter().flatten().flat_map(|entries| entries.0).collect();
         let patterns = merged.verify_allow.unwrap_or_default();
         Ok(Self {
             database,
             migrate_database,
             patience,
+            wait_for: parse_all(&dependencies, "wait_for")?,
             schemas: merged.schemas.map(|list| schemas(&list)).transpose()?,
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,

@@ -23,6 +23,7 @@ use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::fault::Fault;
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::mask::Mask;
+use crate::base::short_child::{await_end, ending};
 use crate::base::signal::{self, Stop};
 use crate::config::words::Words;
 use crate::migrate::lock;
@@ -238,21 +239,6 @@ struct Ended {
     fault: Option<Fault>,
     /// Its last lines.
     output: String,
-}
-
-/// How a child ended, in words.
-pub(crate) fn ending(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal().and_then(|signal| u8::try_from(signal).ok())) {
-        (Some(code), _) => format!("exited with {code}"),
-        (None, Some(signal)) => format!("was killed by {}", signal::name(signal)),
-        (None, None) => "ended in an unknown way".to_owned(),
-    }
-}
-
-/// Blocks until the child has exited, and leaves it a zombie for `wait`.
-pub(crate) fn await_end(pid: Pid) {
-    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 
 /// How a child has exited that is still a zombie; `None` while it runs.

@@ -38,6 +38,15 @@ impl Database {
         datasource: Option<&Datasource>,
         environment: &Environment,
     ) -> Result<Self, Error> {
+        Self::named(settings, datasource, environment).ok_or_else(|| nothing_named(datasource))
+    }
+
+    /// The same; `None` where nothing names a database.
+    pub(crate) fn named(
+        settings: &Settings,
+        datasource: Option<&Datasource>,
+        environment: &Environment,
+    ) -> Option<Self> {
         let from_schema = |value: &Option<UrlSource>| match value.as_ref()? {
             UrlSource::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
             UrlSource::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
@@ -48,12 +57,12 @@ impl Database {
         let own = settings.migrate_database.clone().or(direct);
         let plain = settings.database.clone().or(plain);
         let service = own.as_ref().and(plain.clone());
-        let source = own.or(plain).or_else(libpq).ok_or_else(|| nothing_named(datasource))?;
+        let source = own.or(plain).or_else(libpq)?;
         // Prisma up to 6 has the URL in the schema and resolves it from the directory of the schema; Prisma 7 has it
         // elsewhere and resolves it from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
-        Ok(Self { source, service, environment: environment.clone(), base, scratch: None })
+        Some(Self { source, service, environment: environment.clone(), base, scratch: None })
     }
 
     /// The URLs of the Prisma schema that differ from those of the settings, which win.

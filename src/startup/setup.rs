@@ -89,6 +89,15 @@ impl Setup {
         })
     }
 
+    /// Whether the settings, the project or the environment name a database.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn names_database(settings: &Settings, environment: &Environment) -> Result<bool, Error> {
+        let project = Project::find(settings, environment)?;
+        Ok(Database::named(settings, project.datasource.as_ref(), environment).is_some())
+    }
+
     /// The same start on a scratch database beside the real one. Hooks are left out: they are for the real one.
     pub(crate) fn on_scratch_database(mut self) -> Self {
         self.settings.mode = Mode::Apply;

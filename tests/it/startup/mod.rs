@@ -14,3 +14,4 @@ mod secrets;
 mod settings;
 mod urls;
 mod wait;
+mod wait_for;
