@@ -127,6 +127,19 @@ pub enum Error {
     History(String),
     /// The tool that migrates, or a hook, failed; with its last lines.
     Command(String),
+    /// The tool that migrates, or a hook, was ended after `command_timeout`; with its last lines.
+    CommandTimeout(String),
+    /// The whole start was stopped after `start_timeout`.
+    StartTimeout {
+        /// The limit.
+        limit: Duration,
+        /// The step that was under way.
+        during: String,
+        /// Another session held the migration lock.
+        is_queueing: bool,
+        /// What was interrupted and what state it is in.
+        note: String,
+    },
     /// The database lacks what the service needs; the summary of the findings.
     Differences(String),
     /// Another session held the migration lock until the deadline.
@@ -194,7 +207,8 @@ impl Error {
                 _ => Code::Unavailable,
             },
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
-            Self::NotMigrated { .. } => Code::Unavailable,
+            Self::StartTimeout { is_queueing: true, .. } => Code::Locked,
+            Self::NotMigrated { .. } | Self::CommandTimeout(_) | Self::StartTimeout { .. } => Code::Unavailable,
             Self::Differences(_) => Code::Differences,
             Self::Locked { .. } | Self::StillRunning { .. } => Code::Locked,
             Self::CommandNotFound(_) => Code::NotFound,
@@ -239,6 +253,7 @@ impl fmt::Display for Error {
             | Self::Settings(text)
             | Self::History(text)
             | Self::Command(text)
+            | Self::CommandTimeout(text)
             | Self::CommandNotFound(text)
             | Self::CommandNotExecutable(text)
             | Self::Os(text) => f.write_str(text),
@@ -283,6 +298,11 @@ impl fmt::Display for Error {
             Self::NotMigrated { waited, state: Awaited::Unknown(why) } => {
                 writeln!(f, "after {}, {why}", seconds(*waited))?;
                 f.write_str(NEXT_AFTER_UNKNOWN)
+            }
+            Self::StartTimeout { limit, during, is_queueing, note } => {
+                let queueing = if *is_queueing { " (another session holds the migration lock)" } else { "" };
+                writeln!(f, "the start was stopped in {during}{queueing}: start_timeout is {}", seconds(*limit))?;
+                write!(f, "{note}\nnext: start again, or give it longer with --start-timeout")
             }
             Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
             Self::Internal(text) => {

@@ -62,7 +62,7 @@ impl ShortChild {
     /// Awaits its end, and kills what it has left of its group.
     ///
     /// # Errors
-    /// Why there is no answer, as what follows the name of the command: `prints more than 9 bytes`.
+    /// Why there is no answer, as what follows the name of the command: `prints too much`.
     pub(crate) async fn answer(mut self, largest: usize) -> Result<Answered, String> {
         let group = self.process.group();
         // WNOWAIT leaves the child a zombie, so its PID cannot be reused before the group is killed.
@@ -75,7 +75,7 @@ impl ShortChild {
                 read = self.output.read_buf(&mut output), if !is_over => is_over = over(read)?,
             }
             if output.len() > largest {
-                return Err(format!("prints more than {largest} bytes"));
+                return Err(format!("prints too much (more than {largest} bytes)"));
             }
         }
         let status = self.process.stop().ok_or_else(|| "ended in an unknown way".to_owned())?;
@@ -88,7 +88,7 @@ impl ShortChild {
         // A process that has left the group may keep the pipe open.
         tokio::time::timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))?;
         match output.len() > largest {
-            true => Err(format!("prints more than {largest} bytes")),
+            true => Err(format!("prints too much (more than {largest} bytes)")),
             false => Ok(Answered { status, output }),
         }
     }
@@ -162,8 +162,8 @@ mod tests {
         let both = answer("echo a; echo b >&2; exit 3", Captured::Both, 100);
         assert_eq!(both, Ok((3, "a\nb\n".to_owned())));
         assert_eq!(answer("echo a; echo b >&2", Captured::Stdout, 2), Ok((0, "a\n".to_owned())));
-        assert_eq!(answer("echo ab", Captured::Stdout, 2), Err("prints more than 2 bytes".to_owned()));
-        assert_eq!(answer("yes", Captured::Stdout, 2), Err("prints more than 2 bytes".to_owned()));
+        assert_eq!(answer("echo ab", Captured::Stdout, 2), Err("prints too much (more than 2 bytes)".to_owned()));
+        assert_eq!(answer("yes", Captured::Stdout, 2), Err("prints too much (more than 2 bytes)".to_owned()));
     }
 
     #[test]

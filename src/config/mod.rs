@@ -94,6 +94,10 @@ layer! {
     /// ready, redirects are not followed. exec: exit code 0 is ready, and no shell runs the command.
     #[serde(deserialize_with = "wait_for::entries")]
     [ "Wait", "WHAT", action = clap::ArgAction::Append ] wait_for: Vec<wait_for::Entries>,
+    /// How long the whole start may take, until the service runs; 0 = no limit [default: 0]
+    ///
+    /// Then it is stopped as by SIGTERM. Exit code 69, or 75 while another session holds the migration lock.
+    [ "Wait", "DURATION" ] start_timeout: DurationSetting,
     /// Schemas to create when absent, comma-separated
     ///
     /// [default: those named by `schemas = […]` of the Prisma schema and by ?schema= of the URL]
@@ -116,6 +120,10 @@ layer! {
     [ "Migrate", "COMMAND" ] before_migrate: Words,
     /// Run this after something was migrated, under the lock and without a shell
     [ "Migrate", "COMMAND" ] after_migrate: Words,
+    /// How long migrate_command and each hook may take; 0 = no limit [default: 0]
+    ///
+    /// Then it gets SIGTERM, after 7 s SIGKILL, with all its processes. Exit code 69.
+    [ "Migrate", "DURATION" ] command_timeout: DurationSetting,
     /// What check and await make of migrations whose state neither the files nor the tool tell [default: refuse]
     [ "Migrate", "WHAT" ] unknown: OnUnknown,
     /// What to do about a pending migration that is older than an applied one [default: as the tool does]
@@ -170,6 +178,10 @@ pub(crate) struct Settings {
     pub migrate_database: Option<SecretSource>,
     /// Deadline and intervals of the wait.
     pub patience: Patience,
+    /// How long a whole start may take; `None` has no end.
+    pub start_timeout: Option<Duration>,
+    /// How long a command under the lock may take; `None` has no end.
+    pub command_timeout: Option<Duration>,
     /// What else to wait for.
     pub wait_for: Vec<Dependency>,
     /// Schemas to create, if named.
@@ -251,6 +263,8 @@ impl Settings {
             database,
             migrate_database,
             patience,
+            start_timeout: limit(merged.start_timeout, Duration::ZERO),
+            command_timeout: limit(merged.command_timeout, Duration::ZERO),
             wait_for: parse_all(&dependencies, "wait_for")?,
             schemas: merged.schemas.map(|list| schemas(&list)).transpose()?,
             mode: merged.migrate.unwrap_or(Mode::Apply),

@@ -15,12 +15,18 @@ use crate::base::error::Error;
 use crate::base::log::LogFormat;
 use crate::base::secret::Secret;
 use crate::base::signal::{self, Stop};
+use crate::config::environment::PENDING;
 use crate::config::{Layer, Settings};
 use crate::startup::program::{self, FOR_THIS_LIBC, FOR_THIS_MACHINE, is_executable};
 
-/// Variables of doorstep that may contain a password; removed from the service's environment.
-const OURS: &[&str] =
-    &["DOORSTEP_DATABASE_URL", "DOORSTEP_DATABASE_URL_FILE", "DOORSTEP_MIGRATE_URL", "DOORSTEP_MIGRATE_URL_FILE"];
+/// Variables of doorstep that may contain a password, and what it tells its hooks; removed from the service's environment.
+const OURS: &[&str] = &[
+    "DOORSTEP_DATABASE_URL",
+    "DOORSTEP_DATABASE_URL_FILE",
+    "DOORSTEP_MIGRATE_URL",
+    "DOORSTEP_MIGRATE_URL_FILE",
+    PENDING,
+];
 
 /// The service's command, found and executable.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ mod replicas;
 mod schemas;
 mod secrets;
 mod settings;
+mod time_limits;
 mod urls;
 mod wait;
 mod wait_for;
