@@ -146,6 +146,8 @@ pub enum Condition {
     MayNotConnect,
     /// The database takes no connections (55000).
     ClosedDatabase,
+    /// `password_command` gave no password.
+    NoPassword,
     /// The file of the database is a directory.
     IsDirectory,
     /// The file holds something else than a database.

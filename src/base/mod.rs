@@ -10,6 +10,7 @@ pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod mask;
 pub(crate) mod neutral;
+pub(crate) mod password_command;
 pub(crate) mod plain_name;
 pub(crate) mod progress;
 pub(crate) mod progress_bar;

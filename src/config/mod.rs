@@ -82,6 +82,10 @@ layer! {
     [ "Database", "URL" ] migrate_url: Secret,
     /// Read migrate_url from this file, again at every connect
     [ "Database", "FILE" ] migrate_url_file: PathBuf,
+    /// Run this at every login, without a shell: what it prints is the password
+    ///
+    /// For tokens of IAM and leases of Vault. One newline at its end is removed. It may take as long as command_timeout says, else 30 s.
+    [ "Database", "COMMAND" ] password_command: Words,
     /// How long to wait; 0 = no limit [default: 2m]
     [ "Wait", "DURATION" ] wait_timeout: DurationSetting,
     /// Try this many times at a fixed interval instead of backing off
@@ -176,6 +180,8 @@ pub(crate) struct Settings {
     pub database: Option<SecretSource>,
     /// The URL for doorstep's own work, if it is not the service's.
     pub migrate_database: Option<SecretSource>,
+    /// The command that prints the password of a login.
+    pub password_command: Option<Words>,
     /// Deadline and intervals of the wait.
     pub patience: Patience,
     /// How long a whole start may take; `None` has no end.
@@ -262,6 +268,7 @@ impl Settings {
         Ok(Self {
             database,
             migrate_database,
+            password_command: merged.password_command,
             patience,
             start_timeout: limit(merged.start_timeout, Duration::ZERO),
             command_timeout: limit(merged.command_timeout, Duration::ZERO),

@@ -13,6 +13,7 @@ use crate::config::words::Words;
 use crate::formats::inquiry::Answer;
 use crate::formats::migration::Record;
 use crate::migrate::history::History;
+use crate::startup::database::ChildLogin;
 use crate::startup::setup::Setup;
 
 /// Largest answer that is read: 10,000 migrations of 100 bytes.
@@ -41,11 +42,11 @@ pub(crate) async fn ask(setup: &Setup, history: &History, limit: Duration) -> Re
         let shown = setup.hook_commands.masked(&command.to_string());
         return Err(format!("migrate_command ({shown}) does not show how to ask {}", tool.name));
     };
-    // All of them run at the same time.
-    let running: Result<Vec<Question<'_>>, String> =
-        questions.iter().map(|question| Question::start(setup, question)).collect();
-    let running = running?;
     let work = async {
+        let login = setup.database.child_login().await.map_err(|error| first_line(&error))?;
+        // All of them run at the same time.
+        let running = questions.iter().map(|question| Question::start(setup, &login, question));
+        let running: Vec<Question<'_>> = running.collect::<Result<_, String>>()?;
         let mut outputs = Vec::new();
         for question in running {
             outputs.push(question.output().await?);
@@ -103,10 +104,9 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn start(setup: &Setup, words: &'a Words) -> Result<Self, String> {
+    fn start(setup: &Setup, login: &ChildLogin, words: &'a Words) -> Result<Self, String> {
         let program = setup.hook_commands.program(words).map_err(|error| first_line(&error))?;
-        let url = setup.database.url().map_err(|error| first_line(&error))?;
-        let mut command = program.command_on(url.as_ref());
+        let mut command = program.command_on(login);
         // A question writes nothing, no bytecode either.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         let child = ShortChild::start(command, Captured::Stdout);

@@ -29,7 +29,8 @@ use crate::config::environment::PENDING;
 use crate::config::words::Words;
 use crate::migrate::lock;
 use crate::startup::child_output::Output;
-use crate::startup::exec::{EMPTY, Service};
+use crate::startup::database::ChildLogin;
+use crate::startup::exec::Service;
 use crate::startup::lock_watch::{Watch, still_held};
 use crate::startup::process_tree::{MARK, ProcessTree};
 use crate::startup::setup::Setup;
@@ -65,14 +66,8 @@ impl ChildCommand {
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
     pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>, mask: &Mask) -> Result<Self, Error> {
-        let arguments: Vec<_> = words.as_slice().iter().map(Into::into).collect();
-        let found = Service::find(&arguments, path).map_err(|error| match error {
-            Error::CommandNotFound(text) => Error::CommandNotFound(format!("{setting}: {text}")),
-            Error::CommandNotExecutable(text) => Error::CommandNotExecutable(format!("{setting}: {text}")),
-            other => other,
-        })?;
-        let missing = || Error::CommandNotFound(format!("{setting}: {EMPTY}"));
-        Ok(Self { setting, shown: mask.apply(&words.to_string()), program: found.ok_or_else(missing)? })
+        let program = Service::find_for(setting, words, path)?;
+        Ok(Self { setting, shown: mask.apply(&words.to_string()), program })
     }
 
     /// The command as text, without secrets.
@@ -161,10 +156,13 @@ impl ChildCommand {
     /// Starts the child, and follows it to its end.
     async fn drive(&self, start: &mut Start<'_>) -> Result<Ended, Error> {
         let Start { setup, stop, session, .. } = start;
-        let (mut child, pipe, mark) = self.start(setup, start.pending.as_deref())?;
+        let login = setup.database.child_login().await?;
+        let (mut child, pipe, mark) = self.start(setup, &login, start.pending.as_deref())?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         let tree = ProcessTree::new(group, &mark);
-        let output = Output::new(pipe, setup.database.mask())?;
+        let mask = setup.database.mask();
+        let mask = login.password.iter().fold(mask, |mask, (_, password)| mask.and(password));
+        let output = Output::new(pipe, mask)?;
         let limit = setup.settings.command_timeout;
         let mut running = Running { command: self, tree, output, stop, limit, signal: None, late: None };
         // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
@@ -213,11 +211,16 @@ impl ChildCommand {
     }
 
     /// Starts it; returns its output and the mark of its processes, too.
-    fn start(&self, setup: &Setup, pending: Option<&[String]>) -> Result<(Child, PipeReader, String), Error> {
+    fn start(
+        &self,
+        setup: &Setup,
+        login: &ChildLogin,
+        pending: Option<&[String]>,
+    ) -> Result<(Child, PipeReader, String), Error> {
         let refused =
             |error: std::io::Error| Error::Os(format!("cannot start {}: {error}\n{NEXT_AFTER_SYSTEM}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
-        let mut command = self.program.command_on(setup.database.url()?.as_ref());
+        let mut command = self.program.command_on(login);
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
         let mark = uuid::Uuid::new_v4().simple().to_string();
         command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string()).env(MARK, &mark);

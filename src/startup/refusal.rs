@@ -6,6 +6,7 @@ use crate::base::plain_name::is_telltale;
 use crate::engines::connect::Target;
 use crate::sql::dialect::Accounts;
 use crate::startup::account_refusal;
+use crate::startup::database::NEXT_WITHOUT_PASSWORD;
 use crate::startup::setup::Setup;
 
 /// Who wanted to log in, and where.
@@ -114,8 +115,9 @@ pub(crate) fn advised(error: Error, setup: &Setup) -> Error {
 }
 
 /// What to do about a database that was not ready by the deadline.
-pub(crate) fn remedy_of_wait(class: Class, login: &Login) -> String {
-    let check = match (class, &login.role) {
+pub(crate) fn remedy_of_wait(fault: &Fault, login: &Login) -> String {
+    let check = match (fault.class, &login.role) {
+        _ if fault.condition == Some(Condition::NoPassword) => NEXT_WITHOUT_PASSWORD,
         (Class::Held, _) => "start again when the other process is done",
         (Class::NoDatabase, Some(_)) => "check its name, or create it with a role that may: doorstep migrate",
         (Class::NoDatabase, None) => "check its path, or create it: doorstep migrate",

@@ -49,6 +49,7 @@ impl Setup {
     pub(crate) fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
         let project = Project::find(&settings, environment)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
+        let database = database.with_password_command(&settings, environment.get("PATH"))?;
         let target = database.target()?;
         warn_of_ignored(&target, environment);
         for Overruled { used, key, other, reader } in

@@ -8,7 +8,7 @@ use crate::base::log::seconds;
 use crate::base::mask::Mask;
 use crate::base::short_child::{self, Answered, Captured, ShortChild};
 use crate::config::{Dependency, DependencyKind};
-use crate::startup::exec::{EMPTY, Service};
+use crate::startup::exec::Service;
 use crate::startup::wait_for::{ATTEMPT, COMMAND};
 
 /// The most that is read of what a command prints.
@@ -32,15 +32,7 @@ impl Asked {
     pub(super) fn find(dependency: &Dependency, path: Option<&str>, mask: &impl Fn() -> Mask) -> Result<Self, Error> {
         let Dependency { shown, kind } = dependency.clone();
         let (command, mask) = match &kind {
-            DependencyKind::Exec(words) => {
-                let words: Vec<_> = words.as_slice().iter().map(Into::into).collect();
-                let found = Service::find(&words, path).map_err(|error| match error {
-                    Error::CommandNotFound(text) => Error::CommandNotFound(format!("wait_for: {text}")),
-                    Error::CommandNotExecutable(text) => Error::CommandNotExecutable(format!("wait_for: {text}")),
-                    other => other,
-                })?;
-                (Some(found.ok_or_else(|| Error::CommandNotFound(EMPTY.to_owned()))?), mask())
-            }
+            DependencyKind::Exec(words) => (Some(Service::find_for("wait_for", words, path)?), mask()),
             _ => (None, Mask::default()),
         };
         refuse_what_is_left_out(&shown, &kind)?;

@@ -8,6 +8,7 @@ mod foreign_text;
 mod health;
 mod hooks;
 mod lost_lock;
+mod password_command;
 mod replicas;
 mod schemas;
 mod secrets;

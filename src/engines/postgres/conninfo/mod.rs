@@ -19,8 +19,11 @@ use std::time::Duration;
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::fault::Fault;
+use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name;
 use crate::base::secret::{Secret, SecretSource};
+use crate::engines::endpoint::two_passwords;
 use crate::engines::net::dial::Heartbeat;
 use crate::engines::net::tls::Tls;
 use crate::engines::postgres::client::login::{Binding, RequireAuth};
@@ -40,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) hosts: Vec<Host>,
     pub(crate) user: String,
     password: Option<Secret>,
+    /// What prints the password, for each login.
+    password_command: Option<PasswordCommand>,
     /// PGPASSWORD, where the URL has another one: child processes see it.
     variable_password: Option<Secret>,
     /// Read for each host when there is no password.
@@ -114,6 +119,20 @@ impl Target {
     pub(crate) fn password_for(&self, host: &Host, database: &str) -> Option<Secret> {
         let from_file = || passfile::lookup(self.passfile.as_deref()?, host, database, &self.user);
         self.password.clone().or_else(from_file)
+    }
+
+    /// The same, with the password that the command prints now; `None` without a command.
+    pub(crate) async fn with_new_password(&self) -> Result<Option<Self>, Fault> {
+        let Some(command) = &self.password_command else { return Ok(None) };
+        Ok(Some(Self { password: Some(command.password().await?), ..self.clone() }))
+    }
+
+    /// The same, which gets its password from a command at each login.
+    pub(crate) fn with_password_command(&self, command: &PasswordCommand) -> Result<Self, Error> {
+        match self.password {
+            Some(_) => Err(two_passwords("in the URL, PGPASSWORD or PGPASSWORD_FILE")),
+            None => Ok(Self { password_command: Some(command.clone()), ..self.clone() }),
+        }
     }
 
     /// The same, with another database.
@@ -193,6 +212,7 @@ impl Parameters {
             user,
             variable_password: environment.get("PGPASSWORD").map(Secret::new),
             password,
+            password_command: None,
             passfile,
             database,
             database_is_default,
