@@ -5,4 +5,6 @@ mod github_workflows;
 mod kubelet;
 pub(crate) mod kubernetes;
 pub(crate) mod openapi;
+mod release;
+mod runner;
 pub(crate) mod yaml;
