@@ -209,7 +209,6 @@ mod tests {
         let fault = Fault { condition, ..Fault::new(class, "x") };
         let login = Login {
             acting: None,
-            acting: None,
             role: role.map(str::to_owned),
             database: "shop".to_owned(),
             address: "data/".to_owned(),
