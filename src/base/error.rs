@@ -263,10 +263,9 @@ impl fmt::Display for Error {
                 write!(f, "last cause: {last}\nnext: {remedy}")
             }
             Self::NotThere { waited, unready, database } => {
-                writeln!(f, "not ready after {}:", seconds(*waited))?;
-                unready.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
-                database.iter().try_for_each(|error| writeln!(f, "{error}"))?;
-                f.write_str(NEXT_AFTER_NOT_THERE)
+                let database = database.as_ref().map(|error| format!("\n{error}")).unwrap_or_default();
+                let unready = unready.join("\n  ");
+                write!(f, "not ready after {}:\n  {unready}{database}\n{NEXT_AFTER_NOT_THERE}", seconds(*waited))
             }
             Self::Refused { address, fault, remedy } => {
                 write!(f, "the database at {address} refused: {fault}{}", next(remedy.as_deref()))
@@ -301,8 +300,8 @@ impl fmt::Display for Error {
             }
             Self::StartTimeout { limit, during, is_queueing, note } => {
                 let queueing = if *is_queueing { " (another session holds the migration lock)" } else { "" };
-                writeln!(f, "the start was stopped in {during}{queueing}: start_timeout is {}", seconds(*limit))?;
-                write!(f, "{note}\nnext: start again, or give it longer with --start-timeout")
+                let what = format!("the start was stopped in {during}{queueing}: start_timeout is {}", seconds(*limit));
+                write!(f, "{what}\n{note}\nnext: start again, or give it longer with --start-timeout")
             }
             Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
             Self::Internal(text) => {

@@ -3,6 +3,7 @@
 pub(crate) mod application_name;
 pub(crate) mod crc32;
 pub(crate) mod directory;
+pub(crate) mod env_lines;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod fault;
@@ -16,6 +17,7 @@ pub(crate) mod progress;
 pub(crate) mod progress_bar;
 pub(crate) mod retry;
 pub(crate) mod secret;
+pub(crate) mod secret_file;
 pub(crate) mod short_child;
 pub(crate) mod signal;
 pub(crate) mod termination;

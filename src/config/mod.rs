@@ -4,6 +4,7 @@
 //! Two types, as in ripgrep: [`Layer`] is what the user wrote, all of it optional; [`Settings`] is checked and has every
 //! default. Nothing here connects to the database or looks for the project's files.
 
+pub(crate) mod env_file;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod migration_format;
@@ -68,6 +69,11 @@ macro_rules! layer {
 }
 
 layer! {
+    /// Read more variables from this file of KEY=VALUE lines, e.g. .env; only if it is named
+    ///
+    /// For doorstep itself: DATABASE_URL and DOORSTEP_*. Neither the service nor a hook gets them. What the environment sets wins, and
+    /// nothing is interpolated.
+    [ "Settings", "FILE" ] env_file: PathBuf,
     /// The service's database; also DATABASE_URL or PG*
     ///
     /// Without a setting it is DATABASE_URL, the url of the Prisma schema, or what libpq's PG* variables name.
@@ -86,6 +92,10 @@ layer! {
     ///
     /// For tokens of IAM and leases of Vault. One newline at its end is removed. It may take as long as command_timeout says, else 30 s.
     [ "Database", "COMMAND" ] password_command: Words,
+    /// PostgreSQL: the role that owns what doorstep creates; the login must be a member of it
+    ///
+    /// All sessions of doorstep's own act as it, as after SET ROLE, so that objects have the same owner under short-lived logins.
+    [ "Database", "ROLE" ] migrate_role: SchemaName,
     /// How long to wait; 0 = no limit [default: 2m]
     [ "Wait", "DURATION" ] wait_timeout: DurationSetting,
     /// Try this many times at a fixed interval instead of backing off
@@ -176,10 +186,14 @@ pub(crate) struct Patience {
 /// Checked settings. Every default of the contract is filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
+    /// The environment with what `env_file` adds to it; `None` where no file is named.
+    pub environment: Option<Environment>,
     /// The service's database. `None`: the Prisma schema or the PG* variables name it.
     pub database: Option<SecretSource>,
     /// The URL for doorstep's own work, if it is not the service's.
     pub migrate_database: Option<SecretSource>,
+    /// The role that doorstep's own sessions act as.
+    pub migrate_role: Option<String>,
     /// The command that prints the password of a login.
     pub password_command: Option<Words>,
     /// Deadline and intervals of the wait.
@@ -251,6 +265,10 @@ impl Settings {
         let variables = environment.layer()?;
         let File { layer: file, require, queries } =
             file::read(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
+        let named = flags.env_file.as_ref().or(variables.env_file.as_ref()).or(file.env_file.as_ref());
+        let wider = named.map(|path| env_file::beneath(environment, path)).transpose()?;
+        let environment = wider.as_ref().unwrap_or(environment);
+        let variables = if wider.is_some() { environment.layer()? } else { variables };
         let layers = [&flags, &variables, &file];
 
         let database = secret(&layers, "database_url", |l| (&l.database_url, &l.database_url_file))?;
@@ -266,8 +284,10 @@ impl Settings {
         let dependencies: Vec<String> = merged.wait_for.into_iter().flatten().flat_map(|entries| entries.0).collect();
         let patterns = merged.verify_allow.unwrap_or_default();
         Ok(Self {
+            environment: wider,
             database,
             migrate_database,
+            migrate_role: merged.migrate_role.map(|role| role.0),
             password_command: merged.password_command,
             patience,
             start_timeout: limit(merged.start_timeout, Duration::ZERO),

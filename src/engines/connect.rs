@@ -156,6 +156,24 @@ impl Target {
         self.0.with_password_command(command).map(Self)
     }
 
+    /// The same, whose sessions act as this role from their beginning.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where the tables of the engine have no owners.
+    pub(crate) fn with_role(&self, role: &str) -> Result<Self, Error> {
+        self.0.with_role(role).map(Self)
+    }
+
+    /// The role that sessions act as, where it is another one than that of the login.
+    pub(crate) fn acting_role(&self) -> Option<&str> {
+        self.0.acting_role()
+    }
+
+    /// The variable with options for the sessions of the engine's own clients, and its value, that makes them act as that role.
+    pub(crate) fn acting_options(&self) -> Option<(&'static str, String)> {
+        self.0.acting_options()
+    }
+
     /// The variable in which the engine's own clients look for a password.
     pub(crate) fn password_variable(&self) -> Option<&'static str> {
         self.0.password_variable()

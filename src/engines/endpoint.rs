@@ -59,6 +59,28 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
         )))
     }
 
+    /// The same, whose sessions act as this role from their beginning.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where the tables of the engine have no owners.
+    fn with_role(&self, _role: &str) -> Result<Arc<dyn Endpoint>, Error> {
+        let product = self.engine().dialect().product();
+        Err(Error::Settings(format!(
+            "migrate_role is set, but tables of {product} have no owner, so that a role would not make them another's\n\
+             next: drop the setting, and log in with an account that has the rights"
+        )))
+    }
+
+    /// The role that sessions act as, where it is another one than that of the login.
+    fn acting_role(&self) -> Option<&str> {
+        None
+    }
+
+    /// The variable with options for the sessions of the engine's own clients, and its value, that makes them act as that role.
+    fn acting_options(&self) -> Option<(&'static str, String)> {
+        None
+    }
+
     /// The variable in which the engine's own clients look for a password.
     fn password_variable(&self) -> Option<&'static str> {
         None

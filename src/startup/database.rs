@@ -32,6 +32,8 @@ pub(crate) struct Database {
     /// The URL that the service uses, if it differs.
     service: Option<SecretSource>,
     environment: Environment,
+    /// The role that doorstep's own sessions act as.
+    acting_role: Option<String>,
     /// What prints the password for each login of doorstep's own.
     password_command: Option<PasswordCommand>,
     /// The directory that a relative `file:` URL is relative to.
@@ -74,8 +76,8 @@ impl Database {
         // elsewhere and resolves it from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
-        let (environment, password_command) = (environment.clone(), None);
-        Some(Self { source, service, environment, password_command, base, scratch: None })
+        let (environment, acting_role) = (environment.clone(), settings.migrate_role.clone());
+        Some(Self { source, service, environment, acting_role, password_command: None, base, scratch: None })
     }
 
     /// The same, with the command that the settings name for the password.
@@ -120,16 +122,25 @@ impl Database {
             Some(command) => target.with_password_command(command)?,
             None => target,
         };
+        let target = match &self.acting_role {
+            Some(role) => target.with_role(role)?,
+            None => target,
+        };
         Ok(match &self.scratch {
             Some(name) => target.scratch(name),
             None => target,
         })
     }
 
-    /// The role of the service, if it has its own URL and that names a role: the URL of a hosted proxy does not.
+    /// The role of the service, if it is another one than doorstep acts as: that of its own URL, where that names one (the URL of
+    /// a hosted proxy does not), or that of the login under `migrate_role`.
     #[must_use]
     pub(crate) fn service_role(&self) -> Option<String> {
-        self.service_target()?.role().map(str::to_owned)
+        let login = || self.acting_role.as_ref().and_then(|_| self.target().ok()?.role().map(str::to_owned));
+        match &self.service {
+            Some(_) => self.service_target()?.role().map(str::to_owned),
+            None => login(),
+        }
     }
 
     /// The service's own URL, parsed, if it has one.
@@ -146,14 +157,15 @@ impl Database {
         let url = UrlText::read(self.source.read()?.expose())?;
         // As doorstep reads it: another client would make a line break part of a name.
         let url = (url != UrlText::Empty).then(|| Secret::new(url.text()));
-        let Some(command) = &self.password_command else { return Ok(ChildLogin { url, password: None }) };
         let target = self.target()?;
+        let options = target.acting_options();
+        let Some(command) = &self.password_command else { return Ok(ChildLogin { url, password: None, options }) };
         let password = command.password().await.map_err(|fault| {
             let remedy = Some(NEXT_WITHOUT_PASSWORD.to_owned());
             Error::Refused { address: target.address(), fault, remedy }
         })?;
         let url = url.map(|url| with_password(url.expose(), password.expose()).map_or(url, Secret::new));
-        Ok(ChildLogin { url, password: target.password_variable().map(|name| (name, password)) })
+        Ok(ChildLogin { url, password: target.password_variable().map(|name| (name, password)), options })
     }
 
     /// The URLs and every password that belongs to them, to be hidden in the output of child processes.
@@ -183,6 +195,8 @@ pub(crate) struct ChildLogin {
     pub(crate) url: Option<Secret>,
     /// What `password_command` has printed, and the variable in which clients look for it.
     pub(crate) password: Option<(&'static str, Secret)>,
+    /// What makes its sessions act as `migrate_role`, and the variable for it.
+    pub(crate) options: Option<(&'static str, String)>,
 }
 
 /// The URL with a password, if it has a user and no password yet.

@@ -130,6 +130,9 @@ impl Service {
         if let Some(url) = &login.url {
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
         }
+        if let Some((variable, options)) = &login.options {
+            command.env(variable, options);
+        }
         if let Some((variable, password)) = &login.password {
             command.env(variable, password.expose());
         }

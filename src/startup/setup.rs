@@ -47,6 +47,8 @@ impl Setup {
     /// # Errors
     /// [`Error::Settings`].
     pub(crate) fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
+        let wider = settings.environment.clone();
+        let environment = wider.as_ref().unwrap_or(environment);
         let project = Project::find(&settings, environment)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let database = database.with_password_command(&settings, environment.get("PATH"))?;
@@ -95,6 +97,7 @@ impl Setup {
     /// # Errors
     /// [`Error::Settings`].
     pub(crate) fn names_database(settings: &Settings, environment: &Environment) -> Result<bool, Error> {
+        let environment = settings.environment.as_ref().unwrap_or(environment);
         let project = Project::find(settings, environment)?;
         Ok(Database::named(settings, project.datasource.as_ref(), environment).is_some())
     }

@@ -67,6 +67,18 @@ impl Endpoint for Target {
         Ok(Arc::new(Self::with_password_command(self, command)?))
     }
 
+    fn with_role(&self, role: &str) -> Result<Arc<dyn Endpoint>, Error> {
+        Ok(Arc::new(Self::with_role(self, role)))
+    }
+
+    fn acting_role(&self) -> Option<&str> {
+        self.acting_role.as_deref()
+    }
+
+    fn acting_options(&self) -> Option<(&'static str, String)> {
+        Self::acting_options(self).map(|options| ("PGOPTIONS", options))
+    }
+
     fn password_variable(&self) -> Option<&'static str> {
         Some("PGPASSWORD")
     }

@@ -167,6 +167,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         password: password.as_ref(),
         application_name: &route.target.application_name,
         options: route.target.options.as_deref(),
+        acting_role: route.target.acting_role.as_deref(),
         binding: route.target.binding,
         require_auth: route.target.require_auth.as_ref(),
     };

@@ -73,7 +73,7 @@ fn the_session_that_looks_for_a_lock_gets_a_password_of_its_own() {
     let project = project(TOKEN);
     project.doorstep(&url, &["migrate"]).run().code(0).stderr_has("(2 applied)");
     project.write("prisma/migrations/3_alter/migration.sql", "ALTER TABLE users ADD COLUMN b integer;");
-    let mut holder = database.idle_session("BEGIN; LOCK TABLE users");
+    let mut holder = database.idle_session("BEGIN; LOCK TABLE users;");
     let mut doorstep = project.doorstep(&url, &["migrate", "--statement-lock-timeout", "20s"]).spawn();
     until("the migration waits", || {
         let waiting =

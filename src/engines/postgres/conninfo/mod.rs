@@ -22,7 +22,7 @@ use crate::base::error::Error;
 use crate::base::fault::Fault;
 use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name;
-use crate::base::secret::{Secret, SecretSource};
+use crate::base::secret::{Secret, read_file};
 use crate::engines::endpoint::two_passwords;
 use crate::engines::net::dial::Heartbeat;
 use crate::engines::net::tls::Tls;
@@ -43,6 +43,10 @@ pub(crate) struct Target {
     pub(crate) hosts: Vec<Host>,
     pub(crate) user: String,
     password: Option<Secret>,
+    /// The role that sessions act as: sent with the login, so that RESET ROLE and DISCARD ALL lead back to it.
+    pub(crate) acting_role: Option<String>,
+    /// The options that child processes find in PGOPTIONS.
+    child_options: Option<String>,
     /// What prints the password, for each login.
     password_command: Option<PasswordCommand>,
     /// PGPASSWORD, where the URL has another one: child processes see it.
@@ -135,6 +139,20 @@ impl Target {
         }
     }
 
+    /// The same, whose sessions act as this role.
+    pub(crate) fn with_role(&self, role: &str) -> Self {
+        Self { acting_role: Some(role.to_owned()), ..self.clone() }
+    }
+
+    /// PGOPTIONS of a child whose sessions act as that role.
+    pub(crate) fn acting_options(&self) -> Option<String> {
+        // White space and backslashes are escaped by a backslash (manual 34.1.2, `options`).
+        let escaped = |c: char| if c.is_whitespace() || c == '\\' { vec!['\\', c] } else { vec![c] };
+        let role: String = self.acting_role.as_ref()?.chars().flat_map(escaped).collect();
+        let own = self.child_options.as_ref().map(|options| format!("{options} ")).unwrap_or_default();
+        Some(format!("{own}-c role={role}"))
+    }
+
     /// The same, with another database.
     pub(crate) fn scratch(&self, name: &str) -> Self {
         Self { database: name.to_owned(), database_is_default: false, ..self.clone() }
@@ -186,7 +204,7 @@ impl Parameters {
         let (tls, heartbeat) = (self.tls(environment)?, self.heartbeat()?);
         let password = match (self.get("password"), environment.get("PGPASSWORD_FILE")) {
             (Some(password), _) => Some(Secret::new(password)),
-            (None, Some(path)) => Some(SecretSource::File(path.into()).read()?),
+            (None, Some(path)) => Some(read_file(path.as_ref())?),
             (None, None) => None,
         };
         self.refuse_the_impossible()?;
@@ -212,6 +230,8 @@ impl Parameters {
             user,
             variable_password: environment.get("PGPASSWORD").map(Secret::new),
             password,
+            acting_role: None,
+            child_options: environment.get("PGOPTIONS").map(str::to_owned),
             password_command: None,
             passfile,
             database,
