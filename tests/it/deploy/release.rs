@@ -71,7 +71,8 @@ fn the_action_installs_the_release_of_its_own_version_and_runs_commands() {
     assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
     let path = std::fs::read_to_string(project.path("temp/path")).unwrap();
     assert!(path.trim().ends_with(&format!("doorstep-{VERSION}")), "{path}");
-    // Nothing is applied yet.
+    // A database is there, and nothing is applied.
+    project.write("app/data.db", "");
     let verified = action(&mut runner, &json!({ "commands": "verify check", "working-directory": "app" }));
     assert_eq!(verified.code, Some(3), "{}{}", verified.stdout, verified.stderr);
     assert!(verified.stdout.contains("::error"), "{}", verified.stdout);
