@@ -72,6 +72,12 @@ pub mod internals {
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};
     pub use crate::verify::diagnose::provenance::Provenance;
+
+    /// The command line as clap knows it: manual pages and completions are made from it.
+    #[must_use]
+    pub fn command_line() -> clap::Command {
+        <crate::commands::cli::Cli as clap::CommandFactory>::command()
+    }
 }
 
 use std::ffi::OsString;

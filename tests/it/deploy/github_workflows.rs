@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::deploy::yaml::{documents, files_in, items, read, root, text};
-use crate::support::{BINARY, Database, Doorstep, MysqlDatabase, Output, Project, free_port};
+use crate::support::{Database, Doorstep, MysqlDatabase, Output, Project, binary, free_port};
 
 const COLD_START: &str = ".github/workflows/cold-start.yml";
 
@@ -194,7 +194,7 @@ impl Runner {
             for (name, file) in [("GITHUB_PATH", "path"), ("GITHUB_STEP_SUMMARY", "summary"), ("RUNNER_TEMP", "")] {
                 call = call.env(name, temp.join(file).to_str().unwrap().trim_end_matches('/'));
             }
-            let output = call.env("BINARY", BINARY).run();
+            let output = call.env("BINARY", binary()).run();
             outputs.push((text(step, "name").to_owned(), output));
         }
         outputs
