@@ -55,6 +55,7 @@ pub mod internals {
     pub use crate::catalog::{
         Access, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, Key, Name, Table, Type, value,
     };
+    pub use crate::commands::cli::command_line;
     pub use crate::config::Layer;
     pub use crate::differ::{compare, ddl};
     pub use crate::engines::connect::Target;
@@ -72,12 +73,6 @@ pub mod internals {
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};
     pub use crate::verify::diagnose::provenance::Provenance;
-
-    /// The command line as clap knows it: manual pages and completions are made from it.
-    #[must_use]
-    pub fn command_line() -> clap::Command {
-        <crate::commands::cli::Cli as clap::CommandFactory>::command()
-    }
 }
 
 use std::ffi::OsString;
