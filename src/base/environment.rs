@@ -27,6 +27,18 @@ impl Environment {
         Self(pairs.into_iter().filter_map(utf8).collect())
     }
 
+    /// This environment, and of the pairs what it leaves open. `NAME` and `NAME_FILE` are two forms of one value.
+    pub(crate) fn above(&self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let other_form = |name: &str| name.strip_suffix("_FILE").map_or_else(|| format!("{name}_FILE"), str::to_owned);
+        let mut merged = self.clone();
+        for (name, value) in pairs {
+            if self.get(&name).is_none() && self.get(&other_form(&name)).is_none() {
+                merged.0.insert(name, Secret::new(value));
+            }
+        }
+        merged
+    }
+
     /// A variable's value, if set and not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

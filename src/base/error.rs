@@ -69,6 +69,15 @@ pub enum Error {
         /// What a person can do about it.
         remedy: String,
     },
+    /// What `wait_for` names was not ready before the deadline.
+    NotThere {
+        /// Duration of the wait.
+        waited: Duration,
+        /// Each one, with its last reason.
+        unready: Vec<String>,
+        /// The database's error, if it was not ready either.
+        database: Option<Box<Self>>,
+    },
     /// The database refused, and waiting does not change that.
     Refused {
         /// Host, port and database, without secrets.
@@ -118,6 +127,19 @@ pub enum Error {
     History(String),
     /// The tool that migrates, or a hook, failed; with its last lines.
     Command(String),
+    /// The tool that migrates, or a hook, was ended after `command_timeout`; with its last lines.
+    CommandTimeout(String),
+    /// The whole start was stopped after `start_timeout`.
+    StartTimeout {
+        /// The limit.
+        limit: Duration,
+        /// The step that was under way.
+        during: String,
+        /// Another session held the migration lock.
+        is_queueing: bool,
+        /// What was interrupted and what state it is in.
+        note: String,
+    },
     /// The database lacks what the service needs; the summary of the findings.
     Differences(String),
     /// Another session held the migration lock until the deadline.
@@ -166,7 +188,7 @@ impl Error {
             Self::Usage(_) => Code::Usage,
             Self::Settings(_) => Code::Settings,
             Self::NotReady { last, .. } if last.class == Class::Held => Code::Locked,
-            Self::NotReady { .. } => Code::Unavailable,
+            Self::NotReady { .. } | Self::NotThere { .. } => Code::Unavailable,
             Self::Refused { fault, .. } | Self::Statement { fault, .. } => match fault.class {
                 Class::Authentication | Class::Privilege | Class::RowSecurity => Code::Permission,
                 Class::Config | Class::Tls => Code::Settings,
@@ -185,7 +207,8 @@ impl Error {
                 _ => Code::Unavailable,
             },
             Self::Migration { .. } | Self::Unrecorded { .. } | Self::History(_) | Self::Command(_) => Code::Migration,
-            Self::NotMigrated { .. } => Code::Unavailable,
+            Self::StartTimeout { is_queueing: true, .. } => Code::Locked,
+            Self::NotMigrated { .. } | Self::CommandTimeout(_) | Self::StartTimeout { .. } => Code::Unavailable,
             Self::Differences(_) => Code::Differences,
             Self::Locked { .. } | Self::StillRunning { .. } => Code::Locked,
             Self::CommandNotFound(_) => Code::NotFound,
@@ -230,6 +253,7 @@ impl fmt::Display for Error {
             | Self::Settings(text)
             | Self::History(text)
             | Self::Command(text)
+            | Self::CommandTimeout(text)
             | Self::CommandNotFound(text)
             | Self::CommandNotExecutable(text)
             | Self::Os(text) => f.write_str(text),
@@ -237,6 +261,11 @@ impl fmt::Display for Error {
                 let waited = seconds(*waited);
                 writeln!(f, "the database at {address} was not ready after {waited} ({attempts} attempts)")?;
                 write!(f, "last cause: {last}\nnext: {remedy}")
+            }
+            Self::NotThere { waited, unready, database } => {
+                let database = database.as_ref().map(|error| format!("\n{error}")).unwrap_or_default();
+                let unready = unready.join("\n  ");
+                write!(f, "not ready after {}:\n  {unready}{database}\n{NEXT_AFTER_NOT_THERE}", seconds(*waited))
             }
             Self::Refused { address, fault, remedy } => {
                 write!(f, "the database at {address} refused: {fault}{}", next(remedy.as_deref()))
@@ -269,6 +298,11 @@ impl fmt::Display for Error {
                 writeln!(f, "after {}, {why}", seconds(*waited))?;
                 f.write_str(NEXT_AFTER_UNKNOWN)
             }
+            Self::StartTimeout { limit, during, is_queueing, note } => {
+                let queueing = if *is_queueing { " (another session holds the migration lock)" } else { "" };
+                let what = format!("the start was stopped in {during}{queueing}: start_timeout is {}", seconds(*limit));
+                write!(f, "{what}\n{note}\nnext: start again, or give it longer with --start-timeout")
+            }
             Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
             Self::Internal(text) => {
                 write!(f, "a bug in doorstep: {text}\nnext: please report it with the log at --log debug")
@@ -280,6 +314,9 @@ impl fmt::Display for Error {
 /// What to do where the operating system refuses a process, a thread or a pipe.
 pub(crate) const NEXT_AFTER_SYSTEM: &str =
     "next: check the limits of this container (memory, processes, open files), and start again";
+
+const NEXT_AFTER_NOT_THERE: &str = "next: check that what wait_for names runs and can be reached from here, or give it longer \
+     with --wait-timeout";
 
 const NEXT_AFTER_UNKNOWN: &str =
     "next: add the tool to this image, so that it can be asked; or start in spite of it: --unknown accept";

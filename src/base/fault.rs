@@ -146,6 +146,10 @@ pub enum Condition {
     MayNotConnect,
     /// The database takes no connections (55000).
     ClosedDatabase,
+    /// The login may not act as the role of `migrate_role` (42501).
+    MayNotSetRole,
+    /// `password_command` gave no password.
+    NoPassword,
     /// The file of the database is a directory.
     IsDirectory,
     /// The file holds something else than a database.

@@ -133,6 +133,14 @@ pub(crate) fn unwritable(path: &Path, error: &Error) -> String {
     format!("cannot write {}: {error}\nnext: {next}", path.display())
 }
 
+/// The operating system's message without its number: `connection refused`.
+pub(crate) fn reason(error: &Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

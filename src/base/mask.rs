@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::base::secret::Secret;
+
 /// Masking three characters or fewer would garble the output and protect nothing.
 const SHORTEST: usize = 4;
 
@@ -38,6 +40,13 @@ impl Mask {
         hidden.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         hidden.dedup();
         Self(hidden)
+    }
+
+    /// The same, and this one.
+    pub(crate) fn and(mut self, secret: &Secret) -> Self {
+        self.0.extend(Self::new([secret.expose().to_owned()]).0);
+        self.0.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+        self
     }
 
     /// How many bytes the longest spelling of a secret may take.

@@ -1,6 +1,7 @@
 //! The progress of a start as plain data: the steps write it, the health port serves it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -20,6 +21,17 @@ pub(crate) enum Phase {
     Migrate,
     /// Comparing the desired state with the database.
     Verify,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wait => "the wait",
+            Self::Schemas => "the creation of schemas",
+            Self::Migrate => "the migrations",
+            Self::Verify => "the verification",
+        })
+    }
 }
 
 /// The body of `/ready`. Contains no secret.
@@ -53,6 +65,8 @@ pub(crate) struct Tracker {
     standing: Rc<RefCell<Progress>>,
     /// States that the log has told.
     told: Rc<RefCell<Vec<String>>>,
+    /// Another session holds the migration lock.
+    is_queueing: Rc<Cell<bool>>,
 }
 
 /// The most states that are counted. A server that answers with noise has more of them.
@@ -60,7 +74,8 @@ const STATES: usize = 16;
 
 impl Default for Tracker {
     fn default() -> Self {
-        Self { began: Instant::now(), standing: Rc::new(RefCell::new(Progress::of(Phase::Wait))), told: Rc::default() }
+        let standing = Rc::new(RefCell::new(Progress::of(Phase::Wait)));
+        Self { began: Instant::now(), standing, told: Rc::default(), is_queueing: Rc::default() }
     }
 }
 
@@ -97,6 +112,17 @@ impl Tracker {
     /// The step waits for another process.
     pub(crate) fn held_up(&self, cause: &str) {
         self.standing.borrow_mut().cause = Some(cause.to_owned());
+    }
+
+    /// Whether the start queues for the migration lock, from now on.
+    pub(crate) fn queues(&self, is_queueing: bool) {
+        self.is_queueing.set(is_queueing);
+    }
+
+    /// Whether the start queues for the migration lock.
+    #[must_use]
+    pub(crate) fn is_queueing(&self) -> bool {
+        self.is_queueing.get()
     }
 
     /// A migration begins, after `applied` of `pending` ones.

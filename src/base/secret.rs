@@ -1,7 +1,7 @@
 //! Values that are never printed, and where they are read from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
@@ -9,6 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind};
 use crate::base::plain_name::shown_path;
+use crate::base::secret_file;
 
 /// A value that is never printed: no `Display`, and `Debug` says `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub(crate) enum SecretSource {
 }
 
 impl SecretSource {
-    /// The secret itself, without one trailing newline.
+    /// The URL. A file may have it as JSON or as lines of `KEY=VALUE`, too.
     ///
     /// # Errors
     /// [`Error::Settings`] when the file cannot be read; its content is never quoted.
@@ -73,19 +74,28 @@ impl SecretSource {
             Self::Text(secret) => Ok(secret.clone()),
             Self::Libpq => Ok(Secret::new("")),
             Self::File(path) => {
-                let text = file::read_text(path, FileKind::Secret).map_err(|error| {
-                    Error::Settings(file::unreadable(format_args!("the secret file {}", shown_path(path)), &error))
-                })?;
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                match text.strip_suffix('\r').unwrap_or(text) {
-                    "" => Err(Error::Settings(format!(
-                        "the secret file {} is empty\nnext: write the URL into it",
-                        shown_path(path)
-                    ))),
-                    text => Ok(Secret::new(text)),
-                }
+                let url = secret_file::url_of(read_file(path)?.expose());
+                let wrong = |why| Error::Settings(format!("cannot use the secret file {}: {why}", shown_path(path)));
+                url.map(Secret::new).map_err(wrong)
             }
         }
+    }
+}
+
+/// The content of a secret file as it is, without one trailing newline.
+///
+/// # Errors
+/// [`Error::Settings`] when the file cannot be read or is empty; its content is never quoted.
+pub(crate) fn read_file(path: &Path) -> Result<Secret, Error> {
+    let text = file::read_text(path, FileKind::Secret).map_err(|error| {
+        Error::Settings(file::unreadable(format_args!("the secret file {}", shown_path(path)), &error))
+    })?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    match text.strip_suffix('\r').unwrap_or(text) {
+        "" => {
+            Err(Error::Settings(format!("the secret file {} is empty\nnext: write the URL into it", shown_path(path))))
+        }
+        text => Ok(Secret::new(text)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! The first signal asks the pipeline to stop; the second one ends the process at once with 128+n.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Write as _};
 use std::ops::RangeInclusive;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -44,6 +44,10 @@ pub(crate) struct Stop {
     /// A signal has arrived since the last look.
     again: Arc<AtomicBool>,
     wake: UnixStream,
+    /// The other end of `wake`.
+    waker: UnixStream,
+    /// The time of the start is up.
+    expired: Cell<bool>,
     deferred: Cell<bool>,
     /// The handlers that end the process at a second signal.
     last_words: Vec<SigId>,
@@ -81,7 +85,8 @@ pub(crate) fn listen() -> io::Result<Stop> {
         low_level::pipe::register(signal, waker.try_clone()?)?;
     }
     SigSet::empty().thread_set_mask()?;
-    Ok(Stop { raised, armed, arming: arming.into(), again, wake, deferred: Cell::new(false), last_words })
+    let (expired, deferred) = (Cell::new(false), Cell::new(false));
+    Ok(Stop { raised, armed, arming: arming.into(), again, wake, waker, expired, deferred, last_words })
 }
 
 /// Blocks all signals while `work` replaces the process with another doorstep. They stay pending across exec, and are
@@ -125,6 +130,20 @@ impl Stop {
             low_level::unregister(*handler);
         }
         Ok(signals)
+    }
+
+    /// Stops the start as a SIGTERM would: its time is up.
+    pub(crate) fn expire(&self) {
+        self.expired.set(true);
+        let sigterm = usize::try_from(SIGTERM).unwrap_or(0);
+        let _ = self.raised.compare_exchange(0, sigterm, Ordering::SeqCst, Ordering::SeqCst);
+        // The pipe is full only where a byte keeps it readable already.
+        let _ = (&self.waker).write(&[0]);
+    }
+
+    /// Whether the time of the start was up.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.expired.get()
     }
 
     /// Completes once a signal has arrived, whether or not signals are deferred.

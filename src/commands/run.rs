@@ -1,17 +1,22 @@
 //! `run`: the whole pipeline, then the service. `wait` and `migrate` are the first parts of it.
 
 use std::ffi::OsString;
+use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
-use crate::base::log::LogLevel;
+use crate::base::log::{LogLevel, seconds};
+use crate::base::mask::Mask;
+use crate::base::progress::Tracker;
+use crate::base::signal::Stop;
 use crate::commands::invocation::{Invocation, Next, block_on};
-use crate::config::Mode;
+use crate::config::{Mode, Settings, Strictness};
 use crate::startup::exec::Service;
 use crate::startup::health::Port;
 use crate::startup::pipeline::{self, Extent};
 use crate::startup::refusal;
 use crate::startup::settle;
 use crate::startup::setup::Setup;
+use crate::startup::wait_for::Dependencies;
 
 /// Arguments of `run`.
 #[derive(clap::Args, Debug)]
@@ -35,23 +40,99 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 /// The first step that fails; before it, [`Error::CommandNotFound`] for a service that does not exist.
 pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let settings = invocation.settings(LogLevel::Info)?;
+    let limit = settings.start_timeout;
     let service = Service::find(command, invocation.environment.get("PATH"))?;
     let service =
         if settings.init { service.map(|service| service.beside_init(&settings)).transpose()? } else { service };
+    if is_without_database(&settings, extent) && !Setup::names_database(&settings, invocation.environment)? {
+        wait_only(&settings, invocation)?;
+        return Ok(service.map_or(Next::Done, Next::Exec));
+    }
     let health_addr = settings.health_addr;
     let mut setup = Setup::new(settings, invocation.environment)?;
+    let dependencies = dependencies(&setup.settings, invocation, || setup.database.mask())?;
     let port = health_addr.map(Port::open).transpose()?;
     let tracker = setup.tracker.clone();
     let work = async {
+        if let Some(dependencies) = dependencies {
+            let (began, creates) = (Instant::now(), extent != Extent::Wait && setup.settings.mode == Mode::Apply);
+            let waited = dependencies.wait_beside_database(&setup, creates).await;
+            waited.map_err(|error| refusal::advised(error, &setup))?;
+            setup.settings.patience = dependencies.left(began);
+        }
         if extent != Extent::Wait {
             let (patience, applies) = (setup.settings.patience, setup.settings.mode == Mode::Apply);
             settle::settle(&mut setup, patience, applies).await.map_err(|error| refusal::advised(error, &setup))?;
         }
         pipeline::run(&setup, extent, invocation.stop).await
     };
-    match port {
-        Some(port) => block_on(invocation.stop, port.beside(tracker, work))?,
-        None => block_on(invocation.stop, work)?,
-    };
+    in_time(limit, invocation.stop, &tracker.clone(), port, work)?;
     Ok(service.map_or(Next::Done, Next::Exec))
+}
+
+/// Whether this start needs no database, if none is named: it only waits, or migrations and `verify` are turned off by name.
+fn is_without_database(settings: &Settings, extent: Extent) -> bool {
+    let is_idle = settings.mode == Mode::Off && settings.strictness == Strictness::Off;
+    !settings.wait_for.is_empty() && (extent == Extent::Wait || (extent == Extent::Run && is_idle))
+}
+
+/// Waits for what `wait_for` names, and nothing else.
+fn wait_only(settings: &Settings, invocation: &Invocation<'_>) -> Result<(), Error> {
+    let Some(dependencies) = dependencies(settings, invocation, Mask::default)? else { return Ok(()) };
+    let port = settings.health_addr.map(Port::open).transpose()?;
+    in_time(settings.start_timeout, invocation.stop, &Tracker::default(), port, dependencies.wait())
+}
+
+/// Runs the work of a start, answers on the health port meanwhile, and stops as at SIGTERM when the time is up.
+fn in_time<T>(
+    limit: Option<Duration>,
+    stop: &Stop,
+    tracker: &Tracker,
+    port: Option<Port>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let work = limited(limit, stop, work);
+    let result = match port {
+        Some(port) => block_on(stop, port.beside(tracker.clone(), work)),
+        None => block_on(stop, work),
+    };
+    let Some(limit) = limit.filter(|_| stop.has_expired()) else { return result };
+    let note = match result {
+        Ok(_) => "all was done, and the service was not started".to_owned(),
+        Err(Error::Stopped { note, .. }) => note,
+        Err(other) => return Err(other),
+    };
+    let (during, is_queueing) = (tracker.standing().phase.to_string(), tracker.is_queueing());
+    Err(Error::StartTimeout { limit, during, is_queueing, note })
+}
+
+/// The work, which learns of the end of its time as of a signal.
+async fn limited<T>(limit: Option<Duration>, stop: &Stop, work: impl Future<Output = T>) -> T {
+    let Some(limit) = limit else { return work.await };
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(limit) => {}
+    }
+    tracing::warn!(
+        phase = "exit",
+        event = "late",
+        "start_timeout ({}) is over: stopping as at SIGTERM",
+        seconds(limit)
+    );
+    stop.expire();
+    work.await
+}
+
+/// What `wait_for` names, if anything.
+fn dependencies(
+    settings: &Settings,
+    invocation: &Invocation<'_>,
+    mask: impl Fn() -> Mask,
+) -> Result<Option<Dependencies>, Error> {
+    if settings.wait_for.is_empty() {
+        return Ok(None);
+    }
+    let path = invocation.environment.get("PATH");
+    Dependencies::find(&settings.wait_for, settings.patience, path, mask).map(Some)
 }

@@ -8,9 +8,12 @@ use crate::config::{Layer, both_forms, unknown};
 
 const PREFIX: &str = "DOORSTEP_";
 
+/// The variable that tells hooks what is pending.
+pub(crate) const PENDING: &str = "DOORSTEP_PENDING";
+
 /// Variables with the prefix that are not settings: the path of doorstep.toml, and those that doorstep sets for its child
-/// processes: the key of the migration lock, and the mark by which they are recognized.
-const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK", "CHILD"];
+/// processes: the key of the migration lock, the mark by which they are recognized, and what is pending.
+const OTHERS: &[&str] = &["CONFIG", "MIGRATION_LOCK", "CHILD", "PENDING"];
 
 impl Environment {
     /// `DATABASE_URL` or the file that `DATABASE_URL_FILE` names.

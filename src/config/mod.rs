@@ -4,6 +4,7 @@
 //! Two types, as in ripgrep: [`Layer`] is what the user wrote, all of it optional; [`Settings`] is checked and has every
 //! default. Nothing here connects to the database or looks for the project's files.
 
+pub(crate) mod env_file;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod migration_format;
@@ -12,6 +13,7 @@ pub(crate) mod requirement_form;
 pub(crate) mod requirements;
 pub(crate) mod requirements_file;
 pub(crate) mod value;
+pub(crate) mod wait_for;
 pub(crate) mod words;
 
 pub(crate) use migration_format::MigrationFormat;
@@ -30,6 +32,7 @@ use crate::config::file::File;
 pub(crate) use crate::config::value::{
     Allow, DurationSetting, List, Listen, Mode, OnUnknown, OutOfOrder, SchemaName, Strictness, Switch, TableSetting,
 };
+pub(crate) use crate::config::wait_for::{Dependency, DependencyKind};
 pub(crate) use crate::config::words::Words;
 use crate::sql::TableName;
 
@@ -39,6 +42,7 @@ use crate::base::error::Error;
 macro_rules! layer {
     ($(
         $(#[doc = $doc:literal])+
+        $(#[serde($form:ident = $reader:literal)])?
         [$heading:literal, $value:literal $(, $key:ident = $set:expr)*] $name:ident: $type:ty,
     )*) => {
         /// One source of settings: the flags, the environment or doorstep.toml. All of it optional.
@@ -47,7 +51,7 @@ macro_rules! layer {
             $(
                 $(#[doc = $doc])+
                 #[arg(long, global = true, help_heading = $heading, value_name = $value $(, $key = $set)*)]
-                #[serde(default)]
+                #[serde(default $(, $form = $reader)?)]
                 pub $name: Option<$type>,
             )*
         }
@@ -65,6 +69,11 @@ macro_rules! layer {
 }
 
 layer! {
+    /// Read more variables from this file of KEY=VALUE lines, e.g. .env; only if it is named
+    ///
+    /// For doorstep itself: DATABASE_URL and DOORSTEP_*. Neither the service nor a hook gets them. What the environment sets wins, and
+    /// nothing is interpolated.
+    [ "Settings", "FILE" ] env_file: PathBuf,
     /// The service's database; also DATABASE_URL or PG*
     ///
     /// Without a setting it is DATABASE_URL, the url of the Prisma schema, or what libpq's PG* variables name.
@@ -79,12 +88,30 @@ layer! {
     [ "Database", "URL" ] migrate_url: Secret,
     /// Read migrate_url from this file, again at every connect
     [ "Database", "FILE" ] migrate_url_file: PathBuf,
+    /// Run this at every login, without a shell: what it prints is the password
+    ///
+    /// For tokens of IAM and leases of Vault. One newline at its end is removed. It may take as long as command_timeout says, else 30 s.
+    [ "Database", "COMMAND" ] password_command: Words,
+    /// PostgreSQL: the role that owns what doorstep creates; the login must be a member of it
+    ///
+    /// All sessions of doorstep's own act as it, as after SET ROLE, so that objects have the same owner under short-lived logins.
+    [ "Database", "ROLE" ] migrate_role: SchemaName,
     /// How long to wait; 0 = no limit [default: 2m]
     [ "Wait", "DURATION" ] wait_timeout: DurationSetting,
     /// Try this many times at a fixed interval instead of backing off
     [ "Wait", "N" ] wait_attempts: u32,
     /// The fixed interval of wait_attempts [default: 2s]
     [ "Wait", "DURATION" ] wait_interval: DurationSetting,
+    /// Also wait for this: tcp://host:port, http(s)://host/path, file:/path, exec:command
+    ///
+    /// May be repeated, or comma-separated. All are asked at the same time as the database, until wait_timeout. http: 2xx or 3xx is
+    /// ready, redirects are not followed. exec: exit code 0 is ready, and no shell runs the command.
+    #[serde(deserialize_with = "wait_for::entries")]
+    [ "Wait", "WHAT", action = clap::ArgAction::Append ] wait_for: Vec<wait_for::Entries>,
+    /// How long the whole start may take, until the service runs; 0 = no limit [default: 0]
+    ///
+    /// Then it is stopped as by SIGTERM. Exit code 69, or 75 while another session holds the migration lock.
+    [ "Wait", "DURATION" ] start_timeout: DurationSetting,
     /// Schemas to create when absent, comma-separated
     ///
     /// [default: those named by `schemas = […]` of the Prisma schema and by ?schema= of the URL]
@@ -107,6 +134,10 @@ layer! {
     [ "Migrate", "COMMAND" ] before_migrate: Words,
     /// Run this after something was migrated, under the lock and without a shell
     [ "Migrate", "COMMAND" ] after_migrate: Words,
+    /// How long migrate_command and each hook may take; 0 = no limit [default: 0]
+    ///
+    /// Then it gets SIGTERM, after 7 s SIGKILL, with all its processes. Exit code 69.
+    [ "Migrate", "DURATION" ] command_timeout: DurationSetting,
     /// What check and await make of migrations whose state neither the files nor the tool tell [default: refuse]
     [ "Migrate", "WHAT" ] unknown: OnUnknown,
     /// What to do about a pending migration that is older than an applied one [default: as the tool does]
@@ -155,12 +186,24 @@ pub(crate) struct Patience {
 /// Checked settings. Every default of the contract is filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
+    /// The environment with what `env_file` adds to it; `None` where no file is named.
+    pub environment: Option<Environment>,
     /// The service's database. `None`: the Prisma schema or the PG* variables name it.
     pub database: Option<SecretSource>,
     /// The URL for doorstep's own work, if it is not the service's.
     pub migrate_database: Option<SecretSource>,
+    /// The role that doorstep's own sessions act as.
+    pub migrate_role: Option<String>,
+    /// The command that prints the password of a login.
+    pub password_command: Option<Words>,
     /// Deadline and intervals of the wait.
     pub patience: Patience,
+    /// How long a whole start may take; `None` has no end.
+    pub start_timeout: Option<Duration>,
+    /// How long a command under the lock may take; `None` has no end.
+    pub command_timeout: Option<Duration>,
+    /// What else to wait for.
+    pub wait_for: Vec<Dependency>,
     /// Schemas to create, if named.
     pub schemas: Option<Vec<String>>,
     /// Apply, await or leave migrations.
@@ -222,6 +265,10 @@ impl Settings {
         let variables = environment.layer()?;
         let File { layer: file, require, queries } =
             file::read(config.or_else(|| environment.path("DOORSTEP_CONFIG")))?;
+        let named = flags.env_file.as_ref().or(variables.env_file.as_ref()).or(file.env_file.as_ref());
+        let wider = named.map(|path| env_file::beneath(environment, path)).transpose()?;
+        let environment = wider.as_ref().unwrap_or(environment);
+        let variables = if wider.is_some() { environment.layer()? } else { variables };
         let layers = [&flags, &variables, &file];
 
         let database = secret(&layers, "database_url", |l| (&l.database_url, &l.database_url_file))?;
@@ -234,11 +281,18 @@ impl Settings {
         let merged = flags.or(variables).or(file);
         let patience = patience(&merged)?;
         let tables = merged.require_tables.unwrap_or_default();
+        let dependencies: Vec<String> = merged.wait_for.into_iter().flatten().flat_map(|entries| entries.0).collect();
         let patterns = merged.verify_allow.unwrap_or_default();
         Ok(Self {
+            environment: wider,
             database,
             migrate_database,
+            migrate_role: merged.migrate_role.map(|role| role.0),
+            password_command: merged.password_command,
             patience,
+            start_timeout: limit(merged.start_timeout, Duration::ZERO),
+            command_timeout: limit(merged.command_timeout, Duration::ZERO),
+            wait_for: parse_all(&dependencies, "wait_for")?,
             schemas: merged.schemas.map(|list| schemas(&list)).transpose()?,
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,

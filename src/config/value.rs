@@ -60,9 +60,15 @@ impl<'de> Deserialize<'de> for List {
     }
 }
 
-/// A schema to create: `app`, or in double quotes any other characters that a name may hold.
+/// A schema to create, or a role: `app`, or in double quotes any other characters that a name may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SchemaName(pub(crate) String);
+pub struct SchemaName(pub String);
+
+impl<'de> Deserialize<'de> for SchemaName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
 
 impl FromStr for SchemaName {
     type Err = String;

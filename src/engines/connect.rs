@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::fault::Fault;
+use crate::base::password_command::PasswordCommand;
 use crate::base::secret::Secret;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Probe, ProbeRequest};
@@ -145,6 +146,37 @@ impl Target {
     /// The passwords that the URL, the environment and the password file give, to be hidden in what other programs print.
     pub(crate) fn secrets(&self) -> Vec<String> {
         self.0.secrets()
+    }
+
+    /// The same, which gets its password from a command at each login.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where a password is given already, and where the engine has none.
+    pub(crate) fn with_password_command(&self, command: &PasswordCommand) -> Result<Self, Error> {
+        self.0.with_password_command(command).map(Self)
+    }
+
+    /// The same, whose sessions act as this role from their beginning.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where the tables of the engine have no owners.
+    pub(crate) fn with_role(&self, role: &str) -> Result<Self, Error> {
+        self.0.with_role(role).map(Self)
+    }
+
+    /// The role that sessions act as, where it is another one than that of the login.
+    pub(crate) fn acting_role(&self) -> Option<&str> {
+        self.0.acting_role()
+    }
+
+    /// The variable with options for the sessions of the engine's own clients, and its value, that makes them act as that role.
+    pub(crate) fn acting_options(&self) -> Option<(&'static str, String)> {
+        self.0.acting_options()
+    }
+
+    /// The variable in which the engine's own clients look for a password.
+    pub(crate) fn password_variable(&self) -> Option<&'static str> {
+        self.0.password_variable()
     }
 
     /// How the engine writes SQL, and what it is able to do.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::base::error::Error;
+use crate::base::password_command::PasswordCommand;
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::session::{Session, Work};
 
@@ -46,8 +48,52 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The same, which gets its password from a command at each login.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where a password is given already, and where the engine has none.
+    fn with_password_command(&self, _command: &PasswordCommand) -> Result<Arc<dyn Endpoint>, Error> {
+        let product = self.engine().dialect().product();
+        Err(Error::Settings(format!(
+            "password_command is set, but {product} has no passwords\nnext: drop the setting, or correct the URL"
+        )))
+    }
+
+    /// The same, whose sessions act as this role from their beginning.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] where the tables of the engine have no owners.
+    fn with_role(&self, _role: &str) -> Result<Arc<dyn Endpoint>, Error> {
+        let product = self.engine().dialect().product();
+        Err(Error::Settings(format!(
+            "migrate_role is set, but tables of {product} have no owner, so that a role would not make them another's\n\
+             next: drop the setting, and log in with an account that has the rights"
+        )))
+    }
+
+    /// The role that sessions act as, where it is another one than that of the login.
+    fn acting_role(&self) -> Option<&str> {
+        None
+    }
+
+    /// The variable with options for the sessions of the engine's own clients, and its value, that makes them act as that role.
+    fn acting_options(&self) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// The variable in which the engine's own clients look for a password.
+    fn password_variable(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Parameters of the URL that have no effect, for one warning each.
     fn warnings(&self) -> &[String] {
         &[]
     }
+}
+
+/// The error of a login with two passwords; `places` are those of the other one.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn two_passwords(places: &str) -> Error {
+    Error::Settings(format!("both password_command and a password ({places}) are set\nnext: keep one of them"))
 }

@@ -3,23 +3,17 @@
 //! The questions are commands of the tool that only read (`formats/inquiry.rs`). They run with the environment of
 //! `migrate_command`, without a shell, and take no lock. Their output is parsed and never logged.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
-
 use crate::base::log::seconds;
 use crate::base::retry::Pace;
+use crate::base::short_child::{self, Answered, Captured, ShortChild};
 use crate::config::words::Words;
 use crate::formats::inquiry::Answer;
 use crate::formats::migration::Record;
 use crate::migrate::history::History;
-use crate::startup::child;
+use crate::startup::database::ChildLogin;
 use crate::startup::setup::Setup;
 
 /// Largest answer that is read: 10,000 migrations of 100 bytes.
@@ -48,13 +42,13 @@ pub(crate) async fn ask(setup: &Setup, history: &History, limit: Duration) -> Re
         let shown = setup.hook_commands.masked(&command.to_string());
         return Err(format!("migrate_command ({shown}) does not show how to ask {}", tool.name));
     };
-    // All of them run at the same time.
-    let running: Result<Vec<Question<'_>>, String> =
-        questions.iter().map(|question| Question::start(setup, question)).collect();
-    let mut running = running?;
     let work = async {
+        let login = setup.database.child_login().await.map_err(|error| first_line(&error))?;
+        // All of them run at the same time.
+        let running = questions.iter().map(|question| Question::start(setup, &login, question));
+        let running: Vec<Question<'_>> = running.collect::<Result<_, String>>()?;
         let mut outputs = Vec::new();
-        for question in &mut running {
+        for question in running {
             outputs.push(question.output().await?);
         }
         Ok(outputs)
@@ -106,71 +100,27 @@ impl Asker {
 /// A question on its way. Dropped, it kills the process group.
 struct Question<'a> {
     words: &'a Words,
-    process: Process,
-    output: Receiver,
+    child: ShortChild,
 }
 
 impl<'a> Question<'a> {
-    fn start(setup: &Setup, words: &'a Words) -> Result<Self, String> {
-        let refused = |error: std::io::Error| format!("cannot start {words}: {error}");
+    fn start(setup: &Setup, login: &ChildLogin, words: &'a Words) -> Result<Self, String> {
         let program = setup.hook_commands.program(words).map_err(|error| first_line(&error))?;
-        let (reader, writer) = std::io::pipe().map_err(refused)?;
-        let output = Receiver::from_owned_fd(reader.into()).map_err(refused)?;
-        let url = setup.database.url().map_err(|error| first_line(&error))?;
-        let mut command = program.command_on(url.as_ref());
-        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).process_group(0);
+        let mut command = program.command_on(login);
         // A question writes nothing, no bytecode either.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
-        let process = Process { child: command.spawn().map_err(refused)?, is_reaped: false };
-        Ok(Self { words, process, output })
+        let child = ShortChild::start(command, Captured::Stdout);
+        Ok(Self { words, child: child.map_err(|error| format!("cannot start {words}: {error}"))? })
     }
 
     /// What it prints, once it has succeeded.
-    async fn output(&mut self) -> Result<String, String> {
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
-        let read = (&mut self.output).take(limit).read_to_end(&mut bytes).await;
-        read.map_err(|error| format!("cannot read what {} prints: {error}", self.words))?;
-        if bytes.len() == LARGEST {
-            return Err(format!("{} prints too much", self.words));
+    async fn output(self) -> Result<String, String> {
+        let words = self.words;
+        let Answered { status, output } = self.child.answer(LARGEST).await.map_err(|why| format!("{words} {why}"))?;
+        if !status.success() {
+            return Err(format!("{words} {}", short_child::ending(status)));
         }
-        let group = self.process.group();
-        let _ = tokio::task::spawn_blocking(move || child::await_end(group)).await;
-        match self.process.stop() {
-            Some(status) if status.success() => {}
-            Some(status) => return Err(format!("{} {}", self.words, child::ending(status))),
-            None => return Err(format!("how {} ended is unknown", self.words)),
-        }
-        String::from_utf8(bytes).map_err(|_| format!("what {} prints is not UTF-8", self.words))
-    }
-}
-
-/// The leader of a process group.
-struct Process {
-    child: Child,
-    is_reaped: bool,
-}
-
-impl Process {
-    fn group(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
-    }
-
-    /// Kills what is left of the group, and reaps the child. The signal comes first: until the child is reaped, its PID
-    /// cannot be reused.
-    fn stop(&mut self) -> Option<ExitStatus> {
-        if self.is_reaped {
-            return None;
-        }
-        let _ = killpg(self.group(), Signal::SIGKILL);
-        self.is_reaped = true;
-        self.child.wait().ok()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.stop();
+        String::from_utf8(output).map_err(|_| format!("what {words} prints is not UTF-8"))
     }
 }
 

@@ -11,7 +11,7 @@
 use std::io::PipeReader;
 use std::os::unix::process::CommandExt;
 use std::pin::Pin;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -23,11 +23,14 @@ use crate::base::error::{Error, NEXT_AFTER_SYSTEM};
 use crate::base::fault::Fault;
 use crate::base::log::{HEARTBEAT, millis, seconds};
 use crate::base::mask::Mask;
+use crate::base::short_child::{await_end, ending};
 use crate::base::signal::{self, Stop};
+use crate::config::environment::PENDING;
 use crate::config::words::Words;
 use crate::migrate::lock;
 use crate::startup::child_output::Output;
-use crate::startup::exec::{EMPTY, Service};
+use crate::startup::database::ChildLogin;
+use crate::startup::exec::Service;
 use crate::startup::lock_watch::{Watch, still_held};
 use crate::startup::process_tree::{MARK, ProcessTree};
 use crate::startup::setup::Setup;
@@ -42,6 +45,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// How many times they are killed, [`LOOK`] apart.
 const KILLS: u32 = 5;
+
+/// The longest list of pending names that is passed on, in bytes: Linux refuses a variable of 128 KiB (`MAX_ARG_STRLEN`).
+const LONGEST_LIST: usize = 120_000;
 
 /// How long to read on after a child has exited: its own children may keep the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -60,14 +66,8 @@ impl ChildCommand {
     /// # Errors
     /// [`Error::CommandNotFound`] (127) or [`Error::CommandNotExecutable`] (126).
     pub(crate) fn find(setting: &'static str, words: &Words, path: Option<&str>, mask: &Mask) -> Result<Self, Error> {
-        let arguments: Vec<_> = words.as_slice().iter().map(Into::into).collect();
-        let found = Service::find(&arguments, path).map_err(|error| match error {
-            Error::CommandNotFound(text) => Error::CommandNotFound(format!("{setting}: {text}")),
-            Error::CommandNotExecutable(text) => Error::CommandNotExecutable(format!("{setting}: {text}")),
-            other => other,
-        })?;
-        let missing = || Error::CommandNotFound(format!("{setting}: {EMPTY}"));
-        Ok(Self { setting, shown: mask.apply(&words.to_string()), program: found.ok_or_else(missing)? })
+        let program = Service::find_for(setting, words, path)?;
+        Ok(Self { setting, shown: mask.apply(&words.to_string()), program })
     }
 
     /// The command as text, without secrets.
@@ -128,7 +128,7 @@ impl ChildCommand {
 
     /// What the end of the child means for the start.
     fn judge(&self, ended: Ended) -> Result<(), Error> {
-        let Ended { status, signal, killed, fault, output } = ended;
+        let Ended { status, signal, killed, late, fault, output } = ended;
         if let Some(signal) = signal {
             let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
             let next = match self.setting {
@@ -142,6 +142,12 @@ impl ChildCommand {
         match fault {
             // Its exit code does not count: it may have been ended, or have failed for the same reason.
             Some(fault) => Err(Error::Lost { doing: format!("running {}", self.shown), fault }),
+            None if let Some(limit) = late => {
+                let how = if killed { "did not end, and was killed".to_owned() } else { ending(status) };
+                let limit = seconds(limit);
+                let what = format!("{} took longer than command_timeout ({limit}): {} {how}", self.setting, self.shown);
+                Err(Error::CommandTimeout(with_last_lines(what, &output)))
+            }
             None if status.success() => Ok(()),
             None => Err(Error::Command(self.report(status, &output))),
         }
@@ -150,11 +156,15 @@ impl ChildCommand {
     /// Starts the child, and follows it to its end.
     async fn drive(&self, start: &mut Start<'_>) -> Result<Ended, Error> {
         let Start { setup, stop, session, .. } = start;
-        let (mut child, pipe, mark) = self.start(setup)?;
+        let login = setup.database.child_login().await?;
+        let (mut child, pipe, mark) = self.start(setup, &login, start.pending.as_deref())?;
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         let tree = ProcessTree::new(group, &mark);
-        let output = Output::new(pipe, setup.database.mask())?;
-        let mut running = Running { setting: self.setting, shown: &self.shown, tree, output, stop, signal: None };
+        let mask = setup.database.mask();
+        let mask = login.password.iter().fold(mask, |mask, (_, password)| mask.and(password));
+        let output = Output::new(pipe, mask)?;
+        let limit = setup.settings.command_timeout;
+        let mut running = Running { command: self, tree, output, stop, limit, signal: None, late: None };
         // WNOWAIT leaves the child a zombie, so its PID cannot be reused while signals are sent to it.
         let mut end = tokio::task::spawn_blocking(move || await_end(group));
         let watch = Watch::new();
@@ -162,7 +172,7 @@ impl ChildCommand {
             let mut lost = std::pin::pin!(watch.until_lost(session.as_mut()));
             let (fault, deadline) = match running.follow(&mut end, lost.as_mut()).await {
                 Cause::Exited => (watch.settle(lost).await, None),
-                Cause::Signal => (None, Some(Instant::now() + GRACE)),
+                Cause::Asked => (None, Some(Instant::now() + GRACE)),
                 Cause::Lost(fault) => (Some(fault), Some(watch.last_sign.get() + GRACE)),
             };
             match deadline {
@@ -196,19 +206,25 @@ impl ChildCommand {
         .await;
         // As PID 1 doorstep inherits the orphans of the child: reap those that have exited.
         while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
-        let Running { signal, output, .. } = running;
-        Ok(Ended { status, signal, killed, fault, output: output.kept() })
+        let Running { signal, late, output, .. } = running;
+        Ok(Ended { status, signal, killed, late, fault, output: output.kept() })
     }
 
     /// Starts it; returns its output and the mark of its processes, too.
-    fn start(&self, setup: &Setup) -> Result<(Child, PipeReader, String), Error> {
+    fn start(
+        &self,
+        setup: &Setup,
+        login: &ChildLogin,
+        pending: Option<&[String]>,
+    ) -> Result<(Child, PipeReader, String), Error> {
         let refused =
             |error: std::io::Error| Error::Os(format!("cannot start {}: {error}\n{NEXT_AFTER_SYSTEM}", self.shown));
         let (reader, writer) = std::io::pipe().map_err(refused)?;
-        let mut command = self.program.command_on(setup.database.url()?.as_ref());
+        let mut command = self.program.command_on(login);
         command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(refused)?).stderr(writer).process_group(0);
         let mark = uuid::Uuid::new_v4().simple().to_string();
         command.env("DOORSTEP_MIGRATION_LOCK", setup.lock_key().number.to_string()).env(MARK, &mark);
+        self.tell(&mut command, pending);
         if !setup.has_application_name {
             // libpq, node-postgres, pgx and others take the name of their sessions from here.
             command.env("PGAPPNAME", setup.application_name.with(self.setting));
@@ -217,14 +233,32 @@ impl ChildCommand {
         Ok((child, reader, mark))
     }
 
+    /// Tells the command what is pending, one name a line, if that is known.
+    fn tell(&self, command: &mut Command, pending: Option<&[String]>) {
+        let Some(names) = pending else { return };
+        let list = names.join("\n");
+        if list.len() <= LONGEST_LIST {
+            command.env(PENDING, list);
+            return;
+        }
+        let (setting, count) = (self.setting, names.len());
+        tracing::warn!(
+            phase = "migrate",
+            event = "pending_untold",
+            "{setting} does not get {PENDING}: the names of {count} migrations are too long for a variable"
+        );
+    }
+
     /// The report of a failure: exit code or signal, and the last lines of output.
     fn report(&self, status: ExitStatus, output: &str) -> String {
-        let mut text = format!("{} failed: {} {}", self.setting, self.shown, ending(status));
-        match output {
-            "" => text += "\nit printed nothing",
-            output => text += &format!("\nits last lines:\n  {}", output.replace('\n', "\n  ")),
-        }
-        text
+        with_last_lines(format!("{} failed: {} {}", self.setting, self.shown, ending(status)), output)
+    }
+}
+
+fn with_last_lines(text: String, output: &str) -> String {
+    match output {
+        "" => format!("{text}\nit printed nothing"),
+        output => format!("{text}\nits last lines:\n  {}", output.replace('\n', "\n  ")),
     }
 }
 
@@ -234,25 +268,12 @@ struct Ended {
     /// The signal that was passed on to it.
     signal: Option<u8>,
     killed: bool,
+    /// The limit of time that it was ended for.
+    late: Option<Duration>,
     /// The error of the session that held the lock, if it was lost.
     fault: Option<Fault>,
     /// Its last lines.
     output: String,
-}
-
-/// How a child ended, in words.
-pub(crate) fn ending(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal().and_then(|signal| u8::try_from(signal).ok())) {
-        (Some(code), _) => format!("exited with {code}"),
-        (None, Some(signal)) => format!("was killed by {}", signal::name(signal)),
-        (None, None) => "ended in an unknown way".to_owned(),
-    }
-}
-
-/// Blocks until the child has exited, and leaves it a zombie for `wait`.
-pub(crate) fn await_end(pid: Pid) {
-    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::errno::Errno::EINTR) {}
 }
 
 /// How a child has exited that is still a zombie; `None` while it runs.
@@ -265,28 +286,31 @@ fn exit_of(pid: Pid) -> Option<WaitStatus> {
 enum Cause {
     /// It has exited.
     Exited,
-    /// A signal has been passed on to it.
-    Signal,
+    /// A signal has been passed on to it, or its time was up, and it was asked to end.
+    Asked,
     /// The lock is lost, and it has been asked to end.
     Lost(Fault),
 }
 
 /// A child that runs.
 struct Running<'a> {
-    setting: &'static str,
-    shown: &'a str,
+    command: &'a ChildCommand,
     tree: ProcessTree,
     output: Output,
     stop: &'a Stop,
+    /// How long it may take.
+    limit: Option<Duration>,
     /// The signal that doorstep got.
     signal: Option<u8>,
+    /// The limit, once it has passed.
+    late: Option<Duration>,
 }
 
 impl Running<'_> {
     /// The next line of its output, to the log.
     async fn line(&mut self) {
         if let Some(line) = self.output.line().await {
-            tracing::info!(phase = "migrate", event = "output", command = self.setting, "{line}");
+            tracing::info!(phase = "migrate", event = "output", command = self.command.setting, "{line}");
         }
     }
 
@@ -296,7 +320,14 @@ impl Running<'_> {
         end: &mut JoinHandle<()>,
         mut lost: Pin<&mut impl Future<Output = Result<(), Fault>>>,
     ) -> Cause {
-        let (stop, began) = (self.stop, Instant::now());
+        let (stop, began, limit) = (self.stop, Instant::now(), self.limit);
+        let late = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut late = std::pin::pin!(late);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.tick().await;
         loop {
@@ -304,14 +335,18 @@ impl Running<'_> {
                 _ = &mut *end => return Cause::Exited,
                 number = stop.raised() => {
                     self.pass_on(number);
-                    return Cause::Signal;
+                    return Cause::Asked;
+                }
+                () = &mut late => {
+                    self.expire();
+                    return Cause::Asked;
                 }
                 Err(fault) = &mut lost => {
                     tracing::error!(
                         phase = "migrate",
                         event = "lock_lost",
                         "the connection that holds the migration lock was lost while {} runs, so it is ended: {fault}",
-                        self.setting
+                        self.command.setting
                     );
                     self.tree.send(Signal::SIGTERM);
                     return Cause::Lost(fault);
@@ -321,17 +356,29 @@ impl Running<'_> {
                     phase = "migrate",
                     event = "heartbeat",
                     "{} is still running after {}",
-                    self.setting,
+                    self.command.setting,
                     seconds(began.elapsed())
                 ),
             }
         }
     }
 
+    /// Asks it to end, since its time is up.
+    fn expire(&mut self) {
+        self.late = self.limit;
+        let (shown, limit) = (&self.command.shown, seconds(self.limit.unwrap_or_default()));
+        tracing::warn!(
+            phase = "migrate",
+            event = "late",
+            "{shown} takes longer than command_timeout ({limit}): ending it"
+        );
+        self.tree.send(Signal::SIGTERM);
+    }
+
     fn pass_on(&mut self, number: u8) {
         self.note(number);
         let name = signal::name(number);
-        tracing::warn!(phase = "migrate", event = "forwarding", "{name}: passed on to {}", self.shown);
+        tracing::warn!(phase = "migrate", event = "forwarding", "{name}: passed on to {}", self.command.shown);
         self.tree.send(Signal::try_from(i32::from(number)).unwrap_or(Signal::SIGTERM));
     }
 
@@ -377,7 +424,7 @@ impl Running<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        let setting = self.setting;
+        let setting = self.command.setting;
         tracing::error!(phase = "migrate", event = "unkillable", "processes of {setting} are left after SIGKILL");
     }
 }

@@ -4,16 +4,26 @@
 //! `engines/connect.rs`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::mask::Mask;
+use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name::is_parameter_name;
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::Settings;
 use crate::engines::connect::Target;
 use crate::engines::url_text::UrlText;
 use crate::formats::{Datasource, UrlSource};
+use crate::startup::exec::Service;
+
+/// How long `password_command` may take where no setting says it.
+const PASSWORD_LIMIT: Duration = Duration::from_secs(30);
+
+/// What to do about a command that gives no password.
+pub(crate) const NEXT_WITHOUT_PASSWORD: &str =
+    "run that command in this container, as this user and with this environment, to see why";
 
 /// The database that doorstep itself works on.
 #[derive(Debug, Clone)]
@@ -22,6 +32,10 @@ pub(crate) struct Database {
     /// The URL that the service uses, if it differs.
     service: Option<SecretSource>,
     environment: Environment,
+    /// The role that doorstep's own sessions act as.
+    acting_role: Option<String>,
+    /// What prints the password for each login of doorstep's own.
+    password_command: Option<PasswordCommand>,
     /// The directory that a relative `file:` URL is relative to.
     base: PathBuf,
     /// A scratch database of this name on the same server, instead of the one that the URL names.
@@ -38,6 +52,15 @@ impl Database {
         datasource: Option<&Datasource>,
         environment: &Environment,
     ) -> Result<Self, Error> {
+        Self::named(settings, datasource, environment).ok_or_else(|| nothing_named(datasource))
+    }
+
+    /// The same; `None` where nothing names a database.
+    pub(crate) fn named(
+        settings: &Settings,
+        datasource: Option<&Datasource>,
+        environment: &Environment,
+    ) -> Option<Self> {
         let from_schema = |value: &Option<UrlSource>| match value.as_ref()? {
             UrlSource::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
             UrlSource::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
@@ -48,12 +71,25 @@ impl Database {
         let own = settings.migrate_database.clone().or(direct);
         let plain = settings.database.clone().or(plain);
         let service = own.as_ref().and(plain.clone());
-        let source = own.or(plain).or_else(libpq).ok_or_else(|| nothing_named(datasource))?;
+        let source = own.or(plain).or_else(libpq)?;
         // Prisma up to 6 has the URL in the schema and resolves it from the directory of the schema; Prisma 7 has it
         // elsewhere and resolves it from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
-        Ok(Self { source, service, environment: environment.clone(), base, scratch: None })
+        let (environment, acting_role) = (environment.clone(), settings.migrate_role.clone());
+        Some(Self { source, service, environment, acting_role, password_command: None, base, scratch: None })
+    }
+
+    /// The same, with the command that the settings name for the password.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`].
+    pub(crate) fn with_password_command(self, settings: &Settings, path: Option<&str>) -> Result<Self, Error> {
+        let Some(words) = &settings.password_command else { return Ok(self) };
+        let program = Service::find_for("password_command", words, path)?;
+        let limit = settings.command_timeout.unwrap_or(PASSWORD_LIMIT);
+        let command = PasswordCommand::new(words.to_string(), limit, move || program.command());
+        Ok(Self { password_command: Some(command), ..self })
     }
 
     /// The URLs of the Prisma schema that differ from those of the settings, which win.
@@ -82,16 +118,29 @@ impl Database {
     /// [`Error::Settings`] when the file cannot be read or the URL does not parse.
     pub(crate) fn target(&self) -> Result<Target, Error> {
         let target = Target::parse(&self.source.read()?, &self.environment, &self.base)?;
+        let target = match &self.password_command {
+            Some(command) => target.with_password_command(command)?,
+            None => target,
+        };
+        let target = match &self.acting_role {
+            Some(role) => target.with_role(role)?,
+            None => target,
+        };
         Ok(match &self.scratch {
             Some(name) => target.scratch(name),
             None => target,
         })
     }
 
-    /// The role of the service, if it has its own URL and that names a role: the URL of a hosted proxy does not.
+    /// The role of the service, if it is another one than doorstep acts as: that of its own URL, where that names one (the URL of
+    /// a hosted proxy does not), or that of the login under `migrate_role`.
     #[must_use]
     pub(crate) fn service_role(&self) -> Option<String> {
-        self.service_target()?.role().map(str::to_owned)
+        let login = || self.acting_role.as_ref().and_then(|_| self.target().ok()?.role().map(str::to_owned));
+        match &self.service {
+            Some(_) => self.service_target()?.role().map(str::to_owned),
+            None => login(),
+        }
     }
 
     /// The service's own URL, parsed, if it has one.
@@ -100,14 +149,23 @@ impl Database {
         Target::parse(&url, &self.environment, &self.base).ok()
     }
 
-    /// The current URL, for a child process; `None` where libpq's variables name the database, which the child inherits.
+    /// The current URL, for a child process, and a new password where a command gives it.
     ///
     /// # Errors
-    /// [`Error::Settings`] when the file cannot be read.
-    pub(crate) fn url(&self) -> Result<Option<Secret>, Error> {
+    /// [`Error::Settings`] when the file cannot be read, [`Error::Refused`] when there is no password.
+    pub(crate) async fn child_login(&self) -> Result<ChildLogin, Error> {
         let url = UrlText::read(self.source.read()?.expose())?;
         // As doorstep reads it: another client would make a line break part of a name.
-        Ok((url != UrlText::Empty).then(|| Secret::new(url.text())))
+        let url = (url != UrlText::Empty).then(|| Secret::new(url.text()));
+        let target = self.target()?;
+        let options = target.acting_options();
+        let Some(command) = &self.password_command else { return Ok(ChildLogin { url, password: None, options }) };
+        let password = command.password().await.map_err(|fault| {
+            let remedy = Some(NEXT_WITHOUT_PASSWORD.to_owned());
+            Error::Refused { address: target.address(), fault, remedy }
+        })?;
+        let url = url.map(|url| with_password(url.expose(), password.expose()).map_or(url, Secret::new));
+        Ok(ChildLogin { url, password: target.password_variable().map(|name| (name, password)), options })
     }
 
     /// The URLs and every password that belongs to them, to be hidden in the output of child processes.
@@ -129,6 +187,25 @@ impl Database {
         let name = format!("doorstep_replay_{}", uuid::Uuid::new_v4().simple());
         Self { scratch: Some(name), ..self.clone() }
     }
+}
+
+/// How a child process logs in.
+pub(crate) struct ChildLogin {
+    /// `None` where libpq's variables name the database, which the child inherits.
+    pub(crate) url: Option<Secret>,
+    /// What `password_command` has printed, and the variable in which clients look for it.
+    pub(crate) password: Option<(&'static str, Secret)>,
+    /// What makes its sessions act as `migrate_role`, and the variable for it.
+    pub(crate) options: Option<(&'static str, String)>,
+}
+
+/// The URL with a password, if it has a user and no password yet.
+fn with_password(url: &str, password: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').filter(|(user, _)| !user.is_empty() && !user.contains(':'))?;
+    let password = percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
+    Some(format!("{scheme}://{user}:{password}@{host}{path}"))
 }
 
 /// A URL of the Prisma schema that is not used, because a setting names another one.
@@ -170,4 +247,20 @@ fn written_password(url: &str) -> Option<String> {
     let (_, rest) = url.trim().split_once("://")?;
     let (login, _) = rest.rsplit_once('@')?;
     login.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_password_goes_into_a_url_that_has_a_user_and_none() {
+        let with = |url: &str| with_password(url, "p@s/s");
+        assert_eq!(with("postgres://u@h:1/d?x=a@b").as_deref(), Some("postgres://u:p%40s%2Fs@h:1/d?x=a@b"));
+        assert_eq!(with("mysql://u@h").as_deref(), Some("mysql://u:p%40s%2Fs@h"));
+        for other in ["postgres://h/d", "postgres://u:x@h/d", "host=h user=u", "u@tcp(h)/d", "postgres:///d?host=/a@b"]
+        {
+            assert_eq!(with(other), None, "{other}");
+        }
+    }
 }

@@ -13,14 +13,20 @@ use std::process::Command;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
-use crate::base::secret::Secret;
 use crate::base::signal::{self, Stop};
-use crate::config::{Layer, Settings};
+use crate::config::environment::PENDING;
+use crate::config::{Layer, Settings, Words};
+use crate::startup::database::ChildLogin;
 use crate::startup::program::{self, FOR_THIS_LIBC, FOR_THIS_MACHINE, is_executable};
 
-/// Variables of doorstep that may contain a password; removed from the service's environment.
-const OURS: &[&str] =
-    &["DOORSTEP_DATABASE_URL", "DOORSTEP_DATABASE_URL_FILE", "DOORSTEP_MIGRATE_URL", "DOORSTEP_MIGRATE_URL_FILE"];
+/// Variables of doorstep that may contain a password, and what it tells its hooks; removed from the service's environment.
+const OURS: &[&str] = &[
+    "DOORSTEP_DATABASE_URL",
+    "DOORSTEP_DATABASE_URL_FILE",
+    "DOORSTEP_MIGRATE_URL",
+    "DOORSTEP_MIGRATE_URL_FILE",
+    PENDING,
+];
 
 /// The service's command, found and executable.
 #[derive(Debug, Clone)]
@@ -55,6 +61,20 @@ impl Service {
                 Err(Error::CommandNotFound(format!("the command {shown} was not found\nnext: {next}")))
             }
         }
+    }
+
+    /// The same for the command of a setting, which the error names.
+    ///
+    /// # Errors
+    /// As [`Service::find`]; [`Error::CommandNotFound`] for an empty command, too.
+    pub(crate) fn find_for(setting: &str, words: &Words, path: Option<&str>) -> Result<Self, Error> {
+        let words: Vec<_> = words.as_slice().iter().map(Into::into).collect();
+        let found = Self::find(&words, path).map_err(|error| match error {
+            Error::CommandNotFound(text) => Error::CommandNotFound(format!("{setting}: {text}")),
+            Error::CommandNotExecutable(text) => Error::CommandNotExecutable(format!("{setting}: {text}")),
+            other => other,
+        })?;
+        found.ok_or_else(|| Error::CommandNotFound(format!("{setting}: {EMPTY}")))
     }
 
     /// `doorstep init` with this service as its child; log format and termination log are passed on.
@@ -105,10 +125,16 @@ impl Service {
     }
 
     /// The command of a child that works on this database, if a URL names it. DATABASE_URL_FILE may name another one.
-    pub(crate) fn command_on(&self, url: Option<&Secret>) -> Command {
+    pub(crate) fn command_on(&self, login: &ChildLogin) -> Command {
         let mut command = self.command();
-        if let Some(url) = url {
+        if let Some(url) = &login.url {
             command.env("DATABASE_URL", url.expose()).env_remove("DATABASE_URL_FILE");
+        }
+        if let Some((variable, options)) = &login.options {
+            command.env(variable, options);
+        }
+        if let Some((variable, password)) = &login.password {
+            command.env(variable, password.expose());
         }
         command
     }

@@ -126,6 +126,13 @@ impl Start<'_> {
         history.has_work() || history.uncertainty().is_some() || history.forbidden().is_some()
     }
 
+    /// The names of what is pending, if the files and the history tell all of them. None of them where nothing is due.
+    pub(crate) fn pending_names(&self, is_due: bool) -> Option<Vec<String>> {
+        let history = self.history.as_ref().filter(|history| history.uncertainty().is_none())?;
+        let names = history.pending().map(|(migration, _)| migration.name.clone());
+        Some(if is_due { names.collect() } else { Vec::new() })
+    }
+
     pub(crate) async fn run_before_hook(&mut self, hooks: &Hooks) -> Result<(), Error> {
         let next = "nothing was migrated\nnext: repair the cause, and start again";
         self.run_hook(hooks.before.as_ref(), next).await
@@ -142,6 +149,9 @@ impl Start<'_> {
         let Some(hook) = hook else { return Ok(()) };
         hook.run(self).await.map_err(|error| match error {
             Error::Command(text) => Error::Command(format!("{text}\n{next}")),
+            Error::CommandTimeout(text) => {
+                Error::CommandTimeout(format!("{text}\n{next}, or give it longer with --command-timeout"))
+            }
             other => other,
         })
     }

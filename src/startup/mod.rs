@@ -27,3 +27,4 @@ pub(crate) mod settle;
 pub(crate) mod setup;
 pub(crate) mod start;
 pub(crate) mod wait;
+pub(crate) mod wait_for;

@@ -179,7 +179,7 @@ impl Pipeline<'_> {
         let waited = if announces { &mut report.wait } else { &mut report.migrate };
         *waited += began.elapsed();
         let Files { history, desired } = files;
-        let mut start = Start { setup, stop: self.stop, session, probe, history, report };
+        let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, report };
         let outcome = self.steps(&mut start, &desired).await;
         let Start { session, history, report, .. } = start;
         session.close().await;
@@ -244,7 +244,9 @@ impl Start<'_> {
     async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
         self.setup.tracker.held_up("queueing for the migration lock");
         let keys = self.setup.lock_keys(&self.probe);
-        if !queue.try_take(self.session.as_mut(), &keys).await? {
+        let is_taken = !queue.try_take(self.session.as_mut(), &keys).await?;
+        self.setup.tracker.queues(is_taken);
+        if is_taken {
             return Ok(PassOutcome::Later(queue.pause()));
         }
         // Another replica may have been faster: only what the holder of the lock sees counts.
@@ -256,6 +258,7 @@ impl Start<'_> {
             self.await_child_sessions().await?;
         }
         let leaves_some = self.probe.missing_schemas.len() < missing;
+        self.pending = self.pending_names(is_due);
         if is_due {
             self.run_before_hook(hooks).await?;
         }

@@ -6,11 +6,14 @@ use crate::base::plain_name::is_telltale;
 use crate::engines::connect::Target;
 use crate::sql::dialect::Accounts;
 use crate::startup::account_refusal;
+use crate::startup::database::NEXT_WITHOUT_PASSWORD;
 use crate::startup::setup::Setup;
 
 /// Who wanted to log in, and where.
 #[derive(Debug)]
 pub(crate) struct Login {
+    /// The role of `migrate_role`, quoted.
+    acting: Option<String>,
     /// The role, quoted; `None` where the engine has none, as SQLite.
     role: Option<String>,
     /// The database, quoted.
@@ -29,6 +32,7 @@ impl Login {
             false => target.dialect().identifier(name),
         };
         Self {
+            acting: target.acting_role().map(quoted),
             role: target.role().map(quoted),
             database: target.database().map(quoted).unwrap_or_default(),
             address: target.address(),
@@ -39,8 +43,11 @@ impl Login {
 
 /// What to do about a login that was refused.
 pub(crate) fn remedy(fault: &Fault, login: &Login) -> Option<String> {
-    let Login { role, database, address, accounts } = login;
+    let Login { role, acting, database, address, accounts } = login;
     let Some(role) = role else { return of_file(fault, address) };
+    if let (Some(acting), Some(Condition::MayNotSetRole)) = (acting, fault.condition) {
+        return Some(format!("let an administrator run: GRANT {acting} TO {role}; or correct migrate_role"));
+    }
     if *accounts == Accounts::Hosts {
         return account_refusal::remedy(fault, role, database);
     }
@@ -114,8 +121,9 @@ pub(crate) fn advised(error: Error, setup: &Setup) -> Error {
 }
 
 /// What to do about a database that was not ready by the deadline.
-pub(crate) fn remedy_of_wait(class: Class, login: &Login) -> String {
-    let check = match (class, &login.role) {
+pub(crate) fn remedy_of_wait(fault: &Fault, login: &Login) -> String {
+    let check = match (fault.class, &login.role) {
+        _ if fault.condition == Some(Condition::NoPassword) => NEXT_WITHOUT_PASSWORD,
         (Class::Held, _) => "start again when the other process is done",
         (Class::NoDatabase, Some(_)) => "check its name, or create it with a role that may: doorstep migrate",
         (Class::NoDatabase, None) => "check its path, or create it: doorstep migrate",
@@ -143,7 +151,9 @@ fn of_file(fault: &Fault, address: &str) -> Option<String> {
 
 /// What to do about a missing database that could not be created.
 pub(crate) fn remedy_of_creation(fault: &Fault, login: &Login) -> String {
-    let Login { role, database, address, accounts } = login;
+    let Login { database, address, accounts, .. } = login;
+    // The role that creates it.
+    let role = login.acting.as_ref().or(login.role.as_ref());
     let general = || "create it, or correct the URL".to_owned();
     let Some(role) = role else { return of_file(fault, address).unwrap_or_else(general) };
     if *accounts == Accounts::Hosts {
@@ -176,7 +186,7 @@ pub(crate) fn remedy_of_scratch(fault: &Fault, login: &Login) -> String {
     if login.accounts == Accounts::Hosts {
         return account_refusal::remedy_of_scratch(fault.class, login.role.as_deref().unwrap_or_default(), other);
     }
-    match (&login.role, fault.condition, fault.class) {
+    match (login.acting.as_ref().or(login.role.as_ref()), fault.condition, fault.class) {
         (None, ..) => "let TMPDIR name a folder that this user can write to".to_owned(),
         (Some(role), Some(Condition::MayNotConnect), _) => format!(
             "let an administrator run: GRANT CONNECT ON DATABASE postgres TO {role}; ALTER ROLE {role} CREATEDB; or {other}"
@@ -198,6 +208,7 @@ mod tests {
     fn of(condition: Option<Condition>, class: Class, role: Option<&str>) -> String {
         let fault = Fault { condition, ..Fault::new(class, "x") };
         let login = Login {
+            acting: None,
             role: role.map(str::to_owned),
             database: "shop".to_owned(),
             address: "data/".to_owned(),
@@ -229,6 +240,7 @@ mod tests {
     fn a_missing_database_is_not_blamed_on_createdb_where_the_role_may_not_even_connect() {
         let fault = Fault { condition: Some(Condition::MayNotConnect), ..Fault::new(Class::Privilege, "x") };
         let login = Login {
+            acting: None,
             role: Some("app".to_owned()),
             database: "shop".to_owned(),
             address: String::new(),

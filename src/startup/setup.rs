@@ -47,8 +47,11 @@ impl Setup {
     /// # Errors
     /// [`Error::Settings`].
     pub(crate) fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
+        let wider = settings.environment.clone();
+        let environment = wider.as_ref().unwrap_or(environment);
         let project = Project::find(&settings, environment)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
+        let database = database.with_password_command(&settings, environment.get("PATH"))?;
         let target = database.target()?;
         warn_of_ignored(&target, environment);
         for Overruled { used, key, other, reader } in
@@ -87,6 +90,16 @@ impl Setup {
             territory: Territory { schemas, external: project.external },
             settings,
         })
+    }
+
+    /// Whether the settings, the project or the environment name a database.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn names_database(settings: &Settings, environment: &Environment) -> Result<bool, Error> {
+        let environment = settings.environment.as_ref().unwrap_or(environment);
+        let project = Project::find(settings, environment)?;
+        Ok(Database::named(settings, project.datasource.as_ref(), environment).is_some())
     }
 
     /// The same start on a scratch database beside the real one. Hooks are left out: they are for the real one.

@@ -25,6 +25,8 @@ pub(crate) struct Start<'a> {
     pub(crate) probe: Probe,
     /// The folder, and its history once [`Start::read_history`] has read it; `None` without a folder.
     pub(crate) history: Option<History>,
+    /// The names that were pending when the lock was taken, for hooks; `None` where they are not known.
+    pub(crate) pending: Option<Vec<String>>,
     pub(crate) report: Report,
 }
 
@@ -50,7 +52,7 @@ impl<'a> Start<'a> {
     ) -> Result<Self, Error> {
         let ready = wait::until_ready(setup, setup.settings.patience, false, true);
         let (Connected { session, probe, .. }, history) = tokio::try_join!(ready, folder)?;
-        Ok(Self { setup, stop, session, probe, history, report: Report::default() })
+        Ok(Self { setup, stop, session, probe, history, pending: None, report: Report::default() })
     }
 
     /// Probes the database again: schemas and the history table may have appeared since.

@@ -81,7 +81,7 @@ pub(crate) async fn until_ready(
         let out_of_attempts = patience.fixed.is_some_and(|(most, _)| attempts >= most);
         if out_of_attempts || deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
             let (address, waited) = (target.address(), began.elapsed());
-            let remedy = refusal::remedy_of_wait(fault.class, &refusal::Login::of(&target));
+            let remedy = refusal::remedy_of_wait(&fault, &refusal::Login::of(&target));
             return Err(Error::NotReady { address, waited, attempts, last: fault, remedy });
         }
         setup.tracker.refused(attempts, &fault.message);

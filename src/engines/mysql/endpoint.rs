@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault};
+use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name::shown_path;
-use crate::engines::endpoint::Endpoint;
+use crate::engines::endpoint::{Endpoint, two_passwords};
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::mysql::catalog::{self, Mysql};
 use crate::engines::mysql::client::Client;
@@ -18,6 +20,13 @@ use crate::engines::session::Work;
 const MAINTENANCE: Duration = Duration::from_secs(30);
 
 impl Target {
+    /// The same, with the password that the command prints now.
+    pub(crate) async fn with_new_password(&self) -> Result<Self, Fault> {
+        let Some(command) = &self.password_command else { return Ok(self.clone()) };
+        let password = command.password().await?.expose().to_owned();
+        Ok(Self { password: Some(password), ..self.clone() })
+    }
+
     async fn log_in_and_probe(&self, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
         let mut client = Client::connect(self, Some(&self.database)).await?;
         let rows = client.send(queries::probe(request)).await?.rows;
@@ -32,8 +41,9 @@ impl Target {
 
     /// Runs a statement about databases, in a session without one: a limited role cannot use another.
     async fn maintain(&self, known: Option<String>, sql: String) -> Result<(), Fault> {
+        let target = self.with_new_password().await?;
         let work = async {
-            let mut client = Client::connect(self, None).await?;
+            let mut client = Client::connect(&target, None).await?;
             if let Some(known) = known
                 && !client.send(known).await?.rows.is_empty()
             {
@@ -64,7 +74,8 @@ impl Endpoint for Target {
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn crate::engines::session::Session>, Probe)> {
         Box::pin(async move {
-            let opened = tokio::time::timeout(self.connect_timeout, self.log_in_and_probe(request)).await;
+            let target = self.with_new_password().await?;
+            let opened = tokio::time::timeout(self.connect_timeout, target.log_in_and_probe(request)).await;
             let (session, probe) = opened.unwrap_or_else(|_| Err(silent(self.connect_timeout)))?;
             Ok((Box::new(session) as Box<dyn crate::engines::session::Session>, probe))
         })
@@ -108,6 +119,17 @@ impl Endpoint for Target {
 
     fn secrets(&self) -> Vec<String> {
         self.password.iter().chain(&self.other_secrets).cloned().collect()
+    }
+
+    fn with_password_command(&self, command: &PasswordCommand) -> Result<Arc<dyn Endpoint>, Error> {
+        match self.password {
+            Some(_) => Err(two_passwords("in the URL")),
+            None => Ok(Arc::new(Self { password_command: Some(command.clone()), ..self.clone() })),
+        }
+    }
+
+    fn password_variable(&self) -> Option<&'static str> {
+        Some("MYSQL_PWD")
     }
 
     fn warnings(&self) -> &[String] {

@@ -68,7 +68,8 @@ impl Session {
 
     /// Another session like this one, whose connection has just logged in.
     pub(crate) async fn second(&self) -> Result<Self, Fault> {
-        let mut client = Client::connect(&self.target, Some(&self.target.database)).await?;
+        let target = self.target.with_new_password().await?;
+        let mut client = Client::connect(&target, Some(&target.database)).await?;
         let rows = client.send("SELECT CONNECTION_ID(), 0").await?.rows;
         let id = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()).unwrap_or_default();
         Ok(Self::new(self.target.clone(), client, id, self.server))
@@ -226,6 +227,7 @@ impl crate::engines::session::Session for Session {
             let (target, id) = (target.clone(), id.clone());
             Box::pin(async move {
                 let kill = async {
+                    let target = target.with_new_password().await?;
                     let mut client = Client::connect(&target, None).await?;
                     let killed = client.send(format!("KILL QUERY {id}")).await;
                     client.close().await;
@@ -245,6 +247,7 @@ impl crate::engines::session::Session for Session {
             let (target, id) = (target.clone(), id.clone());
             Box::pin(async move {
                 let look = async {
+                    let target = target.with_new_password().await?;
                     let mut client = Client::connect(&target, None).await?;
                     let mut rows = Vec::new();
                     // A role without PROCESS may ask neither.

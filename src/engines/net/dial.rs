@@ -9,6 +9,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
 use crate::base::fault::{Class, Fault};
+pub(crate) use crate::base::file::reason;
 use crate::base::plain_name::shown_path;
 use crate::engines::net::dns;
 
@@ -30,6 +31,12 @@ pub(crate) struct Heartbeat {
     pub(crate) count: u32,
     /// `TCP_USER_TIMEOUT` (`man 7 tcp`): how long sent bytes may stay unacknowledged. `None` leaves the kernel's default.
     pub(crate) user_timeout: Option<Duration>,
+}
+
+impl Heartbeat {
+    /// For a connection that is closed at once.
+    pub(crate) const NONE: Self =
+        Self { keepalive: false, idle: Duration::ZERO, interval: Duration::ZERO, count: 0, user_timeout: None };
 }
 
 /// Head start of each address before the next is tried as well (RFC 8305, 5: 250 ms): an address whose packets are
@@ -99,12 +106,4 @@ async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, Fault> {
 /// A fault of the network.
 pub(crate) fn unreachable(text: String) -> Fault {
     Fault::new(Class::Unreachable, text)
-}
-
-/// The operating system's message without its number: `connection refused`.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::base::error::Error;
+use crate::base::password_command::PasswordCommand;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::postgres::catalog::Postgres;
@@ -19,13 +21,19 @@ impl Endpoint for Target {
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
         Box::pin(async move {
-            let (session, probe) = login::open(self, request).await.map_err(|fault| self.conceal(fault))?;
+            let fresh = self.with_new_password().await?;
+            let target = fresh.as_ref().unwrap_or(self);
+            let (session, probe) = login::open(target, request).await.map_err(|fault| target.conceal(fault))?;
             Ok((Box::new(session) as Box<dyn Session>, probe))
         })
     }
 
     fn create_database(&self) -> Work<'_, ()> {
-        Box::pin(async { login::create_database(self).await.map_err(|fault| self.conceal(fault)) })
+        Box::pin(async {
+            let fresh = self.with_new_password().await?;
+            let target = fresh.as_ref().unwrap_or(self);
+            login::create_database(target).await.map_err(|fault| target.conceal(fault))
+        })
     }
 
     fn scratch(&self, name: &str) -> Arc<dyn Endpoint> {
@@ -33,7 +41,10 @@ impl Endpoint for Target {
     }
 
     fn drop_scratch(&self) -> Work<'_, ()> {
-        Box::pin(login::drop_scratch(self))
+        Box::pin(async {
+            let fresh = self.with_new_password().await?;
+            login::drop_scratch(fresh.as_ref().unwrap_or(self)).await
+        })
     }
 
     fn schema(&self) -> Option<&str> {
@@ -50,6 +61,26 @@ impl Endpoint for Target {
 
     fn secrets(&self) -> Vec<String> {
         Self::secrets(self)
+    }
+
+    fn with_password_command(&self, command: &PasswordCommand) -> Result<Arc<dyn Endpoint>, Error> {
+        Ok(Arc::new(Self::with_password_command(self, command)?))
+    }
+
+    fn with_role(&self, role: &str) -> Result<Arc<dyn Endpoint>, Error> {
+        Ok(Arc::new(Self::with_role(self, role)))
+    }
+
+    fn acting_role(&self) -> Option<&str> {
+        self.acting_role.as_deref()
+    }
+
+    fn acting_options(&self) -> Option<(&'static str, String)> {
+        Self::acting_options(self).map(|options| ("PGOPTIONS", options))
+    }
+
+    fn password_variable(&self) -> Option<&'static str> {
+        Some("PGPASSWORD")
     }
 
     fn warnings(&self) -> &[String] {

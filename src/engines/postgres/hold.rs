@@ -4,7 +4,7 @@
 use crate::base::fault::{Class, Fault};
 use crate::engines::net::silent;
 use crate::engines::postgres::catalog::peer;
-use crate::engines::postgres::login::log_in;
+use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::pooler::{BACKEND, number};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, queries};
@@ -67,7 +67,7 @@ impl Session {
         }
         let route = self.route.clone();
         let attempt = async {
-            let mut session = log_in(&route.target, &route.host, &route.target.database).await?;
+            let mut session = log_in_beside(&route).await?;
             session.lift_limits().await?;
             let held = session.send(format!("SELECT pg_catalog.pg_try_advisory_lock({})", key.number)).await?;
             if is_true(&held) {

@@ -124,8 +124,15 @@ async fn maintain(target: &Target, sql: String) -> Result<(), Fault> {
     Err(last)
 }
 
+/// Logs in once more where a session is open, with a new password where a command gives it.
+pub(crate) async fn log_in_beside(route: &Route) -> Result<Session, Fault> {
+    let fresh = route.target.with_new_password().await?;
+    let target = fresh.as_ref().unwrap_or(&route.target);
+    log_in(target, &route.host, &target.database).await
+}
+
 /// Connects and logs in, with TLS and without as sslmode allows (PostgreSQL manual 34.19, table 34.1).
-pub(crate) async fn log_in(target: &Target, host: &Host, database: &str) -> Result<Session, Fault> {
+async fn log_in(target: &Target, host: &Host, database: &str) -> Result<Session, Fault> {
     let (first, second) = match target.tls.mode {
         _ if host.is_socket() => (false, None),
         TlsMode::Disable => (false, None),
@@ -160,6 +167,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         password: password.as_ref(),
         application_name: &route.target.application_name,
         options: route.target.options.as_deref(),
+        acting_role: route.target.acting_role.as_deref(),
         binding: route.target.binding,
         require_auth: route.target.require_auth.as_ref(),
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::fault::{Class, Fault};
-use crate::engines::postgres::login::log_in;
+use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::session::Session;
 use crate::sql::Row;
 
@@ -26,7 +26,7 @@ impl Session {
         for _ in 0..PROBES {
             // In a transaction the other session keeps its backend, so a shared one is now missing here.
             let second = async {
-                let mut other = log_in(&route.target, &route.host, &route.target.database).await?;
+                let mut other = log_in_beside(&route).await?;
                 let theirs = other.send(format!("BEGIN; {BACKEND}")).await?;
                 Ok((other, theirs))
             };

@@ -9,7 +9,7 @@ use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::client::{CancelKey, Client};
 use crate::engines::postgres::dial::{self, Route};
-use crate::engines::postgres::login::log_in;
+use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::{SQL, queries, unit};
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
@@ -182,7 +182,7 @@ impl crate::engines::session::Session for Session {
             let route = route.clone();
             Box::pin(async move {
                 let look = async {
-                    let mut session = log_in(&route.target, &route.host, &route.target.database).await?;
+                    let mut session = log_in_beside(&route).await?;
                     let rows = session.send(queries::blockers(backend)).await;
                     session.client.close().await;
                     rows

@@ -62,6 +62,8 @@ pub(crate) fn condition_of(code: &str, routine: Option<&str>) -> Option<Conditio
         (INVALID_AUTHORIZATION, Some("auth_failed")) => Some(Condition::OtherMethod),
         (INVALID_AUTHORIZATION, Some("InitializeSessionUserId")) => Some(Condition::NoLogin),
         ("42501", Some("CheckMyDatabase")) => Some(Condition::MayNotConnect),
+        // The check of a parameter; `role` is the only one that a login sends and that needs a right of its own.
+        ("42501", Some("call_string_check_hook")) => Some(Condition::MayNotSetRole),
         ("55000", Some("CheckMyDatabase")) => Some(Condition::ClosedDatabase),
         _ => None,
     }

@@ -5,4 +5,5 @@ mod github_workflows;
 mod kubelet;
 pub(crate) mod kubernetes;
 pub(crate) mod openapi;
-pub(crate) mod yaml;
+pub(crate) mod recipes;
+mod yaml;

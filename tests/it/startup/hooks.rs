@@ -179,3 +179,54 @@ fn on_sqlite_a_backup_can_read_the_file() {
     project.doorstep("file:./dev.db", &arguments).run().code(0).stderr_has("saved").stderr_has("(1 applied)");
     assert_eq!(crate::support::sqlite(&project.path("backup.db"), "SELECT count(*) FROM a"), "0");
 }
+
+#[test]
+fn hooks_know_the_names_that_are_pending_and_the_service_does_not() {
+    let servers = [Ground::fresh(Engine::Postgres), Ground::fresh(Engine::Mysql)];
+    for url in servers.iter().map(Ground::url).chain(["file:./dev.db".to_owned()]) {
+        let project = Project::numbered(&[("1_a.sql", "CREATE TABLE a (id integer);\n"), ("2_b.sql", "SELECT 1;\n")]);
+        let note = r#"sh -c 'echo "${DOORSTEP_PENDING-unset}" | tr "\n" " " >> told; test ! -e fails'"#;
+        let toml = format!("before_migrate = {note:?}\nafter_migrate = {note:?}\n");
+        project.write("doorstep.toml", &toml);
+        let run = || {
+            let service = ["run", "--", "sh", "-c", "echo ${DOORSTEP_PENDING-unset}"];
+            // doorstep passes over what an outer doorstep has told it.
+            project.doorstep(&url, &service).env("DOORSTEP_PENDING", "outer").run()
+        };
+        let told = || std::fs::read_to_string(project.path("told")).unwrap();
+        run().code(0).stdout_is("unset");
+        assert_eq!(told(), "1_a 2_b 1_a 2_b ");
+        project.write("migrations/3_c.sql", "SELECT 1;\n");
+        run().code(0).stdout_is("unset");
+        assert_eq!(told(), "1_a 2_b 1_a 2_b 3_c 3_c ");
+    }
+}
+
+#[test]
+fn a_hook_that_is_only_owed_is_told_that_nothing_is_pending() {
+    let database = Database::fresh();
+    let project = Project::with_two().file("after.fails", "");
+    let hook = r#"sh -c 'echo "pending=${DOORSTEP_PENDING-unset}"; test ! -e after.fails'"#;
+    let run = || project.doorstep(&database.url(), &["run", "--after-migrate", hook]).run();
+    run().code(65).stderr_has("pending=1_users\n");
+    std::fs::remove_file(project.path("after.fails")).unwrap();
+    run().code(0).stderr_has("pending=\n");
+    // Of a tool whose history doorstep does not know, nothing is told.
+    let tool = r#"sh -c 'echo "pending=${DOORSTEP_PENDING-unset}"'"#;
+    let project = Project::bare();
+    project.doorstep(&database.url(), &["run", "--migrate-command", tool]).run().code(0).stderr_has("pending=unset\n");
+}
+
+#[test]
+fn a_list_that_no_variable_holds_is_left_out_with_a_warning() {
+    let project = Project::sqlite();
+    for number in 0..700 {
+        let name = format!("prisma/migrations/{number:04}_{}/migration.sql", "x".repeat(180));
+        project.write(&name, "SELECT 1;\n");
+    }
+    let hook = r#"sh -c 'echo "pending=${DOORSTEP_PENDING-unset}"'"#;
+    let output = project.doorstep("file:./dev.db", &["migrate", "--before-migrate", hook]).run().code(0);
+    output
+        .stderr_has("before_migrate does not get DOORSTEP_PENDING: the names of 700 migrations")
+        .stderr_has("pending=unset\n");
+}

@@ -2,15 +2,21 @@
 
 mod advice;
 mod check;
+mod env_file;
 mod exit_codes;
 mod files;
 mod foreign_text;
 mod health;
 mod hooks;
 mod lost_lock;
+mod migrate_role;
+mod password_command;
 mod replicas;
 mod schemas;
+mod secret_files;
 mod secrets;
 mod settings;
+mod time_limits;
 mod urls;
 mod wait;
+mod wait_for;

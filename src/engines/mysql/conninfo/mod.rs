@@ -12,6 +12,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use crate::base::error::Error;
+use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name::{flaw, flaw_of_bare};
 use crate::engines::url_text::{UrlText, go_address};
 
@@ -57,6 +58,8 @@ pub(crate) struct Target {
     pub(crate) socket: Option<PathBuf>,
     pub(crate) user: String,
     pub(crate) password: Option<String>,
+    /// What prints the password, for each login.
+    pub(crate) password_command: Option<PasswordCommand>,
     pub(crate) database: String,
     pub(crate) tls: TlsMode,
     /// File of the authority's certificate.
@@ -94,6 +97,7 @@ impl Target {
             socket: None,
             user: String::new(),
             password: None,
+            password_command: None,
             database: String::new(),
             tls: TlsMode::Preferred,
             authority: None,

@@ -111,6 +111,8 @@ pub(crate) struct Login<'a> {
     pub(crate) application_name: &'a str,
     /// `options`: settings of the session, as libpq passes them on.
     pub(crate) options: Option<&'a str>,
+    /// `role`, the parameter of the session: what SET ROLE would set.
+    pub(crate) acting_role: Option<&'a str>,
     pub(crate) password: Option<&'a Secret>,
     pub(crate) binding: Binding,
     pub(crate) require_auth: Option<&'a RequireAuth>,
@@ -144,6 +146,7 @@ pub(crate) async fn log_in(
         ("client_encoding", "UTF8"),
     ];
     pairs.extend(login.options.map(|options| ("options", options)));
+    pairs.extend(login.acting_role.map(|role| ("role", role)));
     frontend::startup_message(pairs, &mut out).map_err(|_| unusable("a parameter of the URL"))?;
     frames.send(&out).await?;
     authenticate(frames, login, end_point).await?;

@@ -19,8 +19,11 @@ use std::time::Duration;
 use crate::base::application_name::ApplicationName;
 use crate::base::environment::Environment;
 use crate::base::error::Error;
+use crate::base::fault::Fault;
+use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name;
-use crate::base::secret::{Secret, SecretSource};
+use crate::base::secret::{Secret, read_file};
+use crate::engines::endpoint::two_passwords;
 use crate::engines::net::dial::Heartbeat;
 use crate::engines::net::tls::Tls;
 use crate::engines::postgres::client::login::{Binding, RequireAuth};
@@ -40,6 +43,12 @@ pub(crate) struct Target {
     pub(crate) hosts: Vec<Host>,
     pub(crate) user: String,
     password: Option<Secret>,
+    /// The role that sessions act as: sent with the login, so that RESET ROLE and DISCARD ALL lead back to it.
+    pub(crate) acting_role: Option<String>,
+    /// The options that child processes find in PGOPTIONS.
+    child_options: Option<String>,
+    /// What prints the password, for each login.
+    password_command: Option<PasswordCommand>,
     /// PGPASSWORD, where the URL has another one: child processes see it.
     variable_password: Option<Secret>,
     /// Read for each host when there is no password.
@@ -116,6 +125,34 @@ impl Target {
         self.password.clone().or_else(from_file)
     }
 
+    /// The same, with the password that the command prints now; `None` without a command.
+    pub(crate) async fn with_new_password(&self) -> Result<Option<Self>, Fault> {
+        let Some(command) = &self.password_command else { return Ok(None) };
+        Ok(Some(Self { password: Some(command.password().await?), ..self.clone() }))
+    }
+
+    /// The same, which gets its password from a command at each login.
+    pub(crate) fn with_password_command(&self, command: &PasswordCommand) -> Result<Self, Error> {
+        match self.password {
+            Some(_) => Err(two_passwords("in the URL, PGPASSWORD or PGPASSWORD_FILE")),
+            None => Ok(Self { password_command: Some(command.clone()), ..self.clone() }),
+        }
+    }
+
+    /// The same, whose sessions act as this role.
+    pub(crate) fn with_role(&self, role: &str) -> Self {
+        Self { acting_role: Some(role.to_owned()), ..self.clone() }
+    }
+
+    /// PGOPTIONS of a child whose sessions act as that role.
+    pub(crate) fn acting_options(&self) -> Option<String> {
+        // White space and backslashes are escaped by a backslash (manual 34.1.2, `options`).
+        let escaped = |c: char| if c.is_whitespace() || c == '\\' { vec!['\\', c] } else { vec![c] };
+        let role: String = self.acting_role.as_ref()?.chars().flat_map(escaped).collect();
+        let own = self.child_options.as_ref().map(|options| format!("{options} ")).unwrap_or_default();
+        Some(format!("{own}-c role={role}"))
+    }
+
     /// The same, with another database.
     pub(crate) fn scratch(&self, name: &str) -> Self {
         Self { database: name.to_owned(), database_is_default: false, ..self.clone() }
@@ -167,7 +204,7 @@ impl Parameters {
         let (tls, heartbeat) = (self.tls(environment)?, self.heartbeat()?);
         let password = match (self.get("password"), environment.get("PGPASSWORD_FILE")) {
             (Some(password), _) => Some(Secret::new(password)),
-            (None, Some(path)) => Some(SecretSource::File(path.into()).read()?),
+            (None, Some(path)) => Some(read_file(path.as_ref())?),
             (None, None) => None,
         };
         self.refuse_the_impossible()?;
@@ -193,6 +230,9 @@ impl Parameters {
             user,
             variable_password: environment.get("PGPASSWORD").map(Secret::new),
             password,
+            acting_role: None,
+            child_options: environment.get("PGOPTIONS").map(str::to_owned),
+            password_command: None,
             passfile,
             database,
             database_is_default,
