@@ -55,6 +55,7 @@ pub mod internals {
     pub use crate::catalog::{
         Access, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, Key, Name, Table, Type, value,
     };
+    pub use crate::commands::cli::command_line;
     pub use crate::config::Layer;
     pub use crate::differ::{compare, ddl};
     pub use crate::engines::connect::Target;

@@ -164,6 +164,12 @@ pub(crate) enum Command {
     Install(install::Args),
 }
 
+/// The command line as clap knows it: manual pages and completions are made from it.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
 impl Cli {
     /// Parses the arguments. Help, the version and errors are printed here.
     ///

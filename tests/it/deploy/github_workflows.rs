@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::deploy::runner::{OWN_ACTION, Runner, Values, evaluate, stub};
 use crate::deploy::yaml::{documents, files_in, items, read, root, text};
-use crate::support::{BINARY, Database, Doorstep, MysqlDatabase, Output, Project, free_port};
+use crate::support::{Database, Doorstep, MysqlDatabase, Output, Project, binary, free_port};
 
 const COLD_START: &str = ".github/workflows/cold-start.yml";
 
@@ -163,7 +163,7 @@ impl ColdStart {
         let job = &self.workflow["jobs"]["cold-start"];
         assert_eq!(job["defaults"]["run"]["shell"], "bash");
         let values = self.values();
-        let mut env = vec![("BINARY".to_owned(), BINARY.to_owned())];
+        let mut env = vec![("BINARY".to_owned(), binary().to_owned())];
         for (name, value) in job["env"].as_object().unwrap() {
             let value = evaluate(value.as_str().unwrap(), &values);
             // The only value that is replaced: the test has another server than the workflow.

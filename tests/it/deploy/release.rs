@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::deploy::runner::{Runner, Values, stub};
 use crate::deploy::yaml::{documents, files_in, items, read, root, text};
-use crate::support::{BINARY, Output, Project};
+use crate::support::{Output, Project, binary};
 
 const RELEASE: &str = ".github/workflows/release.yml";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -48,7 +48,7 @@ fn workspace() -> (Project, Runner) {
     let project = Project::bare()
         .file("app/migrations/1_init.sql", "CREATE TABLE users (id integer PRIMARY KEY);\n")
         .file("app/doorstep.toml", "require_tables = [\"users\"]\n");
-    release(&project, &format!("server/owner/doorstep/releases/download/v{VERSION}"), BINARY);
+    release(&project, &format!("server/owner/doorstep/releases/download/v{VERSION}"), binary());
     std::fs::create_dir_all(project.path("temp")).unwrap();
     let url = format!("sqlite:{}", project.path("app/data.db").display());
     let runner = Runner {
@@ -127,7 +127,7 @@ fn publish(tag: &str) -> (Project, Runner) {
     for file in ["Cargo.toml", "CHANGELOG.md"] {
         project.write(file, &read(file));
     }
-    release(&project, "dist", BINARY);
+    release(&project, "dist", binary());
     for program in ["docker", "cosign", "gh"] {
         stub(&project.path("temp"), program, RECORD);
     }
