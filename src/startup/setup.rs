@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     schemas: Vec<String>,
     /// The schema that the URL names.
     pub(crate) url_schema: Option<String>,
+    /// That schema, or the dialect's usual one; the database where the schemas of the dialect are databases.
+    url_home: String,
     pub(crate) territory: Territory,
 }
 
@@ -71,7 +73,8 @@ impl Setup {
             "" => target.database().unwrap_or_default().to_owned(),
             home => home.to_owned(),
         };
-        let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or(home)));
+        let url_home = url_schema.clone().unwrap_or(home);
+        let schemas = union(of_prisma.clone(), Some(url_home.clone()));
         Ok(Self {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment, || database.mask()),
@@ -84,6 +87,7 @@ impl Setup {
             folder: project.folder,
             prisma_schema: project.schema,
             url_schema,
+            url_home,
             territory: Territory { schemas, external: project.external },
             settings,
         })
@@ -153,11 +157,11 @@ impl Setup {
     /// Reads the Prisma schema, the snapshot and the requirements; the files on a thread of its own.
     pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
         if DesiredState::is_without_files(&self.settings, self.prisma_schema) {
-            return DesiredState::read(&self.settings, None, self.dialect, self.url_schema.as_deref());
+            return DesiredState::read(&self.settings, None, self.dialect, &self.url_home);
         }
         let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema, self.dialect);
-        let schema = self.url_schema.clone();
-        let read = move || DesiredState::read(&settings, prisma, dialect, schema.as_deref());
+        let home = self.url_home.clone();
+        let read = move || DesiredState::read(&settings, prisma, dialect, &home);
         let reading = tokio::task::spawn_blocking(read);
         reading.await.map_err(|error| Error::Internal(error.to_string()))?
     }

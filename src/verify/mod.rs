@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
+use crate::base::memory;
 use crate::catalog::{Catalog, Name};
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
@@ -136,6 +137,7 @@ pub(crate) async fn compare_database(
     };
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
+    memory::keep(actual);
     Ok(DatabaseComparison { findings, script })
 }
 

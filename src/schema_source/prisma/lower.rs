@@ -4,6 +4,7 @@
 //! Prisma: `schema-engine/connectors/sql-schema-connector/src/sql_schema_calculator.rs` does the same.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::catalog::{
     self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, Guarantee, IndexColumn, Key, Name, Origin, Table,
@@ -19,7 +20,8 @@ use crate::schema_source::prisma::{Position, names, types};
 #[must_use]
 pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
     let Some(source) = &schema.datasource else { return Catalog::default() };
-    let lowering = Lowering { schema, source, provider: source.provider, default_schema };
+    let files = schema.files.iter().map(|name| name.as_str().into()).collect();
+    let lowering = Lowering { schema, files, source, provider: source.provider, default_schema };
     let mut tables: Vec<_> = schema.models.iter().map(|model| lowering.table(model)).collect();
     tables.extend(schema.joins.iter().map(|join| lowering.join(join)));
     // SQLite has no enum types: Prisma makes the columns TEXT. In MySQL the values are part of each column.
@@ -50,6 +52,8 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
 
 struct Lowering<'a> {
     schema: &'a Schema,
+    /// The names of its files.
+    files: Vec<Arc<str>>,
     source: &'a DatasourceBlock,
     provider: Provider,
     default_schema: &'a str,
@@ -57,7 +61,7 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn origin(&self, position: Position) -> Option<Origin> {
-        Some(Origin { file: self.schema.files.get(position.file)?.clone(), line: position.line })
+        Some(Origin { file: self.files.get(position.file)?.clone(), line: position.line })
     }
 
     fn name(&self, schema: Option<&str>, name: &str) -> Name {
@@ -128,11 +132,8 @@ impl Lowering<'_> {
 
     fn kind(&self, kind: &FieldType) -> Type {
         match kind {
-            FieldType::Scalar(scalar, native) => {
-                let (name, arguments) = types::lower(self.provider, *scalar, native.as_ref());
-                Type::Native(name, arguments)
-            }
-            FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".to_owned(), Vec::new()),
+            FieldType::Scalar(scalar, native) => types::lower(self.provider, *scalar, native.as_ref()),
+            FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".into(), Vec::new()),
             FieldType::Enum(at) if self.provider == Provider::MySql => {
                 let labels = self.schema.enums[*at].values.iter().map(|(_, label)| label.clone());
                 mysql_types::enum_of(&labels.collect::<Vec<_>>())

@@ -24,7 +24,7 @@ impl<'a> Checker<'a> {
                     && let ExpressionKind::Text(text) = &argument.value.kind
                     && !text.trim().is_empty()
                 {
-                    return Some(text.clone());
+                    return Some(text.to_string());
                 }
             }
             ExpressionKind::Object(entries) if !entries.is_empty() => {
@@ -69,8 +69,8 @@ fn condition(field: &schema::Field, value: &Expression) -> Option<String> {
         ExpressionKind::Constant(text) if text == "null" => {
             return Some(format!("{column} IS {}NULL", if is_negated { "NOT " } else { "" }));
         }
-        ExpressionKind::Constant(text) if is_boolean && (text == "true" || text == "false") => text.clone(),
-        ExpressionKind::Number(text) if is_numeric => text.clone(),
+        ExpressionKind::Constant(text) if is_boolean && (text == "true" || text == "false") => text.to_string(),
+        ExpressionKind::Number(text) if is_numeric => (*text).to_owned(),
         ExpressionKind::Text(text) if !is_numeric && !is_boolean => format!("'{}'", text.replace('\'', "''")),
         _ => return None,
     };

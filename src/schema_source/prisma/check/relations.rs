@@ -86,10 +86,10 @@ impl<'a> Checker<'a> {
             map: None,
             is_ignored: false,
         };
-        let mut seen = HashSet::new();
+        let (mut seen, is_only) = (HashSet::new(), field.attributes.len() == 1);
         for attribute in &field.attributes {
-            let name = attribute.name.text.as_str();
-            if !seen.insert(name) {
+            let name = attribute.name.text.as_ref();
+            if !is_only && !seen.insert(name) {
                 self.report(attribute.name.position, repeated(attribute, Level::Field));
                 continue;
             }
