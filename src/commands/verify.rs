@@ -2,8 +2,6 @@
 //!
 //! The forms of the report are in `report/`. Its last line is the verdict, so a failure adds no line to the log.
 
-use std::cell::OnceCell;
-
 use clap::ValueEnum;
 
 use crate::base::environment::Environment;
@@ -15,7 +13,6 @@ use crate::finding::Severity;
 use crate::report::{TablePlace, Verified, github, junit, markdown, text};
 use crate::startup::start::Start;
 use crate::verify;
-use crate::verify::desired::DesiredState;
 
 /// Arguments of `verify`.
 #[derive(clap::Args, Debug)]
@@ -43,23 +40,13 @@ enum Form {
     Markdown,
 }
 
-/// Prints the report. Exit code 3 if a finding would stop a start. The files are read on another thread while the first one logs
-/// in, so that a mistake in them is reported without waiting for the server.
+/// Prints the report. Exit code 3 if a finding would stop a start.
 ///
 /// # Errors
 /// Those of the wait and of reading; findings are no error.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
-    let desired = OnceCell::new();
-    let files = async {
-        let (history, found) = tokio::try_join!(setup.read_folder(), setup.read_desired())?;
-        let _ = desired.set(found);
-        Ok(history)
-    };
-    let verified = invocation.in_session(&setup, files, async |start| {
-        let desired = desired.get().ok_or_else(|| Error::Internal("the desired state was not read".to_owned()))?;
-        verified(start, desired).await
-    })?;
+    let verified = invocation.in_session(&setup, setup.read_folder(), verified)?;
     output::print(&render(&verified, args, invocation.environment))?;
     if verified.ok {
         return Ok(Next::Done);
@@ -68,12 +55,13 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     Ok(Next::Exit(Code::Differences as u8))
 }
 
-async fn verified(start: &mut Start<'_>, desired: &DesiredState) -> Result<Verified, Error> {
+async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
+    let desired = start.read_desired().await?;
     if desired.hollow().is_some() {
         desired.demand()?;
     }
     start.read_history_and_running().await?;
-    let findings = start.compare(desired, Severity::Notice).await?.findings;
+    let findings = start.compare(&desired, Severity::Notice).await?.findings;
     let places = TablePlace::of(&desired.catalogs(start.setup.home(&start.probe)));
     let least = verify::threshold(start.setup.settings.strictness);
     Ok(Verified::new(findings, least, places, start.setup.database.target()?.address()))

@@ -68,8 +68,8 @@ impl Lowering<'_> {
         Name { schema: schema.unwrap_or(self.default_schema).to_owned(), name: names::stored(self.provider, name) }
     }
 
-    fn stored(&self, columns: &[String]) -> Vec<String> {
-        columns.iter().map(|column| names::stored(self.provider, column)).collect()
+    fn stored<'m>(&self, columns: impl Iterator<Item = &'m str>) -> Vec<String> {
+        columns.map(|column| names::stored(self.provider, column)).collect()
     }
 
     fn enumeration(&self, of: &schema::Enumeration) -> catalog::Enum {
@@ -99,7 +99,7 @@ impl Lowering<'_> {
 
     fn key(&self, model: &Model, id: &Id) -> Key {
         let mut key = Key { name: key_name(self.provider, model, id), ..Key::default() };
-        let columns = self.stored(&columns(model, id.fields.iter().copied()));
+        let columns = self.stored(columns(model, id.fields.iter().copied()));
         for ((column, length), field) in columns.into_iter().zip(&id.lengths).zip(&id.fields) {
             key.add(column, self.prefix(&model.fields[*field], *length), false);
         }
@@ -121,7 +121,7 @@ impl Lowering<'_> {
             Provider::Postgres | Provider::Sqlite => field.default.clone(),
         };
         Column {
-            name: names::stored(self.provider, &field.column),
+            name: names::stored(self.provider, field.column()),
             field: Some(field.name.clone()),
             kind,
             arity: field.arity,
@@ -166,7 +166,7 @@ impl Lowering<'_> {
             _ => "btree",
         };
         let fields = index.fields.iter().map(|field| IndexColumn {
-            name: names::stored(self.provider, &model.fields[field.field].column),
+            name: names::stored(self.provider, model.fields[field.field].column()),
             // A full-text index has no order.
             descending: field.descending && index.kind != IndexKind::Fulltext,
             length: self.prefix(&model.fields[field.field], field.length),
@@ -190,9 +190,9 @@ impl Lowering<'_> {
         let target = &self.schema.models[relation.target];
         ForeignKey {
             name: foreign_key_name(self.provider, model, relation),
-            columns: self.stored(&columns(model, relation.fields.iter().copied())),
+            columns: self.stored(columns(model, relation.fields.iter().copied())),
             target: self.name(target.schema.as_deref(), &target.table),
-            target_columns: self.stored(&columns(target, relation.references.iter().copied())),
+            target_columns: self.stored(columns(target, relation.references.iter().copied())),
             on_delete: relation.on_delete,
             on_update: relation.on_update,
             guarantee: Guarantee::default(),
@@ -240,7 +240,7 @@ impl Lowering<'_> {
                     },
                     columns: vec![column.clone()],
                     target: self.name(target.schema.as_deref(), &target.table),
-                    target_columns: vec![names::stored(provider, &field.column)],
+                    target_columns: vec![names::stored(provider, field.column())],
                     on_delete: Action::Cascade,
                     on_update: Action::Cascade,
                     guarantee: Guarantee::default(),
@@ -261,8 +261,8 @@ impl Lowering<'_> {
 }
 
 /// The columns of fields, by their indexes.
-fn columns(model: &Model, fields: impl Iterator<Item = usize>) -> Vec<String> {
-    fields.map(|field| model.fields[field].column.clone()).collect()
+fn columns(model: &Model, fields: impl Iterator<Item = usize>) -> impl Iterator<Item = &str> {
+    fields.map(|field| model.fields[field].column())
 }
 
 /// A primary key's name; empty for engines that do not name it (SQLite, MySQL).
@@ -280,8 +280,8 @@ pub(crate) fn index_name(provider: Provider, model: &Model, index: &ModelIndex) 
     }
     let columns = columns(model, index.fields.iter().map(|field| field.field));
     match index.kind {
-        IndexKind::Unique => names::unique(provider, &model.table, &columns),
-        IndexKind::Normal | IndexKind::Fulltext => names::index(provider, &model.table, &columns),
+        IndexKind::Unique => names::unique(provider, &model.table, columns),
+        IndexKind::Normal | IndexKind::Fulltext => names::index(provider, &model.table, columns),
     }
 }
 
@@ -290,6 +290,6 @@ pub(crate) fn foreign_key_name(provider: Provider, model: &Model, relation: &Rel
     match (provider, &relation.map) {
         (Provider::Sqlite, _) => String::new(),
         (_, Some(name)) => name.clone(),
-        _ => names::foreign_key(provider, &model.table, &columns(model, relation.fields.iter().copied())),
+        _ => names::foreign_key(provider, &model.table, columns(model, relation.fields.iter().copied())),
     }
 }

@@ -24,8 +24,9 @@ impl<'a> Checker<'a> {
     pub(super) fn field(&mut self, field: &'a FieldSyntax, draft: &mut ModelDraft<'a>) {
         self.valid_name(&field.name);
         let Some(kind) = &field.kind else { return };
-        if draft.members.contains_key(field.name.text.as_ref()) {
-            let message = format!("`{}` has the field `{}` twice; remove one", draft.model.name, field.name.text);
+        let name = field.name.text.as_ref();
+        if draft.members.contains_key(name) {
+            let message = format!("`{}` has the field `{name}` twice; remove one", draft.model.name);
             return self.report(field.name.position, message);
         }
         let member = match self.resolve(kind) {
@@ -36,7 +37,7 @@ impl<'a> Checker<'a> {
                 Member::Relation
             }
         };
-        draft.members.insert(field.name.text.as_ref(), member);
+        draft.members.insert(name, member);
     }
 
     /// What the type's name stands for: a scalar first, then a block of this name.
@@ -71,7 +72,7 @@ impl<'a> Checker<'a> {
     /// an attribute is given once.
     fn column(&mut self, field: &'a FieldSyntax, kind: FieldType, arity: Arity, draft: &mut ModelDraft<'a>) -> Member {
         let (name, position) = (field.name.text.to_string(), field.name.position);
-        let mut column = schema::Field { column: name.clone(), name, kind, arity, default: Default::None, position };
+        let mut column = schema::Field { name, map: None, kind, arity, default: Default::None, position };
         if arity == Arity::List && self.provider != Provider::Postgres {
             let message = format!("{} has no lists of scalars; use Json, or a model of its own", self.provider.name());
             self.report(position, message);
@@ -104,7 +105,7 @@ impl<'a> Checker<'a> {
                 let signature = Signature::first_positional(&["name"]);
                 let arguments = Arguments::of_attribute(attribute, Level::Field, signature, &mut self.problems);
                 if let Some(name) = arguments.required_text("name", &mut self.problems) {
-                    column.column = name;
+                    column.map = Some(name);
                 }
             }
             "default" => column.default = self.default(attribute, &column.kind, column.arity),

@@ -209,7 +209,7 @@ impl<'a> Checker<'a> {
                 table: mapping.name.unwrap_or_else(|| name.clone()),
                 name,
                 schema: mapping.schema,
-                fields: Vec::new(),
+                fields: Vec::with_capacity(block.fields.len()),
                 id: None,
                 indexes: Vec::new(),
                 relations: Vec::new(),

@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
 
 /// The condition as Prisma's migrations write it; `None` for a value that does not suit the field's type.
 fn condition(field: &schema::Field, value: &Expression) -> Option<String> {
-    let column = format!("\"{}\"", field.column.replace('"', "\"\""));
+    let column = format!("\"{}\"", field.column().replace('"', "\"\""));
     let (is_negated, value) = match &value.kind {
         ExpressionKind::Object(entries) => match entries.as_slice() {
             [(name, value)] if name.text == "not" => (true, value),
