@@ -157,9 +157,10 @@ fn differences(
         DefaultComparison::Different(severity) => Some((severity, DifferenceKind::Different)),
         DefaultComparison::Uncompared => Some((Severity::Notice, DifferenceKind::Uncompared)),
     };
-    findings.extend(finding.map(|(severity, kind)| {
-        found(severity, kind, Aspect::Default).between(default_of(&expected.default), default_of(&actual.default))
-    }));
+    if let Some((severity, kind)) = finding {
+        let found = found(severity, kind, Aspect::Default);
+        findings.push(found.between(default_of(&expected.default), default_of(&actual.default)));
+    }
     findings
 }
 

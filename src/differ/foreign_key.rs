@@ -78,7 +78,7 @@ impl<'a> ForeignKeySearch<'a> {
         if names.0.rules().declares_by_column && from != best.columns {
             findings.push(differs(self.found(key, Severity::Notice, DifferenceKind::Different), key, best));
         }
-        if key.guarantee.valid {
+        if key.guarantee.valid && !best.guarantee.valid {
             let severity = self.compared.severity_of_lost(best.guarantee);
             let invalid = self.found(key, severity, DifferenceKind::Invalid);
             findings.extend(without_guarantee(invalid, best.guarantee, self.actual, &best.name, names));

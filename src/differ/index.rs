@@ -143,20 +143,23 @@ impl<'a> IndexSearch<'a> {
             (other.predicate.is_some() != wanted.predicate.is_some(), !names.are_same(&other.name, &wanted.name))
         });
         let Some(best) = best else { return vec![self.stand_in(wanted)] };
-        let is_partial = best.predicate.is_some() && wanted.predicate.is_none();
-        let partial = is_partial.then(|| self.differs(wanted, Severity::Notice, described(best)));
+        let mut findings = Vec::new();
+        if best.predicate.is_some() && wanted.predicate.is_none() {
+            findings.push(self.differs(wanted, Severity::Notice, described(best)));
+        }
         let has_parameters = |(wanted, there): (&IndexColumn, &IndexColumn)| {
             wanted.class != there.class && wanted.class.as_ref().is_some_and(|class| class.contains('('))
         };
-        let uncompared = wanted.columns.iter().zip(&best.columns).any(has_parameters).then(|| {
+        if wanted.columns.iter().zip(&best.columns).any(has_parameters) {
             let found = self.found(wanted, Severity::Notice, DifferenceKind::Uncompared);
-            found.between(described(wanted), "parameters of operator classes, which are not read")
-        });
+            findings.push(found.between(described(wanted), "parameters of operator classes, which are not read"));
+        }
         // Of several that are alike any will do.
-        let is_renamed = others.len() == 1 && are_named_apart(&wanted.name, &best.name, names);
-        let renamed = is_renamed
-            .then(|| self.found(wanted, Severity::Notice, DifferenceKind::Renamed).between(&wanted.name, &best.name));
-        partial.into_iter().chain(uncompared).chain(renamed).collect()
+        if others.len() == 1 && are_named_apart(&wanted.name, &best.name, names) {
+            let renamed = self.found(wanted, Severity::Notice, DifferenceKind::Renamed);
+            findings.push(renamed.between(&wanted.name, &best.name));
+        }
+        findings
     }
 
     /// No index is the same: one that does as much, or what comes nearest, or nothing.
