@@ -178,7 +178,8 @@ impl Setup {
     pub(crate) fn likely_schemas(&self, probe: &Probe) -> Option<Vec<String>> {
         let Settings { require, require_tables, queries, snapshot, strictness, .. } = &self.settings;
         let is_required = require.schemas().next().is_some() || !require_tables.is_empty() || !queries.is_empty();
-        let is_prisma_alone = self.prisma_schema.is_some() && !self.has_listed_schemas && !is_required && snapshot.is_none();
+        let is_prisma_alone =
+            self.prisma_schema.is_some() && !self.has_listed_schemas && !is_required && snapshot.is_none();
         let home = self.home(probe);
         let declared = if self.dialect.home().is_empty() { home } else { &self.url_home };
         (is_prisma_alone && *strictness != Strictness::Off).then(|| vec![declared.to_owned(), home.to_owned()])
