@@ -119,10 +119,13 @@ impl Client {
         while let Some(result) = results.next().await {
             match result {
                 Ok(Either::Left(done)) => take(Part::Done(done.rows_affected()))?,
-                Ok(Either::Right(row)) => {
-                    let texts = texts(&row);
-                    take(Part::Row(&texts.iter().map(Option::as_deref).collect::<Vec<_>>()))?;
-                }
+                Ok(Either::Right(row)) => match texts(&row) {
+                    Some(texts) => take(Part::Row(&texts))?,
+                    None => {
+                        let texts = lossy_texts(&row);
+                        take(Part::Row(&texts.iter().map(Option::as_deref).collect::<Vec<_>>()))?;
+                    }
+                },
                 Err(error) => {
                     drop(results);
                     self.lost |= has_ended(&error);
@@ -200,13 +203,24 @@ fn options(target: &Target, database: Option<&str>) -> MySqlConnectOptions {
     options
 }
 
-fn texts(row: &MySqlRow) -> Vec<Option<Cow<'_, str>>> {
-    let text = |index| {
-        let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
-        let bytes = <&[u8] as sqlx::Decode<sqlx::MySql>>::decode(value).ok()?;
-        Some(String::from_utf8_lossy(bytes))
-    };
-    (0..row.len()).map(text).collect()
+/// The values of a row; `None` where one is not UTF-8.
+fn texts(row: &MySqlRow) -> Option<Vec<Option<&str>>> {
+    let mut texts = Vec::with_capacity(row.len());
+    for index in 0..row.len() {
+        texts.push(value(row, index).map(std::str::from_utf8).transpose().ok()?);
+    }
+    Some(texts)
+}
+
+/// The same, with a replacement character for what is not UTF-8.
+fn lossy_texts(row: &MySqlRow) -> Vec<Option<Cow<'_, str>>> {
+    (0..row.len()).map(|index| value(row, index).map(String::from_utf8_lossy)).collect()
+}
+
+/// The bytes of a value; `None` for NULL.
+fn value(row: &MySqlRow, index: usize) -> Option<&[u8]> {
+    let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
+    <&[u8] as sqlx::Decode<sqlx::MySql>>::decode(value).ok()
 }
 
 /// The server says 1045 both for a wrong password and for an account that wants TLS, on MariaDB also for a server that does.
