@@ -116,7 +116,7 @@ pub(crate) async fn compare_database(
     ahead: Option<ReadAhead>,
     options: &Options<'_>,
 ) -> Result<DatabaseComparison, Error> {
-    let Options { dialect, home, role, allow, has_rows, .. } = *options;
+    let Options { dialect, home, role, allow, has_rows, mode, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
     let mut script = DdlScript::default();
     let expected = desired.catalogs(home);
@@ -157,14 +157,8 @@ pub(crate) async fn compare_database(
         let missing = missing_rows(session, &require.rows, dialect).await?;
         differences.extend(without_allowed(missing, allow, home));
     }
-    let facts = Facts {
-        dialect,
-        home,
-        role: grantee(rights.as_ref(), options),
-        mode: options.mode,
-        expected: &expected,
-        actual: actual.as_ref(),
-    };
+    let role = grantee(rights.as_ref(), options);
+    let facts = Facts { dialect, home, role, mode, expected: &expected, actual: actual.as_ref() };
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
     memory::keep(actual);
