@@ -55,6 +55,7 @@ pub mod internals {
     pub use crate::catalog::{
         Access, Arity, Catalog, Column, Default, Enum, ForeignKey, Index, Key, Name, Table, Type, value,
     };
+    pub use crate::commands::cli::command_line;
     pub use crate::config::Layer;
     pub use crate::differ::{compare, ddl};
     pub use crate::engines::connect::Target;
@@ -123,7 +124,7 @@ pub fn panicked(panic: &PanicHookInfo<'_>) -> u8 {
 
 /// Runs the command that the command line names.
 fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> {
-    let Cli { command, global: Global { flags, config }, service } = cli;
+    let Cli { command, global: Global { flags, config }, service, .. } = cli;
     let invocation = &Invocation { flags, config, environment, stop };
     match Cli::command_or_run(command, service)? {
         Command::Run(args) => commands::run::run(&args, invocation),

@@ -10,6 +10,7 @@ mod engines;
 mod formats;
 mod migrate;
 mod process;
+mod release;
 mod repo;
 mod startup;
 mod verify;

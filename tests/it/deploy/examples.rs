@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
-use crate::support::{BINARY, Database, PASSWORD, Prisma, Project, free_port, shared_port};
+use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
 const EXAMPLES: [&str; 7] = [
     "broken-migration",
@@ -35,7 +35,7 @@ fn tells_its_story(example: &str) -> String {
     for variable in ["PYTHON_HOME", "PRISMA_HOME", "REAL_TOOLS", "MYSQL_URL"] {
         demo.env(variable, std::env::var(variable).unwrap());
     }
-    let output = demo.env("DOORSTEP", BINARY).env("POSTGRES_URL", server).output().unwrap();
+    let output = demo.env("DOORSTEP", binary()).env("POSTGRES_URL", server).output().unwrap();
     let (said, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{said}\n{complaint}");
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use simple_dns::rdata::{A, RData};
 use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
-use crate::support::{BINARY, Database, Doorstep, Output, Project, is_root};
+use crate::support::{Database, Doorstep, Output, Project, binary, is_root};
 
 /// A nameserver's answer to one question.
 #[derive(Clone, Copy)]
@@ -125,7 +125,7 @@ impl Container {
 
     fn wait(&self, name: &str, arguments: &[&str]) -> Output {
         let script = "mount --bind resolv.conf /etc/resolv.conf; mount --bind hosts /etc/hosts; exec \"$@\"";
-        let first = ["-m", "sh", "-ec", script, "sh", BINARY, "wait"];
+        let first = ["-m", "sh", "-ec", script, "sh", binary(), "wait"];
         let url = self.database.url().replace("127.0.0.1", name);
         let doorstep = Doorstep::through("unshare", &first, arguments);
         doorstep.directory(&self.project.path("")).env("DATABASE_URL", &url).run()

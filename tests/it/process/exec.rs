@@ -1,6 +1,6 @@
 //! Step 5, exec: the service is the same process, and inherits nothing that doorstep has opened or changed.
 
-use crate::support::{BINARY, Database, Doorstep, Project};
+use crate::support::{Database, Doorstep, Project, binary};
 
 #[test]
 fn the_service_has_doorsteps_pid_arguments_and_directory() {
@@ -48,7 +48,7 @@ fn signals_masks_and_descriptors_are_those_of_a_fresh_process() {
                   os.execv(sys.argv[1], sys.argv[1:])";
     let started = |service: &[&str]| {
         let arguments = [&["run", "--"], service].concat();
-        let doorstep = Doorstep::through("python3", &["-c", script, BINARY], &arguments);
+        let doorstep = Doorstep::through("python3", &["-c", script, binary()], &arguments);
         doorstep.directory(&project.path("")).env("DATABASE_URL", &database.url()).run().code(0)
     };
     let output = started(&["cat", "/proc/self/status"]);
@@ -71,7 +71,7 @@ fn mask(status: &str, field: &str) -> u64 {
 fn nohup_stays_in_force() {
     let database = Database::fresh();
     let arguments = ["run", "--", "grep", "SigIgn", "/proc/self/status"];
-    let doorstep = Doorstep::through("nohup", &[BINARY], &arguments).env("DATABASE_URL", &database.url());
+    let doorstep = Doorstep::through("nohup", &[binary()], &arguments).env("DATABASE_URL", &database.url());
     let output = doorstep.run().code(0);
     assert_eq!(mask(&output.stdout, "SigIgn"), 1);
 }
@@ -133,7 +133,7 @@ fn a_log_that_nobody_takes_stops_nothing() {
     let project = Project::with_two();
     // A full disk, and a closed pipe.
     for log in ["2>/dev/full", "2> >(true)"] {
-        let command = format!("exec '{BINARY}' run -- echo up {log}");
+        let command = format!("exec '{}' run -- echo up {log}", binary());
         let doorstep = Doorstep::through("bash", &["-c", &command], &[]).directory(&project.path(""));
         doorstep.env("DATABASE_URL", &database.url()).run().code(0).stdout_is("up");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{BINARY, Database, Doorstep, Project, Running, is_root, run, until};
+use crate::support::{Database, Doorstep, Project, Running, binary, is_root, run, until};
 
 /// A shell script beside init, on a database that is ready.
 fn beside(database: &Database, script: &str) -> Doorstep {
@@ -215,12 +215,12 @@ fn masks_and_ignored_signals_are_those_of_a_fresh_process_and_nohup_stays_in_for
                   signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})\n\
                   os.execv(sys.argv[1], sys.argv[1:])";
     let arguments = ["run", "--init", "--", "cat", "/proc/self/status"];
-    let odd = Doorstep::through("python3", &["-c", script, BINARY], &arguments).env("DATABASE_URL", &database.url());
+    let odd = Doorstep::through("python3", &["-c", script, binary()], &arguments).env("DATABASE_URL", &database.url());
     let output = odd.run().code(0);
     for field in ["SigBlk", "SigIgn", "SigCgt"] {
         assert_eq!(mask(&output.stdout, field), 0, "{field}\n{}", output.stdout);
     }
-    let output = Doorstep::through("nohup", &[BINARY], &arguments).env("DATABASE_URL", &database.url()).run().code(0);
+    let output = Doorstep::through("nohup", &[binary()], &arguments).env("DATABASE_URL", &database.url()).run().code(0);
     assert_eq!(mask(&output.stdout, "SigIgn"), 1);
 }
 
@@ -253,7 +253,7 @@ fn orphans_are_reaped_as_pid_1() {
     }
     let database = Database::fresh();
     let arguments = ["run", "--init", "--", "sh", "-c", ORPHAN];
-    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", BINARY], &arguments);
+    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", binary()], &arguments);
     let doorstep = doorstep.env("DATABASE_URL", &database.url()).piped().spawn();
     let init = |unshare: &Running| until("unshare has its child", || children(unshare.pid()).first().copied());
     // It prints its PID inside the namespace; outside it is the child that is not the service.
@@ -310,7 +310,7 @@ fn no_signal_is_lost_as_pid_1() {
     let database = Database::fresh();
     let call = || {
         let arguments = ["run", "--init", "--", "sleep", "600"];
-        let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", BINARY], &arguments);
+        let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", binary()], &arguments);
         doorstep.env("DATABASE_URL", &database.url())
     };
     answers_at_any_moment(call, |unshare| until("unshare has its child", || children(unshare.pid()).first().copied()));
@@ -344,7 +344,7 @@ fn on_a_terminal_the_service_has_the_foreground_and_gives_it_back() {
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let database = Database::fresh();
     let doorstep =
-        format!("DATABASE_URL={} \"{BINARY}\" run --migrate off --init -- {}", database.url(), path.display());
+        format!("DATABASE_URL={} \"{}\" run --migrate off --init -- {}", database.url(), binary(), path.display());
     let command = format!("echo begin; {doorstep}; echo \"code $?\"; read -r line; echo \"then $line\"");
     // The service reads, Ctrl-C ends only the service, and the parent of doorstep can read again.
     let keys = [("begin", "one\n"), ("read one", "\u{3}"), ("code ", "two\n")];

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{BINARY, Database, Doorstep, Project, Running, free_port, is_root, until};
+use crate::support::{Database, Doorstep, Project, Running, binary, free_port, is_root, until};
 
 fn waiting() -> Running {
     let url = format!("postgres://u@127.0.0.1:{}/d", free_port());
@@ -113,7 +113,7 @@ fn sqlite_is_interrupted_where_a_pragma_forbids_a_transaction_too() {
 }
 
 fn as_pid_1(project: &Project, url: &str, arguments: &[&str]) -> Running {
-    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", BINARY], arguments);
+    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", binary()], arguments);
     doorstep.directory(&project.path("")).env("DATABASE_URL", url).spawn()
 }
 

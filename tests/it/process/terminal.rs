@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::Command;
 
 use crate::support::running_migration::{GATE, at_gate, gated, open_gate};
-use crate::support::{BINARY, Database, Doorstep, Project, Running, run};
+use crate::support::{Database, Doorstep, Project, Running, binary, run};
 
 fn logs(database: &Database) -> String {
     database.sql("SELECT logs FROM _prisma_migrations WHERE finished_at IS NULL")
@@ -91,7 +91,7 @@ fn many() -> Project {
 
 /// doorstep on its own terminal; all it prints arrives on stdout.
 fn on_a_terminal(project: &Project, url: &str, arguments: &str) -> Running {
-    let command = format!("stty cols 200; exec '{BINARY}' {arguments}");
+    let command = format!("stty cols 200; exec '{}' {arguments}", binary());
     let doorstep = Doorstep::through("script", &["-qec", &command, "/dev/null"], &[]).directory(&project.path(""));
     doorstep.env("DATABASE_URL", url).env("TERM", "xterm-256color").env("SHELL", "/bin/sh").spawn()
 }

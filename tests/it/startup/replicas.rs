@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{BINARY, Cluster, Database, Doorstep, Project, psql, release_binary, sqlite, until};
+use crate::support::{Cluster, Database, Doorstep, Project, binary, psql, release_binary, sqlite, until};
 
 fn together(count: usize, project: &Project, url: &str) {
     let arguments = ["run", "--wait-timeout", "60s", "--require-tables", "users,posts", "--", "echo", "up"];
@@ -98,7 +98,7 @@ fn waiters_hold_few_connections(binary: &str, replicas: usize, seconds: u32) {
 #[test]
 fn replicas_that_wait_hold_few_connections() {
     // More than the server has connections.
-    waiters_hold_few_connections(BINARY, 22, 3);
+    waiters_hold_few_connections(binary(), 22, 3);
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn variables_that_are_not_utf8_disturb_nobody() {
     use std::os::unix::ffi::OsStrExt;
     let database = Database::fresh();
     let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe");
-    let mut command = std::process::Command::new(crate::support::BINARY);
+    let mut command = std::process::Command::new(crate::support::binary());
     command.args(["run", "--", "printenv", "ODD"]).env("ODD", odd).env("DATABASE_URL", database.url());
     let output = command.current_dir("/").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"\xff\xfe\n".as_slice()));

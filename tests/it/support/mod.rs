@@ -13,6 +13,7 @@ pub(crate) mod snapshots;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const PASSWORD: &str = "doorstep";
 
-/// The binary under test.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_doorstep");
+/// The binary under test: the one that cargo has built with the tests, or the program that `scripts/test --artefact` names.
+pub(crate) fn binary() -> &'static str {
+    static BINARY: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("DOORSTEP_TEST_BINARY").ok());
+    BINARY.as_deref().unwrap_or(env!("CARGO_BIN_EXE_doorstep"))
+}
 
 /// The release build of doorstep, for tests that measure.
 pub(crate) fn release_binary() -> String {
@@ -72,7 +76,7 @@ pub(crate) fn is_root() -> bool {
 /// A copy of the program at this place. Another program writes it: a test that starts a process at that moment would hand it
 /// the open file, and then the copy cannot be started ("text file busy").
 pub(crate) fn copy_of_binary(to: &Path) {
-    run(Command::new("cp").arg(BINARY).arg(to));
+    run(Command::new("cp").arg(binary()).arg(to));
 }
 
 pub(crate) fn run(command: &mut Command) {

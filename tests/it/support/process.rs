@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use super::{BINARY, Project, run, until, variable};
+use super::{Project, binary, run, until, variable};
 
 /// A call of the binary, built step by step, then run.
 pub(crate) struct Doorstep {
@@ -18,7 +18,7 @@ pub(crate) struct Doorstep {
 
 impl Doorstep {
     pub(crate) fn new(arguments: &[&str]) -> Self {
-        Self::through(BINARY, &[], arguments)
+        Self::through(binary(), &[], arguments)
     }
 
     /// Through another program: `unshare -pf doorstep …`.

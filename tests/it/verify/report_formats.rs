@@ -2,7 +2,7 @@
 //! completely. What depends on a terminal, or on names that must be escaped, is tested in the report's unit tests.
 
 use crate::support::snapshots::{Sections, assert_snapshot, redacted};
-use crate::support::{BINARY, Database, Doorstep, Project, project_of_a_schema};
+use crate::support::{Database, Doorstep, Project, binary, project_of_a_schema};
 
 /// A database with every kind of difference that a report shows in its own way: tables, an enum and
 /// an index are missing, two columns have other names, one has another type, and one table is not expected.
@@ -168,7 +168,7 @@ fn colours_are_for_terminals_and_for_who_forces_them() {
     assert!(!verify(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]).contains('\u{1b}'));
 
     let on_a_terminal = |columns: u32, variables: &[(&str, &str)]| {
-        let command = format!("stty rows 24 cols {columns}; exec '{BINARY}' verify 2>/dev/null");
+        let command = format!("stty rows 24 cols {columns}; exec '{}' verify 2>/dev/null", binary());
         let doorstep = Doorstep::through("script", &["-qec", &command, "/dev/null"], &[]).directory(&project.path(""));
         let doorstep = doorstep.env("DATABASE_URL", &database.url()).env("SHELL", "/bin/sh");
         doorstep.env("TERM", "xterm-256color").envs(variables).run().code(3).stdout
