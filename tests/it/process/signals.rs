@@ -150,7 +150,7 @@ fn as_pid_1_it_leaves_no_zombies_of_commands_that_it_has_asked() {
     let orphan = "exec:sh -c 'sleep 1000 & echo x >> calls; test $(wc -l < calls) -gt 4'";
     let zombies = "grep -l 'State:.*Z' /proc/[0-9]*/status | wc -l; pgrep -c sleep";
     let arguments = ["run", "--wait-for", orphan, "--", "sh", "-c", zombies];
-    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", BINARY], &arguments);
+    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", binary()], &arguments);
     doorstep.directory(&project.path("")).run().stdout_is("0\n0");
 }
 
