@@ -124,7 +124,7 @@ pub fn panicked(panic: &PanicHookInfo<'_>) -> u8 {
 
 /// Runs the command that the command line names.
 fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> {
-    let Cli { command, global: Global { flags, config }, service } = cli;
+    let Cli { command, global: Global { flags, config }, service, .. } = cli;
     let invocation = &Invocation { flags, config, environment, stop };
     match Cli::command_or_run(command, service)? {
         Command::Run(args) => commands::run::run(&args, invocation),

@@ -10,6 +10,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod mask;
+pub(crate) mod memory;
 pub(crate) mod neutral;
 pub(crate) mod password_command;
 pub(crate) mod plain_name;

@@ -10,6 +10,7 @@ pub(crate) mod text;
 pub mod value;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,8 @@ pub use crate::catalog::key::Key;
 /// Where an desired stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Origin {
-    /// The file, as the user would write its path.
-    pub file: String,
+    /// The file, as the user would write its path; one text for all objects of a file.
+    pub file: Arc<str>,
     /// Its line, from 1.
     pub line: usize,
 }
@@ -279,7 +280,7 @@ pub enum Type {
     /// A type of the engine's own: lower-case name as the engine's catalog has it (PostgreSQL: `pg_type.typname`, so
     /// `int4`, `varchar`, `timestamptz`; SQLite and MySQL: the declared type without its arguments), and its
     /// arguments: length, or precision and scale; empty where none is declared.
-    Native(String, Vec<u32>),
+    Native(Cow<'static, str>, Vec<u32>),
     /// An enum type.
     Enum(Name),
     /// Any other type, as the schema file or the server writes it.

@@ -15,7 +15,7 @@ pub(crate) fn family(kind: &Type) -> Family {
                 Family::Integer
             }
             "varbinary" | "tinyblob" | "mediumblob" | "longblob" => Family::Bytes,
-            name => value::family(&Type::Native(name.to_owned(), Vec::new())),
+            name => value::family_of(name),
         },
         _ => value::family(kind),
     }

@@ -24,7 +24,7 @@ fn base(text: &str, dialect: Dialect) -> Type {
     let words: Vec<&str> = before.split_whitespace().chain(after.split_whitespace()).collect();
     let name = words.join(" ").to_ascii_lowercase();
     match ((dialect.rules().type_name)(&name, text), arguments) {
-        (Some(name), Some(arguments)) => Type::Native(name.to_owned(), arguments),
+        (Some(name), Some(arguments)) => Type::Native(name.to_owned().into(), arguments),
         _ => other(),
     }
 }
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn the_words_of_sql_are_the_types_of_the_catalog() {
         let native = |text, name: &str, arguments: &[u32], is_list| {
-            let expected = (Type::Native(name.to_owned(), arguments.to_vec()), is_list);
+            let expected = (Type::Native(name.to_owned().into(), arguments.to_vec()), is_list);
             assert_eq!(read(text, Dialect::Postgres), expected, "{text}");
         };
         native("numeric(10, 2)", "numeric", &[10, 2], false);
@@ -48,7 +48,7 @@ mod tests {
         for other in ["tsvector", "geometry(Point, 4326)", "numeric(10", "public.\"Role\""] {
             assert_eq!(read(other, Dialect::Postgres), (Type::Other(other.to_owned()), false));
         }
-        let decimal = Type::Native("decimal".to_owned(), vec![10, 2]);
+        let decimal = Type::Native("decimal".into(), vec![10, 2]);
         assert_eq!(read("DECIMAL(10,2)", Dialect::Sqlite), (decimal, false));
     }
 }

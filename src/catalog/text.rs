@@ -7,7 +7,7 @@ impl From<Type> for String {
     fn from(kind: Type) -> Self {
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         match kind {
-            Type::Native(name, arguments) if arguments.is_empty() => name,
+            Type::Native(name, arguments) if arguments.is_empty() => name.into_owned(),
             Type::Native(name, arguments) => {
                 let arguments: Vec<String> = arguments.iter().map(u32::to_string).collect();
                 format!("{name}({})", arguments.join(","))
@@ -29,10 +29,12 @@ impl TryFrom<String> for Type {
             let name = value::qualified(&format!("\"{name}")).ok_or_else(|| format!("`{written}` names no enum"))?;
             return Ok(Self::Enum(name));
         }
-        let Some((name, arguments)) = written.split_once('(') else { return Ok(Self::Native(written, Vec::new())) };
+        let Some((name, arguments)) = written.split_once('(') else {
+            return Ok(Self::Native(written.into(), Vec::new()));
+        };
         let arguments = arguments.strip_suffix(')').map(|arguments| arguments.split(',').map(str::parse).collect());
         match arguments {
-            Some(Ok(arguments)) => Ok(Self::Native(name.to_owned(), arguments)),
+            Some(Ok(arguments)) => Ok(Self::Native(name.to_owned().into(), arguments)),
             _ => Err(format!("`{written}` is not a type")),
         }
     }
@@ -47,9 +49,9 @@ mod tests {
     fn a_type_survives_being_written() {
         let name = |schema: &str, name: &str| Name { schema: schema.to_owned(), name: name.to_owned() };
         let types = [
-            (Type::Native("int4".to_owned(), Vec::new()), "int4"),
-            (Type::Native("numeric".to_owned(), vec![65, 30]), "numeric(65,30)"),
-            (Type::Native("double precision".to_owned(), Vec::new()), "double precision"),
+            (Type::Native("int4".into(), Vec::new()), "int4"),
+            (Type::Native("numeric".into(), vec![65, 30]), "numeric(65,30)"),
+            (Type::Native("double precision".into(), Vec::new()), "double precision"),
             (Type::Enum(name("public", "Role")), "enum \"public\".\"Role\""),
             (Type::Enum(name("a.b", "c\"d")), "enum \"a.b\".\"c\"\"d\""),
             (Type::Other("geography(Point, 4326)".to_owned()), "other geography(Point, 4326)"),

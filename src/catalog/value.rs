@@ -41,12 +41,21 @@ pub enum Family {
 /// The family of a type, of any engine.
 #[must_use]
 pub fn family(kind: &Type) -> Family {
-    let name = match kind {
-        Type::Native(name, _) => name.to_ascii_lowercase(),
-        Type::Enum(_) => return Family::Enum,
-        Type::Other(_) => return Family::Other,
-    };
-    match name.as_str() {
+    match kind {
+        Type::Native(name, _) => family_of(name),
+        Type::Enum(_) => Family::Enum,
+        Type::Other(_) => Family::Other,
+    }
+}
+
+/// The family of the engine's own type with this name.
+#[must_use]
+pub(crate) fn family_of(name: &str) -> Family {
+    // Almost every name is in lower case already.
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return family_of(&name.to_ascii_lowercase());
+    }
+    match name {
         "text" | "varchar" | "bpchar" | "char" | "citext" | "clob" => Family::Text,
         "int2" | "int4" | "int8" | "oid" | "int" | "integer" | "bigint" | "smallint" | "tinyint" | "mediumint"
         | "serial" | "unsigned big int" => Family::Integer,
@@ -442,7 +451,7 @@ mod tests {
     use super::*;
 
     fn native(name: &str) -> Type {
-        Type::Native(name.to_owned(), Vec::new())
+        Type::Native(name.to_owned().into(), Vec::new())
     }
 
     #[track_caller]

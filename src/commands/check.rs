@@ -101,7 +101,7 @@ impl Checked {
         let (session, probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
         self.reachable = true;
         let (stop, report) = (invocation.stop, Report::default());
-        let mut start = Start { setup, stop, session, probe, history: None, pending: None, report };
+        let mut start = Start { setup, stop, session, probe, history: None, pending: None, ahead: None, report };
         let result = self.check(&mut start).await;
         start.session.close().await;
         result

@@ -12,7 +12,7 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
 use crate::commands::{
-    baseline, check, diff, init, install, migrate, replay, resolve, run, snapshot, status, verify, wait,
+    baseline, check, diff, init, install, migrate, replay, resolve, run, snapshot, status, verify, version, wait,
 };
 use crate::config::Layer;
 
@@ -68,6 +68,7 @@ const ALIKE: f64 = 0.6;
 #[command(
     name = "doorstep",
     version,
+    disable_version_flag = true,
     about = SHORT_ABOUT,
     long_about = ABOUT,
     override_usage = USAGE,
@@ -83,6 +84,9 @@ pub(crate) struct Cli {
     /// The service, after `--`; without it doorstep exits 0 when all is ready
     #[arg(last = true, value_name = "CMD", hide_short_help = true)]
     pub(crate) service: Vec<OsString>,
+    /// Print version; with --verbose also commit, target and engines
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
 }
 
 /// What every command takes.
@@ -175,6 +179,10 @@ impl Cli {
         if let Some(cli) = Self::parse_alone(arguments) {
             return Ok(cli);
         }
+        if version::is_asked(arguments) {
+            let _ = std::io::stdout().write_all(version::verbose().as_bytes());
+            return Err(0);
+        }
         let matches = Self::with_short_help().try_get_matches_from(arguments);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             // clap prints help and version on stdout, errors on stderr. Its errors quote the arguments.
@@ -259,7 +267,7 @@ impl<A: clap::Args> Alone<A> {
             let matches = A::augment_args(parser).try_get_matches_from(arguments).ok()?;
             (Global::default(), A::from_arg_matches(&matches).ok()?)
         };
-        Some(Cli { command: Some(command(own)), global, service: Vec::new() })
+        Some(Cli { command: Some(command(own)), global, service: Vec::new(), version: None })
     }
 }
 

@@ -21,4 +21,5 @@ pub(crate) mod scratch;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod verify;
+pub(crate) mod version;
 pub(crate) mod wait;

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 }
 
 async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
-    let desired = start.setup.read_desired().await?;
+    let desired = start.read_desired().await?;
     if desired.hollow().is_some() {
         desired.demand()?;
     }

@@ -137,7 +137,7 @@ impl Text<'_> {
     }
 
     fn origin(&self, span: Range<usize>) -> Origin {
-        Origin { file: self.file.clone(), line: self.line(span.start) }
+        Origin { file: self.file.as_str().into(), line: self.line(span.start) }
     }
 
     fn wrong(&self, span: Range<usize>, why: &str) -> Error {

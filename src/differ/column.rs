@@ -1,7 +1,7 @@
 //! Columns: there at all, of a type that the service can use, with the NULLs and the default that it counts on.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::catalog::value::{self, Family, family};
 use crate::catalog::{Arity, CatalogSource, Column, Default, Table, Type, mysql_types};
@@ -11,10 +11,18 @@ use crate::sql::script::Aspect;
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 /// What each expected column is called in the database; missing ones are not there.
-pub(crate) type Columns = HashMap<String, String>;
+#[derive(Debug, Default)]
+pub(crate) struct Columns<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Columns<'a> {
+    /// The name in the database of the expected column `name`.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(expected, _)| *expected == name).map(|(_, there)| *there)
+    }
+}
 
 /// What each column of the expected table is called in the actual one.
-pub(crate) fn counterparts(expected: &Table, actual: &Table, dialect: Dialect) -> Columns {
+pub(crate) fn counterparts<'a>(expected: &'a Table, actual: &'a Table, dialect: Dialect) -> Columns<'a> {
     let compared = Compared { names: Names(dialect), source: &CatalogSource::Live };
     compare(expected, actual, compared, &mut Vec::new())
 }
@@ -27,24 +35,43 @@ pub(crate) fn is_comparable(one: &Type, other: &Type, dialect: Dialect) -> bool 
     types(one, other, dialect) != Some(Severity::Error)
 }
 
-pub(crate) fn compare(
-    expected: &Table,
-    actual: &Table,
+/// For each of the wanted columns the column that is there under its name.
+fn same_names<'a>(wanted: &[Column], there: &'a [Column], dialect: Dialect) -> Vec<Option<usize>> {
+    let mut by_name: Option<HashMap<Cow<'a, str>, usize>> = None;
+    let mut next = 0;
+    let mut place = |column: &Column| {
+        // Most tables have their columns in the order in which the source lists them.
+        let is_next = there.get(next).is_some_and(|other| dialect.is_same_name(&other.name, &column.name));
+        let place = if is_next {
+            Some(next)
+        } else {
+            let names =
+                || there.iter().enumerate().map(|(place, other)| (dialect.folded(&other.name), place)).collect();
+            by_name.get_or_insert_with(names).get(&dialect.folded(&column.name)).copied()
+        };
+        next = place.map_or(next, |place| place + 1);
+        place
+    };
+    wanted.iter().map(&mut place).collect()
+}
+
+pub(crate) fn compare<'a>(
+    expected: &'a Table,
+    actual: &'a Table,
     compared: Compared<'_>,
     findings: &mut Vec<Difference>,
-) -> Columns {
+) -> Columns<'a> {
     let names = compared.names;
-    let dialect = names.0;
-    let there: HashMap<Cow<'_, str>, &Column> =
-        actual.columns.iter().map(|column| (dialect.folded(&column.name), column)).collect();
-    let wanted: HashSet<Cow<'_, str>> = expected.columns.iter().map(|column| dialect.folded(&column.name)).collect();
-    let is_spare = |column: &&Column| !wanted.contains(&dialect.folded(&column.name));
-    let mut spare: Vec<&Column> = actual.columns.iter().filter(is_spare).collect();
-    let mut columns = Columns::new();
+    let places = same_names(&expected.columns, &actual.columns, names.0);
+    let mut is_wanted = vec![false; actual.columns.len()];
+    places.iter().flatten().for_each(|place| is_wanted[*place] = true);
+    let columns = actual.columns.iter().zip(&is_wanted);
+    let mut spare: Vec<&Column> = columns.filter(|(_, wanted)| !**wanted).map(|(column, _)| column).collect();
+    let mut columns = Columns(Vec::with_capacity(expected.columns.len()));
     let object_of = |column: &Column| ObjectRef::part_of(&expected.name, ObjectKind::Column, &column.name);
-    for column in &expected.columns {
-        if let Some(other) = there.get(&dialect.folded(&column.name)) {
-            columns.insert(column.name.clone(), other.name.clone());
+    for (column, place) in expected.columns.iter().zip(places) {
+        if let Some(other) = place.map(|place| &actual.columns[place]) {
+            columns.0.push((&column.name, &other.name));
             if names.are_spelled_apart(&column.name, &other.name) {
                 let spelled = compared.found(
                     Severity::Notice,
@@ -61,7 +88,7 @@ pub(crate) fn compare(
         match spare.iter().position(|other| folded(&other.name) == folded(&column.name)) {
             Some(place) => {
                 let other = spare.remove(place);
-                columns.insert(column.name.clone(), other.name.clone());
+                columns.0.push((&column.name, &other.name));
                 let there = ObjectRef::part_of(&actual.name, ObjectKind::Column, &other.name);
                 findings.push(error(DifferenceKind::Renamed).instead(there));
             }
@@ -130,14 +157,18 @@ fn differences(
         DefaultComparison::Different(severity) => Some((severity, DifferenceKind::Different)),
         DefaultComparison::Uncompared => Some((Severity::Notice, DifferenceKind::Uncompared)),
     };
-    findings.extend(finding.map(|(severity, kind)| {
-        found(severity, kind, Aspect::Default).between(default_of(&expected.default), default_of(&actual.default))
-    }));
+    if let Some((severity, kind)) = finding {
+        let found = found(severity, kind, Aspect::Default);
+        findings.push(found.between(default_of(&expected.default), default_of(&actual.default)));
+    }
     findings
 }
 
 /// How bad it is that the type is another; `None` where it is the same.
 fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
+    if expected == actual {
+        return None;
+    }
     if !dialect.rules().enforces_types {
         // Nothing is enforced; what matters is how a value is read.
         let plain = |kind| match family(kind) {
@@ -166,7 +197,7 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
         (Type::Native(one, arguments), Type::Native(other, others)) if one == other => {
             (!are_same_arguments(one, arguments, others)).then_some(Severity::Warning)
         }
-        (Type::Native(one, arguments), Type::Native(other, _)) => match (one.as_str(), other.as_str()) {
+        (Type::Native(one, arguments), Type::Native(other, _)) => match (&**one, &**other) {
             // "char", which Prisma takes for CHAR.
             ("bpchar", "char") if matches!(arguments.as_slice(), [] | [1]) => None,
             _ if are_related(one, other) => Some(Severity::Warning),
@@ -179,7 +210,7 @@ fn types(expected: &Type, actual: &Type, dialect: Dialect) -> Option<Severity> {
 /// Whether Prisma knows SQLite's type under this name; any that sounds like it is stored and read alike.
 fn has_prismas_name(expected: &Type, actual: &Type) -> bool {
     let (Type::Native(expected, _), Type::Native(actual, _)) = (expected, actual) else { return true };
-    match (expected.as_str(), actual.as_str()) {
+    match (&**expected, &**actual) {
         ("text", name) => name == "text" || name.contains("char"),
         ("decimal", name) => name == "decimal" || name.contains("numeric"),
         ("integer", name) => matches!(name, "integer" | "int" | "serial"),
@@ -265,19 +296,22 @@ impl DefaultComparison {
 /// Compares the default of a column with the expected one.
 fn defaults(expected: &Column, actual: &Column, dialect: Dialect) -> DefaultComparison {
     use DefaultComparison::{Different, Same, Uncompared};
+    if (&expected.default, &actual.default) == (&Default::None, &Default::None) {
+        return Same;
+    }
     let is_list = expected.arity == Arity::List;
     let is_mysql = dialect.rules().declares_by_column;
     let family = if is_mysql { mysql_types::family(&expected.kind) } else { family(&expected.kind) };
     let is_moment = matches!(family, Family::Moment | Family::Time);
     // `dbgenerated("now()")` is now() in other words.
     let wanted = match &expected.default {
-        Default::Expression(text) => value::read(text, &expected.kind, is_list),
-        other => other.clone(),
+        Default::Expression(text) => &value::read(text, &expected.kind, is_list),
+        other => other,
     };
     if is_mysql && let Some(severity) = mysql::defaults(expected, actual, family) {
         return severity.map_or(Same, Different);
     }
-    match (&wanted, &actual.default) {
+    match (wanted, &actual.default) {
         (Default::Any, _) | (Default::None, Default::None) => Same,
         // SQLite numbers an INTEGER PRIMARY KEY by itself, also without a default.
         (_, Default::Sequence) if dialect.rules().numbers_integer_keys => Same,

@@ -12,7 +12,7 @@ use crate::sql::ObjectRef;
 pub(crate) fn foreign_keys(
     expected: &Table,
     actual: &Table,
-    columns: &Columns,
+    columns: &Columns<'_>,
     compared: Compared<'_>,
     findings: &mut Vec<Difference>,
 ) {
@@ -78,7 +78,7 @@ impl<'a> ForeignKeySearch<'a> {
         if names.0.rules().declares_by_column && from != best.columns {
             findings.push(differs(self.found(key, Severity::Notice, DifferenceKind::Different), key, best));
         }
-        if key.guarantee.valid {
+        if key.guarantee.valid && !best.guarantee.valid {
             let severity = self.compared.severity_of_lost(best.guarantee);
             let invalid = self.found(key, severity, DifferenceKind::Invalid);
             findings.extend(without_guarantee(invalid, best.guarantee, self.actual, &best.name, names));
@@ -131,8 +131,9 @@ fn is_alike(wanted: &ForeignKey, from: &[String], other: &ForeignKey, names: Nam
         pairs.sort();
         pairs
     };
-    names.key_of(&wanted.target) == names.key_of(&other.target)
-        && pairs(from, &wanted.target_columns) == pairs(&other.columns, &other.target_columns)
+    let is_identical = || from == other.columns && wanted.target_columns == other.target_columns;
+    names.are_one(&wanted.target, &other.target)
+        && (is_identical() || pairs(from, &wanted.target_columns) == pairs(&other.columns, &other.target_columns))
 }
 
 fn sorted(columns: &[String], names: Names) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Primary keys and indexes: what they make unique, what they make fast, and whether they are whole.
 
+use std::borrow::Cow;
+
 use crate::catalog::value::simplified;
 use crate::catalog::{BrokenIndex, Catalog, Index, IndexColumn, Name, Table};
 use crate::differ::column::Columns;
@@ -10,13 +12,15 @@ use crate::sql::{ObjectKind, ObjectRef};
 pub(crate) fn primary_key(
     expected: &Table,
     actual: &Table,
-    columns: &Columns,
+    columns: &Columns<'_>,
     compared: Compared<'_>,
     findings: &mut Vec<Difference>,
 ) {
     let names = compared.names;
-    let object = ObjectRef::part_of(&expected.name, ObjectKind::PrimaryKey, "");
-    let finding = |severity, kind| compared.found(severity, kind, object.clone(), expected.origin.as_ref());
+    let finding = |severity, kind| {
+        let object = ObjectRef::part_of(&expected.name, ObjectKind::PrimaryKey, "");
+        compared.found(severity, kind, object, expected.origin.as_ref())
+    };
     let wanted = expected.primary_key.as_ref().and_then(|key| Some((key, translated(&key.columns, columns)?)));
     match (wanted, &actual.primary_key) {
         // The missing column has its own finding; without it there can be no key.
@@ -38,10 +42,10 @@ pub(crate) fn primary_key(
             });
         }
         (Some((key, wanted)), Some(there)) => {
-            if wanted == there.columns && key.parts != there.parts {
+            if *wanted == there.columns && key.parts != there.parts {
                 let differs = finding(Severity::Warning, DifferenceKind::Different);
                 findings.push(differs.between(key.to_string(), there.to_string()));
-            } else if wanted != there.columns {
+            } else if *wanted != there.columns {
                 let severity = if are_alike(&wanted, &there.columns) { Severity::Warning } else { Severity::Error };
                 let differs = finding(severity, DifferenceKind::Different);
                 findings.push(differs.between(bracketed(&wanted), bracketed(&there.columns)));
@@ -55,7 +59,7 @@ pub(crate) fn primary_key(
 pub(crate) fn indexes(
     expected: &Table,
     actual: &Table,
-    columns: &Columns,
+    columns: &Columns<'_>,
     compared: Compared<'_>,
     findings: &mut Vec<Difference>,
 ) {
@@ -72,8 +76,8 @@ pub(crate) fn indexes(
     let is_of_key = |index: &Index| has_own && mysql::is_of_foreign_key(index, actual);
     for (other, claimed) in actual.indexes.iter().zip(search.claimed) {
         let object = || object_of(expected, other);
-        let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
         if !other.valid {
+            let wanted = expected.indexes.iter().find(|index| names.are_same(&index.name, &other.name));
             if wanted.is_some_and(|wanted| !wanted.valid) {
                 // A part of a partitioned table's index is lacking, as it was when the desired was read.
                 continue;
@@ -139,20 +143,23 @@ impl<'a> IndexSearch<'a> {
             (other.predicate.is_some() != wanted.predicate.is_some(), !names.are_same(&other.name, &wanted.name))
         });
         let Some(best) = best else { return vec![self.stand_in(wanted)] };
-        let is_partial = best.predicate.is_some() && wanted.predicate.is_none();
-        let partial = is_partial.then(|| self.differs(wanted, Severity::Notice, described(best)));
+        let mut findings = Vec::new();
+        if best.predicate.is_some() && wanted.predicate.is_none() {
+            findings.push(self.differs(wanted, Severity::Notice, described(best)));
+        }
         let has_parameters = |(wanted, there): (&IndexColumn, &IndexColumn)| {
             wanted.class != there.class && wanted.class.as_ref().is_some_and(|class| class.contains('('))
         };
-        let uncompared = wanted.columns.iter().zip(&best.columns).any(has_parameters).then(|| {
+        if wanted.columns.iter().zip(&best.columns).any(has_parameters) {
             let found = self.found(wanted, Severity::Notice, DifferenceKind::Uncompared);
-            found.between(described(wanted), "parameters of operator classes, which are not read")
-        });
+            findings.push(found.between(described(wanted), "parameters of operator classes, which are not read"));
+        }
         // Of several that are alike any will do.
-        let is_renamed = others.len() == 1 && are_named_apart(&wanted.name, &best.name, names);
-        let renamed = is_renamed
-            .then(|| self.found(wanted, Severity::Notice, DifferenceKind::Renamed).between(&wanted.name, &best.name));
-        partial.into_iter().chain(uncompared).chain(renamed).collect()
+        if others.len() == 1 && are_named_apart(&wanted.name, &best.name, names) {
+            let renamed = self.found(wanted, Severity::Notice, DifferenceKind::Renamed);
+            findings.push(renamed.between(&wanted.name, &best.name));
+        }
+        findings
     }
 
     /// No index is the same: one that does as much, or what comes nearest, or nothing.
@@ -304,20 +311,24 @@ fn keys(index: &Index) -> Vec<String> {
 }
 
 /// The index with the columns as the database calls them; `None` where one is missing.
-fn in_their_words(index: &Index, columns: &Columns) -> Option<Index> {
+fn in_their_words<'a>(index: &'a Index, columns: &Columns<'_>) -> Option<Cow<'a, Index>> {
+    let mut names = index.columns.iter().map(|column| &column.name).chain(&index.include);
+    if names.try_fold(true, |same, name| Some(same && columns.get(name)? == name))? {
+        return Some(Cow::Borrowed(index));
+    }
     let mut index = index.clone();
-    for column in &mut index.columns {
-        column.name.clone_from(columns.get(&column.name)?);
+    for name in index.columns.iter_mut().map(|column| &mut column.name).chain(&mut index.include) {
+        columns.get(name)?.clone_into(name);
     }
-    for name in &mut index.include {
-        name.clone_from(columns.get(name)?);
-    }
-    Some(index)
+    Some(Cow::Owned(index))
 }
 
 /// Names of columns as the database calls them; `None` where one is missing.
-pub(crate) fn translated(names: &[String], columns: &Columns) -> Option<Vec<String>> {
-    names.iter().map(|name| columns.get(name).cloned()).collect()
+pub(crate) fn translated<'a>(names: &'a [String], columns: &Columns<'_>) -> Option<Cow<'a, [String]>> {
+    if names.iter().try_fold(true, |same, name| Some(same && columns.get(name)? == name))? {
+        return Some(Cow::Borrowed(names));
+    }
+    names.iter().map(|name| columns.get(name).map(str::to_owned)).collect()
 }
 
 fn object_of(table: &Table, index: &Index) -> ObjectRef {

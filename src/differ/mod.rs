@@ -11,6 +11,7 @@ pub(crate) mod index;
 pub(crate) mod mysql;
 pub(crate) mod part;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{
@@ -34,19 +35,20 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
     database(expected, actual, compared, &mut findings);
     enums(expected, actual, compared, &mut findings);
 
-    let there: HashMap<NameKey, &Table> =
-        actual.tables.iter().map(|table| (names.key_of(&table.name), table)).collect();
-    let wanted: HashSet<NameKey> = expected.tables.iter().map(|table| names.key_of(&table.name)).collect();
+    let there: HashMap<FoldedName<'_>, &Table> =
+        actual.tables.iter().map(|table| (names.folded(&table.name), table)).collect();
+    let wanted: HashSet<FoldedName<'_>> = expected.tables.iter().map(|table| names.folded(&table.name)).collect();
     let mut spare = Spare::new(actual, &wanted, names);
     for table in &expected.tables {
-        match there.get(&names.key_of(&table.name)) {
+        match there.get(&names.folded(&table.name)) {
             Some(found) => whole_table(table, found, compared, &mut findings),
             None => absent_table(table, actual, &mut spare, compared, &mut findings),
         }
     }
     index::broken(expected, actual, compared, &mut findings);
-    let known: HashSet<NameKey> = actual.views.iter().map(|view| names.key_of(view)).chain(there.into_keys()).collect();
-    for view in expected.views.iter().filter(|view| !known.contains(&names.key_of(view))) {
+    let known: HashSet<FoldedName<'_>> =
+        actual.views.iter().map(|view| names.folded(view)).chain(there.into_keys()).collect();
+    for view in expected.views.iter().filter(|view| !known.contains(&names.folded(view))) {
         findings.push(compared.found(
             Severity::Notice,
             DifferenceKind::Missing,
@@ -68,6 +70,9 @@ pub fn compare(expected: &Catalog, actual: &Catalog, dialect: Dialect) -> Vec<Di
 /// A qualified name in the form in which the engine tells names apart.
 pub(crate) type NameKey = (String, String);
 
+/// The same, without a copy where the engine takes names as they are.
+type FoldedName<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// How an engine tells names apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Names(pub(crate) Dialect);
@@ -79,6 +84,10 @@ impl Names {
 
     pub(crate) fn key_of(self, name: &Name) -> NameKey {
         (self.key(&name.schema), self.key(&name.name))
+    }
+
+    fn folded(self, name: &Name) -> FoldedName<'_> {
+        (self.0.folded(&name.schema), self.0.folded(&name.name))
     }
 
     /// The name as SQL has it.
@@ -164,8 +173,8 @@ struct Spare<'a> {
 }
 
 impl<'a> Spare<'a> {
-    fn new(actual: &'a Catalog, wanted: &HashSet<NameKey>, names: Names) -> Self {
-        let is_spare = |table: &&Table| !wanted.contains(&names.key_of(&table.name));
+    fn new(actual: &'a Catalog, wanted: &HashSet<FoldedName<'_>>, names: Names) -> Self {
+        let is_spare = |table: &&Table| !wanted.contains(&names.folded(&table.name));
         let tables: Vec<&Table> = actual.tables.iter().filter(is_spare).collect();
         let mut similar: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, table) in tables.iter().enumerate() {
@@ -252,8 +261,10 @@ fn whole_table(expected: &Table, actual: &Table, compared: Compared<'_>, finding
     index::indexes(expected, actual, &columns, compared, findings);
     foreign_key::foreign_keys(expected, actual, &columns, compared, findings);
     constraints(expected, actual, compared, findings);
-    let source = compared.source(expected.origin.as_ref());
-    findings.extend(hidden(actual.access, ObjectRef::of(ObjectKind::Table, &expected.name), source));
+    if actual.access != Access::Granted {
+        let source = compared.source(expected.origin.as_ref());
+        findings.extend(hidden(actual.access, ObjectRef::of(ObjectKind::Table, &expected.name), source));
+    }
 }
 
 /// Checks and exclusions, which are known by name only. One that is NOT VALID is reported even if no source expects it; one
@@ -266,7 +277,7 @@ fn constraints(expected: &Table, actual: &Table, compared: Compared<'_>, finding
             findings.push(compared.found(Severity::Warning, DifferenceKind::Missing, object, expected.origin.as_ref()));
         }
     }
-    for Constraint { name, guarantee } in &actual.constraints {
+    for Constraint { name, guarantee } in actual.constraints.iter().filter(|constraint| !constraint.guarantee.valid) {
         let wanted = expected.constraints.iter().find(|other| other.name == *name).map(|other| other.guarantee);
         if wanted.is_some_and(|wanted| !wanted.valid) || (wanted.is_none() && !guarantee.enforced) {
             continue;
@@ -357,14 +368,14 @@ fn database(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findin
 
 fn enums(expected: &Catalog, actual: &Catalog, compared: Compared<'_>, findings: &mut Vec<Difference>) {
     let names = compared.names;
-    let there: HashMap<NameKey, &Enum> = actual.enums.iter().map(|e| (names.key_of(&e.name), e)).collect();
-    let wanted: HashSet<NameKey> = expected.enums.iter().map(|e| names.key_of(&e.name)).collect();
-    let is_spare = |e: &&Enum| !wanted.contains(&names.key_of(&e.name));
+    let there: HashMap<FoldedName<'_>, &Enum> = actual.enums.iter().map(|e| (names.folded(&e.name), e)).collect();
+    let wanted: HashSet<FoldedName<'_>> = expected.enums.iter().map(|e| names.folded(&e.name)).collect();
+    let is_spare = |e: &&Enum| !wanted.contains(&names.folded(&e.name));
     let mut spare: Vec<&Enum> = actual.enums.iter().filter(is_spare).collect();
     for e in &expected.enums {
         let object = ObjectRef::of(ObjectKind::Enum, &e.name);
         let error = |kind| compared.found(Severity::Error, kind, object.clone(), e.origin.as_ref());
-        let Some(other) = there.get(&names.key_of(&e.name)) else {
+        let Some(other) = there.get(&names.folded(&e.name)) else {
             let similar = |other: &&Enum| folded(&other.name.name) == folded(&e.name.name);
             match spare.iter().position(similar) {
                 Some(place) => {

@@ -13,10 +13,10 @@ fn column(name: &str, kind: &str) -> Column {
     Column {
         name: name.to_owned(),
         field: None,
-        kind: Type::Native(kind.to_owned(), Vec::new()),
+        kind: Type::Native(kind.to_owned().into(), Vec::new()),
         arity: Arity::Required,
         default: Default::None,
-        origin: Some(Origin { file: "schema.prisma".to_owned(), line: 7 }),
+        origin: Some(Origin { file: "schema.prisma".into(), line: 7 }),
     }
 }
 
@@ -165,7 +165,7 @@ fn what_stands_on_a_missing_column_is_not_told_again() {
 #[test]
 fn types_by_what_a_query_feels() {
     let types = |expected: (&str, &[u32]), actual: (&str, &[u32])| {
-        let of = |(name, arguments): (&str, &[u32])| Type::Native(name.to_owned(), arguments.to_vec());
+        let of = |(name, arguments): (&str, &[u32])| Type::Native(name.to_owned().into(), arguments.to_vec());
         let mut catalogs = (sample(), sample());
         catalogs.0.tables[0].columns[2].kind = of(expected);
         catalogs.1.tables[0].columns[2].kind = of(actual);
@@ -203,7 +203,7 @@ fn sqlite_knows_a_type_by_what_its_name_sounds_like_and_prisma_by_some_names() {
     let found = |expected: &str, actual: &str| {
         let set = |kind: &str| {
             let mut catalog = sample();
-            catalog.tables[0].columns[2].kind = Type::Native(kind.to_owned(), Vec::new());
+            catalog.tables[0].columns[2].kind = Type::Native(kind.to_owned().into(), Vec::new());
             catalog
         };
         told(&compare(&set(expected), &set(actual), Dialect::Sqlite))

@@ -49,9 +49,11 @@ pub trait Engine: Sync {
         Query::known(None)
     }
 
-    /// The definition of a table or view of the session's own database, as any session is shown it; `None` where this session's
-    /// settings alter that, or where the engine needs no definitions. One that does not exist is a fault with
+    /// The definition of a table or view of the session's own database, as [`Session::shows_definitions`] says; `None` where only
+    /// this session sees it, or where the engine needs no definitions. One that does not exist is a fault with
     /// [`Condition::NoTable`](crate::base::fault::Condition::NoTable).
+    ///
+    /// [`Session::shows_definitions`]: crate::engines::session::Session::shows_definitions
     fn definition(&self, _name: &str) -> Query<Option<String>> {
         Query::known(None)
     }

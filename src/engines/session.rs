@@ -86,6 +86,12 @@ pub trait Session {
     /// even if the script left one, and after the last piece the script's settings are gone.
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a>;
 
+    /// Whether the session's settings leave the definitions of tables as any other session is shown them; `false` where the engine
+    /// needs no definitions.
+    fn shows_definitions(&mut self) -> Work<'_, bool> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// Tries to take a migration lock; never blocks. A session may take several, one for each key. They last until the
     /// session ends: an engine takes them again after each script, in case the script has released them.
     ///
@@ -164,6 +170,8 @@ pub struct Unit<'a> {
     pub alone: bool,
     /// A statement to be committed before the text.
     pub announcement: Option<&'a str>,
+    /// What the caller will ask next by [`Session::query`] if the unit succeeds: an engine may send it along.
+    pub read_ahead: Option<&'a str>,
     /// The last piece of its file: the session returns to its own settings.
     pub last: bool,
     /// The settings of the session meanwhile.

@@ -36,6 +36,16 @@ impl MigrationRun<'_> {
         Ok(self.record(current, &Outcome::At(index, &intent.to_string())))
     }
 
+    /// The query with which [`Self::intent`] will look at what a step changes, where one is enough.
+    pub(super) fn look_ahead(&self, current: &Current<'_>, step: Option<&ScriptStep<'_>>) -> Option<String> {
+        let session = &self.migrator.session;
+        let step = step.filter(|step| strategy::commits_ddl(session.dialect()) && needs_intent(step))?;
+        match subjects_of(step, current.script.first_use)? {
+            Subjects { names, are_tables: true, .. } if names.len() == 1 => session.engine().definition(&names[0]).sql,
+            _ => None,
+        }
+    }
+
     /// The statement that records one of `count` steps when it is done. `None` where the count waits for what comes next, which
     /// is one transaction less: the announcement of the next step, or rows that commit with their count. Until then the
     /// step's own announcement proves that it was done.
@@ -96,6 +106,9 @@ async fn fingerprint(session: &mut dyn Session, of: &Subjects, before: Option<&s
 
 /// The definitions of these tables, one after the other; `None` where one cannot be told.
 async fn definitions(session: &mut dyn Session, names: &[String]) -> Result<Option<String>, Fault> {
+    if !session.shows_definitions().await? {
+        return Ok(None);
+    }
     let mut texts = String::new();
     for name in names {
         let Some(definition) = session.definition(name).await? else { return Ok(None) };

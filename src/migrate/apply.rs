@@ -114,6 +114,8 @@ pub(super) struct Current<'m> {
     pub(super) script: ScriptTraits,
     /// Its first step was announced when the row was written.
     pub(super) is_announced: bool,
+    /// What [`MigrationRun::intent`] will ask for the next step.
+    read_ahead: Option<String>,
 }
 
 impl<'a> MigrationRun<'a> {
@@ -145,6 +147,7 @@ impl<'a> MigrationRun<'a> {
             steps: None,
             script: if mode == RunMode::Steps { ScriptTraits::of(migration) } else { ScriptTraits::default() },
             is_announced: false,
+            read_ahead: None,
         };
         if strategy.mode != RunMode::Steps {
             self.drop_invalid(&current, &strategy.statements).await?;
@@ -261,6 +264,7 @@ impl<'a> MigrationRun<'a> {
         self.restore_settings(&current, &steps[..done.min(count)]).await?;
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
+            current.read_ahead = self.look_ahead(&current, steps.get(index + 1));
             if let Some(signal) = self.migrator.stop.signal() {
                 return Err(failure_report::stopped_between(&current.migration.name, current.steps, signal));
             }
@@ -326,8 +330,9 @@ impl<'a> MigrationRun<'a> {
         let conditions = Conditions { lock_timeout, ..unit.conditions };
         let clears = if is_last { self.clears(current) } else { None };
         let (record, clears) = (record.as_deref(), clears.as_deref());
-        let announcement = intent.as_deref();
-        let mut unit = Unit { record, clears, alone: step.alone, announcement, last: is_last, conditions, ..unit };
+        let (announcement, read_ahead) = (intent.as_deref(), current.read_ahead.as_deref());
+        let mut unit =
+            Unit { record, clears, alone: step.alone, announcement, read_ahead, last: is_last, conditions, ..unit };
         let mut result = self.execute(&unit, current).await;
         if matches!(&result, Err(failure) if trouble::refuses(failure)) {
             // Outside a transaction an interrupted statement may be done, half done or not done, and nothing in the
@@ -362,7 +367,17 @@ impl<'a> MigrationRun<'a> {
     /// A piece of this migration, without a record.
     fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str, statements: &'b [Statement<'b>]) -> Unit<'b> {
         let conditions = self.conditions(&current.application_name);
-        Unit { sql, statements, record: None, clears: None, alone: false, announcement: None, last: false, conditions }
+        Unit {
+            sql,
+            statements,
+            record: None,
+            clears: None,
+            alone: false,
+            announcement: None,
+            read_ahead: None,
+            last: false,
+            conditions,
+        }
     }
 
     pub(super) fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {

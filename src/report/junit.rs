@@ -62,14 +62,14 @@ pub(crate) fn render(verified: &Verified) -> String {
     let known = verified.places();
     let mut cases = Cases::default();
     for TablePlace { table, origin, .. } in &verified.tables {
-        let suite = origin.as_ref().map_or(DATABASE, |origin| origin.file.as_str());
+        let suite = origin.as_ref().map_or(DATABASE, |origin| &*origin.file);
         cases.case(suite, format!("table {table}"), origin.as_ref());
     }
     for finding in &verified.findings {
         let table = finding.difference.object.in_table();
         let place = table.as_ref().and_then(|table| known.get(table)).and_then(|place| place.origin.as_ref());
         let (suite, place) = match (place, &finding.difference.source) {
-            (Some(place), _) | (None, Source::At(place)) => (place.file.as_str(), Some(place)),
+            (Some(place), _) | (None, Source::At(place)) => (&*place.file, Some(place)),
             (None, Source::Named(name)) => (name.as_str(), None),
             (None, Source::PrismaSchema) => (PRISMA_SCHEMA, None),
             (None, Source::Nobody) => (DATABASE, None),

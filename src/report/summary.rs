@@ -168,7 +168,7 @@ mod tests {
     use crate::sql::ObjectRef;
 
     fn at(line: usize) -> Source {
-        Source::At(Origin { file: "prisma/schema.prisma".to_owned(), line })
+        Source::At(Origin { file: "prisma/schema.prisma".into(), line })
     }
 
     fn name(name: &str) -> Name {

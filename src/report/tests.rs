@@ -14,7 +14,7 @@ fn name(name: &str) -> Name {
 }
 
 fn origin(line: usize) -> Origin {
-    Origin { file: "prisma/schema.prisma".to_owned(), line }
+    Origin { file: "prisma/schema.prisma".into(), line }
 }
 
 fn finding(severity: Severity, kind: DifferenceKind, object: ObjectRef, line: usize) -> Finding {

@@ -179,7 +179,7 @@ impl Pipeline<'_> {
         let waited = if announces { &mut report.wait } else { &mut report.migrate };
         *waited += began.elapsed();
         let Files { history, desired } = files;
-        let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, report };
+        let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, ahead: None, report };
         let outcome = self.steps(&mut start, &desired).await;
         let Start { session, history, report, .. } = start;
         session.close().await;

@@ -34,10 +34,14 @@ pub(crate) struct Setup {
     pub(crate) folder: Option<Folder>,
     pub(crate) hook_commands: HookCommands,
     prisma_schema: Option<&'static PrismaSchema>,
+    /// The Prisma schema lists the schemas that its models are in.
+    has_listed_schemas: bool,
     /// Schemas to create when absent.
     schemas: Vec<String>,
     /// The schema that the URL names.
     pub(crate) url_schema: Option<String>,
+    /// That schema, or the dialect's usual one; the database where the schemas of the dialect are databases.
+    url_home: String,
     pub(crate) territory: Territory,
 }
 
@@ -74,8 +78,10 @@ impl Setup {
             "" => target.database().unwrap_or_default().to_owned(),
             home => home.to_owned(),
         };
-        let schemas = union(of_prisma.clone(), Some(url_schema.clone().unwrap_or(home)));
+        let url_home = url_schema.clone().unwrap_or(home);
+        let schemas = union(of_prisma.clone(), Some(url_home.clone()));
         Ok(Self {
+            has_listed_schemas: !of_prisma.is_empty(),
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment, || database.mask()),
             database,
@@ -87,6 +93,7 @@ impl Setup {
             folder: project.folder,
             prisma_schema: project.schema,
             url_schema,
+            url_home,
             territory: Territory { schemas, external: project.external },
             settings,
         })
@@ -166,13 +173,29 @@ impl Setup {
     /// Reads the Prisma schema, the snapshot and the requirements; the files on a thread of its own.
     pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
         if DesiredState::is_without_files(&self.settings, self.prisma_schema) {
-            return DesiredState::read(&self.settings, None, self.dialect, self.url_schema.as_deref());
+            return DesiredState::read(&self.settings, None, self.dialect, &self.url_home);
         }
         let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema, self.dialect);
-        let schema = self.url_schema.clone();
-        let read = move || DesiredState::read(&settings, prisma, dialect, schema.as_deref());
+        let home = self.url_home.clone();
+        let read = move || DesiredState::read(&settings, prisma, dialect, &home);
         let reading = tokio::task::spawn_blocking(read);
         reading.await.map_err(|error| Error::Internal(error.to_string()))?
+    }
+
+    /// The service's role, where it is not the session's. A scratch database has none of its grants.
+    pub(crate) fn role(&self) -> Option<String> {
+        if self.is_scratch { None } else { self.database.service_role() }
+    }
+
+    /// The schemas that a Prisma schema expects something in; `None` where that is known only when all files are read.
+    pub(crate) fn likely_schemas(&self, probe: &Probe) -> Option<Vec<String>> {
+        let Settings { require, require_tables, queries, snapshot, strictness, .. } = &self.settings;
+        let is_required = require.schemas().next().is_some() || !require_tables.is_empty() || !queries.is_empty();
+        let is_prisma_alone =
+            self.prisma_schema.is_some() && !self.has_listed_schemas && !is_required && snapshot.is_none();
+        let home = self.home(probe);
+        let declared = if self.dialect.home().is_empty() { home } else { &self.url_home };
+        (is_prisma_alone && *strictness != Strictness::Off).then(|| vec![declared.to_owned(), home.to_owned()])
     }
 
     /// The schema that an unqualified name belongs to. A schema that the URL names counts even before it exists,

@@ -15,7 +15,7 @@ use crate::startup::setup::Setup;
 use crate::startup::wait::{self, Connected};
 use crate::verify::desired::DesiredState;
 use crate::verify::rights::Service;
-use crate::verify::{self, DatabaseComparison};
+use crate::verify::{self, DatabaseComparison, ReadAhead};
 
 /// A start with its session. The caller that opens it closes the session.
 pub(crate) struct Start<'a> {
@@ -27,6 +27,8 @@ pub(crate) struct Start<'a> {
     pub(crate) history: Option<History>,
     /// The names that were pending when the lock was taken, for hooks; `None` where they are not known.
     pub(crate) pending: Option<Vec<String>>,
+    /// The catalog for the next [`Start::compare`], where [`Start::read_desired`] has read it.
+    pub(crate) ahead: Option<ReadAhead>,
     pub(crate) report: Report,
 }
 
@@ -52,7 +54,7 @@ impl<'a> Start<'a> {
     ) -> Result<Self, Error> {
         let ready = wait::until_ready(setup, setup.settings.patience, false, true);
         let (Connected { session, probe, .. }, history) = tokio::try_join!(ready, folder)?;
-        Ok(Self { setup, stop, session, probe, history, pending: None, report: Report::default() })
+        Ok(Self { setup, stop, session, probe, history, pending: None, ahead: None, report: Report::default() })
     }
 
     /// Probes the database again: schemas and the history table may have appeared since.
@@ -79,6 +81,23 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
+    /// Reads the files of the desired state on a thread of their own, and the catalog meanwhile where the schemas are known that it
+    /// will be compared with: reading it takes the server longer than the files take doorstep.
+    pub(crate) async fn read_desired(&mut self) -> Result<DesiredState, Error> {
+        let setup = self.setup;
+        let role = setup.role();
+        let session = self.session.as_mut();
+        let ahead = async {
+            match setup.likely_schemas(&self.probe) {
+                Some(schemas) => Some(ReadAhead::of(session, schemas, role.as_deref()).await),
+                None => None,
+            }
+        };
+        let (desired, ahead) = tokio::join!(setup.read_desired(), ahead);
+        self.ahead = ahead;
+        desired
+    }
+
     /// Compares the desired state with the database. Findings below `explained` come without their cause.
     pub(crate) async fn compare(
         &mut self,
@@ -87,8 +106,7 @@ impl<'a> Start<'a> {
     ) -> Result<DatabaseComparison, Error> {
         let setup = self.setup;
         setup.tracker.enter(Phase::Verify);
-        // A scratch database has none of the grants.
-        let role = if setup.is_scratch { None } else { setup.database.service_role() };
+        let role = setup.role();
         let service = if desired.is_empty() { None } else { self.service_session().await };
         let options = verify::Options {
             dialect: setup.dialect,
@@ -102,7 +120,7 @@ impl<'a> Start<'a> {
             mode: setup.settings.mode,
             explained,
         };
-        verify::compare_database(self.session.as_mut(), service, desired, &options).await
+        verify::compare_database(self.session.as_mut(), service, desired, self.ahead.take(), &options).await
     }
 
     /// A session of the service's account, where that is another one than doorstep's, and only it can tell its rights.

@@ -8,7 +8,7 @@ use crate::base::error::Error;
 use crate::catalog::Catalog;
 use crate::config::{Line, Require, ServiceQuery, Settings};
 use crate::finding::Source;
-use crate::schema_source::prisma::PrismaSchema;
+use crate::schema_source::prisma::{CheckedSchema, PrismaSchema};
 use crate::schema_source::snapshot::{self, Snapshot};
 use crate::sql::{Dialect, TableName};
 
@@ -21,17 +21,36 @@ pub(crate) struct DesiredState {
     pub require: Require,
     /// Queries that must be able to use their indexes.
     pub queries: Vec<ServiceQuery>,
-    /// The Prisma schema, lowered. Models without `@@schema` are expected in the schema of the URL, not in the first of
-    /// the search path: that is where Prisma's client asks for them.
-    prisma: Option<&'static Catalog>,
+    prisma: Option<DeclaredSchema>,
     /// The snapshot, and the path that it was read from.
     snapshot: Option<(Snapshot, String)>,
     /// The paths of both.
     pub files: Vec<String>,
 }
 
+/// The Prisma schema, and where its models without `@@schema` are expected: in the schema of the URL, not in the first of
+/// the search path, since that is where Prisma's client asks for them.
+#[derive(Debug, Clone)]
+struct DeclaredSchema {
+    checked: CheckedSchema<'static>,
+    home: String,
+    /// The schemas of this dialect are databases, and the server may spell the one of the session otherwise than the URL.
+    follows_session: bool,
+}
+
+impl DeclaredSchema {
+    fn catalog(&self) -> Cow<'static, Catalog> {
+        self.checked.catalog(&self.home)
+    }
+
+    /// The same for a session whose home is `home`.
+    fn catalog_at(&self, home: &str) -> Cow<'static, Catalog> {
+        self.checked.catalog(if self.follows_session { home } else { &self.home })
+    }
+}
+
 impl DesiredState {
-    /// Reads what the settings name and lowers the Prisma schema; `url_schema` is the schema that the URL names.
+    /// Reads what the settings name and lowers the Prisma schema for `home`, the schema or database that the URL names.
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in a file.
@@ -39,14 +58,19 @@ impl DesiredState {
         settings: &Settings,
         prisma: Option<&'static PrismaSchema>,
         dialect: Dialect,
-        url_schema: Option<&str>,
+        home: &str,
     ) -> Result<Self, Error> {
         let path = Self::snapshot_path(settings);
         let snapshot = path.map(|path| Ok((Snapshot::read(path, dialect)?, path.display().to_string()))).transpose()?;
         let paths = prisma.map(PrismaSchema::path).into_iter().chain(path);
         let files = paths.map(|path| path.display().to_string()).collect();
-        let home = url_schema.unwrap_or(dialect.home());
-        let prisma = prisma.map(|schema| schema.lower(home)).transpose()?;
+        let follows_session = dialect.home().is_empty();
+        let declared = |schema: &'static PrismaSchema| {
+            let declared = DeclaredSchema { checked: schema.check()?, home: home.to_owned(), follows_session };
+            declared.catalog();
+            Ok(declared)
+        };
+        let prisma = prisma.map(declared).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());
         Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
     }
@@ -66,10 +90,9 @@ impl DesiredState {
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
-        let catalogs = self.prisma.into_iter().chain(self.snapshot.iter().map(|(snapshot, _)| snapshot.catalog()));
-        let mut catalogs = catalogs.map(|it| (&it.tables, &it.views, &it.enums));
-        let is_read =
-            catalogs.any(|(tables, views, enums)| !(tables.is_empty() && views.is_empty() && enums.is_empty()));
+        let is_empty = |it: &Catalog| it.tables.is_empty() && it.views.is_empty() && it.enums.is_empty();
+        let is_read = self.prisma.as_ref().is_some_and(|declared| !is_empty(&declared.catalog()))
+            || self.snapshot.as_ref().is_some_and(|(snapshot, _)| !is_empty(snapshot.catalog()));
         self.queries.is_empty() && !is_written && !is_read
     }
 
@@ -116,15 +139,7 @@ impl DesiredState {
     #[must_use]
     pub(crate) fn catalogs(&self, home: &str) -> Vec<Cow<'_, Catalog>> {
         let snapshot = self.snapshot.iter().map(|(snapshot, path)| Cow::Owned(snapshot.at(home, path)));
-        // MySQL's home is the database, which a server may call otherwise than the URL: it is known with the session.
-        let prisma = self.prisma.map(|catalog| match catalog.schemas.iter().any(String::is_empty) {
-            true => {
-                let mut catalog = catalog.clone();
-                catalog.move_schema("", home);
-                Cow::Owned(catalog)
-            }
-            false => Cow::Borrowed(catalog),
-        });
+        let prisma = self.prisma.as_ref().map(|declared| declared.catalog_at(home));
         prisma.into_iter().chain(snapshot).collect()
     }
 }

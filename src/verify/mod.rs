@@ -13,6 +13,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
+use crate::base::fault::Fault;
+use crate::base::memory;
 use crate::catalog::{Catalog, Name};
 use crate::config::requirement_form::RowForm;
 use crate::config::{Allow, Line, Mode, Strictness};
@@ -74,8 +76,36 @@ pub(crate) struct DatabaseComparison {
     pub script: DdlScript,
 }
 
+/// A catalog that was read before all was known that is expected: the server reads its tables while doorstep reads the files.
+pub(crate) struct ReadAhead {
+    schemas: Vec<String>,
+    catalog: Result<Catalog, Fault>,
+}
+
+impl ReadAhead {
+    /// Reads the catalog of the schemas that something is likely expected in. A fault counts only where the catalog is needed.
+    pub(crate) async fn of(session: &mut dyn Session, schemas: Vec<String>, role: Option<&str>) -> Self {
+        let schemas = distinct(schemas);
+        let catalog = session.catalog(&Scope { schemas: &schemas, role }).await;
+        Self { schemas, catalog }
+    }
+}
+
+/// The catalog of these schemas, which may have been read ahead.
+async fn read_catalog(
+    session: &mut dyn Session,
+    scope: &Scope<'_>,
+    ahead: Option<ReadAhead>,
+) -> Result<Catalog, Error> {
+    let read = match ahead {
+        Some(ahead) if ahead.schemas == scope.schemas => ahead.catalog,
+        _ => session.catalog(scope).await,
+    };
+    read.map_err(Error::statement("read the catalog"))
+}
+
 /// Compares the database with all that is expected of it: one round trip for the required tables, one each for queries
-/// and rows, one for everything else, and none where nothing is expected.
+/// and rows, one for everything else that was not read ahead, and none where nothing is expected.
 ///
 /// # Errors
 /// [`Error::Statement`] when the catalog cannot be read. Findings are no error here.
@@ -83,9 +113,10 @@ pub(crate) async fn compare_database(
     session: &mut dyn Session,
     service: Option<Service>,
     desired: &DesiredState,
+    ahead: Option<ReadAhead>,
     options: &Options<'_>,
 ) -> Result<DatabaseComparison, Error> {
-    let Options { dialect, home, role, allow, has_rows, .. } = *options;
+    let Options { dialect, home, role, allow, has_rows, mode, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
     let mut script = DdlScript::default();
     let expected = desired.catalogs(home);
@@ -100,7 +131,7 @@ pub(crate) async fn compare_database(
     if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
         schemas.extend(index_use::schemas(queries, &plans).map(str::to_owned));
         let scope = Scope { schemas: &distinct(schemas), role };
-        let mut read = session.catalog(&scope).await.map_err(Error::statement("read the catalog"))?;
+        let mut read = read_catalog(session, &scope, ahead).await?;
         if let Some(rights) = &rights {
             rights.note(&mut read);
         }
@@ -126,16 +157,11 @@ pub(crate) async fn compare_database(
         let missing = missing_rows(session, &require.rows, dialect).await?;
         differences.extend(without_allowed(missing, allow, home));
     }
-    let facts = Facts {
-        dialect,
-        home,
-        role: grantee(rights.as_ref(), options),
-        mode: options.mode,
-        expected: &expected,
-        actual: actual.as_ref(),
-    };
+    let role = grantee(rights.as_ref(), options);
+    let facts = Facts { dialect, home, role, mode, expected: &expected, actual: actual.as_ref() };
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
+    memory::keep(actual);
     Ok(DatabaseComparison { findings, script })
 }
 

@@ -62,7 +62,7 @@ impl Ddl<'_> {
     fn mysql_default(self, column: &Column) -> Option<String> {
         let family = mysql_types::family(&column.kind);
         let (name, precision) = match &column.kind {
-            Type::Native(name, arguments) => (name.as_str(), arguments.first().copied().unwrap_or(0)),
+            Type::Native(name, arguments) => (name.as_ref(), arguments.first().copied().unwrap_or(0)),
             _ => ("", 0),
         };
         Some(match &column.default {
@@ -127,7 +127,7 @@ fn kind(kind: &Type) -> String {
         return format!("ENUM({})", values.join(", "));
     }
     let (name, arguments) = match kind {
-        Type::Native(name, arguments) => (name.as_str(), arguments),
+        Type::Native(name, arguments) => (name.as_ref(), arguments),
         Type::Enum(name) => return name.name.clone(),
         Type::Other(text) => return text.clone(),
     };

@@ -341,7 +341,7 @@ impl<'a> Plan<'a> {
         let key = self.names.key_of(&table.name);
         let there = self.there.get(&key).map(|there| differ::counterparts(table, there, self.ddl.dialect));
         let word = |name: &String| match there.as_ref().and_then(|there| there.get(name)) {
-            Some(name) => Some(name.clone()),
+            Some(name) => Some(name.to_owned()),
             None => self.columns.contains(&(key.clone(), self.names.key(name))).then(|| name.clone()),
         };
         columns.iter().map(word).collect()

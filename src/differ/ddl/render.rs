@@ -99,7 +99,7 @@ impl Ddl<'_> {
     /// A type as SQL; one that counts itself has names of its own.
     fn kind(self, kind: &Type, counts: bool) -> String {
         let (name, arguments) = match kind {
-            Type::Native(name, arguments) => (name.as_str(), arguments),
+            Type::Native(name, arguments) => (name.as_ref(), arguments),
             Type::Enum(name) => return self.name(name),
             Type::Other(text) => return text.clone(),
         };
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn values_are_written_by_what_they_mean() {
         let ddl = Ddl { dialect: Dialect::Postgres, home: None };
-        let native = |name: &str| Type::Native(name.to_owned(), Vec::new());
+        let native = |name: &str| Type::Native(name.to_owned().into(), Vec::new());
         for (kind, value, expected) in [
             ("int4", "-5", "-5"),
             ("float8", "NaN", "'NaN'"),

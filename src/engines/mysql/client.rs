@@ -39,6 +39,22 @@ pub(crate) struct Answer {
     pub(crate) affected: u64,
 }
 
+/// What a message of several statements was answered with, in their order, until one failed.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// Of those that were done.
+    pub(crate) done: Vec<Answer>,
+    /// Why the next one was not.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A part of what a message is answered with.
+enum Part<'a> {
+    Row(&'a [Option<&'a str>]),
+    /// The end of a statement, which found so many rows to change.
+    Done(u64),
+}
+
 impl Client {
     /// Connects and logs in, without the settings that sqlx makes by itself; `database` may be left out.
     pub(crate) async fn connect(target: &Target, database: Option<&str>) -> Result<Self, Fault> {
@@ -55,7 +71,7 @@ impl Client {
         }
     }
 
-    /// Sends a message, which should be one statement: the server goes on with the rest of a message when its client is dead.
+    /// Sends a message; the server goes on with the rest of its statements when its client is dead.
     pub(crate) async fn send(&mut self, sql: impl Into<String>) -> Result<Answer, Fault> {
         let mut rows = Vec::new();
         let mut keep = |row: &[Option<&str>]| {
@@ -69,14 +85,47 @@ impl Client {
     /// The same, with the rows one by one, of which only one is in memory; gives how many rows the last statement found to change.
     pub(crate) async fn each_row(&mut self, sql: impl Into<String>, take: RowSink<'_>) -> Result<u64, Fault> {
         let mut affected = 0;
-        let mut results = sqlx::raw_sql(AssertSqlSafe(sql.into())).fetch_many(&mut self.connection);
+        let mut sort = |part: Part<'_>| match part {
+            Part::Row(row) => take(row),
+            Part::Done(count) => {
+                affected = count;
+                Ok(())
+            }
+        };
+        self.each_part(sql.into(), &mut sort).await?;
+        Ok(affected)
+    }
+
+    /// The same, with the answers to each of its statements by itself.
+    pub(crate) async fn send_all(&mut self, sql: String) -> Answers {
+        let (mut done, mut rows) = (Vec::new(), Vec::new());
+        let mut sort = |part: Part<'_>| {
+            match part {
+                Part::Row(row) => rows.push(row.iter().map(|value| value.map(str::to_owned)).collect()),
+                Part::Done(affected) => done.push(Answer { rows: std::mem::take(&mut rows), affected }),
+            }
+            Ok(())
+        };
+        let fault = self.each_part(sql, &mut sort).await.err();
+        Answers { done, fault }
+    }
+
+    async fn each_part(
+        &mut self,
+        sql: String,
+        take: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut results = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.connection);
         while let Some(result) = results.next().await {
             match result {
-                Ok(Either::Left(done)) => affected = done.rows_affected(),
-                Ok(Either::Right(row)) => {
-                    let texts = texts(&row);
-                    take(&texts.iter().map(Option::as_deref).collect::<Vec<_>>())?;
-                }
+                Ok(Either::Left(done)) => take(Part::Done(done.rows_affected()))?,
+                Ok(Either::Right(row)) => match texts(&row) {
+                    Some(texts) => take(Part::Row(&texts))?,
+                    None => {
+                        let texts = lossy_texts(&row);
+                        take(Part::Row(&texts.iter().map(Option::as_deref).collect::<Vec<_>>()))?;
+                    }
+                },
                 Err(error) => {
                     drop(results);
                     self.lost |= has_ended(&error);
@@ -84,7 +133,7 @@ impl Client {
                 }
             }
         }
-        Ok(affected)
+        Ok(())
     }
 
     /// Whether the connection has ended: what it was doing may be done or not.
@@ -154,13 +203,24 @@ fn options(target: &Target, database: Option<&str>) -> MySqlConnectOptions {
     options
 }
 
-fn texts(row: &MySqlRow) -> Vec<Option<Cow<'_, str>>> {
-    let text = |index| {
-        let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
-        let bytes = <&[u8] as sqlx::Decode<sqlx::MySql>>::decode(value).ok()?;
-        Some(String::from_utf8_lossy(bytes))
-    };
-    (0..row.len()).map(text).collect()
+/// The values of a row; `None` where one is not UTF-8.
+fn texts(row: &MySqlRow) -> Option<Vec<Option<&str>>> {
+    let mut texts = Vec::with_capacity(row.len());
+    for index in 0..row.len() {
+        texts.push(value(row, index).map(std::str::from_utf8).transpose().ok()?);
+    }
+    Some(texts)
+}
+
+/// The same, with a replacement character for what is not UTF-8.
+fn lossy_texts(row: &MySqlRow) -> Vec<Option<Cow<'_, str>>> {
+    (0..row.len()).map(|index| value(row, index).map(String::from_utf8_lossy)).collect()
+}
+
+/// The bytes of a value; `None` for NULL.
+fn value(row: &MySqlRow, index: usize) -> Option<&[u8]> {
+    let value = row.try_get_raw(index).ok().filter(|value| !value.is_null())?;
+    <&[u8] as sqlx::Decode<sqlx::MySql>>::decode(value).ok()
 }
 
 /// The server says 1045 both for a wrong password and for an account that wants TLS, on MariaDB also for a server that does.

@@ -60,14 +60,25 @@ enum Place {
     View(usize),
 }
 
+impl Place {
+    fn next(self) -> Self {
+        match self {
+            Self::Table(at) => Self::Table(at + 1),
+            Self::View(at) => Self::View(at + 1),
+        }
+    }
+}
+
 /// Folds the rows of [`sql`] into a catalog.
 #[derive(Default)]
 pub(crate) struct Reader {
     catalog: Catalog,
     is_mariadb: bool,
     places: HashMap<Name, Place>,
-    /// What foreign keys do, by their table and name.
-    actions: HashMap<(Name, String), (Action, Action)>,
+    /// The place of the row before this one.
+    last: Option<Place>,
+    /// What foreign keys do, by the place of their table and their name.
+    actions: HashMap<(usize, String), (Action, Action)>,
 }
 
 impl CatalogReader for Reader {
@@ -86,7 +97,7 @@ impl CatalogReader for Reader {
             "t" => return self.table(row),
             _ => {}
         }
-        let Some(place) = self.places.get(&name(row, 1)?).copied() else { return Some(()) };
+        let Some(place) = self.place(row.text(1)?, row.text(2)?) else { return Some(()) };
         match (row.text(0)?, place) {
             ("c", Place::Table(at)) => {
                 let column = self.column(row)?;
@@ -97,9 +108,9 @@ impl CatalogReader for Reader {
                 self.catalog.view_columns[at].columns.push(column);
             }
             ("i", Place::Table(at)) => index_column(&mut self.catalog.tables[at], row)?,
-            ("r", _) => {
+            ("r", Place::Table(at)) => {
                 let actions = (action(row.text(4)?), action(row.text(5)?));
-                self.actions.insert((name(row, 1)?, row.owned(3)?), actions);
+                self.actions.insert((at, row.owned(3)?), actions);
             }
             ("f", Place::Table(at)) => self.foreign_key_column(at, row)?,
             ("k", Place::Table(at)) => check(&mut self.catalog.tables[at], row)?,
@@ -115,6 +126,25 @@ impl CatalogReader for Reader {
 }
 
 impl Reader {
+    /// The table or view of a row. Rows come in the order of the tables, so it is that of the row before, or the next one, in all
+    /// but a few rows.
+    fn place(&mut self, schema: &str, name: &str) -> Option<Place> {
+        let is_it = |place: &Place| {
+            let table = match *place {
+                Place::Table(at) => self.catalog.tables.get(at),
+                Place::View(at) => self.catalog.view_columns.get(at),
+            };
+            table.is_some_and(|table| table.name.name == name && table.name.schema == schema)
+        };
+        let near = self.last.into_iter().flat_map(|place| [place, place.next()]).find(is_it);
+        let found = near.or_else(|| {
+            let name = Name { schema: schema.to_owned(), name: name.to_owned() };
+            self.places.get(&name).copied()
+        });
+        self.last = found.or(self.last);
+        found
+    }
+
     /// A system-versioned table of MariaDB is listed with the views, where Prisma does not see it either.
     fn table(&mut self, row: Values<'_>) -> Option<()> {
         let name = name(row, 1)?;
@@ -154,13 +184,14 @@ impl Reader {
     }
 
     fn foreign_key_column(&mut self, table: usize, row: Values<'_>) -> Option<()> {
-        let (of, called) = (name(row, 1)?, row.owned(3)?);
+        let called = row.text(3)?;
         let keys = &mut self.catalog.tables[table].foreign_keys;
         if keys.last().is_none_or(|key| key.name != called) {
             let unknown = (Action::Restrict, Action::Restrict);
-            let (on_delete, on_update) = self.actions.get(&(of, called.clone())).copied().unwrap_or(unknown);
+            let key = (table, called.to_owned());
+            let (on_delete, on_update) = self.actions.get(&key).copied().unwrap_or(unknown);
             keys.push(ForeignKey {
-                name: called,
+                name: key.1,
                 columns: Vec::new(),
                 target: name(row, 5)?,
                 target_columns: Vec::new(),
@@ -219,9 +250,9 @@ fn check(table: &mut Table, row: Values<'_>) -> Option<()> {
     let mut columns = table.columns.iter_mut();
     if let Some(column) = columns.find(|column| column.name == called)
         && clause.eq_ignore_ascii_case(&format!("json_valid({})", SQL.identifier(&called)))
-        && column.kind == Type::Native("longtext".to_owned(), Vec::new())
+        && column.kind == Type::Native("longtext".into(), Vec::new())
     {
-        column.kind = Type::Native("json".to_owned(), Vec::new());
+        column.kind = Type::Native("json".into(), Vec::new());
         table.constraints.retain(|constraint| constraint.name != called);
         return Some(());
     }

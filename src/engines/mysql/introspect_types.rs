@@ -32,16 +32,16 @@ pub(crate) fn kind(text: &str) -> Type {
         },
     };
     let after = after.trim();
-    if !NATIVE.contains(&name) || !matches!(after, "" | "unsigned" | "unsigned zerofill") {
+    let Some(name) = NATIVE.iter().copied().find(|native| *native == name) else { return other() };
+    if !matches!(after, "" | "unsigned" | "unsigned zerofill") {
         return other();
     }
-    let arguments: Vec<u32> = arguments.split(',').filter_map(|argument| argument.trim().parse().ok()).collect();
     let arguments = match name {
-        "tinyint" if arguments == [1] => arguments,
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Vec::new(),
-        _ => arguments,
+        "tinyint" if arguments != "1" => Vec::new(),
+        "smallint" | "mediumint" | "int" | "bigint" | "year" => Vec::new(),
+        _ => arguments.split(',').filter_map(|argument| argument.trim().parse().ok()).collect(),
     };
-    let name = if after.is_empty() { name.to_owned() } else { format!("{name} {after}") };
+    let name = if after.is_empty() { name.into() } else { format!("{name} {after}").into() };
     Type::Native(name, arguments)
 }
 
@@ -78,18 +78,23 @@ const NATIVE: &[&str] = &[
 
 /// The default that a column has. A generated column has its expression.
 pub(crate) fn default(written: &Written<'_>, kind: &Type) -> Default {
-    let extra = written.extra.to_ascii_lowercase();
-    let is_expression = extra.contains("default_generated");
-    if extra.contains("auto_increment") {
-        return Default::Sequence;
-    }
-    if extra.contains("generated") && !is_expression || extra.contains("persistent") {
-        return Default::Expression(written.generation.to_owned());
+    let mut is_expression = false;
+    if !written.extra.is_empty() {
+        let extra = written.extra.to_ascii_lowercase();
+        is_expression = extra.contains("default_generated");
+        if extra.contains("auto_increment") {
+            return Default::Sequence;
+        }
+        if extra.contains("generated") && !is_expression || extra.contains("persistent") {
+            return Default::Expression(written.generation.to_owned());
+        }
     }
     let Some(text) = written.default else { return Default::None };
+    if written.is_sql && text.eq_ignore_ascii_case("null") {
+        return Default::None;
+    }
     let family = mysql_types::family(kind);
     match written.is_sql {
-        true if text.eq_ignore_ascii_case("null") => Default::None,
         _ if (written.is_sql || is_expression || family == Family::Moment) && is_now(text) => Default::Now,
         true => literal(text).map_or_else(
             || Default::Expression(text.to_owned()),
@@ -165,7 +170,7 @@ mod tests {
 
     #[test]
     fn types_lose_their_display_width() {
-        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned(), arguments.to_vec());
+        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned().into(), arguments.to_vec());
         for (text, expected) in [
             ("int(10) unsigned", native("int unsigned", &[])),
             ("int unsigned", native("int unsigned", &[])),

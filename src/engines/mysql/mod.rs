@@ -12,6 +12,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod introspect;
 pub(crate) mod introspect_types;
 pub(crate) mod lock;
+pub(crate) mod message;
 pub(crate) mod queries;
 pub(crate) mod relay;
 pub(crate) mod server;

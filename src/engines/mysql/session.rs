@@ -13,7 +13,7 @@ use crate::engines::mysql::client::{Client, FAREWELL};
 use crate::engines::mysql::lock::{HeldLock, is_one};
 use crate::engines::mysql::server::Server;
 use crate::engines::mysql::settings::{OwnSettings, setting};
-use crate::engines::mysql::{SQL, Target, queries};
+use crate::engines::mysql::{SQL, Target, definition, queries};
 use crate::engines::net::silent;
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
@@ -44,6 +44,12 @@ pub(crate) struct Session {
     /// The running script is to be cancelled: none of its other statements is sent. The server reports no error where it
     /// interrupts SLEEP.
     pub(crate) cancelled: Arc<AtomicBool>,
+    /// The script that is running may have changed what [`Session::settle`] puts in order.
+    pub(crate) has_touched: bool,
+    /// Whether the settings of the session show definitions as usual, where that is known and no script has touched it since.
+    pub(crate) shows_definitions: Option<bool>,
+    /// The queries that were sent with the last piece of a script, and their rows: they answer the next query, if it is the same.
+    pub(crate) ahead: Option<(String, Result<Vec<Row>, Fault>)>,
     /// A script has run: the session must be put in order before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
 }
@@ -62,6 +68,9 @@ impl Session {
             sets_timeout: false,
             may_lack_autocommit: false,
             cancelled: Arc::default(),
+            has_touched: false,
+            shows_definitions: None,
+            ahead: None,
             unsettled: false,
         }
     }
@@ -77,6 +86,11 @@ impl Session {
 
     /// Runs a message of doorstep's own, in a session without a script's settings.
     pub(crate) async fn run(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
+        if let Some((asked, answer)) = self.ahead.take()
+            && asked == sql
+        {
+            return answer;
+        }
         if std::mem::take(&mut self.unsettled) {
             self.settle().await?;
         }
@@ -178,6 +192,7 @@ impl crate::engines::session::Session for Session {
 
     fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
         Box::pin(async move {
+            self.ahead = None;
             if std::mem::take(&mut self.unsettled) {
                 self.settle().await?;
             }
@@ -198,6 +213,17 @@ impl crate::engines::session::Session for Session {
 
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a> {
         Box::pin(self.run_one(unit))
+    }
+
+    fn shows_definitions(&mut self) -> Work<'_, bool> {
+        Box::pin(async move {
+            if let (Some(known), false) = (self.shows_definitions, self.has_touched) {
+                return Ok(known);
+            }
+            let shows = is_one(self.run(definition::IS_USUAL.to_owned()).await?.first());
+            self.shows_definitions = (!self.has_touched).then_some(shows);
+            Ok(shows)
+        })
     }
 
     fn try_lock(&mut self, key: LockKey) -> Work<'_, bool> {

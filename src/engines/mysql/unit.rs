@@ -1,13 +1,15 @@
-//! A script, or a piece of it, and its record: one statement per message.
+//! A script, or a piece of it, and its record: one statement of the script per message.
 //!
 //! A message of several statements runs to its end on the server when its client is killed, and DDL commits what was done
 //! before it (MySQL manual 15.3.3). So a client that dies leaves at most the statement that was running, and only a script
-//! without DDL commits together with its record.
+//! without DDL commits together with its record. What doorstep writes before and after a statement goes with it in one message,
+//! where the statement allows that ([`message`]).
 
 use std::sync::atomic::Ordering;
 
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::mysql::lock::is_one;
+use crate::engines::mysql::message::{self, Around, End, Recorded};
 use crate::engines::mysql::session::Session;
 use crate::engines::mysql::{errors, queries};
 use crate::engines::session::{Failure, Rollback, Unit};
@@ -37,8 +39,21 @@ impl Session {
     async fn run_in_conditions(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
         // Not put in order first: a piece of a file finds what the pieces before it have set. What begins a file has put the
         // session in order.
-        self.unsettled = false;
+        (self.unsettled, self.ahead) = (false, None);
         self.impose(unit.conditions).await.map_err(Failure::without_effect)?;
+        let is_plain = unit.statements.iter().all(message::is_plain);
+        if !is_plain {
+            (self.has_touched, self.shows_definitions) = (true, None);
+        }
+        if let [statement] = unit.statements
+            && is_plain
+            && unit.alone
+            && unit.clears.is_none()
+            && !self.has_touched
+            && let Some(result) = self.run_together(unit, statement).await
+        {
+            return result;
+        }
         if let Some(announcement) = unit.announcement {
             self.record(None, announcement).await.map_err(Failure::without_effect)?;
         }
@@ -49,6 +64,44 @@ impl Session {
         match unit.record {
             Some(record) if !unit.alone => self.run_jointly(unit, record).await,
             record => self.run_apart(unit, record).await,
+        }
+    }
+
+    /// The statement, its announcement and its record in one message; `None` where it was not run, because the history or a lock
+    /// is not this session's any more.
+    async fn run_together(&mut self, unit: &Unit<'_>, statement: &Statement<'_>) -> Option<Result<(), Failure>> {
+        let &Unit { announcement, record, read_ahead, .. } = unit;
+        let around = Around { announcement, record, read_ahead };
+        if self.cancelled.load(Ordering::SeqCst) {
+            return None;
+        }
+        let answers = self.client.send_all(around.message(statement.text, &self.holding())).await;
+        self.unsettled = unit.last && self.has_touched;
+        let failed = |fault, kept, of_record| Some(Err(Failure { fault, kept, of_record, repeatable: false }));
+        match around.end(answers) {
+            End::NotHeld => None,
+            End::NotAnnounced(fault) => Some(Err(Failure::without_effect(fault))),
+            End::Failed(fault) => {
+                let kept = kept(unit.statements, 0, &fault);
+                failed(Fault { place: Some(Place::Statement(0)), ..fault }, kept, false)
+            }
+            End::NotRecorded(fault) => failed(fault, Rollback::Partial, true),
+            End::Done { recorded, ahead } => {
+                self.ahead = read_ahead.map(str::to_owned).zip(ahead);
+                match self.is_recorded(recorded).await {
+                    Ok(()) => Some(Ok(())),
+                    Err(fault) => failed(fault, Rollback::Partial, true),
+                }
+            }
+        }
+    }
+
+    /// The two conditions of a record that was written: this session has the lock, and exactly one row changed.
+    async fn is_recorded(&mut self, recorded: Option<Recorded>) -> Result<(), Fault> {
+        match recorded {
+            Some(Recorded { rows, .. }) if rows != 1 => Err(taken_over()),
+            Some(Recorded { holds: false, .. }) => self.retake().await,
+            _ => Ok(()),
         }
     }
 
@@ -76,7 +129,7 @@ impl Session {
             let kept = if undone { Rollback::Complete } else { Rollback::Partial };
             return Err(Failure { fault, kept, of_record: false, repeatable: false });
         }
-        self.unsettled = unit.last;
+        self.unsettled = unit.last && self.has_touched;
         Ok(())
     }
 
@@ -95,7 +148,7 @@ impl Session {
                         was rolled back";
             return Err(partly(Fault::new(Class::Statement, text)));
         }
-        self.unsettled = unit.last;
+        self.unsettled = unit.last && self.has_touched;
         let Some(record) = record else { return Ok(()) };
         let recorded = self.record(unit.clears, record).await;
         recorded.map_err(|fault| Failure { of_record: true, ..partly(fault) })
@@ -136,14 +189,7 @@ impl Session {
     async fn write_record(&mut self, clears: Option<&str>, record: &str) -> Result<(), Fault> {
         let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
         let answer = self.client.send(format!("SELECT {}; {clears}{record}", self.holding())).await?;
-        if answer.affected != 1 {
-            let text = "the row in the history is not ours any more: another session has taken over";
-            return Err(Fault::new(Class::Statement, text));
-        }
-        match is_one(answer.rows.first()) {
-            true => Ok(()),
-            false => self.retake().await,
-        }
+        self.is_recorded(Some(Recorded { rows: answer.affected, holds: is_one(answer.rows.first()) })).await
     }
 
     /// Rolls back; whether everything since START TRANSACTION is certainly undone.
@@ -173,7 +219,7 @@ impl Session {
         if std::mem::take(&mut self.sets_timeout) {
             self.conditions = None;
         }
-        self.may_lack_autocommit = false;
+        (self.may_lack_autocommit, self.has_touched) = (false, false);
         let Some(own) = &self.own else { return self.ensure_locks().await };
         let sql = queries::settle(&self.target.database, &self.holding(), &own.values_sql());
         let row = self.client.send(sql).await?.rows.pop().unwrap_or_default();
@@ -185,6 +231,11 @@ impl Session {
             false => self.retake().await,
         }
     }
+}
+
+/// The record changed no row, or several.
+fn taken_over() -> Fault {
+    Fault::new(Class::Statement, "the row in the history is not ours any more: another session has taken over")
 }
 
 /// A failure that may have left a part of the script.

@@ -149,7 +149,7 @@ fn number_rows(table: &mut Table) {
     let Some(Key { columns, .. }) = &table.primary_key else { return };
     let [name] = columns.as_slice() else { return };
     let is_number =
-        |column: &&mut Column| column.name == *name && column.kind == Type::Native("integer".to_owned(), Vec::new());
+        |column: &&mut Column| column.name == *name && column.kind == Type::Native("integer".into(), Vec::new());
     if let Some(column) = table.columns.iter_mut().find(is_number) {
         column.arity = Arity::Required;
         column.default = Default::Sequence;
@@ -170,7 +170,7 @@ fn column(row: Values<'_>) -> Option<Column> {
         arguments.trim_end_matches(')').split(',').filter_map(|number| number.trim().parse().ok()).collect();
     let kind = match name.trim() {
         "" => Type::Other(String::new()),
-        name => Type::Native(name.to_owned(), arguments),
+        name => Type::Native(name.to_owned().into(), arguments),
     };
     let default = match (value(3), value(5)) {
         // Generated columns have hidden 2 or 3; their expression is in the text of the table only.

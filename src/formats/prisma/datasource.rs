@@ -58,7 +58,7 @@ pub(crate) fn find(named: Option<&Path>) -> Result<Option<(PrismaSchema, Datasou
 }
 
 /// Reads URLs and schemas from the lines of a datasource; ignores its other keys.
-fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ExpressionKind)>) -> Datasource {
+fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ExpressionKind<'a>)>) -> Datasource {
     let mut found = Datasource::default();
     for (key, value) in settings {
         match key {
@@ -73,7 +73,7 @@ fn of_settings<'a>(settings: impl Iterator<Item = (&'a str, &'a ExpressionKind)>
 
 fn url(value: &ExpressionKind) -> Option<UrlSource> {
     match value {
-        ExpressionKind::Text(url) => Some(UrlSource::Literal(url.clone())),
+        ExpressionKind::Text(url) => Some(UrlSource::Literal(url.to_string())),
         ExpressionKind::Call(function, arguments) if function == "env" => {
             strings(&arguments.first()?.value.kind).into_iter().next().map(UrlSource::Environment)
         }
@@ -83,7 +83,7 @@ fn url(value: &ExpressionKind) -> Option<UrlSource> {
 
 fn strings(value: &ExpressionKind) -> Vec<String> {
     match value {
-        ExpressionKind::Text(text) => vec![text.clone()],
+        ExpressionKind::Text(text) => vec![text.to_string()],
         ExpressionKind::List(values) => values.iter().flat_map(|value| strings(&value.kind)).collect(),
         _ => Vec::new(),
     }

@@ -3,17 +3,19 @@
 //!
 //! Prisma: `psl/schema-ast/src/parser/datamodel.pest`.
 
+use std::borrow::Cow;
+
 use crate::schema_source::prisma::{LONGEST_NAME, Position};
 
-/// A token. `Display` is how the parser's messages name it.
+/// A token: a part of the text wherever it can be. `Display` is how the parser's messages name it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum PrismaToken {
+pub(crate) enum PrismaToken<'a> {
     /// A name, a keyword or a constant. It may begin with a digit here; `check` reports names that do.
-    Word(String),
+    Word(&'a str),
     /// A number as written: `-1`, `0.50`.
-    Number(String),
+    Number(&'a str),
     /// A string, its escapes resolved.
-    Text(String),
+    Text(Cow<'a, str>),
     /// `@` or `@@`.
     At,
     AtAt,
@@ -27,7 +29,7 @@ pub(crate) enum PrismaToken {
     Bad(String),
 }
 
-impl std::fmt::Display for PrismaToken {
+impl std::fmt::Display for PrismaToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Word(text) | Self::Number(text) => write!(f, "`{text}`"),
@@ -45,25 +47,27 @@ impl std::fmt::Display for PrismaToken {
 /// A position in the text, and the rest of the text.
 #[derive(Clone)]
 pub(crate) struct Lexer<'a> {
-    rest: std::str::Chars<'a>,
+    rest: &'a str,
     position: Position,
 }
 
 impl<'a> Lexer<'a> {
     /// Starts at the beginning of the file with this number.
     pub(crate) fn new(text: &'a str, file: usize) -> Self {
-        Self { rest: text.chars(), position: Position { file, line: 1, column: 1 } }
+        Self { rest: text, position: Position { file, line: 1, column: 1 } }
     }
 
     fn peek(&self) -> Option<char> {
-        self.rest.clone().next()
+        self.rest.chars().next()
     }
 
     fn bump(&mut self) -> Option<char> {
-        let character = self.rest.next()?;
+        let mut rest = self.rest.chars();
+        let character = rest.next()?;
+        self.rest = rest.as_str();
         let ends_line = match character {
             '\n' => true,
-            '\r' => self.peek() != Some('\n'),
+            '\r' => !self.rest.starts_with('\n'),
             _ => false,
         };
         match ends_line {
@@ -73,37 +77,47 @@ impl<'a> Lexer<'a> {
         Some(character)
     }
 
-    /// Takes all characters that are wanted, among which are no line ends.
-    fn bump_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
-        let here = self.rest.as_str();
-        let (taken, rest) = here.split_at(here.find(|character| !wanted(character)).unwrap_or(here.len()));
-        self.position.column += if taken.is_ascii() { taken.len() } else { taken.chars().count() };
-        self.rest = rest.chars();
+    /// Takes all characters that are wanted, among which are no line ends. `is_byte` decides about ASCII, which most schemas
+    /// consist of, and `is_other` about all other characters.
+    fn bump_while(&mut self, is_byte: impl Fn(u8) -> bool, is_other: impl Fn(char) -> bool) -> &'a str {
+        let here = self.rest;
+        let bytes = here.as_bytes();
+        let (mut end, mut characters) = (0, 0);
+        while let Some(byte) = bytes.get(end) {
+            end += match byte.is_ascii() {
+                true if is_byte(*byte) => 1,
+                true => break,
+                false => match here[end..].chars().next().filter(|character| is_other(*character)) {
+                    Some(character) => character.len_utf8(),
+                    None => break,
+                },
+            };
+            characters += 1;
+        }
+        self.position.column += characters;
+        let (taken, rest) = here.split_at(end);
+        self.rest = rest;
         taken
     }
 
     /// Skips the rest of the line; the next token is the end of the line.
     pub(crate) fn skip_line(&mut self) {
-        self.bump_while(|character| !matches!(character, '\n' | '\r'));
+        self.bump_while(|byte| !matches!(byte, b'\n' | b'\r'), |_| true);
     }
 
     /// The next token, and where it begins.
-    pub(crate) fn next(&mut self) -> (PrismaToken, Position) {
+    pub(crate) fn next(&mut self) -> (PrismaToken<'a>, Position) {
         loop {
-            self.bump_while(|character| character.is_whitespace() && !matches!(character, '\n' | '\r'));
+            self.bump_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c'), char::is_whitespace);
             let position = self.position;
-            let rest = self.rest.as_str();
-            if rest.starts_with("//") {
-                self.skip_line();
-                continue;
-            }
-            if rest.starts_with("/*") {
-                match self.comment() {
-                    true => continue,
+            match self.rest.as_bytes() {
+                [b'/', b'/', ..] => self.skip_line(),
+                [b'/', b'*', ..] => match self.comment() {
+                    true => {}
                     false => return (PrismaToken::Bad("a comment without its `*/`".to_owned()), position),
-                }
+                },
+                _ => return (self.token(), position),
             }
-            return (self.token(), position);
         }
     }
 
@@ -121,11 +135,12 @@ impl<'a> Lexer<'a> {
         false
     }
 
-    fn token(&mut self) -> PrismaToken {
+    fn token(&mut self) -> PrismaToken<'a> {
         let Some(first) = self.peek() else { return PrismaToken::End };
-        if first.is_alphabetic() || first.is_ascii_digit() {
+        if first.is_ascii_alphanumeric() || first.is_alphabetic() {
             return self.word();
         }
+        let here = self.rest;
         self.bump();
         match first {
             '\n' => PrismaToken::Newline,
@@ -142,7 +157,7 @@ impl<'a> Lexer<'a> {
             '@' => PrismaToken::At,
             '"' => self.text(),
             '-' if self.peek().is_some_and(|next| next.is_ascii_digit()) => match self.word() {
-                PrismaToken::Number(digits) => PrismaToken::Number(format!("-{digits}")),
+                PrismaToken::Number(digits) => PrismaToken::Number(&here[..1 + digits.len()]),
                 other => PrismaToken::Bad(format!("`-` before {other}")),
             },
             '(' | ')' | '[' | ']' | '{' | '}' | ',' | ':' | '=' | '.' | '?' | '!' => PrismaToken::Sign(first),
@@ -158,28 +173,34 @@ impl<'a> Lexer<'a> {
     }
 
     /// A word, or a number without its sign.
-    fn word(&mut self) -> PrismaToken {
-        let word = self.bump_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
+    fn word(&mut self) -> PrismaToken<'a> {
+        let here = self.rest;
+        let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let word = self.bump_while(is_byte, char::is_alphanumeric);
         if !word.bytes().all(|byte| byte.is_ascii_digit()) {
             return match word.len() <= LONGEST_NAME {
-                true => PrismaToken::Word(word.to_owned()),
+                true => PrismaToken::Word(word),
                 false => PrismaToken::Bad(format!("a name of more than {LONGEST_NAME} bytes")),
             };
         }
-        let mut ahead = self.rest.clone();
-        match (ahead.next(), ahead.next()) {
-            (Some('.'), Some(digit)) if digit.is_ascii_digit() => {
+        match self.rest.as_bytes() {
+            [b'.', digit, ..] if digit.is_ascii_digit() => {
                 self.bump();
-                let fraction = self.bump_while(|character| character.is_ascii_digit());
-                PrismaToken::Number(format!("{word}.{fraction}"))
+                let fraction = self.bump_while(|byte| byte.is_ascii_digit(), |_| false);
+                PrismaToken::Number(&here[..word.len() + 1 + fraction.len()])
             }
-            _ => PrismaToken::Number(word.to_owned()),
+            _ => PrismaToken::Number(word),
         }
     }
 
     /// A string, its opening quote already read.
-    fn text(&mut self) -> PrismaToken {
-        let mut text = String::new();
+    fn text(&mut self) -> PrismaToken<'a> {
+        let plain = self.bump_while(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\'), |_| true);
+        if self.rest.starts_with('"') {
+            self.bump();
+            return PrismaToken::Text(plain.into());
+        }
+        let mut text = plain.to_owned();
         let mut wrong = None;
         loop {
             match self.peek() {
@@ -204,7 +225,7 @@ impl<'a> Lexer<'a> {
             }
         }
         self.bump();
-        wrong.map_or(PrismaToken::Text(text), |wrong| PrismaToken::Bad(wrong.to_owned()))
+        wrong.map_or(PrismaToken::Text(text.into()), |wrong| PrismaToken::Bad(wrong.to_owned()))
     }
 
     /// What follows a backslash.
@@ -229,7 +250,7 @@ impl<'a> Lexer<'a> {
         if !(0xd800..0xdc00).contains(&high) {
             return char::from_u32(high);
         }
-        if !self.rest.as_str().starts_with("\\u") {
+        if !self.rest.starts_with("\\u") {
             return None;
         }
         self.bump();
@@ -251,7 +272,7 @@ impl<'a> Lexer<'a> {
 mod tests {
     use super::*;
 
-    fn tokens(text: &str) -> Vec<PrismaToken> {
+    fn tokens(text: &str) -> Vec<PrismaToken<'_>> {
         let mut lexer = Lexer::new(text, 0);
         let mut found = Vec::new();
         loop {
@@ -262,7 +283,7 @@ mod tests {
         }
     }
 
-    fn one(text: &str) -> PrismaToken {
+    fn one(text: &str) -> PrismaToken<'_> {
         let mut found = tokens(text);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         found.remove(0)
@@ -270,10 +291,10 @@ mod tests {
 
     #[test]
     fn words_and_numbers() {
-        assert_eq!(one("a-B_9ä"), PrismaToken::Word("a-B_9ä".to_owned()));
-        assert_eq!(one("1A"), PrismaToken::Word("1A".to_owned()));
-        assert_eq!(one("-12.50"), PrismaToken::Number("-12.50".to_owned()));
-        assert_eq!(tokens("1."), [PrismaToken::Number("1".to_owned()), PrismaToken::Sign('.')]);
+        assert_eq!(one("a-B_9ä"), PrismaToken::Word("a-B_9ä"));
+        assert_eq!(one("1A"), PrismaToken::Word("1A"));
+        assert_eq!(one("-12.50"), PrismaToken::Number("-12.50"));
+        assert_eq!(tokens("1."), [PrismaToken::Number("1"), PrismaToken::Sign('.')]);
         assert!(matches!(one("_"), PrismaToken::Bad(_)));
     }
 
@@ -281,12 +302,7 @@ mod tests {
     fn comments_are_blanks() {
         assert_eq!(
             tokens("a /* b\n c */ d // e\n/// f\n"),
-            [
-                PrismaToken::Word("a".to_owned()),
-                PrismaToken::Word("d".to_owned()),
-                PrismaToken::Newline,
-                PrismaToken::Newline
-            ]
+            [PrismaToken::Word("a"), PrismaToken::Word("d"), PrismaToken::Newline, PrismaToken::Newline]
         );
         assert!(matches!(one("/* /"), PrismaToken::Bad(_)));
         assert!(matches!(one("/*/"), PrismaToken::Bad(_)));
@@ -294,8 +310,8 @@ mod tests {
 
     #[test]
     fn strings_resolve_their_escapes() {
-        assert_eq!(one(r#""a\u0041\t\/\b // \"\\""#), PrismaToken::Text("aA\t/\u{8} // \"\\".to_owned()));
-        assert_eq!(one(r#""\ud83d\ude00""#), PrismaToken::Text("😀".to_owned()));
+        assert_eq!(one(r#""a\u0041\t\/\b // \"\\""#), PrismaToken::Text("aA\t/\u{8} // \"\\".into()));
+        assert_eq!(one(r#""\ud83d\ude00""#), PrismaToken::Text("😀".into()));
         for wrong in [r#""\x""#, r#""\u12""#, r#""\ud83d""#, "\"a\tb\""] {
             assert!(matches!(one(wrong), PrismaToken::Bad(_)), "{wrong}");
         }

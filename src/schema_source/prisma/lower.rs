@@ -4,6 +4,7 @@
 //! Prisma: `schema-engine/connectors/sql-schema-connector/src/sql_schema_calculator.rs` does the same.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::catalog::{
     self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, Guarantee, IndexColumn, Key, Name, Origin, Table,
@@ -19,7 +20,8 @@ use crate::schema_source::prisma::{Position, names, types};
 #[must_use]
 pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
     let Some(source) = &schema.datasource else { return Catalog::default() };
-    let lowering = Lowering { schema, source, provider: source.provider, default_schema };
+    let files = schema.files.iter().map(|name| name.as_str().into()).collect();
+    let lowering = Lowering { schema, files, source, provider: source.provider, default_schema };
     let mut tables: Vec<_> = schema.models.iter().map(|model| lowering.table(model)).collect();
     tables.extend(schema.joins.iter().map(|join| lowering.join(join)));
     // SQLite has no enum types: Prisma makes the columns TEXT. In MySQL the values are part of each column.
@@ -50,6 +52,8 @@ pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
 
 struct Lowering<'a> {
     schema: &'a Schema,
+    /// The names of its files.
+    files: Vec<Arc<str>>,
     source: &'a DatasourceBlock,
     provider: Provider,
     default_schema: &'a str,
@@ -57,15 +61,15 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn origin(&self, position: Position) -> Option<Origin> {
-        Some(Origin { file: self.schema.files.get(position.file)?.clone(), line: position.line })
+        Some(Origin { file: self.files.get(position.file)?.clone(), line: position.line })
     }
 
     fn name(&self, schema: Option<&str>, name: &str) -> Name {
         Name { schema: schema.unwrap_or(self.default_schema).to_owned(), name: names::stored(self.provider, name) }
     }
 
-    fn stored(&self, columns: &[String]) -> Vec<String> {
-        columns.iter().map(|column| names::stored(self.provider, column)).collect()
+    fn stored<'m>(&self, columns: impl Iterator<Item = &'m str>) -> Vec<String> {
+        columns.map(|column| names::stored(self.provider, column)).collect()
     }
 
     fn enumeration(&self, of: &schema::Enumeration) -> catalog::Enum {
@@ -95,7 +99,7 @@ impl Lowering<'_> {
 
     fn key(&self, model: &Model, id: &Id) -> Key {
         let mut key = Key { name: key_name(self.provider, model, id), ..Key::default() };
-        let columns = self.stored(&columns(model, id.fields.iter().copied()));
+        let columns = self.stored(columns(model, id.fields.iter().copied()));
         for ((column, length), field) in columns.into_iter().zip(&id.lengths).zip(&id.fields) {
             key.add(column, self.prefix(&model.fields[*field], *length), false);
         }
@@ -117,7 +121,7 @@ impl Lowering<'_> {
             Provider::Postgres | Provider::Sqlite => field.default.clone(),
         };
         Column {
-            name: names::stored(self.provider, &field.column),
+            name: names::stored(self.provider, field.column()),
             field: Some(field.name.clone()),
             kind,
             arity: field.arity,
@@ -128,11 +132,8 @@ impl Lowering<'_> {
 
     fn kind(&self, kind: &FieldType) -> Type {
         match kind {
-            FieldType::Scalar(scalar, native) => {
-                let (name, arguments) = types::lower(self.provider, *scalar, native.as_ref());
-                Type::Native(name, arguments)
-            }
-            FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".to_owned(), Vec::new()),
+            FieldType::Scalar(scalar, native) => types::lower(self.provider, *scalar, native.as_ref()),
+            FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".into(), Vec::new()),
             FieldType::Enum(at) if self.provider == Provider::MySql => {
                 let labels = self.schema.enums[*at].values.iter().map(|(_, label)| label.clone());
                 mysql_types::enum_of(&labels.collect::<Vec<_>>())
@@ -165,7 +166,7 @@ impl Lowering<'_> {
             _ => "btree",
         };
         let fields = index.fields.iter().map(|field| IndexColumn {
-            name: names::stored(self.provider, &model.fields[field.field].column),
+            name: names::stored(self.provider, model.fields[field.field].column()),
             // A full-text index has no order.
             descending: field.descending && index.kind != IndexKind::Fulltext,
             length: self.prefix(&model.fields[field.field], field.length),
@@ -189,9 +190,9 @@ impl Lowering<'_> {
         let target = &self.schema.models[relation.target];
         ForeignKey {
             name: foreign_key_name(self.provider, model, relation),
-            columns: self.stored(&columns(model, relation.fields.iter().copied())),
+            columns: self.stored(columns(model, relation.fields.iter().copied())),
             target: self.name(target.schema.as_deref(), &target.table),
-            target_columns: self.stored(&columns(target, relation.references.iter().copied())),
+            target_columns: self.stored(columns(target, relation.references.iter().copied())),
             on_delete: relation.on_delete,
             on_update: relation.on_update,
             guarantee: Guarantee::default(),
@@ -239,7 +240,7 @@ impl Lowering<'_> {
                     },
                     columns: vec![column.clone()],
                     target: self.name(target.schema.as_deref(), &target.table),
-                    target_columns: vec![names::stored(provider, &field.column)],
+                    target_columns: vec![names::stored(provider, field.column())],
                     on_delete: Action::Cascade,
                     on_update: Action::Cascade,
                     guarantee: Guarantee::default(),
@@ -260,8 +261,8 @@ impl Lowering<'_> {
 }
 
 /// The columns of fields, by their indexes.
-fn columns(model: &Model, fields: impl Iterator<Item = usize>) -> Vec<String> {
-    fields.map(|field| model.fields[field].column.clone()).collect()
+fn columns(model: &Model, fields: impl Iterator<Item = usize>) -> impl Iterator<Item = &str> {
+    fields.map(|field| model.fields[field].column())
 }
 
 /// A primary key's name; empty for engines that do not name it (SQLite, MySQL).
@@ -279,8 +280,8 @@ pub(crate) fn index_name(provider: Provider, model: &Model, index: &ModelIndex) 
     }
     let columns = columns(model, index.fields.iter().map(|field| field.field));
     match index.kind {
-        IndexKind::Unique => names::unique(provider, &model.table, &columns),
-        IndexKind::Normal | IndexKind::Fulltext => names::index(provider, &model.table, &columns),
+        IndexKind::Unique => names::unique(provider, &model.table, columns),
+        IndexKind::Normal | IndexKind::Fulltext => names::index(provider, &model.table, columns),
     }
 }
 
@@ -289,6 +290,6 @@ pub(crate) fn foreign_key_name(provider: Provider, model: &Model, relation: &Rel
     match (provider, &relation.map) {
         (Provider::Sqlite, _) => String::new(),
         (_, Some(name)) => name.clone(),
-        _ => names::foreign_key(provider, &model.table, &columns(model, relation.fields.iter().copied())),
+        _ => names::foreign_key(provider, &model.table, columns(model, relation.fields.iter().copied())),
     }
 }

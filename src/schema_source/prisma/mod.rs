@@ -14,6 +14,7 @@ pub mod schema;
 mod syntax;
 mod types;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -114,15 +115,15 @@ pub fn parse(files: &[(String, String)]) -> Result<Schema, Vec<Diagnostic>> {
 
 /// The blocks of all files, and the syntax errors found on the way.
 #[derive(Debug)]
-struct ParsedFiles {
+struct ParsedFiles<'a> {
     /// The files' names, as they were given.
     names: Vec<String>,
-    blocks: Vec<Block>,
+    blocks: Vec<Block<'a>>,
     problems: Vec<Problem>,
 }
 
-impl ParsedFiles {
-    fn new(files: &[(String, String)]) -> Self {
+impl<'a> ParsedFiles<'a> {
+    fn new(files: &'a [(String, String)]) -> Self {
         let (mut blocks, mut problems) = (Vec::new(), Vec::new());
         for (number, (_, text)) in files.iter().enumerate() {
             blocks.extend(parser::parse(text, number, &mut problems));
@@ -153,26 +154,29 @@ impl ParsedFiles {
 }
 
 /// The Prisma schema of a run. [`PrismaSchema::load`] reads and parses it once; the parsed blocks then serve both the
-/// search for the database URL and the desired state, which lowers them once.
+/// search for the database URL and the desired state, which checks and lowers them once.
 #[derive(Debug)]
 pub(crate) struct PrismaSchema {
     /// The schema file, or the folder of its files.
     path: PathBuf,
-    parsed: ParsedFiles,
-    /// What [`PrismaSchema::lower`] answered the first time, and the `home` that it was asked with.
-    lowered: OnceLock<(String, Result<Catalog, String>)>,
+    /// Parts of the files' texts, which are kept to the end of the process.
+    parsed: ParsedFiles<'static>,
+    /// What the blocks mean, or all that is wrong in them.
+    checked: OnceLock<Result<Schema, String>>,
+    /// The first `home` that [`CheckedSchema::catalog`] was asked for, and its answer.
+    lowered: OnceLock<(String, Catalog)>,
 }
 
 impl PrismaSchema {
     /// Reads and parses a schema file, or all `*.prisma` files below a folder. Syntax errors are kept for
-    /// [`PrismaSchema::lower`]: a run that only needs the URL goes on in spite of them.
+    /// [`PrismaSchema::check`]: a run that only needs the URL goes on in spite of them.
     ///
     /// # Errors
     /// [`Error::Settings`] if a file cannot be read.
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
-        let parsed = ParsedFiles::new(&read(path)?);
+        let parsed = ParsedFiles::new(read(path)?.leak());
         tracing::debug!(phase = "settings", event = "parsed", "parsed the Prisma schema {}", path.display());
-        Ok(Self { path: path.to_owned(), parsed, lowered: OnceLock::new() })
+        Ok(Self { path: path.to_owned(), parsed, checked: OnceLock::new(), lowered: OnceLock::new() })
     }
 
     /// The schema file, or the folder of its files.
@@ -181,31 +185,55 @@ impl PrismaSchema {
     }
 
     /// Key and value of each line in the first `datasource` block, whether or not the rest of the schema is right.
-    pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ExpressionKind)> {
+    pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ExpressionKind<'_>)> {
         let block = self.parsed.blocks.iter().find(|block| block.kind == BlockKind::Datasource);
         let settings = block.into_iter().flat_map(|block| &block.settings);
-        settings.filter_map(|(key, value)| Some((key.text.as_str(), &value.as_ref()?.kind)))
+        settings.filter_map(|(key, value)| Some((&*key.text, &value.as_ref()?.kind)))
     }
 
-    /// The catalog of a database that agrees with this schema. `home` is the schema of models without `@@schema`; the
-    /// database URL decides it, so it is the same in every call of a run, and later calls (after a lost connection)
-    /// get the first answer.
+    /// Resolves names and arguments; later calls (after a lost connection) get the first answer.
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
-    pub(crate) fn lower(&self, home: &str) -> Result<&Catalog, Error> {
-        let (first, lowered) = self.lowered.get_or_init(|| (home.to_owned(), self.lowered_for(home)));
-        debug_assert_eq!(first, home, "one run has one home schema");
-        lowered.as_ref().map_err(|message| Error::Settings(message.clone()))
+    pub(crate) fn check(&self) -> Result<CheckedSchema<'_>, Error> {
+        let checked = self.checked.get_or_init(|| {
+            self.parsed.check().map_err(|problems| {
+                let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+                format!("the Prisma schema cannot be read:{}", lines.concat())
+            })
+        });
+        match checked {
+            Ok(schema) => Ok(CheckedSchema { of: self, schema }),
+            Err(message) => Err(Error::Settings(message.clone())),
+        }
     }
+}
 
-    fn lowered_for(&self, home: &str) -> Result<Catalog, String> {
-        let schema = self.parsed.check().map_err(|problems| {
-            let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-            format!("the Prisma schema cannot be read:{}", lines.concat())
-        })?;
-        tracing::debug!(phase = "verify", event = "lowered", "lowered the Prisma schema {}", self.path.display());
-        Ok(lower(&schema, home))
+/// A Prisma schema that nothing is wrong with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckedSchema<'a> {
+    of: &'a PrismaSchema,
+    schema: &'a Schema,
+}
+
+impl<'a> CheckedSchema<'a> {
+    /// The catalog of a database that agrees with this schema. `home` is the schema of models without `@@schema`. It is the same
+    /// in almost every call of a run, so the first answer is kept; another home (a scratch database of MySQL) is lowered anew.
+    pub(crate) fn catalog(self, home: &str) -> Cow<'a, Catalog> {
+        let (first, lowered) = self.of.lowered.get_or_init(|| {
+            let lowered = (home.to_owned(), lower(self.schema, home));
+            tracing::debug!(
+                phase = "verify",
+                event = "lowered",
+                "lowered the Prisma schema {}",
+                self.of.path.display()
+            );
+            lowered
+        });
+        match first == home {
+            true => Cow::Borrowed(lowered),
+            false => Cow::Owned(lower(self.schema, home)),
+        }
     }
 }
 
@@ -232,13 +260,13 @@ mod tests {
         let table = &catalog.tables[0];
         assert_eq!(table.name, Name { schema: "app".to_owned(), name: "as".to_owned() });
         assert_eq!(table.model.as_deref(), Some("A"));
-        assert_eq!(table.origin, Some(Origin { file: "a.prisma".to_owned(), line: 1 }));
+        assert_eq!(table.origin, Some(Origin { file: "a.prisma".into(), line: 1 }));
         let column = &table.columns[0];
         assert_eq!((column.name.as_str(), column.field.as_deref()), ("a_id", Some("id")));
-        assert_eq!(column.origin, Some(Origin { file: "a.prisma".to_owned(), line: 2 }));
+        assert_eq!(column.origin, Some(Origin { file: "a.prisma".into(), line: 2 }));
         assert_eq!(table.columns[1].arity, Arity::Optional);
         assert_eq!(table.indexes[0].name, "as_a_id_idx");
-        assert_eq!(table.indexes[0].origin, Some(Origin { file: "a.prisma".to_owned(), line: 4 }));
+        assert_eq!(table.indexes[0].origin, Some(Origin { file: "a.prisma".into(), line: 4 }));
     }
 
     #[test]
@@ -349,7 +377,7 @@ mod tests {
             )
         };
         let catalog = |provider| lower(&parse(&[("s".to_owned(), text(provider))]).unwrap(), "main");
-        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned(), arguments.to_vec());
+        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned().into(), arguments.to_vec());
         let sqlite = catalog("sqlite");
         assert_eq!(sqlite.tables[0].columns[1].kind, native("text", &[]));
         assert!(sqlite.enums.is_empty());

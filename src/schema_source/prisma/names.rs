@@ -20,17 +20,17 @@ pub(crate) fn primary_key(provider: Provider, table: &str) -> String {
 }
 
 /// `Table_a_b_key`
-pub(crate) fn unique(provider: Provider, table: &str, columns: &[String]) -> String {
+pub(crate) fn unique<'a>(provider: Provider, table: &str, columns: impl Iterator<Item = &'a str>) -> String {
     suffixed(provider, joined(table, columns), "_key")
 }
 
 /// `Table_a_b_idx`
-pub(crate) fn index(provider: Provider, table: &str, columns: &[String]) -> String {
+pub(crate) fn index<'a>(provider: Provider, table: &str, columns: impl Iterator<Item = &'a str>) -> String {
     suffixed(provider, joined(table, columns), "_idx")
 }
 
 /// `Table_a_b_fkey`
-pub(crate) fn foreign_key(provider: Provider, table: &str, columns: &[String]) -> String {
+pub(crate) fn foreign_key<'a>(provider: Provider, table: &str, columns: impl Iterator<Item = &'a str>) -> String {
     suffixed(provider, joined(table, columns), "_fkey")
 }
 
@@ -57,12 +57,19 @@ pub(crate) fn stored(provider: Provider, name: &str) -> String {
     }
 }
 
-fn joined(table: &str, columns: &[String]) -> String {
-    format!("{table}_{}", columns.join("_"))
+fn joined<'a>(table: &str, columns: impl Iterator<Item = &'a str>) -> String {
+    let mut name = String::with_capacity(64);
+    name.push_str(table);
+    for column in columns {
+        name.push('_');
+        name.push_str(column);
+    }
+    name
 }
 
-fn suffixed(provider: Provider, name: String, suffix: &str) -> String {
-    format!("{}{suffix}", bytes(&name, limit(provider) - suffix.len()))
+fn suffixed(provider: Provider, mut name: String, suffix: &str) -> String {
+    name.truncate(bytes(&name, limit(provider) - suffix.len()).len());
+    name + suffix
 }
 
 /// The first `most` bytes, or a few less, up to the end of a character.
@@ -83,9 +90,9 @@ mod tests {
     fn generated_names_are_cut_before_their_suffix() {
         let long = "T".repeat(60);
         assert_eq!(primary_key(Postgres, &long), format!("{}_pkey", "T".repeat(58)));
-        assert_eq!(unique(Postgres, &long, &["c".to_owned()]), format!("{}_key", "T".repeat(59)));
-        assert_eq!(foreign_key(Postgres, "T", &["a".to_owned(), "b".to_owned()]), "T_a_b_fkey");
-        assert_eq!(foreign_key(Postgres, &long, &["a".to_owned()]), format!("{}_fkey", "T".repeat(58)));
+        assert_eq!(unique(Postgres, &long, ["c"].into_iter()), format!("{}_key", "T".repeat(59)));
+        assert_eq!(foreign_key(Postgres, "T", ["a", "b"].into_iter()), "T_a_b_fkey");
+        assert_eq!(foreign_key(Postgres, &long, ["a"].into_iter()), format!("{}_fkey", "T".repeat(58)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ struct Abandoned;
 type Parsed<T> = Result<T, Abandoned>;
 
 /// The blocks of a file; adds what is wrong to `problems`.
-pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec<Block> {
+pub(crate) fn parse<'a>(text: &'a str, file: usize, problems: &mut Vec<Problem>) -> Vec<Block<'a>> {
     let mut lexer = Lexer::new(text, file);
     let (token, position) = lexer.next();
     let mut parser = Parser { lexer, token, position, is_first: true, spans_lines: false, problems };
@@ -38,7 +38,7 @@ pub(crate) fn parse(text: &str, file: usize, problems: &mut Vec<Problem>) -> Vec
 
 struct Parser<'a, 'b> {
     lexer: Lexer<'a>,
-    token: PrismaToken,
+    token: PrismaToken<'a>,
     position: Position,
     /// The token is the first of its line.
     is_first: bool,
@@ -47,9 +47,9 @@ struct Parser<'a, 'b> {
     problems: &'b mut Vec<Problem>,
 }
 
-impl Parser<'_, '_> {
+impl<'a> Parser<'a, '_> {
     fn advance(&mut self) {
-        self.is_first = self.token == PrismaToken::Newline;
+        self.is_first = matches!(self.token, PrismaToken::Newline);
         (self.token, self.position) = self.lexer.next();
     }
 
@@ -81,7 +81,7 @@ impl Parser<'_, '_> {
     }
 
     fn is(&self, sign: char) -> bool {
-        self.token == PrismaToken::Sign(sign)
+        matches!(self.token, PrismaToken::Sign(it) if it == sign)
     }
 
     /// Consumes this sign, if it is the current token.
@@ -101,10 +101,10 @@ impl Parser<'_, '_> {
     }
 
     /// A name. Digits alone count as one here.
-    fn word(&mut self, wanted: &str) -> Parsed<Identifier> {
-        match &mut self.token {
+    fn word(&mut self, wanted: &str) -> Parsed<Identifier<'a>> {
+        match self.token {
             PrismaToken::Word(text) | PrismaToken::Number(text) => {
-                let word = Identifier { text: std::mem::take(text), position: self.position };
+                let word = Identifier { text: text.into(), position: self.position };
                 self.advance();
                 Ok(word)
             }
@@ -113,11 +113,12 @@ impl Parser<'_, '_> {
     }
 
     /// A name with the parts that follow it: `db.VarChar`.
-    fn dotted(&mut self, mut name: Identifier, wanted: &str) -> Parsed<Identifier> {
+    fn dotted(&mut self, mut name: Identifier<'a>, wanted: &str) -> Parsed<Identifier<'a>> {
         while self.took('.') {
             let part = self.word(wanted)?;
-            name.text.push('.');
-            name.text.push_str(&part.text);
+            let text = name.text.to_mut();
+            text.push('.');
+            text.push_str(&part.text);
             if name.text.len() > LONGEST_NAME {
                 return self.wrong(format!("the name before this has more than {LONGEST_NAME} bytes"));
             }
@@ -126,7 +127,7 @@ impl Parser<'_, '_> {
     }
 
     /// `keyword name {`. Prisma ignores what follows the brace on its line, and so does this parser.
-    fn block(&mut self) -> Parsed<Block> {
+    fn block(&mut self) -> Parsed<Block<'a>> {
         let wanted = "a block such as `model Name {`";
         if self.is('}') {
             return self.wrong("this `}` does not close any block");
@@ -172,7 +173,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn body(&mut self, mut block: Block) -> Block {
+    fn body(&mut self, mut block: Block<'a>) -> Block<'a> {
         loop {
             match &self.token {
                 PrismaToken::Newline => self.advance(),
@@ -218,7 +219,7 @@ impl Parser<'_, '_> {
     }
 
     /// A line of a block.
-    fn line(&mut self, block: &mut Block) -> Parsed<()> {
+    fn line(&mut self, block: &mut Block<'a>) -> Parsed<()> {
         if self.token == PrismaToken::AtAt {
             if block.kind.has_settings() {
                 return self.wrong("this block has no attributes");
@@ -267,7 +268,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn type_name(&mut self) -> Parsed<TypeName> {
+    fn type_name(&mut self) -> Parsed<TypeName<'a>> {
         match self.token {
             PrismaToken::Sign(':') => return self.wrong("a field is `name Type`, without a colon"),
             PrismaToken::Sign('[') => return self.wrong("a list is written `Type[]`"),
@@ -300,7 +301,7 @@ impl Parser<'_, '_> {
     }
 
     /// `@name.name(…)`, from its `@` or `@@`.
-    fn attribute(&mut self) -> Parsed<Attribute> {
+    fn attribute(&mut self) -> Parsed<Attribute<'a>> {
         self.advance();
         let name = self.word("the attribute's name")?;
         let name = self.dotted(name, "the name of a native type")?;
@@ -312,11 +313,11 @@ impl Parser<'_, '_> {
     }
 
     /// `(…)`
-    fn arguments(&mut self, depth: usize) -> Parsed<Vec<Argument>> {
+    fn arguments(&mut self, depth: usize) -> Parsed<Vec<Argument<'a>>> {
         self.separated('(', ')', |parser| parser.argument(depth))
     }
 
-    fn argument(&mut self, depth: usize) -> Parsed<Argument> {
+    fn argument(&mut self, depth: usize) -> Parsed<Argument<'a>> {
         let value = self.value(depth)?;
         if !self.took(':') {
             return Ok(Argument { name: None, value });
@@ -380,14 +381,14 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Parsed<Expression> {
+    fn value(&mut self, depth: usize) -> Parsed<Expression<'a>> {
         if depth > DEPTH {
             return self.wrong("this is nested too deeply");
         }
         let position = self.position;
         let kind = match &mut self.token {
             PrismaToken::Text(text) => ExpressionKind::Text(std::mem::take(text)),
-            PrismaToken::Number(text) => ExpressionKind::Number(std::mem::take(text)),
+            PrismaToken::Number(text) => ExpressionKind::Number(text),
             PrismaToken::Sign('[') => {
                 let items = self.separated('[', ']', |parser| parser.value(depth + 1))?;
                 return Ok(Expression { position, kind: ExpressionKind::List(items) });

@@ -74,8 +74,8 @@ pub struct Model {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// The column's name.
-    pub column: String,
+    /// The column's name, if `@map` gives one.
+    pub map: Option<String>,
     /// Its type.
     pub kind: FieldType,
     /// Required, optional or list.
@@ -84,6 +84,14 @@ pub struct Field {
     pub default: crate::catalog::Default,
     /// Its position in the files.
     pub position: Position,
+}
+
+impl Field {
+    /// The column's name.
+    #[must_use]
+    pub fn column(&self) -> &str {
+        self.map.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// The type of a column.

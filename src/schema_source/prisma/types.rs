@@ -3,6 +3,9 @@
 //! Prisma: `native_types.rs` in the folders of `psl/psl-core/src/builtin_connectors` has the native types and their
 //! arguments; the connector beside it has the default native type of each scalar.
 
+use std::borrow::Cow;
+
+use crate::catalog::Type;
 use crate::schema_source::prisma::schema::{Provider, Scalar};
 
 impl Scalar {
@@ -171,16 +174,16 @@ pub(crate) fn check(provider: Provider, scalar: Scalar, name: &str, arguments: &
 }
 
 /// The column's type in the engine's catalog.
-pub(crate) fn lower(provider: Provider, scalar: Scalar, native: Option<&(String, Vec<u32>)>) -> (String, Vec<u32>) {
+pub(crate) fn lower(provider: Provider, scalar: Scalar, native: Option<&(String, Vec<u32>)>) -> Type {
     if let Some((name, arguments)) = native {
         let found = native_types(provider).iter().find(|(of, native, ..)| *of == scalar && native == name);
-        let lowered = found.map_or(name.as_str(), |(_, _, lowered, _)| lowered);
-        return match (lowered, arguments.as_slice()) {
-            // CHAR is CHAR(1), and BIT is BIT(1).
-            ("bpchar" | "bit", []) => (lowered.to_owned(), vec![1]),
-            ("binary", []) => (lowered.to_owned(), vec![1]),
-            _ => (lowered.to_owned(), arguments.clone()),
+        let lowered = found.map_or_else(|| Cow::Owned(name.clone()), |(_, _, lowered, _)| Cow::Borrowed(*lowered));
+        let arguments = match (&*lowered, arguments.as_slice()) {
+            // CHAR is CHAR(1), BIT is BIT(1), and BINARY is BINARY(1).
+            ("bpchar" | "bit" | "binary", []) => vec![1],
+            _ => arguments.clone(),
         };
+        return Type::Native(lowered, arguments);
     }
     let (name, arguments): (_, &[u32]) = match provider {
         Provider::Postgres => match scalar {
@@ -217,7 +220,7 @@ pub(crate) fn lower(provider: Provider, scalar: Scalar, native: Option<&(String,
             Scalar::Bytes => ("longblob", &[]),
         },
     };
-    (name.to_owned(), arguments.to_vec())
+    Type::Native(name.into(), arguments.to_vec())
 }
 
 #[cfg(test)]
@@ -242,6 +245,6 @@ mod tests {
     #[test]
     fn what_is_left_out_is_one() {
         let char = ("Char".to_owned(), Vec::new());
-        assert_eq!(lower(Provider::Postgres, Scalar::String, Some(&char)), ("bpchar".to_owned(), vec![1]));
+        assert_eq!(lower(Provider::Postgres, Scalar::String, Some(&char)), Type::Native("bpchar".into(), vec![1]));
     }
 }

@@ -199,7 +199,7 @@ impl Dialect {
     /// Whether the engine takes the two for the same name.
     #[must_use]
     pub(crate) fn is_same_name(self, one: &str, other: &str) -> bool {
-        self.folded(one) == self.folded(other)
+        one == other || self.folded(one) == self.folded(other)
     }
 
     /// A qualified table name, quoted.

@@ -34,7 +34,7 @@ fn name(schema: &str, name: &str) -> Name {
 }
 
 fn at(line: usize) -> Option<Origin> {
-    Some(Origin { file: "schema.prisma".to_owned(), line })
+    Some(Origin { file: "schema.prisma".into(), line })
 }
 
 /// A table of text columns; `model` and `field` are what the schema file calls them.
@@ -42,7 +42,7 @@ fn table(of: Name, model: Option<&str>, columns: &[(&str, &str)]) -> Table {
     let column = |(field, column): &(&str, &str)| Column {
         name: (*column).to_owned(),
         field: model.map(|_| (*field).to_owned()),
-        kind: Type::Native("text".to_owned(), Vec::new()),
+        kind: Type::Native("text".into(), Vec::new()),
         arity: Arity::Required,
         default: Default::None,
         origin: model.and_then(|_| at(2)),
@@ -265,7 +265,7 @@ fn values_of_enums_have_causes_of_their_own() {
 fn what_differs_or_is_extra_is_traced_to_whoever_made_it_so() {
     let expected = catalog(vec![table(name("public", "A"), Some("A"), &[("x", "x")])]);
     let mut actual = catalog(vec![table(name("public", "A"), None, &[("", "x"), ("", "y")])]);
-    actual.tables[0].columns[0].kind = Type::Native("int4".to_owned(), Vec::new());
+    actual.tables[0].columns[0].kind = Type::Native("int4".into(), Vec::new());
     let scripts = [
         (State::Applied, "CREATE TABLE \"A\" (x int, y text NOT NULL)"),
         (State::Applied, "ALTER TABLE \"A\" ALTER COLUMN x SET DEFAULT 'secret'"),

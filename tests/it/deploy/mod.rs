@@ -6,4 +6,6 @@ mod kubelet;
 pub(crate) mod kubernetes;
 pub(crate) mod openapi;
 pub(crate) mod recipes;
-mod yaml;
+mod release;
+mod runner;
+pub(crate) mod yaml;

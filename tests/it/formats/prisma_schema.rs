@@ -132,7 +132,7 @@ fn columns(table: &Table, name: &dyn Fn(&Name) -> String) -> Vec<String> {
                 let arguments = arguments.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
                 let arguments = if arguments.is_empty() { arguments } else { format!("({arguments})") };
                 let serial = column.default == Default::Sequence;
-                let kind = match known.as_str() {
+                let kind = match known.as_ref() {
                     "int2" if serial => "SMALLSERIAL",
                     "int4" if serial => "SERIAL",
                     "int8" if serial => "BIGSERIAL",
@@ -146,7 +146,7 @@ fn columns(table: &Table, name: &dyn Fn(&Name) -> String) -> Vec<String> {
                     "bpchar" => "CHAR",
                     other => &other.to_uppercase(),
                 };
-                let bare = ["int2", "int4", "int8", "bool", "float4", "float8", "numeric"].contains(&known.as_str());
+                let bare = ["int2", "int4", "int8", "bool", "float4", "float8", "numeric"].contains(&known.as_ref());
                 (format!("{kind}{arguments}"), !bare)
             }
             Type::Enum(of) => (name(of), true),

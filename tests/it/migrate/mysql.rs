@@ -58,6 +58,17 @@ fn waiting() -> (MysqlDatabase, Project) {
     (database, project)
 }
 
+/// Ends the sessions of this database that sleep, which the server does not notice by itself.
+fn kill_sleepers(database: &MysqlDatabase) {
+    let kill = database.sql(
+        "SELECT GROUP_CONCAT(CONCAT('KILL ', id) SEPARATOR ';') FROM information_schema.processlist WHERE \
+         info = 'SELECT SLEEP(600)' AND db = DATABASE()",
+    );
+    if kill != "NULL" {
+        database.sql(&kill);
+    }
+}
+
 #[test]
 fn a_statement_that_the_server_finished_without_its_client_is_not_repeated() {
     for is_done in [true, false] {
@@ -77,12 +88,7 @@ fn a_statement_that_the_server_finished_without_its_client_is_not_repeated() {
             database.sql(&format!("KILL {id}"));
         }
         drop(reader);
-        let of_reader = "SELECT GROUP_CONCAT(CONCAT('KILL ', id) SEPARATOR ';') FROM information_schema.processlist WHERE \
-                         info = 'SELECT SLEEP(600)' AND db = DATABASE()";
-        let kill = database.sql(of_reader);
-        if kill != "NULL" {
-            database.sql(&kill);
-        }
+        kill_sleepers(&database);
         until("the statement has ended", || database.sql(waits).is_empty().then_some(()));
         assert!(database.sql(HISTORY).contains("2_x|0|1|statement 2 of 3 has begun"), "{}", database.sql(HISTORY));
         let output = project.doorstep(&database.url(), &["migrate"]).run().code(0);
@@ -90,6 +96,28 @@ fn a_statement_that_the_server_finished_without_its_client_is_not_repeated() {
         assert_eq!(database.sql("SELECT a, b FROM t"), "5|6");
         assert_eq!(database.sql(HISTORY).lines().last().unwrap(), "2_x|1|1|-");
     }
+}
+
+#[test]
+fn a_statement_whose_announcement_finds_no_row_is_not_run() {
+    let (database, project) = waiting();
+    let reader = database.session("BEGIN; SELECT * FROM t; SELECT SLEEP(600)");
+    let sleeps =
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(600)' AND db = DATABASE()";
+    until("the table is read", || (database.sql(sleeps) == "1").then_some(()));
+    let mut doorstep =
+        project.doorstep(&database.url(), &["migrate"]).env("DOORSTEP_STATEMENT_LOCK_TIMEOUT", "1s").spawn();
+    doorstep.until_stderr("2_x met a lock, was rolled back and is tried again");
+    database.sql("DELETE FROM _prisma_migrations WHERE migration_name = '2_x'");
+    doorstep.finish("migrate").code(65).stderr_has("the row in the history is not ours any more");
+    drop(reader);
+    kill_sleepers(&database);
+    assert_eq!(
+        database.sql(
+            "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND column_name = 'b'"
+        ),
+        "0"
+    );
 }
 
 /// Five statements, of which the third fails.

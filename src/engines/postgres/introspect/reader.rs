@@ -309,7 +309,7 @@ fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
         | "float8" | "money" | "date" | "json" | "jsonb" | "bytea" => Vec::new(),
         _ => return Type::Other(name.to_owned()),
     };
-    Type::Native(name.to_owned(), arguments)
+    Type::Native(name.to_owned().into(), arguments)
 }
 
 #[cfg(test)]
@@ -360,7 +360,7 @@ mod tests {
             .iter()
             .map(|column| (column.name.as_str(), &column.kind, column.arity, &column.default))
             .collect();
-        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned(), arguments.to_vec());
+        let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned().into(), arguments.to_vec());
         let e = Type::Enum(Name { schema: "public".into(), name: "E".into() });
         assert_eq!(
             kinds,

@@ -44,12 +44,21 @@ impl<'n> Signature<'n> {
     }
 }
 
+/// What messages call an attribute or a function, in three parts: `@@`, `index` and nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Title<'a>(pub(crate) &'static str, pub(crate) &'a str, pub(crate) &'static str);
+
+impl std::fmt::Display for Title<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}{}", self.0, self.1, self.2)
+    }
+}
+
 /// The arguments that were given, by name.
 pub(crate) struct Arguments<'a> {
-    /// What messages call the attribute or function: `@@index`.
-    title: String,
+    title: Title<'a>,
     position: Position,
-    found: Vec<(&'static str, &'a Expression)>,
+    found: Vec<(&'static str, &'a Expression<'a>)>,
 }
 
 impl<'a> Arguments<'a> {
@@ -60,14 +69,14 @@ impl<'a> Arguments<'a> {
         signature: Signature<'_>,
         problems: &mut Problems,
     ) -> Self {
-        let title = format!("{}{}", level.sign(), attribute.name.text);
+        let title = Title(level.sign(), &attribute.name.text, "");
         let arguments = Self { title, position: attribute.name.position, found: Vec::new() };
         arguments.filled(&attribute.arguments, signature, problems)
     }
 
     /// Reads the arguments of a function, or of a field in an index: `email(sort: Desc)`.
     pub(crate) fn of_call(
-        title: String,
+        title: Title<'a>,
         position: Position,
         given: &'a [Argument],
         signature: Signature<'_>,
@@ -80,7 +89,7 @@ impl<'a> Arguments<'a> {
         let title = &self.title;
         for argument in given {
             let (name, at) = match &argument.name {
-                Some(name) => (name.text.as_str(), name.position),
+                Some(name) => (name.text.as_ref(), name.position),
                 None if signature.first_is_positional => (signature.names[0], argument.value.position),
                 None => {
                     report(problems, argument.value.position, format!("{title} takes no argument without a name"));
@@ -98,7 +107,7 @@ impl<'a> Arguments<'a> {
         self
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&'a Expression> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Expression<'a>> {
         self.found.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
@@ -112,7 +121,7 @@ impl<'a> Arguments<'a> {
                 report(problems, value.position, message);
                 Some(String::new())
             }
-            ExpressionKind::Text(text) => Some(text.clone()),
+            ExpressionKind::Text(text) => Some(text.to_string()),
             _ => {
                 report(problems, value.position, format!("`{name}` of {} is a string, in double quotes", self.title));
                 Some(String::new())
@@ -153,7 +162,7 @@ impl<'a> Arguments<'a> {
         let mut fields = Vec::new();
         for item in items {
             match &item.kind {
-                ExpressionKind::Constant(text) => fields.push((text.as_str(), item.position)),
+                ExpressionKind::Constant(text) => fields.push((text.as_ref(), item.position)),
                 _ => report(problems, item.position, format!("`{name}` of {} is a list of fields", self.title)),
             }
         }

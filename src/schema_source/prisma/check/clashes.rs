@@ -58,10 +58,14 @@ fn tables(models: &[Model], problems: &mut Problems) {
 }
 
 fn columns(model: &Model, problems: &mut Problems) {
+    // The names of fields differ from each other.
+    if model.fields.iter().all(|field| field.map.is_none()) {
+        return;
+    }
     let mut seen = HashMap::new();
     for field in &model.fields {
-        if let Some(other) = seen.insert(field.column.as_str(), field.name.as_str()) {
-            let message = format!("`{}` has the same column as `{other}`: {:?}", field.name, field.column);
+        if let Some(other) = seen.insert(field.column(), field.name.as_str()) {
+            let message = format!("`{}` has the same column as `{other}`: {:?}", field.name, field.column());
             report(problems, field.position, message);
         }
     }

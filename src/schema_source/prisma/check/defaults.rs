@@ -75,7 +75,7 @@ fn function(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Defa
         "dbgenerated" => match arguments {
             [] => Ok(Default::Any),
             [Argument { value: Expression { kind: ExpressionKind::Text(text), .. }, .. }] if !text.is_empty() => {
-                Ok(Default::Expression(text.clone()))
+                Ok(Default::Expression(text.to_string()))
             }
             _ => Err("dbgenerated() takes one string that is not empty, or nothing".to_owned()),
         },
@@ -88,12 +88,12 @@ fn function(name: &str, arguments: &[Argument], kind: &FieldType) -> Result<Defa
 /// A scalar in the form of [`Default::Value`]; or why it does not suit the type.
 fn scalar_literal(scalar: Scalar, value: &Expression) -> Result<String, String> {
     match (scalar, &value.kind) {
-        (Scalar::String, ExpressionKind::Text(text)) => Ok(text.clone()),
+        (Scalar::String, ExpressionKind::Text(text)) => Ok(text.to_string()),
         (Scalar::DateTime, ExpressionKind::Text(text)) => match is_time(text) {
-            true => Ok(text.clone()),
+            true => Ok(text.to_string()),
             false => Err(format!("{text:?} is not a time; write it as in \"2030-01-31T10:00:00Z\"")),
         },
-        (Scalar::Boolean, ExpressionKind::Constant(text)) if text == "true" || text == "false" => Ok(text.clone()),
+        (Scalar::Boolean, ExpressionKind::Constant(text)) if text == "true" || text == "false" => Ok(text.to_string()),
         (Scalar::Int | Scalar::BigInt, ExpressionKind::Number(text)) => {
             let number: Result<i64, _> = text.parse();
             number.map(|number| number.to_string()).map_err(|_| format!("{text} is not a whole number of 64 bits"))
@@ -117,7 +117,7 @@ fn label(value: &Expression, of: &EnumLabels<'_>) -> Result<String, String> {
     let ExpressionKind::Constant(name) = &value.kind else {
         return Err(format!("the default of the enum `{}` is one of its values, without quotes", of.name));
     };
-    let found = of.labels.get(name.as_str()).cloned();
+    let found = of.labels.get(name.as_ref()).cloned();
     found.ok_or_else(|| format!("the enum `{}` has no value `{name}`", of.name))
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct EnumLabels<'a> {
 impl<'a> EnumLabels<'a> {
     pub(crate) fn of(block: &'a Block, enumeration: &Enumeration) -> Self {
         let values = block.fields.iter().zip(&enumeration.values).rev();
-        let labels = values.map(|(field, (_, label))| (field.name.text.as_str(), label.clone())).collect();
+        let labels = values.map(|(field, (_, label))| (field.name.text.as_ref(), label.clone())).collect();
         Self { name: &block.name.text, labels }
     }
 }
@@ -27,9 +27,9 @@ impl<'a> Checker<'a> {
     /// `names.rs` there: an enum has at least one value, and none twice.
     pub(super) fn enumeration(&mut self, block: &'a Block) -> Enumeration {
         let mapping = self.block_mapping(block);
-        let name = block.name.text.clone();
+        let name = block.name.text.to_string();
         for attribute in &block.attributes {
-            if !matches!(attribute.name.text.as_str(), "map" | "schema") {
+            if !matches!(attribute.name.text.as_ref(), "map" | "schema") {
                 self.unknown_attribute(attribute, Level::Block, "an enum");
             }
         }
@@ -37,11 +37,11 @@ impl<'a> Checker<'a> {
         let mut values = Vec::new();
         for value in &block.fields {
             self.valid_name(&value.name);
-            if !seen.insert(value.name.text.as_str()) {
+            if !seen.insert(value.name.text.as_ref()) {
                 let message = format!("the enum `{name}` has the value `{}` twice; remove one", value.name.text);
                 self.report(value.name.position, message);
             }
-            values.push((value.name.text.clone(), self.label(value)));
+            values.push((value.name.text.to_string(), self.label(value)));
         }
         if values.is_empty() {
             self.report(block.name.position, format!("the enum `{name}` has no values; give it one, or remove it"));
@@ -62,6 +62,6 @@ impl<'a> Checker<'a> {
             let arguments = Arguments::of_attribute(attribute, Level::Field, signature, &mut self.problems);
             label = arguments.required_text("name", &mut self.problems);
         }
-        label.unwrap_or_else(|| value.name.text.clone())
+        label.unwrap_or_else(|| value.name.text.to_string())
     }
 }

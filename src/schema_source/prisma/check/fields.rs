@@ -24,8 +24,9 @@ impl<'a> Checker<'a> {
     pub(super) fn field(&mut self, field: &'a FieldSyntax, draft: &mut ModelDraft<'a>) {
         self.valid_name(&field.name);
         let Some(kind) = &field.kind else { return };
-        if draft.members.contains_key(field.name.text.as_str()) {
-            let message = format!("`{}` has the field `{}` twice; remove one", draft.model.name, field.name.text);
+        let name = field.name.text.as_ref();
+        if draft.members.contains_key(name) {
+            let message = format!("`{}` has the field `{name}` twice; remove one", draft.model.name);
             return self.report(field.name.position, message);
         }
         let member = match self.resolve(kind) {
@@ -36,15 +37,15 @@ impl<'a> Checker<'a> {
                 Member::Relation
             }
         };
-        draft.members.insert(field.name.text.as_str(), member);
+        draft.members.insert(name, member);
     }
 
     /// What the type's name stands for: a scalar first, then a block of this name.
     fn resolve(&mut self, kind: &TypeName) -> Option<ResolvedType> {
         if let Some(text) = &kind.unsupported {
-            return Some(ResolvedType::Column(FieldType::Unsupported(text.clone())));
+            return Some(ResolvedType::Column(FieldType::Unsupported(text.to_string())));
         }
-        let name = kind.name.text.as_str();
+        let name = kind.name.text.as_ref();
         if let Some(scalar) = Scalar::of(name) {
             return Some(ResolvedType::Column(FieldType::Scalar(scalar, None)));
         }
@@ -70,21 +71,20 @@ impl<'a> Checker<'a> {
     /// Prisma: lists of scalars need the connector's capability `ScalarLists`, which only PostgreSQL has of the three;
     /// an attribute is given once.
     fn column(&mut self, field: &'a FieldSyntax, kind: FieldType, arity: Arity, draft: &mut ModelDraft<'a>) -> Member {
-        let (name, position) = (field.name.text.clone(), field.name.position);
-        let mut column = schema::Field { column: name.clone(), name, kind, arity, default: Default::None, position };
+        let (name, position) = (field.name.text.to_string(), field.name.position);
+        let mut column = schema::Field { name, map: None, kind, arity, default: Default::None, position };
         if arity == Arity::List && self.provider != Provider::Postgres {
             let message = format!("{} has no lists of scalars; use Json, or a model of its own", self.provider.name());
             self.report(position, message);
         }
         // Native types first: which defaults are allowed does not depend on the order of attributes.
         let is_native = |attribute: &&Attribute| attribute.name.text.contains('.');
-        let (natives, others): (Vec<_>, Vec<_>) = field.attributes.iter().partition(is_native);
-        for attribute in natives {
+        for attribute in field.attributes.iter().filter(is_native) {
             self.native_type(attribute, &mut column.kind);
         }
-        let mut seen = HashSet::new();
-        for attribute in others {
-            match seen.insert(attribute.name.text.as_str()) {
+        let (mut seen, is_only) = (HashSet::new(), field.attributes.len() == 1);
+        for attribute in field.attributes.iter().filter(|attribute| !is_native(attribute)) {
+            match is_only || seen.insert(attribute.name.text.as_ref()) {
                 true => self.field_attribute(attribute, &mut column, draft),
                 false => self.report(attribute.name.position, repeated(attribute, Level::Field)),
             }
@@ -98,14 +98,14 @@ impl<'a> Checker<'a> {
     /// number.
     fn field_attribute(&mut self, attribute: &'a Attribute, column: &mut schema::Field, draft: &mut ModelDraft<'a>) {
         let position = attribute.name.position;
-        match attribute.name.text.as_str() {
+        match attribute.name.text.as_ref() {
             "id" => self.field_id(attribute, column.arity, draft),
             "unique" => self.field_unique(attribute, draft),
             "map" => {
                 let signature = Signature::first_positional(&["name"]);
                 let arguments = Arguments::of_attribute(attribute, Level::Field, signature, &mut self.problems);
                 if let Some(name) = arguments.required_text("name", &mut self.problems) {
-                    column.column = name;
+                    column.map = Some(name);
                 }
             }
             "default" => column.default = self.default(attribute, &column.kind, column.arity),

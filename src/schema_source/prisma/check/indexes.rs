@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::catalog::Arity;
 use crate::schema_source::prisma::Position;
-use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
+use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature, Title};
 use crate::schema_source::prisma::check::{Checker, Member, ModelDraft, repeated};
 use crate::schema_source::prisma::schema::{Id, IndexField, IndexKind, ModelIndex, Provider};
 use crate::schema_source::prisma::syntax::{Attribute, Block, Expression, ExpressionKind};
@@ -19,7 +19,7 @@ impl<'a> Checker<'a> {
     pub(super) fn block_attributes(&mut self, block: &'a Block, draft: &mut ModelDraft<'a>) {
         let mut seen = HashSet::new();
         for attribute in &block.attributes {
-            let name = attribute.name.text.as_str();
+            let name = attribute.name.text.as_ref();
             match name {
                 // Read with the head of the block.
                 "map" | "schema" => {}
@@ -192,7 +192,7 @@ impl<'a> Checker<'a> {
                 self.report(item.position, format!("the field `{name}` is given twice"));
                 continue;
             }
-            let (title, signature) = (format!("`{name}`"), Signature::named(&allowed));
+            let (title, signature) = (Title("`", name, "`"), Signature::named(&allowed));
             let own = Arguments::of_call(title, item.position, own, signature, &mut self.problems);
             let class = own.get("ops").and_then(|value| self.operator_class(value));
             let (descending, length) = (self.is_descending(&own), self.prefix_length(&own));
@@ -246,7 +246,7 @@ impl<'a> Checker<'a> {
                 if let [argument] = arguments.as_slice()
                     && let ExpressionKind::Text(text) = &argument.value.kind
                 {
-                    return Some(text.clone());
+                    return Some(text.to_string());
                 }
             }
             ExpressionKind::Constant(name) if let Some(rest) = name.strip_suffix("Ops") => {

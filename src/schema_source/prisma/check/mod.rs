@@ -88,7 +88,7 @@ pub(crate) fn check(blocks: &[Block], files: Vec<String>, problems: &mut Problem
     schema
 }
 
-fn blocks_of(blocks: &[Block], kind: BlockKind) -> impl Iterator<Item = &Block> {
+fn blocks_of<'a>(blocks: &'a [Block<'a>], kind: BlockKind) -> impl Iterator<Item = &'a Block<'a>> {
     blocks.iter().filter(move |block| block.kind == kind)
 }
 
@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
                 _ => Declaration::Composite,
             };
             self.valid_name(&block.name);
-            let (name, position) = (block.name.text.as_str(), block.name.position);
+            let (name, position) = (block.name.text.as_ref(), block.name.position);
             if Scalar::of(name).is_some() {
                 self.report(position, format!("`{name}` is the name of a scalar type; choose another"));
             }
@@ -159,7 +159,7 @@ impl<'a> Checker<'a> {
         let mut mapping = BlockMapping { name: None, schema: None };
         let mut seen = HashSet::new();
         for attribute in &block.attributes {
-            let name = attribute.name.text.as_str();
+            let name = attribute.name.text.as_ref();
             let (slot, key) = match name {
                 "map" => (&mut mapping.name, "name"),
                 "schema" => (&mut mapping.schema, "map"),
@@ -195,7 +195,7 @@ impl<'a> Checker<'a> {
 
     fn view(&mut self, block: &'a Block) -> View {
         let mapping = self.block_mapping(block);
-        let (name, position) = (block.name.text.clone(), block.name.position);
+        let (name, position) = (block.name.text.to_string(), block.name.position);
         View { view: mapping.name.unwrap_or_else(|| name.clone()), name, schema: mapping.schema, position }
     }
 
@@ -203,19 +203,19 @@ impl<'a> Checker<'a> {
     /// models are known.
     fn model(&mut self, block: &'a Block) -> ModelDraft<'a> {
         let mapping = self.block_mapping(block);
-        let name = block.name.text.clone();
+        let name = block.name.text.to_string();
         let mut draft = ModelDraft {
             model: Model {
                 table: mapping.name.unwrap_or_else(|| name.clone()),
                 name,
                 schema: mapping.schema,
-                fields: Vec::new(),
+                fields: Vec::with_capacity(block.fields.len()),
                 id: None,
                 indexes: Vec::new(),
                 relations: Vec::new(),
                 position: block.name.position,
             },
-            members: HashMap::new(),
+            members: HashMap::with_capacity(block.fields.len()),
             relation_fields: Vec::new(),
             conditions: Vec::new(),
             is_ignored: block.attributes.iter().any(|attribute| attribute.name.text == "ignore"),
@@ -252,7 +252,7 @@ pub(crate) struct ModelDraft<'a> {
     members: HashMap<&'a str, Member>,
     relation_fields: Vec<relations::RelationField<'a>>,
     /// `where` of an index, by the position of the index among the model's indexes.
-    conditions: Vec<(usize, &'a Expression)>,
+    conditions: Vec<(usize, &'a Expression<'a>)>,
     /// The model has `@@ignore`: Prisma's client does not use it.
     is_ignored: bool,
 }

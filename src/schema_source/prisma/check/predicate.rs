@@ -24,7 +24,7 @@ impl<'a> Checker<'a> {
                     && let ExpressionKind::Text(text) = &argument.value.kind
                     && !text.trim().is_empty()
                 {
-                    return Some(text.clone());
+                    return Some(text.to_string());
                 }
             }
             ExpressionKind::Object(entries) if !entries.is_empty() => {
@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
 
 /// The condition as Prisma's migrations write it; `None` for a value that does not suit the field's type.
 fn condition(field: &schema::Field, value: &Expression) -> Option<String> {
-    let column = format!("\"{}\"", field.column.replace('"', "\"\""));
+    let column = format!("\"{}\"", field.column().replace('"', "\"\""));
     let (is_negated, value) = match &value.kind {
         ExpressionKind::Object(entries) => match entries.as_slice() {
             [(name, value)] if name.text == "not" => (true, value),
@@ -69,8 +69,8 @@ fn condition(field: &schema::Field, value: &Expression) -> Option<String> {
         ExpressionKind::Constant(text) if text == "null" => {
             return Some(format!("{column} IS {}NULL", if is_negated { "NOT " } else { "" }));
         }
-        ExpressionKind::Constant(text) if is_boolean && (text == "true" || text == "false") => text.clone(),
-        ExpressionKind::Number(text) if is_numeric => text.clone(),
+        ExpressionKind::Constant(text) if is_boolean && (text == "true" || text == "false") => text.to_string(),
+        ExpressionKind::Number(text) if is_numeric => (*text).to_owned(),
         ExpressionKind::Text(text) if !is_numeric && !is_boolean => format!("'{}'", text.replace('\'', "''")),
         _ => return None,
     };

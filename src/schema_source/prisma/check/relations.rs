@@ -5,6 +5,7 @@
 //! hold the rules. Rules about the referential actions and cycles of MongoDB and SQL Server do not concern the engines
 //! here.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::catalog::{Action, Arity};
@@ -86,10 +87,10 @@ impl<'a> Checker<'a> {
             map: None,
             is_ignored: false,
         };
-        let mut seen = HashSet::new();
+        let (mut seen, is_only) = (HashSet::new(), field.attributes.len() == 1);
         for attribute in &field.attributes {
-            let name = attribute.name.text.as_str();
-            if !seen.insert(name) {
+            let name = attribute.name.text.as_ref();
+            if !is_only && !seen.insert(name) {
                 self.report(attribute.name.position, repeated(attribute, Level::Field));
                 continue;
             }
@@ -119,7 +120,7 @@ impl<'a> Checker<'a> {
     pub(super) fn relations(&mut self, drafts: &mut [ModelDraft<'a>]) -> Vec<Join> {
         let mut sides: BTreeMap<RelationKey, Vec<Side<'_, 'a>>> = BTreeMap::new();
         let mut found = Vec::new();
-        let unique: Vec<_> = drafts.iter().map(|draft| unique_fields(&draft.model)).collect();
+        let unique: Vec<OnceCell<UniqueFields>> = drafts.iter().map(|_| OnceCell::new()).collect();
         for (at, draft) in drafts.iter().enumerate() {
             for field in &draft.relation_fields {
                 let side = Side { at, draft, field };
@@ -153,7 +154,7 @@ impl<'a> Checker<'a> {
         &mut self,
         side: Side<'_, 'a>,
         drafts: &[ModelDraft<'a>],
-        unique: &[UniqueFields],
+        unique: &[OnceCell<UniqueFields>],
     ) -> Option<Relation> {
         let (fields, references) = self.field_lists(side.field)?;
         let RelationTarget::Model(target) = side.field.target else { return None };
@@ -162,7 +163,12 @@ impl<'a> Checker<'a> {
         let references = self.columns_of(references, other)?;
         self.referencing_arity(side, &fields);
         // Prisma: `relations::references_unique_fields`: the columns of a key or unique index, in any order.
-        if !unique[target].contains(&references.iter().copied().collect::<BTreeSet<_>>()) {
+        let is_key = other.model.id.as_ref().is_some_and(|id| id.fields == references);
+        let is_unique = || {
+            let unique = unique[target].get_or_init(|| unique_fields(&other.model));
+            unique.contains(&references.iter().copied().collect::<BTreeSet<_>>())
+        };
+        if !is_key && !is_unique() {
             let (name, model) = (side.field.name, &other.model.name);
             let message = format!("`{name}` points to fields of `{model}` that are not unique; add @unique there");
             self.report(side.field.position, message);

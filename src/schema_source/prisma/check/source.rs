@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use crate::catalog::Extension;
-use crate::schema_source::prisma::check::attributes::{Arguments, Signature};
+use crate::schema_source::prisma::check::attributes::{Arguments, Signature, Title};
 use crate::schema_source::prisma::check::{Problems, blocks_of, report};
 use crate::schema_source::prisma::schema::{DatasourceBlock, Provider};
 use crate::schema_source::prisma::syntax::{Block, BlockKind, Expression, ExpressionKind, Identifier};
@@ -73,7 +73,7 @@ pub(crate) fn read<'a>(
             None => report(problems, key.position, format!("`{}` has no value", key.text)),
         }
     }
-    provider.map(|_| (block.name.text.as_str(), datasource))
+    provider.map(|_| (block.name.text.as_ref(), datasource))
 }
 
 /// The engine: the last `provider` of the block, if there are several.
@@ -104,9 +104,9 @@ fn setting(
     features: &Features,
     problems: &mut Problems,
 ) {
-    match (key.text.as_str(), &value.kind) {
+    match (key.text.as_ref(), &value.kind) {
         // `referentialIntegrity` is the name of `relationMode` before Prisma 4.5.
-        ("relationMode" | "referentialIntegrity", ExpressionKind::Text(mode)) => match mode.as_str() {
+        ("relationMode" | "referentialIntegrity", ExpressionKind::Text(mode)) => match mode.as_ref() {
             "prisma" => datasource.foreign_keys = false,
             "foreignKeys" => datasource.foreign_keys = true,
             _ => report(problems, value.position, format!("`{}` is \"foreignKeys\" or \"prisma\"", key.text)),
@@ -135,7 +135,7 @@ fn schemas(items: &[Expression], problems: &mut Problems) -> Vec<String> {
             ExpressionKind::Text(name) if !seen.insert(name) => {
                 report(problems, item.position, format!("the schema {name:?} is listed twice"));
             }
-            ExpressionKind::Text(name) => schemas.push(name.clone()),
+            ExpressionKind::Text(name) => schemas.push(name.to_string()),
             _ => report(problems, item.position, "`schemas` is a list of strings"),
         }
     }
@@ -147,13 +147,13 @@ fn schemas(items: &[Expression], problems: &mut Problems) -> Vec<String> {
 /// Prisma: `PostgresDatasourceProperties` in `psl/psl-core/src/builtin_connectors/postgres_datamodel_connector`.
 fn extension(item: &Expression, problems: &mut Problems) -> Option<Extension> {
     match &item.kind {
-        ExpressionKind::Constant(name) => Some(Extension { name: name.clone(), ..Extension::default() }),
+        ExpressionKind::Constant(name) => Some(Extension { name: name.to_string(), ..Extension::default() }),
         ExpressionKind::Call(name, arguments) => {
             let (title, signature) =
-                (format!("the extension `{name}`"), Signature::named(&["map", "schema", "version"]));
+                (Title("the extension `", name, "`"), Signature::named(&["map", "schema", "version"]));
             let arguments = Arguments::of_call(title, item.position, arguments, signature, problems);
             Some(Extension {
-                name: arguments.text("map", problems).unwrap_or_else(|| name.clone()),
+                name: arguments.text("map", problems).unwrap_or_else(|| name.to_string()),
                 schema: arguments.text("schema", problems),
                 version: arguments.text("version", problems),
             })
