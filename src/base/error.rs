@@ -246,6 +246,11 @@ impl Error {
     }
 }
 
+fn not_there(waited: Duration, unready: &[String], database: Option<&Error>) -> String {
+    let database = database.map(|error| format!("\n{error}")).unwrap_or_default();
+    format!("not ready after {}:\n  {}{database}\n{NEXT_AFTER_NOT_THERE}", seconds(waited), unready.join("\n  "))
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -263,9 +268,7 @@ impl fmt::Display for Error {
                 write!(f, "last cause: {last}\nnext: {remedy}")
             }
             Self::NotThere { waited, unready, database } => {
-                let database = database.as_ref().map(|error| format!("\n{error}")).unwrap_or_default();
-                let unready = unready.join("\n  ");
-                write!(f, "not ready after {}:\n  {unready}{database}\n{NEXT_AFTER_NOT_THERE}", seconds(*waited))
+                f.write_str(&not_there(*waited, unready, database.as_deref()))
             }
             Self::Refused { address, fault, remedy } => {
                 write!(f, "the database at {address} refused: {fault}{}", next(remedy.as_deref()))
