@@ -9,14 +9,14 @@ pub(crate) fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'stati
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut pairs, mut rest) = (Vec::new(), text);
     while !rest.is_empty() {
-        let number = text[..text.len() - rest.len()].matches('\n').count() + 1;
+        let at = text.len() - rest.len();
         let end = rest.find('\n').unwrap_or(rest.len());
         let line = rest[..end].trim();
         if line.is_empty() || line.starts_with('#') {
             rest = &rest[(end + 1).min(rest.len())..];
             continue;
         }
-        let wrong = |why| (number, why);
+        let wrong = |why| (text[..at].matches('\n').count() + 1, why);
         let name_end = rest[..end].find('=').ok_or(wrong("has no `=`"))?;
         let name = rest[..name_end].trim();
         let name = name.strip_prefix("export").filter(|it| it.starts_with([' ', '\t'])).map_or(name, str::trim_start);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
@@ -18,6 +18,10 @@ use crate::base::signal;
 
 /// How long to read what a child has left in the pipe.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How often to look whether an orphan that was killed has ended, and the pause between two looks.
+const MOMENTS: u32 = 100;
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Which output is read; the other one is discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +122,23 @@ impl Process {
         }
         let _ = killpg(self.group(), Signal::SIGKILL);
         self.is_reaped = true;
-        self.child.wait().ok()
+        let status = self.child.wait().ok();
+        self.reap_orphans();
+        status
+    }
+
+    /// As PID 1 doorstep inherits what the child has left: reaps those of its group, which have just been killed, so that the service
+    /// finds no zombies. Other children of doorstep are left to those who wait for them.
+    fn reap_orphans(&self) {
+        let group = Pid::from_raw(-self.group().as_raw());
+        for _ in 0..MOMENTS {
+            match waitpid(group, Some(WaitPidFlag::WNOHANG)) {
+                // ECHILD: none of them is a child of this process.
+                Err(_) => return,
+                Ok(WaitStatus::StillAlive) => std::thread::sleep(MOMENT),
+                Ok(_) => {}
+            }
+        }
     }
 }
 

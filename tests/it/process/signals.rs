@@ -140,6 +140,21 @@ fn as_pid_1_it_answers_signals_while_it_waits() {
 }
 
 #[test]
+fn as_pid_1_it_leaves_no_zombies_of_commands_that_it_has_asked() {
+    if !is_root() {
+        return eprintln!("skipped: unshare -p needs root");
+    }
+    // Each attempt leaves an orphan behind, which PID 1 inherits.
+    let project =
+        Project::bare().file("doorstep.toml", "wait_interval = \"1ms\"\nmigrate = \"off\"\nverify = \"off\"\n");
+    let orphan = "exec:sh -c 'sleep 1000 & echo x >> calls; test $(wc -l < calls) -gt 4'";
+    let zombies = "grep -l 'State:.*Z' /proc/[0-9]*/status | wc -l; pgrep -c sleep";
+    let arguments = ["run", "--wait-for", orphan, "--", "sh", "-c", zombies];
+    let doorstep = Doorstep::through("unshare", &["-pf", "--kill-child", "--mount-proc", binary()], &arguments);
+    doorstep.directory(&project.path("")).run().stdout_is("0\n0");
+}
+
+#[test]
 fn as_pid_1_it_cancels_and_becomes_the_service() {
     if !is_root() {
         return eprintln!("skipped: unshare -p needs root");
