@@ -50,7 +50,7 @@ Exit codes (+ = trying again may help):
     3   verify found differences
    64   bad command line
    65   a migration failed, or the history contradicts the folder
-   69 + the database was not ready in time
+   69 + what it waited for was not ready in time, or a time limit ended it
    70   a bug in doorstep
    71   the operating system refused
    75 + another session held a lock until the deadline
