@@ -115,8 +115,10 @@ fn catalog_of_mysql(format: &Native, ground: &Ground) -> String {
     let tables = ground.tables(format);
     let shown = tables.split(' ').map(|table| {
         let shown = ground.sql(&format!("SHOW CREATE TABLE `{table}`; SELECT COUNT(*) FROM `{table}`"));
-        // A view names its database, and the collation of the session that made it, which is the tool's.
-        let shown = shown.replace(&ground.sql("SELECT DATABASE()"), "");
+        // A view names its database, and the account and the collation of the session that made it, which are the tool's: one that
+        // prefers the server's Unix socket is root@localhost.
+        let shown =
+            shown.replace(&ground.sql("SELECT DATABASE()"), "").replace("`root`@`localhost`", "`root`@`127.0.0.1`");
         let without_session = |line: &str| line.split("|utf8mb4|utf8mb4_").next().unwrap().to_owned();
         shown.lines().map(without_session).collect::<Vec<_>>().join("\n")
     });
