@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::log::seconds;
-use crate::base::secret::Secret;
+use crate::base::secret::{Secret, without_newline};
 use crate::base::short_child::{self, Answered, Captured, ShortChild};
 
 /// The longest password, in bytes: as long as a secret file may be.
@@ -55,8 +55,7 @@ impl PasswordCommand {
 /// The password in what the program has printed.
 fn password_of(output: Vec<u8>) -> Result<Secret, String> {
     let text = String::from_utf8(output).map_err(|_| "printed something that is not UTF-8".to_owned())?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    match text.strip_suffix('\r').unwrap_or(text) {
+    match without_newline(&text) {
         "" => Err("printed nothing".to_owned()),
         text if text.contains('\0') => Err("printed a NUL".to_owned()),
         text => Ok(Secret::new(text)),

@@ -90,13 +90,18 @@ pub(crate) fn read_file(path: &Path) -> Result<Secret, Error> {
     let text = file::read_text(path, FileKind::Secret).map_err(|error| {
         Error::Settings(file::unreadable(format_args!("the secret file {}", shown_path(path)), &error))
     })?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    match text.strip_suffix('\r').unwrap_or(text) {
+    match without_newline(&text) {
         "" => {
             Err(Error::Settings(format!("the secret file {} is empty\nnext: write the URL into it", shown_path(path))))
         }
         text => Ok(Secret::new(text)),
     }
+}
+
+/// The text without one newline at its end, which editors and programs write behind a secret.
+pub(crate) fn without_newline(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 /// Accepts a text, a number, or a sequence of texts, as texts.

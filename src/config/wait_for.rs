@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use crate::base::unseen::is_unseen;
+use crate::base::unseen::{called, is_unseen};
+use crate::config::value::List;
 use crate::config::words::Words;
-use crate::sql::name::split_outside_quotes;
 
 /// The entries of one flag, of the variable or of doorstep.toml.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +19,7 @@ impl FromStr for Entries {
 
     /// Splits at commas outside double quotes, as other lists.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let items = split_outside_quotes(text, ',').into_iter().map(|item| item.trim().to_owned());
-        Ok(Self(items.filter(|item| !item.is_empty()).collect()))
+        text.parse::<List>().map(|list| Self(list.0))
     }
 }
 
@@ -93,7 +92,7 @@ impl FromStr for Dependency {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why: String| format!("{} {why}\nnext: {FORMS}", hidden(text));
+        let wrong = |why: String| format!("`{}` {why}\nnext: {FORMS}", hidden(text));
         if let Some(command) = text.strip_prefix("exec:") {
             let words: Words = command.trim().parse().map_err(wrong_command)?;
             return Ok(Self { shown: format!("exec:{words}"), kind: DependencyKind::Exec(words) });
@@ -101,7 +100,7 @@ impl FromStr for Dependency {
         let may_have_blanks = text.starts_with("file:");
         let is_wrong = |character: &char| is_unseen(*character) || (character.is_whitespace() && !may_have_blanks);
         if let Some(unseen) = text.chars().find(is_wrong) {
-            return Err(wrong(format!("holds {}", crate::base::unseen::called(unseen))));
+            return Err(wrong(format!("holds {}", called(unseen))));
         }
         let kind = match text.split_once(':') {
             Some(("tcp", rest)) => {
@@ -117,7 +116,7 @@ impl FromStr for Dependency {
             }
             _ => return Err(wrong("begins with no scheme".to_owned())),
         };
-        Ok(Self { shown: hidden(text).trim_matches('`').to_owned(), kind })
+        Ok(Self { shown: hidden(text), kind })
     }
 }
 
@@ -132,9 +131,9 @@ fn hidden(text: &str) -> String {
     match text.rsplit_once('@') {
         Some((before, after)) => {
             let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
-            format!("`{scheme}***@{after}`")
+            format!("{scheme}***@{after}")
         }
-        None => format!("`{text}`"),
+        None => text.to_owned(),
     }
 }
 
@@ -168,14 +167,11 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), String> {
             if host.parse::<std::net::Ipv6Addr>().is_err() {
                 return Err("has no IPv6 address in its brackets".to_owned());
             }
-            (
-                host,
-                if port.is_empty() {
-                    None
-                } else {
-                    Some(port.strip_prefix(':').ok_or("has something behind its bracket")?)
-                },
-            )
+            let port = match port {
+                "" => None,
+                port => Some(port.strip_prefix(':').ok_or("has something behind its bracket")?),
+            };
+            (host, port)
         }
         None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
     };
@@ -184,7 +180,7 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), String> {
         return Err("names no host".to_owned());
     }
     let port = port.map(|port| match port.parse() {
-        Ok(1..) if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port.parse().unwrap_or_default()),
+        Ok(number @ 1..) if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
         _ => Err("has a port that is no number from 1 to 65535".to_owned()),
     });
     Ok((host.to_owned(), port.transpose()?))

@@ -1,5 +1,6 @@
 //! A parsed URL as an [`Endpoint`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ const MAINTENANCE: Duration = Duration::from_secs(30);
 
 impl Target {
     /// The same, with the password that the command prints now.
-    pub(crate) async fn with_new_password(&self) -> Result<Self, Fault> {
-        let Some(command) = &self.password_command else { return Ok(self.clone()) };
+    pub(crate) async fn with_new_password(&self) -> Result<Cow<'_, Self>, Fault> {
+        let Some(command) = &self.password_command else { return Ok(Cow::Borrowed(self)) };
         let password = command.password().await?.expose().to_owned();
-        Ok(Self { password: Some(password), ..self.clone() })
+        Ok(Cow::Owned(Self { password: Some(password), ..self.clone() }))
     }
 
     async fn log_in_and_probe(&self, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {

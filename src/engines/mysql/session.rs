@@ -217,7 +217,7 @@ impl crate::engines::session::Session for Session {
 
     fn shows_definitions(&mut self) -> Work<'_, bool> {
         Box::pin(async move {
-            if let (Some(known), false) = (self.shows_definitions, self.has_touched) {
+            if let Some(known) = self.shows_definitions {
                 return Ok(known);
             }
             let shows = is_one(self.run(definition::IS_USUAL.to_owned()).await?.first());

@@ -76,7 +76,6 @@ impl Session {
             return None;
         }
         let answers = self.client.send_all(around.message(statement.text, &self.holding())).await;
-        self.unsettled = unit.last && self.has_touched;
         let failed = |fault, kept, of_record| Some(Err(Failure { fault, kept, of_record, repeatable: false }));
         match around.end(answers) {
             End::NotHeld => None,
@@ -88,20 +87,23 @@ impl Session {
             End::NotRecorded(fault) => failed(fault, Rollback::Partial, true),
             End::Done { recorded, ahead } => {
                 self.ahead = read_ahead.map(str::to_owned).zip(ahead);
-                match self.is_recorded(recorded).await {
-                    Ok(()) => Some(Ok(())),
-                    Err(fault) => failed(fault, Rollback::Partial, true),
+                if let Some(recorded) = recorded
+                    && let Err(fault) = self.confirm(recorded).await
+                {
+                    return failed(fault, Rollback::Partial, true);
                 }
+                Some(Ok(()))
             }
         }
     }
 
-    /// The two conditions of a record that was written: this session has the lock, and exactly one row changed.
-    async fn is_recorded(&mut self, recorded: Option<Recorded>) -> Result<(), Fault> {
+    /// The two conditions of a record that was written: exactly one row changed, and this session has the lock, which it takes again
+    /// where a script has released it.
+    async fn confirm(&mut self, recorded: Recorded) -> Result<(), Fault> {
         match recorded {
-            Some(Recorded { rows, .. }) if rows != 1 => Err(taken_over()),
-            Some(Recorded { holds: false, .. }) => self.retake().await,
-            _ => Ok(()),
+            Recorded { rows: 1, holds: true } => Ok(()),
+            Recorded { rows: 1, holds: false } => self.retake().await,
+            Recorded { .. } => Err(taken_over()),
         }
     }
 
@@ -189,7 +191,7 @@ impl Session {
     async fn write_record(&mut self, clears: Option<&str>, record: &str) -> Result<(), Fault> {
         let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
         let answer = self.client.send(format!("SELECT {}; {clears}{record}", self.holding())).await?;
-        self.is_recorded(Some(Recorded { rows: answer.affected, holds: is_one(answer.rows.first()) })).await
+        self.confirm(Recorded { rows: answer.affected, holds: is_one(answer.rows.first()) }).await
     }
 
     /// Rolls back; whether everything since START TRANSACTION is certainly undone.

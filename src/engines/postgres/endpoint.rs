@@ -21,18 +21,16 @@ impl Endpoint for Target {
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
         Box::pin(async move {
-            let fresh = self.with_new_password().await?;
-            let target = fresh.as_ref().unwrap_or(self);
-            let (session, probe) = login::open(target, request).await.map_err(|fault| target.conceal(fault))?;
+            let target = self.with_new_password().await?;
+            let (session, probe) = login::open(&target, request).await.map_err(|fault| target.conceal(fault))?;
             Ok((Box::new(session) as Box<dyn Session>, probe))
         })
     }
 
     fn create_database(&self) -> Work<'_, ()> {
         Box::pin(async {
-            let fresh = self.with_new_password().await?;
-            let target = fresh.as_ref().unwrap_or(self);
-            login::create_database(target).await.map_err(|fault| target.conceal(fault))
+            let target = self.with_new_password().await?;
+            login::create_database(&target).await.map_err(|fault| target.conceal(fault))
         })
     }
 
@@ -41,10 +39,7 @@ impl Endpoint for Target {
     }
 
     fn drop_scratch(&self) -> Work<'_, ()> {
-        Box::pin(async {
-            let fresh = self.with_new_password().await?;
-            login::drop_scratch(fresh.as_ref().unwrap_or(self)).await
-        })
+        Box::pin(async { login::drop_scratch(&*self.with_new_password().await?).await })
     }
 
     fn schema(&self) -> Option<&str> {

@@ -126,9 +126,8 @@ async fn maintain(target: &Target, sql: String) -> Result<(), Fault> {
 
 /// Logs in once more where a session is open, with a new password where a command gives it.
 pub(crate) async fn log_in_beside(route: &Route) -> Result<Session, Fault> {
-    let fresh = route.target.with_new_password().await?;
-    let target = fresh.as_ref().unwrap_or(&route.target);
-    log_in(target, &route.host, &target.database).await
+    let target = route.target.with_new_password().await?;
+    log_in(&target, &route.host, &target.database).await
 }
 
 /// Connects and logs in, with TLS and without as sslmode allows (PostgreSQL manual 34.19, table 34.1).

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::deploy::runner::{Runner, Values, stub};
 use crate::deploy::yaml::{documents, files_in, items, read, root, text};
-use crate::support::{Output, Project, binary};
+use crate::support::{Project, binary};
 
 const RELEASE: &str = ".github/workflows/release.yml";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -60,20 +60,16 @@ fn workspace() -> (Project, Runner) {
     (project, runner)
 }
 
-fn action(runner: &mut Runner, with: &Value) -> Output {
-    runner.action(with)
-}
-
 #[test]
 fn the_action_installs_the_release_of_its_own_version_and_runs_commands() {
     let (project, mut runner) = workspace();
-    let replayed = action(&mut runner, &json!({ "commands": "replay", "working-directory": "app" }));
+    let replayed = runner.action(&json!({ "commands": "replay", "working-directory": "app" }));
     assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
     let path = std::fs::read_to_string(project.path("temp/path")).unwrap();
     assert!(path.trim().ends_with(&format!("doorstep-{VERSION}")), "{path}");
     // A database is there, and nothing is applied.
     project.write("app/data.db", "");
-    let verified = action(&mut runner, &json!({ "commands": "verify check", "working-directory": "app" }));
+    let verified = runner.action(&json!({ "commands": "verify check", "working-directory": "app" }));
     assert_eq!(verified.code, Some(3), "{}{}", verified.stdout, verified.stderr);
     assert!(verified.stdout.contains("::error"), "{}", verified.stdout);
     assert!(std::fs::read_to_string(project.path("temp/summary")).unwrap().contains("users"));
@@ -89,14 +85,14 @@ fn the_action_refuses_what_has_another_checksum_and_what_is_no_release() {
         (with("binary", "no-such-binary"), "there is no no-such-binary to run"),
         (with("commands", "migrate"), "migrate is none of replay, verify, check"),
     ] {
-        let output = action(&mut runner, &with);
+        let output = runner.action(&with);
         assert_ne!(output.code, Some(0), "{with}");
         assert!(output.stdout.contains(expected), "{with}: {}{}", output.stdout, output.stderr);
     }
     // An archive that was exchanged on the server.
     let archive = format!("doorstep-{VERSION}-{}.tar.gz", TARGETS[usize::from(cfg!(target_arch = "aarch64"))]);
     project.write(&format!("server/owner/doorstep/releases/download/v{VERSION}/{archive}"), "another");
-    let output = action(&mut runner, &with("commands", "check"));
+    let output = runner.action(&with("commands", "check"));
     assert!(output.stdout.contains("does not have the checksum"), "{}{}", output.stdout, output.stderr);
 }
 

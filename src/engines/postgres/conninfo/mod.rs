@@ -12,6 +12,7 @@ pub(crate) mod passfile;
 mod tls;
 mod url;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,10 +126,10 @@ impl Target {
         self.password.clone().or_else(from_file)
     }
 
-    /// The same, with the password that the command prints now; `None` without a command.
-    pub(crate) async fn with_new_password(&self) -> Result<Option<Self>, Fault> {
-        let Some(command) = &self.password_command else { return Ok(None) };
-        Ok(Some(Self { password: Some(command.password().await?), ..self.clone() }))
+    /// The same, with the password that the command prints now.
+    pub(crate) async fn with_new_password(&self) -> Result<Cow<'_, Self>, Fault> {
+        let Some(command) = &self.password_command else { return Ok(Cow::Borrowed(self)) };
+        Ok(Cow::Owned(Self { password: Some(command.password().await?), ..self.clone() }))
     }
 
     /// The same, which gets its password from a command at each login.
