@@ -183,8 +183,14 @@ pub struct CatalogQuery {
 
 /// Folds the rows of a [`CatalogQuery`] as they arrive.
 pub(crate) trait CatalogReader {
-    /// Takes one row; `None` where it does not have the form that the query produces.
-    fn row(&mut self, row: &[Option<&str>]) -> Option<()>;
+    /// Takes one row of the message's statement of this number; `None` where it does not have the form that the statement
+    /// produces.
+    fn row(&mut self, statement: usize, row: &[Option<&str>]) -> Option<()>;
+
+    /// After the last row of a message: the next one, whose rows are taken too, where these rows left something open.
+    fn next_message(&mut self) -> Option<String> {
+        None
+    }
 
     /// The catalog, after the last row.
     fn finish(self: Box<Self>) -> Catalog;

@@ -166,13 +166,17 @@ impl dyn Session + '_ {
         Ok(missing)
     }
 
-    /// The scope's catalog; see `Engine::catalog`. One round trip.
+    /// The scope's catalog; see `Engine::catalog`. One round trip, and another one where the first left something open.
     ///
     /// # Errors
     /// The server's fault, or `Class::Statement` for a row of an unexpected form.
     pub async fn catalog(&mut self, scope: &Scope<'_>) -> Result<Catalog, Fault> {
         let CatalogQuery { sql, mut reader } = self.engine().catalog(scope);
-        self.each_row(sql, &mut |row| reader.row(row).ok_or_else(unexpected_row)).await?;
+        let mut message = Some(sql);
+        while let Some(sql) = message {
+            self.each_row(sql, &mut |statement, row| reader.row(statement, row).ok_or_else(unexpected_row)).await?;
+            message = reader.next_message();
+        }
         Ok(reader.finish())
     }
 

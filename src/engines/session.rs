@@ -33,8 +33,8 @@ pub(crate) type Canceller = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>;
 /// Lists the sessions that block a busy session, through a connection of its own.
 pub(crate) type Observer = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Vec<Peer>, Fault>>>>>;
 
-/// Takes one row, as it arrives.
-pub(crate) type RowSink<'a> = &'a mut dyn FnMut(&[Option<&str>]) -> Result<(), Fault>;
+/// Takes one row, as it arrives, with the number of the statement in the message that it answers, from 0.
+pub(crate) type RowSink<'a> = &'a mut dyn FnMut(usize, &[Option<&str>]) -> Result<(), Fault>;
 
 /// The migration lock, in the two forms that engines know: PostgreSQL locks a number, MySQL a name. SQLite locks the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +66,12 @@ pub trait Session {
     /// Runs doorstep's own queries (one message, several statements are allowed) and returns all rows as text.
     fn query(&mut self, sql: String) -> Work<'_, Vec<Row>>;
 
-    /// The same, one row at a time, for results that should not be held in memory twice.
+    /// The same, one row at a time, for results that should not be held in memory twice. An engine without statements that
+    /// answer one by one gives all rows the number 0.
     fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
         Box::pin(async move {
             for row in self.query(sql).await? {
-                take(&row.iter().map(Option::as_deref).collect::<Vec<_>>())?;
+                take(0, &row.iter().map(Option::as_deref).collect::<Vec<_>>())?;
             }
             Ok(())
         })

@@ -74,7 +74,7 @@ impl Client {
     /// Sends a message; the server goes on with the rest of its statements when its client is dead.
     pub(crate) async fn send(&mut self, sql: impl Into<String>) -> Result<Answer, Fault> {
         let mut rows = Vec::new();
-        let mut keep = |row: &[Option<&str>]| {
+        let mut keep = |_: usize, row: &[Option<&str>]| {
             rows.push(row.iter().map(|value| value.map(str::to_owned)).collect());
             Ok(())
         };
@@ -84,11 +84,11 @@ impl Client {
 
     /// The same, with the rows one by one, of which only one is in memory; gives how many rows the last statement found to change.
     pub(crate) async fn each_row(&mut self, sql: impl Into<String>, take: RowSink<'_>) -> Result<u64, Fault> {
-        let mut affected = 0;
+        let (mut affected, mut statement) = (0, 0);
         let mut sort = |part: Part<'_>| match part {
-            Part::Row(row) => take(row),
+            Part::Row(row) => take(statement, row),
             Part::Done(count) => {
-                affected = count;
+                (affected, statement) = (count, statement + 1);
                 Ok(())
             }
         };

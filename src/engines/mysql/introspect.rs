@@ -82,7 +82,7 @@ pub(crate) struct Reader {
 }
 
 impl CatalogReader for Reader {
-    fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
+    fn row(&mut self, _statement: usize, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
         match row.text(0)? {
             "v" => {
@@ -285,7 +285,7 @@ mod tests {
         let mut reader = Box::<Reader>::default();
         for row in rows {
             let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
-            assert_eq!(reader.row(&row), Some(()), "{row:?}");
+            assert_eq!(reader.row(0, &row), Some(()), "{row:?}");
         }
         reader.finish()
     }

@@ -80,7 +80,8 @@ impl Engine for Postgres {
     }
 
     fn catalog(&self, scope: &Scope<'_>) -> CatalogQuery {
-        CatalogQuery { sql: introspect::sql(scope), reader: Box::<introspect::PostgresReader>::default() }
+        let (sql, reader) = introspect::PostgresReader::of(scope);
+        CatalogQuery { sql, reader: Box::new(reader) }
     }
 
     fn explain(&self, queries: &[&str]) -> Option<Batch<Vec<QueryPlan>>> {

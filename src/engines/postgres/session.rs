@@ -120,8 +120,10 @@ impl crate::engines::session::Session for Session {
     fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
         Box::pin(async move {
             self.settle_if_needed().await?;
-            let sql = self.local_search_path() + &sql;
-            self.client.each_row(&sql, take).await
+            let setting = self.local_search_path();
+            let before = usize::from(!setting.is_empty());
+            let mut counted = |statement: usize, row: &[Option<&str>]| take(statement - before, row);
+            self.client.each_row(&(setting + &sql), &mut counted).await
         })
     }
 

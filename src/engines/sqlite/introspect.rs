@@ -38,7 +38,7 @@ pub(crate) struct SqliteReader {
 }
 
 impl CatalogReader for SqliteReader {
-    fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
+    fn row(&mut self, _statement: usize, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
         let table = self.catalog.tables.iter().position(|table| Some(table.name.name.as_str()) == row.text(1));
         match (row.text(0)?, table) {
@@ -221,7 +221,7 @@ mod tests {
         let mut reader = Box::<SqliteReader>::default();
         for row in rows {
             let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
-            assert_eq!(reader.row(&row), Some(()), "{row:?}");
+            assert_eq!(reader.row(0, &row), Some(()), "{row:?}");
         }
         let catalog = reader.finish();
         let [a, b] = catalog.tables.as_slice() else { panic!("{catalog:?}") };

@@ -4,9 +4,10 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `login`, `scram` and `pbkdf2` authenticate, `notices` logs what a server has to say; the bytes of
+//! `frames` bounds and parses messages, `copy_text` the lines of a COPY, `login`, `scram` and `pbkdf2` authenticate, `notices` logs what a server has to say; the bytes of
 //! messages are `postgres-protocol`'s matter.
 
+mod copy_text;
 pub(crate) mod frames;
 pub(crate) mod login;
 mod notices;
@@ -39,6 +40,9 @@ const ANSWER: usize = 64 * 1024 * 1024;
 
 /// What is answered to `COPY … FROM STDIN`.
 const NO_INPUT: &str = "COPY FROM STDIN needs psql: a migration has no input";
+
+/// Takes a row, and the number of the statement in the message that it answers.
+type TakeRow<'a> = &'a mut dyn FnMut(usize, &[Option<&str>]);
 
 /// The transaction's state at the end of an answer (ReadyForQuery).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,9 +117,9 @@ impl Client {
     pub(crate) async fn each_row(&mut self, sql: &str, take: RowSink<'_>) -> Result<(), Fault> {
         self.send(sql).await?;
         let mut refused = None;
-        let mut until_refused = |row: &[Option<&str>]| {
+        let mut until_refused = |statement: usize, row: &[Option<&str>]| {
             if refused.is_none() {
-                refused = take(row).err();
+                refused = take(statement, row).err();
             }
         };
         let exchange = self.receive(Rows::Read, Some(SILENCE), &mut until_refused).await?;
@@ -131,7 +135,7 @@ impl Client {
     /// As [`Client::each_row`].
     pub(crate) async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Fault> {
         let mut rows = Vec::new();
-        let mut keep = |row: &[Option<&str>]| {
+        let mut keep = |_: usize, row: &[Option<&str>]| {
             rows.push(row.iter().map(|value| value.map(str::to_owned)).collect());
             Ok(())
         };
@@ -146,7 +150,7 @@ impl Client {
     /// [`Class::Unreachable`] where the connection broke, so that it is unknown how the script ended.
     pub(crate) async fn exchange(&mut self, script: &str) -> Result<Exchange, Fault> {
         self.send(script).await?;
-        self.receive(Rows::Discard, None, &mut |_| {}).await
+        self.receive(Rows::Discard, None, &mut |_, _| {}).await
     }
 
     /// Completes when the server ends the idle session, with its reason where it gives one. May be dropped at any time.
@@ -197,12 +201,7 @@ impl Client {
     }
 
     /// Reads an answer to its end.
-    async fn receive(
-        &mut self,
-        rows: Rows,
-        silence: Option<Duration>,
-        take: &mut dyn FnMut(&[Option<&str>]),
-    ) -> Result<Exchange, Fault> {
+    async fn receive(&mut self, rows: Rows, silence: Option<Duration>, take: TakeRow<'_>) -> Result<Exchange, Fault> {
         let read = self.read_exchange(rows, silence, take).await;
         match read {
             Ok(exchange) => {
@@ -220,7 +219,7 @@ impl Client {
         &mut self,
         rows: Rows,
         silence: Option<Duration>,
-        take: &mut dyn FnMut(&[Option<&str>]),
+        take: TakeRow<'_>,
     ) -> Result<Exchange, Fault> {
         let mut exchange = Exchange { completed: 0, committed: false, error: None, status: TransactionStatus::Idle };
         let mut rows_read = RowReader { size: 0, take };
@@ -230,8 +229,8 @@ impl Client {
             let said = || exchange.error.clone().filter(|said| ends_session(said.class));
             let message = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;
             match message {
-                Message::DataRow(body) => rows_read.row(&body)?,
-                Message::CopyData(body) => rows_read.copied(body.data())?,
+                Message::DataRow(body) => rows_read.row(exchange.completed, &body)?,
+                Message::CopyData(body) => rows_read.copied(exchange.completed, body.data())?,
                 Message::CommandComplete(body) => {
                     let tag = body.tag().unwrap_or_default();
                     exchange.completed += 1;
@@ -293,7 +292,7 @@ fn ends_session(class: Class) -> bool {
 /// Reads the rows of one answer, and counts their bytes.
 struct RowReader<'a> {
     size: usize,
-    take: &'a mut dyn FnMut(&[Option<&str>]),
+    take: TakeRow<'a>,
 }
 
 impl RowReader<'_> {
@@ -305,15 +304,15 @@ impl RowReader<'_> {
         }
     }
 
-    /// A line of `COPY … TO STDOUT`, as a row of one value.
-    fn copied(&mut self, data: &[u8]) -> Result<(), Fault> {
+    /// A line of `COPY … TO STDOUT`.
+    fn copied(&mut self, statement: usize, data: &[u8]) -> Result<(), Fault> {
         self.count(data.len())?;
-        (self.take)(&[Some(&String::from_utf8_lossy(data))]);
+        copy_text::columns(&String::from_utf8_lossy(data), &mut |row| (self.take)(statement, row));
         Ok(())
     }
 
     /// A row. Bytes that are not UTF-8 (of a database in SQL_ASCII) become U+FFFD.
-    fn row(&mut self, body: &DataRowBody) -> Result<(), Fault> {
+    fn row(&mut self, statement: usize, body: &DataRowBody) -> Result<(), Fault> {
         let buffer = body.buffer();
         self.count(buffer.len())?;
         let ranges: Vec<Option<Range<usize>>> =
@@ -322,10 +321,10 @@ impl RowReader<'_> {
         let texts: Result<Vec<Option<&str>>, _> =
             ranges.iter().map(|range| bytes(range).map(std::str::from_utf8).transpose()).collect();
         match texts {
-            Ok(texts) => (self.take)(&texts),
+            Ok(texts) => (self.take)(statement, &texts),
             Err(_) => {
                 let lossy: Vec<_> = ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
-                (self.take)(&lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
+                (self.take)(statement, &lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
             }
         }
         Ok(())

@@ -1,18 +1,20 @@
 //! PostgreSQL's catalog as plain data. Only pg_catalog is read, which every role may read: information_schema hides
 //! objects on which the role has no privilege.
 //!
-//! `texts` holds the queries, `reader` folds their rows into a catalog, `builtin` lists the server's own types. One message
-//! of several queries, each with rows of its own kind: types and operator classes are sent once and named by their oid,
-//! columns by their number. Rows are folded as they arrive, so that only the result is held in memory.
+//! `texts` holds the statements, `reader` folds their rows into a catalog by what `relations` and `types` know, `builtin` lists
+//! the server's own types, `owner` tells what the session's role may certainly read. One message of several statements: what they
+//! name is sent once and named by its oid, columns by their number. A second message asks for what only some databases have.
 
 pub(crate) mod builtin;
+mod owner;
 mod present;
 mod reader;
+mod relations;
 mod texts;
+mod types;
 
 pub(crate) use present::{Present, present, read_present};
 pub(crate) use reader::PostgresReader;
-pub(crate) use texts::sql;
 
 use crate::catalog::{Access, Name};
 use crate::engines::values::Values;

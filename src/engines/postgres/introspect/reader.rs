@@ -1,208 +1,270 @@
-//! Folds the rows of the catalog queries into a catalog.
+//! Folds the rows of the catalog's statements into a catalog.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
-    Access, Action, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Enum, Extension, ForeignKey, Guarantee,
-    Index, IndexColumn, Key, Name, Table, Type, value,
+    Access, Action, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Extension, ForeignKey, Guarantee, Index,
+    IndexColumn, Key, Name, Table, value,
 };
-use crate::engines::engine::CatalogReader;
-use crate::engines::postgres::introspect::{access, builtin, qualified};
+use crate::engines::engine::{CatalogReader, Scope};
+use crate::engines::postgres::introspect::access;
+use crate::engines::postgres::introspect::owner::{Owned, Role};
+use crate::engines::postgres::introspect::relations::{Relation, Relations};
+use crate::engines::postgres::introspect::texts::{self, Open, Part};
+use crate::engines::postgres::introspect::types::{Resolved, Types};
 use crate::engines::values::Values;
 
 /// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
 const OF_POSTGIS: &[&str] =
     &["spatial_ref_sys", "geometry_columns", "geography_columns", "raster_columns", "raster_overviews"];
 
-/// Folds the rows of [`super::sql`] into a catalog.
-#[derive(Debug, Default)]
+/// How many relations elsewhere are read, as a hint where to look for what is missing.
+const HINTS: usize = 1000;
+
+/// Folds the rows of [`super::first_message`] into a catalog.
+#[derive(Debug, std::default::Default)]
 pub(crate) struct PostgresReader {
+    /// What the statements of the message that is being read have rows of.
+    parts: Vec<Part>,
+    /// The schemas that are read.
+    scope: HashSet<String>,
+    /// Whether the rights are those of another role than the session's: then all of them are asked for.
+    of_role: bool,
     catalog: Catalog,
-    types: HashMap<u32, Described>,
-    /// What the arrays of them are made of.
-    arrays: HashMap<u32, u32>,
+    relations: Relations,
+    role: Role,
+    types: Types,
     /// Operator classes by name, and whether they are the default of their type.
     classes: HashMap<u32, (String, bool)>,
-    /// Tables and views that extensions have created.
-    of_extensions: HashSet<u32>,
-    /// Which of the relations are views. Until the end they stand among the tables.
-    views: HashSet<usize>,
-    /// Where each table stands in the catalog, and its columns' numbers in their order.
+    methods: HashMap<u32, String>,
+    /// Tables with a trigger that may fill a column.
+    filled: HashSet<u32>,
+    defaults: HashMap<(u32, i16), String>,
+    /// Whether `tables` has all relations of the scope.
+    is_placed: bool,
+    /// Where each table stands in the catalog, and its columns' numbers in their order. Views stand among the tables until
+    /// the end.
     tables: HashMap<u32, (usize, Vec<i16>)>,
+    views: HashSet<usize>,
+    /// Columns of tables elsewhere.
+    elsewhere: HashMap<(u32, i16), String>,
     /// Foreign keys whose target's columns are still numbers: table, key, target, numbers.
     targets: Vec<(usize, usize, u32, Vec<i16>)>,
+    /// Indexes with a predicate: the index, where its table stands, its place there.
+    partial: HashMap<u32, (usize, usize)>,
+    /// Constraints that are not validated: the constraint, where its table stands, its place there, and whether it is a foreign key.
+    unvalidated: HashMap<u32, (usize, usize, bool)>,
+    open: Open,
 }
 
-#[derive(Debug)]
-struct Described {
-    name: Name,
-    kind: char,
-    /// What a domain is made of.
-    of: u32,
-    modifier: Option<i32>,
-    not_null: bool,
-    /// The default of a domain.
-    default: Option<String>,
+impl PostgresReader {
+    /// A reader for the scope, and the message whose rows it takes first.
+    pub(crate) fn of(scope: &Scope<'_>) -> (String, Self) {
+        let (sql, parts) = texts::message(texts::first(scope));
+        let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
+        (sql, Self { parts, scope, of_role, ..Self::default() })
+    }
 }
 
 impl CatalogReader for PostgresReader {
-    fn row(&mut self, row: &[Option<&str>]) -> Option<()> {
+    fn row(&mut self, statement: usize, row: &[Option<&str>]) -> Option<()> {
         let row = Values(row);
-        match row.text(0)? {
-            // For the queries that follow.
-            "-" => {}
-            "s" => self.catalog.schemas.push(row.owned(1)?),
-            "x" => {
-                let extension = Extension { name: row.owned(1)?, schema: row.owned(2), version: row.owned(3) };
-                self.catalog.extensions.push(extension);
+        let part = *self.parts.get(statement)?;
+        if matches!(part, Part::Columns | Part::Indexes | Part::Constraints) {
+            self.place_relations()?;
+        }
+        match part {
+            Part::Setting => return None,
+            Part::Session => {
+                self.role = Role { oid: row.number(0)?, name: row.owned(1)?, is_superuser: row.text(2)? == "on" };
             }
-            "v" => self.catalog.views.push(qualified(row, 1)?),
-            "o" => {
-                self.classes.insert(row.number(1)?, (row.owned(2)?, row.is_true(3)));
+            Part::Schemas => self.relations.schema(row)?,
+            Part::Relations => self.relations.relation(row, &self.scope)?,
+            Part::Types => self.types.described(row)?,
+            Part::Labels => self.types.label(row)?,
+            Part::Classes => {
+                self.classes.insert(row.number(0)?, (row.owned(1)?, row.is_true(2)));
             }
-            "y" => {
-                let described = Described {
-                    name: qualified(row, 2)?,
-                    kind: row.text(4)?.chars().next()?,
-                    of: row.number(6)?,
-                    modifier: row.number(7).filter(|modifier| *modifier != -1),
-                    not_null: row.is_true(8),
-                    default: row.owned(10),
-                };
-                let oid = row.number(1)?;
-                self.arrays.insert(row.number(5)?, oid);
-                if described.kind == 'e' && self.catalog.schemas.contains(&described.name.schema) {
-                    let values = serde_json::from_str(row.text(9).unwrap_or("[]")).ok()?;
-                    self.catalog.enums.push(Enum { name: described.name.clone(), values, origin: None });
-                }
-                self.types.insert(oid, described);
+            Part::Methods => {
+                self.methods.insert(row.number(0)?, row.owned(1)?);
             }
-            "e" => {
-                self.of_extensions.insert(row.number(1)?);
+            Part::Extensions => self.extension(row)?,
+            Part::Triggers => self.trigger(row)?,
+            Part::Rights => self.right(row)?,
+            Part::Defaults => {
+                self.defaults.insert((row.number(0)?, row.number(1)?), row.owned(2).unwrap_or_default());
             }
-            "t" => self.relation(row)?,
-            // Rows of other tables, and of one that came into being between two of the queries, are passed over.
-            "c" => self.column(row)?,
-            "i" => self.index(row)?,
-            "k" => self.constraint(row)?,
-            "b" => {
-                let (index, table) = (qualified(row, 1)?, qualified(row, 3)?);
-                self.catalog.broken.push(BrokenIndex { index, table });
+            // Rows of tables that came into being between two of the statements are passed over.
+            Part::Columns => self.column(row)?,
+            Part::Indexes => self.index(row)?,
+            Part::Constraints => self.constraint(row)?,
+            Part::Predicates => self.predicate(row)?,
+            Part::Unenforced => self.unenforced(row)?,
+            Part::Rules => self.mark(row, |table| table.may_fill = true)?,
+            Part::Members => self.mark(row, |table| table.of_extension = true)?,
+            Part::Elsewhere => {
+                self.elsewhere.insert((row.number(0)?, row.number(1)?), row.owned(2)?);
             }
-            _ => return None,
         }
         Some(())
     }
 
+    fn next_message(&mut self) -> Option<String> {
+        self.place_relations();
+        let statements = texts::second(&std::mem::take(&mut self.open));
+        if statements.is_empty() {
+            return None;
+        }
+        let (sql, parts) = texts::message(statements);
+        self.parts = parts;
+        Some(sql)
+    }
+
     fn finish(mut self: Box<Self>) -> Catalog {
         for (table, key, target, numbers) in std::mem::take(&mut self.targets) {
-            let columns = numbers.iter().filter_map(|number| self.column_name(target, *number)).collect();
+            let columns = numbers.iter().filter_map(|number| self.name_of_column(target, *number)).collect();
             self.catalog.tables[table].foreign_keys[key].target_columns = columns;
         }
-        let relations = std::mem::take(&mut self.catalog.tables);
-        for (place, relation) in relations.into_iter().enumerate() {
+        for (place, mut relation) in std::mem::take(&mut self.catalog.tables).into_iter().enumerate() {
+            relation.indexes.sort_by(|one, other| one.name.cmp(&other.name));
+            relation.foreign_keys.sort_by(|one, other| one.name.cmp(&other.name));
+            relation.constraints.sort_by(|one, other| one.name.cmp(&other.name));
             match self.views.contains(&place) {
                 true => self.catalog.view_columns.push(relation),
                 false => self.catalog.tables.push(relation),
             }
         }
+        self.catalog.broken.sort_by(|one, other| one.index.cmp(&other.index));
+        self.catalog.extensions.sort_by(|one, other| one.name.cmp(&other.name));
         self.catalog
     }
 }
 
 impl PostgresReader {
-    fn relation(&mut self, row: Values<'_>) -> Option<()> {
-        let (oid, name) = (row.number(1)?, qualified(row, 2)?);
-        let is_view = !matches!(row.text(4)?.chars().next()?, 'r' | 'p');
+    /// Gives each relation of the scope its place among the tables, in the order of names, once all of them are known.
+    fn place_relations(&mut self) -> Option<()> {
+        if std::mem::replace(&mut self.is_placed, true) {
+            return Some(());
+        }
+        self.catalog.schemas = self.relations.schemas_of(&self.scope);
+        self.catalog.enums =
+            self.types.enums(|oid| self.relations.schema_name(oid).filter(|name| self.scope.contains(*name)));
+        let (inside, elsewhere) = self.relations.take_readable(&self.scope, HINTS);
+        for (oid, name, relation) in inside {
+            self.table(oid, name, &relation);
+        }
+        self.catalog.views.extend(elsewhere);
+        Some(())
+    }
+
+    fn table(&mut self, oid: u32, name: Name, relation: &Relation) {
         let lower = name.name.to_lowercase();
-        if is_view {
+        if relation.is_view() {
             self.catalog.views.push(name.clone());
             self.views.insert(self.catalog.tables.len());
         } else if hidden_names().chain(OF_POSTGIS.iter().copied()).any(|hidden| hidden == lower) {
-            return Some(());
+            return;
+        }
+        if !self.of_role && !self.is_certainly_readable(relation) {
+            self.open.rights.push(oid);
+        }
+        if !relation.is_view() && relation.has_rules {
+            self.open.rules.push(oid);
         }
         self.tables.insert(oid, (self.catalog.tables.len(), Vec::new()));
-        self.catalog.tables.push(Table {
-            name,
-            access: row.text(5).map_or(Some(Access::Granted), access)?,
-            may_fill: row.is_true(6),
-            of_extension: self.of_extensions.contains(&oid),
-            ..Table::default()
-        });
+        self.catalog.tables.push(Table { name, may_fill: self.filled.contains(&oid), ..Table::default() });
+    }
+
+    fn is_certainly_readable(&self, relation: &Relation) -> bool {
+        let owned = Owned { owner: relation.owner, rights: relation.rights.as_deref() };
+        let may_use = self.relations.schema_rights(relation.schema).is_some_and(|schema| self.role.may_use(schema));
+        may_use && self.role.may_read(owned) && (self.role.is_superuser || !relation.forces_row_security)
+    }
+
+    fn extension(&mut self, row: Values<'_>) -> Option<()> {
+        let name = row.owned(0)?;
+        // It has no tables.
+        self.open.members |= name != "plpgsql";
+        let schema = self.relations.schema_name(row.number(1)?).map(str::to_owned);
+        self.catalog.extensions.push(Extension { name, schema, version: row.owned(2) });
+        Some(())
+    }
+
+    /// What may fill a column that has no default: a trigger FOR EACH ROW (1) BEFORE (2) INSERT (4) that is not disabled.
+    fn trigger(&mut self, row: Values<'_>) -> Option<()> {
+        let kind: i16 = row.number(1)?;
+        if kind & 7 == 7 && row.text(2)? != "D" {
+            self.filled.insert(row.number(0)?);
+        }
+        Some(())
+    }
+
+    fn right(&mut self, row: Values<'_>) -> Option<()> {
+        self.place_relations()?;
+        let access = row.text(1).map_or(Some(Access::Granted), access)?;
+        self.mark(row, |table| table.access = access)
+    }
+
+    /// Notes something about the table whose oid the row begins with.
+    fn mark(&mut self, row: Values<'_>, note: impl FnOnce(&mut Table)) -> Option<()> {
+        if let Some((table, _)) = self.tables.get(&row.number(0)?) {
+            note(&mut self.catalog.tables[*table]);
+        }
         Some(())
     }
 
     fn column(&mut self, row: Values<'_>) -> Option<()> {
-        let oid = row.number(1)?;
-        if !self.tables.contains_key(&oid) {
+        let oid = row.number(0)?;
+        if row.is_true(8) || !self.tables.contains_key(&oid) {
             return Some(());
         }
-        let (kind, is_list, is_required) = self.resolve(row.number(4)?, row.number(5))?;
-        let default = match (row.text(7), row.text(8), row.text(9)) {
-            (Some(_), _, _) => Default::Sequence,
-            (_, Some(_), text) => Default::Expression(text.unwrap_or_default().to_owned()),
-            (_, _, Some(text)) => value::read(text, &kind, is_list),
-            _ => self.domain_default(row.number(4)?).map_or(Default::None, |text| value::read(text, &kind, is_list)),
+        let (number, type_oid): (i16, u32) = (row.number(1)?, row.number(3)?);
+        let modifier = row.number(4).filter(|modifier| *modifier != -1);
+        let Resolved { kind, is_list, is_required } =
+            self.types.resolve(type_oid, modifier, |schema| self.relations.schema_name(schema));
+        let text = self.defaults.remove(&(oid, number));
+        let default = match (row.text(6), row.text(7), text) {
+            (Some(identity), _, _) if !identity.is_empty() => Default::Sequence,
+            (_, Some(generated), text) if !generated.is_empty() => Default::Expression(text.unwrap_or_default()),
+            (_, _, Some(text)) => value::read(&text, &kind, is_list),
+            _ => match self.types.domain_default(type_oid) {
+                Some(text) => value::read(text, &kind, is_list),
+                None => Default::None,
+            },
         };
-        let arity = match (is_list, row.is_true(6) || is_required) {
+        let arity = match (is_list, row.is_true(5) || is_required) {
             (true, _) => Arity::List,
             (false, true) => Arity::Required,
             (false, false) => Arity::Optional,
         };
+        let column = Column { name: row.owned(2)?, field: None, kind, arity, default, origin: None };
         let (table, numbers) = self.tables.get_mut(&oid)?;
-        numbers.push(row.number(2)?);
-        let column = Column { name: row.owned(3)?, field: None, kind, arity, default, origin: None };
-        self.catalog.tables[*table].columns.push(column);
+        let place = numbers.partition_point(|other| *other < number);
+        numbers.insert(place, number);
+        self.catalog.tables[*table].columns.insert(place, column);
         Some(())
     }
 
-    /// The default that a domain gives to columns without one of their own (CREATE DOMAIN in the manual).
-    fn domain_default(&self, oid: u32) -> Option<&str> {
-        self.types.get(&oid).filter(|described| described.kind == 'd')?.default.as_deref()
-    }
-
-    /// The type behind domains and arrays, whether there was an array, and whether a domain forbids NULL.
-    fn resolve(&self, oid: u32, modifier: Option<i32>) -> Option<(Type, bool, bool)> {
-        let (mut oid, mut modifier) = (oid, modifier);
-        let (mut is_list, mut is_required) = (false, false);
-        loop {
-            if let Some((name, is_array)) = builtin::name(oid) {
-                is_list |= is_array;
-                return Some((native(name, modifier, is_list), is_list, is_required));
-            }
-            if let Some(of) = self.arrays.get(&oid) {
-                (oid, is_list) = (*of, true);
-            }
-            let Some(described) = self.types.get(&oid) else {
-                // Made between two of the queries.
-                return Some((Type::Other(format!("type {oid}")), is_list, is_required));
-            };
-            match described {
-                Described { kind: 'd', .. } => {
-                    is_required |= described.not_null && !is_list;
-                    modifier = modifier.or(described.modifier);
-                }
-                Described { kind: 'e', .. } => return Some((Type::Enum(described.name.clone()), is_list, is_required)),
-                _ => return Some((native(&described.name.name, modifier, is_list), is_list, is_required)),
-            }
-            oid = described.of;
-        }
-    }
-
     fn index(&mut self, row: Values<'_>) -> Option<()> {
-        let oid = row.number(1)?;
-        let Some((table, _)) = self.tables.get(&oid) else { return Some(()) };
+        let (own, of): (u32, u32) = (row.number(0)?, row.number(1)?);
+        let valid = row.is_true(4);
+        if !valid {
+            self.broken(own, of);
+        }
+        let Some((table, _)) = self.tables.get(&of) else { return Some(()) };
         let table = *table;
+        // An exclusion constraint's index excludes more than equals: it is none of ours.
+        let (Some(relation), false) = (self.relations.get(own), row.is_true(5)) else { return Some(()) };
+        let (name, method) = (relation.name.clone(), self.methods.get(&relation.method).cloned().unwrap_or_default());
         let numbers: Vec<i16> = numbers(row.text(7)?);
-        let keys: usize = row.number(8)?;
-        let options: Vec<u16> = row.text(9)?.split_whitespace().filter_map(|option| option.parse().ok()).collect();
-        let classes: Vec<u32> = row.text(10)?.split_whitespace().filter_map(|class| class.parse().ok()).collect();
-        let method = row.owned(6)?;
+        let keys: usize = row.number(6)?;
+        let options: Vec<u16> = row.text(8)?.split_whitespace().filter_map(|option| option.parse().ok()).collect();
+        let classes: Vec<u32> = row.text(9)?.split_whitespace().filter_map(|class| class.parse().ok()).collect();
         let column = |(place, number): (usize, &i16)| {
             let class = classes.get(place).and_then(|class| self.classes.get(class));
             Some(IndexColumn {
-                name: self.column_name(oid, *number)?,
+                name: self.name_of_column(of, *number)?,
                 descending: options.get(place).is_some_and(|option| option & 1 == 1),
                 length: None,
                 class: class.map(|(name, _)| name.clone()),
@@ -210,18 +272,23 @@ impl PostgresReader {
             })
         };
         let index = Index {
-            name: row.owned(2)?,
+            name,
             columns: numbers.iter().take(keys).enumerate().filter_map(column).collect(),
-            unique: row.is_true(4),
+            unique: row.is_true(3),
             method,
-            predicate: row.text(11).map(str::to_owned),
-            include: numbers.iter().skip(keys).filter_map(|number| self.column_name(oid, *number)).collect(),
+            // Its text is asked for.
+            predicate: row.text(10).map(|_| String::new()),
+            include: numbers.iter().skip(keys).filter_map(|number| self.name_of_column(of, *number)).collect(),
             has_expression: numbers.contains(&0),
-            valid: row.is_true(5),
+            valid,
             origin: None,
         };
+        if index.predicate.is_some() {
+            self.open.predicates.push(own);
+            self.partial.insert(own, (table, self.catalog.tables[table].indexes.len()));
+        }
         let table = &mut self.catalog.tables[table];
-        if row.is_true(3) {
+        if row.is_true(2) {
             let columns = index.columns.iter().map(|column| column.name.clone()).collect();
             table.primary_key = Some(Key { name: index.name.clone(), columns, ..Key::default() });
             // A key's index that holds more than the key is an index of its own right.
@@ -233,37 +300,87 @@ impl PostgresReader {
         Some(())
     }
 
-    fn constraint(&mut self, row: Values<'_>) -> Option<()> {
-        let oid = row.number(2)?;
-        let Some((table, _)) = self.tables.get(&oid) else { return Some(()) };
-        let (table, name) = (*table, row.owned(3)?);
-        let guarantee = Guarantee { valid: row.is_true(4), enforced: row.text(13) != Some("f") };
-        if row.text(1)? != "f" {
-            self.catalog.tables[table].constraints.push(Constraint { name, guarantee });
-            return Some(());
+    /// An INVALID index, also of what is not read otherwise: partitions, materialised views, TOAST tables, exclusions. That of a
+    /// partitioned table is INVALID as long as a partition lacks one.
+    fn broken(&mut self, index: u32, of: u32) {
+        let is_in_scope =
+            |schema: u32| self.relations.schema_name(schema).is_some_and(|name| self.scope.contains(name));
+        let table = self.relations.behind_toast(of);
+        if let (Some(own), Some(of)) = (self.relations.get(index), self.relations.get(table))
+            && own.kind == 'i'
+            && is_in_scope(of.schema)
+            && let (Some(index), Some(table)) = (self.relations.name(index), self.relations.name(table))
+        {
+            self.catalog.broken.push(BrokenIndex { index, table });
         }
-        let (target, there) = (row.number(6)?, numbers(row.text(9)?));
-        let named = row.text(12).and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
-        let key = ForeignKey {
-            name,
-            columns: numbers(row.text(5)?).iter().filter_map(|number| self.column_name(oid, *number)).collect(),
-            target: qualified(row, 7)?,
-            target_columns: named.clone().unwrap_or_default(),
-            on_delete: action(row.text(10)?)?,
-            on_update: action(row.text(11)?)?,
-            guarantee,
-            origin: None,
-        };
-        let keys = &mut self.catalog.tables[table].foreign_keys;
-        if named.is_none() {
-            self.targets.push((table, keys.len(), target, there));
+    }
+
+    fn predicate(&mut self, row: Values<'_>) -> Option<()> {
+        if let Some((table, index)) = self.partial.get(&row.number(0)?) {
+            self.catalog.tables[*table].indexes[*index].predicate = row.owned(1);
         }
-        keys.push(key);
         Some(())
     }
 
-    fn column_name(&self, table: u32, number: i16) -> Option<String> {
-        let (table, numbers) = self.tables.get(&table)?;
+    fn constraint(&mut self, row: Values<'_>) -> Option<()> {
+        let (own, of): (u32, u32) = (row.number(0)?, row.number(2)?);
+        let kind = row.text(1)?;
+        let Some((table, _)) = self.tables.get(&of).filter(|_| matches!(kind, "f" | "c" | "x")) else {
+            return Some(());
+        };
+        // That of a partition comes from its table.
+        if row.number::<u32>(10)? != 0 {
+            return Some(());
+        }
+        let (table, name) = (*table, row.owned(3)?);
+        let guarantee = Guarantee { valid: row.is_true(4), ..Guarantee::default() };
+        let place = match kind {
+            "f" => self.catalog.tables[table].foreign_keys.len(),
+            _ => self.catalog.tables[table].constraints.len(),
+        };
+        if !guarantee.valid {
+            self.open.unvalidated.push(own);
+            self.unvalidated.insert(own, (table, place, kind == "f"));
+        }
+        if kind != "f" {
+            self.catalog.tables[table].constraints.push(Constraint { name, guarantee });
+            return Some(());
+        }
+        let target = row.number(6)?;
+        let Some(target_name) = self.relations.name(target) else { return Some(()) };
+        if !self.tables.contains_key(&target) {
+            self.open.elsewhere.push(target);
+        }
+        let key = ForeignKey {
+            name,
+            columns: numbers(row.text(5)?).iter().filter_map(|number| self.name_of_column(of, *number)).collect(),
+            target: target_name,
+            target_columns: Vec::new(),
+            on_delete: action(row.text(8)?)?,
+            on_update: action(row.text(9)?)?,
+            guarantee,
+            origin: None,
+        };
+        self.targets.push((table, place, target, numbers(row.text(7)?)));
+        self.catalog.tables[table].foreign_keys.push(key);
+        Some(())
+    }
+
+    fn unenforced(&mut self, row: Values<'_>) -> Option<()> {
+        if let Some((table, place, is_key)) = self.unvalidated.get(&row.number(0)?) {
+            let table = &mut self.catalog.tables[*table];
+            match is_key {
+                true => table.foreign_keys[*place].guarantee.enforced = false,
+                false => table.constraints[*place].guarantee.enforced = false,
+            }
+        }
+        Some(())
+    }
+
+    fn name_of_column(&self, table: u32, number: i16) -> Option<String> {
+        let Some((table, numbers)) = self.tables.get(&table) else {
+            return self.elsewhere.get(&(table, number)).cloned();
+        };
         let place = numbers.binary_search(&number).ok()?;
         Some(self.catalog.tables[*table].columns[place].name.clone())
     }
@@ -286,74 +403,89 @@ fn action(code: &str) -> Option<Action> {
     })
 }
 
-/// A base type with its modifier read as arguments (src/backend/utils/adt: varchar.c, numeric.c, timestamp.c).
-fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
-    let whole = |number: i32| u32::try_from(number).ok();
-    let length = || modifier.and_then(|modifier| whole(modifier - 4)).into_iter().collect();
-    let arguments: Vec<u32> = match name {
-        "varchar" | "bpchar" => length(),
-        "bit" | "varbit" => modifier.and_then(whole).into_iter().collect(),
-        "numeric" => {
-            let packed = modifier.map(|modifier| modifier - 4);
-            packed.map_or(Vec::new(), |packed| {
-                [whole(packed >> 16 & 0xffff), whole(packed & 0x7ff)].into_iter().flatten().collect()
-            })
-        }
-        "timestamp" | "timestamptz" | "time" | "timetz" => match modifier.and_then(whole) {
-            Some(precision) => vec![precision],
-            // The server rounds to microseconds; Prisma does not read the precision of an array's elements.
-            None if is_list => Vec::new(),
-            None => vec![6],
-        },
-        "text" | "char" | "citext" | "uuid" | "xml" | "inet" | "bool" | "int2" | "int4" | "int8" | "oid" | "float4"
-        | "float8" | "money" | "date" | "json" | "jsonb" | "bytea" => Vec::new(),
-        _ => return Type::Other(name.to_owned()),
-    };
-    Type::Native(name.to_owned().into(), arguments)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Type;
 
-    /// Rows as `kind|value|…`, where `~` is NULL.
-    fn read(rows: &[&str]) -> Catalog {
-        let mut reader = Box::<PostgresReader>::default();
-        for row in rows {
+    /// Rows as `value|…`, where `~` is NULL, of the parts of a message for the schema public.
+    fn read(rows: &[(Part, &str)]) -> (Catalog, Option<String>) {
+        let scope = Scope { schemas: &["public".to_owned()], role: None };
+        let mut reader = Box::new(PostgresReader::of(&scope).1);
+        let mut second = None;
+        let asks = |part: &Part| matches!(part, Part::Predicates | Part::Unenforced | Part::Rights | Part::Elsewhere);
+        for (part, row) in rows {
+            if asks(part) && second.is_none() {
+                second = reader.next_message();
+            }
+            reader.parts = vec![*part];
             let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
-            assert_eq!(reader.row(&row), Some(()), "{row:?}");
+            assert_eq!(reader.row(0, &row), Some(()), "{row:?}");
         }
-        reader.finish()
+        let second = second.or_else(|| reader.next_message());
+        (reader.finish(), second)
     }
+
+    /// Schemas and relations, and the session of their owner.
+    const RELATIONS: &[(Part, &str)] = &[
+        (Part::Schemas, "11|pg_catalog|10|{=U/postgres}"),
+        (Part::Schemas, "2200|public|10|{=U/postgres}"),
+        (Part::Schemas, "2300|other|10|~"),
+        (Part::Relations, "16401|U|2200|p|2|20|{reader=r/app}|f|f|f|f|0"),
+        (Part::Relations, "16400|T|2200|r|2|20|~|f|f|f|f|16450"),
+        (Part::Relations, "16402|_prisma_migrations|2200|r|2|20|~|f|f|f|f|0"),
+        (Part::Relations, "16403|seen|2200|v|0|20|~|f|f|f|t|0"),
+        (Part::Relations, "16404|far|2300|r|2|20|~|f|f|f|f|0"),
+        (Part::Relations, "16410|T_pkey|2200|i|403|20|~|f|f|f|f|0"),
+        (Part::Relations, "16411|T_x|2200|i|3580|20|~|f|f|f|f|0"),
+        (Part::Relations, "16412|T_y|2200|i|403|20|~|f|f|f|f|0"),
+        (Part::Relations, "1259|pg_class|11|r|2|10|~|f|f|f|f|0"),
+        (Part::Session, "20|app|off"),
+    ];
 
     #[test]
     fn rows_become_tables() {
-        let catalog = read(&[
-            "s|public",
-            "x|citext|public|1.6",
-            "o|99|int4_bloom_ops|f",
-            "o|5|text_minmax_ops|t",
-            "y|20500|public|short|d|20501|1043|14|t|~",
-            "y|20600|public|E|e|20601|0|-1|f|[\"A\",\"B\"]",
-            "y|20700|other|F|e|20701|0|-1|f|[\"A\"]",
-            "t|10|public|T|r|~",
-            "t|11|public|U|p|w",
-            "t|12|public|_prisma_migrations|r|~",
-            "t|13|public|seen|v|~",
-            "c|10|1|id|23|~|t|~|~|nextval('\"T_id_seq\"'::regclass)",
-            "c|10|3|tags|1009|~|f|~|~|'{}'::text[]",
-            "c|10|4|short|20500|~|f|~|~|~",
-            "c|10|5|e|20600|~|t|~|~|'A'::\"E\"",
-            "c|10|6|twice|23|~|f|~|s|(id * 2)",
-            "c|11|1|t|23|~|f|a|~|~",
-            "i|10|T_pkey|t|t|t|btree|1|1|0|1978|~",
-            "i|10|T_x|f|f|f|brin|3 4 1|2|1 0|99 5|(id > 0)",
-            "i|10|T_y|f|f|t|btree|0 1|2|0 0|1 1|~",
-            "k|f|11|U_t_fkey|f|{1}|10|public|T|{1}|c|a|~",
-            "k|c|11|U_check|f|{1}|0|~|~|~| | |~",
-            "k|c|99|appeared_meanwhile|t|{1}|0|~|~|~| | |~",
-            "c|12|1|id|25|~|t|~|~|~",
-        ]);
+        let rows = [
+            (Part::Types, "20500|short|2200|d|S|20501|1043|14|t|~"),
+            (Part::Types, "20600|E|2200|e|E|20601|0|-1|f|~"),
+            (Part::Types, "20700|F|2300|e|E|20701|0|-1|f|~"),
+            (Part::Types, "16399|T|2200|c|C|16398|0|-1|f|~"),
+            (Part::Labels, "20600|2|B"),
+            (Part::Labels, "20600|1|A"),
+            (Part::Classes, "99|int4_bloom_ops|f"),
+            (Part::Classes, "5|text_minmax_ops|t"),
+            (Part::Methods, "403|btree"),
+            (Part::Methods, "3580|brin"),
+            (Part::Extensions, "plpgsql|11|1.0"),
+            (Part::Defaults, "16400|1|nextval('\"T_id_seq\"'::regclass)"),
+            (Part::Defaults, "16400|3|'{}'::text[]"),
+            (Part::Defaults, "16400|5|'A'::\"E\""),
+            (Part::Defaults, "16400|6|(id * 2)"),
+            (Part::Columns, "16400|3|tags|1009|-1|f|||f"),
+            (Part::Columns, "16400|1|id|23|-1|t|||f"),
+            (Part::Columns, "16400|2|gone|0|-1|f|||t"),
+            (Part::Columns, "16400|4|short|20500|-1|f|||f"),
+            (Part::Columns, "16400|5|e|20600|-1|t|||f"),
+            (Part::Columns, "16400|6|twice|23|-1|f||s|f"),
+            (Part::Columns, "16401|1|t|23|-1|f|a||f"),
+            (Part::Columns, "16402|1|id|25|-1|t|||f"),
+            (Part::Indexes, "16412|16400|f|f|t|f|2|0 1|0 0|1 1|{EXPR}"),
+            (Part::Indexes, "16411|16400|f|f|f|f|2|3 4 1|1 0|99 5|~"),
+            (Part::Indexes, "16410|16400|t|t|t|f|1|1|0|1978|~"),
+            (Part::Constraints, "17000|f|16401|U_t_fkey|f|{1}|16400|{1}|c|a|0"),
+            (Part::Constraints, "17001|c|16401|U_check|f|{1}|0|~| | |0"),
+            (Part::Constraints, "17002|c|99|appeared_meanwhile|t|{1}|0|~| | |0"),
+            (Part::Constraints, "17003|f|16401|far_fkey|t|{1}|16404|{2}|a|a|0"),
+            (Part::Predicates, "16412|(id > 0)"),
+            (Part::Unenforced, "17001"),
+            (Part::Rights, "16401|w"),
+            (Part::Elsewhere, "16404|2|key"),
+        ];
+        let (catalog, second) = read(&[RELATIONS, &rows].concat());
+        let second = second.unwrap();
+        for asked in ["'{16412}'", "'{17000,17001}'", "'{16401}'", "'{16404}'"] {
+            assert!(second.contains(asked), "{asked}: {second}");
+        }
         let [t, u] = catalog.tables.as_slice() else { panic!("{catalog:?}") };
         let kinds: Vec<(&str, &Type, Arity, &Default)> = t
             .columns
@@ -374,41 +506,49 @@ mod tests {
         );
         assert_eq!(t.primary_key, Some(Key { name: "T_pkey".into(), columns: vec!["id".into()], ..Key::default() }));
         let [x, y] = t.indexes.as_slice() else { panic!("{:?}", t.indexes) };
-        assert_eq!(x.include, ["id"]);
+        assert_eq!((x.method.as_str(), x.include.as_slice()), ("brin", &["id".to_owned()][..]));
         assert_eq!((x.columns[0].descending, x.columns[0].class.as_deref()), (true, Some("int4_bloom_ops")));
         assert_eq!((x.columns[1].class.as_deref(), x.columns[1].usual), (Some("text_minmax_ops"), true));
         assert_eq!((x.columns[1].name.as_str(), x.valid), ("short", false));
         assert!(y.has_expression && !x.has_expression);
-        let key = &u.foreign_keys[0];
+        assert_eq!((y.predicate.as_deref(), x.predicate.as_deref()), (Some("(id > 0)"), None));
+        let [key, far] = u.foreign_keys.as_slice() else { panic!("{:?}", u.foreign_keys) };
         assert_eq!((key.columns.as_slice(), key.target_columns.as_slice()), (&["t".into()][..], &["id".into()][..]));
         assert_eq!((key.on_delete, key.on_update, key.guarantee.valid), (Action::Cascade, Action::NoAction, false));
+        assert_eq!(
+            (far.target.to_string().as_str(), far.target_columns.as_slice()),
+            ("other.far", &["key".into()][..])
+        );
         assert_eq!(u.columns[0].default, Default::Sequence);
         assert_eq!(
             u.constraints,
-            [Constraint { name: "U_check".into(), guarantee: Guarantee { valid: false, enforced: true } }]
+            [Constraint { name: "U_check".into(), guarantee: Guarantee { valid: false, enforced: false } }]
         );
         assert_eq!((t.access, u.access), (Access::Granted, Access::WriteOnly));
-        assert_eq!((catalog.enums.len(), catalog.views.len()), (1, 1));
+        let views: Vec<String> = catalog.views.iter().map(Name::to_string).collect();
+        assert_eq!(
+            (catalog.enums.len(), views.as_slice()),
+            (1, &["public.seen".to_owned(), "other.far".to_owned()][..])
+        );
         assert_eq!(catalog.enums[0].values, ["A", "B"]);
+        let [broken] = catalog.broken.as_slice() else { panic!("{:?}", catalog.broken) };
+        assert_eq!((broken.index.name.as_str(), broken.table.name.as_str()), ("T_x", "T"));
     }
 
     #[test]
-    fn modifiers_become_arguments() {
-        let of = |name, modifier, is_list| match native(name, modifier, is_list) {
-            Type::Native(_, arguments) => arguments,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(of("numeric", Some((65 << 16 | 30) + 4), false), [65, 30]);
-        assert_eq!(of("numeric", None, false), [] as [u32; 0]);
-        assert_eq!(of("bpchar", Some(5), false), [1]);
-        assert_eq!(of("bit", Some(1), false), [1]);
-        assert_eq!(of("timestamptz", None, false), [6]);
-        assert_eq!(of("timestamp", None, true), [] as [u32; 0]);
-        assert_eq!(native("tsvector", None, false), Type::Other("tsvector".into()));
+    fn a_second_message_asks_only_for_what_is_open() {
+        let plain: Vec<(Part, &str)> = RELATIONS.iter().copied().filter(|(_, row)| !row.contains("reader")).collect();
+        assert_eq!(read(&plain).1, None);
+        let row = [(Part::Session, "10|postgres|on")];
+        assert_eq!(read(&[RELATIONS, &row].concat()).1, None, "a superuser may read everything");
+        let row = [(Part::Session, "21|service|off")];
+        assert!(read(&[RELATIONS, &row].concat()).1.unwrap().contains("'{16400,16401,16403}'"));
+        let row = [(Part::Extensions, "citext|2200|1.6")];
+        assert!(read(&[plain.as_slice(), &row].concat()).1.unwrap().contains("pg_depend"));
     }
 
     #[test]
-    fn a_row_of_no_kind_is_refused() {
-        assert_eq!(PostgresReader::default().row(&[Some("?")]), None);
+    fn a_row_of_no_statement_is_refused() {
+        assert_eq!(PostgresReader::default().row(0, &[Some("?")]), None);
     }
 }

@@ -1,14 +1,72 @@
 //! The queries whose rows [`super::PostgresReader`] folds.
+//!
+//! A fresh backend pays for each operator, function and cast that a query names, for joins and for sorting, more than for
+//! rows: a catalog is sent as it is by `COPY … TO STDOUT`, which has no plan, and joined in doorstep. Columns and defaults, of
+//! which a database with many schemas has the most, are those of the scope alone.
 
 use crate::engines::engine::Scope;
 use crate::engines::postgres::SQL;
 use crate::engines::postgres::queries::PINNED;
 
-/// The first oid that is not the server's own (FirstNormalObjectId in its source).
-const OWN: u32 = 16384;
+/// What the rows of one statement of the message are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// No rows: a setting.
+    Setting,
+    /// One row: the session's role, its name, and whether it is a superuser.
+    Session,
+    /// Schemas.
+    Schemas,
+    /// Relations of all schemas, indexes among them.
+    Relations,
+    /// Types of all schemas.
+    Types,
+    /// The labels of enums.
+    Labels,
+    /// Operator classes.
+    Classes,
+    /// Access methods.
+    Methods,
+    /// Extensions.
+    Extensions,
+    /// Triggers that are not those of constraints.
+    Triggers,
+    /// What a role may do with relations.
+    Rights,
+    /// Expressions of defaults and of generated columns.
+    Defaults,
+    /// Columns.
+    Columns,
+    /// Indexes of all tables.
+    Indexes,
+    /// Constraints of all tables.
+    Constraints,
+    /// In a second message: the texts of indexes' predicates.
+    Predicates,
+    /// In a second message: constraints that are not enforced.
+    Unenforced,
+    /// In a second message: tables with a rule ON INSERT.
+    Rules,
+    /// In a second message: relations that belong to extensions.
+    Members,
+    /// In a second message: columns of tables that foreign keys lead to, and that are not read otherwise.
+    Elsewhere,
+}
 
-/// How many relations elsewhere are read, as a hint where to look for what is missing.
-const HINTS: usize = 1000;
+/// Statements of a message, each with what its rows are.
+pub(super) type Statements = Vec<(Part, String)>;
+
+/// The message: the settings by which the server words its answers, then these statements. Gives also what the rows of
+/// each statement of the message are.
+pub(super) fn message(statements: Statements) -> (String, Vec<Part>) {
+    let (mut text, mut parts) = (PINNED.to_owned(), vec![Part::Setting; PINNED.matches(';').count()]);
+    for (part, statement) in statements {
+        text.push_str(&statement);
+        text.push_str("; ");
+        parts.push(part);
+    }
+    (text, parts)
+}
 
 /// What a role, or the session's own, may do with the table `c` of the schema `n`: the expression, and the join that it
 /// needs. Row security is as check_enable_rls in the server's source has it: the owner and roles that bypass it see
@@ -39,139 +97,155 @@ pub(crate) fn access_of(role: Option<&str>) -> (String, String) {
     (expression, join)
 }
 
-/// The schemas of the scope, as an array of oids, once [`of_scope`] has run.
-const SCHEMAS: &str = "pg_catalog.current_setting('doorstep.schemas')::pg_catalog.oid[]";
-
-/// Their tables.
-const TABLES: &str = "pg_catalog.current_setting('doorstep.tables')::pg_catalog.oid[]";
-
-/// The queries. The order matters: what is named by its oid comes before what names it.
-///
-/// A fresh session pays for every table that a query touches and for every join that is planned, more than for the
-/// rows: schemas and tables are looked up once and handed on as arrays of oids, in settings that last as long as the
-/// message, and rows of tables that were not asked for are skipped here.
-pub(crate) fn sql(scope: &Scope<'_>) -> String {
-    let queries = [of_scope(scope.schemas), of_types(), of_relations(scope.role), of_columns(), of_constraints()];
-    PINNED.to_owned() + &queries.concat().join("; ")
-}
-
-/// The settings that the other queries use, the schemas and the extensions.
-fn of_scope(schemas: &[String]) -> Vec<String> {
-    let names: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
-    vec![
-        format!(
-            "SELECT '-', pg_catalog.set_config('doorstep.schemas', coalesce(pg_catalog.array_agg(oid)::text, '{{}}'), true) \
-             FROM pg_catalog.pg_namespace WHERE nspname = ANY (ARRAY[{}]::name[])",
-            names.join(", ")
+/// The statements of the first message. The order matters: what is named by its oid comes before what names it.
+pub(super) fn first(scope: &Scope<'_>) -> Statements {
+    let copy = |catalog: &str, columns: &str| format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT");
+    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
+    let schemas = format!(
+        "ARRAY(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY (ARRAY[{}]::name[]))",
+        names.join(", ")
+    );
+    let relations = format!(
+        "ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) \
+         AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
+    );
+    let session = "SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid, current_user, \
+                   pg_catalog.current_setting('is_superuser')";
+    let rights =
+        scope.role.map(|role| (Part::Rights, rights(Some(role), &format!("c.relnamespace = ANY ({schemas})"))));
+    let mut statements = vec![
+        (Part::Schemas, copy("pg_namespace", "oid, nspname, nspowner, nspacl")),
+        (
+            Part::Relations,
+            copy(
+                "pg_class",
+                "oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity, relforcerowsecurity, \
+                 relispartition, relhasrules, reltoastrelid",
+            ),
         ),
-        format!(
-            "SELECT '-', pg_catalog.set_config('doorstep.tables', coalesce(pg_catalog.array_agg(oid)::text, '{{}}'), true) \
-             FROM pg_catalog.pg_class WHERE relnamespace = ANY ({SCHEMAS}) AND relkind IN ('r', 'p', 'v', 'm', 'f') \
-             AND NOT relispartition"
+        (Part::Session, session.to_owned()),
+        (
+            Part::Types,
+            copy(
+                "pg_type",
+                "oid, typname, typnamespace, typtype, typcategory, typarray, typbasetype, typtypmod, typnotnull, typdefault",
+            ),
         ),
-        format!("SELECT 's', nspname FROM pg_catalog.pg_namespace WHERE oid = ANY ({SCHEMAS}) ORDER BY 2"),
-        "SELECT 'x', x.extname, n.nspname, x.extversion FROM pg_catalog.pg_extension x \
-         JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace ORDER BY 2"
-            .to_owned(),
-    ]
-}
-
-/// Operator classes and types, which columns and indexes name by their oid.
-fn of_types() -> Vec<String> {
-    vec![
-        // Operator classes of indexes, and whether they had to be named.
-        format!(
-            "SELECT 'o', oid, opcname, opcdefault FROM pg_catalog.pg_opclass WHERE oid = ANY (ARRAY(\
-             SELECT DISTINCT pg_catalog.unnest(indclass::pg_catalog.oid[]) FROM pg_catalog.pg_index \
-             WHERE indrelid = ANY ({TABLES})))"
+        (Part::Labels, copy("pg_enum", "enumtypid, enumsortorder, enumlabel")),
+        (Part::Classes, copy("pg_opclass", "oid, opcname, opcdefault")),
+        (Part::Methods, copy("pg_am", "oid, amname")),
+        (Part::Extensions, copy("pg_extension", "extname, extnamespace, extversion")),
+        (
+            Part::Triggers,
+            "SELECT tgrelid, tgtype, tgenabled FROM pg_catalog.pg_trigger WHERE NOT tgisinternal".to_owned(),
         ),
-        // Types that are not the server's own, and the arrays of them.
-        format!(
-            "SELECT 'y', t.oid, n.nspname, t.typname, t.typtype, t.typarray, t.typbasetype, t.typtypmod, t.typnotnull, \
-             CASE WHEN t.typtype = 'e' AND t.typnamespace = ANY ({SCHEMAS}) THEN \
-             (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e \
-             WHERE e.enumtypid = t.oid) END, CASE t.typtype WHEN 'd' THEN t.typdefault END FROM pg_catalog.pg_type t \
-             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-             WHERE t.oid >= {OWN} AND (t.typtype = 'd' OR t.typtype IN ('b', 'e', 'm', 'r') AND t.typcategory <> 'A') ORDER BY 3, 4"
-        ),
-    ]
-}
-
-/// Tables, and the names of other relations.
-fn of_relations(role: Option<&str>) -> Vec<String> {
-    let (access, roles) = access_of(role);
-    vec![
-        "SELECT 'e', d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' \
-         AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
-         AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-            .to_owned(),
-        // What may fill a column that has no default: a trigger FOR EACH ROW (1) BEFORE (2) INSERT (4), a rule ON INSERT (3).
-        format!(
-            "SELECT 't', c.oid, n.nspname, c.relname, c.relkind, {access}, \
-             c.relhastriggers AND EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid \
-             AND g.tgtype & 7 = 7 AND g.tgenabled <> 'D' AND NOT g.tgisinternal) \
-             OR c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type = '3') \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             {roles} WHERE c.relnamespace = ANY ({SCHEMAS}) \
-             AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 3, 4"
-        ),
-        format!(
-            "SELECT 'v', n.nspname, c.relname FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relnamespace <> ALL ({SCHEMAS}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-             AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE E'pg\\\\_%' ORDER BY 2, 3 LIMIT {HINTS}"
-        ),
-    ]
-}
-
-/// Columns.
-fn of_columns() -> Vec<String> {
-    vec![
         // Without a column in it, an expression is shown without opening its table.
-        format!(
-            "SELECT 'c', a.attrelid, a.attnum, a.attname, a.atttypid, nullif(a.atttypmod, -1), a.attnotnull, \
-             nullif(a.attidentity, ''), nullif(a.attgenerated, ''), CASE WHEN a.atthasdef THEN \
-             (SELECT pg_catalog.pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END) \
-             FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END \
-             FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY ({TABLES}) AND a.attnum > 0 AND NOT a.attisdropped \
-             ORDER BY 2, 3"
+        (
+            Part::Defaults,
+            format!(
+                "SELECT adrelid, adnum, pg_catalog.pg_get_expr(adbin, CASE WHEN pg_catalog.strpos(adbin::text, '{{VAR ') > 0 \
+                 THEN adrelid ELSE 0 END) FROM pg_catalog.pg_attrdef WHERE adrelid = ANY ({relations})"
+            ),
         ),
-    ]
+        (
+            Part::Columns,
+            format!(
+                "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, attisdropped \
+                 FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > 0"
+            ),
+        ),
+        (
+            Part::Indexes,
+            copy(
+                "pg_index",
+                "indexrelid, indrelid, indisprimary, indisunique, indisvalid, indisexclusion, indnkeyatts, indkey, indoption, \
+                 indclass, indpred",
+            ),
+        ),
+        (
+            Part::Constraints,
+            copy(
+                "pg_constraint",
+                "oid, contype, conrelid, conname, convalidated, conkey, confrelid, confkey, confdeltype, confupdtype, \
+                 conparentid",
+            ),
+        ),
+    ];
+    statements.extend(rights);
+    statements
 }
 
-/// Indexes and constraints.
-fn of_constraints() -> Vec<String> {
-    vec![
-        // An exclusion constraint's index excludes more than equals: it is none of ours.
-        format!(
-            "SELECT 'i', i.indrelid, x.relname, i.indisprimary, i.indisunique, i.indisvalid, m.amname, i.indkey, \
-             i.indnkeyatts, i.indoption, i.indclass, pg_catalog.pg_get_expr(i.indpred, i.indrelid) \
-             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
-             JOIN pg_catalog.pg_am m ON m.oid = x.relam \
-             WHERE i.indrelid = ANY ({TABLES}) AND NOT i.indisexclusion ORDER BY x.relname"
-        ),
-        // INVALID indexes also of what is not read otherwise: partitions, materialised views, TOAST tables, exclusions. That
-        // of a partitioned table is INVALID as long as a partition lacks one.
-        format!(
-            "SELECT 'b', xn.nspname, x.relname, tn.nspname, t.relname FROM pg_catalog.pg_index i \
-             JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace xn ON xn.oid = x.relnamespace \
-             JOIN pg_catalog.pg_class t ON t.oid = coalesce((SELECT o.oid FROM pg_catalog.pg_class o \
-             WHERE o.reltoastrelid = i.indrelid), i.indrelid) \
-             JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace \
-             WHERE NOT i.indisvalid AND x.relkind = 'i' AND t.relnamespace = ANY ({SCHEMAS}) ORDER BY 2, 3"
-        ),
-        // Keys to tables that are not read bring the names of the columns there. Servers before 18 have no conenforced.
-        format!(
-            "SELECT 'k', k.contype, k.conrelid, k.conname, k.convalidated, k.conkey, k.confrelid, n.nspname, r.relname, \
-             k.confkey, k.confdeltype, k.confupdtype, CASE WHEN n.oid <> ALL ({SCHEMAS}) THEN \
-             (SELECT pg_catalog.json_agg(a.attname ORDER BY w.place) \
-             FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY w (number, place) \
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = w.number) END, \
-             CASE WHEN NOT k.convalidated THEN \
-             pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(k), 'conenforced')::boolean END \
-             FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class r ON r.oid = k.confrelid \
-             LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE k.conrelid = ANY ({TABLES}) \
-             AND k.contype IN ('f', 'c', 'x') AND k.conparentid = 0 ORDER BY k.conname"
-        ),
+/// A list of oids as the server reads it.
+fn list(oids: &[u32]) -> String {
+    let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
+    format!("'{{{}}}'::pg_catalog.oid[]", oids.join(","))
+}
+
+/// What a role, or the session's own, may do with the relations that the condition on `c` names.
+fn rights(role: Option<&str>, condition: &str) -> String {
+    let (access, roles) = access_of(role);
+    format!(
+        "SELECT c.oid, {access} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace {roles} \
+         WHERE {condition} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition"
+    )
+}
+
+/// What the first message left open; empty lists ask nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Open {
+    /// Relations of which the session's own rights are to be told.
+    pub(super) rights: Vec<u32>,
+    /// Indexes whose predicates are to be shown.
+    pub(super) predicates: Vec<u32>,
+    /// Constraints that are not validated.
+    pub(super) unvalidated: Vec<u32>,
+    /// Tables with rules.
+    pub(super) rules: Vec<u32>,
+    /// Whether there are extensions that may have made tables.
+    pub(super) members: bool,
+    /// Tables elsewhere whose columns foreign keys name.
+    pub(super) elsewhere: Vec<u32>,
+}
+
+/// The statements that answer it.
+pub(super) fn second(open: &Open) -> Statements {
+    let asked =
+        |oids: &[u32], part: Part, text: &dyn Fn(&str) -> String| (!oids.is_empty()).then(|| (part, text(&list(oids))));
+    let members = open.members.then(|| {
+        (
+            Part::Members,
+            "SELECT objid FROM pg_catalog.pg_depend WHERE deptype = 'e' \
+             AND refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass \
+             AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+                .to_owned(),
+        )
+    });
+    [
+        asked(&open.rights, Part::Rights, &|oids| rights(None, &format!("c.oid = ANY ({oids})"))),
+        asked(&open.predicates, Part::Predicates, &|oids| {
+            format!(
+                "SELECT indexrelid, pg_catalog.pg_get_expr(indpred, indrelid) FROM pg_catalog.pg_index \
+                 WHERE indexrelid = ANY ({oids})"
+            )
+        }),
+        // Servers before 18 have no conenforced.
+        asked(&open.unvalidated, Part::Unenforced, &|oids| {
+            format!(
+                "SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.oid = ANY ({oids}) \
+                 AND NOT pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(k), 'conenforced')::boolean"
+            )
+        }),
+        asked(&open.rules, Part::Rules, &|oids| {
+            format!("SELECT ev_class FROM pg_catalog.pg_rewrite WHERE ev_class = ANY ({oids}) AND ev_type = '3'")
+        }),
+        members,
+        asked(&open.elsewhere, Part::Elsewhere, &|oids| {
+            format!(
+                "SELECT attrelid, attnum, attname FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({oids}) AND attnum > 0"
+            )
+        }),
     ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

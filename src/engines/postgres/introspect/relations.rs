@@ -1,0 +1,151 @@
+//! Schemas and relations by their oids, as `pg_namespace` and `pg_class` have them. Names of all schemas are kept, because what is
+//! elsewhere may be what somebody looks for.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::catalog::Name;
+use crate::engines::postgres::introspect::owner::Owned;
+use crate::engines::postgres::introspect::types::FIRST_OID;
+use crate::engines::values::Values;
+
+/// The schemas and relations of a database.
+#[derive(Debug, Default)]
+pub(super) struct Relations {
+    schemas: HashMap<u32, Schema>,
+    relations: HashMap<u32, Relation>,
+    /// Whose long values a TOAST table keeps.
+    toasts: HashMap<u32, u32>,
+}
+
+#[derive(Debug)]
+struct Schema {
+    name: String,
+    owner: u32,
+    rights: Option<String>,
+}
+
+/// A relation: table, view, index and so on.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    pub(super) schema: u32,
+    pub(super) name: String,
+    /// `relkind`.
+    pub(super) kind: char,
+    /// Its access method.
+    pub(super) method: u32,
+    pub(super) owner: u32,
+    /// Its list of rights, where somebody was granted one; kept only for what is read.
+    pub(super) rights: Option<String>,
+    /// Row security applies to its owner too.
+    pub(super) forces_row_security: bool,
+    pub(super) has_rules: bool,
+    is_partition: bool,
+}
+
+impl Relation {
+    /// View, materialised view or foreign table: queries can use them like tables.
+    pub(super) fn is_view(&self) -> bool {
+        matches!(self.kind, 'v' | 'm' | 'f')
+    }
+
+    fn is_readable(&self) -> bool {
+        self.is_view() || matches!(self.kind, 'r' | 'p')
+    }
+}
+
+impl Relations {
+    /// A row of `pg_namespace`.
+    pub(super) fn schema(&mut self, row: Values<'_>) -> Option<()> {
+        let schema = Schema { name: row.owned(1)?, owner: row.number(2)?, rights: row.owned(3) };
+        self.schemas.insert(row.number(0)?, schema);
+        Some(())
+    }
+
+    /// A row of `pg_class`. The server's own are passed over, unless they are in the scope.
+    pub(super) fn relation(&mut self, row: Values<'_>, scope: &HashSet<String>) -> Option<()> {
+        let (oid, schema): (u32, u32) = (row.number(0)?, row.number(2)?);
+        let is_read = self.schema_name(schema).is_some_and(|name| scope.contains(name));
+        if oid < FIRST_OID && !is_read {
+            return Some(());
+        }
+        let kind = row.text(3)?.chars().next()?;
+        if matches!(kind, 'S' | 'c') {
+            return Some(());
+        }
+        let toast = row.number(11)?;
+        if toast != 0 {
+            self.toasts.insert(toast, oid);
+        }
+        let relation = Relation {
+            schema,
+            name: row.owned(1)?,
+            kind,
+            method: row.number(4)?,
+            owner: row.number(5)?,
+            rights: if is_read { row.owned(6) } else { None },
+            forces_row_security: row.is_true(7) && row.is_true(8),
+            is_partition: row.is_true(9),
+            has_rules: row.is_true(10),
+        };
+        self.relations.insert(oid, relation);
+        Some(())
+    }
+
+    /// A relation.
+    pub(super) fn get(&self, oid: u32) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+
+    /// Its qualified name.
+    pub(super) fn name(&self, oid: u32) -> Option<Name> {
+        let relation = self.relations.get(&oid)?;
+        Some(Name { schema: self.schema_name(relation.schema)?.to_owned(), name: relation.name.clone() })
+    }
+
+    /// The table whose long values a TOAST table keeps; any other table itself.
+    pub(super) fn behind_toast(&self, oid: u32) -> u32 {
+        self.toasts.get(&oid).copied().unwrap_or(oid)
+    }
+
+    /// The name of a schema.
+    pub(super) fn schema_name(&self, oid: u32) -> Option<&str> {
+        self.schemas.get(&oid).map(|schema| schema.name.as_str())
+    }
+
+    /// Who owns a schema, and its list of rights.
+    pub(super) fn schema_rights(&self, oid: u32) -> Option<Owned<'_>> {
+        self.schemas.get(&oid).map(|schema| Owned { owner: schema.owner, rights: schema.rights.as_deref() })
+    }
+
+    /// The schemas of the scope that exist, by name.
+    pub(super) fn schemas_of(&self, scope: &HashSet<String>) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.schemas.values().map(|schema| &schema.name).filter(|name| scope.contains(*name)).cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The tables and views of the scope by name, and the names of at most `most` of other schemas.
+    pub(super) fn take_readable(
+        &self,
+        scope: &HashSet<String>,
+        most: usize,
+    ) -> (Vec<(u32, Name, Relation)>, Vec<Name>) {
+        let (mut inside, mut elsewhere) = (Vec::new(), Vec::new());
+        for (oid, relation) in self.relations.iter().filter(|(_, relation)| relation.is_readable()) {
+            let Some(name) = self.name(*oid) else { continue };
+            if !scope.contains(&name.schema) {
+                let is_of_server = name.schema == "information_schema" || name.schema.starts_with("pg_");
+                if !is_of_server {
+                    elsewhere.push(name);
+                }
+            } else if !relation.is_partition {
+                inside.push((*oid, name, relation.clone()));
+            }
+        }
+        inside.sort_unstable_by(|(_, one, _), (_, other, _)| one.cmp(other));
+        elsewhere.sort_unstable();
+        elsewhere.truncate(most);
+        (inside, elsewhere)
+    }
+}

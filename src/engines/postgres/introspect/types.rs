@@ -1,0 +1,175 @@
+//! Types: what a column's type is behind arrays and domains.
+
+use std::collections::HashMap;
+
+use crate::catalog::{Enum, Name, Type};
+use crate::engines::postgres::introspect::builtin;
+use crate::engines::values::Values;
+
+/// The types that are not the server's own, by oid.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    described: HashMap<u32, Described>,
+    /// What the arrays of them are made of.
+    arrays: HashMap<u32, u32>,
+    /// The labels of enums, each with its place.
+    labels: HashMap<u32, Vec<(f32, String)>>,
+}
+
+#[derive(Debug)]
+struct Described {
+    schema: u32,
+    name: String,
+    kind: char,
+    /// What a domain is made of.
+    of: u32,
+    modifier: Option<i32>,
+    not_null: bool,
+    /// The default of a domain.
+    default: Option<String>,
+}
+
+/// A column's type.
+pub(super) struct Resolved {
+    pub(super) kind: Type,
+    pub(super) is_list: bool,
+    /// A domain forbids NULL.
+    pub(super) is_required: bool,
+}
+
+/// The first oid that is not the server's own (FirstNormalObjectId in its source).
+pub(super) const FIRST_OID: u32 = 16384;
+
+impl Types {
+    /// A row of `pg_type`. Arrays and the row types of tables are passed over.
+    pub(super) fn described(&mut self, row: Values<'_>) -> Option<()> {
+        let oid: u32 = row.number(0)?;
+        if oid < FIRST_OID {
+            return Some(());
+        }
+        let kind = row.text(3)?.chars().next()?;
+        let is_own = matches!(kind, 'b' | 'e' | 'm' | 'r') && row.text(4) != Some("A");
+        if kind != 'd' && !is_own {
+            return Some(());
+        }
+        self.arrays.insert(row.number(5)?, oid);
+        let described = Described {
+            schema: row.number(2)?,
+            name: row.owned(1)?,
+            kind,
+            of: row.number(6)?,
+            modifier: row.number(7).filter(|modifier| *modifier != -1),
+            not_null: row.is_true(8),
+            default: if kind == 'd' { row.owned(9) } else { None },
+        };
+        self.described.insert(oid, described);
+        Some(())
+    }
+
+    /// A row of `pg_enum`.
+    pub(super) fn label(&mut self, row: Values<'_>) -> Option<()> {
+        self.labels.entry(row.number(0)?).or_default().push((row.number(1)?, row.owned(2)?));
+        Some(())
+    }
+
+    /// The enums of the schemas of which `name_of` has a name, by name.
+    pub(super) fn enums<'a>(&mut self, name_of: impl Fn(u32) -> Option<&'a str>) -> Vec<Enum> {
+        let mut labels = std::mem::take(&mut self.labels);
+        let mut enums: Vec<Enum> = Vec::new();
+        for (oid, described) in self.described.iter().filter(|(_, described)| described.kind == 'e') {
+            let Some(schema) = name_of(described.schema) else { continue };
+            let mut values = labels.remove(oid).unwrap_or_default();
+            values.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+            let name = Name { schema: schema.to_owned(), name: described.name.clone() };
+            enums.push(Enum { name, values: values.into_iter().map(|(_, label)| label).collect(), origin: None });
+        }
+        enums.sort_by(|one, other| one.name.cmp(&other.name));
+        enums
+    }
+
+    /// The default that a domain gives to columns without one of their own (CREATE DOMAIN in the manual).
+    pub(super) fn domain_default(&self, oid: u32) -> Option<&str> {
+        self.described.get(&oid).filter(|described| described.kind == 'd')?.default.as_deref()
+    }
+
+    /// The type behind domains and arrays. `schema_name` has the names of all schemas.
+    pub(super) fn resolve<'a>(
+        &self,
+        oid: u32,
+        modifier: Option<i32>,
+        schema_name: impl Fn(u32) -> Option<&'a str>,
+    ) -> Resolved {
+        let (mut oid, mut modifier) = (oid, modifier);
+        let (mut is_list, mut is_required) = (false, false);
+        let kind = loop {
+            if let Some((name, is_array)) = builtin::name(oid) {
+                is_list |= is_array;
+                break native(name, modifier, is_list);
+            }
+            if let Some(of) = self.arrays.get(&oid) {
+                (oid, is_list) = (*of, true);
+            }
+            match self.described.get(&oid) {
+                // Made between two of the statements.
+                None => break Type::Other(format!("type {oid}")),
+                Some(domain) if domain.kind == 'd' => {
+                    is_required |= domain.not_null && !is_list;
+                    modifier = modifier.or(domain.modifier);
+                    oid = domain.of;
+                }
+                Some(Described { kind: 'e', schema, name, .. }) => {
+                    let schema = schema_name(*schema).unwrap_or_default().to_owned();
+                    break Type::Enum(Name { schema, name: name.clone() });
+                }
+                Some(base) => break native(&base.name, modifier, is_list),
+            }
+        };
+        Resolved { kind, is_list, is_required }
+    }
+}
+
+/// A base type with its modifier read as arguments (src/backend/utils/adt: varchar.c, numeric.c, timestamp.c).
+fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
+    let whole = |number: i32| u32::try_from(number).ok();
+    let length = || modifier.and_then(|modifier| whole(modifier - 4)).into_iter().collect();
+    let arguments: Vec<u32> = match name {
+        "varchar" | "bpchar" => length(),
+        "bit" | "varbit" => modifier.and_then(whole).into_iter().collect(),
+        "numeric" => {
+            let packed = modifier.map(|modifier| modifier - 4);
+            packed.map_or(Vec::new(), |packed| {
+                [whole(packed >> 16 & 0xffff), whole(packed & 0x7ff)].into_iter().flatten().collect()
+            })
+        }
+        "timestamp" | "timestamptz" | "time" | "timetz" => match modifier.and_then(whole) {
+            Some(precision) => vec![precision],
+            // The server rounds to microseconds; Prisma does not read the precision of an array's elements.
+            None if is_list => Vec::new(),
+            None => vec![6],
+        },
+        "text" | "char" | "citext" | "uuid" | "xml" | "inet" | "bool" | "int2" | "int4" | "int8" | "oid" | "float4"
+        | "float8" | "money" | "date" | "json" | "jsonb" | "bytea" => Vec::new(),
+        _ => return Type::Other(name.to_owned()),
+    };
+    Type::Native(name.to_owned().into(), arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modifiers_become_arguments() {
+        let of = |name, modifier, is_list| match native(name, modifier, is_list) {
+            Type::Native(_, arguments) => arguments,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of("numeric", Some((65 << 16 | 30) + 4), false), [65, 30]);
+        assert_eq!(of("numeric", None, false), [] as [u32; 0]);
+        assert_eq!(of("bpchar", Some(5), false), [1]);
+        assert_eq!(of("bit", Some(1), false), [1]);
+        assert_eq!(of("timestamptz", None, false), [6]);
+        assert_eq!(of("timestamp", None, true), [] as [u32; 0]);
+        assert_eq!(native("tsvector", None, false), Type::Other("tsvector".into()));
+    }
+}
