@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let setup = invocation.settled_setup()?;
     setup.demand_own_history()?;
     if args.empty {
-        let begun = invocation.in_session(&setup, setup.read_folder(), async |start| {
+        let begun = invocation.in_session(&setup, false, setup.read_folder(), async |start| {
             lock_history(start).await?;
             refuse_history(start.history.as_ref())?;
             baseline_empty::begin(start).await
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
         return Ok(Next::Done);
     }
     let through = args.through.as_deref();
-    let baseline = invocation.in_session(&setup, setup.read_folder(), async |start| {
+    let baseline = invocation.in_session(&setup, false, setup.read_folder(), async |start| {
         lock_history(start).await?;
         refuse_nothing(start).await?;
         let verified = verify_all(start, through.is_some()).await;

@@ -23,6 +23,7 @@ use crate::startup::settle;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::verify;
+use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
 
 /// How long a check may take: less than the timeouts of those who run it (Docker's default is 30 s).
@@ -97,11 +98,13 @@ impl Checked {
     /// Tries to connect once, and checks in that session.
     async fn connect(&mut self, setup: &Setup, invocation: &Invocation<'_>) -> Result<String, String> {
         let target = setup.database.target().map_err(said)?;
-        let opened = target.open(&setup.probe_request()).await;
-        let (session, probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
+        let wanted = setup.opening_request(true);
+        let opened = target.open(&wanted).await;
+        let (session, mut probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
         self.reachable = true;
         let (stop, report) = (invocation.stop, Report::default());
-        let mut start = Start { setup, stop, session, probe, history: None, pending: None, ahead: None, report };
+        let ahead = ReadAhead::of(wanted.ahead, &mut probe);
+        let mut start = Start { setup, stop, session, probe, history: None, pending: None, ahead, report };
         let result = self.check(&mut start).await;
         start.session.close().await;
         result

@@ -50,7 +50,8 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let setup = invocation.settled_setup()?;
     let desired = block_on(invocation.stop, setup.read_desired_files())?;
     desired.demand()?;
-    let diff = invocation.in_session(&setup, setup.read_folder(), async |start| compared(start, desired).await)?;
+    let diff =
+        invocation.in_session(&setup, true, setup.read_folder(), async |start| compared(start, desired).await)?;
     match args.script {
         true => output::print(&diff.script())?,
         false => output::show(&diff, args.format)?,

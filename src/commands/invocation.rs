@@ -90,18 +90,20 @@ impl Invocation<'_> {
         Ok(setup)
     }
 
-    /// Waits for the database, reads `folder` meanwhile, and runs `work` in the session, which is closed afterwards.
+    /// Waits for the database, reads `folder` meanwhile, and runs `work` in the session, which is closed afterwards. With
+    /// `verifies`, the work will compare the desired state.
     ///
     /// # Errors
     /// Those of the wait, of `folder` and of `work`; [`Error::Stopped`] on a signal.
     pub(crate) fn in_session<T>(
         &self,
         setup: &Setup,
+        verifies: bool,
         folder: impl Future<Output = Result<Option<History>, Error>>,
         work: impl AsyncFnOnce(&mut Start<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         block_on(self.stop, async {
-            let mut start = Start::open(setup, self.stop, folder).await?;
+            let mut start = Start::open(setup, self.stop, verifies, folder).await?;
             let result = work(&mut start).await;
             start.session.close().await;
             result.map_err(|error| refusal::advised(error, setup))

@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let mark = args.mark()?;
     let setup = invocation.settled_setup()?;
     setup.demand_own_history()?;
-    let marked = invocation.in_session(&setup, read_folder(&setup, &mark), async |start| {
+    let marked = invocation.in_session(&setup, false, read_folder(&setup, &mark), async |start| {
         lock_history(start).await?;
         let Some(history) = &start.history else { return Err(setup.no_folder()) };
         match &mark {

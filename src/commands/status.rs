@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
     setup.demand_folder()?;
-    let history = invocation.in_session(&setup, setup.read_folder(), read)?;
+    let history = invocation.in_session(&setup, false, setup.read_folder(), read)?;
     let tool = history.format.tool.name;
     let status = Status {
         verdict: history.verdict(),

@@ -2,6 +2,8 @@
 //!
 //! The forms of the report are in `report/`. Its last line is the verdict, so a failure adds no line to the log.
 
+use std::cell::OnceCell;
+
 use clap::ValueEnum;
 
 use crate::base::environment::Environment;
@@ -13,6 +15,7 @@ use crate::finding::Severity;
 use crate::report::{TablePlace, Verified, github, junit, markdown, text};
 use crate::startup::start::Start;
 use crate::verify;
+use crate::verify::desired::DesiredState;
 
 /// Arguments of `verify`.
 #[derive(clap::Args, Debug)]
@@ -46,7 +49,18 @@ enum Form {
 /// Those of the wait and of reading; findings are no error.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
-    let verified = invocation.in_session(&setup, setup.read_folder(), verified)?;
+    // The server reads its tables longer than doorstep its files.
+    let desired = OnceCell::new();
+    let files = async {
+        let (history, read) = tokio::try_join!(setup.read_folder(), setup.read_desired())?;
+        let _ = desired.set(read);
+        Ok(history)
+    };
+    let work = async |start: &mut Start<'_>| match desired.get() {
+        Some(desired) => verified(start, desired).await,
+        None => Err(Error::Internal("the desired state was not read".to_owned())),
+    };
+    let verified = invocation.in_session(&setup, true, files, work)?;
     output::print(&render(&verified, args, invocation.environment))?;
     if verified.ok {
         return Ok(Next::Done);
@@ -55,13 +69,12 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     Ok(Next::Exit(Code::Differences as u8))
 }
 
-async fn verified(start: &mut Start<'_>) -> Result<Verified, Error> {
-    let desired = start.read_desired().await?;
+async fn verified(start: &mut Start<'_>, desired: &DesiredState) -> Result<Verified, Error> {
     if desired.hollow().is_some() {
         desired.demand()?;
     }
     start.read_history_and_running().await?;
-    let findings = start.compare(&desired, Severity::Notice).await?.findings;
+    let findings = start.compare(desired, Severity::Notice).await?.findings;
     let places = TablePlace::of(&desired.catalogs(start.setup.home(&start.probe)));
     let least = verify::threshold(start.setup.settings.strictness);
     Ok(Verified::new(findings, least, places, start.setup.database.target()?.address()))

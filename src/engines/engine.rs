@@ -218,6 +218,32 @@ pub struct ProbeRequest {
     pub schemas: Vec<String>,
     /// Name of the history table to locate.
     pub history: Option<String>,
+    /// What else to ask in the message of the probe.
+    pub ahead: Ahead,
+}
+
+/// What a start will most likely ask next. An engine that can sends it with the probe, when the session is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Ahead {
+    /// The tables for [`Engine::find_tables`].
+    pub tables: Vec<TableName>,
+    /// The schemas for [`Engine::catalog`]; `None` where no catalog is needed.
+    pub schemas: Option<Vec<String>>,
+    /// The role whose privileges count for both.
+    pub role: Option<String>,
+    /// The query of the history, which fails where there is no such table.
+    pub history: Option<String>,
+}
+
+/// The answers to [`Ahead`]; `None` is what was not asked, or not answered.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    /// For each of the tables.
+    pub tables: Option<Vec<Found>>,
+    /// The catalog of the schemas.
+    pub catalog: Option<Catalog>,
+    /// The rows of the history.
+    pub history: Option<Vec<Row>>,
 }
 
 /// Which part of a database to read, for `Engine::catalog`.
@@ -244,6 +270,8 @@ pub struct Probe {
     pub database: String,
     /// The session's role, for GRANTs.
     pub role: String,
+    /// What was answered ahead.
+    pub ahead: Answers,
 }
 
 /// A session that may run a statement of a child process, for [`Engine::child_sessions`].

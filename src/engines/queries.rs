@@ -147,6 +147,15 @@ impl dyn Session + '_ {
         role: Option<&str>,
     ) -> Result<Vec<Missing>, Fault> {
         let found = self.ask(self.engine().find_tables(tables, role)).await?;
+        self.missing_among(tables, found).await
+    }
+
+    /// The same, where it is known what was found of each. No round trip, one for similar names if some do not exist.
+    pub(crate) async fn missing_among(
+        &mut self,
+        tables: &[TableName],
+        found: Vec<Found>,
+    ) -> Result<Vec<Missing>, Fault> {
         let (mut missing, mut absent) = (Vec::new(), Vec::new());
         for (table, found) in tables.iter().cloned().zip(found) {
             match found {

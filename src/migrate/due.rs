@@ -12,7 +12,7 @@ use crate::migrate::plan::Entry;
 /// # Errors
 /// [`Error::History`] when the history forbids to go on.
 pub(crate) async fn due(history: &mut History, session: &mut dyn Session, probe: &Probe) -> Result<bool, Error> {
-    history.read(session, probe).await?;
+    history.read(session, probe, None).await?;
     history.heal(session).await?;
     history.check()?;
     history.check_modes(session).await?;

@@ -27,7 +27,7 @@ impl MigrationRun<'_> {
         if schemas.is_empty() {
             return None;
         }
-        let request = ProbeRequest { schemas, history: None };
+        let request = ProbeRequest { schemas, ..ProbeRequest::default() };
         let missing = self.migrator.session.probe(&request).await.ok()?.missing_schemas;
         let needless = creations.into_iter().filter(|(_, name)| !missing.contains(name));
         let (needless, names): (Vec<&Statement<'_>>, Vec<String>) = needless.unzip();

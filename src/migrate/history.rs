@@ -82,11 +82,17 @@ impl History {
         Self { claim: None, ..self }
     }
 
-    /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table.
+    /// Reads the history; writes nothing, takes no lock. One round trip, none without a history table, nor where its rows are known
+    /// already.
     ///
     /// # Errors
     /// [`Error::Statement`] for a table that cannot be read.
-    pub(crate) async fn read(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<(), Error> {
+    pub(crate) async fn read(
+        &mut self,
+        session: &mut dyn Session,
+        probe: &Probe,
+        known: Option<Vec<Row>>,
+    ) -> Result<(), Error> {
         let (ledger, layout) = (self.format.ledger, self.format.layout);
         self.migrations.retain(|migration| layout.is_for_server(migration, &probe.server));
         let schema = ledger.place(self.dialect);
@@ -95,7 +101,11 @@ impl History {
             Some(schema) => {
                 let name = ledger.table_on(self.dialect).to_owned();
                 let table = TableName { schema: Some(schema.to_owned()), name };
-                let missing = session.missing_tables(std::slice::from_ref(&table), None).await;
+                // Its rows say that it is there.
+                let missing = match known {
+                    Some(_) => Ok(Vec::new()),
+                    None => session.missing_tables(std::slice::from_ref(&table), None).await,
+                };
                 let missing = missing.map_err(Error::statement(format!("look for the history table {table}")))?;
                 missing.is_empty().then_some(table)
             }
@@ -113,7 +123,10 @@ impl History {
         }
         self.refuse_rival(session).await?;
         self.refuse_elsewhere_on_path(probe)?;
-        let rows = rows(session, (&self.folder, self.table.as_ref()), &probe.role).await?;
+        let rows = match (known, &self.table) {
+            (Some(known), Some(_)) => known,
+            _ => rows(session, (&self.folder, self.table.as_ref()), &probe.role).await?,
+        };
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
         }

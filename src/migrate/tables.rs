@@ -53,7 +53,7 @@ impl History {
 
     /// Creates the schema that the settings name for the history table.
     pub(super) async fn create_schema(&self, session: &mut dyn Session, name: &str) -> Result<(), Error> {
-        let request = ProbeRequest { schemas: vec![name.to_owned()], history: None };
+        let request = ProbeRequest { schemas: vec![name.to_owned()], ..ProbeRequest::default() };
         let probe = session.probe(&request).await.map_err(Error::statement(format!("look for the schema {name}")))?;
         if !self.dialect.rules().has_schemas || probe.missing_schemas.is_empty() {
             return Ok(());

@@ -23,7 +23,7 @@ async fn run(folder: &Path, database: &Path) -> Result<usize, Error> {
     let url = Secret::new(format!("file:{}", database.display()));
     let target = Target::parse(&url, &Environment::default(), Path::new("/"))?;
     let format = prisma::FORMAT;
-    let request = ProbeRequest { schemas: Vec::new(), history: Some(format.ledger.table().to_owned()) };
+    let request = ProbeRequest { history: Some(format.ledger.table().to_owned()), ..ProbeRequest::default() };
     let (mut session, probe) = target.open(&request).await.map_err(Error::statement("open"))?;
     let folder = Folder::of(Box::leak(folder.to_owned().into_boxed_path()), format);
     let resolved = format.layout.read(folder.path, Dialect::Sqlite)?;

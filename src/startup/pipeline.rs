@@ -29,6 +29,7 @@ use crate::startup::start::{Report, Start};
 use crate::startup::wait::Connected;
 use crate::startup::{refusal, schemas, wait};
 use crate::verify;
+use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
 
 /// Pause before the wait begins again after a lost connection.
@@ -169,8 +170,13 @@ impl Pipeline<'_> {
         let began = Instant::now();
         let (setup, extent) = (self.setup, self.extent);
         let announces = std::mem::take(&mut self.announces);
-        let ready = wait::until_ready(setup, patience, applies(setup, extent), announces);
-        let (Connected { session, probe, began: opened }, files) = match self.files.take() {
+        // In a pass that follows another one, there is likely something to do, and its answers would be outdated.
+        let wanted = match announces && extent != Extent::Wait {
+            true => setup.opening_request(extent == Extent::Run),
+            false => setup.probe_request(),
+        };
+        let ready = wait::until_ready(setup, patience, &wanted, applies(setup, extent), announces);
+        let (Connected { session, mut probe, began: opened }, files) = match self.files.take() {
             Some(files) => (ready.await?, files),
             None => tokio::try_join!(ready, read_files(setup, extent))?,
         };
@@ -179,7 +185,8 @@ impl Pipeline<'_> {
         let waited = if announces { &mut report.wait } else { &mut report.migrate };
         *waited += began.elapsed();
         let Files { history, desired } = files;
-        let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, ahead: None, report };
+        let ahead = ReadAhead::of(wanted.ahead, &mut probe);
+        let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, ahead, report };
         let outcome = self.steps(&mut start, &desired).await;
         let Start { session, history, report, .. } = start;
         session.close().await;
@@ -193,10 +200,12 @@ impl Pipeline<'_> {
         let Some(Files { history: Some(history), .. }) = &mut self.files else { return };
         let recorded = async {
             let patience = Patience { timeout: Some(TO_RECORD), ..self.setup.settings.patience };
-            let Connected { mut session, probe, .. } = wait::until_ready(self.setup, patience, false, false).await?;
+            let wanted = self.setup.probe_request();
+            let ready = wait::until_ready(self.setup, patience, &wanted, false, false);
+            let Connected { mut session, probe, .. } = ready.await?;
             let keys = self.setup.lock_keys(&probe);
             if lock::taken_by_another(session.as_mut(), &keys).await?.is_none() {
-                history.read(session.as_mut(), &probe).await?;
+                history.read(session.as_mut(), &probe, None).await?;
                 history.heal(session.as_mut()).await?;
             }
             session.close().await;

@@ -17,7 +17,8 @@ pub(crate) async fn settle(setup: &mut Setup, patience: Patience, create: bool) 
     let is_on = setup.settings.mode != Mode::Off && !setup.is_scratch;
     let is_open = |folder: &Folder| is_on && folder.claim.is_some() && !folder.alternatives.is_empty();
     let Some(folder) = setup.folder.filter(is_open) else { return Ok(()) };
-    let Connected { mut session, .. } = wait::until_ready(setup, patience, create, false).await?;
+    let Connected { mut session, .. } =
+        wait::until_ready(setup, patience, &setup.probe_request(), create, false).await?;
     let format = format_by_history(folder, setup.dialect, session.as_mut()).await;
     session.close().await;
     if let Some(format) = format? {

@@ -9,13 +9,14 @@ use crate::base::plain_name::flaw;
 use crate::base::progress::Tracker;
 use crate::config::{Mode, Settings, Strictness, Words};
 use crate::engines::connect::Target;
+use crate::engines::engine::Ahead;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::{self, Project};
 use crate::formats::{Folder, LockPlace, OWN_LOCK, prisma};
 use crate::migrate::history::History;
 use crate::migrate::strangers::Territory;
 use crate::schema_source::prisma::PrismaSchema;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, TableName};
 use crate::startup::database::{Database, Overruled};
 use crate::startup::hooks::HookCommands;
 use crate::verify::desired::DesiredState;
@@ -187,15 +188,15 @@ impl Setup {
         if self.is_scratch { None } else { self.database.service_role() }
     }
 
-    /// The schemas that a Prisma schema expects something in; `None` where that is known only when all files are read.
-    pub(crate) fn likely_schemas(&self, probe: &Probe) -> Option<Vec<String>> {
-        let Settings { require, require_tables, queries, snapshot, strictness, .. } = &self.settings;
-        let is_required = require.schemas().next().is_some() || !require_tables.is_empty() || !queries.is_empty();
-        let is_prisma_alone =
-            self.prisma_schema.is_some() && !self.has_listed_schemas && !is_required && snapshot.is_none();
-        let home = self.home(probe);
-        let declared = if self.dialect.home().is_empty() { home } else { &self.url_home };
-        (is_prisma_alone && *strictness != Strictness::Off).then(|| vec![declared.to_owned(), home.to_owned()])
+    /// The schemas that a Prisma schema most likely expects something in; `None` where that is known only when all files are
+    /// read, and where it expects nothing.
+    fn likely_schemas(&self) -> Option<Vec<String>> {
+        let Settings { require, require_tables, queries, snapshot, .. } = &self.settings;
+        let is_elsewhere = self.has_listed_schemas
+            || require.schemas().next().is_some()
+            || require_tables.iter().any(|table| table.schema.as_ref().is_some_and(|schema| *schema != self.url_home));
+        let is_prisma = self.prisma_schema.is_some_and(PrismaSchema::declares_any);
+        (is_prisma && !is_elsewhere && queries.is_empty() && snapshot.is_none()).then(|| vec![self.url_home.clone()])
     }
 
     /// The schema that an unqualified name belongs to. A schema that the URL names counts even before it exists,
@@ -208,7 +209,24 @@ impl Setup {
     /// What the first query of a session asks for.
     pub(crate) fn probe_request(&self) -> ProbeRequest {
         let history = self.folder.map(|folder| folder.format.ledger.table_on(self.dialect).to_owned());
-        ProbeRequest { schemas: self.schemas.clone(), history }
+        ProbeRequest { schemas: self.schemas.clone(), history, ..ProbeRequest::default() }
+    }
+
+    /// The same, and what a start that finds nothing to do will ask next.
+    pub(crate) fn opening_request(&self, verifies: bool) -> ProbeRequest {
+        let select = |folder: Folder| {
+            let ledger = folder.format.ledger;
+            let schema = ledger.place(self.dialect).map(str::to_owned);
+            ledger.select(self.dialect, &TableName { schema, name: ledger.table_on(self.dialect).to_owned() })
+        };
+        let reads_history = self.settings.mode != Mode::Off;
+        let history = self.folder.filter(|_| reads_history).map(select);
+        let mut ahead = Ahead { history, role: self.role(), ..Ahead::default() };
+        if verifies && self.settings.strictness != Strictness::Off {
+            ahead.tables = DesiredState::of_tables(&self.settings).tables.into_iter().map(|(table, _)| table).collect();
+            ahead.schemas = self.likely_schemas();
+        }
+        ProbeRequest { ahead, ..self.probe_request() }
     }
 
     /// The format's own key, so that the original tool is locked out too; Prisma's key without a folder. With only a

@@ -13,9 +13,10 @@ use crate::finding::Severity;
 use crate::migrate::history::History;
 use crate::startup::setup::Setup;
 use crate::startup::wait::{self, Connected};
+use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
 use crate::verify::rights::Service;
-use crate::verify::{self, DatabaseComparison, ReadAhead};
+use crate::verify::{self, DatabaseComparison};
 
 /// A start with its session. The caller that opens it closes the session.
 pub(crate) struct Start<'a> {
@@ -27,8 +28,8 @@ pub(crate) struct Start<'a> {
     pub(crate) history: Option<History>,
     /// The names that were pending when the lock was taken, for hooks; `None` where they are not known.
     pub(crate) pending: Option<Vec<String>>,
-    /// The catalog for the next [`Start::compare`], where [`Start::read_desired`] has read it.
-    pub(crate) ahead: Option<ReadAhead>,
+    /// What was answered before it is asked.
+    pub(crate) ahead: ReadAhead,
     pub(crate) report: Report,
 }
 
@@ -43,22 +44,32 @@ pub(crate) struct Report {
 }
 
 impl<'a> Start<'a> {
-    /// Waits for a database that exists already, and reads the folder meanwhile.
+    /// Waits for a database that exists already, and reads the folder meanwhile. With `verifies`, also the catalog is read that the
+    /// desired state will most likely be compared with.
     ///
     /// # Errors
     /// As [`wait::until_ready`], and those of `folder`.
     pub(crate) async fn open(
         setup: &'a Setup,
         stop: &'a Stop,
+        verifies: bool,
         folder: impl Future<Output = Result<Option<History>, Error>>,
     ) -> Result<Self, Error> {
-        let ready = wait::until_ready(setup, setup.settings.patience, false, true);
-        let (Connected { session, probe, .. }, history) = tokio::try_join!(ready, folder)?;
-        Ok(Self { setup, stop, session, probe, history, pending: None, ahead: None, report: Report::default() })
+        let wanted = setup.opening_request(verifies);
+        let ready = async {
+            let ready = wait::until_ready(setup, setup.settings.patience, &wanted, false, true);
+            let Connected { mut session, mut probe, .. } = ready.await?;
+            let mut ahead = ReadAhead::of(wanted.ahead.clone(), &mut probe);
+            ahead.read_catalog(session.as_mut()).await;
+            Ok((session, probe, ahead))
+        };
+        let ((session, probe, ahead), history) = tokio::try_join!(ready, folder)?;
+        Ok(Self { setup, stop, session, probe, history, pending: None, ahead, report: Report::default() })
     }
 
-    /// Probes the database again: schemas and the history table may have appeared since.
+    /// Probes the database again: schemas and the history table may have appeared since. What was read ahead is outdated then.
     pub(crate) async fn probe_again(&mut self) -> Result<(), Error> {
+        self.ahead = ReadAhead::default();
         let probe = self.session.probe(&self.setup.probe_request()).await;
         self.probe = probe.map_err(Error::statement("look at the database"))?;
         Ok(())
@@ -67,7 +78,7 @@ impl<'a> Start<'a> {
     /// Reads the history of the folder, if there is a folder.
     pub(crate) async fn read_history(&mut self) -> Result<(), Error> {
         match &mut self.history {
-            Some(history) => history.read(self.session.as_mut(), &self.probe).await,
+            Some(history) => history.read(self.session.as_mut(), &self.probe, self.ahead.history.take()).await,
             None => Ok(()),
         }
     }
@@ -79,23 +90,6 @@ impl<'a> Start<'a> {
             history.mark_running(self.session.as_mut(), &self.probe).await;
         }
         Ok(())
-    }
-
-    /// Reads the files of the desired state on a thread of their own, and the catalog meanwhile where the schemas are known that it
-    /// will be compared with: reading it takes the server longer than the files take doorstep.
-    pub(crate) async fn read_desired(&mut self) -> Result<DesiredState, Error> {
-        let setup = self.setup;
-        let role = setup.role();
-        let session = self.session.as_mut();
-        let ahead = async {
-            match setup.likely_schemas(&self.probe) {
-                Some(schemas) => Some(ReadAhead::of(session, schemas, role.as_deref()).await),
-                None => None,
-            }
-        };
-        let (desired, ahead) = tokio::join!(setup.read_desired(), ahead);
-        self.ahead = ahead;
-        desired
     }
 
     /// Compares the desired state with the database. Findings below `explained` come without their cause.
@@ -120,7 +114,8 @@ impl<'a> Start<'a> {
             mode: setup.settings.mode,
             explained,
         };
-        verify::compare_database(self.session.as_mut(), service, desired, self.ahead.take(), &options).await
+        let ahead = std::mem::take(&mut self.ahead);
+        verify::compare_database(self.session.as_mut(), service, desired, ahead, &options).await
     }
 
     /// A session of the service's account, where that is another one than doorstep's, and only it can tell its rights.

@@ -12,7 +12,7 @@ use crate::base::progress::{Phase, Tracker};
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
-use crate::engines::session::{Probe, Session};
+use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::startup::refusal;
 use crate::startup::setup::Setup;
 
@@ -28,7 +28,7 @@ pub(crate) struct Connected {
     pub(crate) began: Instant,
 }
 
-/// Waits for the database; gives a session, and what its first query found. With `create`, a database that does not exist
+/// Waits for the database; gives a session, and what its first query found of what is wanted. With `create`, a database that does not exist
 /// is created where the role may; without, another process is expected to create it. With `announces`, the log names the
 /// server that answered.
 ///
@@ -38,10 +38,11 @@ pub(crate) struct Connected {
 pub(crate) async fn until_ready(
     setup: &Setup,
     patience: Patience,
+    wanted: &ProbeRequest,
     create: bool,
     announces: bool,
 ) -> Result<Connected, Error> {
-    let (began, wanted) = (Instant::now(), setup.probe_request());
+    let began = Instant::now();
     let deadline = patience.timeout.map(|timeout| began + timeout);
     let mut log = StateLog::new(began, setup.tracker.clone());
     let mut rhythm = Rhythm::new(patience.fixed.map(|(_, interval)| interval));
@@ -52,7 +53,7 @@ pub(crate) async fn until_ready(
         let tried = Instant::now();
         let target = setup.database.target()?;
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(&wanted))).await {
+        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
             Ok(Ok((session, probe))) => {
                 if announces {
                     log.ready(&target, &probe, attempts);

@@ -49,6 +49,11 @@ impl DeclaredSchema {
     }
 }
 
+/// Whether a source expects nothing.
+pub(crate) fn is_hollow(catalog: &Catalog) -> bool {
+    catalog.tables.is_empty() && catalog.views.is_empty() && catalog.enums.is_empty()
+}
+
 impl DesiredState {
     /// Reads what the settings name and lowers the Prisma schema for `home`, the schema or database that the URL names.
     ///
@@ -90,9 +95,8 @@ impl DesiredState {
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         let is_written = !(self.tables.is_empty() && self.require.is_silent() && self.require.rows.is_empty());
-        let is_empty = |it: &Catalog| it.tables.is_empty() && it.views.is_empty() && it.enums.is_empty();
-        let is_read = self.prisma.as_ref().is_some_and(|declared| !is_empty(&declared.catalog()))
-            || self.snapshot.as_ref().is_some_and(|(snapshot, _)| !is_empty(snapshot.catalog()));
+        let is_read = self.prisma.as_ref().is_some_and(|declared| !is_hollow(&declared.catalog()))
+            || self.snapshot.as_ref().is_some_and(|(snapshot, _)| !is_hollow(snapshot.catalog()));
         self.queries.is_empty() && !is_written && !is_read
     }
 

@@ -3,6 +3,7 @@
 //! It asks the session, and leaves the rest to pure functions: the differ, the requirements, the use of indexes, and the
 //! diagnosis. It writes nothing.
 
+pub(crate) mod ahead;
 pub(crate) mod desired;
 pub(crate) mod diagnose;
 pub(crate) mod index_use;
@@ -13,7 +14,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::base::error::Error;
-use crate::base::fault::Fault;
 use crate::base::memory;
 use crate::catalog::{Catalog, Name};
 use crate::config::requirement_form::RowForm;
@@ -28,7 +28,8 @@ use crate::formats::external::External;
 use crate::migrate::history::History;
 use crate::report::summary::summary;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
-use crate::verify::desired::DesiredState;
+use crate::verify::ahead::ReadAhead;
+use crate::verify::desired::{DesiredState, is_hollow};
 use crate::verify::diagnose::Facts;
 use crate::verify::rights::{Rights, Service};
 
@@ -76,30 +77,11 @@ pub(crate) struct DatabaseComparison {
     pub script: DdlScript,
 }
 
-/// A catalog that was read before all was known that is expected: the server reads its tables while doorstep reads the files.
-pub(crate) struct ReadAhead {
-    schemas: Vec<String>,
-    catalog: Result<Catalog, Fault>,
-}
-
-impl ReadAhead {
-    /// Reads the catalog of the schemas that something is likely expected in. A fault counts only where the catalog is needed.
-    pub(crate) async fn of(session: &mut dyn Session, schemas: Vec<String>, role: Option<&str>) -> Self {
-        let schemas = distinct(schemas);
-        let catalog = session.catalog(&Scope { schemas: &schemas, role }).await;
-        Self { schemas, catalog }
-    }
-}
-
 /// The catalog of these schemas, which may have been read ahead.
-async fn read_catalog(
-    session: &mut dyn Session,
-    scope: &Scope<'_>,
-    ahead: Option<ReadAhead>,
-) -> Result<Catalog, Error> {
-    let read = match ahead {
-        Some(ahead) if ahead.schemas == scope.schemas => ahead.catalog,
-        _ => session.catalog(scope).await,
+async fn read_catalog(session: &mut dyn Session, scope: &Scope<'_>, ahead: &mut ReadAhead) -> Result<Catalog, Error> {
+    let read = match ahead.take_catalog(scope) {
+        Some(read) => read,
+        None => session.catalog(scope).await,
     };
     read.map_err(Error::statement("read the catalog"))
 }
@@ -113,16 +95,18 @@ pub(crate) async fn compare_database(
     session: &mut dyn Session,
     service: Option<Service>,
     desired: &DesiredState,
-    ahead: Option<ReadAhead>,
+    mut ahead: ReadAhead,
     options: &Options<'_>,
 ) -> Result<DatabaseComparison, Error> {
     let Options { dialect, home, role, allow, has_rows, mode, .. } = *options;
     let DesiredState { tables, require, queries, .. } = desired;
     let mut script = DdlScript::default();
-    let expected = desired.catalogs(home);
+    let mut expected = desired.catalogs(home);
+    // It would only show what is there besides, which nothing expects.
+    expected.retain(|catalog| !is_hollow(catalog));
     let mut schemas = named_schemas(desired, &expected, home);
     let (rights, unknown) = rights_of(session, service, &schemas, options).await;
-    let mut differences = missing_tables(session, tables, role).await?;
+    let mut differences = missing_tables(session, tables, role, &mut ahead).await?;
     differences.extend(hidden_tables(tables, rights.as_ref(), &differences, home));
     let mut differences = without_allowed(differences.into_iter().chain(unknown).collect(), allow, home);
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
@@ -131,7 +115,7 @@ pub(crate) async fn compare_database(
     if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
         schemas.extend(index_use::schemas(queries, &plans).map(str::to_owned));
         let scope = Scope { schemas: &distinct(schemas), role };
-        let mut read = read_catalog(session, &scope, ahead).await?;
+        let mut read = read_catalog(session, &scope, &mut ahead).await?;
         if let Some(rights) = &rights {
             rights.note(&mut read);
         }
@@ -288,12 +272,16 @@ async fn missing_tables(
     session: &mut dyn Session,
     tables: &[(TableName, Source)],
     role: Option<&str>,
+    ahead: &mut ReadAhead,
 ) -> Result<Vec<Difference>, Error> {
     if tables.is_empty() {
         return Ok(Vec::new());
     }
     let names: Vec<TableName> = tables.iter().map(|(name, _)| name.clone()).collect();
-    let missing = session.missing_tables(&names, role).await;
+    let missing = match ahead.take_tables(&names, role) {
+        Some(found) => session.missing_among(&names, found).await,
+        None => session.missing_tables(&names, role).await,
+    };
     let missing = missing.map_err(Error::statement("look for the required tables"))?;
     let of_each = |missing: &Missing| {
         let source = tables.iter().find(|(name, _)| *name == missing.table).map(|(_, source)| source.clone());

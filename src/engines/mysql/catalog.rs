@@ -165,6 +165,7 @@ fn read_probe(rows: Vec<Row>, schemas: Vec<String>) -> Result<Probe, Fault> {
         current_schema: database.clone(),
         database: database.unwrap_or_default(),
         role: value(4).unwrap_or_default(),
+        ..Probe::default()
     })
 }
 
@@ -174,7 +175,11 @@ mod tests {
 
     #[test]
     fn a_probe_finds_the_history_and_refuses_a_server_that_takes_no_writes() {
-        let request = ProbeRequest { schemas: vec!["a".into(), "b".into()], history: Some("_history".into()) };
+        let request = ProbeRequest {
+            schemas: vec!["a".into(), "b".into()],
+            history: Some("_history".into()),
+            ..ProbeRequest::default()
+        };
         let read = |values: &str| {
             let row = values.split('|').map(|value| (value != "~").then(|| value.to_owned())).collect();
             Mysql.probe(&request).read(vec![row])

@@ -175,6 +175,7 @@ fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Faul
         current_schema: schema.clone(),
         database: database.clone().unwrap_or_default(),
         role: role.clone().unwrap_or_default(),
+        ..Probe::default()
     })
 }
 
@@ -267,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_probe_finds_the_history_and_refuses_a_standby() {
-        let request = ProbeRequest { schemas: vec!["app".into()], history: Some("_history".into()) };
+        let request =
+            ProbeRequest { schemas: vec!["app".into()], history: Some("_history".into()), ..ProbeRequest::default() };
         let read = |values| Postgres.probe(&request).read(vec![row(values)]);
         let probe = read("f|off|17.2|shop|svc|public|[\"app\"]|public|PostgreSQL 17.2 on x").unwrap();
         assert_eq!((probe.server.as_str(), probe.missing_schemas.as_slice()), ("PostgreSQL 17.2", &["app".into()][..]));

@@ -1,11 +1,12 @@
 //! From a target to a session: each host in turn, with TLS and without as sslmode allows. Also the two statements about
 //! databases that are run from another database of the server, CREATE and DROP.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::plain_name::shown;
-use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
+use crate::engines::engine::{Answers, Engine as _, Probe, ProbeRequest};
 use crate::engines::net::silent;
 use crate::engines::net::tls::TlsMode;
 use crate::engines::postgres::catalog::Postgres;
@@ -14,6 +15,7 @@ use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::conninfo::{Host, Target};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::lookalike::{self, VERSION};
+use crate::engines::postgres::opening;
 use crate::engines::postgres::session::Session;
 use crate::engines::postgres::{SQL, sqlstate};
 
@@ -25,26 +27,22 @@ const MAINTENANCE: Duration = Duration::from_secs(30);
 pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
     let mut last = None;
     for host in &target.hosts {
+        let has_probed = Cell::new(false);
         let attempt = async {
             let mut session = log_in(target, host, &target.database).await?;
-            let query = Postgres.probe(request);
-            let probed = session.run(query.sql.clone().unwrap_or_default()).await;
-            session.lookalike = match &probed {
-                Ok(rows) => lookalike::of_probe(rows),
-                // One that is only similar may not know what the probe asks.
-                Err(fault) if fault.class == Class::Statement => {
-                    let version = session.send(VERSION.to_owned()).await.unwrap_or_default();
-                    return Err(lookalike::of_probe(&version).map_or(fault.clone(), |it| it.unreadable(fault.clone())));
-                }
-                Err(_) => None,
-            };
-            Ok((session, query.read(probed?)?))
+            let probe = probe(&mut session, request, &has_probed).await?;
+            Ok((session, probe))
         };
         let timeout = target.connect_timeout;
-        let fault = match tokio::time::timeout(timeout, attempt).await {
-            Ok(Ok(found)) => return Ok(found),
-            Ok(Err(fault)) => fault,
-            Err(_) => silent(timeout),
+        tokio::pin!(attempt);
+        let found = match tokio::time::timeout(timeout, &mut attempt).await {
+            Err(_) if has_probed.get() => attempt.await,
+            Err(_) => Err(silent(timeout)),
+            Ok(found) => found,
+        };
+        let fault = match found {
+            Ok(found) => return Ok(found),
+            Err(fault) => fault,
         };
         if fault.class == Class::Authentication {
             return Err(fault);
@@ -55,6 +53,26 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
         }
     }
     Err(last.unwrap_or_else(|| Fault::new(Class::Config, "no host is named")))
+}
+
+/// Asks the opening message of a session. A server that is only similar to PostgreSQL may not know all that it asks: then the probe
+/// alone.
+async fn probe(session: &mut Session, request: &ProbeRequest, has_probed: &Cell<bool>) -> Result<Probe, Fault> {
+    let query = Postgres.probe(request);
+    let mut asked = opening::ask(session, request, has_probed).await;
+    if asked.as_ref().is_err_and(|fault| fault.class == Class::Statement) {
+        asked = session.run(query.sql.clone().unwrap_or_default()).await.map(|rows| (rows, Answers::default()));
+    }
+    let (rows, ahead) = match asked {
+        Ok(answers) => answers,
+        Err(fault) if fault.class == Class::Statement => {
+            let version = session.send(VERSION.to_owned()).await.unwrap_or_default();
+            return Err(lookalike::of_probe(&version).map_or(fault.clone(), |it| it.unreadable(fault.clone())));
+        }
+        Err(fault) => return Err(fault),
+    };
+    session.lookalike = lookalike::of_probe(&rows);
+    Ok(Probe { ahead, ..query.read(rows)? })
 }
 
 /// How much a fault says about what to do, for the choice among several hosts.

@@ -13,6 +13,7 @@ pub(crate) mod hold;
 pub(crate) mod introspect;
 pub(crate) mod login;
 pub(crate) mod lookalike;
+mod opening;
 pub(crate) mod pooler;
 pub(crate) mod queries;
 pub(crate) mod session;

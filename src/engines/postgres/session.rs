@@ -7,7 +7,7 @@ use crate::base::fault::{Fault, Place};
 use crate::engines::engine::Engine;
 use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
-use crate::engines::postgres::client::{CancelKey, Client};
+use crate::engines::postgres::client::{CancelKey, Client, TakeRow};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::lookalike::Lookalike;
@@ -48,6 +48,20 @@ impl Session {
     /// Runs a message in the session as it is.
     pub(crate) async fn send(&mut self, sql: String) -> Result<Vec<Row>, Fault> {
         self.client.query(&sql).await
+    }
+
+    /// Runs a message in the session as it is, and passes on its rows with the number of their statement. Gives how many statements
+    /// completed, and the server's error.
+    pub(crate) async fn exchange_rows(
+        &mut self,
+        sql: String,
+        take: TakeRow<'_>,
+    ) -> Result<(usize, Option<Fault>), Fault> {
+        let setting = self.local_search_path();
+        let before = usize::from(!setting.is_empty());
+        let mut counted = |statement: usize, row: &[Option<&str>]| take(statement - before, row);
+        let exchange = self.client.exchange_rows(&(setting + &sql), &mut counted).await?;
+        Ok((exchange.completed.saturating_sub(before), exchange.error))
     }
 
     async fn settle_if_needed(&mut self) -> Result<(), Fault> {

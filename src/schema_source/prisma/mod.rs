@@ -191,6 +191,12 @@ impl PrismaSchema {
         settings.filter_map(|(key, value)| Some((&*key.text, &value.as_ref()?.kind)))
     }
 
+    /// Whether there is a model, a view or an enum in it, as far as it could be parsed.
+    pub(crate) fn declares_any(&self) -> bool {
+        let declares = |kind| matches!(kind, BlockKind::Model | BlockKind::View | BlockKind::Enum);
+        self.parsed.blocks.iter().any(|block| declares(block.kind))
+    }
+
     /// Resolves names and arguments; later calls (after a lost connection) get the first answer.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ impl Dependencies {
     pub(crate) async fn wait_beside_database(&self, setup: &Setup, create: bool) -> Result<(), Error> {
         let began = Instant::now();
         let database = async {
-            match wait::until_ready(setup, self.patience, create, false).await {
+            match wait::until_ready(setup, self.patience, &setup.probe_request(), create, false).await {
                 Ok(Connected { session, .. }) => {
                     session.close().await;
                     Ok(None)

@@ -34,15 +34,18 @@ use crate::sql::Row;
 /// How long a statement of doorstep's own may go without any answer. A script has no such limit.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// The most rows that are read of one answer, in bytes: ten times what a history of 20,000 migrations has. A server that
-/// sends rows without end is refused.
-const ANSWER: usize = 64 * 1024 * 1024;
+/// The most rows that are read of one answer, in bytes: the catalog of 100,000 tables has fewer. A server that sends rows without
+/// end is refused.
+const ANSWER: usize = 1024 * 1024 * 1024;
+
+/// The most of them that are held in memory: ten times what a history of 20,000 migrations has.
+const HELD: usize = 64 * 1024 * 1024;
 
 /// What is answered to `COPY … FROM STDIN`.
 const NO_INPUT: &str = "COPY FROM STDIN needs psql: a migration has no input";
 
 /// Takes a row, and the number of the statement in the message that it answers.
-type TakeRow<'a> = &'a mut dyn FnMut(usize, &[Option<&str>]);
+pub(crate) type TakeRow<'a> = &'a mut dyn FnMut(usize, &[Option<&str>]);
 
 /// The transaction's state at the end of an answer (ReadyForQuery).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,18 +118,26 @@ impl Client {
     /// # Errors
     /// The server's error, and that of `take`; [`Class::Unreachable`] where the server is silent for [`SILENCE`].
     pub(crate) async fn each_row(&mut self, sql: &str, take: RowSink<'_>) -> Result<(), Fault> {
-        self.send(sql).await?;
         let mut refused = None;
         let mut until_refused = |statement: usize, row: &[Option<&str>]| {
             if refused.is_none() {
                 refused = take(statement, row).err();
             }
         };
-        let exchange = self.receive(Rows::Read, Some(SILENCE), &mut until_refused).await?;
+        let exchange = self.exchange_rows(sql, &mut until_refused).await?;
         match exchange.error.or(refused) {
             Some(fault) => Err(fault),
             None => Ok(()),
         }
+    }
+
+    /// Runs a message of doorstep's own and passes on each row as it arrives. The server's error is part of the result.
+    ///
+    /// # Errors
+    /// As [`Client::each_row`], but for the server's error.
+    pub(crate) async fn exchange_rows(&mut self, sql: &str, take: TakeRow<'_>) -> Result<Exchange, Fault> {
+        self.send(sql).await?;
+        self.receive(Rows::Read, Some(SILENCE), take).await
     }
 
     /// Runs a message of doorstep's own and returns the rows of all its statements.
@@ -134,8 +145,12 @@ impl Client {
     /// # Errors
     /// As [`Client::each_row`].
     pub(crate) async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Fault> {
-        let mut rows = Vec::new();
+        let (mut rows, mut size) = (Vec::new(), 0);
         let mut keep = |_: usize, row: &[Option<&str>]| {
+            size += row.iter().flatten().map(|value| value.len()).sum::<usize>();
+            if size > HELD {
+                return Err(not_postgres("it sent more rows than any query of doorstep's returns"));
+            }
             rows.push(row.iter().map(|value| value.map(str::to_owned)).collect());
             Ok(())
         };

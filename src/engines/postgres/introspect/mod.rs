@@ -13,7 +13,7 @@ mod relations;
 mod texts;
 mod types;
 
-pub(crate) use present::{Present, present, read_present};
+pub(crate) use present::{Present, is_plain, is_usable, present, read_present, usable};
 pub(crate) use reader::PostgresReader;
 
 use crate::catalog::{Access, Name};

@@ -65,6 +65,11 @@ impl PostgresReader {
         let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
         (sql, Self { parts, scope, of_role, ..Self::default() })
     }
+
+    /// How many statements the message has that is being read.
+    pub(crate) fn statements(&self) -> usize {
+        self.parts.len()
+    }
 }
 
 impl CatalogReader for PostgresReader {
