@@ -165,7 +165,7 @@ fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Faul
     let missing_schemas: Vec<String> = serde_json::from_str(missing.as_deref().unwrap_or("[]"))
         .map_err(|error| Fault::new(Class::Statement, error.to_string()))?;
     let history = match (home, history) {
-        (Some(schema), Some(name)) => Some(TableName { schema: Some(schema.clone()), name }),
+        (Some(schema), Some(name)) => Some(TableName { schema: Some(unquoted(schema)), name }),
         _ => None,
     };
     Ok(Probe {
@@ -177,6 +177,12 @@ fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Faul
         role: role.clone().unwrap_or_default(),
         ..Probe::default()
     })
+}
+
+/// An identifier as the server writes it in SQL, as a name.
+fn unquoted(identifier: &str) -> String {
+    let inside = identifier.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inside.map_or_else(|| identifier.to_owned(), |inside| inside.replace("\"\"", "\""))
 }
 
 /// Product and version, for the log.
@@ -275,6 +281,8 @@ mod tests {
         assert_eq!((probe.server.as_str(), probe.missing_schemas.as_slice()), ("PostgreSQL 17.2", &["app".into()][..]));
         assert_eq!(probe.history.unwrap().to_string(), "public._history");
         assert_eq!(read("f|off|17.2|shop|svc|~|~|~|PostgreSQL 17.2 on x").unwrap().history, None);
+        let quoted = read("f|off|17.2|shop|svc|public|~|\"My \"\"own\"\"\"|PostgreSQL 17.2 on x").unwrap().history;
+        assert_eq!(quoted.unwrap().schema.as_deref(), Some("My \"own\""));
         for refused in ["t|off|17.2|shop|svc|public|~|~|~", "f|on|17.2|shop|svc|public|~|~|~"] {
             assert_eq!(read(refused).unwrap_err().class, Class::ReadOnly);
         }

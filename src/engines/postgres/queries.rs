@@ -24,7 +24,7 @@ pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace 
     AND d.objid = n.oid AND d.deptype = 'e') ORDER BY 1";
 
 /// Every subquery costs a fresh backend some hundred microseconds of catalog loading, so there are no joins,
-/// and nothing about schemas where none is wanted.
+/// and nothing about schemas where none is wanted. 1259 is `pg_class`.
 pub(crate) fn probe(wanted: &ProbeRequest) -> String {
     let schemas: Vec<String> = wanted.schemas.iter().map(|name| SQL.literal(name)).collect();
     let missing = match schemas.is_empty() {
@@ -35,14 +35,16 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
             schemas.join(", ")
         ),
     };
-    let history = wanted.history.as_deref().map_or("NULL".to_owned(), |table| SQL.literal(&SQL.identifier(table)));
-    // The history table is where an unqualified name leads: Prisma never qualifies it.
+    let home = wanted.history.as_deref().map_or("NULL".to_owned(), |table| {
+        let table = SQL.literal(&SQL.identifier(table));
+        format!("(pg_catalog.pg_identify_object(1259, pg_catalog.to_regclass({table}), 0)).schema")
+    });
+    // The history table is where an unqualified name leads: Prisma never qualifies it. The server quotes the schema's name where
+    // an identifier needs that.
     format!(
         "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'), \
          pg_catalog.current_setting('server_version'), pg_catalog.current_database(), current_user, \
-         pg_catalog.current_schema(), {missing}, \
-         (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = \
-          (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({history}))), pg_catalog.version()"
+         pg_catalog.current_schema(), {missing}, {home}, pg_catalog.version()"
     )
 }
 

@@ -26,7 +26,7 @@ static POSTGRES: DdlWords = DdlWords {
     started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
     applied_steps_count     INTEGER NOT NULL DEFAULT 0",
     options: "",
-    time: "COLUMN::text",
+    time: "COLUMN",
     now: "pg_catalog.clock_timestamp()",
 };
 

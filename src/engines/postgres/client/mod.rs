@@ -4,10 +4,9 @@
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
 //!
-//! `frames` bounds and parses messages, `copy_text` the lines of a COPY, `login`, `scram` and `pbkdf2` authenticate, `notices` logs what a server has to say; the bytes of
+//! `frames` bounds and parses messages, `login`, `scram` and `pbkdf2` authenticate, `notices` logs what a server has to say; the bytes of
 //! messages are `postgres-protocol`'s matter.
 
-mod copy_text;
 pub(crate) mod frames;
 pub(crate) mod login;
 mod notices;
@@ -319,10 +318,10 @@ impl RowReader<'_> {
         }
     }
 
-    /// A line of `COPY … TO STDOUT`.
+    /// A line of `COPY … TO STDOUT`, as a row of one value.
     fn copied(&mut self, statement: usize, data: &[u8]) -> Result<(), Fault> {
         self.count(data.len())?;
-        copy_text::columns(&String::from_utf8_lossy(data), &mut |row| (self.take)(statement, row));
+        (self.take)(statement, &[Some(&String::from_utf8_lossy(data))]);
         Ok(())
     }
 

@@ -8,11 +8,11 @@ use crate::catalog::{
     IndexColumn, Key, Name, Table, value,
 };
 use crate::engines::engine::{CatalogReader, Scope};
-use crate::engines::postgres::introspect::access;
 use crate::engines::postgres::introspect::owner::{Owned, Role};
 use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
 use crate::engines::postgres::introspect::types::{Resolved, Types};
+use crate::engines::postgres::introspect::{access, copy_text};
 use crate::engines::values::Values;
 
 /// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
@@ -29,6 +29,8 @@ pub(crate) struct PostgresReader {
     parts: Vec<Part>,
     /// The schemas that are read.
     scope: HashSet<String>,
+    /// A schema of the server's own is among them.
+    reads_servers_own: bool,
     /// Whether the rights are those of another role than the session's: then all of them are asked for.
     of_role: bool,
     catalog: Catalog,
@@ -62,8 +64,10 @@ impl PostgresReader {
     /// A reader for the scope, and the message whose rows it takes first.
     pub(crate) fn of(scope: &Scope<'_>) -> (String, Self) {
         let (sql, parts) = texts::message(texts::first(scope));
+        let reads_servers_own =
+            scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"));
         let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
-        (sql, Self { parts, scope, of_role, ..Self::default() })
+        (sql, Self { parts, scope, reads_servers_own, of_role, ..Self::default() })
     }
 
     /// How many statements the message has that is being read.
@@ -74,8 +78,54 @@ impl PostgresReader {
 
 impl CatalogReader for PostgresReader {
     fn row(&mut self, statement: usize, row: &[Option<&str>]) -> Option<()> {
-        let row = Values(row);
         let part = *self.parts.get(statement)?;
+        match row {
+            [Some(line)] if part.is_copied() => {
+                if part.is_of_users() && !self.reads_servers_own && is_of_server(line)? {
+                    return Some(());
+                }
+                let mut taken = None;
+                copy_text::columns(line, &mut |row| taken = self.values(part, Values(row)));
+                taken
+            }
+            row => self.values(part, Values(row)),
+        }
+    }
+
+    fn next_message(&mut self) -> Option<String> {
+        self.place_relations();
+        let statements = texts::second(&std::mem::take(&mut self.open));
+        if statements.is_empty() {
+            return None;
+        }
+        let (sql, parts) = texts::message(statements);
+        self.parts = parts;
+        Some(sql)
+    }
+
+    fn finish(mut self: Box<Self>) -> Catalog {
+        for (table, key, target, numbers) in std::mem::take(&mut self.targets) {
+            let columns = numbers.iter().filter_map(|number| self.name_of_column(target, *number)).collect();
+            self.catalog.tables[table].foreign_keys[key].target_columns = columns;
+        }
+        for (place, mut relation) in std::mem::take(&mut self.catalog.tables).into_iter().enumerate() {
+            relation.indexes.sort_by(|one, other| one.name.cmp(&other.name));
+            relation.foreign_keys.sort_by(|one, other| one.name.cmp(&other.name));
+            relation.constraints.sort_by(|one, other| one.name.cmp(&other.name));
+            match self.views.contains(&place) {
+                true => self.catalog.view_columns.push(relation),
+                false => self.catalog.tables.push(relation),
+            }
+        }
+        self.catalog.broken.sort_by(|one, other| one.index.cmp(&other.index));
+        self.catalog.extensions.sort_by(|one, other| one.name.cmp(&other.name));
+        self.catalog
+    }
+}
+
+impl PostgresReader {
+    /// The values of a row of this part.
+    fn values(&mut self, part: Part, row: Values<'_>) -> Option<()> {
         if matches!(part, Part::Columns | Part::Indexes | Part::Constraints) {
             self.place_relations()?;
         }
@@ -115,38 +165,6 @@ impl CatalogReader for PostgresReader {
         Some(())
     }
 
-    fn next_message(&mut self) -> Option<String> {
-        self.place_relations();
-        let statements = texts::second(&std::mem::take(&mut self.open));
-        if statements.is_empty() {
-            return None;
-        }
-        let (sql, parts) = texts::message(statements);
-        self.parts = parts;
-        Some(sql)
-    }
-
-    fn finish(mut self: Box<Self>) -> Catalog {
-        for (table, key, target, numbers) in std::mem::take(&mut self.targets) {
-            let columns = numbers.iter().filter_map(|number| self.name_of_column(target, *number)).collect();
-            self.catalog.tables[table].foreign_keys[key].target_columns = columns;
-        }
-        for (place, mut relation) in std::mem::take(&mut self.catalog.tables).into_iter().enumerate() {
-            relation.indexes.sort_by(|one, other| one.name.cmp(&other.name));
-            relation.foreign_keys.sort_by(|one, other| one.name.cmp(&other.name));
-            relation.constraints.sort_by(|one, other| one.name.cmp(&other.name));
-            match self.views.contains(&place) {
-                true => self.catalog.view_columns.push(relation),
-                false => self.catalog.tables.push(relation),
-            }
-        }
-        self.catalog.broken.sort_by(|one, other| one.index.cmp(&other.index));
-        self.catalog.extensions.sort_by(|one, other| one.name.cmp(&other.name));
-        self.catalog
-    }
-}
-
-impl PostgresReader {
     /// Gives each relation of the scope its place among the tables, in the order of names, once all of them are known.
     fn place_relations(&mut self) -> Option<()> {
         if std::mem::replace(&mut self.is_placed, true) {
@@ -391,6 +409,15 @@ impl PostgresReader {
     }
 }
 
+/// The first oid that is not the server's own (FirstNormalObjectId in its source).
+const FIRST_OID: u32 = 16384;
+
+/// Whether the object whose oid the line begins with is the server's own.
+fn is_of_server(line: &str) -> Option<bool> {
+    let oid: u32 = line.split('\t').next()?.parse().ok()?;
+    Some(oid < FIRST_OID)
+}
+
 /// The numbers of an int2vector (`1 2`) or an array (`{1,2}`).
 fn numbers(text: &str) -> Vec<i16> {
     let text = text.trim_matches(['{', '}']);
@@ -424,7 +451,9 @@ mod tests {
                 second = reader.next_message();
             }
             reader.parts = vec![*part];
-            let row: Vec<Option<&str>> = row.split('|').map(|value| (value != "~").then_some(value)).collect();
+            let line = row.replace('~', "\\N").replace('|', "\t") + "\n";
+            let values = row.split('|').map(|value| (value != "~").then_some(value));
+            let row = if part.is_copied() { vec![Some(line.as_str())] } else { values.collect() };
             assert_eq!(reader.row(0, &row), Some(()), "{row:?}");
         }
         let second = second.or_else(|| reader.next_message());
@@ -454,7 +483,7 @@ mod tests {
             (Part::Types, "20500|short|2200|d|S|20501|1043|14|t|~"),
             (Part::Types, "20600|E|2200|e|E|20601|0|-1|f|~"),
             (Part::Types, "20700|F|2300|e|E|20701|0|-1|f|~"),
-            (Part::Types, "16399|T|2200|c|C|16398|0|-1|f|~"),
+            (Part::Types, "16499|T|2200|c|C|16498|0|-1|f|~"),
             (Part::Labels, "20600|2|B"),
             (Part::Labels, "20600|1|A"),
             (Part::Classes, "99|int4_bloom_ops|f"),

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use crate::catalog::Name;
 use crate::engines::postgres::introspect::owner::Owned;
-use crate::engines::postgres::introspect::types::FIRST_OID;
 use crate::engines::values::Values;
 
 /// The schemas and relations of a database.
@@ -61,13 +60,10 @@ impl Relations {
         Some(())
     }
 
-    /// A row of `pg_class`. The server's own are passed over, unless they are in the scope.
+    /// A row of `pg_class`.
     pub(super) fn relation(&mut self, row: Values<'_>, scope: &HashSet<String>) -> Option<()> {
         let (oid, schema): (u32, u32) = (row.number(0)?, row.number(2)?);
         let is_read = self.schema_name(schema).is_some_and(|name| scope.contains(name));
-        if oid < FIRST_OID && !is_read {
-            return Some(());
-        }
         let kind = row.text(3)?.chars().next()?;
         if matches!(kind, 'S' | 'c') {
             return Some(());

@@ -53,6 +53,19 @@ pub(super) enum Part {
     Elsewhere,
 }
 
+impl Part {
+    /// Its rows are lines of a COPY.
+    pub(super) fn is_copied(self) -> bool {
+        use Part::{Classes, Constraints, Extensions, Indexes, Labels, Methods, Relations, Schemas, Types};
+        matches!(self, Schemas | Relations | Types | Labels | Classes | Methods | Extensions | Indexes | Constraints)
+    }
+
+    /// Its rows begin with the object's oid, and the server's own are not looked for: most rows of a small database.
+    pub(super) fn is_of_users(self) -> bool {
+        matches!(self, Self::Relations | Self::Types | Self::Indexes | Self::Constraints)
+    }
+}
+
 /// Statements of a message, each with what its rows are.
 pub(super) type Statements = Vec<(Part, String)>;
 

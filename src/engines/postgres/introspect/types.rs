@@ -37,16 +37,10 @@ pub(super) struct Resolved {
     pub(super) is_required: bool,
 }
 
-/// The first oid that is not the server's own (FirstNormalObjectId in its source).
-pub(super) const FIRST_OID: u32 = 16384;
-
 impl Types {
     /// A row of `pg_type`. Arrays and the row types of tables are passed over.
     pub(super) fn described(&mut self, row: Values<'_>) -> Option<()> {
         let oid: u32 = row.number(0)?;
-        if oid < FIRST_OID {
-            return Some(());
-        }
         let kind = row.text(3)?.chars().next()?;
         let is_own = matches!(kind, 'b' | 'e' | 'm' | 'r') && row.text(4) != Some("A");
         if kind != 'd' && !is_own {
