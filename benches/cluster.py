@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL cluster on a loopback port, with TLS and SCRAM, stopped by pg_ctl."""
+"""A throw-away PostgreSQL cluster on a loopback port, with TLS, stopped by pg_ctl: one role logs in with SCRAM, one by trust."""
 
 import grp
 import os
@@ -10,7 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from processes import Failed, checked, environment
+
 PASSWORD = "doorstep"
+# It has the rights of the other role, and no password.
+TRUSTED = "trusted"
+PSQL = shutil.which("psql")  # benches/run puts PostgreSQL's own bin first: not Debian's Perl wrapper
 
 
 def free_port():
@@ -22,13 +27,14 @@ def free_port():
                 return port
             except OSError:
                 continue
-    raise SystemExit("no free port below 32000")
+    raise Failed("no free port below 32000")
 
 
 class Cluster:
     """Usage: `with Cluster() as cluster:`; it is up inside, and gone afterwards."""
 
-    def __init__(self):
+    def __init__(self, settings=""):
+        self.settings = settings
         self.work = Path(tempfile.mkdtemp(prefix="doorstep-bench-"))
         self.work.chmod(0o755)
         self.data = self.work / "data"
@@ -46,6 +52,7 @@ class Cluster:
         try:
             self._create()
             self.start()
+            self.sql(f"CREATE ROLE {TRUSTED} SUPERUSER LOGIN")
         except BaseException:
             self.__exit__()
             raise
@@ -59,7 +66,7 @@ class Cluster:
         done = subprocess.run([*self.prefix, *map(str, words)], cwd=self.work, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if check and done.returncode:
-            raise SystemExit(f"{words[0]} failed:\n{done.stdout}")
+            raise Failed(f"{words[0]} failed:\n{done.stdout}")
 
     def _create(self):
         password = self.work / "password"
@@ -70,6 +77,8 @@ class Cluster:
         self._run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                   "-keyout", self.data / "server.key", "-out", self.data / "server.crt")
         self._run("chmod", "0600", self.data / "server.key")
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"host all {TRUSTED} 127.0.0.1/32 trust\n" + rules.read_text())
         self.configure("")
 
     def configure(self, more):
@@ -82,6 +91,7 @@ class Cluster:
             fsync = off
             full_page_writes = off
             log_line_prefix = '%n '
+            {self.settings}
             {more}
         """
         conf = self.data / "postgresql.auto.conf"
@@ -106,7 +116,21 @@ class Cluster:
                 if "database system is ready to accept connections" in line:
                     return float(line.split()[0])
             time.sleep(0.02)
-        raise SystemExit(f"the server did not start:\n{text}")
+        raise Failed(f"the server did not start:\n{text}")
 
     def url(self, database, sslmode="disable", port=None):
+        """Of the role with a password."""
         return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port or self.port}/{database}?sslmode={sslmode}"
+
+    def trusted_url(self, database, port=None):
+        """Of the role without one."""
+        return f"postgresql://{TRUSTED}@127.0.0.1:{port or self.port}/{database}?sslmode=disable"
+
+    def sql(self, *statements, database="postgres"):
+        """What psql prints."""
+        words = [word for statement in statements for word in ("-c", statement)]
+        return checked([PSQL, "-XAtq", "-v", "ON_ERROR_STOP=1", *words, self.url(database)], environment(""))
+
+    def floor(self, database, *words):
+        """The command line of benches/floor.rs on this server."""
+        return [os.environ["FLOOR"], f"127.0.0.1:{self.port}", TRUSTED, database, *map(str, words)]

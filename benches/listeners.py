@@ -53,11 +53,8 @@ class StartsUp(Listener):
             client.sendall(b"E" + struct.pack("!i", 4 + len(fields)) + fields)
 
 
-class Counts(Listener):
-    """In front of a real server without TLS: counts the messages that wait for an answer, after login."""
-
-    # Query, Sync, Flush, FunctionCall: each is answered before the client goes on.
-    ROUND_TRIPS = b"QSHF"
+class Proxy(Listener):
+    """In front of a real server without TLS: keeps what `take` finds in the client's bytes."""
 
     def __init__(self, port):
         self.upstream = port
@@ -68,33 +65,19 @@ class Counts(Listener):
         server = socket.create_connection(("127.0.0.1", self.upstream))
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ready = threading.Event()
-        back = threading.Thread(target=self._back, args=(server, client, ready), daemon=True)
-        back.start()
-        buffer, started = b"", False
+        threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+        buffer, begun = b"", False
         while data := self._read(client):
             buffer += data
-            while not started and len(buffer) >= 4 and len(buffer) >= (size := struct.unpack("!i", buffer[:4])[0]):
-                buffer, started = buffer[size:], True
-            while started and len(buffer) >= 5:
-                size = 1 + struct.unpack("!i", buffer[1:5])[0]
-                if len(buffer) < size:
-                    break
-                if ready.is_set():
-                    self.messages.append(buffer[:1])
-                buffer = buffer[size:]
+            while size := self.take(buffer, begun):
+                buffer, begun = buffer[size:], True
             server.sendall(data)
         server.close()
         client.close()
 
-    def _back(self, server, client, ready):
-        buffer = b""
-        while data := self._read(server):
-            buffer += data
-            while len(buffer) >= 5 and len(buffer) >= (size := 1 + struct.unpack("!i", buffer[1:5])[0]):
-                if buffer[:1] == b"Z":
-                    ready.set()
-                buffer = buffer[size:]
+    @classmethod
+    def _back(cls, server, client):
+        while data := cls._read(server):
             try:
                 client.sendall(data)
             except OSError:
@@ -107,44 +90,48 @@ class Counts(Listener):
         except OSError:
             return b""
 
+
+class Counts(Proxy):
+    """Of PostgreSQL: notes type and body of the messages that are not the login's, wherever in the session they are sent."""
+
+    # Query, Sync, Flush, FunctionCall: each is answered before the client goes on.
+    ROUND_TRIPS = b"QSHF"
+    PASSWORD = b"p"
+
+    def take(self, buffer, begun):
+        """The size of the first message, or 0 if it is not complete. The startup message alone has no type."""
+        typed = 1 if begun else 0
+        if len(buffer) < typed + 4 or len(buffer) < (size := typed + struct.unpack_from("!i", buffer, typed)[0]):
+            return 0
+        if begun and buffer[:1] != self.PASSWORD:
+            self.messages.append((buffer[:1], buffer[5:size]))
+        return size
+
     def round_trips(self):
-        return sum(1 for kind in self.messages if kind in self.ROUND_TRIPS)
+        return sum(1 for kind, _ in self.messages if kind in self.ROUND_TRIPS)
+
+    def queries(self):
+        """The texts of the simple queries."""
+        return [body.rstrip(b"\0").decode() for kind, body in self.messages if kind == b"Q"]
+
+    def only_queries(self):
+        """Whether another client can repeat all of it by sending the same texts."""
+        return all(kind in b"QX" for kind, _ in self.messages)
 
 
-class CountsMysql(Listener):
-    """In front of a MariaDB or MySQL without TLS: notes the messages after login, each of which waits for an answer."""
+class CountsMysql(Proxy):
+    """Of MariaDB or MySQL: notes the messages after login, each of which waits for an answer."""
 
     QUIT = 1
 
-    def __init__(self, port):
-        self.upstream = port
-        self.messages = []
-        super().__init__()
-
-    def answer(self, client):
-        server = socket.create_connection(("127.0.0.1", self.upstream))
-        for end in (client, server):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=self._back, args=(server, client), daemon=True).start()
-        buffer = b""
-        while data := Counts._read(client):
-            buffer += data
-            while len(buffer) >= 4 and len(buffer) >= (size := 4 + int.from_bytes(buffer[:3], "little")):
-                # A command begins anew at packet 0; the client's packets of the login have higher numbers.
-                if buffer[3] == 0 and buffer[4] != self.QUIT:
-                    self.messages.append(buffer[5:size].decode(errors="replace"))
-                buffer = buffer[size:]
-            server.sendall(data)
-        server.close()
-        client.close()
-
-    @staticmethod
-    def _back(server, client):
-        while data := Counts._read(server):
-            try:
-                client.sendall(data)
-            except OSError:
-                return
+    def take(self, buffer, _begun):
+        """The size of the first packet, or 0 if it is not complete."""
+        if len(buffer) < 4 or len(buffer) < (size := 4 + int.from_bytes(buffer[:3], "little")):
+            return 0
+        # A command begins anew at packet 0; the client's packets of the login have higher numbers.
+        if buffer[3] == 0 and buffer[4] != self.QUIT:
+            self.messages.append(buffer[5:size].decode(errors="replace"))
+        return size
 
     def round_trips(self):
         return len(self.messages)

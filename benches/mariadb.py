@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from cluster import free_port
+from processes import Failed
 
 PASSWORD = "doorstep"
 INIT = f"""ALTER USER root@localhost IDENTIFIED BY '{PASSWORD}';
@@ -52,7 +53,7 @@ class Mariadb:
              "--auth-root-authentication-method=normal", "--skip-name-resolve"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if created.returncode:
-            raise SystemExit(f"mariadb-install-db failed:\n{created.stdout}")
+            raise Failed(f"mariadb-install-db failed:\n{created.stdout}")
         with (self.work / "log").open("w") as log:
             self.process = subprocess.Popen(
                 ["mariadbd", "--no-defaults", *self.user, f"--tmpdir={self.work}", f"--datadir={data}",
@@ -62,7 +63,7 @@ class Mariadb:
         end = time.monotonic() + 60
         while subprocess.run(self.client("SELECT 1"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"mariadbd did not start:\n{(self.work / 'log').read_text()}")
+                raise Failed(f"mariadbd did not start:\n{(self.work / 'log').read_text()}")
             time.sleep(0.05)
 
     def client(self, sql, database=None):
@@ -75,7 +76,7 @@ class Mariadb:
         done = subprocess.run(self.client(sql, database), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         if done.returncode:
-            raise SystemExit(f"mariadb failed:\n{done.stdout}")
+            raise Failed(f"mariadb failed:\n{done.stdout}")
         return done.stdout.strip()
 
     def url(self, database, port=None):

@@ -1,86 +1,52 @@
-"""Measures doorstep beside the `mariadb` client on one MariaDB; called by `benches/run mysql`."""
+"""doorstep beside the `mariadb` client on one MariaDB: starts and verify for the goal table, and migrations.
+
+Usage: benches/run mysql [--rounds N] [--applies N] [--verifies N]     (N = 0 leaves a part out)
+"""
 
 import argparse
-import datetime
 import os
-import platform
-import signal
-import statistics
-import sys
+import shutil
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 
 import mysql_scripts
+import parts
+import projects
 import scripts
+from apply import REAL
 from listeners import CountsMysql
 from mariadb import Mariadb
-from measure import (DOORSTEP, MIGRATIONS, REAL, REQUIRED, SPREAD, Table, alternating, checked, doorstep, environment,
-                     peak_memory, say, spent)
+from processes import (SPREAD, Failed, alternating, checked, die_tidily, environment, medians, memory_row, peak_memory, say,
+                       spent)
+from projects import DOORSTEP, MIGRATIONS, REQUIRED, doorstep, prisma_project
+from table import Table
 
 TABLES = 500
+CLIENT = "mariadb -e 'select 1'"
 
 
-def prisma_project(folder):
-    below = Path(folder, "prisma")
-    (below / "migrations").mkdir(parents=True, exist_ok=True)
-    (below / "migrations/migration_lock.toml").write_text('provider = "mysql"\n')
-
-
-def write_small():
-    """A hundred migrations, below the working directory."""
-    prisma_project(".")
-    for number in range(1, MIGRATIONS + 1):
-        table = f"t{number:03}"
-        folder = Path(f"prisma/migrations/{20250101000000 + number}_{table}")
-        folder.mkdir()
-        (folder / "migration.sql").write_text(f"""-- CreateTable
-CREATE TABLE `{table}` (
-    `id` INTEGER NOT NULL AUTO_INCREMENT,
-    `name` VARCHAR(191) NOT NULL,
-    `email` VARCHAR(255) NULL,
-    `amount` DECIMAL(12, 2) NOT NULL DEFAULT 0,
-    `createdAt` DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-
-    UNIQUE INDEX `{table}_email_key`(`email`),
-    PRIMARY KEY (`id`)
-) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
-""")
-
-
-def loads():
-    return f"load average {os.getloadavg()[0]:.1f}"
-
-
-def no_op(server, table, rounds):
+def no_op(server, table, options):
     """A start with nothing to do."""
-    say(f"no-op start, {rounds} rounds")
+    say(f"MariaDB: no-op start, {options.rounds} rounds")
+    projects.write_small(".", "mysql", projects.of_tables(projects.MYSQL))
     server.sql("CREATE DATABASE bench")
     url = server.url("bench")
-    first = checked(doorstep(), environment(url))
-    if f"({MIGRATIONS} applied)" not in first:
-        raise SystemExit(f"doorstep did not apply {MIGRATIONS} migrations:\n{first}")
-    client = "mariadb -e 'select 1'"
     env = environment(url)
-    commands = {
-        "doorstep": (doorstep(), env),
-        "wait": (doorstep("wait", service=()), env),
-        client: (server.client("select 1", "bench"), env),
-        "true": (["true"], env),
-    }
-    found = alternating(commands, rounds)
-    (ours, our_processor), (theirs, their_processor) = found["doorstep"], found[client]
-    processor = f" (processor time {our_processor:.2f} ms)"
-    table.add(f"no-op start, {MIGRATIONS} migrations, {REQUIRED} tables, exec of true", f"{ours:.2f} ms{processor}")
-    ratio = ours / theirs
-    table.add(f"  against {client}", f"{theirs:.2f} ms ({their_processor:.2f} ms): ratio {ratio:.2f}", "≤ 0.8", ratio <= 0.8)
-    table.add("  doorstep wait", f"{found['wait'][0]:.2f} ms ({found['wait'][1]:.2f} ms)")
-    table.add("  true, without anything", f"{found['true'][0]:.2f} ms ({found['true'][1]:.2f} ms)")
+    first = checked(doorstep(), env)
+    if f"({MIGRATIONS} applied)" not in first:
+        raise Failed(f"doorstep did not apply {MIGRATIONS} migrations:\n{first}")
+    commands = {"doorstep": doorstep(), "wait": doorstep("wait", service=()), CLIENT: server.client("select 1", "bench")}
+    found = alternating({name: (words, env) for name, words in commands.items()}, options.rounds)
+    (ours, processor), (theirs, _), (wait, _) = found["doorstep"], found[CLIENT], found["wait"]
+    table.ratio(f"MariaDB: no-op start, {MIGRATIONS} migrations, {REQUIRED} tables, exec of true; against {CLIENT}", ours,
+                theirs, 0.6, detail=f" (processor {processor:.2f} ms)")
+    table.ratio("  doorstep wait", wait, theirs)
     with CountsMysql(server.port) as proxy:
         checked(doorstep(), environment(server.url("bench", proxy.port)))
-        table.add("round trips after login, no-op start", str(proxy.round_trips()))
-        table.add("connections of a no-op start", str(len(proxy.accepted)))
-    peaks = [peak_memory(doorstep(service=()), env) for _ in range(5)]
-    table.add("peak memory, no-op start", "GNU time is not installed" if None in peaks else f"{max(peaks):.2f} MiB")
+        table.add("  round trips after login", str(proxy.round_trips()))
+        table.add("  connections", str(len(proxy.accepted)), "1", len(proxy.accepted) == 1)
+    memory_row(table, "  peak memory", doorstep(service=()), env, 5)
 
 
 # What both have built must be the same.
@@ -94,10 +60,11 @@ BUILT = [
 ]
 
 
-def apply_all(server, table, rounds):
+def apply_all(server, table, options):
     """Real-sized migrations on fresh databases: doorstep, and one session of the client."""
-    say(f"{REAL} migrations, {rounds} rounds")
-    prisma_project("real")
+    rounds = options.applies
+    say(f"MariaDB: {REAL} migrations, {rounds} rounds")
+    prisma_project("real", "mysql")
     files = scripts.write("real", REAL, mysql_scripts.Model(500))
     Path("real/all.sql").write_text("".join(f"source {file}\n" for file in files))
     sizes = [file.stat().st_size for file in files]
@@ -118,17 +85,15 @@ def apply_all(server, table, rounds):
             took = spent(commands[name], env)
             if turn:
                 times[name].append(took)
-                say(f"  {name} {took[0] / 1000:.2f} s, {loads()}")
+                say(f"  {name} {took[0] / 1000:.2f} s")
             else:
                 built[name] = [server.sql(query) for query in BUILT]
     if built["doorstep"] != built["mariadb"]:
-        raise SystemExit("doorstep and mariadb have built different databases")
-    took = {name: tuple(statistics.median(column) for column in zip(*found)) for name, found in times.items()}
-    (ours, processor), (theirs, _) = took["doorstep"], took["mariadb"]
-    table.add(f"{REAL} migrations, {statements} statements ({min(sizes)} to {max(sizes)} bytes, {sum(sizes) / 1024:.0f} KiB)",
-              f"{ours:.0f} ms (processor time {processor:.0f} ms)")
-    ratio = ours / theirs
-    table.add("  against one session of mariadb", f"{theirs:.0f} ms: ratio {ratio:.2f}", "≤ 1.3", ratio <= 1.3)
+        raise Failed("doorstep and mariadb have built different databases")
+    (ours, processor), (theirs, _) = (medians(times[name]) for name in commands)
+    table.add(f"MariaDB: {REAL} migrations, {statements} statements ({min(sizes)} to {max(sizes)} bytes, "
+              f"{sum(sizes) / 1024:.0f} KiB)", f"{ours:.0f} ms (processor {processor:.0f} ms)")
+    table.ratio("  against one session of mariadb", ours, theirs, 1.3, digits=0)
     fresh()
     with CountsMysql(server.port) as proxy:
         checked(commands["doorstep"], environment(server.url("apply", proxy.port)))
@@ -152,9 +117,7 @@ def write_tables():
                       f"INDEX `{name}_field0_idx`(`field0`), UNIQUE INDEX `{name}_field1_key`(`field1`), PRIMARY KEY (`id`), "
                       f"CONSTRAINT `{name}_otherId_fkey` FOREIGN KEY (`otherId`) REFERENCES `{other}`(`id`) "
                       f"ON DELETE SET NULL ON UPDATE CASCADE) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;\n")
-    prisma_project("tables")
-    datasource = 'datasource db {\n  provider = "mysql"\n  url      = env("DATABASE_URL")\n}\n'
-    Path("tables/prisma/schema.prisma").write_text(datasource + "".join(models))
+    prisma_project("tables", "mysql", "".join(models))
     Path("tables/create.sql").write_text("".join(create))
 
 
@@ -164,9 +127,9 @@ def backs(number):
     return [f"Model{other:03}" for other in [*own, number + 1] if other <= TABLES]
 
 
-def verify(server, table, rounds):
+def verify(server, table, options):
     """Verify of many tables, against reading the same rows of information_schema with the client."""
-    say(f"verify of {TABLES} tables, {rounds} rounds")
+    say(f"MariaDB: verify of {TABLES} tables, {options.verifies} rounds")
     write_tables()
     server.sql("CREATE DATABASE verify CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
     server.sql("source tables/create.sql", "verify")
@@ -176,40 +139,40 @@ def verify(server, table, rounds):
     with CountsMysql(server.port) as proxy:
         checked(words, environment(server.url("verify", proxy.port)))
     catalog = max(proxy.messages, key=len)
-    found = alternating({"verify": (words, env), "mariadb": (server.client(catalog, "verify"), env)}, rounds)
+    found = alternating({"verify": (words, env), "mariadb": (server.client(catalog, "verify"), env)}, options.verifies)
     (ours, processor), (theirs, _) = found["verify"], found["mariadb"]
-    ratio = ours / theirs
-    table.add(f"verify of {TABLES} tables", f"{ours:.0f} ms (processor time {processor:.0f} ms)")
-    table.add("  against reading the same rows with mariadb", f"{theirs:.0f} ms: ratio {ratio:.2f}", "≤ 1.5", ratio <= 1.5)
+    table.ratio(f"MariaDB: verify of {TABLES} tables of 12 columns, 2 indexes and a key; against mariadb, same rows", ours,
+                theirs, 1.2, digits=0, detail=f" (processor {processor:.0f} ms)")
     peak = peak_memory(words, env)
     table.add("  peak memory", f"{peak:.0f} MiB" if peak else "GNU time is not installed")
 
 
+def measure(_cluster, table, options):
+    """The part of the goal table."""
+    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db") and shutil.which("mariadb")):
+        table.absent("MariaDB")
+        return
+    Path("mysql").mkdir()
+    with chdir("mysql"), Mariadb() as server:
+        no_op(server, table, options)
+        verify(server, table, options)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=100, help="of the no-op start (default 100)")
     parser.add_argument("--applies", type=int, default=5, help=f"of {REAL} migrations (default 5)")
     parser.add_argument("--verifies", type=int, default=20, help=f"of {TABLES} tables (default 20)")
     options = parser.parse_args()
-    # So that the server goes away with us.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-
+    die_tidily()
+    found = {"starts": (no_op, options.rounds), "verify": (verify, options.verifies), "migrations": (apply_all, options.applies)}
     table = Table()
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-") as project, Mariadb() as server:
         os.chdir(project)
-        write_small()
-        version = server.sql("SELECT VERSION()")
-        if options.rounds:
-            no_op(server, table, options.rounds)
-        if options.verifies:
-            verify(server, table, options.verifies)
-        if options.applies:
-            apply_all(server, table, options.applies)
+        heading = parts.heading(f"MariaDB {server.sql('SELECT VERSION()').split('-')[0]} with its own settings")
+        parts.run({name: part for name, (part, count) in found.items() if count}, server, table, options)
         os.chdir("/")
-    print(f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, "
-          f"MariaDB {version.split('-')[0]} with its own settings, {loads()}; medians\n")
-    print(table)
-    print(f"\n{table.missed} target(s) MISSED" if table.missed else "\nevery target met")
+    parts.show(heading, table)
 
 
 if __name__ == "__main__":
