@@ -5,18 +5,16 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::base::fault::{Class, Condition};
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, Review, RowKey};
 use crate::migrate::announcement::ddl_evidence;
-use crate::migrate::failure_report;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
-use crate::migrate::rights::grant;
 use crate::migrate::strategy::{self, Strategy};
+use crate::migrate::{failure_report, history_table};
 use crate::sql::script::{self, Creation};
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
@@ -95,21 +93,7 @@ impl History {
     ) -> Result<(), Error> {
         let (ledger, layout) = (self.format.ledger, self.format.layout);
         self.migrations.retain(|migration| layout.is_for_server(migration, &probe.server));
-        let schema = ledger.place(self.dialect);
-        self.table = match schema {
-            None => probe.history.clone(),
-            Some(schema) => {
-                let name = ledger.table_on(self.dialect).to_owned();
-                let table = TableName { schema: Some(schema.to_owned()), name };
-                // Its rows say that it is there.
-                let missing = match known {
-                    Some(_) => Ok(Vec::new()),
-                    None => session.missing_tables(std::slice::from_ref(&table), None).await,
-                };
-                let missing = missing.map_err(Error::statement(format!("look for the history table {table}")))?;
-                missing.is_empty().then_some(table)
-            }
-        };
+        self.table = history_table::find(session, (ledger, self.dialect), probe, known.is_some()).await?;
         if let Some(demanded) = ledger.demands_schema() {
             let current = probe.current_schema.as_deref();
             if current.is_some_and(|current| current != demanded) {
@@ -125,7 +109,8 @@ impl History {
         self.refuse_elsewhere_on_path(probe)?;
         let rows = match (known, &self.table) {
             (Some(known), Some(_)) => known,
-            _ => rows(session, (&self.folder, self.table.as_ref()), &probe.role).await?,
+            (_, Some(table)) => history_table::rows(session, (&self.folder, table), &probe.role).await?,
+            (_, None) => Vec::new(),
         };
         if let Some(why) = ledger.foreign(&rows) {
             return Err(Error::Settings(failure_report::history_of_another(&why, &self.folder)));
@@ -473,21 +458,4 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
         Some(steps) => Strategy::in_steps(&migration.script, steps),
         None => Strategy::of(&migration.script),
     }
-}
-
-async fn rows(
-    session: &mut dyn Session,
-    (folder, table): (&Folder, Option<&TableName>),
-    role: &str,
-) -> Result<Vec<Row>, Error> {
-    let Some(table) = table else { return Ok(Vec::new()) };
-    let dialect = session.dialect();
-    let sql = session.engine().pinned().to_owned() + &folder.format.ledger.select(dialect, table);
-    session.query(sql).await.map_err(|fault| {
-        if fault.condition == Some(Condition::NoColumn) {
-            return Error::Settings(failure_report::history_of_another(&fault.to_string(), folder));
-        }
-        let remedy = (fault.class == Class::Privilege).then(|| grant((dialect, table), "SELECT", role));
-        Error::Statement { doing: format!("read the history table {table}"), fault, remedy }
-    })
 }

@@ -13,6 +13,7 @@ pub(crate) mod failure_report;
 mod guard;
 pub(crate) mod halted;
 pub(crate) mod history;
+mod history_table;
 pub(crate) mod intent;
 pub(crate) mod interrupted_ddl;
 pub(crate) mod invalid_index;
