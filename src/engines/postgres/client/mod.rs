@@ -40,6 +40,9 @@ const ANSWER: usize = 1024 * 1024 * 1024;
 /// The most of them that are held in memory: ten times what a history of 20,000 migrations has.
 const HELD: usize = 64 * 1024 * 1024;
 
+/// Rows of so many columns are read without reserving memory.
+const FEW: usize = 16;
+
 /// What is answered to `COPY … FROM STDIN`.
 const NO_INPUT: &str = "COPY FROM STDIN needs psql: a migration has no input";
 
@@ -236,7 +239,7 @@ impl Client {
         take: TakeRow<'_>,
     ) -> Result<Exchange, Fault> {
         let mut exchange = Exchange { completed: 0, committed: false, error: None, status: TransactionStatus::Idle };
-        let mut rows_read = RowReader { size: 0, take };
+        let mut rows_read = RowReader { size: 0, ranges: Vec::new(), take };
         let mut notices = Notices::default();
         loop {
             // A server that ends the session says why before it closes the connection.
@@ -306,6 +309,8 @@ fn ends_session(class: Class) -> bool {
 /// Reads the rows of one answer, and counts their bytes.
 struct RowReader<'a> {
     size: usize,
+    /// Where the values of a row are; kept, so that not each row reserves memory.
+    ranges: Vec<Option<Range<usize>>>,
     take: TakeRow<'a>,
 }
 
@@ -321,7 +326,10 @@ impl RowReader<'_> {
     /// A line of `COPY … TO STDOUT`, as a row of one value.
     fn copied(&mut self, statement: usize, data: &[u8]) -> Result<(), Fault> {
         self.count(data.len())?;
-        (self.take)(statement, &[Some(&String::from_utf8_lossy(data))]);
+        match std::str::from_utf8(data) {
+            Ok(line) => (self.take)(statement, &[Some(line)]),
+            Err(_) => (self.take)(statement, &[Some(&String::from_utf8_lossy(data))]),
+        }
         Ok(())
     }
 
@@ -329,18 +337,33 @@ impl RowReader<'_> {
     fn row(&mut self, statement: usize, body: &DataRowBody) -> Result<(), Fault> {
         let buffer = body.buffer();
         self.count(buffer.len())?;
-        let ranges: Vec<Option<Range<usize>>> =
-            body.ranges().collect().map_err(|error| not_postgres(&error.to_string()))?;
+        self.ranges.clear();
+        let mut ranges = body.ranges();
+        while let Some(range) = ranges.next().map_err(|error| not_postgres(&error.to_string()))? {
+            self.ranges.push(range);
+        }
+        let count = self.ranges.len();
+        let (mut few, mut many) = ([None; FEW], Vec::new());
+        let texts = match count <= FEW {
+            true => &mut few[..count],
+            false => {
+                many.resize(count, None);
+                &mut many[..]
+            }
+        };
         let bytes = |range: &Option<Range<usize>>| range.clone().map(|range| &buffer[range]);
-        let texts: Result<Vec<Option<&str>>, _> =
-            ranges.iter().map(|range| bytes(range).map(std::str::from_utf8).transpose()).collect();
-        match texts {
-            Ok(texts) => (self.take)(statement, &texts),
-            Err(_) => {
-                let lossy: Vec<_> = ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
-                (self.take)(statement, &lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
+        for (text, range) in texts.iter_mut().zip(&self.ranges) {
+            match bytes(range).map(std::str::from_utf8).transpose() {
+                Ok(value) => *text = value,
+                Err(_) => {
+                    let lossy: Vec<_> =
+                        self.ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
+                    (self.take)(statement, &lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
+                    return Ok(());
+                }
             }
         }
+        (self.take)(statement, texts);
         Ok(())
     }
 }

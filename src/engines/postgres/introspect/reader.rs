@@ -84,9 +84,7 @@ impl CatalogReader for PostgresReader {
                 if part.is_of_users() && !self.reads_servers_own && is_of_server(line)? {
                     return Some(());
                 }
-                let mut taken = None;
-                copy_text::columns(line, &mut |row| taken = self.values(part, Values(row)));
-                taken
+                copy_text::columns(line, |row| self.values(part, Values(row)))
             }
             row => self.values(part, Values(row)),
         }
@@ -134,8 +132,8 @@ impl PostgresReader {
             Part::Session => {
                 self.role = Role { oid: row.number(0)?, name: row.owned(1)?, is_superuser: row.text(2)? == "on" };
             }
-            Part::Schemas => self.relations.schema(row)?,
-            Part::Relations => self.relations.relation(row, &self.scope)?,
+            Part::Schemas => self.relations.schema(row, &self.scope)?,
+            Part::Relations => self.relations.relation(row)?,
             Part::Types => self.types.described(row)?,
             Part::Labels => self.types.label(row)?,
             Part::Classes => {
@@ -170,10 +168,9 @@ impl PostgresReader {
         if std::mem::replace(&mut self.is_placed, true) {
             return Some(());
         }
-        self.catalog.schemas = self.relations.schemas_of(&self.scope);
-        self.catalog.enums =
-            self.types.enums(|oid| self.relations.schema_name(oid).filter(|name| self.scope.contains(*name)));
-        let (inside, elsewhere) = self.relations.take_readable(&self.scope, HINTS);
+        self.catalog.schemas = self.relations.schemas_of_scope();
+        self.catalog.enums = self.types.enums(|oid| self.relations.name_in_scope(oid));
+        let (inside, elsewhere) = self.relations.take_readable(HINTS);
         for (oid, name, relation) in inside {
             self.table(oid, name, &relation);
         }
@@ -326,12 +323,10 @@ impl PostgresReader {
     /// An INVALID index, also of what is not read otherwise: partitions, materialised views, TOAST tables, exclusions. That of a
     /// partitioned table is INVALID as long as a partition lacks one.
     fn broken(&mut self, index: u32, of: u32) {
-        let is_in_scope =
-            |schema: u32| self.relations.schema_name(schema).is_some_and(|name| self.scope.contains(name));
         let table = self.relations.behind_toast(of);
         if let (Some(own), Some(of)) = (self.relations.get(index), self.relations.get(table))
             && own.kind == 'i'
-            && is_in_scope(of.schema)
+            && self.relations.name_in_scope(of.schema).is_some()
             && let (Some(index), Some(table)) = (self.relations.name(index), self.relations.name(table))
         {
             self.catalog.broken.push(BrokenIndex { index, table });
@@ -414,8 +409,8 @@ const FIRST_OID: u32 = 16384;
 
 /// Whether the object whose oid the line begins with is the server's own.
 fn is_of_server(line: &str) -> Option<bool> {
-    let oid: u32 = line.split('\t').next()?.parse().ok()?;
-    Some(oid < FIRST_OID)
+    let (oid, _) = line.split_at_checked(line.bytes().position(|byte| byte == b'\t')?)?;
+    Some(oid.parse::<u32>().ok()? < FIRST_OID)
 }
 
 /// The numbers of an int2vector (`1 2`) or an array (`{1,2}`).

@@ -19,6 +19,8 @@ pub(super) struct Relations {
 #[derive(Debug)]
 struct Schema {
     name: String,
+    /// It is one of those that are read.
+    is_read: bool,
     owner: u32,
     rights: Option<String>,
 }
@@ -54,16 +56,18 @@ impl Relation {
 
 impl Relations {
     /// A row of `pg_namespace`.
-    pub(super) fn schema(&mut self, row: Values<'_>) -> Option<()> {
-        let schema = Schema { name: row.owned(1)?, owner: row.number(2)?, rights: row.owned(3) };
+    pub(super) fn schema(&mut self, row: Values<'_>, scope: &HashSet<String>) -> Option<()> {
+        let name = row.owned(1)?;
+        let is_read = scope.contains(&name);
+        let schema = Schema { name, is_read, owner: row.number(2)?, rights: row.owned(3) };
         self.schemas.insert(row.number(0)?, schema);
         Some(())
     }
 
     /// A row of `pg_class`.
-    pub(super) fn relation(&mut self, row: Values<'_>, scope: &HashSet<String>) -> Option<()> {
+    pub(super) fn relation(&mut self, row: Values<'_>) -> Option<()> {
         let (oid, schema): (u32, u32) = (row.number(0)?, row.number(2)?);
-        let is_read = self.schema_name(schema).is_some_and(|name| scope.contains(name));
+        let is_read = self.name_in_scope(schema).is_some();
         let kind = row.text(3)?.chars().next()?;
         if matches!(kind, 'S' | 'c') {
             return Some(());
@@ -108,29 +112,30 @@ impl Relations {
         self.schemas.get(&oid).map(|schema| schema.name.as_str())
     }
 
+    /// The same, of a schema that is read.
+    pub(super) fn name_in_scope(&self, oid: u32) -> Option<&str> {
+        self.schemas.get(&oid).filter(|schema| schema.is_read).map(|schema| schema.name.as_str())
+    }
+
     /// Who owns a schema, and its list of rights.
     pub(super) fn schema_rights(&self, oid: u32) -> Option<Owned<'_>> {
         self.schemas.get(&oid).map(|schema| Owned { owner: schema.owner, rights: schema.rights.as_deref() })
     }
 
     /// The schemas of the scope that exist, by name.
-    pub(super) fn schemas_of(&self, scope: &HashSet<String>) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.schemas.values().map(|schema| &schema.name).filter(|name| scope.contains(*name)).cloned().collect();
+    pub(super) fn schemas_of_scope(&self) -> Vec<String> {
+        let read = self.schemas.values().filter(|schema| schema.is_read);
+        let mut names: Vec<String> = read.map(|schema| schema.name.clone()).collect();
         names.sort_unstable();
         names
     }
 
     /// The tables and views of the scope by name, and the names of at most `most` of other schemas.
-    pub(super) fn take_readable(
-        &self,
-        scope: &HashSet<String>,
-        most: usize,
-    ) -> (Vec<(u32, Name, Relation)>, Vec<Name>) {
+    pub(super) fn take_readable(&self, most: usize) -> (Vec<(u32, Name, Relation)>, Vec<Name>) {
         let (mut inside, mut elsewhere) = (Vec::new(), Vec::new());
         for (oid, relation) in self.relations.iter().filter(|(_, relation)| relation.is_readable()) {
             let Some(name) = self.name(*oid) else { continue };
-            if !scope.contains(&name.schema) {
+            if self.name_in_scope(relation.schema).is_none() {
                 let is_of_server = name.schema == "information_schema" || name.schema.starts_with("pg_");
                 if !is_of_server {
                     elsewhere.push(name);

@@ -110,9 +110,53 @@ pub(crate) fn access_of(role: Option<&str>) -> (String, String) {
     (expression, join)
 }
 
+/// Catalogs that are copied before the columns, which name their rows by oid: each with its columns.
+const NAMED_BY_COLUMNS: &[(Part, &str, &str)] = &[
+    (Part::Schemas, "pg_namespace", "oid, nspname, nspowner, nspacl"),
+    (
+        Part::Relations,
+        "pg_class",
+        "oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity, relforcerowsecurity, \
+         relispartition, relhasrules, reltoastrelid",
+    ),
+    (
+        Part::Types,
+        "pg_type",
+        "oid, typname, typnamespace, typtype, typcategory, typarray, typbasetype, typtypmod, typnotnull, typdefault",
+    ),
+    (Part::Labels, "pg_enum", "enumtypid, enumsortorder, enumlabel"),
+    (Part::Classes, "pg_opclass", "oid, opcname, opcdefault"),
+    (Part::Methods, "pg_am", "oid, amname"),
+    (Part::Extensions, "pg_extension", "extname, extnamespace, extversion"),
+];
+
+/// Catalogs that are copied after them.
+const OF_TABLES: &[(Part, &str, &str)] = &[
+    (
+        Part::Indexes,
+        "pg_index",
+        "indexrelid, indrelid, indisprimary, indisunique, indisvalid, indisexclusion, indnkeyatts, indkey, indoption, \
+         indclass, indpred",
+    ),
+    (
+        Part::Constraints,
+        "pg_constraint",
+        "oid, contype, conrelid, conname, convalidated, conkey, confrelid, confkey, confdeltype, confupdtype, conparentid",
+    ),
+];
+
+/// The session's role.
+const SESSION: &str = "SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid, current_user, \
+                       pg_catalog.current_setting('is_superuser')";
+
+/// Triggers that are not those of constraints.
+const TRIGGERS: &str = "SELECT tgrelid, tgtype, tgenabled FROM pg_catalog.pg_trigger WHERE NOT tgisinternal";
+
 /// The statements of the first message. The order matters: what is named by its oid comes before what names it.
 pub(super) fn first(scope: &Scope<'_>) -> Statements {
-    let copy = |catalog: &str, columns: &str| format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT");
+    let copy = |(part, catalog, columns): &(Part, &str, &str)| {
+        (*part, format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT"))
+    };
     let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
     let schemas = format!(
         "ARRAY(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY (ARRAY[{}]::name[]))",
@@ -122,69 +166,26 @@ pub(super) fn first(scope: &Scope<'_>) -> Statements {
         "ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) \
          AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
     );
-    let session = "SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid, current_user, \
-                   pg_catalog.current_setting('is_superuser')";
-    let rights =
-        scope.role.map(|role| (Part::Rights, rights(Some(role), &format!("c.relnamespace = ANY ({schemas})"))));
-    let mut statements = vec![
-        (Part::Schemas, copy("pg_namespace", "oid, nspname, nspowner, nspacl")),
-        (
-            Part::Relations,
-            copy(
-                "pg_class",
-                "oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity, relforcerowsecurity, \
-                 relispartition, relhasrules, reltoastrelid",
-            ),
-        ),
-        (Part::Session, session.to_owned()),
-        (
-            Part::Types,
-            copy(
-                "pg_type",
-                "oid, typname, typnamespace, typtype, typcategory, typarray, typbasetype, typtypmod, typnotnull, typdefault",
-            ),
-        ),
-        (Part::Labels, copy("pg_enum", "enumtypid, enumsortorder, enumlabel")),
-        (Part::Classes, copy("pg_opclass", "oid, opcname, opcdefault")),
-        (Part::Methods, copy("pg_am", "oid, amname")),
-        (Part::Extensions, copy("pg_extension", "extname, extnamespace, extversion")),
-        (
-            Part::Triggers,
-            "SELECT tgrelid, tgtype, tgenabled FROM pg_catalog.pg_trigger WHERE NOT tgisinternal".to_owned(),
-        ),
-        // Without a column in it, an expression is shown without opening its table.
-        (
-            Part::Defaults,
-            format!(
-                "SELECT adrelid, adnum, pg_catalog.pg_get_expr(adbin, CASE WHEN pg_catalog.strpos(adbin::text, '{{VAR ') > 0 \
-                 THEN adrelid ELSE 0 END) FROM pg_catalog.pg_attrdef WHERE adrelid = ANY ({relations})"
-            ),
-        ),
-        (
-            Part::Columns,
-            format!(
-                "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, attisdropped \
-                 FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > 0"
-            ),
-        ),
-        (
-            Part::Indexes,
-            copy(
-                "pg_index",
-                "indexrelid, indrelid, indisprimary, indisunique, indisvalid, indisexclusion, indnkeyatts, indkey, indoption, \
-                 indclass, indpred",
-            ),
-        ),
-        (
-            Part::Constraints,
-            copy(
-                "pg_constraint",
-                "oid, contype, conrelid, conname, convalidated, conkey, confrelid, confkey, confdeltype, confupdtype, \
-                 conparentid",
-            ),
-        ),
-    ];
-    statements.extend(rights);
+    // Without a column in it, an expression is shown without opening its table.
+    let defaults = format!(
+        "SELECT adrelid, adnum, pg_catalog.pg_get_expr(adbin, CASE WHEN pg_catalog.strpos(adbin::text, '{{VAR ') > 0 \
+         THEN adrelid ELSE 0 END) FROM pg_catalog.pg_attrdef WHERE adrelid = ANY ({relations})"
+    );
+    let columns = format!(
+        "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, attisdropped \
+         FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > 0"
+    );
+    let mut statements: Statements = NAMED_BY_COLUMNS.iter().map(copy).collect();
+    statements.extend([
+        (Part::Session, SESSION.to_owned()),
+        (Part::Triggers, TRIGGERS.to_owned()),
+        (Part::Defaults, defaults),
+        (Part::Columns, columns),
+    ]);
+    statements.extend(OF_TABLES.iter().map(copy));
+    statements.extend(
+        scope.role.map(|role| (Part::Rights, rights(Some(role), &format!("c.relnamespace = ANY ({schemas})")))),
+    );
     statements
 }
 
