@@ -44,6 +44,10 @@ fn base(character: char) -> Option<char> {
         ("ùúûüÙÚÛÜ", 'u'),
         ("ýÿÝ", 'y'),
     ];
+    // Nearly every character of a name is ASCII. Looking each of them up took a fifth of the instructions of a start.
+    if character.is_ascii() {
+        return None;
+    }
     BASES.iter().find(|(marked, _)| marked.contains(character)).map(|(_, base)| *base)
 }
 
