@@ -179,8 +179,8 @@ impl Cli {
         if let Some(cli) = Self::parse_alone(arguments) {
             return Ok(cli);
         }
-        if version::is_asked(arguments) {
-            let _ = std::io::stdout().write_all(version::verbose().as_bytes());
+        if let Some(text) = version::asked(arguments) {
+            let _ = std::io::stdout().write_all(text.as_bytes());
             return Err(0);
         }
         let matches = Self::with_short_help().try_get_matches_from(arguments);
