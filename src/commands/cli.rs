@@ -254,18 +254,19 @@ impl Cli {
 }
 
 impl<A: clap::Args> Alone<A> {
-    /// `arguments` begin with the command's name. Containers are often configured by variables alone: without a flag before
-    /// `--`, the settings need no parser.
+    /// `arguments` begin with the command's name. Without a flag of the command's own, the settings need no parser of clap's.
     fn parse(arguments: &[OsString], command: fn(A) -> Command) -> Option<Cli> {
         let parser = clap::Command::new("doorstep").disable_help_flag(true);
-        let mut words = arguments.iter().take_while(|word| *word != "--");
-        let (global, own) = if words.any(|word| word.as_encoded_bytes().starts_with(b"-")) {
-            let matches = Self::augment_args(parser).try_get_matches_from(arguments).ok()?;
-            let Self { global, own } = Self::from_arg_matches(&matches).ok()?;
-            (global, own)
-        } else {
-            let matches = A::augment_args(parser).try_get_matches_from(arguments).ok()?;
-            (Global::default(), A::from_arg_matches(&matches).ok()?)
+        let (global, own) = match Layer::taken_from(arguments) {
+            Some((flags, others)) => {
+                let matches = A::augment_args(parser).try_get_matches_from(others).ok()?;
+                (Global { flags, config: None }, A::from_arg_matches(&matches).ok()?)
+            }
+            None => {
+                let matches = Self::augment_args(parser).try_get_matches_from(arguments).ok()?;
+                let Self { global, own } = Self::from_arg_matches(&matches).ok()?;
+                (global, own)
+            }
         };
         Some(Cli { command: Some(command(own)), global, service: Vec::new(), version: None })
     }
@@ -308,6 +309,8 @@ mod tests {
             ("run", true),
             ("run -- node server.js --port 1", true),
             ("run --wait-timeout 3s --init --require-tables a,b --config x.toml -- true", true),
+            ("run --wait-timeout=3s --require-tables a,b --log-format json -- true --log debug", true),
+            ("migrate --database-url postgres://u:p@h/d --migrate await", true),
             ("wait --wait-attempts=2 --log debug", true),
             ("migrate --migrations db/migrations", true),
             ("verify --format json --verify off", true),

@@ -40,12 +40,19 @@ impl Environment {
             if value.expose().is_empty() {
                 continue; // Compose sets a variable to the empty text for `${UNSET:-}`.
             }
-            let one: Layer = envy::from_iter([(name.to_owned(), value.expose().to_owned())])
-                .map_err(|error| Error::Settings(format!("{variable}: {}", reason(error))))?;
+            let one = setting(name, value.expose()).map_err(|why| Error::Settings(format!("{variable}: {why}")))?;
             layer = layer.or(one);
         }
         Ok(layer)
     }
+}
+
+/// The setting of this name, whatever its case, with a value as a variable has it.
+///
+/// # Errors
+/// Why it is none of the setting's values.
+pub(super) fn setting(name: &str, value: &str) -> Result<Layer, String> {
+    envy::from_iter([(name.to_owned(), value.to_owned())]).map_err(reason)
 }
 
 /// A setting's name as a variable.

@@ -7,6 +7,7 @@
 pub(crate) mod env_file;
 pub(crate) mod environment;
 pub(crate) mod file;
+pub(crate) mod flags;
 pub(crate) mod migration_format;
 pub(crate) mod query;
 pub(crate) mod requirement_form;
