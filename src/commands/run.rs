@@ -91,7 +91,8 @@ fn in_time<T>(
     port: Option<Port>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let work = limited(limit, stop, work);
+    // Boxed, because it is large: each function that takes it by value would have room for it twice.
+    let work = limited(limit, stop, Box::pin(work));
     let result = match port {
         Some(port) => block_on(stop, port.beside(tracker.clone(), work)),
         None => block_on(stop, work),
@@ -107,9 +108,8 @@ fn in_time<T>(
 }
 
 /// The work, which learns of the end of its time as of a signal.
-async fn limited<T>(limit: Option<Duration>, stop: &Stop, work: impl Future<Output = T>) -> T {
+async fn limited<T>(limit: Option<Duration>, stop: &Stop, mut work: impl Future<Output = T> + Unpin) -> T {
     let Some(limit) = limit else { return work.await };
-    let mut work = std::pin::pin!(work);
     tokio::select! {
         done = &mut work => return done,
         () = tokio::time::sleep(limit) => {}
