@@ -3,6 +3,7 @@
 //! This is the only file of this engine that uses sqlx.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -96,10 +97,11 @@ impl Client {
         Ok(affected)
     }
 
-    /// The same, with the answers to each of its statements by itself.
-    pub(crate) async fn send_all(&mut self, sql: String) -> Answers {
+    /// The same, with the answers to each of its statements by itself. `has_answered` is set with the first part of an answer.
+    pub(crate) async fn send_all(&mut self, sql: String, has_answered: &Cell<bool>) -> Answers {
         let (mut done, mut rows) = (Vec::new(), Vec::new());
         let mut sort = |part: Part<'_>| {
+            has_answered.set(true);
             match part {
                 Part::Row(row) => rows.push(row.iter().map(|value| value.map(str::to_owned)).collect()),
                 Part::Done(affected) => done.push(Answer { rows: std::mem::take(&mut rows), affected }),

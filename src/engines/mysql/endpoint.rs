@@ -1,6 +1,7 @@
 //! A parsed URL as an [`Endpoint`].
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::mysql::catalog::{self, Mysql};
 use crate::engines::mysql::client::Client;
 use crate::engines::mysql::session::Session;
-use crate::engines::mysql::{SQL, Target, queries};
+use crate::engines::mysql::{SQL, Target, opening, queries};
 use crate::engines::net::silent;
 use crate::engines::session::Work;
 
@@ -28,14 +29,19 @@ impl Target {
         Ok(Cow::Owned(Self { password: Some(password), ..self.clone() }))
     }
 
-    async fn log_in_and_probe(&self, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
+    async fn log_in_and_probe(
+        &self,
+        request: &ProbeRequest,
+        has_probed: &Cell<bool>,
+    ) -> Result<(Session, Probe), Fault> {
         let mut client = Client::connect(self, Some(&self.database)).await?;
-        let rows = client.send(queries::probe(request)).await?.rows;
+        let (rows, ahead) = opening::ask(&mut client, request, has_probed).await?;
         let (id, server, character_set) = catalog::of_session(&rows);
-        let probe = Mysql.probe(request).read(rows)?;
-        // A server that ignores the client's character set (--skip-character-set-client-handshake).
-        if character_set != "utf8mb4" {
-            client.send("SET NAMES utf8mb4").await?;
+        let mut probe = Mysql.probe(request).read(rows)?;
+        // A server that ignores the client's character set (--skip-character-set-client-handshake), also in what was asked ahead.
+        match character_set.as_str() {
+            "utf8mb4" => probe.ahead = ahead,
+            _ => client.send("SET NAMES utf8mb4").await.map(drop)?,
         }
         Ok((Session::new(self.clone(), client, id, server), probe))
     }
@@ -76,8 +82,14 @@ impl Endpoint for Target {
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn crate::engines::session::Session>, Probe)> {
         Box::pin(async move {
             let target = self.with_new_password().await?;
-            let opened = tokio::time::timeout(self.connect_timeout, target.log_in_and_probe(request)).await;
-            let (session, probe) = opened.unwrap_or_else(|_| Err(silent(self.connect_timeout)))?;
+            let has_probed = Cell::new(false);
+            let mut attempt = std::pin::pin!(target.log_in_and_probe(request, &has_probed));
+            let opened = tokio::time::timeout(self.connect_timeout, &mut attempt).await;
+            let (session, probe) = match opened {
+                Err(_) if has_probed.get() => attempt.await?,
+                Err(_) => return Err(silent(self.connect_timeout)),
+                Ok(opened) => opened?,
+            };
             Ok((Box::new(session) as Box<dyn crate::engines::session::Session>, probe))
         })
     }

@@ -1,5 +1,6 @@
-//! MySQL and MariaDB: where a server is (`conninfo`, `endpoint`), the driver (`client`, `relay`), what its error numbers mean (`errors`), what
-//! it is (`server`), one session on it (`session`, `unit`, `lock`, `settings`), and its catalog as SQL (`catalog`, `queries`).
+//! MySQL and MariaDB: where a server is (`conninfo`, `endpoint`), the driver (`client`, `relay`), the first message of a session
+//! (`opening`), what its error numbers mean (`errors`), what it is (`server`), one session on it (`session`, `unit`, `lock`,
+//! `settings`), and its catalog as SQL (`catalog`, `queries`).
 
 pub(crate) mod catalog;
 pub(crate) mod client;
@@ -13,6 +14,7 @@ pub(crate) mod introspect;
 pub(crate) mod introspect_types;
 pub(crate) mod lock;
 pub(crate) mod message;
+pub(crate) mod opening;
 pub(crate) mod queries;
 pub(crate) mod relay;
 pub(crate) mod server;

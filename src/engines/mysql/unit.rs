@@ -5,6 +5,7 @@
 //! without DDL commits together with its record. What doorstep writes before and after a statement goes with it in one message,
 //! where the statement allows that ([`message`]).
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use crate::base::fault::{Class, Fault, Place};
@@ -75,7 +76,7 @@ impl Session {
         if self.cancelled.load(Ordering::SeqCst) {
             return None;
         }
-        let answers = self.client.send_all(around.message(statement.text, &self.holding())).await;
+        let answers = self.client.send_all(around.message(statement.text, &self.holding()), &Cell::new(false)).await;
         let failed = |fault, kept, of_record| Some(Err(Failure { fault, kept, of_record, repeatable: false }));
         match around.end(answers) {
             End::NotHeld => None,

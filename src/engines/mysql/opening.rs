@@ -1,0 +1,48 @@
+//! The opening message: the probe, and in the same round trip what the start will most likely ask next.
+//!
+//! The server ends the message at the first error, with the answers before it sent. So the history comes last: only the probe knows
+//! whether there is its table. What is not answered is asked by itself, where it is needed. The catalog is: it takes the server longer
+//! than a round trip, and is read while the files are.
+
+use std::cell::Cell;
+
+use crate::base::fault::{Class, Fault};
+use crate::engines::engine::{Answers, Engine as _, ProbeRequest};
+use crate::engines::mysql::catalog::Mysql;
+use crate::engines::mysql::client::Client;
+use crate::engines::mysql::queries;
+use crate::sql::Row;
+
+/// The rows of the probe, and the answers to what was asked with it. `has_probed` is set once rows of the probe are there: a long
+/// history may take longer than a connection.
+///
+/// # Errors
+/// Those of the probe, and of a connection that is lost.
+pub(crate) async fn ask(
+    client: &mut Client,
+    request: &ProbeRequest,
+    has_probed: &Cell<bool>,
+) -> Result<(Vec<Row>, Answers), Fault> {
+    let (probe, ahead) = (queries::probe(request), &request.ahead);
+    let tables = (!ahead.tables.is_empty()).then(|| Mysql.find_tables(&ahead.tables, ahead.role.as_deref()));
+    let more = [tables.as_ref().and_then(|query| query.sql.clone()), ahead.history.clone()];
+    let sql = more.into_iter().flatten().fold(probe.clone(), |message, sql| format!("{message}; {sql}"));
+    let answers = client.send_all(sql, has_probed).await;
+    let mut done = answers.done.into_iter().map(|answer| answer.rows);
+    let rows = match (done.next(), answers.fault) {
+        (_, Some(fault)) if client.is_lost() => return Err(fault),
+        (Some(rows), _) => rows,
+        // A server that is only similar, or a proxy, may refuse what is not the probe.
+        (None, Some(fault)) if fault.class == Class::Statement => {
+            return Ok((client.send(probe).await?.rows, Answers::default()));
+        }
+        (None, Some(fault)) => return Err(fault),
+        (None, None) => return Err(Fault::new(Class::Statement, "the probe returned no answer")),
+    };
+    let tables = match tables {
+        Some(query) => done.next().and_then(|rows| query.read(rows).ok()),
+        None => None,
+    };
+    let history = done.next().filter(|_| ahead.history.is_some());
+    Ok((rows, Answers { tables, history, ..Answers::default() }))
+}
