@@ -14,6 +14,9 @@ use crate::migrate::apply::MigrationRun;
 use crate::migrate::history::strategy_of;
 use crate::migrate::plan::Entry;
 
+/// A migration that is to be applied, and what the history has of it.
+pub(super) type Pending<'m> = (&'m Migration, &'m Entry);
+
 /// What the row of a migration says that was announced and did not begin.
 const NOT_BEGUN: &str = "it was announced, but the start stopped before it began";
 
@@ -31,7 +34,7 @@ pub(super) struct Ahead {
 
 impl MigrationRun<'_> {
     /// The announcement of the migration that comes next, where it need not wait for the end of the one before it.
-    pub(super) fn ahead(&self, next: Option<(&Migration, &Entry)>) -> Option<Ahead> {
+    pub(super) fn ahead(&self, next: Option<Pending<'_>>) -> Option<Ahead> {
         let (migration, entry) = next?;
         if !self.migrator.session.sends_next() || entry.resume.is_some() || self.ledger.guard(migration).is_some() {
             return None;

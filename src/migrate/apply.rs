@@ -15,11 +15,10 @@ use crate::base::signal::Stop;
 use crate::engines::session::{Conditions, Failure, Probe, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
-use crate::migrate::ahead::Ahead;
+use crate::migrate::ahead::{Ahead, Pending};
 use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::leftovers::Ready;
-use crate::migrate::plan::Entry;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
 use crate::migrate::trouble::Trouble;
@@ -57,7 +56,7 @@ impl Migrator<'_> {
     /// connection breaks, [`Error::Stopped`] on a signal: the running statement is cancelled and its outcome recorded
     /// first.
     pub(crate) async fn apply_pending(self) -> Result<usize, Error> {
-        let pending: Vec<(&Migration, &Entry)> = self.history.pending().collect();
+        let pending: Vec<Pending<'_>> = self.history.pending().collect();
         if pending.is_empty() {
             return Ok(0);
         }
@@ -78,7 +77,7 @@ impl Migrator<'_> {
             }
             progress.begin(&migration.name);
             run.migrator.tracker.migrating(&migration.name, done, count);
-            if let Err(error) = run.apply(migration, entry, pending.get(done + 1).copied()).await {
+            if let Err(error) = run.apply((migration, entry), pending.get(done + 1).copied()).await {
                 applied = Err(error);
                 break;
             }
@@ -126,12 +125,7 @@ pub(super) struct Current<'m> {
 
 impl<'a> MigrationRun<'a> {
     /// Applies one migration; the record of its success announces the `next`, where it can.
-    async fn apply(
-        &mut self,
-        migration: &Migration,
-        entry: &Entry,
-        next: Option<(&Migration, &Entry)>,
-    ) -> Result<(), Error> {
+    async fn apply(&mut self, (migration, entry): Pending<'_>, next: Option<Pending<'_>>) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         if !self.passes_guard(migration).await? {
             return Ok(());
@@ -204,7 +198,7 @@ impl<'a> MigrationRun<'a> {
         &mut self,
         current: Current<'_>,
         strategy: &Strategy<'_>,
-        next: Option<(&Migration, &Entry)>,
+        next: Option<Pending<'_>>,
     ) -> Result<bool, Error> {
         let mut sent = strategy.statements.clone();
         let Err(mut failure) = self.execute_announcing(&current, strategy, next).await else { return Ok(false) };
@@ -235,7 +229,7 @@ impl<'a> MigrationRun<'a> {
         &mut self,
         current: &Current<'_>,
         strategy: &Strategy<'_>,
-        next: Option<(&Migration, &Entry)>,
+        next: Option<Pending<'_>>,
     ) -> Result<(), Failure> {
         let (ahead, sent) = (self.ahead(next), (&*strategy.sql, strategy.statements.as_slice()));
         let result = self.execute_atomic(current, sent, ahead.as_ref()).await;
