@@ -83,6 +83,11 @@ pub trait Session {
     /// Writes the row that says a migration has started, and applies `conditions` to the session; one round trip.
     fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()>;
 
+    /// Whether [`Unit::next`] is heeded.
+    fn sends_next(&self) -> bool {
+        false
+    }
+
     /// Runs a migration's script, or a piece of it, exactly as it is written. Afterwards no transaction is open,
     /// even if the script left one, and after the last piece the script's settings are gone.
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a>;
@@ -175,7 +180,19 @@ pub struct Unit<'a> {
     pub read_ahead: Option<&'a str>,
     /// The last piece of its file: the session returns to its own settings.
     pub last: bool,
+    /// What begins the next file, in the transaction of the record; only with the last piece, and only where the session
+    /// [sends it](Session::sends_next).
+    pub next: Option<Next<'a>>,
     /// The settings of the session meanwhile.
+    pub conditions: Conditions<'a>,
+}
+
+/// How the next file begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Next<'a> {
+    /// The statement that writes its row, if it has one.
+    pub record: Option<&'a str>,
+    /// The settings of the session for it.
     pub conditions: Conditions<'a>,
 }
 

@@ -15,12 +15,13 @@ use crate::base::signal::Stop;
 use crate::engines::session::{Conditions, Failure, Probe, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
+use crate::migrate::ahead::{Ahead, Pending};
 use crate::migrate::execute::Retries;
 use crate::migrate::history::{History, strategy_of};
 use crate::migrate::leftovers::Ready;
-use crate::migrate::plan::Entry;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
+use crate::migrate::trouble::Trouble;
 use crate::migrate::{execute, failure_report, recovery, trouble};
 use crate::sql::TableName;
 use crate::sql::script::{self, Statement};
@@ -55,7 +56,7 @@ impl Migrator<'_> {
     /// connection breaks, [`Error::Stopped`] on a signal: the running statement is cancelled and its outcome recorded
     /// first.
     pub(crate) async fn apply_pending(self) -> Result<usize, Error> {
-        let pending: Vec<(&Migration, &Entry)> = self.history.pending().collect();
+        let pending: Vec<Pending<'_>> = self.history.pending().collect();
         if pending.is_empty() {
             return Ok(0);
         }
@@ -65,9 +66,10 @@ impl Migrator<'_> {
         // From here on a signal is answered here: the running statement is cancelled and its outcome recorded.
         stop.defer_signals();
         let progress = Bar::start(count, log::is_watched());
-        let mut run = MigrationRun { ledger: history.writer()?, table, has_noted: false, migrator: self };
+        let ledger = history.writer()?;
+        let mut run = MigrationRun { ledger, table, has_noted: false, announced: None, migrator: self };
         let mut applied = Ok(count);
-        for (done, (migration, entry)) in pending.into_iter().enumerate() {
+        for (done, (migration, entry)) in pending.iter().copied().enumerate() {
             if let Some(signal) = stop.signal() {
                 let note = format!("{done} of {count} pending migrations are applied, the next was not begun");
                 applied = Err(Error::Stopped { signal, note });
@@ -75,13 +77,14 @@ impl Migrator<'_> {
             }
             progress.begin(&migration.name);
             run.migrator.tracker.migrating(&migration.name, done, count);
-            if let Err(error) = run.apply(migration, entry).await {
+            if let Err(error) = run.apply((migration, entry), pending.get(done + 1).copied()).await {
                 applied = Err(error);
                 break;
             }
             progress.end();
         }
         if !matches!(applied, Err(Error::Lost { .. })) {
+            run.end_announced().await;
             run.drop_table_of_notes().await;
         }
         if applied.is_ok() {
@@ -98,6 +101,8 @@ pub(super) struct MigrationRun<'a> {
     pub(super) table: TableName,
     /// A migration of this run has had a note, which is deleted.
     has_noted: bool,
+    /// The migration that the record of the last one has announced.
+    pub(super) announced: Option<Ahead>,
 }
 
 /// The migration that is being applied.
@@ -119,7 +124,8 @@ pub(super) struct Current<'m> {
 }
 
 impl<'a> MigrationRun<'a> {
-    async fn apply(&mut self, migration: &Migration, entry: &Entry) -> Result<(), Error> {
+    /// Applies one migration; the record of its success announces the `next`, where it can.
+    async fn apply(&mut self, (migration, entry): Pending<'_>, next: Option<Pending<'_>>) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         if !self.passes_guard(migration).await? {
             return Ok(());
@@ -153,15 +159,16 @@ impl<'a> MigrationRun<'a> {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
         let done = begun.as_ref().map_or(0, |(_, done)| *done);
-        match begun {
-            Some((id, _)) if strategy.mode == RunMode::Steps => current.id = id,
-            _ => self.begin(&mut current, &strategy.steps).await?,
+        match (begun, self.take_announced(name)) {
+            (Some((id, _)), _) if strategy.mode == RunMode::Steps => current.id = id,
+            (_, Some(id)) => current.id = id,
+            (_, None) => self.begin(&mut current, &strategy.steps).await?,
         }
         if done > 0 && entry.is_halted() {
             self.take_up(&current, done).await?;
         }
         let has_note = match strategy.mode {
-            RunMode::Atomic => self.atomic(current, &strategy).await?,
+            RunMode::Atomic => self.atomic(current, &strategy, next).await?,
             RunMode::Whole => self.whole(&current).await.map(|()| true)?,
             RunMode::Steps => self.step_by_step(current, &strategy.steps, done).await.map(|()| true)?,
         };
@@ -187,9 +194,14 @@ impl<'a> MigrationRun<'a> {
     }
 
     /// The script and its record in one transaction; whether it ran without one in the end.
-    async fn atomic(&mut self, current: Current<'_>, strategy: &Strategy<'_>) -> Result<bool, Error> {
+    async fn atomic(
+        &mut self,
+        current: Current<'_>,
+        strategy: &Strategy<'_>,
+        next: Option<Pending<'_>>,
+    ) -> Result<bool, Error> {
         let mut sent = strategy.statements.clone();
-        let Err(mut failure) = self.execute_atomic(&current, &strategy.sql, &sent).await else { return Ok(false) };
+        let Err(mut failure) = self.execute_announcing(&current, strategy, next).await else { return Ok(false) };
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         // The server knows best which statements refuse a transaction.
         if nothing_kept
@@ -202,7 +214,7 @@ impl<'a> MigrationRun<'a> {
             && failure.fault.class == Class::Privilege
             && let Some((sql, left)) = self.without_existing_schemas(strategy).await
         {
-            match self.execute_atomic(&current, &sql, &left).await {
+            match self.execute_atomic(&current, (&sql, &left), None).await {
                 Ok(()) => return Ok(false),
                 Err(second) => (failure, sent) = (second, left),
             }
@@ -212,16 +224,37 @@ impl<'a> MigrationRun<'a> {
         Err(self.failed(&current, failure).await)
     }
 
+    /// The script, its record, and the announcement of the `next` migration.
+    async fn execute_announcing(
+        &mut self,
+        current: &Current<'_>,
+        strategy: &Strategy<'_>,
+        next: Option<Pending<'_>>,
+    ) -> Result<(), Failure> {
+        let (ahead, sent) = (self.ahead(next), (&*strategy.sql, strategy.statements.as_slice()));
+        let result = self.execute_atomic(current, sent, ahead.as_ref()).await;
+        match &result {
+            Ok(()) => self.announced = ahead,
+            // It may be the announcement that the server has refused.
+            Err(failure) if ahead.is_some() && is_refused_record(failure) => {
+                return self.execute_atomic(current, sent, None).await;
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
     async fn execute_atomic(
         &mut self,
         current: &Current<'_>,
-        sql: &str,
-        statements: &[Statement<'_>],
+        (sql, statements): (&str, &[Statement<'_>]),
+        ahead: Option<&Ahead>,
     ) -> Result<(), Failure> {
         let record = self.record(current, &Outcome::Succeeded);
         let clears = self.clears(current);
         let (record, clears) = (record.as_deref(), clears.as_deref());
-        let unit = Unit { record, clears, last: true, ..self.unit(current, sql, statements) };
+        let next = ahead.map(|ahead| self.next(ahead));
+        let unit = Unit { record, clears, last: true, next, ..self.unit(current, sql, statements) };
         self.execute(&unit, current).await
     }
 
@@ -376,6 +409,7 @@ impl<'a> MigrationRun<'a> {
             announcement: None,
             read_ahead: None,
             last: false,
+            next: None,
             conditions,
         }
     }
@@ -413,4 +447,10 @@ impl<'a> MigrationRun<'a> {
     pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {
         self.ledger.end(self.row(&current.id), Some(current.migration), outcome)
     }
+}
+
+/// The script ran, and what follows it was refused; not for a lock or a row that another session has taken.
+fn is_refused_record(failure: &Failure) -> bool {
+    let is_of_record = failure.of_record && failure.kept == Rollback::Complete;
+    is_of_record && failure.fault.code.is_some() && !Trouble::of(failure, "").passes()
 }

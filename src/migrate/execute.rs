@@ -19,6 +19,9 @@ const CANCEL_AGAIN: Duration = Duration::from_millis(500);
 /// seen before its lock_timeout runs out.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(2500));
 
+/// How long a piece runs before it is watched: most are done by then, and a signal waits no longer.
+const UNWATCHED: Duration = Duration::from_millis(20);
+
 /// How far the interval grows without a lock_timeout.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -113,6 +116,9 @@ async fn watched(
 ) -> Result<(), Failure> {
     let (cancel, observer) = (session.canceller(), session.observer());
     let mut running = session.run_unit(unit);
+    if let Ok(result) = tokio::time::timeout(UNWATCHED, &mut running).await {
+        return result;
+    }
     let watch = watch(observer, unit.conditions.lock_timeout, name, blocker);
     tokio::select! {
         result = &mut running => return result,

@@ -1,6 +1,7 @@
 //! Applying migrations: history, plan, strategy, execution, recovery and the lock.
 
 pub(crate) mod aftermath;
+mod ahead;
 mod announcement;
 pub(crate) mod apply;
 mod begin;

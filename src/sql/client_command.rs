@@ -35,7 +35,7 @@ fn of_psql<'a>(statement: &Statement<'a>) -> Option<(usize, ClientCommand<'a>)> 
     let copy = is_copy.then_some((statement.offset, ClientCommand::Copy));
     // A backslash is no character of any operator (manual 4.1.3), so outside quotes it is psql's.
     let meta = || word_after(statement, "\\").map(|(at, word)| (at, ClientCommand::Meta(word)));
-    copy.or_else(meta)
+    if statement.text.contains('\\') { copy.or_else(meta) } else { copy }
 }
 
 fn of_sqlite3<'a>(statement: &Statement<'a>) -> Option<(usize, ClientCommand<'a>)> {

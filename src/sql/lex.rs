@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::sql::Dialect;
 use crate::sql::body::StatementBody;
 use crate::sql::dialect::Lexing;
-use crate::sql::script::{Statement, is_word};
-use crate::sql::token::{Token, TokenKind, Tokenizer};
+use crate::sql::script::Statement;
+use crate::sql::token::{Token, TokenKind, Tokenizer, is_word_byte};
 
 /// What one pass over a script finds.
 #[derive(Debug, Clone)]
@@ -153,16 +153,21 @@ fn is_delimiter_word(token: &Token<'_>) -> bool {
 /// Whether what follows the token begins a line; `None` for white space within one.
 fn ends_line(token: &Token<'_>) -> Option<bool> {
     match token.kind {
-        TokenKind::Blank if token.text.ends_with('\n') => Some(true),
+        TokenKind::Blank if token.text.as_bytes().last() == Some(&b'\n') => Some(true),
         TokenKind::Blank if token.text.len() == 1 => None,
         _ => Some(false),
     }
 }
 
+/// Asked for every token of a script, so that it looks at bytes, and first at lengths.
 fn ends_transaction(token: &Token<'_>) -> bool {
-    let mut words = token.text.split(|c: char| !is_word(c));
-    let is_end = |word: &str| ["COMMIT", "ROLLBACK", "ABORT"].iter().any(|ends| word.eq_ignore_ascii_case(ends));
-    !token.text.starts_with('$') && words.any(is_end)
+    const ENDS: [&[u8]; 3] = [b"COMMIT", b"ROLLBACK", b"ABORT"];
+    let text = token.text.as_bytes();
+    if text.len() < 5 || text[0] == b'$' {
+        return false;
+    }
+    let mut words = text.split(|byte| !is_word_byte(*byte)).filter(|word| matches!(word.len(), 5 | 6 | 8));
+    words.any(|word| ENDS.iter().any(|ends| word.eq_ignore_ascii_case(ends)))
 }
 
 /// The statement that is being read.

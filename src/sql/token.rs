@@ -31,7 +31,8 @@ pub(crate) struct Token<'a> {
 impl Token<'_> {
     /// It begins or ends a comment that is code.
     pub(crate) fn is_edge_of_code(&self) -> bool {
-        self.kind == TokenKind::Blank && (self.text == "*/" || code_begins(self.text).is_some())
+        let is_comment = self.kind == TokenKind::Blank && self.text.len() > 1;
+        is_comment && (self.text == "*/" || code_begins(self.text).is_some())
     }
 }
 
@@ -152,8 +153,8 @@ fn token<'a>(rest: &'a str, lexing: &Lexing) -> Token<'a> {
         ('-', Some('-')) if rest[2..].starts_with(';') => (TokenKind::Blank, Some(2)),
         ('#', _) if lexing.hash_comments => (TokenKind::Blank, Some(line(rest, lexing))),
         ('/', Some('*')) => (TokenKind::Blank, comment(rest, lexing.nested_comments)),
-        ('\'' | '"', _) => (TokenKind::Quoted, quoted(rest, first, escapes)),
-        ('`', _) if lexing.backquotes => (TokenKind::Quoted, quoted(rest, '`', false)),
+        ('\'' | '"', _) => (TokenKind::Quoted, quoted(rest, rest.as_bytes()[0], escapes)),
+        ('`', _) if lexing.backquotes => (TokenKind::Quoted, quoted(rest, b'`', false)),
         ('[', _) if lexing.brackets => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
         ('e' | 'E', Some('\'')) if lexing.escape_strings => {
             (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1))
@@ -188,14 +189,19 @@ pub(crate) fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_' || !character.is_ascii()
 }
 
+/// The same of a byte: all bytes of a character outside ASCII are.
+pub(crate) fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
 fn word(rest: &str) -> usize {
-    rest.find(|c: char| !is_word(c) && c != '$').unwrap_or(rest.len())
+    rest.bytes().position(|byte| !is_word_byte(byte) && byte != b'$').unwrap_or(rest.len())
 }
 
 /// An E'' string; it goes on after a line break that another quote follows (PostgreSQL manual 4.1.2.1), with comments
 /// of one line between them.
 fn escaped(rest: &str) -> Length {
-    let mut length = quoted(rest, '\'', true)?;
+    let mut length = quoted(rest, b'\'', true)?;
     loop {
         let mut after = rest[length..].trim_start_matches(is_blank);
         while after.starts_with("--") {
@@ -205,7 +211,7 @@ fn escaped(rest: &str) -> Length {
         if !after.starts_with('\'') || !gap.contains(['\n', '\r']) {
             return Some(length);
         }
-        length += gap.len() + quoted(after, '\'', true)?;
+        length += gap.len() + quoted(after, b'\'', true)?;
     }
 }
 
@@ -225,17 +231,16 @@ fn comment(rest: &str, nests: bool) -> Length {
     None
 }
 
-/// A doubled quote is part of the text; a backslash escapes in E'' strings only.
-fn quoted(rest: &str, quote: char, escapes: bool) -> Length {
-    let mut characters = rest.char_indices().skip(1).peekable();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '\\' if escapes => drop(characters.next()),
-            _ if character == quote => match characters.peek() {
-                Some((_, next)) if *next == quote => drop(characters.next()),
-                _ => return Some(at + quote.len_utf8()),
-            },
-            _ => {}
+/// A doubled quote is part of the text; a backslash escapes in E'' strings only. Both are ASCII, so that no byte of another
+/// character is taken for one.
+fn quoted(rest: &str, quote: u8, escapes: bool) -> Length {
+    let (bytes, mut at) = (rest.as_bytes(), 1);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if escapes => at += 2,
+            _ if *byte != quote => at += 1,
+            _ if bytes.get(at + 1) == Some(&quote) => at += 2,
+            _ => return Some(at + 1),
         }
     }
     None

@@ -1,6 +1,8 @@
 //! A session that holds the lock while it is idle, because a child process does the work: the limits of time that would
 //! end it, whether it is still there, and the mark for other doorsteps.
 
+use std::sync::Arc;
+
 use crate::base::fault::{Class, Fault};
 use crate::engines::net::silent;
 use crate::engines::postgres::catalog::peer;
@@ -65,7 +67,7 @@ impl Session {
         if self.client.cancel_key().map(|key| key.process_id()) != self.backend {
             return Ok(ChildMark::Unavailable);
         }
-        let route = self.route.clone();
+        let route = Arc::clone(&self.route);
         let attempt = async {
             let mut session = log_in_beside(&route).await?;
             session.lift_limits().await?;

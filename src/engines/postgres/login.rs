@@ -2,6 +2,7 @@
 //! databases that are run from another database of the server, CREATE and DROP.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
@@ -191,7 +192,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
     let client = Client::log_in(connection, &login).await?;
     Ok(Session {
         client,
-        route,
+        route: Arc::new(route),
         locks: Vec::new(),
         conditions: None,
         unsettled: false,

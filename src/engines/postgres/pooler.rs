@@ -1,5 +1,6 @@
 //! Poolers: in session mode one works like a server, in transaction mode a session lock excludes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::fault::{Class, Fault};
@@ -20,7 +21,7 @@ impl Session {
     /// backend. A pooler is recognized by the process id that it invents for the login, before this is called; its mode by a second session,
     /// which then runs on the backend that this session should have for itself.
     pub(crate) async fn refuse_transaction_pooling(&mut self, backend: u32) -> Result<(), Fault> {
-        let route = self.route.clone();
+        let route = Arc::clone(&self.route);
         let mut others = Vec::new();
         let mut pooled = route.target.pgbouncer;
         for _ in 0..PROBES {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::base::fault::{Fault, Place};
 use crate::engines::engine::Engine;
@@ -18,7 +19,7 @@ use crate::sql::Row;
 /// A logged-in session.
 pub(crate) struct Session {
     pub(crate) client: Client,
-    pub(crate) route: Route,
+    pub(crate) route: Arc<Route>,
     /// The advisory lock that this session holds.
     pub(crate) locks: Vec<LockKey>,
     /// The settings made for a script, as they were sent; `None` when the session has its own.
@@ -154,6 +155,10 @@ impl crate::engines::session::Session for Session {
         })
     }
 
+    fn sends_next(&self) -> bool {
+        true
+    }
+
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a> {
         Box::pin(self.run_one(unit))
     }
@@ -179,9 +184,9 @@ impl crate::engines::session::Session for Session {
     }
 
     fn canceller(&self) -> Canceller {
-        let (route, key) = (self.route.clone(), self.client.cancel_key());
+        let (route, key) = (Arc::clone(&self.route), self.client.cancel_key());
         Box::new(move || {
-            let route = route.clone();
+            let route = Arc::clone(&route);
             Box::pin(async move {
                 let Some(key) = key else { return };
                 let request = dial::cancel(&route, key);
@@ -193,9 +198,9 @@ impl crate::engines::session::Session for Session {
     }
 
     fn observer(&self) -> Option<Observer> {
-        let (route, backend) = (self.route.clone(), self.client.cancel_key()?.process_id());
+        let (route, backend) = (Arc::clone(&self.route), self.client.cancel_key()?.process_id());
         Some(Box::new(move || {
-            let route = route.clone();
+            let route = Arc::clone(&route);
             Box::pin(async move {
                 let look = async {
                     let mut session = log_in_beside(&route).await?;

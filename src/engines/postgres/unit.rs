@@ -7,7 +7,7 @@ use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::{Conditions, Failure, LockKey, Rollback, Unit};
+use crate::engines::session::{Conditions, Failure, LockKey, Next, Rollback, Unit};
 use crate::sql::script::Statement;
 
 /// Restores the session's own settings after a script.
@@ -52,10 +52,10 @@ impl Session {
         // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
         // tried again. What begins a file has put the session in order.
         self.unsettled = false;
-        let setting = setting(unit.conditions);
-        if self.conditions.as_ref() != Some(&setting) {
-            self.send(setting.clone()).await.map_err(Failure::without_effect)?;
-            self.conditions = Some(setting);
+        let wanted = setting(unit.conditions);
+        if self.conditions.as_ref() != Some(&wanted) {
+            self.send(wanted.clone()).await.map_err(Failure::without_effect)?;
+            self.conditions = Some(wanted);
         }
         if let Some(announcement) = unit.announcement {
             let announced = self.send(OWN_ROLE.to_owned() + &self.recording(None, announcement)).await;
@@ -70,7 +70,8 @@ impl Session {
             let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
             // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
             // their errors count as the script's.
-            format!("{AFTER}{own}{}", self.recording(unit.clears, record))
+            let next = unit.next.map(beginning).unwrap_or_default();
+            format!("{AFTER}{own}{}{next}", self.recording(unit.clears, record))
         });
         self.send_script(unit, after.as_deref()).await?;
         // The piece may have changed the settings that doorstep made.
@@ -79,8 +80,8 @@ impl Session {
             self.conditions = None;
         }
         if unit.last && joint {
-            // The message has reset the session already.
-            self.conditions = None;
+            // The message has reset the session already, and has set what the next file needs.
+            self.conditions = unit.next.map(|next| setting(next.conditions));
         } else {
             self.unsettled = unit.last;
         }
@@ -101,11 +102,11 @@ impl Session {
     /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
     /// by zero is how plain SQL raises an error.
     fn recording(&self, clears: Option<&str>, record: &str) -> String {
-        let lock =
-            |key: &LockKey| format!("SELECT 1 / pg_catalog.pg_try_advisory_lock({})::pg_catalog.int4; ", key.number);
-        let locks: String = self.locks.iter().map(lock).collect();
+        let lock = |key: &LockKey| format!("pg_catalog.pg_try_advisory_lock({})", key.number);
+        let locks: Vec<String> = self.locks.iter().map(lock).collect();
+        let holds = if locks.is_empty() { String::new() } else { format!(" WHERE {}", locks.join(" AND ")) };
         let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
-        format!("{locks}{clears}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded")
+        format!("{clears}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded{holds}")
     }
 
     /// Sends the script with what follows it, and works out what a failure means.
@@ -153,6 +154,12 @@ fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool, is_atomic: bool)
     let kept = if !committed && is_atomic { Rollback::Complete } else { Rollback::Partial };
     let fault = if of_record { explained(fault) } else { fault };
     Failure { fault, kept, of_record, repeatable: false }
+}
+
+/// What follows a record, to begin the next file.
+fn beginning(next: Next<'_>) -> String {
+    let record = next.record.map(|record| format!("; {record}")).unwrap_or_default();
+    format!("{record}; {}", setting(next.conditions))
 }
 
 /// The statements that put a session in these conditions.

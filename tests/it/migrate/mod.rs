@@ -1,5 +1,6 @@
 //! Applying migrations: failures, interruptions, locks, and the commands on the history.
 
+mod announced;
 mod apply;
 mod baseline_reading;
 mod command_output;

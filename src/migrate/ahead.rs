@@ -1,0 +1,78 @@
+//! Writes the row that announces a migration together with the end of the one before it. Then a migration is one message and one
+//! commit, and other sessions still see what runs.
+//!
+//! Only a migration whose script commits with its record is announced so, by the record of another such one, and only by an
+//! engine that runs a message of several statements as one transaction ([`Session::sends_next`]). A start that stops before the
+//! announced migration has begun ends its row.
+//!
+//! [`Session::sends_next`]: crate::engines::session::Session::sends_next
+
+use crate::engines::session::Next;
+use crate::formats::Outcome;
+use crate::formats::migration::{Migration, RecordedBy, RunMode};
+use crate::migrate::apply::MigrationRun;
+use crate::migrate::history::strategy_of;
+use crate::migrate::plan::Entry;
+
+/// A migration that is to be applied, and what the history has of it.
+pub(super) type Pending<'m> = (&'m Migration, &'m Entry);
+
+/// What the row of a migration says that was announced and did not begin.
+const NOT_BEGUN: &str = "it was announced, but the start stopped before it began";
+
+/// A migration that the record of the one before it announces.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    /// Its name.
+    name: String,
+    /// The key of its row.
+    pub(super) id: String,
+    /// What writes the row; `None` where the history has none before the end.
+    record: Option<String>,
+    application_name: String,
+}
+
+impl MigrationRun<'_> {
+    /// The announcement of the migration that comes next, where it need not wait for the end of the one before it.
+    pub(super) fn ahead(&self, next: Option<Pending<'_>>) -> Option<Ahead> {
+        let (migration, entry) = next?;
+        if !self.migrator.session.sends_next() || entry.resume.is_some() || self.ledger.guard(migration).is_some() {
+            return None;
+        }
+        let mode = strategy_of(migration, RecordedBy::Tool).mode;
+        if mode != RunMode::Atomic {
+            return None;
+        }
+        let (name, id) = (migration.name.clone(), self.ledger.new_id(Some(mode)));
+        let record = self.ledger.begin(self.row(&id), mode, migration);
+        let application_name = self.migrator.application_name.with(&name);
+        Some(Ahead { name, id, record, application_name })
+    }
+
+    /// The same, as it goes to the session.
+    pub(super) fn next<'b>(&self, ahead: &'b Ahead) -> Next<'b> {
+        let conditions = self.conditions(&ahead.application_name);
+        Next { record: ahead.record.as_deref(), conditions }
+    }
+
+    /// The key of the row of this migration, where it has been announced.
+    pub(super) fn take_announced(&mut self, name: &str) -> Option<String> {
+        self.announced.take_if(|ahead| ahead.name == name).map(|ahead| ahead.id)
+    }
+
+    /// Ends the row of a migration that was announced and does not begin. Without that, the next start would: the script
+    /// commits with its record, so that nothing of it can be there.
+    pub(super) async fn end_announced(&mut self) {
+        let Some(ahead) = self.announced.take().filter(|ahead| ahead.record.is_some()) else { return };
+        let Some(sql) = self.ledger.end(self.row(&ahead.id), None, &Outcome::RolledBack(NOT_BEGUN)) else { return };
+        if let Err(fault) = self.migrator.session.execute(sql).await {
+            let name = &ahead.name;
+            tracing::debug!(
+                phase = "migrate",
+                event = "announced",
+                migration = name,
+                "the row of {name} is left: {fault}"
+            );
+        }
+    }
+}
