@@ -81,7 +81,7 @@ impl CatalogReader for PostgresReader {
         let part = *self.parts.get(statement)?;
         match row {
             [Some(line)] if part.is_copied() => {
-                if part.is_of_users() && !self.reads_servers_own && is_of_server(line)? {
+                if part.is_of_users() && !self.reads_servers_own && is_of_server(line) {
                     return Some(());
                 }
                 copy_text::columns(line, |row| self.values(part, Values(row)))
@@ -211,10 +211,11 @@ impl PostgresReader {
         Some(())
     }
 
-    /// What may fill a column that has no default: a trigger FOR EACH ROW (1) BEFORE (2) INSERT (4) that is not disabled.
+    /// What may fill a column that has no default: a trigger FOR EACH ROW (1) BEFORE (2) INSERT (4) that is not disabled, and is
+    /// not that of a constraint.
     fn trigger(&mut self, row: Values<'_>) -> Option<()> {
         let kind: i16 = row.number(1)?;
-        if kind & 7 == 7 && row.text(2)? != "D" {
+        if kind & 7 == 7 && row.text(2)? != "D" && !row.is_true(3) {
             self.filled.insert(row.number(0)?);
         }
         Some(())
@@ -405,12 +406,12 @@ impl PostgresReader {
 }
 
 /// The first oid that is not the server's own (FirstNormalObjectId in its source).
-const FIRST_OID: u32 = 16384;
+const FIRST_OID: &str = "16384";
 
-/// Whether the object whose oid the line begins with is the server's own.
-fn is_of_server(line: &str) -> Option<bool> {
-    let (oid, _) = line.split_at_checked(line.bytes().position(|byte| byte == b'\t')?)?;
-    Some(oid.parse::<u32>().ok()? < FIRST_OID)
+/// Whether the object whose oid the line begins with is the server's own. Compared as text: most lines are.
+fn is_of_server(line: &str) -> bool {
+    let oid = line.as_bytes().iter().position(|byte| !byte.is_ascii_digit()).map_or(line, |end| &line[..end]);
+    (oid.len(), oid) < (FIRST_OID.len(), FIRST_OID)
 }
 
 /// The numbers of an int2vector (`1 2`) or an array (`{1,2}`).
@@ -479,6 +480,9 @@ mod tests {
             (Part::Types, "20600|E|2200|e|E|20601|0|-1|f|~"),
             (Part::Types, "20700|F|2300|e|E|20701|0|-1|f|~"),
             (Part::Types, "16499|T|2200|c|C|16498|0|-1|f|~"),
+            (Part::Triggers, "16401|7|O|f"),
+            (Part::Triggers, "16400|7|D|f"),
+            (Part::Triggers, "16400|5|O|t"),
             (Part::Labels, "20600|2|B"),
             (Part::Labels, "20600|1|A"),
             (Part::Classes, "99|int4_bloom_ops|f"),
@@ -553,6 +557,7 @@ mod tests {
             u.constraints,
             [Constraint { name: "U_check".into(), guarantee: Guarantee { valid: false, enforced: false } }]
         );
+        assert_eq!((t.may_fill, u.may_fill), (false, true));
         assert_eq!((t.access, u.access), (Access::Granted, Access::WriteOnly));
         let views: Vec<String> = catalog.views.iter().map(Name::to_string).collect();
         assert_eq!(
@@ -574,6 +579,12 @@ mod tests {
         assert!(read(&[RELATIONS, &row].concat()).1.unwrap().contains("'{16400,16401,16403}'"));
         let row = [(Part::Extensions, "citext|2200|1.6")];
         assert!(read(&[plain.as_slice(), &row].concat()).1.unwrap().contains("pg_depend"));
+    }
+
+    #[test]
+    fn the_servers_own_begin_with_low_numbers() {
+        let of = |line: &str| is_of_server(line);
+        assert!(of("9\tx") && of("16383\tx") && !of("16384\tx") && !of("20000\t") && !of("100000\tx"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) enum Part {
     Methods,
     /// Extensions.
     Extensions,
-    /// Triggers that are not those of constraints.
+    /// Triggers.
     Triggers,
     /// What a role may do with relations.
     Rights,
@@ -56,8 +56,11 @@ pub(super) enum Part {
 impl Part {
     /// Its rows are lines of a COPY.
     pub(super) fn is_copied(self) -> bool {
-        use Part::{Classes, Constraints, Extensions, Indexes, Labels, Methods, Relations, Schemas, Types};
-        matches!(self, Schemas | Relations | Types | Labels | Classes | Methods | Extensions | Indexes | Constraints)
+        use Part::{Classes, Constraints, Extensions, Indexes, Labels, Methods, Relations, Schemas, Triggers, Types};
+        matches!(
+            self,
+            Schemas | Relations | Types | Labels | Classes | Methods | Extensions | Triggers | Indexes | Constraints
+        )
     }
 
     /// Its rows begin with the object's oid, and the server's own are not looked for: most rows of a small database.
@@ -128,6 +131,7 @@ const NAMED_BY_COLUMNS: &[(Part, &str, &str)] = &[
     (Part::Classes, "pg_opclass", "oid, opcname, opcdefault"),
     (Part::Methods, "pg_am", "oid, amname"),
     (Part::Extensions, "pg_extension", "extname, extnamespace, extversion"),
+    (Part::Triggers, "pg_trigger", "tgrelid, tgtype, tgenabled, tgisinternal"),
 ];
 
 /// Catalogs that are copied after them.
@@ -148,9 +152,6 @@ const OF_TABLES: &[(Part, &str, &str)] = &[
 /// The session's role.
 const SESSION: &str = "SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid, current_user, \
                        pg_catalog.current_setting('is_superuser')";
-
-/// Triggers that are not those of constraints.
-const TRIGGERS: &str = "SELECT tgrelid, tgtype, tgenabled FROM pg_catalog.pg_trigger WHERE NOT tgisinternal";
 
 /// The statements of the first message. The order matters: what is named by its oid comes before what names it.
 pub(super) fn first(scope: &Scope<'_>) -> Statements {
@@ -176,12 +177,7 @@ pub(super) fn first(scope: &Scope<'_>) -> Statements {
          FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > 0"
     );
     let mut statements: Statements = NAMED_BY_COLUMNS.iter().map(copy).collect();
-    statements.extend([
-        (Part::Session, SESSION.to_owned()),
-        (Part::Triggers, TRIGGERS.to_owned()),
-        (Part::Defaults, defaults),
-        (Part::Columns, columns),
-    ]);
+    statements.extend([(Part::Session, SESSION.to_owned()), (Part::Defaults, defaults), (Part::Columns, columns)]);
     statements.extend(OF_TABLES.iter().map(copy));
     statements.extend(
         scope.role.map(|role| (Part::Rights, rights(Some(role), &format!("c.relnamespace = ANY ({schemas})")))),
