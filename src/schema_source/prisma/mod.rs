@@ -6,6 +6,7 @@
 //! or not (7), unknown preview features, unknown keys of the datasource.
 
 mod check;
+mod datasource;
 mod lexer;
 mod lower;
 mod names;
@@ -26,7 +27,7 @@ use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
 pub(crate) use crate::schema_source::prisma::syntax::ExpressionKind;
-use crate::schema_source::prisma::syntax::{Block, BlockKind};
+use crate::schema_source::prisma::syntax::Block;
 
 /// A position in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -153,14 +154,16 @@ impl<'a> ParsedFiles<'a> {
     }
 }
 
-/// The Prisma schema of a run. [`PrismaSchema::load`] reads and parses it once; the parsed blocks then serve both the
-/// search for the database URL and the desired state, which checks and lowers them once.
+/// The Prisma schema of a run. [`PrismaSchema::load`] reads its files once. The datasource, which names the database, is parsed by
+/// itself; all of it is parsed, checked and lowered once, where the desired state is read, while the server is asked.
 #[derive(Debug)]
 pub(crate) struct PrismaSchema {
     /// The schema file, or the folder of its files.
     path: PathBuf,
-    /// Parts of the files' texts, which are kept to the end of the process.
-    parsed: ParsedFiles<'static>,
+    /// Names and texts, which are kept to the end of the process.
+    files: &'static [(String, String)],
+    datasource: Vec<Block<'static>>,
+    parsed: OnceLock<ParsedFiles<'static>>,
     /// What the blocks mean, or all that is wrong in them.
     checked: OnceLock<Result<Schema, String>>,
     /// The first `home` that [`CheckedSchema::catalog`] was asked for, and its answer.
@@ -168,15 +171,17 @@ pub(crate) struct PrismaSchema {
 }
 
 impl PrismaSchema {
-    /// Reads and parses a schema file, or all `*.prisma` files below a folder. Syntax errors are kept for
-    /// [`PrismaSchema::check`]: a run that only needs the URL goes on in spite of them.
+    /// Reads a schema file, or all `*.prisma` files below a folder. Syntax errors are found by [`PrismaSchema::check`]: a run that
+    /// only needs the URL goes on in spite of them.
     ///
     /// # Errors
     /// [`Error::Settings`] if a file cannot be read.
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
-        let parsed = ParsedFiles::new(read(path)?.leak());
-        tracing::debug!(phase = "settings", event = "parsed", "parsed the Prisma schema {}", path.display());
-        Ok(Self { path: path.to_owned(), parsed, checked: OnceLock::new(), lowered: OnceLock::new() })
+        let files: &'static [(String, String)] = read(path)?.leak();
+        let datasource = files.iter().find_map(|(_, text)| datasource::block(text)).into_iter().collect();
+        tracing::debug!(phase = "settings", event = "read", "read the Prisma schema {}", path.display());
+        let (parsed, checked, lowered) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { path: path.to_owned(), files, datasource, parsed, checked, lowered })
     }
 
     /// The schema file, or the folder of its files.
@@ -186,15 +191,14 @@ impl PrismaSchema {
 
     /// Key and value of each line in the first `datasource` block, whether or not the rest of the schema is right.
     pub(crate) fn datasource(&self) -> impl Iterator<Item = (&str, &ExpressionKind<'_>)> {
-        let block = self.parsed.blocks.iter().find(|block| block.kind == BlockKind::Datasource);
-        let settings = block.into_iter().flat_map(|block| &block.settings);
+        let settings = self.datasource.iter().flat_map(|block| &block.settings);
         settings.filter_map(|(key, value)| Some((&*key.text, &value.as_ref()?.kind)))
     }
 
-    /// Whether there is a model, a view or an enum in it, as far as it could be parsed.
+    /// Whether there may be a model, a view or an enum in it: a line that begins like one, whatever is wrong in it.
     pub(crate) fn declares_any(&self) -> bool {
-        let declares = |kind| matches!(kind, BlockKind::Model | BlockKind::View | BlockKind::Enum);
-        self.parsed.blocks.iter().any(|block| declares(block.kind))
+        let mut lines = self.files.iter().flat_map(|(_, text)| text.lines());
+        lines.any(|line| matches!(line.split_whitespace().next(), Some("model" | "view" | "enum")))
     }
 
     /// Resolves names and arguments; later calls (after a lost connection) get the first answer.
@@ -203,7 +207,7 @@ impl PrismaSchema {
     /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
     pub(crate) fn check(&self) -> Result<CheckedSchema<'_>, Error> {
         let checked = self.checked.get_or_init(|| {
-            self.parsed.check().map_err(|problems| {
+            self.parsed.get_or_init(|| ParsedFiles::new(self.files)).check().map_err(|problems| {
                 let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
                 format!("the Prisma schema cannot be read:{}", lines.concat())
             })

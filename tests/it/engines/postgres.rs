@@ -415,6 +415,36 @@ fn a_start_with_nothing_to_do_takes_one_connection_and_one_round_trip() {
 }
 
 #[test]
+fn one_round_trip_is_enough_in_a_schema_of_its_own() {
+    // Its name has to be quoted. The predicate of an index is asked for in a second message.
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\nmodel users {\n  id Int @id\n  mail String @unique\n}\n";
+    let project = Project::new().file("prisma/schema.prisma", schema).migration(
+        "1_users",
+        "CREATE TABLE users (id integer PRIMARY KEY, mail text NOT NULL);\nCREATE UNIQUE INDEX users_mail_key ON users (mail);\n\
+         GRANT SELECT ON users TO PUBLIC;\n",
+    );
+    let (port, queries, _) = counting_proxy();
+    let url = format!(
+        "postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}?sslmode=disable&schema=My%20%22own%22",
+        database.name
+    );
+    project.doorstep(&url, &["run"]).run().code(0);
+    let counted = |words: &[&str]| {
+        let before = queries.load(Ordering::SeqCst);
+        project.doorstep(&url, words).run().code(0);
+        queries.load(Ordering::SeqCst) - before
+    };
+    assert_eq!(counted(&["run", "--require-tables", "users"]), 1);
+    assert_eq!(counted(&["verify"]), 1);
+    let project = project.migration("2_more", "CREATE INDEX users_some ON users (mail) WHERE id > 3;\n");
+    project.doorstep(&url, &["run"]).run().code(0);
+    let before = queries.load(Ordering::SeqCst);
+    project.doorstep(&url, &["run"]).run().code(0);
+    assert_eq!(queries.load(Ordering::SeqCst) - before, 2, "the text of the predicate");
+}
+
+#[test]
 fn a_black_holed_first_address_does_not_hide_the_second() {
     // `localhost` is ::1 and 127.0.0.1, in this order: the first drops packets, the second answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

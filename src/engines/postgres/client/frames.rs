@@ -4,7 +4,7 @@
 //! What breaks a rule of the protocol is "not PostgreSQL": the same answer as for any other server on that port, and
 //! as transient, since a port may be taken over by the right server later.
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use postgres_protocol::message::backend::{ErrorFields, Message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -98,6 +98,23 @@ impl Frames {
             (b'D' | b'd', Rows::Discard) => Ok(Some(Frame::Discarded)),
             _ => parse(&mut one).map(|message| Some(Frame::Message(message))),
         }
+    }
+
+    /// The next message, if it is a line of a COPY and all of it has been read; it stays there until [`Frames::pass`]. A catalog
+    /// has thousands, too many to give each a buffer of its own.
+    ///
+    /// # Errors
+    /// As [`Frames::next`].
+    pub(crate) fn copied(&self) -> Result<Option<&[u8]>, Fault> {
+        match self.header()? {
+            Some((b'd', length)) if length <= self.limit => Ok(self.buffer.get(HEADER..HEADER + length)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes a line of this length off.
+    pub(crate) fn pass(&mut self, length: usize) {
+        self.buffer.advance(HEADER + length);
     }
 
     /// The next message.

@@ -242,6 +242,13 @@ impl Client {
         let mut rows_read = RowReader { size: 0, ranges: Vec::new(), take };
         let mut notices = Notices::default();
         loop {
+            while rows == Rows::Read
+                && let Some(line) = self.frames.copied()?
+            {
+                let length = line.len();
+                rows_read.copied(exchange.completed, line)?;
+                self.frames.pass(length);
+            }
             // A server that ends the session says why before it closes the connection.
             let said = || exchange.error.clone().filter(|said| ends_session(said.class));
             let message = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;

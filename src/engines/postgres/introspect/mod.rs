@@ -7,6 +7,7 @@
 
 pub(crate) mod builtin;
 mod copy_text;
+mod oids;
 mod owner;
 mod present;
 mod reader;

@@ -1,6 +1,6 @@
 //! Folds the rows of the catalog's statements into a catalog.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
@@ -8,6 +8,7 @@ use crate::catalog::{
     IndexColumn, Key, Name, Table, value,
 };
 use crate::engines::engine::{CatalogReader, Scope};
+use crate::engines::postgres::introspect::oids::{OidMap, OidSet};
 use crate::engines::postgres::introspect::owner::{Owned, Role};
 use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
@@ -38,25 +39,25 @@ pub(crate) struct PostgresReader {
     role: Role,
     types: Types,
     /// Operator classes by name, and whether they are the default of their type.
-    classes: HashMap<u32, (String, bool)>,
-    methods: HashMap<u32, String>,
+    classes: OidMap<u32, (String, bool)>,
+    methods: OidMap<u32, String>,
     /// Tables with a trigger that may fill a column.
-    filled: HashSet<u32>,
-    defaults: HashMap<(u32, i16), String>,
+    filled: OidSet,
+    defaults: OidMap<(u32, i16), String>,
     /// Whether `tables` has all relations of the scope.
     is_placed: bool,
     /// Where each table stands in the catalog, and its columns' numbers in their order. Views stand among the tables until
     /// the end.
-    tables: HashMap<u32, (usize, Vec<i16>)>,
+    tables: OidMap<u32, (usize, Vec<i16>)>,
     views: HashSet<usize>,
     /// Columns of tables elsewhere.
-    elsewhere: HashMap<(u32, i16), String>,
+    elsewhere: OidMap<(u32, i16), String>,
     /// Foreign keys whose target's columns are still numbers: table, key, target, numbers.
     targets: Vec<(usize, usize, u32, Vec<i16>)>,
     /// Indexes with a predicate: the index, where its table stands, its place there.
-    partial: HashMap<u32, (usize, usize)>,
+    partial: OidMap<u32, (usize, usize)>,
     /// Constraints that are not validated: the constraint, where its table stands, its place there, and whether it is a foreign key.
-    unvalidated: HashMap<u32, (usize, usize, bool)>,
+    unvalidated: OidMap<u32, (usize, usize, bool)>,
     open: Open,
 }
 

@@ -1,19 +1,20 @@
 //! Schemas and relations by their oids, as `pg_namespace` and `pg_class` have them. Names of all schemas are kept, because what is
 //! elsewhere may be what somebody looks for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::catalog::Name;
+use crate::engines::postgres::introspect::oids::OidMap;
 use crate::engines::postgres::introspect::owner::Owned;
 use crate::engines::values::Values;
 
 /// The schemas and relations of a database.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
-    schemas: HashMap<u32, Schema>,
-    relations: HashMap<u32, Relation>,
+    schemas: OidMap<u32, Schema>,
+    relations: OidMap<u32, Relation>,
     /// Whose long values a TOAST table keeps.
-    toasts: HashMap<u32, u32>,
+    toasts: OidMap<u32, u32>,
 }
 
 #[derive(Debug)]

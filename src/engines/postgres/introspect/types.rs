@@ -1,19 +1,18 @@
 //! Types: what a column's type is behind arrays and domains.
 
-use std::collections::HashMap;
-
 use crate::catalog::{Enum, Name, Type};
 use crate::engines::postgres::introspect::builtin;
+use crate::engines::postgres::introspect::oids::OidMap;
 use crate::engines::values::Values;
 
 /// The types that are not the server's own, by oid.
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    described: HashMap<u32, Described>,
+    described: OidMap<u32, Described>,
     /// What the arrays of them are made of.
-    arrays: HashMap<u32, u32>,
+    arrays: OidMap<u32, u32>,
     /// The labels of enums, each with its place.
-    labels: HashMap<u32, Vec<(f32, String)>>,
+    labels: OidMap<u32, Vec<(f32, String)>>,
 }
 
 #[derive(Debug)]
