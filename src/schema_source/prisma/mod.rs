@@ -26,8 +26,8 @@ use crate::base::file::{self, FileKind, read_text};
 use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
-pub(crate) use crate::schema_source::prisma::syntax::ExpressionKind;
 use crate::schema_source::prisma::syntax::Block;
+pub(crate) use crate::schema_source::prisma::syntax::ExpressionKind;
 
 /// A position in the files of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -163,7 +163,6 @@ pub(crate) struct PrismaSchema {
     /// Names and texts, which are kept to the end of the process.
     files: &'static [(String, String)],
     datasource: Vec<Block<'static>>,
-    parsed: OnceLock<ParsedFiles<'static>>,
     /// What the blocks mean, or all that is wrong in them.
     checked: OnceLock<Result<Schema, String>>,
     /// The first `home` that [`CheckedSchema::catalog`] was asked for, and its answer.
@@ -180,8 +179,7 @@ impl PrismaSchema {
         let files: &'static [(String, String)] = read(path)?.leak();
         let datasource = files.iter().find_map(|(_, text)| datasource::block(text)).into_iter().collect();
         tracing::debug!(phase = "settings", event = "read", "read the Prisma schema {}", path.display());
-        let (parsed, checked, lowered) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Self { path: path.to_owned(), files, datasource, parsed, checked, lowered })
+        Ok(Self { path: path.to_owned(), files, datasource, checked: OnceLock::new(), lowered: OnceLock::new() })
     }
 
     /// The schema file, or the folder of its files.
@@ -207,7 +205,7 @@ impl PrismaSchema {
     /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
     pub(crate) fn check(&self) -> Result<CheckedSchema<'_>, Error> {
         let checked = self.checked.get_or_init(|| {
-            self.parsed.get_or_init(|| ParsedFiles::new(self.files)).check().map_err(|problems| {
+            ParsedFiles::new(self.files).check().map_err(|problems| {
                 let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
                 format!("the Prisma schema cannot be read:{}", lines.concat())
             })

@@ -38,6 +38,8 @@ pub(crate) struct PostgresReader {
     relations: Relations,
     role: Role,
     types: Types,
+    /// The types of columns so far, by oid and modifier.
+    resolved: OidMap<(u32, i32), Resolved>,
     /// Operator classes by name, and whether they are the default of their type.
     classes: OidMap<u32, (String, bool)>,
     methods: OidMap<u32, String>,
@@ -243,8 +245,16 @@ impl PostgresReader {
         }
         let (number, type_oid): (i16, u32) = (row.number(1)?, row.number(3)?);
         let modifier = row.number(4).filter(|modifier| *modifier != -1);
-        let Resolved { kind, is_list, is_required } =
-            self.types.resolve(type_oid, modifier, |schema| self.relations.schema_name(schema));
+        // Most columns have one of a few types.
+        let key = (type_oid, modifier.unwrap_or(-1));
+        let Resolved { kind, is_list, is_required } = match self.resolved.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let resolved = self.types.resolve(type_oid, modifier, |schema| self.relations.schema_name(schema));
+                self.resolved.insert(key, resolved.clone());
+                resolved
+            }
+        };
         let text = self.defaults.remove(&(oid, number));
         let default = match (row.text(6), row.text(7), text) {
             (Some(identity), _, _) if !identity.is_empty() => Default::Sequence,

@@ -1,5 +1,7 @@
 //! Types: what a column's type is behind arrays and domains.
 
+use std::borrow::Cow;
+
 use crate::catalog::{Enum, Name, Type};
 use crate::engines::postgres::introspect::builtin;
 use crate::engines::postgres::introspect::oids::OidMap;
@@ -29,6 +31,7 @@ struct Described {
 }
 
 /// A column's type.
+#[derive(Debug, Clone)]
 pub(super) struct Resolved {
     pub(super) kind: Type,
     pub(super) is_list: bool,
@@ -97,7 +100,7 @@ impl Types {
         let kind = loop {
             if let Some((name, is_array)) = builtin::name(oid) {
                 is_list |= is_array;
-                break native(name, modifier, is_list);
+                break native(name.into(), modifier, is_list);
             }
             if let Some(of) = self.arrays.get(&oid) {
                 (oid, is_list) = (*of, true);
@@ -114,7 +117,7 @@ impl Types {
                     let schema = schema_name(*schema).unwrap_or_default().to_owned();
                     break Type::Enum(Name { schema, name: name.clone() });
                 }
-                Some(base) => break native(&base.name, modifier, is_list),
+                Some(base) => break native(base.name.clone().into(), modifier, is_list),
             }
         };
         Resolved { kind, is_list, is_required }
@@ -122,10 +125,10 @@ impl Types {
 }
 
 /// A base type with its modifier read as arguments (src/backend/utils/adt: varchar.c, numeric.c, timestamp.c).
-fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
+fn native(name: Cow<'static, str>, modifier: Option<i32>, is_list: bool) -> Type {
     let whole = |number: i32| u32::try_from(number).ok();
     let length = || modifier.and_then(|modifier| whole(modifier - 4)).into_iter().collect();
-    let arguments: Vec<u32> = match name {
+    let arguments: Vec<u32> = match &*name {
         "varchar" | "bpchar" => length(),
         "bit" | "varbit" => modifier.and_then(whole).into_iter().collect(),
         "numeric" => {
@@ -142,9 +145,9 @@ fn native(name: &str, modifier: Option<i32>, is_list: bool) -> Type {
         },
         "text" | "char" | "citext" | "uuid" | "xml" | "inet" | "bool" | "int2" | "int4" | "int8" | "oid" | "float4"
         | "float8" | "money" | "date" | "json" | "jsonb" | "bytea" => Vec::new(),
-        _ => return Type::Other(name.to_owned()),
+        _ => return Type::Other(name.into_owned()),
     };
-    Type::Native(name.to_owned().into(), arguments)
+    Type::Native(name, arguments)
 }
 
 #[cfg(test)]
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn modifiers_become_arguments() {
-        let of = |name, modifier, is_list| match native(name, modifier, is_list) {
+        let of = |name: &'static str, modifier, is_list| match native(name.into(), modifier, is_list) {
             Type::Native(_, arguments) => arguments,
             other => panic!("{other:?}"),
         };
@@ -163,6 +166,6 @@ mod tests {
         assert_eq!(of("bit", Some(1), false), [1]);
         assert_eq!(of("timestamptz", None, false), [6]);
         assert_eq!(of("timestamp", None, true), [] as [u32; 0]);
-        assert_eq!(native("tsvector", None, false), Type::Other("tsvector".into()));
+        assert_eq!(native("tsvector".into(), None, false), Type::Other("tsvector".into()));
     }
 }
