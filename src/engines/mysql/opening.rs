@@ -1,8 +1,9 @@
 //! The opening message: the probe, and in the same round trip what the start will most likely ask next.
 //!
-//! The server ends the message at the first error, with the answers before it sent. So the history comes last: only the probe knows
-//! whether there is its table. What is not answered is asked by itself, where it is needed. The catalog is: it takes the server longer
-//! than a round trip, and is read while the files are.
+//! The history comes before the tables: what another process applies meanwhile may be in them and not in the history, but never the
+//! other way round. The server ends the message at the first error, with the answers before it sent; a history without a table is
+//! one, and then there is something to apply. What is not answered is asked by itself, where it is needed. The catalog is: it takes
+//! the server longer than a round trip, and is read while the files are.
 
 use std::cell::Cell;
 
@@ -25,7 +26,7 @@ pub(crate) async fn ask(
 ) -> Result<(Vec<Row>, Answers), Fault> {
     let (probe, ahead) = (queries::probe(request), &request.ahead);
     let tables = (!ahead.tables.is_empty()).then(|| Mysql.find_tables(&ahead.tables, ahead.role.as_deref()));
-    let more = [tables.as_ref().and_then(|query| query.sql.clone()), ahead.history.clone()];
+    let more = [ahead.history.clone(), tables.as_ref().and_then(|query| query.sql.clone())];
     let sql = more.into_iter().flatten().fold(probe.clone(), |message, sql| format!("{message}; {sql}"));
     let answers = client.send_all(sql, has_probed).await;
     let mut done = answers.done.into_iter().map(|answer| answer.rows);
@@ -39,10 +40,7 @@ pub(crate) async fn ask(
         (None, Some(fault)) => return Err(fault),
         (None, None) => return Err(Fault::new(Class::Statement, "the probe returned no answer")),
     };
-    let tables = match tables {
-        Some(query) => done.next().and_then(|rows| query.read(rows).ok()),
-        None => None,
-    };
-    let history = done.next().filter(|_| ahead.history.is_some());
+    let history = ahead.history.as_ref().and_then(|_| done.next());
+    let tables = tables.and_then(|query| query.read(done.next()?).ok());
     Ok((rows, Answers { tables, history, ..Answers::default() }))
 }

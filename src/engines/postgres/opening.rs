@@ -1,8 +1,9 @@
 //! The opening message: the probe, and in the same round trip what the start will most likely ask next.
 //!
-//! The order is that of the risk: the server answers the statements one by one and ends the message at the first error, with
-//! the answers before it sent. What is not answered is asked by itself, where it is needed. So the history comes last: only the
-//! probe knows whether there is its table.
+//! Each statement sees what is committed when it begins. So the history comes before the tables and the catalog: what another
+//! process applies meanwhile may be in them and not in the history, but never the other way round. The server ends a message at the
+//! first error, with the answers before it sent. A history without a table, which only the probe can tell, is such an error: then
+//! there is something to apply, and nothing else is needed yet. What is not answered is asked by itself, where it is needed.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -11,11 +12,11 @@ use crate::base::fault::{Class, Fault};
 use crate::engines::engine::{Answers, CatalogReader as _, Engine as _, Found, ProbeRequest, Query, Scope};
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::introspect::{self, PostgresReader};
-use crate::engines::postgres::queries::PINNED;
+use crate::engines::postgres::queries::{self, PINNED};
 use crate::engines::postgres::session::Session;
 use crate::sql::{Row, TableName};
 
-/// How much of a history is taken ahead, in bytes; of a larger one is told by the query of its own.
+/// How much of a history is read ahead, in bytes. A larger one is asked for by itself.
 const MOST: usize = 32 * 1024 * 1024;
 
 /// The statements of the message, and their rows so far.
@@ -77,28 +78,29 @@ impl Opening {
     /// The message for a request.
     fn of(request: &ProbeRequest) -> (String, Self) {
         let ahead = &request.ahead;
-        let mut sql = Postgres.probe(request).sql.unwrap_or_default();
+        let mut sql = Postgres.probe(request).sql.unwrap_or_default() + "; ";
         let mut opening = Self { probe: Vec::new(), tables: None, catalog: None, history: None };
         let mut statements = 1;
+        if ahead.history.is_some() || ahead.schemas.is_some() {
+            sql.push_str(PINNED);
+            statements += queries::pins();
+        }
+        if let Some(history) = &ahead.history {
+            sql = sql + history + "; ";
+            opening.history = Some((statements, Vec::new(), 0));
+            statements += 1;
+        }
         if !ahead.tables.is_empty() {
             let query = tables_query(&ahead.tables, ahead.role.as_deref());
-            sql = format!("{sql}; {}", query.sql.as_deref().unwrap_or_default());
+            sql = sql + query.sql.as_deref().unwrap_or_default() + "; ";
             opening.tables = Some(Tables { statement: statements, query, rows: Vec::new() });
             statements += 1;
         }
-        let pinned = PINNED.matches(';').count();
         if let Some(schemas) = &ahead.schemas {
-            let scope = Scope { schemas, role: ahead.role.as_deref() };
-            let (catalog, reader) = PostgresReader::of(&scope);
+            let (catalog, reader) = PostgresReader::after_pins(&Scope { schemas, role: ahead.role.as_deref() });
+            sql.push_str(&catalog);
             let range = statements..statements + reader.statements();
-            (statements, sql) = (range.end, format!("{sql}; {catalog}"));
             opening.catalog = Some(AheadCatalog { statements: range, reader: Box::new(reader), is_spoiled: false });
-        } else if ahead.history.is_some() {
-            (statements, sql) = (statements + pinned, format!("{sql}; {PINNED}"));
-        }
-        if let Some(history) = &ahead.history {
-            sql.push_str(history);
-            opening.history = Some((statements, Vec::new(), 0));
         }
         (sql, opening)
     }
@@ -147,4 +149,46 @@ fn tables_query(tables: &[TableName], role: Option<&str>) -> Query<Option<Vec<Fo
     }
     let full = Postgres.find_tables(tables, role);
     Query::new(full.sql.clone().unwrap_or_default(), move |rows| full.read(rows).map(Some))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::engine::Ahead;
+
+    #[test]
+    fn the_history_comes_before_what_it_tells_of() {
+        let ahead = Ahead {
+            tables: vec!["users".parse().unwrap()],
+            schemas: Some(vec!["public".to_owned()]),
+            role: None,
+            history: Some("SELECT id FROM history".to_owned()),
+        };
+        let request = ProbeRequest { ahead, ..ProbeRequest::default() };
+        let (sql, opening) = Opening::of(&request);
+        let at = |text: &str| sql.find(text).unwrap();
+        let order = ["transaction_read_only", "SET LOCAL", "FROM history", "to_regclass", "COPY pg_catalog.pg_class"];
+        assert!(order.map(at).is_sorted(), "{sql}");
+        assert_eq!(sql.matches("SET LOCAL datestyle").count(), 1);
+        // The numbers of the statements are those of the text.
+        let number = |text: &str| sql[..at(text)].matches("; ").count();
+        assert_eq!(opening.history.as_ref().unwrap().0, number("FROM history"));
+        assert_eq!(opening.tables.as_ref().unwrap().statement, number("to_regclass"));
+        let catalog = opening.catalog.as_ref().unwrap().statements.clone();
+        assert_eq!(catalog, number("COPY pg_catalog.pg_namespace")..sql.matches("; ").count());
+    }
+
+    #[test]
+    fn what_is_not_completed_is_not_answered() {
+        let ahead = Ahead { history: Some("SELECT 1".to_owned()), ..Ahead::default() };
+        let request = ProbeRequest { ahead, ..ProbeRequest::default() };
+        let place = 1 + queries::pins();
+        for (completed, is_known) in [(1, false), (place, false), (place + 1, true)] {
+            let (_, mut opening) = Opening::of(&request);
+            opening.row(0, &[Some("t")]);
+            opening.row(place, &[Some("1")]);
+            let (probe, answers) = opening.finish(completed);
+            assert_eq!((probe.len(), answers.history.is_some()), (1, is_known), "{completed}");
+        }
+    }
 }

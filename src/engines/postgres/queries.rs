@@ -17,6 +17,11 @@ pub(crate) const PINNED: &str = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL tim
     SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on; SET LOCAL xmloption = 'content'; SET LOCAL lc_monetary = 'C'; \
     SET LOCAL array_nulls = on; SET LOCAL transform_null_equals = off; ";
 
+/// How many statements [`PINNED`] has.
+pub(crate) fn pins() -> usize {
+    PINNED.matches(';').count()
+}
+
 /// Schemas that are neither the server's nor an extension's.
 pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace n \
     WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE E'pg\\\\_%' \

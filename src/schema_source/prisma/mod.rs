@@ -193,7 +193,7 @@ impl PrismaSchema {
         settings.filter_map(|(key, value)| Some((&*key.text, &value.as_ref()?.kind)))
     }
 
-    /// Whether there may be a model, a view or an enum in it: a line that begins like one, whatever is wrong in it.
+    /// Whether there may be a model, a view or an enum in it: a line that begins like one.
     pub(crate) fn declares_any(&self) -> bool {
         let mut lines = self.files.iter().flat_map(|(_, text)| text.lines());
         lines.any(|line| matches!(line.split_whitespace().next(), Some("model" | "view" | "enum")))

@@ -14,6 +14,7 @@ use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
 use crate::engines::postgres::introspect::types::{Resolved, Types};
 use crate::engines::postgres::introspect::{access, copy_text};
+use crate::engines::postgres::queries::{self, PINNED};
 use crate::engines::values::Values;
 
 /// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
@@ -71,6 +72,13 @@ impl PostgresReader {
             scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"));
         let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
         (sql, Self { parts, scope, reads_servers_own, of_role, ..Self::default() })
+    }
+
+    /// The same, for a message in which the settings come before.
+    pub(crate) fn after_pins(scope: &Scope<'_>) -> (String, Self) {
+        let (sql, mut reader) = Self::of(scope);
+        reader.parts.drain(..queries::pins());
+        (sql[PINNED.len()..].to_owned(), reader)
     }
 
     /// How many statements the message has that is being read.

@@ -6,7 +6,7 @@
 
 use crate::engines::engine::Scope;
 use crate::engines::postgres::SQL;
-use crate::engines::postgres::queries::PINNED;
+use crate::engines::postgres::queries::{PINNED, pins};
 
 /// What the rows of one statement of the message are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) type Statements = Vec<(Part, String)>;
 /// The message: the settings by which the server words its answers, then these statements. Gives also what the rows of
 /// each statement of the message are.
 pub(super) fn message(statements: Statements) -> (String, Vec<Part>) {
-    let (mut text, mut parts) = (PINNED.to_owned(), vec![Part::Setting; PINNED.matches(';').count()]);
+    let (mut text, mut parts) = (PINNED.to_owned(), vec![Part::Setting; pins()]);
     for (part, statement) in statements {
         text.push_str(&statement);
         text.push_str("; ");
