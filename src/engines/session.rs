@@ -83,7 +83,7 @@ pub trait Session {
     /// Writes the row that says a migration has started, and applies `conditions` to the session; one round trip.
     fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()>;
 
-    /// Whether [`Unit::next`] is heeded.
+    /// Whether it heeds the `next` of a `Unit`.
     fn sends_next(&self) -> bool {
         false
     }
