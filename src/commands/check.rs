@@ -98,12 +98,12 @@ impl Checked {
     /// Tries to connect once, and checks in that session.
     async fn connect(&mut self, setup: &Setup, invocation: &Invocation<'_>) -> Result<String, String> {
         let target = setup.database.target().map_err(said)?;
-        let wanted = setup.opening_request(true);
-        let opened = target.open(&wanted).await;
-        let (session, mut probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
+        let opened = target.open(&setup.probe_request()).await;
+        let (session, probe) = opened.map_err(|fault| format!("{}: {fault}", target.address()))?;
         self.reachable = true;
         let (stop, report) = (invocation.stop, Report::default());
-        let ahead = ReadAhead::of(wanted.ahead, &mut probe);
+        // Nothing is read ahead: where there is no history yet, each probe would leave an error in the server's log.
+        let ahead = ReadAhead::default();
         let mut start = Start { setup, stop, session, probe, history: None, pending: None, ahead, report };
         let result = self.check(&mut start).await;
         start.session.close().await;

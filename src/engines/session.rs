@@ -216,12 +216,14 @@ pub struct Failure {
     pub of_record: bool,
     /// The next start can find out whether it was done, or run it again.
     pub repeatable: bool,
+    /// The script and its record ran; what begins the next file was refused.
+    pub of_next: bool,
 }
 
 impl Failure {
     /// A failure that left nothing behind.
     pub(crate) fn without_effect(fault: Fault) -> Self {
-        Self { fault, kept: Rollback::Complete, of_record: false, repeatable: false }
+        Self { fault, kept: Rollback::Complete, of_record: false, repeatable: false, of_next: false }
     }
 }
 

@@ -235,8 +235,14 @@ impl<'a> MigrationRun<'a> {
         let result = self.execute_atomic(current, sent, ahead.as_ref()).await;
         match &result {
             Ok(()) => self.announced = ahead,
-            // It may be the announcement that the server has refused.
-            Err(failure) if ahead.is_some() && is_refused_record(failure) => {
+            Err(failure) if ahead.is_some() && is_refused_announcement(failure) => {
+                tracing::debug!(
+                    phase = "migrate",
+                    event = "unannounced",
+                    migration = current.migration.name,
+                    "runs again without announcing the next one: {}",
+                    failure.fault
+                );
                 return self.execute_atomic(current, sent, None).await;
             }
             Err(_) => {}
@@ -449,8 +455,7 @@ impl<'a> MigrationRun<'a> {
     }
 }
 
-/// The script ran, and what follows it was refused; not for a lock or a row that another session has taken.
-fn is_refused_record(failure: &Failure) -> bool {
-    let is_of_record = failure.of_record && failure.kept == Rollback::Complete;
-    is_of_record && failure.fault.code.is_some() && !Trouble::of(failure, "").passes()
+/// All was done but the announcement, which was refused; not for a lock or a row that another session has taken.
+fn is_refused_announcement(failure: &Failure) -> bool {
+    failure.of_next && failure.kept == Rollback::Complete && !Trouble::of(failure, "").passes()
 }

@@ -17,6 +17,7 @@ use crate::startup::pipeline::{Extent, PassOutcome};
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 use crate::verify;
+use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
 
 /// Pause after the first polls, and after later ones. A poll is two queries.
@@ -118,7 +119,10 @@ impl Start<'_> {
         if !is_unknown {
             return Ok(None);
         }
-        match asker.ask(setup, history, left).await {
+        let answer = asker.ask(setup, history, left).await;
+        // Another process may have migrated while the tool was asked.
+        self.ahead = ReadAhead::default();
+        match answer {
             Ok(Answer::Applied) => Ok(None),
             Ok(Answer::Pending(_)) => Ok(Some(Poll::Behind(Verdict::Behind))),
             Err(why) if accepts => {

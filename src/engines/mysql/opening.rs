@@ -2,8 +2,8 @@
 //!
 //! The history comes before the tables: what another process applies meanwhile may be in them and not in the history, but never the
 //! other way round. The server ends the message at the first error, with the answers before it sent; a history without a table is
-//! one, and then there is something to apply. What is not answered is asked by itself, where it is needed. The catalog is: it takes
-//! the server longer than a round trip, and is read while the files are.
+//! one, and then there is something to apply. What is not answered is asked by itself, where it is needed; so is the
+//! catalog, which takes the server longer than a round trip.
 
 use std::cell::Cell;
 
@@ -14,8 +14,8 @@ use crate::engines::mysql::client::Client;
 use crate::engines::mysql::queries;
 use crate::sql::Row;
 
-/// The rows of the probe, and the answers to what was asked with it. `has_probed` is set once rows of the probe are there: a long
-/// history may take longer than a connection.
+/// The rows of the probe, and the answers to what was asked with it. `has_probed` is set once rows arrive, the first of which are the
+/// probe's: a long history may take longer than a connection.
 ///
 /// # Errors
 /// Those of the probe, and of a connection that is lost.

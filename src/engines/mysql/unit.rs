@@ -77,7 +77,8 @@ impl Session {
             return None;
         }
         let answers = self.client.send_all(around.message(statement.text, &self.holding()), &Cell::new(false)).await;
-        let failed = |fault, kept, of_record| Some(Err(Failure { fault, kept, of_record, repeatable: false }));
+        let failed =
+            |fault, kept, of_record| Some(Err(Failure { fault, kept, of_record, repeatable: false, of_next: false }));
         match around.end(answers) {
             End::NotHeld => None,
             End::NotAnnounced(fault) => Some(Err(Failure::without_effect(fault))),
@@ -115,7 +116,7 @@ impl Session {
             let undone = self.undo(fault.code.as_deref()).await;
             let is_whole = undone && unit.statements[..=index].iter().all(is_rolled_back);
             let kept = if is_whole { Rollback::Complete } else { kept(unit.statements, index, &fault) };
-            return Err(Failure { fault, kept, of_record: false, repeatable: false });
+            return Err(Failure { fault, kept, of_record: false, repeatable: false, of_next: false });
         }
         let is_whole = unit.statements.iter().all(is_rolled_back);
         if is_whole && unit.last && self.has_ended_transaction().await {
@@ -125,12 +126,12 @@ impl Session {
         if let Err(fault) = self.write_record(unit.clears, record).await {
             let undone = self.undo(fault.code.as_deref()).await;
             let kept = if undone && is_whole { Rollback::Complete } else { Rollback::Partial };
-            return Err(Failure { fault, kept, of_record: true, repeatable: false });
+            return Err(Failure { fault, kept, of_record: true, repeatable: false, of_next: false });
         }
         if let Err(fault) = self.client.send("COMMIT").await {
             let undone = fault.code.as_deref() == Some(DEADLOCK) && is_whole;
             let kept = if undone { Rollback::Complete } else { Rollback::Partial };
-            return Err(Failure { fault, kept, of_record: false, repeatable: false });
+            return Err(Failure { fault, kept, of_record: false, repeatable: false, of_next: false });
         }
         self.unsettled = unit.last && self.has_touched;
         Ok(())
@@ -141,7 +142,7 @@ impl Session {
         if let Err((fault, index)) = self.run_statements(unit.statements).await {
             let _ = self.client.send("ROLLBACK").await;
             let kept = kept(unit.statements, index, &fault);
-            return Err(Failure { fault, kept, of_record: false, repeatable: false });
+            return Err(Failure { fault, kept, of_record: false, repeatable: false, of_next: false });
         }
         let ends_in_ddl = unit.statements.last().is_some_and(commits);
         let must_end = (unit.last || record.is_some()) && !ends_in_ddl;
@@ -243,7 +244,7 @@ fn taken_over() -> Fault {
 
 /// A failure that may have left a part of the script.
 fn partly(fault: Fault) -> Failure {
-    Failure { fault, kept: Rollback::Partial, of_record: false, repeatable: false }
+    Failure { fault, kept: Rollback::Partial, of_record: false, repeatable: false, of_next: false }
 }
 
 /// What a script has left whose statements commit, and of which this one failed.

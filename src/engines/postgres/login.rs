@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::plain_name::shown;
-use crate::engines::engine::{Answers, Engine as _, Probe, ProbeRequest};
+use crate::engines::engine::{Ahead, Answers, Engine as _, Probe, ProbeRequest};
 use crate::engines::net::silent;
 use crate::engines::net::tls::TlsMode;
 use crate::engines::postgres::catalog::Postgres;
@@ -28,22 +28,17 @@ const MAINTENANCE: Duration = Duration::from_secs(30);
 pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
     let mut last = None;
     for host in &target.hosts {
-        let has_probed = Cell::new(false);
-        let attempt = async {
-            let mut session = log_in(target, host, &target.database).await?;
-            let probe = probe(&mut session, request, &has_probed).await?;
-            Ok((session, probe))
-        };
-        let timeout = target.connect_timeout;
-        tokio::pin!(attempt);
-        let found = match tokio::time::timeout(timeout, &mut attempt).await {
-            Err(_) if has_probed.get() => attempt.await,
-            Err(_) => Err(silent(timeout)),
-            Ok(found) => found,
-        };
-        let fault = match found {
+        let fault = match open_once(target, host, request).await {
             Ok(found) => return Ok(found),
-            Err(fault) => fault,
+            // What was only read ahead must not keep a start from its server.
+            Err((fault, true)) if fault.class == Class::Unreachable => {
+                let alone = ProbeRequest { ahead: Ahead::default(), ..request.clone() };
+                match open_once(target, host, &alone).await {
+                    Ok(found) => return Ok(found),
+                    Err((fault, _)) => fault,
+                }
+            }
+            Err((fault, _)) => fault,
         };
         if fault.class == Class::Authentication {
             return Err(fault);
@@ -54,6 +49,24 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
         }
     }
     Err(last.unwrap_or_else(|| Fault::new(Class::Config, "no host is named")))
+}
+
+/// One attempt at a host; a fault with whether the server had begun to answer the opening message.
+async fn open_once(target: &Target, host: &Host, request: &ProbeRequest) -> Result<(Session, Probe), (Fault, bool)> {
+    let has_probed = Cell::new(false);
+    let attempt = async {
+        let mut session = log_in(target, host, &target.database).await?;
+        let probe = probe(&mut session, request, &has_probed).await?;
+        Ok((session, probe))
+    };
+    let timeout = target.connect_timeout;
+    tokio::pin!(attempt);
+    let found = match tokio::time::timeout(timeout, &mut attempt).await {
+        Err(_) if has_probed.get() => attempt.await,
+        Err(_) => Err(silent(timeout)),
+        Ok(found) => found,
+    };
+    found.map_err(|fault| (fault, has_probed.get()))
 }
 
 /// Asks the opening message of a session. A server that is only similar to PostgreSQL may not know all that it asks: then the probe

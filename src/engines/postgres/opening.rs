@@ -16,6 +16,9 @@ use crate::engines::postgres::queries::{self, PINNED};
 use crate::engines::postgres::session::Session;
 use crate::sql::{Row, TableName};
 
+/// How long what is read ahead waits for a lock: another process may be migrating, and that is to be found out by the migration lock.
+const PATIENCE: &str = "SET LOCAL lock_timeout = 100; ";
+
 /// How much of a history is read ahead, in bytes. A larger one is asked for by itself.
 const MOST: usize = 32 * 1024 * 1024;
 
@@ -42,11 +45,11 @@ struct AheadCatalog {
     is_spoiled: bool,
 }
 
-/// Asks in one message, and in a second one where the catalog left something open. `has_probed` is set once the probe is answered: a
-/// catalog may take longer than a connection.
+/// Asks in one message, and in a second one where the catalog left something open. `has_probed` is set once rows arrive, the first of
+/// which are the probe's: a catalog may take longer than a connection.
 ///
 /// # Errors
-/// Those of the probe.
+/// Those of the probe, and of a connection that is lost.
 pub(crate) async fn ask(
     session: &mut Session,
     request: &ProbeRequest,
@@ -66,9 +69,11 @@ pub(crate) async fn ask(
         && let Some(sql) = catalog.reader.next_message()
     {
         let mut take = |statement: usize, row: &[Option<&str>]| {
-            catalog.is_spoiled |= catalog.reader.row(statement, row).is_none();
+            // The first statement is the limit's.
+            let row = statement.checked_sub(1).and_then(|statement| catalog.reader.row(statement, row));
+            catalog.is_spoiled |= row.is_none();
         };
-        let (_, error) = session.exchange_rows(sql, &mut take).await?;
+        let (_, error) = session.exchange_rows(PATIENCE.to_owned() + &sql, &mut take).await?;
         catalog.is_spoiled |= error.is_some();
     }
     Ok(opening.finish(completed))
@@ -78,9 +83,9 @@ impl Opening {
     /// The message for a request.
     fn of(request: &ProbeRequest) -> (String, Self) {
         let ahead = &request.ahead;
-        let mut sql = Postgres.probe(request).sql.unwrap_or_default() + "; ";
+        let mut sql = Postgres.probe(request).sql.unwrap_or_default() + "; " + PATIENCE;
         let mut opening = Self { probe: Vec::new(), tables: None, catalog: None, history: None };
-        let mut statements = 1;
+        let mut statements = 2;
         if ahead.history.is_some() || ahead.schemas.is_some() {
             sql.push_str(PINNED);
             statements += queries::pins();
@@ -167,7 +172,14 @@ mod tests {
         let request = ProbeRequest { ahead, ..ProbeRequest::default() };
         let (sql, opening) = Opening::of(&request);
         let at = |text: &str| sql.find(text).unwrap();
-        let order = ["transaction_read_only", "SET LOCAL", "FROM history", "to_regclass", "COPY pg_catalog.pg_class"];
+        let order = [
+            "transaction_read_only",
+            "lock_timeout",
+            "datestyle",
+            "FROM history",
+            "to_regclass",
+            "COPY pg_catalog.pg_class",
+        ];
         assert!(order.map(at).is_sorted(), "{sql}");
         assert_eq!(sql.matches("SET LOCAL datestyle").count(), 1);
         // The numbers of the statements are those of the text.
@@ -182,7 +194,7 @@ mod tests {
     fn what_is_not_completed_is_not_answered() {
         let ahead = Ahead { history: Some("SELECT 1".to_owned()), ..Ahead::default() };
         let request = ProbeRequest { ahead, ..ProbeRequest::default() };
-        let place = 1 + queries::pins();
+        let place = 2 + queries::pins();
         for (completed, is_known) in [(1, false), (place, false), (place + 1, true)] {
             let (_, mut opening) = Opening::of(&request);
             opening.row(0, &[Some("t")]);

@@ -60,7 +60,11 @@ impl Session {
     ) -> Result<(usize, Option<Fault>), Fault> {
         let setting = self.local_search_path();
         let before = usize::from(!setting.is_empty());
-        let mut counted = |statement: usize, row: &[Option<&str>]| take(statement - before, row);
+        let mut counted = |statement: usize, row: &[Option<&str>]| {
+            if let Some(statement) = statement.checked_sub(before) {
+                take(statement, row);
+            }
+        };
         let exchange = self.client.exchange_rows(&(setting + &sql), &mut counted).await?;
         Ok((exchange.completed.saturating_sub(before), exchange.error))
     }
@@ -137,7 +141,10 @@ impl crate::engines::session::Session for Session {
             self.settle_if_needed().await?;
             let setting = self.local_search_path();
             let before = usize::from(!setting.is_empty());
-            let mut counted = |statement: usize, row: &[Option<&str>]| take(statement - before, row);
+            let mut counted = |statement: usize, row: &[Option<&str>]| match statement.checked_sub(before) {
+                Some(statement) => take(statement, row),
+                None => Ok(()),
+            };
             self.client.each_row(&(setting + &sql), &mut counted).await
         })
     }

@@ -8,7 +8,7 @@ use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Conditions, Failure, LockKey, Next, Rollback, Unit};
-use crate::sql::script::Statement;
+use crate::sql::script::{Script, Statement};
 
 /// Restores the session's own settings after a script.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
@@ -65,15 +65,25 @@ impl Session {
             Some(record) if !unit.alone => (Some(record), true),
             record => (record, false),
         };
+        let mut before_next = None;
         let after = record.filter(|_| joint).map(|record| {
             // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
             let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
             // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
             // their errors count as the script's.
-            let next = unit.next.map(beginning).unwrap_or_default();
-            format!("{AFTER}{own}{}{next}", self.recording(unit.clears, record))
+            let mut after = format!("{AFTER}{own}{}", self.recording(unit.clears, record));
+            if let Some(next) = unit.next {
+                before_next = Some(after.len());
+                after.push_str(&beginning(next));
+            }
+            after
         });
-        self.send_script(unit, after.as_deref()).await?;
+        let sent = self.send_script(unit, after.as_deref()).await;
+        sent.map_err(|(failure, completed)| {
+            let before_next = after.as_deref().zip(before_next).map(|(after, end)| statements(&after[..end]));
+            let of_next = before_next.is_some_and(|count| completed >= unit.statements.len() + count);
+            Failure { of_next, ..failure }
+        })?;
         // The piece may have changed the settings that doorstep made.
         let text = unit.sql.to_ascii_lowercase();
         if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
@@ -87,7 +97,13 @@ impl Session {
         }
         let Some(record) = record.filter(|_| !joint) else { return Ok(()) };
         let recorded = self.record_after(unit, record).await;
-        recorded.map_err(|fault| Failure { fault, kept: Rollback::Partial, of_record: true, repeatable: false })
+        recorded.map_err(|fault| Failure {
+            fault,
+            kept: Rollback::Partial,
+            of_record: true,
+            repeatable: false,
+            of_next: false,
+        })
     }
 
     async fn record_after(&mut self, unit: &Unit<'_>, record: &str) -> Result<(), Fault> {
@@ -99,8 +115,8 @@ impl Session {
         self.send(own.to_owned() + &self.recording(unit.clears, record)).await.map(drop).map_err(explained)
     }
 
-    /// The record, with two conditions that must hold: this session has the lock, and exactly one row changes. A division
-    /// by zero is how plain SQL raises an error.
+    /// The record, with two conditions that must hold: this session has the lock, and a row changes; its key makes it one. A
+    /// division by zero is how plain SQL raises an error.
     fn recording(&self, clears: Option<&str>, record: &str) -> String {
         let lock = |key: &LockKey| format!("pg_catalog.pg_try_advisory_lock({})", key.number);
         let locks: Vec<String> = self.locks.iter().map(lock).collect();
@@ -109,8 +125,9 @@ impl Session {
         format!("{clears}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded{holds}")
     }
 
-    /// Sends the script with what follows it, and works out what a failure means.
-    async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), Failure> {
+    /// Sends the script with what follows it, and works out what a failure means; gives with it how many statements of the
+    /// message were completed.
+    async fn send_script(&mut self, unit: &Unit<'_>, after: Option<&str>) -> Result<(), (Failure, usize)> {
         let message = unit.sql.to_owned() + after.unwrap_or_default();
         // Without an end of the answer, the last statement may have committed.
         let is_atomic = after.is_some() || is_transactional(unit.statements);
@@ -118,7 +135,7 @@ impl Session {
             // The server ended the session in the transaction that the record belongs to, so it rolled both back.
             let is_certain = after.is_some() && matches!(fault.class, Class::Limit(_));
             let kept = if is_certain { Rollback::Complete } else { Rollback::Unknown };
-            Failure { fault, kept, of_record: false, repeatable: false }
+            (Failure { fault, kept, of_record: false, repeatable: false, of_next: false }, 0)
         };
         let exchange = self.client.exchange(&message).await.map_err(ended)?;
         if exchange.error.is_none() && exchange.status == TransactionStatus::Idle {
@@ -128,7 +145,8 @@ impl Session {
         if exchange.status != TransactionStatus::Idle {
             let _ = self.send("ROLLBACK".to_owned()).await;
         }
-        Err(failure(exchange, unit, after.is_some(), is_atomic))
+        let completed = exchange.completed;
+        Err((failure(exchange, unit, after.is_some(), is_atomic), completed))
     }
 }
 
@@ -153,7 +171,12 @@ fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool, is_atomic: bool)
     };
     let kept = if !committed && is_atomic { Rollback::Complete } else { Rollback::Partial };
     let fault = if of_record { explained(fault) } else { fault };
-    Failure { fault, kept, of_record, repeatable: false }
+    Failure { fault, kept, of_record, repeatable: false, of_next: false }
+}
+
+/// How many statements there are in what follows a script.
+fn statements(after: &str) -> usize {
+    Script::new(after.to_owned(), SQL).statements().len()
 }
 
 /// What follows a record, to begin the next file.

@@ -149,11 +149,12 @@ impl Session {
                     kept: Rollback::Partial,
                     of_record: false,
                     repeatable: false,
+                    of_next: false,
                 })
             }
             Some((fault, done)) => {
                 let fault = Fault { place: Some(Place::Statement(done)), ..fault };
-                Err(Failure { fault, kept: kept(done), of_record: false, repeatable: false })
+                Err(Failure { fault, kept: kept(done), of_record: false, repeatable: false, of_next: false })
             }
         }
     }

@@ -10,6 +10,10 @@ pub(super) fn block(text: &str) -> Option<Block<'_>> {
     if !text.contains("datasource") {
         return None;
     }
+    // A comment may hold lines that look like the block.
+    if text.contains("/*") {
+        return of(text);
+    }
     // A block that is not written as usual is found by the parser.
     alone(text).and_then(of).or_else(|| of(text))
 }
@@ -56,6 +60,7 @@ mod tests {
             "model A {\n  datasource String\n  datasource2 Int\n}\n  datasource  db  {\r\n url = \"x\"\r\n  }\r\n";
         assert_eq!(keys(field), ["url"]);
         assert_eq!(keys("// datasource db {\n// }\n"), [""; 0]);
+        assert_eq!(keys("/*\ndatasource db {\n provider = 1\n}\n*/\ndatasource db {\n url = 2\n}\n"), ["url"]);
         assert_eq!(keys("// datasource db {\n// }\ndatasource db {\n url = \"}\"\n}\n"), ["url"]);
         assert_eq!(keys("model A {\n  datasource Int\n}\n"), [""; 0]);
     }

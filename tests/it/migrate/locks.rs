@@ -177,3 +177,23 @@ fn a_signal_while_the_history_is_locked_is_answered_at_once() {
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
     assert!(exists(&database, "late"));
 }
+
+#[test]
+fn what_is_read_ahead_waits_for_no_table_that_another_process_migrates() {
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\nmodel users {\n  id Int @id\n}\n";
+    let project = Project::with_two().file("prisma/schema.prisma", schema);
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    database.sql("CREATE INDEX few ON users (id) WHERE id > 3; ALTER TABLE users ADD twice integer GENERATED ALWAYS AS (id * 2) STORED");
+    // The expressions of the catalog cannot be shown while the table is locked: it is the migration lock that this start waits for.
+    let session = database.session(
+        "SELECT pg_advisory_lock(72707369); BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)",
+    );
+    let pid = backend(&database, "wait_event = 'PgSleep'");
+    let project = project.migration("3_more", "CREATE TABLE more (id integer);");
+    let arguments = ["run", "--wait-timeout", "20s", "--migration-lock-timeout", "300ms"];
+    let output = project.doorstep(&database.url(), &arguments).run().code(75);
+    output.stderr_has(&format!("held by: pid {pid}"));
+    kill(session);
+    terminate(&database, &pid);
+}

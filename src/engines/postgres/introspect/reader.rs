@@ -24,7 +24,7 @@ const OF_POSTGIS: &[&str] =
 /// How many relations elsewhere are read, as a hint where to look for what is missing.
 const HINTS: usize = 1000;
 
-/// Folds the rows of [`super::first_message`] into a catalog.
+/// Folds the rows of [`texts::first`] and [`texts::second`] into a catalog.
 #[derive(Debug, std::default::Default)]
 pub(crate) struct PostgresReader {
     /// What the statements of the message that is being read have rows of.
@@ -92,7 +92,7 @@ impl CatalogReader for PostgresReader {
         let part = *self.parts.get(statement)?;
         match row {
             [Some(line)] if part.is_copied() => {
-                if part.is_of_users() && !self.reads_servers_own && is_of_server(line) {
+                if !self.reads_servers_own && part.first_oid().is_some_and(|first| is_below(line, first)) {
                     return Some(());
                 }
                 copy_text::columns(line, |row| self.values(part, Values(row)))
@@ -371,6 +371,11 @@ impl PostgresReader {
             return Some(());
         }
         let (table, name) = (*table, row.owned(3)?);
+        let target: u32 = row.number(6)?;
+        let target_name = self.relations.name(target);
+        if kind == "f" && target_name.is_none() {
+            return Some(());
+        }
         let guarantee = Guarantee { valid: row.is_true(4), ..Guarantee::default() };
         let place = match kind {
             "f" => self.catalog.tables[table].foreign_keys.len(),
@@ -384,15 +389,13 @@ impl PostgresReader {
             self.catalog.tables[table].constraints.push(Constraint { name, guarantee });
             return Some(());
         }
-        let target = row.number(6)?;
-        let Some(target_name) = self.relations.name(target) else { return Some(()) };
         if !self.tables.contains_key(&target) {
             self.open.elsewhere.push(target);
         }
         let key = ForeignKey {
             name,
             columns: numbers(row.text(5)?).iter().filter_map(|number| self.name_of_column(of, *number)).collect(),
-            target: target_name,
+            target: target_name?,
             target_columns: Vec::new(),
             on_delete: action(row.text(8)?)?,
             on_update: action(row.text(9)?)?,
@@ -424,13 +427,10 @@ impl PostgresReader {
     }
 }
 
-/// The first oid that is not the server's own (FirstNormalObjectId in its source).
-const FIRST_OID: &str = "16384";
-
-/// Whether the object whose oid the line begins with is the server's own. Compared as text: most lines are.
-fn is_of_server(line: &str) -> bool {
+/// Whether the oid that the line begins with is lower. Compared as text, because most lines are passed over so.
+fn is_below(line: &str, first: &str) -> bool {
     let oid = line.as_bytes().iter().position(|byte| !byte.is_ascii_digit()).map_or(line, |end| &line[..end]);
-    (oid.len(), oid) < (FIRST_OID.len(), FIRST_OID)
+    (oid.len(), oid) < (first.len(), first)
 }
 
 /// The numbers of an int2vector (`1 2`) or an array (`{1,2}`).
@@ -602,7 +602,7 @@ mod tests {
 
     #[test]
     fn the_servers_own_begin_with_low_numbers() {
-        let of = |line: &str| is_of_server(line);
+        let of = |line: &str| is_below(line, "16384");
         assert!(of("9\tx") && of("16383\tx") && !of("16384\tx") && !of("20000\t") && !of("100000\tx"));
     }
 

@@ -70,12 +70,14 @@ impl Relations {
         let (oid, schema): (u32, u32) = (row.number(0)?, row.number(2)?);
         let is_read = self.name_in_scope(schema).is_some();
         let kind = row.text(3)?.chars().next()?;
-        if matches!(kind, 'S' | 'c') {
-            return Some(());
-        }
         let toast = row.number(11)?;
-        if toast != 0 {
+        if toast != 0 && is_read {
             self.toasts.insert(toast, oid);
+        }
+        // Of other schemas only tables and views are looked for; an index of a TOAST table may be INVALID.
+        let is_index = matches!(kind, 'i' | 'I');
+        if matches!(kind, 'S' | 'c' | 't') || (is_index && !is_read && self.schema_name(schema) != Some("pg_toast")) {
+            return Some(());
         }
         let relation = Relation {
             schema,

@@ -1,4 +1,4 @@
-//! The queries whose rows [`super::PostgresReader`] folds.
+//! The statements whose rows [`super::PostgresReader`] folds.
 //!
 //! A fresh backend pays for each operator, function and cast that a query names, for joins and for sorting, more than for
 //! rows: a catalog is sent as it is by `COPY … TO STDOUT`, which has no plan, and joined in doorstep. Columns and defaults, of
@@ -63,9 +63,15 @@ impl Part {
         )
     }
 
-    /// Its rows begin with the object's oid, and the server's own are not looked for: most rows of a small database.
-    pub(super) fn is_of_users(self) -> bool {
-        matches!(self, Self::Relations | Self::Types | Self::Indexes | Self::Constraints)
+    /// Its rows begin with the object's oid, and those below this one are the server's own: most rows of a small database. Types are
+    /// numbered from FirstNormalObjectId on; what initdb's own server makes (`postgres --single`) begins at
+    /// FirstUnpinnedObjectId (access/transam.h).
+    pub(super) fn first_oid(self) -> Option<&'static str> {
+        match self {
+            Self::Types => Some("16384"),
+            Self::Relations | Self::Indexes | Self::Constraints => Some("12000"),
+            _ => None,
+        }
     }
 }
 
@@ -153,7 +159,8 @@ const OF_TABLES: &[(Part, &str, &str)] = &[
 const SESSION: &str = "SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid, current_user, \
                        pg_catalog.current_setting('is_superuser')";
 
-/// The statements of the first message. The order matters: what is named by its oid comes before what names it.
+/// The statements of the first message. The order matters: the reader gives relations their places when the first column comes, and
+/// needs the schemas, relations, types, triggers and the session for that.
 pub(super) fn first(scope: &Scope<'_>) -> Statements {
     let copy = |(part, catalog, columns): &(Part, &str, &str)| {
         (*part, format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT"))
