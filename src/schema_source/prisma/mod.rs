@@ -178,7 +178,6 @@ impl PrismaSchema {
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
         let files: &'static [(String, String)] = read(path)?.leak();
         let datasource = files.iter().find_map(|(_, text)| datasource::block(text)).into_iter().collect();
-        tracing::debug!(phase = "settings", event = "read", "read the Prisma schema {}", path.display());
         Ok(Self { path: path.to_owned(), files, datasource, checked: OnceLock::new(), lowered: OnceLock::new() })
     }
 
@@ -205,7 +204,9 @@ impl PrismaSchema {
     /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
     pub(crate) fn check(&self) -> Result<CheckedSchema<'_>, Error> {
         let checked = self.checked.get_or_init(|| {
-            ParsedFiles::new(self.files).check().map_err(|problems| {
+            let parsed = ParsedFiles::new(self.files);
+            tracing::debug!(phase = "verify", event = "parsed", "parsed the Prisma schema {}", self.path.display());
+            parsed.check().map_err(|problems| {
                 let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
                 format!("the Prisma schema cannot be read:{}", lines.concat())
             })
