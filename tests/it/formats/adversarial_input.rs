@@ -51,6 +51,7 @@ fn the_properties_hold_for_what_the_fuzzers_found() {
         // On MySQL the first two dashes are none of a comment.
         "a;\n---- create above / drop below ----)b;",
         // What MySQL reads in its own way.
+        "DELIMITER //\nCREATE TABLE t (a INT, --//b",
         "a --; b; c --\nd # '\n;/*!50003 e; */ f; /*!g*/;;h",
         "CREATE PROCEDURE p() BEGIN IF a THEN b; END IF; END; c",
         "a;\nDELIMITER //\nb;c//\n(//d\nDELIMITER ;\ne",

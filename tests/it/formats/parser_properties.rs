@@ -262,6 +262,10 @@ fn lexed_once(text: &str, statements: &[Statement<'_>], dialect: Dialect) {
         assert_eq!(script.mentions_commit(), script::mentions_commit(text, dialect));
     }
     for statement in statements {
+        // MySQL takes two dashes for a comment where a blank follows, or nothing: before a delimiter they are none, alone they are.
+        if dialect == Dialect::Mysql && statement.text.ends_with("--") {
+            continue;
+        }
         let alone = script::summary_of(std::slice::from_ref(statement));
         assert_eq!(alone, script::summary(statement.text, dialect));
     }
