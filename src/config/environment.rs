@@ -47,7 +47,7 @@ impl Environment {
     }
 }
 
-/// The setting of this name, whatever its case, with a value as a variable has it.
+/// The setting of this name, in any case of letters, with a value as a variable has it.
 ///
 /// # Errors
 /// Why it is none of the setting's values.

@@ -184,7 +184,7 @@ pub(crate) fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
 }
 
-/// A character of a name. Every one outside ASCII is, whatever it means.
+/// A character of a name. Every character outside ASCII is one.
 pub(crate) fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_' || !character.is_ascii()
 }

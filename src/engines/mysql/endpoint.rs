@@ -15,7 +15,7 @@ use crate::engines::mysql::catalog::{self, Mysql};
 use crate::engines::mysql::client::Client;
 use crate::engines::mysql::session::Session;
 use crate::engines::mysql::{SQL, Target, opening, queries};
-use crate::engines::net::silent;
+use crate::engines::net::{silent, until_answered};
 use crate::engines::session::Work;
 
 /// How long CREATE and DROP DATABASE may take at least: they write and delete files.
@@ -83,13 +83,8 @@ impl Endpoint for Target {
         Box::pin(async move {
             let target = self.with_new_password().await?;
             let has_probed = Cell::new(false);
-            let mut attempt = std::pin::pin!(target.log_in_and_probe(request, &has_probed));
-            let opened = tokio::time::timeout(self.connect_timeout, &mut attempt).await;
-            let (session, probe) = match opened {
-                Err(_) if has_probed.get() => attempt.await?,
-                Err(_) => return Err(silent(self.connect_timeout)),
-                Ok(opened) => opened?,
-            };
+            let attempt = target.log_in_and_probe(request, &has_probed);
+            let (session, probe) = until_answered(self.connect_timeout, &has_probed, attempt).await?;
             Ok((Box::new(session) as Box<dyn crate::engines::session::Session>, probe))
         })
     }

@@ -14,6 +14,7 @@ use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::sql::name::unquote;
 use crate::sql::reindex::ReindexTarget;
 use crate::sql::unnamed_build::UnnamedBuild;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName, script};
@@ -165,7 +166,7 @@ fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Faul
     let missing_schemas: Vec<String> = serde_json::from_str(missing.as_deref().unwrap_or("[]"))
         .map_err(|error| Fault::new(Class::Statement, error.to_string()))?;
     let history = match (home, history) {
-        (Some(schema), Some(name)) => Some(TableName { schema: Some(unquoted(schema)), name }),
+        (Some(schema), Some(name)) => Some(TableName { schema: Some(unquote(schema)), name }),
         _ => None,
     };
     Ok(Probe {
@@ -177,12 +178,6 @@ fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Faul
         role: role.clone().unwrap_or_default(),
         ..Probe::default()
     })
-}
-
-/// An identifier as the server writes it in SQL, as a name.
-fn unquoted(identifier: &str) -> String {
-    let inside = identifier.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    inside.map_or_else(|| identifier.to_owned(), |inside| inside.replace("\"\"", "\""))
 }
 
 /// Product and version, for the log.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::plain_name::shown;
 use crate::engines::engine::{Ahead, Answers, Engine as _, Probe, ProbeRequest};
-use crate::engines::net::silent;
 use crate::engines::net::tls::TlsMode;
+use crate::engines::net::{silent, until_answered};
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::client::Client;
 use crate::engines::postgres::client::login::Login;
@@ -59,13 +59,7 @@ async fn open_once(target: &Target, host: &Host, request: &ProbeRequest) -> Resu
         let probe = probe(&mut session, request, &has_probed).await?;
         Ok((session, probe))
     };
-    let timeout = target.connect_timeout;
-    tokio::pin!(attempt);
-    let found = match tokio::time::timeout(timeout, &mut attempt).await {
-        Err(_) if has_probed.get() => attempt.await,
-        Err(_) => Err(silent(timeout)),
-        Ok(found) => found,
-    };
+    let found = until_answered(target.connect_timeout, &has_probed, attempt).await;
     found.map_err(|fault| (fault, has_probed.get()))
 }
 

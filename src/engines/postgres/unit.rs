@@ -8,7 +8,7 @@ use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Conditions, Failure, LockKey, Next, Rollback, Unit};
-use crate::sql::script::{Script, Statement};
+use crate::sql::script::{Statement, statements};
 
 /// Restores the session's own settings after a script.
 const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; UNLISTEN *; ";
@@ -80,7 +80,8 @@ impl Session {
         });
         let sent = self.send_script(unit, after.as_deref()).await;
         sent.map_err(|(failure, completed)| {
-            let before_next = after.as_deref().zip(before_next).map(|(after, end)| statements(&after[..end]));
+            let before_next =
+                after.as_deref().zip(before_next).map(|(after, end)| statements(&after[..end], SQL).len());
             let of_next = before_next.is_some_and(|count| completed >= unit.statements.len() + count);
             Failure { of_next, ..failure }
         })?;
@@ -172,11 +173,6 @@ fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool, is_atomic: bool)
     let kept = if !committed && is_atomic { Rollback::Complete } else { Rollback::Partial };
     let fault = if of_record { explained(fault) } else { fault };
     Failure { fault, kept, of_record, repeatable: false, of_next: false }
-}
-
-/// How many statements there are in what follows a script.
-fn statements(after: &str) -> usize {
-    Script::new(after.to_owned(), SQL).statements().len()
 }
 
 /// What follows a record, to begin the next file.

@@ -14,7 +14,6 @@ use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
 use crate::engines::postgres::introspect::types::{Resolved, Types};
 use crate::engines::postgres::introspect::{access, copy_text};
-use crate::engines::postgres::queries::{self, PINNED};
 use crate::engines::values::Values;
 
 /// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
@@ -67,18 +66,21 @@ pub(crate) struct PostgresReader {
 impl PostgresReader {
     /// A reader for the scope, and the message whose rows it takes first.
     pub(crate) fn of(scope: &Scope<'_>) -> (String, Self) {
-        let (sql, parts) = texts::message(texts::first(scope));
-        let reads_servers_own =
-            scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"));
-        let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
-        (sql, Self { parts, scope, reads_servers_own, of_role, ..Self::default() })
+        let (sql, parts) = texts::pinned_message(texts::first(scope));
+        (sql, Self::new(scope, parts))
     }
 
     /// The same, for a message in which the settings come before.
     pub(crate) fn after_pins(scope: &Scope<'_>) -> (String, Self) {
-        let (sql, mut reader) = Self::of(scope);
-        reader.parts.drain(..queries::pins());
-        (sql[PINNED.len()..].to_owned(), reader)
+        let (sql, parts) = texts::message(texts::first(scope));
+        (sql, Self::new(scope, parts))
+    }
+
+    fn new(scope: &Scope<'_>, parts: Vec<Part>) -> Self {
+        let reads_servers_own =
+            scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"));
+        let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
+        Self { parts, scope, reads_servers_own, of_role, ..Self::default() }
     }
 
     /// How many statements the message has that is being read.
@@ -107,7 +109,7 @@ impl CatalogReader for PostgresReader {
         if statements.is_empty() {
             return None;
         }
-        let (sql, parts) = texts::message(statements);
+        let (sql, parts) = texts::pinned_message(statements);
         self.parts = parts;
         Some(sql)
     }

@@ -78,16 +78,21 @@ impl Part {
 /// Statements of a message, each with what its rows are.
 pub(super) type Statements = Vec<(Part, String)>;
 
-/// The message: the settings by which the server words its answers, then these statements. Gives also what the rows of
-/// each statement of the message are.
+/// The statements as a message, or a part of one, and what the rows of each of them are.
 pub(super) fn message(statements: Statements) -> (String, Vec<Part>) {
-    let (mut text, mut parts) = (PINNED.to_owned(), vec![Part::Setting; pins()]);
+    let (mut text, mut parts) = (String::new(), Vec::new());
     for (part, statement) in statements {
         text.push_str(&statement);
         text.push_str("; ");
         parts.push(part);
     }
     (text, parts)
+}
+
+/// The same, behind the settings by which the server words its answers.
+pub(super) fn pinned_message(statements: Statements) -> (String, Vec<Part>) {
+    let (text, parts) = message(statements);
+    (PINNED.to_owned() + &text, [vec![Part::Setting; pins()], parts].concat())
 }
 
 /// What a role, or the session's own, may do with the table `c` of the schema `n`: the expression, and the join that it
