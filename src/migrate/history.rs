@@ -13,7 +13,7 @@ use crate::migrate::announcement::ddl_evidence;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
-use crate::migrate::strategy::{self, Strategy};
+use crate::migrate::strategy::{self, Reason, Strategy};
 use crate::migrate::{failure_report, history_table};
 use crate::sql::script::{self, Creation};
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
@@ -455,7 +455,7 @@ pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_>
     }
     let recorded_steps = by == RecordedBy::Doorstep(RunMode::Steps);
     match recorded_steps.then(|| strategy::steps(&migration.script)).flatten() {
-        Some(steps) => Strategy::in_steps(&migration.script, steps),
+        Some(steps) => Strategy::in_steps(&migration.script, Reason::Recorded, steps),
         None => Strategy::of(&migration.script),
     }
 }

@@ -13,6 +13,8 @@ use crate::sql::script::{self, Script, Statement};
 pub struct Strategy<'s> {
     /// The mode, which the history records.
     pub mode: RunMode,
+    /// Why it is this one.
+    pub reason: Reason,
     /// The text that is sent where it goes in one message. In [`RunMode::Atomic`] without the `BEGIN` and `COMMIT` that
     /// may enclose all of it, because the message is a transaction anyway.
     pub sql: Cow<'s, str>,
@@ -20,6 +22,31 @@ pub struct Strategy<'s> {
     pub statements: Vec<Statement<'s>>,
     /// In [`RunMode::Steps`] its pieces, in their order; otherwise none.
     pub steps: Vec<ScriptStep<'s>>,
+}
+
+/// Why a script runs in its mode. Offsets are bytes of the script's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing in it asks for anything but one transaction.
+    Plain,
+    /// `BEGIN … COMMIT` around all of it: that becomes the transaction.
+    OwnTransaction,
+    /// The statement at this offset refuses a transaction.
+    Refuses(usize),
+    /// The statement at this offset commits by itself, as each DDL statement of this engine does.
+    CommitsItself(usize),
+    /// The statement at this offset begins or ends a transaction that is not one around all of it.
+    Controls(usize),
+    /// It is a call or a block whose code may commit.
+    MayCommit,
+    /// It has the word COMMIT in a place where that may be a statement or none.
+    MentionsCommit,
+    /// A quote or a comment is not closed, so the server gets it as it is, and rejects it.
+    Incomplete,
+    /// Its file asks for no transaction.
+    Asked,
+    /// An earlier start found out that the server refuses it in one transaction.
+    Recorded,
 }
 
 /// One statement of a script that runs statement by statement; or all statements between BEGIN and COMMIT.
@@ -45,32 +72,40 @@ impl<'s> Strategy<'s> {
         }
         // What is appended after an unclosed quote would become part of it: let the server reject the script as it is.
         if !script.is_complete() {
-            return Self::unchanged(RunMode::Whole, script, statements);
+            return Self::unchanged((RunMode::Whole, Reason::Incomplete), script, statements);
         }
-        let controls = statements.iter().any(Statement::controls_transaction);
         let rules = script.dialect().rules();
         if rules.sends_one_message {
-            return Self::of_one_message(script, statements, controls);
+            return Self::of_one_message(script, statements);
         }
         let refuses =
             |statement: &Statement<'_>| rules.refuses_transaction.iter().any(|word| statement.starts(&[word]));
-        let is_whole = controls || statements.iter().any(refuses);
-        Self::unchanged(if is_whole { RunMode::Whole } else { RunMode::Atomic }, script, statements)
+        let controls = find(&statements, Statement::controls_transaction).map(Reason::Controls);
+        let how = match controls.or_else(|| find(&statements, refuses).map(Reason::Refuses)) {
+            Some(reason) => (RunMode::Whole, reason),
+            None => (RunMode::Atomic, Reason::Plain),
+        };
+        Self::unchanged(how, script, statements)
     }
 
     /// For an engine that runs a message of several statements as one transaction.
-    fn of_one_message(script: &'s Script, statements: Vec<Statement<'s>>, controls: bool) -> Self {
-        if statements.iter().any(Statement::refuses_transaction)
+    fn of_one_message(script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
+        if let Some(at) = find(&statements, Statement::refuses_transaction)
             && let Some(steps) = steps(script)
         {
-            return Self::in_steps(script, steps);
+            return Self::in_steps(script, Reason::Refuses(at), steps);
         }
         if is_one_transaction(&statements) {
             return Self::within(script, &statements);
         }
         let commits_alone = statements.len() == 1 && statements[0].may_commit_inside();
-        let may_commit = controls || commits_alone || script.mentions_commit();
-        Self::unchanged(if may_commit { RunMode::Whole } else { RunMode::Atomic }, script, statements)
+        let how = match find(&statements, Statement::controls_transaction) {
+            Some(at) => (RunMode::Whole, Reason::Controls(at)),
+            None if commits_alone => (RunMode::Whole, Reason::MayCommit),
+            None if script.mentions_commit() => (RunMode::Whole, Reason::MentionsCommit),
+            None => (RunMode::Atomic, Reason::Plain),
+        };
+        Self::unchanged(how, script, statements)
     }
 
     /// For an engine where each DDL statement commits: a transaction around it would promise more than it keeps.
@@ -78,12 +113,14 @@ impl<'s> Strategy<'s> {
         if script.is_complete() && committing::is_one_transaction(&statements) {
             return Self::within(script, &statements);
         }
-        if script.is_complete() && statements.iter().all(committing::only_rows) {
-            return Self::unchanged(RunMode::Atomic, script, statements);
+        let commits = find(&statements, |statement| !committing::only_rows(statement));
+        if script.is_complete() && commits.is_none() {
+            return Self::unchanged((RunMode::Atomic, Reason::Plain), script, statements);
         }
+        let reason = commits.map_or(Reason::Incomplete, Reason::CommitsItself);
         match steps(script).filter(|steps| !steps.is_empty()) {
-            Some(steps) => Self::in_steps(script, steps),
-            None => Self::unchanged(RunMode::Whole, script, statements),
+            Some(steps) => Self::in_steps(script, reason, steps),
+            None => Self::unchanged((RunMode::Whole, reason), script, statements),
         }
     }
 
@@ -95,7 +132,7 @@ impl<'s> Strategy<'s> {
         let moved = statements[0].text.len() - statements[0].text.chars().count();
         let mut inner = statements[1..statements.len() - 1].to_vec();
         inner.iter_mut().for_each(|statement| statement.offset -= moved);
-        Self { mode: RunMode::Atomic, sql, statements: inner, steps: Vec::new() }
+        Self { mode: RunMode::Atomic, reason: Reason::OwnTransaction, sql, statements: inner, steps: Vec::new() }
     }
 
     /// For a file that asks for no transaction: statement by statement where the engine would run a message as one
@@ -105,21 +142,26 @@ impl<'s> Strategy<'s> {
         let is_split =
             (script.is_complete() && script.dialect().rules().sends_one_message) || commits_ddl(script.dialect());
         match is_split.then(|| steps(script)).flatten().filter(|steps| !steps.is_empty()) {
-            Some(steps) => Self::in_steps(script, steps),
-            None => Self::unchanged(RunMode::Whole, script, script.statements()),
+            Some(steps) => Self::in_steps(script, Reason::Asked, steps),
+            None => Self::unchanged((RunMode::Whole, Reason::Asked), script, script.statements()),
         }
     }
 
     /// Statement by statement, regardless of the text.
     #[must_use]
-    pub fn in_steps(script: &'s Script, steps: Vec<ScriptStep<'s>>) -> Self {
-        Self { steps, ..Self::unchanged(RunMode::Steps, script, script.statements()) }
+    pub fn in_steps(script: &'s Script, reason: Reason, steps: Vec<ScriptStep<'s>>) -> Self {
+        Self { steps, ..Self::unchanged((RunMode::Steps, reason), script, script.statements()) }
     }
 
     /// The script's text as it is.
-    fn unchanged(mode: RunMode, script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
-        Self { mode, sql: script.text().into(), statements, steps: Vec::new() }
+    fn unchanged((mode, reason): (RunMode, Reason), script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
+        Self { mode, reason, sql: script.text().into(), statements, steps: Vec::new() }
     }
+}
+
+/// Where the first of these statements begins.
+fn find<'s>(statements: &[Statement<'s>], is_meant: impl Fn(&Statement<'s>) -> bool) -> Option<usize> {
+    statements.iter().find(|statement| is_meant(statement)).map(|statement| statement.offset)
 }
 
 /// What a statement is to the steps that a script is cut into.
@@ -229,34 +271,51 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_script_has_its_mode() {
+    fn each_kind_of_script_has_its_mode_and_its_reason() {
+        use Reason::{Controls, Incomplete, MayCommit, MentionsCommit, OwnTransaction, Plain, Refuses};
         use RunMode::{Atomic, Steps, Whole};
-        for (text, expected) in [
-            ("", Atomic),
-            ("CREATE TABLE a (); INSERT INTO a DEFAULT VALUES;", Atomic),
-            ("DO $$ BEGIN PERFORM 1; END $$", Atomic),
-            ("ALTER TYPE e ADD VALUE 'x'", Atomic),
-            ("CALL p(); SELECT 1", Atomic),
-            ("CALL p()", Whole),
-            ("DO $$ BEGIN COMMIT; END $$", Whole),
-            ("BEGIN; CREATE TABLE a (); COMMIT;", Atomic),
-            ("BEGIN; a; COMMIT; b", Whole),
-            ("BEGIN; a; SAVEPOINT s; COMMIT", Whole),
-            ("SELECT 1; -- here somebody wrote commit;\rSELECT 2", Whole),
-            ("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$", Atomic),
-            ("SELECT 'x", Whole),
-            ("CREATE INDEX CONCURRENTLY i ON t (a)", Steps),
-            ("CREATE TABLE t (); VACUUM t", Steps),
-            ("BEGIN; a; COMMIT; CREATE INDEX CONCURRENTLY i ON t (a)", Steps),
-            ("BEGIN; a; ROLLBACK; CREATE INDEX CONCURRENTLY i ON t (a)", Whole),
+        for (text, expected, reason) in [
+            ("", Atomic, Plain),
+            ("CREATE TABLE a (); INSERT INTO a DEFAULT VALUES;", Atomic, Plain),
+            ("DO $$ BEGIN PERFORM 1; END $$", Atomic, Plain),
+            ("ALTER TYPE e ADD VALUE 'x'", Atomic, Plain),
+            ("CALL p(); SELECT 1", Atomic, Plain),
+            ("CALL p()", Whole, MayCommit),
+            ("DO $$ BEGIN COMMIT; END $$", Whole, MayCommit),
+            ("BEGIN; CREATE TABLE a (); COMMIT;", Atomic, OwnTransaction),
+            ("BEGIN; a; COMMIT; b", Whole, Controls(0)),
+            ("BEGIN; a; SAVEPOINT s; COMMIT", Whole, Controls(0)),
+            ("SELECT 1; -- here somebody wrote commit;\rSELECT 2", Whole, MentionsCommit),
+            ("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$", Atomic, Plain),
+            ("SELECT 'x", Whole, Incomplete),
+            ("CREATE INDEX CONCURRENTLY i ON t (a)", Steps, Refuses(0)),
+            ("CREATE TABLE t (); VACUUM t", Steps, Refuses(19)),
+            ("BEGIN; a; COMMIT; CREATE INDEX CONCURRENTLY i ON t (a)", Steps, Refuses(18)),
+            ("BEGIN; a; ROLLBACK; CREATE INDEX CONCURRENTLY i ON t (a)", Whole, Controls(0)),
         ] {
             let script = script(text);
             let strategy = Strategy::of(&script);
-            assert_eq!(strategy.mode, expected, "{text}");
+            assert_eq!((strategy.mode, strategy.reason), (expected, reason), "{text}");
             assert_eq!(strategy.steps.is_empty(), expected != Steps, "{text}");
         }
-        for (text, expected) in [("CREATE TABLE a (x)", Atomic), ("PRAGMA foreign_keys=OFF; DROP TABLE a", Whole)] {
-            assert_eq!(Strategy::of(&Script::new(text.to_owned(), Dialect::Sqlite)).mode, expected, "{text}");
+        for (text, expected) in [
+            ("CREATE TABLE a (x)", (Atomic, Plain)),
+            ("PRAGMA foreign_keys=OFF; DROP TABLE a", (Whole, Refuses(0))),
+            ("CREATE TABLE a (x); BEGIN; COMMIT", (Whole, Controls(20))),
+        ] {
+            let script = Script::new(text.to_owned(), Dialect::Sqlite);
+            let strategy = Strategy::of(&script);
+            assert_eq!((strategy.mode, strategy.reason), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("INSERT INTO a VALUES (1)", (Atomic, Plain)),
+            ("BEGIN; INSERT INTO a VALUES (1); COMMIT", (Atomic, OwnTransaction)),
+            ("INSERT INTO a VALUES (1); ALTER TABLE a ADD b int", (Steps, Reason::CommitsItself(26))),
+            ("INSERT INTO a VALUES ('1", (Steps, Incomplete)),
+        ] {
+            let script = Script::new(text.to_owned(), Dialect::Mysql);
+            let strategy = Strategy::of(&script);
+            assert_eq!((strategy.mode, strategy.reason), expected, "{text}");
         }
     }
 
