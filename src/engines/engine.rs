@@ -9,6 +9,7 @@ use crate::catalog::{Access, Catalog, Name};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::engines::table_state::{TableHold, TableSize};
 use crate::sql::reindex::ReindexTarget;
 use crate::sql::sql_mode::Modes;
 use crate::sql::unnamed_build::UnnamedBuild;
@@ -139,6 +140,18 @@ pub trait Engine: Sync {
     fn child_sessions(&self) -> Query<Vec<ChildSession>> {
         Query::known(Vec::new())
     }
+
+    /// How large each of these tables is, or the table of an index of this name; `None` for what does not exist. Exact sizes may
+    /// have to wait for a lock, for 100 ms at most.
+    fn table_sizes(&self, tables: &[TableName], is_exact: bool) -> Query<Vec<Option<TableSize>>>;
+
+    /// The locks that other sessions hold on these tables, the oldest transaction first; `None` where the engine does not tell.
+    fn table_holds(&self, _tables: &[Name]) -> Query<Option<Vec<TableHold>>> {
+        Query::known(None)
+    }
+
+    /// How many bytes the rows of all tables take, without indexes: what a dump reads. `None` where the engine does not tell.
+    fn data_size(&self) -> Query<Option<u64>>;
 
     /// Another session whose current statement contains this text.
     fn running_session(&self, _text: &str) -> Query<Option<Peer>> {

@@ -31,5 +31,6 @@ pub(crate) mod query_plan;
 pub(crate) mod session;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+pub(crate) mod table_state;
 pub(crate) mod url_text;
 pub(crate) mod values;

@@ -2,7 +2,7 @@
 //! ([`Engine`](super::engine::Engine)), the session sends it.
 
 use crate::base::fault::{Class, Condition, Fault, Place};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Name};
 use crate::engines::engine::{
     AvailableExtension, Batch, CatalogQuery, ChildSession, Found, InvalidTwin, Missing, ObjectState, OwnRights, Probe,
     ProbeRequest, Query, Scope, Setting, TableIndex, unexpected_row,
@@ -10,6 +10,7 @@ use crate::engines::engine::{
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::{LockKey, Session};
+use crate::engines::table_state::{TableHold, TableSize};
 use crate::sql::reindex::ReindexTarget;
 use crate::sql::sql_mode::Modes;
 use crate::sql::unnamed_build::UnnamedBuild;
@@ -37,6 +38,33 @@ impl dyn Session + '_ {
     /// Another session whose current statement contains this text.
     pub(crate) async fn running_session(&mut self, text: &str) -> Result<Option<Peer>, Fault> {
         self.ask(self.engine().running_session(text)).await
+    }
+
+    /// How large these tables are, exactly or else as the statistics say; see [`super::engine::Engine::table_sizes`].
+    pub(crate) async fn table_sizes(&mut self, tables: &[TableName]) -> Result<Vec<Option<TableSize>>, Fault> {
+        if tables.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.ask(self.engine().table_sizes(tables, true)).await {
+            Err(fault) if fault.class == Class::Busy => self.ask(self.engine().table_sizes(tables, false)).await,
+            answer => answer,
+        }
+    }
+
+    /// Which sessions hold these tables; see [`super::engine::Engine::table_holds`].
+    pub(crate) async fn table_holds(&mut self, tables: &[Name]) -> Result<Option<Vec<TableHold>>, Fault> {
+        match tables.is_empty() {
+            true => Ok(Some(Vec::new())),
+            false => self.ask(self.engine().table_holds(tables)).await,
+        }
+    }
+
+    /// What a dump reads, in bytes; `None` also where a table was locked for longer than the question waits.
+    pub(crate) async fn data_size(&mut self) -> Result<Option<u64>, Fault> {
+        match self.ask(self.engine().data_size()).await {
+            Err(fault) if fault.class == Class::Busy => Ok(None),
+            answer => answer,
+        }
     }
 
     /// The extensions that the server could install; see [`super::engine::Engine::extensions`].

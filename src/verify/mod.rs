@@ -6,6 +6,7 @@
 pub(crate) mod ahead;
 pub(crate) mod desired;
 pub(crate) mod diagnose;
+pub(crate) mod forecast;
 pub(crate) mod index_use;
 pub(crate) mod requirements;
 pub(crate) mod rights;

@@ -11,6 +11,7 @@ use crate::engines::mysql::{SQL, definition, explain, fingerprint, introspect, q
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::engines::table_state::{TableSize, read_sizes};
 use crate::sql::sql_mode::Modes;
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
 
@@ -96,6 +97,18 @@ impl Engine for Mysql {
                 is_named: false,
             };
             Ok(rows.iter().map(session).collect())
+        })
+    }
+
+    /// The numbers are the storage engine's estimates; MySQL 8 keeps them for a day (`information_schema_stats_expiry`).
+    fn table_sizes(&self, tables: &[TableName], _is_exact: bool) -> Query<Vec<Option<TableSize>>> {
+        let count = tables.len();
+        Query::new(queries::table_sizes(tables), move |rows| Ok(read_sizes(&rows, count)))
+    }
+
+    fn data_size(&self) -> Query<Option<u64>> {
+        Query::new(queries::DATA_SIZE.to_owned(), |rows| {
+            Ok(first_column(rows).first().and_then(|bytes| bytes.parse().ok()))
         })
     }
 

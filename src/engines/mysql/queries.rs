@@ -144,6 +144,22 @@ pub(crate) fn find_tables(tables: &[TableName]) -> String {
     each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
+/// Of each table that exists: its number, database, name, rows, and bytes with its indexes.
+pub(crate) fn table_sizes(tables: &[TableName]) -> String {
+    let each = tables.iter().enumerate().map(|(index, table)| {
+        format!(
+            "SELECT {index}, table_schema, table_name, table_rows, data_length + index_length \
+             FROM information_schema.tables WHERE table_schema = {} AND {}",
+            database(table.schema.as_deref()),
+            same("table_name", &table.name)
+        )
+    });
+    each.collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// What the rows of the session's database take, without secondary indexes.
+pub(crate) const DATA_SIZE: &str = "SELECT CAST(COALESCE(SUM(data_length), 0) AS UNSIGNED) FROM information_schema.tables WHERE table_schema = DATABASE()";
+
 /// Other case, or snake_case against camelCase; of a name with its database, the same name in the session's own, too. The other
 /// databases of the server belong to other services.
 pub(crate) fn similar(tables: &[TableName]) -> String {

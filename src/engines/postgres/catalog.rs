@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use crate::base::application_name;
 use crate::base::fault::{Class, Fault};
-use crate::catalog::Access;
+use crate::catalog::{Access, Name};
 use crate::engines::engine::{
     AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, InvalidTwin, ObjectState, Probe,
     ProbeRequest, Query, Scope, Setting, TableIndex, first_column, tables_by_number, unexpected_row,
 };
 use crate::engines::peer::Peer;
 use crate::engines::postgres::lookalike::Lookalike;
-use crate::engines::postgres::{SQL, explain, introspect, queries, unit};
+use crate::engines::postgres::{SQL, explain, introspect, queries, table_state, unit};
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
+use crate::engines::table_state::{TableHold, TableSize, read_sizes};
 use crate::sql::name::unquote;
 use crate::sql::reindex::ReindexTarget;
 use crate::sql::unnamed_build::UnnamedBuild;
@@ -134,6 +135,24 @@ impl Engine for Postgres {
 
     fn lock_holder(&self, key: LockKey) -> Query<Option<Peer>> {
         Query::new(queries::holder(key.number), |rows| Ok(rows.first().map(peer)))
+    }
+
+    fn table_sizes(&self, tables: &[TableName], is_exact: bool) -> Query<Vec<Option<TableSize>>> {
+        let count = tables.len();
+        Query::new(table_state::sizes(tables, is_exact), move |rows| Ok(read_sizes(&rows, count)))
+    }
+
+    fn table_holds(&self, tables: &[Name]) -> Query<Option<Vec<TableHold>>> {
+        Query::new(table_state::holds(tables), |rows| {
+            let holds: Option<Vec<TableHold>> = rows.iter().map(table_state::read_hold).collect();
+            holds.map(Some).ok_or_else(unexpected_row)
+        })
+    }
+
+    fn data_size(&self) -> Query<Option<u64>> {
+        Query::new(table_state::DATA_SIZE.to_owned(), |rows| {
+            Ok(first_column(rows).first().and_then(|bytes| bytes.parse().ok()))
+        })
     }
 
     fn child_sessions(&self) -> Query<Vec<ChildSession>> {

@@ -18,6 +18,7 @@ pub(crate) mod pooler;
 pub(crate) mod queries;
 pub(crate) mod session;
 pub(crate) mod sqlstate;
+mod table_state;
 pub(crate) mod unit;
 
 use crate::sql::Dialect;

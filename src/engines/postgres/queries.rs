@@ -54,7 +54,7 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
 }
 
 /// Columns of pg_stat_activity `a` for [`crate::engines::postgres::catalog::peer`]. What a role may not see is NULL, but for the query.
-const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
+pub(super) const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
     pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 

@@ -1,11 +1,13 @@
 //! The stateless part: which query answers which question, and how its rows are read. SQLite has no schemas, no roles and
 //! no list of sessions, so those questions keep their defaults.
 
+use crate::catalog::Name;
 use crate::engines::engine::{
     Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
 };
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::sqlite::{SQL, explain, introspect};
+use crate::engines::table_state::TableSize;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 /// Tables and views, without SQLite's own.
@@ -42,6 +44,28 @@ impl Engine for Sqlite {
             };
             Ok(tables.iter().map(|table| if exists(table) { Found::Usable } else { Found::Absent }).collect())
         })
+    }
+
+    /// SQLite keeps no statistics of a table without ANALYZE, and to count its rows would read all of it.
+    fn table_sizes(&self, tables: &[TableName], _is_exact: bool) -> Query<Vec<Option<TableSize>>> {
+        let tables = tables.to_vec();
+        let sql = "SELECT name, tbl_name FROM sqlite_master WHERE type IN ('table', 'view', 'index')".to_owned();
+        Query::new(sql, move |rows| {
+            let size = |table: &TableName| {
+                let is_it = |row: &&Row| row[0].as_ref().is_some_and(|name| SQL.is_same_name(name, &table.name));
+                let name = rows.iter().find(is_it)?.get(1)?.clone()?;
+                let table = Name { schema: SQL.home().to_owned(), name };
+                Some(TableSize { table, rows: None, bytes: None })
+            };
+            Ok(tables.iter().map(size).collect())
+        })
+    }
+
+    /// The pages in use, indexes included.
+    fn data_size(&self) -> Query<Option<u64>> {
+        let sql = "SELECT (p.page_count - f.freelist_count) * s.page_size FROM pragma_page_count p, pragma_freelist_count f, \
+                   pragma_page_size s";
+        Query::new(sql.to_owned(), |rows| Ok(first_column(rows).first().and_then(|bytes| bytes.parse().ok())))
     }
 
     fn similar_tables(&self, tables: &[TableName]) -> Query<Vec<Vec<TableName>>> {

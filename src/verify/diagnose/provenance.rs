@@ -69,9 +69,9 @@ impl Part {
 #[derive(Debug, Default)]
 struct Body {
     parts: HashMap<Part, Vec<SchemaStep>>,
-    /// Parts by the names of tsuccessor constraints.
+    /// Parts by the names of their constraints.
     constraints: HashMap<String, Part>,
-    /// Foreign keys by each of tsuccessor columns, and by what tsuccessor columns were called.
+    /// Foreign keys by each of their columns, and by what their columns were called.
     keys: HashMap<String, Vec<Vec<String>>>,
     renamed: HashMap<Vec<String>, Vec<String>>,
     dropped: Option<SchemaStep>,
@@ -107,13 +107,13 @@ impl Body {
 #[derive(Debug, Default)]
 struct NameHistory {
     steps: Vec<SchemaStep>,
-    /// Tsuccessor bodies, in order.
+    /// Their bodies, in order.
     bodies: Vec<usize>,
     current: Option<usize>,
 }
 
 impl Provenance {
-    /// Reads the scripts in tsuccessor order. What names no schema is in `home`.
+    /// Reads the scripts in their order. What names no schema is in `home`.
     #[must_use]
     pub fn of(scripts: Vec<Vec<Change>>, home: &str, dialect: Dialect) -> Self {
         let (bodies, names, indexes) = (Vec::new(), HashMap::new(), HashMap::new());
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_indexes_are_known_by_the_names_of_tsuccessor_constraints() {
+    fn keys_and_indexes_are_known_by_the_names_of_their_constraints() {
         let found = of(&[
             "CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE, f int REFERENCES o); CREATE INDEX i ON t (u)",
             "ALTER TABLE t DROP CONSTRAINT t_pkey, DROP CONSTRAINT t_u_key; ALTER TABLE t RENAME COLUMN f TO g",
