@@ -10,6 +10,9 @@ mod commands;
 /// The pipeline of `run`, step by step; hooks and other child processes, the health port, exec and init.
 mod startup;
 
+/// Rules over the scripts of migrations: what would stop a running service, why, and the safe way to write it.
+mod lint;
+
 /// What the service needs: compared with the database, explained, judged.
 mod verify;
 
@@ -69,6 +72,7 @@ pub mod internals {
     pub use crate::formats::migration::RunMode;
     pub use crate::formats::node_pg_migrate::sections::up as node_pg_migrate_up;
     pub use crate::formats::tern::folder::up as tern_up;
+    pub use crate::lint::effects::told as lint_effects;
     pub use crate::migrate::strategy;
     pub use crate::schema_source::prisma;
     pub use crate::sql::{Dialect, script};

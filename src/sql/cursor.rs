@@ -166,6 +166,19 @@ impl<'a> Cursor<'a> {
         Some(inner)
     }
 
+    /// Consumes a value that is written out, if one is next: a text, a number, NULL, TRUE, FALSE.
+    pub(crate) fn take_value(&mut self) -> bool {
+        let is_value = |token: &Token<'_>| {
+            let is_word = ["NULL", "TRUE", "FALSE"].iter().any(|word| token.text.eq_ignore_ascii_case(word));
+            let begins = token.text.starts_with(|first: char| first == '\'' || first.is_ascii_digit());
+            begins || is_word || token.text.starts_with("E'") || token.text.starts_with("e'")
+        };
+        self.take_mark("-");
+        let taken = self.tokens.get(self.at).is_some_and(is_value);
+        self.at += usize::from(taken);
+        taken
+    }
+
     /// Consumes this word, if it is next.
     pub(crate) fn take(&mut self, word: &str) -> bool {
         let token = self.tokens.get(self.at);

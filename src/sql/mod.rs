@@ -1,5 +1,6 @@
 //! The SQL language as text: dialects, names, scripts as lists of statements, and what each statement does. No I/O.
 
+pub(crate) mod actions;
 pub(crate) mod body;
 pub(crate) mod changes;
 pub(crate) mod client_command;
