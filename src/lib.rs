@@ -138,6 +138,7 @@ fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> 
         Command::Check(args) => commands::check::run(&args, invocation),
         Command::Diff(args) => commands::diff::run(&args, invocation),
         Command::Status(args) => commands::status::run(&args, invocation),
+        Command::Plan(args) => commands::plan::run(&args, invocation),
         Command::Replay(args) => commands::replay::run(&args, invocation),
         Command::Snapshot(args) => commands::snapshot::run(&args, invocation),
         Command::Resolve(args) => commands::resolve::run(&args, invocation),

@@ -12,7 +12,7 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
 use crate::commands::{
-    baseline, check, diff, init, install, migrate, replay, resolve, run, snapshot, status, verify, version, wait,
+    baseline, check, diff, init, install, migrate, plan, replay, resolve, run, snapshot, status, verify, version, wait,
 };
 use crate::config::Layer;
 
@@ -142,6 +142,11 @@ pub(crate) enum Command {
     ///
     /// The verdict is current, behind, ahead, diverged or failed. Writes nothing.
     Status(status::Args),
+    /// Show what a start would do: pending migrations, their locks, what would be in the way
+    ///
+    /// Each pending migration with how it runs and why, the lock of each statement on the tables that exist, sessions that it would
+    /// wait for now, and what verify will find afterwards as far as scripts can be read. Writes nothing.
+    Plan(plan::Args),
     /// Apply the whole folder to a scratch database and verify it
     ///
     /// Finds the migration that cannot run from scratch. The scratch database is created beside the one of the URL, which

@@ -14,6 +14,7 @@ pub(crate) mod install;
 pub(crate) mod invocation;
 pub(crate) mod migrate;
 pub(crate) mod output;
+pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod resolve;
 pub(crate) mod run;

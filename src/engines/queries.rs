@@ -46,7 +46,7 @@ impl dyn Session + '_ {
             return Ok(Vec::new());
         }
         match self.ask(self.engine().table_sizes(tables, true)).await {
-            Err(fault) if fault.class == Class::Busy => self.ask(self.engine().table_sizes(tables, false)).await,
+            Err(fault) if fault.class == Class::LockTimeout => self.ask(self.engine().table_sizes(tables, false)).await,
             answer => answer,
         }
     }
@@ -62,7 +62,7 @@ impl dyn Session + '_ {
     /// What a dump reads, in bytes; `None` also where a table was locked for longer than the question waits.
     pub(crate) async fn data_size(&mut self) -> Result<Option<u64>, Fault> {
         match self.ask(self.engine().data_size()).await {
-            Err(fault) if fault.class == Class::Busy => Ok(None),
+            Err(fault) if fault.class == Class::LockTimeout => Ok(None),
             answer => answer,
         }
     }

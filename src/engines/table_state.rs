@@ -8,26 +8,26 @@ use crate::sql::Row;
 
 /// A table as the server knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TableSize {
+pub struct TableSize {
     /// The table; of an index that was asked for, its table.
-    pub(crate) table: Name,
+    pub table: Name,
     /// How many rows it has, as the statistics say; `None` where they say nothing.
-    pub(crate) rows: Option<u64>,
+    pub rows: Option<u64>,
     /// Bytes on disk with its indexes and long values, those of its partitions included; `None` where the engine does not tell.
-    pub(crate) bytes: Option<u64>,
+    pub bytes: Option<u64>,
 }
 
 /// A lock that another session holds on a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TableHold {
+pub struct TableHold {
     /// The table.
-    pub(crate) table: Name,
+    pub table: Name,
     /// The mode, as the server calls it: `AccessShareLock`.
-    pub(crate) mode: String,
+    pub mode: String,
     /// Who holds it.
-    pub(crate) peer: Peer,
+    pub peer: Peer,
     /// How long its transaction has been open; `None` where this role may not see it.
-    pub(crate) since: Option<Duration>,
+    pub since: Option<Duration>,
 }
 
 /// Reads rows of a number, a schema, a name, rows and bytes: one answer for each of so many tables.

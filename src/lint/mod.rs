@@ -2,3 +2,4 @@
 //! write it so that it does not. Reads scripts only; nothing here talks to a database.
 
 pub(crate) mod effects;
+pub(crate) mod preview;

@@ -24,7 +24,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::History`].
-    async fn check_modes(&self, session: &mut dyn Session) -> Result<(), Error> {
+    pub(crate) async fn check_modes(&self, session: &mut dyn Session) -> Result<(), Error> {
         if self.pending().next().is_none() {
             return Ok(());
         }

@@ -124,6 +124,18 @@ impl History {
             self.compare();
         }
         self.find_skipped(session).await?;
+        self.judge();
+        Ok(())
+    }
+
+    /// The state of the folder where there is no database yet: nothing is applied.
+    pub(crate) fn assume_empty(&mut self) {
+        self.compare();
+        self.judge();
+    }
+
+    /// What the states of the migrations imply.
+    fn judge(&mut self) {
         self.leave_aside();
         self.judge_order();
         let missing = self.entries.iter().filter(|entry| entry.state == State::Missing).count();
@@ -136,7 +148,6 @@ impl History {
         let is_certain = self.reach == Reach::Complete;
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
-        Ok(())
     }
 
     /// Says which migrations are late: none without a place in an order; those that the tool passes over, where it does.

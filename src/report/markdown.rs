@@ -60,7 +60,7 @@ fn details(title: &str, body: &str) -> String {
 }
 
 /// A name, as code; one that code cannot hold, as text.
-fn code(name: &str) -> String {
+pub(crate) fn code(name: &str) -> String {
     let name = neutral::line(name);
     match name.contains('`') {
         true => text(&name),
@@ -69,7 +69,7 @@ fn code(name: &str) -> String {
 }
 
 /// Words that are nothing but words; on one line, as a cell has to be.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut out = String::new();
     for character in neutral::line(text).chars() {
         if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '@') {

@@ -52,6 +52,15 @@ impl HookCommands {
         self.migrate.as_ref().map(|words| self.masked(&words.to_string()))
     }
 
+    /// The hooks as messages show them, each with its setting: `before_migrate: ./backup.sh`.
+    pub(crate) fn shown_hooks(&self) -> Vec<String> {
+        let hooks = [("before_migrate", &self.before), ("after_migrate", &self.after)];
+        let shown = |(setting, words): (&str, &Option<Words>)| {
+            Some(format!("{setting}: {}", self.masked(&words.as_ref()?.to_string())))
+        };
+        hooks.into_iter().filter_map(shown).collect()
+    }
+
     /// A text that may contain a command, without passwords.
     pub(crate) fn masked(&self, text: &str) -> String {
         self.mask.apply(text)

@@ -77,7 +77,9 @@ pub(crate) fn forecast(findings: Vec<Finding>, expected: &Expected<'_>, facts: &
             (_, Some(step)) => (step, false),
             _ => continue,
         };
-        if known.contains(&object) {
+        // A table takes its columns along.
+        let is_told = |it: &Touched| it.object.kind == ObjectKind::Table && it.object.in_table() == object.in_table();
+        if known.contains(&object) || (is_gone && forecast.broken.iter().any(is_told)) {
             continue;
         }
         let migration = &facts.migrations[step.migration];
@@ -220,7 +222,7 @@ mod tests {
             (Pending, "ALTER TABLE a ADD COLUMN y text NOT NULL;\nCREATE TABLE b (x text NOT NULL);"),
         ];
         let [closed, remaining, broken, unclear] = told(&expected, &actual, &scripts);
-        assert_eq!(closed, ["column public.a.y 2.sql:1", "table public.b 2.sql:2"]);
+        assert_eq!(closed, ["column public.a.y 2.sql:1", "column public.a.z 2.sql:1", "table public.b 2.sql:2"]);
         assert_eq!(remaining, ["table public.c"]);
         assert_eq!((broken, unclear), (Vec::<String>::new(), Vec::new()));
     }
@@ -228,14 +230,23 @@ mod tests {
     #[test]
     fn what_a_pending_migration_takes_away_is_broken_unless_a_later_line_makes_it_again() {
         use State::{Applied, Pending};
-        let expected = catalog(&[("a", &["x", "y"]), ("b", &["x"]), ("c", &["x"]), ("d", &["x"])]);
-        let applied = "CREATE TABLE a (x text, y text); CREATE TABLE b (x text); CREATE TABLE c (x text); CREATE TABLE d (x text)";
-        let pending = "ALTER TABLE a DROP COLUMN y;\nALTER TABLE b RENAME TO bb;\nDROP TABLE c;\n\
-                       CREATE TABLE c (x text);\nALTER TABLE d ALTER COLUMN x TYPE int;";
+        let expected = catalog(&[("a", &["x", "y", "z"]), ("b", &["x"]), ("c", &["x"]), ("d", &["x"]), ("e", &["x"])]);
+        let applied = "CREATE TABLE a (x text, y text, z text); CREATE TABLE b (x text); CREATE TABLE c (x text); \
+                       CREATE TABLE d (x text); CREATE TABLE e (x text)";
+        let pending = "ALTER TABLE a DROP COLUMN y, DROP z;\nALTER TABLE b RENAME TO bb;\nDROP TABLE c;\n\
+                       CREATE TABLE c (x text);\nALTER TABLE d ALTER COLUMN x TYPE int;\nDROP TABLE e;";
         let [closed, remaining, broken, unclear] =
             told(&expected, &expected.clone(), &[(Applied, applied), (Pending, pending)]);
         assert_eq!((closed, remaining), (Vec::<String>::new(), Vec::new()));
-        assert_eq!(broken, ["column public.a.y 2.sql:1", "table public.b 2.sql:2", "column public.b.x 2.sql:2"]);
+        assert_eq!(
+            broken,
+            [
+                "column public.a.y 2.sql:1",
+                "column public.a.z 2.sql:1",
+                "table public.b 2.sql:2",
+                "table public.e 2.sql:6"
+            ]
+        );
         assert_eq!(unclear, ["column public.d.x 2.sql:5"]);
     }
 }

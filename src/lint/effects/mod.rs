@@ -136,6 +136,18 @@ impl TableLock {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 
+    /// Whether two sessions cannot have these locks on one table at a time (table 13.2).
+    pub(crate) fn conflicts_with(self, other: Self) -> bool {
+        let (weak, strong) = if self <= other { (self, other) } else { (other, self) };
+        match weak {
+            Self::AccessShare => strong == Self::AccessExclusive,
+            Self::RowShare => strong >= Self::Exclusive,
+            Self::RowExclusive => strong >= Self::Share,
+            Self::Share => strong != Self::Share,
+            Self::ShareUpdateExclusive | Self::ShareRowExclusive | Self::Exclusive | Self::AccessExclusive => true,
+        }
+    }
+
     /// SELECT waits for it (table 13.2: ACCESS SHARE conflicts with ACCESS EXCLUSIVE only).
     pub(crate) fn blocks_reads(self) -> bool {
         self == Self::AccessExclusive

@@ -7,15 +7,19 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 8] = [
     "broken-migration",
     "column-mapping",
     "fastapi-alembic",
     "four-services",
     "mysql",
+    "plan",
     "sla-tables",
     "success-they-said",
 ];
+
+/// Those that show a command, and replay no incident.
+const OF_COMMANDS: [&str; 1] = ["plan"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -96,6 +100,12 @@ fn four_services() {
 fn mysql() {
     // No snapshot: it prints times of the history.
     tells_its_story("mysql");
+}
+
+#[test]
+fn plan() {
+    // No snapshot: it prints sizes and the age of a transaction.
+    tells_its_story("plan");
 }
 
 /// The schema of the README's first start; line 21 is where its next release adds a model.
@@ -203,8 +213,12 @@ fn every_example_with_a_demo_is_tested_and_whole() {
     let mut found: Vec<String> = entries.filter(|name| folder(name).join("demo").exists()).collect();
     found.sort();
     assert_eq!(found, EXAMPLES);
-    let readme = std::fs::read_to_string(folder("../README.md")).unwrap();
+    let (readme, list) = (read("..", "README.md"), read("", "README.md"));
     for example in EXAMPLES {
+        assert!(list.contains(&format!("[{example}]({example}/)")), "examples/README.md lacks {example}");
+        if OF_COMMANDS.contains(&example) {
+            continue;
+        }
         // Of the tools there is no image: that example runs here only.
         let is_incident = example != "success-they-said";
         assert!(!is_incident || read(example, "compose.yaml").contains("doorstep, run, --"), "{example}");

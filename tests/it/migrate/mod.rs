@@ -15,6 +15,7 @@ mod mysql;
 mod mysql_crashes;
 mod mysql_modes;
 mod non_transactional;
+mod plan;
 mod recovery;
 mod reindex;
 mod replay;

@@ -15,8 +15,8 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-const COMMANDS: [&str; 12] = [
-    "run", "wait", "migrate", "verify", "check", "diff", "status", "replay", "snapshot", "resolve", "baseline",
+const COMMANDS: [&str; 13] = [
+    "run", "wait", "migrate", "verify", "check", "diff", "status", "plan", "replay", "snapshot", "resolve", "baseline",
     "install",
 ];
 
@@ -51,7 +51,10 @@ fn the_readme_names_every_exit_code_and_every_command() {
         assert!(readme.contains(&format!("| {code} |")), "README.md lacks the exit code {code}");
     }
     for command in COMMANDS {
-        let is_named = |cell: &&str| cell.strip_prefix('`').is_some_and(|rest| rest.starts_with(command));
+        let is_named = |cell: &&str| {
+            let name = cell.trim_start_matches('[').strip_prefix('`');
+            name.is_some_and(|rest| rest.strip_prefix(command).is_some_and(|after| after.starts_with(['`', ' '])))
+        };
         assert!(first_cells(&readme).iter().any(is_named), "README.md lacks the command {command}");
     }
 }

@@ -44,6 +44,7 @@ help_of!(
     check "help/check",
     diff "help/diff",
     status "help/status",
+    plan "help/plan",
     replay "help/replay",
     snapshot "help/snapshot",
     resolve "help/resolve",
