@@ -195,15 +195,14 @@ mod tests {
 
     /// What is expected, what there is, and the scripts: what will be closed, left, broken, unclear.
     fn told(expected: &Catalog, actual: &Catalog, scripts: &[(State, &str)]) -> [Vec<String>; 4] {
-        let facts = facts(scripts);
         let catalogs = [Cow::Borrowed(expected)];
         let (dialect, home) = (Dialect::Postgres, "public");
         let known = Facts { dialect, home, role: "r", mode: Mode::Apply, expected: &catalogs, actual: Some(actual) };
         let differences = compare(expected, actual, dialect);
         let script = DdlScript::default();
-        let findings =
-            diagnose::findings(differences, Severity::Notice, &known, &script, || Some(super::tests::facts(scripts)));
-        let forecast = forecast(findings, &Expected { catalogs: &catalogs, tables: &[], dialect, home }, &facts);
+        let findings = diagnose::findings(differences, Severity::Notice, &known, &script, || Some(facts(scripts)));
+        let forecast =
+            forecast(findings, &Expected { catalogs: &catalogs, tables: &[], dialect, home }, &facts(scripts));
         let lines = |touched: &[Touched]| {
             let line = |it: &Touched| format!("{} {}:{}", it.object, it.file, it.line.unwrap_or_default());
             touched.iter().map(line).collect()
@@ -222,7 +221,7 @@ mod tests {
             (Pending, "ALTER TABLE a ADD COLUMN y text NOT NULL;\nCREATE TABLE b (x text NOT NULL);"),
         ];
         let [closed, remaining, broken, unclear] = told(&expected, &actual, &scripts);
-        assert_eq!(closed, ["column public.a.y 2.sql:1", "column public.a.z 2.sql:1", "table public.b 2.sql:2"]);
+        assert_eq!(closed, ["column public.a.y 2.sql:1", "table public.b 2.sql:2"]);
         assert_eq!(remaining, ["table public.c"]);
         assert_eq!((broken, unclear), (Vec::<String>::new(), Vec::new()));
     }
