@@ -141,6 +141,7 @@ fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> 
         Command::Plan(args) => commands::plan::run(&args, invocation),
         Command::Replay(args) => commands::replay::run(&args, invocation),
         Command::Snapshot(args) => commands::snapshot::run(&args, invocation),
+        Command::Compat(args) => commands::compat::run(&args, invocation),
         Command::Resolve(args) => commands::resolve::run(&args, invocation),
         Command::Baseline(args) => commands::baseline::run(&args, invocation),
         Command::Init(args) => commands::init::run(&args, invocation),

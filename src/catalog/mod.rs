@@ -69,7 +69,7 @@ impl Catalog {
         self.schemas.iter_mut().for_each(moved);
         self.views.iter_mut().for_each(renamed);
         self.enums.iter_mut().for_each(|of| renamed(&mut of.name));
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut().chain(&mut self.view_columns) {
             renamed(&mut table.name);
             table.foreign_keys.iter_mut().for_each(|key| renamed(&mut key.target));
             for column in &mut table.columns {
@@ -220,6 +220,9 @@ pub struct Constraint {
     /// What the server guarantees.
     #[serde(flatten)]
     pub guarantee: Guarantee,
+    /// The columns that it is about; empty where the engine does not tell. Not part of a snapshot.
+    #[serde(skip)]
+    pub columns: Vec<String>,
 }
 
 /// What the server guarantees of a constraint.

@@ -12,7 +12,8 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
 use crate::commands::{
-    baseline, check, diff, init, install, migrate, plan, replay, resolve, run, snapshot, status, verify, version, wait,
+    baseline, check, compat, diff, init, install, migrate, plan, replay, resolve, run, snapshot, status, verify,
+    version, wait,
 };
 use crate::config::Layer;
 
@@ -156,6 +157,12 @@ pub(crate) enum Command {
     ///
     /// The result is a file for the setting snapshot. The scratch database is that of replay.
     Snapshot(snapshot::Args),
+    /// Tell whether pending migrations break the release that still runs
+    ///
+    /// FILE is the snapshot of that release. The folder is applied to a scratch database, that of replay, and compared after
+    /// each migration that the snapshot does not have. The verdict is neutral, expand, contract or unknown. Exit code 3 unless
+    /// the migrations may be applied while the release runs; --unknown accept passes over what cannot be told.
+    Compat(compat::Args),
     /// Correct the history of one migration; runs none of its SQL
     Resolve(resolve::Args),
     /// Adopt a database that has the tables and no history

@@ -7,6 +7,7 @@ pub(crate) mod baseline;
 pub(crate) mod baseline_empty;
 pub(crate) mod check;
 pub(crate) mod cli;
+pub(crate) mod compat;
 pub(crate) mod diff;
 pub(crate) mod failure;
 pub(crate) mod init;

@@ -1,4 +1,4 @@
-//! A scratch database for `replay` and `snapshot`: created beside the real one, migrated, and dropped at the end.
+//! A scratch database for `replay`, `snapshot` and `compat`: created beside the real one, migrated, and dropped at the end.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ const GRACE: Duration = Duration::from_secs(3);
 pub(crate) fn run<T>(
     setup: Setup,
     stop: &Stop,
-    work: impl AsyncFnOnce(&Setup) -> Result<T, Error>,
+    work: impl AsyncFnOnce(&mut Setup) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let (setup, target) = block_on(stop, scratch(setup))?;
+    let (mut setup, target) = block_on(stop, scratch(setup))?;
     let result = runtime()?.block_on(async {
-        let mut work = std::pin::pin!(work(&setup));
+        let mut work = std::pin::pin!(work(&mut setup));
         tokio::select! {
             result = &mut work => result,
             // CREATE DATABASE keeps running on the server after we disconnect, so let it finish (up to GRACE).

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::error::Error;
 use crate::base::file::unwritable;
+use crate::catalog::Catalog;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::{output, scratch};
 use crate::engines::session::Scope;
@@ -40,11 +41,19 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 }
 
 async fn read(start: &mut Start<'_>) -> Result<Snapshot, Error> {
+    let (catalog, home) = read_all(start).await?;
+    let migrations = start.history.iter().flat_map(|history| &history.migrations).map(|it| it.name.clone()).collect();
+    Ok(Snapshot::of(catalog, start.setup.dialect, &home, migrations))
+}
+
+/// The catalog of every schema, and the schema that unqualified names belong to.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub(crate) async fn read_all(start: &mut Start<'_>) -> Result<(Catalog, String), Error> {
     let reading = || Error::statement("read the catalog");
     let schemas = start.session.schemas().await.map_err(reading())?;
     let catalog = start.session.catalog(&Scope { schemas: &schemas, role: None }).await.map_err(reading())?;
-    let migrations = start.history.iter().flat_map(|history| &history.migrations).map(|it| it.name.clone()).collect();
-    let dialect = start.setup.dialect;
-    let home = start.probe.current_schema.as_deref().unwrap_or(dialect.home());
-    Ok(Snapshot::of(catalog, dialect, home, migrations))
+    let home = start.probe.current_schema.as_deref().unwrap_or(start.setup.dialect.home());
+    Ok((catalog, home.to_owned()))
 }

@@ -21,8 +21,9 @@ use crate::finding::{Difference, DifferenceKind, Remedy, Severity, Source};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
 pub(crate) use crate::differ::column::{counterparts, is_comparable, type_of};
-pub(crate) use crate::differ::index::{described, invalid};
-pub(crate) use crate::differ::part::{expects, index_named, required_columns, required_enums};
+pub(crate) use crate::differ::foreign_key::described as described_key;
+pub(crate) use crate::differ::index::{bracketed, described, invalid};
+pub(crate) use crate::differ::part::{expects, index_named, required_columns, required_enums, view_columns};
 
 /// Everything in which `actual` falls short of `expected`, differs from it or goes beyond it; by table, in the
 /// order of the desired, what no source expects at the end.
@@ -237,16 +238,18 @@ fn in_place_of_table(expected: &Table, view: &Table, compared: Compared<'_>, fin
     let object = || ObjectRef::of(ObjectKind::Table, &expected.name);
     let differs = compared.found(Severity::Notice, DifferenceKind::Different, object(), expected.origin.as_ref());
     findings.push(differs.between("a table", "a view or foreign table"));
-    let plain = |table: &Table| {
-        let plain = |column: &Column| Column {
-            arity: if column.arity == Arity::List { Arity::List } else { Arity::Optional },
-            default: Default::None,
-            ..column.clone()
-        };
-        Table { columns: table.columns.iter().map(plain).collect(), ..table.clone() }
-    };
-    column::compare(&plain(expected), &plain(view), compared, findings);
+    column::compare(&as_view(expected), &as_view(view), compared, findings);
     findings.extend(hidden(view.access, object(), compared.source(expected.origin.as_ref())));
+}
+
+/// The table with what is known of a view: its columns and their types.
+fn as_view(table: &Table) -> Table {
+    let plain = |column: &Column| Column {
+        arity: if column.arity == Arity::List { Arity::List } else { Arity::Optional },
+        default: Default::None,
+        ..column.clone()
+    };
+    Table { columns: table.columns.iter().map(plain).collect(), ..table.clone() }
 }
 
 fn whole_table(expected: &Table, actual: &Table, compared: Compared<'_>, findings: &mut Vec<Difference>) {
@@ -277,7 +280,8 @@ fn constraints(expected: &Table, actual: &Table, compared: Compared<'_>, finding
             findings.push(compared.found(Severity::Warning, DifferenceKind::Missing, object, expected.origin.as_ref()));
         }
     }
-    for Constraint { name, guarantee } in actual.constraints.iter().filter(|constraint| !constraint.guarantee.valid) {
+    for Constraint { name, guarantee, .. } in actual.constraints.iter().filter(|constraint| !constraint.guarantee.valid)
+    {
         let wanted = expected.constraints.iter().find(|other| other.name == *name).map(|other| other.guarantee);
         if wanted.is_some_and(|wanted| !wanted.valid) || (wanted.is_none() && !guarantee.enforced) {
             continue;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::catalog::{Catalog, CatalogSource, Index, Name, Table};
-use crate::differ::{Compared, Names, column, enums};
+use crate::differ::{Compared, Names, as_view, column, enums};
 use crate::finding::{Difference, DifferenceKind};
 use crate::sql::{ObjectKind, ObjectRef};
 
@@ -15,6 +15,11 @@ pub(crate) fn required_columns(expected: &Table, actual: &Table, names: Names) -
     let mut findings = Vec::new();
     column::compare(expected, actual, Compared { names, source: REQUIREMENTS }, &mut findings);
     without_extras(findings)
+}
+
+/// The columns of the view `expected` that the relation `actual` lacks, or has of another type.
+pub(crate) fn view_columns(expected: &Table, actual: &Table, names: Names) -> Vec<Difference> {
+    required_columns(&as_view(expected), &as_view(actual), names)
 }
 
 /// The enum types of `expected` that are missing, or have other values.

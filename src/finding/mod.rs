@@ -3,11 +3,13 @@
 //! - [`Difference`]: what the differ, a requirement or a query found.
 //! - [`Diagnosis`]: why, and what to do about it, as enums with data ([`cause`], [`remedy`]).
 //! - [`Finding`]: both, with the SQL that would close the gap; the reports print it.
+//! - [`effect::Effect`]: what a change of the schema does to a release that is still running.
 //!
 //! Decisions compare fields and variants. Text is made here and in `report`, and nothing asks what it contains.
 
 pub(crate) mod cause;
 mod cause_text;
+pub(crate) mod effect;
 pub(crate) mod remedy;
 mod remedy_text;
 

@@ -34,12 +34,12 @@ fn command(finding: &Finding, place: Option<Origin>) -> String {
 }
 
 /// The text of a command (actions/toolkit, `escapeData`).
-fn data(text: &str) -> String {
+pub(super) fn data(text: &str) -> String {
     let encoded = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     neutral::text(&encoded).into_owned()
 }
 
 /// A property of a command (actions/toolkit, `escapeProperty`).
-fn property(text: &str) -> String {
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,6 +1,8 @@
 //! The result of `verify`: findings, and what they mean for a start. Each form of it is a pure function to text: for
-//! people ([`text`], [`markdown`]) and for what reads along in CI ([`github`], [`junit`]); JSON is the data itself.
+//! people ([`text`], [`markdown`]) and for what reads along in CI ([`github`], [`junit`]); JSON is the data itself. The result
+//! of `compat` has a file of its own.
 
+pub(crate) mod compat;
 pub(crate) mod github;
 pub(crate) mod junit;
 pub(crate) mod markdown;

@@ -53,7 +53,7 @@ impl Screen {
         style.force_styling(self.colour).apply_to(text).to_string()
     }
 
-    fn severity(self, severity: Severity, text: &str) -> String {
+    pub(super) fn severity(self, severity: Severity, text: &str) -> String {
         let style = match severity {
             Severity::Error => Style::new().red().bold(),
             Severity::Warning => Style::new().yellow(),
@@ -64,7 +64,7 @@ impl Screen {
 
     /// `text` after `indent` columns that are taken already, and its further lines below its first; a `last` word that is
     /// dim.
-    fn folded(self, text: &str, last: &str, indent: usize) -> String {
+    pub(super) fn folded(self, text: &str, last: &str, indent: usize) -> String {
         let dim = |word: &str| self.paint(Style::new().dim(), word);
         let all = indent + text.chars().count() + 2 + last.chars().count();
         let Some(width) = self.width.filter(|width| all > *width) else {

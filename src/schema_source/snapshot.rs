@@ -117,6 +117,16 @@ impl Snapshot {
         &self.catalog
     }
 
+    /// The schema that unqualified names belonged to.
+    pub(crate) fn home(&self) -> &str {
+        &self.home
+    }
+
+    /// The migrations that it was made from, in their order.
+    pub(crate) fn migrations(&self) -> &[String] {
+        &self.migrations
+    }
+
     /// The catalog with everything of the snapshot's home schema moved to `home`; `source` is the file that findings name.
     #[must_use]
     pub(crate) fn at(&self, home: &str, source: &str) -> Catalog {

@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) tracker: Tracker,
     /// The database is a scratch one: it has no grants, no rows and no history worth repairing.
     pub(crate) is_scratch: bool,
+    /// The migrations of the folder that are looked at; `None` for all of them.
+    pub(crate) chosen: Option<Vec<String>>,
     pub(crate) dialect: Dialect,
     pub(crate) folder: Option<Folder>,
     pub(crate) hook_commands: HookCommands,
@@ -90,6 +92,7 @@ impl Setup {
             has_application_name: environment.get("PGAPPNAME").is_some(),
             tracker: Tracker::default(),
             is_scratch: false,
+            chosen: None,
             dialect,
             folder: project.folder,
             prisma_schema: project.schema,
@@ -129,9 +132,14 @@ impl Setup {
     /// without waiting for the server.
     pub(crate) async fn read_folder(&self) -> Result<Option<History>, Error> {
         let Some(folder) = self.folder else { return Ok(None) };
-        let (dialect, is_scratch) = (self.dialect, self.is_scratch);
+        let (dialect, is_scratch, chosen) = (self.dialect, self.is_scratch, self.chosen.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let resolved = folder.read(dialect)?;
+            let mut resolved = folder.read(dialect)?;
+            if let Some(chosen) = chosen {
+                // Who has chosen among them has read the whole folder, with its warnings.
+                resolved.warnings.clear();
+                resolved.migrations.retain(|migration| chosen.contains(&migration.name));
+            }
             let history = History::of(&folder, dialect, resolved);
             Ok(if is_scratch { history.unclaimed() } else { history })
         });

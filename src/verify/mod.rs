@@ -4,6 +4,7 @@
 //! diagnosis. It writes nothing.
 
 pub(crate) mod ahead;
+pub(crate) mod compat;
 pub(crate) mod desired;
 pub(crate) mod diagnose;
 pub(crate) mod forecast;
@@ -330,13 +331,16 @@ fn repeats(finding: &Difference, findings: &[Difference], home: &str) -> bool {
     })
 }
 
+/// Whether `verify_allow` accepts a difference.
+fn is_allowed(finding: &Difference, allow: &[Allow], home: &str) -> bool {
+    let (thing, name) = (finding.object.kind, finding.object.qualified_name());
+    let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind, thing, name));
+    accepted(&name) || (!name.contains('.') && accepted(&format!("{home}.{name}")))
+}
+
 /// Leaves out what `verify_allow` accepts, and logs each such difference.
 fn without_allowed(findings: Vec<Difference>, allow: &[Allow], home: &str) -> Vec<Difference> {
-    let is_allowed = |finding: &Difference| {
-        let (thing, name) = (finding.object.kind, finding.object.qualified_name());
-        let accepted = |name: &str| allow.iter().any(|allow| allow.accepts(finding.kind, thing, name));
-        accepted(&name) || (!name.contains('.') && accepted(&format!("{home}.{name}")))
-    };
+    let is_allowed = |finding: &Difference| is_allowed(finding, allow, home);
     let (allowed, findings): (Vec<Difference>, Vec<Difference>) = findings.into_iter().partition(is_allowed);
     for Difference { object, kind, .. } in allowed {
         tracing::info!(phase = "verify", event = "allowed", "{object} is {}, as verify_allow accepts", kind.name());

@@ -24,7 +24,7 @@ fn constraints_that_are_not_enforced_were_declared_so() {
     assert!(found[0].text().contains("NOT ENFORCED") && !found[0].text().contains("NOT VALID"));
     expected.source = CatalogSource::PrismaSchema;
     assert_eq!(told(&compare(&expected, &actual, Dialect::Postgres)), ["notice invalid foreign_key public.T.a"]);
-    let check = Constraint { name: "c".to_owned(), guarantee: not_enforced };
+    let check = Constraint { name: "c".to_owned(), guarantee: not_enforced, ..Constraint::default() };
     assert_eq!(after(move |it| it.tables[0].constraints.push(check.clone())), [] as [&str; 0]);
 }
 

@@ -257,7 +257,7 @@ fn check(table: &mut Table, row: Values<'_>) -> Option<()> {
         return Some(());
     }
     if !table.constraints.iter().any(|constraint| constraint.name == called) {
-        table.constraints.push(Constraint { name: called, guarantee: Guarantee::default() });
+        table.constraints.push(Constraint { name: called, ..Constraint::default() });
     }
     Some(())
 }

@@ -46,7 +46,7 @@ impl CatalogReader for SqliteReader {
             ("t", _) => {
                 // The names of constraints are kept in the text of the table only; what each of them says is not read.
                 let names = script::constraints(row.text(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
-                let constraints = names.map(|name| Constraint { name, guarantee: Guarantee::default() }).collect();
+                let constraints = names.map(|name| Constraint { name, ..Constraint::default() }).collect();
                 self.catalog.tables.push(Table { name: in_main(row, 1)?, constraints, ..Table::default() });
             }
             ("v", _) => self.catalog.views.push(in_main(row, 1)?),

@@ -299,6 +299,7 @@ fn what_is_broken_or_a_view_is_traced_as_well() {
     actual.tables[0].constraints = vec![crate::catalog::Constraint {
         name: "c".to_owned(),
         guarantee: crate::catalog::Guarantee { valid: false, enforced: true },
+        columns: Vec::new(),
     }];
     actual.tables[0].indexes = vec![crate::catalog::Index { name: "i".to_owned(), ..crate::catalog::Index::default() }];
     let script = "ALTER TABLE \"A\" ADD CONSTRAINT c CHECK (true) NOT VALID;\nCREATE INDEX CONCURRENTLY i ON \"A\" (x);\nCREATE VIEW \"V\" AS SELECT 1";

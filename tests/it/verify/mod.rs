@@ -1,5 +1,6 @@
 //! Comparing a database with what the service expects of it.
 
+mod compat;
 mod ddl;
 mod diagnosis;
 mod diff;

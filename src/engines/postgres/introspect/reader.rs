@@ -387,8 +387,15 @@ impl PostgresReader {
             self.open.unvalidated.push(own);
             self.unvalidated.insert(own, (table, place, kind == "f"));
         }
+        let columns: Vec<String> = row
+            .text(5)
+            .map(numbers)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|number| self.name_of_column(of, *number))
+            .collect();
         if kind != "f" {
-            self.catalog.tables[table].constraints.push(Constraint { name, guarantee });
+            self.catalog.tables[table].constraints.push(Constraint { name, guarantee, columns });
             return Some(());
         }
         if !self.tables.contains_key(&target) {
@@ -396,7 +403,7 @@ impl PostgresReader {
         }
         let key = ForeignKey {
             name,
-            columns: numbers(row.text(5)?).iter().filter_map(|number| self.name_of_column(of, *number)).collect(),
+            columns,
             target: target_name?,
             target_columns: Vec::new(),
             on_delete: action(row.text(8)?)?,
@@ -576,7 +583,11 @@ mod tests {
         assert_eq!(u.columns[0].default, Default::Sequence);
         assert_eq!(
             u.constraints,
-            [Constraint { name: "U_check".into(), guarantee: Guarantee { valid: false, enforced: false } }]
+            [Constraint {
+                name: "U_check".into(),
+                guarantee: Guarantee { valid: false, enforced: false },
+                columns: Vec::new()
+            }]
         );
         assert_eq!((t.may_fill, u.may_fill), (false, true));
         assert_eq!((t.access, u.access), (Access::Granted, Access::WriteOnly));
