@@ -230,6 +230,9 @@ impl Compatibility {
                 out += &note("cause:", unjudged.cause);
             }
         }
+        if self.not_judged() > 0 {
+            out += "not judged: read these statements; --unknown accept passes over them\n";
+        }
         if !self.migrations.is_empty() {
             out += &format!("{}\n", self.way_back());
         }

@@ -74,7 +74,7 @@ impl<'a> Comparison<'a> {
             Detail::Aspect(Aspect::Null) if new.arity == Arity::Required => Some(Effect::NotNull),
             Detail::Aspect(Aspect::Null) => Some(Effect::Nullable),
             Detail::Aspect(Aspect::Default) => match (&old.default, &new.default, new.arity, difference.kind) {
-                (Default::None, _, ..) => None,
+                (Default::None, ..) => None,
                 (_, Default::None, Arity::Required, DifferenceKind::Uncompared) => Some(Effect::MayBeFilled),
                 (_, Default::None, Arity::Required, _) => Some(Effect::DefaultGone),
                 (_, Default::None, ..) => Some(Effect::DefaultLost),

@@ -42,7 +42,7 @@ pub(crate) struct Trial<'a> {
     pub pending: Vec<(&'a Migration, &'a Catalog)>,
     /// Findings to pass over.
     pub allow: &'a [Allow],
-    /// Whether what cannot be told stops nobody.
+    /// `unknown` counts as success, too.
     pub accepts_unknown: bool,
 }
 
@@ -92,10 +92,12 @@ impl Trial<'_> {
             let new = after[at].iter().filter(|affected| at == 0 || !is_in(affected, at - 1));
             let steps = |affected: &Affected| steps_of(&provenance, &affected.0, self.known.len() + at);
             let new: Vec<(&Affected, Vec<&SchemaStep>)> = new.map(|affected| (affected, steps(affected))).collect();
-            let renamed = renamed_constraints(&new);
+            let successors = successors(&new);
             for (affected, steps) in &new {
                 let object = &affected.0.object;
-                let Some(affected) = named(affected, steps.last().copied(), renamed.contains(object)) else { continue };
+                let Some(affected) = named(affected, steps.last().copied(), successors.contains(object)) else {
+                    continue;
+                };
                 let line = steps.last().map(|step| step.line).or_else(|| only_line(migration));
                 let until = (at + 1..after.len()).find(|later| !is_in(&affected, *later));
                 let until = until.map(|later| self.pending[later].0.name.clone());
@@ -110,6 +112,10 @@ impl Trial<'_> {
         affected.extend(refusals::refusals(self.base, catalog, self.dialect));
         for (difference, effect) in &mut affected {
             difference.severity = effect.severity();
+            if matches!(effect, Effect::Unfilled | Effect::MayBeFilled) {
+                // The effect says as much.
+                difference.actual = None;
+            }
         }
         affected.retain(|(difference, _)| !super::is_allowed(difference, self.allow, self.home));
         affected
@@ -167,9 +173,9 @@ fn impact(
 ) -> Impact {
     let Difference { kind, object, expected, actual, .. } = difference;
     let accept = format!("{}:{}", object.kind.word(), object.qualified_name());
-    let remedy = effect.safe_way().map(|way| {
-        format!("{way}. If the running release is known to be ready for it, accept it: --verify-allow '{accept}'")
-    });
+    let remedy = effect
+        .safe_way()
+        .map(|way| format!("{way}; or, if the running release is ready for it, accept it: --verify-allow '{accept}'"));
     Impact {
         severity: effect.severity(),
         kind,
@@ -184,19 +190,19 @@ fn impact(
     }
 }
 
-/// The constraints that have come of others by a change of their name.
-fn renamed_constraints(new: &[(&Affected, Vec<&SchemaStep>)]) -> Vec<ObjectRef> {
-    let renamed = |((difference, effect), steps): &(&Affected, Vec<&SchemaStep>)| match &steps.last()?.op {
-        SchemaOp::Renames(name) if *effect == Effect::LessSafe => {
+/// The columns and constraints that have come of others by a change of their name.
+fn successors(new: &[(&Affected, Vec<&SchemaStep>)]) -> Vec<ObjectRef> {
+    let successor = |((difference, effect), steps): &(&Affected, Vec<&SchemaStep>)| match &steps.last()?.op {
+        SchemaOp::Renames(name) if matches!(effect, Effect::Gone | Effect::LessSafe) => {
             Some(ObjectRef { name: name.clone(), ..difference.object.clone() })
         }
         _ => None,
     };
-    new.iter().filter_map(renamed).collect()
+    new.iter().filter_map(successor).collect()
 }
 
-/// The same, where the script tells that it is about another name; `None` for what a renamed constraint was called before.
-fn named(affected: &Affected, step: Option<&SchemaStep>, is_renamed_constraint: bool) -> Option<Affected> {
+/// The change with what the script says of names; `None` where another finding says it already.
+fn named(affected: &Affected, step: Option<&SchemaStep>, is_successor: bool) -> Option<Affected> {
     let (difference, effect) = affected.clone();
     let new_name = match step.map(|step| &step.op) {
         Some(SchemaOp::Renames(name) | SchemaOp::Moves(name)) => Some(name),
@@ -205,7 +211,8 @@ fn named(affected: &Affected, step: Option<&SchemaStep>, is_renamed_constraint: 
     match (effect, new_name) {
         (Effect::Gone, Some(name)) => Some((difference.but(name), Effect::Renamed)),
         (Effect::LessSafe, Some(_)) if difference.object.kind == ObjectKind::Constraint => None,
-        (Effect::Refuses, _) if is_renamed_constraint => Some((difference, Effect::OtherName)),
+        (Effect::Unfilled | Effect::MayBeFilled, _) if is_successor => None,
+        (Effect::Refuses, _) if is_successor => Some((difference, Effect::OtherName)),
         _ => Some((difference, effect)),
     }
 }

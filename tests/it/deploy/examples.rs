@@ -7,7 +7,8 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
+    "blue-green",
     "broken-migration",
     "column-mapping",
     "fastapi-alembic",
@@ -19,7 +20,7 @@ const EXAMPLES: [&str; 8] = [
 ];
 
 /// Those that show a command, and replay no incident.
-const OF_COMMANDS: [&str; 1] = ["plan"];
+const OF_COMMANDS: [&str; 2] = ["blue-green", "plan"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -67,6 +68,11 @@ fn is_like(line: &str, wanted: &str) -> bool {
 #[test]
 fn sla_tables() {
     assert_snapshot!("examples/sla-tables", tells_its_story("sla-tables"));
+}
+
+#[test]
+fn blue_green() {
+    tells_its_story("blue-green");
 }
 
 #[test]

@@ -271,6 +271,7 @@ fn each_way_of_deploying_starts_the_service_without_any_privilege() {
         ("entrypoint.yaml", None, &["shop"]),
         ("entrypoint.yaml", Some(1_000_650_000), &["shop"]),
         ("sidecar-proxy.yaml", None, &["doorstep", "shop"]),
+        ("blue-green.yaml", None, &["doorstep", "shop"]),
     ] {
         let node = Node::with_uid(uid);
         let pod = pod_of(file, "Deployment");

@@ -47,6 +47,7 @@ help_of!(
     plan "help/plan",
     replay "help/replay",
     snapshot "help/snapshot",
+    compat "help/compat",
     resolve "help/resolve",
     baseline "help/baseline",
     install "help/install",

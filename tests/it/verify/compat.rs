@@ -333,11 +333,16 @@ fn users(pending: &[(&str, &str)]) -> (Project, String) {
     (project, url)
 }
 
+/// Pending files, flags, the exit code, and the beginning of the last line.
+type Verdict = (&'static [(&'static str, &'static str)], &'static [&'static str], i32, &'static str);
+
 #[test]
 fn the_verdicts_and_their_exit_codes() {
-    let (add, drop, delete) =
-        ("ALTER TABLE users ADD COLUMN a TEXT;", "ALTER TABLE users DROP COLUMN name;", "DELETE FROM users;");
-    let cases: [(&[(&str, &str)], &[&str], i32, &str); 8] = [
+    const ADD: &str = "ALTER TABLE users ADD COLUMN a TEXT;";
+    const DROP: &str = "ALTER TABLE users DROP COLUMN name;";
+    const DELETE: &str = "DELETE FROM users;";
+    let accept = &["--unknown", "accept"];
+    let cases: [Verdict; 8] = [
         (&[], &[], 0, "neutral: no migration is pending for the release of old.json"),
         (
             &[("2_a.sql", "SELECT 1;")],
@@ -345,22 +350,22 @@ fn the_verdicts_and_their_exit_codes() {
             0,
             "neutral: nothing changes for the release of old.json (1 pending migration;",
         ),
-        (&[("2_a.sql", add)], &[], 0, "expand: safe to apply while the release of old.json runs (1 pending migration;"),
+        (&[("2_a.sql", ADD)], &[], 0, "expand: safe to apply while the release of old.json runs (1 pending migration;"),
         (
-            &[("2_a.sql", add), ("3_b.sql", drop)],
+            &[("2_a.sql", ADD), ("3_b.sql", DROP)],
             &[],
             3,
             "contract: apply only when the release of old.json no longer runs: 3_b (",
         ),
         (
-            &[("2_a.sql", delete)],
+            &[("2_a.sql", DELETE)],
             &[],
             3,
             "unknown: whether the release of old.json goes on working cannot be told: 2_a (",
         ),
-        (&[("2_a.sql", delete)], &["--unknown", "accept"], 0, "unknown: "),
-        (&[("2_a.sql", delete), ("3_b.sql", drop)], &["--unknown", "accept"], 3, "contract: "),
-        (&[("3_b.sql", drop)], &["--verify-allow", "column:main.users.name"], 0, "expand: safe to apply"),
+        (&[("2_a.sql", DELETE)], accept, 0, "unknown: "),
+        (&[("2_a.sql", DELETE), ("3_b.sql", DROP)], accept, 3, "contract: "),
+        (&[("3_b.sql", DROP)], &["--verify-allow", "column:main.users.name"], 0, "expand: safe to apply"),
     ];
     for (pending, flags, code, conclusion) in cases {
         let (project, url) = users(pending);
