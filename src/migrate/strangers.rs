@@ -50,12 +50,26 @@ impl History {
         Ok(strangers)
     }
 
-    /// Refuses to begin a history in a database that has tables in these schemas already (P3005). Call it before anything
-    /// is written.
+    /// Whether the first migration may run, where one is pending: a tool that begins beside tables of others does so here, too,
+    /// but a history in another schema still stops it. Call it before anything is written.
     ///
     /// # Errors
     /// [`Error::History`].
-    pub(crate) async fn refuse_strangers(
+    pub(crate) async fn refuse_to_begin(
+        &self,
+        session: &mut dyn Session,
+        probe: &Probe,
+        territory: &Territory,
+    ) -> Result<(), Error> {
+        match self.format.ledger.begins_beside_others() {
+            _ if self.format.writer.is_none() => Ok(()),
+            true => self.strangers(session, probe, territory).await.map(drop),
+            false => self.refuse_strangers(session, probe, territory).await,
+        }
+    }
+
+    /// Refuses to begin a history in a database that has tables in these schemas already (P3005).
+    async fn refuse_strangers(
         &self,
         session: &mut dyn Session,
         probe: &Probe,

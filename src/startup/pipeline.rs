@@ -300,13 +300,8 @@ impl Start<'_> {
             self.probe.missing_schemas.retain(|name| !later.contains(name) || url_schema == Some(name));
         }
         let is_due = due::due(history, self.session.as_mut(), &self.probe).await?;
-        if is_due && history.format.writer.is_some() {
-            // A tool that begins beside tables of others does so here; a history in another schema still stops it.
-            if history.format.ledger.begins_beside_others() {
-                history.strangers(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
-                return Ok(is_due);
-            }
-            history.refuse_strangers(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
+        if is_due {
+            history.refuse_to_begin(self.session.as_mut(), &self.probe, &self.setup.territory).await?;
         }
         Ok(is_due)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::plan::text::{headline, mode, needed, site, size, touch, verdict, wait};
+use crate::commands::plan::text::{headline, line_of_mode, mode, needed, site, size, touch, verdict, wait};
 use crate::commands::plan::view::{Migration, Plan};
 use crate::report::markdown::{code, text};
 
@@ -16,7 +16,7 @@ pub(super) fn render(plan: &Plan) -> String {
         out += &format!("Only the tool itself can tell for certain what is pending: {}\n\n", text(why));
     }
     out += &migrations(&plan.migrations);
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = line_of_mode(plan).map(|line| text(&line)).into_iter().collect();
     if !plan.schemas.is_empty() {
         notes.push(format!("creates the schemas {}", text(&plan.schemas.join(", "))));
     }

@@ -12,7 +12,7 @@ use crate::base::neutral;
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::output;
 use crate::commands::plan::view::{Backup, Migration, Mode, Place, Plan, Statement, WaitView};
-use crate::engines::session::Session;
+use crate::engines::session::{Probe, Session};
 use crate::finding::Severity;
 use crate::formats::migration::RecordedBy;
 use crate::lint::effects::Known;
@@ -106,7 +106,7 @@ async fn plan(start: &mut Start<'_>, desired: &DesiredState) -> Result<(Plan, Op
     let home = setup.home(&start.probe).to_owned();
     let Some(history) = &mut start.history else { return Err(setup.no_folder()) };
     history.explain(start.session.as_mut()).await?;
-    let blocked = obstacle(history, start.session.as_mut()).await?;
+    let blocked = obstacle(history, (start.session.as_mut(), &start.probe, setup)).await?;
     let mut schemas = start.probe.missing_schemas.clone();
     let own = history.own_schemas(start.session.as_mut(), &schemas).await?;
     schemas.retain(|name| !own.contains(name) || setup.url_schema.as_ref() == Some(name));
@@ -134,14 +134,21 @@ async fn plan(start: &mut Start<'_>, desired: &DesiredState) -> Result<(Plan, Op
     Ok((plan, blocked))
 }
 
-/// What would stop the start before it applies anything.
-async fn obstacle(history: &History, session: &mut dyn Session) -> Result<Option<Error>, Error> {
-    match history.check() {
-        Err(error) => Ok(Some(error)),
-        Ok(()) => match history.check_modes(session).await {
-            Err(error @ Error::History(_)) => Ok(Some(error)),
-            other => other.map(|()| None),
-        },
+/// What would stop the start before it applies anything, in the order in which it looks.
+async fn obstacle(history: &History, start: (&mut dyn Session, &Probe, &Setup)) -> Result<Option<Error>, Error> {
+    let (session, probe, setup) = start;
+    let looked = async {
+        history.check()?;
+        history.check_modes(session).await?;
+        match history.pending().next() {
+            Some(_) => history.refuse_to_begin(session, probe, &setup.territory).await,
+            None => Ok(()),
+        }
+    };
+    match looked.await {
+        Ok(()) => Ok(None),
+        Err(error @ Error::History(_)) => Ok(Some(error)),
+        Err(error) => Err(error),
     }
 }
 

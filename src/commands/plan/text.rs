@@ -20,6 +20,7 @@ pub(super) fn render(plan: &Plan) -> String {
     if let Some(why) = &plan.uncertain {
         line(format!("only the tool itself can tell for certain what is pending: {why}"));
     }
+    line_of_mode(plan).into_iter().for_each(&mut line);
     if let Some(command) = plan.command.as_ref().filter(|_| !plan.migrations.is_empty()) {
         line(format!("applied by: {command}"));
     }
@@ -39,10 +40,21 @@ pub(super) fn render(plan: &Plan) -> String {
     if let Some(verify) = &plan.verify {
         line(afterwards(verify));
     }
-    if plan.blocked.is_some() {
-        line("a start would stop before the first migration:".to_owned());
+    if let Some(why) = &plan.blocked {
+        line(format!("a start would stop before the first migration: {why}"));
     }
     out
+}
+
+/// Who applies the migrations, where this start does not.
+pub(super) fn line_of_mode(plan: &Plan) -> Option<String> {
+    let text = match plan.migrate {
+        _ if plan.migrations.is_empty() => return None,
+        "await" => "migrate = await: a start applies none of them, and waits until another process has",
+        "off" => "migrate = off: a start applies none of them",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// The database, and how many migrations are pending.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::Strictness;
+use crate::config::{self, Strictness};
 use crate::formats::migration::RunMode;
 use crate::lint::effects::{Lock, OnlineDdl, Work};
 use crate::lint::preview::{StatementPreview, Touch, Wait};
@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) hooks: Vec<String>,
     /// The command that applies the migrations, where doorstep does not.
     pub(super) command: Option<String>,
+    /// The setting `migrate`: `apply`; `await`, where another process applies them; `off`, where none does.
+    pub(super) migrate: &'static str,
     /// The pending migrations, in their order.
     pub(super) migrations: Vec<Migration>,
     /// Sessions that they would wait for now; `None` where the server does not tell.
@@ -215,6 +217,11 @@ impl Plan {
             schemas,
             hooks: setup.hook_commands.shown_hooks(),
             command: setup.hook_commands.shown(),
+            migrate: match setup.settings.mode {
+                config::Mode::Apply => "apply",
+                config::Mode::Await => "await",
+                config::Mode::Off => "off",
+            },
             migrations: Vec::new(),
             waits: None,
             verify: None,

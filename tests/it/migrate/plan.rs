@@ -144,6 +144,18 @@ fn what_would_stop_the_start_has_its_exit_code_and_nothing_pending_is_said_short
     let output = project.doorstep(&database.url(), &["plan"]).run().code(65);
     output.stdout_has("a start would stop before the first migration").stderr_has("2_broken");
     project.doorstep(&database.url(), &["plan", "--migrations", "nowhere"]).run().code(78);
+    // Tables of others, and no history (P3005): both say the same.
+    let other = Database::fresh();
+    other.sql("CREATE TABLE someone (id integer)");
+    let project = Project::with_two();
+    let refused = project.doorstep(&other.url(), &["plan"]).run().code(65).stdout_has("a start would stop before");
+    let said = |output: &Output| output.stderr.split_once("ERROR").unwrap().1.to_owned();
+    assert_eq!(said(&refused), said(&project.doorstep(&other.url(), &["migrate"]).run().code(65)));
+    // What a start leaves to others is said.
+    let (database, project) = begun();
+    let project = project.migration("2_more", "ALTER TABLE orders ADD COLUMN a int;");
+    let plan = project.doorstep(&database.url(), &["plan", "--migrate", "await"]).run().code(0);
+    plan.stdout_has("migrate = await: a start applies none of them");
 }
 
 #[test]
