@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::base::fault::{Class, Fault};
 use crate::base::log::seconds;
+use crate::base::schema_failures::SchemaFailures;
 use crate::base::signal;
 
 /// The exit codes of the contract; 128+n for a signal is not in the list.
@@ -163,6 +164,8 @@ pub enum Error {
         /// What was found at the deadline.
         state: Awaited,
     },
+    /// Of many schemas, some failed.
+    Schemas(Box<SchemaFailures>),
     /// The service's command was not found.
     CommandNotFound(String),
     /// The service's command was found but cannot be executed.
@@ -214,6 +217,7 @@ impl Error {
             Self::CommandNotFound(_) => Code::NotFound,
             Self::CommandNotExecutable(_) => Code::NotExecutable,
             Self::Stopped { signal, .. } => return 128 + signal,
+            Self::Schemas(failures) => return failures.exit_code(),
             Self::Os(_) => Code::Os,
             Self::Internal(_) => Code::Internal,
         };
@@ -306,6 +310,7 @@ impl fmt::Display for Error {
                 let what = format!("the start was stopped in {during}{queueing}: start_timeout is {}", seconds(*limit));
                 write!(f, "{what}\n{note}\nnext: start again, or give it longer with --start-timeout")
             }
+            Self::Schemas(failures) => failures.fmt(f),
             Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
             Self::Internal(text) => {
                 write!(f, "a bug in doorstep: {text}\nnext: please report it with the log at --log debug")

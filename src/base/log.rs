@@ -3,8 +3,11 @@
 //! Only doorstep's own events are written. Libraries may log what they like (sqlx logs every statement
 //! at `debug`); none of it passes, so that no secret and no data of the user's can.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -39,15 +42,52 @@ pub enum LogFormat {
     Json,
 }
 
+thread_local! {
+    /// The schema whose work is going on, of many that one start migrates.
+    static SCHEMA: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
+    /// The warnings that were logged for a schema, and for how many.
+    static WARNED: RefCell<HashMap<String, usize>> = RefCell::default();
+}
+
+/// For how many schemas the same warning is logged.
+const ALIKE: usize = 3;
+
+/// Whether a line about one of many schemas is written: only with the details, all of them.
+fn is_told(level: tracing::Level, message: Option<&str>) -> bool {
+    match level {
+        tracing::Level::INFO => false,
+        tracing::Level::WARN => WARNED.with_borrow_mut(|warned| {
+            let count = warned.entry(message.unwrap_or_default().to_owned()).or_default();
+            *count += 1;
+            *count <= ALIKE
+        }),
+        _ => true,
+    }
+}
+
+/// Names the schema in every line that `work` logs. Lines at level info are for a start that migrates a single schema: of many, they
+/// are written with those at level debug, and the same warning is written for three.
+pub(crate) async fn within<T>(schema: &str, work: impl Future<Output = T>) -> T {
+    let schema: Rc<str> = schema.into();
+    let mut work = Box::pin(work);
+    std::future::poll_fn(|context| {
+        let before = SCHEMA.replace(Some(Rc::clone(&schema)));
+        let polled = work.as_mut().poll(context);
+        SCHEMA.set(before);
+        polled
+    })
+    .await
+}
+
 /// Interval of the log lines of a step that still waits.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// The log goes to a terminal, as text, at level info or below.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// True where a progress bar makes sense.
+/// True where a progress bar makes sense: not for each of many schemas.
 pub(crate) fn is_watched() -> bool {
-    WATCHED.load(Ordering::Relaxed)
+    WATCHED.load(Ordering::Relaxed) && SCHEMA.with_borrow(Option::is_none)
 }
 
 /// stderr; a progress bar on it is taken off for the time of a write.
@@ -83,7 +123,7 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
         .with_writer(|| Stderr)
         .with_max_level(level)
         .log_internal_errors(false)
-        .event_format(LineFormat { format, on_terminal })
+        .event_format(LineFormat { format, on_terminal, is_detailed: level >= tracing::Level::DEBUG })
         .try_init();
 }
 
@@ -99,6 +139,13 @@ pub(crate) fn seconds(duration: Duration) -> String {
     format!("{}ms", rounded.as_millis())
 }
 
+/// `1,000`: a number for people.
+pub(crate) fn number(count: usize) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
 /// Whole milliseconds, for the `…_ms` fields.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -109,6 +156,8 @@ struct LineFormat {
     format: LogFormat,
     /// Times are for people: to the second.
     on_terminal: bool,
+    /// Lines at level debug are written.
+    is_detailed: bool,
 }
 
 impl<S, N> FormatEvent<S, N> for LineFormat
@@ -124,6 +173,12 @@ where
         event.record(&mut fields);
         let now = SystemTime::now();
         let level = event.metadata().level();
+        if let Some(schema) = SCHEMA.with_borrow(Option::clone) {
+            if !self.is_detailed && !is_told(*level, fields.0.get("message").and_then(Value::as_str)) {
+                return Ok(());
+            }
+            fields.within(&schema, self.format);
+        }
         match self.format {
             LogFormat::Json => {
                 let mut line = Map::new();
@@ -166,6 +221,15 @@ fn text(
 struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// Adds the schema that they are about: to the message, for people.
+    fn within(&mut self, schema: &str, format: LogFormat) {
+        if format == LogFormat::Json {
+            self.0.insert("schema".to_owned(), schema.into());
+        } else if let Some(Value::String(message)) = self.0.get_mut("message") {
+            *message = format!("{schema}: {message}");
+        }
+    }
+
     fn put(&mut self, field: &Field, value: Value) {
         match field.name().split_once('.') {
             None => {
@@ -212,5 +276,20 @@ mod tests {
         assert_eq!(seconds(Duration::from_millis(7)), "7ms");
         assert_eq!(seconds(Duration::from_millis(1234)), "1.2s");
         assert_eq!(seconds(Duration::from_secs(125)), "2m 5s");
+    }
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")] {
+            assert_eq!(number(count), text);
+        }
+    }
+
+    #[test]
+    fn the_same_warning_is_told_of_three_schemas() {
+        let told: Vec<bool> = (0..5).map(|_| is_told(tracing::Level::WARN, Some("edited"))).collect();
+        assert_eq!(told, [true, true, true, false, false]);
+        assert!(is_told(tracing::Level::WARN, Some("another")) && is_told(tracing::Level::ERROR, Some("edited")));
+        assert!(!is_told(tracing::Level::INFO, Some("applied")));
     }
 }

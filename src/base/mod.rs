@@ -17,6 +17,7 @@ pub(crate) mod plain_name;
 pub(crate) mod progress;
 pub(crate) mod progress_bar;
 pub(crate) mod retry;
+pub(crate) mod schema_failures;
 pub(crate) mod secret;
 pub(crate) mod secret_file;
 pub(crate) mod short_child;

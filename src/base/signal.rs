@@ -116,6 +116,24 @@ impl Stop {
         u8::try_from(self.raised.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
     }
 
+    /// The same signals, for work that goes on beside other work and defers them for itself.
+    ///
+    /// # Errors
+    /// When the kernel refuses a descriptor.
+    pub(crate) fn beside(&self) -> io::Result<Self> {
+        Ok(Self {
+            raised: Arc::clone(&self.raised),
+            armed: Arc::clone(&self.armed),
+            arming: RefCell::default(),
+            again: Arc::clone(&self.again),
+            wake: self.wake.try_clone()?,
+            waker: self.waker.try_clone()?,
+            expired: Cell::new(false),
+            deferred: Cell::new(false),
+            last_words: Vec::new(),
+        })
+    }
+
     /// From here on every signal that can be passed on is handed out one by one, SIGCHLD among them, and no second
     /// one ends the process. One that `nohup` has ignored stays ignored.
     ///

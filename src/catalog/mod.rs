@@ -6,6 +6,7 @@ pub(crate) mod history_tables;
 mod key;
 pub(crate) mod mysql_types;
 pub(crate) mod spelling;
+mod split;
 pub(crate) mod text;
 pub mod value;
 

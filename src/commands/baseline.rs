@@ -73,6 +73,7 @@ impl fmt::Display for Baseline {
 /// the migrations create does not exist. Nothing is written then.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
+    setup.demand_one_schema()?;
     setup.demand_own_history()?;
     if args.empty {
         let begun = invocation.in_session(&setup, false, setup.read_folder(), async |start| {

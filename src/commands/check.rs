@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::base::error::{Code, Error};
 use crate::base::log::{self, LogFormat, LogLevel, seconds};
 use crate::commands::invocation::{Invocation, Next, block_on};
-use crate::commands::output;
-use crate::config::{OnUnknown, Patience, Strictness, Words};
+use crate::commands::{output, status_many};
+use crate::config::{OnUnknown, Patience, SchemasFrom, Strictness, Words};
 use crate::finding::Severity;
 use crate::formats::inquiry::Answer;
 use crate::migrate::history::History;
@@ -22,6 +22,8 @@ use crate::startup::follow;
 use crate::startup::settle;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
+use crate::startup::tenants;
+use crate::startup::tenants::survey::{Detail, Standing, survey};
 use crate::verify;
 use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
@@ -110,8 +112,55 @@ impl Checked {
         result
     }
 
+    /// The same for many schemas: all histories, then all of the desired state.
+    async fn check_many(&mut self, start: &mut Start<'_>, from: &SchemasFrom) -> Result<String, String> {
+        let setup = start.setup;
+        let mut history = setup.read_folder_if_on().await.map_err(said)?;
+        let names = tenants::names::find(start.session.as_mut(), from).await.map_err(said)?;
+        let (count, session) = (names.len(), start.session.as_mut());
+        let mut well = vec![tenants::schemas_text(count)];
+        if history.is_some() {
+            let found = survey((setup, &start.probe), session, history.as_mut(), &names, Detail::Entries).await;
+            let (mut verdicts, mut wrong) = (Vec::new(), Vec::new());
+            for Standing { schema, state } in found.map_err(said)? {
+                let (verdict, told) = match state {
+                    Ok(reading) => judged(&reading.open, Reach::Complete),
+                    Err(error) => (Verdict::Unknown, Err(status_many::said(&error))),
+                };
+                verdicts.push(verdict);
+                wrong.extend(told.err().map(|why| (schema, why)));
+            }
+            self.migrations = Some(status_many::worst(verdicts.into_iter()));
+            if !wrong.is_empty() {
+                return Err(status_many::unwell(&wrong, count));
+            }
+            well.push("all migrated".to_owned());
+        }
+        if setup.settings.strictness != Strictness::Off {
+            let mut desired = setup.read_desired().await.map_err(said)?;
+            if desired.is_empty() {
+                well.push(desired.hollow().unwrap_or_else(|| "nothing to verify".to_owned()));
+            } else {
+                let expected = (&mut desired, history.as_mut());
+                let failed = tenants::verify::step((setup, &start.probe), session, expected, &names).await;
+                let wrong =
+                    failed.map_err(said)?.into_iter().map(|(at, error)| (names[at].clone(), status_many::said(&error)));
+                let wrong: Vec<(String, String)> = wrong.collect();
+                self.verified = Some(wrong.is_empty());
+                if !wrong.is_empty() {
+                    return Err(status_many::unwell(&wrong, count));
+                }
+                well.push("verified".to_owned());
+            }
+        }
+        Ok(well.join(", "))
+    }
+
     /// Migrations first, then the desired state; stops at the first failure.
     async fn check(&mut self, start: &mut Start<'_>) -> Result<String, String> {
+        if let Some(from) = start.setup.tenants() {
+            return self.check_many(start, from).await;
+        }
         let mut well = Vec::new();
         start.history = start.setup.read_folder_if_on().await.map_err(said)?;
         start.read_history_and_running().await.map_err(said)?;

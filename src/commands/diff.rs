@@ -48,6 +48,7 @@ struct Diff {
 /// [`Error::Settings`] where there is no desired state; those of the wait and of reading.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
+    setup.demand_one_schema()?;
     let desired = block_on(invocation.stop, setup.read_desired_files())?;
     desired.demand()?;
     let diff =

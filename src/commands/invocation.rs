@@ -16,6 +16,7 @@ use crate::startup::refusal;
 use crate::startup::settle;
 use crate::startup::setup::Setup;
 use crate::startup::start::Start;
+use crate::startup::tenants;
 
 /// How long threads may take to end when the work is done.
 const LAST_THREADS: Duration = Duration::from_millis(50);
@@ -121,6 +122,7 @@ pub(crate) async fn lock_history(start: &mut Start<'_>) -> Result<(), Error> {
     let keys = start.setup.lock_keys(&start.probe);
     lock::acquire(start.session.as_mut(), &keys, start.setup.settings.lock_timeout).await?;
     start.probe_again().await?;
+    tenants::refuse::elsewhere(start.setup, &start.probe)?;
     start.read_history().await
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod run;
 pub(crate) mod scratch;
 pub(crate) mod snapshot;
 pub(crate) mod status;
+mod status_many;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod wait;

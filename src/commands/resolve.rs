@@ -71,6 +71,7 @@ impl fmt::Display for Marked {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let mark = args.mark()?;
     let setup = invocation.settled_setup()?;
+    setup.demand_one_schema()?;
     setup.demand_own_history()?;
     let marked = invocation.in_session(&setup, false, read_folder(&setup, &mark), async |start| {
         lock_history(start).await?;

@@ -16,6 +16,7 @@ use crate::startup::pipeline::{self, Extent};
 use crate::startup::refusal;
 use crate::startup::settle;
 use crate::startup::setup::Setup;
+use crate::startup::tenants;
 use crate::startup::wait_for::Dependencies;
 
 /// Arguments of `run`.
@@ -64,7 +65,10 @@ pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocatio
             let (patience, applies) = (setup.settings.patience, setup.settings.mode == Mode::Apply);
             settle::settle(&mut setup, patience, applies).await.map_err(|error| refusal::advised(error, &setup))?;
         }
-        pipeline::run(&setup, extent, invocation.stop).await
+        match setup.tenants().filter(|_| extent != Extent::Wait) {
+            Some(from) => tenants::run(&setup, from, extent, invocation.stop).await,
+            None => pipeline::run(&setup, extent, invocation.stop).await,
+        }
     };
     in_time(limit, invocation.stop, &tracker.clone(), port, work)?;
     Ok(service.map_or(Next::Done, Next::Exec))

@@ -9,7 +9,7 @@ use crate::base::log::LogFormat;
 use crate::base::neutral;
 use crate::base::time;
 use crate::commands::invocation::{Invocation, Next};
-use crate::commands::output;
+use crate::commands::{output, status_many};
 use crate::formats::migration::RecordedBy;
 use crate::migrate::halted::Halt;
 use crate::migrate::history::History;
@@ -31,6 +31,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
     setup.demand_folder()?;
+    if let Some(from) = setup.tenants() {
+        return status_many::print(args.format, invocation, (&setup, from));
+    }
     let history = invocation.in_session(&setup, false, setup.read_folder(), read)?;
     let tool = history.format.tool.name;
     let status = Status {
@@ -66,10 +69,11 @@ struct Status<'a> {
     uncertain: Option<&'a str>,
 }
 
+/// One migration.
 #[derive(Serialize)]
-struct StatusLine<'a> {
-    name: &'a str,
-    state: State,
+pub(super) struct StatusLine<'a> {
+    pub(super) name: &'a str,
+    pub(super) state: State,
     started_at: Option<&'a str>,
     finished_at: Option<&'a str>,
     checksum_matches: Option<bool>,
@@ -82,7 +86,7 @@ struct StatusLine<'a> {
 }
 
 impl<'a> StatusLine<'a> {
-    fn of(entry: &'a Entry, tool: &'a str) -> Self {
+    pub(super) fn of(entry: &'a Entry, tool: &'a str) -> Self {
         let record = entry.record.as_ref();
         Self {
             by: record.map(|record| match record.by {
@@ -153,7 +157,8 @@ fn text(status: &Status<'_>, address: &str, now: Option<SystemTime>) -> String {
     out + &format!("{address}: {} ({}; {count})\n", status.verdict, meaning(status.verdict))
 }
 
-fn word(state: State) -> &'static str {
+/// A state in words.
+pub(super) fn word(state: State) -> &'static str {
     match state {
         State::Applied => "applied",
         State::Pending => "pending",
@@ -165,7 +170,8 @@ fn word(state: State) -> &'static str {
     }
 }
 
-fn meaning(verdict: Verdict) -> &'static str {
+/// What a verdict means.
+pub(super) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Current => "folder and history agree",
         Verdict::Behind => "the folder has pending migrations",

@@ -85,6 +85,7 @@ mod tests {
             "true",
             "TEXT",
             "skip",
+            "stop",
         ];
         for name in Layer::NAMES {
             let flag = name.replace('_', "-");

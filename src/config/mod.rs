@@ -13,6 +13,7 @@ pub(crate) mod query;
 pub(crate) mod requirement_form;
 pub(crate) mod requirements;
 pub(crate) mod requirements_file;
+pub(crate) mod tenants;
 pub(crate) mod value;
 pub(crate) mod wait_for;
 pub(crate) mod words;
@@ -30,6 +31,7 @@ use crate::base::environment::Environment;
 use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
+pub(crate) use crate::config::tenants::{Jobs, OnFailure, SchemasFrom, Tenancy};
 pub(crate) use crate::config::value::{
     Allow, DurationSetting, List, Listen, Mode, OnUnknown, OutOfOrder, SchemaName, Strictness, Switch, TableSetting,
 };
@@ -117,6 +119,17 @@ layer! {
     ///
     /// [default: those named by `schemas = […]` of the Prisma schema and by ?schema= of the URL]
     [ "Schemas", "NAMES" ] schemas: List,
+    /// Apply the folder to each of these schemas: names, or a query that returns them
+    ///
+    /// Each has a history of its own, and is created when absent. Names are comma-separated. A query begins with SELECT, WITH, VALUES or
+    /// TABLE, returns one column, and runs read-only. PostgreSQL only.
+    [ "Schemas", "NAMES|QUERY" ] schemas_from: SchemasFrom,
+    /// How many schemas of schemas_from to migrate at a time, each over its own connection [default: 4]
+    [ "Schemas", "N" ] tenant_jobs: Jobs,
+    /// Whether the other schemas are migrated when one has failed [default: continue]
+    [ "Schemas", "WHAT" ] tenant_failure: OnFailure,
+    /// Schemas behind each of schemas_from in the search path, e.g. public for its extensions [default: none]
+    [ "Schemas", "NAMES" ] tenant_path: List,
     /// What to do about migrations [default: apply]
     [ "Migrate", "MODE" ] migrate: Mode,
     /// The migrations folder [default: found by convention]
@@ -207,6 +220,8 @@ pub(crate) struct Settings {
     pub wait_for: Vec<Dependency>,
     /// Schemas to create, if named.
     pub schemas: Option<Vec<String>>,
+    /// The schemas that the folder is applied to one by one.
+    pub tenancy: Tenancy,
     /// Apply, await or leave migrations.
     pub mode: Mode,
     /// The migrations folder, if named.
@@ -294,7 +309,13 @@ impl Settings {
             start_timeout: limit(merged.start_timeout, Duration::ZERO),
             command_timeout: limit(merged.command_timeout, Duration::ZERO),
             wait_for: parse_all(&dependencies, "wait_for")?,
-            schemas: merged.schemas.map(|list| schemas(&list)).transpose()?,
+            schemas: merged.schemas.map(|list| schemas(&list, "schemas")).transpose()?,
+            tenancy: Tenancy {
+                from: merged.schemas_from,
+                jobs: merged.tenant_jobs.map_or(4, |jobs| jobs.0),
+                on_failure: merged.tenant_failure.unwrap_or(OnFailure::Continue),
+                path: schemas(&merged.tenant_path.unwrap_or_default(), "tenant_path")?,
+            },
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,
             format: merged.migration_format,
@@ -340,8 +361,8 @@ fn patience(layer: &Layer) -> Result<Patience, Error> {
     Ok(Patience { timeout: limit(layer.wait_timeout, default), fixed })
 }
 
-fn schemas(list: &List) -> Result<Vec<String>, Error> {
-    Ok(parse_all::<SchemaName>(&list.0, "schemas")?.into_iter().map(|name| name.0).collect())
+fn schemas(list: &List, setting: &str) -> Result<Vec<String>, Error> {
+    Ok(parse_all::<SchemaName>(&list.0, setting)?.into_iter().map(|name| name.0).collect())
 }
 
 /// `0` means no limit, in every setting that is a deadline.

@@ -164,6 +164,14 @@ impl Target {
         self.0.with_role(role).map(Self)
     }
 
+    /// The same, whose sessions look up unqualified names in `schema`, then in those of `path`.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] for an engine whose sessions cannot change the schema.
+    pub(crate) fn with_schema(&self, schema: &str, path: &[String]) -> Result<Self, Error> {
+        self.0.with_schema(schema, path).map(Self)
+    }
+
     /// The role that sessions act as, where it is another one than that of the login.
     pub(crate) fn acting_role(&self) -> Option<&str> {
         self.0.acting_role()

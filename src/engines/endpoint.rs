@@ -71,6 +71,18 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
         )))
     }
 
+    /// The same, whose sessions look up unqualified names in `schema`, then in those of `path`.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] for an engine whose sessions cannot change the schema.
+    fn with_schema(&self, _schema: &str, _path: &[String]) -> Result<Arc<dyn Endpoint>, Error> {
+        let product = self.engine().dialect().product();
+        Err(Error::Settings(format!(
+            "schemas_from is set, but doorstep migrates many schemas on PostgreSQL only, not on {product}\n\
+             next: drop the setting, or start doorstep once for each database"
+        )))
+    }
+
     /// The role that sessions act as, where it is another one than that of the login.
     fn acting_role(&self) -> Option<&str> {
         None

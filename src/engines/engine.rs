@@ -98,6 +98,11 @@ pub trait Engine: Sync {
         Query::known(vec![self.dialect().home().to_owned()])
     }
 
+    /// Those of these schemas that exist, each with whether it has a table of this name.
+    fn tables_by_schema(&self, _schemas: &[String], _table: &str) -> Query<Vec<(String, bool)>> {
+        Query::known(Vec::new())
+    }
+
     /// The statement that creates a schema; `None` for an engine without schemas.
     fn create_schema(&self, _name: &str) -> Option<String> {
         None
@@ -231,6 +236,8 @@ pub struct ProbeRequest {
     pub schemas: Vec<String>,
     /// Name of the history table to locate.
     pub history: Option<String>,
+    /// The only schema in which it counts; otherwise it is looked for along the search path.
+    pub history_schema: Option<String>,
     /// What else to ask in the message of the probe.
     pub ahead: Ahead,
 }

@@ -157,6 +157,15 @@ impl dyn Session + '_ {
         self.ask(self.engine().schemas()).await
     }
 
+    /// See [`super::engine::Engine::tables_by_schema`].
+    pub(crate) async fn tables_by_schema(
+        &mut self,
+        schemas: &[String],
+        table: &str,
+    ) -> Result<Vec<(String, bool)>, Fault> {
+        self.ask(self.engine().tables_by_schema(schemas, table)).await
+    }
+
     /// The ordinary tables in these schemas; see [`super::engine::Engine::tables_in`].
     pub(crate) async fn tables_in(&mut self, schemas: &[String]) -> Result<Vec<String>, Fault> {
         self.ask(self.engine().tables_in(schemas)).await

@@ -43,6 +43,22 @@ pub struct LockKey {
     pub number: i64,
     /// For `GET_LOCK`, whose names are those of the whole server.
     pub name: LockName,
+    /// Other sessions may share it: it excludes only those that want it for themselves. Only engines with schemas know that.
+    pub is_shared: bool,
+}
+
+impl LockKey {
+    /// A lock that a session has for itself.
+    #[must_use]
+    pub const fn new(number: i64, name: LockName) -> Self {
+        Self { number, name, is_shared: false }
+    }
+
+    /// The same lock, taken together with others.
+    #[must_use]
+    pub(crate) const fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
+    }
 }
 
 /// The name of a lock of a server that locks names.
@@ -104,6 +120,16 @@ pub trait Session {
     /// # Errors
     /// `Class::Config` where a session lock excludes nothing: behind a pooler in transaction mode.
     fn try_lock(&mut self, key: LockKey) -> Work<'_, bool>;
+
+    /// Makes `schema` the place of unqualified names, with the schemas of `path` behind it; a session that has worked elsewhere
+    /// is as new then: without locks, settings and temporary tables. No round trip, one for a session that has held a lock.
+    ///
+    /// # Errors
+    /// `Class::Config` for an engine without schemas.
+    fn enter_schema<'a>(&'a mut self, schema: &'a str, _path: &'a [String]) -> Work<'a, ()> {
+        let text = format!("{} has no schemas, so `{schema}` cannot be entered", self.engine().dialect().product());
+        Box::pin(std::future::ready(Err(Fault::new(crate::base::fault::Class::Config, text))))
+    }
 
     /// Prepares the session to hold the lock while it is idle and a child process works on the data: lifts the limits of
     /// time that would end it, and lets others work on the data (SQLite locks the data file itself). The lock still

@@ -63,8 +63,7 @@ pub(crate) use crate::formats::ledger::{Ledger, LedgerWriter, LockPlace, Outcome
 pub(crate) use crate::formats::prisma::{Datasource, UrlSource};
 
 /// Key of doorstep's own lock, for formats whose tools take none.
-pub(crate) const OWN_LOCK: LockKey =
-    LockKey { number: i64::from_be_bytes(*b"doorstep"), name: LockName::OfDatabase("doorstep") };
+pub(crate) const OWN_LOCK: LockKey = LockKey::new(i64::from_be_bytes(*b"doorstep"), LockName::OfDatabase("doorstep"));
 
 /// All formats.
 pub(crate) const ALL: &[FormatEntry] = &[
@@ -389,7 +388,7 @@ pub(crate) struct Resolved {
 }
 
 /// How the migrations of a tool of its own depend on each other.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lineage {
     /// Names of the migrations, by the key that the history has of them; where that is not the name.
     pub keys: BTreeMap<String, String>,

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::engines::session::{ObjectState, Probe, Session};
+use crate::engines::session::{LockKey, ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
 use crate::formats::signs::Claim;
-use crate::formats::{Folder, Format, LedgerWriter, Lineage, LockPlace, Outcome, Resolved, Review, RowKey};
+use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, Review, RowKey};
 use crate::migrate::announcement::ddl_evidence;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
@@ -67,6 +67,26 @@ impl History {
             entries: Vec::new(),
             // What the files say includes what their names say.
             claim: resolved.claim.or_else(|| folder.claim.cloned()),
+            reach: Reach::default(),
+            left_notes: Vec::new(),
+            no_room: None,
+            review: Review::default(),
+        }
+    }
+
+    /// The same folder, whose history is still unread, for work beside this one.
+    #[must_use]
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            format: self.format,
+            folder: self.folder,
+            dialect: self.dialect,
+            migrations: self.migrations.clone(),
+            lineage: self.lineage.clone(),
+            table: None,
+            records: Vec::new(),
+            entries: Vec::new(),
+            claim: self.claim.clone(),
             reach: Reach::default(),
             left_notes: Vec::new(),
             no_room: None,
@@ -190,16 +210,15 @@ impl History {
         self.lineage.partial.as_ref().map(|partial| partial.why.as_str())
     }
 
-    /// Marks unfinished rows as running if another session holds the migration lock; the session becomes their note.
-    pub(crate) async fn mark_running(&mut self, session: &mut dyn Session, probe: &Probe) {
+    /// Marks unfinished rows as running if another session holds one of the locks of a start; the session becomes their note.
+    pub(crate) async fn mark_running(&mut self, session: &mut dyn Session, keys: &[LockKey]) {
         if !self.entries.iter().any(Entry::is_unexplained) {
             return;
         }
         let mut holder = None;
-        let place = LockPlace { database: &probe.database, schema: probe.current_schema.as_deref() };
-        let of_tool = self.format.ledger.tool_lock_keys(self.dialect, &place);
-        for key in std::iter::once(self.format.ledger.lock_key()).chain(of_tool) {
-            if let Ok(Some(peer)) = session.lock_holder(key).await {
+        // A lock that is shared says nothing about this history.
+        for key in keys.iter().filter(|key| !key.is_shared) {
+            if let Ok(Some(peer)) = session.lock_holder(*key).await {
                 holder = Some(peer);
                 break;
             }

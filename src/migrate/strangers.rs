@@ -15,6 +15,8 @@ pub(crate) struct Territory {
     pub schemas: Vec<String>,
     /// What in them the project leaves to others.
     pub external: External,
+    /// The other schemas of the database belong to other tenants of the service.
+    pub is_apart: bool,
 }
 
 impl History {
@@ -96,7 +98,7 @@ impl History {
         // A schema that the URL names may not exist yet.
         let is_shared = probe.current_schema.as_deref().is_some_and(|schema| schema != home)
             || !territory.schemas.iter().any(|schema| schema == home);
-        if self.table.is_some() || is_shared {
+        if self.table.is_some() || is_shared || territory.is_apart {
             return Ok(());
         }
         let tables = session.tables_elsewhere(&territory.schemas).await;

@@ -38,6 +38,8 @@ pub(crate) struct Database {
     password_command: Option<PasswordCommand>,
     /// The directory that a relative `file:` URL is relative to.
     base: PathBuf,
+    /// Where unqualified names lead instead of to the schema of the URL: to this schema, then to those behind it.
+    schema: Option<(String, Vec<String>)>,
     /// A scratch database of this name on the same server, instead of the one that the URL names.
     scratch: Option<String>,
 }
@@ -77,7 +79,8 @@ impl Database {
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
         let (environment, acting_role) = (environment.clone(), settings.migrate_role.clone());
-        Some(Self { source, service, environment, acting_role, password_command: None, base, scratch: None })
+        let (password_command, schema, scratch) = (None, None, None);
+        Some(Self { source, service, environment, acting_role, password_command, base, schema, scratch })
     }
 
     /// The same, with the command that the settings name for the password.
@@ -124,6 +127,10 @@ impl Database {
         };
         let target = match &self.acting_role {
             Some(role) => target.with_role(role)?,
+            None => target,
+        };
+        let target = match &self.schema {
+            Some((schema, path)) => target.with_schema(schema, path)?,
             None => target,
         };
         Ok(match &self.scratch {
@@ -179,6 +186,12 @@ impl Database {
             texts.into_iter().chain(read).chain(passwords.unwrap_or_default())
         });
         Mask::new(secrets)
+    }
+
+    /// The same database, where unqualified names lead to this schema, then to those of `path`.
+    #[must_use]
+    pub(crate) fn at_schema(&self, schema: &str, path: &[String]) -> Self {
+        Self { schema: Some((schema.to_owned(), path.to_vec())), ..self.clone() }
     }
 
     /// A scratch database on the same server, which does not exist yet.

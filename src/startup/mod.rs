@@ -26,5 +26,6 @@ pub(crate) mod schemas;
 pub(crate) mod settle;
 pub(crate) mod setup;
 pub(crate) mod start;
+pub(crate) mod tenants;
 pub(crate) mod wait;
 pub(crate) mod wait_for;

@@ -15,8 +15,7 @@ use crate::engines::session::{ChildMark, LockKey, LockName, Session};
 use crate::startup::start::Start;
 
 /// The lock of the second session.
-const MARK: LockKey =
-    LockKey { number: i64::from_be_bytes(*b"doorhook"), name: LockName::OfDatabase("doorstep child") };
+const MARK: LockKey = LockKey::new(i64::from_be_bytes(*b"doorhook"), LockName::OfDatabase("doorstep child"));
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(250);

@@ -27,13 +27,13 @@ use crate::startup::losses::Losses;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::startup::wait::Connected;
-use crate::startup::{refusal, schemas, wait};
+use crate::startup::{refusal, schemas, tenants, wait};
 use crate::verify;
 use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
 
 /// Pause before the wait begins again after a lost connection.
-const AFTER_A_LOSS: Duration = Duration::from_millis(100);
+pub(super) const AFTER_A_LOSS: Duration = Duration::from_millis(100);
 
 /// How long to try to record how a migration ended whose session the server has ended.
 const TO_RECORD: Duration = Duration::from_secs(5);
@@ -250,7 +250,7 @@ impl Start<'_> {
         Ok(outcome)
     }
 
-    async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
+    pub(super) async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
         self.setup.tracker.held_up("queueing for the migration lock");
         let keys = self.setup.lock_keys(&self.probe);
         let is_taken = !queue.try_take(self.session.as_mut(), &keys).await?;
@@ -355,6 +355,7 @@ impl Start<'_> {
 
     async fn apply_pending(&mut self) -> Result<usize, Error> {
         let (setup, Some(history)) = (self.setup, &mut self.history) else { return Ok(0) };
+        tenants::refuse::elsewhere(setup, &self.probe)?;
         let migrator = Migrator {
             history,
             session: self.session.as_mut(),
@@ -403,7 +404,7 @@ async fn read_files(setup: &Setup, extent: Extent) -> Result<Files, Error> {
     Ok(Files { history, desired })
 }
 
-fn warn_without_migrations(setup: &Setup, extent: Extent) {
+pub(super) fn warn_without_migrations(setup: &Setup, extent: Extent) {
     if setup.folder.is_some() || setup.hook_commands.migrate.is_some() || !applies(setup, extent) {
         return;
     }
@@ -416,11 +417,11 @@ fn warn_without_migrations(setup: &Setup, extent: Extent) {
 }
 
 /// What is left of the patience since `began`.
-fn left(setup: &Setup, began: Instant) -> Patience {
+pub(super) fn left(setup: &Setup, began: Instant) -> Patience {
     let patience = setup.settings.patience;
     Patience { timeout: patience.timeout.map(|timeout| timeout.saturating_sub(began.elapsed())), ..patience }
 }
 
-fn has_time(setup: &Setup, began: Instant) -> bool {
+pub(super) fn has_time(setup: &Setup, began: Instant) -> bool {
     left(setup, began).timeout.is_none_or(|left| left > AFTER_A_LOSS)
 }

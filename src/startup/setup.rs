@@ -7,7 +7,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::plain_name::flaw;
 use crate::base::progress::Tracker;
-use crate::config::{Mode, Settings, Strictness, Words};
+use crate::config::{Mode, SchemasFrom, Settings, Strictness, Words};
 use crate::engines::connect::Target;
 use crate::engines::engine::Ahead;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
@@ -19,6 +19,7 @@ use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::{Dialect, TableName};
 use crate::startup::database::{Database, Overruled};
 use crate::startup::hooks::HookCommands;
+use crate::startup::tenants;
 use crate::verify::desired::DesiredState;
 
 /// A start with everything decided that can be decided without the database.
@@ -46,6 +47,8 @@ pub(crate) struct Setup {
     /// That schema, or the dialect's usual one; the database where the schemas of the dialect are databases.
     url_home: String,
     pub(crate) territory: Territory,
+    /// The schema of `schemas_from` that this start works on.
+    pub(crate) tenant: Option<String>,
 }
 
 impl Setup {
@@ -83,7 +86,7 @@ impl Setup {
         };
         let url_home = url_schema.clone().unwrap_or(home);
         let schemas = union(of_prisma.clone(), Some(url_home.clone()));
-        Ok(Self {
+        let setup = Self {
             has_listed_schemas: !of_prisma.is_empty(),
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment, || database.mask()),
@@ -98,9 +101,48 @@ impl Setup {
             prisma_schema: project.schema,
             url_schema,
             url_home,
-            territory: Territory { schemas, external: project.external },
+            territory: Territory { schemas, external: project.external, is_apart: false },
+            tenant: None,
             settings,
+        };
+        let Some(from) = &setup.settings.tenancy.from else { return Ok(setup) };
+        tenants::refuse::unsuitable(&setup, &target)?;
+        Ok(match from {
+            SchemasFrom::Names(names) if names.len() == 1 => setup.for_tenant(&names[0]),
+            SchemasFrom::Names(_) | SchemasFrom::Query(_) => setup,
         })
+    }
+
+    /// The same start on one of the schemas of `schemas_from`. It has no hooks: they are refused there.
+    pub(crate) fn for_tenant(&self, name: &str) -> Self {
+        let schemas = match self.settings.mode {
+            Mode::Off => self.schemas.clone(),
+            Mode::Apply | Mode::Await => union(self.schemas.clone(), Some(name.to_owned())),
+        };
+        let external = self.territory.external.clone();
+        Self {
+            settings: self.settings.clone(),
+            database: self.database.at_schema(name, &self.settings.tenancy.path),
+            application_name: self.application_name.clone(),
+            has_application_name: self.has_application_name,
+            tracker: Tracker::default(),
+            is_scratch: self.is_scratch,
+            dialect: self.dialect,
+            folder: self.folder,
+            hook_commands: HookCommands::default(),
+            prisma_schema: self.prisma_schema,
+            has_listed_schemas: self.has_listed_schemas,
+            schemas,
+            url_schema: Some(name.to_owned()),
+            url_home: name.to_owned(),
+            territory: Territory { schemas: vec![name.to_owned()], external, is_apart: true },
+            tenant: Some(name.to_owned()),
+        }
+    }
+
+    /// Where the schemas come from that the folder is applied to one by one; `None` where it is applied once.
+    pub(crate) fn tenants(&self) -> Option<&SchemasFrom> {
+        self.settings.tenancy.from.as_ref().filter(|_| self.tenant.is_none() && !self.is_scratch)
     }
 
     /// Whether the settings, the project or the environment name a database.
@@ -191,6 +233,21 @@ impl Setup {
         reading.await.map_err(|error| Error::Internal(error.to_string()))?
     }
 
+    /// Refuses a command that works on one schema where the settings name many.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn demand_one_schema(&self) -> Result<(), Error> {
+        match self.tenants() {
+            None => Ok(()),
+            Some(_) => Err(Error::Settings(
+                "schemas_from names many schemas, and this command works on one\n\
+                 next: name it: --schemas-from NAME"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// The service's role, where it is not the session's. A scratch database has none of its grants.
     pub(crate) fn role(&self) -> Option<String> {
         if self.is_scratch { None } else { self.database.service_role() }
@@ -210,6 +267,9 @@ impl Setup {
     /// The schema that an unqualified name belongs to. A schema that the URL names counts even before it exists,
     /// because the service's tables will be created in it.
     pub(crate) fn home<'a>(&'a self, probe: &'a Probe) -> &'a str {
+        if let Some(tenant) = &self.tenant {
+            return tenant;
+        }
         let home = probe.current_schema.as_deref().or(self.url_schema.as_deref());
         home.unwrap_or(self.dialect.home())
     }
@@ -217,14 +277,18 @@ impl Setup {
     /// What the first query of a session asks for.
     pub(crate) fn probe_request(&self) -> ProbeRequest {
         let history = self.folder.map(|folder| folder.format.ledger.table_on(self.dialect).to_owned());
-        ProbeRequest { schemas: self.schemas.clone(), history, ..ProbeRequest::default() }
+        let (schemas, history_schema) = (self.schemas.clone(), self.tenant.clone());
+        ProbeRequest { schemas, history, history_schema, ..ProbeRequest::default() }
     }
 
     /// The same, and what a start that finds nothing to do will ask next.
     pub(crate) fn opening_request(&self, verifies: bool) -> ProbeRequest {
+        if self.tenants().is_some() {
+            return self.probe_request();
+        }
         let select = |folder: Folder| {
             let ledger = folder.format.ledger;
-            let schema = ledger.place(self.dialect).map(str::to_owned);
+            let schema = ledger.place(self.dialect).or(self.tenant.as_deref()).map(str::to_owned);
             ledger.select(self.dialect, &TableName { schema, name: ledger.table_on(self.dialect).to_owned() })
         };
         let reads_history = self.settings.mode != Mode::Off;
@@ -249,9 +313,19 @@ impl Setup {
 
     /// All locks of a start: that one, and the one that the tool itself takes where its key depends on the database.
     pub(crate) fn lock_keys(&self, probe: &Probe) -> Vec<LockKey> {
-        let place = LockPlace { database: &probe.database, schema: probe.current_schema.as_deref() };
-        let of_tool = self.folder.map(|folder| folder.format.ledger.tool_lock_keys(self.dialect, &place));
-        std::iter::once(self.lock_key()).chain(of_tool.unwrap_or_default()).collect()
+        let of_tool = |schema: Option<&str>| {
+            let place = LockPlace { database: &probe.database, schema };
+            self.folder.map(|folder| folder.format.ledger.tool_lock_keys(self.dialect, &place)).unwrap_or_default()
+        };
+        match self.tenant.as_deref() {
+            Some(tenant) => tenants::keys::of(tenant, self.lock_key(), of_tool),
+            None => std::iter::once(self.lock_key()).chain(of_tool(probe.current_schema.as_deref())).collect(),
+        }
+    }
+
+    /// Those of them that starts on different schemas of this database share.
+    pub(crate) fn common_keys(&self, probe: &Probe) -> Vec<LockKey> {
+        self.for_tenant("").lock_keys(probe).into_iter().filter(|key| key.is_shared).collect()
     }
 
     /// The command that applies migrations of which doorstep knows neither files nor history, unless migrations are off.
@@ -319,7 +393,11 @@ fn schemas_to_create(settings: &Settings, target: &Target, of_prisma: Vec<String
         ))),
         (false, _) => Ok(Vec::new()),
         (true, Mode::Off) => Ok(named.unwrap_or_default()),
-        (true, Mode::Apply | Mode::Await) => Ok(union(named.unwrap_or(of_prisma), target.schema().map(str::to_owned))),
+        (true, Mode::Apply | Mode::Await) => {
+            // Of many schemas, the one of the URL is only where the query is asked.
+            let of_url = target.schema().filter(|_| settings.tenancy.from.is_none());
+            Ok(union(named.unwrap_or(of_prisma), of_url.map(str::to_owned)))
+        }
     }
 }
 

@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use crate::base::error::Error;
-use crate::base::log::{millis, seconds};
+use crate::base::log::{millis, number, seconds};
 use crate::base::progress::Phase;
 use crate::base::signal::Stop;
 use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::finding::Severity;
 use crate::migrate::history::History;
 use crate::startup::setup::Setup;
+use crate::startup::tenants::refuse;
 use crate::startup::wait::{self, Connected};
 use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
@@ -41,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) migrate: Duration,
     pub(crate) verify: Duration,
     pub(crate) applied: usize,
+    /// Of how many schemas, where `schemas_from` is set.
+    pub(crate) tenants: Option<usize>,
 }
 
 impl<'a> Start<'a> {
@@ -71,7 +74,7 @@ impl<'a> Start<'a> {
     pub(crate) async fn probe_again(&mut self) -> Result<(), Error> {
         self.ahead = ReadAhead::default();
         let probe = self.session.probe(&self.setup.probe_request()).await;
-        self.probe = probe.map_err(Error::statement("look at the database"))?;
+        self.probe = probe.map_err(|fault| refuse::unseen(self.setup, &self.probe, fault))?;
         Ok(())
     }
 
@@ -87,7 +90,7 @@ impl<'a> Start<'a> {
     pub(crate) async fn read_history_and_running(&mut self) -> Result<(), Error> {
         self.read_history().await?;
         if let Some(history) = &mut self.history {
-            history.mark_running(self.session.as_mut(), &self.probe).await;
+            history.mark_running(self.session.as_mut(), &self.setup.lock_keys(&self.probe)).await;
         }
         Ok(())
     }
@@ -98,24 +101,11 @@ impl<'a> Start<'a> {
         desired: &DesiredState,
         explained: Severity,
     ) -> Result<DatabaseComparison, Error> {
-        let setup = self.setup;
-        setup.tracker.enter(Phase::Verify);
-        let role = setup.role();
+        self.setup.tracker.enter(Phase::Verify);
         let service = if desired.is_empty() { None } else { self.service_session().await };
-        let options = verify::Options {
-            dialect: setup.dialect,
-            home: setup.home(&self.probe),
-            role: role.as_deref(),
-            grantee: role.as_deref().unwrap_or(&self.probe.role),
-            allow: &setup.settings.allow,
-            external: &setup.territory.external,
-            has_rows: !setup.is_scratch,
-            history: self.history.as_ref(),
-            mode: setup.settings.mode,
-            explained,
-        };
-        let ahead = std::mem::take(&mut self.ahead);
-        verify::compare_database(self.session.as_mut(), service, desired, ahead, &options).await
+        let (setup, probe, ahead) = (self.setup, &self.probe, std::mem::take(&mut self.ahead));
+        let comparison = Comparison { setup, probe, history: self.history.as_ref(), ahead, explained };
+        comparison.with(self.session.as_mut(), service, desired).await
     }
 
     /// A session of the service's account, where that is another one than doorstep's, and only it can tell its rights.
@@ -132,6 +122,47 @@ impl<'a> Start<'a> {
     }
 }
 
+/// What a comparison goes by, besides the desired state.
+pub(crate) struct Comparison<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) probe: &'a Probe,
+    /// The folder with its history, to explain findings.
+    pub(crate) history: Option<&'a History>,
+    pub(crate) ahead: ReadAhead,
+    /// Findings below this severity come without their cause.
+    pub(crate) explained: Severity,
+}
+
+impl Comparison<'_> {
+    /// Compares what is desired with what the session finds.
+    ///
+    /// # Errors
+    /// As [`verify::compare_database`].
+    pub(crate) async fn with(
+        self,
+        session: &mut dyn Session,
+        service: Option<Service>,
+        desired: &DesiredState,
+    ) -> Result<DatabaseComparison, Error> {
+        let Self { setup, probe, history, ahead, explained } = self;
+        let role = setup.role();
+        let options = verify::Options {
+            dialect: setup.dialect,
+            home: setup.home(probe),
+            role: role.as_deref(),
+            grantee: role.as_deref().unwrap_or(&probe.role),
+            allow: &setup.settings.allow,
+            external: &setup.territory.external,
+            has_rows: !setup.is_scratch,
+            history,
+            mode: setup.settings.mode,
+            explained,
+            is_one_of_many: setup.tenant.is_some(),
+        };
+        verify::compare_database(session, service, desired, ahead, &options).await
+    }
+}
+
 impl Report {
     /// The last line of a start.
     pub(crate) fn log(&self) {
@@ -143,11 +174,13 @@ impl Report {
             steps.migrate = millis(self.migrate),
             steps.verify = millis(self.verify),
             applied = self.applied,
-            "wait {}, schemas {}, migrate {} ({} applied), verify {}",
+            schemas = self.tenants,
+            "wait {}, schemas {}, migrate {} ({} applied{}), verify {}",
             seconds(self.wait),
             seconds(self.schemas),
             seconds(self.migrate),
-            self.applied,
+            self.tenants.map_or_else(|| self.applied.to_string(), |_| number(self.applied)),
+            self.tenants.map_or_else(String::new, |count| format!(" in {} schemas", number(count))),
             seconds(self.verify)
         );
     }

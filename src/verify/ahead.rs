@@ -25,6 +25,12 @@ impl ReadAhead {
         Self { history, asked, tables, catalog: catalog.map(Ok) }
     }
 
+    /// The catalog of these schemas, as far as `role` counts.
+    pub(crate) fn of_catalog(schemas: Vec<String>, role: Option<String>, catalog: Catalog) -> Self {
+        let asked = Ahead { schemas: Some(schemas), role, ..Ahead::default() };
+        Self { asked, catalog: Some(Ok(catalog)), ..Self::default() }
+    }
+
     /// Reads the catalog that was asked for, where the engine did not send it with the probe.
     pub(crate) async fn read_catalog(&mut self, session: &mut dyn Session) {
         if let (None, Some(schemas)) = (&self.catalog, &self.asked.schemas) {

@@ -80,6 +80,13 @@ impl DesiredState {
         Ok(Self { require, queries, prisma, snapshot, files, ..Self::of_tables(settings) })
     }
 
+    /// Expects the same in another schema.
+    pub(crate) fn move_to(&mut self, home: &str) {
+        if let Some(declared) = &mut self.prisma {
+            home.clone_into(&mut declared.home);
+        }
+    }
+
     fn snapshot_path(settings: &Settings) -> Option<&Path> {
         let usual = Path::new(snapshot::USUAL);
         settings.snapshot.as_deref().or_else(|| usual.exists().then_some(usual))

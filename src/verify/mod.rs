@@ -68,6 +68,8 @@ pub(crate) struct Options<'a> {
     pub mode: Mode,
     /// The least severity whose causes are looked for, which means to read every script.
     pub explained: Severity,
+    /// It is one comparison of many in this run.
+    pub is_one_of_many: bool,
 }
 
 /// What a database was found to lack, and what would close the gap.
@@ -114,7 +116,7 @@ pub(crate) async fn compare_database(
     let statements: Vec<&str> = queries.iter().map(|query| query.statement(dialect)).collect();
     let plans = session.explain(&statements).await.map_err(Error::statement("look at the plans of queries"))?;
     let mut actual = None;
-    if !(expected.is_empty() && require.is_silent() && queries.is_empty()) {
+    if needs_catalog(desired, &expected) {
         schemas.extend(index_use::schemas(queries, &plans).map(str::to_owned));
         let scope = Scope { schemas: &distinct(schemas), role };
         let mut read = read_catalog(session, &scope, &mut ahead).await?;
@@ -147,13 +149,30 @@ pub(crate) async fn compare_database(
     let facts = Facts { dialect, home, role, mode, expected: &expected, actual: actual.as_ref() };
     let history = || options.history.map(diagnose::evidence::migration_facts);
     let findings = diagnose::findings(differences, options.explained, &facts, &script, history);
-    memory::keep(actual);
+    if !options.is_one_of_many {
+        memory::keep(actual);
+    }
     Ok(DatabaseComparison { findings, script })
 }
 
 /// Whom a missing right is granted to: the service's account, where its session told it.
 fn grantee<'a>(rights: Option<&'a Rights>, options: &Options<'a>) -> &'a str {
     rights.map(|rights| rights.account.as_str()).filter(|account| !account.is_empty()).unwrap_or(options.grantee)
+}
+
+/// The schemas that are read for a comparison, apart from those of queries' plans; none where no catalog is needed.
+pub(crate) fn schemas_of(desired: &DesiredState, home: &str) -> Vec<String> {
+    let mut expected = desired.catalogs(home);
+    expected.retain(|catalog| !is_hollow(catalog));
+    match needs_catalog(desired, &expected) {
+        true => distinct(named_schemas(desired, &expected, home)),
+        false => Vec::new(),
+    }
+}
+
+/// Whether something is expected beyond tables by their names, and rows.
+fn needs_catalog(desired: &DesiredState, expected: &[Cow<'_, Catalog>]) -> bool {
+    !(expected.is_empty() && desired.require.is_silent() && desired.queries.is_empty())
 }
 
 /// The schemas that something is expected in.

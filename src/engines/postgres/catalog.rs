@@ -50,6 +50,16 @@ impl Engine for Postgres {
         })
     }
 
+    fn tables_by_schema(&self, schemas: &[String], table: &str) -> Query<Vec<(String, bool)>> {
+        Query::new(queries::tables_by_schema(schemas, table), |rows| {
+            let pair = |row: Row| match <[Option<String>; 2]>::try_from(row) {
+                Ok([Some(schema), has_table]) => Ok((schema, has_table.as_deref() == Some("t"))),
+                _ => Err(unexpected_row()),
+            };
+            rows.into_iter().map(pair).collect()
+        })
+    }
+
     fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>> {
         let count = objects.len();
         Query::new(queries::object_states(objects, since), move |rows| {

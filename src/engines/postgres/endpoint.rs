@@ -66,6 +66,12 @@ impl Endpoint for Target {
         Ok(Arc::new(Self::with_role(self, role)))
     }
 
+    fn with_schema(&self, schema: &str, path: &[String]) -> Result<Arc<dyn Endpoint>, Error> {
+        let mut target = self.clone();
+        (target.schema, target.path) = (Some(schema.to_owned()), path.to_vec());
+        Ok(Arc::new(target))
+    }
+
     fn acting_role(&self) -> Option<&str> {
         self.acting_role.as_deref()
     }

@@ -41,7 +41,8 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
         ),
     };
     let home = wanted.history.as_deref().map_or("NULL".to_owned(), |table| {
-        let table = SQL.literal(&SQL.identifier(table));
+        let table = TableName { schema: wanted.history_schema.clone(), name: table.to_owned() };
+        let table = SQL.literal(&SQL.table(&table));
         format!("(pg_catalog.pg_identify_object(1259, pg_catalog.to_regclass({table}), 0)).schema")
     });
     // The history table is where an unqualified name leads: Prisma never qualifies it. The server quotes the schema's name where
@@ -50,6 +51,18 @@ pub(crate) fn probe(wanted: &ProbeRequest) -> String {
         "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only'), \
          pg_catalog.current_setting('server_version'), pg_catalog.current_database(), current_user, \
          pg_catalog.current_schema(), {missing}, {home}, pg_catalog.version()"
+    )
+}
+
+/// Which of these schemas exist, and whether each has a table of this name.
+pub(crate) fn tables_by_schema(schemas: &[String], table: &str) -> String {
+    let names: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
+    format!(
+        "SELECT n.nspname, EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid \
+         AND c.relname = {} AND c.relkind IN ('r', 'p')) FROM pg_catalog.pg_namespace n \
+         WHERE n.nspname = ANY (ARRAY[{}]::name[])",
+        SQL.literal(table),
+        names.join(", ")
     )
 }
 

@@ -12,7 +12,7 @@ use crate::engines::postgres::client::{CancelKey, Client, TakeRow};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::lookalike::Lookalike;
-use crate::engines::postgres::{SQL, queries, unit};
+use crate::engines::postgres::{SQL, Target, queries, unit};
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
 
@@ -83,8 +83,24 @@ impl Session {
 
     /// The statement that makes `?schema=` of the URL the search path, as Prisma does, to put before another one.
     pub(crate) fn search_path(&self) -> String {
-        let schema = self.route.target.schema.as_deref();
-        schema.map_or_else(String::new, |schema| format!("SET search_path = {}; ", SQL.identifier(schema)))
+        let Target { schema: Some(schema), path, .. } = &self.route.target else { return String::new() };
+        let names: Vec<String> = std::iter::once(schema).chain(path).map(|name| SQL.identifier(name)).collect();
+        format!("SET search_path = {}; ", names.join(", "))
+    }
+
+    /// See [`crate::engines::session::Session::enter_schema`]. Until the session takes a lock, each message sets the path for
+    /// itself, as behind a pooler.
+    async fn enter(&mut self, schema: &str, path: &[String]) -> Result<(), Fault> {
+        if std::mem::take(&mut self.is_own) {
+            (self.unsettled, self.conditions, self.backend) = (false, None, None);
+            self.locks.clear();
+            self.lifted.clear();
+            // The server refuses it beside other statements. It gives up the locks, too.
+            self.send("DISCARD ALL".to_owned()).await?;
+        }
+        let target = &mut Arc::make_mut(&mut self.route).target;
+        (target.schema, target.path) = (Some(schema.to_owned()), path.to_vec());
+        Ok(())
     }
 
     /// The connection has been found to have its backend for itself: its settings may last.
@@ -96,16 +112,22 @@ impl Session {
         Ok(())
     }
 
+    /// The expression that takes a lock, if no other session has it.
+    pub(crate) fn taking(key: &LockKey) -> String {
+        let shared = if key.is_shared { "_shared" } else { "" };
+        format!("pg_catalog.pg_try_advisory_lock{shared}({})", key.number)
+    }
+
     async fn lock(&mut self, key: LockKey) -> Result<bool, Fault> {
         self.restore_limits().await?;
         if let Some(lookalike) = &self.lookalike {
             return Err(lookalike.fault());
         }
-        let (number, login) = (key.number, self.client.cancel_key().map_or(0, CancelKey::process_id));
+        let (taking, login) = (Self::taking(&key), self.client.cancel_key().map_or(0, CancelKey::process_id));
         // A pooler invents the process id of the login. Then nothing is locked yet: the lock would be on some backend.
         let expected = if self.is_own { "pg_catalog.pg_backend_pid()".to_owned() } else { login.to_string() };
         let sql = format!(
-            "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {expected} THEN pg_catalog.pg_try_advisory_lock({number}) END, \
+            "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {expected} THEN {taking} END, \
              pg_catalog.pg_backend_pid()"
         );
         let mut rows = self.run(sql.clone()).await?;
@@ -172,6 +194,10 @@ impl crate::engines::session::Session for Session {
 
     fn try_lock(&mut self, key: LockKey) -> Work<'_, bool> {
         Box::pin(self.lock(key))
+    }
+
+    fn enter_schema<'a>(&'a mut self, schema: &'a str, path: &'a [String]) -> Work<'a, ()> {
+        Box::pin(self.enter(schema, path))
     }
 
     fn suspend_lock(&mut self) -> Work<'_, ()> {

@@ -7,7 +7,7 @@ use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::{Conditions, Failure, LockKey, Next, Rollback, Unit};
+use crate::engines::session::{Conditions, Failure, Next, Rollback, Unit};
 use crate::sql::script::{Statement, statements};
 
 /// Restores the session's own settings after a script.
@@ -28,8 +28,7 @@ impl Session {
         self.conditions = None;
         self.send(RESET.to_owned() + &self.search_path()).await?;
         // Taking them once more is harmless, and the only way to know.
-        let tries = self.locks.iter().map(|key| format!("pg_catalog.pg_try_advisory_lock({})", key.number));
-        let tries: Vec<String> = tries.collect();
+        let tries: Vec<String> = self.locks.iter().map(Self::taking).collect();
         if tries.is_empty() || is_true(&self.send(format!("SELECT {}", tries.join(" AND "))).await?) {
             return Ok(());
         }
@@ -119,8 +118,7 @@ impl Session {
     /// The record, with two conditions that must hold: this session has the lock, and a row changes; its key makes it one. A
     /// division by zero is how plain SQL raises an error.
     fn recording(&self, clears: Option<&str>, record: &str) -> String {
-        let lock = |key: &LockKey| format!("pg_catalog.pg_try_advisory_lock({})", key.number);
-        let locks: Vec<String> = self.locks.iter().map(lock).collect();
+        let locks: Vec<String> = self.locks.iter().map(Self::taking).collect();
         let holds = if locks.is_empty() { String::new() } else { format!(" WHERE {}", locks.join(" AND ")) };
         let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
         format!("{clears}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded{holds}")

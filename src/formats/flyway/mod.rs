@@ -329,7 +329,7 @@ mod tests {
         // Of `app`.`flyway_schema_history`; the lock is called Flyway--320650056.
         let place = LockPlace { database: "app", schema: Some("app") };
         let [key] = ledger().tool_lock_keys(Dialect::Mysql, &place)[..] else { panic!("one lock") };
-        assert_eq!(key, LockKey { number: -320_650_056, name: LockName::Numbered("Flyway-") });
+        assert_eq!(key, LockKey::new(-320_650_056, LockName::Numbered("Flyway-")));
     }
 
     fn row(rank: &str, version: Option<&str>, description: &str, kind: &str, sum: Option<&str>) -> Row {

@@ -131,7 +131,7 @@ impl Ledger for GolangMigrate {
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
         let Some(name) = ledger_ddl::golang_migrate::words(dialect).lock else { return Vec::new() };
         let number = |text: String| i64::from(crc32(text.as_bytes()).wrapping_mul(SALT));
-        self.key_texts(dialect, place).into_iter().map(|text| LockKey { number: number(text), name }).collect()
+        self.key_texts(dialect, place).into_iter().map(|text| LockKey::new(number(text), name)).collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {

@@ -28,7 +28,7 @@ const TABLE_VARIABLE: &str = "GOOSE_TABLE";
 const FOLDER_VARIABLE: &str = "GOOSE_MIGRATION_DIR";
 
 /// The key of the lock that a program can have goose take (`lock.DefaultLockID`): crc32("goose").
-const LOCK: LockKey = LockKey { number: 4_097_083_626, name: LockName::OfDatabase("goose") };
+const LOCK: LockKey = LockKey::new(4_097_083_626, LockName::OfDatabase("goose"));
 
 /// How it is found.
 pub(crate) const ENTRY: FormatEntry = FormatEntry {

@@ -50,7 +50,7 @@ static POSTGRES: FlywayWords = FlywayWords {
     took: "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000)::int",
     index: Index::Apart,
     // `PostgreSQLAdvisoryLockTemplate`.
-    lock: Some(|hash| LockKey { number: LOCK_BASE + i64::from(hash), name: LockName::OfDatabase("flyway") }),
+    lock: Some(|hash| LockKey::new(LOCK_BASE + i64::from(hash), LockName::OfDatabase("flyway"))),
 };
 
 static SQLITE: FlywayWords = FlywayWords {
@@ -93,7 +93,7 @@ static MYSQL: FlywayWords = FlywayWords {
     took: "0",
     index: Index::Within,
     // `MySQLNamedLockTemplate`.
-    lock: Some(|hash| LockKey { number: i64::from(hash), name: LockName::Numbered("Flyway-") }),
+    lock: Some(|hash| LockKey::new(i64::from(hash), LockName::Numbered("Flyway-"))),
 };
 
 /// For this dialect.

@@ -66,7 +66,7 @@ impl Ledger for NodePgMigrate {
 
     /// `PG_MIGRATE_LOCK_ID`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 7_241_865_325_823_964, name: LockName::OfDatabase("node-pg-migrate") }
+        LockKey::new(7_241_865_325_823_964, LockName::OfDatabase("node-pg-migrate"))
     }
 
     fn rival(&self) -> Option<&'static str> {

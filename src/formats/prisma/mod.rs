@@ -159,7 +159,7 @@ impl Ledger for Prisma {
 
     /// What Prisma takes: `SELECT pg_advisory_lock(72707369)`, on MySQL `SELECT GET_LOCK('prisma_migrate', …)`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 72_707_369, name: LockName::OfServer("prisma_migrate") }
+        LockKey::new(72_707_369, LockName::OfServer("prisma_migrate"))
     }
 
     /// Prisma waits 10 s for `GET_LOCK('prisma_migrate', 10)` and then goes on without it, and other databases of the server

@@ -64,7 +64,7 @@ impl Ledger for Sqlx {
     fn tool_lock_keys(&self, dialect: Dialect, place: &LockPlace<'_>) -> Vec<LockKey> {
         let number = 0x3d32_ad9e * i64::from(crc32(place.database.as_bytes()));
         let name = ledger_ddl::sqlx_folder::words(dialect).lock;
-        name.map(|name| LockKey { number, name }).into_iter().collect()
+        name.map(|name| LockKey::new(number, name)).into_iter().collect()
     }
 
     fn tool_locks(&self, dialect: Dialect) -> bool {

@@ -63,7 +63,7 @@ impl Ledger for Tern {
 
     /// `lockNum`.
     fn lock_key(&self) -> LockKey {
-        LockKey { number: 9_628_173_550_095_224, name: LockName::OfDatabase("tern") }
+        LockKey::new(9_628_173_550_095_224, LockName::OfDatabase("tern"))
     }
 
     fn rival(&self) -> Option<&'static str> {

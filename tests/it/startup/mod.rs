@@ -16,6 +16,7 @@ mod schemas;
 mod secret_files;
 mod secrets;
 mod settings;
+mod tenants;
 mod time_limits;
 mod urls;
 mod wait;

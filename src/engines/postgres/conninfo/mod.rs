@@ -61,6 +61,8 @@ pub(crate) struct Target {
     pub(crate) pgbouncer: bool,
     /// `?schema=`: Prisma's target schema, first and only in the search path.
     pub(crate) schema: Option<String>,
+    /// The schemas behind it in the search path.
+    pub(crate) path: Vec<String>,
     pub(crate) application_name: String,
     pub(crate) options: Option<String>,
     /// One attempt, from name resolution to the first answer.
@@ -220,6 +222,7 @@ impl Parameters {
                 Some(seconds) => Duration::from_secs(seconds),
             },
             schema: self.get("schema").map(str::to_owned),
+            path: Vec::new(),
             application_name: self
                 .get("application_name")
                 .map_or_else(|| ApplicationName::of_process(environment).with(""), str::to_owned),
