@@ -312,9 +312,7 @@ impl fmt::Display for Error {
             }
             Self::Schemas(failures) => failures.fmt(f),
             Self::Stopped { signal, note } => write!(f, "stopped by {}: {note}", signal::name(*signal)),
-            Self::Internal(text) => {
-                write!(f, "a bug in doorstep: {text}\nnext: please report it with the log at --log debug")
-            }
+            Self::Internal(text) => write!(f, "a bug in doorstep: {text}\n{NEXT_AFTER_A_BUG}"),
         }
     }
 }
@@ -328,6 +326,8 @@ const NEXT_AFTER_NOT_THERE: &str = "next: check that what wait_for names runs an
 
 const NEXT_AFTER_UNKNOWN: &str =
     "next: add the tool to this image, so that it can be asked; or start in spite of it: --unknown accept";
+
+const NEXT_AFTER_A_BUG: &str = "next: please report it with the log at --log debug";
 
 const NEXT_AFTER_A_LOSS: &str = "next: start again; the next start finds out what became of it";
 

@@ -48,12 +48,16 @@ impl fmt::Display for SchemaFailures {
     }
 }
 
-/// The first line of an error.
+/// The first line of an error, with the second one where that says what it is about.
 pub(crate) fn first_line(error: &Error) -> String {
     let text = error.to_string();
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
     // The second line of a failed migration is the server's message.
-    let lines = if matches!(error, Error::Migration { .. }) { 2 } else { 1 };
-    text.lines().take(lines).map(str::trim).collect::<Vec<_>>().join(": ")
+    match lines.next().filter(|_| first.ends_with(':') || matches!(error, Error::Migration { .. })) {
+        Some(second) => format!("{}: {second}", first.trim_end_matches(':')),
+        None => first.to_owned(),
+    }
 }
 
 #[cfg(test)]

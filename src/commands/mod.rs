@@ -18,6 +18,7 @@ pub(crate) mod output;
 pub(crate) mod plan;
 pub(crate) mod replay;
 pub(crate) mod resolve;
+mod resolve_many;
 pub(crate) mod run;
 pub(crate) mod scratch;
 pub(crate) mod snapshot;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
 use crate::commands::invocation::{Invocation, Next, lock_history};
-use crate::commands::output;
+use crate::commands::{output, resolve_many};
 use crate::engines::session::{ObjectState, Probe, Session};
 use crate::formats::migration::{Migration, Record, nearest};
 use crate::formats::{Outcome, Resolved, RowKey};
@@ -44,13 +44,13 @@ enum Mark {
 
 /// What was done, for `--format json`.
 #[derive(Debug, Serialize)]
-struct Marked {
+pub(super) struct Marked {
     /// The migration.
     name: String,
     /// `applied` or `rolled_back`.
     state: &'static str,
     /// False when the history said so already.
-    changed: bool,
+    pub(super) changed: bool,
 }
 
 impl fmt::Display for Marked {
@@ -71,8 +71,13 @@ impl fmt::Display for Marked {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let mark = args.mark()?;
     let setup = invocation.settled_setup()?;
-    setup.demand_one_schema()?;
     setup.demand_own_history()?;
+    match (&mark, setup.tenants()) {
+        (Mark::RolledBack(name), Some(from)) => {
+            return resolve_many::run(name, args.format, invocation, (&setup, from));
+        }
+        _ => setup.demand_one_schema()?,
+    }
     let marked = invocation.in_session(&setup, false, read_folder(&setup, &mark), async |start| {
         lock_history(start).await?;
         let Some(history) = &start.history else { return Err(setup.no_folder()) };
@@ -96,11 +101,17 @@ impl Args {
 
 /// The folder. A rollback needs none of its files: one that contradicts itself is passed over, as Prisma does.
 async fn read_folder(setup: &Setup, mark: &Mark) -> Result<Option<History>, Error> {
-    match (setup.read_folder().await, &setup.folder, mark) {
-        (Err(Error::History(_)), Some(folder), Mark::RolledBack(_)) => {
-            Ok(Some(History::of(folder, setup.dialect, Resolved::default())))
-        }
-        (folder, _, _) => folder,
+    match mark {
+        Mark::Applied(_) => setup.read_folder().await,
+        Mark::RolledBack(_) => read_folder_of_rollback(setup).await,
+    }
+}
+
+/// The same for a rollback.
+pub(super) async fn read_folder_of_rollback(setup: &Setup) -> Result<Option<History>, Error> {
+    match (setup.read_folder().await, &setup.folder) {
+        (Err(Error::History(_)), Some(folder)) => Ok(Some(History::of(folder, setup.dialect, Resolved::default()))),
+        (folder, _) => folder,
     }
 }
 
@@ -197,7 +208,13 @@ fn made(script: &Script) -> Vec<ObjectRef> {
     objects
 }
 
-async fn rolled_back(history: &History, session: &mut dyn Session, probe: &Probe, name: &str) -> Result<Marked, Error> {
+/// Records that a migration whose run was not completed may run again.
+pub(super) async fn rolled_back(
+    history: &History,
+    session: &mut dyn Session,
+    probe: &Probe,
+    name: &str,
+) -> Result<Marked, Error> {
     let rows: Vec<&Record> = history.records.iter().map(AsRef::as_ref).filter(|record| record.name == name).collect();
     let (Some(table), false) = (&history.table, rows.is_empty()) else {
         return Err(Error::History(format!(

@@ -299,6 +299,12 @@ impl Settings {
         let tables = merged.require_tables.unwrap_or_default();
         let dependencies: Vec<String> = merged.wait_for.into_iter().flatten().flat_map(|entries| entries.0).collect();
         let patterns = merged.verify_allow.unwrap_or_default();
+        let tenancy = Tenancy {
+            from: merged.schemas_from,
+            jobs: merged.tenant_jobs.map_or(4, |jobs| jobs.0),
+            on_failure: merged.tenant_failure.unwrap_or(OnFailure::Continue),
+            path: schemas(&merged.tenant_path.unwrap_or_default(), "tenant_path")?,
+        };
         Ok(Self {
             environment: wider,
             database,
@@ -310,12 +316,7 @@ impl Settings {
             command_timeout: limit(merged.command_timeout, Duration::ZERO),
             wait_for: parse_all(&dependencies, "wait_for")?,
             schemas: merged.schemas.map(|list| schemas(&list, "schemas")).transpose()?,
-            tenancy: Tenancy {
-                from: merged.schemas_from,
-                jobs: merged.tenant_jobs.map_or(4, |jobs| jobs.0),
-                on_failure: merged.tenant_failure.unwrap_or(OnFailure::Continue),
-                path: schemas(&merged.tenant_path.unwrap_or_default(), "tenant_path")?,
-            },
+            tenancy,
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,
             format: merged.migration_format,

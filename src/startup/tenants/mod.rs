@@ -171,7 +171,7 @@ impl TenantRun<'_> {
                     "the query of schemas_from returns no schema, so there is none to migrate"
                 );
             }
-            let task = |(at, name): (usize, &String)| Task::new(at, name.clone(), setup);
+            let task = |(at, name): (usize, &String)| Task::new(at, name.clone());
             self.tasks = names.iter().enumerate().map(task).collect();
             self.tally = Tally::new(count);
             self.names = Some(names);
@@ -210,6 +210,8 @@ impl TenantRun<'_> {
                 session.close().await;
                 return is_free.map(|_| PassOutcome::Later(self.queue.pause()));
             }
+            // The next time counts anew: a pass may last.
+            self.queue = Queue::new(setup.settings.lock_timeout);
             let pause = self.apply(session, probe).await?;
             if let Some(signal) = self.stop.signal() {
                 return Err(self.stopped(signal));

@@ -20,7 +20,9 @@ pub(crate) async fn find(session: &mut dyn Session, from: &SchemasFrom) -> Resul
         SchemasFrom::Query(query) => query,
     };
     let rows = session.query(format!("{READ_ONLY}{query}")).await.map_err(|fault| match fault.class {
-        Class::Statement => Error::Settings(format!("the query of schemas_from failed: {fault}\nnext: correct it")),
+        Class::Statement | Class::ReadOnly => {
+            Error::Settings(format!("the query of schemas_from failed: {fault}\nnext: correct it"))
+        }
         _ => Error::statement("ask the query of schemas_from")(fault),
     })?;
     read(rows)

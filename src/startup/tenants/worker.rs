@@ -35,13 +35,14 @@ pub(super) struct Task {
     /// Its place among all.
     pub(super) at: usize,
     pub(super) schema: String,
-    queue: Queue,
+    /// `None` before its lock is tried for the first time.
+    queue: Option<Queue>,
     losses: Losses,
 }
 
 impl Task {
-    pub(super) fn new(at: usize, schema: String, setup: &Setup) -> Self {
-        Self { at, schema, queue: Queue::new(setup.settings.lock_timeout), losses: Losses::default() }
+    pub(super) fn new(at: usize, schema: String) -> Self {
+        Self { at, schema, queue: None, losses: Losses::default() }
     }
 }
 
@@ -182,7 +183,8 @@ pub(super) async fn work(
         board.bar.begin(&task.schema);
         let began = Instant::now();
         let schema = task.schema.clone();
-        let migrated = migrate(board, &stop, &mut task.queue, (&schema, open), history.take());
+        let queue = task.queue.get_or_insert_with(|| Queue::new(board.setup.settings.lock_timeout));
+        let migrated = migrate(board, &stop, queue, (&schema, open), history.take());
         let Migrated { outcome, session: left, history: read, applied } = within(&schema, migrated).await;
         (session, history) = (left, read);
         stop.end_deferral();

@@ -85,6 +85,10 @@ fn one_schema_that_fails_leaves_the_others_migrated_and_the_service_down() {
     let status = status.stdout_has("b  ").stdout_has("2_check").stdout_has("3 schemas: 2 current, 1 failed");
     drop(status);
     // Repaired, the next start goes on with the one that is left.
+    let resolve = ["resolve", "--rolled-back", "2_check", "--schemas-from", "a,b,c"];
+    let resolved = project.doorstep(&database.url(), &resolve).run().code(0);
+    resolved.stdout_is("b: 2_check is recorded as rolled back\n1 schema");
+    project.doorstep(&database.url(), &resolve).run().code(65).stderr_has("nothing was changed");
     project.write("migrations/2_check.sql", "SELECT 1;");
     let output = run(&project, &database, &["--schemas-from", "a,b,c", "--", "echo", "up"]);
     output.code(0).stdout_is("up").stderr_has("1 of 3 schemas have something to migrate");
@@ -168,6 +172,8 @@ fn the_tool_of_the_format_is_kept_out() {
     let mut start = Project::with_two().doorstep(&database.url(), &["run", "--schemas-from", "a,b"]).spawn();
     start.until_stderr("waiting for the migration lock, held by");
     assert_eq!(database.sql("SELECT to_regnamespace('a') IS NULL AND to_regnamespace('b') IS NULL"), "t");
+    database
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'prisma migrate deploy'");
     drop(holder);
     until("the lock is free", || {
         let held = "SELECT count(*) FROM pg_locks WHERE objid = 72707369 AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
