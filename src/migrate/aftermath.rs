@@ -10,7 +10,7 @@ use crate::formats::migration::{RecordedBy, RunMode};
 use crate::migrate::apply::{Current, MigrationRun};
 use crate::migrate::failure_report::{self, MetLimit};
 use crate::migrate::halted::Halt;
-use crate::migrate::history::strategy_of;
+use crate::migrate::strategy::strategy_of;
 use crate::migrate::trouble::Trouble;
 use crate::migrate::{execute, strategy};
 

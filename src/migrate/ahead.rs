@@ -11,8 +11,8 @@ use crate::engines::session::Next;
 use crate::formats::Outcome;
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::migrate::apply::MigrationRun;
-use crate::migrate::history::strategy_of;
 use crate::migrate::plan::Entry;
+use crate::migrate::strategy::strategy_of;
 
 /// A migration that is to be applied, and what the history has of it.
 pub(super) type Pending<'m> = (&'m Migration, &'m Entry);

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::base::error::Error;
 use crate::engines::session::{LockKey, ObjectState, Probe, Session};
-use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, nearest};
+use crate::formats::migration::{Migration, Record, RunMode, nearest};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, Review, RowKey};
 use crate::migrate::announcement::ddl_evidence;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
 use crate::migrate::recovery::{self, Conclusion, Evidence};
-use crate::migrate::strategy::{self, Reason, Strategy};
+use crate::migrate::strategy::strategy_of;
 use crate::migrate::{failure_report, history_table};
 use crate::sql::script::{self, Creation};
 use crate::sql::{Dialect, ObjectRef, Row, TableName};
@@ -473,19 +473,5 @@ impl History {
             false => Vec::new(),
         };
         Ok(own_schemas::own_schemas(missing, &creations, &extensions))
-    }
-}
-
-/// How the script of a migration runs: as its text says, unless its file asks for no transaction, or an earlier start
-/// found out that the server refuses it in one. The row of that start says so.
-#[must_use]
-pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_> {
-    if migration.no_transaction {
-        return Strategy::without_transaction(&migration.script);
-    }
-    let recorded_steps = by == RecordedBy::Doorstep(RunMode::Steps);
-    match recorded_steps.then(|| strategy::steps(&migration.script)).flatten() {
-        Some(steps) => Strategy::in_steps(&migration.script, Reason::Recorded, steps),
-        None => Strategy::of(&migration.script),
     }
 }

@@ -6,8 +6,9 @@ use crate::formats::Outcome;
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::migrate::apply::{Current, MigrationRun};
 use crate::migrate::halted::{Halt, Repair};
-use crate::migrate::history::{History, strategy_of};
+use crate::migrate::history::History;
 use crate::migrate::plan::{Entry, State};
+use crate::migrate::strategy::strategy_of;
 
 impl History {
     /// Marks the failed migrations that go on as pending, with the statement; notes of the others why they do not. Writes nothing.

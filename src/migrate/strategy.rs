@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::formats::migration::RunMode;
+use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::migrate::committing;
 use crate::sql::Dialect;
 use crate::sql::script::{self, Script, Statement};
@@ -156,6 +156,20 @@ impl<'s> Strategy<'s> {
     /// The script's text as it is.
     fn unchanged((mode, reason): (RunMode, Reason), script: &'s Script, statements: Vec<Statement<'s>>) -> Self {
         Self { mode, reason, sql: script.text().into(), statements, steps: Vec::new() }
+    }
+}
+
+/// How the script of a migration runs: as its text says, unless its file asks for no transaction, or an earlier start
+/// found out that the server refuses it in one. The row of that start says so.
+#[must_use]
+pub(crate) fn strategy_of(migration: &Migration, by: RecordedBy) -> Strategy<'_> {
+    if migration.no_transaction {
+        return Strategy::without_transaction(&migration.script);
+    }
+    let recorded_steps = by == RecordedBy::Doorstep(RunMode::Steps);
+    match recorded_steps.then(|| steps(&migration.script)).flatten() {
+        Some(steps) => Strategy::in_steps(&migration.script, Reason::Recorded, steps),
+        None => Strategy::of(&migration.script),
     }
 }
 

@@ -13,8 +13,9 @@ use crate::engines::session::ProbeRequest;
 use crate::formats::{Folder, prisma};
 use crate::migrate::apply::Migrator;
 use crate::migrate::due;
-use crate::migrate::history::{History, strategy_of};
+use crate::migrate::history::History;
 use crate::migrate::recovery;
+use crate::migrate::strategy::strategy_of;
 use crate::sql::Dialect;
 use crate::sql::script::{self, Script, count};
 

@@ -136,6 +136,7 @@ impl Setup {
             url_schema: Some(name.to_owned()),
             url_home: name.to_owned(),
             territory: Territory { schemas: vec![name.to_owned()], external, is_apart: true },
+            chosen: self.chosen.clone(),
             tenant: Some(name.to_owned()),
         }
     }

@@ -17,9 +17,9 @@ use crate::finding::Severity;
 use crate::formats::migration::RecordedBy;
 use crate::lint::effects::Known;
 use crate::lint::preview::{self, StatementPreview};
-use crate::migrate::history::{self, History};
+use crate::migrate::history::History;
 use crate::migrate::plan::Entry;
-use crate::migrate::strategy::Strategy;
+use crate::migrate::strategy::{Strategy, strategy_of};
 use crate::sql::actions::actions;
 use crate::sql::script::Script;
 use crate::startup::setup::Setup;
@@ -54,6 +54,7 @@ enum Form {
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let setup = invocation.settled_setup()?;
     setup.demand_folder()?;
+    setup.demand_one_schema()?;
     let desired = block_on(invocation.stop, setup.read_desired())?;
     let (plan, blocked) = match block_on(invocation.stop, is_absent(&setup))? {
         true => block_on(invocation.stop, without_database(&setup))?,
@@ -188,7 +189,7 @@ fn major_version(server: &str) -> Option<u32> {
 
 fn strategy<'m>(migration: &'m crate::formats::migration::Migration, entry: &Entry) -> Strategy<'m> {
     let by = entry.record.as_ref().map_or(RecordedBy::Tool, |record| record.by);
-    history::strategy_of(migration, by)
+    strategy_of(migration, by)
 }
 
 fn migrations(history: &History, previews: Vec<Vec<StatementPreview>>) -> Vec<Migration> {
