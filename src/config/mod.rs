@@ -299,12 +299,6 @@ impl Settings {
         let tables = merged.require_tables.unwrap_or_default();
         let dependencies: Vec<String> = merged.wait_for.into_iter().flatten().flat_map(|entries| entries.0).collect();
         let patterns = merged.verify_allow.unwrap_or_default();
-        let tenancy = Tenancy {
-            from: merged.schemas_from,
-            jobs: merged.tenant_jobs.map_or(4, |jobs| jobs.0),
-            on_failure: merged.tenant_failure.unwrap_or(OnFailure::Continue),
-            path: schemas(&merged.tenant_path.unwrap_or_default(), "tenant_path")?,
-        };
         Ok(Self {
             environment: wider,
             database,
@@ -316,7 +310,7 @@ impl Settings {
             command_timeout: limit(merged.command_timeout, Duration::ZERO),
             wait_for: parse_all(&dependencies, "wait_for")?,
             schemas: merged.schemas.map(|list| schemas(&list, "schemas")).transpose()?,
-            tenancy,
+            tenancy: tenancy((merged.schemas_from, merged.tenant_path), merged.tenant_jobs, merged.tenant_failure)?,
             mode: merged.migrate.unwrap_or(Mode::Apply),
             migrations: merged.migrations,
             format: merged.migration_format,
@@ -360,6 +354,15 @@ fn patience(layer: &Layer) -> Result<Patience, Error> {
         None => Duration::from_secs(120),
     };
     Ok(Patience { timeout: limit(layer.wait_timeout, default), fixed })
+}
+
+fn tenancy(
+    (from, path): (Option<SchemasFrom>, Option<List>),
+    jobs: Option<Jobs>,
+    on_failure: Option<OnFailure>,
+) -> Result<Tenancy, Error> {
+    let (jobs, on_failure) = (jobs.map_or(4, |jobs| jobs.0), on_failure.unwrap_or(OnFailure::Continue));
+    Ok(Tenancy { from, jobs, on_failure, path: schemas(&path.unwrap_or_default(), "tenant_path")? })
 }
 
 fn schemas(list: &List, setting: &str) -> Result<Vec<String>, Error> {

@@ -64,6 +64,8 @@ struct TenantRun<'a> {
     began: Instant,
     /// When the log last told that it waits.
     said: Option<Instant>,
+    /// What the log last told that it waits for.
+    told: String,
     report: Report,
 }
 
@@ -92,6 +94,7 @@ pub(crate) async fn run(setup: &Setup, from: &SchemasFrom, extent: Extent, stop:
         pace: Pace::new(PACE.0, PACE.1),
         began: Instant::now(),
         said: None,
+        told: String::new(),
         report: Report::default(),
     };
     Box::pin(run.all_passes()).await.map_err(|error| refusal::advised(error, setup))
@@ -199,9 +202,6 @@ impl TenantRun<'_> {
             return Err(error);
         }
         if !self.tasks.is_empty() {
-            if let Some(history) = &self.history {
-                refuse::warn_of_common_objects(history, self.tally.count);
-            }
             // A tool that has the whole database keeps all of them waiting: it is asked about once, not for each.
             setup.tracker.held_up("queueing for the migration lock");
             let is_free = self.queue.try_take(session.as_mut(), &setup.common_keys(probe)).await;
@@ -250,6 +250,9 @@ impl TenantRun<'_> {
         }
         if is_first && !due.is_empty() {
             tally.due.set(due.len());
+            if let Some(history) = &self.history {
+                refuse::warn_of_common_objects(history, tally.count);
+            }
             let (due, count) = (number(due.len()), number(tally.count));
             tracing::info!(phase = "migrate", event = "due", "{due} of {count} schemas have something to migrate");
         }
@@ -332,11 +335,7 @@ impl TenantRun<'_> {
                 }
                 self.tasks = behind.into_iter().map(|(task, _)| task).collect();
                 setup.tracker.held_up(&text);
-                tracing::debug!(
-                    phase = "migrate",
-                    event = "awaiting",
-                    "waiting for another process to migrate: {text}"
-                );
+                self.tell(format!("waiting for another process to migrate: {text}"));
                 return Ok(PassOutcome::Later(self.pace.next().min(self.left())));
             }
         }
@@ -355,8 +354,8 @@ impl TenantRun<'_> {
         self.report.verify += began.elapsed();
         let failed = failed?;
         if !failed.is_empty() && self.setup.settings.mode == Mode::Await && !self.left().is_zero() {
-            let text = format!("all is migrated, but {} lack something", schemas_text(failed.len()));
-            tracing::debug!(phase = "verify", event = "awaiting", "waiting for another process: {text}");
+            let count = schemas_text(failed.len());
+            self.tell(format!("waiting for another process: all is migrated, but {count} lack something"));
             return Ok(PassOutcome::Later(self.pace.next().min(self.left())));
         }
         for (at, error) in failed {
@@ -364,6 +363,14 @@ impl TenantRun<'_> {
         }
         self.judge()?;
         Ok(PassOutcome::Done)
+    }
+
+    /// Logs what is waited for, once.
+    fn tell(&mut self, text: String) {
+        if self.told != text {
+            tracing::info!(phase = "migrate", event = "awaiting", "{text}");
+            self.told = text;
+        }
     }
 
     /// The error of the schemas that failed, if any.

@@ -67,16 +67,18 @@ async fn catalogs(
     names: &[String],
 ) -> Result<Vec<ReadAhead>, Error> {
     let role = setup.role();
-    let of_each = |desired: &mut DesiredState| {
-        names
-            .iter()
-            .map(|name| {
-                desired.move_to(name);
-                comparison::schemas_of(desired, name)
-            })
-            .collect::<Vec<Vec<String>>>()
+    // Which schemas these are is found out for one of them: the others differ in their own name.
+    let first = &names[0];
+    desired.move_to(first);
+    let of_first = comparison::schemas_of(desired, first);
+    let scope_of = |name: &String| {
+        let mut scope: Vec<String> =
+            of_first.iter().map(|schema| if schema == first { name } else { schema }).cloned().collect();
+        scope.sort_unstable();
+        scope.dedup();
+        scope
     };
-    let scopes = of_each(desired);
+    let scopes: Vec<Vec<String>> = names.iter().map(scope_of).collect();
     let mut all: Vec<String> = scopes.iter().flatten().cloned().collect();
     all.sort_unstable();
     all.dedup();

@@ -7,7 +7,7 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 10] = [
     "blue-green",
     "broken-migration",
     "column-mapping",
@@ -17,10 +17,11 @@ const EXAMPLES: [&str; 9] = [
     "plan",
     "sla-tables",
     "success-they-said",
+    "tenants",
 ];
 
 /// Those that show a command, and replay no incident.
-const OF_COMMANDS: [&str; 2] = ["blue-green", "plan"];
+const OF_COMMANDS: [&str; 3] = ["blue-green", "plan", "tenants"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -100,6 +101,12 @@ fn fastapi_alembic() {
 fn four_services() {
     // No snapshot: its services start at the same time, so the order of lines varies.
     tells_its_story("four-services");
+}
+
+#[test]
+fn tenants() {
+    // No snapshot: its schemas are migrated at the same time, so the order of lines varies.
+    tells_its_story("tenants");
 }
 
 #[test]
