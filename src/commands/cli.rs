@@ -12,8 +12,8 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
 use crate::commands::{
-    baseline, check, compat, diff, init, install, migrate, plan, replay, resolve, run, snapshot, status, verify,
-    version, wait,
+    baseline, check, compat, diff, doctor, init, install, migrate, plan, replay, resolve, run, snapshot, status,
+    verify, version, wait,
 };
 use crate::config::Layer;
 
@@ -148,6 +148,12 @@ pub(crate) enum Command {
     /// Each pending migration with how it runs and why, the lock of each statement on the tables that exist, sessions that it would
     /// wait for now, and what verify will find afterwards as far as scripts can be read. Writes nothing.
     Plan(plan::Args),
+    /// Examine the way from the settings to a verified database
+    ///
+    /// Names and addresses, TCP, TLS and what it proves, login, server, rights, pooler, long transactions, locks, history,
+    /// drift: each line is ok, odd, broken, unknown or skipped, with what to do. Every part is tried once. The exit code is
+    /// that of a start that fails at the first broken line; 0 where there is none. Writes nothing, prints no secret.
+    Doctor(doctor::Args),
     /// Apply the whole folder to a scratch database and verify it
     ///
     /// Finds the migration that cannot run from scratch. The scratch database is created beside the one of the URL, which

@@ -9,6 +9,7 @@ pub(crate) mod check;
 pub(crate) mod cli;
 pub(crate) mod compat;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod failure;
 pub(crate) mod init;
 pub(crate) mod install;

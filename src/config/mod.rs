@@ -14,6 +14,7 @@ pub(crate) mod requirement_form;
 pub(crate) mod requirements;
 pub(crate) mod requirements_file;
 pub(crate) mod tenants;
+pub(crate) mod url_origin;
 pub(crate) mod value;
 pub(crate) mod wait_for;
 pub(crate) mod words;
@@ -21,6 +22,7 @@ pub(crate) mod words;
 pub(crate) use migration_format::MigrationFormat;
 pub(crate) use query::ServiceQuery;
 pub(crate) use requirements::{Line, Require};
+pub(crate) use url_origin::UrlOrigin;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -204,8 +206,12 @@ pub(crate) struct Settings {
     pub environment: Option<Environment>,
     /// The service's database. `None`: the Prisma schema or the PG* variables name it.
     pub database: Option<SecretSource>,
+    /// What named it.
+    pub database_origin: Option<UrlOrigin>,
     /// The URL for doorstep's own work, if it is not the service's.
     pub migrate_database: Option<SecretSource>,
+    /// What named that one.
+    pub migrate_origin: Option<UrlOrigin>,
     /// The role that doorstep's own sessions act as.
     pub migrate_role: Option<String>,
     /// The command that prints the password of a login.
@@ -292,6 +298,7 @@ impl Settings {
             Some(source) => Some(source),
             None => environment.database_url()?,
         };
+        let (database_origin, migrate_origin) = url_origin::of_both(&layers, database.as_ref());
         let migrate_database = secret(&layers, "migrate_url", |l| (&l.migrate_url, &l.migrate_url_file))?;
 
         let merged = flags.or(variables).or(file);
@@ -302,7 +309,9 @@ impl Settings {
         Ok(Self {
             environment: wider,
             database,
+            database_origin,
             migrate_database,
+            migrate_origin,
             migrate_role: merged.migrate_role.map(|role| role.0),
             password_command: merged.password_command,
             patience,

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
@@ -13,6 +14,7 @@ use crate::base::secret::Secret;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Probe, ProbeRequest};
 use crate::engines::session::Session;
+use crate::engines::trace::Trace;
 use crate::engines::url_text::UrlText;
 use crate::sql::Dialect;
 
@@ -191,6 +193,11 @@ impl Target {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.0.engine().dialect()
+    }
+
+    /// The way to the database, part by part; no part takes longer than `limit`.
+    pub(crate) async fn trace(&self, limit: Duration) -> Trace {
+        self.0.trace(limit).await
     }
 
     /// One attempt: connect, log in, probe. Bounded in time by the target's connect timeout.

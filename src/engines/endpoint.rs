@@ -1,12 +1,15 @@
 //! A database that a URL names, before it is opened: what every engine makes of its URL.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::error::Error;
 use crate::base::password_command::PasswordCommand;
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::session::{Session, Work};
+use crate::engines::trace::Trace;
 
 /// A parsed URL: everything needed to open a session.
 pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
@@ -15,6 +18,9 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
 
     /// Where the database is, without secrets: `db:5432/app`.
     fn address(&self) -> String;
+
+    /// The way to the database, part by part, up to the login; no part takes longer than `limit`.
+    fn trace(&self, limit: Duration) -> Pin<Box<dyn Future<Output = Trace> + '_>>;
 
     /// Connects, logs in and probes; bounded in time by the URL's connect timeout.
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)>;

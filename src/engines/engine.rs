@@ -6,6 +6,7 @@
 
 use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Catalog, Name};
+use crate::engines::inspector::{Inspector, Silent};
 use crate::engines::peer::Peer;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::session::LockKey;
@@ -21,6 +22,11 @@ use crate::sql::{Dialect, ObjectRef, Row, TableName};
 pub trait Engine: Sync {
     /// How the engine writes SQL, and what it is able to do.
     fn dialect(&self) -> Dialect;
+
+    /// What a person asks the server about itself.
+    fn inspector(&self) -> &'static dyn Inspector {
+        &Silent
+    }
 
     /// Everything that decides whether there is work, in one round trip. Reading the rows fails with
     /// [`Class::ReadOnly`] when the server takes no writes.
@@ -240,6 +246,8 @@ pub struct ProbeRequest {
     pub history_schema: Option<String>,
     /// What else to ask in the message of the probe.
     pub ahead: Ahead,
+    /// The caller only reads: a server that takes no writes is no fault.
+    pub only_reads: bool,
 }
 
 /// What a start will most likely ask next. An engine that can sends it with the probe, when the session is opened.

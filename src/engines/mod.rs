@@ -2,6 +2,7 @@
 //!
 //! - `engine`: the stateless part of an engine, SQL texts and how their rows are read;
 //! - `session`: the stateful part, one connection; `queries`: what callers ask a session, written once;
+//! - `trace`: the way to a database, part by part; `inspector`: what a person asks a server;
 //! - `url_text`: what is checked before a URL is parsed; `endpoint`: a parsed URL; `connect`: the choice of the engine by
 //!   the scheme of the URL;
 //! - `net`: names, sockets and TLS, for every engine with a server;
@@ -19,6 +20,7 @@
 pub(crate) mod connect;
 pub(crate) mod endpoint;
 pub(crate) mod engine;
+pub(crate) mod inspector;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -32,5 +34,6 @@ pub(crate) mod session;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod table_state;
+pub(crate) mod trace;
 pub(crate) mod url_text;
 pub(crate) mod values;

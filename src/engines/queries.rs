@@ -240,7 +240,7 @@ impl dyn Session + '_ {
     }
 
     /// Sends one query and reads its answer.
-    async fn ask<T: 'static>(&mut self, query: Query<T>) -> Result<T, Fault> {
+    pub(crate) async fn ask<T: 'static>(&mut self, query: Query<T>) -> Result<T, Fault> {
         match query.sql.clone() {
             None => query.read(Vec::new()),
             Some(sql) => query.read(self.query(sql).await?),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::base::fault::Fault;
 use crate::engines::engine::Engine;
+use crate::engines::inspector::{LoginFacts, Pooling};
 use crate::engines::peer::Peer;
 use crate::sql::script::Statement;
 use crate::sql::{Dialect, Row};
@@ -155,6 +156,22 @@ pub trait Session {
     /// until this child has ended, also where the session that holds the lock ends first.
     fn mark_child(&self, _key: LockKey) -> Work<'_, ChildMark> {
         Box::pin(std::future::ready(Ok(ChildMark::Unavailable)))
+    }
+
+    /// How it logged in.
+    fn login(&self) -> LoginFacts {
+        LoginFacts::default()
+    }
+
+    /// What stands between the session and its server, found with further sessions; `None` where the engine has no poolers.
+    fn pooling(&mut self) -> Work<'_, Option<Pooling>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// From now on the server refuses every write of this session, and ends its statements after `limit`, where the engine can,
+    /// and where no other client shares the session's settings.
+    fn only_read(&mut self, _limit: Duration) -> Work<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// See `Canceller`.

@@ -12,7 +12,7 @@ use crate::base::mask::Mask;
 use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name::is_parameter_name;
 use crate::base::secret::{Secret, SecretSource};
-use crate::config::Settings;
+use crate::config::{Settings, UrlOrigin};
 use crate::engines::connect::Target;
 use crate::engines::url_text::UrlText;
 use crate::formats::{Datasource, UrlSource};
@@ -29,6 +29,8 @@ pub(crate) const NEXT_WITHOUT_PASSWORD: &str =
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     source: SecretSource,
+    /// What named it.
+    origin: UrlOrigin,
     /// The URL that the service uses, if it differs.
     service: Option<SecretSource>,
     environment: Environment,
@@ -63,24 +65,28 @@ impl Database {
         datasource: Option<&Datasource>,
         environment: &Environment,
     ) -> Option<Self> {
-        let from_schema = |value: &Option<UrlSource>| match value.as_ref()? {
-            UrlSource::Literal(url) => Some(SecretSource::Text(Secret::new(url))),
-            UrlSource::Environment(name) => environment.get(name).map(|url| SecretSource::Text(Secret::new(url))),
+        let from_schema = |key: &'static str, value: &Option<UrlSource>| {
+            let (url, variable) = match value.as_ref()? {
+                UrlSource::Literal(url) => (url.as_str(), None),
+                UrlSource::Environment(name) => (environment.get(name)?, Some(name.clone())),
+            };
+            let variable = variable.filter(|name| is_parameter_name(name));
+            Some((SecretSource::Text(Secret::new(url)), UrlOrigin::PrismaSchema(key, variable)))
         };
-        let direct = datasource.and_then(|datasource| from_schema(&datasource.direct_url));
-        let plain = datasource.and_then(|datasource| from_schema(&datasource.url));
-        let libpq = || Target::is_in(environment).then_some(SecretSource::Libpq);
-        let own = settings.migrate_database.clone().or(direct);
-        let plain = settings.database.clone().or(plain);
-        let service = own.as_ref().and(plain.clone());
-        let source = own.or(plain).or_else(libpq)?;
+        let direct = datasource.and_then(|datasource| from_schema("directUrl", &datasource.direct_url));
+        let plain = datasource.and_then(|datasource| from_schema("url", &datasource.url));
+        let libpq = || Target::is_in(environment).then_some((SecretSource::Libpq, UrlOrigin::Libpq));
+        let own = settings.migrate_database.clone().zip(settings.migrate_origin.clone()).or(direct);
+        let plain = settings.database.clone().zip(settings.database_origin.clone()).or(plain);
+        let service = own.as_ref().and(plain.clone()).map(|(source, _)| source);
+        let (source, origin) = own.or(plain).or_else(libpq)?;
         // Prisma up to 6 has the URL in the schema and resolves it from the directory of the schema; Prisma 7 has it
         // elsewhere and resolves it from the working directory.
         let base = datasource.filter(|datasource| datasource.url.is_some());
         let base = base.map(|datasource| datasource.directory.clone()).unwrap_or_default();
         let (environment, acting_role) = (environment.clone(), settings.migrate_role.clone());
         let (password_command, schema, scratch) = (None, None, None);
-        Some(Self { source, service, environment, acting_role, password_command, base, schema, scratch })
+        Some(Self { source, origin, service, environment, acting_role, password_command, base, schema, scratch })
     }
 
     /// The same, with the command that the settings name for the password.
@@ -113,6 +119,11 @@ impl Database {
             differ.then_some(Overruled { used, key, other: name, reader })
         });
         overruled.collect()
+    }
+
+    /// What named the URL.
+    pub(crate) fn origin(&self) -> &UrlOrigin {
+        &self.origin
     }
 
     /// The current URL, parsed.

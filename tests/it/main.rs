@@ -8,6 +8,7 @@ mod support;
 mod deploy;
 mod engines;
 mod formats;
+mod inspect;
 mod lint;
 mod migrate;
 mod process;

@@ -6,6 +6,7 @@ use crate::engines::engine::{
     Batch, CatalogQuery, ChildSession, Engine, Found, ObjectState, OwnRights, Probe, ProbeRequest, Query, Scope,
     first_column, tables_by_number, unexpected_row,
 };
+use crate::engines::inspector::Inspector;
 use crate::engines::mysql::server::{Server, product};
 use crate::engines::mysql::{SQL, definition, explain, fingerprint, introspect, queries};
 use crate::engines::peer::Peer;
@@ -23,9 +24,13 @@ impl Engine for Mysql {
         SQL
     }
 
+    fn inspector(&self) -> &'static dyn Inspector {
+        &Mysql
+    }
+
     fn probe(&self, request: &ProbeRequest) -> Query<Probe> {
-        let schemas = request.schemas.clone();
-        Query::new(queries::probe(request), move |rows| read_probe(rows, schemas))
+        let (schemas, only_reads) = (request.schemas.clone(), request.only_reads);
+        Query::new(queries::probe(request), move |rows| read_probe(rows, schemas, only_reads))
     }
 
     fn fingerprint(&self, names: &[String]) -> Query<Option<String>> {
@@ -154,7 +159,7 @@ fn own_rights(rows: &[Row]) -> Option<OwnRights> {
 }
 
 /// The row of [`queries::probe`].
-fn read_probe(rows: Vec<Row>, schemas: Vec<String>) -> Result<Probe, Fault> {
+fn read_probe(rows: Vec<Row>, schemas: Vec<String>, only_reads: bool) -> Result<Probe, Fault> {
     let row = rows.into_iter().next().ok_or_else(unexpected_row)?;
     let value = |index: usize| row.get(index).cloned().flatten();
     let is_on = |index: usize| value(index).is_some_and(|value| !matches!(value.as_str(), "0" | "OFF"));
@@ -164,7 +169,7 @@ fn read_probe(rows: Vec<Row>, schemas: Vec<String>) -> Result<Probe, Fault> {
         return Err(Fault::new(Class::Starting, text));
     }
     for (index, variable) in [(7, "super_read_only"), (5, "read_only"), (6, "innodb_read_only")] {
-        if is_on(index) {
+        if is_on(index) && !only_reads {
             return Err(Fault::new(Class::ReadOnly, format!("the server takes no writes ({variable})")));
         }
     }

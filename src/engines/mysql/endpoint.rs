@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::mysql::catalog::{self, Mysql};
 use crate::engines::mysql::client::Client;
 use crate::engines::mysql::session::Session;
-use crate::engines::mysql::{SQL, Target, opening, queries};
+use crate::engines::mysql::{SQL, Target, opening, queries, trace};
 use crate::engines::net::{silent, until_answered};
 use crate::engines::session::Work;
+use crate::engines::trace::Trace;
 
 /// How long CREATE and DROP DATABASE may take at least: they write and delete files.
 const MAINTENANCE: Duration = Duration::from_secs(30);
@@ -77,6 +79,10 @@ impl Endpoint for Target {
             None if self.host.contains(':') => format!("[{}]:{}/{}", self.host, self.port, self.database),
             None => format!("{}:{}/{}", self.host, self.port, self.database),
         }
+    }
+
+    fn trace(&self, limit: Duration) -> Pin<Box<dyn Future<Output = Trace> + '_>> {
+        Box::pin(trace::trace(self, limit))
     }
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn crate::engines::session::Session>, Probe)> {

@@ -10,6 +10,7 @@ pub(crate) mod endpoint;
 pub(crate) mod errors;
 pub(crate) mod explain;
 pub(crate) mod fingerprint;
+pub(crate) mod inspector;
 pub(crate) mod introspect;
 pub(crate) mod introspect_types;
 pub(crate) mod lock;
@@ -20,6 +21,7 @@ pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod trace;
 pub(crate) mod unit;
 
 use crate::sql::Dialect;

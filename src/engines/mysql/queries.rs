@@ -9,7 +9,7 @@ use crate::engines::session::LockKey;
 use crate::sql::{ObjectKind, ObjectRef, Row, TableName, script};
 
 /// A session, for [`peer`], from `information_schema.processlist` as `p`. Those of other users are visible with PROCESS only.
-const PEER: &str = "p.id, p.user, p.host, p.command, p.state, p.time, p.info";
+pub(crate) const PEER: &str = "p.id, p.user, p.host, p.command, p.state, p.time, p.info";
 
 /// What decides whether there is work. A comment that only MariaDB, or only MySQL 8, reads asks for a variable that the other
 /// does not have (MariaDB: `/*M!`; it passes over versions from 50700 to 99999 in `/*!`).

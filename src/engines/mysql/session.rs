@@ -246,6 +246,16 @@ impl crate::engines::session::Session for Session {
         Box::pin(self.mark(key))
     }
 
+    /// Times of the server's views are in the time zone of its system.
+    fn only_read(&mut self, limit: Duration) -> Work<'_, ()> {
+        let (seconds, millis) = (limit.as_secs_f64(), limit.as_millis());
+        let sql = format!(
+            "SET SESSION TRANSACTION READ ONLY; SET SESSION time_zone = 'SYSTEM' \
+             /*M!100101 , max_statement_time = {seconds} */ /*!80000 , max_execution_time = {millis} */"
+        );
+        Box::pin(async move { self.run(sql).await.map(drop) })
+    }
+
     fn canceller(&self) -> Canceller {
         let (target, id, cancelled) = (self.target.clone(), self.id.clone(), Arc::clone(&self.cancelled));
         Box::new(move || {

@@ -1,9 +1,12 @@
 //! Names, sockets and TLS: what every engine with a server needs. Nothing here knows an engine's protocol.
 
+#[cfg(feature = "postgres")]
+pub(crate) mod certificate;
 pub(crate) mod dial;
 pub(crate) mod dns;
 #[cfg(feature = "postgres")]
 pub(crate) mod tls;
+pub(crate) mod trace;
 
 use std::cell::Cell;
 use std::time::Duration;

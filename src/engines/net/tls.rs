@@ -23,6 +23,11 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 use crate::base::fault::{Class, Fault};
 use crate::base::file::{self, FileKind};
 use crate::base::plain_name::shown_path;
+use crate::engines::net::certificate;
+use crate::engines::trace::{Certificate, Encryption};
+
+/// A connection that is encrypted.
+pub(crate) type Encrypted = TlsStream<TcpStream>;
 
 /// How to encrypt, and which certificates to trust.
 #[derive(Debug, Clone)]
@@ -62,7 +67,7 @@ pub(crate) enum Roots {
 }
 
 /// Encrypts a connection whose server has agreed to it.
-pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Result<TlsStream<TcpStream>, Fault> {
+pub(crate) async fn handshake(stream: TcpStream, tls: &Tls, host: &str) -> Result<Encrypted, Fault> {
     let (config, asked) = config(tls)?;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| refused(format!("`{host}` is not a name that a certificate can carry")))?;
@@ -100,10 +105,30 @@ impl ResolvesClientCert for Asked {
     }
 }
 
+/// How this connection is encrypted, and the certificates that the server has shown.
+pub(crate) fn encryption(stream: &Encrypted) -> Encryption {
+    let connection = stream.get_ref().1;
+    let version = connection.protocol_version().and_then(|version| version.as_str());
+    let cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+    let chain = connection.peer_certificates().unwrap_or_default();
+    Encryption {
+        // The library's name is `TLSv1_3`.
+        version: version.unwrap_or_default().replace("TLSv", "TLS ").replace('_', "."),
+        cipher: cipher.unwrap_or_default().to_owned(),
+        chain: chain.iter().map(|der| certificate::read(der)).collect(),
+    }
+}
+
+/// The certificates that the server shows, unverified: for the report of a handshake that was refused because of them.
+pub(crate) async fn shown_certificates(stream: TcpStream, tls: &Tls, host: &str) -> Vec<Certificate> {
+    let unverified = Tls { mode: TlsMode::Require, client: None, client_is_required: false, ..tls.clone() };
+    handshake(stream, &unverified, host).await.map(|stream| encryption(&stream).chain).unwrap_or_default()
+}
+
 /// What a login over this connection can be bound to: the hash of the server's certificate, made with the hash function of
 /// its signature, and with SHA-256 in place of MD5 and SHA-1 (RFC 5929, 4.1). `None` where the signature names no hash
 /// (EdDSA), or one that is not known here.
-pub(crate) fn end_point(stream: &TlsStream<TcpStream>) -> Option<Vec<u8>> {
+pub(crate) fn end_point(stream: &Encrypted) -> Option<Vec<u8>> {
     end_point_of(stream.get_ref().1.peer_certificates()?.first()?)
 }
 

@@ -9,6 +9,7 @@ use crate::engines::engine::{
     AvailableExtension, Batch, CatalogQuery, ChildSession, Engine, Found, InvalidTwin, ObjectState, Probe,
     ProbeRequest, Query, Scope, Setting, TableIndex, first_column, tables_by_number, unexpected_row,
 };
+use crate::engines::inspector::Inspector;
 use crate::engines::peer::Peer;
 use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::{SQL, explain, introspect, queries, table_state, unit};
@@ -28,9 +29,13 @@ impl Engine for Postgres {
         SQL
     }
 
+    fn inspector(&self) -> &'static dyn Inspector {
+        &Postgres
+    }
+
     fn probe(&self, request: &ProbeRequest) -> Query<Probe> {
-        let history = request.history.clone();
-        Query::new(queries::probe(request), move |rows| read_probe(rows, history))
+        let (history, only_reads) = (request.history.clone(), request.only_reads);
+        Query::new(queries::probe(request), move |rows| read_probe(rows, history, only_reads))
     }
 
     fn tables_in(&self, schemas: &[String]) -> Query<Vec<String>> {
@@ -181,15 +186,15 @@ impl Engine for Postgres {
 }
 
 /// The row of [`queries::probe`].
-fn read_probe(mut rows: Vec<Row>, history: Option<String>) -> Result<Probe, Fault> {
+fn read_probe(mut rows: Vec<Row>, history: Option<String>, only_reads: bool) -> Result<Probe, Fault> {
     let row = rows.pop().unwrap_or_default();
     let [recovering, read_only, number, database, role, schema, missing, home, version] = row.as_slice() else {
         return Err(Fault::new(Class::Statement, "the probe returned no row"));
     };
-    if recovering.as_deref() == Some("t") {
+    if recovering.as_deref() == Some("t") && !only_reads {
         return Err(Fault::new(Class::ReadOnly, "the server is a standby (in recovery)"));
     }
-    if read_only.as_deref() == Some("on") {
+    if read_only.as_deref() == Some("on") && !only_reads {
         return Err(Fault::new(Class::ReadOnly, "the database is read-only (default_transaction_read_only)"));
     }
     let missing_schemas: Vec<String> = serde_json::from_str(missing.as_deref().unwrap_or("[]"))

@@ -47,29 +47,52 @@ pub(crate) async fn dial(route: &Route) -> Result<Connection, Fault> {
         let path = format!("{}/.s.PGSQL.{}", host.name, host.port);
         return Ok(Connection::plain(dial::unix(&path).await?));
     }
-    let mut stream = tcp(route).await?;
+    let stream = tcp(route).await?;
     if !encrypted {
         return Ok(Connection::plain(stream));
     }
-    if !target.direct_tls {
-        match request_tls(&mut stream, host).await? {
-            b'S' => {}
-            b'N' if target.tls.mode == TlsMode::Prefer && !target.tls.client_is_required => {
-                return Ok(Connection::plain(stream));
-            }
-            b'N' => return Err(Fault::new(Class::Tls, format!("{host} has no TLS, which sslmode demands"))),
-            // A server that cannot fork answers with an ErrorResponse. Anyone in between can send one, so its text is not
-            // read, and nothing more is sent on this connection, as in libpq 17.
-            b'E' => return Err(unreachable(format!("{host} answered the request for TLS with an error"))),
-            other => {
-                let what = char::from(other).escape_default();
-                return Err(unreachable(format!("what listens on {host} is not PostgreSQL (it answered `{what}`)")));
-            }
+    match encrypt(stream, target, host).await? {
+        Negotiated::Plain(stream) => Ok(Connection::plain(stream)),
+        Negotiated::Encrypted(stream) => {
+            let end_point = tls::end_point(&stream).map_or(EndPoint::Unhashable, EndPoint::Hash);
+            Ok(Connection { stream, end_point })
         }
     }
-    let stream = tls::handshake(stream, &target.tls, &host.name).await?;
-    let end_point = tls::end_point(&stream).map_or(EndPoint::Unhashable, EndPoint::Hash);
-    Ok(Connection { stream: Box::new(stream), end_point })
+}
+
+/// A new connection, after the server was asked for TLS.
+pub(crate) enum Negotiated {
+    /// The server has none, and the target does not demand it.
+    Plain(TcpStream),
+    /// The handshake has succeeded.
+    Encrypted(Box<tls::Encrypted>),
+}
+
+/// Asks for TLS on a new connection, and does the handshake.
+pub(crate) async fn encrypt(mut stream: TcpStream, target: &Target, host: &Host) -> Result<Negotiated, Fault> {
+    if !request(&mut stream, target, host).await? {
+        return Ok(Negotiated::Plain(stream));
+    }
+    Ok(Negotiated::Encrypted(Box::new(tls::handshake(stream, &target.tls, &host.name).await?)))
+}
+
+/// Whether the server agrees to TLS; without a request where the target begins with the handshake.
+pub(crate) async fn request(stream: &mut TcpStream, target: &Target, host: &Host) -> Result<bool, Fault> {
+    if target.direct_tls {
+        return Ok(true);
+    }
+    match request_tls(stream, host).await? {
+        b'S' => Ok(true),
+        b'N' if target.tls.mode == TlsMode::Prefer && !target.tls.client_is_required => Ok(false),
+        b'N' => Err(Fault::new(Class::Tls, format!("{host} has no TLS, which sslmode demands"))),
+        // A server that cannot fork answers with an ErrorResponse. Anyone in between can send one, so its text is not
+        // read, and nothing more is sent on this connection, as in libpq 17.
+        b'E' => Err(unreachable(format!("{host} answered the request for TLS with an error"))),
+        other => {
+            let what = char::from(other).escape_default();
+            Err(unreachable(format!("what listens on {host} is not PostgreSQL (it answered `{what}`)")))
+        }
+    }
 }
 
 async fn tcp(route: &Route) -> Result<TcpStream, Fault> {

@@ -1,14 +1,17 @@
 //! [`Target`] as the [`Endpoint`] that callers open.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::error::Error;
 use crate::base::password_command::PasswordCommand;
 use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::postgres::catalog::Postgres;
-use crate::engines::postgres::{Target, login};
+use crate::engines::postgres::{Target, login, trace};
 use crate::engines::session::{Session, Work};
+use crate::engines::trace::Trace;
 
 impl Endpoint for Target {
     fn engine(&self) -> &'static dyn Engine {
@@ -17,6 +20,10 @@ impl Endpoint for Target {
 
     fn address(&self) -> String {
         Self::address(self)
+    }
+
+    fn trace(&self, limit: Duration) -> Pin<Box<dyn Future<Output = Trace> + '_>> {
+        Box::pin(trace::trace(self, limit))
     }
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {

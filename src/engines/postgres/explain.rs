@@ -16,7 +16,7 @@ use crate::engines::query_plan::{QueryPlan, Scan};
 use crate::sql::{Row, script};
 
 /// Settings of a message that asks for plans or booleans.
-const CONDITIONS: &str = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '5s'; ";
+pub(crate) const CONDITIONS: &str = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '5s'; ";
 
 /// Indexes of partitions, and those of the tables at the top that they belong to: schema and name of each.
 const OF_PARTITIONS: &str = "\

@@ -10,6 +10,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoint;
 pub(crate) mod explain;
 pub(crate) mod hold;
+pub(crate) mod inspector;
 pub(crate) mod introspect;
 pub(crate) mod login;
 pub(crate) mod lookalike;
@@ -19,6 +20,7 @@ pub(crate) mod queries;
 pub(crate) mod session;
 pub(crate) mod sqlstate;
 mod table_state;
+pub(crate) mod trace;
 pub(crate) mod unit;
 
 use crate::sql::Dialect;

@@ -67,7 +67,7 @@ pub(crate) fn tables_by_schema(schemas: &[String], table: &str) -> String {
 }
 
 /// Columns of pg_stat_activity `a` for [`crate::engines::postgres::catalog::peer`]. What a role may not see is NULL, but for the query.
-pub(super) const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
+pub(crate) const PEER: &str = "a.pid, a.application_name, coalesce(pg_catalog.host(a.client_addr), 'local'), \
     pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), a.state, \
     (extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change) * 1000)::bigint, a.query";
 
@@ -92,7 +92,7 @@ pub(crate) fn holder(key: i64) -> String {
 }
 
 /// Lock modes that DDL takes on relations, and a service's queries do not (manual 13.3.1).
-const DDL_MODES: &str =
+pub(crate) const DDL_MODES: &str =
     "'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'";
 
 /// Sessions of this database that may run a statement of a child process: a backend does not notice that its client has

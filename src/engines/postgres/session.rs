@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::fault::{Fault, Place};
 use crate::engines::engine::Engine;
+use crate::engines::inspector::{LoginFacts, Pooling};
 use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::client::{CancelKey, Client, TakeRow};
@@ -214,6 +216,27 @@ impl crate::engines::session::Session for Session {
 
     fn mark_child(&self, key: LockKey) -> Work<'_, ChildMark> {
         Box::pin(self.mark(key))
+    }
+
+    fn login(&self) -> LoginFacts {
+        LoginFacts { is_lookalike: self.lookalike.is_some(), ..self.client.login() }
+    }
+
+    fn pooling(&mut self) -> Work<'_, Option<Pooling>> {
+        Box::pin(async move { self.find_pooling().await.map(Some) })
+    }
+
+    fn only_read(&mut self, limit: Duration) -> Work<'_, ()> {
+        let millis = limit.as_millis();
+        let sql = format!(
+            "SET default_transaction_read_only = on; SET statement_timeout = {millis}; SET lock_timeout = 1000"
+        );
+        Box::pin(async move {
+            match self.is_behind_pooler().await? {
+                true => Ok(()),
+                false => self.send(sql).await.map(drop),
+            }
+        })
     }
 
     fn canceller(&self) -> Canceller {

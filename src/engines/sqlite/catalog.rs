@@ -5,6 +5,7 @@ use crate::catalog::Name;
 use crate::engines::engine::{
     Batch, CatalogQuery, Engine, Found, ObjectState, Probe, ProbeRequest, Query, Scope, first_column,
 };
+use crate::engines::inspector::Inspector;
 use crate::engines::query_plan::QueryPlan;
 use crate::engines::sqlite::{SQL, explain, introspect};
 use crate::engines::table_state::TableSize;
@@ -20,6 +21,10 @@ pub(crate) struct Sqlite;
 impl Engine for Sqlite {
     fn dialect(&self) -> Dialect {
         SQL
+    }
+
+    fn inspector(&self) -> &'static dyn Inspector {
+        &Sqlite
     }
 
     fn probe(&self, request: &ProbeRequest) -> Query<Probe> {

@@ -4,11 +4,15 @@
 pub(crate) mod catalog;
 pub(crate) mod explain;
 pub(crate) mod guard;
+pub(crate) mod inspector;
 pub(crate) mod introspect;
 pub(crate) mod session;
+pub(crate) mod trace;
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
@@ -20,6 +24,7 @@ use crate::engines::endpoint::Endpoint;
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::session::{Session, Work};
 use crate::engines::sqlite::catalog::Sqlite;
+use crate::engines::trace::Trace;
 use crate::sql::Dialect;
 
 const SQL: Dialect = Dialect::Sqlite;
@@ -129,6 +134,10 @@ impl Endpoint for Target {
 
     fn address(&self) -> String {
         self.shown()
+    }
+
+    fn trace(&self, _limit: Duration) -> Pin<Box<dyn Future<Output = Trace> + '_>> {
+        Box::pin(std::future::ready(trace::trace(self)))
     }
 
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {

@@ -208,6 +208,10 @@ impl crate::engines::session::Session for Session {
         Box::pin(async move { self.run(sql.to_owned()).await.map(drop) })
     }
 
+    fn only_read(&mut self, _limit: Duration) -> Work<'_, ()> {
+        Box::pin(async move { self.run("PRAGMA query_only = ON".to_owned()).await.map(drop) })
+    }
+
     fn canceller(&self) -> Canceller {
         let stop = Arc::clone(&self.stop);
         Box::new(move || {

@@ -7,7 +7,7 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 10] = [
+const EXAMPLES: [&str; 11] = [
     "blue-green",
     "broken-migration",
     "column-mapping",
@@ -18,10 +18,11 @@ const EXAMPLES: [&str; 10] = [
     "sla-tables",
     "success-they-said",
     "tenants",
+    "what-support-asks",
 ];
 
 /// Those that show a command, and replay no incident.
-const OF_COMMANDS: [&str; 3] = ["blue-green", "plan", "tenants"];
+const OF_COMMANDS: [&str; 4] = ["blue-green", "plan", "tenants", "what-support-asks"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -119,6 +120,11 @@ fn mysql() {
 fn plan() {
     // No snapshot: it prints sizes and the age of a transaction.
     tells_its_story("plan");
+}
+
+#[test]
+fn what_support_asks() {
+    tells_its_story("what-support-asks");
 }
 
 /// The schema of the README's first start; line 21 is where its next release adds a model.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{
-    BlackHole, Cluster, Database, Doorstep, PASSWORD, Project, as_postgres, free_port, shared_port, until, work,
+    BlackHole, Cluster, Database, Doorstep, PASSWORD, Project, free_port, pgbouncer, shared_port, until, work,
 };
 
 fn ready(url: &str) -> crate::support::Output {
@@ -144,28 +144,6 @@ fn session_settings_are_the_servers_not_the_drivers() {
     let url = format!("{}?options=-c%20work_mem%3D7MB", database.url());
     Project::new().migration("1_z", sql).doorstep(&url, &["run"]).run().code(0);
     assert_eq!(database.sql("SELECT * FROM z"), "Asia/Tokyo|doorstep 1_z|7MB");
-}
-
-/// PgBouncer before the shared server, and the URL of a database behind it.
-fn pgbouncer(database: &Database, mode: &str) -> (crate::support::Running, tempfile::TempDir, String) {
-    let directory = tempfile::tempdir_in(work()).unwrap();
-    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    let (port, file) = (free_port(), |name: &str| directory.path().join(name));
-    std::fs::write(file("users"), format!("\"postgres\" \"{PASSWORD}\"\n")).unwrap();
-    std::fs::write(
-        file("ini"),
-        format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             auth_type = scram-sha-256\nauth_file = {}\npool_mode = {mode}\nunix_socket_dir =\n",
-            database.port,
-            file("users").display()
-        ),
-    )
-    .unwrap();
-    let mut pgbouncer = as_postgres("pgbouncer");
-    pgbouncer.arg(file("ini")).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let running = crate::support::Running::from(pgbouncer.spawn().unwrap());
-    (running, directory, format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}", database.name))
 }
 
 #[test]

@@ -45,6 +45,7 @@ help_of!(
     diff "help/diff",
     status "help/status",
     plan "help/plan",
+    doctor "help/doctor",
     replay "help/replay",
     snapshot "help/snapshot",
     compat "help/compat",

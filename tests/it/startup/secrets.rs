@@ -143,6 +143,7 @@ fn a_malformed_url_is_not_printed() {
         let url = url.replace('S', CANARY).replace(&format!("{CANARY}erver="), "Server=").replace('P', &port);
         let url = url.replace(&format!("{port}assword"), "Password").replace(&format!("{port}ort="), "Port=");
         keeps_quiet(&url, &[0, 65, 69, 77, 78], |project| project.doorstep(&url, &["run", "--wait-timeout", "50ms"]));
+        keeps_quiet(&url, &[0, 65, 69, 77, 78], |project| project.doorstep(&url, &["doctor", "--timeout", "50ms"]));
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use mysql::{MysqlDatabase, MysqlServer, is_mariadb, kill_session, mysql};
 pub(crate) use network::{BlackHole, Listener, free_port};
-pub(crate) use postgres::{Cluster, Database, as_postgres, psql, session};
+pub(crate) use postgres::{Cluster, Database, as_postgres, pgbouncer, psql, session};
 pub(crate) use process::{Doorstep, Output, Running, large_tool, real_tool};
 pub(crate) use project::{Prisma, Project, Scripts, project_of_a_schema};
 

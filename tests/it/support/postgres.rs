@@ -227,3 +227,25 @@ pub(crate) fn as_postgres(program: &str) -> Command {
     command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", program]);
     command
 }
+
+/// PgBouncer before the shared server, and the URL of a database behind it.
+pub(crate) fn pgbouncer(database: &Database, mode: &str) -> (Running, tempfile::TempDir, String) {
+    let directory = tempfile::tempdir_in(work()).unwrap();
+    std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let (port, file) = (free_port(), |name: &str| directory.path().join(name));
+    std::fs::write(file("users"), format!("\"postgres\" \"{PASSWORD}\"\n")).unwrap();
+    std::fs::write(
+        file("ini"),
+        format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             auth_type = scram-sha-256\nauth_file = {}\npool_mode = {mode}\nunix_socket_dir =\n",
+            database.port,
+            file("users").display()
+        ),
+    )
+    .unwrap();
+    let mut pgbouncer = as_postgres("pgbouncer");
+    pgbouncer.arg(file("ini")).stdin(Stdio::null()).stderr(Stdio::null());
+    let running = Running::from(pgbouncer.spawn().unwrap());
+    (running, directory, format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}", database.name))
+}

@@ -10,6 +10,7 @@ use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
 use crate::base::secret::Secret;
+use crate::engines::inspector::{LoginFacts, LoginMethod};
 use crate::engines::postgres::client::CancelKey;
 use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
 use crate::engines::postgres::client::notices::Notices;
@@ -129,15 +130,19 @@ pub(crate) enum EndPoint {
     Hash(Vec<u8>),
 }
 
+/// A login that has succeeded.
+pub(crate) struct LoggedIn {
+    /// What a request to cancel needs.
+    pub(crate) cancel_key: Option<CancelKey>,
+    /// How it went.
+    pub(crate) facts: LoginFacts,
+}
+
 /// Logs in, up to the first ReadyForQuery.
 ///
 /// # Errors
 /// What the server said; [`Class::Authentication`] for what libpq would not accept either.
-pub(crate) async fn log_in(
-    frames: &mut Frames,
-    login: &Login<'_>,
-    end_point: EndPoint,
-) -> Result<Option<CancelKey>, Fault> {
+pub(crate) async fn log_in(frames: &mut Frames, login: &Login<'_>, end_point: EndPoint) -> Result<LoggedIn, Fault> {
     let mut out = BytesMut::new();
     let mut pairs = vec![
         ("user", login.user),
@@ -149,7 +154,9 @@ pub(crate) async fn log_in(
     pairs.extend(login.acting_role.map(|role| ("role", role)));
     frontend::startup_message(pairs, &mut out).map_err(|_| unusable("a parameter of the URL"))?;
     frames.send(&out).await?;
-    authenticate(frames, login, end_point).await?;
+    let is_encrypted = Some(end_point != EndPoint::Plain);
+    let method = Some(authenticate(frames, login, end_point).await?);
+    let facts = LoginFacts { method, is_encrypted, ..LoginFacts::default() };
     let mut cancel_key = None;
     loop {
         match message(frames).await? {
@@ -159,33 +166,35 @@ pub(crate) async fn log_in(
             Message::ParameterStatus(_) => {}
             Message::ReadyForQuery(_) => {
                 frames.logged_in();
-                return Ok(cancel_key);
+                return Ok(LoggedIn { cancel_key, facts });
             }
             _ => return Err(not_postgres("an unexpected message at the end of the login")),
         }
     }
 }
 
-/// Answers what the server asks until it is content.
-async fn authenticate(frames: &mut Frames, login: &Login<'_>, end_point: EndPoint) -> Result<(), Fault> {
+/// Answers what the server asks until it is content; gives what it asked for.
+async fn authenticate(frames: &mut Frames, login: &Login<'_>, end_point: EndPoint) -> Result<LoginMethod, Fault> {
     let mut out = BytesMut::new();
     let first = message(frames).await?;
     let require = |method| RequireAuth::check(login.require_auth, method);
     if !matches!(first, Message::AuthenticationSasl(_)) && login.binding == Binding::Require {
         return Err(refused("channel_binding=require, but the server does not ask for SCRAM authentication"));
     }
-    match first {
-        Message::AuthenticationOk => return require(Method::Nothing),
+    let method = match first {
+        Message::AuthenticationOk => return require(Method::Nothing).map(|()| LoginMethod::Nothing),
         Message::AuthenticationCleartextPassword => {
             require(Method::Cleartext)?;
             let password = password(login)?;
             frontend::password_message(password.expose().as_bytes(), &mut out).map_err(|_| unusable("the password"))?;
+            LoginMethod::Cleartext
         }
         Message::AuthenticationMd5Password(body) => {
             require(Method::Md5)?;
             let password = password(login)?;
             let hash = md5_hash(login.user.as_bytes(), password.expose().as_bytes(), body.salt());
             frontend::password_message(hash.as_bytes(), &mut out).map_err(|_| unusable("the password"))?;
+            LoginMethod::Md5
         }
         Message::AuthenticationSasl(body) => {
             require(Method::Scram)?;
@@ -195,10 +204,10 @@ async fn authenticate(frames: &mut Frames, login: &Login<'_>, end_point: EndPoin
             return Err(refused("the server asks for GSSAPI or SSPI authentication, which doorstep does not have"));
         }
         _ => return Err(not_postgres("an unexpected message at the begin of the login")),
-    }
+    };
     frames.send(&out).await?;
     match message(frames).await? {
-        Message::AuthenticationOk => Ok(()),
+        Message::AuthenticationOk => Ok(method),
         _ => Err(not_postgres("an unexpected answer to the password")),
     }
 }
@@ -209,7 +218,7 @@ async fn scram(
     login: &Login<'_>,
     end_point: EndPoint,
     offer: &AuthenticationSaslBody,
-) -> Result<(), Fault> {
+) -> Result<LoginMethod, Fault> {
     let offered: Vec<String> = offer
         .mechanisms()
         .map(|name| Ok(name.to_owned()))
@@ -218,6 +227,7 @@ async fn scram(
     let offers = |name: &str| offered.iter().any(|offered| offered == name);
     let (mechanism, binding) = choose(login.binding, end_point, offers(SCRAM_SHA_256_PLUS), offers(SCRAM_SHA_256))?;
     let password = password(login)?;
+    let method = if mechanism == SCRAM_SHA_256_PLUS { LoginMethod::ScramBound } else { LoginMethod::Scram };
 
     let first = ClientFirst::new(binding);
     let mut out = BytesMut::new();
@@ -239,7 +249,7 @@ async fn scram(
     };
     last.check(body.data())?;
     match message(frames).await? {
-        Message::AuthenticationOk => Ok(()),
+        Message::AuthenticationOk => Ok(method),
         _ => Err(not_postgres("an unexpected message after the SCRAM exchange")),
     }
 }

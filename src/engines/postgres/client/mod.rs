@@ -22,9 +22,10 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
+use crate::engines::inspector::LoginFacts;
 use crate::engines::net::silent;
 use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
-use crate::engines::postgres::client::login::Login;
+use crate::engines::postgres::client::login::{LoggedIn, Login};
 use crate::engines::postgres::client::notices::Notices;
 use crate::engines::postgres::dial::Connection;
 use crate::engines::session::RowSink;
@@ -94,6 +95,8 @@ impl CancelKey {
 pub(crate) struct Client {
     frames: Frames,
     cancel_key: Option<CancelKey>,
+    /// How it logged in.
+    login: LoginFacts,
     /// An answer was begun and not read to its end, or the connection is gone: nothing more can be asked of it.
     broken: Option<Fault>,
 }
@@ -105,8 +108,13 @@ impl Client {
     /// As [`login::log_in`].
     pub(crate) async fn log_in(connection: Connection, login: &Login<'_>) -> Result<Self, Fault> {
         let mut frames = Frames::new(connection.stream);
-        let cancel_key = login::log_in(&mut frames, login, connection.end_point).await?;
-        Ok(Self { frames, cancel_key, broken: None })
+        let LoggedIn { cancel_key, facts } = login::log_in(&mut frames, login, connection.end_point).await?;
+        Ok(Self { frames, cancel_key, login: facts, broken: None })
+    }
+
+    /// How it logged in.
+    pub(crate) fn login(&self) -> LoginFacts {
+        self.login
     }
 
     /// The key for cancel requests; `None` for a server that sent none.
