@@ -139,6 +139,7 @@ fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> 
         Command::Verify(args) => commands::verify::run(&args, invocation),
         Command::Check(args) => commands::check::run(&args, invocation),
         Command::Diff(args) => commands::diff::run(&args, invocation),
+        Command::Lint(args) => commands::lint::run(&args, invocation),
         Command::Status(args) => commands::status::run(&args, invocation),
         Command::Plan(args) => commands::plan::run(&args, invocation),
         Command::Doctor(args) => commands::doctor::run(&args, invocation),

@@ -12,7 +12,7 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
 use crate::commands::{
-    baseline, check, compat, diff, doctor, init, install, migrate, plan, replay, resolve, run, snapshot, status,
+    baseline, check, compat, diff, doctor, init, install, lint, migrate, plan, replay, resolve, run, snapshot, status,
     verify, version, wait,
 };
 use crate::config::Layer;
@@ -139,6 +139,11 @@ pub(crate) enum Command {
     ///
     /// Writes nothing.
     Diff(diff::Args),
+    /// Find what in migrations would stop a running service, fail or lose data
+    ///
+    /// Prints file, line, why, and the safe way. Reads files only, unless --pending asks a database for its history. Exit code 3 if
+    /// something is as severe as --fail-on says. Writes nothing.
+    Lint(lint::Args),
     /// Show the state of every migration, and a verdict
     ///
     /// The verdict is current, behind, ahead, diverged or failed. Writes nothing.

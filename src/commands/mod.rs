@@ -14,6 +14,7 @@ pub(crate) mod failure;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod invocation;
+pub(crate) mod lint;
 pub(crate) mod migrate;
 pub(crate) mod output;
 pub(crate) mod plan;

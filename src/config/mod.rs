@@ -8,6 +8,7 @@ pub(crate) mod env_file;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod flags;
+pub(crate) mod lint_rule;
 pub(crate) mod migration_format;
 pub(crate) mod query;
 pub(crate) mod requirement_form;
@@ -19,6 +20,7 @@ pub(crate) mod value;
 pub(crate) mod wait_for;
 pub(crate) mod words;
 
+pub(crate) use lint_rule::{LintAllow, LintRule};
 pub(crate) use migration_format::MigrationFormat;
 pub(crate) use query::ServiceQuery;
 pub(crate) use requirements::{Line, Require};
@@ -178,6 +180,8 @@ layer! {
     [ "Verify", "SEVERITY" ] verify: Strictness,
     /// Findings to accept, by object, comma-separated, e.g. table:public.legacy_*
     [ "Verify", "PATTERNS" ] verify_allow: List,
+    /// Rules that lint does not report, comma-separated, e.g. drop or rename:migrations/2024*
+    [ "Lint", "RULES" ] lint_allow: List,
     /// Stay beside the service: pass signals on, reap orphans, end with its exit code [default: false]
     [ "Service", "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true" ] init: Switch,
     /// Tell the phase over HTTP until the service starts: /live and /ready, e.g. at :8080
@@ -266,6 +270,8 @@ pub(crate) struct Settings {
     pub strictness: Strictness,
     /// Findings to ignore.
     pub allow: Vec<Allow>,
+    /// What `lint` does not report.
+    pub lint_allow: Vec<LintAllow>,
     /// Stay beside the service instead of becoming it.
     pub init: bool,
     /// Where to serve the phase over HTTP.
@@ -339,6 +345,7 @@ impl Settings {
             queries,
             strictness: merged.verify.unwrap_or(Strictness::Error),
             allow: parse_all(&patterns.0, "verify_allow")?,
+            lint_allow: parse_all(&merged.lint_allow.unwrap_or_default().0, "lint_allow")?,
             init: merged.init.is_some_and(|switch| switch.0),
             health_addr: merged.health_addr,
             termination_log: merged.termination_log,

@@ -265,6 +265,11 @@ pub(crate) trait Layout: Sync + fmt::Debug {
         Dialect::ALL
     }
 
+    /// The engine that the folder itself says it is written for.
+    fn written_for(&self, _folder: &Path) -> Option<Dialect> {
+        None
+    }
+
     /// Reads, orders and checksums the whole folder, before anything is written.
     ///
     /// # Errors

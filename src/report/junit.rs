@@ -130,7 +130,7 @@ fn lines(findings: &[&Finding]) -> String {
 }
 
 /// As text or in quotes; characters that XML 1.0 has no way to write are left out.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let kept: String = text.chars().filter(|it| !it.is_control() || matches!(it, '\n' | '\t')).collect();
     for character in neutral::text(&kept).chars() {

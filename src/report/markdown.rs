@@ -55,7 +55,7 @@ fn table<'a>(blocks: impl Iterator<Item = &'a FindingBlock<'a>>) -> String {
     format!("| severity | object | what | required by | why |\n| --- | --- | --- | --- | --- |\n{rows}\n")
 }
 
-fn details(title: &str, body: &str) -> String {
+pub(super) fn details(title: &str, body: &str) -> String {
     format!("<details><summary>{title}</summary>\n\n{body}</details>\n\n")
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn text(text: &str) -> String {
 }
 
 /// Longer than any run of backticks in `sql`.
-fn fence(sql: &str) -> String {
+pub(super) fn fence(sql: &str) -> String {
     let longest = sql.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     "`".repeat(longest.max(2) + 1)
 }

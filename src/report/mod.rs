@@ -2,6 +2,7 @@
 //! people ([`text`], [`markdown`]) and for what reads along in CI ([`github`], [`junit`]); JSON is the data itself. The result
 //! of `compat` has a file of its own.
 
+pub(crate) mod annotation;
 pub(crate) mod compat;
 pub(crate) mod github;
 pub(crate) mod junit;

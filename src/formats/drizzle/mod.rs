@@ -68,6 +68,14 @@ struct Drizzle {
 }
 
 impl Layout for Drizzle {
+    /// The journal of Drizzle 0.x names it.
+    fn written_for(&self, folder: &Path) -> Option<Dialect> {
+        let text = std::fs::read_to_string(folder.join(journal::FILE)).ok()?;
+        let journal: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let named = journal["dialect"].as_str()?;
+        Dialect::ALL.iter().copied().find(|dialect| dialect.rules().providers.contains(&named))
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         folder::read(&self.kind, folder, dialect)
     }

@@ -116,6 +116,11 @@ fn unreadable(folder: &Path, error: &std::io::Error) -> Error {
 }
 
 impl Layout for Prisma {
+    fn written_for(&self, folder: &Path) -> Option<Dialect> {
+        let is_locked = folder.join("migration_lock.toml").is_file();
+        Dialect::ALL.iter().copied().find(|dialect| is_locked && check_provider(folder, *dialect).is_ok())
+    }
+
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         check_provider(folder, dialect)?;
         let mut names = directories(folder)?;

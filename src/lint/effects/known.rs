@@ -14,10 +14,13 @@ use crate::sql::{Dialect, ObjectKind, ObjectRef};
 pub(crate) struct Known {
     /// The major version of a PostgreSQL server, if it was asked.
     pub(crate) postgres: Option<u32>,
+    /// The scripts are all that ever ran.
+    pub(crate) is_complete: bool,
     tables: HashMap<String, KnownTable>,
     /// By index, its table.
     indexes: HashMap<String, ObjectRef>,
     enums: HashSet<String>,
+    views: HashSet<String>,
 }
 
 /// What is known of a table.
@@ -30,6 +33,7 @@ struct KnownTable {
     /// Columns that are a key by themselves.
     keys: HashSet<String>,
     constraints: HashMap<String, KnownConstraint>,
+    is_partitioned: bool,
     /// Its creation is known, hence all of its foreign keys.
     is_whole: bool,
     /// The tables that its foreign keys refer to, those of columns included.
@@ -57,6 +61,11 @@ impl Known {
         Self { postgres, ..Self::default() }
     }
 
+    /// Nothing, before scripts that are all that ever ran.
+    pub(crate) fn of_scripts(is_complete: bool) -> Self {
+        Self { is_complete, ..Self::default() }
+    }
+
     /// Takes in what a statement did.
     pub(crate) fn learn(&mut self, action: &Action, dialect: Dialect) {
         let Some(object) = &action.object else { return };
@@ -65,6 +74,7 @@ impl Known {
             ActionKind::CreateTable(table) => self.created(name, table, dialect),
             ActionKind::CreateType { is_enum: true } => drop(self.enums.insert(object.name.clone())),
             ActionKind::CreateIndex(_) => drop(self.indexes.insert(object.name.clone(), object.of_table())),
+            ActionKind::CreateView { .. } => drop(self.views.insert(name)),
             ActionKind::Drop { .. } if object.kind == ObjectKind::Table => drop(self.tables.remove(&name)),
             ActionKind::Drop { .. } => drop(self.indexes.remove(&object.name)),
             ActionKind::Rename(new) if object.kind == ObjectKind::Table => {
@@ -91,7 +101,7 @@ impl Known {
             return;
         }
         let is_whole = !new.names_others && !new.from_query && new.partition_of.is_none();
-        let mut table = KnownTable { is_whole, ..KnownTable::default() };
+        let mut table = KnownTable { is_whole, is_partitioned: new.partitioned, ..KnownTable::default() };
         for (column, declared) in &new.columns {
             table.declare(column, declared);
         }
@@ -112,9 +122,19 @@ impl Known {
         self.enums.contains(&name.name)
     }
 
-    /// Whether the table's creation is known.
-    pub(crate) fn has_table(&self, table: &ObjectRef) -> bool {
-        self.tables.contains_key(table_name(table))
+    /// Whether its creation is known, or that of its table.
+    pub(crate) fn has(&self, object: &ObjectRef) -> bool {
+        match object.kind {
+            ObjectKind::View => self.views.contains(&object.name),
+            ObjectKind::Index if object.table.is_none() => self.indexes.contains_key(&object.name),
+            ObjectKind::Type | ObjectKind::Schema => true,
+            _ => self.tables.contains_key(table_name(object)),
+        }
+    }
+
+    /// Whether the table of an object is known to be partitioned.
+    pub(crate) fn is_partitioned(&self, object: &ObjectRef) -> bool {
+        self.tables.get(table_name(object)).is_some_and(|table| table.is_partitioned)
     }
 
     /// Whether a column is a key of the table by itself. Where the table is not known, `id` is taken for one.

@@ -78,8 +78,9 @@ pub(crate) fn type_name(reader: &mut Cursor<'_>) -> String {
     let begin = reader.offset();
     while !reader.is_at_end_of_item() && !is_at_part(reader) {
         // `VARCHAR(9) CHARACTER SET utf8mb4`: CHARACTER is a type itself where VARYING or a length follows.
+        let text = reader.since(begin);
         if reader.take_all(&["CHARACTER", "SET"]) || reader.take("CHARSET") {
-            let text = reader.since(begin).to_owned();
+            let text = text.to_owned();
             reader.take_mark("=");
             reader.skip();
             return text;

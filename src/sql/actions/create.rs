@@ -101,6 +101,7 @@ fn created_table(reader: &mut Cursor<'_>, mut table: NewTable) -> Option<Action>
         match () {
             () if reader.take("LIKE") || reader.take("INHERITS") => table.names_others = true,
             () if reader.take("SELECT") || reader.take("EXECUTE") => table.from_query = true,
+            () if reader.take_all(&["PARTITION", "BY"]) => table.partitioned = true,
             () => drop(reader.step()),
         }
     }

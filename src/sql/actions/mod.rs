@@ -153,6 +153,8 @@ pub(crate) struct NewTable {
     pub(crate) constraints: Vec<NewConstraint>,
     /// The table that it is a partition of.
     pub(crate) partition_of: Option<ObjectRef>,
+    /// `PARTITION BY`.
+    pub(crate) partitioned: bool,
     /// `AS SELECT …`.
     pub(crate) from_query: bool,
     /// It names tables that it is made like, or inherits from.

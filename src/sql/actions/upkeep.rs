@@ -80,7 +80,7 @@ fn setting(reader: &mut Cursor<'_>) -> Action {
     let begin = reader.offset();
     while reader.step().is_some() {}
     let value = reader.since(begin).to_owned();
-    Action::on(None, ActionKind::Set { name: name.to_ascii_lowercase(), value, local })
+    Action::on(None, ActionKind::Set { name: bare(&name).to_ascii_lowercase(), value, local })
 }
 
 /// `LOCK TABLE a IN SHARE MODE`; without a mode it is ACCESS EXCLUSIVE (PostgreSQL manual, LOCK).

@@ -83,23 +83,32 @@ impl FoundChange {
         }
     }
 
-    /// The code of a DO block. Each of its statements may have words before it: `BEGIN IF … THEN ALTER TABLE …`.
-    fn block(&mut self, block: &Statement<'_>, mut line: usize) {
-        for token in block.tokens() {
-            if let Some(code) = in_dollars(token.text).filter(|_| !token.is_open) {
-                let (mut inner, mut at) = (line, 0);
-                for statement in statements(code, self.dialect) {
-                    inner += breaks(&code[at..statement.offset]);
-                    at = statement.offset;
-                    let begin = first_definition(&statement);
-                    let text = &statement.text[begin..];
-                    let reader = Cursor::new(text, self.dialect);
-                    self.statement(text, reader, inner + breaks(&statement.text[..begin]));
-                }
-            }
-            line += breaks(token.text);
+    /// The code of a DO block.
+    fn block(&mut self, block: &Statement<'_>, line: usize) {
+        for (offset, definition) in definitions(block) {
+            let reader = Cursor::new(definition, self.dialect);
+            self.statement(definition, reader, line + breaks(&block.text[..offset]));
         }
     }
+}
+
+/// The statements of a DO block that define something, each with its place in the block's text, in bytes. Each may have words
+/// before it: `BEGIN IF … THEN ALTER TABLE …`.
+pub(crate) fn definitions<'a>(block: &Statement<'a>) -> Vec<(usize, &'a str)> {
+    let (mut found, mut place) = (Vec::new(), 0);
+    for token in block.tokens() {
+        if let Some(code) = in_dollars(token.text).filter(|_| !token.is_open) {
+            let code_at = place + (token.text.len() - code.len()) / 2;
+            for statement in statements(code, block.dialect()) {
+                let begin = first_definition(&statement);
+                if begin < statement.text.len() {
+                    found.push((code_at + statement.offset + begin, &statement.text[begin..]));
+                }
+            }
+        }
+        place += token.text.len();
+    }
+    found
 }
 
 /// Where the first statement begins that defines something, in a piece of a DO block; its end where there is none.
