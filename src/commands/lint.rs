@@ -48,11 +48,21 @@ pub(crate) struct Args {
 
 /// The databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Product {
+pub(super) enum Product {
     Postgresql,
     /// And MariaDB
     Mysql,
     Sqlite,
+}
+
+impl Product {
+    pub(super) fn dialect(self) -> Dialect {
+        match self {
+            Self::Postgresql => Dialect::Postgres,
+            Self::Mysql => Dialect::Mysql,
+            Self::Sqlite => Dialect::Sqlite,
+        }
+    }
 }
 
 /// The severities.
@@ -117,11 +127,7 @@ impl Least {
 /// The dialect that the command line names, or that of the database which the settings name. No connection is made.
 fn named_dialect(args: &Args, settings: &Settings, environment: &Environment) -> Result<Option<Dialect>, Error> {
     if let Some(product) = args.dialect {
-        return Ok(Some(match product {
-            Product::Postgresql => Dialect::Postgres,
-            Product::Mysql => Dialect::Mysql,
-            Product::Sqlite => Dialect::Sqlite,
-        }));
+        return Ok(Some(product.dialect()));
     }
     let schema = prisma::find_schema(settings.prisma_schema.as_deref())?;
     let datasource = schema.map(|(_, datasource)| datasource);

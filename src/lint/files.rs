@@ -116,17 +116,25 @@ pub(crate) fn folder(settings: &Settings, environment: &Environment) -> Result<F
 /// # Errors
 /// Those of reading it; [`Error::Settings`] where nothing tells the dialect.
 pub(crate) fn whole(folder: &Folder, named: NamedDialect<'_>) -> Result<LintBatch, Error> {
-    let layout = folder.format.layout;
-    let dialect = match (named()?, layout.dialects()) {
-        (Some(dialect), _) => dialect,
-        (None, [only]) => *only,
-        (None, _) => layout.written_for(folder.path).ok_or_else(|| no_dialect(folder.path))?,
-    };
+    let dialect = dialect_of(folder, named)?;
     let resolved = folder.read(dialect)?;
     for warning in &resolved.warnings {
         tracing::warn!(phase = "lint", event = "folder", "{warning}");
     }
     Ok(LintBatch::of_folder(dialect, folder.format, resolved.migrations))
+}
+
+/// The engine that a folder is written for: the one that is named, or the only one that its tool or its files have.
+///
+/// # Errors
+/// [`Error::Settings`] where nothing tells it.
+pub(crate) fn dialect_of(folder: &Folder, named: NamedDialect<'_>) -> Result<Dialect, Error> {
+    let layout = folder.format.layout;
+    match (named()?, layout.dialects()) {
+        (Some(dialect), _) => Ok(dialect),
+        (None, [only]) => Ok(*only),
+        (None, _) => layout.written_for(folder.path).ok_or_else(|| no_dialect(folder.path)),
+    }
 }
 
 fn no_dialect(path: &Path) -> Error {

@@ -8,14 +8,17 @@ use clap::ValueEnum;
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
+use crate::base::log::LogLevel;
 use crate::base::neutral;
 use crate::commands::invocation::{Invocation, Next, block_on};
+use crate::commands::lint::Product;
 use crate::commands::output;
 use crate::commands::plan::view::{Backup, Migration, Mode, Place, Plan, Statement, WaitView};
 use crate::engines::session::{Probe, Session};
 use crate::finding::Severity;
 use crate::formats::migration::RecordedBy;
 use crate::lint::effects::Known;
+use crate::lint::files;
 use crate::lint::preview::{self, StatementPreview};
 use crate::migrate::history::History;
 use crate::migrate::plan::Entry;
@@ -31,6 +34,9 @@ use crate::verify::forecast::{Expected, forecast};
 /// Arguments of `plan`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
+    /// Where no database is named: the one that the scripts are for [default: that of the folder]
+    #[arg(long, value_enum)]
+    dialect: Option<Product>,
     /// Form of the result on stdout
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -52,16 +58,42 @@ enum Form {
 /// # Errors
 /// [`Error::Settings`] without a migrations folder; those of the wait and of reading; [`Error::History`] as a start has it.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
+    let settings = invocation.load()?;
+    let (plan, blocked) = match Setup::names_database(&settings, invocation.environment)? {
+        true => of_database(invocation)?,
+        false => of_files(args, invocation)?,
+    };
+    output::print(&render(&plan, args.format))?;
+    blocked.map_or(Ok(Next::Done), Err)
+}
+
+/// The plan of a start on the database that is named.
+fn of_database(invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Error> {
     let setup = invocation.settled_setup()?;
     setup.demand_folder()?;
     setup.demand_one_schema()?;
     let desired = block_on(invocation.stop, setup.read_desired())?;
-    let (plan, blocked) = match block_on(invocation.stop, is_absent(&setup))? {
-        true => block_on(invocation.stop, without_database(&setup))?,
-        false => invocation.in_session(&setup, true, setup.read_folder(), async |start| plan(start, &desired).await)?,
+    match block_on(invocation.stop, is_absent(&setup))? {
+        true => block_on(invocation.stop, without_database(&setup)),
+        false => invocation.in_session(&setup, true, setup.read_folder(), async |start| plan(start, &desired).await),
+    }
+}
+
+/// The plan of a start on an empty database, where none is named.
+fn of_files(args: &Args, invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Error> {
+    let settings = invocation.settings(LogLevel::Warn)?;
+    let environment = settings.environment.as_ref().unwrap_or(invocation.environment);
+    let folder = files::folder(&settings, environment)?;
+    let dialect = files::dialect_of(&folder, &|| Ok(args.dialect.map(Product::dialect)))?;
+    let mut history = History::of(&folder, dialect, folder.read(dialect)?);
+    history.assume_empty();
+    let blocked = history.check().err();
+    let plan = Plan {
+        migrations: migrations(&history, previews(&history, None, dialect.home())),
+        blocked: blocked.as_ref().map(ToString::to_string),
+        ..Plan::new(None, &history)
     };
-    output::print(&render(&plan, args.format))?;
-    blocked.map_or(Ok(Next::Done), Err)
+    Ok((plan, blocked))
 }
 
 fn render(plan: &Plan, form: Form) -> String {
@@ -91,11 +123,11 @@ async fn without_database(setup: &Setup) -> Result<(Plan, Option<Error>), Error>
     let blocked = history.check().err();
     let previews = previews(&history, None, setup.dialect.home());
     let place = Place { address: setup.database.target()?.address(), server: None };
-    let schemas = setup.probe_request().schemas;
     let plan = Plan {
+        schemas: setup.probe_request().schemas,
         migrations: migrations(&history, previews),
         blocked: blocked.as_ref().map(ToString::to_string),
-        ..Plan::new(place, schemas, setup, &history)
+        ..Plan::of(setup, place, &history)
     };
     Ok((plan, blocked))
 }
@@ -123,11 +155,12 @@ async fn plan(start: &mut Start<'_>, desired: &DesiredState) -> Result<(Plan, Op
     let bytes = start.session.data_size().await.map_err(reading())?;
     let place = Place { address: setup.database.target()?.address(), server: Some(start.probe.server.clone()) };
     let mut plan = Plan {
+        schemas,
         waits,
         migrations,
         backup: bytes.map(Backup::of),
         blocked: blocked.as_ref().map(ToString::to_string),
-        ..Plan::new(place, schemas, setup, history)
+        ..Plan::of(setup, place, history)
     };
     if !desired.is_empty() {
         plan.verify = Some(afterwards(start, desired, &home).await?);
@@ -168,8 +201,7 @@ fn previews(history: &History, postgres: Option<u32>, home: &str) -> Vec<Vec<Sta
     if history.format.writer.is_none() {
         return Vec::new();
     }
-    let mut known = Known::default();
-    known.postgres = postgres;
+    let mut known = Known::of_server(postgres);
     let is_pending = |index: usize| history.pending().any(|(_, entry)| entry.migration == Some(index));
     for (_, migration) in history.migrations.iter().enumerate().filter(|(index, _)| !is_pending(*index)) {
         for statement in migration.script.statements() {

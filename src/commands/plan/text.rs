@@ -11,7 +11,7 @@ use crate::verify::forecast::Touched;
 pub(super) fn render(plan: &Plan) -> String {
     let mut out = headline(plan) + "\n";
     let mut line = |text: String| _ = writeln!(out, "{text}");
-    if plan.place.server.is_none() {
+    if plan.place.as_ref().is_some_and(|place| place.server.is_none()) {
         line("a start would create the database".to_owned());
     }
     if !plan.schemas.is_empty() {
@@ -30,7 +30,9 @@ pub(super) fn render(plan: &Plan) -> String {
     }
     if !plan.migrations.is_empty() {
         line(String::new());
-        line(in_the_way(plan.waits.as_deref()));
+        if plan.place.as_ref().is_some_and(|place| place.server.is_some()) {
+            line(in_the_way(plan.waits.as_deref()));
+        }
         plan.hooks.iter().for_each(|hook| line(format!("{hook} (only if something is pending)")));
         plan.backup.iter().for_each(|backup| {
             let time = humantime::format_duration(Duration::from_secs(backup.seconds));
@@ -59,14 +61,17 @@ pub(super) fn line_of_mode(plan: &Plan) -> Option<String> {
 
 /// The database, and how many migrations are pending.
 pub(super) fn headline(plan: &Plan) -> String {
-    let server = plan.place.server.as_ref().map_or_else(|| "does not exist".to_owned(), Clone::clone);
+    let place = plan.place.as_ref().map_or_else(
+        || "no database is named, as on an empty one".to_owned(),
+        |place| format!("{} ({})", place.address, place.server.as_deref().unwrap_or("does not exist")),
+    );
     let (pending, total, folder) = (plan.migrations.len(), plan.total, &plan.folder);
     let count = match pending {
         0 => format!("no migration of {folder} is pending"),
         1 => format!("1 of {total} migrations of {folder} is pending"),
         _ => format!("{pending} of {total} migrations of {folder} are pending"),
     };
-    format!("{} ({server}): {count}", plan.place.address)
+    format!("{place}: {count}")
 }
 
 /// Its name, how it runs, and each statement that touches a table that exists.

@@ -20,9 +20,9 @@ const DUMP_RATE: u64 = 50 << 20;
 /// What a start would do.
 #[derive(Debug, Serialize)]
 pub(super) struct Plan {
-    /// The database.
+    /// The database; `None` where none is named.
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) place: Option<Place>,
     /// The migrations folder.
     pub(super) folder: String,
     /// The tool whose format it is.
@@ -204,8 +204,8 @@ impl Backup {
 }
 
 impl Plan {
-    /// A plan without migrations, waits and findings.
-    pub(super) fn new(place: Place, schemas: Vec<String>, setup: &Setup, history: &History) -> Self {
+    /// A plan of this folder without migrations, waits and findings.
+    pub(super) fn new(place: Option<Place>, history: &History) -> Self {
         Self {
             place,
             folder: history.folder.path.display().to_string(),
@@ -214,7 +214,20 @@ impl Plan {
             total: history.migrations.len(),
             blocked: None,
             uncertain: history.uncertainty().map(str::to_owned),
-            schemas,
+            schemas: Vec::new(),
+            hooks: Vec::new(),
+            command: None,
+            migrate: "apply",
+            migrations: Vec::new(),
+            waits: None,
+            verify: None,
+            backup: None,
+        }
+    }
+
+    /// The same of a start with its settings.
+    pub(super) fn of(setup: &Setup, place: Place, history: &History) -> Self {
+        Self {
             hooks: setup.hook_commands.shown_hooks(),
             command: setup.hook_commands.shown(),
             migrate: match setup.settings.mode {
@@ -222,10 +235,7 @@ impl Plan {
                 config::Mode::Await => "await",
                 config::Mode::Off => "off",
             },
-            migrations: Vec::new(),
-            waits: None,
-            verify: None,
-            backup: None,
+            ..Self::new(Some(place), history)
         }
     }
 }

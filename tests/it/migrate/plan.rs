@@ -135,6 +135,24 @@ fn a_database_that_does_not_exist_is_not_created_and_everything_is_pending() {
 }
 
 #[test]
+fn without_a_database_the_files_tell_how_each_runs() {
+    let project = Project::bare();
+    project.write("migrations/1_init.sql", "CREATE TABLE a (id integer PRIMARY KEY);\n");
+    project.write("migrations/2_index.sql", "CREATE INDEX CONCURRENTLY i ON a (id);\nALTER TABLE other ADD b int;\n");
+    let plan = |more: &[&str]| {
+        let arguments = [&["plan"][..], more].concat();
+        project.doorstep("", &arguments).env_remove("DATABASE_URL").run()
+    };
+    plan(&[]).code(78).stderr_has("--dialect");
+    let text = plan(&["--dialect", "postgresql"]).code(0);
+    let text = text.stdout_has("no database is named, as on an empty one: 2 of 2 migrations of migrations are pending");
+    let text = text.stdout_has("in 2 steps, each recorded; a statement refuses a transaction (line 1)");
+    text.stdout_has("public.other: ACCESS EXCLUSIVE").stdout_lacks("public.a").stdout_lacks("in the way");
+    let json = json(&plan(&["--dialect", "postgresql", "--format", "json"]).code(0));
+    assert!(json["database"].is_null() && json["waits"].is_null() && json["verify"].is_null(), "{json}");
+}
+
+#[test]
 fn what_would_stop_the_start_has_its_exit_code_and_nothing_pending_is_said_shortly() {
     let (database, project) = begun();
     let output = project.doorstep(&database.url(), &["plan"]).run().code(0);
