@@ -48,7 +48,7 @@ these that names it decides. Durations: 500ms, 30s, 5m; 0 = no limit.
 Exit codes (+ = trying again may help):
     0   done; after exec, the service's own code
     1   check: not healthy
-    3   verify found differences; compat: not while the old release runs
+    3   verify found differences, lint hazards; compat: not while the old release runs
    64   bad command line
    65   a migration failed, or the history contradicts the folder
    69 + what it waited for was not ready in time, or a time limit ended it

@@ -155,7 +155,7 @@ fn pending(invocation: &Invocation<'_>) -> Result<LintBatch, Error> {
     let migrations = history.migrations.into_iter().enumerate();
     let migrations = migrations.map(|(index, migration)| (migration, standing(index))).collect();
     let (dialect, format) = (setup.dialect, Some(folder.format));
-    Ok(LintBatch { dialect, format, migrations, base: None, together: true })
+    Ok(LintBatch { dialect, format, migrations, base: None, is_compared: true, together: true })
 }
 
 /// What is new in the folder since `base`.

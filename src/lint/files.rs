@@ -31,6 +31,8 @@ pub(crate) struct LintBatch {
     pub(crate) migrations: Vec<(Migration, Standing)>,
     /// The branch, where that tells which are new.
     pub(crate) base: Option<String>,
+    /// A branch or a database tells which are there already, so that a file can be changed or late.
+    pub(crate) is_compared: bool,
     /// Those that are judged reach a database together.
     pub(crate) together: bool,
 }
@@ -39,7 +41,7 @@ impl LintBatch {
     /// All migrations of a folder, each judged as if it were released by itself.
     pub(crate) fn of_folder(dialect: Dialect, format: Format, migrations: Vec<Migration>) -> Self {
         let migrations = migrations.into_iter().map(|migration| (migration, Standing::New)).collect();
-        Self { dialect, format: Some(format), migrations, base: None, together: false }
+        Self { dialect, format: Some(format), migrations, base: None, is_compared: false, together: false }
     }
 
     /// How many files are judged.
@@ -67,12 +69,16 @@ impl LintBatch {
         let scripts = self.migrations.iter();
         let scripts = scripts.map(|(migration, standing)| LintScript::of(migration, *standing == Standing::New));
         let scripts: Vec<LintScript<'_>> = scripts.collect();
+        scripts.iter().filter(|script| script.is_checked).try_for_each(refuse_wrong_comment)?;
         let is_ordered =
             |migration: &Migration| self.format.is_none_or(|format| format.layout.is_ordered(&migration.name));
         let ordered = self.migrations.iter().zip(&scripts).filter(|((migration, _), _)| is_ordered(migration));
         let files: Vec<(&str, Standing)> =
             ordered.map(|((_, standing), script)| (script.file.as_str(), *standing)).collect();
-        let mut found = order::of_folder(&files, self.base.as_deref());
+        let mut found = match self.is_compared {
+            true => order::of_folder(&files, self.base.as_deref()),
+            false => Vec::new(),
+        };
         let is_allowed =
             |hazard: &Hazard| settings.lint_allow.iter().any(|it| it.accepts(hazard.rule, &hazard.place.file));
         found.retain(|hazard| !is_allowed(hazard));
@@ -222,7 +228,7 @@ fn alone(path: &Path, dialect: NamedDialect<'_>) -> Result<LintBatch, Error> {
         no_transaction: false,
     };
     let migrations = vec![(migration, Standing::New)];
-    Ok(LintBatch { dialect, format: None, migrations, base: None, together: false })
+    Ok(LintBatch { dialect, format: None, migrations, base: None, is_compared: false, together: false })
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -240,5 +246,6 @@ pub(crate) fn since(batch: &mut LintBatch, base: &str, (changed, new): (&[PathBu
         };
     }
     batch.base = Some(base.to_owned());
+    batch.is_compared = true;
     batch.together = true;
 }

@@ -90,8 +90,8 @@ fn why(hazard: &Hazard) -> String {
             format!("the new type writes {table} and its indexes anew under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile")
         }
         Why::ChangesType { certain: false, to } => format!(
-            "if the old type does not fit into {to} as it is stored, {table} and its indexes are written anew under an ACCESS EXCLUSIVE \
-             lock; the files do not tell what the old type is"
+            "unless {to} stores the values as the old type does, {table} or its indexes are written anew under an ACCESS EXCLUSIVE lock: the \
+             files do not tell (timestamp to timestamptz is free where the session's time zone is UTC; another collation builds indexes anew)"
         ),
         Why::ValuesDiffer(values) => values_differ(*values, &table),
         Why::LongLock { work, blocks_reads, certain } => long_lock((*work, *blocks_reads, *certain), &table),

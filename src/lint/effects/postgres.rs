@@ -195,9 +195,11 @@ fn of_part(action: &Action, part: &ObjectRef, known: &Known) -> Vec<Effect> {
             found
         }
         ActionKind::RenameColumn(_) | ActionKind::RenameConstraint(_) => own(AccessExclusive, Work::None),
-        ActionKind::SetType { type_name, using } => {
+        ActionKind::SetType { type_name, collates, using } => {
             let is_cast = using.as_ref().is_none_or(|using| is_plain_cast(using, &part.name, type_name));
             let work = if is_cast { types::change(known.type_of(part), type_name) } else { Work::Rewrite };
+            // Another collation builds the indexes of the column anew, and writes no row.
+            let work = if *collates { work.max(Work::Unknown) } else { work };
             let mut found = own(AccessExclusive, work);
             found.push(connected(&table, AccessExclusive));
             found

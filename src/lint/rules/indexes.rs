@@ -2,6 +2,7 @@
 
 use crate::config::LintRule;
 use crate::finding::Severity;
+use crate::lint::effects::ActionEffects;
 use crate::lint::hazard::Why;
 use crate::lint::rules::{Found, Scene};
 use crate::sql::actions::ActionKind;
@@ -23,7 +24,11 @@ pub(crate) fn dropped(scene: &Scene<'_>) -> Option<Found> {
     let index = scene.existing().filter(|object| object.kind == ObjectKind::Index)?;
     let is_of_new_table =
         scene.of.effects.iter().filter_map(|effect| effect.object.as_ref()).any(|it| scene.fresh.has(it));
-    if scene.dialect() != Dialect::Postgres || index.table.is_some() || is_of_new_table {
+    if scene.dialect() != Dialect::Postgres
+        || index.table.is_some()
+        || is_of_new_table
+        || scene.statement().drops_nothing
+    {
         return None;
     }
     Some(Found::new(LintRule::DropIndexWithoutConcurrently, Severity::Notice, Why::DropsIndex))
@@ -32,7 +37,13 @@ pub(crate) fn dropped(scene: &Scene<'_>) -> Option<Found> {
 /// CREATE INDEX CONCURRENTLY IF NOT EXISTS: one that failed leaves an INVALID index of that name.
 pub(crate) fn hides_invalid(scene: &Scene<'_>) -> Option<Found> {
     let ActionKind::CreateIndex(index) = &scene.of.action.kind else { return None };
-    let is_hiding = index.concurrently && index.lenient;
+    let is_dropped = |of: &ActionEffects| {
+        let object = of.action.object.as_ref();
+        matches!(of.action.kind, ActionKind::Drop { .. })
+            && object.map(|it| &it.name) == scene.object().map(|it| &it.name)
+    };
+    let before = scene.statements[..scene.at].iter().flat_map(|statement| &statement.actions);
+    let is_hiding = index.concurrently && index.lenient && !before.into_iter().any(is_dropped);
     is_hiding.then(|| Found::new(LintRule::IfNotExistsHidesInvalid, Severity::Notice, Why::HidesInvalid))
 }
 

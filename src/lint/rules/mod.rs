@@ -115,7 +115,8 @@ pub(crate) fn judge(
     circumstances: &Circumstances<'_>,
 ) -> Vec<Hazard> {
     let mut found = Vec::new();
-    if let Some(why) = script.unreadable {
+    // A file that is missing, or a program, has no script to judge.
+    if let Some(why) = script.unreadable.filter(|_| !script.script.text().trim().is_empty()) {
         found.push(order::refused(script, why));
     }
     let mut timeout = locks::Timeout::new(circumstances);

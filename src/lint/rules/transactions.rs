@@ -59,7 +59,9 @@ impl Locked {
         let held = self.tables.iter().find(|(other, ..)| *other == transaction);
         let found = held.and_then(|(_, locked, since)| {
             let why = || Why::RowsUnderLock { locked: locked.clone(), since: scene.script.script.line_at(*since) };
-            let writes = scene.of.effects.iter().any(|effect| effect.work == Work::Rows);
+            // The server's own catalogs are small.
+            let is_catalog = scene.object().is_some_and(|object| object.name.starts_with("pg_"));
+            let writes = scene.of.effects.iter().any(|effect| effect.work == Work::Rows) && !is_catalog;
             match scene.of.action.kind {
                 ActionKind::Rows(_) if writes => Some(Found::new(LintRule::RowsBesideDdl, Severity::Warning, why())),
                 ActionKind::ValidateConstraint if scene.is_on_existing_table() => {

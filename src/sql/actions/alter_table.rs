@@ -131,6 +131,7 @@ fn of_column(reader: &mut Cursor<'_>) -> ActionKind {
     }
     if !drop && (reader.take("TYPE") || reader.take_all(&["DATA", "TYPE"])) {
         let type_name = type_name(reader);
+        let collates = reader.is_at("COLLATE");
         while !reader.is_at_end_of_item() && !reader.is_at("USING") {
             reader.skip();
         }
@@ -141,7 +142,7 @@ fn of_column(reader: &mut Cursor<'_>) -> ActionKind {
             }
             reader.since(begin).to_owned()
         });
-        return ActionKind::SetType { type_name, using };
+        return ActionKind::SetType { type_name, collates, using };
     }
     ActionKind::SetColumn(match () {
         () if reader.take("DEFAULT") => ColumnSetting::Default,

@@ -57,6 +57,8 @@ pub(crate) enum ActionKind {
     SetType {
         /// As it is written, without COLLATE.
         type_name: String,
+        /// COLLATE.
+        collates: bool,
         /// The expression after USING.
         using: Option<String>,
     },

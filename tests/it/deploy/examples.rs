@@ -7,12 +7,13 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 11] = [
+const EXAMPLES: [&str; 12] = [
     "blue-green",
     "broken-migration",
     "column-mapping",
     "fastapi-alembic",
     "four-services",
+    "lint",
     "mysql",
     "plan",
     "sla-tables",
@@ -22,7 +23,7 @@ const EXAMPLES: [&str; 11] = [
 ];
 
 /// Those that show a command, and replay no incident.
-const OF_COMMANDS: [&str; 4] = ["blue-green", "plan", "tenants", "what-support-asks"];
+const OF_COMMANDS: [&str; 5] = ["blue-green", "lint", "plan", "tenants", "what-support-asks"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -108,6 +109,11 @@ fn four_services() {
 fn tenants() {
     // No snapshot: its schemas are migrated at the same time, so the order of lines varies.
     tells_its_story("tenants");
+}
+
+#[test]
+fn lint() {
+    assert_snapshot!("examples/lint", tells_its_story("lint"));
 }
 
 #[test]

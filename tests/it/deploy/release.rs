@@ -63,6 +63,15 @@ fn workspace() -> (Project, Runner) {
 #[test]
 fn the_action_installs_the_release_of_its_own_version_and_runs_commands() {
     let (project, mut runner) = workspace();
+    let linted = runner.action(&json!({ "commands": "lint", "working-directory": "app" }));
+    assert_eq!(linted.code, Some(0), "{}{}", linted.stdout, linted.stderr);
+    let hazardous = project.path("app/migrations/0009_drop.sql");
+    std::fs::write(&hazardous, "DROP TABLE users;\n").unwrap();
+    let linted = runner.action(&json!({ "commands": "lint", "working-directory": "app" }));
+    assert_eq!(linted.code, Some(3), "{}{}", linted.stdout, linted.stderr);
+    assert!(linted.stdout.contains("::error file="), "{}", linted.stdout);
+    assert!(std::fs::read_to_string(project.path("temp/summary")).unwrap().contains("doorstep lint"));
+    std::fs::remove_file(hazardous).unwrap();
     let replayed = runner.action(&json!({ "commands": "replay", "working-directory": "app" }));
     assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
     let path = std::fs::read_to_string(project.path("temp/path")).unwrap();
@@ -83,7 +92,7 @@ fn the_action_refuses_what_has_another_checksum_and_what_is_no_release() {
         (with("sha256", &"0".repeat(64)), "does not have the checksum that was expected"),
         (with("version", "9.9.9"), "cannot be fetched: is 9.9.9 a release?"),
         (with("binary", "no-such-binary"), "there is no no-such-binary to run"),
-        (with("commands", "migrate"), "migrate is none of replay, verify, check"),
+        (with("commands", "migrate"), "migrate is none of lint, replay, verify, check"),
     ] {
         let output = runner.action(&with);
         assert_ne!(output.code, Some(0), "{with}");

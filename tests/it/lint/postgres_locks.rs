@@ -97,6 +97,7 @@ const STATEMENTS: &[&str] = &[
     "ALTER TABLE t ALTER COLUMN b SET DATA TYPE text",
     "ALTER TABLE t ALTER COLUMN b TYPE varchar(5)",
     "ALTER TABLE t ALTER COLUMN c TYPE varchar",
+    "ALTER TABLE t ALTER COLUMN c TYPE text COLLATE \"C\"",
     "ALTER TABLE t ALTER COLUMN c TYPE varchar(100)",
     "ALTER TABLE t ALTER COLUMN c TYPE text USING c::text",
     "ALTER TABLE t ALTER COLUMN c TYPE text USING lower(c)",

@@ -43,6 +43,7 @@ help_of!(
     verify "help/verify",
     check "help/check",
     diff "help/diff",
+    lint "help/lint",
     status "help/status",
     plan "help/plan",
     doctor "help/doctor",

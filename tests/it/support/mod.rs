@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-pub(crate) use mysql::{MysqlDatabase, MysqlServer, is_mariadb, kill_session, mysql};
+pub(crate) use mysql::{MysqlDatabase, MysqlServer, is_mariadb, kill_session, mysql, mysql_refuses};
 pub(crate) use network::{BlackHole, Listener, free_port};
 pub(crate) use postgres::{Cluster, Database, as_postgres, pgbouncer, psql, session};
 pub(crate) use process::{Doorstep, Output, Running, large_tool, real_tool};

@@ -74,6 +74,11 @@ fn mysql_at(url: &str, database: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().replace('\t', "|")
 }
 
+/// Whether the server answers with an error.
+pub(crate) fn mysql_refuses(database: &str, sql: &str) -> bool {
+    !client(&variable("MYSQL_URL"), database).args(["-e", sql]).output().unwrap().status.success()
+}
+
 /// Ends a session of the server with this URL; it may have ended by itself.
 pub(crate) fn kill_session(url: &str, id: &str) {
     let output = client(url, "").args(["-e", &format!("KILL {id}")]).output().unwrap();
