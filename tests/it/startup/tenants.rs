@@ -416,7 +416,7 @@ fn the_formats_of_other_tools_have_their_history_in_each_schema() {
         let arguments = ["--migration-format", format, "--schemas-from", "a,b,c", "--require-tables", "users"];
         run(&project, &database, &arguments).code(0).stderr_has("(3 applied in 3 schemas)");
         let tables = |schema: &str| database.sql(&format!("SELECT to_regclass('{schema}.{table}') IS NOT NULL"));
-        assert_eq!(["a", "b", "c", "public"].map(|schema| tables(schema)), ["t", "t", "t", "f"], "{format}");
+        assert_eq!(["a", "b", "c", "public"].map(tables), ["t", "t", "t", "f"], "{format}");
         run(&project, &database, &arguments).code(0).stderr_has("(0 applied in 3 schemas)");
     }
 }
