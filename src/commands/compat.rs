@@ -16,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::{output, scratch, snapshot};
 use crate::config::OnUnknown;
+use crate::formats::Rerun;
 use crate::formats::migration::Migration;
 use crate::migrate::history::History;
 use crate::report::compat::Compatibility;
@@ -78,10 +79,11 @@ fn render(compatibility: &Compatibility, format: Form, environment: &Environment
 /// Applies the folder to the scratch database step by step, and judges what was seen.
 async fn judged(setup: &mut Setup, stop: &Stop, (old, path): (&Snapshot, &Path)) -> Result<Compatibility, Error> {
     let history = setup.read_folder().await?.ok_or_else(|| setup.no_folder())?;
-    let known: HashSet<&str> = old.migrations().iter().map(String::as_str).collect();
-    let (known, rest): (Vec<&Migration>, Vec<&Migration>) =
-        history.migrations.iter().partition(|migration| known.contains(migration.name.as_str()));
-    refuse_lost(&history, &known, old, path)?;
+    let names: HashSet<&str> = old.migrations().iter().map(String::as_str).collect();
+    let is_named = |migration: &Migration| names.contains(migration.name.as_str());
+    let is_known = |migration: &&Migration| is_named(migration) && !has_changed(&history, migration, old);
+    let (known, rest): (Vec<&Migration>, Vec<&Migration>) = history.migrations.iter().partition(is_known);
+    refuse_lost(&history, old, path)?;
     let mut chosen: Vec<String> = known.iter().map(|migration| migration.name.clone()).collect();
     let (_, base) = applied(setup, stop, &chosen, old.home()).await?;
     let mut pending: Vec<(&Migration, Catalog)> = Vec::new();
@@ -109,6 +111,7 @@ async fn judged(setup: &mut Setup, stop: &Stop, (old, path): (&Snapshot, &Path))
         promised: &promised,
         known,
         base: &base,
+        changed: pending.iter().map(|(migration, _)| *migration).filter(|migration| is_named(migration)).collect(),
         pending: pending.iter().map(|(migration, catalog)| (*migration, catalog)).collect(),
         allow: &setup.settings.allow,
         accepts_unknown: setup.settings.unknown == OnUnknown::Accept,
@@ -116,10 +119,19 @@ async fn judged(setup: &mut Setup, stop: &Stop, (old, path): (&Snapshot, &Path))
     Ok(trial.judge())
 }
 
-/// Refuses a folder that cannot make the schema of the running release.
-fn refuse_lost(history: &History, known: &[&Migration], old: &Snapshot, path: &Path) -> Result<(), Error> {
-    let is_there = |name: &&String| known.iter().any(|migration| migration.name == **name);
-    let lost: Vec<&str> = old.migrations().iter().filter(|name| !is_there(name)).map(String::as_str).collect();
+/// Whether a migration runs again after those of the running release: its text is another, or the one that it had is not known.
+fn has_changed(history: &History, migration: &Migration, old: &Snapshot) -> bool {
+    match history.lineage.reruns.get(&migration.name) {
+        Some(Rerun::Changed(checksum)) => old.repeatable(&migration.name) != Some(checksum),
+        Some(Rerun::Always) | None => false,
+    }
+}
+
+/// Refuses a folder that cannot make the schema of the running release. A file that runs again may have been taken away.
+fn refuse_lost(history: &History, old: &Snapshot, path: &Path) -> Result<(), Error> {
+    let is_there = |name: &str| history.migrations.iter().any(|migration| migration.name == name);
+    let is_lost = |name: &&str| !is_there(name) && old.repeatable(name).is_none();
+    let lost: Vec<&str> = old.migrations().iter().map(String::as_str).filter(is_lost).collect();
     if lost.is_empty() {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use crate::catalog::Catalog;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::{output, scratch};
 use crate::engines::session::Scope;
+use crate::formats::Rerun;
 use crate::schema_source::snapshot::Snapshot;
 use crate::startup::pipeline::{self, Extent};
 use crate::startup::start::Start;
@@ -43,7 +44,13 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 async fn read(start: &mut Start<'_>) -> Result<Snapshot, Error> {
     let (catalog, home) = read_all(start).await?;
     let migrations = start.history.iter().flat_map(|history| &history.migrations).map(|it| it.name.clone()).collect();
-    Ok(Snapshot::of(catalog, start.setup.dialect, &home, migrations))
+    let reruns = start.history.iter().flat_map(|history| &history.lineage.reruns);
+    let repeatable = reruns.filter_map(|(name, rerun)| match rerun {
+        Rerun::Changed(checksum) => Some((name.clone(), checksum.clone())),
+        Rerun::Always => None,
+    });
+    let repeatable = repeatable.collect();
+    Ok(Snapshot::of(catalog, start.setup.dialect, &home, migrations).with_repeatable(repeatable))
 }
 
 /// The catalog of every schema, and the schema that unqualified names belong to.

@@ -190,6 +190,8 @@ pub(crate) struct Review {
     pub upgrade: Option<String>,
     /// The migrations that the tool would never run; `None` where their order in the folder says it.
     pub passed_over: Option<Vec<String>>,
+    /// The migrations that are applied with another text and run again, each with the time of its last run.
+    pub changed: Vec<(String, String)>,
 }
 
 /// Where a history is, for the key of a lock.

@@ -309,6 +309,11 @@ pub(crate) trait Layout: Sync + fmt::Debug {
         true
     }
 
+    /// Whether a release that is older than the database runs its own text of a migration that a newer release has run since.
+    fn older_release_reruns(&self) -> bool {
+        true
+    }
+
     /// Whether the tool goes on where applied migrations are not in the folder.
     fn tolerates_missing(&self) -> bool {
         false
@@ -409,7 +414,7 @@ pub(crate) struct Lineage {
     pub partial: Option<Partial>,
 }
 
-/// When an applied migration runs again.
+/// When an applied migration runs again: the rule of every format that has such migrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rerun {
     /// At every start.

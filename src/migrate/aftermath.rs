@@ -92,6 +92,11 @@ impl MigrationRun<'_> {
             }
             _ => failure_report::next(name, self.migrator.is_scratch, current.steps, halt.as_ref()),
         };
+        let reruns = &self.migrator.history.lineage.reruns;
+        let next = match trouble {
+            Trouble::Script if reruns.contains_key(name) => failure_report::replacing(&next),
+            _ => next,
+        };
         let report = format!("{report}\n{next}");
         Error::Migration { name: name.to_owned(), report, again: trouble.passes() && continues, fault: failure.fault }
     }

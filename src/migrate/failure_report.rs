@@ -215,6 +215,13 @@ pub(crate) fn next(name: &str, is_scratch: bool, steps: Option<(usize, usize)>, 
     )
 }
 
+/// The same, of a script that runs again when it has changed.
+pub(crate) fn replacing(next: &str) -> String {
+    format!(
+        "it runs again whenever it changes, so it has to replace what an earlier run has made: CREATE OR REPLACE, or          DROP … IF EXISTS before CREATE, as a view needs whose columns change\n{next}"
+    )
+}
+
 /// The next step after a script that failed and left nothing, neither in the database nor in the history.
 pub(crate) fn next_without_trace() -> String {
     "next: repair the file, and start again: it runs again".to_owned()

@@ -168,6 +168,8 @@ impl History {
         let is_certain = self.reach == Reach::Complete;
         let is_missed = self.format.layout.missed(&self.migrations);
         self.entries.retain(|entry| entry.state != State::Missing || (is_certain && is_missed(&entry.name)));
+        drop(is_missed);
+        self.leave_to_newer();
     }
 
     /// Says which migrations are late: none without a place in an order; those that the tool passes over, where it does.
@@ -194,6 +196,7 @@ impl History {
     fn compare(&mut self) {
         let ledger = self.format.ledger;
         self.entries = plan::compare(&self.migrations, &self.records, |migration, sum| ledger.fits(migration, sum));
+        self.note_changed();
     }
 
     /// How doorstep writes the history.

@@ -27,6 +27,7 @@ pub(crate) mod plan;
 pub(crate) mod recovery;
 pub(crate) mod reindex_copies;
 mod repaired;
+mod repeatable;
 pub(crate) mod rights;
 mod script_traits;
 mod skipped;

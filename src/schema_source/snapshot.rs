@@ -4,6 +4,7 @@
 //!
 //! This module reads and writes the file; it neither runs migrations nor compares catalogs.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -33,6 +34,9 @@ pub(crate) struct Snapshot {
     home: String,
     /// The migrations that ran, in their order.
     migrations: Vec<String>,
+    /// The checksums of those among them that run again when they have changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    repeatable: BTreeMap<String, String>,
     catalog: Catalog,
 }
 
@@ -69,8 +73,15 @@ impl Snapshot {
             dialect: dialect.provider().to_owned(),
             home: home.to_owned(),
             migrations,
+            repeatable: BTreeMap::new(),
             catalog,
         }
+    }
+
+    /// The same, with the checksums of the migrations that run again when they have changed.
+    #[must_use]
+    pub(crate) fn with_repeatable(self, repeatable: BTreeMap<String, String>) -> Self {
+        Self { repeatable, ..self }
     }
 
     /// Reads a file.
@@ -125,6 +136,11 @@ impl Snapshot {
     /// The migrations that it was made from, in their order.
     pub(crate) fn migrations(&self) -> &[String] {
         &self.migrations
+    }
+
+    /// The checksum that a migration had which runs again when it has changed.
+    pub(crate) fn repeatable(&self, name: &str) -> Option<&str> {
+        self.repeatable.get(name).map(String::as_str)
     }
 
     /// The catalog with everything of the snapshot's home schema moved to `home`; `source` is the file that findings name.

@@ -10,7 +10,7 @@ use crate::formats::migration::{Migration, sha256};
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, recognise, strongest};
 use crate::formats::sql::names::{self, Arranged, Entry, Misfit, Numbered};
-use crate::formats::{Layout, Resolved, sql_files};
+use crate::formats::{Layout, Lineage, Rerun, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::{Script, TokenKind};
 
@@ -26,7 +26,7 @@ impl Layout for SqlFolder {
         let entries = entries(folder)?;
         let found = names::arrange(&entries).map_err(|misfit| worded(folder, &misfit))?;
         let mut warnings = Vec::new();
-        if found.migrations.is_empty() {
+        if found.migrations.is_empty() && !found.has_repeatable {
             warnings.push(without_migrations(folder, &found)?);
         }
         warnings.extend(passed_over(folder, &found));
@@ -40,7 +40,29 @@ impl Layout for SqlFolder {
             marked.extend(tools.into_iter().filter(|tool| !marked.contains(tool)).collect::<Vec<_>>());
         }
         let claim = if self.is_named { None } else { claim(folder, marked)? };
-        Ok(Resolved { migrations, warnings, claim, ..Resolved::default() })
+        let mut lineage = Lineage::default();
+        if found.has_repeatable {
+            let (repeatable, warning) = self.repeatable(&folder.join(names::REPEATABLE), dialect)?;
+            let rerun = |migration: &Migration| (migration.name.clone(), Rerun::Changed(migration.checksum.clone()));
+            lineage.reruns = repeatable.iter().map(rerun).collect();
+            migrations.extend(repeatable);
+            warnings.extend(warning);
+        }
+        Ok(Resolved { migrations, warnings, lineage, claim })
+    }
+
+    /// What runs after the others has no place in their order.
+    fn is_ordered(&self, name: &str) -> bool {
+        !names::is_repeatable(name)
+    }
+
+    /// A repeatable file may be taken away: what it has made is dropped by a migration, or stays.
+    fn missed<'a>(&self, _known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
+        Box::new(|name| !names::is_repeatable(name))
+    }
+
+    fn older_release_reruns(&self) -> bool {
+        false
     }
 }
 
@@ -109,6 +131,22 @@ fn passed_over(folder: &Path, found: &Arranged<'_>) -> Option<String> {
 }
 
 impl SqlFolder {
+    /// The migrations of the folder of repeatable files, and a warning of what is none of them.
+    fn repeatable(&self, folder: &Path, dialect: Dialect) -> Result<(Vec<Migration>, Option<String>), Error> {
+        let entries = entries(folder)?;
+        let (files, others) = names::arrange_repeatable(&entries).map_err(|misfit| worded(folder, &misfit))?;
+        let warning =
+            (!others.is_empty()).then(|| format!("never run from {}: {}", folder.display(), others.join(", ")));
+        let mut opened = sql_files::open(folder)?;
+        let mut migration = |file: &&str| {
+            let name = names::repeatable(&file[..file.len() - ".sql".len()]);
+            let numbered = Numbered { number: "", name: &name, file, doubt: None };
+            let bytes = opened.read(Path::new(file));
+            self.migration(folder.join(file), bytes, numbered, dialect).0
+        };
+        Ok((files.iter().map(&mut migration).collect(), warning))
+    }
+
     /// Reads one file, and the tools whose marks it has. A file that cannot be run is noted and stops nothing yet: it may
     /// be applied already.
     fn migration(

@@ -13,8 +13,8 @@ use crate::formats::run_row::RunColumns;
 use crate::formats::sql::folder::SqlFolder;
 use crate::formats::tool::Tool;
 use crate::formats::{
-    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, RowKey, kept,
-    run_row,
+    Detection, FolderDetection, Format, FormatEntry, Ledger, LedgerWriter, Lineage, Opening, Outcome, Rerun, Review,
+    RowKey, kept, run_row,
 };
 use crate::sql::dialect::upsert::Upsert;
 use crate::sql::{Dialect, Row, TableName};
@@ -70,8 +70,18 @@ impl Ledger for Sql {
         select(dialect, table)
     }
 
-    fn records(&self, rows: Vec<Row>, _lineage: &Lineage) -> Vec<Record> {
-        rows.into_iter().map(record).collect()
+    /// A repeatable file that has changed since it was applied is pending.
+    fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
+        rows.into_iter().map(record).filter(|record| !has_changed(record, lineage)).collect()
+    }
+
+    fn review(&self, rows: &[Row], lineage: &Lineage, _table: (Dialect, &TableName)) -> Review {
+        if lineage.reruns.is_empty() {
+            return Review::default();
+        }
+        let changed = rows.iter().cloned().map(record).filter(|record| has_changed(record, lineage));
+        let changed = changed.map(|record| (record.name, record.finished_at.unwrap_or_default())).collect();
+        Review { changed, ..Review::default() }
     }
 }
 
@@ -99,6 +109,14 @@ impl LedgerWriter for Sql {
 
     fn locate(&self, row: RowKey<'_>) -> String {
         COLUMNS.locate(row)
+    }
+}
+
+/// Whether a record says that another text of a repeatable file is applied. A file that is no text has no checksum to compare.
+fn has_changed(record: &Record, lineage: &Lineage) -> bool {
+    match lineage.reruns.get(&record.name) {
+        Some(Rerun::Changed(checksum)) => record.is_applied() && !checksum.is_empty() && record.checksum != *checksum,
+        _ => false,
     }
 }
 
@@ -141,27 +159,35 @@ pub(crate) fn record(row: Row) -> Record {
     Record { by: recorded_by(values.next().flatten().as_deref()), ..read }
 }
 
-/// Writes the row of a migration anew, unless it is applied already. Then the run that this row begins finds no row of
-/// its own at its end, and is rolled back.
+/// Writes the row of a migration anew, unless it is applied already; of a repeatable one, unless this text is. Then the run
+/// that this row begins finds no row of its own at its end, and is rolled back.
 pub(crate) fn put(row: RowKey<'_>, (name, checksum): (&str, &str), way: &str, finished: &str) -> String {
     let literal = |text: &str| row.dialect.literal(text);
     let rules = row.dialect.rules();
-    (rules.upsert)(&Upsert {
-        table: &row.table(),
-        key: ("name", &literal(name)),
-        values: &[
-            ("checksum", &literal(checksum)),
-            ("started_at", rules.now),
-            ("message", "NULL"),
-            ("way", &literal(way)),
-            ("steps", "0"),
-            ("run", &row.id()),
-            ("doorstep", &literal(env!("CARGO_PKG_VERSION"))),
-            ("finished_at", finished),
-            ("rolled_back_at", "NULL"),
-        ],
-        condition: "KNOWN.finished_at IS NULL OR KNOWN.rolled_back_at IS NOT NULL",
-    })
+    let (own, checksum) = (row.id(), literal(checksum));
+    let (way, version) = (literal(way), literal(env!("CARGO_PKG_VERSION")));
+    let mut values = vec![
+        ("started_at", rules.now),
+        ("message", "NULL"),
+        ("way", &way),
+        ("steps", "0"),
+        ("run", &own),
+        ("doorstep", &version),
+        ("finished_at", finished),
+        ("rolled_back_at", "NULL"),
+    ];
+    let mut condition = "KNOWN.finished_at IS NULL OR KNOWN.rolled_back_at IS NOT NULL".to_owned();
+    // The columns of the condition have to be the last ones, and those that are set to NULL or a time precede the one that is
+    // compared with what it is set to.
+    match names::is_repeatable(name) {
+        true => {
+            condition += &format!(" OR KNOWN.checksum <> {checksum}");
+            values.push(("checksum", &checksum));
+        }
+        false => values.insert(0, ("checksum", &checksum)),
+    }
+    let (table, name) = (row.table(), literal(name));
+    (rules.upsert)(&Upsert { table: &table, key: ("name", &name), values: &values, condition: &condition })
 }
 
 /// How the column `way` spells a mode; `None` for a migration that a person recorded as applied.

@@ -16,6 +16,19 @@ pub(crate) struct Entry {
     pub has_migrations: bool,
 }
 
+/// The folder of the files that run again when they have changed.
+pub(crate) const REPEATABLE: &str = "repeatable";
+
+/// The name of the migration in such a file, given the file's name without its ending.
+pub(crate) fn repeatable(stem: &str) -> String {
+    format!("{REPEATABLE}/{stem}")
+}
+
+/// Whether a migration of this name is in that folder.
+pub(crate) fn is_repeatable(name: &str) -> bool {
+    name.strip_prefix(REPEATABLE).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// What a file of SQL is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role<'a> {
@@ -49,6 +62,8 @@ pub(crate) struct Numbered<'a> {
 pub(crate) struct Arranged<'a> {
     /// What is to be applied, in order.
     pub migrations: Vec<Numbered<'a>>,
+    /// There is a folder [`REPEATABLE`].
+    pub has_repeatable: bool,
     /// Files of SQL without a number.
     pub passed_over: Vec<&'a str>,
     /// How many files take a migration back.
@@ -75,6 +90,10 @@ pub(crate) fn arrange(entries: &[Entry]) -> Result<Arranged<'_>, Misfit<'_>> {
     let is_there = |name: &str| entries.iter().any(|entry| !entry.is_folder && entry.name.eq_ignore_ascii_case(name));
     for entry in entries {
         let file = entry.name.as_str();
+        if entry.is_folder && file == REPEATABLE {
+            found.has_repeatable = true;
+            continue;
+        }
         if entry.is_folder || !is_sql(file) {
             match stray(entry, &is_there) {
                 Stray::Noise => {}
@@ -102,6 +121,37 @@ pub(crate) fn arrange(entries: &[Entry]) -> Result<Arranged<'_>, Misfit<'_>> {
         },
         None => Ok(found),
     }
+}
+
+/// Arranges the folder of repeatable files: its files of SQL in the order of the bytes of their names, and what is passed over.
+///
+/// # Errors
+/// The first [`Misfit`].
+pub(crate) fn arrange_repeatable(entries: &[Entry]) -> Result<(Vec<&str>, Vec<&str>), Misfit<'_>> {
+    let (mut files, mut others) = (Vec::new(), Vec::new());
+    let is_there = |name: &str| entries.iter().any(|entry| !entry.is_folder && entry.name.eq_ignore_ascii_case(name));
+    for entry in entries.iter().filter(|entry| !entry.name.starts_with('.')) {
+        let name = entry.name.as_str();
+        match (entry.is_folder, is_sql(name)) {
+            (true, _) => {
+                return Err(Misfit::Entry(name, "it is a folder, and doorstep does not look into folders here"));
+            }
+            (false, true) => {
+                let stem = &name[..name.len() - ".sql".len()];
+                if without_ending(stem, UNDO).is_some() {
+                    return Err(Misfit::Entry(
+                        name,
+                        "it takes something back, and a repeatable file has nothing to take back",
+                    ));
+                }
+                files.push(name);
+            }
+            (false, false) if matches!(stray(entry, &is_there), Stray::Noise) => {}
+            (false, false) => others.push(name),
+        }
+    }
+    files.sort_unstable();
+    Ok((files, others))
 }
 
 /// Whether a file of this name is a migration, or meant as one.
@@ -177,7 +227,8 @@ fn role(file: &str) -> Role<'_> {
     let is_migration = match letter {
         "R" if number.is_empty() && rest.starts_with("__") => {
             return Role::Unclear(
-                "it is a repeatable migration of Flyway, which has no place in the order: give it a number",
+                "it is a repeatable migration of Flyway, which has no place in the order: give it a number, or move it to the folder \
+                 repeatable",
             );
         }
         "V" | "U" | "B" if number.is_empty() => return Role::Other,
@@ -370,6 +421,27 @@ mod tests {
         ] {
             assert!(matches!(role(unclear), Role::Unclear(_)), "{unclear}");
         }
+    }
+
+    #[test]
+    fn a_folder_of_repeatable_files_is_no_migration_and_its_files_run_by_name() {
+        let numbered = entries(&["0001_a.sql", "repeatable+/"]);
+        let found = arrange(&numbered).unwrap();
+        assert_eq!((found.has_repeatable, found.migrations.len(), found.others.len()), (true, 1, 0));
+        assert!(!arrange(&entries(&["0001_a.sql", "repeatable"])).unwrap().has_repeatable);
+        assert!(matches!(arrange(&entries(&["0001_a.sql", "Repeatable+/"])), Err(Misfit::Entry("Repeatable", _))));
+
+        let names =
+            ["views.sql", "20_b.sql", "100_a.SQL", "README.md", "views.sql.orig", ".gitkeep", "..data/", "x.psql"];
+        let entries_of = entries(&names);
+        assert_eq!(arrange_repeatable(&entries_of), Ok((vec!["100_a.SQL", "20_b.sql", "views.sql"], vec!["x.psql"])));
+        for wrong in ["views.down.sql", "views.undo.sql", "more/"] {
+            let entries = entries(&[wrong]);
+            assert!(matches!(arrange_repeatable(&entries), Err(Misfit::Entry(..))), "{wrong}");
+        }
+        assert!(
+            is_repeatable("repeatable/views") && !is_repeatable("repeatables/views") && !is_repeatable("1_repeatable")
+        );
     }
 
     #[test]

@@ -21,6 +21,10 @@ use crate::sql::script::{self, SchemaOp};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 use crate::verify::diagnose::provenance::{Provenance, SchemaStep};
 
+/// Why a file that runs again is not judged.
+const CHANGED: &str =
+    "the running release has it with another text, which is not kept; what that has made is not compared";
+
 /// A change, and what it does to the running release.
 pub(crate) type Affected = (Difference, Effect);
 
@@ -38,6 +42,8 @@ pub(crate) struct Trial<'a> {
     pub known: Vec<&'a Migration>,
     /// The catalog after these.
     pub base: &'a Catalog,
+    /// Those of the pending migrations that the running release has with another text.
+    pub changed: Vec<&'a Migration>,
     /// The pending migrations, each with the catalog after it.
     pub pending: Vec<(&'a Migration, &'a Catalog)>,
     /// Findings to pass over.
@@ -125,6 +131,11 @@ impl Trial<'_> {
         let old = unjudged::Old::new(self.base, self.known.iter().map(|migration| &migration.script), self.home);
         let mut found = Vec::new();
         for (migration, _) in &self.pending {
+            if self.changed.iter().any(|changed| changed.name == migration.name) {
+                let (place, statement) = (place(migration, Some(1)), "all of the file".to_owned());
+                found.push(Unjudged { place, statement, cause: CHANGED });
+                continue;
+            }
             for (line, statement, cause) in old.unjudged(&migration.script) {
                 found.push(Unjudged { place: place(migration, Some(line)), statement, cause });
             }

@@ -18,6 +18,7 @@ mod non_transactional;
 mod plan;
 mod recovery;
 mod reindex;
+mod repeatable;
 mod replay;
 mod resume;
 mod role_settings;
