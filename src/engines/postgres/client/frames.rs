@@ -1,5 +1,6 @@
 //! Messages of the PostgreSQL protocol, read within bounds. Every length that a server sends is checked here, before
-//! memory is reserved for it, and every sum inside a message by `postgres-protocol`; nothing else reads the socket.
+//! memory is reserved for it, and every sum inside a message by `postgres-protocol`, but for rows, which are read where they are;
+//! nothing else reads the socket.
 //!
 //! What breaks a rule of the protocol is "not PostgreSQL": the same answer as for any other server on that port, and
 //! as transient, since a port may be taken over by the right server later.
@@ -31,8 +32,10 @@ const AFTER_LOGIN: usize = 8 * 1024 * 1024;
 /// How much of an ErrorResponse or a notice is kept. A script may raise a message of any length.
 const TEXT: usize = 64 * 1024;
 
-/// Messages that a server may send in answer to a simple query or during login (manual 55.7).
-const KNOWN: &[u8] = b"ACDEGHIKNRSTWZcd";
+/// Whether a server may send such a message in answer to a simple query or during login (manual 55.7).
+fn is_known(tag: u8) -> bool {
+    matches!(tag, b'A' | b'C'..=b'E' | b'G'..=b'I' | b'K' | b'N' | b'R'..=b'T' | b'W' | b'Z' | b'c' | b'd')
+}
 
 /// What to do with the rows of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +50,62 @@ pub(crate) enum Rows {
 pub(crate) enum Frame {
     /// A message, whole.
     Message(Message),
+    /// A row that is to be read: [`Frames::row`] has it.
+    Row,
     /// A row, or a piece of a COPY, that was discarded.
     Discarded,
+}
+
+/// A row, whole.
+pub(crate) enum WholeRow<'a> {
+    /// A line of `COPY … TO STDOUT`.
+    Copied(&'a [u8]),
+    /// The body of a DataRow.
+    Data(&'a [u8]),
+}
+
+impl WholeRow<'_> {
+    /// The length of its message.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Copied(body) | Self::Data(body) => body.len(),
+        }
+    }
+}
+
+/// The values of the body of a DataRow (manual 55.7): how many, then of each its length, or -1 for NULL, and its bytes.
+pub(crate) struct RowValues<'a> {
+    left: u16,
+    rest: &'a [u8],
+}
+
+impl<'a> RowValues<'a> {
+    /// The values of a body.
+    ///
+    /// # Errors
+    /// [`Class::Unreachable`] where it ends too early.
+    pub(crate) fn of(body: &'a [u8]) -> Result<Self, Fault> {
+        let (left, rest) = body.split_first_chunk().ok_or_else(ends_early)?;
+        Ok(Self { left: u16::from_be_bytes(*left), rest })
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        usize::from(self.left)
+    }
+
+    /// The next one; NULL is `None`.
+    ///
+    /// # Errors
+    /// As [`RowValues::of`].
+    pub(crate) fn next(&mut self) -> Result<Option<&'a [u8]>, Fault> {
+        let (length, rest) = self.rest.split_first_chunk().ok_or_else(ends_early)?;
+        self.rest = rest;
+        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else { return Ok(None) };
+        let (value, rest) = self.rest.split_at_checked(length).ok_or_else(ends_early)?;
+        self.rest = rest;
+        Ok(Some(value))
+    }
 }
 
 /// The socket, and what has been read of it but not looked at.
@@ -90,29 +147,32 @@ impl Frames {
         let Some((tag, length)) = self.header()?.filter(|(_, length)| self.buffer.len() >= HEADER + length) else {
             return Ok(None);
         };
-        if length > TEXT.min(self.limit) {
+        if length > TEXT.min(self.limit) || (matches!(tag, b'D' | b'd') && rows == Rows::Read) {
             return Ok(None);
         }
         let mut one = self.buffer.split_to(HEADER + length);
-        match (tag, rows) {
-            (b'D' | b'd', Rows::Discard) => Ok(Some(Frame::Discarded)),
+        match tag {
+            b'D' | b'd' => Ok(Some(Frame::Discarded)),
             _ => parse(&mut one).map(|message| Some(Frame::Message(message))),
         }
     }
 
-    /// The next message, if it is a line of a COPY and all of it has been read; it stays there until [`Frames::pass`]. A catalog
-    /// has thousands, too many to give each a buffer of its own.
+    /// The next message, if it is a row and all of it has been read; it stays there until [`Frames::pass`]. A catalog has thousands,
+    /// too many to give each a buffer of its own.
     ///
     /// # Errors
     /// As [`Frames::next`].
-    pub(crate) fn copied(&self) -> Result<Option<&[u8]>, Fault> {
-        match self.header()? {
-            Some((b'd', length)) if length <= self.limit => Ok(self.buffer.get(HEADER..HEADER + length)),
-            _ => Ok(None),
-        }
+    pub(crate) fn row(&self) -> Result<Option<WholeRow<'_>>, Fault> {
+        let Some((tag, length)) = self.header()?.filter(|(_, length)| *length <= self.limit) else { return Ok(None) };
+        let Some(body) = self.buffer.get(HEADER..HEADER + length) else { return Ok(None) };
+        Ok(match tag {
+            b'd' => Some(WholeRow::Copied(body)),
+            b'D' => Some(WholeRow::Data(body)),
+            _ => None,
+        })
     }
 
-    /// Takes a line of this length off.
+    /// Takes a row of this length off.
     pub(crate) fn pass(&mut self, length: usize) {
         self.buffer.advance(HEADER + length);
     }
@@ -135,6 +195,7 @@ impl Frames {
             }
             b'E' | b'N' if length > TEXT.min(self.limit) => self.cut_text(tag, length).await.map(Frame::Message),
             _ if length > self.limit => Err(too_long(tag, length)),
+            b'D' | b'd' => self.fill(HEADER + length).await.map(|()| Frame::Row),
             _ => {
                 self.fill(HEADER + length).await?;
                 let mut one = self.buffer.split_to(HEADER + length);
@@ -154,7 +215,7 @@ impl Frames {
     fn header(&self) -> Result<Option<(u8, usize)>, Fault> {
         let Some(&[tag, ref length @ ..]) = self.buffer.first_chunk::<HEADER>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length);
-        if !KNOWN.contains(&tag) {
+        if !is_known(tag) {
             return Err(not_postgres(&format!("it sent `{}`", char::from(tag).escape_default())));
         }
         // The length counts itself.
@@ -208,9 +269,13 @@ impl Frames {
 fn parse(one: &mut BytesMut) -> Result<Message, Fault> {
     match Message::parse(one) {
         Ok(Some(message)) => Ok(message),
-        Ok(None) => Err(not_postgres("it sent a message that ends too early")),
+        Ok(None) => Err(ends_early()),
         Err(error) => Err(not_postgres(&error.to_string())),
     }
+}
+
+fn ends_early() -> Fault {
+    not_postgres("it sent a message that ends too early")
 }
 
 /// What answers is not PostgreSQL, or not its protocol any more.

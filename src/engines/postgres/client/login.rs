@@ -295,7 +295,7 @@ async fn message(frames: &mut Frames) -> Result<Message, Fault> {
             Frame::Message(Message::ErrorResponse(body)) => return Err(fault_of(body.fields())),
             Frame::Message(Message::NoticeResponse(body)) => notices.log(body.fields()),
             Frame::Message(message) => return Ok(message),
-            Frame::Discarded => return Err(not_postgres("rows before the login has ended")),
+            Frame::Row | Frame::Discarded => return Err(not_postgres("rows before the login has ended")),
         }
     }
 }

@@ -13,18 +13,16 @@ mod notices;
 mod pbkdf2;
 mod scram;
 
-use std::ops::Range;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use fallible_iterator::FallibleIterator as _;
-use postgres_protocol::message::backend::{DataRowBody, Message};
+use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 
 use crate::base::fault::{Class, Fault};
 use crate::engines::inspector::LoginFacts;
 use crate::engines::net::silent;
-use crate::engines::postgres::client::frames::{Frame, Frames, Rows, fault_of, not_postgres};
+use crate::engines::postgres::client::frames::{Frame, Frames, RowValues, Rows, WholeRow, fault_of, not_postgres};
 use crate::engines::postgres::client::login::{LoggedIn, Login};
 use crate::engines::postgres::client::notices::Notices;
 use crate::engines::postgres::dial::Connection;
@@ -247,22 +245,21 @@ impl Client {
         take: TakeRow<'_>,
     ) -> Result<Exchange, Fault> {
         let mut exchange = Exchange { completed: 0, committed: false, error: None, status: TransactionStatus::Idle };
-        let mut rows_read = RowReader { size: 0, ranges: Vec::new(), take };
+        let mut rows_read = RowReader { size: 0, take };
         let mut notices = Notices::default();
         loop {
             while rows == Rows::Read
-                && let Some(line) = self.frames.copied()?
+                && let Some(row) = self.frames.row()?
             {
-                let length = line.len();
-                rows_read.copied(exchange.completed, line)?;
+                let length = row.len();
+                rows_read.whole(exchange.completed, &row)?;
                 self.frames.pass(length);
             }
             // A server that ends the session says why before it closes the connection.
             let said = || exchange.error.clone().filter(|said| ends_session(said.class));
-            let message = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;
+            let next = self.next(rows, silence).await.map_err(|fault| said().unwrap_or(fault))?;
+            let Some(message) = next else { continue };
             match message {
-                Message::DataRow(body) => rows_read.row(exchange.completed, &body)?,
-                Message::CopyData(body) => rows_read.copied(exchange.completed, body.data())?,
                 Message::CommandComplete(body) => {
                     let tag = body.tag().unwrap_or_default();
                     exchange.completed += 1;
@@ -287,18 +284,20 @@ impl Client {
         }
     }
 
-    /// The next message that is not discarded; within `silence`, where there is such a limit.
-    async fn next(&mut self, rows: Rows, silence: Option<Duration>) -> Result<Message, Fault> {
+    /// The next message that is not discarded, or `None` where a row is to be read; within `silence`, where there is such a limit.
+    async fn next(&mut self, rows: Rows, silence: Option<Duration>) -> Result<Option<Message>, Fault> {
         // Without a timer for each row.
         while let Some(frame) = self.frames.ready(rows)? {
             if let Frame::Message(message) = frame {
-                return Ok(message);
+                return Ok(Some(message));
             }
         }
         let kept = async {
             loop {
-                if let Frame::Message(message) = self.frames.next(rows).await? {
-                    return Ok(message);
+                match self.frames.next(rows).await? {
+                    Frame::Message(message) => return Ok(Some(message)),
+                    Frame::Row => return Ok(None),
+                    Frame::Discarded => {}
                 }
             }
         };
@@ -324,61 +323,55 @@ fn ends_session(class: Class) -> bool {
 /// Reads the rows of one answer, and counts their bytes.
 struct RowReader<'a> {
     size: usize,
-    /// Where the values of a row are; kept, so that not each row reserves memory.
-    ranges: Vec<Option<Range<usize>>>,
     take: TakeRow<'a>,
 }
 
 impl RowReader<'_> {
-    fn count(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.size += bytes;
-        match self.size > ANSWER {
-            true => Err(not_postgres("it sent more rows than any query of doorstep's returns")),
-            false => Ok(()),
+    fn whole(&mut self, statement: usize, row: &WholeRow<'_>) -> Result<(), Fault> {
+        self.size += row.len();
+        match row {
+            _ if self.size > ANSWER => Err(not_postgres("it sent more rows than any query of doorstep's returns")),
+            WholeRow::Copied(line) => self.copied(statement, line),
+            WholeRow::Data(body) => self.row(statement, body),
         }
     }
 
     /// A line of `COPY … TO STDOUT`, as a row of one value.
-    fn copied(&mut self, statement: usize, data: &[u8]) -> Result<(), Fault> {
-        self.count(data.len())?;
-        match std::str::from_utf8(data) {
+    fn copied(&mut self, statement: usize, line: &[u8]) -> Result<(), Fault> {
+        match std::str::from_utf8(line) {
             Ok(line) => (self.take)(statement, &[Some(line)]),
-            Err(_) => (self.take)(statement, &[Some(&String::from_utf8_lossy(data))]),
+            Err(_) => (self.take)(statement, &[Some(&String::from_utf8_lossy(line))]),
         }
         Ok(())
     }
 
-    /// A row. Bytes that are not UTF-8 (of a database in SQL_ASCII) become U+FFFD.
-    fn row(&mut self, statement: usize, body: &DataRowBody) -> Result<(), Fault> {
-        let buffer = body.buffer();
-        self.count(buffer.len())?;
-        self.ranges.clear();
-        let mut ranges = body.ranges();
-        while let Some(range) = ranges.next().map_err(|error| not_postgres(&error.to_string()))? {
-            self.ranges.push(range);
-        }
-        let count = self.ranges.len();
+    /// The values of a row. Bytes that are not UTF-8 (of a database in SQL_ASCII) become U+FFFD.
+    fn row(&mut self, statement: usize, body: &[u8]) -> Result<(), Fault> {
+        let mut values = RowValues::of(body)?;
+        let count = values.count();
         let (mut few, mut many) = ([None; FEW], Vec::new());
-        let texts = match count <= FEW {
-            true => &mut few[..count],
-            false => {
+        let texts = match few.get_mut(..count) {
+            Some(few) => few,
+            None => {
                 many.resize(count, None);
                 &mut many[..]
             }
         };
-        let bytes = |range: &Option<Range<usize>>| range.clone().map(|range| &buffer[range]);
-        for (text, range) in texts.iter_mut().zip(&self.ranges) {
-            match bytes(range).map(std::str::from_utf8).transpose() {
+        for text in &mut *texts {
+            match values.next()?.map(std::str::from_utf8).transpose() {
                 Ok(value) => *text = value,
-                Err(_) => {
-                    let lossy: Vec<_> =
-                        self.ranges.iter().map(|range| bytes(range).map(String::from_utf8_lossy)).collect();
-                    (self.take)(statement, &lossy.iter().map(Option::as_deref).collect::<Vec<_>>());
-                    return Ok(());
-                }
+                Err(_) => return self.lossy(statement, body),
             }
         }
         (self.take)(statement, texts);
+        Ok(())
+    }
+
+    fn lossy(&mut self, statement: usize, body: &[u8]) -> Result<(), Fault> {
+        let mut values = RowValues::of(body)?;
+        let texts = (0..values.count()).map(|_| Ok(values.next()?.map(String::from_utf8_lossy)));
+        let texts = texts.collect::<Result<Vec<_>, Fault>>()?;
+        (self.take)(statement, &texts.iter().map(Option::as_deref).collect::<Vec<_>>());
         Ok(())
     }
 }
