@@ -11,6 +11,7 @@ pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod mask;
 pub(crate) mod memory;
+pub(crate) mod name_map;
 pub(crate) mod neutral;
 pub(crate) mod password_command;
 pub(crate) mod plain_name;

@@ -71,9 +71,7 @@ impl DesiredState {
         let files = paths.map(|path| path.display().to_string()).collect();
         let follows_session = dialect.home().is_empty();
         let declared = |schema: &'static PrismaSchema| {
-            let declared = DeclaredSchema { checked: schema.check()?, home: home.to_owned(), follows_session };
-            declared.catalog();
-            Ok(declared)
+            Ok(DeclaredSchema { checked: schema.check(home)?, home: home.to_owned(), follows_session })
         };
         let prisma = prisma.map(declared).transpose()?;
         let (require, queries) = (settings.require.clone(), settings.queries.clone());

@@ -18,7 +18,20 @@ use crate::schema_source::prisma::{Position, names, types};
 /// The catalog of a database that agrees with the schema. Models and enums without `@@schema` are in `default_schema`.
 /// Empty without a datasource.
 #[must_use]
-pub fn lower(schema: &Schema, default_schema: &str) -> Catalog {
+pub fn lower(schema: Schema, default_schema: &str) -> Catalog {
+    let mut catalog = lowered(&schema, default_schema);
+    // Join tables come after those of models, and have none.
+    for (table, model) in catalog.tables.iter_mut().zip(schema.models) {
+        table.model = Some(model.name);
+        for (column, field) in table.columns.iter_mut().zip(model.fields) {
+            column.field = Some(field.name);
+        }
+    }
+    catalog
+}
+
+/// The same without the names of models and fields.
+fn lowered(schema: &Schema, default_schema: &str) -> Catalog {
     let Some(source) = &schema.datasource else { return Catalog::default() };
     let files = schema.files.iter().map(|name| name.as_str().into()).collect();
     let lowering = Lowering { schema, files, source, provider: source.provider, default_schema };
@@ -87,7 +100,6 @@ impl Lowering<'_> {
         };
         Table {
             name: self.name(model.schema.as_deref(), &model.table),
-            model: Some(model.name.clone()),
             columns: model.fields.iter().map(|field| self.column(field)).collect(),
             primary_key: model.id.as_ref().map(|id| self.key(model, id)),
             indexes: self.indexes(model),
@@ -122,7 +134,7 @@ impl Lowering<'_> {
         };
         Column {
             name: names::stored(self.provider, field.column()),
-            field: Some(field.name.clone()),
+            field: None,
             kind,
             arity: field.arity,
             default,

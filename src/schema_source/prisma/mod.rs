@@ -163,10 +163,8 @@ pub(crate) struct PrismaSchema {
     /// Names and texts, which are kept to the end of the process.
     files: &'static [(String, String)],
     datasource: Vec<Block<'static>>,
-    /// What the blocks mean, or all that is wrong in them.
-    checked: OnceLock<Result<Schema, String>>,
-    /// The first `home` that [`CheckedSchema::catalog`] was asked for, and its answer.
-    lowered: OnceLock<(String, Catalog)>,
+    /// The first `home` that [`PrismaSchema::check`] was asked for, and the catalog for it; or all that is wrong in the files.
+    lowered: OnceLock<Result<(String, Catalog), String>>,
 }
 
 impl PrismaSchema {
@@ -178,7 +176,7 @@ impl PrismaSchema {
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
         let files: &'static [(String, String)] = read(path)?.leak();
         let datasource = files.iter().find_map(|(_, text)| datasource::block(text)).into_iter().collect();
-        Ok(Self { path: path.to_owned(), files, datasource, checked: OnceLock::new(), lowered: OnceLock::new() })
+        Ok(Self { path: path.to_owned(), files, datasource, lowered: OnceLock::new() })
     }
 
     /// The schema file, or the folder of its files.
@@ -198,50 +196,50 @@ impl PrismaSchema {
         lines.any(|line| matches!(line.split_whitespace().next(), Some("model" | "view" | "enum")))
     }
 
-    /// Resolves names and arguments; later calls (after a lost connection) get the first answer.
+    /// Whether there may be an enum in it: the word, which may also be part of a name or of a comment.
+    pub(crate) fn may_declare_enums(&self) -> bool {
+        self.files.iter().any(|(_, text)| text.contains("enum"))
+    }
+
+    /// Resolves names and arguments, and lowers the schema for `home`, the schema of models without `@@schema`. Later calls (after a
+    /// lost connection) get the first answer.
     ///
     /// # Errors
     /// [`Error::Settings`] with file, line and column of everything that is wrong in the schema.
-    pub(crate) fn check(&self) -> Result<CheckedSchema<'_>, Error> {
-        let checked = self.checked.get_or_init(|| {
-            let parsed = ParsedFiles::new(self.files);
+    pub(crate) fn check(&self, home: &str) -> Result<CheckedSchema<'_>, Error> {
+        let lowered = self.lowered.get_or_init(|| {
+            let parsed = ParsedFiles::new(self.files).check();
             tracing::debug!(phase = "verify", event = "parsed", "parsed the Prisma schema {}", self.path.display());
-            parsed.check().map_err(|problems| {
+            let schema = parsed.map_err(|problems| {
                 let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
                 format!("the Prisma schema cannot be read:{}", lines.concat())
-            })
+            })?;
+            let lowered = lower(schema, home);
+            tracing::debug!(phase = "verify", event = "lowered", "lowered the Prisma schema {}", self.path.display());
+            Ok((home.to_owned(), lowered))
         });
-        match checked {
-            Ok(schema) => Ok(CheckedSchema { of: self, schema }),
+        match lowered {
+            Ok((home, catalog)) => Ok(CheckedSchema { files: self.files, home, catalog }),
             Err(message) => Err(Error::Settings(message.clone())),
         }
     }
 }
 
-/// A Prisma schema that nothing is wrong with.
+/// A Prisma schema that nothing is wrong with. The catalog is kept, and not what it was lowered from, which takes as much memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CheckedSchema<'a> {
-    of: &'a PrismaSchema,
-    schema: &'a Schema,
+    files: &'a [(String, String)],
+    home: &'a str,
+    catalog: &'a Catalog,
 }
 
 impl<'a> CheckedSchema<'a> {
-    /// The catalog of a database that agrees with this schema. `home` is the schema of models without `@@schema`. It is the same
-    /// in almost every call of a run, so the first answer is kept; another home (a scratch database of MySQL) is lowered anew.
+    /// The catalog of a database that agrees with this schema. `home` is the same in almost every call of a run; for another one (a
+    /// scratch database of MySQL) the files are parsed again.
     pub(crate) fn catalog(self, home: &str) -> Cow<'a, Catalog> {
-        let (first, lowered) = self.of.lowered.get_or_init(|| {
-            let lowered = (home.to_owned(), lower(self.schema, home));
-            tracing::debug!(
-                phase = "verify",
-                event = "lowered",
-                "lowered the Prisma schema {}",
-                self.of.path.display()
-            );
-            lowered
-        });
-        match first == home {
-            true => Cow::Borrowed(lowered),
-            false => Cow::Owned(lower(self.schema, home)),
+        match self.home == home {
+            true => Cow::Borrowed(self.catalog),
+            false => Cow::Owned(lower(parse(self.files).expect("nothing was wrong in these texts"), home)),
         }
     }
 }
@@ -255,7 +253,7 @@ mod tests {
 
     fn lowered(text: &str) -> Catalog {
         let files = [("db.prisma".to_owned(), DATASOURCE.to_owned()), ("a.prisma".to_owned(), text.to_owned())];
-        lower(&parse(&files).unwrap(), "app")
+        lower(parse(&files).unwrap(), "app")
     }
 
     fn complaints(text: &str) -> Vec<String> {
@@ -355,7 +353,7 @@ mod tests {
         let text = "datasource db {\n provider = \"postgresql\"\n schemas = [\"a\", \"b\", \"c\"]\n}\nmodel M {\n id Int @id\n \
                     e E\n ns N[]\n @@schema(\"b\")\n}\nmodel N {\n id Int @id\n ms M[]\n @@schema(\"b\")\n}\nenum E {\n X\n \
                     @@schema(\"a\")\n}";
-        let catalog = lower(&parse(&[("s".to_owned(), text.to_owned())]).unwrap(), "public");
+        let catalog = lower(parse(&[("s".to_owned(), text.to_owned())]).unwrap(), "public");
         assert_eq!(catalog.schemas, ["a", "b"]);
         let of = Name { schema: "a".to_owned(), name: "E".to_owned() };
         assert_eq!(catalog.tables[0].columns[1].kind, Type::Enum(of));
@@ -370,7 +368,7 @@ mod tests {
                 "datasource db {{\n provider = \"postgresql\"\n {key} = \"prisma\"\n}}\nmodel M {{\n id Int @id\n ns N[]\n}}\n\
                  model N {{\n id Int @id\n ms M[]\n}}"
             );
-            let catalog = lower(&parse(&[("s".to_owned(), text)]).unwrap(), "public");
+            let catalog = lower(parse(&[("s".to_owned(), text)]).unwrap(), "public");
             assert!(catalog.tables.iter().all(|table| table.foreign_keys.is_empty()));
         }
         let text = "datasource db {\n provider = \"postgresql\"\n relationModel = \"prisma\"\n}";
@@ -385,7 +383,7 @@ mod tests {
                  id String @id\n ms M[]\n}}\nenum E {{\n X\n}}"
             )
         };
-        let catalog = |provider| lower(&parse(&[("s".to_owned(), text(provider))]).unwrap(), "main");
+        let catalog = |provider| lower(parse(&[("s".to_owned(), text(provider))]).unwrap(), "main");
         let native = |name: &str, arguments: &[u32]| Type::Native(name.to_owned().into(), arguments.to_vec());
         let sqlite = catalog("sqlite");
         assert_eq!(sqlite.tables[0].columns[1].kind, native("text", &[]));
@@ -433,7 +431,7 @@ mod tests {
     #[test]
     fn without_a_datasource_nothing_is_expected() {
         let schema = parse(&[("a".to_owned(), "model A {\n id Int @id\n}".to_owned())]).unwrap();
-        assert_eq!(lower(&schema, "public"), Catalog::default());
+        assert_eq!(lower(schema, "public"), Catalog::default());
     }
 
     #[test]

@@ -152,7 +152,10 @@ impl<'a> Parser<'a, '_> {
         self.lexer.skip_line();
         self.advance();
         let block = Block { kind, name, fields: Vec::new(), attributes: Vec::new(), settings: Vec::new() };
-        Ok(self.body(block))
+        let mut block = self.body(block);
+        // A list that grew has room for up to twice as many.
+        block.fields.shrink_to_fit();
+        Ok(block)
     }
 
     /// Skips the body of a block of unknown kind, up to the line with its `}`.

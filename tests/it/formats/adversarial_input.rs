@@ -192,7 +192,7 @@ fn a_schema_of_any_kind_takes_time_in_proportion() {
     for text in texts {
         in_time(text[text.len() / 2..].trim_start_matches(char::is_alphanumeric), || {
             if let Ok(schema) = prisma::parse(&[("a".to_owned(), text.clone())]) {
-                let _ = prisma::lower(&schema, "public");
+                let _ = prisma::lower(schema, "public");
             }
         });
     }

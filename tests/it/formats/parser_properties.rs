@@ -36,7 +36,7 @@ pub(crate) fn schema(text: &str) {
         Ok(schema) => {
             let long = text.chars().take(80).collect::<String>();
             for home in ["public", "main", "", "Ä \"é\".x", &long] {
-                let catalog = prisma::lower(&schema, home);
+                let catalog = prisma::lower(schema.clone(), home);
                 match schema.datasource.as_ref().map(|source| source.provider) {
                     None => assert_eq!(catalog, Catalog::default()),
                     Some(Provider::Postgres) => no_findings(&catalog, Dialect::Postgres),

@@ -33,7 +33,7 @@ fn verdicts_and_objects_are_those_of_prisma() {
                 let ddl = case["ddl"].as_array().unwrap().iter();
                 let mut ddl: Vec<_> = ddl.map(|statement| cut(statement.as_str().unwrap())).collect();
                 // The recorded statements have one space for each run of white space.
-                let ours = statements(&prisma::lower(&schema, "public"));
+                let ours = statements(&prisma::lower(schema, "public"));
                 let mut ours: Vec<_> = ours.iter().map(|statement| statement.replace('\t', " ")).collect();
                 ddl.sort();
                 ours.sort();
@@ -192,7 +192,7 @@ impl Numbers {
 /// Every schema that can be parsed can be lowered as well.
 fn survives(text: &str) {
     if let Ok(schema) = parse(text) {
-        let _ = prisma::lower(&schema, "public");
+        let _ = prisma::lower(schema, "public");
     }
 }
 

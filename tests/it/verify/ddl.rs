@@ -50,7 +50,7 @@ fn cases(file: &str) -> Vec<serde_json::Value> {
 /// What a schema file expects; `None` for one that cannot be read.
 fn lowered(schema: &str, home: &str) -> Option<Catalog> {
     let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).ok()?;
-    Some(prisma::lower(&schema, home))
+    Some(prisma::lower(schema, home))
 }
 
 #[test]

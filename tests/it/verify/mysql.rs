@@ -61,7 +61,7 @@ fn cases(file: &str) -> Vec<serde_json::Value> {
 
 fn lowered(schema: &str, home: &str) -> Result<Catalog, String> {
     let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).map_err(|e| format!("{e:?}"))?;
-    Ok(prisma::lower(&schema, home))
+    Ok(prisma::lower(schema, home))
 }
 
 fn told(findings: &[Difference]) -> String {

@@ -85,7 +85,7 @@ fn is_severe_enough(finding: &Difference) -> bool {
 
 fn expected(schema: &str) -> Catalog {
     let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
-    prisma::lower(&schema, "public")
+    prisma::lower(schema, "public")
 }
 
 /// What Prisma makes of a schema on SQLite is what the schema expects.
@@ -116,6 +116,6 @@ fn prismas_own_tables_on_sqlite_are_as_expected() {
         catalog
     });
     let schema = prisma::parse(&[("schema.prisma".to_owned(), schema.to_owned())]).unwrap_or_else(|e| panic!("{e:?}"));
-    let findings = compare(&prisma::lower(&schema, "main"), &actual, Dialect::Sqlite);
+    let findings = compare(&prisma::lower(schema, "main"), &actual, Dialect::Sqlite);
     assert!(findings.is_empty(), "{}", tell(&findings));
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::base::name_map::NameSet;
 use crate::schema_source::prisma::check::{Problems, report};
 use crate::schema_source::prisma::schema::{Enumeration, Model, Provider, Schema};
 use crate::schema_source::prisma::{Position, lower, names};
@@ -15,10 +16,10 @@ pub(crate) fn check(schema: &Schema, problems: &mut Problems) {
     let provider = datasource.provider;
     enums(&schema.enums, problems);
     tables(&schema.models, problems);
-    let mut in_schemas = HashSet::new();
+    let mut in_schemas = NameSet::default();
     for model in &schema.models {
         columns(model, problems);
-        let mut names = ConstraintNames { provider, in_schemas: &mut in_schemas, in_model: HashSet::new(), model };
+        let mut names = ConstraintNames { provider, in_schemas: &mut in_schemas, in_model: NameSet::default(), model };
         if let Some(id) = &model.id {
             names.take(Namespace::Schema, lower::key_name(provider, model, id), id.position, problems);
         }
@@ -85,8 +86,8 @@ enum Namespace {
 struct ConstraintNames<'s, 'm> {
     provider: Provider,
     /// Those of all models, with their schema.
-    in_schemas: &'s mut HashSet<(&'m str, String)>,
-    in_model: HashSet<String>,
+    in_schemas: &'s mut NameSet<(&'m str, String)>,
+    in_model: NameSet<String>,
     model: &'m Model,
 }
 
@@ -103,9 +104,10 @@ impl ConstraintNames<'_, '_> {
         let is_shared = scope == Namespace::Schema && self.provider != Provider::MySql;
         let schema = self.model.schema.as_deref().unwrap_or_default();
         let is_taken = is_shared && !self.in_schemas.insert((schema, name.clone()));
-        if !self.in_model.insert(name.clone()) || is_taken {
+        if is_taken || self.in_model.contains(&name) {
             let message = format!("there are two keys or indexes with the name {name:?}; set another with `map`");
             report(problems, position, message);
         }
+        self.in_model.insert(name);
     }
 }

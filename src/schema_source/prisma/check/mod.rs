@@ -16,8 +16,10 @@ mod predicate;
 mod relations;
 mod source;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 
+use crate::base::name_map::NameMap;
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::check::enums::EnumLabels;
 use crate::schema_source::prisma::check::source::Features;
@@ -41,7 +43,7 @@ pub(crate) struct Checker<'a> {
     schemas: HashSet<String>,
     features: Features,
     /// What each name in the position of a type stands for.
-    declarations: HashMap<&'a str, Declaration>,
+    declarations: NameMap<&'a str, Declaration>,
     enums: Vec<EnumLabels<'a>>,
     problems: Problems,
 }
@@ -67,7 +69,7 @@ pub(crate) fn check(blocks: &[Block], files: Vec<String>, problems: &mut Problem
         datasource: name,
         schemas: datasource.schemas.iter().cloned().collect(),
         features,
-        declarations: HashMap::new(),
+        declarations: NameMap::default(),
         enums: Vec::new(),
         problems: std::mem::take(problems),
     };
@@ -215,7 +217,7 @@ impl<'a> Checker<'a> {
                 relations: Vec::new(),
                 position: block.name.position,
             },
-            members: HashMap::with_capacity(block.fields.len()),
+            members: NameMap::with_capacity_and_hasher(block.fields.len(), BuildHasherDefault::default()),
             relation_fields: Vec::new(),
             conditions: Vec::new(),
             is_ignored: block.attributes.iter().any(|attribute| attribute.name.text == "ignore"),
@@ -249,7 +251,7 @@ struct BlockMapping {
 pub(crate) struct ModelDraft<'a> {
     model: Model,
     /// What each field's name stands for.
-    members: HashMap<&'a str, Member>,
+    members: NameMap<&'a str, Member>,
     relation_fields: Vec<relations::RelationField<'a>>,
     /// `where` of an index, by the position of the index among the model's indexes.
     conditions: Vec<(usize, &'a Expression<'a>)>,
