@@ -153,11 +153,16 @@ pub(crate) fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Erro
 const UNANSWERED: &str = "the database did not answer the request to cancel in time; whether the last statement was \
                           committed is unknown, and the next start finds out";
 
+/// How long a thread that has read its files stays: it ends while the server works, so that the end of the runtime has none to wait
+/// for.
+const IDLE_THREAD: Duration = Duration::from_millis(1);
+
 /// A runtime on this one thread.
 ///
 /// # Errors
 /// [`Error::Os`].
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().thread_keep_alive(IDLE_THREAD).build();
     runtime.map_err(|error| Error::Os(format!("cannot start: {error}\n{NEXT_AFTER_SYSTEM}")))
 }
