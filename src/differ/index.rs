@@ -262,10 +262,9 @@ fn is_same_predicate(wanted: &Index, other: &Index) -> bool {
 /// Without a class it is the default one. Prisma asks no B-tree and no hash for its class unless one is named.
 fn is_same_class(wanted: &IndexColumn, other: &IndexColumn, method: &str) -> bool {
     let name = |column: &IndexColumn| column.class.as_deref().and_then(class_name);
-    match (name(wanted), name(other)) {
-        (Some(wanted), Some(other)) => wanted == other,
-        (None, Some(_)) => other.usual || matches!(method, "btree" | "hash"),
-        (_, None) => true,
+    match name(wanted) {
+        None => other.usual || matches!(method, "btree" | "hash") || name(other).is_none(),
+        Some(wanted) => name(other).is_none_or(|other| wanted == other),
     }
 }
 

@@ -257,6 +257,8 @@ pub struct Ahead {
     pub tables: Vec<TableName>,
     /// The schemas for [`Engine::catalog`]; `None` where no catalog is needed.
     pub schemas: Option<Vec<String>>,
+    /// Which types the catalog has.
+    pub types: TypesRead,
     /// The role whose privileges count for both.
     pub role: Option<String>,
     /// The query of the history, which fails where there is no such table.
@@ -281,6 +283,17 @@ pub struct Scope<'a> {
     pub schemas: &'a [String],
     /// The role whose privileges count; `None` for the session's own.
     pub role: Option<&'a str>,
+}
+
+/// Which types a catalog has. Most databases of a service without enums have none of their own, and the server's are a sixth of what
+/// is sent for a small database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TypesRead {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of columns, and enums that have a value: an enum without one, and without a column, may be left out.
+    Used,
 }
 
 /// What a probe found.

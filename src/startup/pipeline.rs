@@ -14,6 +14,7 @@ use crate::base::progress::Phase;
 use crate::base::retry::Pace;
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
+use crate::engines::engine::TypesRead;
 use crate::finding::Severity;
 use crate::formats::detect;
 use crate::migrate::apply::Migrator;
@@ -172,7 +173,8 @@ impl Pipeline<'_> {
         let announces = std::mem::take(&mut self.announces);
         // In a pass that follows another one, there is likely something to do, and its answers would be outdated.
         let wanted = match announces && extent != Extent::Wait {
-            true => setup.opening_request(extent == Extent::Run),
+            // A start says how many notices there are; `verify` lists them.
+            true => setup.opening_request((extent == Extent::Run).then_some(TypesRead::Used)),
             false => setup.probe_request(),
         };
         let ready = wait::until_ready(setup, patience, &wanted, applies(setup, extent), announces);
@@ -400,8 +402,9 @@ async fn read_files(setup: &Setup, extent: Extent) -> Result<Files, Error> {
             Extent::Wait | Extent::Migrate => Ok(DesiredState::default()),
         }
     };
-    let (history, desired) = tokio::try_join!(history, desired)?;
-    Ok(Files { history, desired })
+    // One after the other, on one thread: two of them would wait for each other's allocations, and the server takes longer anyway.
+    let history = history.await?;
+    Ok(Files { history, desired: desired.await? })
 }
 
 pub(super) fn warn_without_migrations(setup: &Setup, extent: Extent) {

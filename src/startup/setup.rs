@@ -9,7 +9,7 @@ use crate::base::plain_name::flaw;
 use crate::base::progress::Tracker;
 use crate::config::{Mode, SchemasFrom, Settings, Strictness, Words};
 use crate::engines::connect::Target;
-use crate::engines::engine::Ahead;
+use crate::engines::engine::{Ahead, TypesRead};
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::{self, Project};
 use crate::formats::{Folder, LockPlace, OWN_LOCK, prisma};
@@ -265,6 +265,14 @@ impl Setup {
         (is_prisma && !is_elsewhere && queries.is_empty() && snapshot.is_none()).then(|| vec![self.url_home.clone()])
     }
 
+    /// Whether something may be expected of types that no column has. With `verify = notice`, so that there are no others.
+    fn may_expect_types(&self) -> bool {
+        let Settings { require, strictness, .. } = &self.settings;
+        let has_enums = self.prisma_schema.is_some_and(PrismaSchema::may_declare_enums);
+        let has_snapshot = !DesiredState::is_without_files(&self.settings, None);
+        has_enums || has_snapshot || !require.is_silent() || *strictness == Strictness::Notice
+    }
+
     /// The schema that an unqualified name belongs to. A schema that the URL names counts even before it exists,
     /// because the service's tables will be created in it.
     pub(crate) fn home<'a>(&'a self, probe: &'a Probe) -> &'a str {
@@ -282,8 +290,8 @@ impl Setup {
         ProbeRequest { schemas, history, history_schema, ..ProbeRequest::default() }
     }
 
-    /// The same, and what a start that finds nothing to do will ask next.
-    pub(crate) fn opening_request(&self, verifies: bool) -> ProbeRequest {
+    /// The same, and what a start that finds nothing to do will ask next: with `types`, also the catalog, which has at least these.
+    pub(crate) fn opening_request(&self, types: Option<TypesRead>) -> ProbeRequest {
         if self.tenants().is_some() {
             return self.probe_request();
         }
@@ -295,9 +303,12 @@ impl Setup {
         let reads_history = self.settings.mode != Mode::Off;
         let history = self.folder.filter(|_| reads_history).map(select);
         let mut ahead = Ahead { history, role: self.role(), ..Ahead::default() };
-        if verifies && self.settings.strictness != Strictness::Off {
+        if let Some(types) = types
+            && self.settings.strictness != Strictness::Off
+        {
             ahead.tables = DesiredState::of_tables(&self.settings).tables.into_iter().map(|(table, _)| table).collect();
             ahead.schemas = self.likely_schemas();
+            ahead.types = if self.may_expect_types() { TypesRead::All } else { types };
         }
         ProbeRequest { ahead, ..self.probe_request() }
     }

@@ -8,6 +8,7 @@ use crate::base::error::Error;
 use crate::base::log::{millis, number, seconds};
 use crate::base::progress::Phase;
 use crate::base::signal::Stop;
+use crate::engines::engine::TypesRead;
 use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::finding::Severity;
 use crate::migrate::history::History;
@@ -58,7 +59,7 @@ impl<'a> Start<'a> {
         verifies: bool,
         folder: impl Future<Output = Result<Option<History>, Error>>,
     ) -> Result<Self, Error> {
-        let wanted = setup.opening_request(verifies);
+        let wanted = setup.opening_request(verifies.then_some(TypesRead::All));
         let ready = async {
             let ready = wait::until_ready(setup, setup.settings.patience, &wanted, false, true);
             let Connected { mut session, mut probe, .. } = ready.await?;

@@ -4,11 +4,14 @@
 //! process applies meanwhile may be in them and not in the history, but never the other way round. The server ends a message at the
 //! first error, with the answers before it sent. A history without a table, which only the probe can tell, is such an error: then
 //! there is something to apply, and nothing else is needed yet. What is not answered is asked by itself, where it is needed.
+//!
+//! Required tables have no statement of their own where the catalog is read, which shows them too.
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use crate::base::fault::{Class, Fault};
+use crate::catalog::{Access, Catalog};
 use crate::engines::engine::{Answers, CatalogReader as _, Engine as _, Found, ProbeRequest, Query, Scope};
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::introspect::{self, PostgresReader};
@@ -25,6 +28,8 @@ const MOST: usize = 32 * 1024 * 1024;
 /// The statements of the message, and their rows so far.
 struct Opening {
     probe: Vec<Row>,
+    /// The tables that are required.
+    required: Vec<TableName>,
     tables: Option<Tables>,
     catalog: Option<AheadCatalog>,
     /// The number of its statement, its rows and their size.
@@ -84,7 +89,8 @@ impl Opening {
     fn of(request: &ProbeRequest) -> (String, Self) {
         let ahead = &request.ahead;
         let mut sql = Postgres.probe(request).sql.unwrap_or_default() + "; " + PATIENCE;
-        let mut opening = Self { probe: Vec::new(), tables: None, catalog: None, history: None };
+        let required = ahead.tables.clone();
+        let mut opening = Self { probe: Vec::new(), required, tables: None, catalog: None, history: None };
         let mut statements = 2;
         if ahead.history.is_some() || ahead.schemas.is_some() {
             sql.push_str(PINNED);
@@ -95,14 +101,15 @@ impl Opening {
             opening.history = Some((statements, Vec::new(), 0));
             statements += 1;
         }
-        if !ahead.tables.is_empty() {
+        if !ahead.tables.is_empty() && ahead.schemas.is_none() {
             let query = tables_query(&ahead.tables, ahead.role.as_deref());
             sql = sql + query.sql.as_deref().unwrap_or_default() + "; ";
             opening.tables = Some(Tables { statement: statements, query, rows: Vec::new() });
             statements += 1;
         }
         if let Some(schemas) = &ahead.schemas {
-            let (catalog, reader) = PostgresReader::after_pins(&Scope { schemas, role: ahead.role.as_deref() });
+            let scope = Scope { schemas, role: ahead.role.as_deref() };
+            let (catalog, reader) = PostgresReader::after_pins(&scope, ahead.types);
             sql.push_str(&catalog);
             let range = statements..statements + reader.statements();
             opening.catalog = Some(AheadCatalog { statements: range, reader: Box::new(reader), is_spoiled: false });
@@ -133,13 +140,33 @@ impl Opening {
         let tables = self.tables.filter(|tables| completed > tables.statement);
         let catalog = self.catalog.filter(|catalog| completed >= catalog.statements.end && !catalog.is_spoiled);
         let history = self.history.filter(|(place, _, size)| completed > *place && *size <= MOST);
+        let catalog = catalog.map(|catalog| catalog.reader.finish());
+        let in_catalog = || {
+            let home = queries::current_schema(self.probe.first()?)?;
+            usable_in(catalog.as_ref()?, &self.required, home)
+        };
         let answers = Answers {
-            tables: tables.and_then(|tables| tables.query.read(tables.rows).ok().flatten()),
-            catalog: catalog.map(|catalog| catalog.reader.finish()),
+            tables: tables.and_then(|tables| tables.query.read(tables.rows).ok().flatten()).or_else(in_catalog),
+            catalog,
             history: history.map(|(_, rows, _)| rows),
         };
         (self.probe, answers)
     }
+}
+
+/// The answer for tables all of which the catalog shows, and the role can use. One that is not there may be in another schema of the
+/// search path, a partition, or one of those that a catalog leaves out. `home` is the first schema of the search path.
+fn usable_in(catalog: &Catalog, tables: &[TableName], home: &str) -> Option<Vec<Found>> {
+    let is_usable = |table: &TableName| {
+        let wanted = (table.schema.as_deref().unwrap_or(home), table.name.as_str());
+        // Both are in the order of names.
+        let mut relations = [&catalog.tables, &catalog.view_columns].into_iter().filter_map(|relations| {
+            let place = relations.binary_search_by(|it| (&*it.name.schema, &*it.name.name).cmp(&wanted)).ok()?;
+            Some(&relations[place])
+        });
+        relations.next().is_some_and(|relation| relation.access == Access::Granted)
+    };
+    (!tables.is_empty() && tables.iter().all(is_usable)).then(|| vec![Found::Usable; tables.len()])
 }
 
 /// Whether the tables are there. For the session's own role the cheap question, which has an answer only where all of them can be
@@ -159,6 +186,7 @@ fn tables_query(tables: &[TableName], role: Option<&str>) -> Query<Option<Vec<Fo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{Name, Table};
     use crate::engines::engine::Ahead;
 
     #[test]
@@ -166,28 +194,60 @@ mod tests {
         let ahead = Ahead {
             tables: vec!["users".parse().unwrap()],
             schemas: Some(vec!["public".to_owned()]),
-            role: None,
             history: Some("SELECT id FROM history".to_owned()),
+            ..Ahead::default()
         };
         let request = ProbeRequest { ahead, ..ProbeRequest::default() };
         let (sql, opening) = Opening::of(&request);
         let at = |text: &str| sql.find(text).unwrap();
-        let order = [
-            "transaction_read_only",
-            "lock_timeout",
-            "datestyle",
-            "FROM history",
-            "to_regclass",
-            "COPY pg_catalog.pg_class",
-        ];
+        let order = ["transaction_read_only", "lock_timeout", "datestyle", "FROM history", "COPY pg_catalog.pg_class"];
         assert!(order.map(at).is_sorted(), "{sql}");
         assert_eq!(sql.matches("SET LOCAL datestyle").count(), 1);
         // The numbers of the statements are those of the text.
         let number = |text: &str| sql[..at(text)].matches("; ").count();
         assert_eq!(opening.history.as_ref().unwrap().0, number("FROM history"));
-        assert_eq!(opening.tables.as_ref().unwrap().statement, number("to_regclass"));
+        assert!(opening.tables.is_none() && !sql.contains("to_regclass"), "the catalog shows them: {sql}");
         let catalog = opening.catalog.as_ref().unwrap().statements.clone();
         assert_eq!(catalog, number("COPY pg_catalog.pg_namespace")..sql.matches("; ").count());
+    }
+
+    #[test]
+    fn required_tables_follow_the_history_where_no_catalog_is_read() {
+        let ahead = Ahead {
+            tables: vec!["users".parse().unwrap()],
+            history: Some("SELECT id FROM history".to_owned()),
+            ..Ahead::default()
+        };
+        let (sql, opening) = Opening::of(&ProbeRequest { ahead, ..ProbeRequest::default() });
+        let number = |text: &str| sql[..sql.find(text).unwrap()].matches("; ").count();
+        assert_eq!(opening.tables.unwrap().statement, number("to_regclass"));
+        assert!(number("FROM history") < number("to_regclass"), "{sql}");
+    }
+
+    #[test]
+    fn a_catalog_shows_required_tables_that_can_be_used() {
+        let table = |schema: &str, name: &str, access| Table {
+            name: Name { schema: schema.into(), name: name.into() },
+            access,
+            ..Table::default()
+        };
+        let catalog = Catalog {
+            tables: vec![
+                table("app", "hidden", Access::Nothing),
+                table("app", "orders", Access::Granted),
+                table("app", "users", Access::Granted),
+            ],
+            view_columns: vec![table("app", "recent", Access::Granted)],
+            ..Catalog::default()
+        };
+        let usable = |names: &[&str]| {
+            let tables: Vec<TableName> = names.iter().map(|name| name.parse().unwrap()).collect();
+            usable_in(&catalog, &tables, "app").map(|found| found.len())
+        };
+        assert_eq!(usable(&["users", "app.orders", "recent"]), Some(3));
+        for unknown in [&["users", "gone"][..], &["hidden"], &["public.users"], &[]] {
+            assert_eq!(usable(unknown), None, "{unknown:?}");
+        }
     }
 
     #[test]

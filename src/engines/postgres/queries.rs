@@ -5,7 +5,7 @@ use crate::catalog::history_tables::{HISTORY_TABLES, HistoryTable};
 use crate::engines::engine::ProbeRequest;
 use crate::sql::reindex::ReindexTarget;
 use crate::sql::unnamed_build::UnnamedBuild;
-use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
+use crate::sql::{Dialect, ObjectKind, ObjectRef, Row, TableName};
 
 const SQL: Dialect = Dialect::Postgres;
 
@@ -64,6 +64,11 @@ pub(crate) fn tables_by_schema(schemas: &[String], table: &str) -> String {
         SQL.literal(table),
         names.join(", ")
     )
+}
+
+/// The first schema of the search path that exists, of the row of [`probe`].
+pub(crate) fn current_schema(row: &Row) -> Option<&str> {
+    row.get(5)?.as_deref()
 }
 
 /// Columns of pg_stat_activity `a` for [`crate::engines::postgres::catalog::peer`]. What a role may not see is NULL, but for the query.

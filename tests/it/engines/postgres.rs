@@ -422,6 +422,33 @@ fn one_round_trip_is_enough_in_a_schema_of_its_own() {
 }
 
 #[test]
+fn types_take_a_second_round_trip_only_where_the_schema_file_has_no_enum() {
+    let database = Database::fresh();
+    let schema = |mood: &str, more: &str| {
+        format!(
+            "datasource db {{\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}}\n\
+             model users {{\n  id Int @id\n  mood {mood}\n}}\n{more}"
+        )
+    };
+    let project = Project::new().migration(
+        "1_users",
+        "CREATE TYPE \"Mood\" AS ENUM ('good', 'bad');\n\
+         CREATE TABLE users (id integer PRIMARY KEY, mood \"Mood\" NOT NULL DEFAULT 'good');\n",
+    );
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    let (port, queries, _) = counting_proxy();
+    let url = format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}?sslmode=disable", database.name);
+    let project =
+        project.file("prisma/schema.prisma", &schema("Mood @default(good)", "enum Mood {\n  good\n  bad\n}\n"));
+    project.doorstep(&url, &["run", "--verify", "notice", "--require-tables", "users"]).run().code(0);
+    assert_eq!(queries.load(Ordering::SeqCst), 1);
+    let project = project.file("prisma/schema.prisma", &schema("String", ""));
+    let output = project.doorstep(&url, &["run"]).run().code(3);
+    output.stderr_has("users.mood").stderr_has("enum public.Mood");
+    assert_eq!(queries.load(Ordering::SeqCst), 3);
+}
+
+#[test]
 fn a_black_holed_first_address_does_not_hide_the_second() {
     // `localhost` is ::1 and 127.0.0.1, in this order: the first drops packets, the second answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

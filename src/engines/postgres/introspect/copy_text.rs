@@ -3,49 +3,42 @@
 use std::borrow::Cow;
 
 /// The most columns of a COPY of doorstep's own.
-const MOST: usize = 12;
+const MOST: usize = 13;
 
-/// Gives `take` the values of a line. Values beyond the [`MOST`] are left out.
+/// Gives `take` the values of a line: `\N` is NULL. Values beyond the [`MOST`] are left out.
 pub(super) fn columns<T>(line: &str, take: impl FnOnce(&[Option<&str>]) -> T) -> T {
     let line = line.strip_suffix('\n').unwrap_or(line);
-    let (mut values, mut count, mut begin, mut has_escapes) = ([""; MOST], 0, 0, false);
+    let (mut values, mut count, mut begin, mut has_escapes) = ([None; MOST], 0, 0, false);
+    let value = |text| if text == "\\N" { None } else { Some(text) };
     // One pass over the bytes: the values are short, so that a search for each tab would begin anew all the time.
     for (at, byte) in line.bytes().enumerate() {
         match byte {
             b'\t' if count < MOST => {
-                values[count] = &line[begin..at];
+                values[count] = value(&line[begin..at]);
                 (count, begin) = (count + 1, at + 1);
             }
-            b'\\' => has_escapes = true,
+            // Most lines have no escape but that of NULL.
+            b'\\' => has_escapes |= line.as_bytes().get(at + 1) != Some(&b'N'),
             _ => {}
         }
     }
     if count < MOST {
-        values[count] = &line[begin..];
+        values[count] = value(&line[begin..]);
         count += 1;
     }
     let values = &values[..count];
-    let mut texts = [None; MOST];
     if !has_escapes {
-        for (text, value) in texts.iter_mut().zip(values) {
-            *text = Some(*value);
-        }
-        return take(&texts[..count]);
+        return take(values);
     }
-    let unescaped: Vec<Option<Cow<'_, str>>> = values.iter().map(|text| value(text)).collect();
-    for (text, value) in texts.iter_mut().zip(&unescaped) {
-        *text = value.as_deref();
-    }
-    take(&texts[..count])
+    let plain: Vec<Option<Cow<'_, str>>> = values.iter().map(|text| text.map(unescaped)).collect();
+    let plain: Vec<Option<&str>> = plain.iter().map(Option::as_deref).collect();
+    take(&plain)
 }
 
-/// A value: `\N` is NULL, and a backslash precedes what would end a value or a line. The server sends no numbered escapes.
-fn value(text: &str) -> Option<Cow<'_, str>> {
-    if text == "\\N" {
-        return None;
-    }
+/// A value without the backslashes that precede what would end a value or a line. The server sends no numbered escapes.
+fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
-        return Some(text.into());
+        return text.into();
     }
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
@@ -64,7 +57,7 @@ fn value(text: &str) -> Option<Cow<'_, str>> {
             other => other,
         });
     }
-    Some(plain.into())
+    plain.into()
 }
 
 #[cfg(test)]
@@ -78,5 +71,7 @@ mod tests {
         assert_eq!(of("16384\tt\t\n"), [some("16384"), some("t"), some("")]);
         assert_eq!(of("a\\\\b\t\\N\tc\\td\\ne\\r\\x\n"), [some("a\\b"), None, some("c\td\ne\rx")]);
         assert_eq!(of("\\\\N\n"), [some("\\N")]);
+        assert_eq!(of("\\N\tx\t\\N\n"), [None, some("x"), None]);
+        assert_eq!(of("x\\\\N\t\\N"), [some("x\\N"), None]);
     }
 }

@@ -1,18 +1,20 @@
 //! Folds the rows of the catalog's statements into a catalog.
 
 use std::collections::HashSet;
+use std::str::FromStr;
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Access, Action, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Extension, ForeignKey, Guarantee, Index,
-    IndexColumn, Key, Name, Table, value,
+    IndexColumn, Key, Name, Table, Type,
 };
-use crate::engines::engine::{CatalogReader, Scope};
+use crate::engines::engine::{CatalogReader, Scope, TypesRead};
+use crate::engines::postgres::introspect::columns::{Declared, Typed, Waiting};
 use crate::engines::postgres::introspect::oids::{OidMap, OidSet};
 use crate::engines::postgres::introspect::owner::{Owned, Role};
 use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
-use crate::engines::postgres::introspect::types::{Resolved, Types};
+use crate::engines::postgres::introspect::types::Types;
 use crate::engines::postgres::introspect::{access, copy_text};
 use crate::engines::values::Values;
 
@@ -38,14 +40,13 @@ pub(crate) struct PostgresReader {
     relations: Relations,
     role: Role,
     types: Types,
-    /// The types of columns so far, by oid and modifier.
-    resolved: OidMap<(u32, i32), Resolved>,
+    /// Columns whose types are not read yet.
+    waiting: Vec<Waiting>,
     /// Operator classes by name, and whether they are the default of their type.
     classes: OidMap<u32, (String, bool)>,
     methods: OidMap<u32, String>,
     /// Tables with a trigger that may fill a column.
     filled: OidSet,
-    defaults: OidMap<(u32, i16), String>,
     /// Whether `tables` has all relations of the scope.
     is_placed: bool,
     /// Where each table stands in the catalog, and its columns' numbers in their order. Views stand among the tables until
@@ -66,13 +67,13 @@ pub(crate) struct PostgresReader {
 impl PostgresReader {
     /// A reader for the scope, and the message whose rows it takes first.
     pub(crate) fn of(scope: &Scope<'_>) -> (String, Self) {
-        let (sql, parts) = texts::pinned_message(texts::first(scope));
+        let (sql, parts) = texts::pinned_message(texts::first(scope, TypesRead::All));
         (sql, Self::new(scope, parts))
     }
 
     /// The same, for a message in which the settings come before.
-    pub(crate) fn after_pins(scope: &Scope<'_>) -> (String, Self) {
-        let (sql, parts) = texts::message(texts::first(scope));
+    pub(crate) fn after_pins(scope: &Scope<'_>, types: TypesRead) -> (String, Self) {
+        let (sql, parts) = texts::message(texts::first(scope, types));
         (sql, Self::new(scope, parts))
     }
 
@@ -80,7 +81,17 @@ impl PostgresReader {
         let reads_servers_own =
             scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"));
         let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
-        Self { parts, scope, reads_servers_own, of_role, ..Self::default() }
+        let mut reader = Self { scope, reads_servers_own, of_role, ..Self::default() };
+        reader.begin(parts);
+        reader
+    }
+
+    /// A message begins whose statements have these rows.
+    fn begin(&mut self, parts: Vec<Part>) {
+        if parts.contains(&Part::Types) {
+            self.types.begin();
+        }
+        self.parts = parts;
     }
 
     /// How many statements the message has that is being read.
@@ -105,16 +116,19 @@ impl CatalogReader for PostgresReader {
 
     fn next_message(&mut self) -> Option<String> {
         self.place_relations();
+        self.open.types = !self.waiting.is_empty() || self.types.lacks_enums();
         let statements = texts::second(&std::mem::take(&mut self.open));
         if statements.is_empty() {
             return None;
         }
         let (sql, parts) = texts::pinned_message(statements);
-        self.parts = parts;
+        self.begin(parts);
         Some(sql)
     }
 
     fn finish(mut self: Box<Self>) -> Catalog {
+        self.catalog.enums = self.types.enums(|oid| self.relations.name_in_scope(oid));
+        self.type_columns();
         for (table, key, target, numbers) in std::mem::take(&mut self.targets) {
             let columns = numbers.iter().filter_map(|number| self.name_of_column(target, *number)).collect();
             self.catalog.tables[table].foreign_keys[key].target_columns = columns;
@@ -143,24 +157,21 @@ impl PostgresReader {
         match part {
             Part::Setting => return None,
             Part::Session => {
-                self.role = Role { oid: row.number(0)?, name: row.owned(1)?, is_superuser: row.text(2)? == "on" };
+                self.role = Role { oid: row.oid(0)?, name: row.owned(1)?, is_superuser: row.text(2)? == "on" };
             }
             Part::Schemas => self.relations.schema(row, &self.scope)?,
             Part::Relations => self.relations.relation(row)?,
             Part::Types => self.types.described(row)?,
             Part::Labels => self.types.label(row)?,
             Part::Classes => {
-                self.classes.insert(row.number(0)?, (row.owned(1)?, row.is_true(2)));
+                self.classes.insert(row.oid(0)?, (row.owned(1)?, row.is_true(2)));
             }
             Part::Methods => {
-                self.methods.insert(row.number(0)?, row.owned(1)?);
+                self.methods.insert(row.oid(0)?, row.owned(1)?);
             }
             Part::Extensions => self.extension(row)?,
             Part::Triggers => self.trigger(row)?,
             Part::Rights => self.right(row)?,
-            Part::Defaults => {
-                self.defaults.insert((row.number(0)?, row.number(1)?), row.owned(2).unwrap_or_default());
-            }
             // Rows of tables that came into being between two of the statements are passed over.
             Part::Columns => self.column(row)?,
             Part::Indexes => self.index(row)?,
@@ -170,7 +181,7 @@ impl PostgresReader {
             Part::Rules => self.mark(row, |table| table.may_fill = true)?,
             Part::Members => self.mark(row, |table| table.of_extension = true)?,
             Part::Elsewhere => {
-                self.elsewhere.insert((row.number(0)?, row.number(1)?), row.owned(2)?);
+                self.elsewhere.insert((row.oid(0)?, row.number(1)?), row.owned(2)?);
             }
         }
         Some(())
@@ -182,7 +193,6 @@ impl PostgresReader {
             return Some(());
         }
         self.catalog.schemas = self.relations.schemas_of_scope();
-        self.catalog.enums = self.types.enums(|oid| self.relations.name_in_scope(oid));
         let (inside, elsewhere) = self.relations.take_readable(HINTS);
         for (oid, name, relation) in inside {
             self.table(oid, name, &relation);
@@ -205,8 +215,10 @@ impl PostgresReader {
         if !relation.is_view() && relation.has_rules {
             self.open.rules.push(oid);
         }
-        self.tables.insert(oid, (self.catalog.tables.len(), Vec::new()));
-        self.catalog.tables.push(Table { name, may_fill: self.filled.contains(&oid), ..Table::default() });
+        self.tables.insert(oid, (self.catalog.tables.len(), Vec::with_capacity(relation.columns)));
+        // Memory for exactly these columns: a list that grows with each of them takes up to three times as much.
+        let columns = Vec::with_capacity(relation.columns);
+        self.catalog.tables.push(Table { name, columns, may_fill: self.filled.contains(&oid), ..Table::default() });
     }
 
     fn is_certainly_readable(&self, relation: &Relation) -> bool {
@@ -219,7 +231,7 @@ impl PostgresReader {
         let name = row.owned(0)?;
         // It has no tables.
         self.open.members |= name != "plpgsql";
-        let schema = self.relations.schema_name(row.number(1)?).map(str::to_owned);
+        let schema = self.relations.schema_name(row.oid(1)?).map(str::to_owned);
         self.catalog.extensions.push(Extension { name, schema, version: row.owned(2) });
         Some(())
     }
@@ -229,7 +241,7 @@ impl PostgresReader {
     fn trigger(&mut self, row: Values<'_>) -> Option<()> {
         let kind: i16 = row.number(1)?;
         if kind & 7 == 7 && row.text(2)? != "D" && !row.is_true(3) {
-            self.filled.insert(row.number(0)?);
+            self.filled.insert(row.oid(0)?);
         }
         Some(())
     }
@@ -242,54 +254,48 @@ impl PostgresReader {
 
     /// Notes something about the table whose oid the row begins with.
     fn mark(&mut self, row: Values<'_>, note: impl FnOnce(&mut Table)) -> Option<()> {
-        if let Some((table, _)) = self.tables.get(&row.number(0)?) {
+        if let Some((table, _)) = self.tables.get(&row.oid(0)?) {
             note(&mut self.catalog.tables[*table]);
         }
         Some(())
     }
 
     fn column(&mut self, row: Values<'_>) -> Option<()> {
-        let oid = row.number(0)?;
-        if row.is_true(8) || !self.tables.contains_key(&oid) {
+        let Some((table, numbers)) = self.tables.get_mut(&row.oid(0)?).filter(|_| !row.is_true(8)) else {
             return Some(());
-        }
-        let (number, type_oid): (i16, u32) = (row.number(1)?, row.number(3)?);
-        let modifier = row.number(4).filter(|modifier| *modifier != -1);
-        // Most columns have one of a few types.
-        let key = (type_oid, modifier.unwrap_or(-1));
-        let Resolved { kind, is_list, is_required } = match self.resolved.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                let resolved = self.types.resolve(type_oid, modifier, |schema| self.relations.schema_name(schema));
-                self.resolved.insert(key, resolved.clone());
-                resolved
-            }
         };
-        let text = self.defaults.remove(&(oid, number));
-        let default = match (row.text(6), row.text(7), text) {
-            (Some(identity), _, _) if !identity.is_empty() => Default::Sequence,
-            (_, Some(generated), text) if !generated.is_empty() => Default::Expression(text.unwrap_or_default()),
-            (_, _, Some(text)) => value::read(&text, &kind, is_list),
-            _ => match self.types.domain_default(type_oid) {
-                Some(text) => value::read(text, &kind, is_list),
-                None => Default::None,
-            },
-        };
-        let arity = match (is_list, row.is_true(5) || is_required) {
-            (true, _) => Arity::List,
-            (false, true) => Arity::Required,
-            (false, false) => Arity::Optional,
-        };
+        let number: i16 = row.number(1)?;
+        let typed = Declared::of(row)?.typed(&mut self.types, |schema| self.relations.schema_name(schema));
+        let Typed { kind, arity, default } = typed.unwrap_or_else(|declared| {
+            self.waiting.push((*table, number, declared));
+            Typed { kind: Type::Other(String::new()), arity: Arity::Optional, default: Default::None }
+        });
         let column = Column { name: row.owned(2)?, field: None, kind, arity, default, origin: None };
-        let (table, numbers) = self.tables.get_mut(&oid)?;
         let place = numbers.partition_point(|other| *other < number);
         numbers.insert(place, number);
         self.catalog.tables[*table].columns.insert(place, column);
         Some(())
     }
 
+    /// Completes the columns that waited for their types.
+    fn type_columns(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let numbers: OidMap<usize, &[i16]> =
+            self.tables.values().map(|(table, numbers)| (*table, numbers.as_slice())).collect();
+        for (table, number, declared) in std::mem::take(&mut self.waiting) {
+            let typed = declared.typed(&mut self.types, |schema| self.relations.schema_name(schema));
+            let place = numbers.get(&table).and_then(|numbers| numbers.binary_search(&number).ok());
+            if let (Ok(Typed { kind, arity, default }), Some(place)) = (typed, place) {
+                let column = &mut self.catalog.tables[table].columns[place];
+                (column.kind, column.arity, column.default) = (kind, arity, default);
+            }
+        }
+    }
+
     fn index(&mut self, row: Values<'_>) -> Option<()> {
-        let (own, of): (u32, u32) = (row.number(0)?, row.number(1)?);
+        let (own, of) = (row.oid(0)?, row.oid(1)?);
         let valid = row.is_true(4);
         if !valid {
             self.broken(own, of);
@@ -301,13 +307,13 @@ impl PostgresReader {
         let (name, method) = (relation.name.clone(), self.methods.get(&relation.method).cloned().unwrap_or_default());
         let numbers: Vec<i16> = numbers(row.text(7)?);
         let keys: usize = row.number(6)?;
-        let options: Vec<u16> = row.text(8)?.split_whitespace().filter_map(|option| option.parse().ok()).collect();
-        let classes: Vec<u32> = row.text(9)?.split_whitespace().filter_map(|class| class.parse().ok()).collect();
+        let (options, classes) = (row.text(8)?, row.text(9)?);
         let column = |(place, number): (usize, &i16)| {
-            let class = classes.get(place).and_then(|class| self.classes.get(class));
+            let class: Option<u32> = nth(classes, place);
+            let class = class.and_then(|class| self.classes.get(&class));
             Some(IndexColumn {
                 name: self.name_of_column(of, *number)?,
-                descending: options.get(place).is_some_and(|option| option & 1 == 1),
+                descending: nth(options, place).is_some_and(|option: u16| option & 1 == 1),
                 length: None,
                 class: class.map(|(name, _)| name.clone()),
                 usual: class.is_some_and(|(_, usual)| *usual),
@@ -330,15 +336,16 @@ impl PostgresReader {
             self.partial.insert(own, (table, self.catalog.tables[table].indexes.len()));
         }
         let table = &mut self.catalog.tables[table];
-        if row.is_true(2) {
-            let columns = index.columns.iter().map(|column| column.name.clone()).collect();
-            table.primary_key = Some(Key { name: index.name.clone(), columns, ..Key::default() });
-            // A key's index that holds more than the key is an index of its own right.
-            if index.include.is_empty() {
-                return Some(());
-            }
+        if !row.is_true(2) {
+            table.indexes.push(index);
+            return Some(());
         }
-        table.indexes.push(index);
+        // A key's index that holds more than the key is an index of its own right.
+        if !index.include.is_empty() {
+            table.indexes.push(index.clone());
+        }
+        let columns = index.columns.into_iter().map(|column| column.name).collect();
+        table.primary_key = Some(Key { name: index.name, columns, ..Key::default() });
         Some(())
     }
 
@@ -356,24 +363,24 @@ impl PostgresReader {
     }
 
     fn predicate(&mut self, row: Values<'_>) -> Option<()> {
-        if let Some((table, index)) = self.partial.get(&row.number(0)?) {
+        if let Some((table, index)) = self.partial.get(&row.oid(0)?) {
             self.catalog.tables[*table].indexes[*index].predicate = row.owned(1);
         }
         Some(())
     }
 
     fn constraint(&mut self, row: Values<'_>) -> Option<()> {
-        let (own, of): (u32, u32) = (row.number(0)?, row.number(2)?);
+        let (own, of) = (row.oid(0)?, row.oid(2)?);
         let kind = row.text(1)?;
         let Some((table, _)) = self.tables.get(&of).filter(|_| matches!(kind, "f" | "c" | "x")) else {
             return Some(());
         };
         // That of a partition comes from its table.
-        if row.number::<u32>(10)? != 0 {
+        if row.oid(10)? != 0 {
             return Some(());
         }
         let (table, name) = (*table, row.owned(3)?);
-        let target: u32 = row.number(6)?;
+        let target = row.oid(6)?;
         let target_name = self.relations.name(target);
         if kind == "f" && target_name.is_none() {
             return Some(());
@@ -417,7 +424,7 @@ impl PostgresReader {
     }
 
     fn unenforced(&mut self, row: Values<'_>) -> Option<()> {
-        if let Some((table, place, is_key)) = self.unvalidated.get(&row.number(0)?) {
+        if let Some((table, place, is_key)) = self.unvalidated.get(&row.oid(0)?) {
             let table = &mut self.catalog.tables[*table];
             match is_key {
                 true => table.foreign_keys[*place].guarantee.enforced = false,
@@ -448,6 +455,11 @@ fn numbers(text: &str) -> Vec<i16> {
     text.split([' ', ',']).filter_map(|number| number.parse().ok()).collect()
 }
 
+/// The number at a place of an int2vector or an oidvector.
+fn nth<T: FromStr>(vector: &str, place: usize) -> Option<T> {
+    vector.split(' ').nth(place)?.parse().ok()
+}
+
 fn action(code: &str) -> Option<Action> {
     Some(match code {
         "a" => Action::NoAction,
@@ -462,7 +474,6 @@ fn action(code: &str) -> Option<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Type;
 
     /// Rows as `value|…`, where `~` is NULL, of the parts of a message for the schema public.
     fn read(rows: &[(Part, &str)]) -> (Catalog, Option<String>) {
@@ -474,14 +485,19 @@ mod tests {
             if asks(part) && second.is_none() {
                 second = reader.next_message();
             }
-            reader.parts = vec![*part];
-            let line = row.replace('~', "\\N").replace('|', "\t") + "\n";
-            let values = row.split('|').map(|value| (value != "~").then_some(value));
-            let row = if part.is_copied() { vec![Some(line.as_str())] } else { values.collect() };
-            assert_eq!(reader.row(0, &row), Some(()), "{row:?}");
+            assert_eq!(take(&mut reader, *part, row), Some(()), "{row:?}");
         }
         let second = second.or_else(|| reader.next_message());
         (reader.finish(), second)
+    }
+
+    /// One row, of a message that has this part alone.
+    fn take(reader: &mut PostgresReader, part: Part, row: &str) -> Option<()> {
+        reader.begin(vec![part]);
+        let line = row.replace('~', "\\N").replace('|', "\t") + "\n";
+        let values = row.split('|').map(|value| (value != "~").then_some(value));
+        let row = if part.is_copied() { vec![Some(line.as_str())] } else { values.collect() };
+        reader.row(0, &row)
     }
 
     /// Schemas and relations, and the session of their owner.
@@ -489,15 +505,15 @@ mod tests {
         (Part::Schemas, "11|pg_catalog|10|{=U/postgres}"),
         (Part::Schemas, "2200|public|10|{=U/postgres}"),
         (Part::Schemas, "2300|other|10|~"),
-        (Part::Relations, "16401|U|2200|p|2|20|{reader=r/app}|f|f|f|f|0"),
-        (Part::Relations, "16400|T|2200|r|2|20|~|f|f|f|f|16450"),
-        (Part::Relations, "16402|_prisma_migrations|2200|r|2|20|~|f|f|f|f|0"),
-        (Part::Relations, "16403|seen|2200|v|0|20|~|f|f|f|t|0"),
-        (Part::Relations, "16404|far|2300|r|2|20|~|f|f|f|f|0"),
-        (Part::Relations, "16410|T_pkey|2200|i|403|20|~|f|f|f|f|0"),
-        (Part::Relations, "16411|T_x|2200|i|3580|20|~|f|f|f|f|0"),
-        (Part::Relations, "16412|T_y|2200|i|403|20|~|f|f|f|f|0"),
-        (Part::Relations, "1259|pg_class|11|r|2|10|~|f|f|f|f|0"),
+        (Part::Relations, "16401|U|2200|p|2|20|{reader=r/app}|f|f|f|f|0|2"),
+        (Part::Relations, "16400|T|2200|r|2|20|~|f|f|f|f|16450|2"),
+        (Part::Relations, "16402|_prisma_migrations|2200|r|2|20|~|f|f|f|f|0|2"),
+        (Part::Relations, "16403|seen|2200|v|0|20|~|f|f|f|t|0|2"),
+        (Part::Relations, "16404|far|2300|r|2|20|~|f|f|f|f|0|2"),
+        (Part::Relations, "16410|T_pkey|2200|i|403|20|~|f|f|f|f|0|2"),
+        (Part::Relations, "16411|T_x|2200|i|3580|20|~|f|f|f|f|0|2"),
+        (Part::Relations, "16412|T_y|2200|i|403|20|~|f|f|f|f|0|2"),
+        (Part::Relations, "1259|pg_class|11|r|2|10|~|f|f|f|f|0|2"),
         (Part::Session, "20|app|off"),
     ];
 
@@ -518,18 +534,14 @@ mod tests {
             (Part::Methods, "403|btree"),
             (Part::Methods, "3580|brin"),
             (Part::Extensions, "plpgsql|11|1.0"),
-            (Part::Defaults, "16400|1|nextval('\"T_id_seq\"'::regclass)"),
-            (Part::Defaults, "16400|3|'{}'::text[]"),
-            (Part::Defaults, "16400|5|'A'::\"E\""),
-            (Part::Defaults, "16400|6|(id * 2)"),
-            (Part::Columns, "16400|3|tags|1009|-1|f|||f"),
-            (Part::Columns, "16400|1|id|23|-1|t|||f"),
-            (Part::Columns, "16400|2|gone|0|-1|f|||t"),
-            (Part::Columns, "16400|4|short|20500|-1|f|||f"),
-            (Part::Columns, "16400|5|e|20600|-1|t|||f"),
-            (Part::Columns, "16400|6|twice|23|-1|f||s|f"),
-            (Part::Columns, "16401|1|t|23|-1|f|a||f"),
-            (Part::Columns, "16402|1|id|25|-1|t|||f"),
+            (Part::Columns, "16400|3|tags|1009|-1|f|||f|'{}'::text[]"),
+            (Part::Columns, "16400|1|id|23|-1|t|||f|nextval('\"T_id_seq\"'::regclass)"),
+            (Part::Columns, "16400|2|gone|0|-1|f|||t|~"),
+            (Part::Columns, "16400|4|short|20500|-1|f|||f|~"),
+            (Part::Columns, "16400|5|e|20600|-1|t|||f|'A'::\"E\""),
+            (Part::Columns, "16400|6|twice|23|-1|f||s|f|(id * 2)"),
+            (Part::Columns, "16401|1|t|23|-1|f|a||f|~"),
+            (Part::Columns, "16402|1|id|25|-1|t|||f|~"),
             (Part::Indexes, "16412|16400|f|f|t|f|2|0 1|0 0|1 1|{EXPR}"),
             (Part::Indexes, "16411|16400|f|f|f|f|2|3 4 1|1 0|99 5|~"),
             (Part::Indexes, "16410|16400|t|t|t|f|1|1|0|1978|~"),
@@ -599,6 +611,42 @@ mod tests {
         assert_eq!(catalog.enums[0].values, ["A", "B"]);
         let [broken] = catalog.broken.as_slice() else { panic!("{:?}", catalog.broken) };
         assert_eq!((broken.index.name.as_str(), broken.table.name.as_str()), ("T_x", "T"));
+    }
+
+    #[test]
+    fn types_are_asked_for_only_where_there_are_any() {
+        let scope = Scope { schemas: &["public".to_owned()], role: None };
+        let read = |rows: &[(Part, &str)]| {
+            let (sql, mut reader) = PostgresReader::after_pins(&scope, TypesRead::Used);
+            assert!(!sql.contains("pg_type"), "{sql}");
+            let plain = RELATIONS.iter().filter(|(_, row)| !row.contains("reader"));
+            plain.chain(rows).for_each(|(part, row)| assert_eq!(take(&mut reader, *part, row), Some(()), "{row:?}"));
+            (reader.next_message(), reader)
+        };
+        assert_eq!(read(&[(Part::Columns, "16400|1|id|23|-1|t|||f|~")]).0, None);
+        assert!(read(&[(Part::Labels, "20600|1|A")]).0.unwrap().contains("pg_type"), "an enum without a column");
+        let (second, mut reader) = read(&[
+            (Part::Columns, "16400|1|id|23|-1|t|||f|~"),
+            (Part::Columns, "16400|2|short|20500|-1|f|||f|~"),
+            (Part::Columns, "16400|3|es|20601|-1|f|||f|'{A}'::\"E\"[]"),
+        ]);
+        assert!(second.unwrap().contains("COPY pg_catalog.pg_type"));
+        for row in ["20500|short|2200|d|S|20501|1043|14|t|'x'::text", "20600|E|2200|e|E|20601|0|-1|f|~"] {
+            assert_eq!(take(&mut reader, Part::Types, row), Some(()));
+        }
+        let catalog = Box::new(reader).finish();
+        let columns: Vec<(&Type, Arity, &Default)> =
+            catalog.tables[0].columns.iter().map(|column| (&column.kind, column.arity, &column.default)).collect();
+        let e = Type::Enum(Name { schema: "public".into(), name: "E".into() });
+        assert_eq!(columns[0].0, &Type::Native("int4".into(), Vec::new()));
+        assert_eq!(
+            columns[1..],
+            [
+                (&Type::Native("varchar".into(), vec![10]), Arity::Required, &Default::Value("x".into())),
+                (&e, Arity::List, &Default::List(vec!["A".into()])),
+            ]
+        );
+        assert_eq!(catalog.enums.len(), 1);
     }
 
     #[test]

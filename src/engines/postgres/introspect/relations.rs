@@ -41,6 +41,8 @@ pub(super) struct Relation {
     /// Row security applies to its owner too.
     pub(super) forces_row_security: bool,
     pub(super) has_rules: bool,
+    /// How many columns it has, or had.
+    pub(super) columns: usize,
     is_partition: bool,
 }
 
@@ -60,17 +62,17 @@ impl Relations {
     pub(super) fn schema(&mut self, row: Values<'_>, scope: &HashSet<String>) -> Option<()> {
         let name = row.owned(1)?;
         let is_read = scope.contains(&name);
-        let schema = Schema { name, is_read, owner: row.number(2)?, rights: row.owned(3) };
-        self.schemas.insert(row.number(0)?, schema);
+        let schema = Schema { name, is_read, owner: row.oid(2)?, rights: row.owned(3) };
+        self.schemas.insert(row.oid(0)?, schema);
         Some(())
     }
 
     /// A row of `pg_class`.
     pub(super) fn relation(&mut self, row: Values<'_>) -> Option<()> {
-        let (oid, schema): (u32, u32) = (row.number(0)?, row.number(2)?);
+        let (oid, schema) = (row.oid(0)?, row.oid(2)?);
         let is_read = self.name_in_scope(schema).is_some();
         let kind = row.text(3)?.chars().next()?;
-        let toast = row.number(11)?;
+        let toast = row.oid(11)?;
         if toast != 0 && is_read {
             self.toasts.insert(toast, oid);
         }
@@ -83,12 +85,13 @@ impl Relations {
             schema,
             name: row.owned(1)?,
             kind,
-            method: row.number(4)?,
-            owner: row.number(5)?,
+            method: row.oid(4)?,
+            owner: row.oid(5)?,
             rights: if is_read { row.owned(6) } else { None },
             forces_row_security: row.is_true(7) && row.is_true(8),
             is_partition: row.is_true(9),
             has_rules: row.is_true(10),
+            columns: row.number(12)?,
         };
         self.relations.insert(oid, relation);
         Some(())

@@ -1,10 +1,10 @@
 //! The statements whose rows [`super::PostgresReader`] folds.
 //!
 //! A fresh backend pays for each operator, function and cast that a query names, for joins and for sorting, more than for
-//! rows: a catalog is sent as it is by `COPY … TO STDOUT`, which has no plan, and joined in doorstep. Columns and defaults, of
-//! which a database with many schemas has the most, are those of the scope alone.
+//! rows: a catalog is sent as it is by `COPY … TO STDOUT`, which has no plan, and joined in doorstep. Columns, of which a database
+//! with many schemas has the most, are those of the scope alone, each with the expression of its default.
 
-use crate::engines::engine::Scope;
+use crate::engines::engine::{Scope, TypesRead};
 use crate::engines::postgres::SQL;
 use crate::engines::postgres::queries::{PINNED, pins};
 
@@ -33,9 +33,7 @@ pub(super) enum Part {
     Triggers,
     /// What a role may do with relations.
     Rights,
-    /// Expressions of defaults and of generated columns.
-    Defaults,
-    /// Columns.
+    /// Columns, with the expressions of their defaults.
     Columns,
     /// Indexes of all tables.
     Indexes,
@@ -124,19 +122,17 @@ pub(crate) fn access_of(role: Option<&str>) -> (String, String) {
     (expression, join)
 }
 
-/// Catalogs that are copied before the columns, which name their rows by oid: each with its columns.
-const NAMED_BY_COLUMNS: &[(Part, &str, &str)] = &[
+/// A catalog that is copied, and its columns.
+type Copied = (Part, &'static str, &'static str);
+
+/// Catalogs that are copied before the columns, which name their rows by oid.
+const NAMED_BY_COLUMNS: &[Copied] = &[
     (Part::Schemas, "pg_namespace", "oid, nspname, nspowner, nspacl"),
     (
         Part::Relations,
         "pg_class",
         "oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity, relforcerowsecurity, \
-         relispartition, relhasrules, reltoastrelid",
-    ),
-    (
-        Part::Types,
-        "pg_type",
-        "oid, typname, typnamespace, typtype, typcategory, typarray, typbasetype, typtypmod, typnotnull, typdefault",
+         relispartition, relhasrules, reltoastrelid, relnatts",
     ),
     (Part::Labels, "pg_enum", "enumtypid, enumsortorder, enumlabel"),
     (Part::Classes, "pg_opclass", "oid, opcname, opcdefault"),
@@ -146,7 +142,7 @@ const NAMED_BY_COLUMNS: &[(Part, &str, &str)] = &[
 ];
 
 /// Catalogs that are copied after them.
-const OF_TABLES: &[(Part, &str, &str)] = &[
+const OF_TABLES: &[Copied] = &[
     (
         Part::Indexes,
         "pg_index",
@@ -164,12 +160,21 @@ const OF_TABLES: &[(Part, &str, &str)] = &[
 const SESSION: &str = "SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole::pg_catalog.oid, current_user, \
                        pg_catalog.current_setting('is_superuser')";
 
+/// The types, which the first message or the second one asks for.
+const TYPES: Copied = (
+    Part::Types,
+    "pg_type",
+    "oid, typname, typnamespace, typtype, typcategory, typarray, typbasetype, typtypmod, typnotnull, typdefault",
+);
+
+/// The statement that sends a catalog as it is.
+fn copy((part, catalog, columns): &Copied) -> (Part, String) {
+    (*part, format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT"))
+}
+
 /// The statements of the first message. The order matters: the reader gives relations their places when the first column comes, and
-/// needs the schemas, relations, types, triggers and the session for that.
-pub(super) fn first(scope: &Scope<'_>) -> Statements {
-    let copy = |(part, catalog, columns): &(Part, &str, &str)| {
-        (*part, format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT"))
-    };
+/// needs the schemas, relations, triggers and the session for that.
+pub(super) fn first(scope: &Scope<'_>, types: TypesRead) -> Statements {
     let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
     let schemas = format!(
         "ARRAY(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY (ARRAY[{}]::name[]))",
@@ -179,17 +184,16 @@ pub(super) fn first(scope: &Scope<'_>) -> Statements {
         "ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) \
          AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
     );
-    // Without a column in it, an expression is shown without opening its table.
-    let defaults = format!(
-        "SELECT adrelid, adnum, pg_catalog.pg_get_expr(adbin, CASE WHEN pg_catalog.strpos(adbin::text, '{{VAR ') > 0 \
-         THEN adrelid ELSE 0 END) FROM pg_catalog.pg_attrdef WHERE adrelid = ANY ({relations})"
-    );
+    // Only the expression of a generated column can name a column; any other is shown without opening its table.
     let columns = format!(
-        "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, attisdropped \
-         FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > 0"
+        "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, attisdropped, \
+         CASE WHEN atthasdef THEN (SELECT pg_catalog.pg_get_expr(adbin, CASE attgenerated WHEN '' THEN 0 ELSE attrelid END) \
+         FROM pg_catalog.pg_attrdef WHERE adrelid = attrelid AND adnum = attnum) END \
+         FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > '0'"
     );
     let mut statements: Statements = NAMED_BY_COLUMNS.iter().map(copy).collect();
-    statements.extend([(Part::Session, SESSION.to_owned()), (Part::Defaults, defaults), (Part::Columns, columns)]);
+    statements.extend((types == TypesRead::All).then(|| copy(&TYPES)));
+    statements.extend([(Part::Session, SESSION.to_owned()), (Part::Columns, columns)]);
     statements.extend(OF_TABLES.iter().map(copy));
     statements.extend(
         scope.role.map(|role| (Part::Rights, rights(Some(role), &format!("c.relnamespace = ANY ({schemas})")))),
@@ -215,6 +219,8 @@ fn rights(role: Option<&str>, condition: &str) -> String {
 /// What the first message left open; empty lists ask nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Open {
+    /// Whether there are types that are not the server's own.
+    pub(super) types: bool,
     /// Relations of which the session's own rights are to be told.
     pub(super) rights: Vec<u32>,
     /// Indexes whose predicates are to be shown.
@@ -243,6 +249,7 @@ pub(super) fn second(open: &Open) -> Statements {
         )
     });
     [
+        open.types.then(|| copy(&TYPES)),
         asked(&open.rights, Part::Rights, &|oids| rights(None, &format!("c.oid = ANY ({oids})"))),
         asked(&open.predicates, Part::Predicates, &|oids| {
             format!(

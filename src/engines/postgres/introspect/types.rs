@@ -10,11 +10,15 @@ use crate::engines::values::Values;
 /// The types that are not the server's own, by oid.
 #[derive(Debug, Default)]
 pub(super) struct Types {
+    /// `pg_type` is read, or its rows are those that come next.
+    is_read: bool,
     described: OidMap<u32, Described>,
     /// What the arrays of them are made of.
     arrays: OidMap<u32, u32>,
     /// The labels of enums, each with its place.
     labels: OidMap<u32, Vec<(f32, String)>>,
+    /// The types of columns so far, by oid and modifier: most columns have one of a few.
+    resolved: OidMap<(u32, i32), Resolved>,
 }
 
 #[derive(Debug)]
@@ -40,20 +44,30 @@ pub(super) struct Resolved {
 }
 
 impl Types {
+    /// The rows of `pg_type` come.
+    pub(super) fn begin(&mut self) {
+        self.is_read = true;
+    }
+
+    /// There are enums, and `pg_type` is not read.
+    pub(super) fn lacks_enums(&self) -> bool {
+        !self.is_read && !self.labels.is_empty()
+    }
+
     /// A row of `pg_type`. Arrays and the row types of tables are passed over.
     pub(super) fn described(&mut self, row: Values<'_>) -> Option<()> {
-        let oid: u32 = row.number(0)?;
+        let oid = row.oid(0)?;
         let kind = row.text(3)?.chars().next()?;
         let is_own = matches!(kind, 'b' | 'e' | 'm' | 'r') && row.text(4) != Some("A");
         if kind != 'd' && !is_own {
             return Some(());
         }
-        self.arrays.insert(row.number(5)?, oid);
+        self.arrays.insert(row.oid(5)?, oid);
         let described = Described {
-            schema: row.number(2)?,
+            schema: row.oid(2)?,
             name: row.owned(1)?,
             kind,
-            of: row.number(6)?,
+            of: row.oid(6)?,
             modifier: row.number(7).filter(|modifier| *modifier != -1),
             not_null: row.is_true(8),
             default: if kind == 'd' { row.owned(9) } else { None },
@@ -64,7 +78,7 @@ impl Types {
 
     /// A row of `pg_enum`.
     pub(super) fn label(&mut self, row: Values<'_>) -> Option<()> {
-        self.labels.entry(row.number(0)?).or_default().push((row.number(1)?, row.owned(2)?));
+        self.labels.entry(row.oid(0)?).or_default().push((row.number(1)?, row.owned(2)?));
         Some(())
     }
 
@@ -88,13 +102,26 @@ impl Types {
         self.described.get(&oid).filter(|described| described.kind == 'd')?.default.as_deref()
     }
 
-    /// The type behind domains and arrays. `schema_name` has the names of all schemas.
+    /// The type behind domains and arrays; `None` where `pg_type` has to be read for it. `schema_name` has the names of all schemas.
     pub(super) fn resolve<'a>(
-        &self,
+        &mut self,
         oid: u32,
         modifier: Option<i32>,
         schema_name: impl Fn(u32) -> Option<&'a str>,
-    ) -> Resolved {
+    ) -> Option<Resolved> {
+        let key = (oid, modifier.unwrap_or(-1));
+        if let Some(known) = self.resolved.get(&key) {
+            return Some(known.clone());
+        }
+        if !self.is_read && builtin::name(oid).is_none() {
+            return None;
+        }
+        let resolved = self.look_up(oid, modifier, schema_name);
+        self.resolved.insert(key, resolved.clone());
+        Some(resolved)
+    }
+
+    fn look_up<'a>(&self, oid: u32, modifier: Option<i32>, schema_name: impl Fn(u32) -> Option<&'a str>) -> Resolved {
         let (mut oid, mut modifier) = (oid, modifier);
         let (mut is_list, mut is_required) = (false, false);
         let kind = loop {
