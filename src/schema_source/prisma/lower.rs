@@ -19,33 +19,26 @@ use crate::schema_source::prisma::{Position, names, types};
 /// Empty without a datasource.
 #[must_use]
 pub fn lower(schema: Schema, default_schema: &str) -> Catalog {
-    let mut catalog = lowered(&schema, default_schema);
-    // Join tables come after those of models, and have none.
-    for (table, model) in catalog.tables.iter_mut().zip(schema.models) {
-        table.model = Some(model.name);
-        for (column, field) in table.columns.iter_mut().zip(model.fields) {
-            column.field = Some(field.name);
-        }
-    }
-    catalog
-}
-
-/// The same without the names of models and fields.
-fn lowered(schema: &Schema, default_schema: &str) -> Catalog {
-    let Some(source) = &schema.datasource else { return Catalog::default() };
-    let files = schema.files.iter().map(|name| name.as_str().into()).collect();
-    let lowering = Lowering { schema, files, source, provider: source.provider, default_schema };
-    let mut tables: Vec<_> = schema.models.iter().map(|model| lowering.table(model)).collect();
-    tables.extend(schema.joins.iter().map(|join| lowering.join(join)));
-    // SQLite has no enum types: Prisma makes the columns TEXT. In MySQL the values are part of each column.
-    let enums = match source.provider {
-        Provider::Sqlite | Provider::MySql => Vec::new(),
-        Provider::Postgres => schema.enums.iter().map(|of| lowering.enumeration(of)).collect(),
+    let Schema { files, datasource: Some(source), models, enums, views, joins } = schema else {
+        return Catalog::default();
     };
-    let views: Vec<_> = schema.views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect();
+    let files = files.iter().map(|name| name.as_str().into()).collect();
+    let lowering = Lowering { enums: &enums, files, source: &source, provider: source.provider, default_schema };
+    // Foreign keys and join tables name the columns of other models. After that, each model is freed once it is lowered: at no time
+    // is everything there twice.
+    let keys: Vec<_> = models.iter().map(|model| lowering.foreign_keys(&models, model)).collect();
+    let joins: Vec<_> = joins.iter().map(|join| lowering.join(&models, join)).collect();
+    let mut tables: Vec<_> = models.into_iter().zip(keys).map(|(model, keys)| lowering.table(model, keys)).collect();
+    tables.extend(joins);
+    // SQLite has no enum types: Prisma makes the columns TEXT. In MySQL the values are part of each column.
+    let lowered_enums = match source.provider {
+        Provider::Sqlite | Provider::MySql => Vec::new(),
+        Provider::Postgres => enums.iter().map(|of| lowering.enumeration(of)).collect(),
+    };
+    let views: Vec<_> = views.iter().map(|view| lowering.name(view.schema.as_deref(), &view.view)).collect();
     // Prisma does not expect a listed schema that holds nothing.
-    let used: HashSet<_> = tables.iter().map(|table| &table.name).chain(enums.iter().map(|of| &of.name)).collect();
-    let used: HashSet<_> = used.into_iter().chain(&views).map(|name| name.schema.as_str()).collect();
+    let used = tables.iter().map(|table| &table.name).chain(lowered_enums.iter().map(|of| &of.name)).chain(&views);
+    let used: HashSet<_> = used.map(|name| name.schema.as_str()).collect();
     let schemas = match source.schemas.as_slice() {
         [] => vec![default_schema.to_owned()],
         schemas => schemas.iter().filter(|schema| used.contains(schema.as_str())).cloned().collect(),
@@ -54,7 +47,7 @@ fn lowered(schema: &Schema, default_schema: &str) -> Catalog {
         source: CatalogSource::PrismaSchema,
         schemas,
         tables,
-        enums,
+        enums: lowered_enums,
         views,
         view_columns: Vec::new(),
         extensions: source.extensions.clone(),
@@ -64,8 +57,8 @@ fn lowered(schema: &Schema, default_schema: &str) -> Catalog {
 }
 
 struct Lowering<'a> {
-    schema: &'a Schema,
-    /// The names of its files.
+    enums: &'a [schema::Enumeration],
+    /// The names of the schema's files.
     files: Vec<Arc<str>>,
     source: &'a DatasourceBlock,
     provider: Provider,
@@ -93,18 +86,22 @@ impl Lowering<'_> {
         }
     }
 
-    fn table(&self, model: &Model) -> Table {
-        let foreign_keys = match self.source.foreign_keys {
-            true => model.relations.iter().map(|relation| self.foreign_key(model, relation)).collect(),
+    fn foreign_keys(&self, models: &[Model], model: &Model) -> Vec<ForeignKey> {
+        match self.source.foreign_keys {
+            true => model.relations.iter().map(|relation| self.foreign_key(models, model, relation)).collect(),
             false => Vec::new(),
-        };
+        }
+    }
+
+    fn table(&self, model: Model, foreign_keys: Vec<ForeignKey>) -> Table {
         Table {
             name: self.name(model.schema.as_deref(), &model.table),
-            columns: model.fields.iter().map(|field| self.column(field)).collect(),
-            primary_key: model.id.as_ref().map(|id| self.key(model, id)),
-            indexes: self.indexes(model),
+            primary_key: model.id.as_ref().map(|id| self.key(&model, id)),
+            indexes: self.indexes(&model),
             foreign_keys,
             origin: self.origin(model.position),
+            columns: model.fields.into_iter().map(|field| self.column(field)).collect(),
+            model: Some(model.name),
             ..Table::default()
         }
     }
@@ -126,20 +123,13 @@ impl Lowering<'_> {
         })
     }
 
-    fn column(&self, field: &schema::Field) -> Column {
-        let kind = self.kind(&field.kind);
+    fn column(&self, field: schema::Field) -> Column {
+        let (name, kind) = (names::stored(self.provider, field.column()), self.kind(&field.kind));
         let default = match self.provider {
             Provider::MySql => mysql_types::stored(&field.default, &kind),
-            Provider::Postgres | Provider::Sqlite => field.default.clone(),
+            Provider::Postgres | Provider::Sqlite => field.default,
         };
-        Column {
-            name: names::stored(self.provider, field.column()),
-            field: None,
-            kind,
-            arity: field.arity,
-            default,
-            origin: self.origin(field.position),
-        }
+        Column { name, field: Some(field.name), kind, arity: field.arity, default, origin: self.origin(field.position) }
     }
 
     fn kind(&self, kind: &FieldType) -> Type {
@@ -147,11 +137,11 @@ impl Lowering<'_> {
             FieldType::Scalar(scalar, native) => types::lower(self.provider, *scalar, native.as_ref()),
             FieldType::Enum(_) if self.provider == Provider::Sqlite => Type::Native("text".into(), Vec::new()),
             FieldType::Enum(at) if self.provider == Provider::MySql => {
-                let labels = self.schema.enums[*at].values.iter().map(|(_, label)| label.clone());
+                let labels = self.enums[*at].values.iter().map(|(_, label)| label.clone());
                 mysql_types::enum_of(&labels.collect::<Vec<_>>())
             }
             FieldType::Enum(at) => {
-                let of = &self.schema.enums[*at];
+                let of = &self.enums[*at];
                 Type::Enum(self.name(of.schema.as_deref(), &of.type_name))
             }
             FieldType::Unsupported(text) => Type::Other(text.clone()),
@@ -198,8 +188,8 @@ impl Lowering<'_> {
         }
     }
 
-    fn foreign_key(&self, model: &Model, relation: &Relation) -> ForeignKey {
-        let target = &self.schema.models[relation.target];
+    fn foreign_key(&self, models: &[Model], model: &Model, relation: &Relation) -> ForeignKey {
+        let target = &models[relation.target];
         ForeignKey {
             name: foreign_key_name(self.provider, model, relation),
             columns: self.stored(columns(model, relation.fields.iter().copied())),
@@ -214,10 +204,10 @@ impl Lowering<'_> {
 
     /// The join table of an implicit many-to-many relation, as Prisma 6 and later create it: with a primary key in
     /// PostgreSQL, where Prisma 5 had a unique index. `differ` accepts either.
-    fn join(&self, join: &Join) -> Table {
+    fn join(&self, models: &[Model], join: &Join) -> Table {
         let (provider, origin) = (self.provider, self.origin(join.position));
         let (a, b) = ("A".to_owned(), "B".to_owned());
-        let name = self.name(self.schema.models[join.sides[0].0].schema.as_deref(), &join.table);
+        let name = self.name(models[join.sides[0].0].schema.as_deref(), &join.table);
         let index = |name, columns: &[&String], unique| catalog::Index {
             name,
             columns: columns
@@ -242,7 +232,7 @@ impl Lowering<'_> {
         indexes.push(index(names::of_join(provider, &join.table, "_B_index"), &[&b], false));
         let mut table = Table { name, primary_key, indexes, is_join: true, origin: origin.clone(), ..Table::default() };
         for ((model, field), column) in join.sides.iter().zip([a, b]) {
-            let target = &self.schema.models[*model];
+            let target = &models[*model];
             let field = &target.fields[*field];
             if self.source.foreign_keys {
                 table.foreign_keys.push(ForeignKey {
