@@ -122,7 +122,11 @@ fn text(statuses: &Statuses<'_>, address: &str) -> String {
     };
     let counts: Vec<String> = WORST_FIRST.iter().rev().filter_map(of).collect();
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
-    out + &format!("{address}: {verdict} ({}; {}: {counts})\n", meaning(*verdict), schemas_text(schemas.len()))
+    let meaning = match schemas.iter().any(|it| it.error.is_some()) && *verdict == Verdict::Unknown {
+        true => "a history cannot be read",
+        false => meaning(*verdict),
+    };
+    out + &format!("{address}: {verdict} ({meaning}; {}: {counts})\n", schemas_text(schemas.len()))
 }
 
 /// What a schema lacks, on one line.
@@ -186,7 +190,7 @@ mod tests {
         let text = text(&Statuses { verdict: Verdict::Unknown, migrations: [], schemas }, "h/d");
         let expected = "c     unknown   no\nbeta  behind    1 applied\n\
                         next: doorstep status --schemas-from c for the migrations of c\n\
-                        h/d: unknown (the files alone do not tell; 3 schemas: 1 current, 1 behind, 1 unknown)\n";
+                        h/d: unknown (a history cannot be read; 3 schemas: 1 current, 1 behind, 1 unknown)\n";
         assert_eq!(text, expected);
     }
 

@@ -12,6 +12,9 @@ use crate::sql::{Dialect, script};
 /// The words that begin a query which returns rows.
 const QUERIES: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
 
+/// The most bytes of a name (NAMEDATALEN - 1): the server cuts off what is longer.
+const LONGEST: usize = 63;
+
 /// The most connections that one start migrates over.
 const MOST_JOBS: usize = 64;
 
@@ -76,10 +79,16 @@ fn names<'a>(texts: impl Iterator<Item = &'a str>) -> Result<SchemasFrom, String
 /// The names in their order, each once.
 ///
 /// # Errors
-/// For a schema of the server's own.
+/// For a schema of the server's own, and a name that the server would cut off.
 pub(crate) fn distinct(names: Vec<String>) -> Result<Vec<String>, String> {
     let mut seen = std::collections::BTreeSet::new();
     let names: Vec<String> = names.into_iter().filter(|name| seen.insert(name.clone())).collect();
+    if let Some(name) = names.iter().find(|name| name.len() > LONGEST) {
+        return Err(format!(
+            "schemas_from names {name}, which is longer than the {LONGEST} bytes that PostgreSQL keeps of a name\n\
+             next: choose a shorter name"
+        ));
+    }
     match names.iter().find(|name| name.starts_with("pg_") || *name == "information_schema") {
         Some(name) => Err(format!(
             "schemas_from names {name}, a schema of the server's own\n\
@@ -174,6 +183,7 @@ mod tests {
             (" , ", "schemas_from is empty"),
             ("a,pg_catalog", "names pg_catalog, a schema of the server's own"),
             ("information_schema", "a schema of the server's own"),
+            (&"ä".repeat(32), "longer than the 63 bytes"),
             ("$TENANTS", "as a variable that was not replaced"),
             ("SELECT 'a'; DROP TABLE t", "several statements"),
         ] {

@@ -208,8 +208,11 @@ impl Board<'_> {
                 self.pause.set(Some(self.pause.get().map_or(pause, |shortest| shortest.min(pause))));
                 self.later.borrow_mut().push(task);
             }
-            // The whole start ends.
-            Err(Error::Stopped { .. }) => {}
+            // The whole start ends; this is what became of the schema.
+            Err(Error::Stopped { note, .. }) => {
+                let schema = task.schema;
+                tracing::warn!(phase = "migrate", event = "schema_stopped", schema, "{schema}: {note}");
+            }
             Err(error) if task.losses.survives(&error) => self.later.borrow_mut().push(task),
             Err(error) => {
                 self.done.fail(self.setup, &task, error);

@@ -78,6 +78,10 @@ fn one_schema_that_fails_leaves_the_others_migrated_and_the_service_down() {
     let output = run(&project, &database, &["--schemas-from", "a,b,c", "--", "echo", "up"]).code(65).stdout_is("");
     let output = output.stderr_has("1 of 3 schemas failed").stderr_has("b is broken");
     output.stderr_has("--schemas-from b").stderr_lacks("a: migration").stderr_lacks("ready:");
+    let json = run(&project, &database, &["--schemas-from", "a,b,c", "--log-format", "json"]).code(65);
+    let line = json.stderr.lines().find(|line| line.contains("schema_failed")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["schema"], &line["exit_code"], &line["level"]), (&"b".into(), &65.into(), &"error".into()));
     let histories = "SELECT (SELECT count(*) FROM a._doorstep_migrations), (SELECT count(*) FROM b._doorstep_migrations), \
                      (SELECT count(*) FROM c._doorstep_migrations)";
     assert_eq!(database.sql(histories).split('|').next(), Some("3"));
@@ -196,7 +200,9 @@ fn a_signal_cancels_what_is_running_and_the_next_start_goes_on() {
     });
     start.signal("TERM");
     let output = start.finish("run").code(143).stdout_is("");
-    output.stderr_has("1 of 3 schemas are done; the next start goes on").stderr_has("cancelling the running migration");
+    let output =
+        output.stderr_has("cancelling the running migration").stderr_has("b: 2_slow was cancelled and rolled back");
+    output.stderr_has("1 of 3 schemas are done; the next start goes on");
     let rows = "SELECT migration_name, finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM b._prisma_migrations ORDER BY started_at";
     assert_eq!(database.sql(rows), "1_fine|t|f\n2_slow|f|t");
     assert_eq!(database.sql("SELECT to_regnamespace('c') IS NULL"), "t");
