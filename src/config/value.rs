@@ -262,6 +262,13 @@ impl Allow {
         };
         is_meant && matches(&self.name, name)
     }
+
+    /// True when any difference in this kind of object, called `name`, is accepted: not by a pattern that names a kind of
+    /// difference.
+    #[must_use]
+    pub(crate) fn accepts_object(&self, object: ObjectKind, name: &str) -> bool {
+        matches!(self.what, Allowed::Object(kind) if kind == object) && matches(&self.name, name)
+    }
 }
 
 /// Glob with `*` only.

@@ -1,9 +1,8 @@
 //! [`Effect`]: what a change of the schema does to a release that still runs with the schema before it, as data, and how that
 //! is worded.
 //!
-//! The measure of the severity: `error` where a statement of that release fails whatever its values are, `warning` where it
-//! depends on the values, or where no statement fails but the rows are not what the release counts on, `notice` where the change
-//! itself does no harm.
+//! Severity: `error` where a statement of that release fails with any values, `warning` where it depends on the values, or where
+//! no statement fails but the rows are not what the release counts on, `notice` where the change itself does no harm.
 
 use serde::Serialize;
 

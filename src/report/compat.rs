@@ -144,6 +144,8 @@ pub(crate) struct Compatibility {
     pub findings: Vec<Impact>,
     /// The statements that a person has to judge.
     pub unjudged: Vec<Unjudged>,
+    /// What `verify_allow` accepts of what would be found.
+    pub accepted: Vec<String>,
     /// In what the folder, without what is pending, makes another schema than the snapshot's.
     pub snapshot_differs: Vec<String>,
     /// The release passes its own `verify` on the new schema, so that it could be started again.
@@ -229,6 +231,9 @@ impl Compatibility {
                 out += &format!("  unknown  {}  {place}\n", neutral::line(&unjudged.statement));
                 out += &note("cause:", unjudged.cause);
             }
+        }
+        for accepted in &self.accepted {
+            out += &format!("accepted by verify_allow: {}\n", neutral::line(accepted));
         }
         if self.not_judged() > 0 {
             out += "not judged: read these statements; --unknown accept passes over them\n";

@@ -56,7 +56,8 @@ impl Trial<'_> {
     /// The verdict, with its reasons.
     #[must_use]
     pub(crate) fn judge(&self) -> Compatibility {
-        let (findings, unjudged) = (self.findings(), self.unjudged());
+        let (after, accepted) = self.affected_after_each();
+        let (findings, unjudged) = (self.findings(&after), self.unjudged());
         let snapshot_differs = self.snapshot_differs();
         let migrations = self.staged(&findings, &unjudged);
         let worst = migrations.iter().map(|migration| migration.verdict).max().unwrap_or(Stage::Neutral);
@@ -69,6 +70,7 @@ impl Trial<'_> {
             migrations,
             findings,
             unjudged,
+            accepted,
             snapshot_differs,
             old_release_starts: self.lacking(last, Severity::Error).is_empty(),
         }
@@ -87,11 +89,10 @@ impl Trial<'_> {
     }
 
     /// What each pending migration changes, at the first one after which it is so.
-    fn findings(&self) -> Vec<Impact> {
+    fn findings(&self, after: &[Vec<Affected>]) -> Vec<Impact> {
         let all = self.known.iter().copied().chain(self.pending.iter().map(|(migration, _)| *migration));
         let scripts = all.map(|migration| script::changes(&migration.script)).collect();
         let provenance = Provenance::of(scripts, self.home, self.dialect);
-        let after: Vec<Vec<Affected>> = self.pending.iter().map(|(_, catalog)| self.affected(catalog)).collect();
         let is_in = |affected: &Affected, at: usize| after[at].iter().any(|other| are_same(affected, other));
         let mut findings = Vec::new();
         for (at, (migration, _)) in self.pending.iter().enumerate() {
@@ -113,6 +114,30 @@ impl Trial<'_> {
         findings
     }
 
+    /// What differs for the running release after each pending migration, and what of it `verify_allow` accepts.
+    fn affected_after_each(&self) -> (Vec<Vec<Affected>>, Vec<String>) {
+        let mut all_accepted = Vec::new();
+        let after = self.pending.iter().map(|(_, catalog)| {
+            let (accepted, affected): (Vec<Affected>, Vec<Affected>) =
+                self.affected(catalog).into_iter().partition(|(difference, _)| self.is_accepted(difference));
+            for (difference, effect) in accepted.iter().filter(|(_, effect)| effect.safe_way().is_some()) {
+                let text = format!("{} {}", difference.object, effect.predicate());
+                if !all_accepted.contains(&text) {
+                    all_accepted.push(text);
+                }
+            }
+            affected
+        });
+        (after.collect(), all_accepted)
+    }
+
+    /// Whether a pattern names the object. One for a kind of difference (`extra:*`) is meant for a database that was migrated, where
+    /// a new unique index is no more than extra.
+    fn is_accepted(&self, difference: &Difference) -> bool {
+        let (thing, name) = (difference.object.kind, difference.object.qualified_name());
+        self.allow.iter().any(|allow| allow.accepts_object(thing, &name))
+    }
+
     fn affected(&self, catalog: &Catalog) -> Vec<Affected> {
         let mut affected = losses::losses(self.base, catalog, self.dialect);
         affected.extend(refusals::refusals(self.base, catalog, self.dialect));
@@ -123,7 +148,6 @@ impl Trial<'_> {
                 difference.actual = None;
             }
         }
-        affected.retain(|(difference, _)| !super::is_allowed(difference, self.allow, self.home));
         affected
     }
 

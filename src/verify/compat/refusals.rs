@@ -180,3 +180,97 @@ fn is_same_predicate(one: &Index, other: &Index) -> bool {
         (one, other) => one.is_none() && other.is_none(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Column, IndexColumn, Key, Name, Type};
+
+    fn column(name: &str, arity: Arity, default: Default) -> Column {
+        let kind = Type::Native("int4".into(), Vec::new());
+        Column { name: name.to_owned(), field: None, kind, arity, default, origin: None }
+    }
+
+    fn index(name: &str, columns: &[&str]) -> Index {
+        let columns = columns.iter().map(|name| IndexColumn { name: (*name).to_owned(), ..IndexColumn::default() });
+        Index { name: name.to_owned(), columns: columns.collect(), unique: true, valid: true, ..Index::default() }
+    }
+
+    /// `t (id, a, b)` with a primary key and a unique index over `a`.
+    fn table() -> Table {
+        let columns = ["id", "a", "b"].map(|name| column(name, Arity::Optional, Default::None));
+        Table {
+            name: Name { schema: "public".to_owned(), name: "t".to_owned() },
+            columns: columns.to_vec(),
+            primary_key: Some(Key { name: "t_pkey".to_owned(), columns: vec!["id".to_owned()], ..Key::default() }),
+            indexes: vec![index("t_a", &["a"])],
+            ..Table::default()
+        }
+    }
+
+    /// What is found between the table and what `change` makes of it: effect and object.
+    fn after(change: impl FnOnce(&mut Table)) -> Vec<String> {
+        let mut new = table();
+        change(&mut new);
+        let catalog = |table: Table| Catalog { tables: vec![table], ..Catalog::default() };
+        let found = refusals(&catalog(table()), &catalog(new), Dialect::Postgres);
+        found.iter().map(|(difference, effect)| format!("{effect:?} {}", difference.object)).collect()
+    }
+
+    fn with(arity: Arity, default: Default, columns: &[&str]) -> Vec<String> {
+        after(|table| {
+            table.columns.push(column("new", arity, default));
+            table.indexes.push(index("t_new", columns));
+        })
+    }
+
+    #[test]
+    fn promises_that_are_gone_and_new_ones() {
+        let refuses = ["Refuses unique public.t_new"];
+        let nothing = [""; 0];
+        assert_eq!(after(|_| {}), nothing);
+        assert_eq!(after(|table| table.indexes.clear()), ["UniqueGone unique public.t_a"]);
+        assert_eq!(after(|table| table.indexes[0].name = "other".to_owned()), nothing);
+        assert_eq!(after(|table| table.indexes[0].unique = false), ["UniqueGone unique public.t_a"]);
+        assert_eq!(after(|table| table.primary_key = None), ["UniqueGone primary_key public.t"]);
+        // ON CONFLICT (a) does not find an index of some rows only.
+        let partial = |table: &mut Table| table.indexes[0].predicate = Some("b > 0".to_owned());
+        assert_eq!(after(partial), ["UniqueGone unique public.t_a"]);
+        assert_eq!(after(|table| table.indexes.push(index("t_new", &["b"]))), refuses);
+        // Rows that are unique over a are unique over more.
+        assert_eq!(after(|table| table.indexes.push(index("t_new", &["b", "a"]))), nothing);
+        // The missing column has its own finding.
+        assert_eq!(after(|table| drop(table.columns.remove(1))), nothing);
+    }
+
+    #[test]
+    fn over_a_new_column_rows_of_the_old_release_collide_only_where_it_has_one_value() {
+        let uuid = || Default::Expression("gen_random_uuid()".to_owned());
+        for (arity, default, is_refused) in [
+            (Arity::Optional, Default::None, false),
+            (Arity::Required, Default::Sequence, false),
+            (Arity::Required, uuid(), false),
+            (Arity::Required, Default::Value("0".to_owned()), true),
+            (Arity::Required, Default::Now, true),
+            (Arity::Required, Default::Expression("lower('A')".to_owned()), true),
+        ] {
+            assert_eq!(with(arity, default.clone(), &["new"]).len(), usize::from(is_refused), "{default:?}");
+            assert_eq!(with(arity, default.clone(), &["b", "new"]).len(), usize::from(is_refused), "{default:?}");
+        }
+    }
+
+    #[test]
+    fn a_check_of_new_columns_alone_refuses_nothing() {
+        let check = |columns: &[&str], enforced| {
+            let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+            let guarantee = crate::catalog::Guarantee { valid: true, enforced };
+            after(|table| table.constraints.push(Constraint { name: "c".to_owned(), guarantee, columns }))
+        };
+        assert_eq!(check(&["a"], true), ["Refuses constraint public.t.c"]);
+        assert_eq!(check(&["a", "new"], true), ["Refuses constraint public.t.c"]);
+        // Of which columns is not known.
+        assert_eq!(check(&[], true), ["Refuses constraint public.t.c"]);
+        assert_eq!(check(&["new"], true), [""; 0]);
+        assert_eq!(check(&["a"], false), [""; 0]);
+    }
+}

@@ -342,7 +342,7 @@ fn the_verdicts_and_their_exit_codes() {
     const DROP: &str = "ALTER TABLE users DROP COLUMN name;";
     const DELETE: &str = "DELETE FROM users;";
     let accept = &["--unknown", "accept"];
-    let cases: [Verdict; 8] = [
+    let cases: [Verdict; 9] = [
         (&[], &[], 0, "neutral: no migration is pending for the release of old.json"),
         (
             &[("2_a.sql", "SELECT 1;")],
@@ -366,6 +366,13 @@ fn the_verdicts_and_their_exit_codes() {
         (&[("2_a.sql", DELETE)], accept, 0, "unknown: "),
         (&[("2_a.sql", DELETE), ("3_b.sql", DROP)], accept, 3, "contract: "),
         (&[("3_b.sql", DROP)], &["--verify-allow", "column:main.users.name"], 0, "expand: safe to apply"),
+        // A pattern for the database itself says nothing of what the old release writes.
+        (
+            &[("2_a.sql", "CREATE UNIQUE INDEX i ON users (name);")],
+            &["--verify-allow", "extra:*,missing:*"],
+            3,
+            "contract: apply only when",
+        ),
     ];
     for (pending, flags, code, conclusion) in cases {
         let (project, url) = users(pending);
