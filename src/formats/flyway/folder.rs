@@ -9,7 +9,7 @@ use crate::formats::flyway::configuration::Configuration;
 use crate::formats::flyway::names::{Role, Version, role};
 use crate::formats::flyway::text::{checksum, replaced};
 use crate::formats::migration::Migration;
-use crate::formats::{AppliedOrder, Layout, Resolved, sql_files};
+use crate::formats::{AppliedOrder, Layout, Lineage, Rerun, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -98,8 +98,12 @@ impl Layout for FlywayFolder {
         let others: Vec<String> = others.map(|path| path.display().to_string()).collect();
         let warning = format!("{}: Flyway passes over {}", folder.display(), others.join(", "));
         let warnings = if others.is_empty() { Vec::new() } else { vec![warning] };
+        let repeatable = files.iter().zip(&migrations).filter(|(file, _)| file.role == Role::Repeatable);
+        let rerun =
+            |(_, migration): (_, &Migration)| (migration.name.clone(), Rerun::Changed(migration.checksum.clone()));
+        let lineage = Lineage { reruns: repeatable.map(rerun).collect(), ..Lineage::default() };
         self.files.keep(files);
-        Ok(Resolved { migrations, warnings, ..Resolved::default() })
+        Ok(Resolved { migrations, warnings, lineage, ..Resolved::default() })
     }
 
     /// A later version than those of the folder is "future", and Flyway goes on.

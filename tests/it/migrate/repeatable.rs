@@ -206,6 +206,23 @@ fn compat_tells_those_that_the_running_release_has_from_those_that_changed() {
 }
 
 #[test]
+fn compat_tells_them_apart_in_a_folder_of_flyway_too() {
+    let database = Database::absent();
+    let doorstep = |project: &Project, arguments: &[&str]| {
+        project.doorstep(&database.url(), arguments).env("DOORSTEP_MIGRATION_FORMAT", "flyway").run()
+    };
+    let project = Project::bare()
+        .file("migrations/V1__base.sql", "CREATE TABLE t (id integer PRIMARY KEY);\n")
+        .file("migrations/R__views.sql", "CREATE OR REPLACE VIEW v AS SELECT id FROM t;\n");
+    doorstep(&project, &["snapshot", "--output", "old.json"]).code(0);
+    let project = project.file("migrations/V2__more.sql", "ALTER TABLE t ADD COLUMN b integer;\n");
+    let output = doorstep(&project, &["compat", "old.json"]).code(0).stdout_has("V2__more: expand\n");
+    output.stdout_lacks("R__views");
+    let project = project.file("migrations/R__views.sql", "CREATE OR REPLACE VIEW v AS SELECT id, b FROM t;\n");
+    doorstep(&project, &["compat", "old.json"]).code(3).stdout_has("R__views: unknown\n");
+}
+
+#[test]
 fn a_file_without_a_transaction_runs_statement_by_statement_and_again_when_it_changed() {
     let database = Database::fresh();
     let url = database.url();
