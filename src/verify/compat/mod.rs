@@ -152,7 +152,8 @@ impl Trial<'_> {
     }
 
     fn unjudged(&self) -> Vec<Unjudged> {
-        let old = unjudged::Old::new(self.base, self.known.iter().map(|migration| &migration.script), self.home);
+        let pending: Vec<&Migration> = self.pending.iter().map(|(migration, _)| *migration).collect();
+        let old = unjudged::Old::new(self.base, &self.known, &pending, self.home);
         let mut found = Vec::new();
         for (migration, _) in &self.pending {
             if self.changed.iter().any(|changed| changed.name == migration.name) {

@@ -19,6 +19,8 @@ pub(crate) enum Scope {
     Table(String),
     /// It drops this type.
     Type(String),
+    /// It drops these tables, of which a catalog shows those that are no partitions.
+    Tables(Vec<String>),
     /// It takes rights away, or gives an object to another role.
     Rights,
     /// It runs code.
@@ -217,6 +219,8 @@ fn altered(cursor: &mut Cursor<'_>, statement: &Statement<'_>) -> Option<Scope> 
         let acts = |first, second| statement.has_pair(first, second);
         let hides = statement.has("SECURITY") || acts("ENABLE", "TRIGGER") || acts("DISABLE", "TRIGGER");
         let moves = ["ATTACH", "DETACH", "INHERIT", "ENABLE", "DISABLE"].iter().any(|word| statement.has(word));
+        // GENERATED ALWAYS refuses a value that BY DEFAULT takes.
+        let moves = moves || acts("SET", "GENERATED") || acts("ADD", "GENERATED");
         return Some(if hides || moves { Scope::Table(table) } else { Scope::Catalog });
     }
     let is_shown =
@@ -226,7 +230,15 @@ fn altered(cursor: &mut Cursor<'_>, statement: &Statement<'_>) -> Option<Scope> 
 }
 
 /// `DROP …`
-fn dropped(cursor: &mut Cursor<'_>, _: &Statement<'_>) -> Option<Scope> {
+fn dropped(cursor: &mut Cursor<'_>, statement: &Statement<'_>) -> Option<Scope> {
+    if statement.dialect() == Dialect::Postgres && cursor.take("TABLE") {
+        let _ = cursor.take_all(&["IF", "EXISTS"]);
+        let mut names = vec![cursor.name()?];
+        while cursor.take_mark(",") {
+            names.push(cursor.name()?);
+        }
+        return Some(Scope::Tables(names));
+    }
     cursor.take("MATERIALIZED");
     if cursor.take("TYPE") {
         let _ = cursor.take_all(&["IF", "EXISTS"]);
@@ -317,8 +329,8 @@ mod tests {
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "CREATE TYPE e AS ENUM ('a')",
             "ALTER TABLE t ADD COLUMN a int, DROP b, ALTER c SET NOT NULL",
+            "ALTER TABLE t ADD COLUMN d int GENERATED ALWAYS AS (1) STORED",
             "ALTER TYPE e ADD VALUE 'b'",
-            "DROP TABLE t",
             "DROP MATERIALIZED VIEW v",
             "INSERT INTO t VALUES (1)",
             "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
@@ -355,6 +367,8 @@ mod tests {
             ("ALTER TABLE t OWNER TO r", Scope::Rights),
             ("REVOKE ALL ON t FROM r", Scope::Rights),
             ("DROP TYPE e", Scope::Type("e".to_owned())),
+            ("DROP TABLE IF EXISTS t, s.u CASCADE", Scope::Tables(vec!["t".to_owned(), "s.u".to_owned()])),
+            ("ALTER TABLE t ALTER id SET GENERATED ALWAYS", Scope::Table("t".to_owned())),
             ("DROP FUNCTION f()", Scope::Unknown),
             ("DROP SEQUENCE s", Scope::Unknown),
             ("ALTER DOMAIN d ADD CHECK (VALUE > 0)", Scope::Unknown),

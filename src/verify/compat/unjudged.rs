@@ -4,8 +4,10 @@
 use std::collections::HashSet;
 
 use crate::catalog::{Catalog, Name, Table};
+use crate::formats::migration::Migration;
+use crate::sql::ObjectKind;
 use crate::sql::cursor::{bare, parts, stored};
-use crate::sql::script::{self, Script};
+use crate::sql::script::{self, SchemaOp, Script};
 use crate::verify::compat::statements::{Scope, routine, scope};
 
 /// What the running release knows.
@@ -13,17 +15,26 @@ pub(crate) struct Old<'a> {
     catalog: &'a Catalog,
     /// The functions and procedures that its migrations create, by their bare names.
     routines: HashSet<String>,
+    /// The tables that pending migrations create, by their bare names.
+    new_tables: HashSet<String>,
     home: &'a str,
 }
 
 impl<'a> Old<'a> {
-    /// The catalog after these scripts.
-    pub(crate) fn new<'s>(catalog: &'a Catalog, scripts: impl Iterator<Item = &'s Script>, home: &'a str) -> Self {
+    /// The catalog after the known migrations, and what these and the pending ones create.
+    pub(crate) fn new(catalog: &'a Catalog, known: &[&Migration], pending: &[&Migration], home: &'a str) -> Self {
         let mut routines = HashSet::new();
-        for script in scripts {
-            routines.extend(script.statements().iter().filter_map(routine).map(|name| bare(&name)));
+        for migration in known {
+            routines.extend(migration.script.statements().iter().filter_map(routine).map(|name| bare(&name)));
         }
-        Self { catalog, routines, home }
+        let changes = pending.iter().flat_map(|migration| script::changes(&migration.script));
+        let tables = changes.filter(|change| change.target.kind == ObjectKind::Table);
+        let new_tables = tables.filter_map(|change| match change.op {
+            SchemaOp::Creates { .. } => Some(change.target.name),
+            SchemaOp::Renames(name) => Some(name),
+            _ => None,
+        });
+        Self { catalog, routines, new_tables: new_tables.collect(), home }
     }
 
     /// The statements of a script that cannot be judged: line, text, why.
@@ -59,6 +70,10 @@ impl<'a> Old<'a> {
             Scope::Type(name) => {
                 let is_enum = self.catalog.enums.iter().any(|of| of.name.name == bare(name));
                 (!is_enum).then_some("it drops a type that statements of the running release may name")
+            }
+            Scope::Tables(names) => {
+                let is_shown = |name: &String| self.table(name).is_some() || self.new_tables.contains(&bare(name));
+                (!names.iter().all(is_shown)).then_some("it drops a table that no catalog shows, such as a partition with its rows")
             }
             Scope::Rights => Some("it changes rights, and may take some from the running release"),
             Scope::Code => Some("it runs code, and what that does is not read"),
