@@ -1,6 +1,7 @@
 //! One invocation of a command: its settings, the signals, and a session for the commands that only need one.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::base::environment::Environment;
@@ -15,7 +16,7 @@ use crate::startup::exec::Service;
 use crate::startup::refusal;
 use crate::startup::settle;
 use crate::startup::setup::Setup;
-use crate::startup::start::Start;
+use crate::startup::start::{Folder, Start};
 use crate::startup::tenants;
 
 /// How long threads may take to end when the work is done.
@@ -103,6 +104,8 @@ impl Invocation<'_> {
         folder: impl Future<Output = Result<Option<History>, Error>>,
         work: impl AsyncFnOnce(&mut Start<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // Boxed, so that all commands share the code that opens the session.
+        let folder: Folder<'_> = Box::pin(folder);
         block_on(self.stop, async {
             let mut start = Start::open(setup, self.stop, verifies, folder).await?;
             let result = work(&mut start).await;
@@ -132,21 +135,33 @@ pub(crate) async fn lock_history(start: &mut Start<'_>) -> Result<(), Error> {
 /// # Errors
 /// Those of `work`, and [`Error::Stopped`].
 pub(crate) fn block_on<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut result = None;
+    // Boxed, so that what drives it is compiled once.
+    let stopped = drive(stop, Box::pin(async { result = Some(work.await) }))?;
+    match (result, stopped) {
+        (Some(result), _) => result,
+        (None, Some(stopped)) => Err(stopped),
+        (None, None) => Err(Error::Internal("the work ended without a result".to_owned())),
+    }
+}
+
+/// Runs `work` to its end, or until a signal arrives: then gives the error.
+fn drive(stop: &Stop, work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Result<Option<Error>, Error> {
     let runtime = runtime()?;
-    let result = runtime.block_on(async {
+    let stopped = runtime.block_on(async {
         tokio::select! {
             biased;
-            result = work => result,
+            () = work => None,
             signal = stop.undeferred() => {
-                Err(Error::Stopped { signal, note: "nothing was left half done".to_owned() })
+                Some(Error::Stopped { signal, note: "nothing was left half done".to_owned() })
             }
-            signal = stop.grace_over() => Err(Error::Stopped { signal, note: UNANSWERED.to_owned() }),
+            signal = stop.grace_over() => Some(Error::Stopped { signal, note: UNANSWERED.to_owned() }),
         }
     });
     // A thread that lives on may take a signal that is meant for the service. Idle threads end at once; one that is
     // blocked by a name resolution is not waited for.
     runtime.shutdown_timeout(LAST_THREADS);
-    result
+    Ok(stopped)
 }
 
 /// What is known of a start that a signal could not end in time.

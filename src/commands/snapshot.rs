@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
     let (setup, stop) = (invocation.setup()?, invocation.stop);
     let snapshot = scratch::run(setup, stop, async |setup| {
         pipeline::run(setup, Extent::Migrate, stop).await?;
-        let mut start = Start::open(setup, stop, false, setup.read_folder()).await?;
+        let mut start = Start::open(setup, stop, false, Box::pin(setup.read_folder())).await?;
         let snapshot = read(&mut start).await;
         start.session.close().await;
         snapshot

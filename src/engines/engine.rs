@@ -45,6 +45,11 @@ pub trait Engine: Sync {
     /// For each of `tables`: whether it exists and what `role` (by default the session's own) may do with it.
     fn find_tables(&self, tables: &[TableName], role: Option<&str>) -> Query<Vec<Found>>;
 
+    /// Whether each of these tables can be used by the session's own role for certain; `None` where that is not cheap to tell.
+    fn usable_tables(&self, _tables: &[TableName]) -> Option<Query<Vec<bool>>> {
+        None
+    }
+
     /// What of each object exists; `since` names a row (`table WHERE condition`) whose transaction tells old objects
     /// from new ones.
     fn object_states(&self, objects: &[ObjectRef], since: Option<&str>) -> Query<Vec<ObjectState>>;

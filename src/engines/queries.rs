@@ -157,6 +157,14 @@ impl dyn Session + '_ {
         self.ask(self.engine().schemas()).await
     }
 
+    /// See [`super::engine::Engine::usable_tables`]; nothing where it cannot be told, or is refused.
+    pub(crate) async fn usable_tables(&mut self, tables: &[TableName]) -> Vec<bool> {
+        match self.engine().usable_tables(tables) {
+            Some(query) => self.ask(query).await.unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
     /// See [`super::engine::Engine::tables_by_schema`].
     pub(crate) async fn tables_by_schema(
         &mut self,

@@ -2,6 +2,7 @@
 //!
 //! The pipeline and every command that needs the database work on it. [`Setup`] is what was known before.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::base::error::Error;
@@ -47,6 +48,9 @@ pub(crate) struct Report {
     pub(crate) tenants: Option<usize>,
 }
 
+/// The folder, which is read meanwhile.
+pub(crate) type Folder<'a> = Pin<Box<dyn Future<Output = Result<Option<History>, Error>> + 'a>>;
+
 impl<'a> Start<'a> {
     /// Waits for a database that exists already, and reads the folder meanwhile. With `verifies`, also the catalog is read that the
     /// desired state will most likely be compared with.
@@ -57,7 +61,7 @@ impl<'a> Start<'a> {
         setup: &'a Setup,
         stop: &'a Stop,
         verifies: bool,
-        folder: impl Future<Output = Result<Option<History>, Error>>,
+        folder: Folder<'_>,
     ) -> Result<Self, Error> {
         let wanted = setup.opening_request(verifies.then_some(TypesRead::All));
         let ready = async {

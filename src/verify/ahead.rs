@@ -31,6 +31,13 @@ impl ReadAhead {
         Self { asked, catalog: Some(Ok(catalog)), ..Self::default() }
     }
 
+    /// The same, with tables that can be used.
+    pub(crate) fn with_usable(mut self, tables: Vec<TableName>) -> Self {
+        self.tables = Some(vec![Found::Usable; tables.len()]);
+        self.asked.tables = tables;
+        self
+    }
+
     /// Reads the catalog that was asked for, where the engine did not send it with the probe.
     pub(crate) async fn read_catalog(&mut self, session: &mut dyn Session) {
         if let (None, Some(schemas)) = (&self.catalog, &self.asked.schemas) {

@@ -55,6 +55,12 @@ impl Engine for Postgres {
         })
     }
 
+    fn usable_tables(&self, tables: &[TableName]) -> Option<Query<Vec<bool>>> {
+        let is_cheap = tables.iter().all(introspect::is_plain);
+        let read = |rows: Vec<Row>| Ok(rows.iter().map(introspect::is_usable).collect());
+        is_cheap.then(|| Query::new(introspect::usable(tables), read))
+    }
+
     fn tables_by_schema(&self, schemas: &[String], table: &str) -> Query<Vec<(String, bool)>> {
         Query::new(queries::tables_by_schema(schemas, table), |rows| {
             let pair = |row: Row| match <[Option<String>; 2]>::try_from(row) {

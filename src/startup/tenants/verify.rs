@@ -9,6 +9,7 @@ use crate::engines::session::{Probe, Scope, Session};
 use crate::finding::{Finding, Severity};
 use crate::migrate::history::History;
 use crate::report::summary::summary;
+use crate::sql::TableName;
 use crate::startup::setup::Setup;
 use crate::startup::start::Comparison;
 use crate::startup::tenants::survey::{Place, is_of_session, places};
@@ -45,7 +46,8 @@ pub(crate) async fn compare(
     for (batch, names) in names.chunks(BATCH).enumerate() {
         let places = places((setup, probe), session, names, history.is_some()).await?;
         let catalogs = catalogs(setup, session, desired, names).await?;
-        for (at, ((schema, place), ahead)) in names.iter().zip(places).zip(catalogs).enumerate() {
+        let aheads = with_tables(setup, session, desired, (names, catalogs)).await;
+        for (at, ((schema, place), ahead)) in names.iter().zip(places).zip(aheads).enumerate() {
             desired.move_to(schema);
             let one = one((setup, schema, explained), session, (desired, history.as_deref_mut()), (place, ahead));
             match within(schema, one).await {
@@ -89,6 +91,36 @@ async fn catalogs(
     let catalog = session.catalog(&scope).await.map_err(Error::statement("read the catalogs"))?;
     let ahead = |(scope, catalog): (Vec<String>, Catalog)| ReadAhead::of_catalog(scope, role.clone(), catalog);
     Ok(scopes.into_iter().zip(catalog.split(names)).map(ahead).collect())
+}
+
+/// Finds out in one message in which of these schemas all required tables are; in the others they are asked for one by one.
+async fn with_tables(
+    setup: &Setup,
+    session: &mut dyn Session,
+    desired: &DesiredState,
+    (names, aheads): (&[String], Vec<ReadAhead>),
+) -> Vec<ReadAhead> {
+    let required: Vec<TableName> = desired.tables.iter().map(|(table, _)| table.clone()).collect();
+    if required.is_empty() || setup.role().is_some() {
+        return aheads;
+    }
+    let within = |schema: &String| {
+        let of_schema = |table: &TableName| TableName {
+            schema: table.schema.clone().or_else(|| Some(schema.clone())),
+            name: table.name.clone(),
+        };
+        required.iter().map(of_schema).collect::<Vec<TableName>>()
+    };
+    let asked: Vec<TableName> = names.iter().flat_map(within).collect();
+    let usable = session.usable_tables(&asked).await;
+    let mut answers = usable.chunks(required.len());
+    let with = |ahead: ReadAhead| match answers.next() {
+        Some(answer) if answer.len() == required.len() && answer.iter().all(|is_usable| *is_usable) => {
+            ahead.with_usable(required.clone())
+        }
+        _ => ahead,
+    };
+    aheads.into_iter().map(with).collect()
 }
 
 /// Compares one schema.

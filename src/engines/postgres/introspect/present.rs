@@ -30,10 +30,18 @@ impl Present {
 pub(crate) fn present(tables: &[TableName], role: Option<&str>) -> String {
     let (access, roles) = access_of(role);
     let names: Vec<String> = tables.iter().map(|table| SQL.literal(&table.name)).collect();
+    let named: Vec<String> =
+        tables.iter().filter_map(|table| table.schema.as_deref().map(|it| SQL.literal(it))).collect();
+    // A database with a schema for each tenant has a table of this name in every one of them.
+    let elsewhere = match named.is_empty() {
+        true => String::new(),
+        false => format!(" OR n.nspname = ANY (ARRAY[{}]::name[])", named.join(", ")),
+    };
     format!(
         "SELECT n.nspname, c.relname, n.nspname = ANY (pg_catalog.current_schemas(false)), {access} \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         {roles} WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+         {roles} WHERE c.relname = ANY (ARRAY[{}]::name[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+         AND (n.nspname = ANY (pg_catalog.current_schemas(false)){elsewhere})",
         names.join(", ")
     )
 }
