@@ -25,10 +25,8 @@ impl Fresh {
             }
             ActionKind::CreateView { replace: false, .. } => drop(self.objects.insert(key(object))),
             ActionKind::AddColumn(_) => drop(self.columns.insert(column(object))),
-            ActionKind::Rename(new) => {
-                if self.objects.remove(&key(object)) {
-                    self.objects.insert((class(object), new.clone()));
-                }
+            ActionKind::Rename(new) if self.objects.remove(&key(object)) => {
+                self.objects.insert((class(object), new.clone()));
             }
             ActionKind::RenameColumn(new) => {
                 let (table, name) = column(object);

@@ -39,14 +39,14 @@ pub(crate) struct Place {
 /// Why something is a hazard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// An index is built while others may not write.
+    /// An index is built while writes wait.
     IndexBlocksWrites {
         /// Of a partitioned table, which has no CONCURRENTLY.
         partitioned: bool,
     },
     /// An index is dropped under a lock that others wait for.
     DropsIndex,
-    /// All rows are read under a lock that nobody passes.
+    /// All rows are read under ACCESS EXCLUSIVE.
     ReadsForNotNull,
     /// A table with rows cannot get such a column.
     NoValueForRows,
@@ -54,7 +54,7 @@ pub(crate) enum Why {
     NoValueFromRelease,
     /// All rows are checked under a lock.
     ChecksRows(ConstraintKind),
-    /// An index is built under a lock that nobody passes.
+    /// An index is built under ACCESS EXCLUSIVE.
     BuildsUnique,
     /// All rows are written anew, for certain or perhaps.
     ChangesType {

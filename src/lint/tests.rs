@@ -119,6 +119,7 @@ fn constraints() {
             ("CREATE TABLE n (u_id int); ALTER TABLE n ADD FOREIGN KEY (u_id) REFERENCES u (id)", ""),
             ("ALTER TABLE t ADD CONSTRAINT x UNIQUE (a)", "1 unique-without-index"),
             ("ALTER TABLE t ADD COLUMN x int UNIQUE", "1 unique-without-index"),
+            ("ALTER TABLE t ADD COLUMN x text UNIQUE DEFAULT own_function()", "1 unique-without-index"),
             ("ALTER TABLE p ADD PRIMARY KEY (d)", "1 unique-without-index"),
             ("ALTER TABLE t ADD CONSTRAINT x UNIQUE USING INDEX i", ""),
             ("ALTER TABLE t ADD CONSTRAINT x EXCLUDE USING gist (a WITH =)", "1 long-lock"),
@@ -136,6 +137,7 @@ fn names_and_rows_that_the_release_needs() {
         Dialect::Postgres,
         &[
             ("ALTER TABLE t RENAME COLUMN a TO aa", "1 rename error"),
+            ("ALTER TABLE t RENAME COLUMN a TO old; ALTER TABLE t ADD COLUMN a text", "1 rename error"),
             ("ALTER TABLE t RENAME TO tt", "1 rename error"),
             ("ALTER TABLE t SET SCHEMA s", "1 rename error"),
             ("ALTER TYPE e RENAME VALUE 'a' TO 'b'", "1 rename error"),

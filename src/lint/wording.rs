@@ -34,12 +34,12 @@ fn named(object: &ObjectRef) -> String {
 #[must_use]
 pub(crate) fn about(rule: LintRule) -> &'static str {
     match rule {
-        LintRule::IndexWithoutConcurrently => "An index is built while nobody may write to its table",
-        LintRule::DropIndexWithoutConcurrently => "An index is dropped under a lock for which everybody waits",
-        LintRule::SetNotNull => "SET NOT NULL reads the table while nobody may use it",
+        LintRule::IndexWithoutConcurrently => "An index is built while writes to its table wait",
+        LintRule::DropIndexWithoutConcurrently => "An index is dropped under a lock that all queries queue behind",
+        LintRule::SetNotNull => "SET NOT NULL reads the table while all queries on it wait",
         LintRule::NotNullWithoutDefault => "A NOT NULL column has no value for the rows that are there",
         LintRule::ConstraintWithoutNotValid => "A constraint checks all rows under a lock",
-        LintRule::UniqueWithoutIndex => "A key builds its index while nobody may use the table",
+        LintRule::UniqueWithoutIndex => "A key builds its index while all queries on the table wait",
         LintRule::TypeChange => "A column's new type writes the table anew",
         LintRule::VolatileDefault => "A new column's values write the table anew",
         LintRule::LongLock => "A table is locked for as long as its rows are read or written",
@@ -62,13 +62,13 @@ fn why(hazard: &Hazard) -> String {
     let table = hazard.object.as_ref().map(|object| plain(&object.of_table())).unwrap_or_default();
     match &hazard.why {
         Why::IndexBlocksWrites { .. } => format!(
-            "the index is built under a SHARE lock: nobody writes to {table} until it is complete, however many rows there are"
+            "the index is built under a SHARE lock: writes to {table} wait until it is complete, however many rows there are"
         ),
         Why::DropsIndex => "DROP INDEX takes an ACCESS EXCLUSIVE lock on the index and its table: it waits for all open \
                             transactions on the table, and every query queues behind it"
             .to_owned(),
         Why::ReadsForNotNull => {
-            format!("SET NOT NULL reads all rows of {table} under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile")
+            format!("SET NOT NULL reads all rows of {table} under an ACCESS EXCLUSIVE lock: all queries on it wait meanwhile")
         }
         Why::NoValueForRows => {
             format!("a NOT NULL column without a default fails if {table} has rows, and so does each INSERT of the running release")
@@ -77,17 +77,15 @@ fn why(hazard: &Hazard) -> String {
             "the running release inserts rows into {table} without this column, and they fail in strict mode; rows that are there get the \
              type's zero value"
         ),
-        Why::ChecksRows(ConstraintKind::ForeignKey) => format!(
-            "the foreign key is checked for all rows under a SHARE ROW EXCLUSIVE lock on both tables: nobody writes to either meanwhile"
-        ),
+        Why::ChecksRows(ConstraintKind::ForeignKey) => "the foreign key is checked for all rows under a SHARE ROW EXCLUSIVE lock on both tables: writes to either wait meanwhile".to_owned(),
         Why::ChecksRows(_) => {
-            format!("the constraint is checked for all rows of {table} under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile")
+            format!("the constraint is checked for all rows of {table} under an ACCESS EXCLUSIVE lock: all queries on it wait meanwhile")
         }
         Why::BuildsUnique => {
-            format!("the index of the key is built under an ACCESS EXCLUSIVE lock: nobody reads or writes {table} meanwhile")
+            format!("the index of the key is built under an ACCESS EXCLUSIVE lock: all queries on {table} wait meanwhile")
         }
         Why::ChangesType { certain: true, .. } => {
-            format!("the new type writes {table} and its indexes anew under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile")
+            format!("the new type writes {table} and its indexes anew under an ACCESS EXCLUSIVE lock: all queries on it wait meanwhile")
         }
         Why::ChangesType { certain: false, to } => format!(
             "unless {to} stores the values as the old type does, {table} or its indexes are written anew under an ACCESS EXCLUSIVE lock: the \
@@ -120,7 +118,7 @@ fn why(hazard: &Hazard) -> String {
                 .to_owned()
         }
         Why::RowsUnderLock { locked, since } => {
-            format!("{} is locked since line {since}, until the transaction ends: nobody uses it while these rows are written or read", plain(locked))
+            format!("{} is locked since line {since}, until the transaction ends: queries on it wait while these rows are written or read", plain(locked))
         }
         Why::Refused(why) => why.split("\nnext: ").next().unwrap_or_default().to_owned(),
         Why::Edited { base: Some(base) } => format!("{base} has the file with another content: where it was applied, the change never runs"),
@@ -144,12 +142,12 @@ fn values_differ(values: RowValues, table: &str) -> String {
         }
     };
     format!(
-        "{reason}, so that {table} is written anew under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile"
+        "{reason}, so that {table} is written anew under an ACCESS EXCLUSIVE lock: all queries on it wait meanwhile"
     )
 }
 
 fn long_lock((work, blocks_reads, certain): (Work, bool, bool), table: &str) -> String {
-    let others = if blocks_reads { "nobody reads or writes it meanwhile" } else { "nobody writes to it meanwhile" };
+    let others = if blocks_reads { "all queries on it wait meanwhile" } else { "writes to it wait meanwhile" };
     let what = match work {
         Work::Scan => "all rows are read",
         Work::IndexBuild => "indexes are built",

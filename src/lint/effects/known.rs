@@ -9,7 +9,7 @@ use crate::sql::actions::{Action, ActionKind, ColumnSetting, NewTable};
 use crate::sql::names::names;
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
-/// What is known of a database. Tables are told apart by their names without a schema, as scripts mostly name them.
+/// What is known of a database. Its keys are names without a schema, which most scripts leave out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// The major version of a PostgreSQL server, if it was asked.

@@ -78,7 +78,7 @@ fn of_whole(action: &Action, object: &ObjectRef, known: &Known) -> Vec<Effect> {
         }
         ActionKind::SetTable(setting) => set(object, *setting),
         ActionKind::Rows(change) => written(object, change, known),
-        // TRUNCATE gives the table a new file, whatever its size.
+        // TRUNCATE gives the table a new file, independent of its size.
         ActionKind::Truncate => vec![on(object, AccessExclusive, Work::None), connected(object, AccessExclusive)],
         ActionKind::LockTable(mode) => match TableLock::named(mode) {
             Some(lock) => vec![on(object, lock, Work::None)],
@@ -108,7 +108,7 @@ fn of_whole(action: &Action, object: &ObjectRef, known: &Known) -> Vec<Effect> {
     }
 }
 
-/// CREATE TABLE. Nobody sees the table before the commit; the tables that it refers to are in use.
+/// CREATE TABLE. Other sessions see the table after the commit only; the tables that it refers to are in use.
 fn created(object: &ObjectRef, table: &NewTable) -> Vec<Effect> {
     let own = Effect { reach: Reach::New, ..on(object, AccessExclusive, Work::None) };
     let mut found = vec![own];

@@ -1,4 +1,4 @@
-//! SQLite: whatever writes locks the whole database against other writers until the transaction ends.
+//! SQLite: each write locks the whole database against other writers until the transaction ends.
 
 use crate::lint::effects::{Effect, Known, Lock, Reach, Work, is_quiet, itself, rows, unknown};
 use crate::sql::actions::{Action, ActionKind, Upkeep};

@@ -27,7 +27,8 @@ pub(crate) fn added(scene: &Scene<'_>) -> Option<Found> {
         (Some(Generated::Numbered), _) => (RowValues::Numbered, Severity::Warning),
         (Some(Generated::Stored), _) => (RowValues::Stored, Severity::Warning),
         (None, DefaultValue::Volatile) => (RowValues::Volatile, Severity::Warning),
-        (None, DefaultValue::Unknown) => (RowValues::Unknown, Severity::Notice),
+        // That it builds an index is certain, and worse.
+        (None, DefaultValue::Unknown) if !column.indexed => (RowValues::Unknown, Severity::Notice),
         _ => return None,
     };
     Some(Found::new(LintRule::VolatileDefault, severity, Why::ValuesDiffer(values)))

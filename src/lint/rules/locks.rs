@@ -16,7 +16,7 @@ pub(crate) fn long(scene: &Scene<'_>) -> Option<Found> {
         // The rules before this one know these better.
         Dialect::Postgres => !matches!(kind, ActionKind::AddColumn(_) | ActionKind::CreateIndex(_)),
         Dialect::Mysql => true,
-        // SQLite has one writer, whatever is done.
+        // SQLite has one writer at a time.
         Dialect::Sqlite => false,
     };
     let own =
@@ -40,7 +40,7 @@ pub(crate) fn long(scene: &Scene<'_>) -> Option<Found> {
 pub(crate) enum Timeout {
     /// By nothing.
     Unbounded,
-    /// By its own setting, or by whoever runs it.
+    /// By its own setting, or by the runner's.
     Bounded,
     /// Its own setting takes the bound away.
     SwitchedOff,

@@ -88,8 +88,11 @@ pub(crate) fn existing_effects<'a>(
     named.filter(|(object, _)| !fresh.has(object))
 }
 
+/// A rule on a single action.
+type Rule = fn(&Scene<'_>) -> Option<Found>;
+
 /// The rules on single actions; the first of each list that finds something speaks for the list.
-const RULES: &[&[fn(&Scene<'_>) -> Option<Found>]] = &[
+const RULES: &[&[Rule]] = &[
     &[
         indexes::built,
         indexes::dropped,

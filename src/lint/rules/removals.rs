@@ -56,7 +56,6 @@ fn is_made_again(object: &ObjectRef, later: &[ReadStatement<'_>], creation_count
         (ActionKind::Rename(to), Some(other)) => is_whole && *to == object.name && other.kind == object.kind,
         (ActionKind::CreateView { .. }, Some(view)) => is_whole && view.name == object.name,
         (ActionKind::CreateTable(_), Some(table)) => creation_counts && is_whole && table.name == object.name,
-        (ActionKind::AddColumn(_), Some(column)) => creation_counts && column == object,
         _ => false,
     })
 }

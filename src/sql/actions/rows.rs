@@ -66,7 +66,7 @@ fn with(reader: &mut Cursor<'_>) -> Vec<Action> {
             break;
         }
     }
-    // Which rows the queries before it give, nobody can read off.
+    // Which rows the queries before it give is not read.
     let found = statement(reader).unwrap_or_else(|| vec![Action::on(None, ActionKind::Code)]);
     let widened = found.into_iter().map(|action| match action.kind {
         ActionKind::Rows(RowChange { verb, .. }) => {
