@@ -10,7 +10,7 @@ mod commands;
 /// The pipeline of `run`, step by step; hooks and other child processes, the health port, exec and init.
 mod startup;
 
-/// Questions to a live server that only read: what support would ask.
+/// Questions to a live server that only read: what support would ask, and advice about indexes.
 mod inspect;
 /// Rules over the scripts of migrations: what would stop a running service, why, and the safe way to write it.
 mod lint;
@@ -143,6 +143,7 @@ fn run(cli: Cli, environment: &Environment, stop: &Stop) -> Result<Next, Error> 
         Command::Status(args) => commands::status::run(&args, invocation),
         Command::Plan(args) => commands::plan::run(&args, invocation),
         Command::Doctor(args) => commands::doctor::run(&args, invocation),
+        Command::Advise(args) => commands::advise::run(&args, invocation),
         Command::Replay(args) => commands::replay::run(&args, invocation),
         Command::Snapshot(args) => commands::snapshot::run(&args, invocation),
         Command::Compat(args) => commands::compat::run(&args, invocation),

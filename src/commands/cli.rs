@@ -12,8 +12,8 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::base::error::{Code, Error};
 use crate::base::neutral;
 use crate::commands::{
-    baseline, check, compat, diff, doctor, init, install, lint, migrate, plan, replay, resolve, run, snapshot, status,
-    verify, version, wait,
+    advise, baseline, check, compat, diff, doctor, init, install, lint, migrate, plan, replay, resolve, run, snapshot,
+    status, verify, version, wait,
 };
 use crate::config::Layer;
 
@@ -159,6 +159,12 @@ pub(crate) enum Command {
     /// drift: each line is ok, odd, broken, unknown or skipped, with what to do. Every part is tried once. The exit code is
     /// that of a start that fails at the first broken line; 0 where there is none. Writes nothing, prints no secret.
     Doctor(doctor::Args),
+    /// Recommend indexes, and list the slowest statements
+    ///
+    /// Foreign keys without an index, queries of doorstep.toml that read a table as a whole, indexes that another one can replace
+    /// or that were never used, and what pg_stat_statements has counted: numbers, and the SQL for each. Writes nothing; with
+    /// --scratch, to a scratch database. The exit code is 0.
+    Advise(advise::Args),
     /// Apply the whole folder to a scratch database and verify it
     ///
     /// Finds the migration that cannot run from scratch. The scratch database is created beside the one of the URL, which

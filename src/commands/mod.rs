@@ -3,6 +3,7 @@
 //! `cli` is the command line as a whole. `invocation` gives a command its settings and a session, `scratch` a scratch
 //! database, `output` prints results, `failure` reports errors.
 
+pub(crate) mod advise;
 pub(crate) mod baseline;
 pub(crate) mod baseline_empty;
 pub(crate) mod check;

@@ -196,6 +196,12 @@ impl<T: 'static> Query<T> {
         Self { sql: None, read: Box::new(|_| Ok(answer)) }
     }
 
+    /// The same question, whose answer is turned into another one.
+    pub(crate) fn map<U: 'static>(self, turn: impl FnOnce(T) -> U + 'static) -> Query<U> {
+        let read = self.read;
+        Query { sql: self.sql, read: Box::new(|rows| read(rows).map(turn)) }
+    }
+
     /// The answer that these rows give.
     pub(crate) fn read(self, rows: Vec<Row>) -> Result<T, Fault> {
         (self.read)(rows)

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::engines::advice_facts::{IndexFacts, KeyFacts, PlanFacts, StatementFacts, Statistics, TableFacts};
 use crate::engines::engine::Query;
 use crate::engines::peer::Peer;
 use crate::engines::trace::Encryption;
@@ -189,6 +190,47 @@ pub trait Inspector: Sync {
 
     /// How the engine keeps what is being written: the journal of a file.
     fn journal(&self) -> Option<Query<String>> {
+        None
+    }
+
+    /// Since when the server counts, and what it counts.
+    fn statistics(&self) -> Option<Query<Statistics>> {
+        None
+    }
+
+    /// The tables of these schemas, with their sizes.
+    fn tables(&self, _schemas: &[String]) -> Option<Query<Vec<TableFacts>>> {
+        None
+    }
+
+    /// Their indexes.
+    fn indexes(&self, _schemas: &[String]) -> Option<Query<Vec<IndexFacts>>> {
+        None
+    }
+
+    /// Their foreign keys; `None` too where the engine makes an index for each.
+    fn foreign_keys(&self, _schemas: &[String]) -> Option<Query<Vec<KeyFacts>>> {
+        None
+    }
+
+    /// The statements that took the most time, as the extension in this schema has counted them.
+    fn statements(&self, _schema: &str) -> Option<Query<Vec<StatementFacts>>> {
+        None
+    }
+
+    /// How the server would run such a statement.
+    fn statement_plan(&self, _query: &str) -> Option<Query<PlanFacts>> {
+        None
+    }
+
+    /// How the server would run a query of the service now; with `searches`, rather by an index than by reading a table.
+    fn query_plan(&self, _query: &str, _searches: bool) -> Option<Query<PlanFacts>> {
+        None
+    }
+
+    /// The same with an index that does not exist, made by the extension in this schema from this statement; and the name that the
+    /// index has in the plan.
+    fn hypothetical_plan(&self, _query: &str, _index: (&str, &str)) -> Option<Query<(PlanFacts, Option<String>)>> {
         None
     }
 }

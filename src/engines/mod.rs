@@ -2,7 +2,7 @@
 //!
 //! - `engine`: the stateless part of an engine, SQL texts and how their rows are read;
 //! - `session`: the stateful part, one connection; `queries`: what callers ask a session, written once;
-//! - `trace`: the way to a database, part by part; `inspector`: what a person asks a server;
+//! - `trace`: the way to a database, part by part; `inspector`, `advice_facts`: what a person asks a server;
 //! - `url_text`: what is checked before a URL is parsed; `endpoint`: a parsed URL; `connect`: the choice of the engine by
 //!   the scheme of the URL;
 //! - `net`: names, sockets and TLS, for every engine with a server;
@@ -17,6 +17,7 @@
 // A build without an engine does not use what only that engine calls.
 #![cfg_attr(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")), allow(dead_code))]
 
+pub(crate) mod advice_facts;
 pub(crate) mod connect;
 pub(crate) mod endpoint;
 pub(crate) mod engine;

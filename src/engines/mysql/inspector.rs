@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::catalog::Name;
+use crate::engines::advice_facts::{IndexFacts, TableFacts};
 use crate::engines::engine::{Query, first_column, unexpected_row};
 use crate::engines::inspector::{Connections, GrantedRights, Inspector, Rights, RoleFacts, TableLocks, Transactions};
 use crate::engines::mysql::catalog::Mysql;
@@ -83,10 +85,57 @@ impl Inspector for Mysql {
         }))
     }
 
+    /// The server makes an index for each foreign key itself, which only goes when another one serves it.
+    fn indexes(&self, _schemas: &[String]) -> Option<Query<Vec<IndexFacts>>> {
+        let sql = "SELECT s.table_schema, s.table_name, s.index_name, s.non_unique, s.index_type, s.column_name, s.sub_part, s.collation \
+                   FROM information_schema.statistics s WHERE s.table_schema = DATABASE() ORDER BY 1, 2, 3, s.seq_in_index";
+        Some(Query::new(sql.to_owned(), |rows| Ok(indexes(&rows))))
+    }
+
+    fn tables(&self, _schemas: &[String]) -> Option<Query<Vec<TableFacts>>> {
+        let sql = "SELECT table_schema, table_name, table_rows, data_length FROM information_schema.tables \
+                   WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY 1, 2";
+        Some(Query::new(sql.to_owned(), |rows| {
+            let read = |row: &Row| TableFacts {
+                table: Name { schema: text(row, 0), name: text(row, 1) },
+                rows: text(row, 2).parse().ok(),
+                bytes: text(row, 3).parse().ok(),
+                deletes: None,
+                updates: None,
+            };
+            Ok(rows.iter().map(read).collect())
+        }))
+    }
+
     fn encryption(&self) -> Option<Query<Encryption>> {
         let sql = "SHOW SESSION STATUS WHERE variable_name IN ('Ssl_version', 'Ssl_cipher', 'Ssl_server_not_after')";
         Some(Query::new(sql.to_owned(), |rows| Ok(encryption(&rows))))
     }
+}
+
+/// Folds the rows of an index, one for each column.
+fn indexes(rows: &[Row]) -> Vec<IndexFacts> {
+    let mut indexes: Vec<IndexFacts> = Vec::new();
+    for row in rows {
+        let (table, name) = (Name { schema: text(row, 0), name: text(row, 1) }, text(row, 2));
+        if indexes.last().is_none_or(|last| last.table != table || last.name != name) {
+            let is_needed = name == "PRIMARY";
+            let (method, is_unique) = (text(row, 4).to_ascii_lowercase(), text(row, 3) == "0");
+            let index =
+                IndexFacts { table, name, method, is_unique, is_needed, is_valid: true, ..IndexFacts::default() };
+            indexes.push(index);
+        }
+        let Some(index) = indexes.last_mut() else { continue };
+        let column = text(row, 5);
+        // Of two expressions nothing is known, so that each is a part of its own.
+        let part = match column.is_empty() {
+            true => format!("{} {}", index.name, index.parts.len()),
+            false => format!("{column} {} {}", text(row, 6), text(row, 7)),
+        };
+        index.parts.push(part);
+        index.columns.push(column);
+    }
+    indexes
 }
 
 fn encryption(rows: &[Row]) -> Encryption {

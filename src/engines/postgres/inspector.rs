@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use crate::engines::advice_facts::{IndexFacts, KeyFacts, PlanFacts, StatementFacts, Statistics, TableFacts};
 use crate::engines::engine::{Query, unexpected_row};
 use crate::engines::inspector::{
     Connections, Inspector, OwnedRights, Rights, RoleFacts, SchemaRights, TableLock, TableLocks, Transactions,
 };
-use crate::engines::postgres::SQL;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::explain::CONDITIONS;
 use crate::engines::postgres::queries::{DDL_MODES, PEER, PINNED};
+use crate::engines::postgres::{SQL, advisor};
 use crate::sql::{Row, TableName};
 
 /// A session of a client, as far as this role may see what it is.
@@ -122,10 +123,46 @@ impl Inspector for Postgres {
             Some(locks)
         }))
     }
+
+    fn statistics(&self) -> Option<Query<Statistics>> {
+        Some(advisor::statistics())
+    }
+
+    fn tables(&self, schemas: &[String]) -> Option<Query<Vec<TableFacts>>> {
+        Some(advisor::tables(schemas))
+    }
+
+    fn indexes(&self, schemas: &[String]) -> Option<Query<Vec<IndexFacts>>> {
+        Some(advisor::indexes(schemas))
+    }
+
+    fn foreign_keys(&self, schemas: &[String]) -> Option<Query<Vec<KeyFacts>>> {
+        Some(advisor::foreign_keys(schemas))
+    }
+
+    fn statements(&self, schema: &str) -> Option<Query<Vec<StatementFacts>>> {
+        Some(advisor::statements(schema))
+    }
+
+    fn statement_plan(&self, query: &str) -> Option<Query<PlanFacts>> {
+        Some(advisor::statement_plan(query))
+    }
+
+    fn query_plan(&self, query: &str, searches: bool) -> Option<Query<PlanFacts>> {
+        Some(advisor::prepared_plan(query, searches, None).map(|(plan, _)| plan))
+    }
+
+    fn hypothetical_plan(
+        &self,
+        query: &str,
+        (schema, index): (&str, &str),
+    ) -> Option<Query<(PlanFacts, Option<String>)>> {
+        Some(advisor::prepared_plan(query, false, Some((schema, index))))
+    }
 }
 
 /// A question in a transaction that cannot write.
-fn asked<T: 'static>(sql: &str, read: impl FnOnce(&[Row]) -> Option<T> + 'static) -> Query<T> {
+pub(crate) fn asked<T: 'static>(sql: &str, read: impl FnOnce(&[Row]) -> Option<T> + 'static) -> Query<T> {
     Query::new(format!("{CONDITIONS}{PINNED}{sql}"), move |rows| read(&rows).ok_or_else(unexpected_row))
 }
 
@@ -159,11 +196,11 @@ fn rights(rows: &[Row]) -> Option<OwnedRights> {
     Some(rights)
 }
 
-fn text(row: &Row, index: usize) -> String {
+pub(crate) fn text(row: &Row, index: usize) -> String {
     row.get(index).cloned().flatten().unwrap_or_default()
 }
 
-fn number<T: std::str::FromStr>(row: &Row, index: usize) -> Option<T> {
+pub(crate) fn number<T: std::str::FromStr>(row: &Row, index: usize) -> Option<T> {
     row.get(index)?.as_deref()?.parse().ok()
 }
 

@@ -3,6 +3,7 @@
 //!
 //! SQLSTATEs are read in `sqlstate` and mean nothing outside this folder.
 
+pub(crate) mod advisor;
 pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod conninfo;

@@ -7,13 +7,14 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 12] = [
+const EXAMPLES: [&str; 13] = [
     "blue-green",
     "broken-migration",
     "column-mapping",
     "fastapi-alembic",
     "four-services",
     "lint",
+    "missing-indexes",
     "mysql",
     "plan",
     "sla-tables",
@@ -23,7 +24,7 @@ const EXAMPLES: [&str; 12] = [
 ];
 
 /// Those that show a command, and replay no incident.
-const OF_COMMANDS: [&str; 5] = ["blue-green", "lint", "plan", "tenants", "what-support-asks"];
+const OF_COMMANDS: [&str; 6] = ["blue-green", "lint", "missing-indexes", "plan", "tenants", "what-support-asks"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -131,6 +132,11 @@ fn plan() {
 #[test]
 fn what_support_asks() {
     tells_its_story("what-support-asks");
+}
+
+#[test]
+fn missing_indexes() {
+    tells_its_story("missing-indexes");
 }
 
 /// The schema of the README's first start; line 21 is where its next release adds a model.

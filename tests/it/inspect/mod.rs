@@ -1,5 +1,6 @@
 //! Commands that ask a live server about itself, and write nothing.
 
+mod advise;
 mod doctor;
 mod doctor_mysql;
 mod doctor_sqlite;

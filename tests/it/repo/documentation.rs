@@ -15,9 +15,9 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
-const COMMANDS: [&str; 16] = [
-    "run", "wait", "migrate", "verify", "check", "diff", "lint", "status", "plan", "doctor", "replay", "snapshot",
-    "compat", "resolve", "baseline", "install",
+const COMMANDS: [&str; 17] = [
+    "run", "wait", "migrate", "verify", "check", "diff", "lint", "status", "plan", "doctor", "advise", "replay",
+    "snapshot", "compat", "resolve", "baseline", "install",
 ];
 
 /// The first cells of the tables' rows in a Markdown document.

@@ -47,6 +47,7 @@ help_of!(
     status "help/status",
     plan "help/plan",
     doctor "help/doctor",
+    advise "help/advise",
     replay "help/replay",
     snapshot "help/snapshot",
     compat "help/compat",
