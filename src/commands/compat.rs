@@ -150,7 +150,7 @@ fn refuse_lost(history: &History, old: &Snapshot, path: &Path) -> Result<(), Err
 async fn applied(setup: &mut Setup, stop: &Stop, chosen: &[String], home: &str) -> Result<(usize, Catalog), Error> {
     setup.chosen = Some(chosen.to_vec());
     let count = pipeline::run(setup, Extent::Migrate, stop).await?;
-    let mut start = Start::open(setup, stop, false, setup.read_folder()).await?;
+    let mut start = Start::open(setup, stop, false, Box::pin(setup.read_folder())).await?;
     let read = snapshot::read_all(&mut start).await;
     start.session.close().await;
     let (mut catalog, own) = read?;
