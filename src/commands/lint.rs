@@ -139,6 +139,7 @@ fn named_dialect(args: &Args, settings: &Settings, environment: &Environment) ->
 fn pending(invocation: &Invocation<'_>) -> Result<LintBatch, Error> {
     let setup = invocation.settled_setup()?;
     let folder = setup.demand_folder()?;
+    files::demand_scripts(&folder)?;
     let read = async |start: &mut Start<'_>| {
         start.read_history_and_running().await?;
         start.history.take().ok_or_else(|| start.setup.no_folder())

@@ -107,6 +107,15 @@ pub(crate) fn folder(settings: &Settings, environment: &Environment) -> Result<F
         let (why, next) = detect::missing();
         Error::Settings(format!("{why}\nnext: {next}; or name the files: doorstep lint FILE…"))
     })?;
+    demand_scripts(&folder)?;
+    Ok(folder)
+}
+
+/// Refuses a folder whose migrations are programs.
+///
+/// # Errors
+/// [`Error::Settings`].
+pub(crate) fn demand_scripts(folder: &Folder) -> Result<(), Error> {
     if folder.format.writer.is_none() {
         return Err(Error::Settings(format!(
             "the migrations of {} are no files of SQL, which is what lint reads\n\
@@ -114,7 +123,7 @@ pub(crate) fn folder(settings: &Settings, environment: &Environment) -> Result<F
             folder.format.tool.name
         )));
     }
-    Ok(folder)
+    Ok(())
 }
 
 /// All migrations of a folder.

@@ -106,6 +106,16 @@ fn the_action_refuses_what_has_another_checksum_and_what_is_no_release() {
 }
 
 #[test]
+fn the_hooks_of_pre_commit_run_lint_by_the_binary_or_by_the_image_of_this_version() {
+    let hooks = documents(&read(".pre-commit-hooks.yaml")).remove(0);
+    let told: Vec<(&str, &str, &str)> = (hooks.as_array().unwrap().iter())
+        .map(|hook| (text(hook, "id"), text(hook, "language"), text(hook, "entry")))
+        .collect();
+    let image = format!("ghcr.io/OWNER/doorstep:{VERSION} lint");
+    assert_eq!(told, [("doorstep", "system", "doorstep lint"), ("doorstep-docker", "docker_image", image.as_str())]);
+}
+
+#[test]
 fn the_action_and_the_documents_name_the_version_of_the_crate() {
     let action = documents(&read(".github/actions/doorstep/action.yml")).remove(0);
     assert_eq!(action["inputs"]["version"]["default"], VERSION);

@@ -169,6 +169,8 @@ fn the_runner_of_the_folder_matters() {
         .file("alembic/env.py", "")
         .file("alembic/versions/1_a.py", "revision = '1'\ndown_revision = None\n");
     lint(&alembic, &["--dialect", "postgresql"]).code(78).stderr_has("are no files of SQL");
+    let pending = ["lint", "--pending", "--migrate-command", "true"];
+    alembic.doorstep("postgresql://u:p@127.0.0.1:1/d", &pending).run().code(78).stderr_has("are no files of SQL");
 }
 
 #[test]

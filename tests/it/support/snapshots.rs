@@ -61,6 +61,7 @@ const VARIABLE: &[(&str, &str)] = &[
     ("r_#_#", "[role]"),
     ("broken_migration_demo_#", "[database]"),
     ("column_mapping_demo_#", "[database]"),
+    ("lint_demo_#", "[database]"),
     ("sla_tables_demo_#", "[database]"),
     ("/tmp/.tmp*", "[directory]"),
     ("doorstep_replay_*", "[scratch database]"),
