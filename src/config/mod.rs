@@ -24,7 +24,7 @@ pub(crate) use lint_rule::{LintAllow, LintRule};
 pub(crate) use migration_format::MigrationFormat;
 pub(crate) use query::ServiceQuery;
 pub(crate) use requirements::{Line, Require};
-pub(crate) use url_origin::UrlOrigin;
+pub(crate) use url_origin::{Origins, UrlOrigin};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -210,12 +210,10 @@ pub(crate) struct Settings {
     pub environment: Option<Environment>,
     /// The service's database. `None`: the Prisma schema or the PG* variables name it.
     pub database: Option<SecretSource>,
-    /// What named it.
-    pub database_origin: Option<UrlOrigin>,
     /// The URL for doorstep's own work, if it is not the service's.
     pub migrate_database: Option<SecretSource>,
-    /// What named that one.
-    pub migrate_origin: Option<UrlOrigin>,
+    /// What named these two.
+    pub origins: Origins,
     /// The role that doorstep's own sessions act as.
     pub migrate_role: Option<String>,
     /// The command that prints the password of a login.
@@ -299,12 +297,11 @@ impl Settings {
         let variables = if wider.is_some() { environment.layer()? } else { variables };
         let layers = [&flags, &variables, &file];
 
-        let database = secret(&layers, "database_url", |l| (&l.database_url, &l.database_url_file))?;
-        let database = match database {
+        let database = match secret(&layers, "database_url", |l| (&l.database_url, &l.database_url_file))? {
             Some(source) => Some(source),
             None => environment.database_url()?,
         };
-        let (database_origin, migrate_origin) = url_origin::of_both(&layers, database.as_ref());
+        let origins = Origins::of(&layers, database.as_ref());
         let migrate_database = secret(&layers, "migrate_url", |l| (&l.migrate_url, &l.migrate_url_file))?;
 
         let merged = flags.or(variables).or(file);
@@ -315,9 +312,8 @@ impl Settings {
         Ok(Self {
             environment: wider,
             database,
-            database_origin,
             migrate_database,
-            migrate_origin,
+            origins,
             migrate_role: merged.migrate_role.map(|role| role.0),
             password_command: merged.password_command,
             patience,

@@ -73,10 +73,24 @@ impl fmt::Display for UrlOrigin {
     }
 }
 
-/// Those of `database_url`, or of the variable that stands for it, and of `migrate_url`.
-pub(super) fn of_both(layers: &[&Layer; 3], database: Option<&SecretSource>) -> (Option<UrlOrigin>, Option<UrlOrigin>) {
-    let named = UrlOrigin::among(layers, &DATABASE);
-    (named.or_else(|| database.map(UrlOrigin::of_database_url)), UrlOrigin::among(layers, &MIGRATE))
+/// What named the URLs of the settings; `None` for one that they do not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origins {
+    /// That of `database_url`, or of the variable that stands for it.
+    pub(crate) database: Option<UrlOrigin>,
+    /// That of `migrate_url`.
+    pub(crate) migrate: Option<UrlOrigin>,
+}
+
+impl Origins {
+    /// Of these layers (flags, environment, file), where the database's URL is this one.
+    pub(super) fn of(layers: &[&Layer; 3], database: Option<&SecretSource>) -> Self {
+        let named = UrlOrigin::among(layers, &DATABASE);
+        Self {
+            database: named.or_else(|| database.map(UrlOrigin::of_database_url)),
+            migrate: UrlOrigin::among(layers, &MIGRATE),
+        }
+    }
 }
 
 fn variable(key: &str) -> String {

@@ -76,8 +76,8 @@ impl Database {
         let direct = datasource.and_then(|datasource| from_schema("directUrl", &datasource.direct_url));
         let plain = datasource.and_then(|datasource| from_schema("url", &datasource.url));
         let libpq = || Target::is_in(environment).then_some((SecretSource::Libpq, UrlOrigin::Libpq));
-        let own = settings.migrate_database.clone().zip(settings.migrate_origin.clone()).or(direct);
-        let plain = settings.database.clone().zip(settings.database_origin.clone()).or(plain);
+        let own = settings.migrate_database.clone().zip(settings.origins.migrate.clone()).or(direct);
+        let plain = settings.database.clone().zip(settings.origins.database.clone()).or(plain);
         let service = own.as_ref().and(plain.clone()).map(|(source, _)| source);
         let (source, origin) = own.or(plain).or_else(libpq)?;
         // Prisma up to 6 has the URL in the schema and resolves it from the directory of the schema; Prisma 7 has it

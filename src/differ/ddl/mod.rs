@@ -5,6 +5,7 @@
 //! `migration.sql`. What cannot be created gets a comment with the reason.
 
 pub mod foreign_key;
+pub(crate) mod index;
 mod mysql;
 pub mod planner;
 pub mod render;

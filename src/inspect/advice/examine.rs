@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::base::fault::Fault;
 use crate::config::ServiceQuery;
+use crate::differ::ddl::index::{IndexName, create_index};
 use crate::engines::advice_facts::{IndexFacts, PlanFacts, PlanRead, StatementFacts, Statistics};
 use crate::engines::engine::Query;
 use crate::engines::session::Session;
 use crate::inspect::advice::candidate;
 use crate::inspect::advice::facts::{Facts, MissingIndex, Proof, QueryFacts, QueryPlans};
-use crate::inspect::advice::report::{IndexName, create_index};
 use crate::sql::{Dialect, script};
 
 /// How long one question may take on the server.

@@ -64,7 +64,7 @@ pub(crate) struct MissingIndex {
 pub(crate) enum Proof {
     /// It does, with the statistics of this database; the costs of the plan before and after.
     Hypothetical(Option<f64>, Option<f64>),
-    /// It does on a scratch database, which is empty: it can, whatever it costs.
+    /// It can on a scratch database, which is empty; the costs there say nothing.
     Scratch,
     /// It does not.
     Refuted,

@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::base::log::seconds;
 use crate::base::neutral;
 use crate::catalog::Name;
+use crate::differ::ddl::index::{IndexName, create_index, drop_index};
 use crate::engines::advice_facts::{IndexFacts, PlanFacts, TableFacts};
 use crate::inspect::advice::facts::{Facts, MissingIndex, Proof, QueryFacts};
 use crate::inspect::advice::{LARGE, judge};
 use crate::sql::dialect::Accounts;
-use crate::sql::{Dialect, script};
+use crate::sql::script;
 
 /// The result. Keys of its JSON are only ever added.
 #[derive(Debug, Serialize)]
@@ -127,7 +128,7 @@ pub(crate) fn report(facts: Facts) -> Report {
         by: index_name(found.by),
         exact: found.is_exact,
         bytes: found.index.bytes,
-        sql: drop_index(dialect, found.index),
+        sql: drop_index(dialect, &found.index.table, &found.index.name),
     });
     let unused = judge::unused(&facts.indexes).into_iter().map(|index| UnusedAdvice {
         index: index_name(index),
@@ -135,7 +136,7 @@ pub(crate) fn report(facts: Facts) -> Report {
         columns: index.columns.clone(),
         scans: index.scans.unwrap_or_default(),
         bytes: index.bytes,
-        sql: drop_index(dialect, index),
+        sql: drop_index(dialect, &index.table, &index.name),
     });
     let slow = facts.statements.iter().map(|(statement, plan)| SlowAdvice {
         query: script::summary(&statement.query, dialect),
@@ -224,45 +225,6 @@ fn large_reads(plan: &PlanFacts, tables: &[TableFacts]) -> Vec<(String, u64)> {
         (rows >= LARGE).then(|| (read.table.to_string(), rows))
     });
     large.collect()
-}
-
-/// How an index is called.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum IndexName<'a> {
-    /// As the server calls it where it can; built while others write, where it can.
-    OfServer,
-    /// The same, in a statement that hypopg understands.
-    Hypothetical,
-    /// This name.
-    Given(&'a str),
-}
-
-/// The statement that creates an index on these columns, without a semicolon.
-pub(crate) fn create_index(dialect: Dialect, table: &Name, columns: &[String], called: IndexName<'_>) -> String {
-    let quoted: Vec<String> = columns.iter().map(|column| dialect.identifier(column)).collect();
-    let (quoted, name) = (quoted.join(", "), dialect.identifier(&table.name));
-    let place = match dialect {
-        Dialect::Postgres => format!("{}.{name}", dialect.identifier(&table.schema)),
-        _ => name,
-    };
-    let index = match (called, dialect) {
-        (IndexName::OfServer, Dialect::Postgres) => "CONCURRENTLY ".to_owned(),
-        (IndexName::Hypothetical, _) => String::new(),
-        (IndexName::OfServer, _) => dialect.identifier(&format!("{}_{}_idx", table.name, columns.join("_"))) + " ",
-        (IndexName::Given(name), _) => dialect.identifier(name) + " ",
-    };
-    format!("CREATE INDEX {index}ON {place} ({quoted})")
-}
-
-fn drop_index(dialect: Dialect, index: &IndexFacts) -> String {
-    let name = dialect.identifier(&index.name);
-    match dialect {
-        Dialect::Postgres => {
-            format!("DROP INDEX CONCURRENTLY {}.{name};", dialect.identifier(&index.table.schema))
-        }
-        Dialect::Mysql => format!("DROP INDEX {name} ON {};", dialect.identifier(&index.table.name)),
-        Dialect::Sqlite => format!("DROP INDEX {name};"),
-    }
 }
 
 impl Report {
@@ -402,25 +364,6 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_engine_writes_its_own_statements() {
-        let table = Name { schema: "shop".to_owned(), name: "orders".to_owned() };
-        let columns = ["client_id".to_owned(), "at".to_owned()];
-        let create = |dialect| create_index(dialect, &table, &columns, IndexName::OfServer);
-        assert_eq!(
-            create(Dialect::Postgres),
-            "CREATE INDEX CONCURRENTLY ON \"shop\".\"orders\" (\"client_id\", \"at\")"
-        );
-        assert_eq!(
-            create(Dialect::Sqlite),
-            "CREATE INDEX \"orders_client_id_at_idx\" ON \"orders\" (\"client_id\", \"at\")"
-        );
-        let index = IndexFacts { table, name: "i".to_owned(), ..IndexFacts::default() };
-        assert_eq!(drop_index(Dialect::Postgres, &index), "DROP INDEX CONCURRENTLY \"shop\".\"i\";");
-        assert_eq!(drop_index(Dialect::Mysql, &index), "DROP INDEX `i` ON `orders`;");
-        assert_eq!(drop_index(Dialect::Sqlite, &index), "DROP INDEX \"i\";");
-    }
 
     #[test]
     fn sizes_are_those_of_the_server() {
