@@ -102,6 +102,16 @@ fn why(hazard: &Hazard) -> String {
         Why::UsesNewValue { value, added } => format!(
             "'{value}' is added in line {added} of the same transaction: PostgreSQL refuses its use before the commit (55P04)"
         ),
+        Why::RowsUnderLock { locked, since } => {
+            format!("{} is locked since line {since}, until the transaction ends: queries on it wait while these rows are written or read", plain(locked))
+        }
+        why => why_of_run(why),
+    }
+}
+
+/// Why a file as a whole, or the way in which it is run, is a hazard.
+fn why_of_run(why: &Why) -> String {
+    match why {
         Why::ToolWraps { tool } => format!(
             "{tool} sends the file as one message, which is a transaction, and the statement fails there (25001); doorstep runs the file \
              statement by statement"
@@ -117,16 +127,20 @@ fn why(hazard: &Hazard) -> String {
              queues behind it"
                 .to_owned()
         }
-        Why::RowsUnderLock { locked, since } => {
-            format!("{} is locked since line {since}, until the transaction ends: queries on it wait while these rows are written or read", plain(locked))
-        }
         Why::Refused(why) => why.split("\nnext: ").next().unwrap_or_default().to_owned(),
-        Why::Edited { base: Some(base) } => format!("{base} has the file with another content: where it was applied, the change never runs"),
-        Why::Edited { base: None } => "the database has applied the file with another content: the change never runs there".to_owned(),
+        Why::Edited { base: Some(base) } => {
+            format!("{base} has the file with another content: where it was applied, the change never runs")
+        }
+        Why::Edited { base: None } => {
+            "the database has applied the file with another content: the change never runs there".to_owned()
+        }
         Why::Late { after, base: Some(base) } => {
-            format!("{base} has {after}, which comes after it: a database that has applied that one gets this one late, or never")
+            format!(
+                "{base} has {after}, which comes after it: a database that has applied that one gets this one late, or never"
+            )
         }
         Why::Late { after, base: None } => format!("the database has applied {after}, which comes after it"),
+        _ => String::new(),
     }
 }
 
@@ -236,9 +250,6 @@ fn safe_way(hazard: &Hazard, dialect: Dialect) -> String {
             "-- add the column without the default, set the default, then fill the rows in batches:\nALTER TABLE {table} ADD COLUMN {name} …;\n\
              ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT …;"
         ),
-        Why::RowsUnderLock { .. } => {
-            "put these rows, or the VALIDATE, into the next file: the lock ends with the transaction".to_owned()
-        }
         why => sentences(why, hazard, (&table, dialect)),
     }
 }
@@ -268,6 +279,9 @@ fn sentences(why: &Why, hazard: &Hazard, (table, dialect): (&str, Dialect)) -> S
             Dialect::Mysql => "SET SESSION lock_wait_timeout = 5;".to_owned(),
             Dialect::Postgres | Dialect::Sqlite => "SET lock_timeout = '5s';".to_owned(),
         },
+        Why::RowsUnderLock { .. } => {
+            "put these rows, or the VALIDATE, into the next file: the lock ends with the transaction".to_owned()
+        }
         Why::Refused(why) => why.split_once("\nnext: ").map(|(_, next)| next.to_owned()).unwrap_or_default(),
         Why::Edited { .. } => "restore the file, and put the change into a new one".to_owned(),
         Why::Late { .. } => "give the file a name that comes last".to_owned(),

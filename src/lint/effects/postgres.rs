@@ -91,14 +91,7 @@ fn of_whole(action: &Action, object: &ObjectRef, known: &Known) -> Vec<Effect> {
         ActionKind::Attach(Attachment::Trigger) => vec![on(object, ShareRowExclusive, Work::None)],
         ActionKind::Attach(Attachment::Rule) => vec![on(object, AccessExclusive, Work::None)],
         ActionKind::Attach(Attachment::Note) => vec![on(object, ShareUpdateExclusive, Work::None)],
-        ActionKind::CreateView { materialized, replace } => {
-            let work = if *materialized { Work::Unknown } else { Work::None };
-            let reach = if *replace { Reach::Itself } else { Reach::New };
-            vec![
-                Effect { reach, ..on(object, AccessExclusive, Work::None) },
-                Effect { work, ..connected(object, AccessShare) },
-            ]
-        }
+        ActionKind::CreateView { materialized, replace } => viewed(object, *materialized, *replace),
         // REFRESH: ACCESS EXCLUSIVE; CONCURRENTLY: EXCLUSIVE. Either runs the query and writes the rows.
         ActionKind::RefreshView { concurrently } => {
             let lock = if *concurrently { Exclusive } else { AccessExclusive };
@@ -106,6 +99,14 @@ fn of_whole(action: &Action, object: &ObjectRef, known: &Known) -> Vec<Effect> {
         }
         _ => vec![unknown(Some(object.clone()))],
     }
+}
+
+/// CREATE VIEW: ACCESS SHARE on what the query reads; a materialised view runs it.
+fn viewed(object: &ObjectRef, materialized: bool, replace: bool) -> Vec<Effect> {
+    let work = if materialized { Work::Unknown } else { Work::None };
+    let reach = if replace { Reach::Itself } else { Reach::New };
+    let own = Effect { reach, ..on(object, AccessExclusive, Work::None) };
+    vec![own, Effect { work, ..connected(object, AccessShare) }]
 }
 
 /// CREATE TABLE. Other sessions see the table after the commit only; the tables that it refers to are in use.
@@ -218,21 +219,13 @@ fn of_part(action: &Action, part: &ObjectRef, known: &Known) -> Vec<Effect> {
         // VALIDATE CONSTRAINT: SHARE UPDATE EXCLUSIVE, and ROW SHARE on the referenced table.
         ActionKind::ValidateConstraint => {
             let mut found = own(ShareUpdateExclusive, Work::Scan);
-            match known.other_end(part) {
-                Some(None) => {}
-                Some(Some(other)) => found.push(on(other, RowShare, Work::Scan)),
-                None => found.push(connected(&table, RowShare)),
-            }
+            found.extend(other_end(part, (RowShare, Work::Scan), known));
             found
         }
         // Dropping a foreign key removes triggers of the referenced table, too.
         ActionKind::DropConstraint => {
             let mut found = own(AccessExclusive, Work::None);
-            match known.other_end(part) {
-                Some(None) => {}
-                Some(Some(other)) => found.push(on(other, AccessExclusive, Work::None)),
-                None => found.push(connected(&table, AccessExclusive)),
-            }
+            found.extend(other_end(part, (AccessExclusive, Work::None), known));
             found
         }
         ActionKind::AlterConstraint => {
@@ -242,6 +235,14 @@ fn of_part(action: &Action, part: &ObjectRef, known: &Known) -> Vec<Effect> {
         // Values of an enum, and what names no table.
         _ if part.kind == ObjectKind::EnumValue => Vec::new(),
         _ => vec![unknown(Some(table))],
+    }
+}
+
+/// The effect on the table that a constraint refers to, if it is a foreign key.
+fn other_end(constraint: &ObjectRef, (lock, work): (TableLock, Work), known: &Known) -> Option<Effect> {
+    match known.other_end(constraint) {
+        Some(other) => other.map(|other| on(other, lock, work)),
+        None => Some(connected(&constraint.of_table(), lock)),
     }
 }
 
