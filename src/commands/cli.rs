@@ -28,6 +28,13 @@ const USAGE: &str = "doorstep [run] [OPTIONS] [-- CMD [ARG…]]\n       doorstep
 const COMMON: &[&str] =
     &["database_url", "migrate_url", "wait_timeout", "migrate", "migrations", "require_tables", "verify", "log_format"];
 
+/// What `-h` says of settings whose values would take a line of their own.
+const SHORT_HELP: [(&str, &str); 3] = [
+    ("migrate", "Pending migrations: apply, await, off [default: apply]"),
+    ("verify", "Stops at: error, warning, notice; report, off [default: error]"),
+    ("log_format", "Form of the log lines: text, json [default: text]"),
+];
+
 const AFTER_SHORT: &str = "\
 Every setting is a flag (--wait-timeout), a variable (DOORSTEP_WAIT_TIMEOUT) and
 a key of doorstep.toml (wait_timeout). These are the most used; doorstep --help
@@ -139,7 +146,7 @@ pub(crate) enum Command {
     ///
     /// Writes nothing.
     Diff(diff::Args),
-    /// Find what in migrations would stop a running service, fail or lose data
+    /// Find what in migrations would stop a service, fail or lose data
     ///
     /// Prints file, line, why, and the safe way. Reads files only, unless --pending asks a database for its history. Exit code 3 if
     /// something is as severe as --fail-on says. Writes nothing.
@@ -148,7 +155,7 @@ pub(crate) enum Command {
     ///
     /// The verdict is current, behind, ahead, diverged or failed. Writes nothing.
     Status(status::Args),
-    /// Show what a start would do: pending migrations, their locks, what would be in the way
+    /// Show what a start would do: pending migrations and their locks
     ///
     /// Each pending migration with how it runs and why, the lock of each statement on the tables that exist, sessions that it would
     /// wait for now, and what verify will find afterwards as far as scripts can be read. Writes nothing.
@@ -212,7 +219,8 @@ impl Cli {
             let _ = std::io::stdout().write_all(text.as_bytes());
             return Err(0);
         }
-        let matches = Self::with_short_help().try_get_matches_from(arguments);
+        let command = if asks_shortly(arguments) { Self::with_short_help() } else { Self::command() };
+        let matches = command.try_get_matches_from(arguments);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             // clap prints help and version on stdout, errors on stderr. Its errors quote the arguments.
             let plain = error.render().to_string();
@@ -247,11 +255,16 @@ impl Cli {
         }
     }
 
-    /// The command line, with the common settings alone in `-h`.
+    /// The command line for `-h`: with the common settings alone, each in one line.
     fn with_short_help() -> clap::Command {
         Self::command().mut_args(|arg| {
-            let is_rare = Layer::NAMES.contains(&arg.get_id().as_str()) && !COMMON.contains(&arg.get_id().as_str());
-            if is_rare { arg.hide_short_help(true) } else { arg }
+            let name = arg.get_id().as_str();
+            let is_rare = Layer::NAMES.contains(&name) && !COMMON.contains(&name);
+            match SHORT_HELP.iter().find(|(setting, _)| *setting == name) {
+                _ if is_rare => arg.hide_short_help(true),
+                Some((_, help)) => arg.hide_possible_values(true).help(help),
+                None => arg,
+            }
         })
     }
 
@@ -321,6 +334,12 @@ fn nearest_command(word: &str) -> Option<String> {
     let likeness = names.map(|name| (strsim::normalized_damerau_levenshtein(word, name), name));
     let nearest = likeness.filter(|(likeness, _)| *likeness > ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b));
     nearest.map(|(_, name)| name.to_owned())
+}
+
+/// Whether these arguments ask for the short help: `-h`, also among other letters.
+fn asks_shortly(arguments: &[OsString]) -> bool {
+    let words = arguments.iter().skip(1).map_while(|argument| argument.to_str().filter(|word| *word != "--"));
+    words.into_iter().any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('h'))
 }
 
 #[cfg(test)]

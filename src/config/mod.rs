@@ -306,9 +306,7 @@ impl Settings {
 
         let merged = flags.or(variables).or(file);
         let patience = patience(&merged)?;
-        let tables = merged.require_tables.unwrap_or_default();
         let dependencies: Vec<String> = merged.wait_for.into_iter().flatten().flat_map(|entries| entries.0).collect();
-        let patterns = merged.verify_allow.unwrap_or_default();
         Ok(Self {
             environment: wider,
             database,
@@ -336,11 +334,11 @@ impl Settings {
             lock_timeout: limit(merged.migration_lock_timeout, Duration::from_secs(300)),
             statement_lock_timeout: limit(merged.statement_lock_timeout, Duration::from_secs(5)),
             snapshot: merged.snapshot,
-            require_tables: parse_all(&tables.0, "require_tables")?,
+            require_tables: parse_all(&merged.require_tables.unwrap_or_default().0, "require_tables")?,
             require,
             queries,
             strictness: merged.verify.unwrap_or(Strictness::Error),
-            allow: parse_all(&patterns.0, "verify_allow")?,
+            allow: parse_all(&merged.verify_allow.unwrap_or_default().0, "verify_allow")?,
             lint_allow: parse_all(&merged.lint_allow.unwrap_or_default().0, "lint_allow")?,
             init: merged.init.is_some_and(|switch| switch.0),
             health_addr: merged.health_addr,

@@ -598,7 +598,7 @@ mod tests {
             [Constraint {
                 name: "U_check".into(),
                 guarantee: Guarantee { valid: false, enforced: false },
-                columns: Vec::new()
+                columns: vec!["t".into()]
             }]
         );
         assert_eq!((t.may_fill, u.may_fill), (false, true));
