@@ -143,7 +143,20 @@ impl Comparison<'_> {
     ///
     /// # Errors
     /// As [`verify::compare_database`].
-    pub(crate) async fn with(
+    pub(crate) fn with<'b>(
+        self,
+        session: &'b mut dyn Session,
+        service: Option<Service>,
+        desired: &'b DesiredState,
+    ) -> Pin<Box<dyn Future<Output = Result<DatabaseComparison, Error>> + 'b>>
+    where
+        Self: 'b,
+    {
+        // Boxed, so that its callers share the code.
+        Box::pin(self.compare(session, service, desired))
+    }
+
+    async fn compare(
         self,
         session: &mut dyn Session,
         service: Option<Service>,
