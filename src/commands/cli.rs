@@ -31,7 +31,7 @@ const COMMON: &[&str] =
 /// What `-h` says of settings whose values would take a line of their own.
 const SHORT_HELP: [(&str, &str); 3] = [
     ("migrate", "Pending migrations: apply, await, off [default: apply]"),
-    ("verify", "Stops at: error, warning, notice; report, off [default: error]"),
+    ("verify", "error, warning, notice; report, off"),
     ("log_format", "Form of the log lines: text, json [default: text]"),
 ];
 
