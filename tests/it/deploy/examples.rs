@@ -7,7 +7,8 @@ use crate::deploy::yaml::{documents, items};
 use crate::support::snapshots::{assert_snapshot, redacted};
 use crate::support::{Database, PASSWORD, Prisma, Project, binary, free_port, shared_port};
 
-const EXAMPLES: [&str; 13] = [
+const EXAMPLES: [&str; 15] = [
+    "backups",
     "blue-green",
     "broken-migration",
     "column-mapping",
@@ -17,14 +18,16 @@ const EXAMPLES: [&str; 13] = [
     "missing-indexes",
     "mysql",
     "plan",
+    "repeatable",
     "sla-tables",
     "success-they-said",
     "tenants",
     "what-support-asks",
 ];
 
-/// Those that show a command, and replay no incident.
-const OF_COMMANDS: [&str; 6] = ["blue-green", "lint", "missing-indexes", "plan", "tenants", "what-support-asks"];
+/// Those that show a command or a setting, and replay no incident.
+const OF_COMMANDS: [&str; 8] =
+    ["backups", "blue-green", "lint", "missing-indexes", "plan", "repeatable", "tenants", "what-support-asks"];
 
 fn folder(example: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)
@@ -127,6 +130,18 @@ fn mysql() {
 fn plan() {
     // No snapshot: it prints sizes and the age of a transaction.
     tells_its_story("plan");
+}
+
+#[test]
+fn backups() {
+    // No snapshot: it prints the times of dumps.
+    tells_its_story("backups");
+}
+
+#[test]
+fn repeatable() {
+    // No snapshot: it prints times of the history.
+    tells_its_story("repeatable");
 }
 
 #[test]

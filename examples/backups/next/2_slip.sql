@@ -1,0 +1,2 @@
+DROP TABLE users;
+CREATE TABLE accounts (id integer PRIMARY KEY);
