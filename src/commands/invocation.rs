@@ -84,7 +84,14 @@ impl Invocation<'_> {
     /// # Errors
     /// [`Error::Settings`], and those of [`settle::settle`].
     pub(crate) fn settled_setup(&self) -> Result<Setup, Error> {
-        let mut setup = self.setup()?;
+        self.settled(self.setup()?)
+    }
+
+    /// The same of a setup that is there already.
+    ///
+    /// # Errors
+    /// Those of [`settle::settle`].
+    pub(crate) fn settled(&self, mut setup: Setup) -> Result<Setup, Error> {
         let patience = setup.settings.patience;
         if setup.folder.is_some_and(|folder| folder.claim.is_some()) {
             block_on(self.stop, settle::settle(&mut setup, patience, false))?;

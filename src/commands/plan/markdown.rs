@@ -1,8 +1,6 @@
 //! The plan for a pull request, or for a job's summary.
 
-use std::time::Duration;
-
-use crate::commands::plan::text::{headline, line_of_mode, mode, needed, site, size, touch, verdict, wait};
+use crate::commands::plan::text::{backup, headline, line_of_mode, mode, prospects, touch, verdict, wait};
 use crate::commands::plan::view::{Migration, Plan};
 use crate::report::markdown::{code, text};
 
@@ -23,19 +21,13 @@ pub(super) fn render(plan: &Plan) -> String {
     if !plan.migrations.is_empty() {
         notes.extend(plan.waits.iter().flatten().map(|it| text(&wait(it))));
         notes.extend(plan.hooks.iter().map(|hook| text(hook)));
-        notes.extend(plan.backup.map(|backup| {
-            let time = humantime::format_duration(Duration::from_secs(backup.seconds));
-            format!("backup: a dump reads {}; about {time} at 50 MiB/s", size(backup.bytes))
-        }));
+        notes.extend(plan.backup.as_ref().map(backup));
     }
     if let Some(verify) = &plan.verify {
         notes.push(format!("verify afterwards, as far as the scripts tell: **{}**", text(&verdict(verify))));
         let remaining = verify.forecast.remaining.iter();
         notes.extend(remaining.map(|it| format!("{}: {}", it.difference.severity, text(&it.sentence()))));
-        let broken = verify.forecast.broken.iter();
-        notes.extend(broken.map(|it| text(&format!("{} is taken away by {}", needed(it), site(it)))));
-        let unclear = verify.forecast.unclear.iter();
-        notes.extend(unclear.map(|it| text(&format!("{} is changed by {}", needed(it), site(it)))));
+        notes.extend(prospects(&verify.forecast).map(|prospect| text(&prospect)));
     }
     notes.iter().for_each(|note| out += &format!("- {note}\n"));
     out

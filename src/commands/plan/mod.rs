@@ -4,6 +4,8 @@ mod markdown;
 mod text;
 mod view;
 
+use std::collections::HashSet;
+
 use clap::ValueEnum;
 
 use crate::base::error::Error;
@@ -14,6 +16,7 @@ use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::lint::Product;
 use crate::commands::output;
 use crate::commands::plan::view::{Backup, Migration, Mode, Place, Plan, Statement, WaitView};
+use crate::config::Settings;
 use crate::engines::session::{Probe, Session};
 use crate::finding::Severity;
 use crate::formats::migration::RecordedBy;
@@ -58,18 +61,18 @@ enum Form {
 /// # Errors
 /// [`Error::Settings`] without a migrations folder; those of the wait and of reading; [`Error::History`] as a start has it.
 pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Error> {
-    let settings = invocation.load()?;
+    let settings = invocation.settings(LogLevel::Warn)?;
     let (plan, blocked) = match Setup::names_database(&settings, invocation.environment)? {
-        true => of_database(invocation)?,
-        false => of_files(args, invocation)?,
+        true => of_database(settings, invocation)?,
+        false => of_files(&settings, args, invocation)?,
     };
     output::print(&render(&plan, args.format))?;
     blocked.map_or(Ok(Next::Done), Err)
 }
 
 /// The plan of a start on the database that is named.
-fn of_database(invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Error> {
-    let setup = invocation.settled_setup()?;
+fn of_database(settings: Settings, invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Error> {
+    let setup = invocation.settled(Setup::new(settings, invocation.environment)?)?;
     setup.demand_folder()?;
     setup.demand_one_schema()?;
     let desired = block_on(invocation.stop, setup.read_desired())?;
@@ -80,10 +83,9 @@ fn of_database(invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Err
 }
 
 /// The plan of a start on an empty database, where none is named.
-fn of_files(args: &Args, invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Error> {
-    let settings = invocation.settings(LogLevel::Warn)?;
+fn of_files(settings: &Settings, args: &Args, invocation: &Invocation<'_>) -> Result<(Plan, Option<Error>), Error> {
     let environment = settings.environment.as_ref().unwrap_or(invocation.environment);
-    let folder = files::folder(&settings, environment)?;
+    let folder = files::folder(settings, environment)?;
     let dialect = files::dialect_of(&folder, &|| Ok(args.dialect.map(Product::dialect)))?;
     let mut history = History::of(&folder, dialect, folder.read(dialect)?);
     history.assume_empty();
@@ -202,8 +204,8 @@ fn previews(history: &History, postgres: Option<u32>, home: &str) -> Vec<Vec<Sta
         return Vec::new();
     }
     let mut known = Known::of_server(postgres);
-    let is_pending = |index: usize| history.pending().any(|(_, entry)| entry.migration == Some(index));
-    for (_, migration) in history.migrations.iter().enumerate().filter(|(index, _)| !is_pending(*index)) {
+    let pending: HashSet<usize> = history.pending().filter_map(|(_, entry)| entry.migration).collect();
+    for (_, migration) in history.migrations.iter().enumerate().filter(|(index, _)| !pending.contains(index)) {
         for statement in migration.script.statements() {
             actions(&statement).iter().for_each(|action| known.learn(action, history.dialect));
         }

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::base::log::seconds;
-use crate::commands::plan::view::{Afterwards, Migration, Mode, Plan, Run, Statement, TableView, WaitView, Why};
-use crate::verify::forecast::Touched;
+use crate::base::log::{number, seconds};
+use crate::commands::plan::view::{
+    Afterwards, Backup, Migration, Mode, Plan, Run, Statement, TableView, WaitView, Why,
+};
+use crate::verify::forecast::{Forecast, Touched};
 
 /// The whole plan: what is pending, what would be in its way, and what verify would find.
 pub(super) fn render(plan: &Plan) -> String {
@@ -34,10 +36,7 @@ pub(super) fn render(plan: &Plan) -> String {
             line(in_the_way(plan.waits.as_deref()));
         }
         plan.hooks.iter().for_each(|hook| line(format!("{hook} (only if something is pending)")));
-        plan.backup.iter().for_each(|backup| {
-            let time = humantime::format_duration(Duration::from_secs(backup.seconds));
-            line(format!("backup: a dump reads {}; about {time} at 50 MiB/s", size(backup.bytes)));
-        });
+        plan.backup.iter().for_each(|it| line(backup(it)));
     }
     if let Some(verify) = &plan.verify {
         line(afterwards(verify));
@@ -149,8 +148,8 @@ pub(super) fn touch(table: &TableView) -> String {
 }
 
 /// Rows and size, in parentheses; empty where the server tells neither.
-pub(super) fn extent(table: &TableView) -> String {
-    let rows = table.rows.map(|rows| format!("about {} rows", grouped(rows)));
+fn extent(table: &TableView) -> String {
+    let rows = table.rows.map(|rows| format!("about {} rows", number(usize::try_from(rows).unwrap_or(usize::MAX))));
     let parts: Vec<String> = rows.into_iter().chain(table.bytes.map(size)).collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
@@ -184,9 +183,20 @@ fn afterwards(verify: &Afterwards) -> String {
     lines.extend(
         forecast.remaining.iter().map(|finding| format!("    {} {}", finding.difference.severity, finding.sentence())),
     );
-    lines.extend(forecast.broken.iter().map(|it| format!("    {} is taken away by {}", needed(it), site(it))));
-    lines.extend(forecast.unclear.iter().map(|it| format!("    {} is changed by {}", needed(it), site(it))));
+    lines.extend(prospects(forecast).map(|prospect| format!("    {prospect}")));
     lines.join("\n")
+}
+
+/// What the pending migrations take away or change that the service needs, a sentence each.
+pub(super) fn prospects(forecast: &Forecast) -> impl Iterator<Item = String> {
+    let broken = forecast.broken.iter().map(|it| format!("{} is taken away by {}", needed(it), site(it)));
+    broken.chain(forecast.unclear.iter().map(|it| format!("{} is changed by {}", needed(it), site(it))))
+}
+
+/// What a backup has to read, and about how long that takes.
+pub(super) fn backup(backup: &Backup) -> String {
+    let time = humantime::format_duration(Duration::from_secs(backup.seconds));
+    format!("backup: a dump reads {}; about {time} at 50 MiB/s", size(backup.bytes))
 }
 
 /// How many findings end, stay, come, and are unclear.
@@ -209,7 +219,7 @@ pub(super) fn verdict(verify: &Afterwards) -> String {
 }
 
 /// What is needed, and who needs it.
-pub(super) fn needed(touched: &Touched) -> String {
+fn needed(touched: &Touched) -> String {
     match touched.source.to_string() {
         source if source.is_empty() => touched.object.to_string(),
         source => format!("{} (required by {source})", touched.object),
@@ -217,13 +227,13 @@ pub(super) fn needed(touched: &Touched) -> String {
 }
 
 /// The migration and its line.
-pub(super) fn site(touched: &Touched) -> String {
+fn site(touched: &Touched) -> String {
     let line = touched.line.map(|line| format!(":{line}")).unwrap_or_default();
     format!("{} ({}{line})", touched.migration, touched.file)
 }
 
 /// `1.2 GiB`.
-pub(super) fn size(bytes: u64) -> String {
+fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
     let mut value = bytes as f64 / 1024.0;
@@ -234,28 +244,14 @@ pub(super) fn size(bytes: u64) -> String {
     if value < 10.0 && unit > 0 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
 }
 
-/// `8,012,331`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_numbers_are_short() {
+    fn sizes_are_short() {
         let sizes = [0, 8192, 1 << 20, 1_288_490_189, 400 << 30].map(size);
         assert_eq!(sizes, ["0 KiB", "8 KiB", "1.0 MiB", "1.2 GiB", "400 GiB"]);
-        assert_eq!([0, 999, 1000, 8_012_331].map(grouped), ["0", "999", "1,000", "8,012,331"]);
     }
 
     #[test]
