@@ -8,6 +8,7 @@ pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod fault;
 pub(crate) mod file;
+pub(crate) mod likeness;
 pub(crate) mod log;
 pub(crate) mod mask;
 pub(crate) mod memory;

@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::error::{Code, Error};
+use crate::base::likeness::nearest;
 use crate::base::neutral;
 use crate::commands::{
     advise, baseline, check, compat, diff, doctor, init, install, lint, migrate, plan, replay, resolve, run, snapshot,
@@ -67,9 +68,6 @@ Exit codes (+ = trying again may help):
   126   the command cannot be executed
   127   the command does not exist
 128+n   stopped by signal n";
-
-/// How alike a word and a command must be for a suggestion: one slip in a short name, two in a long one.
-const ALIKE: f64 = 0.6;
 
 /// doorstep's command line.
 #[derive(Parser, Debug)]
@@ -331,9 +329,7 @@ fn tip(error: &clap::Error) -> Option<String> {
 fn nearest_command(word: &str) -> Option<String> {
     let command = Cli::command();
     let names = command.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    let likeness = names.map(|name| (strsim::normalized_damerau_levenshtein(word, name), name));
-    let nearest = likeness.filter(|(likeness, _)| *likeness > ALIKE).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    nearest.map(|(_, name)| name.to_owned())
+    nearest(word, names).map(str::to_owned)
 }
 
 /// Whether these arguments ask for the short help: `-h`, also among other letters.

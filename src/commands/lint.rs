@@ -148,7 +148,7 @@ fn pending(invocation: &Invocation<'_>) -> Result<LintBatch, Error> {
     let standing = |index: usize| {
         let entry = history.entries.iter().find(|entry| entry.migration == Some(index));
         match entry.map(|entry| entry.state) {
-            Some(State::Pending | State::RolledBack) => Standing::New,
+            Some(state) if state.is_pending() => Standing::New,
             Some(State::Edited) => Standing::Changed,
             _ => Standing::Settled,
         }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::base::likeness::nearest;
+
 use crate::config::value::matches;
 
 /// A rule of `lint`. What each is about, docs/lint.md says; its severity depends on what was found.
@@ -89,11 +91,8 @@ impl FromStr for LintRule {
         if let Some(rule) = Self::ALL.into_iter().find(|rule| rule.name() == text) {
             return Ok(rule);
         }
-        let likeness = Self::ALL.map(|rule| (strsim::normalized_damerau_levenshtein(text, rule.name()), rule.name()));
-        let nearest =
-            likeness.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(likeness, _)| *likeness > 0.6);
-        Err(match nearest {
-            Some((_, name)) => format!("`{text}` is no rule of lint\nnext: did you mean {name}?"),
+        Err(match nearest(text, Self::ALL.iter().map(|rule| rule.name())) {
+            Some(name) => format!("`{text}` is no rule of lint\nnext: did you mean {name}?"),
             None => format!("`{text}` is no rule of lint\nnext: docs/lint.md lists them"),
         })
     }

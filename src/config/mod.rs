@@ -32,6 +32,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::base::environment::Environment;
+use crate::base::likeness::nearest;
 use crate::base::log::{LogFormat, LogLevel};
 use crate::base::secret::{Secret, SecretSource};
 use crate::config::file::File;
@@ -424,10 +425,8 @@ fn both_forms(name: &str) -> Error {
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>, written: fn(&str) -> String) -> Error {
     let bare = name.to_ascii_lowercase();
     let bare = bare.strip_prefix("doorstep_").unwrap_or(&bare);
-    let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(bare, known), known));
-    let nearest = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let hint = match nearest {
-        Some((_, known)) => format!("did you mean {}?", written(known)),
+    let hint = match nearest(bare, known) {
+        Some(known) => format!("did you mean {}?", written(known)),
         None => "`doorstep run --help` lists every setting".to_owned(),
     };
     Error::Settings(format!("unknown {what} {name}\nnext: {hint}"))

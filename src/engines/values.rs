@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::sql::Row;
+
 /// The values of a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a>(pub(crate) &'a [Option<&'a str>]);
@@ -34,4 +36,9 @@ impl<'a> Values<'a> {
     pub(crate) fn is_true(self, place: usize) -> bool {
         matches!(self.text(place).map(str::as_bytes), Some(b"t" | b"1"))
     }
+}
+
+/// A value of a row; empty for NULL and for what is not there.
+pub(crate) fn text(row: &Row, index: usize) -> String {
+    row.get(index).cloned().flatten().unwrap_or_default()
 }

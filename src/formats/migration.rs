@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use sha2::Digest as _;
 
+use crate::base::likeness;
 use crate::engines::session::Rollback;
 use crate::sql::script::Script;
 
@@ -132,9 +133,7 @@ impl Record {
 
 /// The known name that a slip was probably meant to be, as an aside; empty if none is near.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let likeness = known.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
-    let best = likeness.filter(|(likeness, _)| *likeness > 0.6).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
+    likeness::nearest(name, known).map_or_else(String::new, |known| format!(" (did you mean {known}?)"))
 }
 
 /// SHA-256 of a text, in lower-case hexadecimal digits.

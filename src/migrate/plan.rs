@@ -31,6 +31,14 @@ pub(crate) enum State {
     Running,
 }
 
+impl State {
+    /// In the folder, without a row or with one that was rolled back.
+    #[must_use]
+    pub(crate) fn is_pending(self) -> bool {
+        matches!(self, Self::Pending | Self::RolledBack)
+    }
+}
+
 /// One word for the whole history (contract: `status`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,10 +105,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// To be applied: in the folder, without a row or with one that was rolled back.
+    /// To be applied.
     #[must_use]
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self.state, State::Pending | State::RolledBack)
+        self.state.is_pending()
     }
 
     /// Failed at a statement behind others that are done.

@@ -8,11 +8,10 @@ use serde::Serialize;
 use crate::catalog::{Catalog, Origin};
 use crate::finding::cause::{Act, Does, Then, Unfinished};
 use crate::finding::{Cause, DifferenceKind, Finding, Source};
-use crate::migrate::plan::State;
 use crate::sql::script::SchemaOp;
 use crate::sql::{Dialect, ObjectKind, ObjectRef, TableName};
+use crate::verify::diagnose::MigrationFacts;
 use crate::verify::diagnose::provenance::{Provenance, SchemaStep};
-use crate::verify::diagnose::{MigrationFact, MigrationFacts};
 
 /// What of today's findings will be left, and what will be new.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,7 +68,9 @@ pub(crate) fn forecast(findings: Vec<Finding>, expected: &Expected<'_>, facts: &
     }
     for (object, source) in needed(expected) {
         let steps = provenance.steps(&object);
-        let pending = |step: &&SchemaStep| facts.migrations.get(step.migration).is_some_and(is_pending);
+        let pending = |step: &&SchemaStep| {
+            facts.migrations.get(step.migration).is_some_and(|migration| migration.state.is_pending())
+        };
         let last = steps.iter().rfind(|step| !matches!(step.op, SchemaOp::Sets(_))).copied().filter(pending);
         let sets = steps.iter().rfind(|step| matches!(step.op, SchemaOp::Sets(_))).copied().filter(pending);
         let (step, is_gone) = match (last, sets) {
@@ -125,10 +126,6 @@ fn touched(finding: &Finding, act: &Act) -> Touched {
     Touched { object, source, migration: site.migration, file: site.file, line: site.line }
 }
 
-fn is_pending(migration: &MigrationFact) -> bool {
-    matches!(migration.state, State::Pending | State::RolledBack)
-}
-
 /// The tables, columns, enums and values that are expected, with who expects them.
 fn needed(expected: &Expected<'_>) -> Vec<(ObjectRef, Source)> {
     let source = |origin: Option<&Origin>| origin.cloned().map_or(Source::Nobody, Source::At);
@@ -159,7 +156,9 @@ mod tests {
     use crate::differ::compare;
     use crate::differ::ddl::DdlScript;
     use crate::finding::Severity;
+    use crate::migrate::plan::State;
     use crate::sql::script::{self, Script};
+    use crate::verify::diagnose::MigrationFact;
     use crate::verify::diagnose::{self, Facts};
 
     fn facts(scripts: &[(State, &str)]) -> MigrationFacts {

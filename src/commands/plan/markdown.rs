@@ -38,7 +38,7 @@ fn migrations(migrations: &[Migration]) -> String {
     let mut rows = String::new();
     for migration in migrations {
         rows += &format!("| **{}** | | {} |\n", text(&migration.name), text(&mode(&migration.mode)));
-        for statement in migration.statements.iter().filter(|it| it.is_opaque || !it.tables.is_empty()) {
+        for statement in migration.statements.iter().filter(|it| it.is_told()) {
             let mut told: Vec<String> = statement.tables.iter().map(|table| text(&touch(table))).collect();
             if statement.is_opaque {
                 told.push("which tables it touches is unknown".to_owned());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::log::{number, seconds};
 use crate::commands::plan::view::{
-    Afterwards, Backup, Migration, Mode, Plan, Run, Statement, TableView, WaitView, Why,
+    Afterwards, Backup, DUMP_RATE, Migration, Mode, Plan, Run, Statement, TableView, WaitView, Why,
 };
 use crate::verify::forecast::{Forecast, Touched};
 
@@ -80,8 +80,7 @@ fn migration(migration: &Migration) -> String {
     if let Some(resumes) = migration.resumes_at {
         out += &format!("\n    goes on with its statement {}: the ones before it are done", resumes + 1);
     }
-    let told: Vec<&Statement> =
-        migration.statements.iter().filter(|statement| statement.is_opaque || !statement.tables.is_empty()).collect();
+    let told: Vec<&Statement> = migration.statements.iter().filter(|statement| statement.is_told()).collect();
     for statement in &told {
         out += &format!("\n    {}:{}  {}", migration.file, statement.line, statement.sql);
         for table in &statement.tables {
@@ -196,7 +195,7 @@ pub(super) fn prospects(forecast: &Forecast) -> impl Iterator<Item = String> {
 /// What a backup has to read, and about how long that takes.
 pub(super) fn backup(backup: &Backup) -> String {
     let time = humantime::format_duration(Duration::from_secs(backup.seconds));
-    format!("backup: a dump reads {}; about {time} at 50 MiB/s", size(backup.bytes))
+    format!("backup: a dump reads {}; about {time} at {}/s", size(backup.bytes), size(DUMP_RATE))
 }
 
 /// How many findings end, stay, come, and are unclear.

@@ -15,7 +15,7 @@ use crate::verify;
 use crate::verify::forecast::Forecast;
 
 /// How fast a dump is assumed to read, in bytes per second (docs/backups.md).
-const DUMP_RATE: u64 = 50 << 20;
+pub(super) const DUMP_RATE: u64 = 50 << 20;
 
 /// What a start would do.
 #[derive(Debug, Serialize)]
@@ -263,6 +263,13 @@ impl Mode {
             RunMode::Whole => (Run::Whole, 0),
         };
         Self { run, reason, reason_line: offset.map(|at| script.line_at(at)), transactions }
+    }
+}
+
+impl Statement {
+    /// It does something to a table that exists, or may.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_opaque || !self.tables.is_empty()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::engines::inspector::{Connections, GrantedRights, Inspector, Rights, R
 use crate::engines::mysql::catalog::Mysql;
 use crate::engines::mysql::queries::{PEER, peer};
 use crate::engines::trace::{Certificate, Encryption};
+use crate::engines::values::text;
 use crate::sql::Row;
 
 /// The session's account, as the views of privileges write it: `'shop'@'%'`. A user name may hold an `@`.
@@ -163,10 +164,6 @@ fn time(text: &str) -> Option<SystemTime> {
     let [month, day, clock, year, "GMT"] = text.split_whitespace().collect::<Vec<_>>()[..] else { return None };
     let month = MONTHS.find(month)? / 3 + 1;
     humantime::parse_rfc3339(&format!("{year}-{month:02}-{day:0>2}T{clock}Z")).ok()
-}
-
-fn text(row: &Row, index: usize) -> String {
-    row.get(index).cloned().flatten().unwrap_or_default()
 }
 
 fn number(row: &Row, index: usize) -> u64 {

@@ -9,8 +9,9 @@ use crate::engines::advice_facts::{IndexFacts, KeyFacts, PlanFacts, PlanRead, St
 use crate::engines::engine::Query;
 use crate::engines::postgres::SQL;
 use crate::engines::postgres::explain::CONDITIONS;
-use crate::engines::postgres::inspector::{asked, number, text};
+use crate::engines::postgres::inspector::{asked, number};
 use crate::engines::postgres::queries::PINNED;
+use crate::engines::values::text;
 use crate::sql::{Row, script};
 
 /// A time, in RFC 3339.

@@ -12,6 +12,7 @@ use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::explain::CONDITIONS;
 use crate::engines::postgres::queries::{DDL_MODES, PEER, PINNED};
 use crate::engines::postgres::{SQL, advisor};
+use crate::engines::values::text;
 use crate::sql::{Row, TableName};
 
 /// A session of a client, as far as this role may see what it is.
@@ -194,10 +195,6 @@ fn rights(rows: &[Row]) -> Option<OwnedRights> {
         }
     }
     Some(rights)
-}
-
-pub(crate) fn text(row: &Row, index: usize) -> String {
-    row.get(index).cloned().flatten().unwrap_or_default()
 }
 
 pub(crate) fn number<T: std::str::FromStr>(row: &Row, index: usize) -> Option<T> {

@@ -7,6 +7,7 @@ use crate::engines::engine::{Query, first_column};
 use crate::engines::inspector::Inspector;
 use crate::engines::sqlite::catalog::Sqlite;
 use crate::engines::sqlite::{SQL, explain};
+use crate::engines::values::text;
 use crate::sql::Row;
 
 impl Inspector for Sqlite {
@@ -99,8 +100,4 @@ fn indexes(rows: &[Row]) -> Vec<IndexFacts> {
 
 fn name(name: String) -> Name {
     Name { schema: SQL.home().to_owned(), name }
-}
-
-fn text(row: &Row, index: usize) -> String {
-    row.get(index).cloned().flatten().unwrap_or_default()
 }

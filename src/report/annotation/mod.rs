@@ -15,7 +15,6 @@ pub(crate) struct Annotation {
     /// The rule's name.
     pub(crate) rule: &'static str,
     /// How bad it is.
-    #[serde(serialize_with = "severity")]
     pub(crate) severity: Severity,
     /// The file, as a path from the working directory.
     pub(crate) file: String,
@@ -29,10 +28,6 @@ pub(crate) struct Annotation {
     pub(crate) why: String,
     /// How to write it instead; may have several lines.
     pub(crate) safe_way: String,
-}
-
-fn severity<S: serde::Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(severity)
 }
 
 /// The result of a command that judges files.

@@ -23,14 +23,12 @@ fn statement(reader: &mut Cursor<'_>) -> Option<Vec<Action>> {
             reader.take("ONLY");
             Some(vec![on(reader, RowVerb::Insert, Extent::Condition)])
         }
-        () if reader.is_at("COPY") => {
-            reader.take("COPY");
+        () if reader.take("COPY") => {
             let table = read(reader, ObjectKind::Table);
-            let is_read = table.is_none();
             while !reader.is_at_end() && !reader.is_at("FROM") && !reader.is_at("TO") {
                 reader.skip();
             }
-            let kind = match reader.take("FROM") && !is_read {
+            let kind = match reader.take("FROM") && table.is_some() {
                 true => ActionKind::Rows(RowChange { verb: RowVerb::Insert, extent: Extent::Condition }),
                 false => ActionKind::Quiet,
             };

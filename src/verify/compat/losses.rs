@@ -13,14 +13,10 @@ pub(crate) fn losses(old: &Catalog, new: &Catalog, dialect: Dialect) -> Vec<Affe
     let comparison = Comparison { old, new, dialect };
     let found = differ::compare(old, new, dialect).into_iter();
     let mut losses: Vec<Affected> =
-        found.filter_map(|difference| Some((comparison.effect(&difference)?, difference))).map(swapped).collect();
+        found.filter_map(|difference| comparison.effect(&difference).map(|effect| (difference, effect))).collect();
     losses.extend(comparison.extensions());
     losses.extend(comparison.views());
     losses
-}
-
-fn swapped((effect, difference): (Effect, Difference)) -> Affected {
-    (difference, effect)
 }
 
 struct Comparison<'a> {
@@ -133,7 +129,7 @@ impl<'a> Comparison<'a> {
             None => Vec::new(),
         };
         let found = self.old.view_columns.iter().flat_map(compared);
-        found.filter_map(|difference| Some((self.effect(&difference)?, difference))).map(swapped).collect()
+        found.filter_map(|difference| self.effect(&difference).map(|effect| (difference, effect))).collect()
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use crate::catalog::{Catalog, Name, Table};
 use crate::formats::migration::Migration;
-use crate::sql::ObjectKind;
-use crate::sql::cursor::{bare, parts, stored};
+use crate::sql::cursor::bare;
 use crate::sql::script::{self, SchemaOp, Script};
+use crate::sql::{ObjectKind, ObjectRef};
 use crate::verify::compat::statements::{Scope, routine, scope};
 
 /// What the running release knows.
@@ -93,9 +93,7 @@ impl<'a> Old<'a> {
     }
 
     fn name(&self, written: &str) -> Name {
-        let mut parts = parts(written);
-        let name = stored(parts.pop().unwrap_or_default());
-        Name { schema: parts.pop().map_or_else(|| self.home.to_owned(), stored), name }
+        ObjectRef::written(ObjectKind::Table, written).within(self.home).owner()
     }
 }
 
