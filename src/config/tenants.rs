@@ -27,6 +27,13 @@ pub enum SchemasFrom {
     Query(String),
 }
 
+impl SchemasFrom {
+    /// A list of one name: that schema is the whole start.
+    pub(crate) fn is_one(&self) -> bool {
+        matches!(self, Self::Names(names) if names.len() == 1)
+    }
+}
+
 impl FromStr for SchemasFrom {
     type Err = String;
 

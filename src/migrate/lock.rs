@@ -51,8 +51,53 @@ impl Queue {
     /// # Errors
     /// [`Error::Locked`] at the deadline, naming the holder.
     pub(crate) async fn try_take(&mut self, session: &mut dyn Session, keys: &[LockKey]) -> Result<bool, Error> {
+        let taken = taken_by_another(session, keys).await?;
+        self.has_tried(session, taken).await
+    }
+
+    /// The same for a start that shares `keys` with further sessions of its own: it takes `first` for itself, and then no other
+    /// session may have any of them, also not shared.
+    ///
+    /// # Errors
+    /// Those of [`Queue::try_take`].
+    pub(crate) async fn try_take_alone(
+        &mut self,
+        session: &mut dyn Session,
+        first: LockKey,
+        keys: &[LockKey],
+    ) -> Result<bool, Error> {
+        let mut taken = taken_by_another(session, &[first]).await?;
+        for key in keys {
+            if taken.is_none() {
+                let holder = session.lock_holder(*key).await.map_err(Error::statement("take the migration lock"))?;
+                taken = match holder {
+                    Some(_) => Some(*key),
+                    None => taken_by_another(session, &[*key]).await?,
+                };
+            }
+        }
+        self.has_tried(session, taken).await
+    }
+
+    /// Whether no other session has the lock with this key, for one that has waited before: it takes nothing. A queue that has not
+    /// waited yet asks nothing.
+    ///
+    /// # Errors
+    /// Those of [`Queue::try_take`].
+    pub(crate) async fn is_worth_a_try(&mut self, session: &mut dyn Session, key: LockKey) -> Result<bool, Error> {
+        if !self.tried_before {
+            return Ok(true);
+        }
+        match session.lock_holder(key).await.map_err(Error::statement("look who holds the migration lock"))? {
+            Some(_) => self.has_tried(session, Some(key)).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Logs how a try ended. Gives whether no lock is `taken` by another session.
+    async fn has_tried(&mut self, session: &mut dyn Session, taken: Option<LockKey>) -> Result<bool, Error> {
         let waited = self.began.elapsed();
-        let Some(key) = taken_by_another(session, keys).await? else {
+        let Some(key) = taken else {
             // At the level at which the wait was logged.
             let (duration_ms, text) = (millis(waited), format!("took the migration lock after {}", seconds(waited)));
             match self.said {

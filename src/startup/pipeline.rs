@@ -252,14 +252,22 @@ impl Start<'_> {
         Ok(outcome)
     }
 
-    pub(super) async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
+    async fn migrate_under_lock(&mut self, hooks: &Hooks, queue: &mut Queue) -> Result<PassOutcome, Error> {
+        match self.take_lock(queue).await? {
+            PassOutcome::Done => self.migrate_locked(hooks).await,
+            later @ PassOutcome::Later(_) => Ok(later),
+        }
+    }
+
+    pub(super) async fn take_lock(&mut self, queue: &mut Queue) -> Result<PassOutcome, Error> {
         self.setup.tracker.held_up("queueing for the migration lock");
         let keys = self.setup.lock_keys(&self.probe);
         let is_taken = !queue.try_take(self.session.as_mut(), &keys).await?;
         self.setup.tracker.queues(is_taken);
-        if is_taken {
-            return Ok(PassOutcome::Later(queue.pause()));
-        }
+        Ok(if is_taken { PassOutcome::Later(queue.pause()) } else { PassOutcome::Done })
+    }
+
+    pub(super) async fn migrate_locked(&mut self, hooks: &Hooks) -> Result<PassOutcome, Error> {
         // Another replica may have been faster: only what the holder of the lock sees counts.
         self.probe_again().await?;
         let missing = self.probe.missing_schemas.len();

@@ -108,7 +108,7 @@ impl Setup {
         let Some(from) = &setup.settings.tenancy.from else { return Ok(setup) };
         tenants::refuse::unsuitable(&setup, &target)?;
         Ok(match from {
-            SchemasFrom::Names(names) if names.len() == 1 => setup.for_tenant(&names[0]),
+            SchemasFrom::Names(names) if from.is_one() => setup.for_tenant(&names[0]),
             SchemasFrom::Names(_) | SchemasFrom::Query(_) => setup,
         })
     }
@@ -329,13 +329,17 @@ impl Setup {
             let place = LockPlace { database: &probe.database, schema };
             self.folder.map(|folder| folder.format.ledger.tool_lock_keys(self.dialect, &place)).unwrap_or_default()
         };
-        match self.tenant.as_deref() {
-            Some(tenant) => tenants::keys::of(tenant, self.lock_key(), of_tool),
-            None => std::iter::once(self.lock_key()).chain(of_tool(probe.current_schema.as_deref())).collect(),
+        match (self.tenant.as_deref(), &self.settings.tenancy.from) {
+            (Some(tenant), from) if !from.as_ref().is_some_and(SchemasFrom::is_one) => {
+                tenants::keys::of(tenant, self.lock_key(), of_tool)
+            }
+            (tenant, _) => {
+                std::iter::once(self.lock_key()).chain(of_tool(tenant.or(probe.current_schema.as_deref()))).collect()
+            }
         }
     }
 
-    /// Those of them that starts on different schemas of this database share.
+    /// Those of them that the sessions of a start on many schemas share.
     pub(crate) fn common_keys(&self, probe: &Probe) -> Vec<LockKey> {
         self.for_tenant("").lock_keys(probe).into_iter().filter(|key| key.is_shared).collect()
     }

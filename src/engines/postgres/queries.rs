@@ -86,12 +86,12 @@ pub(crate) fn setting(name: &str) -> String {
     format!("SELECT pg_catalog.current_setting(name), source FROM pg_catalog.pg_settings WHERE name = {name}")
 }
 
-/// The session that holds the advisory lock with this key.
+/// The session that holds the advisory lock with this key. Its halves are listed as numbers without a sign (manual, `pg_locks`).
 pub(crate) fn holder(key: i64) -> String {
     format!(
         "SELECT {PEER} FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-         AND l.classid::bigint = {key}::bigint >> 32 AND l.objid::bigint = {key}::bigint & 4294967295 \
+         AND l.classid::bigint = ({key}::bigint >> 32) & 4294967295 AND l.objid::bigint = ({key}::bigint) & 4294967295 \
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
     )
 }

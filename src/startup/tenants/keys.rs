@@ -1,9 +1,16 @@
-//! The locks of a start on one of many schemas: its own, so that replicas migrate different schemas at the same time, and the
-//! database's, shared with them, so that the tool of the format and a start on the whole database are kept out.
+//! The locks of a start on many schemas. One session holds that of the start, and no other start on many schemas of this database
+//! migrates meanwhile. The sessions that migrate take the database's lock and the tool's, shared among them: a start on the whole
+//! database, or on one schema of it, and the tool of the format are kept out. Each schema's own lock tells `status` which one is
+//! being migrated.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::engines::session::{LockKey, LockName};
+
+/// The lock of a start on many schemas.
+pub(crate) fn of_start() -> LockKey {
+    numbered(b"doorstep schemas", "")
+}
 
 /// The locks for `schema`, in the order in which they are taken. `of_tool` gives those of the tool for a schema: one that is the same
 /// for every schema is shared.
@@ -11,12 +18,12 @@ pub(crate) fn of(schema: &str, of_database: LockKey, of_tool: impl Fn(Option<&st
     let elsewhere = of_tool(None);
     let as_shared = |key: LockKey| if elsewhere.contains(&key) { key.shared() } else { key };
     let of_tool = of_tool(Some(schema)).into_iter().map(as_shared);
-    [own(schema), of_database.shared()].into_iter().chain(of_tool).collect()
+    [numbered(b"doorstep schema\0", schema), of_database.shared()].into_iter().chain(of_tool).collect()
 }
 
 /// A number of 64 bits for a name: two names with the same one would only wait for each other.
-fn own(schema: &str) -> LockKey {
-    let digest = Sha256::new().chain_update(b"doorstep schema\0").chain_update(schema.as_bytes()).finalize();
+fn numbered(kind: &[u8], name: &str) -> LockKey {
+    let digest = Sha256::new().chain_update(kind).chain_update(name.as_bytes()).finalize();
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&digest[..8]);
     LockKey::new(i64::from_be_bytes(bytes), LockName::Hexadecimal)

@@ -4,6 +4,7 @@
 //! at a time, with the code that migrates one schema, and `verify` compares them with the desired state. The start runs in passes, as
 //! `pipeline` does: what another process is migrating is looked at again in the next pass, and the pause is spent without a connection.
 
+mod keeper;
 pub(crate) mod keys;
 pub(crate) mod names;
 pub(crate) mod refuse;
@@ -13,9 +14,6 @@ mod worker;
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
-
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 
 use crate::base::error::{Awaited, Error};
 use crate::base::log::{self, HEARTBEAT, number};
@@ -32,6 +30,7 @@ use crate::startup::losses::Losses;
 use crate::startup::pipeline::{AFTER_A_LOSS, Extent, PassOutcome, has_time, left, warn_without_migrations};
 use crate::startup::setup::Setup;
 use crate::startup::start::Report;
+use crate::startup::tenants::keeper::Keeper;
 use crate::startup::tenants::survey::{Detail, Standing, survey};
 use crate::startup::tenants::worker::{Board, Tally, Task};
 use crate::startup::wait::Connected;
@@ -146,19 +145,17 @@ impl TenantRun<'_> {
                 return other;
             }
         }
-        match setup.settings.mode {
+        let outcome = match setup.settings.mode {
             Mode::Apply => {
                 let (migrating, verified) = (Instant::now(), self.report.verify);
-                let outcome = self.migrate(session, &probe).await;
+                let outcome = self.migrate(session.as_mut(), &probe).await;
                 self.report.migrate += migrating.elapsed().saturating_sub(self.report.verify - verified);
                 outcome
             }
-            Mode::Await | Mode::Off => {
-                let outcome = self.look(session.as_mut(), &probe).await;
-                session.close().await;
-                outcome
-            }
-        }
+            Mode::Await | Mode::Off => self.look(session.as_mut(), &probe).await,
+        };
+        session.close().await;
+        outcome
     }
 
     /// Finds the names, once, and creates the schemas that all of them share.
@@ -193,45 +190,40 @@ impl TenantRun<'_> {
         Ok(PassOutcome::Done)
     }
 
-    /// Migrates what has something to do, and verifies all when nothing is left. The session becomes that of a worker.
-    async fn migrate(&mut self, mut session: Box<dyn Session>, probe: &Probe) -> Result<PassOutcome, Error> {
+    /// Migrates what has something to do, and verifies all when nothing is left.
+    async fn migrate(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<PassOutcome, Error> {
         let setup = self.setup;
         setup.tracker.enter(Phase::Migrate);
-        if let Err(error) = self.sort_out(session.as_mut(), probe).await {
-            session.close().await;
-            return Err(error);
+        // The histories are worth reading once the start that migrates them is over.
+        if !self.queue.is_worth_a_try(session, keys::of_start()).await? {
+            return Ok(PassOutcome::Later(self.queue.pause()));
         }
-        if !self.tasks.is_empty() {
-            // A tool that has the whole database keeps all of them waiting: it is asked about once, not for each.
-            setup.tracker.held_up("queueing for the migration lock");
-            let is_free = self.queue.try_take(session.as_mut(), &setup.common_keys(probe)).await;
-            setup.tracker.queues(!matches!(is_free, Ok(true)));
-            if !matches!(is_free, Ok(true)) {
-                session.close().await;
-                return is_free.map(|_| PassOutcome::Later(self.queue.pause()));
-            }
-            // The next time counts anew: a pass may last.
-            self.queue = Queue::new(setup.settings.lock_timeout);
-            let pause = self.apply(session, probe).await?;
-            if let Some(signal) = self.stop.signal() {
-                return Err(self.stopped(signal));
-            }
-            if let Some(pause) = pause {
-                return Ok(PassOutcome::Later(pause));
-            }
+        self.sort_out(session, probe).await?;
+        if self.tasks.is_empty() {
             self.judge()?;
-            if self.extent == Extent::Run && !self.desired.is_empty() {
-                // In a session of its own: the workers have closed theirs.
-                return Ok(PassOutcome::Later(Duration::ZERO));
-            }
-            return Ok(PassOutcome::Done);
+            return self.verify(session, probe).await;
         }
-        let outcome = match self.judge() {
-            Ok(()) => self.verify(session.as_mut(), probe).await,
-            Err(error) => Err(error),
-        };
-        session.close().await;
-        outcome
+        setup.tracker.held_up("queueing for the migration lock");
+        let is_free = self.queue.try_take_alone(session, keys::of_start(), &setup.common_keys(probe)).await?;
+        setup.tracker.queues(!is_free);
+        if !is_free {
+            return Ok(PassOutcome::Later(self.queue.pause()));
+        }
+        // The next time counts anew: a pass may last.
+        self.queue = Queue::new(setup.settings.lock_timeout);
+        let applied = self.apply(session, probe).await;
+        if let Some(signal) = self.stop.signal() {
+            return Err(self.stopped(signal));
+        }
+        if let Some(pause) = applied? {
+            return Ok(PassOutcome::Later(pause));
+        }
+        self.judge()?;
+        match self.extent == Extent::Run && !self.desired.is_empty() {
+            // Without the lock, as in every start.
+            true => Ok(PassOutcome::Later(Duration::ZERO)),
+            false => Ok(PassOutcome::Done),
+        }
     }
 
     /// Reads the histories of the tasks, and takes those off the list that have nothing to do, or cannot be read.
@@ -260,11 +252,13 @@ impl TenantRun<'_> {
         Ok(())
     }
 
-    /// Migrates the tasks. Gives the pause after which those are looked at again that another process is migrating.
-    async fn apply(&mut self, session: Box<dyn Session>, probe: &Probe) -> Result<Option<Duration>, Error> {
+    /// Migrates the tasks, in sessions beside this one, which holds the lock. Gives the pause after which those are looked at again
+    /// that are not done.
+    async fn apply(&mut self, session: &mut dyn Session, probe: &Probe) -> Result<Option<Duration>, Error> {
         let setup = self.setup;
+        let keeper = Keeper::of(session).await?;
         let tasks = std::mem::take(&mut self.tasks);
-        let workers = setup.settings.tenancy.jobs.min(tasks.len());
+        let count = setup.settings.tenancy.jobs.min(tasks.len());
         let bar = Bar::start(tasks.len(), log::is_watched());
         let board = Board {
             setup,
@@ -275,25 +269,24 @@ impl TenantRun<'_> {
             bar: &bar,
             later: RefCell::default(),
             pause: Cell::default(),
+            keeper,
+            is_served: Cell::default(),
+            refused: RefCell::default(),
         };
         // From here on each worker answers a signal for itself: it may have a migration to cancel and to record.
         self.stop.defer_signals();
-        let history = || self.history.as_ref().map(History::another);
-        let mut at_work = FuturesUnordered::new();
-        at_work.push(worker::work(&board, Some(session), history()));
-        (1..workers).for_each(|_| at_work.push(worker::work(&board, None, history())));
-        let mut result = Ok(());
-        while let Some(ended) = at_work.next().await {
-            result = result.and(ended);
-        }
-        drop(at_work);
+        let work = |_| worker::work(&board, self.history.as_ref().map(History::another));
+        let result = board.keeper.watch(session, (0..count).map(work).collect()).await;
         self.stop.end_deferral();
-        result?;
-        let Board { tasks, later, pause, .. } = board;
+        let Board { tasks, later, pause, is_served, refused, .. } = board;
         let is_halted = self.tally.is_halting(setup);
         let mut tasks: Vec<Task> = tasks.into_inner().into_iter().chain(later.into_inner()).collect();
         tasks.sort_unstable_by_key(|task| task.at);
         self.tasks = tasks;
+        result?;
+        if let (false, Some(refused)) = (is_served.get(), refused.into_inner()) {
+            return Err(refused);
+        }
         let pause = (!self.tasks.is_empty() && !is_halted).then(|| pause.get().unwrap_or(AFTER_A_LOSS));
         if pause.is_some() && self.said.is_none_or(|said| said.elapsed() >= HEARTBEAT) && self.stop.signal().is_none() {
             let named: Vec<&str> = self.tasks.iter().take(NAMED).map(|task| task.schema.as_str()).collect();

@@ -19,6 +19,7 @@ use crate::startup::losses::Losses;
 use crate::startup::pipeline::PassOutcome;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
+use crate::startup::tenants::keeper::Keeper;
 use crate::verify::ahead::ReadAhead;
 
 /// Interval of the log lines that say how far it is.
@@ -59,6 +60,12 @@ pub(super) struct Board<'a> {
     pub(super) later: RefCell<Vec<Task>>,
     /// The shortest pause before the next pass.
     pub(super) pause: Cell<Option<Duration>>,
+    /// The session that holds the lock of the start.
+    pub(super) keeper: Keeper,
+    /// A worker has got a session.
+    pub(super) is_served: Cell<bool>,
+    /// Why the server gave one of them none.
+    pub(super) refused: RefCell<Option<Error>>,
 }
 
 /// How far the start is, over all passes.
@@ -146,18 +153,15 @@ impl Tally {
     }
 }
 
-/// Works through the list until it is empty, a signal arrives, or a failure stops it. A worker without a session opens one; where that
-/// fails, it ends, and leaves its tasks to the others.
+/// Works through the list until it is empty, a signal arrives, a failure stops it, or the lock of the start is lost. Opens a session;
+/// where that fails, it ends, and leaves its tasks to the others.
 ///
 /// # Errors
 /// [`Error::Os`] where the signals cannot be listened for.
-pub(super) async fn work(
-    board: &Board<'_>,
-    mut session: Option<Box<dyn Session>>,
-    mut history: Option<History>,
-) -> Result<(), Error> {
+pub(super) async fn work(board: &Board<'_>, mut history: Option<History>) -> Result<(), Error> {
+    let mut session: Option<Box<dyn Session>> = None;
     let stop = board.stop.beside().map_err(|error| Error::Os(format!("cannot listen for signals: {error}")))?;
-    while board.stop.signal().is_none() && !board.done.is_halting(board.setup) {
+    while board.stop.signal().is_none() && !board.done.is_halting(board.setup) && !board.keeper.is_lost() {
         let Some(mut task) = board.tasks.borrow_mut().pop_front() else { break };
         let open = match session.take() {
             Some(session) => Ok(session),
@@ -169,17 +173,16 @@ pub(super) async fn work(
         let open = match open {
             Ok(open) => open,
             Err(why) => {
-                why.into_iter().for_each(|why| {
-                    tracing::info!(
-                        phase = "migrate",
-                        event = "fewer_connections",
-                        "goes on with fewer connections: {why}"
-                    );
-                });
+                if let Some(why) = why {
+                    let text = format!("goes on with fewer connections: {why}");
+                    tracing::info!(phase = "migrate", event = "fewer_connections", "{text}");
+                    board.refused.replace(Some(why));
+                }
                 board.later.borrow_mut().push(task);
                 break;
             }
         };
+        board.is_served.set(true);
         board.bar.begin(&task.schema);
         let began = Instant::now();
         let schema = task.schema.clone();
@@ -267,10 +270,9 @@ async fn migrate(
     let (ahead, report) = (ReadAhead::default(), Report::default());
     queue.session_began(Instant::now());
     let mut start = Start { setup: &setup, stop, session, probe, history, pending: None, ahead, report };
-    let hooks = Hooks::default();
     let (outcome, is_cut) = tokio::select! {
         biased;
-        outcome = start.migrate_under_lock(&hooks, queue) => (outcome, false),
+        outcome = under_lock(&mut start, queue, &board.keeper) => (outcome, false),
         signal = stop.undeferred() => (Err(stopped(signal)), true),
     };
     let Start { session, history, report, .. } = start;
@@ -287,6 +289,16 @@ async fn migrate(
     };
     let outcome = outcome.map_err(|error| crate::startup::refusal::advised(error, &setup));
     Migrated { outcome, session, history, applied: report.applied }
+}
+
+async fn under_lock(start: &mut Start<'_>, queue: &mut Queue, keeper: &Keeper) -> Result<PassOutcome, Error> {
+    if let later @ PassOutcome::Later(_) = start.take_lock(queue).await? {
+        return Ok(later);
+    }
+    match keeper.still_holds(start.session.as_mut()).await? {
+        true => start.migrate_locked(&Hooks::default()).await,
+        false => Ok(PassOutcome::Later(Duration::ZERO)),
+    }
 }
 
 fn stopped(signal: u8) -> Error {

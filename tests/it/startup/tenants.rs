@@ -123,7 +123,7 @@ fn odd_names_are_quoted() {
 }
 
 #[test]
-fn replicas_share_the_schemas() {
+fn one_replica_migrates_all_schemas_and_the_others_wait() {
     let database = Database::fresh();
     let names: Vec<String> = (0..24).map(|at| format!("t{at:02}")).collect();
     let names = names.join(",");
@@ -142,31 +142,60 @@ fn replicas_share_the_schemas() {
         let (before, _) = output.stderr.split_once(" applied in 24 schemas").unwrap();
         before.rsplit('(').next().unwrap().parse::<usize>().unwrap()
     };
-    assert_eq!(outputs.iter().map(applied).sum::<usize>(), 48);
+    let mut applied: Vec<usize> = outputs.iter().map(applied).collect();
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 0, 48]);
     assert_eq!(database.sql("SELECT count(*) FROM t00._prisma_migrations"), "2");
 }
 
+/// Its migration waits at the gate in the schema `a`.
+fn gated_in_a() -> (Database, Project) {
+    let gate = GATE.trim_start_matches("DO $$ BEGIN ").trim_end_matches(" END $$;");
+    let script =
+        format!("DO $$ BEGIN IF current_schema() = 'a' THEN {gate} END IF; END $$; CREATE TABLE users (id integer);");
+    (gated(), Project::new().migration("1_users", &script))
+}
+
 #[test]
-fn a_schema_that_another_process_migrates_is_waited_for_last() {
-    let database = gated();
-    let project = Project::new().migration(
-        "1_users",
-        &format!(
-            "DO $$ BEGIN IF current_schema() = 'a' THEN {} END IF; END $$; CREATE TABLE users (id integer);",
-            GATE.trim_start_matches("DO $$ BEGIN ").trim_end_matches(" END $$;")
-        ),
-    );
-    let first = project.doorstep(&database.url(), &["run", "--schemas-from", "a,z"]).spawn();
+fn another_start_on_other_schemas_or_on_the_whole_database_waits() {
+    let (database, project) = gated_in_a();
+    let first = project.doorstep(&database.url(), &["run", "--schemas-from", "a,z", "--tenant-jobs", "1"]).spawn();
     at_gate(&database);
-    let mut second = project.doorstep(&database.url(), &["run", "--schemas-from", "a,b", "--", "echo", "up"]).spawn();
-    until("the other schema is migrated meanwhile", || {
-        (database.sql("SELECT to_regclass('b.users') IS NOT NULL") == "t").then_some(())
+    let others: [&[&str]; 3] = [&["--schemas-from", "b,c"], &["--schemas-from", "d"], &[]];
+    let others = others.map(|which| {
+        let arguments = [&["run"], which, &["--", "echo", "up"]].concat();
+        let mut other = project.doorstep(&database.url(), &arguments).spawn();
+        other.until_stderr("waiting for the migration lock, held by");
+        other
     });
-    assert!(second.is_running());
+    let tables = "SELECT count(*) FROM pg_class WHERE relname = 'users'";
+    assert_eq!(database.sql(tables), "0");
     open_gate(&database);
     first.finish("run").code(0);
+    for other in others {
+        other.finish("run").code(0).stdout_is("up");
+    }
+    assert_eq!(database.sql(tables), "6");
+}
+
+#[test]
+fn a_start_that_lost_its_lock_ends_the_schema_at_work_before_another_start_begins() {
+    let (database, project) = gated_in_a();
+    let first = project.doorstep(&database.url(), &["run", "--schemas-from", "a,z", "--tenant-jobs", "1"]).spawn();
+    let at_work = at_gate(&database);
+    let keeper = database.sql(&format!(
+        "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND pid <> {at_work} \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    ));
+    terminate(&database, &keeper);
+    let mut second = project.doorstep(&database.url(), &["run", "--schemas-from", "b,c", "--", "echo", "up"]).spawn();
+    second.until_stderr("waiting for the migration lock, held by");
+    assert_eq!(database.sql("SELECT to_regclass('b.users') IS NULL AND to_regclass('c.users') IS NULL"), "t");
+    open_gate(&database);
+    first.finish("run").code(0).stderr_has("lost the database (holding the migration lock)");
     second.finish("run").code(0).stdout_is("up");
-    assert_eq!(database.sql("SELECT count(*) FROM a._prisma_migrations"), "1");
+    let tables = "SELECT string_agg(relnamespace::regnamespace::text, ',' ORDER BY relnamespace::regnamespace::text) FROM pg_class WHERE relname = 'users'";
+    assert_eq!(database.sql(tables), "a,b,c,z");
 }
 
 #[test]
@@ -428,9 +457,9 @@ fn the_formats_of_other_tools_have_their_history_in_each_schema() {
 }
 
 #[test]
-fn a_thousand_schemas_are_migrated_over_four_connections() {
+fn a_thousand_schemas_are_migrated_over_five_connections() {
     let database = Database::fresh();
-    let role = database.role("CONNECTION LIMIT 4");
+    let role = database.role("CONNECTION LIMIT 5");
     database.sql(&format!("GRANT CREATE ON DATABASE \"{}\" TO {role}", database.name));
     let project = Project::numbered(&[
         ("1_users.sql", "CREATE TABLE users (id integer PRIMARY KEY, name text);"),
@@ -466,4 +495,14 @@ fn a_start_goes_on_with_fewer_connections_than_it_may_have() {
     let arguments = ["run", "--tenant-jobs", "8", "--schemas-from", &names.join(",")];
     let output = Project::with_two().doorstep(&database.url_as(&role), &arguments).run().code(0);
     output.stderr_has("goes on with fewer connections").stderr_has("(24 applied in 12 schemas)");
+}
+
+#[test]
+fn a_start_needs_two_connections() {
+    let database = Database::fresh();
+    let role = database.role("CONNECTION LIMIT 1");
+    database.sql(&format!("GRANT CREATE ON DATABASE \"{}\" TO {role}", database.name));
+    let arguments = ["run", "--schemas-from", "a,b", "--wait-timeout", "1s"];
+    let output = Project::with_two().doorstep(&database.url_as(&role), &arguments).run().code(69);
+    output.stderr_has("too many connections for role");
 }
