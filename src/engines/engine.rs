@@ -182,24 +182,26 @@ type Read<T> = Box<dyn FnOnce(Vec<Row>) -> Result<T, Fault>>;
 pub struct Query<T> {
     /// The text: one message, which may hold several statements. `None` where the answer is known without asking.
     pub(crate) sql: Option<String>,
+    /// A message that undoes what a refused one leaves in the session.
+    pub(crate) cleanup: Option<String>,
     read: Read<T>,
 }
 
 impl<T: 'static> Query<T> {
     /// This text, whose rows `read` turns into an answer.
     pub(crate) fn new(sql: String, read: impl FnOnce(Vec<Row>) -> Result<T, Fault> + 'static) -> Self {
-        Self { sql: Some(sql), read: Box::new(read) }
+        Self { sql: Some(sql), cleanup: None, read: Box::new(read) }
     }
 
     /// An answer that needs no query.
     pub(crate) fn known(answer: T) -> Self {
-        Self { sql: None, read: Box::new(|_| Ok(answer)) }
+        Self { sql: None, cleanup: None, read: Box::new(|_| Ok(answer)) }
     }
 
     /// The same question, whose answer is turned into another one.
     pub(crate) fn map<U: 'static>(self, turn: impl FnOnce(T) -> U + 'static) -> Query<U> {
         let read = self.read;
-        Query { sql: self.sql, read: Box::new(|rows| read(rows).map(turn)) }
+        Query { sql: self.sql, cleanup: self.cleanup, read: Box::new(|rows| read(rows).map(turn)) }
     }
 
     /// The answer that these rows give.
@@ -238,7 +240,7 @@ type ReadAll<T> = Box<dyn FnOnce(Vec<Row>) -> Vec<Result<T, Fault>>>;
 pub struct Batch<T> {
     /// The text.
     pub(crate) sql: String,
-    /// A statement that undoes what a refused message leaves in the session.
+    /// A message that undoes what a refused one leaves in the session.
     pub(crate) cleanup: Option<String>,
     /// In a message for one query: how many characters precede the query, for the position of an error.
     pub(crate) offset: Option<usize>,

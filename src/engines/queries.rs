@@ -249,9 +249,15 @@ impl dyn Session + '_ {
 
     /// Sends one query and reads its answer.
     pub(crate) async fn ask<T: 'static>(&mut self, query: Query<T>) -> Result<T, Fault> {
-        match query.sql.clone() {
-            None => query.read(Vec::new()),
-            Some(sql) => query.read(self.query(sql).await?),
+        let Some(sql) = query.sql.clone() else { return query.read(Vec::new()) };
+        match self.query(sql).await {
+            Ok(rows) => query.read(rows),
+            Err(fault) => {
+                if !is_of_session(&fault) {
+                    self.clean_up(query.cleanup).await;
+                }
+                Err(fault)
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use crate::base::fault::{Class, Fault};
 use crate::catalog::Name;
 use crate::engines::advice_facts::{IndexFacts, KeyFacts, PlanFacts, PlanRead, StatementFacts, Statistics, TableFacts};
 use crate::engines::engine::Query;
-use crate::engines::postgres::SQL;
 use crate::engines::postgres::explain::CONDITIONS;
 use crate::engines::postgres::inspector::{asked, number};
 use crate::engines::postgres::queries::PINNED;
+use crate::engines::postgres::{SQL, explain};
 use crate::engines::values::text;
 use crate::sql::{Row, script};
 
@@ -164,34 +164,36 @@ pub(crate) fn statement_plan(query: &str) -> Query<PlanFacts> {
     Query::new(format!("{CONDITIONS}{PINNED}EXPLAIN ({generic}FORMAT JSON, VERBOSE) {query}"), |rows| plan(&rows))
 }
 
-/// The same, prepared, which older servers can do as well; without sequential scans if `searches`, and with a hypothetical index
-/// (hypopg keeps it in the backend's memory, so that all of it is one message). The index has the name of the first row then.
+/// The same, prepared, which older servers can do as well; without sequential scans if `searches`, and with a hypothetical index,
+/// whose name is the first row. hypopg keeps it in the backend's memory: all of it is one message, as behind a pooler the next one
+/// may go to another backend.
 pub(crate) fn prepared_plan(
     query: &str,
     searches: bool,
     with: Option<(&str, &str)>,
 ) -> Query<(PlanFacts, Option<String>)> {
-    let name = format!("doorstep_{}", uuid::Uuid::new_v4().simple());
-    let parameters = vec!["NULL"; script::parameters(query)].join(", ");
-    let arguments = if parameters.is_empty() { parameters } else { format!("({parameters})") };
+    let name = explain::prepared_name();
     let seqscan = if searches { "SET LOCAL enable_seqscan = off; " } else { "" };
-    let (before, after) = match with {
+    let (create, reset) = match with {
         None => (String::new(), String::new()),
         Some((schema, ddl)) => (
             format!("SELECT indexname FROM {schema}.hypopg_create_index({}); ", SQL.literal(ddl)),
-            format!("; SELECT NULL::text WHERE {schema}.hypopg_reset() IS NULL AND false"),
+            format!("SELECT NULL::text WHERE {schema}.hypopg_reset() IS NULL AND false; "),
         ),
     };
+    let explain = explain::prepared(query, &name, "").concat();
     let sql = format!(
-        "{CONDITIONS}{PINNED}SET LOCAL plan_cache_mode = force_generic_plan; {seqscan}{before}PREPARE {name} AS {query}\n; \
-         EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE {name}{arguments}; DEALLOCATE {name}{after}"
+        "{CONDITIONS}{PINNED}SET LOCAL plan_cache_mode = force_generic_plan; {seqscan}{create}{explain}{reset}"
     );
     let is_hypothetical = with.is_some();
-    Query::new(sql, move |mut rows| {
+    let mut plan = Query::new(sql, move |mut rows| {
         let index =
             if is_hypothetical && !rows.is_empty() { rows.remove(0).into_iter().next().flatten() } else { None };
         Ok((plan(&rows)?, index))
-    })
+    });
+    // Neither is undone by a rollback. The index goes first: there may be nothing to deallocate.
+    plan.cleanup = Some(format!("{reset}DEALLOCATE {name}"));
+    plan
 }
 
 fn plan(rows: &[Row]) -> Result<PlanFacts, Fault> {
@@ -254,6 +256,13 @@ mod tests {
             plan.reads.iter().map(|read| (read.table.to_string(), read.is_search)).collect();
         assert_eq!(reads, [("s.t".to_owned(), false), ("s.u".to_owned(), true)]);
         assert_eq!((plan.reads[1].condition.as_str(), plan.reads[1].filter.as_str()), ("(u.b = t.a)", "(u.c = 1)"));
+    }
+
+    #[test]
+    fn a_refused_plan_leaves_neither_an_index_nor_a_statement() {
+        let plan = prepared_plan("SELECT 1/0", false, Some(("tools", "CREATE INDEX ON t (a)"))).map(|(plan, _)| plan);
+        let cleanup = plan.cleanup.unwrap();
+        assert!(cleanup.contains("tools.hypopg_reset()") && cleanup.contains("; DEALLOCATE doorstep_"), "{cleanup}");
     }
 
     #[test]

@@ -45,8 +45,7 @@ const SWITCHES: &[&str] = &["bitmapscan", "sort", "indexscan", "indexonlyscan", 
 
 /// The plans of each query.
 pub(crate) fn plans(queries: &[&str]) -> Batch<Vec<QueryPlan>> {
-    // A name that no other session uses, also behind a pooler.
-    let name = format!("doorstep_{}", uuid::Uuid::new_v4().simple());
+    let name = prepared_name();
     let start = format!(
         "{CONDITIONS}{PINNED}{OF_PARTITIONS}SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; "
     );
@@ -81,22 +80,32 @@ pub(crate) fn bools(queries: &[&str]) -> Batch<bool> {
     }
 }
 
-/// One query under every variant, each with a plan as its only row. The first piece ends where the query begins.
-fn questions(query: &str, name: &str) -> Vec<String> {
+/// A name that no other session uses, also behind a pooler.
+pub(crate) fn prepared_name() -> String {
+    format!("doorstep_{}", uuid::Uuid::new_v4().simple())
+}
+
+/// Prepares a query, explains it for any values of its parameters, and forgets it; in two pieces, of which the second one begins
+/// with the query.
+pub(crate) fn prepared(query: &str, name: &str, options: &str) -> [String; 2] {
     let parameters = vec!["NULL"; script::parameters(query)].join(", ");
     let arguments = if parameters.is_empty() { parameters } else { format!("({parameters})") };
+    [
+        format!("PREPARE {name} AS "),
+        format!("{query}\n; EXPLAIN ({options}FORMAT JSON, VERBOSE) EXECUTE {name}{arguments}; DEALLOCATE {name}; "),
+    ]
+}
+
+/// One query under every variant, each with a plan as its only row. The first piece ends where the query begins.
+fn questions(query: &str, name: &str) -> Vec<String> {
     let of_variant = |off: &&[&str]| {
         let switch = |name: &&str| {
             let value = if off.contains(name) { "off" } else { "on" };
             format!("SET LOCAL enable_{name} = {value}; ")
         };
         let switches: String = SWITCHES.iter().map(switch).collect();
-        [
-            format!("{switches}PREPARE {name} AS "),
-            format!(
-                "{query}\n; EXPLAIN (FORMAT JSON, VERBOSE, COSTS off) EXECUTE {name}{arguments}; DEALLOCATE {name}; "
-            ),
-        ]
+        let [before, after] = prepared(query, name, "COSTS off, ");
+        [switches + &before, after]
     };
     VARIANTS.iter().flat_map(of_variant).collect()
 }
