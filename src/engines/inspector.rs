@@ -198,8 +198,8 @@ pub trait Inspector: Sync {
         None
     }
 
-    /// The tables of these schemas, with their sizes.
-    fn tables(&self, _schemas: &[String]) -> Option<Query<Vec<TableFacts>>> {
+    /// The tables of these schemas, with their sizes: exact ones, which may have to wait for a lock, or else as the statistics say.
+    fn tables(&self, _schemas: &[String], _is_exact: bool) -> Option<Query<Vec<TableFacts>>> {
         None
     }
 

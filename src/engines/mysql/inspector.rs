@@ -98,7 +98,7 @@ impl Inspector for Mysql {
         Some(Query::new(sql.to_owned(), |rows| Ok(indexes(&rows))))
     }
 
-    fn tables(&self, _schemas: &[String]) -> Option<Query<Vec<TableFacts>>> {
+    fn tables(&self, _schemas: &[String], _is_exact: bool) -> Option<Query<Vec<TableFacts>>> {
         let sql = "SELECT table_schema, table_name, table_rows, data_length FROM information_schema.tables \
                    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY 1, 2";
         Some(Query::new(sql.to_owned(), |rows| {

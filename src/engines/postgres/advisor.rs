@@ -10,6 +10,7 @@ use crate::engines::engine::Query;
 use crate::engines::postgres::explain::CONDITIONS;
 use crate::engines::postgres::inspector::{asked, number};
 use crate::engines::postgres::queries::PINNED;
+use crate::engines::postgres::table_state::of_tree;
 use crate::engines::postgres::{SQL, explain};
 use crate::engines::values::text;
 use crate::sql::{Row, script};
@@ -46,13 +47,16 @@ pub(crate) fn statistics() -> Query<Statistics> {
     })
 }
 
-/// `reltuples` is -1 before the first ANALYZE since PostgreSQL 14, and 0 before that.
-pub(crate) fn tables(schemas: &[String]) -> Query<Vec<TableFacts>> {
+/// A partitioned table counts with all of its partitions. The exact sizes wait 100 ms for a lock.
+pub(crate) fn tables(schemas: &[String], is_exact: bool) -> Query<Vec<TableFacts>> {
+    let bytes = if is_exact { "pg_catalog.pg_relation_size(p.oid)" } else { "greatest(p.relpages, 0)::bigint * 8192" };
+    let deleted = ("pg_catalog.pg_stat_get_tuples_deleted(p.oid)", "deletes");
+    let updated = ("pg_catalog.pg_stat_get_tuples_updated(p.oid)", "updates");
     let sql = format!(
-        "SELECT n.nspname, c.relname, nullif(c.reltuples::bigint, -1), pg_catalog.pg_relation_size(c.oid), s.n_tup_del, s.n_tup_upd \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid \
+        "SET LOCAL lock_timeout = '100ms'; SELECT n.nspname, c.relname, s.* \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL {} \
          WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname = {} ORDER BY 1, 2",
+        of_tree(is_exact, &[(bytes, "bytes"), deleted, updated]),
         list(schemas)
     );
     asked(&sql, |rows| {

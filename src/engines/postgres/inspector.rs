@@ -129,8 +129,8 @@ impl Inspector for Postgres {
         Some(advisor::statistics())
     }
 
-    fn tables(&self, schemas: &[String]) -> Option<Query<Vec<TableFacts>>> {
-        Some(advisor::tables(schemas))
+    fn tables(&self, schemas: &[String], is_exact: bool) -> Option<Query<Vec<TableFacts>>> {
+        Some(advisor::tables(schemas, is_exact))
     }
 
     fn indexes(&self, schemas: &[String]) -> Option<Query<Vec<IndexFacts>>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::fault::Fault;
 use crate::config::ServiceQuery;
 use crate::differ::ddl::index::{IndexName, create_index};
-use crate::engines::advice_facts::{IndexFacts, PlanFacts, PlanRead, StatementFacts, Statistics};
+use crate::engines::advice_facts::{IndexFacts, PlanFacts, PlanRead, StatementFacts, Statistics, TableFacts};
 use crate::engines::engine::Query;
 use crate::engines::session::Session;
 use crate::inspect::advice::candidate;
@@ -35,7 +35,7 @@ pub(crate) async fn examine(
     });
     let mut asker = Asker { session, notes };
     let statistics = asker.ask("the statistics", inspector.statistics()).await;
-    let tables = asker.ask("the tables", inspector.tables(&schemas)).await.unwrap_or_default();
+    let tables = asker.tables(&schemas).await;
     let indexes = asker.ask("the indexes", inspector.indexes(&schemas)).await.unwrap_or_default();
     let keys = asker.ask("the foreign keys", inspector.foreign_keys(&schemas)).await;
     let statements = asker.statements(statistics.as_ref()).await;
@@ -63,6 +63,16 @@ impl Asker<'_> {
                 None
             }
         }
+    }
+
+    /// The tables; with sizes as the statistics say, where one of them stays locked.
+    async fn tables(&mut self, schemas: &[String]) -> Vec<TableFacts> {
+        let inspector = self.session.engine().inspector();
+        let Some(exact) = inspector.tables(schemas, true) else { return Vec::new() };
+        if let Ok(tables) = self.session.ask(exact).await {
+            return tables;
+        }
+        self.ask("the tables", inspector.tables(schemas, false)).await.unwrap_or_default()
     }
 
     /// The slowest statements with their plans.
