@@ -146,6 +146,18 @@ pub(crate) fn number(count: usize) -> String {
     groups.join(",")
 }
 
+/// `1.2 GiB`: bytes for people.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1000.0 && unit < UNITS.len() - 1 {
+        (value, unit) = (value / 1024.0, unit + 1);
+    }
+    if value < 10.0 && unit > 0 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+}
+
 /// Whole milliseconds, for the `…_ms` fields.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -283,6 +295,12 @@ mod tests {
         for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(number(count), text);
         }
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 8192, 1 << 20, 1_288_490_189, 400 << 30].map(size);
+        assert_eq!(sizes, ["0 KiB", "8 KiB", "1.0 MiB", "1.2 GiB", "400 GiB"]);
     }
 
     #[test]

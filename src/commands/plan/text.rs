@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::base::log::{number, seconds};
+use crate::base::log::{number, seconds, size};
 use crate::commands::plan::view::{
     Afterwards, Backup, DUMP_RATE, Migration, Mode, Plan, Run, Statement, TableView, WaitView, Why,
 };
@@ -231,27 +231,9 @@ fn site(touched: &Touched) -> String {
     format!("{} ({}{line})", touched.migration, touched.file)
 }
 
-/// `1.2 GiB`.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1000.0 && unit < UNITS.len() - 1 {
-        (value, unit) = (value / 1024.0, unit + 1);
-    }
-    if value < 10.0 && unit > 0 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        let sizes = [0, 8192, 1 << 20, 1_288_490_189, 400 << 30].map(size);
-        assert_eq!(sizes, ["0 KiB", "8 KiB", "1.0 MiB", "1.2 GiB", "400 GiB"]);
-    }
 
     #[test]
     fn a_table_tells_its_lock_and_how_long_others_wait() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::base::log::seconds;
+use crate::base::log::{seconds, size};
 use crate::base::neutral;
 use crate::catalog::Name;
 use crate::differ::ddl::index::{IndexName, create_index, drop_index};
@@ -346,27 +346,4 @@ impl fmt::Display for SlowAdvice {
 
 fn counted(number: Option<u64>, what: &str) -> Option<String> {
     number.map(|number| format!("{number} {what}"))
-}
-
-/// In the units of `pg_size_pretty`, which are powers of 1024.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];
-    let unit = UNITS.into_iter().find(|(length, _)| bytes >= *length);
-    unit.map_or_else(
-        || format!("{bytes} bytes"),
-        |(length, unit)| {
-            let tenths = bytes * 10 / length;
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        },
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_those_of_the_server() {
-        assert_eq!([0, 8192, 1_572_864].map(size), ["0 bytes", "8.0 kB", "1.5 MB"]);
-    }
 }

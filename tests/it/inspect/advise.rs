@@ -91,7 +91,7 @@ fn the_text_has_numbers_and_statements() {
     let (database, project) = shop();
     let output = project.doorstep(&database.url(), &["advise"]).run().code(0);
     let size = |line: &str| match line.rsplit_once(", ") {
-        Some((line, rest)) if rest.ends_with(" kB") => format!("{line}, [size]"),
+        Some((line, rest)) if rest.ends_with("iB") => format!("{line}, [size]"),
         // What the planner does now, and whether a new database has a time of reset, depends on the server's version.
         _ if line.starts_with("    now: ") => "    now: [plan]".to_owned(),
         _ if line.starts_with("indexes without a scan since ") => "indexes without a scan since [reset]".to_owned(),
