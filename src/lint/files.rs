@@ -12,7 +12,6 @@ use crate::formats::{Folder, Format};
 use crate::lint::hazard::Hazard;
 use crate::lint::reading::LintScript;
 use crate::lint::rules::order::{self, Standing};
-use crate::lint::suppression::Comments;
 use crate::lint::{Circumstances, Runner, lint};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -64,7 +63,6 @@ impl LintBatch {
             runner: Runner { tool, sends_one_message, sets_lock_timeout },
             together: self.together,
             is_complete: self.format.is_some(),
-            allow: &settings.lint_allow,
         };
         let scripts = self.migrations.iter();
         let scripts = scripts.map(|(migration, standing)| LintScript::of(migration, *standing == Standing::New));
@@ -79,10 +77,10 @@ impl LintBatch {
             true => order::of_folder(&files, self.base.as_deref()),
             false => Vec::new(),
         };
+        found.extend(lint(&scripts, &circumstances));
         let is_allowed =
             |hazard: &Hazard| settings.lint_allow.iter().any(|it| it.accepts(hazard.rule, &hazard.place.file));
         found.retain(|hazard| !is_allowed(hazard));
-        found.extend(lint(&scripts, &circumstances));
         let at = |file: &str| scripts.iter().position(|script| script.file == file);
         found.sort_by_key(|hazard| (at(&hazard.place.file), hazard.place.line, hazard.place.column));
         Ok(found)
@@ -90,8 +88,8 @@ impl LintBatch {
 }
 
 fn refuse_wrong_comment(script: &LintScript<'_>) -> Result<(), Error> {
-    let wrong = Comments::of(script.script).wrong;
-    wrong.first().map_or(Ok(()), |(line, why)| Err(Error::Settings(format!("{}:{line}: {why}", script.file))))
+    let wrong = script.comments.wrong.first();
+    wrong.map_or(Ok(()), |(line, why)| Err(Error::Settings(format!("{}:{line}: {why}", script.file))))
 }
 
 /// The engine that scripts are written for, as far as the command line or the settings name it.

@@ -14,7 +14,6 @@ pub(crate) mod rules;
 pub(crate) mod suppression;
 pub(crate) mod wording;
 
-use crate::config::LintAllow;
 use crate::lint::effects::Known;
 use crate::lint::fresh::Fresh;
 use crate::lint::hazard::Hazard;
@@ -31,8 +30,6 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) together: bool,
     /// The scripts are all that ever ran on the database.
     pub(crate) is_complete: bool,
-    /// What is not reported.
-    pub(crate) allow: &'a [LintAllow],
 }
 
 /// Who runs the scripts.
@@ -46,7 +43,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) sets_lock_timeout: bool,
 }
 
-/// All hazards of the scripts that are checked, in their order. The others only tell what is there before.
+/// All hazards of the scripts that are checked, in their order, without those that their comments allow. The other scripts only tell
+/// what is there before.
 #[must_use]
 pub(crate) fn lint(scripts: &[LintScript<'_>], circumstances: &Circumstances<'_>) -> Vec<Hazard> {
     let mut known = Known::of_scripts(circumstances.is_complete);
@@ -61,12 +59,7 @@ pub(crate) fn lint(scripts: &[LintScript<'_>], circumstances: &Circumstances<'_>
             continue;
         }
         let hazards = rules::judge(script, &statements, &mut fresh, circumstances);
-        let allowed = suppression::Comments::of(script.script);
-        let is_told = |hazard: &Hazard| {
-            let is_allowed = circumstances.allow.iter().any(|allow| allow.accepts(hazard.rule, &hazard.place.file));
-            !is_allowed && !allowed.accept(hazard)
-        };
-        found.extend(hazards.into_iter().filter(is_told));
+        found.extend(hazards.into_iter().filter(|hazard| !script.comments.accept(hazard)));
     }
     found
 }

@@ -3,6 +3,7 @@
 use crate::formats::migration::{Migration, RunMode};
 use crate::lint::effects::{ActionEffects, Known, by_action};
 use crate::lint::hazard::Place;
+use crate::lint::suppression::Comments;
 use crate::migrate::strategy::Strategy;
 use crate::sql::changes;
 use crate::sql::script::{Script, Statement, statements};
@@ -13,6 +14,8 @@ pub(crate) struct LintScript<'a> {
     pub(crate) file: String,
     /// The script.
     pub(crate) script: &'a Script,
+    /// Its comments that allow a rule.
+    pub(crate) comments: Comments,
     /// Its file asks for no transaction.
     pub(crate) no_transaction: bool,
     /// Why doorstep does not run it.
@@ -27,6 +30,7 @@ impl<'a> LintScript<'a> {
         Self {
             file: migration.path.display().to_string(),
             script: &migration.script,
+            comments: Comments::of(&migration.script),
             no_transaction: migration.no_transaction,
             unreadable: migration.unreadable.as_deref(),
             is_checked,

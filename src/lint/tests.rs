@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lint::reading::LintScript;
+use crate::lint::suppression::Comments;
 use crate::sql::script::Script;
 
 const DOORSTEP: Runner<'static> = Runner { tool: None, sends_one_message: false, sets_lock_timeout: true };
@@ -17,13 +18,14 @@ fn found_by(text: &str, dialect: Dialect, runner: Runner<'_>) -> Vec<String> {
     let scripts = [BEFORE, text].map(|text| Script::new(text.to_owned(), dialect));
     let script = |(index, script)| LintScript {
         file: format!("{index}.sql"),
+        comments: Comments::of(script),
         script,
         no_transaction: false,
         unreadable: None,
         is_checked: index == 1,
     };
     let scripts: Vec<LintScript<'_>> = scripts.iter().enumerate().map(script).collect();
-    let circumstances = Circumstances { dialect, runner, together: false, is_complete: true, allow: &[] };
+    let circumstances = Circumstances { dialect, runner, together: false, is_complete: true };
     let tell = |hazard: Hazard| {
         let severity = match hazard.severity {
             crate::finding::Severity::Warning => String::new(),
