@@ -56,8 +56,7 @@ fn with(reader: &mut Cursor<'_>) -> Vec<Action> {
         let _ = reader.take_all(&["NOT", "MATERIALIZED"]) || reader.take("MATERIALIZED");
         let begin = reader.offset();
         reader.skip();
-        let query = reader.since(begin).to_ascii_uppercase();
-        if ["INSERT ", "UPDATE ", "DELETE "].iter().any(|verb| query.contains(verb)) {
+        if writes(&mut Cursor::new(reader.since(begin), reader.dialect())) {
             return vec![Action::on(None, ActionKind::Unread)];
         }
         if !reader.take_mark(",") {
@@ -73,6 +72,20 @@ fn with(reader: &mut Cursor<'_>) -> Vec<Action> {
         _ => action,
     });
     widened.collect()
+}
+
+/// Whether a query in parentheses begins with a verb that writes, be it behind queries of its own (`WITH`). A verb elsewhere is a
+/// function, or part of FOR UPDATE.
+fn writes(query: &mut Cursor<'_>) -> bool {
+    let mut may_begin = query.take_mark("(");
+    while !query.is_at_end() {
+        if may_begin && ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|verb| query.take(verb)) {
+            return true;
+        }
+        may_begin = query.is_at("(");
+        query.skip();
+    }
+    false
 }
 
 fn inserted(reader: &mut Cursor<'_>) -> Vec<Action> {

@@ -27,6 +27,12 @@ fn statements_are_read_with_what_they_are_on() {
         ("UPDATE ONLY t SET a = 1", "Rows table t"),
         ("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x", "Rows table t"),
         ("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "Unread"),
+        ("WITH x AS (SELECT 1), y AS NOT MATERIALIZED (\n  DELETE\n  FROM t RETURNING *) SELECT * FROM y", "Unread"),
+        ("WITH x AS (WITH y AS (SELECT 1) UPDATE\nt SET a = 1 RETURNING *) SELECT * FROM x", "Unread"),
+        (
+            "WITH x AS (SELECT 'DELETE FROM u' AS \"UPDATE \" FROM u FOR UPDATE OF u) INSERT INTO t SELECT * FROM x",
+            "Rows table t",
+        ),
         ("COPY t (a) FROM STDIN", "Rows table t"),
         ("COPY t TO STDOUT", "Quiet table t"),
         ("COMMENT ON COLUMN s.t.a IS 'x'", "Attach column s.t.a"),
