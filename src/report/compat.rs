@@ -249,22 +249,15 @@ impl Compatibility {
     pub(crate) fn github(&self) -> String {
         let mut out = String::new();
         for finding in &self.findings {
-            let command = match (finding.severity, finding.effect.is_unknown()) {
-                (Severity::Error, _) => "error",
-                (Severity::Warning, _) | (_, true) => "warning",
-                (Severity::Notice, false) => "notice",
-            };
+            let severity = if finding.effect.is_unknown() { Severity::Warning } else { Severity::Notice };
+            let severity = finding.severity.max(severity);
             let title = format!("{} {}", finding.object, finding.effect.predicate());
             let next = finding.remedy.as_ref().map_or(String::new(), |remedy| format!("\nnext: {remedy}"));
-            out += &annotation(
-                command,
-                &finding.place,
-                &title,
-                &format!("{}; {}{next}", finding.trouble(), finding.cause),
-            );
+            let text = format!("{}; {}{next}", finding.trouble(), finding.cause);
+            out += &annotation(severity, &finding.place, &title, &text);
         }
         for unjudged in &self.unjudged {
-            out += &annotation("warning", &unjudged.place, &unjudged.statement, unjudged.cause);
+            out += &annotation(Severity::Warning, &unjudged.place, &unjudged.statement, unjudged.cause);
         }
         out + &format!("{}\n", self.conclusion())
     }
@@ -306,8 +299,9 @@ impl Compatibility {
     }
 }
 
-fn annotation(command: &str, place: &Place, title: &str, text: &str) -> String {
-    let line = place.line.map_or(String::new(), |line| format!(",line={line}"));
-    let (file, title) = (github::property(&place.file), github::property(title));
-    format!("::{command} file={file}{line},title={title}::{}\n", github::data(text))
+fn annotation(severity: Severity, place: &Place, title: &str, text: &str) -> String {
+    let line = place.line.as_ref().map(|line| ("line", line as &dyn fmt::Display));
+    let place: Vec<(&str, &dyn fmt::Display)> =
+        [("file", &place.file as &dyn fmt::Display)].into_iter().chain(line).collect();
+    github::annotation(severity, &place, title, text)
 }

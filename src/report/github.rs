@@ -1,4 +1,6 @@
-//! For GitHub Actions: workflow commands, which the running_session turns into annotations of the lines they name.
+//! For GitHub Actions: workflow commands, which the runner turns into annotations of the lines they name.
+
+use std::fmt::Display;
 
 use crate::base::neutral;
 use crate::catalog::Origin;
@@ -22,24 +24,26 @@ pub(crate) fn render(verified: &Verified) -> String {
 }
 
 fn command(finding: &Finding, place: Option<Origin>) -> String {
-    let command = match finding.difference.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Notice => "notice",
-    };
-    let place = place.map(|Origin { file, line }| format!("file={},line={line},", property(&file)));
-    let place = place.unwrap_or_default();
-    let title = property(&format!("{} {}", finding.difference.object, finding.difference.predicate()));
-    format!("::{command} {place}title={title}::{}\n", data(&finding.to_string()))
+    let difference = &finding.difference;
+    let place = place.as_ref().map(|Origin { file, line }| [("file", file as &dyn Display), ("line", line)]);
+    let title = format!("{} {}", difference.object, difference.predicate());
+    annotation(difference.severity, place.as_ref().map_or(&[], |place| place), &title, &finding.to_string())
+}
+
+/// A command that annotates a place: `file`, `line`, `col`.
+pub(super) fn annotation(severity: Severity, place: &[(&str, &dyn Display)], title: &str, text: &str) -> String {
+    let property = |(name, value): &(&str, &dyn Display)| format!("{name}={},", property(&value.to_string()));
+    let place: String = place.iter().map(property).collect();
+    format!("::{severity} {place}title={}::{}\n", self::property(title), data(text))
 }
 
 /// The text of a command (actions/toolkit, `escapeData`).
-pub(super) fn data(text: &str) -> String {
+fn data(text: &str) -> String {
     let encoded = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     neutral::text(&encoded).into_owned()
 }
 
 /// A property of a command (actions/toolkit, `escapeProperty`).
-pub(super) fn property(text: &str) -> String {
+fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

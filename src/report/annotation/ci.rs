@@ -1,5 +1,7 @@
 //! For what reads along in CI: GitHub's workflow commands, JUnit's XML, Markdown.
 
+use std::fmt::Display;
+
 use crate::base::neutral;
 use crate::finding::Severity;
 use crate::report::annotation::{Annotated, Annotation};
@@ -15,10 +17,9 @@ pub(crate) fn github(annotated: &Annotated) -> String {
 
 fn command(hazard: &Annotation) -> String {
     let Annotation { severity, file, line, column, .. } = hazard;
-    let title = github::property(&format!("{} {}", hazard.rule, hazard.object.as_deref().unwrap_or_default()));
-    let place = format!("file={},line={line},col={column},", github::property(file));
-    let text = github::data(&format!("{}\n{}", hazard.why, hazard.safe_way));
-    format!("::{severity} {place}title={}::{text}\n", title.trim_end())
+    let title = format!("{} {}", hazard.rule, hazard.object.as_deref().unwrap_or_default());
+    let place = [("file", file as &dyn Display), ("line", line), ("col", column)];
+    github::annotation(*severity, &place, title.trim_end(), &format!("{}\n{}", hazard.why, hazard.safe_way))
 }
 
 /// JUnit's XML: a suite per file, a case per hazard; those that fail the command are failures.
