@@ -47,6 +47,16 @@ pub(crate) fn line(text: &str) -> String {
     self::text(&parts.join(" ")).into_owned()
 }
 
+/// The first line of a message, with the second one where that says what it is about.
+pub(crate) fn first_line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    match lines.next().filter(|_| first.ends_with(':')) {
+        Some(second) => format!("{first} {second}"),
+        None => first.to_owned(),
+    }
+}
+
 /// JSON, already serialised: what it holds stays the same value, and is written so that a terminal and a CI server that
 /// show it find nothing in it.
 pub(crate) fn json(json: &str) -> Cow<'_, str> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::base::error::{Code, Error};
 use crate::base::log::number;
+use crate::base::neutral;
 
 /// The most schemas that are named.
 const NAMED: usize = 10;
@@ -48,15 +49,12 @@ impl fmt::Display for SchemaFailures {
     }
 }
 
-/// The first line of an error, with the second one where that says what it is about.
+/// The first line of an error, with what it is about.
 pub(crate) fn first_line(error: &Error) -> String {
-    let text = error.to_string();
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.next().unwrap_or_default();
-    // The second line of a failed migration is the server's message.
-    match lines.next().filter(|_| first.ends_with(':') || matches!(error, Error::Migration { .. })) {
-        Some(second) => format!("{}: {second}", first.trim_end_matches(':')),
-        None => first.to_owned(),
+    match error {
+        // The report begins with the server's message.
+        Error::Migration { name, report, .. } => neutral::first_line(&format!("migration {name} failed:\n{report}")),
+        error => neutral::first_line(&error.to_string()),
     }
 }
 

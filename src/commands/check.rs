@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::error::{Code, Error};
 use crate::base::log::{self, LogFormat, LogLevel, seconds};
+use crate::base::schema_failures::first_line;
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::commands::{output, status_many};
 use crate::config::{OnUnknown, Patience, SchemasFrom, Strictness, Words};
@@ -125,7 +126,7 @@ impl Checked {
             for Standing { schema, state } in found.map_err(said)? {
                 let (verdict, told) = match state {
                     Ok(reading) => judged(&reading.open, Reach::Complete),
-                    Err(error) => (Verdict::Unknown, Err(status_many::said(&error))),
+                    Err(error) => (Verdict::Unknown, Err(first_line(&error))),
                 };
                 verdicts.push(verdict);
                 wrong.extend(told.err().map(|why| (schema, why)));
@@ -144,7 +145,7 @@ impl Checked {
                 let expected = (&mut desired, history.as_mut());
                 let failed = tenants::verify::step((setup, &start.probe), session, expected, &names).await;
                 let wrong =
-                    failed.map_err(said)?.into_iter().map(|(at, error)| (names[at].clone(), status_many::said(&error)));
+                    failed.map_err(said)?.into_iter().map(|(at, error)| (names[at].clone(), first_line(&error)));
                 let wrong: Vec<(String, String)> = wrong.collect();
                 self.verified = Some(wrong.is_empty());
                 if !wrong.is_empty() {

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::base::error::Error;
 use crate::base::log::{LogFormat, number};
 use crate::base::neutral;
-use crate::base::schema_failures::first_line;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
 use crate::commands::status::{StatusLine, meaning};
@@ -132,7 +131,7 @@ fn text(statuses: &Statuses<'_>, address: &str) -> String {
 /// What a schema lacks, on one line.
 fn lacks(schema: &SchemaStatus<'_>) -> String {
     if let Some(error) = &schema.error {
-        return error.lines().next().unwrap_or_default().to_owned();
+        return neutral::first_line(error);
     }
     let open = schema.migrations.iter().map(|line| match line.state {
         State::Pending => line.name.to_owned(),
@@ -151,11 +150,6 @@ pub(super) fn unwell(wrong: &[(String, String)], count: usize) -> String {
     let more = wrong.len().saturating_sub(MIGRATIONS);
     let more = if more > 0 { format!("; and {} more", number(more)) } else { String::new() };
     format!("{} of {}: {}{more}", number(wrong.len()), schemas_text(count), named.join("; "))
-}
-
-/// The first line of an error, for `check`.
-pub(super) fn said(error: &Error) -> String {
-    first_line(error)
 }
 
 #[cfg(test)]

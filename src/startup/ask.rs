@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::log::seconds;
 use crate::base::retry::Pace;
+use crate::base::schema_failures::first_line;
 use crate::base::short_child::{self, Answered, Captured, ShortChild};
 use crate::config::words::Words;
 use crate::formats::inquiry::Answer;
@@ -122,8 +123,4 @@ impl<'a> Question<'a> {
         }
         String::from_utf8(output).map_err(|_| format!("what {words} prints is not UTF-8"))
     }
-}
-
-fn first_line(error: &crate::base::error::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -7,6 +7,7 @@
 pub(crate) mod index;
 
 use crate::base::fault::{Class, Fault};
+use crate::base::neutral;
 use crate::catalog::{Access, Arity, Catalog, Column, Default, Enum, Name, Origin, Table, Type, spelling};
 use crate::config::{Line, Require};
 use crate::differ::{self, Names};
@@ -71,7 +72,7 @@ pub(crate) fn unanswered(
     at: Option<(usize, usize)>,
     error: &dyn Fn(DifferenceKind) -> Difference,
 ) -> Difference {
-    let said = fault.to_string().lines().next().unwrap_or_default().to_owned();
+    let said = neutral::first_line(&fault.to_string());
     let (kind, refusal, fix) = match fault.class {
         Class::RowSecurity => (DifferenceKind::Hidden, Refusal::RowSecurity, RequirementFix::BypassRowSecurity),
         Class::Privilege => (DifferenceKind::Hidden, Refusal::Other, RequirementFix::GrantSelect),
