@@ -9,7 +9,7 @@ use crate::engines::advice_facts::{IndexFacts, KeyFacts, PlanFacts, PlanRead, St
 use crate::engines::engine::Query;
 use crate::engines::postgres::explain::CONDITIONS;
 use crate::engines::postgres::inspector::{asked, number};
-use crate::engines::postgres::queries::PINNED;
+use crate::engines::postgres::queries::{PINNED, array};
 use crate::engines::postgres::table_state::of_tree;
 use crate::engines::postgres::{SQL, explain};
 use crate::engines::values::text;
@@ -17,11 +17,6 @@ use crate::sql::{Row, script};
 
 /// A time, in RFC 3339.
 const RFC_3339: &str = "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'";
-
-fn list(schemas: &[String]) -> String {
-    let schemas: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
-    format!("ANY (ARRAY[{}]::text[])", schemas.join(", "))
-}
 
 pub(crate) fn statistics() -> Query<Statistics> {
     let extension = |name: &str| {
@@ -55,9 +50,9 @@ pub(crate) fn tables(schemas: &[String], is_exact: bool) -> Query<Vec<TableFacts
     let sql = format!(
         "SET LOCAL lock_timeout = '100ms'; SELECT n.nspname, c.relname, s.* \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL {} \
-         WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname = {} ORDER BY 1, 2",
+         WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname = ANY ({}) ORDER BY 1, 2",
         of_tree(is_exact, &[(bytes, "bytes"), deleted, updated]),
-        list(schemas)
+        array(schemas)
     );
     asked(&sql, |rows| {
         let read = |row: &Row| TableFacts {
@@ -85,9 +80,9 @@ pub(crate) fn indexes(schemas: &[String]) -> Query<Vec<IndexFacts>> {
          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
          JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
          JOIN pg_catalog.pg_am am ON am.oid = x.relam LEFT JOIN pg_catalog.pg_stat_all_indexes s ON s.indexrelid = x.oid \
-         WHERE n.nspname = {} AND NOT x.relispartition AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+         WHERE n.nspname = ANY ({}) AND NOT x.relispartition AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e') ORDER BY 1, 2, 3",
-        list(schemas)
+        array(schemas)
     );
     asked(&sql, |rows| rows.iter().map(index).collect())
 }
@@ -124,8 +119,8 @@ pub(crate) fn foreign_keys(schemas: &[String]) -> Query<Vec<KeyFacts>> {
          ON a.attrelid = t.oid AND a.attnum = k.number), fn.nspname, f.relname FROM pg_catalog.pg_constraint c \
          JOIN pg_catalog.pg_class t ON t.oid = c.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
          JOIN pg_catalog.pg_class f ON f.oid = c.confrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace \
-         WHERE c.contype = 'f' AND c.conparentid = 0 AND n.nspname = {} ORDER BY 1, 2, 3",
-        list(schemas)
+         WHERE c.contype = 'f' AND c.conparentid = 0 AND n.nspname = ANY ({}) ORDER BY 1, 2, 3",
+        array(schemas)
     );
     asked(&sql, |rows| {
         let read = |row: &Row| {

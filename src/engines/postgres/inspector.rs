@@ -8,10 +8,10 @@ use crate::engines::engine::{Query, unexpected_row};
 use crate::engines::inspector::{
     Connections, Inspector, OwnedRights, Rights, RoleFacts, SchemaRights, TableLock, TableLocks, Transactions,
 };
+use crate::engines::postgres::advisor;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::explain::CONDITIONS;
-use crate::engines::postgres::queries::{DDL_MODES, PEER, PINNED};
-use crate::engines::postgres::{SQL, advisor};
+use crate::engines::postgres::queries::{DDL_MODES, PEER, PINNED, array};
 use crate::engines::values::text;
 use crate::sql::{Row, TableName};
 
@@ -32,16 +32,15 @@ impl Inspector for Postgres {
     }
 
     fn rights(&self, schemas: &[String]) -> Option<Query<Rights>> {
-        let list: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
-        let list = list.join(", ");
+        let schemas = array(schemas);
         let sql = format!(
             "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'); \
              SELECT w, n.oid IS NOT NULL, pg_catalog.has_schema_privilege(n.oid, 'USAGE'), \
-             pg_catalog.has_schema_privilege(n.oid, 'CREATE'), NULL FROM pg_catalog.unnest(ARRAY[{list}]::text[]) w \
+             pg_catalog.has_schema_privilege(n.oid, 'CREATE'), NULL FROM pg_catalog.unnest({schemas}) w \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w; \
              SELECT n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.count(*) OVER () \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (ARRAY[{list}]::text[]) \
+             WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY ({schemas}) \
              AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e') \
              ORDER BY 1, 2 LIMIT 3"
@@ -101,17 +100,16 @@ impl Inspector for Postgres {
     }
 
     fn table_locks(&self, schemas: &[String]) -> Option<Query<TableLocks>> {
-        let list: Vec<String> = schemas.iter().map(|name| SQL.literal(name)).collect();
         let sql = format!(
             "SELECT {PEER}, n.nspname || '.' || c.relname, l.mode FROM pg_catalog.pg_locks l \
              JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'relation' AND l.granted \
-             AND l.mode IN ({DDL_MODES}) AND c.relkind IN ('r', 'p', 'm') AND n.nspname = ANY (ARRAY[{}]::text[]) \
+             AND l.mode IN ({DDL_MODES}) AND c.relkind IN ('r', 'p', 'm') AND n.nspname = ANY ({}) \
              AND {IS_BESIDE} AND {IS_CLIENT} ORDER BY a.xact_start, 8 LIMIT 5; \
              SELECT {PEER}, pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(a.pid), ', ') \
              FROM pg_catalog.pg_stat_activity a WHERE {IS_BESIDE} AND EXISTS (SELECT FROM pg_catalog.pg_locks l \
              WHERE l.pid = a.pid AND NOT l.granted) ORDER BY a.xact_start LIMIT 5",
-            list.join(", ")
+            array(schemas)
         );
         Some(asked(&sql, |rows| {
             let mut locks = TableLocks::default();

@@ -28,16 +28,21 @@ pub(crate) const SCHEMAS: &str = "SELECT n.nspname FROM pg_catalog.pg_namespace 
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
     AND d.objid = n.oid AND d.deptype = 'e') ORDER BY 1";
 
+/// Names as a value: `ARRAY['a', 'b']::text[]`.
+pub(crate) fn array(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| SQL.literal(name)).collect();
+    format!("ARRAY[{}]::text[]", names.join(", "))
+}
+
 /// Every subquery costs a fresh backend some hundred microseconds of catalog loading, so there are no joins,
 /// and nothing about schemas where none is wanted. 1259 is `pg_class`.
 pub(crate) fn probe(wanted: &ProbeRequest) -> String {
-    let schemas: Vec<String> = wanted.schemas.iter().map(|name| SQL.literal(name)).collect();
-    let missing = match schemas.is_empty() {
+    let missing = match wanted.schemas.is_empty() {
         true => "NULL".to_owned(),
         false => format!(
-            "(SELECT pg_catalog.json_agg(w) FROM pg_catalog.unnest(ARRAY[{}]::text[]) w \
+            "(SELECT pg_catalog.json_agg(w) FROM pg_catalog.unnest({}) w \
              WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = w))",
-            schemas.join(", ")
+            array(&wanted.schemas)
         ),
     };
     let home = wanted.history.as_deref().map_or("NULL".to_owned(), |table| {
