@@ -1,7 +1,6 @@
 //! What the checked scripts create themselves: no running release uses it, so nothing that happens to it is a hazard.
 
-use std::collections::HashSet;
-
+use crate::lint::by_name::ByName;
 use crate::lint::effects::ActionEffects;
 use crate::sql::actions::ActionKind;
 use crate::sql::{ObjectKind, ObjectRef};
@@ -9,42 +8,44 @@ use crate::sql::{ObjectKind, ObjectRef};
 /// Objects that are new.
 #[derive(Debug, Default)]
 pub(crate) struct Fresh {
-    /// Tables, views, indexes and types, by kind and name without a schema.
-    objects: HashSet<(ObjectKind, String)>,
+    /// Tables, views, indexes and types.
+    objects: ByName<(ObjectKind, String), ()>,
     /// Columns of other tables, by table and name.
-    columns: HashSet<(String, String)>,
+    columns: ByName<(String, String), ()>,
 }
 
 impl Fresh {
     /// Takes in what a statement did.
     pub(crate) fn learn(&mut self, of: &ActionEffects) {
         let Some(object) = &of.action.object else { return };
+        let schema = object.schema.as_deref();
         match &of.action.kind {
-            ActionKind::CreateTable(_) | ActionKind::CreateIndex(_) | ActionKind::CreateType { .. } => {
-                self.objects.insert(key(object));
+            ActionKind::CreateTable(_)
+            | ActionKind::CreateIndex(_)
+            | ActionKind::CreateType { .. }
+            | ActionKind::CreateView { replace: false, .. } => self.objects.insert(schema, key(object), ()),
+            ActionKind::AddColumn(_) => self.columns.insert(schema, column(object), ()),
+            ActionKind::Rename(new) if object.kind == ObjectKind::Schema => {
+                self.objects.rename_schema(&object.name, new);
+                self.columns.rename_schema(&object.name, new);
             }
-            ActionKind::CreateView { replace: false, .. } => drop(self.objects.insert(key(object))),
-            ActionKind::AddColumn(_) => drop(self.columns.insert(column(object))),
-            ActionKind::Rename(new) if self.objects.remove(&key(object)) => {
-                self.objects.insert((class(object), new.clone()));
-            }
+            ActionKind::Rename(new) => self.objects.rename(schema, &key(object), (class(object), new.clone())),
+            ActionKind::Move(to) => self.objects.move_to(schema, key(object), to),
             ActionKind::RenameColumn(new) => {
                 let (table, name) = column(object);
-                if self.columns.remove(&(table.clone(), name)) {
-                    self.columns.insert((table, new.clone()));
-                }
+                self.columns.rename(schema, &(table.clone(), name), (table, new.clone()));
             }
-            ActionKind::Drop { .. } => drop(self.objects.remove(&key(object))),
-            ActionKind::DropColumn => drop(self.columns.remove(&column(object))),
+            ActionKind::Drop { .. } => drop(self.objects.remove(schema, &key(object))),
+            ActionKind::DropColumn => drop(self.columns.remove(schema, &column(object))),
             _ => {}
         }
     }
 
     /// Whether this object, or the table that it is a part of, is new.
     pub(crate) fn has(&self, object: &ObjectRef) -> bool {
-        let table = object.of_table();
-        let is_new = |object: &ObjectRef| self.objects.contains(&key(object));
-        let is_column = object.kind == ObjectKind::Column && self.columns.contains(&column(object));
+        let (table, schema) = (object.of_table(), object.schema.as_deref());
+        let is_new = |object: &ObjectRef| self.objects.has(schema, &key(object));
+        let is_column = object.kind == ObjectKind::Column && self.columns.has(schema, &column(object));
         is_column || is_new(&table) || is_new(object)
     }
 }

@@ -4,6 +4,7 @@
 //! `effects` tells what a statement does, `reading` puts the statements of a script into their transactions, `rules` judge, and
 //! `wording` writes it out for people.
 
+mod by_name;
 pub(crate) mod effects;
 pub(crate) mod files;
 pub(crate) mod fresh;

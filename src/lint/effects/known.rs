@@ -3,24 +3,25 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::lint::by_name::ByName;
 use crate::sql::actions::column::NewColumn;
 use crate::sql::actions::constraint::{ConstraintKind, NewConstraint};
 use crate::sql::actions::{Action, ActionKind, ColumnSetting, NewTable};
 use crate::sql::names::names;
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
 
-/// What is known of a database. Its keys are names without a schema, which most scripts leave out.
+/// What is known of a database.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// The major version of a PostgreSQL server, if it was asked.
     pub(crate) postgres: Option<u32>,
     /// The scripts are all that ever ran.
     pub(crate) is_complete: bool,
-    tables: HashMap<String, KnownTable>,
+    tables: ByName<String, KnownTable>,
     /// By index, its table.
-    indexes: HashMap<String, ObjectRef>,
-    enums: HashSet<String>,
-    views: HashSet<String>,
+    indexes: ByName<String, ObjectRef>,
+    enums: ByName<String, ()>,
+    views: ByName<String, ()>,
 }
 
 /// What is known of a table.
@@ -69,35 +70,40 @@ impl Known {
     /// Takes in what a statement did.
     pub(crate) fn learn(&mut self, action: &Action, dialect: Dialect) {
         let Some(object) = &action.object else { return };
-        let name = table_name(object).to_owned();
+        let (schema, name) = (object.schema.as_deref(), table_name(object));
         match &action.kind {
-            ActionKind::CreateTable(table) => self.created(name, table, dialect),
-            ActionKind::CreateType { is_enum: true } => drop(self.enums.insert(object.name.clone())),
-            ActionKind::CreateIndex(_) => drop(self.indexes.insert(object.name.clone(), object.of_table())),
-            ActionKind::CreateView { .. } => drop(self.views.insert(name)),
-            ActionKind::Drop { .. } if object.kind == ObjectKind::Table => drop(self.tables.remove(&name)),
-            ActionKind::Drop { .. } => drop(self.indexes.remove(&object.name)),
+            ActionKind::CreateTable(table) => self.created(object, table, dialect),
+            ActionKind::CreateType { is_enum: true } => self.enums.insert(schema, object.name.clone(), ()),
+            ActionKind::CreateIndex(_) => self.indexes.insert(schema, object.name.clone(), object.of_table()),
+            ActionKind::CreateView { .. } => self.views.insert(schema, name.to_owned(), ()),
+            ActionKind::Drop { .. } if object.kind == ObjectKind::Table => drop(self.tables.remove(schema, name)),
+            ActionKind::Drop { .. } => drop(self.indexes.remove(schema, &object.name)),
             ActionKind::Rename(new) if object.kind == ObjectKind::Table => {
-                if let Some(table) = self.tables.remove(&name) {
-                    self.tables.insert(new.clone(), table);
-                }
+                self.tables.rename(schema, name, new.clone())
             }
             ActionKind::Rename(new) if object.kind == ObjectKind::Index => {
-                if let Some(table) = self.indexes.remove(&object.name) {
-                    self.indexes.insert(new.clone(), table);
-                }
+                self.indexes.rename(schema, &object.name, new.clone());
+            }
+            ActionKind::Rename(new) if object.kind == ObjectKind::Schema => {
+                self.tables.rename_schema(&object.name, new);
+                self.indexes.rename_schema(&object.name, new);
+                self.enums.rename_schema(&object.name, new);
+                self.views.rename_schema(&object.name, new);
+            }
+            ActionKind::Move(to) if object.kind == ObjectKind::Table => {
+                self.tables.move_to(schema, name.to_owned(), to)
             }
             kind => {
                 // Only tables whose creation is known are followed.
-                if let Some(table) = self.tables.get_mut(&name) {
+                if let Some(table) = self.tables.get_mut(schema, name) {
                     table.learn(object, kind, dialect);
                 }
             }
         }
     }
 
-    fn created(&mut self, name: String, new: &NewTable, dialect: Dialect) {
-        if new.lenient && self.tables.contains_key(&name) {
+    fn created(&mut self, object: &ObjectRef, new: &NewTable, dialect: Dialect) {
+        if new.lenient && self.table_of(object).is_some() {
             return;
         }
         let is_whole = !new.names_others && !new.from_query && new.partition_of.is_none();
@@ -108,38 +114,44 @@ impl Known {
         for constraint in &new.constraints {
             table.constrain(constraint, dialect);
         }
-        self.tables.insert(name, table);
+        self.tables.insert(object.schema.as_deref(), object.name.clone(), table);
+    }
+
+    /// The table, or that of a part.
+    fn table_of(&self, object: &ObjectRef) -> Option<&KnownTable> {
+        self.tables.get(object.schema.as_deref(), table_name(object))
     }
 
     /// The type of a column, as it was declared.
     pub(crate) fn type_of(&self, column: &ObjectRef) -> Option<&str> {
-        self.tables.get(table_name(column))?.types.get(&column.name).map(String::as_str)
+        self.table_of(column)?.types.get(&column.name).map(String::as_str)
     }
 
     /// Whether a type is an enum that the scripts create.
     pub(crate) fn is_enum(&self, type_name: &str) -> bool {
         let name = ObjectRef::written(ObjectKind::Type, type_name.trim_end_matches("[]"));
-        self.enums.contains(&name.name)
+        self.enums.has(name.schema.as_deref(), &name.name)
     }
 
     /// Whether its creation is known, or that of its table.
     pub(crate) fn has(&self, object: &ObjectRef) -> bool {
+        let schema = object.schema.as_deref();
         match object.kind {
-            ObjectKind::View => self.views.contains(&object.name),
-            ObjectKind::Index if object.table.is_none() => self.indexes.contains_key(&object.name),
+            ObjectKind::View => self.views.has(schema, &object.name),
+            ObjectKind::Index if object.table.is_none() => self.indexes.has(schema, &object.name),
             ObjectKind::Type | ObjectKind::Schema => true,
-            _ => self.tables.contains_key(table_name(object)),
+            _ => self.table_of(object).is_some(),
         }
     }
 
     /// Whether the table of an object is known to be partitioned.
     pub(crate) fn is_partitioned(&self, object: &ObjectRef) -> bool {
-        self.tables.get(table_name(object)).is_some_and(|table| table.is_partitioned)
+        self.table_of(object).is_some_and(|table| table.is_partitioned)
     }
 
     /// Whether a column is a key of the table by itself. Where the table is not known, `id` is taken for one.
     pub(crate) fn is_key(&self, table: &ObjectRef, column: &str) -> bool {
-        match self.tables.get(table_name(table)) {
+        match self.table_of(table) {
             Some(table) => table.keys.contains(column),
             None => column.eq_ignore_ascii_case("id"),
         }
@@ -148,7 +160,7 @@ impl Known {
     /// Whether no row can have NULL in the column, as the server itself knows: it may not, or a valid CHECK says so
     /// (PostgreSQL manual, ALTER TABLE, SET NOT NULL).
     pub(crate) fn is_never_null(&self, column: &ObjectRef) -> bool {
-        let Some(table) = self.tables.get(table_name(column)) else { return false };
+        let Some(table) = self.table_of(column) else { return false };
         let says_so = |constraint: &KnownConstraint| {
             constraint.kind == ConstraintKind::Check
                 && constraint.is_valid
@@ -159,17 +171,17 @@ impl Known {
 
     /// The table of an index.
     pub(crate) fn table_of_index(&self, index: &ObjectRef) -> Option<&ObjectRef> {
-        self.indexes.get(&index.name)
+        self.indexes.get(index.schema.as_deref(), &index.name)
     }
 
     /// The tables that foreign keys of a table refer to; `None` where they are not known.
     pub(crate) fn references(&self, table: &ObjectRef) -> Option<&[ObjectRef]> {
-        self.tables.get(table_name(table)).filter(|table| table.is_whole).map(|table| table.references.as_slice())
+        self.table_of(table).filter(|table| table.is_whole).map(|table| table.references.as_slice())
     }
 
     /// The other end of a constraint: `None` where the constraint is not known, `Some(None)` where it has none.
     pub(crate) fn other_end(&self, constraint: &ObjectRef) -> Option<Option<&ObjectRef>> {
-        let known = self.tables.get(table_name(constraint))?.constraints.get(&constraint.name)?;
+        let known = self.table_of(constraint)?.constraints.get(&constraint.name)?;
         Some(known.references.as_ref())
     }
 }
