@@ -105,7 +105,12 @@ pub(crate) fn too_long(kind: FileKind) -> Error {
 
 /// The text of an error for a file or a folder that cannot be read: what happened, to which one, and what to do next.
 pub(crate) fn unreadable(shown: impl Display, error: &Error) -> String {
-    let next = match error.kind() {
+    format!("cannot read {shown}: {error}\nnext: {}", way_to_read(error))
+}
+
+/// What to do about a file that cannot be read.
+pub(crate) fn way_to_read(error: &Error) -> &'static str {
+    match error.kind() {
         ErrorKind::NotFound => "check the path, and that the image or the volume contains it",
         ErrorKind::PermissionDenied => "let this user read it, and enter the folders above it (chmod, chown)",
         ErrorKind::IsADirectory => "name a file, this is a folder",
@@ -114,8 +119,7 @@ pub(crate) fn unreadable(shown: impl Display, error: &Error) -> String {
         ErrorKind::FileTooLarge => "check that it is the right file",
         ErrorKind::InvalidData => "save it as UTF-8",
         _ => "repair what the message names (the file system, the volume), and start again",
-    };
-    format!("cannot read {shown}: {error}\nnext: {next}")
+    }
 }
 
 /// The same for a file that cannot be written.

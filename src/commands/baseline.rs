@@ -225,8 +225,8 @@ fn chosen<'a>(history: &'a History, through: Option<&str>) -> Result<Vec<&'a Mig
             all.iter().take_while(|migration| migration.name != last.name).count() + 1
         }
     };
-    match all[..end].iter().find_map(|migration| migration.unreadable.clone()) {
-        Some(why) => Err(Error::History(why)),
+    match all[..end].iter().find_map(|migration| migration.unreadable.as_ref()) {
+        Some(why) => Err(Error::History(why.to_string())),
         None => Ok(all[..end].iter().collect()),
     }
 }

@@ -47,8 +47,8 @@ impl<'a> Found<'a> {
     /// [`Error::History`] for a file that cannot be read, [`Error::Statement`] where the catalog cannot be.
     pub(crate) async fn look(history: &'a History, session: &mut dyn Session) -> Result<Self, Error> {
         let migrations = &history.migrations;
-        if let Some(why) = migrations.iter().find_map(|migration| migration.unreadable.clone()) {
-            return Err(Error::History(why));
+        if let Some(why) = migrations.iter().find_map(|migration| migration.unreadable.as_ref()) {
+            return Err(Error::History(why.to_string()));
         }
         let claims = claims(&migrations.iter().collect::<Vec<_>>());
         let objects: Vec<ObjectRef> = claims.objects.iter().map(|(_, object)| object.clone()).collect();

@@ -118,7 +118,7 @@ pub(super) async fn read_folder_of_rollback(setup: &Setup) -> Result<Option<Hist
 async fn applied(history: &History, session: &mut dyn Session, probe: &Probe, name: &str) -> Result<Marked, Error> {
     let migration = history.migration(name)?;
     if let Some(why) = &migration.unreadable {
-        return Err(Error::History(why.clone()));
+        return Err(Error::History(why.to_string()));
     }
     // As Prisma does (P3008), even if the row is also marked rolled back.
     if history.records.iter().any(|record| record.name == name && record.finished_at.is_some()) {

@@ -1,5 +1,6 @@
 //! Plain data that every format produces: a migration on disk, and its record in the history table.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use sha2::Digest as _;
@@ -21,9 +22,36 @@ pub(crate) struct Migration {
     pub checksum: String,
     /// Why it cannot be run: its file is missing, is not text, or does not say what of it is to run. Ignored once it is
     /// applied.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<Unreadable>,
     /// Its file asks for no transaction around it.
     pub no_transaction: bool,
+}
+
+/// Why a file cannot be run, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Why: the file, and its line where one is to blame.
+    pub why: String,
+    /// What to do.
+    pub next: String,
+}
+
+impl Unreadable {
+    pub(crate) fn new(why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { why: why.into(), next: next.into() }
+    }
+
+    /// With the place that it is said of before it.
+    #[must_use]
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        Self { why: format!("{place}: {}", self.why), ..self }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\nnext: {}", self.why, self.next)
+    }
 }
 
 impl Migration {

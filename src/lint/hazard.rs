@@ -2,6 +2,7 @@
 
 use crate::config::LintRule;
 use crate::finding::Severity;
+use crate::formats::migration::Unreadable;
 use crate::lint::effects::Work;
 use crate::sql::ObjectRef;
 use crate::sql::actions::constraint::ConstraintKind;
@@ -110,7 +111,7 @@ pub(crate) enum Why {
         since: usize,
     },
     /// doorstep, and the tool, refuse the file.
-    Refused(String),
+    Refused(Unreadable),
     /// The file was changed after it was applied, or after it was merged.
     Edited {
         /// The branch that has it; `None`: a database has applied it.

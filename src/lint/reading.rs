@@ -1,6 +1,6 @@
 //! A script as its statements, each with its effects and the transaction that it runs in.
 
-use crate::formats::migration::{Migration, RunMode};
+use crate::formats::migration::{Migration, RunMode, Unreadable};
 use crate::lint::effects::{ActionEffects, Known, by_action};
 use crate::lint::hazard::Place;
 use crate::lint::suppression::Comments;
@@ -19,7 +19,7 @@ pub(crate) struct LintScript<'a> {
     /// Its file asks for no transaction.
     pub(crate) no_transaction: bool,
     /// Why doorstep does not run it.
-    pub(crate) unreadable: Option<&'a str>,
+    pub(crate) unreadable: Option<&'a Unreadable>,
     /// It is judged.
     pub(crate) is_checked: bool,
 }
@@ -32,7 +32,7 @@ impl<'a> LintScript<'a> {
             script: &migration.script,
             comments: Comments::of(&migration.script),
             no_transaction: migration.no_transaction,
-            unreadable: migration.unreadable.as_deref(),
+            unreadable: migration.unreadable.as_ref(),
             is_checked,
         }
     }

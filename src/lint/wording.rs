@@ -1,6 +1,7 @@
 //! Hazards in words: why, and the safe way written out.
 
 use crate::config::LintRule;
+use crate::formats::migration::Unreadable;
 use crate::lint::effects::Work;
 use crate::lint::hazard::{Hazard, RowValues, Why};
 use crate::report::annotation::Annotation;
@@ -127,7 +128,7 @@ fn why_of_run(why: &Why) -> String {
              queues behind it"
                 .to_owned()
         }
-        Why::Refused(why) => why.split("\nnext: ").next().unwrap_or_default().to_owned(),
+        Why::Refused(Unreadable { why, .. }) => why.clone(),
         Why::Edited { base: Some(base) } => {
             format!("{base} has the file with another content: where it was applied, the change never runs")
         }
@@ -282,7 +283,7 @@ fn sentences(why: &Why, hazard: &Hazard, (table, dialect): (&str, Dialect)) -> S
         Why::RowsUnderLock { .. } => {
             "put these rows, or the VALIDATE, into the next file: the lock ends with the transaction".to_owned()
         }
-        Why::Refused(why) => why.split_once("\nnext: ").map(|(_, next)| next.to_owned()).unwrap_or_default(),
+        Why::Refused(Unreadable { next, .. }) => next.clone(),
         Why::Edited { .. } => "restore the file, and put the change into a new one".to_owned(),
         Why::Late { .. } => "give the file a name that comes last".to_owned(),
         _ => String::new(),

@@ -102,7 +102,8 @@ impl History {
         let refused = |migration: &Migration| {
             let of_client = || failure_report::client_command(migration);
             let of_transaction = || failure_report::transaction_control(migration);
-            migration.unreadable.clone().or_else(of_client).or_else(of_transaction)
+            let of_file = migration.unreadable.as_ref().map(ToString::to_string);
+            of_file.or_else(of_client).or_else(of_transaction)
         };
         match self.pending().find_map(|(migration, _)| refused(migration)) {
             Some(why) => Err(Error::History(why)),

@@ -8,7 +8,7 @@ use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::formats::dbmate::version;
 use crate::formats::marks::sections::{self, Why};
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -80,7 +80,12 @@ fn twice(folder: &Path, one: &str, other: &str) -> Error {
 }
 
 /// One migration, and what is to be warned of.
-fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> (Migration, Option<String>) {
+fn migration(
+    path: &Path,
+    name: &str,
+    text: Result<String, Unreadable>,
+    dialect: Dialect,
+) -> (Migration, Option<String>) {
     let shown = path.display();
     let (mut warning, mut no_transaction) = (None, false);
     let (script, checksum, unreadable) = match text {
@@ -96,10 +101,12 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
                     let script = Script::new(up.text, dialect);
                     let advice = "write it alone in a file, under -- migrate:up transaction:false";
                     let refused = sql_files::refused_in_transaction(&script, "dbmate", advice);
-                    let refused = refused.filter(|_| !no_transaction).map(|why| format!("{shown}: {why}"));
+                    let refused = refused.filter(|_| !no_transaction).map(|why| why.at(shown));
                     (script, checksum, refused)
                 }
-                Err((line, why)) => (Script::new(text, dialect), checksum, Some(format!("{shown}:{line}: {why}"))),
+                Err((line, why)) => {
+                    (Script::new(text, dialect), checksum, Some(why.at(format_args!("{shown}:{line}"))))
+                }
             }
         }
     };
@@ -137,8 +144,8 @@ fn directive(line: &str) -> Option<Directive<'_>> {
 }
 
 /// Divides a file as dbmate does; or the line, and why not.
-fn divided(text: &str, dialect: Dialect) -> Result<Up, (usize, String)> {
-    let fails = |line: usize, why: &str| Err((line, format!("{why}\nnext: repair the marks of the file")));
+fn divided(text: &str, dialect: Dialect) -> Result<Up, (usize, Unreadable)> {
+    let fails = |line: usize, why: &str| Err((line, Unreadable::new(why, "repair the marks of the file")));
     let script = Script::new(text.to_owned(), dialect);
     let is_comment = |at: usize| script.comments().iter().any(|comment| comment.offset == at && !comment.nested);
     let mut up = Up { text: String::with_capacity(text.len()), no_transaction: false, idle_option: None };
@@ -178,9 +185,9 @@ fn divided(text: &str, dialect: Dialect) -> Result<Up, (usize, String)> {
 }
 
 /// Comments that look like marks and are none, by which the part that takes the migration back might run.
-fn unlike_marks(script: &Script) -> Option<(usize, String)> {
+fn unlike_marks(script: &Script) -> Option<(usize, Unreadable)> {
     let error = sections::sections(script).error?;
-    (error.why != Why::Option).then(|| (error.line, error.to_string()))
+    (error.why != Why::Option).then(|| (error.line, error.unreadable()))
 }
 
 /// Whether a file has dbmate's mark of what is to run.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::directory::Directory;
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -106,7 +106,7 @@ fn read(
 
 fn migration(
     (path, name): (PathBuf, &str),
-    text: Result<String, String>,
+    text: Result<String, Unreadable>,
     metadata: &Metadata,
     dialect: Dialect,
 ) -> Migration {
@@ -114,7 +114,7 @@ fn migration(
         Err(why) => (Script::new(String::new(), dialect), String::new(), Some(why)),
         Ok(text) => {
             let (checksum, script) = (sha256(&text), Script::new(text, dialect));
-            let refused = refused(name, &script, metadata).map(|why| format!("{}: {why}", path.display()));
+            let refused = refused(name, &script, metadata).map(|why| why.at(path.display()));
             (script, checksum, refused)
         }
     };
@@ -125,18 +125,16 @@ fn migration(
 }
 
 /// Why diesel fails at such a migration.
-fn refused(name: &str, script: &Script, metadata: &Metadata) -> Option<String> {
+fn refused(name: &str, script: &Script, metadata: &Metadata) -> Option<Unreadable> {
     let (text, words) = (script.source(), ledger_ddl::diesel::words(script.dialect()));
     let length = version(name).chars().count();
     if words.longest_version.is_some_and(|longest| length > longest) {
-        return Some(format!(
-            "its version has {length} characters, and the column of diesel's table takes 50\nnext: rename its folder"
-        ));
+        let why = format!("its version has {length} characters, and the column of diesel's table takes 50");
+        return Some(Unreadable::new(why, "rename its folder"));
     }
     if text.is_empty() || (words.refuses_blank && script.statements().is_empty()) {
-        return Some(
-            "it has no statement, and diesel stops at an empty migration\nnext: write SELECT 1; into it".to_owned(),
-        );
+        let why = "it has no statement, and diesel stops at an empty migration";
+        return Some(Unreadable::new(why, "write SELECT 1; into it"));
     }
     if text.starts_with('\u{feff}') && words.sends_bom {
         return Some(sql_files::byte_order_mark("diesel", script.dialect()));

@@ -11,7 +11,7 @@ use crate::base::file::{self, FileKind};
 use crate::formats::drizzle::breakpoints;
 use crate::formats::drizzle::journal::{self, Entry};
 use crate::formats::drizzle::matching::File;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{Lineage, Resolved, ledger_ddl, name_order, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -32,7 +32,7 @@ impl Kind {
             return Self::Folders;
         };
         let text = sql_files::text(&file, file::read(&file, FileKind::Source));
-        Self::Journal(text.and_then(|text| {
+        Self::Journal(text.map_err(|why| why.to_string()).and_then(|text| {
             journal::entries(&text).map_err(|why| format!("{}: {why}\nnext: repair the file", file.display()))
         }))
     }
@@ -157,12 +157,13 @@ fn migration(kind: &Kind, (path, name): (PathBuf, &str), bytes: io::Result<Vec<u
             let checksum = sha256(&text);
             match breakpoints::joined(&text, dialect, words.pieces) {
                 Err((line, why)) => {
-                    let why = format!("{shown}:{line}: {why}\nnext: repair the breakpoints of the file");
+                    let why = format!("{shown}:{line}: {why}");
+                    let why = Unreadable::new(why, "repair the breakpoints of the file");
                     (Script::new(text, dialect), checksum, Some(why))
                 }
                 Ok(joined) => {
                     let script = Script::new(joined, dialect);
-                    let refused = refused(&script, words.sends_bom).map(|why| format!("{shown}: {why}"));
+                    let refused = refused(&script, words.sends_bom).map(|why| why.at(shown));
                     (script, checksum, refused)
                 }
             }
@@ -170,10 +171,10 @@ fn migration(kind: &Kind, (path, name): (PathBuf, &str), bytes: io::Result<Vec<u
     };
     let timeless = || {
         (kind.time(name).is_none()).then(|| {
-            format!(
-                "the name of the folder {name} does not begin with the 14 digits of a time, and Drizzle fails at its row\n\
-                 next: rename the folder"
-            )
+            let why = format!(
+                "the name of the folder {name} does not begin with the 14 digits of a time, and Drizzle fails at its row"
+            );
+            Unreadable::new(why, "rename the folder")
         })
     };
     let unreadable = unreadable.or_else(timeless);
@@ -181,7 +182,7 @@ fn migration(kind: &Kind, (path, name): (PathBuf, &str), bytes: io::Result<Vec<u
 }
 
 /// Why Drizzle fails at such a script.
-fn refused(script: &Script, sends_bom: bool) -> Option<String> {
+fn refused(script: &Script, sends_bom: bool) -> Option<Unreadable> {
     if script.source().starts_with('\u{feff}') && sends_bom {
         return Some(sql_files::byte_order_mark("Drizzle", script.dialect()));
     }

@@ -8,7 +8,7 @@ use crate::base::error::Error;
 use crate::formats::flyway::configuration::Configuration;
 use crate::formats::flyway::names::{Role, Version, role};
 use crate::formats::flyway::text::{checksum, replaced};
-use crate::formats::migration::Migration;
+use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::{AppliedOrder, Layout, Lineage, Rerun, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -257,18 +257,18 @@ struct ScriptConfiguration {
 }
 
 /// Reads it, if it is there.
-fn script_configuration(path: &Path) -> Result<ScriptConfiguration, String> {
+fn script_configuration(path: &Path) -> Result<ScriptConfiguration, Unreadable> {
     let path = PathBuf::from(format!("{}.conf", path.display()));
     match path.exists() {
         false => Ok(ScriptConfiguration { in_transaction: true, replaces: true }),
         true => {
             let text = std::fs::read(&path);
-            of_script(&sql_files::text(&path, text)?).map_err(|why| format!("{}: {why}", path.display()))
+            of_script(&sql_files::text(&path, text)?).map_err(|why| why.at(path.display()))
         }
     }
 }
 
-fn of_script(text: &str) -> Result<ScriptConfiguration, String> {
+fn of_script(text: &str) -> Result<ScriptConfiguration, Unreadable> {
     let mut found = ScriptConfiguration { in_transaction: true, replaces: true };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!'])) {
         let (name, value) = line.split_once('=').map_or((line, ""), |(name, value)| (name.trim(), value.trim()));
@@ -283,9 +283,8 @@ fn of_script(text: &str) -> Result<ScriptConfiguration, String> {
             ("shouldExecute", Some(true)) => {}
             ("encoding", _) if value.eq_ignore_ascii_case("utf-8") => {}
             _ => {
-                return Err(format!(
-                    "doorstep does not follow {line}\nnext: leave it out, or let Flyway apply the migrations (migrate_command)"
-                ));
+                let next = "leave it out, or let Flyway apply the migrations (migrate_command)";
+                return Err(Unreadable::new(format!("doorstep does not follow {line}"), next));
             }
         }
     }
@@ -297,7 +296,7 @@ impl FlywayFolder {
         &self,
         path: &Path,
         file: &mut FlywayFile,
-        (text, own): (Result<String, String>, Result<ScriptConfiguration, String>),
+        (text, own): (Result<String, Unreadable>, Result<ScriptConfiguration, Unreadable>),
         dialect: Dialect,
     ) -> Migration {
         let (shown, mixed) = (path.display(), self.configuration.mixed);
@@ -306,9 +305,9 @@ impl FlywayFolder {
         let read = match (&file.role, text, own) {
             (Role::Code(_), ..) => Err((
                 String::new(),
-                format!(
-                    "{shown}: Flyway runs it as a program, and doorstep does not\n\
-                     next: let Flyway apply the migrations (migrate_command = \"flyway migrate\")"
+                Unreadable::new(
+                    format!("{shown}: Flyway runs it as a program, and doorstep does not"),
+                    "let Flyway apply the migrations (migrate_command = \"flyway migrate\")",
                 ),
             )),
             (_, Err(why), _) => Err((String::new(), why)),
@@ -322,10 +321,9 @@ impl FlywayFolder {
                         let name = file.script.rsplit('/').next().unwrap_or_default();
                         values.insert("flyway:filename".to_owned(), name.to_owned());
                         replaced(&text, &values).map_err(|(line, why)| {
-                            format!(
-                                "{shown}:{line}: {why}\nnext: write the value into the file, or into the configuration as a \
-                                 literal, or let Flyway apply the migrations (migrate_command = \"flyway migrate\")"
-                            )
+                            let next = "write the value into the file, or into the configuration as a literal, or let \
+                                        Flyway apply the migrations (migrate_command = \"flyway migrate\")";
+                            Unreadable::new(format!("{shown}:{line}: {why}"), next)
                         })
                     }
                     None => Ok(text.clone()),
@@ -342,10 +340,8 @@ impl FlywayFolder {
             Err((text, why)) => (text, Some(why)),
         };
         let script = Script::new(text, dialect);
-        let others =
-            || sql_files::foreign_marks(&script, "Flyway", "U1__NAME.sql").map(|why| format!("{shown}: {why}"));
-        let is_mixed =
-            || (!mixed && !no_transaction).then(|| mixture(&script)).flatten().map(|why| format!("{shown}: {why}"));
+        let others = || sql_files::foreign_marks(&script, "Flyway", "U1__NAME.sql").map(|why| why.at(&shown));
+        let is_mixed = || (!mixed && !no_transaction).then(|| mixture(&script)).flatten().map(|why| why.at(&shown));
         let unreadable = unreadable.or_else(others).or_else(is_mixed);
         let checksum = file.checksums.first().map(i32::to_string).unwrap_or_default();
         Migration { name: file.name.clone(), path: path.to_owned(), script, checksum, unreadable, no_transaction }
@@ -353,7 +349,7 @@ impl FlywayFolder {
 }
 
 /// Why Flyway refuses a file in which a statement that refuses a transaction stands beside others.
-fn mixture(script: &Script) -> Option<String> {
+fn mixture(script: &Script) -> Option<Unreadable> {
     let statements = script.statements();
     let dialect = script.dialect();
     let refusing = statements.iter().find(|statement| statement.fails_in_transaction(dialect))?;
@@ -361,10 +357,10 @@ fn mixture(script: &Script) -> Option<String> {
         return None;
     }
     let line = script.text()[..refusing.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
-    Some(format!(
-        "the statement in line {line} cannot run in a transaction, and Flyway refuses it beside others without mixed\n\
-         next: write it alone in a file"
-    ))
+    let why = format!(
+        "the statement in line {line} cannot run in a transaction, and Flyway refuses it beside others without mixed"
+    );
+    Some(Unreadable::new(why, "write it alone in a file"))
 }
 
 /// The rows' keys of the files, for tests and the ledger: by version, or by description.
@@ -417,7 +413,7 @@ mod tests {
             of_script("# c\nplaceholderReplacement = false"),
             Ok(ScriptConfiguration { in_transaction: true, replaces: false })
         );
-        assert!(of_script("shouldExecute=false").unwrap_err().contains("shouldExecute"));
+        assert!(of_script("shouldExecute=false").unwrap_err().why.contains("shouldExecute"));
         assert!(of_script("shouldExecute=${a}==b").is_err() && of_script("encoding=ISO-8859-1").is_err());
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -152,7 +152,7 @@ pub(crate) fn version(name: &str) -> Option<u64> {
     name.split_once('_')?.0.parse().ok()
 }
 
-fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+fn migration(path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
     let words = ledger_ddl::golang_migrate::words(dialect);
     let (text, checksum, unreadable) = match text {
         Err(why) => (String::new(), String::new(), Some(why)),
@@ -169,7 +169,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
         let advice = "leave it out: golang-migrate runs every file in a transaction on SQLite";
         words.wraps.then(|| sql_files::refused_in_transaction(&script, "golang-migrate", advice)).flatten()
     };
-    let unreadable = unreadable.or_else(marks).or_else(refused).map(|why| format!("{}: {why}", path.display()));
+    let unreadable = unreadable.or_else(marks).or_else(refused).map(|why| why.at(path.display()));
     let (name, path) = (name.to_owned(), path.to_owned());
     // Sent as one message, so the text decides how it runs.
     Migration { name, path, script, checksum, unreadable, no_transaction: false }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::error::Error;
 use crate::formats::goose::parser;
 use crate::formats::goose::variables::Variables;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -125,10 +125,9 @@ pub(crate) fn is_migration(file: &str) -> bool {
 
 /// A migration in Go is a part of a program.
 fn in_go(path: &Path, name: &str, dialect: Dialect) -> Migration {
-    let why = format!(
-        "{}: it is written in Go, and only the program that contains it can run it\n\
-         next: let that program apply the migrations (migrate_command)",
-        path.display()
+    let why = Unreadable::new(
+        format!("{}: it is written in Go, and only the program that contains it can run it", path.display()),
+        "let that program apply the migrations (migrate_command)",
     );
     Migration {
         name: name.to_owned(),
@@ -141,7 +140,7 @@ fn in_go(path: &Path, name: &str, dialect: Dialect) -> Migration {
 }
 
 impl GooseFolder {
-    fn migration(&self, path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+    fn migration(&self, path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
         let shown = path.display();
         let none = || Script::new(String::new(), dialect);
         let (script, checksum, unreadable, no_transaction) = match text {
@@ -150,14 +149,15 @@ impl GooseFolder {
                 let checksum = sha256(&text);
                 match parser::parse(&text, &self.variables) {
                     Err((line, why)) => {
-                        let why = format!("{shown}:{line}: {why}\nnext: repair the annotations of the file");
+                        let why = format!("{shown}:{line}: {why}");
+                        let why = Unreadable::new(why, "repair the annotations of the file");
                         (none(), checksum, Some(why), false)
                     }
                     Ok(up) => {
                         let cut = parser::cut_within(&up, dialect);
                         let script = Script::new(up.text, dialect);
                         let why = unreadable(&script, cut, up.no_transaction);
-                        (script, checksum, why.map(|why| format!("{shown}: {why}")), up.no_transaction)
+                        (script, checksum, why.map(|why| why.at(shown)), up.no_transaction)
                     }
                 }
             }
@@ -168,12 +168,12 @@ impl GooseFolder {
 }
 
 /// Why what goes up cannot run as goose runs it.
-fn unreadable(script: &Script, cut: Option<usize>, no_transaction: bool) -> Option<String> {
+fn unreadable(script: &Script, cut: Option<usize>, no_transaction: bool) -> Option<Unreadable> {
     let cut = cut.map(|line| {
-        format!(
-            "goose cuts the statement in line {line} where a line ends in a semicolon, within a string, a body or a comment\n\
-             next: put -- +goose StatementBegin before it and -- +goose StatementEnd after it"
-        )
+        let why = format!(
+            "goose cuts the statement in line {line} where a line ends in a semicolon, within a string, a body or a comment"
+        );
+        Unreadable::new(why, "put -- +goose StatementBegin before it and -- +goose StatementEnd after it")
     });
     let advice = ledger_ddl::goose::words(script.dialect()).advice;
     let refused = || sql_files::refused_in_transaction(script, "goose", advice);

@@ -14,7 +14,7 @@ use crate::formats::liquibase::expression::Runtime;
 use crate::formats::liquibase::header::Header;
 use crate::formats::liquibase::parameters::Parameters;
 use crate::formats::liquibase::{comments, conditions, delimiters, name_of};
-use crate::formats::migration::Migration;
+use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::signs::forms;
 use crate::formats::{Layout, Lineage, Rerun, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
@@ -153,7 +153,7 @@ impl Reading<'_> {
     fn file(&mut self, path: &Path) -> Result<(), Error> {
         let shown = path.display();
         let refuse = |why: &str| Error::History(format!("{shown}: {why}"));
-        let text = sql_files::text(path, std::fs::read(path)).map_err(Error::History)?;
+        let text = sql_files::text(path, std::fs::read(path)).map_err(|why| Error::History(why.to_string()))?;
         if text.trim_start_matches('\u{feff}').trim().is_empty() {
             return Err(refuse("the changelog is empty, and Liquibase does not accept that\nnext: leave it out"));
         }
@@ -226,7 +226,10 @@ impl Reading<'_> {
     fn migration(&self, path: &Path, name: String, section: Section, checksum: String) -> Migration {
         let Section { line, header, text, notes, .. } = section;
         let no_transaction = header.as_ref().is_some_and(|header| header.no_transaction);
-        let fails = |(at, why): (usize, String)| format!("{}:{}: {why}{}", path.display(), line + at, next(&why));
+        let fails = |(at, why): (usize, String)| {
+            let (why, next) = why.split_once("\nnext: ").unwrap_or((&why, "correct the changelog"));
+            Unreadable::new(why, next).at(format_args!("{}:{}", path.display(), line + at))
+        };
         let conditions = conditions::read(&notes, self.dialect).err().map(|why| fails((0, why)));
         let read = comments::for_server(&text, header.as_ref(), self.dialect)
             .and_then(|text| delimiters::as_sql(text, header.as_ref(), self.dialect));
@@ -239,11 +242,11 @@ impl Reading<'_> {
             || (!script.is_complete()).then(|| fails((0, "it ends within a quote, a comment or a body".to_owned())));
         let delimiter = || {
             let why = sql_files::delimiter_command(&script, "Liquibase", "write an endDelimiter on its --changeset")?;
-            Some(format!("{}: {why}", path.display()))
+            Some(why.at(path.display()))
         };
         let advice = "write runInTransaction:false on its --changeset";
         let refused = || sql_files::refused_in_transaction(&script, "Liquibase", advice).filter(|_| !no_transaction);
-        let in_transaction = || refused().map(|why| format!("{}: {why}", path.display()));
+        let in_transaction = || refused().map(|why| why.at(path.display()));
         let unreadable = conditions.or(cut).or_else(delimiter).or_else(quoted).or_else(in_transaction);
         Migration { name, path: path.to_owned(), script, checksum, unreadable, no_transaction }
     }

@@ -1,10 +1,9 @@
 //! Reads the marks of a file: which part of it is to run, and whether without a transaction. A pure function of the
 //! script. A mark counts only between statements; in a string, a block comment or a body it is text.
 
-use std::fmt;
-
 use crate::formats::marks::likeness;
 use crate::formats::marks::{Mark, Meaning, NODE_PG_MIGRATE, Standing, ToolMarks, read};
+use crate::formats::migration::Unreadable;
 use crate::sql::script::{LineComment, Script};
 
 /// What the marks of a file say.
@@ -58,9 +57,11 @@ pub enum Why {
     Block,
 }
 
-impl fmt::Display for MarkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" {}\nnext: {}", self.text, self.why.reason(), self.why.remedy())
+impl MarkError {
+    /// Why the file cannot be run, without its line.
+    #[must_use]
+    pub fn unreadable(&self) -> Unreadable {
+        Unreadable::new(format!("\"{}\" {}", self.text, self.why.reason()), self.why.remedy())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::node_pg_migrate::names::{Misfit, arranged};
 use crate::formats::node_pg_migrate::sections;
 use crate::formats::{AppliedOrder, Layout, Resolved, sql_files};
@@ -71,7 +71,7 @@ fn worded(folder: &Path, misfit: &Misfit<'_>) -> Error {
     }
 }
 
-fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+fn migration(path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
     let shown = path.display();
     let (script, checksum, unreadable) = match text {
         Err(why) => (Script::new(String::new(), dialect), String::new(), Some(why)),
@@ -79,7 +79,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
             let checksum = sha256(&text);
             match sections::up(&text, dialect) {
                 Ok(up) if up.starts_with('\u{feff}') => {
-                    let why = format!("{shown}: {}", sql_files::byte_order_mark("node-pg-migrate", dialect));
+                    let why = sql_files::byte_order_mark("node-pg-migrate", dialect).at(shown);
                     (Script::new(up, dialect), checksum, Some(why))
                 }
                 Ok(up) => {
@@ -87,9 +87,11 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
                     let advice = "write it as a migration in code with pgm.noTransaction(), and let node-pg-migrate apply the \
                                   folder (migrate_command)";
                     let refused = sql_files::refused_in_transaction(&script, "node-pg-migrate", advice);
-                    (script, checksum, refused.map(|why| format!("{shown}: {why}")))
+                    (script, checksum, refused.map(|why| why.at(shown)))
                 }
-                Err((line, why)) => (Script::new(text, dialect), checksum, Some(format!("{shown}:{line}: {why}"))),
+                Err((line, why)) => {
+                    (Script::new(text, dialect), checksum, Some(why.at(format_args!("{shown}:{line}"))))
+                }
             }
         }
     };

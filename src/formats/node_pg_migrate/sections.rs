@@ -4,6 +4,7 @@
 
 use crate::formats::marks::NODE_PG_MIGRATE;
 use crate::formats::marks::sections::{self, Why};
+use crate::formats::migration::Unreadable;
 use crate::sql::Dialect;
 use crate::sql::script::Script;
 
@@ -23,7 +24,7 @@ struct Mark {
 /// # Errors
 /// A mark within a statement, parts that the tool would not run, or would run although they take the migration back, and
 /// marks of other tools.
-pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, String)> {
+pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, Unreadable)> {
     let (ups, downs) = (marks(text, "up"), marks(text, "down"));
     let script = Script::new(text.to_owned(), dialect);
     let comments: Vec<usize> = script.comments().iter().filter(|it| !it.nested).map(|it| it.offset).collect();
@@ -31,7 +32,7 @@ pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, String)> {
     let bom = text.len() - script.text().len();
     let fails = |mark: &Mark, why: &str| {
         let line = text[..mark.dashes].matches('\n').count() + 1;
-        Err((line, format!("{why}\nnext: repair the marks of the file")))
+        Err((line, Unreadable::new(why, "repair the marks of the file")))
     };
     if let Some(mark) = ups.iter().chain(&downs).find(|mark| !comments.contains(&(mark.dashes - bom))) {
         return fails(mark, "node-pg-migrate takes this line for a mark, but it stands within a statement");
@@ -111,21 +112,18 @@ fn is_blank(c: char) -> bool {
 }
 
 /// Comments that look like marks and are none of node-pg-migrate, by which the part that takes the migration back might run.
-fn unlike_marks(script: &Script) -> Option<(usize, String)> {
+fn unlike_marks(script: &Script) -> Option<(usize, Unreadable)> {
     let found = sections::sections(script);
     if let Some(error) = found.error {
         // The others are answered by the rule of the tool.
         let is_own = matches!(error.why, Why::Sentence | Why::Repeated | Why::Before | Why::WithoutUp);
-        return (!is_own).then(|| (error.line, error.to_string()));
+        return (!is_own).then(|| (error.line, error.unreadable()));
     }
     let other = found.tools.iter().find(|tool| **tool != NODE_PG_MIGRATE).filter(|_| found.up.is_some())?;
-    Some((
-        1,
-        format!(
-            "the file has marks of {other}, and node-pg-migrate would run also the part that takes the migration back\n\
-             next: write -- Up Migration and -- Down Migration"
-        ),
-    ))
+    let why = format!(
+        "the file has marks of {other}, and node-pg-migrate would run also the part that takes the migration back"
+    );
+    Some((1, Unreadable::new(why, "write -- Up Migration and -- Down Migration")))
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ use crate::base::file::{self, FileKind};
 use crate::config::MigrationFormat;
 use crate::engines::session::{LockKey, LockName};
 use crate::formats::ledger_ddl;
-use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
+use crate::formats::migration::{Migration, Record, RecordedBy, RunMode, Unreadable};
 use crate::formats::name_order;
 use crate::formats::run_row::RunColumns;
+use crate::formats::sql_files;
 use crate::formats::tool::Tool;
 use crate::formats::{
     Detection, FolderDetection, Format, FormatEntry, Layout, Ledger, LedgerWriter, Lineage, LockPlace, OWN_LOCK,
@@ -298,22 +299,26 @@ fn read((folder, opened): (&Path, &mut Directory), name: &str, dialect: Dialect)
     let (bytes, unreadable) = match opened.read(&file) {
         Ok(bytes) if bytes.contains(&0) => (
             Vec::new(),
-            Some(format!("{} holds a NUL byte (it may be UTF-16)\nnext: save it as UTF-8", path.display())),
+            Some(Unreadable::new(
+                format!("{} holds a NUL byte (it may be UTF-16)", path.display()),
+                "save it as UTF-8",
+            )),
         ),
         Ok(bytes) => (bytes, None),
         Err(error) => (
             Vec::new(),
             Some(match error.kind() {
-                ErrorKind::NotFound if is_next(&folder.join(name)) => format!(
-                    "the migration {name} is one of Prisma Next (migration.json, ops.json), which is no SQL file\n\
-                     next: apply it with Prisma's own tool and set migrate = off"
+                ErrorKind::NotFound if is_next(&folder.join(name)) => Unreadable::new(
+                    format!(
+                        "the migration {name} is one of Prisma Next (migration.json, ops.json), which is no SQL file"
+                    ),
+                    "apply it with Prisma's own tool and set migrate = off",
                 ),
-                ErrorKind::NotFound | ErrorKind::IsADirectory => format!(
-                    "the migration {name} has no file migration.sql\n\
-                     next: restore {}, or delete the folder if the migration was given up",
-                    path.display()
+                ErrorKind::NotFound | ErrorKind::IsADirectory => Unreadable::new(
+                    format!("the migration {name} has no file migration.sql"),
+                    format!("restore {}, or delete the folder if the migration was given up", path.display()),
                 ),
-                _ => file::unreadable(path.display(), &error),
+                _ => sql_files::unread(&path, &error),
             }),
         ),
     };

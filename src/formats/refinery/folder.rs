@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
-use crate::formats::migration::Migration;
+use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::refinery::checksum::{Width, checksum};
 use crate::formats::refinery::names::{Numbered, Role, role};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
@@ -150,7 +150,7 @@ fn arranged<'a>(folder: &Path, files: &'a [PathBuf]) -> Result<Vec<(Numbered<'a>
     Ok(by_version.into_values().collect())
 }
 
-fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, String>, dialect: Dialect) -> Migration {
+fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
     let words = ledger_ddl::refinery::words(dialect);
     let Numbered { version, name, stem, .. } = numbered;
     let sum = |text: &str| {
@@ -173,7 +173,7 @@ fn migration(path: &Path, numbered: Numbered<'_>, text: Result<String, String>, 
     };
     let marks = || sql_files::foreign_marks(&script, "refinery", "outside of this folder");
     let unreadable = unreadable.or_else(marks).or_else(in_transaction);
-    let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
+    let unreadable = unreadable.map(|why| why.at(path.display()));
     let (name, path) = (stem.to_owned(), path.to_owned());
     Migration { name, path, script, checksum, unreadable, no_transaction: false }
 }

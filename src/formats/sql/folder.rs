@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
 use crate::formats::marks::sections::{self, Sections};
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::signs::seen::Seen;
 use crate::formats::signs::{Claim, Recognised, recognise, strongest};
 use crate::formats::sql::names::{self, Arranged, Entry, Misfit, Numbered};
@@ -175,21 +175,22 @@ impl SqlFolder {
         let script = found.up.map_or(whole, |up| Script::new(up, dialect));
         let is_marked = !found.tools.is_empty();
         let unreadable = match (numbered.doubt, &found.error) {
-            (Some(doubt), _) => Some(format!(
-                "{shown} may be no migration: {doubt}\n\
-                 next: rename it, or move it out of the folder"
+            (Some(doubt), _) => Some(Unreadable::new(
+                format!("{shown} may be no migration: {doubt}"),
+                "rename it, or move it out of the folder",
             )),
-            (None, Some(error)) => Some(format!("{shown}:{}: {error}", error.line)),
-            (None, None) if is_marked && script.statements().is_empty() => Some(format!(
-                "{shown} has no statement that is to run, and would be recorded as applied for ever\n\
-                 next: restore its statements, or move it out of the folder"
+            (None, Some(error)) => Some(error.unreadable().at(format_args!("{shown}:{}", error.line))),
+            (None, None) if is_marked && script.statements().is_empty() => Some(Unreadable::new(
+                format!("{shown} has no statement that is to run, and would be recorded as applied for ever"),
+                "restore its statements, or move it out of the folder",
             )),
             (None, None) => self.placeholder(&script, numbered.file).map(|(line, text)| {
                 let way = match names::is_flyways(numbered.file) {
                     true => "write the value into the file, or let Flyway apply it (migrate_command)",
                     false => "write the value into the file; if it is text, say so with migration_format = sql",
                 };
-                format!("{shown}:{line}: {text} looks like a placeholder, and doorstep replaces none\nnext: {way}")
+                let why = format!("{shown}:{line}: {text} looks like a placeholder, and doorstep replaces none");
+                Unreadable::new(why, way)
             }),
         };
         let no_transaction = found.no_transaction;

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::Digest as _;
 
 use crate::base::error::Error;
-use crate::formats::migration::Migration;
+use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::{Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -118,7 +118,7 @@ pub(crate) fn description(name: &str) -> String {
 }
 
 impl SqlxFolder {
-    fn migration(&self, path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+    fn migration(&self, path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
         let words = ledger_ddl::sqlx_folder::words(dialect);
         let (text, checksum, unreadable, asks) = match text {
             Err(why) => (String::new(), String::new(), Some(why), false),
@@ -136,7 +136,7 @@ impl SqlxFolder {
             || (!is_free).then(|| sql_files::refused_in_transaction(&script, "sqlx", words.advice)).flatten();
         let unreadable =
             unreadable.or_else(|| sql_files::foreign_marks(&script, "sqlx", ".down.sql")).or_else(in_transaction);
-        let unreadable = unreadable.map(|why| format!("{}: {why}", path.display()));
+        let unreadable = unreadable.map(|why| why.at(path.display()));
         let (name, path) = (name.to_owned(), path.to_owned());
         // sqlx sends the file as one message also without a transaction, so the text decides how it runs.
         Migration { name, path, script, checksum, unreadable, no_transaction: false }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::supabase::{split, version};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
@@ -101,7 +101,7 @@ fn twice(folder: &Path, one: &str, other: &str) -> Error {
     ))
 }
 
-fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+fn migration(path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
     let (text, checksum, unreadable) = match text {
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
@@ -111,7 +111,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
     };
     let script = Script::new(text, dialect);
     let of_marks = || sql_files::foreign_marks(&script, "the Supabase CLI", "outside the folder");
-    let unreadable = unreadable.or_else(|| of_marks().map(|why| format!("{}: {why}", path.display())));
+    let unreadable = unreadable.or_else(|| of_marks().map(|why| why.at(path.display())));
     // The CLI sends the statements of a file in one batch, and alone those that refuse a transaction: as the text asks.
     Migration { name: name.to_owned(), path: path.to_owned(), script, checksum, unreadable, no_transaction: false }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::base::error::Error;
 use crate::formats::marks::sections::{self, Why};
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -102,7 +102,7 @@ pub(crate) fn version(name: &str) -> Option<i32> {
     name.split_once('_')?.0.parse().ok()
 }
 
-fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+fn migration(path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
     let shown = path.display();
     let mut no_transaction = false;
     let (script, checksum, unreadable) = match text {
@@ -110,13 +110,15 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
         Ok(text) => {
             let checksum = sha256(&text);
             match up(&text, dialect) {
-                Err((line, why)) => (Script::new(text, dialect), checksum, Some(format!("{shown}:{line}: {why}"))),
+                Err((line, why)) => {
+                    (Script::new(text, dialect), checksum, Some(why.at(format_args!("{shown}:{line}"))))
+                }
                 Ok(up) => {
                     no_transaction = up.split('\n').any(|line| line == DISABLE_TRANSACTION);
                     let script = Script::new(up, dialect);
                     let advice = "write it alone in a file with the line ---- tern: disable-tx ----";
                     let refused = sql_files::refused_in_transaction(&script, "tern", advice);
-                    let refused = refused.filter(|_| !no_transaction).map(|why| format!("{shown}: {why}"));
+                    let refused = refused.filter(|_| !no_transaction).map(|why| why.at(shown));
                     (script, checksum, refused)
                 }
             }
@@ -130,12 +132,12 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
 ///
 /// # Errors
 /// What tern refuses, replaces, or would divide within a statement.
-pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, String)> {
+pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, Unreadable)> {
     let line_of = |at: usize| text[..at].matches('\n').count() + 1;
     if let Some(at) = text.find("{{") {
-        let why = "tern replaces {{…}} in the file, which doorstep does not do\n\
-                   next: write the value into the file, or let tern apply it (migrate_command = \"tern migrate\")";
-        return Err((line_of(at), why.to_owned()));
+        let next = "write the value into the file, or let tern apply it (migrate_command = \"tern migrate\")";
+        let why = Unreadable::new("tern replaces {{…}} in the file, which doorstep does not do", next);
+        return Err((line_of(at), why));
     }
     let script = Script::new(text.to_owned(), dialect);
     if text.starts_with('\u{feff}') {
@@ -144,15 +146,14 @@ pub fn up(text: &str, dialect: Dialect) -> Result<String, (usize, String)> {
     let cut = text.find(SEPARATOR);
     let is_comment = |at: usize| script.comments().iter().any(|it| !it.nested && it.offset <= at && at < it.end);
     if let Some(at) = cut.filter(|at| !is_comment(*at)) {
-        let why =
-            "tern divides the file here, but the line stands within a statement\nnext: repair the marks of the file";
-        return Err((line_of(at), why.to_owned()));
+        let why = "tern divides the file here, but the line stands within a statement";
+        return Err((line_of(at), Unreadable::new(why, "repair the marks of the file")));
     }
     let (up, rest) = text.split_at(cut.unwrap_or(text.len()));
     let is_code = |line: &str| !line.trim().is_empty() && !line.trim().starts_with("--");
     if !up.split('\n').any(is_code) {
-        let why = "nothing but comments goes up, and tern stops at such a file\nnext: restore its statements";
-        return Err((1, why.to_owned()));
+        let why = "nothing but comments goes up, and tern stops at such a file";
+        return Err((1, Unreadable::new(why, "restore its statements")));
     }
     if let Some(error) = other_marks(&script) {
         return Err(error);
@@ -166,19 +167,15 @@ pub(crate) fn is_marked(text: &str) -> bool {
 }
 
 /// Marks of other tools, and comments like marks.
-fn other_marks(script: &Script) -> Option<(usize, String)> {
+fn other_marks(script: &Script) -> Option<(usize, Unreadable)> {
     let found = sections::sections(script);
     if let Some(error) = found.error {
         // A second separator stands in the part that tern never runs here.
-        return (error.why != Why::Repeated).then(|| (error.line, error.to_string()));
+        return (error.why != Why::Repeated).then(|| (error.line, error.unreadable()));
     }
     let other = found.tools.iter().find(|tool| **tool != "tern").filter(|_| found.up.is_some())?;
-    Some((
-        1,
-        format!(
-            "the file has marks of {other}, and tern would run also the part that takes the migration back\nnext: write {SEPARATOR}"
-        ),
-    ))
+    let why = format!("the file has marks of {other}, and tern would run also the part that takes the migration back");
+    Some((1, Unreadable::new(why, format!("write {SEPARATOR}"))))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::base::error::Error;
-use crate::formats::migration::{Migration, sha256};
+use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{Layout, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -102,7 +102,7 @@ fn worded(folder: &Path, misfit: Misfit<'_>) -> Error {
     }
 }
 
-fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dialect) -> Migration {
+fn migration(path: &Path, name: &str, text: Result<String, Unreadable>, dialect: Dialect) -> Migration {
     let (text, checksum, unreadable) = match text {
         Err(why) => (String::new(), String::new(), Some(why)),
         Ok(text) => {
@@ -114,7 +114,7 @@ fn migration(path: &Path, name: &str, text: Result<String, String>, dialect: Dia
     // A file runs without a transaction around it, so the text decides how it runs.
     let marks = || {
         let why = sql_files::foreign_marks(&script, "umzug", "NAME.down.sql beside NAME.up.sql")?;
-        Some(format!("{}: {why}", path.display()))
+        Some(why.at(path.display()))
     };
     let unreadable = unreadable.or_else(marks);
     let (name, path) = (name.to_owned(), path.to_owned());

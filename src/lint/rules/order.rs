@@ -2,6 +2,7 @@
 
 use crate::config::LintRule;
 use crate::finding::Severity;
+use crate::formats::migration::Unreadable;
 use crate::lint::hazard::{Hazard, Place, Why};
 use crate::lint::reading::LintScript;
 
@@ -11,8 +12,8 @@ fn of_file(file: &str, (rule, severity): (LintRule, Severity), why: Why) -> Haza
 }
 
 /// doorstep does not run the file, and says why.
-pub(crate) fn refused(script: &LintScript<'_>, why: &str) -> Hazard {
-    of_file(&script.file, (LintRule::CannotRun, Severity::Error), Why::Refused(why.to_owned()))
+pub(crate) fn refused(script: &LintScript<'_>, why: &Unreadable) -> Hazard {
+    of_file(&script.file, (LintRule::CannotRun, Severity::Error), Why::Refused(why.clone()))
 }
 
 /// A file that was changed after a database has applied it, or after it was merged into `base`.

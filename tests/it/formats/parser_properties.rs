@@ -125,7 +125,7 @@ pub(crate) fn script(text: &str) {
 }
 
 /// The part of a file that a tool's own marks say is to run is a piece of it, at its lines; an error is on an existing line.
-fn part_that_goes_up(text: &str, found: Result<String, (usize, String)>) {
+fn part_that_goes_up(text: &str, found: Result<String, (usize, impl std::fmt::Display)>) {
     match found {
         Ok(up) => {
             assert_eq!(up.matches('\n').count(), text.matches('\n').count(), "lines are lost");
@@ -134,7 +134,7 @@ fn part_that_goes_up(text: &str, found: Result<String, (usize, String)>) {
         }
         Err((line, why)) => {
             assert!((1..=text.matches('\n').count() + 1).contains(&line), "no such line: {line}");
-            assert!(why.contains("next: "), "{why}");
+            assert!(why.to_string().contains("next: "), "{why}");
         }
     }
 }
@@ -158,7 +158,8 @@ pub(crate) fn marks(text: &str) {
         assert_eq!(format!("{found:?}"), format!("{:?}", sections::sections(&script)), "read twice");
         if let Some(error) = &found.error {
             assert!((1..=text.split('\n').count()).contains(&error.line), "{error:?}");
-            assert!(!error.to_string().contains(['\r', '\u{1b}']) && error.to_string().contains("next: "), "{error}");
+            let why = error.unreadable().to_string();
+            assert!(!why.contains(['\r', '\u{1b}']) && why.contains("next: "), "{why}");
         }
         let Some(up) = &found.up else { continue };
         assert!(!found.tools.is_empty());
