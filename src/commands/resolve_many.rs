@@ -18,10 +18,7 @@ use crate::startup::setup::Setup;
 use crate::startup::start::Start;
 use crate::startup::tenants::names::find;
 use crate::startup::tenants::schemas_text;
-use crate::startup::tenants::survey::places;
-
-/// How many histories are read in one message.
-const BATCH: usize = 100;
+use crate::startup::tenants::survey::{BATCH, places};
 
 /// What was done, for `--format json`.
 #[derive(Debug, Serialize)]

@@ -328,6 +328,14 @@ pub struct Probe {
     pub ahead: Answers,
 }
 
+impl Probe {
+    /// What holds for any session of the same role on the same database; the rest is not known.
+    pub(crate) fn of_server(&self) -> Self {
+        let (server, database, role) = (self.server.clone(), self.database.clone(), self.role.clone());
+        Self { server, database, role, ..Self::default() }
+    }
+}
+
 /// A session that may run a statement of a child process, for [`Engine::child_sessions`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildSession {

@@ -12,7 +12,7 @@ use crate::sql::{Row, TableName};
 use crate::startup::setup::Setup;
 
 /// How many histories are read in one message.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 /// How much is asked of each schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +106,7 @@ pub(crate) async fn places(
         let history = history.map(|table| TableName { schema: Some(schema.clone()), name: table.to_owned() });
         let missing_schemas = if has_history.is_none() { vec![schema.clone()] } else { Vec::new() };
         let current_schema = has_history.map(|_| schema.clone());
-        let server = (probe.server.clone(), probe.database.clone(), probe.role.clone());
-        let (server, database, role) = server;
-        let probe = Probe { server, missing_schemas, history, current_schema, database, role, ..Probe::default() };
+        let probe = Probe { missing_schemas, history, current_schema, ..probe.of_server() };
         Place { probe, rows: None }
     };
     let mut places: Vec<Place> = names.iter().map(place).collect();

@@ -251,13 +251,7 @@ async fn migrate(
     history: Option<History>,
 ) -> Migrated {
     let setup = board.setup.for_tenant(schema);
-    let base = board.probe;
-    let probe = Probe {
-        server: base.server.clone(),
-        database: base.database.clone(),
-        role: base.role.clone(),
-        ..Probe::default()
-    };
+    let probe = board.probe.of_server();
     let entered = tokio::select! {
         entered = session.enter_schema(schema, &setup.settings.tenancy.path) => {
             entered.map_err(Error::statement("enter a schema"))
