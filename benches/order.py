@@ -23,16 +23,33 @@ LIST = Path(__file__).resolve().parent.parent / "packaging/start-functions.ld"
 
 
 def recorded(words, env):
-    """The names of the functions that this command runs. It may fail: the service of a start does."""
+    """The functions that this command runs, with the instructions of each. The command may fail: the service of a start does."""
     with tempfile.NamedTemporaryFile() as file:
         command = ["valgrind", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={file.name}", *words]
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        found = re.findall(r"^c?fn=\(\d+\) (\w[\w.$]*)", Path(file.name).read_text(errors="replace"), re.MULTILINE)
-    # A name stands where it is mentioned first, also as a callee's.
-    names = [name for name in found if not name.startswith("0x")]
-    if len(names) < 300:
-        raise Failed(f"{words} ran {len(names)} functions:\n{done.stderr}")
-    return names
+        costs = read_costs(Path(file.name).read_text(errors="replace"))
+    if len(costs) < 300:
+        raise Failed(f"{words} ran {len(costs)} functions:\n{done.stderr}")
+    return costs
+
+
+def read_costs(text):
+    """From callgrind's format: a function has a number, and its name stands where it is mentioned first, also as a callee's."""
+    names, costs, function, is_call = {}, {}, None, False
+    for line in text.splitlines():
+        if mention := re.match(r"(c?)fn=\((\d+)\)(?: (\S+))?", line):
+            callee, number, name = mention.groups()
+            names.setdefault(number, name)
+            function = function if callee else names[number]
+            costs.setdefault(names[number], 0)
+        elif line.startswith("calls="):
+            is_call = True
+        elif cost := re.match(r"[+\-*\d]\S* (\d+)$", line):
+            # What stands behind a call is the callee's.
+            if function and not is_call:
+                costs[function] += int(cost[1])
+            is_call = False
+    return {name: cost for name, cost in costs.items() if re.fullmatch(r"[A-Za-z_][\w.$]*", name)}
 
 
 def pattern(name):
@@ -92,33 +109,47 @@ def on_mariadb():
         yield recorded(doorstep(service=broken_service()), env)
 
 
-def dense_first(names):
-    """The lines for these functions. A line whose functions are mostly run comes before one that also matches many that are not: of
-    a generic function each copy has the same name."""
-    run, all_of = {}, {}
+def in_order(runs):
+    """The lines for the functions of these runs.
+
+    Those that take most of the time are together, because the processor keeps few addresses of pages. Then come those that every usual
+    start runs, then those of the others; last the lines that also match many functions that are not run: each copy of a generic function
+    has the same name.
+    """
+    costs, first = {}, {}
+    for number, run in enumerate(runs):
+        for name, cost in run.items():
+            costs[name] = max(costs.get(name, 0), cost)
+            first.setdefault(name, number)
+    size, size_run = {}, {}
     symbols = subprocess.run(["nm", "--print-size", DOORSTEP], check=True, capture_output=True, text=True).stdout
     for words in map(str.split, symbols.splitlines()):
         if len(words) == 4 and words[2] in "tTwW":
-            line, size = pattern(words[3]), int(words[1], 16)
-            all_of[line] = all_of.get(line, 0) + size
-            run[line] = run.get(line, 0) + size * (words[3] in names)
-    lines = dict.fromkeys(map(pattern, names))
-    return sorted(lines, key=lambda line: 2 * run.get(line, 0) < all_of.get(line, 0))
+            line, bytes_ = pattern(words[3]), int(words[1], 16)
+            size[line] = size.get(line, 0) + bytes_
+            size_run[line] = size_run.get(line, 0) + bytes_ * (words[3] in costs)
+
+    def key(name):
+        # In powers of ten, so that the next list is easy to compare.
+        heat = max(len(str(costs[name])), 4)
+        is_loose = heat < 6 and 2 * size_run.get(pattern(name), 0) < size.get(pattern(name), 0)
+        return (is_loose, -heat, first[name], name)
+
+    return list(dict.fromkeys(pattern(name) for name in sorted(costs, key=key)))
 
 
 def main():
     die_tidily(10 * 60)
     if not shutil.which("valgrind"):
         raise Failed("needs valgrind (Debian: apt-get install valgrind)")
-    found = {}
+    runs = []
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-") as project, Cluster() as cluster:
         os.chdir(project)
         starts.prepare(cluster)
-        for run in (on_postgres(cluster), on_files(), on_sqlite(), on_mariadb()):
-            for names in run:
-                found |= dict.fromkeys(names)
+        for of_engine in (on_postgres(cluster), on_files(), on_sqlite(), on_mariadb()):
+            runs += of_engine
         os.chdir("/")
-    lines = dense_first(found)
+    lines = in_order(runs)
     LIST.write_text("".join(["/* Functions that starts run. Written by `benches/run order`. */\n", *(f"{line}\n" for line in lines)]))
     say(f"{LIST}: {len(lines)} functions")
 
