@@ -117,6 +117,7 @@ fn the_binaries_are_static_small_and_name_no_folder_of_the_machine_that_built_th
         assert_eq!(found, machine);
         let has = |text: &str| content.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(!has("ld-musl") && !has("ld-linux"), "{target} has a dynamic linker");
+        assert!(has(".text_start"), "{target} is not arranged by packaging/link.ld");
         let home = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", variable("HOME")));
         for path in [home.as_str(), root().to_str().unwrap()] {
             assert!(!has(path), "{target} names {path}");
