@@ -1,5 +1,5 @@
 //! Values by the name of an object. Most scripts leave the schema out, and then it may be any: only names that both have a schema
-//! are told apart by it.
+//! are kept apart.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -19,7 +19,7 @@ fn regclass(table: &TableName) -> String {
 ///
 /// `reltuples` is an estimate, and -1 (before PostgreSQL 14: 0 with 0 pages) where the table was never analysed. Since PostgreSQL 14,
 /// ANALYZE writes the sum of the partitions into the partitioned table as well, with -1 pages: it is left out. With `is_exact`, an
-/// empty table is told from one that was never analysed by its size, for which the server takes an ACCESS SHARE lock for a moment.
+/// empty table is recognised by its size, for which the server takes an ACCESS SHARE lock for a moment.
 pub(crate) fn of_tree(is_exact: bool, sums: &[(&str, &str)]) -> String {
     let is_empty = if is_exact { "pg_catalog.pg_relation_size(p.oid) = 0" } else { "false" };
     let sum = |(value, name): &(&str, &str)| format!(", pg_catalog.sum({value})::bigint AS {name}");
