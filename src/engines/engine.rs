@@ -145,9 +145,14 @@ pub trait Engine: Sync {
         Query::known(None)
     }
 
-    /// The session that holds the migration lock.
+    /// The session that holds the migration lock, for itself or shared.
     fn lock_holder(&self, _key: LockKey) -> Query<Option<Peer>> {
         Query::known(None)
+    }
+
+    /// The one that holds it for itself.
+    fn lock_owner(&self, key: LockKey) -> Query<Option<Peer>> {
+        self.lock_holder(key)
     }
 
     /// The sessions that may still run a statement of a child process whose client has ended: those that carry the name of
@@ -326,14 +331,6 @@ pub struct Probe {
     pub role: String,
     /// What was answered ahead.
     pub ahead: Answers,
-}
-
-impl Probe {
-    /// What holds for any session of the same role on the same database; the rest is not known.
-    pub(crate) fn of_server(&self) -> Self {
-        let (server, database, role) = (self.server.clone(), self.database.clone(), self.role.clone());
-        Self { server, database, role, ..Self::default() }
-    }
 }
 
 /// A session that may run a statement of a child process, for [`Engine::child_sessions`].

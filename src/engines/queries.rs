@@ -30,6 +30,11 @@ impl dyn Session + '_ {
         self.ask(self.engine().lock_holder(key)).await
     }
 
+    /// The same, but not a session that shares it.
+    pub(crate) async fn lock_owner(&mut self, key: LockKey) -> Result<Option<Peer>, Fault> {
+        self.ask(self.engine().lock_owner(key)).await
+    }
+
     /// The sessions that may still run a statement of an earlier child process.
     pub(crate) async fn child_sessions(&mut self) -> Result<Vec<ChildSession>, Fault> {
         self.ask(self.engine().child_sessions()).await

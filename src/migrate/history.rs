@@ -219,9 +219,8 @@ impl History {
             return;
         }
         let mut holder = None;
-        // A lock that is shared says nothing about this history.
-        for key in keys.iter().filter(|key| !key.is_shared) {
-            if let Ok(Some(peer)) = session.lock_holder(*key).await {
+        for key in keys {
+            if let Ok(Some(peer)) = session.lock_owner(*key).await {
                 holder = Some(peer);
                 break;
             }

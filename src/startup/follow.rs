@@ -113,7 +113,7 @@ impl Start<'_> {
         };
         let is_unknown = history.verdict() == Verdict::Unknown;
         if (!is_unknown && history.has_work()) || !self.probe.missing_schemas.is_empty() {
-            history.mark_running(self.session.as_mut(), &setup.lock_keys(&self.probe)).await;
+            history.mark_running(self.session.as_mut(), &setup.history_keys(&self.probe)).await;
             return Ok(Some(Poll::Behind(history.verdict())));
         }
         if !is_unknown {

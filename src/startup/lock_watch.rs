@@ -21,11 +21,17 @@ pub(crate) struct Watch {
     pub(crate) last_sign: Cell<Instant>,
     is_asking: Cell<bool>,
     is_over: Cell<bool>,
+    silence: Duration,
 }
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        Self { last_sign: Cell::new(Instant::now()), is_asking: Cell::new(false), is_over: Cell::new(false) }
+        Self::with_silence(SILENCE)
+    }
+
+    /// A watch that leaves the session this long for an answer.
+    pub(crate) fn with_silence(silence: Duration) -> Self {
+        Self { last_sign: Cell::new(Instant::now()), is_asking: Cell::new(false), is_over: Cell::new(false), silence }
     }
 
     /// Completes with an error once the lock is lost; with `Ok` after the answer to the last question of a watch that is
@@ -38,7 +44,7 @@ impl Watch {
             }
             self.is_asking.set(true);
             let asked = Instant::now();
-            still_held(session).await?;
+            held_within(session, self.silence).await?;
             self.is_asking.set(false);
             self.last_sign.set(asked);
         }
@@ -54,6 +60,10 @@ impl Watch {
 
 /// Asks the session that holds the lock whether it still does.
 pub(crate) async fn still_held(session: &mut dyn Session) -> Result<(), Fault> {
-    let silence = || Fault::new(Class::Unreachable, format!("no answer within {}", seconds(SILENCE)));
-    tokio::time::timeout(SILENCE, session.check_lock()).await.unwrap_or_else(|_| Err(silence()))
+    held_within(session, SILENCE).await
+}
+
+async fn held_within(session: &mut dyn Session, silence: Duration) -> Result<(), Fault> {
+    let silent = || Fault::new(Class::Unreachable, format!("no answer within {}", seconds(silence)));
+    tokio::time::timeout(silence, session.check_lock()).await.unwrap_or_else(|_| Err(silent()))
 }

@@ -244,7 +244,13 @@ impl Start<'_> {
         self.read_history().await?;
         let is_owed = self.owes_after_hook(hooks).await?;
         let has_work = is_owed || !self.probe.missing_schemas.is_empty() || self.has_work(hooks);
-        let outcome = if has_work { self.migrate_under_lock(hooks, queue).await? } else { PassOutcome::Done };
+        let outcome = match has_work {
+            true => self.migrate_under_lock(hooks, queue).await?,
+            false => {
+                self.setup.tracker.queues(false);
+                PassOutcome::Done
+            }
+        };
         self.report.migrate += began.elapsed().saturating_sub(self.report.schemas - schemas);
         if let (PassOutcome::Done, Some(history)) = (&outcome, &self.history) {
             history.log_oddities();

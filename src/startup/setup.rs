@@ -325,18 +325,36 @@ impl Setup {
 
     /// All locks of a start: that one, and the one that the tool itself takes where its key depends on the database.
     pub(crate) fn lock_keys(&self, probe: &Probe) -> Vec<LockKey> {
-        let of_tool = |schema: Option<&str>| {
-            let place = LockPlace { database: &probe.database, schema };
-            self.folder.map(|folder| folder.format.ledger.tool_lock_keys(self.dialect, &place)).unwrap_or_default()
-        };
-        match (self.tenant.as_deref(), &self.settings.tenancy.from) {
-            (Some(tenant), from) if !from.as_ref().is_some_and(SchemasFrom::is_one) => {
-                tenants::keys::of(tenant, self.lock_key(), of_tool)
+        let is_whole = self.settings.tenancy.from.as_ref().is_some_and(SchemasFrom::is_one);
+        match self.tenant.as_deref() {
+            Some(tenant) if !is_whole => {
+                tenants::keys::of(tenant, self.lock_key(), |schema| self.tool_keys(probe, schema))
             }
-            (tenant, _) => {
-                std::iter::once(self.lock_key()).chain(of_tool(tenant.or(probe.current_schema.as_deref()))).collect()
+            Some(tenant) => {
+                let own = [tenants::keys::of_schema(tenant), self.lock_key()];
+                own.into_iter().chain(self.tool_keys(probe, Some(tenant))).collect()
+            }
+            None => {
+                let of_tool = self.tool_keys(probe, probe.current_schema.as_deref());
+                std::iter::once(self.lock_key()).chain(of_tool).collect()
             }
         }
+    }
+
+    /// Those that only a start on this very history takes for itself.
+    pub(crate) fn history_keys(&self, probe: &Probe) -> Vec<LockKey> {
+        match self.tenant.as_deref() {
+            Some(tenant) => {
+                let keys = tenants::keys::of(tenant, self.lock_key(), |schema| self.tool_keys(probe, schema));
+                keys.into_iter().filter(|key| !key.is_shared).collect()
+            }
+            None => self.lock_keys(probe),
+        }
+    }
+
+    fn tool_keys(&self, probe: &Probe, schema: Option<&str>) -> Vec<LockKey> {
+        let place = LockPlace { database: &probe.database, schema };
+        self.folder.map(|folder| folder.format.ledger.tool_lock_keys(self.dialect, &place)).unwrap_or_default()
     }
 
     /// Those of them that the sessions of a start on many schemas share.

@@ -95,7 +95,7 @@ impl<'a> Start<'a> {
     pub(crate) async fn read_history_and_running(&mut self) -> Result<(), Error> {
         self.read_history().await?;
         if let Some(history) = &mut self.history {
-            history.mark_running(self.session.as_mut(), &self.setup.lock_keys(&self.probe)).await;
+            history.mark_running(self.session.as_mut(), &self.setup.history_keys(&self.probe)).await;
         }
         Ok(())
     }

@@ -158,6 +158,10 @@ impl Engine for Postgres {
         Query::new(queries::holder(key.number), |rows| Ok(rows.first().map(peer)))
     }
 
+    fn lock_owner(&self, key: LockKey) -> Query<Option<Peer>> {
+        Query::new(queries::owner(key.number), |rows| Ok(rows.first().map(peer)))
+    }
+
     fn table_sizes(&self, tables: &[TableName], is_exact: bool) -> Query<Vec<Option<TableSize>>> {
         let count = tables.len();
         Query::new(table_state::sizes(tables, is_exact), move |rows| Ok(read_sizes(&rows, count)))

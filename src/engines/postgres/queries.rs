@@ -101,6 +101,11 @@ pub(crate) fn holder(key: i64) -> String {
     )
 }
 
+/// The session that holds it for itself.
+pub(crate) fn owner(key: i64) -> String {
+    holder(key) + " AND l.mode = 'ExclusiveLock'"
+}
+
 /// Lock modes that DDL takes on relations, and a service's queries do not (manual 13.3.1).
 pub(crate) const DDL_MODES: &str =
     "'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'";

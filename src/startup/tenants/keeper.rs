@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -53,7 +54,7 @@ impl Keeper {
         Ok(holds)
     }
 
-    /// Runs `workers` to their end, and watches the keeper's session meanwhile.
+    /// Runs `workers` to their end, and watches the keeper's session meanwhile. That can only be closed afterwards.
     ///
     /// # Errors
     /// The first of theirs; [`Error::Lost`] where the lock is lost.
@@ -62,7 +63,7 @@ impl Keeper {
         session: &mut dyn Session,
         mut workers: FuturesUnordered<impl Future<Output = Result<(), Error>>>,
     ) -> Result<(), Error> {
-        let (watch, mut result, mut fault) = (Watch::new(), Ok(()), None);
+        let (watch, mut result, mut fault) = (Watch::with_silence(SILENCE), Ok(()), None);
         let mut until_lost = pin!(watch.until_lost(session));
         loop {
             tokio::select! {
@@ -76,9 +77,6 @@ impl Keeper {
                 }
             }
         }
-        if fault.is_none() {
-            fault = watch.settle(until_lost).await;
-        }
         result?;
         match fault.or_else(|| self.is_lost.get().then(ended)) {
             Some(fault) => Err(lost(fault)),
@@ -86,6 +84,10 @@ impl Keeper {
         }
     }
 }
+
+/// How long the server may leave a question unanswered. The lock is on the server, and each worker asks for it: a busy server is no
+/// reason to stop.
+const SILENCE: Duration = Duration::from_secs(60);
 
 const ASKED: &str = "look who holds the migration lock";
 

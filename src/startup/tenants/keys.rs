@@ -12,13 +12,18 @@ pub(crate) fn of_start() -> LockKey {
     numbered(b"doorstep schemas", "")
 }
 
+/// The lock of one schema.
+pub(crate) fn of_schema(schema: &str) -> LockKey {
+    numbered(b"doorstep schema\0", schema)
+}
+
 /// The locks for `schema`, in the order in which they are taken. `of_tool` gives those of the tool for a schema: one that is the same
 /// for every schema is shared.
 pub(crate) fn of(schema: &str, of_database: LockKey, of_tool: impl Fn(Option<&str>) -> Vec<LockKey>) -> Vec<LockKey> {
     let elsewhere = of_tool(None);
     let as_shared = |key: LockKey| if elsewhere.contains(&key) { key.shared() } else { key };
     let of_tool = of_tool(Some(schema)).into_iter().map(as_shared);
-    [numbered(b"doorstep schema\0", schema), of_database.shared()].into_iter().chain(of_tool).collect()
+    [of_schema(schema), of_database.shared()].into_iter().chain(of_tool).collect()
 }
 
 /// A number of 64 bits for a name: two names with the same one would only wait for each other.

@@ -65,6 +65,10 @@ struct TenantRun<'a> {
     said: Option<Instant>,
     /// What the log last told that it waits for.
     told: String,
+    /// When the server last did what it was asked: the time to wait for it counts from there.
+    answered: Instant,
+    /// Since when it has given no connection to migrate over.
+    unserved: Option<Instant>,
     report: Report,
 }
 
@@ -94,6 +98,8 @@ pub(crate) async fn run(setup: &Setup, from: &SchemasFrom, extent: Extent, stop:
         began: Instant::now(),
         said: None,
         told: String::new(),
+        answered: Instant::now(),
+        unserved: None,
         report: Report::default(),
     };
     Box::pin(run.all_passes()).await.map_err(|error| refusal::advised(error, setup))
@@ -101,19 +107,19 @@ pub(crate) async fn run(setup: &Setup, from: &SchemasFrom, extent: Extent, stop:
 
 impl TenantRun<'_> {
     async fn all_passes(mut self) -> Result<usize, Error> {
-        let (mut losses, mut began) = (Losses::default(), Instant::now());
+        let mut losses = Losses::default();
         loop {
             if let Some(signal) = self.stop.signal() {
                 return Err(self.stopped(signal));
             }
-            match self.pass(began).await {
+            match self.pass().await {
                 Ok(PassOutcome::Done) => break,
                 Ok(PassOutcome::Later(pause)) => {
                     tokio::time::sleep(pause).await;
                     self.report.migrate += pause;
-                    (losses.in_a_row, began) = (0, Instant::now());
+                    (losses.in_a_row, self.answered) = (0, Instant::now());
                 }
-                Err(error) if has_time(self.setup, began) && losses.survives(&error) => {
+                Err(error) if has_time(self.setup, self.answered) && losses.survives(&error) => {
                     tokio::time::sleep(AFTER_A_LOSS).await;
                 }
                 Err(error) => return Err(error),
@@ -128,12 +134,12 @@ impl TenantRun<'_> {
     }
 
     /// One pass: a session, and more of them while schemas are migrated.
-    async fn pass(&mut self, began: Instant) -> Result<PassOutcome, Error> {
+    async fn pass(&mut self) -> Result<PassOutcome, Error> {
         let (setup, waited) = (self.setup, Instant::now());
         let is_first = self.names.is_none();
         let wanted = ProbeRequest { history: None, ..setup.probe_request() };
         let creates = setup.settings.mode == Mode::Apply;
-        let ready = wait::until_ready(setup, left(setup, began), &wanted, creates, is_first);
+        let ready = wait::until_ready(setup, left(setup, self.answered), &wanted, creates, is_first);
         let Connected { mut session, probe, began: opened } = ready.await?;
         self.queue.session_began(opened);
         let waited = waited.elapsed();
@@ -200,6 +206,7 @@ impl TenantRun<'_> {
         }
         self.sort_out(session, probe).await?;
         if self.tasks.is_empty() {
+            setup.tracker.queues(false);
             self.judge()?;
             return self.verify(session, probe).await;
         }
@@ -209,9 +216,10 @@ impl TenantRun<'_> {
         if !is_free {
             return Ok(PassOutcome::Later(self.queue.pause()));
         }
+        let applied = self.apply(session, probe).await;
         // The next time counts anew: a pass may last.
         self.queue = Queue::new(setup.settings.lock_timeout);
-        let applied = self.apply(session, probe).await;
+        self.answered = Instant::now();
         if let Some(signal) = self.stop.signal() {
             return Err(self.stopped(signal));
         }
@@ -283,9 +291,13 @@ impl TenantRun<'_> {
         let mut tasks: Vec<Task> = tasks.into_inner().into_iter().chain(later.into_inner()).collect();
         tasks.sort_unstable_by_key(|task| task.at);
         self.tasks = tasks;
-        result?;
-        if let (false, Some(refused)) = (is_served.get(), refused.into_inner()) {
-            return Err(refused);
+        match refused.into_inner() {
+            Some(refused) if !is_served.get() => return self.without_connection(refused).map(Some),
+            _ => self.unserved = None,
+        }
+        // Without it, what was at work was done all the same.
+        if !self.tasks.is_empty() {
+            result?;
         }
         let pause = (!self.tasks.is_empty() && !is_halted).then(|| pause.get().unwrap_or(AFTER_A_LOSS));
         if pause.is_some() && self.said.is_none_or(|said| said.elapsed() >= HEARTBEAT) && self.stop.signal().is_none() {
@@ -300,6 +312,21 @@ impl TenantRun<'_> {
             self.said = Some(Instant::now());
         }
         Ok(pause)
+    }
+
+    /// The pause before the server is asked again for a connection to migrate over.
+    ///
+    /// # Errors
+    /// `refused`, if it does not pass by itself, or once the time to wait for the server is over.
+    fn without_connection(&mut self, refused: Error) -> Result<Duration, Error> {
+        let since = *self.unserved.get_or_insert_with(Instant::now);
+        match &refused {
+            Error::Refused { fault, .. } if fault.class.is_transient() && since.elapsed() < self.limit() => {
+                self.tell(format!("waiting for a connection to migrate over: {fault}"));
+                Ok(self.pace.next())
+            }
+            _ => Err(refused),
+        }
     }
 
     /// Looks, with reads only, whether other processes have migrated all, and verifies them.
@@ -384,10 +411,17 @@ impl TenantRun<'_> {
 
     /// What is left of the time to await another process in.
     fn left(&self) -> Duration {
+        match self.limit() {
+            Duration::MAX => Duration::MAX,
+            limit => limit.saturating_sub(self.began.elapsed()),
+        }
+    }
+
+    /// How long to wait for the server, or for another process.
+    fn limit(&self) -> Duration {
         let patience = self.setup.settings.patience;
         let fixed = patience.fixed.map(|(attempts, interval)| interval.saturating_mul(attempts));
-        let limit = patience.timeout.or(fixed);
-        limit.map_or(Duration::MAX, |limit| limit.saturating_sub(self.began.elapsed()))
+        patience.timeout.or(fixed).unwrap_or(Duration::MAX)
     }
 }
 

@@ -85,6 +85,12 @@ pub(crate) async fn survey(
     Ok(standings)
 }
 
+/// What holds for any session of the same role on the same database; the rest is not known.
+pub(super) fn of_server(probe: &Probe) -> Probe {
+    let (server, database, role) = (probe.server.clone(), probe.database.clone(), probe.role.clone());
+    Probe { server, database, role, ..Probe::default() }
+}
+
 /// Whether each of these schemas exists, and with `reads` the rows of its history: two round trips.
 ///
 /// # Errors
@@ -106,7 +112,7 @@ pub(crate) async fn places(
         let history = history.map(|table| TableName { schema: Some(schema.clone()), name: table.to_owned() });
         let missing_schemas = if has_history.is_none() { vec![schema.clone()] } else { Vec::new() };
         let current_schema = has_history.map(|_| schema.clone());
-        let probe = Probe { missing_schemas, history, current_schema, ..probe.of_server() };
+        let probe = Probe { missing_schemas, history, current_schema, ..of_server(probe) };
         Place { probe, rows: None }
     };
     let mut places: Vec<Place> = names.iter().map(place).collect();
@@ -155,7 +161,7 @@ async fn reading(
 ) -> Result<Reading, Error> {
     history.read(session, &probe, rows).await?;
     if detail == Detail::Entries {
-        let keys = setup.for_tenant(schema).lock_keys(&probe);
+        let keys = setup.for_tenant(schema).history_keys(&probe);
         history.mark_running(session, &keys).await;
         history.explain(session).await?;
     }

@@ -20,6 +20,7 @@ use crate::startup::pipeline::PassOutcome;
 use crate::startup::setup::Setup;
 use crate::startup::start::{Report, Start};
 use crate::startup::tenants::keeper::Keeper;
+use crate::startup::tenants::survey::of_server;
 use crate::verify::ahead::ReadAhead;
 
 /// Interval of the log lines that say how far it is.
@@ -174,15 +175,16 @@ pub(super) async fn work(board: &Board<'_>, mut history: Option<History>) -> Res
             Ok(open) => open,
             Err(why) => {
                 if let Some(why) = why {
-                    let text = format!("goes on with fewer connections: {why}");
-                    tracing::info!(phase = "migrate", event = "fewer_connections", "{text}");
                     board.refused.replace(Some(why));
+                    board.tell_of_refusal();
                 }
                 board.later.borrow_mut().push(task);
                 break;
             }
         };
-        board.is_served.set(true);
+        if !board.is_served.replace(true) {
+            board.tell_of_refusal();
+        }
         board.bar.begin(&task.schema);
         let began = Instant::now();
         let schema = task.schema.clone();
@@ -200,6 +202,13 @@ pub(super) async fn work(board: &Board<'_>, mut history: Option<History>) -> Res
 }
 
 impl Board<'_> {
+    /// Logs that a connection was refused, once others work.
+    fn tell_of_refusal(&self) {
+        if let (true, Some(why)) = (self.is_served.get(), &*self.refused.borrow()) {
+            tracing::info!(phase = "migrate", event = "fewer_connections", "goes on with fewer connections: {why}");
+        }
+    }
+
     /// Files what became of a schema.
     fn settle(&self, mut task: Task, outcome: Result<PassOutcome, Error>, counted: (usize, Duration)) {
         match outcome {
@@ -251,7 +260,7 @@ async fn migrate(
     history: Option<History>,
 ) -> Migrated {
     let setup = board.setup.for_tenant(schema);
-    let probe = board.probe.of_server();
+    let probe = of_server(board.probe);
     let entered = tokio::select! {
         entered = session.enter_schema(schema, &setup.settings.tenancy.path) => {
             entered.map_err(Error::statement("enter a schema"))

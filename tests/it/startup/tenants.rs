@@ -504,5 +504,26 @@ fn a_start_needs_two_connections() {
     database.sql(&format!("GRANT CREATE ON DATABASE \"{}\" TO {role}", database.name));
     let arguments = ["run", "--schemas-from", "a,b", "--wait-timeout", "1s"];
     let output = Project::with_two().doorstep(&database.url_as(&role), &arguments).run().code(69);
-    output.stderr_has("too many connections for role");
+    output.stderr_has("waiting for a connection to migrate over").stderr_has("too many connections for role");
+}
+
+#[test]
+fn what_runs_is_told_of_the_schema_that_is_migrated_and_of_no_other() {
+    let (database, project) = gated_in_a();
+    let call = |command: &str, schemas: &str| project.doorstep(&database.url(), &[command, "--schemas-from", schemas]);
+    call("migrate", "z").run().code(0);
+    database.sql("UPDATE z._prisma_migrations SET finished_at = NULL, applied_steps_count = 0");
+    let many = call("migrate", "a,b").spawn();
+    at_gate(&database);
+    call("status", "a,z").run().stdout_has("1_users (running)").stdout_has("1_users (rolled back)");
+    call("status", "z").run().stdout_lacks("running");
+    call("status", "a").run().stdout_has("running");
+    open_gate(&database);
+    many.finish("migrate").code(0);
+    database.sql("DROP SCHEMA a CASCADE; DELETE FROM side.go");
+    let one = call("migrate", "a").spawn();
+    at_gate(&database);
+    call("status", "a,z").run().stdout_has("1_users (running)").stdout_has("1_users (rolled back)");
+    open_gate(&database);
+    one.finish("migrate").code(0);
 }

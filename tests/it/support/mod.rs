@@ -30,7 +30,7 @@ pub(crate) const PASSWORD: &str = "doorstep";
 
 /// The binary under test: the one that cargo has built with the tests, or the program that `scripts/test --artefact` names.
 pub(crate) fn binary() -> &'static str {
-    static BINARY: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("DOORSTEP_TEST_BINARY").ok());
+    static BINARY: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("BINARY_UNDER_TEST").ok());
     BINARY.as_deref().unwrap_or(env!("CARGO_BIN_EXE_doorstep"))
 }
 
