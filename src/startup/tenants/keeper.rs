@@ -48,8 +48,8 @@ impl Keeper {
     /// Faults of that session.
     pub(super) async fn still_holds(&self, session: &mut dyn Session) -> Result<bool, Error> {
         let holder = session.lock_holder(keys::of_start()).await.map_err(Error::statement(ASKED))?;
-        let holds =
-            holder.is_some_and(|holder| (holder.pid, holder.since) == (self.peer.pid.clone(), self.peer.since.clone()));
+        // A process id is given again: the time of its connection tells two of them apart.
+        let holds = holder.is_some_and(|holder| holder.pid == self.peer.pid && holder.since == self.peer.since);
         self.is_lost.set(self.is_lost.get() || !holds);
         Ok(holds)
     }
@@ -96,5 +96,5 @@ fn lost(fault: Fault) -> Error {
 }
 
 fn ended() -> Fault {
-    Fault::new(Class::Unreachable, "another session has it")
+    Fault::new(Class::Unreachable, "its session has it no more")
 }
