@@ -27,7 +27,7 @@ impl Layout for DbmateFolder {
                 folder.display()
             )));
         }
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut warnings, mut keys) = (Vec::new(), Vec::new(), BTreeMap::new());
         for file in &files {
             let path = folder.join(file);

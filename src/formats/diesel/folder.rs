@@ -21,10 +21,10 @@ pub(crate) struct DieselFolder;
 impl Layout for DieselFolder {
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let names = folders(folder)?;
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut warnings, mut keys) = (Vec::new(), Vec::new(), BTreeMap::new());
         for name in names {
-            let (migration, warning) = read((folder, &mut opened), &name, dialect)?;
+            let (migration, warning) = read((folder, &opened), &name, dialect)?;
             if let Some(other) = keys.insert(version(&name), name.clone()) {
                 return Err(twice(folder, &other, &name));
             }
@@ -83,7 +83,7 @@ fn twice(folder: &Path, one: &str, other: &str) -> Error {
 
 /// One migration, and what is to be warned of.
 fn read(
-    (folder, opened): (&Path, &mut Directory),
+    (folder, opened): (&Path, &Directory),
     name: &str,
     dialect: Dialect,
 ) -> Result<(Migration, Option<String>), Error> {

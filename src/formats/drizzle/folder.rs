@@ -60,7 +60,7 @@ pub(crate) fn read(kind: &Kind, folder: &Path, dialect: Dialect) -> Result<Resol
         Kind::Folders if folders.is_empty() => return Err(none(folder)),
         Kind::Folders => of_folders(folders),
     };
-    let mut opened = sql_files::open(folder)?;
+    let opened = sql_files::open(folder)?;
     let (mut migrations, mut keys) = (Vec::new(), BTreeMap::new());
     for (index, Named { name, file }) in named.into_iter().enumerate() {
         let bytes = opened.read(&file);

@@ -83,7 +83,7 @@ impl Layout for FlywayFolder {
                 folder.display()
             )));
         }
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut files) = (Vec::new(), Vec::new());
         for mut file in found {
             let path = folder.join(&file.script);

@@ -67,7 +67,7 @@ impl Layout for GolangMigrateFolder {
             )));
         }
         self.versions.keep(found.iter().map(|numbered| numbered.version).collect());
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut keys, mut warnings) = (Vec::new(), BTreeMap::new(), Vec::new());
         for Numbered { version, name, file, direction } in found {
             keys.insert(version.to_string(), name.to_owned());

@@ -44,7 +44,7 @@ impl Layout for GooseFolder {
                 folder.display()
             )));
         }
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut keys) = (Vec::new(), BTreeMap::new());
         for Numbered { version, name, file, is_go } in found {
             keys.insert(version.to_string(), name.to_owned());

@@ -22,7 +22,7 @@ impl Layout for NodePgMigrateFolder {
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
         let names = sql_files::names(folder)?;
         let files = arranged(&names).map_err(|misfit| worded(folder, &misfit))?;
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let mut migrations = Vec::new();
         for (name, file) in files {
             let path = folder.join(file);

@@ -127,18 +127,20 @@ impl Layout for Prisma {
         let mut names = directories(folder)?;
         let mut warnings = Vec::new();
         names.sort_unstable();
-        let by_bytes = names.clone();
-        names.sort_by(|a, b| name_order::compare(a, b));
-        if names != by_bytes || !names.iter().all(|name| name.is_ascii()) {
+        let is_by_bytes = names.is_sorted_by(|a, b| name_order::compare(a, b).is_le());
+        if !is_by_bytes {
+            names.sort_by(|a, b| name_order::compare(a, b));
+        }
+        if !is_by_bytes || !names.iter().all(|name| name.is_ascii()) {
             warnings.push(
                 "the order of migration names depends on the Prisma version (6.6 and later sort as ICU does, \
                  earlier ones by bytes); doorstep follows the later ones, for names in plain ASCII exactly"
                     .to_owned(),
             );
         }
-        let mut opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
+        let opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
         Ok(Resolved {
-            migrations: names.iter().map(|name| read((folder, &mut opened), name, dialect)).collect(),
+            migrations: names.iter().map(|name| read((folder, &opened), name, dialect)).collect(),
             warnings,
             ..Resolved::default()
         })
@@ -293,10 +295,10 @@ fn hex(script: &str) -> String {
 
 /// Reads one migration. A file that cannot be run is noted and stops nothing yet: it may be applied already, and then
 /// Prisma's deploy does not read it either.
-fn read((folder, opened): (&Path, &mut Directory), name: &str, dialect: Dialect) -> Migration {
-    let file = Path::new(name).join("migration.sql");
+fn read((folder, opened): (&Path, &Directory), name: &str, dialect: Dialect) -> Migration {
+    let file = format!("{name}/migration.sql");
     let path = folder.join(&file);
-    let (bytes, unreadable) = match opened.read(&file) {
+    let (bytes, unreadable) = match opened.read(Path::new(&file)) {
         Ok(bytes) if bytes.contains(&0) => (
             Vec::new(),
             Some(Unreadable::new(

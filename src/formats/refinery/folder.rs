@@ -21,7 +21,7 @@ impl Layout for RefineryFolder {
         let mut found = Found::default();
         found.look(folder, Path::new(""))?;
         let files = arranged(folder, &found.files)?;
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut keys) = (Vec::new(), BTreeMap::new());
         for (numbered, file) in files {
             keys.insert(numbered.version.to_string(), numbered.stem.to_owned());

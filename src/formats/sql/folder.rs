@@ -31,7 +31,7 @@ impl Layout for SqlFolder {
         }
         warnings.extend(passed_over(folder, &found));
         let (mut migrations, mut marked) = (Vec::new(), Vec::new());
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         for numbered in &found.migrations {
             let path = folder.join(numbered.file);
             let bytes = opened.read(Path::new(numbered.file));
@@ -137,7 +137,7 @@ impl SqlFolder {
         let (files, others) = names::arrange_repeatable(&entries).map_err(|misfit| worded(folder, &misfit))?;
         let warning =
             (!others.is_empty()).then(|| format!("never run from {}: {}", folder.display(), others.join(", ")));
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let mut migration = |file: &&str| {
             let name = names::repeatable(&file[..file.len() - ".sql".len()]);
             let numbered = Numbered { number: "", name: &name, file, doubt: None };

@@ -40,7 +40,7 @@ impl Layout for SqlxFolder {
                 folder.display()
             ))
         })?;
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut keys) = (Vec::new(), BTreeMap::new());
         for Numbered { version, name, file } in found {
             keys.insert(version.to_string(), name.to_owned());

@@ -30,7 +30,7 @@ impl Layout for SupabaseFolder {
             let text = "has no migration of the Supabase CLI (NUMBER_NAME.sql): nothing will be applied";
             warnings.push(format!("{} {text}", folder.display()));
         }
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut keys) = (Vec::new(), BTreeMap::new());
         for file in files {
             let name = file.strip_suffix(".sql").unwrap_or(file);

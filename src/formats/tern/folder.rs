@@ -41,7 +41,7 @@ impl Layout for TernFolder {
                 folder.display()
             )));
         }
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let (mut migrations, mut keys) = (Vec::new(), BTreeMap::new());
         for (index, file) in files.into_iter().enumerate() {
             let name = file.strip_suffix(".sql").unwrap_or(file);

@@ -21,7 +21,7 @@ impl Layout for UmzugFolder {
             if is_folder { folders.push(name) } else { names.push(name) }
         }
         let files = arranged(&names).map_err(|misfit| worded(folder, misfit))?;
-        let mut opened = sql_files::open(folder)?;
+        let opened = sql_files::open(folder)?;
         let mut migrations = Vec::new();
         for file in files {
             let path = folder.join(file);
