@@ -1,6 +1,7 @@
 //! Primary keys.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::catalog::{Index, IndexColumn};
 
@@ -8,9 +9,9 @@ use crate::catalog::{Index, IndexColumn};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Key {
     /// Its name; empty where the engine has none.
-    pub name: String,
+    pub name: SmolStr,
     /// Its columns, in their order.
-    pub columns: Vec<String>,
+    pub columns: Vec<SmolStr>,
     /// What follows each column in MySQL: `(20)` for the length of a prefix, ` DESC`; empty where nothing follows any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
@@ -27,7 +28,7 @@ impl std::fmt::Display for Key {
 
 impl Key {
     /// Takes a further column, of which only a prefix of this length may be part of the key.
-    pub(crate) fn add(&mut self, column: String, length: Option<u32>, is_descending: bool) {
+    pub(crate) fn add(&mut self, column: SmolStr, length: Option<u32>, is_descending: bool) {
         let length = length.map_or(String::new(), |length| format!("({length})"));
         let part = if is_descending { length + " DESC" } else { length };
         if !part.is_empty() || !self.parts.is_empty() {
@@ -39,12 +40,12 @@ impl Key {
 
     /// The index behind it.
     pub(crate) fn index(&self) -> Index {
-        let column = |name: &String| IndexColumn { name: name.clone(), ..IndexColumn::default() };
+        let column = |name: &SmolStr| IndexColumn { name: name.clone(), ..IndexColumn::default() };
         Index {
             name: self.name.clone(),
             columns: self.columns.iter().map(column).collect(),
             unique: true,
-            method: "btree".to_owned(),
+            method: SmolStr::new_static("btree"),
             valid: true,
             ..Index::default()
         }

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use crate::catalog::key::Key;
 
@@ -217,13 +218,13 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Constraint {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// What the server guarantees.
     #[serde(flatten)]
     pub guarantee: Guarantee,
     /// The columns that it is about; empty where the engine does not tell. Not part of a snapshot.
     #[serde(skip)]
-    pub columns: Vec<String>,
+    pub columns: Vec<SmolStr>,
 }
 
 /// What the server guarantees of a constraint.
@@ -248,10 +249,10 @@ impl std::default::Default for Guarantee {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// The Prisma field.
     #[serde(skip)]
-    pub field: Option<String>,
+    pub field: Option<SmolStr>,
     /// Its type.
     #[serde(rename = "type")]
     pub kind: Type,
@@ -324,7 +325,7 @@ impl Default {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Index {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// Its key columns, in their order.
     pub columns: Vec<IndexColumn>,
     /// Whether it is unique.
@@ -332,13 +333,13 @@ pub struct Index {
     pub unique: bool,
     /// Access method, lower case: `btree`, `hash`, `gin`, `gist`, `spgist`, `brin`, `fulltext`, `spatial`.
     #[serde(default = "btree", skip_serializing_if = "is_btree")]
-    pub method: String,
+    pub method: SmolStr,
     /// Predicate of a partial index, as written or as the server renders it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicate: Option<String>,
     /// Columns that it only includes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub include: Vec<String>,
+    pub include: Vec<SmolStr>,
     /// It indexes an expression; `columns` has only the plain columns.
     #[serde(default, skip_serializing_if = "is_false")]
     pub has_expression: bool,
@@ -354,7 +355,7 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IndexColumn {
     /// The column.
-    pub name: String,
+    pub name: SmolStr,
     /// `DESC`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub descending: bool,
@@ -363,7 +364,7 @@ pub struct IndexColumn {
     pub length: Option<u32>,
     /// Operator class, if it is given or was read: `gin_trgm_ops`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class: Option<String>,
+    pub class: Option<SmolStr>,
     /// The class is the server's default for this type and method.
     #[serde(skip)]
     pub usual: bool,
@@ -373,13 +374,13 @@ pub struct IndexColumn {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignKey {
     /// Its name; empty where the engine has none.
-    pub name: String,
+    pub name: SmolStr,
     /// Its columns, in their order.
-    pub columns: Vec<String>,
+    pub columns: Vec<SmolStr>,
     /// The table it points to.
     pub target: Name,
     /// The columns there, in the same order.
-    pub target_columns: Vec<String>,
+    pub target_columns: Vec<SmolStr>,
     /// What happens when the target is deleted.
     pub on_delete: Action,
     /// What happens when the target's key changes.
@@ -448,8 +449,8 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-fn btree() -> String {
-    "btree".to_owned()
+fn btree() -> SmolStr {
+    SmolStr::new_static("btree")
 }
 
 fn is_btree(method: &str) -> bool {

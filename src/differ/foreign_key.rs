@@ -1,5 +1,7 @@
 //! Foreign keys: where they lead, what they do, and whether the server has checked the rows from before.
 
+use smol_str::SmolStr;
+
 use crate::catalog::{ForeignKey, Table};
 use crate::differ::column::Columns;
 use crate::differ::index::{bracketed, translated};
@@ -52,7 +54,7 @@ impl<'a> ForeignKeySearch<'a> {
     }
 
     /// The best of the keys that lead where this one should: with the same actions, validated, of the same name.
-    fn best(&mut self, key: &ForeignKey, from: &[String]) -> Option<&'a ForeignKey> {
+    fn best(&mut self, key: &ForeignKey, from: &[SmolStr]) -> Option<&'a ForeignKey> {
         let (names, keys) = (self.compared.names, &self.actual.foreign_keys);
         let alike: Vec<usize> = (0..keys.len()).filter(|place| is_alike(key, from, &keys[*place], names)).collect();
         alike.iter().for_each(|place| self.claimed[*place] = true);
@@ -64,7 +66,7 @@ impl<'a> ForeignKeySearch<'a> {
     }
 
     /// In what the key that leads to the same columns differs.
-    fn compared(&self, key: &ForeignKey, from: &[String], best: &ForeignKey) -> Vec<Difference> {
+    fn compared(&self, key: &ForeignKey, from: &[SmolStr], best: &ForeignKey) -> Vec<Difference> {
         let (names, expected) = (self.compared.names, self.expected);
         let mut findings = Vec::new();
         if !has_same_actions(key, best) {
@@ -94,7 +96,7 @@ impl<'a> ForeignKeySearch<'a> {
     }
 
     /// No key leads where this one should; one from the same columns may lead elsewhere.
-    fn absent(&mut self, key: &ForeignKey, from: &[String]) -> Difference {
+    fn absent(&mut self, key: &ForeignKey, from: &[SmolStr]) -> Difference {
         let names = self.compared.names;
         let keys = self.actual.foreign_keys.iter().zip(&self.claimed);
         let mut places = keys.map(|(other, claimed)| !claimed && sorted(from, names) == sorted(&other.columns, names));
@@ -124,8 +126,8 @@ fn differs(finding: Difference, expected: &ForeignKey, actual: &ForeignKey) -> D
 }
 
 /// The same columns, to the same columns of the same table; in any order of the pairs.
-fn is_alike(wanted: &ForeignKey, from: &[String], other: &ForeignKey, names: Names) -> bool {
-    let pairs = |from: &[String], to: &[String]| {
+fn is_alike(wanted: &ForeignKey, from: &[SmolStr], other: &ForeignKey, names: Names) -> bool {
+    let pairs = |from: &[SmolStr], to: &[SmolStr]| {
         let mut pairs: Vec<(String, String)> =
             from.iter().map(|name| names.key(name)).zip(to.iter().map(|name| names.key(name))).collect();
         pairs.sort();
@@ -136,7 +138,7 @@ fn is_alike(wanted: &ForeignKey, from: &[String], other: &ForeignKey, names: Nam
         && (is_identical() || pairs(from, &wanted.target_columns) == pairs(&other.columns, &other.target_columns))
 }
 
-fn sorted(columns: &[String], names: Names) -> Vec<String> {
+fn sorted(columns: &[SmolStr], names: Names) -> Vec<String> {
     let mut columns: Vec<String> = columns.iter().map(|name| names.key(name)).collect();
     columns.sort();
     columns

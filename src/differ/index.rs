@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smol_str::{SmolStr, format_smolstr};
+
 use crate::catalog::value::simplified;
 use crate::catalog::{BrokenIndex, Catalog, Index, IndexColumn, Name, Table};
 use crate::differ::column::Columns;
@@ -112,7 +114,7 @@ impl<'a> IndexSearch<'a> {
         self.compared.found(severity, kind, object_of(self.expected, wanted), wanted.origin.as_ref())
     }
 
-    fn differs(&self, wanted: &Index, severity: Severity, there: impl Into<String>) -> Difference {
+    fn differs(&self, wanted: &Index, severity: Severity, there: impl AsRef<str>) -> Difference {
         self.found(wanted, severity, DifferenceKind::Different).between(described(wanted), there)
     }
 
@@ -281,7 +283,7 @@ fn class_name(class: &str) -> Option<String> {
 }
 
 /// Whether it makes these columns unique in every row, in whichever order.
-fn is_unique_over(index: &Index, columns: &[String]) -> bool {
+fn is_unique_over(index: &Index, columns: &[SmolStr]) -> bool {
     index.unique
         && index.valid
         && index.predicate.is_none()
@@ -289,7 +291,7 @@ fn is_unique_over(index: &Index, columns: &[String]) -> bool {
         && are_alike(&keys(index), columns)
 }
 
-fn are_alike(one: &[String], other: &[String]) -> bool {
+fn are_alike(one: &[SmolStr], other: &[SmolStr]) -> bool {
     one.len() == other.len() && one.iter().all(|name| other.contains(name))
 }
 
@@ -305,7 +307,7 @@ fn method(index: &Index) -> &str {
     }
 }
 
-fn keys(index: &Index) -> Vec<String> {
+fn keys(index: &Index) -> Vec<SmolStr> {
     index.columns.iter().map(|column| column.name.clone()).collect()
 }
 
@@ -317,24 +319,24 @@ fn in_their_words<'a>(index: &'a Index, columns: &Columns<'_>) -> Option<Cow<'a,
     }
     let mut index = index.clone();
     for name in index.columns.iter_mut().map(|column| &mut column.name).chain(&mut index.include) {
-        columns.get(name)?.clone_into(name);
+        *name = columns.get(name)?.into();
     }
     Some(Cow::Owned(index))
 }
 
 /// Names of columns as the database calls them; `None` where one is missing.
-pub(crate) fn translated<'a>(names: &'a [String], columns: &Columns<'_>) -> Option<Cow<'a, [String]>> {
+pub(crate) fn translated<'a>(names: &'a [SmolStr], columns: &Columns<'_>) -> Option<Cow<'a, [SmolStr]>> {
     if names.iter().try_fold(true, |same, name| Some(same && columns.get(name)? == name))? {
         return Some(Cow::Borrowed(names));
     }
-    names.iter().map(|name| columns.get(name).map(str::to_owned)).collect()
+    names.iter().map(|name| columns.get(name).map(SmolStr::from)).collect()
 }
 
 fn object_of(table: &Table, index: &Index) -> ObjectRef {
     ObjectRef::index(&table.name, &index.name, index.unique)
 }
 
-pub(crate) fn bracketed(columns: &[String]) -> String {
+pub(crate) fn bracketed(columns: &[SmolStr]) -> String {
     format!("({})", columns.join(", "))
 }
 
@@ -343,9 +345,9 @@ pub(crate) fn described(index: &Index) -> String {
     let column = |column: &IndexColumn| {
         let class = column.class.as_ref().filter(|_| !column.usual).map_or(String::new(), |class| format!(" {class}"));
         let length = column.length.map_or(String::new(), |length| format!("({length})"));
-        format!("{}{length}{class}{}", column.name, if column.descending { " DESC" } else { "" })
+        format_smolstr!("{}{length}{class}{}", column.name, if column.descending { " DESC" } else { "" })
     };
-    let columns: Vec<String> = index.columns.iter().map(column).collect();
+    let columns: Vec<SmolStr> = index.columns.iter().map(column).collect();
     let mut text = if index.unique { "unique ".to_owned() } else { String::new() };
     if !matches!(index.method.as_str(), "" | "btree") {
         text = text + &index.method + " ";

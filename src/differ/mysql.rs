@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use smol_str::SmolStr;
+
 use crate::catalog::value::Family;
 use crate::catalog::{Action, Catalog, Column, Default, ForeignKey, Index, Name, Table, Type, mysql_types};
 use crate::differ::column::bare;
@@ -155,6 +157,6 @@ pub(crate) fn act_alike(one: &ForeignKey, other: &ForeignKey) -> bool {
 pub(crate) fn is_of_foreign_key(index: &Index, table: &Table) -> bool {
     let is_plain =
         !index.unique && index.method == "btree" && index.columns.iter().all(|column| column.length.is_none());
-    let columns: Vec<&String> = index.columns.iter().map(|column| &column.name).collect();
+    let columns: Vec<&SmolStr> = index.columns.iter().map(|column| &column.name).collect();
     is_plain && table.foreign_keys.iter().any(|key| key.columns.iter().eq(columns.iter().copied()))
 }

@@ -11,7 +11,7 @@ fn name(name: &str) -> Name {
 
 fn column(name: &str, kind: &str) -> Column {
     Column {
-        name: name.to_owned(),
+        name: name.into(),
         field: None,
         kind: Type::Native(kind.to_owned().into(), Vec::new()),
         arity: Arity::Required,
@@ -20,18 +20,18 @@ fn column(name: &str, kind: &str) -> Column {
     }
 }
 
-fn texts(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
+fn texts<T: for<'a> From<&'a str>>(names: &[&str]) -> Vec<T> {
+    names.iter().map(|name| (*name).into()).collect()
 }
 
 fn index(name: &str, columns: &[&str], unique: bool) -> Index {
-    let columns = columns.iter().map(|name| IndexColumn { name: (*name).to_owned(), ..IndexColumn::default() });
-    Index { name: name.to_owned(), columns: columns.collect(), unique, valid: true, ..Index::default() }
+    let columns = columns.iter().map(|name| IndexColumn { name: (*name).into(), ..IndexColumn::default() });
+    Index { name: name.into(), columns: columns.collect(), unique, valid: true, ..Index::default() }
 }
 
 fn foreign_key() -> ForeignKey {
     ForeignKey {
-        name: "T_a_fkey".to_owned(),
+        name: "T_a_fkey".into(),
         columns: texts(&["a"]),
         target: name("U"),
         target_columns: texts(&["id"]),
@@ -47,7 +47,7 @@ fn sample() -> Catalog {
     let table = Table {
         name: name("T"),
         columns: vec![column("id", "int4"), column("a", "int4"), column("reportId", "text")],
-        primary_key: Some(PrimaryKey { name: "T_pkey".to_owned(), columns: texts(&["id"]), ..PrimaryKey::default() }),
+        primary_key: Some(PrimaryKey { name: "T_pkey".into(), columns: texts(&["id"]), ..PrimaryKey::default() }),
         indexes: vec![index("T_a_idx", &["a"], false), index("T_id_a_key", &["id", "a"], true)],
         foreign_keys: vec![foreign_key()],
         ..Table::default()
@@ -329,8 +329,8 @@ fn operator_classes() {
         let set = |class: Option<&str>, usual: bool| {
             let mut catalog = sample();
             let index = &mut catalog.tables[0].indexes[0];
-            index.method = method.to_owned();
-            index.columns[0].class = class.map(str::to_owned);
+            index.method = method.into();
+            index.columns[0].class = class.map(Into::into);
             index.columns[0].usual = usual;
             catalog
         };
@@ -351,7 +351,7 @@ fn a_method_that_prisma_does_not_know_is_a_b_tree_to_it() {
     let found = |expected: &str, actual: &str| {
         let set = |method: &str| {
             let mut catalog = sample();
-            catalog.tables[0].indexes[0].method = method.to_owned();
+            catalog.tables[0].indexes[0].method = method.into();
             catalog
         };
         told(&compare(&set(expected), &set(actual), Dialect::Postgres))
@@ -422,9 +422,9 @@ fn names_are_cut_as_the_server_cuts_them() {
     let long = "x".repeat(70);
     let (mut expected, mut actual) = (sample(), sample());
     expected.tables[0].name.name.clone_from(&long);
-    expected.tables[0].columns[2].name.clone_from(&long);
+    expected.tables[0].columns[2].name = long.as_str().into();
     actual.tables[0].name.name = long[..63].to_owned();
-    actual.tables[0].columns[2].name = long[..63].to_owned();
+    actual.tables[0].columns[2].name = long[..63].into();
     assert_eq!(compare(&expected, &actual, Dialect::Postgres), []);
 }
 

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use crate::sql::Row;
 
 /// The values of a row.
@@ -15,6 +17,11 @@ impl<'a> Values<'a> {
 
     pub(crate) fn owned(self, place: usize) -> Option<String> {
         self.text(place).map(str::to_owned)
+    }
+
+    /// The name of a column: most are short enough to need no memory of their own.
+    pub(crate) fn name(self, place: usize) -> Option<SmolStr> {
+        self.text(place).map(SmolStr::new)
     }
 
     /// An oid: a row of a catalog has several, and `FromStr` takes three times as long.

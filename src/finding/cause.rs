@@ -1,6 +1,8 @@
 //! [`Cause`]: why something is not as expected, as data. Two findings have the same cause if their values are equal.
 //! How it is worded is in `cause_text`.
 
+use smol_str::SmolStr;
+
 use crate::catalog::{Access, Name};
 use crate::sql::{ObjectRef, TableName};
 
@@ -243,7 +245,7 @@ pub enum OtherName {
     /// Values of an enum.
     Values,
     /// The foreign key leads to these columns of this table.
-    Target(Name, Vec<String>),
+    Target(Name, Vec<SmolStr>),
 }
 
 /// Why the server gave no answer.

@@ -16,6 +16,7 @@ mod remedy_text;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
 
 use crate::catalog::{ForeignKey, Name, Origin};
 use crate::sql::script::Aspect;
@@ -101,8 +102,8 @@ impl ObjectRef {
 
     /// A part of this table. A table without a name is one that is not known.
     #[must_use]
-    pub(crate) fn part_of(table: &Name, kind: ObjectKind, name: impl Into<String>) -> Self {
-        let part = Self::of(ObjectKind::Table, table).part(kind, name);
+    pub(crate) fn part_of(table: &Name, kind: ObjectKind, name: impl AsRef<str>) -> Self {
+        let part = Self::of(ObjectKind::Table, table).part(kind, name.as_ref());
         Self { table: part.table.filter(|table| !table.is_empty()), ..part }
     }
 
@@ -114,8 +115,8 @@ impl ObjectRef {
 
     /// The foreign key of this table over these columns.
     #[must_use]
-    pub(crate) fn foreign_key(table: &Name, columns: &[String]) -> Self {
-        Self::of(ObjectKind::Table, table).foreign_key_over(columns.to_vec())
+    pub(crate) fn foreign_key(table: &Name, columns: &[SmolStr]) -> Self {
+        Self::of(ObjectKind::Table, table).foreign_key_over(columns.iter().map(SmolStr::to_string).collect())
     }
 
     /// The table or enum that it is a part of, or itself; the schema is empty where none is known.
@@ -292,9 +293,9 @@ impl Difference {
         Self::new(severity, kind, object, Source::At(origin.clone()))
     }
 
-    pub(crate) fn between(mut self, expected: impl Into<String>, actual: impl Into<String>) -> Self {
-        self.expected = Some(expected.into());
-        self.actual = Some(actual.into());
+    pub(crate) fn between(mut self, expected: impl AsRef<str>, actual: impl AsRef<str>) -> Self {
+        self.expected = Some(expected.as_ref().to_owned());
+        self.actual = Some(actual.as_ref().to_owned());
         self
     }
 

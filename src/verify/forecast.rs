@@ -176,7 +176,7 @@ mod tests {
 
     fn catalog(tables: &[(&str, &[&str])]) -> Catalog {
         let column = |name: &&str| Column {
-            name: (*name).to_owned(),
+            name: (*name).into(),
             field: None,
             kind: Type::Native("text".into(), Vec::new()),
             arity: Arity::Required,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use crate::catalog::{Column, Default, ForeignKey, Table};
 use crate::differ::ddl::DdlStep;
 use crate::differ::ddl::planner::Plan;
@@ -26,7 +28,10 @@ impl<'a> Plan<'a> {
             // Under the first of its columns that is missing.
             ObjectKind::Column => {
                 let is_first = |key: &&ForeignKey| {
-                    key.columns.iter().find(|column| lacking.contains(&column.as_str())) == Some(&object.name)
+                    key.columns
+                        .iter()
+                        .find(|column| lacking.contains(&column.as_str()))
+                        .is_some_and(|column| *column == object.name)
                 };
                 table.foreign_keys.iter().filter(is_first).collect()
             }
@@ -88,10 +93,10 @@ impl<'a> Plan<'a> {
         if there.is_none() && !self.tables.contains(&target) {
             return Some("there is no such table");
         }
-        let of = |table: &'a Table, name: &String| {
+        let of = |table: &'a Table, name: &str| {
             table.columns.iter().find(|column| self.names.key(&column.name) == self.names.key(name))
         };
-        let kind = |table: NameKey, name: &String| {
+        let kind = |table: NameKey, name: &str| {
             let actual = self.there.get(&table).and_then(|there| of(there, name));
             let made = self.columns.contains(&(table.clone(), self.names.key(name)));
             let made = self.expected.get(&table).filter(|_| made).and_then(|table| of(table, name));
@@ -108,7 +113,7 @@ impl<'a> Plan<'a> {
             }
         }
         let wanted: BTreeSet<String> = key.target_columns.iter().map(|name| self.names.key(name)).collect();
-        let is_it = |columns: &mut dyn Iterator<Item = &String>| {
+        let is_it = |columns: &mut dyn Iterator<Item = &SmolStr>| {
             columns.map(|name| self.names.key(name)).collect::<BTreeSet<_>>() == wanted
         };
         let is_unique = there.is_some_and(|there| {

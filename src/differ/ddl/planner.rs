@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use smol_str::{SmolStr, format_smolstr};
+
 use crate::catalog::{Arity, Catalog, Column, Default, Enum, Extension, Index, Key, Name, Table, Type};
 use crate::differ::ddl::render::Ddl;
 use crate::differ::ddl::{DdlAction, DdlScript, DdlStatement, DdlStep, foreign_key};
@@ -75,11 +77,11 @@ impl<'a> Plan<'a> {
         expected.enums.iter().for_each(|of| enums.entry(names.key_of(&of.name)).or_default().0 = Some(of));
         actual.enums.iter().for_each(|of| enums.entry(names.key_of(&of.name)).or_default().1 = Some(of));
         let of_tables = actual.tables.iter().flat_map(|table| {
-            let key = table.primary_key.iter().map(|key| &key.name);
+            let key = table.primary_key.iter().map(|key| key.name.as_str());
             // In MySQL the names of indexes are those of one table.
-            let indexes = table.indexes.iter().map(|index| &index.name).chain(key);
+            let indexes = table.indexes.iter().map(|index| index.name.as_str()).chain(key);
             let indexes = indexes.filter(|_| ddl.dialect != Dialect::Mysql);
-            let relations = indexes.chain([&table.name.name]);
+            let relations = indexes.chain([table.name.name.as_str()]);
             relations.map(|name| (names.key(&table.name.schema), names.key(name)))
         });
         Self {
@@ -315,7 +317,7 @@ impl<'a> Plan<'a> {
     /// Keys and indexes over columns that were missing; they have no finding of their own.
     fn with_columns(&mut self, object: &ObjectRef, key: &NameKey, table: &'a Table, there: &'a Table) {
         let lacking = self.lacking.get(key).cloned().unwrap_or_default();
-        let is_lacking = |name: &String| lacking.contains(&name.as_str());
+        let is_lacking = |name: &SmolStr| lacking.contains(&name.as_str());
         if let Some(of_key) = table.primary_key.as_ref().filter(|key| key.columns.iter().any(is_lacking)) {
             match &there.primary_key {
                 None => self.primary_key(object, table),
@@ -337,11 +339,11 @@ impl<'a> Plan<'a> {
     }
 
     /// Columns of an expected table as the database calls them, or will; `None` where one is not there.
-    pub(crate) fn in_their_words(&self, table: &Table, columns: &[String]) -> Option<Vec<String>> {
+    pub(crate) fn in_their_words(&self, table: &Table, columns: &[SmolStr]) -> Option<Vec<SmolStr>> {
         let key = self.names.key_of(&table.name);
         let there = self.there.get(&key).map(|there| differ::counterparts(table, there, self.ddl.dialect));
-        let word = |name: &String| match there.as_ref().and_then(|there| there.get(name)) {
-            Some(name) => Some(name.to_owned()),
+        let word = |name: &SmolStr| match there.as_ref().and_then(|there| there.get(name)) {
+            Some(name) => Some(name.into()),
             None => self.columns.contains(&(key.clone(), self.names.key(name))).then(|| name.clone()),
         };
         columns.iter().map(word).collect()
@@ -371,14 +373,14 @@ impl<'a> Plan<'a> {
         // The name of an index that stands for UNIQUE in CREATE TABLE is SQLite's own.
         if index.name.starts_with("sqlite_autoindex_") {
             let columns: Vec<&str> = index.columns.iter().map(|column| column.name.as_str()).collect();
-            index.name = format!("{}_{}_key", table.name.name, columns.join("_"));
+            index.name = format_smolstr!("{}_{}_key", table.name.name, columns.join("_"));
         }
         let name = self.ddl.quoted(&index.name);
         if index.has_expression {
             let note = format!("{name} holds an expression: take its statement from the migration that creates it.");
             return self.wait(DdlStep::CreateIndex, object, note);
         }
-        let keys: Vec<String> = index.columns.iter().map(|column| column.name.clone()).collect();
+        let keys: Vec<SmolStr> = index.columns.iter().map(|column| column.name.clone()).collect();
         let words = self.in_their_words(table, &keys).zip(self.in_their_words(table, &index.include));
         // The column itself waits, and says so.
         let Some((keys, include)) = words else { return };

@@ -1,5 +1,7 @@
 //! Statements as Prisma writes them into a `migration.sql`: names in quotes, four spaces, upper-case types.
 
+use smol_str::SmolStr;
+
 use crate::catalog::value::{Family, family};
 use crate::catalog::{Arity, Column, Default, Enum, Extension, ForeignKey, Index, Key, Name, Table, Type};
 use crate::sql::Dialect;
@@ -26,7 +28,7 @@ impl Ddl<'_> {
     }
 
     /// Names in quotes, between commas.
-    pub(crate) fn list(self, names: &[String], comma: &str) -> String {
+    pub(crate) fn list(self, names: &[SmolStr], comma: &str) -> String {
         names.iter().map(|name| self.quoted(name)).collect::<Vec<_>>().join(comma)
     }
 

@@ -24,7 +24,7 @@ fn constraints_that_are_not_enforced_were_declared_so() {
     assert!(found[0].text().contains("NOT ENFORCED") && !found[0].text().contains("NOT VALID"));
     expected.source = CatalogSource::PrismaSchema;
     assert_eq!(told(&compare(&expected, &actual, Dialect::Postgres)), ["notice invalid foreign_key public.T.a"]);
-    let check = Constraint { name: "c".to_owned(), guarantee: not_enforced, ..Constraint::default() };
+    let check = Constraint { name: "c".into(), guarantee: not_enforced, ..Constraint::default() };
     assert_eq!(after(move |it| it.tables[0].constraints.push(check.clone())), [] as [&str; 0]);
 }
 
@@ -36,8 +36,8 @@ fn indexes_that_do_more_or_whose_class_has_parameters() {
         let (mut expected, mut actual) = (sample(), sample());
         for (catalog, class) in [(&mut expected, wanted), (&mut actual, there)] {
             let index = &mut catalog.tables[0].indexes[0];
-            index.method = "gist".to_owned();
-            index.columns[0].class = Some(class.to_owned());
+            index.method = "gist".into();
+            index.columns[0].class = Some(class.into());
         }
         told(&compare(&expected, &actual, Dialect::Postgres))
     };

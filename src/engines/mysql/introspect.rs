@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use smol_str::SmolStr;
+
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Guarantee, Index, IndexColumn, Key, Name, Table,
@@ -180,7 +182,7 @@ impl Reader {
         };
         let default: Default = introspect_types::default(&written, &kind);
         let arity = if row.text(5)? == "NO" { Arity::Required } else { Arity::Optional };
-        Some(Column { name: row.owned(3)?, field: None, kind, arity, default, origin: None })
+        Some(Column { name: row.name(3)?, field: None, kind, arity, default, origin: None })
     }
 
     fn foreign_key_column(&mut self, table: usize, row: Values<'_>) -> Option<()> {
@@ -191,7 +193,7 @@ impl Reader {
             let key = (table, called.to_owned());
             let (on_delete, on_update) = self.actions.get(&key).copied().unwrap_or(unknown);
             keys.push(ForeignKey {
-                name: key.1,
+                name: called.into(),
                 columns: Vec::new(),
                 target: name(row, 5)?,
                 target_columns: Vec::new(),
@@ -202,8 +204,8 @@ impl Reader {
             });
         }
         let key = keys.last_mut()?;
-        key.columns.push(row.owned(4)?);
-        key.target_columns.push(row.owned(7)?);
+        key.columns.push(row.name(4)?);
+        key.target_columns.push(row.name(7)?);
         Some(())
     }
 }
@@ -214,25 +216,25 @@ fn index_column(table: &mut Table, row: Values<'_>) -> Option<()> {
     let length: Option<u32> = row.number(7);
     if called == "PRIMARY" {
         let key = table.primary_key.get_or_insert_with(Key::default);
-        key.add(row.owned(5)?, length, is_descending);
+        key.add(row.name(5)?, length, is_descending);
         return Some(());
     }
     if table.indexes.last().is_none_or(|index| index.name != called) {
         table.indexes.push(Index {
-            name: called.to_owned(),
+            name: called.into(),
             unique: row.text(4)? == "0",
             method: match row.text(8)? {
-                "FULLTEXT" => "fulltext".to_owned(),
-                "SPATIAL" => "spatial".to_owned(),
+                "FULLTEXT" => SmolStr::new_static("fulltext"),
+                "SPATIAL" => SmolStr::new_static("spatial"),
                 // InnoDB makes a B-tree of a HASH, too.
-                _ => "btree".to_owned(),
+                _ => SmolStr::new_static("btree"),
             },
             valid: true,
             ..Index::default()
         });
     }
     let index = table.indexes.last_mut()?;
-    match row.owned(5) {
+    match row.name(5) {
         // The catalog has a length for every column of a spatial index.
         Some(name) => {
             let length = length.filter(|_| index.method == "btree");
@@ -245,7 +247,7 @@ fn index_column(table: &mut Table, row: Values<'_>) -> Option<()> {
 
 /// The name of a check. MariaDB's JSON columns are LONGTEXT with a check `json_valid(…)` of the column's name.
 fn check(table: &mut Table, row: Values<'_>) -> Option<()> {
-    let called = row.owned(3)?;
+    let called = row.name(3)?;
     let clause = row.text(4).unwrap_or_default();
     let mut columns = table.columns.iter_mut();
     if let Some(column) = columns.find(|column| column.name == called)

@@ -1,5 +1,7 @@
 //! SQLite's catalog as plain data: `sqlite_master` and the pragmas, as table-valued functions in one query.
 
+use smol_str::SmolStr;
+
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Action, Arity, Catalog, Column, Constraint, Default, ForeignKey, Guarantee, Index, IndexColumn, Key, Name, Table,
@@ -32,7 +34,7 @@ pub(crate) const CATALOG: &str = "\
 pub(crate) struct SqliteReader {
     catalog: Catalog,
     /// Which table has which column at which place of its primary key.
-    keys: Vec<(usize, u32, String)>,
+    keys: Vec<(usize, u32, SmolStr)>,
     /// The table and number of the foreign key whose columns are arriving.
     foreign_key: Option<(usize, String)>,
 }
@@ -46,13 +48,13 @@ impl CatalogReader for SqliteReader {
             ("t", _) => {
                 // The names of constraints are kept in the text of the table only; what each of them says is not read.
                 let names = script::constraints(row.text(2).unwrap_or_default(), Dialect::Sqlite).into_iter();
-                let constraints = names.map(|name| Constraint { name, ..Constraint::default() }).collect();
+                let constraints = names.map(|name| Constraint { name: name.into(), ..Constraint::default() }).collect();
                 self.catalog.tables.push(Table { name: in_main(row, 1)?, constraints, ..Table::default() });
             }
             ("v", _) => self.catalog.views.push(in_main(row, 1)?),
             ("c", Some(table)) => {
                 if let Some(place) = row.text(6).and_then(|place| place.parse().ok()).filter(|place| *place > 0) {
-                    self.keys.push((table, place, row.owned(2)?));
+                    self.keys.push((table, place, row.name(2)?));
                 }
                 self.catalog.tables[table].columns.push(column(Values(row.0.get(2..)?))?);
             }
@@ -81,9 +83,9 @@ impl CatalogReader for SqliteReader {
 impl SqliteReader {
     fn index(&mut self, table: usize, row: Values<'_>) -> Option<()> {
         let index = Index {
-            name: row.owned(2)?,
+            name: row.name(2)?,
             unique: row.is_true(3),
-            method: "btree".to_owned(),
+            method: SmolStr::new_static("btree"),
             predicate: row.is_true(5).then(|| predicate(row.text(6).unwrap_or_default())),
             valid: true,
             ..Index::default()
@@ -97,7 +99,7 @@ impl SqliteReader {
 
     fn index_column(&mut self, table: usize, row: Values<'_>) {
         let mut indexes = self.catalog.tables[table].indexes.iter_mut();
-        match (indexes.find(|index| Some(index.name.as_str()) == row.text(2)), row.owned(3)) {
+        match (indexes.find(|index| Some(index.name.as_str()) == row.text(2)), row.name(3)) {
             (Some(index), Some(name)) => {
                 index.columns.push(IndexColumn { name, descending: row.is_true(4), ..IndexColumn::default() });
             }
@@ -112,7 +114,7 @@ impl SqliteReader {
         if self.foreign_key != place {
             self.foreign_key = place;
             keys.push(ForeignKey {
-                name: String::new(),
+                name: SmolStr::default(),
                 columns: Vec::new(),
                 target: in_main(row, 4)?,
                 target_columns: Vec::new(),
@@ -123,8 +125,8 @@ impl SqliteReader {
             });
         }
         let key = keys.last_mut()?;
-        key.columns.push(row.owned(3)?);
-        key.target_columns.extend(row.owned(5));
+        key.columns.push(row.name(3)?);
+        key.target_columns.extend(row.name(5));
         Some(())
     }
 
@@ -132,7 +134,7 @@ impl SqliteReader {
     fn imply_targets(&mut self) {
         let tables = &self.catalog.tables;
         let primary = |name: &Name| tables.iter().find(|table| table.name.name.eq_ignore_ascii_case(&name.name));
-        let implied: Vec<(usize, usize, Vec<String>)> = (tables.iter().enumerate())
+        let implied: Vec<(usize, usize, Vec<SmolStr>)> = (tables.iter().enumerate())
             .flat_map(|(at, table)| table.foreign_keys.iter().enumerate().map(move |(key, foreign)| (at, key, foreign)))
             .filter(|(_, _, foreign)| foreign.target_columns.is_empty())
             .filter_map(|(at, key, foreign)| Some((at, key, primary(&foreign.target)?.primary_key.clone()?.columns)))
@@ -179,7 +181,7 @@ fn column(row: Values<'_>) -> Option<Column> {
         (None, _) => Default::None,
     };
     let arity = if value(2) == Some("1") { Arity::Required } else { Arity::Optional };
-    Some(Column { name: value(0)?.to_owned(), field: None, kind, arity, default, origin: None })
+    Some(Column { name: value(0)?.into(), field: None, kind, arity, default, origin: None })
 }
 
 /// What follows the last WHERE of `CREATE INDEX`.

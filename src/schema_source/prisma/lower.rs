@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::catalog::{
     self, Action, Arity, Catalog, CatalogSource, Column, ForeignKey, Guarantee, IndexColumn, Key, Name, Origin, Table,
     Type, mysql_types,
@@ -71,10 +73,13 @@ impl Lowering<'_> {
     }
 
     fn name(&self, schema: Option<&str>, name: &str) -> Name {
-        Name { schema: schema.unwrap_or(self.default_schema).to_owned(), name: names::stored(self.provider, name) }
+        Name {
+            schema: schema.unwrap_or(self.default_schema).to_owned(),
+            name: names::stored(self.provider, name).into(),
+        }
     }
 
-    fn stored<'m>(&self, columns: impl Iterator<Item = &'m str>) -> Vec<String> {
+    fn stored<'m>(&self, columns: impl Iterator<Item = &'m str>) -> Vec<SmolStr> {
         columns.map(|column| names::stored(self.provider, column)).collect()
     }
 
@@ -107,7 +112,7 @@ impl Lowering<'_> {
     }
 
     fn key(&self, model: &Model, id: &Id) -> Key {
-        let mut key = Key { name: key_name(self.provider, model, id), ..Key::default() };
+        let mut key = Key { name: key_name(self.provider, model, id).into(), ..Key::default() };
         let columns = self.stored(columns(model, id.fields.iter().copied()));
         for ((column, length), field) in columns.into_iter().zip(&id.lengths).zip(&id.fields) {
             key.add(column, self.prefix(&model.fields[*field], *length), false);
@@ -176,10 +181,10 @@ impl Lowering<'_> {
             usual: false,
         });
         catalog::Index {
-            name: index_name(self.provider, model, index),
+            name: index_name(self.provider, model, index).into(),
             columns: fields.collect(),
             unique: index.kind == IndexKind::Unique,
-            method: method.to_owned(),
+            method: method.into(),
             predicate: index.predicate.clone(),
             include: Vec::new(),
             has_expression: false,
@@ -191,7 +196,7 @@ impl Lowering<'_> {
     fn foreign_key(&self, models: &[Model], model: &Model, relation: &Relation) -> ForeignKey {
         let target = &models[relation.target];
         ForeignKey {
-            name: foreign_key_name(self.provider, model, relation),
+            name: foreign_key_name(self.provider, model, relation).into(),
             columns: self.stored(columns(model, relation.fields.iter().copied())),
             target: self.name(target.schema.as_deref(), &target.table),
             target_columns: self.stored(columns(target, relation.references.iter().copied())),
@@ -206,16 +211,16 @@ impl Lowering<'_> {
     /// PostgreSQL, where Prisma 5 had a unique index. `differ` accepts either.
     fn join(&self, models: &[Model], join: &Join) -> Table {
         let (provider, origin) = (self.provider, self.origin(join.position));
-        let (a, b) = ("A".to_owned(), "B".to_owned());
+        let (a, b) = (SmolStr::new_static("A"), SmolStr::new_static("B"));
         let name = self.name(models[join.sides[0].0].schema.as_deref(), &join.table);
-        let index = |name, columns: &[&String], unique| catalog::Index {
-            name,
+        let index = |name: String, columns: &[&SmolStr], unique| catalog::Index {
+            name: name.into(),
             columns: columns
                 .iter()
                 .map(|column| IndexColumn { name: (*column).clone(), ..IndexColumn::default() })
                 .collect(),
             unique,
-            method: "btree".to_owned(),
+            method: SmolStr::new_static("btree"),
             valid: true,
             origin: origin.clone(),
             ..catalog::Index::default()
@@ -224,7 +229,7 @@ impl Lowering<'_> {
         let mut indexes = Vec::new();
         match provider {
             Provider::Postgres => {
-                let name = names::of_join(provider, &join.table, "_AB_pkey");
+                let name = names::of_join(provider, &join.table, "_AB_pkey").into();
                 primary_key = Some(Key { name, columns: vec![a.clone(), b.clone()], ..Key::default() });
             }
             _ => indexes.push(index(names::of_join(provider, &join.table, "_AB_unique"), &[&a, &b], true)),
@@ -237,8 +242,8 @@ impl Lowering<'_> {
             if self.source.foreign_keys {
                 table.foreign_keys.push(ForeignKey {
                     name: match provider {
-                        Provider::Sqlite => String::new(),
-                        _ => names::join_foreign_key(provider, &join.table, &column),
+                        Provider::Sqlite => SmolStr::default(),
+                        _ => names::join_foreign_key(provider, &join.table, &column).into(),
                     },
                     columns: vec![column.clone()],
                     target: self.name(target.schema.as_deref(), &target.table),

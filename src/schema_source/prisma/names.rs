@@ -3,6 +3,8 @@
 //!
 //! Prisma: `ConstraintNames` in `psl/psl-core/src/datamodel_connector/constraint_names.rs`.
 
+use smol_str::SmolStr;
+
 use crate::schema_source::prisma::schema::Provider;
 
 /// The longest name, in bytes.
@@ -50,11 +52,11 @@ pub(crate) fn join_foreign_key(provider: Provider, table: &str, column: &str) ->
 }
 
 /// A name as the database stores it: PostgreSQL cuts a long name and reports only a notice. MySQL and SQLite do not cut.
-pub(crate) fn stored(provider: Provider, name: &str) -> String {
-    match provider {
-        Provider::Postgres => bytes(name, limit(provider)).to_owned(),
-        Provider::MySql | Provider::Sqlite => name.to_owned(),
-    }
+pub(crate) fn stored(provider: Provider, name: &str) -> SmolStr {
+    SmolStr::new(match provider {
+        Provider::Postgres => bytes(name, limit(provider)),
+        Provider::MySql | Provider::Sqlite => name,
+    })
 }
 
 fn joined<'a>(table: &str, columns: impl Iterator<Item = &'a str>) -> String {

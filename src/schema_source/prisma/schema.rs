@@ -2,6 +2,8 @@
 //! out. `check` makes it of the syntax tree, `lower` turns it into a catalog. Fields, models and enums point at each other by
 //! index.
 
+use smol_str::SmolStr;
+
 use crate::catalog::{Action, Arity, Extension};
 use crate::schema_source::prisma::Position;
 
@@ -73,9 +75,9 @@ pub struct Model {
 #[derive(Debug, Clone)]
 pub struct Field {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// The column's name, if `@map` gives one.
-    pub map: Option<String>,
+    pub map: Option<SmolStr>,
     /// Its type.
     pub kind: FieldType,
     /// Required, optional or list.
@@ -179,7 +181,7 @@ pub struct IndexField {
     /// `length`, of the prefix that is indexed
     pub length: Option<u32>,
     /// `ops`, by the database's name.
-    pub class: Option<String>,
+    pub class: Option<SmolStr>,
 }
 
 /// The side of a relation that has columns: a foreign key, unless `relationMode = "prisma"`.

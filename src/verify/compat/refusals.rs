@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use smol_str::SmolStr;
+
 use crate::catalog::value::{function, simplified};
 use crate::catalog::{Action, Arity, Catalog, Constraint, Default, ForeignKey, Index, Table};
 use crate::differ::{self, Names, bracketed, described_key};
@@ -145,7 +147,7 @@ fn foreign_keys((before, table): (Option<&Table>, &Table), old: &Catalog, names:
         if before.is_some_and(|before| before.foreign_keys.iter().any(|other| is_same(key, other))) {
             continue;
         }
-        let is_null = |name: &String| {
+        let is_null = |name: &SmolStr| {
             let column = table.columns.iter().find(|column| names.are_same(&column.name, name));
             let is_new = before.is_none_or(|before| !has(before, name, names));
             is_new && column.is_some_and(|column| column.default == Default::None && column.arity == Arity::Optional)
@@ -188,12 +190,12 @@ mod tests {
 
     fn column(name: &str, arity: Arity, default: Default) -> Column {
         let kind = Type::Native("int4".into(), Vec::new());
-        Column { name: name.to_owned(), field: None, kind, arity, default, origin: None }
+        Column { name: name.into(), field: None, kind, arity, default, origin: None }
     }
 
     fn index(name: &str, columns: &[&str]) -> Index {
-        let columns = columns.iter().map(|name| IndexColumn { name: (*name).to_owned(), ..IndexColumn::default() });
-        Index { name: name.to_owned(), columns: columns.collect(), unique: true, valid: true, ..Index::default() }
+        let columns = columns.iter().map(|name| IndexColumn { name: (*name).into(), ..IndexColumn::default() });
+        Index { name: name.into(), columns: columns.collect(), unique: true, valid: true, ..Index::default() }
     }
 
     /// `t (id, a, b)` with a primary key and a unique index over `a`.
@@ -202,7 +204,7 @@ mod tests {
         Table {
             name: Name { schema: "public".to_owned(), name: "t".to_owned() },
             columns: columns.to_vec(),
-            primary_key: Some(Key { name: "t_pkey".to_owned(), columns: vec!["id".to_owned()], ..Key::default() }),
+            primary_key: Some(Key { name: "t_pkey".into(), columns: vec!["id".into()], ..Key::default() }),
             indexes: vec![index("t_a", &["a"])],
             ..Table::default()
         }
@@ -230,7 +232,7 @@ mod tests {
         let nothing = [""; 0];
         assert_eq!(after(|_| {}), nothing);
         assert_eq!(after(|table| table.indexes.clear()), ["UniqueGone unique public.t_a"]);
-        assert_eq!(after(|table| table.indexes[0].name = "other".to_owned()), nothing);
+        assert_eq!(after(|table| table.indexes[0].name = "other".into()), nothing);
         assert_eq!(after(|table| table.indexes[0].unique = false), ["UniqueGone unique public.t_a"]);
         assert_eq!(after(|table| table.primary_key = None), ["UniqueGone primary_key public.t"]);
         // ON CONFLICT (a) does not find an index of some rows only.
@@ -262,9 +264,9 @@ mod tests {
     #[test]
     fn a_check_of_new_columns_alone_refuses_nothing() {
         let check = |columns: &[&str], enforced| {
-            let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+            let columns = columns.iter().map(|name| (*name).into()).collect();
             let guarantee = crate::catalog::Guarantee { valid: true, enforced };
-            after(|table| table.constraints.push(Constraint { name: "c".to_owned(), guarantee, columns }))
+            after(|table| table.constraints.push(Constraint { name: "c".into(), guarantee, columns }))
         };
         assert_eq!(check(&["a"], true), ["Refuses constraint public.t.c"]);
         assert_eq!(check(&["a", "new"], true), ["Refuses constraint public.t.c"]);

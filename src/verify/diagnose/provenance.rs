@@ -434,7 +434,7 @@ mod tests {
             "DROP INDEX i; ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID, DROP CONSTRAINT t_f_fkey",
         ]);
         let index = |name_: &str| ObjectRef::index(&name("t"), name_, false);
-        let key = |column: &str| ObjectRef::foreign_key(&name("t"), &[column.to_owned()]);
+        let key = |column: &str| ObjectRef::foreign_key(&name("t"), &[column.into()]);
         assert_eq!(told(&found.steps(&ObjectRef::part_of(&name("t"), ObjectKind::PrimaryKey, ""))), "+1 -2");
         assert_eq!(told(&found.steps(&index("t_u_key"))), "+1 -2");
         assert_eq!(told(&found.steps(&index("i"))), "+1 -3");

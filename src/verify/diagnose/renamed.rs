@@ -22,15 +22,14 @@ impl Diagnoser<'_> {
     /// What the schema file calls a column.
     pub(crate) fn field(&self, table: &Name, name: &str) -> String {
         let column = self.declared(table).and_then(|table| table.columns.iter().find(|column| column.name == name));
-        column.and_then(|column| column.field.clone()).unwrap_or_else(|| name.to_owned())
+        column.and_then(|column| column.field.as_deref()).unwrap_or(name).to_owned()
     }
 
     /// What the schema file calls a column of the database, mapped to it or not yet.
     pub(crate) fn field_like(&self, table: &Name, column: &str) -> String {
         let is_it = |other: &&Column| differ::folded(&other.name) == differ::folded(column);
         let declared = self.declared(table).and_then(|table| table.columns.iter().find(is_it));
-        let field = declared.map(|column| column.field.clone().unwrap_or_else(|| column.name.clone()));
-        field.unwrap_or_else(|| column.to_owned())
+        declared.map_or(column, |column| column.field.as_deref().unwrap_or(&column.name)).to_owned()
     }
 
     /// There under another name, in another case, in another schema.

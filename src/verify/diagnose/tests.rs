@@ -40,8 +40,8 @@ fn at(line: usize) -> Option<Origin> {
 /// A table of text columns; `model` and `field` are what the schema file calls them.
 fn table(of: Name, model: Option<&str>, columns: &[(&str, &str)]) -> Table {
     let column = |(field, column): &(&str, &str)| Column {
-        name: (*column).to_owned(),
-        field: model.map(|_| (*field).to_owned()),
+        name: (*column).into(),
+        field: model.map(|_| (*field).into()),
         kind: Type::Native("text".into(), Vec::new()),
         arity: Arity::Required,
         default: Default::None,
@@ -297,11 +297,11 @@ fn what_is_broken_or_a_view_is_traced_as_well() {
     let mut actual = catalog(vec![table(name("public", "A"), None, &[])]);
     actual.views = vec![name("public", "V")];
     actual.tables[0].constraints = vec![crate::catalog::Constraint {
-        name: "c".to_owned(),
+        name: "c".into(),
         guarantee: crate::catalog::Guarantee { valid: false, enforced: true },
         columns: Vec::new(),
     }];
-    actual.tables[0].indexes = vec![crate::catalog::Index { name: "i".to_owned(), ..crate::catalog::Index::default() }];
+    actual.tables[0].indexes = vec![crate::catalog::Index { name: "i".into(), ..crate::catalog::Index::default() }];
     let script = "ALTER TABLE \"A\" ADD CONSTRAINT c CHECK (true) NOT VALID;\nCREATE INDEX CONCURRENTLY i ON \"A\" (x);\nCREATE VIEW \"V\" AS SELECT 1";
     let lines = explained(&expected, &actual, Some(told(&[(State::Applied, script)])), Mode::Apply);
     assert!(lines[0].contains(": 1_a builds it (prisma/migrations/1_a/migration.sql:2) -> REINDEX"), "{lines:?}");

@@ -7,17 +7,17 @@ use crate::verify::index_use::*;
 /// `t (a, b)`: an index on the table `public.t`; `-` before a column is DESC.
 fn index(name: &str, columns: &[&str]) -> Index {
     let column = |name: &&str| IndexColumn {
-        name: name.trim_start_matches('-').to_owned(),
+        name: name.trim_start_matches('-').into(),
         descending: name.starts_with('-'),
         ..IndexColumn::default()
     };
     let columns = columns.iter().map(column).collect();
-    Index { name: name.to_owned(), columns, method: "btree".to_owned(), valid: true, ..Index::default() }
+    Index { name: name.into(), columns, method: "btree".into(), valid: true, ..Index::default() }
 }
 
 fn catalog(indexes: Vec<Index>) -> Catalog {
     let name = Name { schema: "public".to_owned(), name: "t".to_owned() };
-    let key = Key { name: "t_pkey".to_owned(), columns: vec!["id".to_owned()], ..Key::default() };
+    let key = Key { name: "t_pkey".into(), columns: vec!["id".into()], ..Key::default() };
     let table = Table { name, primary_key: Some(key), indexes, ..Table::default() };
     Catalog { tables: vec![table], ..Catalog::default() }
 }

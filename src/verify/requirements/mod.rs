@@ -155,7 +155,7 @@ impl Look<'_> {
             (false, None, _) => Arity::Optional,
         };
         Column {
-            name: form.name.clone(),
+            name: form.name.as_str().into(),
             field: None,
             kind,
             arity,
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn what_is_not_said_of_a_column_is_as_it_is_there() {
         let column = Column {
-            name: "email".to_owned(),
+            name: "email".into(),
             field: None,
             kind: Type::Other("vector".to_owned()),
             arity: Arity::Required,

@@ -96,13 +96,10 @@ fn everything_is_read_without_any_right() {
     );
     assert_eq!(table.primary_key.as_ref().unwrap().columns, ["id", "day"]);
     let [index] = table.indexes.as_slice() else { panic!("{:?}", table.indexes) };
-    assert_eq!((index.columns[0].descending, index.include.as_slice()), (true, &["role".to_owned()][..]));
+    assert_eq!((index.columns[0].descending, index.include.as_slice()), (true, &["role".into()][..]));
     assert_eq!(index.predicate.as_deref(), Some("(x > 0)"));
     let key = &table.foreign_keys[0];
-    assert_eq!(
-        (&key.columns, &key.target_columns),
-        (&vec!["y".to_owned(), "x".into()], &vec!["a".to_owned(), "b".into()])
-    );
+    assert_eq!((&key.columns, &key.target_columns), (&vec!["y".into(), "x".into()], &vec!["a".into(), "b".into()]));
     // Only what this role may not use differs.
     let findings = compare(&catalog, &catalog, Dialect::Postgres);
     let [hidden] = findings.as_slice() else { panic!("{findings:?}") };

@@ -173,7 +173,7 @@ fn columns(table: &Table, name: &dyn Fn(&Name) -> String) -> Vec<String> {
     table.columns.iter().map(line).collect()
 }
 
-fn list(columns: &[String]) -> String {
+fn list(columns: &[impl std::fmt::Display]) -> String {
     columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(",")
 }
 

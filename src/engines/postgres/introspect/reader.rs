@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
     Access, Action, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Extension, ForeignKey, Guarantee, Index,
@@ -43,8 +45,8 @@ pub(crate) struct PostgresReader {
     /// Columns whose types are not read yet.
     waiting: Vec<Waiting>,
     /// Operator classes by name, and whether they are the default of their type.
-    classes: OidMap<u32, (String, bool)>,
-    methods: OidMap<u32, String>,
+    classes: OidMap<u32, (SmolStr, bool)>,
+    methods: OidMap<u32, SmolStr>,
     /// Tables with a trigger that may fill a column.
     filled: OidSet,
     /// Whether `tables` has all relations of the scope.
@@ -54,7 +56,7 @@ pub(crate) struct PostgresReader {
     tables: OidMap<u32, (usize, Vec<i16>)>,
     views: HashSet<usize>,
     /// Columns of tables elsewhere.
-    elsewhere: OidMap<(u32, i16), String>,
+    elsewhere: OidMap<(u32, i16), SmolStr>,
     /// Foreign keys whose target's columns are still numbers: table, key, target, numbers.
     targets: Vec<(usize, usize, u32, Vec<i16>)>,
     /// Indexes with a predicate: the index, where its table stands, its place there.
@@ -164,10 +166,10 @@ impl PostgresReader {
             Part::Types => self.types.described(row)?,
             Part::Labels => self.types.label(row)?,
             Part::Classes => {
-                self.classes.insert(row.oid(0)?, (row.owned(1)?, row.is_true(2)));
+                self.classes.insert(row.oid(0)?, (row.name(1)?, row.is_true(2)));
             }
             Part::Methods => {
-                self.methods.insert(row.oid(0)?, row.owned(1)?);
+                self.methods.insert(row.oid(0)?, row.name(1)?);
             }
             Part::Extensions => self.extension(row)?,
             Part::Triggers => self.trigger(row)?,
@@ -181,7 +183,7 @@ impl PostgresReader {
             Part::Rules => self.mark(row, |table| table.may_fill = true)?,
             Part::Members => self.mark(row, |table| table.of_extension = true)?,
             Part::Elsewhere => {
-                self.elsewhere.insert((row.oid(0)?, row.number(1)?), row.owned(2)?);
+                self.elsewhere.insert((row.oid(0)?, row.number(1)?), row.name(2)?);
             }
         }
         Some(())
@@ -270,7 +272,7 @@ impl PostgresReader {
             self.waiting.push((*table, number, declared));
             Typed { kind: Type::Other(String::new()), arity: Arity::Optional, default: Default::None }
         });
-        let column = Column { name: row.owned(2)?, field: None, kind, arity, default, origin: None };
+        let column = Column { name: row.name(2)?, field: None, kind, arity, default, origin: None };
         let place = numbers.partition_point(|other| *other < number);
         numbers.insert(place, number);
         self.catalog.tables[*table].columns.insert(place, column);
@@ -379,7 +381,7 @@ impl PostgresReader {
         if row.oid(10)? != 0 {
             return Some(());
         }
-        let (table, name) = (*table, row.owned(3)?);
+        let (table, name) = (*table, row.name(3)?);
         let target = row.oid(6)?;
         let target_name = self.relations.name(target);
         if kind == "f" && target_name.is_none() {
@@ -394,7 +396,7 @@ impl PostgresReader {
             self.open.unvalidated.push(own);
             self.unvalidated.insert(own, (table, place, kind == "f"));
         }
-        let columns: Vec<String> = row
+        let columns: Vec<SmolStr> = row
             .text(5)
             .map(numbers)
             .unwrap_or_default()
@@ -434,7 +436,7 @@ impl PostgresReader {
         Some(())
     }
 
-    fn name_of_column(&self, table: u32, number: i16) -> Option<String> {
+    fn name_of_column(&self, table: u32, number: i16) -> Option<SmolStr> {
         let Some((table, numbers)) = self.tables.get(&table) else {
             return self.elsewhere.get(&(table, number)).cloned();
         };
@@ -579,7 +581,7 @@ mod tests {
         );
         assert_eq!(t.primary_key, Some(Key { name: "T_pkey".into(), columns: vec!["id".into()], ..Key::default() }));
         let [x, y] = t.indexes.as_slice() else { panic!("{:?}", t.indexes) };
-        assert_eq!((x.method.as_str(), x.include.as_slice()), ("brin", &["id".to_owned()][..]));
+        assert_eq!((x.method.as_str(), x.include.as_slice()), ("brin", &["id".into()][..]));
         assert_eq!((x.columns[0].descending, x.columns[0].class.as_deref()), (true, Some("int4_bloom_ops")));
         assert_eq!((x.columns[1].class.as_deref(), x.columns[1].usual), (Some("text_minmax_ops"), true));
         assert_eq!((x.columns[1].name.as_str(), x.valid), ("short", false));

@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
+
 use crate::catalog::Name;
 use crate::engines::postgres::introspect::oids::OidMap;
 use crate::engines::postgres::introspect::owner::Owned;
@@ -30,7 +32,7 @@ struct Schema {
 #[derive(Debug, Clone)]
 pub(super) struct Relation {
     pub(super) schema: u32,
-    pub(super) name: String,
+    pub(super) name: SmolStr,
     /// `relkind`.
     pub(super) kind: char,
     /// Its access method.
@@ -83,7 +85,7 @@ impl Relations {
         }
         let relation = Relation {
             schema,
-            name: row.owned(1)?,
+            name: row.name(1)?,
             kind,
             method: row.oid(4)?,
             owner: row.oid(5)?,
@@ -105,7 +107,7 @@ impl Relations {
     /// Its qualified name.
     pub(super) fn name(&self, oid: u32) -> Option<Name> {
         let relation = self.relations.get(&oid)?;
-        Some(Name { schema: self.schema_name(relation.schema)?.to_owned(), name: relation.name.clone() })
+        Some(Name { schema: self.schema_name(relation.schema)?.to_owned(), name: relation.name.as_str().to_owned() })
     }
 
     /// The table whose long values a TOAST table keeps; any other table itself.

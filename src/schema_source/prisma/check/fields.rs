@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
+
 use crate::catalog::{Arity, Default};
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::check::relations::RelationTarget;
@@ -71,7 +73,7 @@ impl<'a> Checker<'a> {
     /// Prisma: lists of scalars need the connector's capability `ScalarLists`, which only PostgreSQL has of the three;
     /// an attribute is given once.
     fn column(&mut self, field: &'a FieldSyntax, kind: FieldType, arity: Arity, draft: &mut ModelDraft<'a>) -> Member {
-        let (name, position) = (field.name.text.to_string(), field.name.position);
+        let (name, position) = (SmolStr::new(&field.name.text), field.name.position);
         let mut column = schema::Field { name, map: None, kind, arity, default: Default::None, position };
         if arity == Arity::List && self.provider != Provider::Postgres {
             let message = format!("{} has no lists of scalars; use Json, or a model of its own", self.provider.name());
@@ -105,7 +107,7 @@ impl<'a> Checker<'a> {
                 let signature = Signature::first_positional(&["name"]);
                 let arguments = Arguments::of_attribute(attribute, Level::Field, signature, &mut self.problems);
                 if let Some(name) = arguments.required_text("name", &mut self.problems) {
-                    column.map = Some(name);
+                    column.map = Some(name.into());
                 }
             }
             "default" => column.default = self.default(attribute, &column.kind, column.arity),

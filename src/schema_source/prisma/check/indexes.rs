@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
+
 use crate::catalog::Arity;
 use crate::schema_source::prisma::Position;
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature, Title};
@@ -176,8 +178,7 @@ impl<'a> Checker<'a> {
         }
         let is_mysql = self.provider == Provider::MySql;
         let allowed: Vec<_> = allowed.iter().copied().filter(|name| *name != "length" || is_mysql).collect();
-        let mut seen = HashSet::new();
-        let mut found = Vec::new();
+        let mut found: Vec<IndexField> = Vec::with_capacity(items.len());
         for item in items {
             let (name, own) = match &item.kind {
                 ExpressionKind::Constant(name) => (name, [].as_slice()),
@@ -188,7 +189,7 @@ impl<'a> Checker<'a> {
                 }
             };
             let Some(field) = self.member_column(name, item.position, draft) else { continue };
-            if !seen.insert(field) {
+            if found.iter().any(|other| other.field == field) {
                 self.report(item.position, format!("the field `{name}` is given twice"));
                 continue;
             }
@@ -196,7 +197,7 @@ impl<'a> Checker<'a> {
             let own = Arguments::of_call(title, item.position, own, signature, &mut self.problems);
             let class = own.get("ops").and_then(|value| self.operator_class(value));
             let (descending, length) = (self.is_descending(&own), self.prefix_length(&own));
-            found.push(IndexField { field, descending, length, class });
+            found.push(IndexField { field, descending, length, class: class.map(SmolStr::from) });
         }
         found
     }
