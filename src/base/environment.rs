@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::secret::Secret;
 
 /// The variables at the start. Values that are not UTF-8 are left out, because envy panics on them; the service still
-/// gets them, since exec passes the process environment on.
+/// gets them, since exec passes the process environment on. A copy shares them.
 #[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<String, Secret>);
+pub struct Environment(Arc<BTreeMap<String, Secret>>);
 
 impl Environment {
     /// The environment of this process.
@@ -24,16 +25,17 @@ impl Environment {
         let utf8 = |(name, value): (OsString, OsString)| {
             Some((name.into_string().ok()?, Secret::new(value.into_string().ok()?)))
         };
-        Self(pairs.into_iter().filter_map(utf8).collect())
+        Self(Arc::new(pairs.into_iter().filter_map(utf8).collect()))
     }
 
     /// This environment, and of the pairs what it leaves open. `NAME` and `NAME_FILE` are two forms of one value.
     pub(crate) fn above(&self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let other_form = |name: &str| name.strip_suffix("_FILE").map_or_else(|| format!("{name}_FILE"), str::to_owned);
         let mut merged = self.clone();
+        let variables = Arc::make_mut(&mut merged.0);
         for (name, value) in pairs {
             if self.get(&name).is_none() && self.get(&other_form(&name)).is_none() {
-                merged.0.insert(name, Secret::new(value));
+                variables.insert(name, Secret::new(value));
             }
         }
         merged

@@ -136,14 +136,17 @@ impl<'a> IndexSearch<'a> {
             let missing = (!is_there).then(|| self.found(wanted, severity, DifferenceKind::Missing));
             return missing.into_iter().collect();
         }
-        let same: Vec<usize> =
-            (0..self.actual.indexes.len()).filter(|place| is_same(wanted, &self.actual.indexes[*place])).collect();
-        same.iter().for_each(|place| self.claimed[*place] = true);
-        let others: Vec<&Index> = same.iter().map(|place| &self.actual.indexes[*place]).collect();
-        // The best of them: of the same name, without a predicate that nothing asked for.
-        let best = others.iter().min_by_key(|other| {
+        // The best of those that are the same: of the same name, without a predicate that nothing asked for.
+        let distance = |other: &Index| {
             (other.predicate.is_some() != wanted.predicate.is_some(), !names.are_same(&other.name, &wanted.name))
-        });
+        };
+        let (mut best, mut count): (Option<&Index>, usize) = (None, 0);
+        for (other, claimed) in self.actual.indexes.iter().zip(&mut self.claimed) {
+            if is_same(wanted, other) {
+                (*claimed, count) = (true, count + 1);
+                best = best.filter(|best| distance(best) <= distance(other)).or(Some(other));
+            }
+        }
         let Some(best) = best else { return vec![self.stand_in(wanted)] };
         let mut findings = Vec::new();
         if best.predicate.is_some() && wanted.predicate.is_none() {
@@ -157,7 +160,7 @@ impl<'a> IndexSearch<'a> {
             findings.push(found.between(described(wanted), "parameters of operator classes, which are not read"));
         }
         // Of several that are alike any will do.
-        if others.len() == 1 && are_named_apart(&wanted.name, &best.name, names) {
+        if count == 1 && are_named_apart(&wanted.name, &best.name, names) {
             let renamed = self.found(wanted, Severity::Notice, DifferenceKind::Renamed);
             findings.push(renamed.between(&wanted.name, &best.name));
         }
@@ -239,8 +242,10 @@ pub(crate) fn broken(expected: &Catalog, actual: &Catalog, compared: Compared<'_
 fn is_same(wanted: &Index, other: &Index) -> bool {
     let method = method(wanted);
     let classes = wanted.columns.iter().zip(&other.columns);
+    let count = |index: &Index| index.columns.len() + index.include.len();
     !other.has_expression
         && wanted.unique == other.unique
+        && count(wanted) == count(other)
         && method == self::method(other)
         && seen(wanted).eq(seen(other))
         && classes.into_iter().all(|(one, other)| is_same_class(one, other, method))

@@ -1,12 +1,12 @@
 //! Compares a folder with its history: the state of each migration, what is pending, and a verdict in one word. Pure
 //! functions over lists, no I/O.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::base::name_map::{NameMap, NameSet};
 use crate::formats::migration::{Migration, Record, RecordedBy, RunMode};
 use crate::migrate::halted::Halt;
 use crate::migrate::intent::Intent;
@@ -141,7 +141,7 @@ pub(crate) fn compare(
         true => State::RolledBack,
         false => State::Failed,
     };
-    let mut rows: HashMap<&str, Vec<&Arc<Record>>> = HashMap::new();
+    let mut rows: NameMap<&str, Vec<&Arc<Record>>> = NameMap::default();
     for record in records {
         rows.entry(&record.name).or_default().push(record);
     }
@@ -161,7 +161,7 @@ pub(crate) fn compare(
         let record = record.or_else(|| rolled_back(rows));
         Entry { migration: Some(index), out_of_order, ..entry(&migration.name, state, record) }
     });
-    let known: HashSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
+    let known: NameSet<&str> = resolved.iter().map(|migration| migration.name.as_str()).collect();
     let is_known = |record: &Record| known.contains(record.name.as_str());
     let is_squash = |record: &Record| record.by == RecordedBy::Person && record.is_applied() && is_known(record);
     let comes_first = |record: &Record| resolved.first().is_some_and(|first| first.name == record.name);
