@@ -20,11 +20,14 @@ const MOST: usize = 8;
 /// A statement, cut at the literals that are values.
 #[derive(Debug, PartialEq, Eq)]
 struct Cut<'a> {
-    /// The statement with `$1`, `$2`, … in their place.
-    template: String,
+    template: Template,
     /// The literals, as the statement has them.
     values: Vec<&'a str>,
 }
+
+/// What statements have in common that differ in their values: the text before, between and after these.
+#[derive(Debug, PartialEq, Eq)]
+struct Template(Vec<String>);
 
 /// The statements that a session has sent, and which of them are prepared.
 #[derive(Debug, Default)]
@@ -38,7 +41,7 @@ pub(crate) struct Prepared {
 
 #[derive(Debug)]
 struct Known {
-    template: String,
+    template: Template,
     state: State,
 }
 
@@ -58,6 +61,13 @@ impl Prepared {
         let plain = Cow::Borrowed(statement);
         if self.is_over {
             return plain;
+        }
+        for known in &self.known {
+            if let State::Prepared(name) = &known.state
+                && let Some(values) = known.template.values(statement)
+            {
+                return Cow::Owned(executing(name, &values));
+            }
         }
         let Some(cut) = cut(statement) else { return plain };
         let Some(known) = self.known.iter_mut().find(|known| known.template == cut.template) else {
@@ -79,7 +89,7 @@ impl Prepared {
         let known = self.known.iter_mut().find(|known| matches!(known.state, State::Plain(UNPREPARED..)))?;
         self.names += 1;
         let name = format!("doorstep_{}", self.names);
-        let sql = format!("PREPARE {name} AS {}", known.template);
+        let sql = format!("PREPARE {name} AS {}", known.template.text());
         known.state = State::Prepared(name);
         Some(sql)
     }
@@ -105,6 +115,48 @@ impl Prepared {
     }
 }
 
+impl Template {
+    /// The text with `$1`, `$2`, … in place of the values.
+    fn text(&self) -> String {
+        let mut text = self.0.first().cloned().unwrap_or_default();
+        for (index, piece) in self.0.iter().enumerate().skip(1) {
+            text.extend(["$", &index.to_string(), piece]);
+        }
+        text
+    }
+
+    /// The values of a statement of this form, found without cutting it into tokens. `None` for another statement, and for
+    /// one with values that only [`cut`] reads.
+    fn values<'a>(&self, statement: &'a str) -> Option<Vec<&'a str>> {
+        let (first, others) = self.0.split_first()?;
+        let mut rest = statement.strip_prefix(first.as_str())?;
+        let mut values = Vec::with_capacity(others.len());
+        for piece in others {
+            let (value, after) = rest.split_at_checked(plain_literal(rest)?)?;
+            rest = after.strip_prefix(piece.as_str())?;
+            values.push(value);
+        }
+        rest.is_empty().then_some(values)
+    }
+}
+
+/// The length of the string or the whole number that a text begins with.
+fn plain_literal(text: &str) -> Option<usize> {
+    if !text.starts_with('\'') {
+        let sign = usize::from(text.starts_with('-'));
+        let digits = text.as_bytes()[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        return (digits > 0).then_some(sign + digits);
+    }
+    let mut at = 1;
+    loop {
+        at += text[at..].find('\'')? + 1;
+        if !text[at..].starts_with('\'') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
 /// The statement that runs what is prepared by this name.
 fn executing(name: &str, values: &[&str]) -> String {
     match values {
@@ -117,7 +169,7 @@ fn executing(name: &str, values: &[&str]) -> String {
 fn cut(statement: &str) -> Option<Cut<'_>> {
     let tokens: Vec<Token<'_>> = tokens(statement, SQL).collect();
     let has_places = tokens.iter().any(|token| token.kind == TokenKind::Word && counts_columns(token.text));
-    let mut cut = Cut { template: String::with_capacity(statement.len()), values: Vec::new() };
+    let (mut pieces, mut values) = (vec![String::new()], Vec::new());
     let (mut at, mut index) = (0, 0);
     let mut before = Before::default();
     while let Some(token) = tokens.get(index) {
@@ -129,17 +181,17 @@ fn cut(statement: &str) -> Option<Cut<'_>> {
         let length: usize = taken.iter().map(|token| token.text.len()).sum();
         let text = &statement[at..at + length];
         if count > 0 {
-            cut.values.push(text);
-            cut.template.push_str(&format!("${}", cut.values.len()));
-        } else {
-            cut.template.push_str(text);
+            values.push(text);
+            pieces.push(String::new());
+        } else if let Some(piece) = pieces.last_mut() {
+            piece.push_str(text);
         }
         for token in taken {
             before.pass(token);
         }
         (at, index) = (at + length, index + taken.len());
     }
-    Some(cut)
+    Some(Cut { template: Template(pieces), values })
 }
 
 /// The last two tokens that are not blank.
@@ -201,7 +253,11 @@ mod tests {
     use super::*;
 
     fn parts(statement: &str) -> Option<(String, Vec<&str>)> {
-        cut(statement).map(|cut| (cut.template, cut.values))
+        let cut = cut(statement)?;
+        let has_escapes = cut.values.iter().any(|value| value.starts_with('E'));
+        let again = cut.template.values(statement);
+        assert_eq!(again.as_ref(), Some(&cut.values).filter(|_| !has_escapes), "{statement}");
+        Some((cut.template.text(), cut.values))
     }
 
     #[test]
@@ -270,6 +326,24 @@ mod tests {
             assert_eq!(parts(statement), None, "{statement}");
         }
         assert_eq!(parts("SELECT a = 'x;y'"), Some(("SELECT a = $1".to_owned(), vec!["'x;y'"])));
+    }
+
+    #[test]
+    fn another_statement_has_no_values() {
+        let template = cut("UPDATE h SET a = 'x', b = 1 WHERE c = 'y'").unwrap().template;
+        assert_eq!(template.values("UPDATE h SET a = '', b = -2 WHERE c = ''''''"), Some(vec!["''", "-2", "''''''"]));
+        for statement in [
+            "UPDATE h SET a = 'x', b = 1 WHERE c = 'y",
+            "UPDATE h SET a = 'x', b = 1 WHERE c = 'y''",
+            "UPDATE h SET a = 'x', b = 1.5 WHERE c = 'y'",
+            "UPDATE h SET a = 'x', b = - WHERE c = 'y'",
+            "UPDATE h SET a = 'x' || 'z', b = 1 WHERE c = 'y'",
+            "UPDATE h SET a = 'x', b = 1 WHERE c = 'y' OR true",
+            "UPDATE h SET a = ",
+            "",
+        ] {
+            assert_eq!(template.values(statement), None, "{statement}");
+        }
     }
 
     /// The forms of this statement with the values 1, 2, …, and what was prepared after each.

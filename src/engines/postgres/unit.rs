@@ -62,23 +62,23 @@ impl Session {
             let announced = self.send(OWN_ROLE.to_owned() + &self.recording(announcement)).await;
             announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
         }
-        // Also in a body: a function may run it. What a rolled back script has deallocated is gone, too.
-        let deallocates = mentions(unit.sql, &["deallocate", "discard"]);
-        if deallocates {
+        let mentions = Mentions::of(unit.sql);
+        if mentions.deallocation {
+            // Before it runs: what it deallocates stays so if it is rolled back.
             self.prepared.forget();
         }
         let (record, joint) = match unit.record {
             Some(record) if !unit.alone => (Some(record), true),
             record => (record, false),
         };
-        self.send_with_record(unit, record.filter(|_| joint), !deallocates).await?;
+        let set = self.send_with_record(unit, record.filter(|_| joint), !mentions.deallocation).await?;
         // The piece may have changed the settings that doorstep made.
-        if mentions(unit.sql, &["discard", "reset", "lock_timeout", "application_name"]) {
+        if mentions.settings {
             self.conditions = None;
         }
         if unit.last && joint {
             // The message has reset the session already, and has set what the next file needs.
-            self.conditions = unit.next.map(|next| setting(next.conditions));
+            self.conditions = set;
             if unit.next.is_some() {
                 self.prepare_due().await;
             }
@@ -96,13 +96,14 @@ impl Session {
         })
     }
 
-    /// Sends the script, and with it the record, if one is given. The record is sent plainly, unless `may_execute`.
+    /// Sends the script, and with it the record, if one is given. The record is sent plainly, unless `may_execute`. Returns the
+    /// settings that were made for the next file.
     async fn send_with_record(
         &mut self,
         unit: &Unit<'_>,
         record: Option<&str>,
         may_execute: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let mut tail = record.map(|record| self.tail(unit, record, may_execute));
         let mut sent = self.send_script(unit, tail.as_ref().map(|tail| tail.text.as_str())).await;
         if let (Err((failure, completed)), Some(executing), Some(record)) = (&sent, &tail, record)
@@ -118,11 +119,15 @@ impl Session {
             sent = self.send_script(unit, Some(&plain.text)).await;
             tail = Some(plain);
         }
-        sent.map_err(|(failure, completed)| {
-            let before_next = tail.as_ref().and_then(|tail| Some(count(&tail.text[..tail.next?])));
-            let of_next = before_next.is_some_and(|before| completed >= unit.statements.len() + before);
-            Failure { of_next, ..failure }
-        })
+        let next = tail.as_ref().and_then(|tail| tail.next.as_ref().map(|next| (tail.text.as_str(), next)));
+        match sent {
+            Ok(()) => Ok(next.map(|(text, next)| text[next.settings..].to_owned())),
+            Err((failure, completed)) => {
+                let of_next =
+                    next.is_some_and(|(text, next)| completed >= unit.statements.len() + count(&text[..next.at]));
+                Err(Failure { of_next, ..failure })
+            }
+        }
     }
 
     /// What follows the script of this unit in its message.
@@ -150,8 +155,10 @@ impl Session {
             if let Some(record) = next.record {
                 text.extend(["; ", &form(record)]);
             }
-            text.extend(["; ", &setting(next.conditions)]);
-            at
+            text.push_str("; ");
+            let settings = text.len();
+            text.push_str(&setting(next.conditions));
+            NextPart { at, settings }
         });
         Tail { text, own, next, is_prepared }
     }
@@ -240,10 +247,16 @@ struct Tail {
     text: String,
     /// Where the statements for the history begin, in bytes.
     own: usize,
-    /// Where those begin that begin the next file.
-    next: Option<usize>,
-    /// Some of them are executed by the name they are prepared by.
+    next: Option<NextPart>,
+    /// Some of these statements are executed by the name they are prepared by.
     is_prepared: bool,
+}
+
+/// Where in it the next file begins, in bytes.
+struct NextPart {
+    at: usize,
+    /// The last statements, which make its settings.
+    settings: usize,
 }
 
 /// How many statements a text has.
@@ -251,13 +264,24 @@ fn count(sql: &str) -> usize {
     statements(sql, SQL).len()
 }
 
-/// Whether one of these words, in lower case, occurs anywhere in a text, in any case.
-fn mentions(text: &str, words: &[&str]) -> bool {
-    let is_at =
-        |rest: &[u8], word: &str| rest.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()));
-    let begins = |byte: u8| words.iter().any(|word| word.as_bytes()[0] == byte | 0x20);
-    let bytes = text.as_bytes();
-    (0..bytes.len()).any(|at| begins(bytes[at]) && words.iter().any(|word| is_at(&bytes[at..], word)))
+/// What a script mentions anywhere, also in a body or a comment.
+#[derive(Debug, PartialEq, Eq)]
+struct Mentions {
+    /// What is prepared may be gone after it.
+    deallocation: bool,
+    /// The settings that doorstep makes may be others after it.
+    settings: bool,
+}
+
+impl Mentions {
+    fn of(text: &str) -> Self {
+        // The standard library's search is fast, also where this program is compiled for size.
+        let text = text.to_ascii_lowercase();
+        let has = |word: &str| text.contains(word);
+        let discards = has("discard");
+        let sets = has("reset") || has("lock_timeout") || has("application_name");
+        Self { deallocation: discards || has("deallocate"), settings: discards || sets }
+    }
 }
 
 /// The statements that put a session in these conditions.
@@ -294,12 +318,19 @@ mod tests {
 
     #[test]
     fn words_are_found_in_any_case_and_anywhere() {
-        let words = ["discard", "reset"];
-        for text in ["DISCARD ALL", "SELECT 'xDisCard'", "r", "a RESET", "reset"] {
-            assert_eq!(mentions(text, &words), text.len() > 1, "{text}");
-        }
-        for text in ["", "discar", "DISC ARD", "RE\u{301}SET", "rese"] {
-            assert!(!mentions(text, &words), "{text}");
+        for (text, deallocation, settings) in [
+            ("DISCARD ALL", true, true),
+            ("SELECT '€xDisCard'", true, true),
+            ("EXECUTE 'Deallocate ALL'", true, false),
+            ("deaDEALLOCATE", true, false),
+            ("reset", false, true),
+            ("SET lock_lock_timeout", false, true),
+            ("-- APPLICATION_NAME", false, true),
+            ("", false, false),
+            ("discar", false, false),
+            ("DISC ARD rese t LOCK\u{7f}TIMEOUT", false, false),
+        ] {
+            assert_eq!(Mentions::of(text), Mentions { deallocation, settings }, "{text}");
         }
     }
 
