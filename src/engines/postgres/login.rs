@@ -17,6 +17,7 @@ use crate::engines::postgres::conninfo::{Host, Target};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::lookalike::{self, VERSION};
 use crate::engines::postgres::opening;
+use crate::engines::postgres::prepared::Prepared;
 use crate::engines::postgres::session::Session;
 use crate::engines::postgres::{SQL, sqlstate};
 
@@ -206,6 +207,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         is_own: false,
         lookalike: None,
         backend: None,
+        prepared: Prepared::default(),
         lifted: Vec::new(),
     })
 }

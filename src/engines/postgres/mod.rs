@@ -17,6 +17,7 @@ pub(crate) mod login;
 pub(crate) mod lookalike;
 mod opening;
 pub(crate) mod pooler;
+mod prepared;
 pub(crate) mod queries;
 pub(crate) mod session;
 pub(crate) mod sqlstate;

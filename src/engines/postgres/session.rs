@@ -14,6 +14,7 @@ use crate::engines::postgres::client::{CancelKey, Client, TakeRow};
 use crate::engines::postgres::dial::{self, Route};
 use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::lookalike::Lookalike;
+use crate::engines::postgres::prepared::Prepared;
 use crate::engines::postgres::{SQL, Target, queries, unit};
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) lookalike: Option<Lookalike>,
     /// The backend that holds the lock.
     pub(crate) backend: Option<u32>,
+    /// The statements for the history that are prepared in it.
+    pub(crate) prepared: Prepared,
     /// The limits of time that are lifted while a child runs.
     pub(crate) lifted: Vec<String>,
 }
@@ -97,6 +100,7 @@ impl Session {
             (self.unsettled, self.conditions, self.backend) = (false, None, None);
             self.locks.clear();
             self.lifted.clear();
+            self.prepared.forget();
             // The server refuses it beside other statements. It gives up the locks, too.
             self.send("DISCARD ALL".to_owned()).await?;
         }

@@ -15,6 +15,13 @@ pub(crate) const OBJECT_IN_USE: &str = "55006";
 /// No line of `pg_hba.conf` fits: perhaps one does for an encrypted connection, or for a plain one.
 pub(crate) const INVALID_AUTHORIZATION: &str = "28000";
 
+/// Whether an error can be due to a statement's being prepared, so that the same statement, sent as it is, may succeed: it is not there
+/// any more (26000), its result has changed (0A000), or the types of its parameters do not fit the columns any more (42…, 22…).
+pub(crate) fn is_of_preparation(code: Option<&str>) -> bool {
+    let classes = ["26", "0A", "42", "22"];
+    code.is_some_and(|code| code != DIVISION_BY_ZERO && classes.iter().any(|class| code.starts_with(class)))
+}
+
 /// The class of a fault. `routine` is the function of the server's source that raised it; the server's message is not
 /// compared, since it is in the server's language.
 pub(crate) fn class_of(code: &str, routine: Option<&str>) -> Class {

@@ -3,11 +3,13 @@
 //! A message of several statements is one implicit transaction (PostgreSQL manual 55.2.2.1), so the record
 //! that follows the script commits with it, and a client that dies leaves both or neither.
 
+use std::borrow::Cow;
+
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::{Conditions, Failure, Next, Rollback, Unit};
+use crate::engines::session::{Conditions, Failure, Rollback, Unit};
 use crate::sql::script::{Statement, statements};
 
 /// Restores the session's own settings after a script.
@@ -57,41 +59,29 @@ impl Session {
             self.conditions = Some(wanted);
         }
         if let Some(announcement) = unit.announcement {
-            let announced = self.send(OWN_ROLE.to_owned() + &self.recording(None, announcement)).await;
+            let announced = self.send(OWN_ROLE.to_owned() + &self.recording(announcement)).await;
             announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
+        }
+        let mentions = Mentions::of(unit.sql);
+        if mentions.deallocation {
+            // Before it runs: what it deallocates stays so if it is rolled back.
+            self.prepared.forget();
         }
         let (record, joint) = match unit.record {
             Some(record) if !unit.alone => (Some(record), true),
             record => (record, false),
         };
-        let mut before_next = None;
-        let after = record.filter(|_| joint).map(|record| {
-            // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
-            let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
-            // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
-            // their errors count as the script's.
-            let mut after = format!("{AFTER}{own}{}", self.recording(unit.clears, record));
-            if let Some(next) = unit.next {
-                before_next = Some(after.len());
-                after.push_str(&beginning(next));
-            }
-            after
-        });
-        let sent = self.send_script(unit, after.as_deref()).await;
-        sent.map_err(|(failure, completed)| {
-            let before_next =
-                after.as_deref().zip(before_next).map(|(after, end)| statements(&after[..end], SQL).len());
-            let of_next = before_next.is_some_and(|count| completed >= unit.statements.len() + count);
-            Failure { of_next, ..failure }
-        })?;
+        let set = self.send_with_record(unit, record.filter(|_| joint), !mentions.deallocation).await?;
         // The piece may have changed the settings that doorstep made.
-        let text = unit.sql.to_ascii_lowercase();
-        if ["discard", "reset", "lock_timeout", "application_name"].iter().any(|word| text.contains(word)) {
+        if mentions.settings {
             self.conditions = None;
         }
         if unit.last && joint {
             // The message has reset the session already, and has set what the next file needs.
-            self.conditions = unit.next.map(|next| setting(next.conditions));
+            self.conditions = set;
+            if unit.next.is_some() {
+                self.prepare_due().await;
+            }
         } else {
             self.unsettled = unit.last;
         }
@@ -106,22 +96,101 @@ impl Session {
         })
     }
 
+    /// Sends the script, and with it the record, if one is given. The record is sent plainly, unless `may_execute`. Returns the
+    /// settings that were made for the next file.
+    async fn send_with_record(
+        &mut self,
+        unit: &Unit<'_>,
+        record: Option<&str>,
+        may_execute: bool,
+    ) -> Result<Option<String>, Failure> {
+        let mut tail = record.map(|record| self.tail(unit, record, may_execute));
+        let mut sent = self.send_script(unit, tail.as_ref().map(|tail| tail.text.as_str())).await;
+        if let (Err((failure, completed)), Some(executing), Some(record)) = (&sent, &tail, record)
+            && executing.is_prepared
+            && failure.kept == Rollback::Complete
+            && *completed >= unit.statements.len() + count(&executing.text[..executing.own])
+            && sqlstate::is_of_preparation(failure.fault.code.as_deref())
+        {
+            tracing::debug!(phase = "migrate", event = "unprepared", "{}: it is sent again, unprepared", failure.fault);
+            self.prepared.give_up();
+            self.unsettled = false;
+            let plain = self.tail(unit, record, false);
+            sent = self.send_script(unit, Some(&plain.text)).await;
+            tail = Some(plain);
+        }
+        let next = tail.as_ref().and_then(|tail| tail.next.as_ref().map(|next| (tail.text.as_str(), next)));
+        match sent {
+            Ok(()) => Ok(next.map(|(text, next)| text[next.settings..].to_owned())),
+            Err((failure, completed)) => {
+                let of_next =
+                    next.is_some_and(|(text, next)| completed >= unit.statements.len() + count(&text[..next.at]));
+                Err(Failure { of_next, ..failure })
+            }
+        }
+    }
+
+    /// What follows the script of this unit in its message.
+    fn tail(&mut self, unit: &Unit<'_>, record: &str, may_execute: bool) -> Tail {
+        // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
+        let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
+        // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
+        // their errors count as the script's.
+        let mut text = format!("{AFTER}{own}");
+        let (own, recording) = (text.len(), self.recording(record));
+        // Only in the session's own settings, and where it has been found to have its backend for itself.
+        let may_execute = may_execute && unit.last && self.is_own && self.backend.is_some();
+        let mut is_prepared = false;
+        let mut form = |statement| {
+            let form = if may_execute { self.prepared.form(statement) } else { Cow::Borrowed(statement) };
+            is_prepared |= matches!(form, Cow::Owned(_));
+            form
+        };
+        if let Some(clears) = unit.clears {
+            text.extend([&form(clears), "; "]);
+        }
+        text.push_str(&form(&recording));
+        let next = unit.next.map(|next| {
+            let at = text.len();
+            if let Some(record) = next.record {
+                text.extend(["; ", &form(record)]);
+            }
+            text.push_str("; ");
+            let settings = text.len();
+            text.push_str(&setting(next.conditions));
+            NextPart { at, settings }
+        });
+        Tail { text, own, next, is_prepared }
+    }
+
+    /// Prepares what has been sent often. In a message of its own, since a refusal must not fail a migration, and when a message
+    /// has put the session in order.
+    async fn prepare_due(&mut self) {
+        while let Some(sql) = self.prepared.due() {
+            let exchange = self.client.exchange(&sql).await;
+            let Some(fault) = exchange.map_or_else(Some, |exchange| exchange.error) else { continue };
+            tracing::debug!(phase = "migrate", event = "unprepared", "PREPARE for the history: {fault}");
+            self.prepared.refused();
+        }
+    }
+
     async fn record_after(&mut self, unit: &Unit<'_>, record: &str) -> Result<(), Fault> {
         if unit.last {
             self.unsettled = false;
             self.settle().await?;
         }
         let own = if unit.last { "" } else { OWN_ROLE };
-        self.send(own.to_owned() + &self.recording(unit.clears, record)).await.map(drop).map_err(explained)
+        let clears = unit.clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
+        let sent = self.send(format!("{own}{clears}{}", self.recording(record))).await;
+        sent.map(drop).map_err(explained)
     }
 
     /// The record, with two conditions that must hold: this session has the lock, and a row changes; its key makes it one. A
     /// division by zero is how plain SQL raises an error.
-    fn recording(&self, clears: Option<&str>, record: &str) -> String {
+    fn recording(&self, record: &str) -> String {
         let locks: Vec<String> = self.locks.iter().map(Self::taking).collect();
         let holds = if locks.is_empty() { String::new() } else { format!(" WHERE {}", locks.join(" AND ")) };
-        let clears = clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
-        format!("{clears}WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded{holds}")
+        format!("WITH recorded AS ({record} RETURNING 1) SELECT 1 / pg_catalog.count(*) FROM recorded{holds}")
     }
 
     /// Sends the script with what follows it, and works out what a failure means; gives with it how many statements of the
@@ -173,10 +242,46 @@ fn failure(exchange: Exchange, unit: &Unit<'_>, recorded: bool, is_atomic: bool)
     Failure { fault, kept, of_record, repeatable: false, of_next: false }
 }
 
-/// What follows a record, to begin the next file.
-fn beginning(next: Next<'_>) -> String {
-    let record = next.record.map(|record| format!("; {record}")).unwrap_or_default();
-    format!("{record}; {}", setting(next.conditions))
+/// What follows a script in its message.
+struct Tail {
+    text: String,
+    /// Where the statements for the history begin, in bytes.
+    own: usize,
+    next: Option<NextPart>,
+    /// Some of these statements are executed by the name they are prepared by.
+    is_prepared: bool,
+}
+
+/// Where in it the next file begins, in bytes.
+struct NextPart {
+    at: usize,
+    /// The last statements, which make its settings.
+    settings: usize,
+}
+
+/// How many statements a text has.
+fn count(sql: &str) -> usize {
+    statements(sql, SQL).len()
+}
+
+/// What a script mentions anywhere, also in a body or a comment.
+#[derive(Debug, PartialEq, Eq)]
+struct Mentions {
+    /// What is prepared may be gone after it.
+    deallocation: bool,
+    /// The settings that doorstep makes may be others after it.
+    settings: bool,
+}
+
+impl Mentions {
+    fn of(text: &str) -> Self {
+        // The standard library's search is fast, also where this program is compiled for size.
+        let text = text.to_ascii_lowercase();
+        let has = |word: &str| text.contains(word);
+        let discards = has("discard");
+        let sets = has("reset") || has("lock_timeout") || has("application_name");
+        Self { deallocation: discards || has("deallocate"), settings: discards || sets }
+    }
 }
 
 /// The statements that put a session in these conditions.
@@ -210,6 +315,24 @@ fn is_transactional(statements: &[Statement<'_>]) -> bool {
 mod tests {
     use super::*;
     use crate::sql::script;
+
+    #[test]
+    fn words_are_found_in_any_case_and_anywhere() {
+        for (text, deallocation, settings) in [
+            ("DISCARD ALL", true, true),
+            ("SELECT '€xDisCard'", true, true),
+            ("EXECUTE 'Deallocate ALL'", true, false),
+            ("deaDEALLOCATE", true, false),
+            ("reset", false, true),
+            ("SET lock_lock_timeout", false, true),
+            ("-- APPLICATION_NAME", false, true),
+            ("", false, false),
+            ("discar", false, false),
+            ("DISC ARD rese t LOCK\u{7f}TIMEOUT", false, false),
+        ] {
+            assert_eq!(Mentions::of(text), Mentions { deallocation, settings }, "{text}");
+        }
+    }
 
     fn is_transactional(sql: &str) -> bool {
         super::is_transactional(&script::statements(sql, SQL))

@@ -16,6 +16,7 @@ mod mysql_crashes;
 mod mysql_modes;
 mod non_transactional;
 mod plan;
+mod prepared;
 mod recovery;
 mod reindex;
 mod repeatable;

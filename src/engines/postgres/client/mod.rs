@@ -1,5 +1,6 @@
 //! One logged-in connection to PostgreSQL: a message out, its answers in. Only the simple protocol is spoken (manual 55.2.2): one
-//! message may hold many statements, is one round trip, and no prepared statement can collide behind a pooler.
+//! message may hold many statements, is one round trip, and no prepared statement can collide behind a pooler. (What is prepared for
+//! the history is prepared by SQL, and only where the session has its backend for itself.)
 //!
 //! An answer is always read to its ReadyForQuery, so that the transaction's state is known afterwards. `COPY … FROM STDIN`
 //! of a script is answered with CopyFail; rows of `COPY … TO STDOUT` are rows.
