@@ -1,7 +1,7 @@
 """Writes packaging/start-functions.ld: the functions that starts run, for the linker; called by `benches/run order`.
 
-Valgrind records them. A hash of the compiler in their names becomes `*`, so that the list holds for later commits and for other
-processors; a name that is gone does no harm, and a function that is new stands where it would without the list.
+Valgrind records them. A hash of a crate or of the compiler in their names becomes `*`, so that the list holds for later commits and for
+other processors; a name that is gone does no harm, and a function that is new stands where it would without the list.
 """
 
 import os
@@ -17,7 +17,7 @@ import starts
 from cluster import Cluster
 from mariadb import Mariadb
 from processes import Failed, checked, die_tidily, environment, say
-from projects import DOORSTEP, doorstep, verified
+from projects import doorstep, verified
 
 LIST = Path(__file__).resolve().parent.parent / "packaging/start-functions.ld"
 
@@ -109,27 +109,17 @@ def in_order(runs):
     """The lines for the functions of these runs.
 
     Those that take most of the time are together, because the processor keeps few addresses of pages. Then come those that every usual
-    start runs, then those of the others; last the lines that also match many functions that are not run: each copy of a generic function
-    has the same name.
+    start runs, then those of the others.
     """
     costs, first = {}, {}
     for number, run in enumerate(runs):
         for name, cost in run.items():
             costs[name] = max(costs.get(name, 0), cost)
             first.setdefault(name, number)
-    size, size_run = {}, {}
-    symbols = subprocess.run(["nm", "--print-size", DOORSTEP], check=True, capture_output=True, text=True).stdout
-    for words in map(str.split, symbols.splitlines()):
-        if len(words) == 4 and words[2] in "tTwW":
-            line, bytes_ = pattern(words[3]), int(words[1], 16)
-            size[line] = size.get(line, 0) + bytes_
-            size_run[line] = size_run.get(line, 0) + bytes_ * (words[3] in costs)
 
     def key(name):
         # In powers of ten, so that the next list is easy to compare.
-        heat = max(len(str(costs[name])), 4)
-        is_loose = heat < 6 and 2 * size_run.get(pattern(name), 0) < size.get(pattern(name), 0)
-        return (is_loose, -heat, first[name], name)
+        return (-max(len(str(costs[name])), 4), first[name], name)
 
     return list(dict.fromkeys(pattern(name) for name in sorted(costs, key=key)))
 
