@@ -3,6 +3,7 @@
 
 use crate::sql::Dialect;
 use crate::sql::dialect::Lexing;
+use crate::sql::words::{Word, Words};
 
 /// What is open at a place within a statement.
 pub(crate) struct StatementBody {
@@ -103,8 +104,8 @@ impl StatementBody {
         self.blocks.len()
     }
 
-    /// Takes in a word in upper case, given those before it in the statement and the number of open parentheses.
-    pub(crate) fn read(&mut self, word: &str, before: &[String], parentheses: usize) {
+    /// Takes in a word, given those before it in the statement and the number of open parentheses.
+    pub(crate) fn read(&mut self, word: Word<'_>, before: Words<'_>, parentheses: usize) {
         match self.lexing.flow_control {
             true => self.read_program(word, before, parentheses),
             false => self.read_plain(word, before),
@@ -133,25 +134,34 @@ impl StatementBody {
     }
 
     /// The bodies of PostgreSQL and SQLite.
-    fn read_plain(&mut self, word: &str, before: &[String]) {
-        // The last words, this one included, are those that begin a body.
-        let latest = std::iter::once(word).chain(before.iter().rev().map(String::as_str));
-        let begins = self.lexing.body_begins.iter().rev().copied().zip(latest).all(|(one, other)| one == other)
-            && before.len() + 1 >= self.lexing.body_begins.len();
-        match (self.blocks.is_empty(), word) {
-            (true, _) if self.opening == Opening::Ready && begins => self.blocks.push(Block::Begin),
-            (false, "CASE") => self.blocks.push(Block::Case),
-            (false, "END") => drop(self.blocks.pop()),
-            _ => {}
-        }
-        let has_body = self.lexing.with_bodies.contains(&word);
-        if has_body && before.first().is_some_and(|first| first == "CREATE") {
-            self.opening = Opening::Ready;
+    fn read_plain(&mut self, word: Word<'_>, before: Words<'_>) {
+        match (self.blocks.is_empty(), self.opening) {
+            (true, Opening::Closed) => {
+                if before.is_empty() && word == "CREATE" {
+                    self.opening = Opening::Header(Program::Routine);
+                }
+            }
+            (true, Opening::Header(_)) => {
+                if word.is_any(self.lexing.with_bodies) {
+                    self.opening = Opening::Ready;
+                }
+            }
+            (true, Opening::Ready) => {
+                // The last words, this one included, are those that begin a body.
+                let begins = self.lexing.body_begins;
+                let mut latest = std::iter::once(word).chain(before.iter().rev()).zip(begins.iter().rev());
+                if before.len() + 1 >= begins.len() && latest.all(|(word, keyword)| word == *keyword) {
+                    self.blocks.push(Block::Begin);
+                }
+            }
+            (false, _) if word == "CASE" => self.blocks.push(Block::Case),
+            (false, _) if word == "END" => drop(self.blocks.pop()),
+            (false, _) => {}
         }
     }
 
     /// The stored programs of MySQL and MariaDB (MySQL manual 15.6, 15.1.17; MariaDB, "Programmatic & Compound Statements").
-    fn read_program(&mut self, word: &str, before: &[String], parentheses: usize) {
+    fn read_program(&mut self, word: Word<'_>, before: Words<'_>, parentheses: usize) {
         let is_first = self.count == 0;
         let begins_statement = std::mem::take(&mut self.begins_statement) || is_first;
         let after_end = std::mem::take(&mut self.after_end);
@@ -159,13 +169,13 @@ impl StatementBody {
         if self.blocks.is_empty() {
             return self.read_header(word, before, parentheses, is_first);
         }
-        if after_end && matches!(word, "IF" | "CASE" | "LOOP" | "REPEAT" | "WHILE" | "FOR") {
+        if after_end && word.is_any(&["IF", "CASE", "LOOP", "REPEAT", "WHILE", "FOR"]) {
             return;
         }
         if self.opening == Opening::Ready && !begins_statement {
             // The statement of a handler.
             let block = block(word).filter(|_| word != "FOR");
-            if block.is_some() || VERBS.contains(&word) {
+            if block.is_some() || word.is_any(&VERBS) {
                 self.opening = Opening::Closed;
             }
             if let Some(block) = block {
@@ -173,7 +183,7 @@ impl StatementBody {
             }
         }
         let innermost = self.blocks.last().copied();
-        match word {
+        match word.0.to_ascii_uppercase().as_str() {
             "END" if begins_statement || matches!(innermost, Some(Block::Case | Block::Repeat)) => {
                 self.blocks.pop();
                 self.after_end = innermost != Some(Block::Case);
@@ -192,26 +202,22 @@ impl StatementBody {
     }
 
     /// A word before the body.
-    fn read_header(&mut self, word: &str, before: &[String], parentheses: usize, is_first: bool) {
+    fn read_header(&mut self, word: Word<'_>, before: Words<'_>, parentheses: usize, is_first: bool) {
         // MariaDB's compound statements outside stored programs: no other statement begins with such a word.
         if is_first && let Some(block) = block(word).filter(|block| *block != Block::Begin) {
             return self.begin(block);
         }
-        if word == "ATOMIC" && before == ["BEGIN", "NOT"] {
+        if word == "ATOMIC" && before.are(&["BEGIN", "NOT"]) {
             return self.begin(Block::Begin);
         }
-        let previous = before.last().map(String::as_str).unwrap_or_default();
+        let follows = |keywords: &[&str]| before.last().is_some_and(|last| last.is_any(keywords));
         match self.opening {
-            Opening::Closed if creates_program(before) => {
-                let program = match word {
-                    "PROCEDURE" | "FUNCTION" => Program::Routine,
-                    "TRIGGER" => Program::Trigger,
-                    "EVENT" => Program::Event,
-                    _ => return,
-                };
-                self.opening = Opening::Header(program);
+            Opening::Closed => {
+                if let Some(program) = program(word).filter(|_| creates_program(before)) {
+                    self.opening = Opening::Header(program);
+                }
             }
-            Opening::Header(Program::Trigger) if word == "ROW" && previous == "EACH" => self.opening = Opening::Ready,
+            Opening::Header(Program::Trigger) if word == "ROW" && follows(&["EACH"]) => self.opening = Opening::Ready,
             Opening::Header(Program::Event) if word == "DO" && parentheses == 0 => self.opening = Opening::Ready,
             Opening::Ready if parentheses == 0 => {
                 if let Some(block) = block(word) {
@@ -219,8 +225,8 @@ impl StatementBody {
                     return self.begin(block);
                 }
                 // `RETURNS CHAR(3) CHARACTER SET ascii`, `RETURNS SET('a')`.
-                let is_type = word == "SET" && matches!(previous, "CHARACTER" | "CHAR" | "RETURNS");
-                if VERBS.contains(&word) && !is_type {
+                let is_type = word == "SET" && follows(&["CHARACTER", "CHAR", "RETURNS"]);
+                if word.is_any(&VERBS) && !is_type {
                     self.opening = Opening::Closed;
                 }
             }
@@ -235,37 +241,49 @@ impl StatementBody {
 }
 
 /// The block that a word begins where a statement begins.
-fn block(word: &str) -> Option<Block> {
-    Some(match word {
-        "BEGIN" => Block::Begin,
-        "CASE" => Block::CaseStatement,
-        "IF" => Block::If,
-        "LOOP" => Block::Loop,
-        "REPEAT" => Block::Repeat,
-        "WHILE" | "FOR" => Block::While,
-        _ => return None,
-    })
+fn block(word: Word<'_>) -> Option<Block> {
+    const BLOCKS: [(&str, Block); 7] = [
+        ("BEGIN", Block::Begin),
+        ("CASE", Block::CaseStatement),
+        ("IF", Block::If),
+        ("LOOP", Block::Loop),
+        ("REPEAT", Block::Repeat),
+        ("WHILE", Block::While),
+        ("FOR", Block::While),
+    ];
+    BLOCKS.iter().find(|(keyword, _)| word == *keyword).map(|(_, block)| *block)
+}
+
+/// The stored program that a word names.
+fn program(word: Word<'_>) -> Option<Program> {
+    const PROGRAMS: [(&str, Program); 4] = [
+        ("PROCEDURE", Program::Routine),
+        ("FUNCTION", Program::Routine),
+        ("TRIGGER", Program::Trigger),
+        ("EVENT", Program::Event),
+    ];
+    PROGRAMS.iter().find(|(keyword, _)| word == *keyword).map(|(_, program)| *program)
 }
 
 /// How many words may precede the kind of a stored program.
 const LONGEST_HEAD: usize = 12;
 
 /// Whether the word after these names what a statement creates: `CREATE [OR REPLACE] [DEFINER = user] [AGGREGATE]`.
-fn creates_program(before: &[String]) -> bool {
-    let mut words = before.iter().map(String::as_str).peekable();
+fn creates_program(before: Words<'_>) -> bool {
+    let mut words = before.iter().peekable();
     // `ALTER EVENT e DO …` has a body, too.
-    if before.len() > LONGEST_HEAD || !matches!(words.next(), Some("CREATE" | "ALTER")) {
+    if before.len() > LONGEST_HEAD || !words.next().is_some_and(|first| first.is_any(&["CREATE", "ALTER"])) {
         return false;
     }
-    if words.next_if_eq(&"OR").is_some() && words.next() != Some("REPLACE") {
+    if words.next_if(|word| *word == "OR").is_some() && !words.next().is_some_and(|word| word == "REPLACE") {
         return false;
     }
-    if words.next_if_eq(&"DEFINER").is_some() {
+    if words.next_if(|word| *word == "DEFINER").is_some() {
         // The user: `CURRENT_USER`, or a name and a host, each of which may have several words.
         let others = ["VIEW", "SQL", "SECURITY", "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "TABLE"];
-        return !words.any(|word| others.contains(&word));
+        return !words.any(|word| word.is_any(&others));
     }
-    words.next_if_eq(&"AGGREGATE");
+    words.next_if(|word| *word == "AGGREGATE");
     words.next().is_none()
 }
 

@@ -1,5 +1,6 @@
 //! One pass over a script: where each statement begins and ends, and its tokens and words.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::sql::Dialect;
@@ -7,11 +8,13 @@ use crate::sql::body::StatementBody;
 use crate::sql::dialect::Lexing;
 use crate::sql::script::Statement;
 use crate::sql::token::{Token, TokenKind, Tokenizer, is_word_byte};
+use crate::sql::words::{Word, Words};
 
 /// What one pass over a script finds.
 #[derive(Debug, Clone)]
 pub(crate) struct Lexed {
     statements: Vec<Span>,
+    lexemes: Arc<ScriptLexemes>,
     /// Comments of one line.
     pub(crate) comments: Vec<LineComment>,
     /// Byte offsets of what ends statements (semicolons, or the delimiter in force), and its length; likewise the commands
@@ -34,21 +37,49 @@ pub struct LineComment {
     pub nested: bool,
 }
 
-/// One statement, by its place in the script.
+/// One statement, by its place in the script and in its lexemes.
 #[derive(Debug, Clone)]
 struct Span {
     offset: usize,
     end: usize,
-    lexemes: Arc<Lexemes>,
+    tokens: Range<usize>,
+    words: Range<usize>,
+}
+
+/// A token: its kind, its length in bytes, and whether the closing quote is missing.
+type Lexeme = (TokenKind, usize, bool);
+
+/// The words and tokens of all statements of a script, in two buffers rather than two per statement.
+#[derive(Debug)]
+struct ScriptLexemes {
+    dialect: Dialect,
+    /// Where each word is in the text of its statement.
+    words: Vec<Range<usize>>,
+    tokens: Vec<Lexeme>,
 }
 
 /// The words and tokens of a statement, shared by all views of it.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) struct Lexemes {
-    pub(crate) dialect: Dialect,
-    pub(crate) words: Vec<String>,
-    /// TokenKind, length in bytes, and whether the closing quote is missing. They cover the statement without gaps.
-    pub(crate) tokens: Vec<(TokenKind, usize, bool)>,
+    of_script: Arc<ScriptLexemes>,
+    tokens: Range<usize>,
+    words: Range<usize>,
+}
+
+impl Lexemes {
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.of_script.dialect
+    }
+
+    /// They cover the statement without gaps.
+    pub(crate) fn tokens(&self) -> &[Lexeme] {
+        &self.of_script.tokens[self.tokens.clone()]
+    }
+
+    /// The words of the statement, whose text this is.
+    pub(crate) fn words<'a>(&'a self, text: &'a str) -> Words<'a> {
+        Words::new(text, &self.of_script.words[self.words.clone()])
+    }
 }
 
 impl Lexed {
@@ -56,7 +87,11 @@ impl Lexed {
         let statement = |span: &Span| Statement {
             offset: span.offset,
             text: &text[span.offset..span.end],
-            lexemes: Arc::clone(&span.lexemes),
+            lexemes: Lexemes {
+                of_script: Arc::clone(&self.lexemes),
+                tokens: span.tokens.clone(),
+                words: span.words.clone(),
+            },
         };
         self.statements.iter().map(statement).collect()
     }
@@ -67,8 +102,8 @@ impl Lexed {
             if mine.offset != others.offset {
                 return Some(mine.offset.min(others.offset));
             }
-            let (mut at, same) = (mine.offset, &others.lexemes.tokens);
-            for (index, token) in mine.lexemes.tokens.iter().enumerate() {
+            let (mut at, same) = (mine.offset, &other.lexemes.tokens[others.tokens.clone()]);
+            for (index, token) in self.lexemes.tokens[mine.tokens.clone()].iter().enumerate() {
                 if same.get(index) != Some(token) {
                     return Some(at);
                 }
@@ -115,59 +150,59 @@ pub(crate) fn lex(script: &str, dialect: Dialect) -> Lexed {
 
 /// Reads the whole text by other rules than those of its dialect.
 pub(crate) fn lex_by(script: &str, dialect: Dialect, lexing: &'static Lexing) -> Lexed {
-    let mut reading = Reading::new(dialect);
-    let (mut at, mut is_open, mut mentions_commit) = (0, false, false);
-    let (mut before, mut begins_line) = ("", true);
+    let mut reading = Reading::new(script, dialect);
+    let (mut begins_line, mut is_open) = (true, false);
     let mut tokenizer = Tokenizer::by(script, lexing);
     let has_commands = lexing.delimiter_command;
-    while let Some(token) = tokenizer.next() {
+    loop {
+        let blanks = tokenizer.blanks();
+        reading.blanks(blanks.len());
+        begins_line |= has_commands && blanks.contains('\n');
+        let Some(token) = tokenizer.next() else { break };
         let is_command = has_commands && begins_line && reading.current.is_none() && is_delimiter_word(&token);
         if is_command && let Some(rest) = tokenizer.delimiter_command() {
-            let length = token.text.len() + rest;
-            reading.separators.push((at, length));
-            (at, before, begins_line) = (at + length, "", false);
+            reading.command(token.text.len() + rest);
+            begins_line = false;
             continue;
         }
-        let separates = token.kind == TokenKind::Mark && token.text == tokenizer.delimiter();
-        reading.separates = separates && (tokenizer.has_own_delimiter() || !tokenizer.is_in_code());
-        reading.has_own_delimiter = tokenizer.has_own_delimiter();
-        is_open |= token.is_open;
-        mentions_commit |= ends_transaction(&token);
-        reading.take(at, &token, before);
-        if token.kind != TokenKind::Blank {
-            before = token.text;
+        match token.kind {
+            TokenKind::Blank if !token.is_edge_of_code() => reading.comment(&token),
+            TokenKind::Mark if tokenizer.separates(&token) && reading.is_separable(tokenizer.has_own_delimiter()) => {
+                reading.separator(&token);
+            }
+            _ => reading.keep(&token),
         }
-        begins_line = ends_line(&token).unwrap_or(begins_line);
-        at += token.text.len();
+        reading.passed(&token);
+        begins_line = token.kind == TokenKind::Blank && token.text.ends_with('\n');
+        is_open |= token.is_open;
     }
     reading.end_statement();
-    let is_complete = !is_open && reading.depth == 0 && reading.body.depth() == 0 && !tokenizer.is_in_code();
-    let Reading { found: statements, comments, separators, .. } = reading;
-    Lexed { statements, comments, separators, is_complete, mentions_commit }
+    let is_complete = !is_open && !reading.is_nested() && !tokenizer.is_in_code();
+    let Reading { found: statements, lexemes, comments, separators, mentions_commit, .. } = reading;
+    Lexed { statements, lexemes: Arc::new(lexemes), comments, separators, is_complete, mentions_commit }
 }
 
 fn is_delimiter_word(token: &Token<'_>) -> bool {
     token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case("DELIMITER")
 }
 
-/// Whether what follows the token begins a line; `None` for white space within one.
-fn ends_line(token: &Token<'_>) -> Option<bool> {
-    match token.kind {
-        TokenKind::Blank if token.text.as_bytes().last() == Some(&b'\n') => Some(true),
-        TokenKind::Blank if token.text.len() == 1 => None,
-        _ => Some(false),
-    }
-}
+/// The length of the shortest word that ends a transaction.
+const SHORTEST_END: usize = 5;
 
-/// Asked for every token of a script, so that it looks at bytes, and first at lengths.
+/// Whether such a word is in the token. Asked for every token of a script, so that it looks at bytes, and first at lengths.
 fn ends_transaction(token: &Token<'_>) -> bool {
-    const ENDS: [&[u8]; 3] = [b"COMMIT", b"ROLLBACK", b"ABORT"];
+    let ends = |word: &[u8]| match word.len() {
+        SHORTEST_END => word.eq_ignore_ascii_case(b"ABORT"),
+        6 => word.eq_ignore_ascii_case(b"COMMIT"),
+        8 => word.eq_ignore_ascii_case(b"ROLLBACK"),
+        _ => false,
+    };
     let text = token.text.as_bytes();
-    if text.len() < 5 || text[0] == b'$' {
-        return false;
+    match token.kind {
+        _ if text.len() < SHORTEST_END || text[0] == b'$' => false,
+        TokenKind::Word if !text.contains(&b'$') => ends(text),
+        _ => text.split(|byte| !is_word_byte(*byte)).any(ends),
     }
-    let mut words = text.split(|byte| !is_word_byte(*byte)).filter(|word| matches!(word.len(), 5 | 6 | 8));
-    words.any(|word| ENDS.iter().any(|ends| word.eq_ignore_ascii_case(ends)))
 }
 
 /// The statement that is being read.
@@ -176,106 +211,157 @@ struct Current {
     offset: usize,
     /// Where its last token that is no blank ends.
     end: usize,
-    /// How many tokens it has up to there.
+    /// Its first token and its first word, among those of the script.
+    token: usize,
+    word: usize,
+    /// How many tokens the script has up to `end`.
     kept: usize,
-    lexemes: Lexemes,
 }
 
 /// The state of [`lex`] between two tokens.
-struct Reading {
-    dialect: Dialect,
+struct Reading<'a> {
+    script: &'a str,
     found: Vec<Span>,
+    lexemes: ScriptLexemes,
     comments: Vec<LineComment>,
     separators: Vec<(usize, usize)>,
+    mentions_commit: bool,
+    /// Where the next token begins.
+    at: usize,
+    /// The last token that was no blank.
+    before: &'a str,
     current: Option<Current>,
     /// Open parentheses.
     depth: usize,
     body: StatementBody,
-    /// The token is what ends a statement.
-    separates: bool,
-    /// It does so anywhere, as in the mysql client.
-    has_own_delimiter: bool,
 }
 
-impl Reading {
-    fn new(dialect: Dialect) -> Self {
+impl<'a> Reading<'a> {
+    fn new(script: &'a str, dialect: Dialect) -> Self {
+        // Most scripts have fewer words and tokens, so that the lists seldom move.
+        let (words, tokens) = (Vec::with_capacity(script.len() / 12), Vec::with_capacity(script.len() / 3));
         Self {
-            dialect,
+            script,
             found: Vec::new(),
+            lexemes: ScriptLexemes { dialect, words, tokens },
             comments: Vec::new(),
             separators: Vec::new(),
+            mentions_commit: false,
+            at: 0,
+            before: "",
             current: None,
             depth: 0,
             body: StatementBody::of(dialect),
-            separates: false,
-            has_own_delimiter: false,
         }
     }
 
-    /// Takes the token at this offset, given the last one that was no blank.
-    fn take(&mut self, at: usize, token: &Token<'_>, before: &str) {
-        let lexeme = (token.kind, token.text.len(), token.is_open);
-        if token.kind == TokenKind::Blank && token.text.starts_with("--") {
-            let nested = self.depth > 0 || self.body.depth() > 0;
-            self.comments.push(LineComment { offset: at, end: at + token.text.trim_end().len(), nested });
+    /// In a parenthesis, or in a body of statements.
+    fn is_nested(&self) -> bool {
+        self.depth > 0 || self.body.depth() > 0
+    }
+
+    /// Whether what separates statements does so here; a delimiter of its own does so anywhere, as in the mysql client.
+    fn is_separable(&self, has_own_delimiter: bool) -> bool {
+        has_own_delimiter || !self.is_nested()
+    }
+
+    /// Takes a command of this length, which is no part of a statement.
+    fn command(&mut self, length: usize) {
+        self.separators.push((self.at, length));
+        self.at += length;
+        self.before = "";
+    }
+
+    /// Takes what ends a statement.
+    fn separator(&mut self, token: &Token<'_>) {
+        self.separators.push((self.at, token.text.len()));
+        self.end_statement();
+        (self.depth, self.body) = (0, StatementBody::of(self.lexemes.dialect));
+    }
+
+    /// Takes this many bytes of white space.
+    fn blanks(&mut self, count: usize) {
+        if self.current.is_some() {
+            self.lexemes.tokens.extend(std::iter::repeat_n((TokenKind::Blank, 1, false), count));
         }
-        if token.kind == TokenKind::Blank && !token.is_edge_of_code() {
-            if let Some(current) = &mut self.current {
-                // Without the comment the dashes before it would begin one themselves, and their error would be lost.
-                let belongs = before == "-" && current.end == at && token.text.starts_with("--");
-                let kept = if belongs { token.text.strip_suffix('\n').unwrap_or(token.text).len() } else { 0 };
-                let pieces = [kept, token.text.len() - kept].into_iter().filter(|length| *length > 0);
-                current.lexemes.tokens.extend(pieces.map(|length| (token.kind, length, token.is_open)));
-                if belongs {
-                    let newlines = usize::from(kept < token.text.len());
-                    (current.end, current.kept) = (at + kept, current.lexemes.tokens.len() - newlines);
-                }
+        self.at += count;
+    }
+
+    /// Takes a comment.
+    fn comment(&mut self, token: &Token<'_>) {
+        let is_line_comment = token.text.starts_with("--");
+        if is_line_comment {
+            let end = self.at + token.text.trim_end().len();
+            self.comments.push(LineComment { offset: self.at, end, nested: self.is_nested() });
+        }
+        let Some(current) = &mut self.current else { return };
+        // Without the comment the dashes before it would begin one themselves, and their error would be lost.
+        if is_line_comment && self.before == "-" && current.end == self.at {
+            let kept = token.text.strip_suffix('\n').unwrap_or(token.text).len();
+            self.lexemes.tokens.push((token.kind, kept, token.is_open));
+            (current.end, current.kept) = (self.at + kept, self.lexemes.tokens.len());
+            if kept < token.text.len() {
+                self.lexemes.tokens.push((token.kind, token.text.len() - kept, token.is_open));
             }
-            return;
+        } else {
+            self.lexemes.tokens.push((token.kind, token.text.len(), token.is_open));
         }
-        if self.separates && (self.has_own_delimiter || (self.depth == 0 && self.body.depth() == 0)) {
-            self.separators.push((at, token.text.len()));
-            self.end_statement();
-            (self.depth, self.body) = (0, StatementBody::of(self.dialect));
-            return;
+    }
+
+    /// Makes the token one of the statement, which it begins if there is none.
+    fn keep(&mut self, token: &Token<'_>) {
+        let ScriptLexemes { words, tokens, .. } = &mut self.lexemes;
+        let (at, first) = (self.at, tokens.len());
+        let begin = || Current { offset: at, end: at, token: first, word: words.len(), kept: first };
+        let current = self.current.get_or_insert_with(begin);
+        tokens.push((token.kind, token.text.len(), token.is_open));
+        (current.end, current.kept) = (at + token.text.len(), tokens.len());
+        let (offset, word) = (current.offset, current.word);
+        match token.kind {
+            TokenKind::Word => self.word(token.text, offset, word),
+            TokenKind::Quoted | TokenKind::Mark => self.mark(token.text),
+            TokenKind::Blank => {}
         }
-        let dialect = self.dialect;
-        let current = self.current.get_or_insert_with(|| Current {
-            offset: at,
-            end: at,
-            kept: 0,
-            lexemes: Lexemes { dialect, words: Vec::new(), tokens: Vec::new() },
-        });
-        current.end = at + token.text.len();
-        current.lexemes.tokens.push(lexeme);
-        current.kept = current.lexemes.tokens.len();
-        if token.kind == TokenKind::Word {
-            let word = token.text.to_ascii_uppercase();
-            // `t.case` and `AS end` are names.
-            let is_name = before == "." || before.eq_ignore_ascii_case("AS");
-            if self.body.depth() == 0 || !is_name {
-                self.body.read(&word, &current.lexemes.words, self.depth);
-            } else {
-                self.body.pass(token.text);
-            }
-            current.lexemes.words.push(word);
-            return;
+    }
+
+    /// Reads a word of the statement that begins at this offset and with this word of the script.
+    fn word(&mut self, text: &str, offset: usize, first: usize) {
+        // `t.case` and `AS end` are names.
+        let is_name = || self.before == "." || self.before.eq_ignore_ascii_case("AS");
+        if self.body.depth() > 0 && is_name() {
+            self.body.pass(text);
+        } else {
+            let before = Words::new(&self.script[offset..], &self.lexemes.words[first..]);
+            self.body.read(Word(text), before, self.depth);
         }
-        match token.text {
-            "(" => self.depth += 1,
-            ")" => self.depth = self.depth.saturating_sub(1),
+        let at = self.at - offset;
+        self.lexemes.words.push(at..at + text.len());
+    }
+
+    /// Reads a quoted text or a mark of the statement.
+    fn mark(&mut self, text: &str) {
+        match text.as_bytes() {
+            [b'('] => self.depth += 1,
+            [b')'] => self.depth = self.depth.saturating_sub(1),
             _ => {}
         }
+        self.body.pass(text);
+    }
+
+    /// Goes on behind the token.
+    fn passed(&mut self, token: &Token<'a>) {
+        self.at += token.text.len();
         if token.kind != TokenKind::Blank {
-            self.body.pass(token.text);
+            self.before = token.text;
         }
+        self.mentions_commit = self.mentions_commit || ends_transaction(token);
     }
 
     /// Blanks before the semicolon belong to no statement.
     fn end_statement(&mut self) {
-        let Some(Current { offset, end, kept, mut lexemes }) = self.current.take() else { return };
-        lexemes.tokens.truncate(kept);
-        self.found.push(Span { offset, end, lexemes: Arc::new(lexemes) });
+        let Some(Current { offset, end, token, word, kept }) = self.current.take() else { return };
+        self.lexemes.tokens.truncate(kept);
+        self.found.push(Span { offset, end, tokens: token..kept, words: word..self.lexemes.words.len() });
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod subjects;
 pub(crate) mod table_parts;
 pub(crate) mod token;
 pub(crate) mod unnamed_build;
+pub(crate) mod words;
 
 pub use dialect::Dialect;
 pub(crate) use name::TableName;

@@ -6,10 +6,11 @@
 //! any extension), and `pg_query` brings PostgreSQL's own parser, which is exact for one version of one engine, needs
 //! libclang to build and triples the binary.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use crate::sql::Dialect;
 use crate::sql::lex::{Lexed, Lexemes, lex};
+use crate::sql::words::Words;
 
 pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::creations::{Creation, creations};
@@ -121,7 +122,7 @@ pub struct Statement<'a> {
     pub offset: usize,
     /// From its first word to before its semicolon.
     pub text: &'a str,
-    pub(super) lexemes: Arc<Lexemes>,
+    pub(super) lexemes: Lexemes,
 }
 
 impl std::fmt::Debug for Statement<'_> {
@@ -132,7 +133,7 @@ impl std::fmt::Debug for Statement<'_> {
 
 impl PartialEq for Statement<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (self.offset, self.text, self.words()) == (other.offset, other.text, other.words())
+        (self.offset, self.text) == (other.offset, other.text) && self.words().iter().eq(other.words().iter())
     }
 }
 
@@ -141,48 +142,41 @@ impl Eq for Statement<'_> {}
 impl<'a> Statement<'a> {
     /// The dialect it is written in.
     pub(crate) fn dialect(&self) -> Dialect {
-        self.lexemes.dialect
+        self.lexemes.dialect()
     }
 
     /// Its tokens, blanks and comments included.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Token<'a>> + '_ {
         let (text, mut at) = (self.text, 0);
-        self.lexemes.tokens.iter().map(move |(kind, length, is_open)| {
+        self.lexemes.tokens().iter().map(move |(kind, length, is_open)| {
             let start = at;
             at += length;
             Token { kind: *kind, text: &text[start..at], is_open: *is_open }
         })
     }
 
-    /// Its words outside quotes, comments and bodies, in upper case.
-    fn words(&self) -> &[String] {
-        &self.lexemes.words
+    /// Its words outside quotes, comments and bodies.
+    fn words(&self) -> Words<'_> {
+        self.lexemes.words(self.text)
     }
 
     /// True for a statement that PostgreSQL refuses in a transaction block (PreventInTransactionBlock in
     /// its source). Those not listed are found out by asking: the server answers 25001.
     #[must_use]
     pub fn refuses_transaction(&self) -> bool {
-        let is_detach = self.starts(&["ALTER", "TABLE"]) && self.has("DETACH");
-        let on_index = ["CREATE", "DROP", "REINDEX"].iter().any(|verb| self.starts(&[verb]));
-        let among_first = self.words().iter().take(5).any(|word| word == "CONCURRENTLY");
-        let concurrently = (on_index && among_first) || (is_detach && self.has("CONCURRENTLY"));
-        let globally = [
-            &["CREATE", "DATABASE"][..],
-            &["DROP", "DATABASE"],
-            &["CREATE", "TABLESPACE"],
-            &["DROP", "TABLESPACE"],
-            &["CREATE", "SUBSCRIPTION"],
-            &["DROP", "SUBSCRIPTION"],
-            &["ALTER", "SYSTEM"],
-            &["DISCARD", "ALL"],
-            &["REINDEX", "SCHEMA"],
-            &["REINDEX", "DATABASE"],
-            &["REINDEX", "SYSTEM"],
-            &["VACUUM"],
-        ];
-        let moves = self.starts(&["ALTER", "DATABASE"]) && self.has("TABLESPACE");
-        concurrently || moves || self.is(&["CLUSTER"]) || globally.iter().any(|words| self.starts(words))
+        let Some(verb) = self.words().first() else { return false };
+        let on = |kinds: &[&str]| self.words().iter().nth(1).is_some_and(|kind| kind.is_any(kinds));
+        let on_index = || self.words().up_to(5).have("CONCURRENTLY");
+        if verb == "CREATE" || verb == "DROP" {
+            on(&["DATABASE", "TABLESPACE", "SUBSCRIPTION"]) || on_index()
+        } else if verb == "ALTER" {
+            let detaches = || self.has("DETACH") && self.has("CONCURRENTLY");
+            on(&["SYSTEM"]) || (on(&["TABLE"]) && detaches()) || (on(&["DATABASE"]) && self.has("TABLESPACE"))
+        } else if verb == "REINDEX" {
+            on(&["SCHEMA", "DATABASE", "SYSTEM"]) || on_index()
+        } else {
+            verb == "VACUUM" || (verb == "DISCARD" && on(&["ALL"])) || self.is(&["CLUSTER"])
+        }
     }
 
     /// True for a statement that fails, or ends the transaction, where a tool has begun one around the script.
@@ -204,10 +198,12 @@ impl<'a> Statement<'a> {
     pub fn controls_transaction(&self) -> bool {
         let verbs = ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"];
         let settings = ["TRANSACTION", "TRANSACTION_READ_ONLY", "TRANSACTION_ISOLATION", "TRANSACTION_DEFERRABLE"];
-        let first = self.words().first().map(String::as_str).unwrap_or_default();
-        let scope = usize::from(self.starts(&["SET", "LOCAL"]) || self.starts(&["SET", "SESSION"]));
-        let sets = first == "SET" && self.words().get(1 + scope).is_some_and(|word| settings.contains(&word.as_str()));
-        verbs.contains(&first) || sets || self.starts(&["PREPARE", "TRANSACTION"])
+        let Some(first) = self.words().first() else { return false };
+        if first == "SET" {
+            let scope = usize::from(self.starts(&["SET", "LOCAL"]) || self.starts(&["SET", "SESSION"]));
+            return self.words().iter().nth(1 + scope).is_some_and(|word| word.is_any(&settings));
+        }
+        first.is_any(&verbs) || self.starts(&["PREPARE", "TRANSACTION"])
     }
 
     /// True for a statement whose code may commit by itself, when it is alone: CALL, and a DO block that
@@ -230,8 +226,7 @@ impl<'a> Statement<'a> {
         let grants = self.starts(&["GRANT"]) || self.starts(&["REVOKE"]);
         let membership = grants && !self.has("ON");
         let labels = grants || self.starts(&["COMMENT"]) || self.starts(&["SECURITY"]);
-        let mut pairs = self.words().windows(2);
-        let on_shared = labels && pairs.any(|pair| pair[0] == "ON" && shared.contains(&pair[1].as_str()));
+        let on_shared = labels && shared.iter().any(|kind| self.has_pair("ON", kind));
         // In code the verb is followed by the kind of object, with or without quotes around them.
         let code = self.text.to_ascii_uppercase();
         let words: Vec<&str> = code.split(|c: char| !is_word(c)).filter(|word| !word.is_empty()).collect();
@@ -249,25 +244,25 @@ impl<'a> Statement<'a> {
     /// True if its first words, outside quotes and comments, are these (in upper case).
     #[must_use]
     pub fn starts(&self, words: &[&str]) -> bool {
-        self.words().len() >= words.len() && self.words().iter().zip(words).all(|(mine, wanted)| mine == wanted)
+        self.words().start_with(words)
     }
 
     /// True if these are all its words outside quotes and comments (in upper case).
     #[must_use]
     pub fn is(&self, words: &[&str]) -> bool {
-        self.words() == words
+        self.words().are(words)
     }
 
     /// True if it holds this word outside quotes and comments (in upper case).
     #[must_use]
     pub fn has(&self, word: &str) -> bool {
-        self.words().iter().any(|mine| mine == word)
+        self.words().have(word)
     }
 
     /// True if it holds these two words, one after the other, outside quotes and comments (in upper case).
     #[must_use]
     pub(crate) fn has_pair(&self, first: &str, second: &str) -> bool {
-        self.words().windows(2).any(|pair| pair[0] == first && pair[1] == second)
+        self.words().have_pair(first, second)
     }
 }
 

@@ -41,12 +41,12 @@ type Length = Option<usize>;
 
 /// The tokens of a text, one after the other.
 pub(crate) struct Tokenizer<'a> {
-    text: &'a str,
+    /// What is not read yet.
+    rest: &'a str,
     lexing: &'static Lexing,
-    at: usize,
     /// Within a comment that is code.
     in_code: bool,
-    /// What ends a statement instead of the semicolon.
+    /// What ends a statement instead of the semicolon. It holds no white space.
     delimiter: Option<&'a str>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Tokenizer<'a> {
 
     /// The tokens by these rules.
     pub(crate) fn by(text: &'a str, lexing: &'static Lexing) -> Self {
-        Self { text, lexing, at: 0, in_code: false, delimiter: None }
+        Self { rest: text, lexing, in_code: false, delimiter: None }
     }
 
     /// Whether a comment that is code is open.
@@ -65,9 +65,13 @@ impl<'a> Tokenizer<'a> {
         self.in_code
     }
 
-    /// What ends a statement now.
-    pub(crate) fn delimiter(&self) -> &'a str {
-        self.delimiter.unwrap_or(";")
+    /// Whether this token, the last one read, is what ends a statement.
+    pub(crate) fn separates(&self, token: &Token<'_>) -> bool {
+        let is_separator = match self.delimiter {
+            Some(delimiter) => token.text == delimiter,
+            None => token.text == ";" && !self.in_code,
+        };
+        is_separator && token.kind == TokenKind::Mark
     }
 
     /// Whether the mysql client's command DELIMITER has changed what ends a statement.
@@ -75,12 +79,22 @@ impl<'a> Tokenizer<'a> {
         self.delimiter.is_some()
     }
 
+    /// Reads the white space before the next other token: as many tokens as it has bytes, without one after the other.
+    pub(crate) fn blanks(&mut self) -> &'a str {
+        let length = self.rest.bytes().position(|byte| class(byte) != Class::Blank).unwrap_or(self.rest.len());
+        if length == 0 {
+            return "";
+        }
+        let (blanks, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        blanks
+    }
+
     /// Reads the rest of a line that begins with the word `DELIMITER`, which has just been read, as the mysql client does
     /// (manual 6.5.1.2): the first word of the rest is what ends a statement from here on. Returns the length of the rest;
     /// `None` where no delimiter is named.
     pub(crate) fn delimiter_command(&mut self) -> Option<usize> {
-        let rest = &self.text[self.at..];
-        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        let (line, rest) = self.rest.split_at(self.rest.find('\n').unwrap_or(self.rest.len()));
         let argument = line.trim_matches(is_blank).split(is_blank).next().unwrap_or_default();
         let is_separate = line.starts_with(is_blank);
         let unquoted = ['\'', '"', '`'].into_iter().find_map(|quote| argument.strip_prefix(quote)?.strip_suffix(quote));
@@ -89,47 +103,47 @@ impl<'a> Tokenizer<'a> {
             return None;
         }
         self.delimiter = (argument != ";").then_some(argument);
-        self.at += line.len();
+        self.rest = rest;
         Some(line.len())
     }
 
-    /// The token that `rest`, which is not empty, begins with. An unclosed quote or comment goes to the end.
-    fn token(&mut self, rest: &'a str) -> Token<'a> {
-        if let Some(delimiter) = self.delimiter
-            && rest.starts_with(delimiter)
-        {
-            return Token { kind: TokenKind::Mark, text: delimiter, is_open: false };
-        }
-        if self.in_code && rest.starts_with("*/") {
+    /// The token that begins with this byte, which is neither white space nor of a word.
+    fn mark(&mut self, first: u8) -> (TokenKind, Length) {
+        if self.in_code && self.rest.starts_with("*/") {
             self.in_code = false;
-            return Token { kind: TokenKind::Blank, text: &rest[..2], is_open: false };
+            return (TokenKind::Blank, Some(2));
         }
-        if self.lexing.executable_comments
-            && let Some(length) = code_begins(rest)
+        if first == b'/'
+            && self.lexing.executable_comments
+            && let Some(length) = code_begins(self.rest)
         {
             self.in_code = true;
-            return Token { kind: TokenKind::Blank, text: &rest[..length], is_open: false };
+            return (TokenKind::Blank, Some(length));
         }
-        if let Some(delimiter) = self.delimiter
-            && rest.starts_with(is_word)
-        {
-            // A word ends where the delimiter begins: `END//`, `END$$`.
-            let ends = |(at, c): &(usize, char)| !(is_word(*c) || *c == '$') || rest[*at..].starts_with(delimiter);
-            let end = rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at);
-            return Token { kind: TokenKind::Word, text: &rest[..end], is_open: false };
-        }
-        token(rest, self.lexing)
+        quote_or_mark(self.rest, first, self.lexing)
     }
 }
 
 impl<'a> Iterator for Tokenizer<'a> {
     type Item = Token<'a>;
 
+    /// An unclosed quote or comment goes to the end. Most tokens are white space and words, and their first byte tells.
     fn next(&mut self) -> Option<Token<'a>> {
-        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let token = self.token(rest);
-        self.at += token.text.len();
-        Some(token)
+        let rest = self.rest;
+        let first = *rest.as_bytes().first()?;
+        let (kind, length) = match (class(first), self.delimiter) {
+            (Class::Blank, _) => (TokenKind::Blank, Some(1)),
+            (_, Some(delimiter)) if rest.starts_with(delimiter) => (TokenKind::Mark, Some(delimiter.len())),
+            (Class::Word, Some(delimiter)) => (TokenKind::Word, Some(word_before(delimiter, rest))),
+            (Class::Word, None) if self.lexing.escape_strings && begins_escape_string(rest) => {
+                (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1))
+            }
+            (Class::Word, None) => (TokenKind::Word, Some(word(rest))),
+            (Class::Dollar | Class::Mark, _) => self.mark(first),
+        };
+        let (text, rest) = rest.split_at(length.unwrap_or(rest.len()));
+        self.rest = rest;
+        Some(Token { kind, text, is_open: length.is_none() })
     }
 }
 
@@ -141,38 +155,39 @@ fn code_begins(rest: &str) -> Option<usize> {
     Some(begin + if digits >= 5 { digits } else { 0 })
 }
 
-fn token<'a>(rest: &'a str, lexing: &Lexing) -> Token<'a> {
-    let first = rest.chars().next().unwrap_or(' ');
-    let second = rest[first.len_utf8()..].chars().next();
-    let escapes = lexing.backslash_escapes.contains(&first);
-    let (kind, length): (TokenKind, Length) = match (first, second) {
-        ('-', Some('-')) if !lexing.dashes_need_blank || is_blank_or_end(&rest[2..]) => {
-            (TokenKind::Blank, Some(line(rest, lexing)))
+/// The token that begins with this byte, which is neither white space nor of a word.
+fn quote_or_mark(rest: &str, first: u8, lexing: &Lexing) -> (TokenKind, Length) {
+    let second = rest.as_bytes().get(1);
+    match first {
+        b'-' if second == Some(&b'-') => {
+            if !lexing.dashes_need_blank || is_blank_or_end(&rest[2..]) {
+                (TokenKind::Blank, Some(line(rest, lexing)))
+            } else if rest[2..].starts_with(';') {
+                // The text is cut at the semicolon, so that the server reads a comment at its end.
+                (TokenKind::Blank, Some(2))
+            } else {
+                (TokenKind::Mark, Some(1))
+            }
         }
-        // The text is cut at the semicolon, so that the server reads a comment at its end.
-        ('-', Some('-')) if rest[2..].starts_with(';') => (TokenKind::Blank, Some(2)),
-        ('#', _) if lexing.hash_comments => (TokenKind::Blank, Some(line(rest, lexing))),
-        ('/', Some('*')) => (TokenKind::Blank, comment(rest, lexing.nested_comments)),
-        ('\'' | '"', _) => (TokenKind::Quoted, quoted(rest, rest.as_bytes()[0], escapes)),
-        ('`', _) if lexing.backquotes => (TokenKind::Quoted, quoted(rest, b'`', false)),
-        ('[', _) if lexing.brackets => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
-        ('e' | 'E', Some('\'')) if lexing.escape_strings => {
-            (TokenKind::Quoted, escaped(&rest[1..]).map(|length| length + 1))
+        b'#' if lexing.hash_comments => (TokenKind::Blank, Some(line(rest, lexing))),
+        b'/' if second == Some(&b'*') => (TokenKind::Blank, comment(rest, lexing.nested_comments)),
+        b'\'' | b'"' => {
+            let escapes = lexing.backslash_escapes.contains(&char::from(first));
+            (TokenKind::Quoted, quoted(rest, first, escapes))
         }
-        ('$', _) if lexing.dollar_quotes => {
+        b'`' if lexing.backquotes => (TokenKind::Quoted, quoted(rest, first, false)),
+        b'[' if lexing.brackets => (TokenKind::Quoted, rest.find(']').map(|end| end + 1)),
+        b'$' if lexing.dollar_quotes => {
             dollar_quoted(rest).map_or((TokenKind::Mark, Some(1)), |length| (TokenKind::Quoted, length))
         }
-        _ if is_blank(first) => (TokenKind::Blank, Some(1)),
-        _ if is_word(first) => (TokenKind::Word, Some(word(rest))),
-        _ => (TokenKind::Mark, Some(first.len_utf8())),
-    };
-    Token { kind, text: &rest[..length.unwrap_or(rest.len())], is_open: length.is_none() }
+        _ => (TokenKind::Mark, Some(1)),
+    }
 }
 
 /// The length of a comment of one line, with the end of the line.
 fn line(rest: &str, lexing: &Lexing) -> usize {
-    let end = rest.find(|c| c == '\n' || (lexing.carriage_return_ends_line && c == '\r'));
-    end.map_or(rest.len(), |end| end + 1)
+    let ends = |byte: u8| byte == b'\n' || (byte == b'\r' && lexing.carriage_return_ends_line);
+    rest.bytes().position(ends).map_or(rest.len(), |end| end + 1)
 }
 
 fn is_blank_or_end(rest: &str) -> bool {
@@ -180,22 +195,67 @@ fn is_blank_or_end(rest: &str) -> bool {
 }
 
 /// White space, as PostgreSQL has it. SQLite takes the vertical tab for an error, so that nothing depends on it.
-pub(crate) fn is_blank(character: char) -> bool {
+pub(crate) const fn is_blank(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
 }
 
 /// A character of a name. Every character outside ASCII is one.
-pub(crate) fn is_word(character: char) -> bool {
+pub(crate) const fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_' || !character.is_ascii()
 }
 
 /// The same of a byte: all bytes of a character outside ASCII are.
 pub(crate) fn is_word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+    class(byte) == Class::Word
+}
+
+/// What a byte is to the lexer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// A letter, a digit, an underscore, a byte of a character outside ASCII.
+    Word,
+    /// A part of a word, but not its beginning.
+    Dollar,
+    /// White space.
+    Blank,
+    /// Anything else.
+    Mark,
+}
+
+/// The class of a byte, from a table, because every byte of a script is asked.
+fn class(byte: u8) -> Class {
+    static CLASSES: [Class; 256] = {
+        let mut classes = [Class::Mark; 256];
+        let mut byte = 0_u8;
+        loop {
+            classes[byte as usize] = match byte as char {
+                '$' => Class::Dollar,
+                character if is_blank(character) => Class::Blank,
+                character if is_word(character) => Class::Word,
+                _ => Class::Mark,
+            };
+            if byte == u8::MAX {
+                break classes;
+            }
+            byte += 1;
+        }
+    };
+    CLASSES[usize::from(byte)]
 }
 
 fn word(rest: &str) -> usize {
-    rest.bytes().position(|byte| !is_word_byte(byte) && byte != b'$').unwrap_or(rest.len())
+    let ends = |byte: u8| !matches!(class(byte), Class::Word | Class::Dollar);
+    rest.bytes().position(ends).unwrap_or(rest.len())
+}
+
+/// A word ends where the delimiter begins: `END//`, `END$$`.
+fn word_before(delimiter: &str, rest: &str) -> usize {
+    let ends = |(at, c): &(usize, char)| !(is_word(*c) || *c == '$') || rest[*at..].starts_with(delimiter);
+    rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at)
+}
+
+fn begins_escape_string(rest: &str) -> bool {
+    matches!(rest.as_bytes(), [b'e' | b'E', b'\'', ..])
 }
 
 /// An E'' string; it goes on after a line break that another quote follows (PostgreSQL manual 4.1.2.1), with comments
@@ -235,15 +295,17 @@ fn comment(rest: &str, nests: bool) -> Length {
 /// character is taken for one.
 fn quoted(rest: &str, quote: u8, escapes: bool) -> Length {
     let (bytes, mut at) = (rest.as_bytes(), 1);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' if escapes => at += 2,
-            _ if *byte != quote => at += 1,
-            _ if bytes.get(at + 1) == Some(&quote) => at += 2,
-            _ => return Some(at + 1),
+    loop {
+        let rest = bytes.get(at..)?.iter();
+        at += match escapes {
+            true => rest.copied().position(|byte| byte == quote || byte == b'\\'),
+            false => rest.copied().position(|byte| byte == quote),
+        }?;
+        if bytes[at] == quote && bytes.get(at + 1) != Some(&quote) {
+            return Some(at + 1);
         }
+        at += 2;
     }
-    None
 }
 
 /// `$$ … $$` or `$tag$ … $tag$`; `None` for a lone dollar or a parameter.

@@ -77,22 +77,25 @@ impl<'a> Lexer<'a> {
         Some(character)
     }
 
+    /// Skips one character of ASCII that ends no line.
+    fn step(&mut self) {
+        self.rest = &self.rest[1..];
+        self.position.column += 1;
+    }
+
     /// Takes all characters that are wanted, among which are no line ends. `is_byte` decides about ASCII, which most schemas
-    /// consist of, and `is_other` about all other characters.
+    /// consist of, and wants no other byte; `is_other` decides about all other characters.
     fn bump_while(&mut self, is_byte: impl Fn(u8) -> bool, is_other: impl Fn(char) -> bool) -> &'a str {
         let here = self.rest;
-        let bytes = here.as_bytes();
         let (mut end, mut characters) = (0, 0);
-        while let Some(byte) = bytes.get(end) {
-            end += match byte.is_ascii() {
-                true if is_byte(*byte) => 1,
-                true => break,
-                false => match here[end..].chars().next().filter(|character| is_other(*character)) {
-                    Some(character) => character.len_utf8(),
-                    None => break,
-                },
-            };
-            characters += 1;
+        loop {
+            let run = here.as_bytes()[end..].iter().position(|byte| !is_byte(*byte)).unwrap_or(here.len() - end);
+            (end, characters) = (end + run, characters + run);
+            if here.as_bytes().get(end).is_none_or(u8::is_ascii) {
+                break;
+            }
+            let Some(other) = here[end..].chars().next().filter(|character| is_other(*character)) else { break };
+            (end, characters) = (end + other.len_utf8(), characters + 1);
         }
         self.position.column += characters;
         let (taken, rest) = here.split_at(end);
@@ -102,22 +105,43 @@ impl<'a> Lexer<'a> {
 
     /// Skips the rest of the line; the next token is the end of the line.
     pub(crate) fn skip_line(&mut self) {
-        self.bump_while(|byte| !matches!(byte, b'\n' | b'\r'), |_| true);
+        self.bump_while(|byte| byte.is_ascii() && !matches!(byte, b'\n' | b'\r'), |_| true);
     }
 
-    /// The next token, and where it begins.
+    /// The next token, and where it begins. Its first byte tells what it is, nearly always.
     pub(crate) fn next(&mut self) -> (PrismaToken<'a>, Position) {
         loop {
-            self.bump_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c'), char::is_whitespace);
             let position = self.position;
-            match self.rest.as_bytes() {
-                [b'/', b'/', ..] => self.skip_line(),
-                [b'/', b'*', ..] => match self.comment() {
-                    true => {}
-                    false => return (PrismaToken::Bad("a comment without its `*/`".to_owned()), position),
+            let Some(first) = self.rest.as_bytes().first() else { return (PrismaToken::End, position) };
+            let token = match begins(*first) {
+                Begins::Blank => {
+                    self.bump_while(|byte| begins(byte) == Begins::Blank, char::is_whitespace);
+                    continue;
+                }
+                Begins::Word => self.word(),
+                Begins::Sign => {
+                    self.step();
+                    PrismaToken::Sign(char::from(*first))
+                }
+                Begins::Newline => {
+                    self.rest = &self.rest[1..];
+                    self.position = Position { line: position.line + 1, column: 1, ..position };
+                    PrismaToken::Newline
+                }
+                Begins::Comment if self.rest.starts_with("//") => {
+                    self.skip_line();
+                    continue;
+                }
+                Begins::Comment if self.rest.starts_with("/*") => match self.comment() {
+                    true => continue,
+                    false => PrismaToken::Bad("a comment without its `*/`".to_owned()),
                 },
-                _ => return (self.token(), position),
-            }
+                Begins::Comment | Begins::Other => match self.other() {
+                    Some(token) => token,
+                    None => continue,
+                },
+            };
+            return (token, position);
         }
     }
 
@@ -135,15 +159,16 @@ impl<'a> Lexer<'a> {
         false
     }
 
-    fn token(&mut self) -> PrismaToken<'a> {
-        let Some(first) = self.peek() else { return PrismaToken::End };
-        if first.is_ascii_alphanumeric() || first.is_alphabetic() {
-            return self.word();
+    /// A token that begins with any other character; `None` for white space.
+    fn other(&mut self) -> Option<PrismaToken<'a>> {
+        let first = self.peek()?;
+        if first.is_alphabetic() {
+            return Some(self.word());
         }
         let here = self.rest;
         self.bump();
-        match first {
-            '\n' => PrismaToken::Newline,
+        Some(match first {
+            blank if !blank.is_ascii() && blank.is_whitespace() => return None,
             '\r' => {
                 if self.peek() == Some('\n') {
                     self.bump();
@@ -160,7 +185,6 @@ impl<'a> Lexer<'a> {
                 PrismaToken::Number(digits) => PrismaToken::Number(&here[..1 + digits.len()]),
                 other => PrismaToken::Bad(format!("`-` before {other}")),
             },
-            '(' | ')' | '[' | ']' | '{' | '}' | ',' | ':' | '=' | '.' | '?' | '!' => PrismaToken::Sign(first),
             '_' => PrismaToken::Bad(
                 "a name that begins with `_`; begin it with a letter, and give it its name in the \
                 database with @map or @@map"
@@ -169,13 +193,13 @@ impl<'a> Lexer<'a> {
             '\u{feff}' => PrismaToken::Bad("a byte order mark; save the file without it".to_owned()),
             '\'' => PrismaToken::Bad("a single quote; strings are in double quotes".to_owned()),
             other => PrismaToken::Bad(format!("the character {other:?}, which means nothing here")),
-        }
+        })
     }
 
     /// A word, or a number without its sign.
     fn word(&mut self) -> PrismaToken<'a> {
         let here = self.rest;
-        let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_byte = |byte: u8| begins(byte) == Begins::Word || matches!(byte, b'_' | b'-');
         let word = self.bump_while(is_byte, char::is_alphanumeric);
         if !word.bytes().all(|byte| byte.is_ascii_digit()) {
             return match word.len() <= LONGEST_NAME {
@@ -195,9 +219,9 @@ impl<'a> Lexer<'a> {
 
     /// A string, its opening quote already read.
     fn text(&mut self) -> PrismaToken<'a> {
-        let plain = self.bump_while(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\'), |_| true);
+        let plain = self.bump_while(|byte| matches!(byte, b' '..=b'\x7f') && !matches!(byte, b'"' | b'\\'), |_| true);
         if self.rest.starts_with('"') {
-            self.bump();
+            self.step();
             return PrismaToken::Text(plain.into());
         }
         let mut text = plain.to_owned();
@@ -266,6 +290,46 @@ impl<'a> Lexer<'a> {
             Some(value * 16 + digit)
         })
     }
+}
+
+/// What a byte begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// White space within a line.
+    Blank,
+    /// A name, a keyword, a constant or a number.
+    Word,
+    /// A [`PrismaToken::Sign`].
+    Sign,
+    /// A [`PrismaToken::Newline`].
+    Newline,
+    /// A comment, or nothing.
+    Comment,
+    /// Any other token.
+    Other,
+}
+
+/// What a byte begins, from a table, because every byte of a schema is asked.
+fn begins(byte: u8) -> Begins {
+    static BEGINS: [Begins; 256] = {
+        let mut begins = [Begins::Other; 256];
+        let mut byte = 0_u8;
+        loop {
+            begins[byte as usize] = match byte {
+                b' ' | b'\t' | b'\x0b' | b'\x0c' => Begins::Blank,
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Begins::Word,
+                b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b':' | b'=' | b'.' | b'?' | b'!' => Begins::Sign,
+                b'\n' => Begins::Newline,
+                b'/' => Begins::Comment,
+                _ => Begins::Other,
+            };
+            if byte == u8::MAX {
+                break begins;
+            }
+            byte += 1;
+        }
+    };
+    BEGINS[usize::from(byte)]
 }
 
 #[cfg(test)]
