@@ -47,15 +47,11 @@ impl Engine for Mysql {
 
     /// A table on which the role has no right at all does not exist for it.
     fn find_tables(&self, tables: &[TableName], _role: Option<&str>) -> Query<Vec<Found>> {
-        let count = tables.len();
-        if count == 0 {
+        if tables.is_empty() {
             return Query::known(Vec::new());
         }
-        Query::new(queries::find_tables(tables), move |rows| {
-            let mut found = vec![Found::Absent; count];
-            numbers(&rows).for_each(|index| found[index.min(count - 1)] = Found::Usable);
-            Ok(found)
-        })
+        let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
+        Query::new(queries::find_tables(tables), move |rows| Ok(found_tables(&names, &rows)))
     }
 
     fn object_states(&self, objects: &[ObjectRef], _since: Option<&str>) -> Query<Vec<ObjectState>> {
@@ -135,6 +131,20 @@ impl Engine for Mysql {
 }
 
 /// The numbers in the first column.
+/// Which tables the rows of [`queries::find_tables`] have. A server that keeps the case of letters has a table only under its very name.
+fn found_tables(names: &[String], rows: &[Row]) -> Vec<Found> {
+    let mut found = vec![Found::Absent; names.len()];
+    for row in rows {
+        let value = |place: usize| row.get(place).and_then(Option::as_deref);
+        let Some(index) = value(0).and_then(|number| number.parse::<usize>().ok()) else { continue };
+        let keeps_case = value(2) == Some("0");
+        if names.get(index).is_some_and(|name| !keeps_case || value(1) == Some(name)) {
+            found[index] = Found::Usable;
+        }
+    }
+    found
+}
+
 fn numbers(rows: &[Row]) -> impl Iterator<Item = usize> {
     rows.iter().filter_map(|row| row.first()?.as_deref()?.parse().ok())
 }
@@ -190,6 +200,20 @@ fn read_probe(rows: Vec<Row>, schemas: Vec<String>, only_reads: bool) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_in_another_case_is_the_same_one_where_the_server_does_not_keep_it() {
+        let names = ["users", "posts", "tags"].map(|name| TableName { schema: None, name: name.to_owned() });
+        let found = |rows: &[[&str; 3]]| {
+            let rows = rows.iter().map(|row| row.iter().map(|value| Some((*value).to_owned())).collect()).collect();
+            Mysql.find_tables(&names, None).read(rows).unwrap()
+        };
+        let rows = |setting| [["2", "Tags", setting], ["0", "users", setting]];
+        assert_eq!(found(&rows("0")), [Found::Usable, Found::Absent, Found::Absent]);
+        assert_eq!(found(&rows("1")), [Found::Usable, Found::Absent, Found::Usable]);
+        // Both are there.
+        assert_eq!(found(&[["1", "POSTS", "0"], ["1", "posts", "0"]])[1], Found::Usable);
+    }
 
     #[test]
     fn a_probe_finds_the_history_and_refuses_a_server_that_takes_no_writes() {

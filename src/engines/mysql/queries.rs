@@ -132,13 +132,16 @@ pub(crate) fn own_rights(schemas: &[String]) -> String {
     format!("SELECT CURRENT_USER(), NULL, 0{}", schemas.iter().map(of).collect::<String>())
 }
 
-/// Of each table that exists: its number, database and name. One that the role has no right on does not show.
+/// Of each table that exists: its number, its name, and whether the server keeps the case of letters. One that the role has no
+/// right on does not show. The name has the case of letters that it has there: to compare it is up to the caller, because [`same`]
+/// costs the server a third of what the question costs.
 pub(crate) fn find_tables(tables: &[TableName]) -> String {
     let each = tables.iter().enumerate().map(|(index, table)| {
         format!(
-            "SELECT {index}, table_schema, table_name FROM information_schema.tables WHERE table_schema = {} AND {}",
+            "SELECT {index}, table_name, @@lower_case_table_names FROM information_schema.tables WHERE table_schema = {} \
+             AND table_name = {}",
             database(table.schema.as_deref()),
-            same("table_name", &table.name)
+            SQL.literal(&table.name)
         )
     });
     each.collect::<Vec<_>>().join(" UNION ALL ")
