@@ -4,7 +4,7 @@
 //! The first signal asks the pipeline to stop; the second one ends the process at once with 128+n.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::ops::RangeInclusive;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -100,9 +100,11 @@ pub(crate) fn held_back<T>(work: impl FnOnce() -> T) -> T {
 
 /// The `SigIgn` mask this process was started with (`man 5 proc`); zero where /proc is absent.
 fn ignored_signals() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
-        .ok()
-        .and_then(|status| {
+    // With room for all of it, two read(2) do; a file of /proc has no length beforehand.
+    let mut status = String::with_capacity(4096);
+    let read = std::fs::File::open("/proc/self/status").and_then(|mut file| file.read_to_string(&mut status));
+    read.ok()
+        .and_then(|_| {
             let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
             u64::from_str_radix(line.trim(), 16).ok()
         })

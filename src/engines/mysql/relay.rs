@@ -6,7 +6,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
@@ -46,6 +46,9 @@ pub(crate) async fn dial(target: &Target) -> Result<(String, JoinHandle<()>), Fa
     Ok((name, task))
 }
 
+/// How much of an answer is passed on at once: the history of a hundred migrations is longer than the 8 KiB of tokio's own copy.
+const AT_ONCE: usize = 32 * 1024;
+
 /// The connection of this process: others can see the name.
 async fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     loop {
@@ -61,7 +64,7 @@ async fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
 /// another machine, a login without it is warned of.
 async fn pass_on(mut driver: UnixStream, mut server: TcpStream, may_be_plain: Option<String>) {
     let (mut from_driver, mut to_driver) = driver.split();
-    let (mut from_server, mut to_server) = server.split();
+    let (from_server, mut to_server) = server.split();
     let upwards = async {
         if let Some(host) = may_be_plain {
             let mut beginning = [0; TLS_REQUEST];
@@ -73,9 +76,10 @@ async fn pass_on(mut driver: UnixStream, mut server: TcpStream, may_be_plain: Op
         }
         tokio::io::copy(&mut from_driver, &mut to_server).await
     };
+    let mut from_server = BufReader::with_capacity(AT_ONCE, from_server);
     tokio::select! {
         _ = upwards => {}
-        _ = tokio::io::copy(&mut from_server, &mut to_driver) => {}
+        _ = tokio::io::copy_buf(&mut from_server, &mut to_driver) => {}
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Config {
 pub(crate) fn find(is_named: bool) -> Result<Option<Config>, Error> {
     let extensions = ["ts", "js", "mts", "mjs", "cts", "cjs"];
     let places = ["prisma.config", ".config/prisma"].into_iter();
+    // Few projects have the folder: one question instead of six.
+    let places = places.filter(|place| !place.starts_with(".config/") || Path::new(".config").exists());
     let mut files = places.flat_map(|place| extensions.map(|extension| format!("{place}.{extension}")));
     match files.find(|file| Path::new(file).exists()) {
         Some(file) => Ok(Some(parse(&read(Path::new(&file))?, Path::new(&file)))),
