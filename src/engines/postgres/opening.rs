@@ -15,7 +15,7 @@ use crate::catalog::{Access, Catalog};
 use crate::engines::engine::{Answers, CatalogReader as _, Engine as _, Found, ProbeRequest, Query, Scope};
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::introspect::{self, PostgresReader};
-use crate::engines::postgres::queries::{self, PINNED};
+use crate::engines::postgres::queries::{self, WORDED};
 use crate::engines::postgres::session::Session;
 use crate::sql::{Row, TableName};
 
@@ -93,7 +93,7 @@ impl Opening {
         let mut opening = Self { probe: Vec::new(), required, tables: None, catalog: None, history: None };
         let mut statements = 2;
         if ahead.history.is_some() || ahead.schemas.is_some() {
-            sql.push_str(PINNED);
+            sql.push_str(WORDED);
             statements += queries::pins();
         }
         if let Some(history) = &ahead.history {

@@ -6,7 +6,7 @@
 
 use crate::engines::engine::{Scope, TypesRead};
 use crate::engines::postgres::SQL;
-use crate::engines::postgres::queries::{PINNED, pins};
+use crate::engines::postgres::queries::{WORDED, pins};
 
 /// What the rows of one statement of the message are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(super) fn message(statements: Statements) -> (String, Vec<Part>) {
 /// The same, behind the settings by which the server words its answers.
 pub(super) fn pinned_message(statements: Statements) -> (String, Vec<Part>) {
     let (text, parts) = message(statements);
-    (PINNED.to_owned() + &text, [vec![Part::Setting; pins()], parts].concat())
+    (WORDED.to_owned() + &text, [vec![Part::Setting; pins()], parts].concat())
 }
 
 /// What a role, or the session's own, may do with the table `c` of the schema `n`: the expression, and the join that it
