@@ -10,14 +10,9 @@ pub(crate) struct DdlWords {
     pub(crate) options: &'static str,
     /// A time as text; COLUMN stands for its column.
     pub(crate) time: &'static str,
-    /// The order of the rows, where the server sorts them.
-    pub(crate) order: &'static str,
     /// The server's clock, because the rows are written together with a script. (Prisma uses the client's.)
     pub(crate) now: &'static str,
 }
-
-/// Oldest first.
-const BY_BEGINNING: &str = " ORDER BY history.started_at, history.migration_name";
 
 /// As Prisma creates it on PostgreSQL.
 static POSTGRES: DdlWords = DdlWords {
@@ -32,7 +27,6 @@ static POSTGRES: DdlWords = DdlWords {
     applied_steps_count     INTEGER NOT NULL DEFAULT 0",
     options: "",
     time: "COLUMN",
-    order: "",
     now: "pg_catalog.clock_timestamp()",
 };
 
@@ -50,7 +44,6 @@ static SQLITE: DdlWords = DdlWords {
     options: "",
     time: "CASE typeof(COLUMN) WHEN 'integer' \
            THEN strftime('%Y-%m-%dT%H:%M:%fZ', COLUMN / 1000.0, 'unixepoch') ELSE COLUMN END",
-    order: BY_BEGINNING,
     now: "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)",
 };
 
@@ -67,7 +60,6 @@ static MYSQL: DdlWords = DdlWords {
     applied_steps_count     INTEGER UNSIGNED NOT NULL DEFAULT 0",
     options: " DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
     time: "DATE_FORMAT(COLUMN, '%Y-%m-%dT%H:%i:%s.%fZ')",
-    order: BY_BEGINNING,
     now: "UTC_TIMESTAMP(3)",
 };
 

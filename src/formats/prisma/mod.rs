@@ -178,9 +178,8 @@ impl Ledger for Prisma {
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
         let time = |column: &str| ledger_ddl::prisma::words(dialect).time.replace("COLUMN", column);
-        let order = ledger_ddl::prisma::words(dialect).order;
         format!(
-            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} AS history{order}",
+            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} AS history",
             time("started_at"),
             time("finished_at"),
             time("rolled_back_at"),
@@ -188,8 +187,8 @@ impl Ledger for Prisma {
         )
     }
 
-    /// In the order in which they began, then of names. Rows of PostgreSQL come in any order: to sort them costs a backend that has
-    /// just started a third of a millisecond.
+    /// In the order in which they began, then of names. The rows come in any order: to sort them costs a backend of PostgreSQL that has
+    /// just started a third of a millisecond, and SQLite would sort times that are numbers before those that are texts.
     fn records(&self, rows: Vec<Row>, _lineage: &Lineage) -> Vec<Record> {
         let mut records: Vec<Record> = rows.into_iter().map(record).collect();
         // A fraction of a second has any number of digits, so that the `Z` behind it does not count.
