@@ -145,7 +145,7 @@ fn a_role_that_may_not_see_others_still_names_the_holder() {
     output.stderr_lacks("insufficient privilege");
     until("the holder is gone", || {
         Some(
-            database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'the-other'"),
+            database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'the-other' AND datname = current_database()"),
         )
     });
     database.sql(&format!("DROP OWNED BY {role}"));

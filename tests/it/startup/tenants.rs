@@ -206,7 +206,7 @@ fn the_tool_of_the_format_is_kept_out() {
     start.until_stderr("waiting for the migration lock, held by");
     assert_eq!(database.sql("SELECT to_regnamespace('a') IS NULL AND to_regnamespace('b') IS NULL"), "t");
     database
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'prisma migrate deploy'");
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'prisma migrate deploy' AND datname = current_database()");
     drop(holder);
     until("the lock is free", || {
         let held = "SELECT count(*) FROM pg_locks WHERE objid = 72707369 AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
