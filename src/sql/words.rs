@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-/// A word. It equals a keyword whatever the case of its letters.
+/// A word. It equals a keyword in upper case, in lower case and in any mixture.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Word<'a>(pub(crate) &'a str);
 
