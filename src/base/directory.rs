@@ -1,7 +1,7 @@
 //! Reads many small files of one directory.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -47,64 +47,13 @@ impl Directory {
         };
         let status = file.metadata()?;
         file::check(&status, KIND)?;
-        let expected = usize::try_from(status.len()).unwrap_or(usize::MAX);
-        // With room for more than the file has, one read(2) tells that nothing follows: it gives less than it could.
-        let mut content = vec![0; expected.saturating_add(1)];
-        let length = fill(&mut &file, &mut content)?;
-        if length < content.len() {
-            content.truncate(length);
-            return Ok(content);
-        }
-        // It is being written, or has no length beforehand.
-        file.take(KIND.limit()).read_to_end(&mut content)?;
-        if u64::try_from(content.len()).unwrap_or(u64::MAX) > KIND.limit() {
-            return Err(file::too_long(KIND));
-        }
-        Ok(content)
+        file::read_all(&file, &status, KIND)
     }
-}
-
-/// Reads until the end of the file, or until the buffer is full; gives how much. A read(2) that gives all but the last byte is not
-/// followed by another one.
-fn fill(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let (mut length, expected) = (0, buffer.len() - 1);
-    while length < buffer.len() {
-        match file.read(&mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(read) if length + read == expected => return Ok(expected),
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// How much was read of each time.
-    struct Pieces(Vec<usize>);
-
-    impl io::Read for Pieces {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            match self.0.pop() {
-                Some(0) => Err(io::ErrorKind::Interrupted.into()),
-                piece => Ok(piece.unwrap_or_default().min(buffer.len())),
-            }
-        }
-    }
-
-    #[test]
-    fn a_read_that_is_interrupted_or_short_goes_on() {
-        for (pieces, length) in
-            [(vec![], 0), (vec![7], 7), (vec![4, 0, 3], 7), (vec![1, 3], 4), (vec![9], 8), (vec![8, 0], 8)]
-        {
-            assert_eq!(fill(&mut Pieces(pieces.clone()), &mut [0; 8]).unwrap(), length, "{pieces:?}");
-        }
-        assert_eq!(fill(&mut Pieces(vec![5]), &mut [0; 1]).unwrap(), 1);
-    }
 
     const CHUNK: usize = 16 * 1024;
 

@@ -89,17 +89,43 @@ pub(crate) fn irregular(metadata: &Metadata) -> Option<Error> {
     Some(Error::new(ErrorKind::InvalidInput, format!("it is {what}, not a regular file")))
 }
 
-fn read_all(file: &File, metadata: &Metadata, kind: FileKind) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    // It may have grown since, and /proc names no length.
-    file.take(kind.limit() + 1).read_to_end(&mut bytes)?;
+/// The content of an open file that [`check`] lets pass.
+///
+/// # Errors
+/// Those of read(2); [`ErrorKind::FileTooLarge`] for a file that has grown beyond the limit meanwhile.
+pub(crate) fn read_all(file: &File, metadata: &Metadata, kind: FileKind) -> Result<Vec<u8>> {
+    // With room for more than the file has, one read(2) tells that nothing follows: it gives less than it could.
+    let mut bytes = vec![0; usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1)];
+    let length = fill(&mut &*file, &mut bytes)?;
+    if length < bytes.len() {
+        bytes.truncate(length);
+        return Ok(bytes);
+    }
+    // It has grown since, or /proc names no length.
+    file.take(kind.limit()).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > kind.limit() {
         return Err(too_long(kind));
     }
     Ok(bytes)
 }
 
-pub(crate) fn too_long(kind: FileKind) -> Error {
+/// Reads until the end of the file, or until the buffer is full; gives how much. The buffer has room for a byte more than the file had: a
+/// read(2) that leaves just this byte free has reached the end, and no other one follows.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> Result<usize> {
+    let (mut length, expected) = (0, buffer.len() - 1);
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) if length + read == expected => return Ok(expected),
+            Ok(read) => length += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn too_long(kind: FileKind) -> Error {
     Error::new(ErrorKind::FileTooLarge, format!("it has more than {} bytes", kind.limit()))
 }
 
@@ -148,6 +174,28 @@ pub(crate) fn reason(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How much was read of each time.
+    struct Pieces(Vec<usize>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+            match self.0.pop() {
+                Some(0) => Err(ErrorKind::Interrupted.into()),
+                piece => Ok(piece.unwrap_or_default().min(buffer.len())),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_that_is_interrupted_or_short_goes_on() {
+        for (pieces, length) in
+            [(vec![], 0), (vec![7], 7), (vec![4, 0, 3], 7), (vec![1, 3], 4), (vec![9], 8), (vec![8, 0], 8)]
+        {
+            assert_eq!(fill(&mut Pieces(pieces.clone()), &mut [0; 8]).unwrap(), length, "{pieces:?}");
+        }
+        assert_eq!(fill(&mut Pieces(vec![5]), &mut [0; 1]).unwrap(), 1);
+    }
 
     #[test]
     fn regular_files_are_read_up_to_the_limit() {
