@@ -19,7 +19,7 @@ impl<'a> Values<'a> {
         self.text(place).map(str::to_owned)
     }
 
-    /// The name of a column: most are short enough to need no memory of their own.
+    /// A name: most are short enough to need no memory of their own.
     pub(crate) fn name(self, place: usize) -> Option<SmolStr> {
         self.text(place).map(SmolStr::new)
     }

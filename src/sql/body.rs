@@ -251,7 +251,7 @@ fn block(word: Word<'_>) -> Option<Block> {
         ("WHILE", Block::While),
         ("FOR", Block::While),
     ];
-    BLOCKS.iter().find(|(keyword, _)| word == *keyword).map(|(_, block)| *block)
+    named(word, &BLOCKS)
 }
 
 /// The stored program that a word names.
@@ -262,7 +262,12 @@ fn program(word: Word<'_>) -> Option<Program> {
         ("TRIGGER", Program::Trigger),
         ("EVENT", Program::Event),
     ];
-    PROGRAMS.iter().find(|(keyword, _)| word == *keyword).map(|(_, program)| *program)
+    named(word, &PROGRAMS)
+}
+
+/// What the word means, if it is one of the keywords.
+fn named<T: Copy>(word: Word<'_>, meanings: &[(&str, T)]) -> Option<T> {
+    meanings.iter().find(|(keyword, _)| word == *keyword).map(|(_, meaning)| *meaning)
 }
 
 /// How many words may precede the kind of a stored program.

@@ -65,13 +65,12 @@ impl<'a> Tokenizer<'a> {
         self.in_code
     }
 
-    /// Whether this token, the last one read, is what ends a statement.
-    pub(crate) fn separates(&self, token: &Token<'_>) -> bool {
-        let is_separator = match self.delimiter {
-            Some(delimiter) => token.text == delimiter,
-            None => token.text == ";" && !self.in_code,
-        };
-        is_separator && token.kind == TokenKind::Mark
+    /// Whether this mark, the last token read, is what ends a statement.
+    pub(crate) fn separates(&self, mark: &Token<'_>) -> bool {
+        match self.delimiter {
+            Some(delimiter) => mark.text == delimiter,
+            None => mark.text == ";" && !self.in_code,
+        }
     }
 
     /// Whether the mysql client's command DELIMITER has changed what ends a statement.

@@ -86,7 +86,7 @@ fn the_end_of_a_row_and_the_begin_of_the_next_are_prepared() {
     let written = "SELECT string_agg(concat_ws(' ', migration_name, checksum, applied_steps_count, logs, rolled_back_at, \
                    right(id, 12)), E'\\n' ORDER BY started_at) FROM _prisma_migrations";
     assert_eq!(together.sql(written), apart.sql(written));
-    // One that has few migrations to apply prepares nothing.
+    // With five migrations to apply the last one finds them prepared, with four none is.
     let few = Database::fresh();
     run(&project(5, &[(5, SEES)]), &few).code(0);
     assert_eq!(seen(&few), "doorstep_1 doorstep_2");
