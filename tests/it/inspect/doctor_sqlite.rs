@@ -27,22 +27,30 @@ fn a_file_is_looked_at_before_it_is_opened() {
     is(&report, "file", "broken", "cannot be a database");
 }
 
-/// A connection that has written in a transaction, and lives as long as this.
+/// A connection that has written in a transaction and has not ended it.
 struct Writer {
-    _runtime: tokio::runtime::Runtime,
-    _connection: sqlx::SqliteConnection,
+    runtime: tokio::runtime::Runtime,
+    connection: sqlx::SqliteConnection,
 }
 
-fn writer(path: &std::path::Path, sql: &'static str) -> Writer {
-    use sqlx::Connection as _;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let connection = runtime.block_on(async {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        connection
-    });
-    Writer { _runtime: runtime, _connection: connection }
+impl Writer {
+    fn begin(path: &std::path::Path, sql: &'static str) -> Self {
+        use sqlx::Connection as _;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection
+        });
+        Self { runtime, connection }
+    }
+
+    /// Waits until the file is closed: a connection that is dropped closes it later, in its own thread.
+    fn close(self) {
+        use sqlx::Connection as _;
+        self.runtime.block_on(self.connection.close()).unwrap();
+    }
 }
 
 #[test]
@@ -52,12 +60,12 @@ fn a_process_that_writes_is_named_in_either_journal_mode() {
     let path = project.path("app.db");
     for mode in ["delete", "wal"] {
         sqlite(&path, &format!("PRAGMA journal_mode = {mode}"));
-        let held = writer(&path, "BEGIN IMMEDIATE; INSERT INTO users DEFAULT VALUES");
+        let held = Writer::begin(&path, "BEGIN IMMEDIATE; INSERT INTO users DEFAULT VALUES");
         let report = doctor(&project, "sqlite:app.db", &[], 0);
         is(&report, "locks", "odd", &format!("process {} is writing", std::process::id()));
         is(&report, "journal", "ok", mode);
         is(&report, "history", "ok", "current: 2 applied");
-        drop(held);
+        held.close();
         let report = doctor(&project, "sqlite:app.db", &[], 0);
         assert_eq!(line(&report, "locks")["state"], "ok", "{report:#}");
     }
