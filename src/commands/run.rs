@@ -10,6 +10,7 @@ use crate::base::progress::Tracker;
 use crate::base::signal::Stop;
 use crate::commands::invocation::{Invocation, Next, block_on};
 use crate::config::{Mode, Settings, Strictness};
+use crate::startup::early_login::EarlyLogin;
 use crate::startup::exec::Service;
 use crate::startup::health::Port;
 use crate::startup::pipeline::{self, Extent};
@@ -49,29 +50,40 @@ pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocatio
         wait_only(&settings, invocation)?;
         return Ok(service.map_or(Next::Done, Next::Exec));
     }
-    let health_addr = settings.health_addr;
-    let mut setup = Setup::new(settings, invocation.environment)?;
-    let dependencies = dependencies(&setup.settings, invocation, || setup.database.mask())?;
-    let port = health_addr.map(Port::open).transpose()?;
-    let tracker = setup.tracker.clone();
+    let port = settings.health_addr.map(Port::open).transpose()?;
+    let tracker = Tracker::default();
     let work = async {
-        if let Some(dependencies) = dependencies {
-            let (began, creates) = (Instant::now(), extent != Extent::Wait && setup.settings.mode == Mode::Apply);
-            let waited = dependencies.wait_beside_database(&setup, creates).await;
-            waited.map_err(|error| refusal::advised(error, &setup))?;
-            setup.settings.patience = dependencies.left(began);
-        }
-        if extent != Extent::Wait {
-            let (patience, applies) = (setup.settings.patience, setup.settings.mode == Mode::Apply);
-            settle::settle(&mut setup, patience, applies).await.map_err(|error| refusal::advised(error, &setup))?;
-        }
-        match setup.tenants().filter(|_| extent != Extent::Wait) {
-            Some(from) => tenants::run(&setup, from, extent, invocation.stop).await,
-            None => pipeline::run(&setup, extent, invocation.stop).await,
-        }
+        let early = EarlyLogin::begin(&settings, invocation.environment).await;
+        let result = match Setup::beside(&early, settings, invocation.environment) {
+            Ok(mut setup) => {
+                setup.tracker = tracker.clone();
+                steps(setup, extent, invocation).await
+            }
+            Err(error) => Err(error),
+        };
+        early.end().await;
+        result
     };
-    in_time(limit, invocation.stop, &tracker.clone(), port, work)?;
+    in_time(limit, invocation.stop, &tracker, port, work)?;
     Ok(service.map_or(Next::Done, Next::Exec))
+}
+
+/// The steps up to `extent`, after what `wait_for` names.
+async fn steps(mut setup: Setup, extent: Extent, invocation: &Invocation<'_>) -> Result<usize, Error> {
+    if let Some(dependencies) = dependencies(&setup.settings, invocation, || setup.database.mask())? {
+        let (began, creates) = (Instant::now(), extent != Extent::Wait && setup.settings.mode == Mode::Apply);
+        let waited = dependencies.wait_beside_database(&setup, creates).await;
+        waited.map_err(|error| refusal::advised(error, &setup))?;
+        setup.settings.patience = dependencies.left(began);
+    }
+    if extent != Extent::Wait {
+        let (patience, applies) = (setup.settings.patience, setup.settings.mode == Mode::Apply);
+        settle::settle(&mut setup, patience, applies).await.map_err(|error| refusal::advised(error, &setup))?;
+    }
+    match setup.tenants().filter(|_| extent != Extent::Wait) {
+        Some(from) => tenants::run(&setup, from, extent, invocation.stop).await,
+        None => pipeline::run(&setup, extent, invocation.stop).await,
+    }
 }
 
 /// Whether this start needs no database, if none is named: it only waits, or migrations and `verify` are turned off by name.

@@ -11,7 +11,7 @@ use crate::base::error::Error;
 use crate::base::fault::Fault;
 use crate::base::password_command::PasswordCommand;
 use crate::base::secret::Secret;
-use crate::engines::endpoint::Endpoint;
+use crate::engines::endpoint::{Endpoint, PendingLogin};
 use crate::engines::engine::{Probe, ProbeRequest};
 use crate::engines::session::Session;
 use crate::engines::trace::Trace;
@@ -206,6 +206,12 @@ impl Target {
     /// The fault, classed; with several hosts, the one that says most.
     pub async fn open(&self, request: &ProbeRequest) -> Result<(Box<dyn Session>, Probe), Fault> {
         self.0.open(request).await
+    }
+
+    /// Begins to log in, before it is known what the session asks first; not for a password that a command gives. `None` where the
+    /// engine has no servers.
+    pub(crate) fn begin_login(&self) -> Option<Box<dyn PendingLogin>> {
+        self.0.begin_login()
     }
 
     /// The same server, and a database of this name that does not exist yet; with SQLite, a temporary file.

@@ -11,6 +11,16 @@ use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::session::{Session, Work};
 use crate::engines::trace::Trace;
 
+/// A login that is under way, for a session of which it is not known yet what it asks first.
+pub(crate) trait PendingLogin {
+    /// As [`Endpoint::open`], with this login as the first attempt at the first host.
+    fn open<'a>(self: Box<Self>, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)>;
+
+    /// Ends it without a session. It waits a moment for the login: MySQL counts those that a client breaks off, and refuses its
+    /// host after `max_connect_errors` of them.
+    fn end(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>>;
+}
+
 /// A parsed URL: everything needed to open a session.
 pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
     /// The stateless part of the engine.
@@ -24,6 +34,12 @@ pub(crate) trait Endpoint: fmt::Debug + Send + Sync {
 
     /// Connects, logs in and probes; bounded in time by the URL's connect timeout.
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)>;
+
+    /// Begins to log in, as a task of the runtime that this is called on; not for a password that a command gives. `None` where a
+    /// session is opened without a server.
+    fn begin_login(&self) -> Option<Box<dyn PendingLogin>> {
+        None
+    }
 
     /// Creates the database; it is no error if it appeared meanwhile.
     fn create_database(&self) -> Work<'_, ()>;

@@ -121,6 +121,11 @@ impl Database {
         overruled.collect()
     }
 
+    /// The Prisma schema names it, and not the settings or the environment alone.
+    pub(crate) fn is_of_project(&self) -> bool {
+        matches!(self.origin, UrlOrigin::PrismaSchema(..))
+    }
+
     /// What named the URL.
     pub(crate) fn origin(&self) -> &UrlOrigin {
         &self.origin

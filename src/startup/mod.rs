@@ -9,6 +9,7 @@ pub(crate) mod ask;
 pub(crate) mod child;
 pub(crate) mod child_output;
 pub(crate) mod database;
+pub(crate) mod early_login;
 pub(crate) mod exec;
 pub(crate) mod follow;
 pub(crate) mod health;

@@ -180,7 +180,7 @@ impl Pipeline<'_> {
         let ready = wait::until_ready(setup, patience, &wanted, applies(setup, extent), announces);
         let (Connected { session, mut probe, began: opened }, files) = match self.files.take() {
             Some(files) => (ready.await?, files),
-            None => tokio::try_join!(ready, read_files(setup, extent))?,
+            None => wait::beside(ready, read_files(setup, extent), |connected| connected.session).await?,
         };
         self.queue.session_began(opened);
         let mut report = std::mem::take(&mut self.report);

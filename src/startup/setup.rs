@@ -18,6 +18,7 @@ use crate::migrate::strangers::Territory;
 use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::{Dialect, TableName};
 use crate::startup::database::{Database, Overruled};
+use crate::startup::early_login::EarlyLogin;
 use crate::startup::hooks::HookCommands;
 use crate::startup::tenants;
 use crate::verify::desired::DesiredState;
@@ -29,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) application_name: ApplicationName,
     /// The environment names the sessions of every client that reads libpq's variables.
     pub(crate) has_application_name: bool,
+    /// A login to that database that has begun.
+    pub(crate) early_login: EarlyLogin,
     pub(crate) tracker: Tracker,
     /// The database is a scratch one: it has no grants, no rows and no history worth repairing.
     pub(crate) is_scratch: bool,
@@ -57,12 +60,21 @@ impl Setup {
     /// # Errors
     /// [`Error::Settings`].
     pub(crate) fn new(settings: Settings, environment: &Environment) -> Result<Self, Error> {
+        Self::beside(&EarlyLogin::default(), settings, environment)
+    }
+
+    /// The same, while a login goes on that has begun with these settings.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub(crate) fn beside(early: &EarlyLogin, settings: Settings, environment: &Environment) -> Result<Self, Error> {
         let wider = settings.environment.clone();
         let environment = wider.as_ref().unwrap_or(environment);
         let project = Project::find(&settings, environment)?;
         let database = Database::choose(&settings, project.datasource.as_ref(), environment)?;
         let database = database.with_password_command(&settings, environment.get("PATH"))?;
-        let target = database.target()?;
+        let early_login = if database.is_of_project() { EarlyLogin::default() } else { early.clone() };
+        let target = early_login.target().map_or_else(|| database.target(), Ok)?;
         warn_of_ignored(&target, environment);
         for Overruled { used, key, other, reader } in
             Database::overruled(&settings, project.datasource.as_ref(), environment)
@@ -91,6 +103,7 @@ impl Setup {
             schemas: schemas_to_create(&settings, &target, of_prisma)?,
             hook_commands: HookCommands::new(&settings, project.command, environment, || database.mask()),
             database,
+            early_login,
             application_name: ApplicationName::of_process(environment),
             has_application_name: environment.get("PGAPPNAME").is_some(),
             tracker: Tracker::default(),
@@ -124,6 +137,7 @@ impl Setup {
             settings: self.settings.clone(),
             database: self.database.at_schema(name, &self.settings.tenancy.path),
             application_name: self.application_name.clone(),
+            early_login: EarlyLogin::default(),
             has_application_name: self.has_application_name,
             tracker: Tracker::default(),
             is_scratch: self.is_scratch,

@@ -71,7 +71,7 @@ impl<'a> Start<'a> {
             ahead.read_catalog(session.as_mut()).await;
             Ok((session, probe, ahead))
         };
-        let ((session, probe, ahead), history) = tokio::try_join!(ready, folder)?;
+        let ((session, probe, ahead), history) = wait::beside(ready, folder, |(session, ..)| session).await?;
         Ok(Self { setup, stop, session, probe, history, pending: None, ahead, report: Report::default() })
     }
 

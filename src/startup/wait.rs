@@ -51,9 +51,18 @@ pub(crate) async fn until_ready(
     loop {
         attempts += 1;
         let tried = Instant::now();
-        let target = setup.database.target()?;
+        let (target, begun) = match setup.early_login.take() {
+            Some((target, login)) => (target, Some(login)),
+            None => (setup.database.target()?, None),
+        };
+        let attempt = async {
+            match begun {
+                Some(login) => login.open(wanted).await,
+                None => target.open(wanted).await,
+            }
+        };
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let fault = match tokio::time::timeout(left, log.patiently(&target, target.open(wanted))).await {
+        let fault = match tokio::time::timeout(left, log.patiently(&target, attempt)).await {
             Ok(Ok((session, probe))) => {
                 if announces {
                     log.ready(&target, &probe, attempts);
@@ -89,6 +98,40 @@ pub(crate) async fn until_ready(
         log.waiting(&target, fault, attempts);
         tokio::time::sleep(pause).await;
     }
+}
+
+/// How long a session that is being opened is waited for, when it is not needed any more.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// Waits for the database while `meanwhile` goes on, whose error ends both. A session that there is then is closed, and one that is
+/// being opened has a moment: MySQL counts the logins that a client breaks off, and refuses its host after 100 in a row
+/// (`max_connect_errors`).
+///
+/// # Errors
+/// The first of either.
+pub(crate) async fn beside<R, T>(
+    ready: impl Future<Output = Result<R, Error>>,
+    meanwhile: impl Future<Output = Result<T, Error>>,
+    session_of: impl FnOnce(R) -> Box<dyn Session>,
+) -> Result<(R, T), Error> {
+    let (mut ready, mut meanwhile) = (std::pin::pin!(ready), std::pin::pin!(meanwhile));
+    let (unneeded, error) = tokio::select! {
+        ready = &mut ready => {
+            let ready = ready?;
+            match meanwhile.await {
+                Ok(done) => return Ok((ready, done)),
+                Err(error) => (Some(ready), error),
+            }
+        }
+        done = &mut meanwhile => match done {
+            Ok(done) => return Ok((ready.await?, done)),
+            Err(error) => (tokio::time::timeout(MOMENT, ready).await.ok().and_then(Result::ok), error),
+        }
+    };
+    if let Some(unneeded) = unneeded {
+        session_of(unneeded).close().await;
+    }
+    Err(error)
 }
 
 async fn created(target: &Target) -> Result<(), Fault> {

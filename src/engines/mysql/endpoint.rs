@@ -10,14 +10,15 @@ use crate::base::error::Error;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::password_command::PasswordCommand;
 use crate::base::plain_name::shown_path;
-use crate::engines::endpoint::{Endpoint, two_passwords};
+use crate::engines::endpoint::{Endpoint, PendingLogin, two_passwords};
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::mysql::catalog::{self, Mysql};
 use crate::engines::mysql::client::Client;
 use crate::engines::mysql::session::Session;
 use crate::engines::mysql::{SQL, Target, opening, queries, trace};
+use crate::engines::net::login::LoginTask;
 use crate::engines::net::{silent, until_answered};
-use crate::engines::session::Work;
+use crate::engines::session::{self, Work};
 use crate::engines::trace::Trace;
 
 /// How long CREATE and DROP DATABASE may take at least: they write and delete files.
@@ -31,12 +32,30 @@ impl Target {
         Ok(Cow::Owned(Self { password: Some(password), ..self.clone() }))
     }
 
-    async fn log_in_and_probe(
+    /// One attempt, with a login that may have begun.
+    async fn attempt(
         &self,
+        request: &ProbeRequest,
+        begun: Option<LoginTask<Client>>,
+    ) -> Result<(Box<dyn session::Session>, Probe), Fault> {
+        let has_probed = Cell::new(false);
+        let attempt = async {
+            let client = match begun {
+                Some(login) => login.done().await?,
+                None => Client::connect(self, Some(&self.database)).await?,
+            };
+            self.probe(client, request, &has_probed).await
+        };
+        let (session, probe) = until_answered(self.connect_timeout, &has_probed, attempt).await?;
+        Ok((Box::new(session), probe))
+    }
+
+    async fn probe(
+        &self,
+        mut client: Client,
         request: &ProbeRequest,
         has_probed: &Cell<bool>,
     ) -> Result<(Session, Probe), Fault> {
-        let mut client = Client::connect(self, Some(&self.database)).await?;
         let (rows, ahead) = opening::ask(&mut client, request, has_probed).await?;
         let (id, server, character_set) = catalog::of_session(&rows);
         let mut probe = Mysql.probe(request).read(rows)?;
@@ -68,6 +87,26 @@ impl Target {
     }
 }
 
+/// A login to the target.
+struct Pending {
+    target: Target,
+    login: LoginTask<Client>,
+}
+
+impl PendingLogin for Pending {
+    fn open<'a>(self: Box<Self>, request: &'a ProbeRequest) -> Work<'a, (Box<dyn session::Session>, Probe)> {
+        Box::pin(async move { self.target.attempt(request, Some(self.login)).await })
+    }
+
+    fn end(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async {
+            if let Some(client) = self.login.unneeded().await {
+                client.close().await;
+            }
+        })
+    }
+}
+
 impl Endpoint for Target {
     fn engine(&self) -> &'static dyn Engine {
         &Mysql
@@ -85,14 +124,14 @@ impl Endpoint for Target {
         Box::pin(trace::trace(self, limit))
     }
 
-    fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn crate::engines::session::Session>, Probe)> {
-        Box::pin(async move {
-            let target = self.with_new_password().await?;
-            let has_probed = Cell::new(false);
-            let attempt = target.log_in_and_probe(request, &has_probed);
-            let (session, probe) = until_answered(self.connect_timeout, &has_probed, attempt).await?;
-            Ok((Box::new(session) as Box<dyn crate::engines::session::Session>, probe))
-        })
+    fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn session::Session>, Probe)> {
+        Box::pin(async move { self.with_new_password().await?.attempt(request, None).await })
+    }
+
+    fn begin_login(&self) -> Option<Box<dyn PendingLogin>> {
+        let target = self.clone();
+        let login = LoginTask::begin(async move { Client::connect(&target, Some(&target.database)).await });
+        Some(Box::new(Pending { target: self.clone(), login }))
     }
 
     /// `CREATE DATABASE IF NOT EXISTS` needs the right to create also where the database exists, so it is looked for first.

@@ -4,6 +4,7 @@
 pub(crate) mod certificate;
 pub(crate) mod dial;
 pub(crate) mod dns;
+pub(crate) mod login;
 #[cfg(feature = "postgres")]
 pub(crate) mod tls;
 pub(crate) mod trace;

@@ -5,13 +5,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::error::Error;
+use crate::base::fault::Fault;
 use crate::base::password_command::PasswordCommand;
-use crate::engines::endpoint::Endpoint;
+use crate::engines::endpoint::{Endpoint, PendingLogin};
 use crate::engines::engine::{Engine, Probe, ProbeRequest};
+use crate::engines::net::login::LoginTask;
 use crate::engines::postgres::catalog::Postgres;
-use crate::engines::postgres::{Target, login, trace};
+use crate::engines::postgres::{self, Target, login, trace};
 use crate::engines::session::{Session, Work};
 use crate::engines::trace::Trace;
+
+/// A login to the first host of the target.
+struct Pending {
+    target: Target,
+    login: LoginTask<postgres::session::Session>,
+}
+
+impl PendingLogin for Pending {
+    fn open<'a>(self: Box<Self>, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
+        Box::pin(async move { open(&self.target, request, Some(self.login)).await })
+    }
+
+    fn end(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async {
+            if let Some(session) = self.login.unneeded().await {
+                session.client.close().await;
+            }
+        })
+    }
+}
+
+async fn open(
+    target: &Target,
+    request: &ProbeRequest,
+    begun: Option<LoginTask<postgres::session::Session>>,
+) -> Result<(Box<dyn Session>, Probe), Fault> {
+    let (session, probe) = login::open(target, request, begun).await.map_err(|fault| target.conceal(fault))?;
+    Ok((Box::new(session), probe))
+}
 
 impl Endpoint for Target {
     fn engine(&self) -> &'static dyn Engine {
@@ -29,9 +60,12 @@ impl Endpoint for Target {
     fn open<'a>(&'a self, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
         Box::pin(async move {
             let target = self.with_new_password().await?;
-            let (session, probe) = login::open(&target, request).await.map_err(|fault| target.conceal(fault))?;
-            Ok((Box::new(session) as Box<dyn Session>, probe))
+            open(&target, request, None).await
         })
+    }
+
+    fn begin_login(&self) -> Option<Box<dyn PendingLogin>> {
+        Some(Box::new(Pending { target: self.clone(), login: login::begin(self)? }))
     }
 
     fn create_database(&self) -> Work<'_, ()> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::plain_name::shown;
 use crate::engines::engine::{Ahead, Answers, Engine as _, Probe, ProbeRequest};
+use crate::engines::net::login::LoginTask;
 use crate::engines::net::tls::TlsMode;
 use crate::engines::net::{silent, until_answered};
 use crate::engines::postgres::catalog::Postgres;
@@ -24,17 +25,33 @@ use crate::engines::postgres::{SQL, sqlstate};
 /// How long CREATE and DROP DATABASE may take at least: they copy and delete files.
 const MAINTENANCE: Duration = Duration::from_secs(30);
 
+/// Begins to log in to the first host.
+pub(crate) fn begin(target: &Target) -> Option<LoginTask<Session>> {
+    let (target, host) = (target.clone(), target.hosts.first()?.clone());
+    Some(LoginTask::begin(async move { log_in(&target, &host, &target.database).await }))
+}
+
 /// One attempt at each host in turn, as libpq does: a refused login ends the round, anything else moves on to the next
-/// host. A standby takes no writes, so it moves on too.
-pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Session, Probe), Fault> {
+/// host. A standby takes no writes, so it moves on too. The login to the first host may have begun.
+pub(crate) async fn open(
+    target: &Target,
+    request: &ProbeRequest,
+    mut begun: Option<LoginTask<Session>>,
+) -> Result<(Session, Probe), Fault> {
     let mut last = None;
     for host in &target.hosts {
-        let fault = match open_once(target, host, request).await {
+        let login = async {
+            match begun.take() {
+                Some(login) => login.done().await,
+                None => log_in(target, host, &target.database).await,
+            }
+        };
+        let fault = match open_once(target, request, login).await {
             Ok(found) => return Ok(found),
             // What was only read ahead must not keep a start from its server.
             Err((fault, true)) if fault.class == Class::Unreachable => {
                 let alone = ProbeRequest { ahead: Ahead::default(), ..request.clone() };
-                match open_once(target, host, &alone).await {
+                match open_once(target, &alone, log_in(target, host, &target.database)).await {
                     Ok(found) => return Ok(found),
                     Err((fault, _)) => fault,
                 }
@@ -53,10 +70,14 @@ pub(crate) async fn open(target: &Target, request: &ProbeRequest) -> Result<(Ses
 }
 
 /// One attempt at a host; a fault with whether the server had begun to answer the opening message.
-async fn open_once(target: &Target, host: &Host, request: &ProbeRequest) -> Result<(Session, Probe), (Fault, bool)> {
+async fn open_once(
+    target: &Target,
+    request: &ProbeRequest,
+    login: impl Future<Output = Result<Session, Fault>>,
+) -> Result<(Session, Probe), (Fault, bool)> {
     let has_probed = Cell::new(false);
     let attempt = async {
-        let mut session = log_in(target, host, &target.database).await?;
+        let mut session = login.await?;
         let probe = probe(&mut session, request, &has_probed).await?;
         Ok((session, probe))
     };

@@ -2,6 +2,7 @@
 
 mod advice;
 mod check;
+mod early_login;
 mod env_file;
 mod exit_codes;
 mod files;
