@@ -181,35 +181,38 @@ where
         if !event.metadata().target().starts_with(env!("CARGO_PKG_NAME")) {
             return Ok(());
         }
-        let mut fields = Fields::default();
+        let mut fields = Fields { format: self.format, all: Map::new() };
         event.record(&mut fields);
         let now = SystemTime::now();
         let level = event.metadata().level();
         if let Some(schema) = SCHEMA.with_borrow(Option::clone) {
-            if !self.is_detailed && !is_told(*level, fields.0.get("message").and_then(Value::as_str)) {
+            if !self.is_detailed && !is_told(*level, fields.all.get("message").and_then(Value::as_str)) {
                 return Ok(());
             }
-            fields.within(&schema, self.format);
+            fields.within(&schema);
         }
         match self.format {
             LogFormat::Json => {
                 let mut line = Map::new();
                 line.insert("time".into(), humantime::format_rfc3339_millis(now).to_string().into());
                 line.insert("level".into(), level.as_str().to_ascii_lowercase().into());
-                line.append(&mut fields.0);
+                line.append(&mut fields.all);
                 writeln!(writer, "{}", neutral::json(&Value::Object(line).to_string()))
             }
             LogFormat::Text if self.on_terminal => {
                 let time = humantime::format_rfc3339_seconds(now).to_string().replace('T', " ");
-                text(&mut writer, &time, level.as_str(), &fields.0, |message| time::in_text(message, now))
+                text(&mut writer, &time, level.as_str(), &fields.all, |message| time::in_text(message, now))
             }
             LogFormat::Text => {
                 let time = humantime::format_rfc3339_millis(now).to_string();
-                text(&mut writer, &time, level.as_str(), &fields.0, str::to_owned)
+                text(&mut writer, &time, level.as_str(), &fields.all, str::to_owned)
             }
         }
     }
 }
+
+/// The fields that a line of text has: the name of the event and the others are for machines; the message has all of it for people.
+const IN_TEXT: [&str; 2] = ["phase", "message"];
 
 /// `2026-11-21T09:00:00.123Z INFO  wait: ready after 1.2s`; `shown` turns the message into what is written.
 fn text(
@@ -223,32 +226,38 @@ fn text(
     if let Some(phase) = fields.get("phase").and_then(Value::as_str) {
         write!(writer, "{phase}: ")?;
     }
-    // The name of the event and the fields are for machines; the message has all of it for people.
     let message = fields.get("message").and_then(Value::as_str).unwrap_or_default();
     writeln!(writer, "{}", neutral::text(&shown(message)).replace('\n', "\n    "))
 }
 
-/// Collects an event's fields; a name with a dot (`steps.wait`) becomes a nested object.
-#[derive(Debug, Default)]
-struct Fields(Map<String, Value>);
+/// Collects an event's fields, for a line of text those that it has; a name with a dot (`steps.wait`) becomes a nested object.
+#[derive(Debug)]
+struct Fields {
+    format: LogFormat,
+    all: Map<String, Value>,
+}
 
 impl Fields {
     /// Adds the schema that they are about: to the message, for people.
-    fn within(&mut self, schema: &str, format: LogFormat) {
-        if format == LogFormat::Json {
-            self.0.insert("schema".to_owned(), schema.into());
-        } else if let Some(Value::String(message)) = self.0.get_mut("message") {
+    fn within(&mut self, schema: &str) {
+        if self.format == LogFormat::Json {
+            self.all.insert("schema".to_owned(), schema.into());
+        } else if let Some(Value::String(message)) = self.all.get_mut("message") {
             *message = format!("{schema}: {message}");
         }
     }
 
-    fn put(&mut self, field: &Field, value: Value) {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        if self.format == LogFormat::Text && !IN_TEXT.contains(&field.name()) {
+            return;
+        }
+        let value = value.into();
         match field.name().split_once('.') {
             None => {
-                self.0.insert(field.name().to_owned(), value);
+                self.all.insert(field.name().to_owned(), value);
             }
             Some((outer, inner)) => {
-                let object = self.0.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                let object = self.all.entry(outer).or_insert_with(|| Value::Object(Map::new()));
                 if let Value::Object(object) = object {
                     object.insert(inner.to_owned(), value);
                 }
@@ -259,23 +268,23 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.into());
+        self.put(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value.into());
+        self.put(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value.into());
+        self.put(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value.into());
+        self.put(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}").into());
+        self.put(field, format!("{value:?}"));
     }
 }
 

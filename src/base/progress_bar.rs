@@ -23,37 +23,43 @@ pub(crate) fn aside<T>(print: impl FnOnce() -> T) -> T {
     }
 }
 
-/// The bar of one run of migrations.
-pub(crate) struct Bar(ProgressBar);
+/// The bar of one run of migrations; `None` where it is not shown.
+pub(crate) struct Bar(Option<ProgressBar>);
 
 impl Bar {
     /// Shows nothing unless `watched`, and for a single migration.
     pub(crate) fn start(count: usize, watched: bool) -> Self {
         if !watched || count < 2 {
-            return Self(ProgressBar::hidden());
+            return Self(None);
         }
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}");
         let bar = ProgressBar::with_draw_target(u64::try_from(count).ok(), ProgressDrawTarget::stderr_with_hz(8));
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(125));
         show(Some(bar.clone()));
-        Self(bar)
+        Self(Some(bar))
     }
 
     /// This one is being applied.
     pub(crate) fn begin(&self, name: &str) {
-        self.0.set_message(neutral::line(name));
+        if let Some(bar) = &self.0 {
+            bar.set_message(neutral::line(name));
+        }
     }
 
     /// It is applied.
     pub(crate) fn end(&self) {
-        self.0.inc(1);
+        if let Some(bar) = &self.0 {
+            bar.inc(1);
+        }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        show(None);
-        self.0.finish_and_clear();
+        if let Some(bar) = &self.0 {
+            show(None);
+            bar.finish_and_clear();
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! How a script runs is decided in `strategy`, how one piece of it is sent in `execute`, what a failure is called in
 //! `failure_report`. This module connects them with the rows of the history.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::base::application_name::ApplicationName;
@@ -201,8 +202,8 @@ impl<'a> MigrationRun<'a> {
         strategy: &Strategy<'_>,
         next: Option<Pending<'_>>,
     ) -> Result<bool, Error> {
-        let mut sent = strategy.statements.clone();
         let Err(mut failure) = self.execute_announcing(&current, strategy, next).await else { return Ok(false) };
+        let mut sent = Cow::Borrowed(strategy.statements.as_slice());
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         // The server knows best which statements refuse a transaction.
         if nothing_kept
@@ -217,7 +218,7 @@ impl<'a> MigrationRun<'a> {
         {
             match self.execute_atomic(&current, (&sql, &left), None).await {
                 Ok(()) => return Ok(false),
-                Err(second) => (failure, sent) = (second, left),
+                Err(second) => (failure, sent) = (second, Cow::Owned(left)),
             }
         }
         let place = failure.fault.place;

@@ -16,6 +16,7 @@ pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind};
+use crate::base::parallel;
 use crate::config::MigrationFormat;
 use crate::engines::session::{LockKey, LockName};
 use crate::formats::ledger_ddl;
@@ -140,7 +141,7 @@ impl Layout for Prisma {
         }
         let opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
         Ok(Resolved {
-            migrations: names.iter().map(|name| read((folder, &opened), name, dialect)).collect(),
+            migrations: parallel::map(&names, |name| read((folder, &opened), name, dialect)),
             warnings,
             ..Resolved::default()
         })

@@ -172,7 +172,16 @@ impl Dialect {
     #[must_use]
     pub fn identifier(self, name: &str) -> String {
         let quote = self.rules().quote;
-        format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
+        let mut quoted = String::with_capacity(name.len() + 2);
+        quoted.push(quote);
+        for (index, part) in name.split(quote).enumerate() {
+            if index > 0 {
+                quoted.extend([quote, quote]);
+            }
+            quoted.push_str(part);
+        }
+        quoted.push(quote);
+        quoted
     }
 
     /// The name of an account or a role, quoted for GRANT; an account of MySQL is `user@host`.
@@ -232,6 +241,9 @@ impl Dialect {
     /// A text, quoted. NUL, which no engine stores in a text, becomes U+FFFD.
     #[must_use]
     pub fn literal(self, text: &str) -> String {
+        if !text.contains('\0') && !text.contains('\'') {
+            return (self.rules().literal)(text);
+        }
         (self.rules().literal)(&text.replace('\0', "\u{fffd}").replace('\'', "''"))
     }
 }

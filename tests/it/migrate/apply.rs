@@ -32,6 +32,31 @@ fn the_lock_is_prismas_and_its_holder_is_named() {
     doorstep.finish("run").code(0).stderr_has("(2 applied)");
 }
 
+/// So many files that several threads read them, where the machine has more than one processor.
+#[test]
+fn many_files_are_applied_in_their_order_and_the_first_bad_one_stops_all() {
+    let project = Project::sqlite();
+    let name = |number: usize| format!("{number:04}_m");
+    for number in 0..700 {
+        let script = match number {
+            0 => "CREATE TABLE t0 (a integer);\n".to_owned(),
+            _ => format!("ALTER TABLE t{} RENAME TO t{number};\n", number - 1),
+        };
+        project.write(&format!("prisma/migrations/{}/migration.sql", name(number)), &script);
+    }
+    for bad in [300, 690] {
+        project.write(&format!("prisma/migrations/{}/migration.sql", name(bad)), "SELECT 1;\0\n");
+    }
+    let output = project.doorstep("file:./dev.db", &["run"]).run().code(65);
+    output.stderr_has("0300_m/migration.sql holds a NUL byte").stderr_lacks("applied 0");
+    for bad in [300, 690] {
+        let script = format!("ALTER TABLE t{} RENAME TO t{bad};\n", bad - 1);
+        project.write(&format!("prisma/migrations/{}/migration.sql", name(bad)), &script);
+    }
+    project.doorstep("file:./dev.db", &["run"]).run().code(0).stderr_has("(700 applied)");
+    assert_eq!(sqlite(&project.path("dev.db"), "SELECT name FROM sqlite_schema WHERE name LIKE 't%'"), "t699");
+}
+
 #[test]
 fn a_failing_script_is_rolled_back_as_a_whole_and_shown_with_a_caret() {
     let database = Database::fresh();
