@@ -18,7 +18,10 @@ const TURNS: usize = 4;
 
 /// A login that is under way, until the first attempt takes it.
 #[derive(Clone, Default)]
-pub(crate) struct EarlyLogin(Rc<RefCell<Option<(Target, Box<dyn PendingLogin>)>>>);
+pub(crate) struct EarlyLogin(Rc<RefCell<Option<Begun>>>);
+
+/// Where a login leads, and it.
+type Begun = (Target, Box<dyn PendingLogin>);
 
 impl EarlyLogin {
     /// Begins it; not where the start may need another session, where something else has to be waited for, and where a command
@@ -46,7 +49,7 @@ impl EarlyLogin {
     }
 
     /// It, for an attempt.
-    pub(crate) fn take(&self) -> Option<(Target, Box<dyn PendingLogin>)> {
+    pub(crate) fn take(&self) -> Option<Begun> {
         self.0.take()
     }
 
