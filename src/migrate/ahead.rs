@@ -12,7 +12,7 @@ use crate::formats::Outcome;
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::migrate::apply::MigrationRun;
 use crate::migrate::plan::Entry;
-use crate::migrate::strategy::strategy_of;
+use crate::migrate::strategy::{Strategy, strategy_of};
 
 /// A migration that is to be applied, and what the history has of it.
 pub(super) type Pending<'m> = (&'m Migration, &'m Entry);
@@ -22,9 +22,11 @@ const NOT_BEGUN: &str = "it was announced, but the start stopped before it began
 
 /// A migration that the record of the one before it announces.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(super) struct Ahead<'m> {
     /// Its name.
-    name: String,
+    name: &'m str,
+    /// How it runs.
+    strategy: Strategy<'m>,
     /// The key of its row.
     pub(super) id: String,
     /// What writes the row; `None` where the history has none before the end.
@@ -32,32 +34,32 @@ pub(super) struct Ahead {
     application_name: String,
 }
 
-impl MigrationRun<'_> {
+impl<'a> MigrationRun<'a> {
     /// The announcement of the migration that comes next, where it need not wait for the end of the one before it.
-    pub(super) fn ahead(&self, next: Option<Pending<'_>>) -> Option<Ahead> {
+    pub(super) fn ahead(&self, next: Option<Pending<'a>>) -> Option<Ahead<'a>> {
         let (migration, entry) = next?;
         if !self.migrator.session.sends_next() || entry.resume.is_some() || self.ledger.guard(migration).is_some() {
             return None;
         }
-        let mode = strategy_of(migration, RecordedBy::Tool).mode;
-        if mode != RunMode::Atomic {
+        let strategy = strategy_of(migration, RecordedBy::Tool);
+        if strategy.mode != RunMode::Atomic {
             return None;
         }
-        let (name, id) = (migration.name.clone(), self.ledger.new_id(Some(mode)));
-        let record = self.ledger.begin(self.row(&id), mode, migration);
-        let application_name = self.migrator.application_name.with(&name);
-        Some(Ahead { name, id, record, application_name })
+        let (name, id) = (migration.name.as_str(), self.ledger.new_id(Some(strategy.mode)));
+        let record = self.ledger.begin(self.row(&id), strategy.mode, migration);
+        let application_name = self.migrator.application_name.with(name);
+        Some(Ahead { name, strategy, id, record, application_name })
     }
 
     /// The same, as it goes to the session.
-    pub(super) fn next<'b>(&self, ahead: &'b Ahead) -> Next<'b> {
+    pub(super) fn next<'b>(&self, ahead: &'b Ahead<'_>) -> Next<'b> {
         let conditions = self.conditions(&ahead.application_name);
         Next { record: ahead.record.as_deref(), conditions }
     }
 
-    /// The key of the row of this migration, where it has been announced.
-    pub(super) fn take_announced(&mut self, name: &str) -> Option<String> {
-        self.announced.take_if(|ahead| ahead.name == name).map(|ahead| ahead.id)
+    /// The key of the row of this migration, and how it runs, where it has been announced.
+    pub(super) fn take_announced(&mut self, name: &str) -> Option<(String, Strategy<'a>)> {
+        self.announced.take_if(|ahead| ahead.name == name).map(|ahead| (ahead.id, ahead.strategy))
     }
 
     /// Ends the row of a migration that was announced and does not begin. Without that, the next start would: the script
@@ -66,7 +68,7 @@ impl MigrationRun<'_> {
         let Some(ahead) = self.announced.take().filter(|ahead| ahead.record.is_some()) else { return };
         let Some(sql) = self.ledger.end(self.row(&ahead.id), None, &Outcome::RolledBack(NOT_BEGUN)) else { return };
         if let Err(fault) = self.migrator.session.execute(sql).await {
-            let name = &ahead.name;
+            let name = ahead.name;
             tracing::debug!(
                 phase = "migrate",
                 event = "announced",

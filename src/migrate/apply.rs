@@ -104,7 +104,7 @@ pub(super) struct MigrationRun<'a> {
     /// A migration of this run has had a note, which is deleted.
     has_noted: bool,
     /// The migration that the record of the last one has announced.
-    pub(super) announced: Option<Ahead>,
+    pub(super) announced: Option<Ahead<'a>>,
 }
 
 /// The migration that is being applied.
@@ -127,7 +127,7 @@ pub(super) struct Current<'m> {
 
 impl<'a> MigrationRun<'a> {
     /// Applies one migration; the record of its success announces the `next`, where it can.
-    async fn apply(&mut self, (migration, entry): Pending<'_>, next: Option<Pending<'_>>) -> Result<(), Error> {
+    async fn apply(&mut self, (migration, entry): Pending<'a>, next: Option<Pending<'a>>) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         if !self.passes_guard(migration).await? {
             return Ok(());
@@ -136,7 +136,10 @@ impl<'a> MigrationRun<'a> {
         // An earlier start has begun the row, and has done so many statements.
         let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));
         let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
-        let strategy = strategy_of(migration, by);
+        let (announced, strategy) = match self.take_announced(name) {
+            Some((id, strategy)) => (Some(id), strategy),
+            None => (None, strategy_of(migration, by)),
+        };
         if strategy.statements.is_empty() {
             tracing::warn!(
                 phase = "migrate",
@@ -161,7 +164,7 @@ impl<'a> MigrationRun<'a> {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
         let done = begun.as_ref().map_or(0, |(_, done)| *done);
-        match (begun, self.take_announced(name)) {
+        match (begun, announced) {
             (Some((id, _)), _) if strategy.mode == RunMode::Steps => current.id = id,
             (_, Some(id)) => current.id = id,
             (_, None) => self.begin(&mut current, &strategy.steps).await?,
@@ -200,7 +203,7 @@ impl<'a> MigrationRun<'a> {
         &mut self,
         current: Current<'_>,
         strategy: &Strategy<'_>,
-        next: Option<Pending<'_>>,
+        next: Option<Pending<'a>>,
     ) -> Result<bool, Error> {
         let Err(mut failure) = self.execute_announcing(&current, strategy, next).await else { return Ok(false) };
         let mut sent = Cow::Borrowed(strategy.statements.as_slice());
@@ -231,7 +234,7 @@ impl<'a> MigrationRun<'a> {
         &mut self,
         current: &Current<'_>,
         strategy: &Strategy<'_>,
-        next: Option<Pending<'_>>,
+        next: Option<Pending<'a>>,
     ) -> Result<(), Failure> {
         let (ahead, sent) = (self.ahead(next), (&*strategy.sql, strategy.statements.as_slice()));
         let result = self.execute_atomic(current, sent, ahead.as_ref()).await;
@@ -256,7 +259,7 @@ impl<'a> MigrationRun<'a> {
         &mut self,
         current: &Current<'_>,
         (sql, statements): (&str, &[Statement<'_>]),
-        ahead: Option<&Ahead>,
+        ahead: Option<&Ahead<'_>>,
     ) -> Result<(), Failure> {
         let record = self.record(current, &Outcome::Succeeded);
         let clears = self.clears(current);

@@ -275,9 +275,8 @@ struct Mentions {
 
 impl Mentions {
     fn of(text: &str) -> Self {
-        // The standard library's search is fast, also where this program is compiled for size; so is `to_lowercase`, but not
-        // `to_ascii_lowercase`. A letter that becomes an ASCII one (the Kelvin sign) makes it find a word too many, never too few.
-        let text = text.to_lowercase();
+        // The standard library's search is fast, also where this program is compiled for size.
+        let text = text.to_ascii_lowercase();
         let has = |word: &str| text.contains(word);
         let discards = has("discard");
         let sets = has("reset") || has("lock_timeout") || has("application_name");
