@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::base::fault::{Class, Fault};
 
@@ -10,14 +10,12 @@ use crate::base::fault::{Class, Fault};
 const MOMENT: Duration = Duration::from_millis(200);
 
 /// A login as a task of its own, which is broken off where this is dropped.
-pub(crate) struct LoginTask<T>(JoinSet<Result<T, Fault>>);
+pub(crate) struct LoginTask<T>(JoinHandle<Result<T, Fault>>);
 
 impl<T: Send + 'static> LoginTask<T> {
     /// Begins it, on the runtime that this is called on.
     pub(crate) fn begin(login: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Self {
-        let mut task = JoinSet::new();
-        task.spawn(login);
-        Self(task)
+        Self(tokio::spawn(login))
     }
 
     /// Waits until it has ended.
@@ -25,15 +23,18 @@ impl<T: Send + 'static> LoginTask<T> {
     /// # Errors
     /// Those of the login.
     pub(crate) async fn done(mut self) -> Result<T, Fault> {
-        match self.0.join_next().await {
-            Some(Ok(result)) => result,
-            Some(Err(error)) => Err(Fault::new(Class::Unreachable, format!("the login has ended: {error}"))),
-            None => Err(Fault::new(Class::Unreachable, "the login has ended")),
-        }
+        let ended = (&mut self.0).await;
+        ended.unwrap_or_else(|error| Err(Fault::new(Class::Unreachable, format!("the login has ended: {error}"))))
     }
 
     /// Waits a moment for a login that is not needed any more; what it gave is to be closed.
     pub(crate) async fn unneeded(self) -> Option<T> {
         tokio::time::timeout(MOMENT, self.done()).await.ok()?.ok()
+    }
+}
+
+impl<T> Drop for LoginTask<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -40,18 +40,12 @@ pub(crate) async fn open(
 ) -> Result<(Session, Probe), Fault> {
     let mut last = None;
     for host in &target.hosts {
-        let login = async {
-            match begun.take() {
-                Some(login) => login.done().await,
-                None => log_in(target, host, &target.database).await,
-            }
-        };
-        let fault = match open_once(target, request, login).await {
+        let fault = match open_once(target, host, request, begun.take()).await {
             Ok(found) => return Ok(found),
             // What was only read ahead must not keep a start from its server.
             Err((fault, true)) if fault.class == Class::Unreachable => {
                 let alone = ProbeRequest { ahead: Ahead::default(), ..request.clone() };
-                match open_once(target, &alone, log_in(target, host, &target.database)).await {
+                match open_once(target, host, &alone, None).await {
                     Ok(found) => return Ok(found),
                     Err((fault, _)) => fault,
                 }
@@ -69,15 +63,19 @@ pub(crate) async fn open(
     Err(last.unwrap_or_else(|| Fault::new(Class::Config, "no host is named")))
 }
 
-/// One attempt at a host; a fault with whether the server had begun to answer the opening message.
+/// One attempt at a host, to which the login may have begun; a fault with whether the server had begun to answer the opening message.
 async fn open_once(
     target: &Target,
+    host: &Host,
     request: &ProbeRequest,
-    login: impl Future<Output = Result<Session, Fault>>,
+    begun: Option<LoginTask<Session>>,
 ) -> Result<(Session, Probe), (Fault, bool)> {
     let has_probed = Cell::new(false);
     let attempt = async {
-        let mut session = login.await?;
+        let mut session = match begun {
+            Some(login) => login.done().await?,
+            None => log_in(target, host, &target.database).await?,
+        };
         let probe = probe(&mut session, request, &has_probed).await?;
         Ok((session, probe))
     };
