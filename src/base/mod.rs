@@ -14,7 +14,6 @@ pub(crate) mod mask;
 pub(crate) mod memory;
 pub(crate) mod name_map;
 pub(crate) mod neutral;
-pub(crate) mod parallel;
 pub(crate) mod password_command;
 pub(crate) mod plain_name;
 pub(crate) mod progress;

@@ -4,6 +4,7 @@
 //! `failure_report`. This module connects them with the rows of the history.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::base::application_name::ApplicationName;
@@ -16,14 +17,13 @@ use crate::base::signal::Stop;
 use crate::engines::session::{Conditions, Failure, Probe, Rollback, Session, Unit};
 use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
-use crate::migrate::ahead::{Ahead, Pending};
+use crate::migrate::ahead::{Ahead, Pending, Success};
 use crate::migrate::execute::Retries;
 use crate::migrate::history::History;
 use crate::migrate::leftovers::Ready;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::strategy_of;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
-use crate::migrate::trouble::Trouble;
 use crate::migrate::{execute, failure_report, recovery, trouble};
 use crate::sql::TableName;
 use crate::sql::script::{self, Statement};
@@ -69,7 +69,8 @@ impl Migrator<'_> {
         stop.defer_signals();
         let progress = Bar::start(count, log::is_watched());
         let ledger = history.writer()?;
-        let mut run = MigrationRun { ledger, table, has_noted: false, announced: None, migrator: self };
+        let table = Rc::new(table);
+        let mut run = MigrationRun { ledger, table, has_noted: false, announced: None, prepared: None, migrator: self };
         let mut applied = Ok(count);
         for (done, (migration, entry)) in pending.iter().copied().enumerate() {
             if let Some(signal) = stop.signal() {
@@ -79,7 +80,7 @@ impl Migrator<'_> {
             }
             progress.begin(&migration.name);
             run.migrator.tracker.migrating(&migration.name, done, count);
-            if let Err(error) = run.apply((migration, entry), pending.get(done + 1).copied()).await {
+            if let Err(error) = run.apply((migration, entry), &pending[done + 1..]).await {
                 applied = Err(error);
                 break;
             }
@@ -100,11 +101,13 @@ impl Migrator<'_> {
 pub(super) struct MigrationRun<'a> {
     pub(super) migrator: Migrator<'a>,
     pub(super) ledger: &'static dyn LedgerWriter,
-    pub(super) table: TableName,
+    pub(super) table: Rc<TableName>,
     /// A migration of this run has had a note, which is deleted.
     has_noted: bool,
     /// The migration that the record of the last one has announced.
     pub(super) announced: Option<Ahead<'a>>,
+    /// The one after that, which was made ready meanwhile.
+    pub(super) prepared: Option<Ahead<'a>>,
 }
 
 /// The migration that is being applied.
@@ -112,6 +115,8 @@ pub(super) struct Current<'m> {
     pub(super) migration: &'m Migration,
     /// The key of its row.
     pub(super) id: String,
+    /// What records its success, if that is written already.
+    success: Option<Success>,
     application_name: String,
     /// How it runs, as its row says.
     pub(super) mode: RunMode,
@@ -126,8 +131,8 @@ pub(super) struct Current<'m> {
 }
 
 impl<'a> MigrationRun<'a> {
-    /// Applies one migration; the record of its success announces the `next`, where it can.
-    async fn apply(&mut self, (migration, entry): Pending<'a>, next: Option<Pending<'a>>) -> Result<(), Error> {
+    /// Applies one migration; the record of its success announces the first of those that follow, where it can.
+    async fn apply(&mut self, (migration, entry): Pending<'a>, following: &[Pending<'a>]) -> Result<(), Error> {
         let (began, name) = (Instant::now(), migration.name.as_str());
         if !self.passes_guard(migration).await? {
             return Ok(());
@@ -136,9 +141,9 @@ impl<'a> MigrationRun<'a> {
         // An earlier start has begun the row, and has done so many statements.
         let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));
         let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
-        let (announced, strategy) = match self.take_announced(name) {
-            Some((id, strategy)) => (Some(id), strategy),
-            None => (None, strategy_of(migration, by)),
+        let (strategy, success) = match self.take_ready(name) {
+            Some((strategy, success)) => (strategy, Some(success)),
+            None => (strategy_of(migration, by), None),
         };
         if strategy.statements.is_empty() {
             tracing::warn!(
@@ -153,6 +158,7 @@ impl<'a> MigrationRun<'a> {
         let mut current = Current {
             migration,
             id: String::new(),
+            success,
             application_name,
             mode,
             steps: None,
@@ -164,7 +170,7 @@ impl<'a> MigrationRun<'a> {
             self.drop_invalid(&current, &strategy.statements).await?;
         }
         let done = begun.as_ref().map_or(0, |(_, done)| *done);
-        match (begun, announced) {
+        match (begun, self.take_announced(name)) {
             (Some((id, _)), _) if strategy.mode == RunMode::Steps => current.id = id,
             (_, Some(id)) => current.id = id,
             (_, None) => self.begin(&mut current, &strategy.steps).await?,
@@ -173,7 +179,7 @@ impl<'a> MigrationRun<'a> {
             self.take_up(&current, done).await?;
         }
         let has_note = match strategy.mode {
-            RunMode::Atomic => self.atomic(current, &strategy, next).await?,
+            RunMode::Atomic => self.atomic(current, &strategy, following).await?,
             RunMode::Whole => self.whole(&current).await.map(|()| true)?,
             RunMode::Steps => self.step_by_step(current, &strategy.steps, done).await.map(|()| true)?,
         };
@@ -203,9 +209,9 @@ impl<'a> MigrationRun<'a> {
         &mut self,
         current: Current<'_>,
         strategy: &Strategy<'_>,
-        next: Option<Pending<'a>>,
+        following: &[Pending<'a>],
     ) -> Result<bool, Error> {
-        let Err(mut failure) = self.execute_announcing(&current, strategy, next).await else { return Ok(false) };
+        let Err(mut failure) = self.execute_announcing(&current, strategy, following).await else { return Ok(false) };
         let mut sent = Cow::Borrowed(strategy.statements.as_slice());
         let nothing_kept = failure.kept == Rollback::Complete && !failure.of_record;
         // The server knows best which statements refuse a transaction.
@@ -229,41 +235,21 @@ impl<'a> MigrationRun<'a> {
         Err(self.failed(&current, failure).await)
     }
 
-    /// The script, its record, and the announcement of the `next` migration.
-    async fn execute_announcing(
-        &mut self,
-        current: &Current<'_>,
-        strategy: &Strategy<'_>,
-        next: Option<Pending<'a>>,
-    ) -> Result<(), Failure> {
-        let (ahead, sent) = (self.ahead(next), (&*strategy.sql, strategy.statements.as_slice()));
-        let result = self.execute_atomic(current, sent, ahead.as_ref()).await;
-        match &result {
-            Ok(()) => self.announced = ahead,
-            Err(failure) if ahead.is_some() && is_refused_announcement(failure) => {
-                tracing::debug!(
-                    phase = "migrate",
-                    event = "unannounced",
-                    migration = current.migration.name,
-                    "runs again without announcing the next one: {}",
-                    failure.fault
-                );
-                return self.execute_atomic(current, sent, None).await;
-            }
-            Err(_) => {}
-        }
-        result
-    }
-
-    async fn execute_atomic(
+    pub(super) async fn execute_atomic(
         &mut self,
         current: &Current<'_>,
         (sql, statements): (&str, &[Statement<'_>]),
         ahead: Option<&Ahead<'_>>,
     ) -> Result<(), Failure> {
-        let record = self.record(current, &Outcome::Succeeded);
-        let clears = self.clears(current);
-        let (record, clears) = (record.as_deref(), clears.as_deref());
+        let written;
+        let success = match &current.success {
+            Some(success) => success,
+            None => {
+                written = Success::of(self.ledger, self.row(&current.id), current.migration);
+                &written
+            }
+        };
+        let (record, clears) = (success.record.as_deref(), success.clears.as_deref());
         let next = ahead.map(|ahead| self.next(ahead));
         let unit = Unit { record, clears, last: true, next, ..self.unit(current, sql, statements) };
         self.execute(&unit, current).await
@@ -458,9 +444,4 @@ impl<'a> MigrationRun<'a> {
     pub(super) fn record(&self, current: &Current<'_>, outcome: &Outcome<'_>) -> Option<String> {
         self.ledger.end(self.row(&current.id), Some(current.migration), outcome)
     }
-}
-
-/// All was done but the announcement, which was refused; not for a lock or a row that another session has taken.
-fn is_refused_announcement(failure: &Failure) -> bool {
-    failure.of_next && failure.kept == Rollback::Complete && !Trouble::of(failure, "").passes()
 }

@@ -45,8 +45,7 @@ pub(crate) fn failure(migration: &Migration, failure: &Failure, steps: Option<(u
 /// A pending file that holds what only a client program reads, such as a dump: nothing of it can run.
 pub(crate) fn client_command(migration: &Migration) -> Option<String> {
     let script = &migration.script;
-    let statements = script.statements();
-    let (offset, command) = client_command::first(&statements, script.dialect())?;
+    let (offset, command) = client_command::first(script)?;
     let line = script.line_at(offset);
     let (what, next) = match command {
         ClientCommand::Meta(word) if matches!(word, "restrict" | "unrestrict") => (

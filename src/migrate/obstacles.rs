@@ -2,7 +2,6 @@
 //! by the state of the migrations. Reads nothing and runs nothing.
 
 use crate::base::error::Error;
-use crate::base::parallel;
 use crate::config::OutOfOrder;
 use crate::formats::AppliedOrder;
 use crate::formats::migration::Migration;
@@ -106,9 +105,7 @@ impl History {
             let of_file = migration.unreadable.as_ref().map(ToString::to_string);
             of_file.or_else(of_client).or_else(of_transaction)
         };
-        let pending: Vec<&Migration> = self.pending().map(|(migration, _)| migration).collect();
-        parallel::map(&pending, |migration| migration.script.read());
-        match pending.into_iter().find_map(refused) {
+        match self.pending().find_map(|(migration, _)| refused(migration)) {
             Some(why) => Err(Error::History(why)),
             None => Ok(()),
         }

@@ -110,11 +110,6 @@ impl Script {
         &self.lexed().comments
     }
 
-    /// Lexes it, so that the next caller finds its statements.
-    pub(crate) fn read(&self) {
-        self.lexed();
-    }
-
     fn lexed(&self) -> &Lexed {
         self.lexed.get_or_init(|| lex(self.text(), self.dialect))
     }

@@ -16,7 +16,6 @@ pub(crate) use crate::formats::prisma::datasource::{Datasource, UrlSource};
 use crate::base::directory::Directory;
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind};
-use crate::base::parallel;
 use crate::config::MigrationFormat;
 use crate::engines::session::{LockKey, LockName};
 use crate::formats::ledger_ddl;
@@ -141,7 +140,7 @@ impl Layout for Prisma {
         }
         let opened = Directory::open(folder).map_err(|error| unreadable(folder, &error))?;
         Ok(Resolved {
-            migrations: parallel::map(&names, |name| read((folder, &opened), name, dialect)),
+            migrations: names.iter().map(|name| read((folder, &opened), name, dialect)).collect(),
             warnings,
             ..Resolved::default()
         })

@@ -32,7 +32,6 @@ fn the_lock_is_prismas_and_its_holder_is_named() {
     doorstep.finish("run").code(0).stderr_has("(2 applied)");
 }
 
-/// So many files that several threads read them, where the machine has more than one processor.
 #[test]
 fn many_files_are_applied_in_their_order_and_the_first_bad_one_stops_all() {
     let project = Project::sqlite();
