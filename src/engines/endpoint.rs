@@ -13,6 +13,9 @@ use crate::engines::trace::Trace;
 
 /// A login that is under way, for a session of which it is not known yet what it asks first.
 pub(crate) trait PendingLogin {
+    /// Waits until it has succeeded or failed; may be dropped at any time.
+    fn ended(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+
     /// As [`Endpoint::open`], with this login as the first attempt at the first host.
     fn open<'a>(self: Box<Self>, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)>;
 

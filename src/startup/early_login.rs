@@ -3,8 +3,11 @@
 //! Only where settings and environment already say which database it will be. The project may still say otherwise (`directUrl`
 //! of a Prisma schema), or have a mistake: then the login is ended, and nothing was asked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::base::environment::Environment;
 use crate::config::Settings;
@@ -16,9 +19,20 @@ use crate::startup::database::Database;
 /// first message is sent in the fourth.
 const TURNS: usize = 4;
 
+/// How long migrations are not read, for the sake of the login.
+const HEAD_START: Duration = Duration::from_millis(10);
+
 /// A login that is under way, until the first attempt takes it.
 #[derive(Clone, Default)]
-pub(crate) struct EarlyLogin(Rc<RefCell<Option<Begun>>>);
+pub(crate) struct EarlyLogin(Rc<State>);
+
+#[derive(Default)]
+struct State {
+    begun: RefCell<Option<Begun>>,
+    /// It may still take long.
+    is_under_way: Cell<bool>,
+    is_over: Notify,
+}
 
 /// Where a login leads, and it.
 type Begun = (Target, Box<dyn PendingLogin>);
@@ -35,27 +49,42 @@ impl EarlyLogin {
         // What is wrong with the URL is told when the project's files are known.
         let target = Database::named(settings, None, environment).and_then(|database| database.target().ok());
         let begun = target.and_then(|target| target.begin_login().map(|login| (target, login)));
-        if begun.is_some() {
+        let is_under_way = begun.is_some();
+        if is_under_way {
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
         }
-        Self(Rc::new(RefCell::new(begun)))
+        let (begun, is_under_way) = (RefCell::new(begun), Cell::new(is_under_way));
+        Self(Rc::new(State { begun, is_under_way, is_over: Notify::new() }))
     }
 
     /// Where it leads.
     pub(crate) fn target(&self) -> Option<Target> {
-        self.0.borrow().as_ref().map(|(target, _)| target.clone())
+        self.0.begun.borrow().as_ref().map(|(target, _)| target.clone())
     }
 
-    /// It, for an attempt.
-    pub(crate) fn take(&self) -> Option<Begun> {
-        self.0.take()
+    /// It, for an attempt, when it has ended or takes long.
+    pub(crate) async fn take(&self) -> Option<Begun> {
+        let (target, mut login) = self.0.begun.take()?;
+        let _ = tokio::time::timeout(HEAD_START, login.ended()).await;
+        self.0.is_under_way.set(false);
+        self.0.is_over.notify_one();
+        Some((target, login))
+    }
+
+    /// Waits until an attempt has taken it. The server forks a process for a login, and the client answers several times: a thread
+    /// that read files meanwhile would delay both. The server's work on the first message takes longer, on one processor.
+    pub(crate) async fn over(&self) {
+        if self.0.is_under_way.get() {
+            self.0.is_over.notified().await;
+        }
     }
 
     /// Ends it, if no attempt has taken it.
     pub(crate) async fn end(&self) {
-        if let Some((_, login)) = self.take() {
+        let begun = self.0.begun.take();
+        if let Some((_, login)) = begun {
             login.end().await;
         }
     }

@@ -416,6 +416,7 @@ async fn read_files(setup: &Setup, extent: Extent) -> Result<Files, Error> {
             Extent::Wait | Extent::Migrate => Ok(DesiredState::default()),
         }
     };
+    setup.early_login.over().await;
     // One after the other, on one thread: two of them would wait for each other's allocations, and the server takes longer anyway.
     let history = history.await?;
     Ok(Files { history, desired: desired.await? })

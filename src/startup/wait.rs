@@ -51,7 +51,7 @@ pub(crate) async fn until_ready(
     loop {
         attempts += 1;
         let tried = Instant::now();
-        let (target, begun) = match setup.early_login.take() {
+        let (target, begun) = match setup.early_login.take().await {
             Some((target, login)) => (target, Some(login)),
             None => (setup.database.target()?, None),
         };

@@ -94,6 +94,10 @@ struct Pending {
 }
 
 impl PendingLogin for Pending {
+    fn ended(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(self.login.ended())
+    }
+
     fn open<'a>(self: Box<Self>, request: &'a ProbeRequest) -> Work<'a, (Box<dyn session::Session>, Probe)> {
         Box::pin(async move { self.target.attempt(request, Some(self.login)).await })
     }

@@ -22,6 +22,10 @@ struct Pending {
 }
 
 impl PendingLogin for Pending {
+    fn ended(&mut self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(self.login.ended())
+    }
+
     fn open<'a>(self: Box<Self>, request: &'a ProbeRequest) -> Work<'a, (Box<dyn Session>, Probe)> {
         Box::pin(async move { open(&self.target, request, Some(self.login)).await })
     }
