@@ -141,10 +141,8 @@ impl<'a> MigrationRun<'a> {
         // An earlier start has begun the row, and has done so many statements.
         let begun = entry.record.as_ref().and_then(|record| Some((record.id.clone(), entry.resume?)));
         let by = begun.as_ref().map_or(RecordedBy::Tool, |_| RecordedBy::Doorstep(RunMode::Steps));
-        let (strategy, success) = match self.take_ready(name) {
-            Some((strategy, success)) => (strategy, Some(success)),
-            None => (strategy_of(migration, by), None),
-        };
+        let (ready, success) = self.take_ready(name).unzip();
+        let strategy = ready.unwrap_or_else(|| strategy_of(migration, by));
         if strategy.statements.is_empty() {
             tracing::warn!(
                 phase = "migrate",
@@ -153,8 +151,7 @@ impl<'a> MigrationRun<'a> {
                 "{name} has no statement: it is recorded as applied, but changes nothing"
             );
         }
-        let application_name = self.migrator.application_name.with(name);
-        let mode = strategy.mode;
+        let (application_name, mode) = (self.migrator.application_name.with(name), strategy.mode);
         let mut current = Current {
             migration,
             id: String::new(),

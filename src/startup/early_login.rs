@@ -46,7 +46,7 @@ impl EarlyLogin {
             return Self::default();
         }
         let environment = settings.environment.as_ref().unwrap_or(environment);
-        // What is wrong with the URL is told when the project's files are known.
+        // An error in the URL is reported when the project's files are known.
         let target = Database::named(settings, None, environment).and_then(|database| database.target().ok());
         let begun = target.and_then(|target| target.begin_login().map(|login| (target, login)));
         let is_under_way = begun.is_some();

@@ -12,6 +12,7 @@ use crate::base::progress::{Phase, Tracker};
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
+use crate::engines::endpoint::PendingLogin;
 use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::startup::refusal;
 use crate::startup::setup::Setup;
@@ -55,14 +56,8 @@ pub(crate) async fn until_ready(
             Some((target, login)) => (target, Some(login)),
             None => (setup.database.target()?, None),
         };
-        let attempt = async {
-            match begun {
-                Some(login) => login.open(wanted).await,
-                None => target.open(wanted).await,
-            }
-        };
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let fault = match tokio::time::timeout(left, log.patiently(&target, attempt)).await {
+        let fault = match tokio::time::timeout(left, log.patiently(&target, opened(&target, begun, wanted))).await {
             Ok(Ok((session, probe))) => {
                 if announces {
                     log.ready(&target, &probe, attempts);
@@ -97,6 +92,18 @@ pub(crate) async fn until_ready(
         setup.tracker.refused(attempts, &fault.message);
         log.waiting(&target, fault, attempts);
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// One attempt, with a login that may have begun.
+async fn opened(
+    target: &Target,
+    begun: Option<Box<dyn PendingLogin>>,
+    wanted: &ProbeRequest,
+) -> Result<(Box<dyn Session>, Probe), Fault> {
+    match begun {
+        Some(login) => login.open(wanted).await,
+        None => target.open(wanted).await,
     }
 }
 
