@@ -11,6 +11,9 @@ use crate::engines::engine::{Engine, Probe, ProbeRequest};
 use crate::engines::session::{Session, Work};
 use crate::engines::trace::Trace;
 
+/// How long a session that is being opened is waited for, when it is not needed any more.
+pub(crate) const MOMENT: Duration = Duration::from_millis(200);
+
 /// A login that is under way, for a session of which it is not known yet what it asks first.
 pub(crate) trait PendingLogin {
     /// Waits until it has succeeded or failed; may be dropped at any time.

@@ -15,8 +15,8 @@ use crate::engines::connect::Target;
 use crate::engines::endpoint::PendingLogin;
 use crate::startup::database::Database;
 
-/// How often the login is given the thread before the files have it: TCP to this machine connects in the second turn, and the
-/// first message is sent in the fourth.
+/// How often the login is given the thread before the files have it: often enough for TCP to this machine to connect, and for the
+/// startup message to be sent.
 const TURNS: usize = 4;
 
 /// How long migrations are not read, for the sake of the login.
@@ -73,8 +73,8 @@ impl EarlyLogin {
         Some((target, login))
     }
 
-    /// Waits until an attempt has taken it. The server forks a process for a login, and the client answers several times: a thread
-    /// that read files meanwhile would delay both. The server's work on the first message takes longer, on one processor.
+    /// Waits until an attempt has taken it. On two processors, a thread that read files meanwhile would delay the login, for which the
+    /// server forks a process and the client answers several times. Beside the first message one processor is free.
     pub(crate) async fn over(&self) {
         if self.0.is_under_way.get() {
             self.0.is_over.notified().await;

@@ -12,7 +12,7 @@ use crate::base::progress::{Phase, Tracker};
 use crate::base::retry::Pace;
 use crate::config::Patience;
 use crate::engines::connect::Target;
-use crate::engines::endpoint::PendingLogin;
+use crate::engines::endpoint::{MOMENT, PendingLogin};
 use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::startup::refusal;
 use crate::startup::setup::Setup;
@@ -106,9 +106,6 @@ async fn opened(
         None => target.open(wanted).await,
     }
 }
-
-/// How long a session that is being opened is waited for, when it is not needed any more.
-const MOMENT: Duration = Duration::from_millis(200);
 
 /// Waits for the database while `meanwhile` goes on, whose error ends both. A session that there is then is closed, and one that is
 /// being opened has a moment: MySQL counts the logins that a client breaks off, and refuses its host after 100 in a row

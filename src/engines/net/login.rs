@@ -1,13 +1,9 @@
 //! A login that goes on while its caller does something else.
 
-use std::time::Duration;
-
 use tokio::task::JoinHandle;
 
 use crate::base::fault::{Class, Fault};
-
-/// How long a login that is not needed any more is waited for.
-const MOMENT: Duration = Duration::from_millis(200);
+use crate::engines::endpoint::MOMENT;
 
 /// A login as a task of its own, which is broken off where this is dropped.
 pub(crate) struct LoginTask<T> {

@@ -1,6 +1,6 @@
 //! Step 3, migrate: what is specific to PostgreSQL. What all engines have in common is in `engines::contract`.
 
-use crate::support::running_migration::{exists, rows};
+use crate::support::running_migration::{backend, exists, rows, terminate};
 use crate::support::{Database, Project, sqlite, until};
 
 #[test]
@@ -28,7 +28,7 @@ fn the_lock_is_prismas_and_its_holder_is_named() {
     doorstep.until_stderr("waiting for the migration lock, held by pid");
     assert_eq!(database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), "0");
     assert!(holder.is_running());
-    database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'the-other' AND datname = current_database()");
+    terminate(&database, &backend(&database, "application_name = 'the-other'"));
     doorstep.finish("run").code(0).stderr_has("(2 applied)");
 }
 

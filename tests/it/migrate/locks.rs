@@ -4,7 +4,7 @@
 use crate::support::running_migration::{
     GATE, at_gate, backend, exists, gated, kill, open_gate, rows, sqlite_at_work, terminate, with_t, writer,
 };
-use crate::support::{Database, Project, until};
+use crate::support::{Database, Project};
 
 const WAITS: &str = "wait_event_type = 'Lock'";
 
@@ -143,11 +143,7 @@ fn a_role_that_may_not_see_others_still_names_the_holder() {
         Project::with_two().doorstep(&database.url_as(&role), &["run", "--migration-lock-timeout", "200ms"]).run();
     let output = output.code(75).stderr_has("held by: pid ").stderr_has("application the-other");
     output.stderr_lacks("insufficient privilege");
-    until("the holder is gone", || {
-        Some(
-            database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'the-other' AND datname = current_database()"),
-        )
-    });
+    terminate(&database, &backend(&database, "application_name = 'the-other'"));
     database.sql(&format!("DROP OWNED BY {role}"));
 }
 

@@ -1,6 +1,6 @@
 //! `schemas_from`: a folder applied to many schemas, each with a history of its own.
 
-use crate::support::running_migration::{GATE, at_gate, gated, kill, open_gate, terminate};
+use crate::support::running_migration::{GATE, at_gate, backend, gated, kill, open_gate, terminate};
 use crate::support::{Database, Output, Project, until};
 
 /// All schemas but the server's and public, each with the names of its tables.
@@ -205,8 +205,7 @@ fn the_tool_of_the_format_is_kept_out() {
     let mut start = Project::with_two().doorstep(&database.url(), &["run", "--schemas-from", "a,b"]).spawn();
     start.until_stderr("waiting for the migration lock, held by");
     assert_eq!(database.sql("SELECT to_regnamespace('a') IS NULL AND to_regnamespace('b') IS NULL"), "t");
-    database
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'prisma migrate deploy' AND datname = current_database()");
+    terminate(&database, &backend(&database, "application_name = 'prisma migrate deploy'"));
     drop(holder);
     until("the lock is free", || {
         let held = "SELECT count(*) FROM pg_locks WHERE objid = 72707369 AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
