@@ -200,7 +200,7 @@ mod tests {
         let request = ProbeRequest { ahead, ..ProbeRequest::default() };
         let (sql, opening) = Opening::of(&request);
         let at = |text: &str| sql.find(text).unwrap();
-        let order = ["transaction_read_only", "lock_timeout", "datestyle", "FROM history", "COPY pg_catalog.pg_class"];
+        let order = ["transaction_read_only", "lock_timeout", "datestyle", "FROM history", "FROM pg_catalog.pg_class"];
         assert!(order.map(at).is_sorted(), "{sql}");
         assert_eq!(sql.matches("SET LOCAL datestyle").count(), 1);
         // The numbers of the statements are those of the text.

@@ -37,7 +37,7 @@ pub(super) type Waiting = (usize, i16, Declared);
 impl Declared {
     /// A row of [`Part::Columns`](super::texts::Part::Columns).
     pub(super) fn of(row: Values<'_>) -> Option<Self> {
-        let text = row.text(9);
+        let text = row.text(8);
         let default = match (row.text(6)?, row.text(7)?) {
             ("", "") => text.map_or(Written::Nothing, |text| Written::Text(text.to_owned())),
             ("", _) => Written::Certain(Default::Expression(text.unwrap_or_default().to_owned())),

@@ -80,9 +80,8 @@ impl PostgresReader {
     }
 
     fn new(scope: &Scope<'_>, parts: Vec<Part>) -> Self {
-        let reads_servers_own =
-            scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"));
-        let (scope, of_role) = (scope.schemas.iter().cloned().collect(), scope.role.is_some());
+        let (reads_servers_own, of_role) = (texts::reads_servers_own(scope), scope.role.is_some());
+        let scope = scope.schemas.iter().cloned().collect();
         let mut reader = Self { scope, reads_servers_own, of_role, ..Self::default() };
         reader.begin(parts);
         reader
@@ -182,6 +181,7 @@ impl PostgresReader {
             Part::Unenforced => self.unenforced(row)?,
             Part::Rules => self.mark(row, |table| table.may_fill = true)?,
             Part::Members => self.mark(row, |table| table.of_extension = true)?,
+            Part::ToastIndexes => self.broken_toast(row)?,
             Part::Elsewhere => {
                 self.elsewhere.insert((row.oid(0)?, row.number(1)?), row.name(2)?);
             }
@@ -263,9 +263,7 @@ impl PostgresReader {
     }
 
     fn column(&mut self, row: Values<'_>) -> Option<()> {
-        let Some((table, numbers)) = self.tables.get_mut(&row.oid(0)?).filter(|_| !row.is_true(8)) else {
-            return Some(());
-        };
+        let Some((table, numbers)) = self.tables.get_mut(&row.oid(0)?) else { return Some(()) };
         let number: i16 = row.number(1)?;
         let typed = Declared::of(row)?.typed(&mut self.types, |schema| self.relations.schema_name(schema));
         let Typed { kind, arity, default } = typed.unwrap_or_else(|declared| {
@@ -351,17 +349,32 @@ impl PostgresReader {
         Some(())
     }
 
-    /// An INVALID index, also of what is not read otherwise: partitions, materialised views, TOAST tables, exclusions. That of a
-    /// partitioned table is INVALID as long as a partition lacks one.
-    fn broken(&mut self, index: u32, of: u32) {
-        let table = self.relations.behind_toast(of);
-        if let (Some(own), Some(of)) = (self.relations.get(index), self.relations.get(table))
-            && own.kind == 'i'
-            && self.relations.name_in_scope(of.schema).is_some()
+    /// An INVALID index, also of what is not read otherwise: partitions, materialised views, exclusions. That of a partitioned table
+    /// is INVALID as long as a partition lacks one.
+    fn broken(&mut self, index: u32, table: u32) {
+        let Some(of) = self.relations.get(table) else {
+            self.open.toast_indexes.push(index);
+            return;
+        };
+        if self.relations.name_in_scope(of.schema).is_some()
+            && self.relations.get(index).is_some_and(|own| own.kind == 'i')
             && let (Some(index), Some(table)) = (self.relations.name(index), self.relations.name(table))
         {
             self.catalog.broken.push(BrokenIndex { index, table });
         }
+    }
+
+    /// That of a TOAST table, with the table whose long values it keeps.
+    fn broken_toast(&mut self, row: Values<'_>) -> Option<()> {
+        let table = row.oid(0)?;
+        let is_read = |relation: &Relation| self.relations.name_in_scope(relation.schema).is_some();
+        if self.relations.get(table).is_some_and(is_read)
+            && let Some(table) = self.relations.name(table)
+        {
+            let index = Name { schema: row.owned(1)?, name: row.owned(2)? };
+            self.catalog.broken.push(BrokenIndex { index, table });
+        }
+        Some(())
     }
 
     fn predicate(&mut self, row: Values<'_>) -> Option<()> {
@@ -482,7 +495,7 @@ mod tests {
         let scope = Scope { schemas: &["public".to_owned()], role: None };
         let mut reader = Box::new(PostgresReader::of(&scope).1);
         let mut second = None;
-        let asks = |part: &Part| matches!(part, Part::Predicates | Part::Unenforced | Part::Rights | Part::Elsewhere);
+        let asks = |part: &Part| matches!(part, Part::Predicates | Part::Unenforced | Part::Rights | Part::Elsewhere | Part::ToastIndexes);
         for (part, row) in rows {
             if asks(part) && second.is_none() {
                 second = reader.next_message();
@@ -507,15 +520,15 @@ mod tests {
         (Part::Schemas, "11|pg_catalog|10|{=U/postgres}"),
         (Part::Schemas, "2200|public|10|{=U/postgres}"),
         (Part::Schemas, "2300|other|10|~"),
-        (Part::Relations, "16401|U|2200|p|2|20|{reader=r/app}|f|f|f|f|0|2"),
-        (Part::Relations, "16400|T|2200|r|2|20|~|f|f|f|f|16450|2"),
-        (Part::Relations, "16402|_prisma_migrations|2200|r|2|20|~|f|f|f|f|0|2"),
-        (Part::Relations, "16403|seen|2200|v|0|20|~|f|f|f|t|0|2"),
-        (Part::Relations, "16404|far|2300|r|2|20|~|f|f|f|f|0|2"),
-        (Part::Relations, "16410|T_pkey|2200|i|403|20|~|f|f|f|f|0|2"),
-        (Part::Relations, "16411|T_x|2200|i|3580|20|~|f|f|f|f|0|2"),
-        (Part::Relations, "16412|T_y|2200|i|403|20|~|f|f|f|f|0|2"),
-        (Part::Relations, "1259|pg_class|11|r|2|10|~|f|f|f|f|0|2"),
+        (Part::Relations, "16401|U|2200|p|2|20|{reader=r/app}|f|f|f|2"),
+        (Part::Relations, "16400|T|2200|r|2|20|~|f|f|f|2"),
+        (Part::Relations, "16402|_prisma_migrations|2200|r|2|20|~|f|f|f|2"),
+        (Part::Relations, "16403|seen|2200|v|0|20|~|f|f|t|2"),
+        (Part::Relations, "16404|far|2300|r|2|20|~|f|f|f|2"),
+        (Part::Relations, "16410|T_pkey|2200|i|403|20|~|f|f|f|2"),
+        (Part::Relations, "16411|T_x|2200|i|3580|20|~|f|f|f|2"),
+        (Part::Relations, "16412|T_y|2200|i|403|20|~|f|f|f|2"),
+        (Part::Relations, "1259|pg_class|11|r|2|10|~|f|f|f|2"),
         (Part::Session, "20|app|off"),
     ];
 
@@ -536,17 +549,17 @@ mod tests {
             (Part::Methods, "403|btree"),
             (Part::Methods, "3580|brin"),
             (Part::Extensions, "plpgsql|11|1.0"),
-            (Part::Columns, "16400|3|tags|1009|-1|f|||f|'{}'::text[]"),
-            (Part::Columns, "16400|1|id|23|-1|t|||f|nextval('\"T_id_seq\"'::regclass)"),
-            (Part::Columns, "16400|2|gone|0|-1|f|||t|~"),
-            (Part::Columns, "16400|4|short|20500|-1|f|||f|~"),
-            (Part::Columns, "16400|5|e|20600|-1|t|||f|'A'::\"E\""),
-            (Part::Columns, "16400|6|twice|23|-1|f||s|f|(id * 2)"),
-            (Part::Columns, "16401|1|t|23|-1|f|a||f|~"),
-            (Part::Columns, "16402|1|id|25|-1|t|||f|~"),
+            (Part::Columns, "16400|3|tags|1009|-1|f|||'{}'::text[]"),
+            (Part::Columns, "16400|1|id|23|-1|t|||nextval('\"T_id_seq\"'::regclass)"),
+            (Part::Columns, "16400|4|short|20500|-1|f|||~"),
+            (Part::Columns, "16400|5|e|20600|-1|t|||'A'::\"E\""),
+            (Part::Columns, "16400|6|twice|23|-1|f||s|(id * 2)"),
+            (Part::Columns, "16401|1|t|23|-1|f|a||~"),
+            (Part::Columns, "16402|1|id|25|-1|t|||~"),
             (Part::Indexes, "16412|16400|f|f|t|f|2|0 1|0 0|1 1|{EXPR}"),
             (Part::Indexes, "16411|16400|f|f|f|f|2|3 4 1|1 0|99 5|~"),
             (Part::Indexes, "16410|16400|t|t|t|f|1|1|0|1978|~"),
+            (Part::Indexes, "16451|16450|t|t|f|f|2|1 2|0 0|1 1|~"),
             (Part::Constraints, "17000|f|16401|U_t_fkey|f|{1}|16400|{1}|c|a|0"),
             (Part::Constraints, "17001|c|16401|U_check|f|{1}|0|~| | |0"),
             (Part::Constraints, "17002|c|99|appeared_meanwhile|t|{1}|0|~| | |0"),
@@ -555,10 +568,11 @@ mod tests {
             (Part::Unenforced, "17001"),
             (Part::Rights, "16401|w"),
             (Part::Elsewhere, "16404|2|key"),
+            (Part::ToastIndexes, "16400|pg_toast|pg_toast_16400_index_ccnew"),
         ];
         let (catalog, second) = read(&[RELATIONS, &rows].concat());
         let second = second.unwrap();
-        for asked in ["'{16412}'", "'{17000,17001}'", "'{16401}'", "'{16404}'"] {
+        for asked in ["'{16412}'", "'{17000,17001}'", "'{16401}'", "'{16404}'", "'{16451}'"] {
             assert!(second.contains(asked), "{asked}: {second}");
         }
         let [t, u] = catalog.tables.as_slice() else { panic!("{catalog:?}") };
@@ -611,8 +625,9 @@ mod tests {
             (1, &["public.seen".to_owned(), "other.far".to_owned()][..])
         );
         assert_eq!(catalog.enums[0].values, ["A", "B"]);
-        let [broken] = catalog.broken.as_slice() else { panic!("{:?}", catalog.broken) };
-        assert_eq!((broken.index.name.as_str(), broken.table.name.as_str()), ("T_x", "T"));
+        let broken: Vec<(String, &str)> =
+            catalog.broken.iter().map(|broken| (broken.index.to_string(), broken.table.name.as_str())).collect();
+        assert_eq!(broken, [("pg_toast.pg_toast_16400_index_ccnew".into(), "T"), ("public.T_x".into(), "T")]);
     }
 
     #[test]
@@ -625,12 +640,12 @@ mod tests {
             plain.chain(rows).for_each(|(part, row)| assert_eq!(take(&mut reader, *part, row), Some(()), "{row:?}"));
             (reader.next_message(), reader)
         };
-        assert_eq!(read(&[(Part::Columns, "16400|1|id|23|-1|t|||f|~")]).0, None);
+        assert_eq!(read(&[(Part::Columns, "16400|1|id|23|-1|t|||~")]).0, None);
         assert!(read(&[(Part::Labels, "20600|1|A")]).0.unwrap().contains("pg_type"), "an enum without a column");
         let (second, mut reader) = read(&[
-            (Part::Columns, "16400|1|id|23|-1|t|||f|~"),
-            (Part::Columns, "16400|2|short|20500|-1|f|||f|~"),
-            (Part::Columns, "16400|3|es|20601|-1|f|||f|'{A}'::\"E\"[]"),
+            (Part::Columns, "16400|1|id|23|-1|t|||~"),
+            (Part::Columns, "16400|2|short|20500|-1|f|||~"),
+            (Part::Columns, "16400|3|es|20601|-1|f|||'{A}'::\"E\"[]"),
         ]);
         assert!(second.unwrap().contains("COPY pg_catalog.pg_type"));
         for row in ["20500|short|2200|d|S|20501|1043|14|t|'x'::text", "20600|E|2200|e|E|20601|0|-1|f|~"] {

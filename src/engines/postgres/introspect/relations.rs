@@ -15,8 +15,6 @@ use crate::engines::values::Values;
 pub(super) struct Relations {
     schemas: OidMap<u32, Schema>,
     relations: OidMap<u32, Relation>,
-    /// Whose long values a TOAST table keeps.
-    toasts: OidMap<u32, u32>,
 }
 
 #[derive(Debug)]
@@ -74,13 +72,8 @@ impl Relations {
         let (oid, schema) = (row.oid(0)?, row.oid(2)?);
         let is_read = self.name_in_scope(schema).is_some();
         let kind = row.text(3)?.chars().next()?;
-        let toast = row.oid(11)?;
-        if toast != 0 && is_read {
-            self.toasts.insert(toast, oid);
-        }
-        // Of other schemas only tables and views are looked for; an index of a TOAST table may be INVALID.
-        let is_index = matches!(kind, 'i' | 'I');
-        if matches!(kind, 'S' | 'c' | 't') || (is_index && !is_read && self.schema_name(schema) != Some("pg_toast")) {
+        // Of other schemas only tables and views are looked for.
+        if matches!(kind, 'S' | 'c' | 't') || (matches!(kind, 'i' | 'I') && !is_read) {
             return Some(());
         }
         let relation = Relation {
@@ -90,10 +83,10 @@ impl Relations {
             method: row.oid(4)?,
             owner: row.oid(5)?,
             rights: if is_read { row.owned(6) } else { None },
-            forces_row_security: row.is_true(7) && row.is_true(8),
-            is_partition: row.is_true(9),
-            has_rules: row.is_true(10),
-            columns: row.number(12)?,
+            forces_row_security: row.is_true(7),
+            is_partition: row.is_true(8),
+            has_rules: row.is_true(9),
+            columns: row.number(10)?,
         };
         self.relations.insert(oid, relation);
         Some(())
@@ -108,11 +101,6 @@ impl Relations {
     pub(super) fn name(&self, oid: u32) -> Option<Name> {
         let relation = self.relations.get(&oid)?;
         Some(Name { schema: self.schema_name(relation.schema)?.to_owned(), name: relation.name.as_str().to_owned() })
-    }
-
-    /// The table whose long values a TOAST table keeps; any other table itself.
-    pub(super) fn behind_toast(&self, oid: u32) -> u32 {
-        self.toasts.get(&oid).copied().unwrap_or(oid)
     }
 
     /// The name of a schema.

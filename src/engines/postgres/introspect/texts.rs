@@ -1,8 +1,10 @@
 //! The statements whose rows [`super::PostgresReader`] folds.
 //!
 //! A fresh backend pays for each operator, function and cast that a query names, for joins and for sorting, more than for
-//! rows: a catalog is sent as it is by `COPY … TO STDOUT`, which has no plan, and joined in doorstep. Columns, of which a database
-//! with many schemas has the most, are those of the scope alone, each with the expression of its default.
+//! rows: a catalog is sent as it is by `COPY … TO STDOUT`, which has no plan, and joined in doorstep. Two are asked by a query.
+//! Columns, of which a database with many schemas has the most, are those of the scope alone, each with the expression of its
+//! default. Relations are those of all schemas but the server's own and TOAST's, which are two thirds of a small database's rows,
+//! and the longest, for their lists of rights.
 
 use crate::engines::engine::{Scope, TypesRead};
 use crate::engines::postgres::SQL;
@@ -17,7 +19,7 @@ pub(super) enum Part {
     Session,
     /// Schemas.
     Schemas,
-    /// Relations of all schemas, indexes among them.
+    /// Relations of all schemas, indexes among them, but not the server's own.
     Relations,
     /// Types of all schemas.
     Types,
@@ -47,6 +49,8 @@ pub(super) enum Part {
     Rules,
     /// In a second message: relations that belong to extensions.
     Members,
+    /// In a second message: indexes of TOAST tables.
+    ToastIndexes,
     /// In a second message: columns of tables that foreign keys lead to, and that are not read otherwise.
     Elsewhere,
 }
@@ -54,11 +58,8 @@ pub(super) enum Part {
 impl Part {
     /// Its rows are lines of a COPY.
     pub(super) fn is_copied(self) -> bool {
-        use Part::{Classes, Constraints, Extensions, Indexes, Labels, Methods, Relations, Schemas, Triggers, Types};
-        matches!(
-            self,
-            Schemas | Relations | Types | Labels | Classes | Methods | Extensions | Triggers | Indexes | Constraints
-        )
+        use Part::{Classes, Constraints, Extensions, Indexes, Labels, Methods, Schemas, Triggers, Types};
+        matches!(self, Schemas | Types | Labels | Classes | Methods | Extensions | Triggers | Indexes | Constraints)
     }
 
     /// Its rows begin with the object's oid, and those below this one are the server's own: most rows of a small database. Types are
@@ -67,7 +68,7 @@ impl Part {
     pub(super) fn first_oid(self) -> Option<&'static str> {
         match self {
             Self::Types => Some("16384"),
-            Self::Relations | Self::Indexes | Self::Constraints => Some("12000"),
+            Self::Indexes | Self::Constraints => Some("12000"),
             _ => None,
         }
     }
@@ -125,15 +126,9 @@ pub(crate) fn access_of(role: Option<&str>) -> (String, String) {
 /// A catalog that is copied, and its columns.
 type Copied = (Part, &'static str, &'static str);
 
-/// Catalogs that are copied before the columns, which name their rows by oid.
+/// Catalogs that are copied before the relations and the columns, which name their rows by oid.
 const NAMED_BY_COLUMNS: &[Copied] = &[
     (Part::Schemas, "pg_namespace", "oid, nspname, nspowner, nspacl"),
-    (
-        Part::Relations,
-        "pg_class",
-        "oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity, relforcerowsecurity, \
-         relispartition, relhasrules, reltoastrelid, relnatts",
-    ),
     (Part::Labels, "pg_enum", "enumtypid, enumsortorder, enumlabel"),
     (Part::Classes, "pg_opclass", "oid, opcname, opcdefault"),
     (Part::Methods, "pg_am", "oid, amname"),
@@ -172,28 +167,50 @@ fn copy((part, catalog, columns): &Copied) -> (Part, String) {
     (*part, format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT"))
 }
 
+/// Whether a schema of the server's own is read.
+pub(super) fn reads_servers_own(scope: &Scope<'_>) -> bool {
+    scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"))
+}
+
+/// The relations. `pg_catalog` and `pg_toast` have the same oids in every database (pg_namespace.dat).
+fn relations(scope: &Scope<'_>) -> String {
+    let condition = if reads_servers_own(scope) { "" } else { " WHERE relnamespace <> ALL ('{11,99}')" };
+    format!(
+        "SELECT oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity AND relforcerowsecurity, \
+         relispartition, relhasrules, relnatts FROM pg_catalog.pg_class{condition}"
+    )
+}
+
+/// The oids of the schemas, as an expression that is computed once: a join with `pg_namespace` costs more. A schema that does not
+/// exist has NULL.
+fn oids_of(schemas: &[String]) -> String {
+    let oid = |name: &String| format!("pg_catalog.to_regnamespace({})", SQL.literal(&SQL.identifier(name)));
+    let oids: Vec<String> = schemas.iter().map(oid).collect();
+    format!("(SELECT ARRAY[{}])::pg_catalog.oid[]", oids.join(", "))
+}
+
 /// The statements of the first message. The order matters: the reader gives relations their places when the first column comes, and
 /// needs the schemas, relations, triggers and the session for that.
 pub(super) fn first(scope: &Scope<'_>, types: TypesRead) -> Statements {
-    let names: Vec<String> = scope.schemas.iter().map(|name| SQL.literal(name)).collect();
-    let schemas = format!(
-        "ARRAY(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY (ARRAY[{}]::name[]))",
-        names.join(", ")
-    );
-    let relations = format!(
+    let schemas = oids_of(scope.schemas);
+    let tables = format!(
         "ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = ANY ({schemas}) \
          AND relkind IN ('r', 'p', 'v', 'm', 'f'))"
     );
     // Only the expression of a generated column can name a column; any other is shown without opening its table.
     let columns = format!(
-        "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, attisdropped, \
+        "SELECT attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attidentity, attgenerated, \
          CASE WHEN atthasdef THEN (SELECT pg_catalog.pg_get_expr(adbin, CASE attgenerated WHEN '' THEN 0 ELSE attrelid END) \
          FROM pg_catalog.pg_attrdef WHERE adrelid = attrelid AND adnum = attnum) END \
-         FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({relations}) AND attnum > '0'"
+         FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({tables}) AND attnum > '0' AND NOT attisdropped"
     );
     let mut statements: Statements = NAMED_BY_COLUMNS.iter().map(copy).collect();
     statements.extend((types == TypesRead::All).then(|| copy(&TYPES)));
-    statements.extend([(Part::Session, SESSION.to_owned()), (Part::Columns, columns)]);
+    statements.extend([
+        (Part::Session, SESSION.to_owned()),
+        (Part::Relations, relations(scope)),
+        (Part::Columns, columns),
+    ]);
     statements.extend(OF_TABLES.iter().map(copy));
     statements.extend(
         scope.role.map(|role| (Part::Rights, rights(Some(role), &format!("c.relnamespace = ANY ({schemas})")))),
@@ -231,6 +248,8 @@ pub(super) struct Open {
     pub(super) rules: Vec<u32>,
     /// Whether there are extensions that may have made tables.
     pub(super) members: bool,
+    /// INVALID indexes of tables that are not among the relations.
+    pub(super) toast_indexes: Vec<u32>,
     /// Tables elsewhere whose columns foreign keys name.
     pub(super) elsewhere: Vec<u32>,
 }
@@ -268,6 +287,13 @@ pub(super) fn second(open: &Open) -> Statements {
             format!("SELECT ev_class FROM pg_catalog.pg_rewrite WHERE ev_class = ANY ({oids}) AND ev_type = '3'")
         }),
         members,
+        asked(&open.toast_indexes, Part::ToastIndexes, &|oids| {
+            format!(
+                "SELECT t.oid, n.nspname, i.relname FROM pg_catalog.pg_index x \
+                 JOIN pg_catalog.pg_class t ON t.reltoastrelid = x.indrelid JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace WHERE x.indexrelid = ANY ({oids})"
+            )
+        }),
         asked(&open.elsewhere, Part::Elsewhere, &|oids| {
             format!(
                 "SELECT attrelid, attnum, attname FROM pg_catalog.pg_attribute WHERE attrelid = ANY ({oids}) AND attnum > 0"
