@@ -279,8 +279,17 @@ pub struct Ahead {
     pub types: TypesRead,
     /// The role whose privileges count for both.
     pub role: Option<String>,
-    /// The query of the history, which fails where there is no such table.
-    pub history: Option<String>,
+    /// The history, as far as the format says where it is.
+    pub history: Option<HistoryQuery>,
+}
+
+/// The question for a history.
+#[derive(Debug, Clone)]
+pub struct HistoryQuery {
+    /// The query, which fails where there is no such table.
+    pub sql: String,
+    /// The table and its columns, where the rows in any order are the answer: an engine can send them without a query.
+    pub stored: Option<(TableName, &'static [&'static str])>,
 }
 
 /// The answers to [`Ahead`]; `None` is what was not asked, or not answered.

@@ -93,6 +93,11 @@ pub(crate) trait Ledger: Sync + fmt::Debug {
     /// Selects the history, oldest first; the rows go to [`Ledger::records`].
     fn select(&self, dialect: Dialect, table: &TableName) -> String;
 
+    /// The columns of the table, where all its rows with these, in any order, are what [`Ledger::select`] selects.
+    fn stored_columns(&self, _dialect: Dialect) -> Option<&'static [&'static str]> {
+        None
+    }
+
     /// What the rows of [`Ledger::select`] say.
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record>;
 

@@ -9,7 +9,7 @@ use crate::base::plain_name::flaw;
 use crate::base::progress::Tracker;
 use crate::config::{Mode, SchemasFrom, Settings, Strictness, Words};
 use crate::engines::connect::Target;
-use crate::engines::engine::{Ahead, TypesRead};
+use crate::engines::engine::{Ahead, HistoryQuery, TypesRead};
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::{self, Project};
 use crate::formats::{Folder, LockPlace, OWN_LOCK, prisma};
@@ -312,7 +312,9 @@ impl Setup {
         let select = |folder: Folder| {
             let ledger = folder.format.ledger;
             let schema = ledger.place(self.dialect).or(self.tenant.as_deref()).map(str::to_owned);
-            ledger.select(self.dialect, &TableName { schema, name: ledger.table_on(self.dialect).to_owned() })
+            let table = TableName { schema, name: ledger.table_on(self.dialect).to_owned() };
+            let sql = ledger.select(self.dialect, &table);
+            HistoryQuery { sql, stored: ledger.stored_columns(self.dialect).map(|columns| (table, columns)) }
         };
         let reads_history = self.settings.mode != Mode::Off;
         let history = self.folder.filter(|_| reads_history).map(select);

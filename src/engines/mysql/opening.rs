@@ -26,7 +26,10 @@ pub(crate) async fn ask(
 ) -> Result<(Vec<Row>, Answers), Fault> {
     let (probe, ahead) = (queries::probe(request), &request.ahead);
     let tables = (!ahead.tables.is_empty()).then(|| Mysql.find_tables(&ahead.tables, ahead.role.as_deref()));
-    let more = [ahead.history.clone(), tables.as_ref().and_then(|query| query.sql.clone())];
+    let more = [
+        ahead.history.as_ref().map(|history| history.sql.clone()),
+        tables.as_ref().and_then(|query| query.sql.clone()),
+    ];
     let sql = more.into_iter().flatten().fold(probe.clone(), |message, sql| format!("{message}; {sql}"));
     let answers = client.send_all(sql, has_probed).await;
     let mut done = answers.done.into_iter().map(|answer| answer.rows);

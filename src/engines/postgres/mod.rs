@@ -1,5 +1,5 @@
 //! PostgreSQL: where a server is (`conninfo`), how to reach it (`dial`, `login`), the protocol (`client`), one session on
-//! it (`session`, `unit`, `hold`, `pooler`, `lookalike`), and its catalog as SQL (`catalog`, `queries`, `explain`, `introspect`).
+//! it (`session`, `unit`, `hold`, `pooler`, `lookalike`, `copy_text`), and its catalog as SQL (`catalog`, `queries`, `explain`, `introspect`).
 //!
 //! SQLSTATEs are read in `sqlstate` and mean nothing outside this folder.
 
@@ -7,6 +7,7 @@ pub(crate) mod advisor;
 pub(crate) mod catalog;
 pub(crate) mod client;
 pub(crate) mod conninfo;
+mod copy_text;
 pub(crate) mod dial;
 pub(crate) mod endpoint;
 pub(crate) mod explain;

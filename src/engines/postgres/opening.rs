@@ -12,11 +12,14 @@ use std::ops::Range;
 
 use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Catalog};
-use crate::engines::engine::{Answers, CatalogReader as _, Engine as _, Found, ProbeRequest, Query, Scope};
+use crate::engines::engine::{
+    Answers, CatalogReader as _, Engine as _, Found, HistoryQuery, ProbeRequest, Query, Scope,
+};
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::introspect::{self, PostgresReader};
 use crate::engines::postgres::queries::{self, WORDED};
 use crate::engines::postgres::session::Session;
+use crate::engines::postgres::{SQL, copy_text};
 use crate::sql::{Row, TableName};
 
 /// How long what is read ahead waits for a lock: another process may be migrating, and that is to be found out by the migration lock.
@@ -32,8 +35,16 @@ struct Opening {
     required: Vec<TableName>,
     tables: Option<Tables>,
     catalog: Option<AheadCatalog>,
-    /// The number of its statement, its rows and their size.
-    history: Option<(usize, Vec<Row>, usize)>,
+    history: Option<AheadHistory>,
+}
+
+struct AheadHistory {
+    statement: usize,
+    /// Its rows are lines of a COPY.
+    is_copied: bool,
+    rows: Vec<Row>,
+    /// In bytes.
+    size: usize,
 }
 
 /// The question for required tables.
@@ -97,8 +108,9 @@ impl Opening {
             statements += queries::pins();
         }
         if let Some(history) = &ahead.history {
-            sql = sql + history + "; ";
-            opening.history = Some((statements, Vec::new(), 0));
+            sql = sql + &history_text(history) + "; ";
+            let is_copied = history.stored.is_some();
+            opening.history = Some(AheadHistory { statement: statements, is_copied, rows: Vec::new(), size: 0 });
             statements += 1;
         }
         if !ahead.tables.is_empty() && ahead.schemas.is_none() {
@@ -125,12 +137,7 @@ impl Opening {
             Self { catalog: Some(catalog), .. } if catalog.statements.contains(&statement) => {
                 catalog.is_spoiled |= catalog.reader.row(statement - catalog.statements.start, row).is_none();
             }
-            Self { history: Some((place, rows, size)), .. } if statement == *place => {
-                *size += row.iter().flatten().map(|value| value.len()).sum::<usize>();
-                if *size <= MOST {
-                    rows.push(owned());
-                }
-            }
+            Self { history: Some(history), .. } if statement == history.statement => history.row(row),
             _ => {}
         }
     }
@@ -139,7 +146,7 @@ impl Opening {
     fn finish(self, completed: usize) -> (Vec<Row>, Answers) {
         let tables = self.tables.filter(|tables| completed > tables.statement);
         let catalog = self.catalog.filter(|catalog| completed >= catalog.statements.end && !catalog.is_spoiled);
-        let history = self.history.filter(|(place, _, size)| completed > *place && *size <= MOST);
+        let history = self.history.filter(|history| completed > history.statement && history.size <= MOST);
         let catalog = catalog.map(|catalog| catalog.reader.finish());
         let in_catalog = || {
             let home = queries::current_schema(self.probe.first()?)?;
@@ -148,9 +155,32 @@ impl Opening {
         let answers = Answers {
             tables: tables.and_then(|tables| tables.query.read(tables.rows).ok().flatten()).or_else(in_catalog),
             catalog,
-            history: history.map(|(_, rows, _)| rows),
+            history: history.map(|history| history.rows),
         };
         (self.probe, answers)
+    }
+}
+
+impl AheadHistory {
+    fn row(&mut self, row: &[Option<&str>]) {
+        self.size += row.iter().flatten().map(|value| value.len()).sum::<usize>();
+        if self.size > MOST {
+            return;
+        }
+        let owned = |row: &[Option<&str>]| row.iter().map(|value| value.map(str::to_owned)).collect();
+        self.rows.push(match row {
+            [Some(line)] if self.is_copied => copy_text::columns(line, owned),
+            row => owned(row),
+        });
+    }
+}
+
+/// The statement that reads a history: without a plan, where no query is needed (0.17 of 1.1 ms of a fresh backend's time for 100 rows). A
+/// COPY refuses a view and a partitioned table; then the history is asked for by itself.
+fn history_text(history: &HistoryQuery) -> String {
+    match &history.stored {
+        Some((table, columns)) => format!("COPY {} ({}) TO STDOUT", SQL.table(table), columns.join(", ")),
+        None => history.sql.clone(),
     }
 }
 
@@ -189,12 +219,16 @@ mod tests {
     use crate::catalog::{Name, Table};
     use crate::engines::engine::Ahead;
 
+    fn history(sql: &str) -> HistoryQuery {
+        HistoryQuery { sql: sql.to_owned(), stored: None }
+    }
+
     #[test]
     fn the_history_comes_before_what_it_tells_of() {
         let ahead = Ahead {
             tables: vec!["users".parse().unwrap()],
             schemas: Some(vec!["public".to_owned()]),
-            history: Some("SELECT id FROM history".to_owned()),
+            history: Some(history("SELECT id FROM history")),
             ..Ahead::default()
         };
         let request = ProbeRequest { ahead, ..ProbeRequest::default() };
@@ -205,7 +239,7 @@ mod tests {
         assert_eq!(sql.matches("SET LOCAL datestyle").count(), 1);
         // The numbers of the statements are those of the text.
         let number = |text: &str| sql[..at(text)].matches("; ").count();
-        assert_eq!(opening.history.as_ref().unwrap().0, number("FROM history"));
+        assert_eq!(opening.history.as_ref().unwrap().statement, number("FROM history"));
         assert!(opening.tables.is_none() && !sql.contains("to_regclass"), "the catalog shows them: {sql}");
         let catalog = opening.catalog.as_ref().unwrap().statements.clone();
         assert_eq!(catalog, number("COPY pg_catalog.pg_namespace")..sql.matches("; ").count());
@@ -215,7 +249,7 @@ mod tests {
     fn required_tables_follow_the_history_where_no_catalog_is_read() {
         let ahead = Ahead {
             tables: vec!["users".parse().unwrap()],
-            history: Some("SELECT id FROM history".to_owned()),
+            history: Some(history("SELECT id FROM history")),
             ..Ahead::default()
         };
         let (sql, opening) = Opening::of(&ProbeRequest { ahead, ..ProbeRequest::default() });
@@ -252,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_is_not_completed_is_not_answered() {
-        let ahead = Ahead { history: Some("SELECT 1".to_owned()), ..Ahead::default() };
+        let ahead = Ahead { history: Some(history("SELECT 1")), ..Ahead::default() };
         let request = ProbeRequest { ahead, ..ProbeRequest::default() };
         let place = 2 + queries::pins();
         for (completed, is_known) in [(1, false), (place, false), (place + 1, true)] {
@@ -262,5 +296,20 @@ mod tests {
             let (probe, answers) = opening.finish(completed);
             assert_eq!((probe.len(), answers.history.is_some()), (1, is_known), "{completed}");
         }
+    }
+
+    #[test]
+    fn a_history_of_stored_columns_is_copied() {
+        let columns: &[&str] = &["id", "logs"];
+        let stored = Some((TableName { schema: Some("App".into()), name: "history".into() }, columns));
+        let ahead = Ahead { history: Some(HistoryQuery { stored, ..history("SELECT 1") }), ..Ahead::default() };
+        let (sql, mut opening) = Opening::of(&ProbeRequest { ahead, ..ProbeRequest::default() });
+        assert!(sql.contains("; COPY \"App\".\"history\" (id, logs) TO STDOUT; "), "{sql}");
+        let place = 2 + queries::pins();
+        opening.row(place, &[Some("1\ta\\tb\n")]);
+        opening.row(place, &[Some("2\t\\N\n")]);
+        let rows = opening.finish(place + 1).1.history.unwrap();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(rows, [vec![some("1"), some("a\tb")], vec![some("2"), None]]);
     }
 }

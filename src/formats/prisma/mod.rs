@@ -46,6 +46,10 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
 /// The format.
 pub(crate) const FORMAT: Format = Format { layout: &Prisma, ledger: &Prisma, writer: Some(&Prisma), tool: &TOOL };
 
+/// The columns of `_prisma_migrations` in the order in which the history is read.
+const STORED: &[&str] =
+    &["id", "checksum", "migration_name", "started_at", "finished_at", "rolled_back_at", "logs", "applied_steps_count"];
+
 /// Prisma counts a migration that succeeded as one step.
 const COLUMNS: RunColumns =
     RunColumns { key: "id", note: "logs", steps: "applied_steps_count", steps_of_success: Some(1) };
@@ -177,14 +181,16 @@ impl Ledger for Prisma {
     }
 
     fn select(&self, dialect: Dialect, table: &TableName) -> String {
-        let time = |column: &str| ledger_ddl::prisma::words(dialect).time.replace("COLUMN", column);
-        format!(
-            "SELECT id, checksum, migration_name, {}, {}, {}, logs, applied_steps_count FROM {} AS history",
-            time("started_at"),
-            time("finished_at"),
-            time("rolled_back_at"),
-            dialect.table(table)
-        )
+        let text = |column: &&str| match column.ends_with("_at") {
+            true => ledger_ddl::prisma::words(dialect).time.replace("COLUMN", column),
+            false => (*column).to_owned(),
+        };
+        let columns: Vec<String> = STORED.iter().map(text).collect();
+        format!("SELECT {} FROM {} AS history", columns.join(", "), dialect.table(table))
+    }
+
+    fn stored_columns(&self, dialect: Dialect) -> Option<&'static [&'static str]> {
+        (ledger_ddl::prisma::words(dialect).time == "COLUMN").then_some(STORED)
     }
 
     /// In the order in which they began, then of names. The rows come in any order: to sort them costs a backend of PostgreSQL that has

@@ -423,3 +423,24 @@ fn the_folder_that_prisma_config_names_is_the_folder() {
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
     assert!(exists(&database, "fresh") && !exists(&database, "users"));
 }
+
+#[test]
+fn a_history_behind_a_view_or_row_security_is_read_as_before() {
+    let (database, project) = (Database::fresh(), Project::with_two());
+    project.doorstep(&database.url(), &["migrate"]).run().code(0).stderr_has("(2 applied)");
+    let nothing_to_do = |url: &str| {
+        let output = project.doorstep(url, &["run", "--require-tables", "posts", "--", "echo", "up"]).run().code(0);
+        output.stderr_has("(0 applied)").stdout_has("up");
+    };
+    nothing_to_do(&database.url());
+    // A role that is not the owner, which a policy shows all rows.
+    let role = database.role("");
+    database.sql(&format!(
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}; ALTER TABLE _prisma_migrations ENABLE ROW LEVEL SECURITY; \
+         CREATE POLICY all_rows ON _prisma_migrations FOR SELECT USING (true)"
+    ));
+    nothing_to_do(&database.url_as(&role));
+    // COPY refuses a view.
+    database.sql("ALTER TABLE _prisma_migrations RENAME TO kept; CREATE VIEW _prisma_migrations AS SELECT * FROM kept");
+    nothing_to_do(&database.url());
+}

@@ -11,13 +11,14 @@ use crate::catalog::{
     IndexColumn, Key, Name, Table, Type,
 };
 use crate::engines::engine::{CatalogReader, Scope, TypesRead};
+use crate::engines::postgres::copy_text;
+use crate::engines::postgres::introspect::access;
 use crate::engines::postgres::introspect::columns::{Declared, Typed, Waiting};
 use crate::engines::postgres::introspect::oids::{OidMap, OidSet};
 use crate::engines::postgres::introspect::owner::{Owned, Role};
 use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
 use crate::engines::postgres::introspect::types::Types;
-use crate::engines::postgres::introspect::{access, copy_text};
 use crate::engines::values::Values;
 
 /// Tables of PostGIS, which are no part of a catalog; nor are the histories of [`hidden_names`].
@@ -495,7 +496,9 @@ mod tests {
         let scope = Scope { schemas: &["public".to_owned()], role: None };
         let mut reader = Box::new(PostgresReader::of(&scope).1);
         let mut second = None;
-        let asks = |part: &Part| matches!(part, Part::Predicates | Part::Unenforced | Part::Rights | Part::Elsewhere | Part::ToastIndexes);
+        let asks = |part: &Part| {
+            matches!(part, Part::Predicates | Part::Unenforced | Part::Rights | Part::Elsewhere | Part::ToastIndexes)
+        };
         for (part, row) in rows {
             if asks(part) && second.is_none() {
                 second = reader.next_message();

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const MOST: usize = 11;
 
 /// Gives `take` the values of a line: `\N` is NULL. Values beyond the [`MOST`] are left out.
-pub(super) fn columns<T>(line: &str, take: impl FnOnce(&[Option<&str>]) -> T) -> T {
+pub(crate) fn columns<T>(line: &str, take: impl FnOnce(&[Option<&str>]) -> T) -> T {
     let line = line.strip_suffix('\n').unwrap_or(line);
     let (mut values, mut count, mut begin, mut has_escapes) = ([None; MOST], 0, 0, false);
     let value = |text| if text == "\\N" { None } else { Some(text) };
