@@ -15,7 +15,7 @@ use crate::engines::postgres::copy_text;
 use crate::engines::postgres::introspect::access;
 use crate::engines::postgres::introspect::columns::{Declared, Typed, Waiting};
 use crate::engines::postgres::introspect::oids::{OidMap, OidSet};
-use crate::engines::postgres::introspect::owner::{Owned, Role};
+use crate::engines::postgres::introspect::owner::Role;
 use crate::engines::postgres::introspect::relations::{Relation, Relations};
 use crate::engines::postgres::introspect::texts::{self, Open, Part};
 use crate::engines::postgres::introspect::types::Types;
@@ -212,22 +212,23 @@ impl PostgresReader {
         } else if hidden_names().chain(OF_POSTGIS.iter().copied()).any(|hidden| hidden == lower) {
             return;
         }
-        if !self.of_role && !self.is_certainly_readable(relation) {
+        if !self.of_role && !self.is_certainly_readable(oid, relation) {
             self.open.rights.push(oid);
         }
         if !relation.is_view() && relation.has_rules {
             self.open.rules.push(oid);
         }
-        self.tables.insert(oid, (self.catalog.tables.len(), Vec::with_capacity(relation.columns)));
+        self.tables.insert(oid, (self.catalog.tables.len(), Vec::with_capacity(relation.columns.into())));
         // Memory for exactly these columns: a list that grows with each of them takes up to three times as much.
-        let columns = Vec::with_capacity(relation.columns);
+        let columns = Vec::with_capacity(relation.columns.into());
         self.catalog.tables.push(Table { name, columns, may_fill: self.filled.contains(&oid), ..Table::default() });
     }
 
-    fn is_certainly_readable(&self, relation: &Relation) -> bool {
-        let owned = Owned { owner: relation.owner, rights: relation.rights.as_deref() };
+    fn is_certainly_readable(&self, oid: u32, relation: &Relation) -> bool {
         let may_use = self.relations.schema_rights(relation.schema).is_some_and(|schema| self.role.may_use(schema));
-        may_use && self.role.may_read(owned) && (self.role.is_superuser || !relation.forces_row_security)
+        may_use
+            && self.relations.rights(oid).is_some_and(|table| self.role.may_read(table))
+            && (self.role.is_superuser || !relation.forces_row_security)
     }
 
     fn extension(&mut self, row: Values<'_>) -> Option<()> {

@@ -15,6 +15,8 @@ use crate::engines::values::Values;
 pub(super) struct Relations {
     schemas: OidMap<u32, Schema>,
     relations: OidMap<u32, Relation>,
+    /// The lists of rights of relations that are read, where somebody was granted one.
+    rights: OidMap<u32, String>,
 }
 
 #[derive(Debug)]
@@ -35,14 +37,12 @@ pub(super) struct Relation {
     pub(super) kind: char,
     /// Its access method.
     pub(super) method: u32,
-    pub(super) owner: u32,
-    /// Its list of rights, where somebody was granted one; kept only for what is read.
-    pub(super) rights: Option<String>,
+    owner: u32,
     /// Row security applies to its owner too.
     pub(super) forces_row_security: bool,
     pub(super) has_rules: bool,
     /// How many columns it has, or had.
-    pub(super) columns: usize,
+    pub(super) columns: u16,
     is_partition: bool,
 }
 
@@ -82,19 +82,27 @@ impl Relations {
             kind,
             method: row.oid(4)?,
             owner: row.oid(5)?,
-            rights: if is_read { row.owned(6) } else { None },
             forces_row_security: row.is_true(7),
             is_partition: row.is_true(8),
             has_rules: row.is_true(9),
             columns: row.number(10)?,
         };
         self.relations.insert(oid, relation);
+        if let Some(rights) = row.owned(6).filter(|_| is_read) {
+            self.rights.insert(oid, rights);
+        }
         Some(())
     }
 
     /// A relation.
     pub(super) fn get(&self, oid: u32) -> Option<&Relation> {
         self.relations.get(&oid)
+    }
+
+    /// Who owns it, and its list of rights.
+    pub(super) fn rights(&self, oid: u32) -> Option<Owned<'_>> {
+        let owner = self.relations.get(&oid)?.owner;
+        Some(Owned { owner, rights: self.rights.get(&oid).map(String::as_str) })
     }
 
     /// Its qualified name.
