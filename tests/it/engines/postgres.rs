@@ -403,7 +403,7 @@ fn one_round_trip_is_enough_in_a_schema_of_its_own() {
     );
     let (port, queries, _) = counting_proxy();
     let url = format!(
-        "postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}?sslmode=disable&schema=My%20%22own%22",
+        "postgres://postgres:{PASSWORD}@127.0.0.1:{port}/{}?sslmode=disable&schema=My.%22own%27s%22",
         database.name
     );
     project.doorstep(&url, &["run"]).run().code(0);
