@@ -1,6 +1,6 @@
 //! Database engines.
 //!
-//! - `engine`: the stateless part of an engine, SQL texts and how their rows are read;
+//! - `engine`: the stateless part of an engine, SQL texts and how their rows are read; `ahead`: what is asked with its first query;
 //! - `session`: the stateful part, one connection; `queries`: what callers ask a session, written once;
 //! - `trace`: the way to a database, part by part; `inspector`, `advice_facts`: what a person asks a server;
 //! - `url_text`: what is checked before a URL is parsed; `endpoint`: a parsed URL; `connect`: the choice of the engine by
@@ -18,6 +18,7 @@
 #![cfg_attr(not(all(feature = "mysql", feature = "postgres", feature = "sqlite")), allow(dead_code))]
 
 pub(crate) mod advice_facts;
+pub(crate) mod ahead;
 pub(crate) mod connect;
 pub(crate) mod endpoint;
 pub(crate) mod engine;

@@ -14,7 +14,7 @@ use crate::base::progress::Phase;
 use crate::base::retry::Pace;
 use crate::base::signal::Stop;
 use crate::config::{Mode, Patience};
-use crate::engines::engine::TypesRead;
+use crate::engines::ahead::TypesRead;
 use crate::finding::Severity;
 use crate::formats::detect;
 use crate::migrate::apply::Migrator;

@@ -9,7 +9,7 @@ use crate::base::error::Error;
 use crate::base::log::{millis, number, seconds};
 use crate::base::progress::Phase;
 use crate::base::signal::Stop;
-use crate::engines::engine::TypesRead;
+use crate::engines::ahead::TypesRead;
 use crate::engines::session::{Probe, ProbeRequest, Session};
 use crate::finding::Severity;
 use crate::migrate::history::History;

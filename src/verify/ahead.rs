@@ -3,7 +3,8 @@
 
 use crate::base::fault::Fault;
 use crate::catalog::Catalog;
-use crate::engines::engine::{Ahead, Answers, Found, Probe};
+use crate::engines::ahead::{Ahead, Answers};
+use crate::engines::engine::{Found, Probe};
 use crate::engines::session::{Scope, Session};
 use crate::sql::{Row, TableName};
 

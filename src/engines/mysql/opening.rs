@@ -8,7 +8,8 @@
 use std::cell::Cell;
 
 use crate::base::fault::{Class, Fault};
-use crate::engines::engine::{Answers, Engine as _, ProbeRequest};
+use crate::engines::ahead::Answers;
+use crate::engines::engine::{Engine as _, ProbeRequest};
 use crate::engines::mysql::catalog::Mysql;
 use crate::engines::mysql::client::Client;
 use crate::engines::mysql::queries;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::base::fault::{Class, Condition, Fault};
 use crate::base::plain_name::shown;
-use crate::engines::engine::{Ahead, Answers, Engine as _, Probe, ProbeRequest};
+use crate::engines::ahead::{Ahead, Answers};
+use crate::engines::engine::{Engine as _, Probe, ProbeRequest};
 use crate::engines::net::login::LoginTask;
 use crate::engines::net::tls::TlsMode;
 use crate::engines::net::{silent, until_answered};

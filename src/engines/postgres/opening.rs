@@ -12,9 +12,8 @@ use std::ops::Range;
 
 use crate::base::fault::{Class, Fault};
 use crate::catalog::{Access, Catalog};
-use crate::engines::engine::{
-    Answers, CatalogReader as _, Engine as _, Found, HistoryQuery, ProbeRequest, Query, Scope,
-};
+use crate::engines::ahead::{Answers, HistoryQuery};
+use crate::engines::engine::{CatalogReader as _, Engine as _, Found, ProbeRequest, Query, Scope};
 use crate::engines::postgres::catalog::Postgres;
 use crate::engines::postgres::introspect::{self, PostgresReader};
 use crate::engines::postgres::queries::{self, WORDED};
@@ -217,7 +216,7 @@ fn tables_query(tables: &[TableName], role: Option<&str>) -> Query<Option<Vec<Fo
 mod tests {
     use super::*;
     use crate::catalog::{Name, Table};
-    use crate::engines::engine::Ahead;
+    use crate::engines::ahead::Ahead;
 
     fn history(sql: &str) -> HistoryQuery {
         HistoryQuery { sql: sql.to_owned(), stored: None }

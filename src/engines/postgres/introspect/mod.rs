@@ -2,12 +2,13 @@
 //! objects on which the role has no privilege.
 //!
 //! `texts` holds the statements, `reader` folds their rows into a catalog by what `relations`, `columns` and `types` know,
-//! `builtin` lists the server's own types, `owner` tells what the session's role may
+//! `builtin` lists the server's own types, `notation` reads lists of numbers, `owner` tells what the session's role may
 //! certainly read. One message of several statements: what they name is sent once and named by its oid, columns by their number. A
 //! second message asks for what only some databases have.
 
 pub(crate) mod builtin;
 mod columns;
+mod notation;
 mod oids;
 mod owner;
 mod present;

@@ -1,19 +1,20 @@
 //! Folds the rows of the catalog's statements into a catalog.
 
 use std::collections::HashSet;
-use std::str::FromStr;
 
 use smol_str::SmolStr;
 
 use crate::catalog::history_tables::hidden_names;
 use crate::catalog::{
-    Access, Action, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Extension, ForeignKey, Guarantee, Index,
+    Access, Arity, BrokenIndex, Catalog, Column, Constraint, Default, Extension, ForeignKey, Guarantee, Index,
     IndexColumn, Key, Name, Table, Type,
 };
-use crate::engines::engine::{CatalogReader, Scope, TypesRead};
+use crate::engines::ahead::TypesRead;
+use crate::engines::engine::{CatalogReader, Scope};
 use crate::engines::postgres::copy_text;
 use crate::engines::postgres::introspect::access;
 use crate::engines::postgres::introspect::columns::{Declared, Typed, Waiting};
+use crate::engines::postgres::introspect::notation::{action, is_below, nth, numbers};
 use crate::engines::postgres::introspect::oids::{OidMap, OidSet};
 use crate::engines::postgres::introspect::owner::Role;
 use crate::engines::postgres::introspect::relations::{Relation, Relations};
@@ -460,37 +461,10 @@ impl PostgresReader {
     }
 }
 
-/// Whether the oid that the line begins with is lower. Compared as text, because most lines are passed over so.
-fn is_below(line: &str, first: &str) -> bool {
-    let oid = line.as_bytes().iter().position(|byte| !byte.is_ascii_digit()).map_or(line, |end| &line[..end]);
-    (oid.len(), oid) < (first.len(), first)
-}
-
-/// The numbers of an int2vector (`1 2`) or an array (`{1,2}`).
-fn numbers(text: &str) -> Vec<i16> {
-    let text = text.trim_matches(['{', '}']);
-    text.split([' ', ',']).filter_map(|number| number.parse().ok()).collect()
-}
-
-/// The number at a place of an int2vector or an oidvector.
-fn nth<T: FromStr>(vector: &str, place: usize) -> Option<T> {
-    vector.split(' ').nth(place)?.parse().ok()
-}
-
-fn action(code: &str) -> Option<Action> {
-    Some(match code {
-        "a" => Action::NoAction,
-        "r" => Action::Restrict,
-        "c" => Action::Cascade,
-        "n" => Action::SetNull,
-        "d" => Action::SetDefault,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Action;
 
     /// Rows as `value|…`, where `~` is NULL, of the parts of a message for the schema public.
     fn read(rows: &[(Part, &str)]) -> (Catalog, Option<String>) {
@@ -680,12 +654,6 @@ mod tests {
         assert!(read(&[RELATIONS, &row].concat()).1.unwrap().contains("'{16400,16401,16403}'"));
         let row = [(Part::Extensions, "citext|2200|1.6")];
         assert!(read(&[plain.as_slice(), &row].concat()).1.unwrap().contains("pg_depend"));
-    }
-
-    #[test]
-    fn the_servers_own_begin_with_low_numbers() {
-        let of = |line: &str| is_below(line, "16384");
-        assert!(of("9\tx") && of("16383\tx") && !of("16384\tx") && !of("20000\t") && !of("100000\tx"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! default. Relations are those of all schemas but the server's own and TOAST's, which are two thirds of a small database's rows,
 //! and the longest, for their lists of rights.
 
-use crate::engines::engine::{Scope, TypesRead};
+use crate::engines::ahead::TypesRead;
+use crate::engines::engine::Scope;
 use crate::engines::postgres::SQL;
 use crate::engines::postgres::queries::{WORDED, pins};
 
