@@ -43,10 +43,8 @@ pub(crate) fn run(args: &Args, invocation: &Invocation<'_>) -> Result<Next, Erro
 pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocation<'_>) -> Result<Next, Error> {
     let settings = invocation.settings(LogLevel::Info)?;
     let limit = settings.start_timeout;
-    let service = Service::find(command, invocation.environment.get("PATH"))?;
-    let service =
-        if settings.init { service.map(|service| service.beside_init(&settings)).transpose()? } else { service };
     if is_without_database(&settings, extent) && !Setup::names_database(&settings, invocation.environment)? {
+        let service = service(command, &settings, invocation)?;
         wait_only(&settings, invocation)?;
         return Ok(service.map_or(Next::Done, Next::Exec));
     }
@@ -54,18 +52,28 @@ pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocatio
     let tracker = Tracker::default();
     let work = async {
         let early = EarlyLogin::begin(&settings, invocation.environment).await;
-        let result = match Setup::beside(&early, settings, invocation.environment) {
-            Ok(mut setup) => {
-                setup.tracker = tracker.clone();
-                steps(setup, extent, invocation).await
-            }
-            Err(error) => Err(error),
+        let result = async {
+            let service = service(command, &settings, invocation)?;
+            let mut setup = Setup::beside(&early, settings, invocation.environment)?;
+            setup.tracker = tracker.clone();
+            steps(setup, extent, invocation).await?;
+            Ok(service)
         };
+        let result = result.await;
         early.end().await;
         result
     };
-    in_time(limit, invocation.stop, &tracker, port, work)?;
+    let service = in_time(limit, invocation.stop, &tracker, port, work)?;
     Ok(service.map_or(Next::Done, Next::Exec))
+}
+
+/// The service, if the command line names one.
+fn service(command: &[OsString], settings: &Settings, invocation: &Invocation<'_>) -> Result<Option<Service>, Error> {
+    let service = Service::find(command, invocation.environment.get("PATH"))?;
+    match settings.init {
+        true => service.map(|service| service.beside_init(settings)).transpose(),
+        false => Ok(service),
+    }
 }
 
 /// The steps up to `extent`, after what `wait_for` names.

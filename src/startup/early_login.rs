@@ -1,4 +1,4 @@
-//! The login that begins before the project's files are looked at: the server needs longer for it than a start for its files.
+//! The login that begins before the service and the project's files are looked for: the server needs longer for it than a start for its files.
 //!
 //! Only where settings and environment already say which database it will be. The project may still say otherwise (`directUrl`
 //! of a Prisma schema), or have a mistake: then the login is ended, and nothing was asked.

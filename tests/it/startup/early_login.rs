@@ -1,4 +1,4 @@
-//! The login begins before the project's files are looked at, and is ended where they say that it is not needed.
+//! The login begins before the service and the project's files are looked for, and is ended where they say that it is not needed.
 
 use std::io::Read as _;
 
@@ -20,6 +20,7 @@ fn a_login_that_a_mistake_makes_needless_is_not_broken_off() {
     for _ in 0..5 {
         two().doorstep(&url, &["run", "--migrations", "absent"]).run().code(78);
         two().doorstep(&url, &["run", "--before-migrate", "no-such-command"]).run().code(127);
+        two().doorstep(&url, &["run", "--", "no-such-service"]).run().code(127);
         unreadable.doorstep(&url, &["run"]).run().code(65);
     }
     assert_eq!((counter(&server, "Aborted_connects"), counter(&server, "Aborted_clients")), (0, 0));
