@@ -57,3 +57,8 @@ impl Environment {
         self.get(name).map(PathBuf::from)
     }
 }
+
+/// Whether this process has a variable of this name, which a child of it would have too.
+pub(crate) fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
+}

@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::base::environment;
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
 use crate::base::signal::{self, Stop};
@@ -119,7 +120,7 @@ impl Service {
         let mut command = Command::new(&self.program);
         command.arg0(&self.words[0]).args(&self.words[1..]);
         // std copies an environment in which something is changed, which takes longer than the exec.
-        for name in OURS.iter().filter(|name| std::env::var_os(name).is_some()) {
+        for name in OURS.iter().filter(|name| environment::is_set(name)) {
             command.env_remove(name);
         }
         command

@@ -22,6 +22,7 @@ pub(crate) mod owed_hook;
 pub(crate) mod pipeline;
 pub(crate) mod process_tree;
 mod program;
+mod project_files;
 pub(crate) mod refusal;
 pub(crate) mod schemas;
 pub(crate) mod settle;

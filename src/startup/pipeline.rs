@@ -404,22 +404,13 @@ fn applies(setup: &Setup, extent: Extent) -> bool {
 
 /// Reads the folder and the desired state, as far as the extent needs them.
 async fn read_files(setup: &Setup, extent: Extent) -> Result<Files, Error> {
-    let history = async {
-        match extent {
-            Extent::Wait => Ok(None),
-            Extent::Migrate | Extent::Run => setup.read_folder_if_on().await,
-        }
-    };
-    let desired = async {
-        match extent {
-            Extent::Run => setup.read_desired().await,
-            Extent::Wait | Extent::Migrate => Ok(DesiredState::default()),
-        }
-    };
     setup.early_login.over().await;
-    // One after the other, on one thread: two of them would wait for each other's allocations, and the server takes longer anyway.
-    let history = history.await?;
-    Ok(Files { history, desired: desired.await? })
+    let (history, desired) = match extent {
+        Extent::Wait => (None, DesiredState::default()),
+        Extent::Migrate => (setup.read_folder_if_on().await?, DesiredState::default()),
+        Extent::Run => setup.read_files().await?,
+    };
+    Ok(Files { history, desired })
 }
 
 pub(super) fn warn_without_migrations(setup: &Setup, extent: Extent) {

@@ -13,7 +13,6 @@ use crate::engines::connect::Target;
 use crate::engines::session::{LockKey, Probe, ProbeRequest};
 use crate::formats::detect::{self, Project};
 use crate::formats::{Folder, LockPlace, OWN_LOCK, prisma};
-use crate::migrate::history::History;
 use crate::migrate::strangers::Territory;
 use crate::schema_source::prisma::PrismaSchema;
 use crate::sql::{Dialect, TableName};
@@ -40,7 +39,7 @@ pub(crate) struct Setup {
     pub(crate) dialect: Dialect,
     pub(crate) folder: Option<Folder>,
     pub(crate) hook_commands: HookCommands,
-    prisma_schema: Option<&'static PrismaSchema>,
+    pub(super) prisma_schema: Option<&'static PrismaSchema>,
     /// The Prisma schema lists the schemas that its models are in.
     has_listed_schemas: bool,
     /// Schemas to create when absent.
@@ -48,7 +47,7 @@ pub(crate) struct Setup {
     /// The schema that the URL names.
     pub(crate) url_schema: Option<String>,
     /// That schema, or the dialect's usual one; the database where the schemas of the dialect are databases.
-    url_home: String,
+    pub(super) url_home: String,
     pub(crate) territory: Territory,
     /// The schema of `schemas_from` that this start works on.
     pub(crate) tenant: Option<String>,
@@ -183,69 +182,6 @@ impl Setup {
             }
         }
         Self { database, is_scratch: true, hook_commands: HookCommands::default(), ..self }
-    }
-
-    /// Reads the migrations folder on a thread of its own, while the wait goes on: an error in the folder is reported
-    /// without waiting for the server.
-    pub(crate) async fn read_folder(&self) -> Result<Option<History>, Error> {
-        let Some(folder) = self.folder else { return Ok(None) };
-        let (dialect, is_scratch, chosen) = (self.dialect, self.is_scratch, self.chosen.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut resolved = folder.read(dialect)?;
-            if let Some(chosen) = chosen {
-                // Who has chosen among them has read the whole folder, with its warnings.
-                resolved.warnings.clear();
-                resolved.migrations.retain(|migration| chosen.contains(&migration.name));
-            }
-            let history = History::of(&folder, dialect, resolved);
-            Ok(if is_scratch { history.unclaimed() } else { history })
-        });
-        reading.await.map_err(|error| Error::Internal(error.to_string()))?.map(Some)
-    }
-
-    /// The same, unless migrations are turned off.
-    pub(crate) async fn read_folder_if_on(&self) -> Result<Option<History>, Error> {
-        match self.settings.mode {
-            Mode::Off => Ok(None),
-            Mode::Apply | Mode::Await => self.read_folder().await,
-        }
-    }
-
-    /// Reads the desired state as far as `verify` asks for it. With `verify = report` an unreadable schema file is a
-    /// warning, since findings do not stop such a start either.
-    pub(crate) async fn read_desired(&self) -> Result<DesiredState, Error> {
-        if self.settings.strictness == Strictness::Off {
-            return Ok(DesiredState::default());
-        }
-        match self.read_desired_files().await {
-            Err(error) if self.settings.strictness == Strictness::Report => {
-                tracing::warn!(phase = "verify", event = "unreadable", "{error}");
-                Ok(DesiredState::of_tables(&self.settings))
-            }
-            Ok(desired) => {
-                if let Some(why) = desired.hollow() {
-                    tracing::warn!(
-                        phase = "verify",
-                        event = "nothing_to_verify",
-                        "{why} (a schema of several files is named by its folder: --prisma-schema)"
-                    );
-                }
-                Ok(desired)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Reads the Prisma schema, the snapshot and the requirements; the files on a thread of its own.
-    pub(crate) async fn read_desired_files(&self) -> Result<DesiredState, Error> {
-        if DesiredState::is_without_files(&self.settings, self.prisma_schema) {
-            return DesiredState::read(&self.settings, None, self.dialect, &self.url_home);
-        }
-        let (settings, prisma, dialect) = (self.settings.clone(), self.prisma_schema, self.dialect);
-        let home = self.url_home.clone();
-        let read = move || DesiredState::read(&settings, prisma, dialect, &home);
-        let reading = tokio::task::spawn_blocking(read);
-        reading.await.map_err(|error| Error::Internal(error.to_string()))?
     }
 
     /// Refuses a command that works on one schema where the settings name many.
