@@ -58,8 +58,8 @@ pub(crate) fn start(command: &[OsString], extent: Extent, invocation: &Invocatio
             setup.tracker = tracker.clone();
             steps(setup, extent, invocation).await?;
             Ok(service)
-        };
-        let result = result.await;
+        }
+        .await;
         early.end().await;
         result
     };

@@ -402,14 +402,10 @@ fn applies(setup: &Setup, extent: Extent) -> bool {
     extent != Extent::Wait && setup.settings.mode == Mode::Apply
 }
 
-/// Reads the folder and the desired state, as far as the extent needs them.
+/// Reads the folder and the desired state, as far as the extent needs them, once the early login is over.
 async fn read_files(setup: &Setup, extent: Extent) -> Result<Files, Error> {
     setup.early_login.over().await;
-    let (history, desired) = match extent {
-        Extent::Wait => (None, DesiredState::default()),
-        Extent::Migrate => (setup.read_folder_if_on().await?, DesiredState::default()),
-        Extent::Run => setup.read_files().await?,
-    };
+    let (history, desired) = setup.read_files(extent).await?;
     Ok(Files { history, desired })
 }
 

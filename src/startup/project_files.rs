@@ -5,6 +5,7 @@ use crate::base::error::Error;
 use crate::config::{Mode, Strictness};
 use crate::formats::Folder;
 use crate::migrate::history::History;
+use crate::startup::pipeline::Extent;
 use crate::startup::setup::Setup;
 use crate::verify::desired::DesiredState;
 
@@ -85,19 +86,21 @@ impl Setup {
         move || DesiredState::read(&settings, prisma, dialect, &home)
     }
 
-    /// Both as far as the settings ask for them, one after the other on one thread: two threads would wait for each other's allocations,
-    /// and the server takes longer anyway.
-    pub(crate) async fn read_files(&self) -> Result<(Option<History>, DesiredState), Error> {
+    /// Both as far as the extent and the settings ask for them, one after the other on one thread: two threads would wait for each
+    /// other's allocations, and the server takes longer anyway.
+    pub(crate) async fn read_files(&self, extent: Extent) -> Result<(Option<History>, DesiredState), Error> {
         let Self { settings, .. } = self;
         let has_desired =
             settings.strictness != Strictness::Off && !DesiredState::is_without_files(settings, self.prisma_schema);
-        match self.folder {
-            Some(folder) if has_desired && settings.mode != Mode::Off => {
+        match (extent, self.folder) {
+            (Extent::Wait, _) => Ok((None, DesiredState::default())),
+            (Extent::Migrate, _) => Ok((self.read_folder_if_on().await?, DesiredState::default())),
+            (Extent::Run, Some(folder)) if has_desired && settings.mode != Mode::Off => {
                 let (folder, desired) = (self.reading_of(folder), self.reading_of_desired());
                 let (history, desired) = on_a_thread(move || Ok((folder()?, desired()))).await?;
                 Ok((Some(history), self.judged(desired)?))
             }
-            _ => Ok((self.read_folder_if_on().await?, self.read_desired().await?)),
+            (Extent::Run, _) => Ok((self.read_folder_if_on().await?, self.read_desired().await?)),
         }
     }
 }

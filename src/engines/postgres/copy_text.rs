@@ -1,9 +1,14 @@
-//! Lines of `COPY … TO STDOUT` in its text format (COPY in the manual, "Text Format").
+//! `COPY … TO STDOUT`, and its lines in the text format (COPY in the manual, "Text Format").
 
 use std::borrow::Cow;
 
 /// The most columns of a COPY of doorstep's own.
 const MOST: usize = 11;
+
+/// The statement that sends the columns of a table as they are stored; both as SQL.
+pub(crate) fn statement(table: &str, columns: &str) -> String {
+    format!("COPY {table} ({columns}) TO STDOUT")
+}
 
 /// Gives `take` the values of a line: `\N` is NULL. Values beyond the [`MOST`] are left out.
 pub(crate) fn columns<T>(line: &str, take: impl FnOnce(&[Option<&str>]) -> T) -> T {

@@ -129,10 +129,9 @@ impl Opening {
     }
 
     fn row(&mut self, statement: usize, row: &[Option<&str>]) {
-        let owned = || row.iter().map(|value| value.map(str::to_owned)).collect();
         match self {
-            Self { probe, .. } if statement == 0 => probe.push(owned()),
-            Self { tables: Some(tables), .. } if statement == tables.statement => tables.rows.push(owned()),
+            Self { probe, .. } if statement == 0 => probe.push(owned(row)),
+            Self { tables: Some(tables), .. } if statement == tables.statement => tables.rows.push(owned(row)),
             Self { catalog: Some(catalog), .. } if catalog.statements.contains(&statement) => {
                 catalog.is_spoiled |= catalog.reader.row(statement - catalog.statements.start, row).is_none();
             }
@@ -166,7 +165,6 @@ impl AheadHistory {
         if self.size > MOST {
             return;
         }
-        let owned = |row: &[Option<&str>]| row.iter().map(|value| value.map(str::to_owned)).collect();
         self.rows.push(match row {
             [Some(line)] if self.is_copied => copy_text::columns(line, owned),
             row => owned(row),
@@ -174,11 +172,15 @@ impl AheadHistory {
     }
 }
 
+fn owned(row: &[Option<&str>]) -> Row {
+    row.iter().map(|value| value.map(str::to_owned)).collect()
+}
+
 /// The statement that reads a history: without a plan, where no query is needed (0.17 of 1.1 ms of a fresh backend's time for 100 rows). A
 /// COPY refuses a view and a partitioned table; then the history is asked for by itself.
 fn history_text(history: &HistoryQuery) -> String {
     match &history.stored {
-        Some((table, columns)) => format!("COPY {} ({}) TO STDOUT", SQL.table(table), columns.join(", ")),
+        Some((table, columns)) => copy_text::statement(&SQL.table(table), &columns.join(", ")),
         None => history.sql.clone(),
     }
 }

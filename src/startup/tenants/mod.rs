@@ -78,11 +78,7 @@ struct TenantRun<'a> {
 /// [`Error::Schemas`] with those that failed, when all others are done; the first error of the server as a whole.
 pub(crate) async fn run(setup: &Setup, from: &SchemasFrom, extent: Extent, stop: &Stop) -> Result<usize, Error> {
     warn_without_migrations(setup, extent);
-    let history = setup.read_folder_if_on().await?;
-    let desired = match extent {
-        Extent::Run => setup.read_desired().await?,
-        Extent::Wait | Extent::Migrate => DesiredState::default(),
-    };
+    let (history, desired) = setup.read_files(extent).await?;
     let run = TenantRun {
         setup,
         stop,

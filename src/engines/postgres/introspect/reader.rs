@@ -657,6 +657,12 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_without_a_schema_is_asked_for_too() {
+        let (sql, _) = PostgresReader::of(&Scope { schemas: &[], role: None });
+        assert!(sql.contains("relnamespace = ANY ((SELECT ARRAY[]::pg_catalog.oid[])::pg_catalog.oid[])"), "{sql}");
+    }
+
+    #[test]
     fn a_row_of_no_statement_is_refused() {
         assert_eq!(PostgresReader::default().row(0, &[Some("?")]), None);
     }

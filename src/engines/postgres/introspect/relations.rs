@@ -88,7 +88,7 @@ impl Relations {
             columns: row.number(10)?,
         };
         self.relations.insert(oid, relation);
-        if let Some(rights) = row.owned(6).filter(|_| is_read) {
+        if is_read && let Some(rights) = row.owned(6) {
             self.rights.insert(oid, rights);
         }
         Some(())

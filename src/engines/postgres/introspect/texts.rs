@@ -8,8 +8,8 @@
 
 use crate::engines::ahead::TypesRead;
 use crate::engines::engine::Scope;
-use crate::engines::postgres::SQL;
 use crate::engines::postgres::queries::{WORDED, pins};
+use crate::engines::postgres::{SQL, copy_text};
 
 /// What the rows of one statement of the message are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +165,7 @@ const TYPES: Copied = (
 
 /// The statement that sends a catalog as it is.
 fn copy((part, catalog, columns): &Copied) -> (Part, String) {
-    (*part, format!("COPY pg_catalog.{catalog} ({columns}) TO STDOUT"))
+    (*part, copy_text::statement(&format!("pg_catalog.{catalog}"), columns))
 }
 
 /// Whether a schema of the server's own is read.
@@ -182,12 +182,12 @@ fn relations(scope: &Scope<'_>) -> String {
     )
 }
 
-/// The oids of the schemas, as an expression that is computed once: a join with `pg_namespace` costs more. A schema that does not
-/// exist has NULL.
+/// The oids of the schemas, as an expression that is computed once: a query of `pg_namespace` costs more. A schema that does not
+/// exist has NULL. The inner cast gives an empty list its type; without the outer one, ANY would take the SELECT for its rows.
 fn oids_of(schemas: &[String]) -> String {
     let oid = |name: &String| format!("pg_catalog.to_regnamespace({})", SQL.literal(&SQL.identifier(name)));
     let oids: Vec<String> = schemas.iter().map(oid).collect();
-    format!("(SELECT ARRAY[{}])::pg_catalog.oid[]", oids.join(", "))
+    format!("(SELECT ARRAY[{}]::pg_catalog.oid[])::pg_catalog.oid[]", oids.join(", "))
 }
 
 /// The statements of the first message. The order matters: the reader gives relations their places when the first column comes, and
