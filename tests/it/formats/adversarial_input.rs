@@ -52,6 +52,7 @@ fn the_properties_hold_for_what_the_fuzzers_found() {
         "a;\n---- create above / drop below ----)b;",
         // What MySQL reads in its own way.
         "DELIMITER //\nCREATE TABLE t (a INT, --//b",
+        "--/*UNDO\n",
         "a --; b; c --\nd # '\n;/*!50003 e; */ f; /*!g*/;;h",
         "CREATE PROCEDURE p() BEGIN IF a THEN b; END IF; END; c",
         "a;\nDELIMITER //\nb;c//\n(//d\nDELIMITER ;\ne",

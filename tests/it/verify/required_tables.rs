@@ -156,6 +156,21 @@ fn models_without_a_schema_are_looked_for_where_prismas_client_asks_for_them() {
 }
 
 #[test]
+fn a_database_may_have_lost_its_information_schema() {
+    let database = Database::fresh();
+    let schema = "datasource db {\n  provider = \"postgresql\"\n}\nmodel User {\n  id Int @id\n}\n";
+    let project = Project::new().file("prisma/schema.prisma", schema);
+    database.sql(
+        "DROP SCHEMA information_schema CASCADE; \
+         CREATE TABLE \"User\" (id integer NOT NULL, CONSTRAINT \"User_pkey\" PRIMARY KEY (id))",
+    );
+    let verify = || project.doorstep(&database.url(), &["verify"]).run();
+    verify().code(0).stdout_has("verified (0 errors, 0 warnings, 0 notices)");
+    database.sql("DROP TABLE \"User\"");
+    verify().code(3).stdout_has("table public.User");
+}
+
+#[test]
 fn a_role_that_may_read_some_columns_only_is_told_so() {
     let database = Database::fresh();
     let project = project_of_a_schema();

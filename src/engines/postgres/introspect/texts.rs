@@ -173,9 +173,15 @@ pub(super) fn reads_servers_own(scope: &Scope<'_>) -> bool {
     scope.schemas.iter().any(|name| name == "information_schema" || name.starts_with("pg_"))
 }
 
-/// The relations. `pg_catalog` and `pg_toast` have the same oids in every database (pg_namespace.dat).
+/// The relations. `pg_catalog` and `pg_toast` have the same oids in every database (pg_namespace.dat), `information_schema` has not,
+/// and may have been dropped.
 fn relations(scope: &Scope<'_>) -> String {
-    let condition = if reads_servers_own(scope) { "" } else { " WHERE relnamespace <> ALL ('{11,99}')" };
+    let condition = if reads_servers_own(scope) {
+        ""
+    } else {
+        " WHERE relnamespace <> ALL ((SELECT ARRAY[11, 99, coalesce(pg_catalog.to_regnamespace('information_schema'), 0)])\
+         ::pg_catalog.oid[])"
+    };
     format!(
         "SELECT oid, relname, relnamespace, relkind, relam, relowner, relacl, relrowsecurity AND relforcerowsecurity, \
          relispartition, relhasrules, relnatts FROM pg_catalog.pg_class{condition}"
