@@ -99,6 +99,8 @@ struct Pipeline<'a> {
     follower: Follower,
     /// Whether the log names the server once it answers: not in every pass of a start that waits for another process.
     announces: bool,
+    /// The last pass has found the history.
+    has_history: bool,
     report: Report,
 }
 
@@ -114,7 +116,8 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
     let queue = Queue::new(setup.settings.lock_timeout);
     let follower = Follower::new(setup.settings.patience);
     let (files, report) = (None, Report::default());
-    let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report };
+    let (announces, has_history) = (true, false);
+    let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces, has_history, report };
     // The process ends next, or becomes the service. To free the migrations one by one would only take time.
     ManuallyDrop::new(pipeline).run().await.map_err(|error| refusal::advised(error, setup))
 }
@@ -171,11 +174,14 @@ impl Pipeline<'_> {
         let began = Instant::now();
         let (setup, extent) = (self.setup, self.extent);
         let announces = std::mem::take(&mut self.announces);
-        // In a pass that follows another one, there is likely something to do, and its answers would be outdated.
-        let wanted = match announces && extent != Extent::Wait {
+        let wanted = match extent {
+            Extent::Wait => setup.probe_request(),
             // A start says how many notices there are; `verify` lists them.
-            true => setup.opening_request((extent == Extent::Run).then_some(TypesRead::Used)),
-            false => setup.probe_request(),
+            Extent::Run if announces => setup.opening_request(Some(TypesRead::Used)),
+            // In a pass that follows another one, there is likely something to do, and a catalog would be outdated. A history that is
+            // not there is an error in the server's log.
+            Extent::Migrate | Extent::Run if announces || self.has_history => setup.opening_request(None),
+            Extent::Migrate | Extent::Run => setup.probe_request(),
         };
         let ready = wait::until_ready(setup, patience, &wanted, applies(setup, extent), announces);
         let (Connected { session, mut probe, began: opened }, files) = match self.files.take() {
@@ -186,6 +192,7 @@ impl Pipeline<'_> {
         let mut report = std::mem::take(&mut self.report);
         let waited = if announces { &mut report.wait } else { &mut report.migrate };
         *waited += began.elapsed();
+        self.has_history = probe.history.is_some();
         let Files { history, desired } = files;
         let ahead = ReadAhead::of(wanted.ahead, &mut probe);
         let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, ahead, report };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Database, Doorstep, Project, binary, psql, release_binary, sqlite, until};
+use crate::support::{Cluster, Database, Doorstep, Project, binary, psql, release_binary, session, sqlite, until};
 
 fn together(count: usize, project: &Project, url: &str) {
     let arguments = ["run", "--wait-timeout", "60s", "--require-tables", "users,posts", "--", "echo", "up"];
@@ -93,6 +93,31 @@ fn waiters_hold_few_connections(binary: &str, replicas: usize, seconds: u32) {
     }
     assert!(most <= 5, "{most} connections were held by waiting replicas");
     assert_eq!(psql(cluster.port, "app", "SELECT count(*) FROM _prisma_migrations"), "1");
+}
+
+#[test]
+fn a_look_of_a_waiting_replica_reads_the_history_with_the_first_message() {
+    let cluster = Cluster::started("log_statement = 'all'\nlog_line_prefix = '%a %p '\n");
+    let migrate = |project: &Project| project.doorstep(&cluster.url(), &["migrate"]).spawn();
+    migrate(&Project::new().migration("1_users", "CREATE TABLE users (id integer);")).finish("migrate").code(0);
+    let holder = session(cluster.port, "postgres", "SELECT pg_advisory_lock(72707369); SELECT pg_sleep(60)");
+    until("the lock is held", || {
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        (psql(cluster.port, "postgres", held) == "1").then_some(())
+    });
+    let project = Project::new()
+        .migration("1_users", "CREATE TABLE users (id integer);")
+        .migration("2_posts", "CREATE TABLE posts (id integer);");
+    let mut waiting = migrate(&project);
+    waiting.until_stderr("waiting for the migration lock");
+    drop((waiting, holder));
+    let log = std::fs::read_to_string(cluster.directory.path().join("log")).unwrap();
+    let messages: Vec<_> = log.lines().filter_map(|line| line.split_once(" LOG:  statement: ")).collect();
+    let (last, _) = messages.iter().rfind(|(session, _)| session.starts_with("doorstep ")).unwrap();
+    let of_last: Vec<_> = messages.iter().filter(|(session, _)| session == last).map(|(_, sql)| *sql).collect();
+    let [opening, lock, holder] = of_last[..] else { panic!("{of_last:#?}") };
+    assert!(opening.contains("COPY") && opening.contains("_prisma_migrations"), "{opening}");
+    assert!(lock.contains("pg_try_advisory_lock") && holder.contains("pg_locks"), "{lock}\n{holder}");
 }
 
 #[test]
