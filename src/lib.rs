@@ -4,51 +4,51 @@
 //! Each room below uses only rooms below its own (`tests/it/repo/layering.rs` checks it); docs/architecture.md has the
 //! picture. It is a library only so that tests, fuzzers and benchmarks reach its parts; the product is the binary.
 
-/// The command line, and one file per command: arguments, work, printed result.
+// The command line, and one file per command: arguments, work, printed result.
 mod commands;
 
-/// The pipeline of `run`, step by step; hooks and other child processes, the health port, exec and init.
+// The pipeline of `run`, step by step; hooks and other child processes, the health port, exec and init.
 mod startup;
 
-/// Questions to a live server that only read: what support would ask, and advice about indexes.
+// Questions to a live server that only read: what support would ask, and advice about indexes.
 mod inspect;
-/// Rules over the scripts of migrations: what would stop a running service, why, and the safe way to write it.
+// Rules over the scripts of migrations: what would stop a running service, why, and the safe way to write it.
 mod lint;
 
-/// What the service needs: compared with the database, explained, judged.
+// What the service needs: compared with the database, explained, judged.
 mod verify;
 
-/// What is pending, and how it is applied so that the history stays true; locks, recovery, reports of failures.
+// What is pending, and how it is applied so that the history stays true; locks, recovery, reports of failures.
 mod migrate;
 
-/// Prisma, plain SQL, Alembic, Django: how their folders and history tables are read.
+// The migration tools: how their folders are read, and their history tables read and written.
 mod formats;
 
-/// Findings as text, JSON, JUnit, GitHub commands and Markdown.
+// The result of `verify` as text, JSON, JUnit, GitHub commands and Markdown.
 mod report;
 
-/// Desired catalog against live catalog, and the SQL that closes the gap.
+// Desired catalog against live catalog, and the SQL that closes the gap.
 mod differ;
 
-/// Where desired catalogs come from: schema.prisma, a snapshot.
+// Where desired catalogs come from: schema.prisma, a snapshot.
 mod schema_source;
 
-/// The session trait and its engines, PostgreSQL and SQLite; connecting by URL.
+// The session trait and its engines, PostgreSQL, MySQL and SQLite; connecting by URL.
 mod engines;
 
-/// Settings: flags, environment, file.
+// Settings: flags, environment, file.
 mod config;
 
-/// A finding: severity, difference, cause, remedy.
+// A finding: severity, difference, cause, remedy.
 mod finding;
 
-/// The model of a database's schema: tables, columns, indexes, keys, types.
+// The model of a database's schema: tables, columns, indexes, keys, types.
 mod catalog;
 
-/// SQL text: dialects, names, statements, what they create and drop.
+// SQL text: dialects, names, statements, what they create and drop.
 mod sql;
 
-/// Foundations without a database: errors and exit codes, signals, retry, logs, environment, secrets.
+// Foundations without a database: errors and exit codes, signals, retry, logs, environment, secrets.
 mod base;
 
 /// Parts of the program that its tests, its fuzzers and its benchmarks call directly. Not a stable interface: the product

@@ -2,7 +2,7 @@
 //! output of a child process. Such text could steer a terminal (ESC), hide or reorder what is read (U+202E), or be read by
 //! a CI server as a command (`::error` at the beginning of a line, `##[error]` anywhere in it).
 //!
-//! Every form of output passes through here: [`text`] for log lines, the termination log and results, [`line`] for a piece
+//! Every form of output passes through here: [`text`] for log lines, the termination log and results, [`line()`] for a piece
 //! of one line, [`json`] for JSON in logs, results and the health port.
 
 use std::borrow::Cow;

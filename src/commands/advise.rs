@@ -23,8 +23,11 @@ pub(crate) struct Args {
     /// Form of the result on stdout
     #[arg(long, value_enum, default_value = "text")]
     format: LogFormat,
-    /// Where hypopg is not installed, prove indexes for [[query]]s on a scratch database; needs CREATEDB
-    #[arg(long)]
+    // No doc comment, in which rustdoc would look for an item of this name.
+    #[arg(
+        long,
+        help = "Where hypopg is not installed, prove indexes for [[query]]s on a scratch database; needs CREATEDB"
+    )]
     scratch: bool,
 }
 

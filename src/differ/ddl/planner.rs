@@ -396,7 +396,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Why SQLite does not add such a column to a table (https://www.sqlite.org/lang_altertable.html).
+/// Why SQLite does not add such a column to a table (<https://www.sqlite.org/lang_altertable.html>).
 fn refused_by_sqlite(table: &Table, column: &Column) -> Option<&'static str> {
     let is_key = table.primary_key.as_ref().is_some_and(|key| key.columns.contains(&column.name));
     match (&column.default, column.arity) {

@@ -176,7 +176,7 @@ fn signature_hash(algorithm: &x509_cert::AlgorithmIdentifier) -> Option<Hash> {
     }
 }
 
-/// `hashAlgorithm` of RSASSA-PSS-params (RFC 4055, 3.1): field [0], and SHA-1 where it is absent.
+/// `hashAlgorithm` of RSASSA-PSS-params (RFC 4055, 3.1): field `[0]`, and SHA-1 where it is absent.
 fn pss_hash(parameters: &x509_cert::der::Any) -> Option<Hash> {
     use x509_cert::AlgorithmIdentifier;
     use x509_cert::der::asn1::ContextSpecific;

@@ -41,7 +41,7 @@ pub(crate) struct Facts<'a> {
     pub actual: Option<&'a Catalog>,
 }
 
-/// A folder of migrations and its history, for [`explain`].
+/// A folder of migrations and its history, for the explanation of a finding.
 #[derive(Debug, Default)]
 pub(crate) struct MigrationFacts {
     /// The folder, as the user would write its path.
