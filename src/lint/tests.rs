@@ -216,6 +216,11 @@ fn mysql_copies_are_told_and_what_is_online_is_not() {
             ("ALTER TABLE t ADD COLUMN x INT NOT NULL", "1 not-null-without-default"),
             ("ALTER TABLE t DROP COLUMN a; RENAME TABLE u TO w", "1 drop error, 1 rename error"),
             ("CREATE TABLE n (a INT); ALTER TABLE n MODIFY a BIGINT", ""),
+            ("CREATE TABLE c.n (a INT); RENAME TABLE c.n TO d.n; ALTER TABLE d.n MODIFY a BIGINT", ""),
+            (
+                "CREATE TABLE c.n (a INT); RENAME TABLE c.n TO d.n; ALTER TABLE c.n MODIFY a BIGINT",
+                "1 long-lock notice",
+            ),
         ],
     );
 }

@@ -62,10 +62,13 @@ impl World {
         if is(&["DO"]) || is(&["CALL"]) {
             return self.doubt_code(statement.text);
         }
+        if is(&["RENAME"]) && statement.has("EXISTS") {
+            return self.doubt_mentioned(statement, true);
+        }
         if is(&["RENAME"]) {
             let mut reader = Cursor::of(statement);
             reader.take("RENAME");
-            return renames(&mut reader).iter().for_each(|(old, new)| self.rename(old, &new.name));
+            return renames(&mut reader).iter().for_each(|(old, new)| self.rename(old, new));
         }
         // Several actions of one statement, whose order the text does not tell.
         let renames_parts = statement.has("RENAME") || statement.has("CHANGE");
@@ -135,7 +138,7 @@ impl World {
         };
         if reader.take_all(&["RENAME", "TO"]) {
             if let Some(new) = reader.name() {
-                self.rename(&whole, &bare(&new));
+                self.rename(&whole, &ObjectRef::written(whole.kind, &new));
             }
         } else if kind == Some(ObjectKind::Table) && reader.take("RENAME") {
             let part = if reader.take("CONSTRAINT") { ObjectKind::Constraint } else { ObjectKind::Column };
@@ -153,18 +156,20 @@ impl World {
         true
     }
 
-    /// A whole gets another name, and its parts with it.
-    fn rename(&mut self, whole: &ObjectRef, new: &str) {
-        let renamed = ObjectRef { name: new.to_owned(), ..whole.clone() };
+    /// A whole gets another name, on MySQL perhaps that of another schema, and its parts with it.
+    fn rename(&mut self, whole: &ObjectRef, new: &ObjectRef) {
+        let schema = new.schema.clone().or_else(|| whole.schema.clone());
+        let renamed = ObjectRef { schema, name: new.name.clone(), ..whole.clone() };
         let is_schema = whole.kind == ObjectKind::Schema;
         for place in 0..self.known.len() {
             let object = &mut self.known[place].last.object;
             if is_schema && object.schema.as_deref() == Some(whole.name.as_str()) {
-                object.schema = Some(new.to_owned());
+                object.schema = Some(new.name.clone());
             } else if object.table.as_deref() == Some(whole.name.as_str())
                 && are_in_one(object.schema.as_deref(), whole.schema.as_deref())
             {
-                object.table = Some(new.to_owned());
+                object.table = Some(new.name.clone());
+                object.schema.clone_from(&renamed.schema);
             }
         }
         self.set(whole, false);
@@ -373,6 +378,19 @@ mod tests {
             ),
             ["0 + index i", "0 + table t", "0 - table new_t"]
         );
+        for (script, expected) in [
+            (
+                "CREATE TABLE a.t (x INT); RENAME TABLE a.t TO b.t; ALTER TABLE b.t ADD y INT",
+                vec!["0 + column b.t.y", "0 + table b.t", "0 - table a.t"],
+            ),
+            (
+                "ALTER TABLE a.t ADD y INT; ALTER TABLE a.t RENAME TO b.u",
+                vec!["0 + column b.u.y", "0 + table b.u", "0 - table a.t"],
+            ),
+            ("CREATE TABLE t (x INT); RENAME TABLE IF EXISTS t TO u", vec![]),
+        ] {
+            assert_eq!(of(Dialect::Mysql, &[script]), expected, "{script}");
+        }
     }
 
     #[test]

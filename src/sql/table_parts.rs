@@ -143,6 +143,11 @@ pub(crate) fn renames(reader: &mut Cursor<'_>) -> Vec<(ObjectRef, ObjectRef)> {
     }
 }
 
+/// The schema to which a rename moves an object, where the new name says one: MySQL's `RENAME TABLE a.t TO b.t`.
+pub(crate) fn moves_to(old: &ObjectRef, new: &ObjectRef) -> Option<String> {
+    new.schema.clone().filter(|schema| old.schema.as_ref() != Some(schema))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

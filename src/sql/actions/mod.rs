@@ -302,11 +302,20 @@ pub(crate) fn actions(statement: &Statement<'_>) -> Vec<Action> {
         create::dropped(&mut reader)
     } else if reader.take("RENAME") {
         let renamed = crate::sql::table_parts::renames(&mut reader);
-        renamed.into_iter().map(|(old, new)| Action::on(Some(old), ActionKind::Rename(new.name))).collect()
+        renamed.into_iter().flat_map(|(old, new)| renamed_to(old, new)).collect()
     } else {
         rows::changed(&mut reader).unwrap_or_else(|| vec![upkeep::action(statement, &mut reader)])
     };
     if found.is_empty() { vec![Action::on(None, ActionKind::Unread)] } else { found }
+}
+
+/// A rename, and the move to another schema that it may be as well.
+pub(crate) fn renamed_to(old: ObjectRef, new: ObjectRef) -> Vec<Action> {
+    let moves = crate::sql::table_parts::moves_to(&old, &new).map(ActionKind::Move);
+    let renames = (moves.is_none() || old.name != new.name).then(|| ActionKind::Rename(new.name.clone()));
+    let moved = ObjectRef { name: new.name, ..old.clone() };
+    let on = |object| move |kind| Action::on(Some(object), kind);
+    renames.map(on(old)).into_iter().chain(moves.map(on(moved))).collect()
 }
 
 /// The whole of this kind whose name is next.

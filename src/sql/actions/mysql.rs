@@ -2,7 +2,7 @@
 
 use crate::sql::actions::column::{NewColumn, declared};
 use crate::sql::actions::constraint::constraint;
-use crate::sql::actions::{Action, ActionKind, ColumnSetting, NewIndex, TableSetting};
+use crate::sql::actions::{Action, ActionKind, ColumnSetting, NewIndex, TableSetting, renamed_to};
 use crate::sql::cursor::{Cursor, bare};
 use crate::sql::table_parts::{self, PartOp};
 use crate::sql::{ObjectKind, ObjectRef};
@@ -137,8 +137,10 @@ fn parted(reader: &mut Cursor<'_>, table: &ObjectRef) -> Vec<Action> {
     }
     let renames = reader.take("RENAME") && (reader.take("TO") || reader.take("AS") || !reader.is_at_end());
     let new = if renames { reader.name() } else { None };
-    let kind = new.map_or(ActionKind::Unread, |new| ActionKind::Rename(bare(&new)));
-    vec![Action::on(Some(table.clone()), kind)]
+    match new {
+        Some(new) => renamed_to(table.clone(), ObjectRef::written(table.kind, &new)),
+        None => vec![Action::on(Some(table.clone()), ActionKind::Unread)],
+    }
 }
 
 /// An option of the table (MySQL manual 17.12.1, "Table Operations").

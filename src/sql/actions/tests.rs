@@ -58,6 +58,8 @@ fn statements_are_read_with_what_they_are_on() {
         ),
         ("ALTER TABLE t ADD (a INT, b INT), ALGORITHM=INPLACE", "AddColumn column t.a, AddColumn column t.b"),
         ("RENAME TABLE a TO b, c TO d", "Rename table a, Rename table c"),
+        ("RENAME TABLE a.t TO b.t, a.u TO a.v", "Move table a.t, Rename table a.u"),
+        ("ALTER TABLE a.t RENAME TO b.u", "Rename table a.t, Move table a.u"),
         ("DROP INDEX i ON t", "Drop index i"),
         ("INSERT IGNORE INTO t SET a = 1", "Rows table t"),
         ("CREATE DEFINER = a@b SQL SECURITY INVOKER PROCEDURE p() SELECT 1", "Quiet"),

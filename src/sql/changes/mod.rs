@@ -199,7 +199,7 @@ mod tests {
         );
         let script = "ALTER TABLE t ADD COLUMN b INT, ADD INDEX i (b), MODIFY a BIGINT,\n CHANGE c d INT, DROP FOREIGN KEY f, DROP KEY j,\n \
                       RENAME INDEX x TO y, ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES u (Id);\nDROP INDEX i ON t;\n\
-                      RENAME TABLE t TO u, `V` TO w;\nALTER TABLE a RENAME b;\nCREATE FULLTEXT INDEX n ON t (a)";
+                      RENAME TABLE t TO u, `V` TO w, a.x TO b.x;\nALTER TABLE a RENAME b;\nCREATE FULLTEXT INDEX n ON t (a)";
         assert_eq!(
             told(script, Dialect::Mysql),
             [
@@ -214,6 +214,7 @@ mod tests {
                 "4 - index i on t",
                 "5 to u: table t",
                 "5 to w: table V",
+                "5 into b: table a.x",
                 "6 to b: table a",
                 "7 + index n on t",
             ]

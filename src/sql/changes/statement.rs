@@ -3,7 +3,7 @@
 use crate::sql::changes::{Aspect, Change, FoundChange, LineIndex, SchemaOp};
 use crate::sql::cursor::{Cursor, bare};
 use crate::sql::script::summary;
-use crate::sql::table_parts::{self, PartChange, PartOp, renames};
+use crate::sql::table_parts::{self, PartChange, PartOp, moves_to, renames};
 use crate::sql::{ObjectKind, ObjectRef};
 
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
@@ -20,7 +20,7 @@ impl FoundChange {
             self.drop(&mut reader);
         } else if reader.take("RENAME") {
             let renamed = renames(&mut reader);
-            renamed.into_iter().for_each(|(old, new)| self.note(SchemaOp::Renames(new.name), old));
+            renamed.into_iter().for_each(|(old, new)| self.note_rename(old, new));
         }
     }
 
@@ -202,7 +202,7 @@ impl FoundChange {
         reader.take("ONLY");
         let Some(whole) = read(reader, kind) else { return };
         if reader.take_all(&["RENAME", "TO"]) {
-            return self.note_name(reader, whole, SchemaOp::Renames);
+            return self.renamed(reader, whole);
         }
         if reader.take_all(&["SET", "SCHEMA"]) {
             return self.note_name(reader, whole, SchemaOp::Moves);
@@ -251,6 +251,24 @@ impl FoundChange {
         }
     }
 
+    /// The whole gets the name that is next.
+    fn renamed(&mut self, reader: &mut Cursor<'_>, whole: ObjectRef) {
+        if let Some(new) = reader.name() {
+            let new = ObjectRef::written(whole.kind, &new);
+            self.note_rename(whole, new);
+        }
+    }
+
+    /// A rename, and the move to another schema that it may be as well.
+    fn note_rename(&mut self, old: ObjectRef, new: ObjectRef) {
+        let moves = moves_to(&old, &new).map(SchemaOp::Moves);
+        let moved = ObjectRef { name: new.name.clone(), ..old.clone() };
+        if moves.is_none() || old.name != new.name {
+            self.note(SchemaOp::Renames(new.name), old);
+        }
+        moves.into_iter().for_each(|op| self.note(op, moved.clone()));
+    }
+
     fn rename_part(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef, part: ObjectKind) {
         let Some(old) = reader.name() else { return };
         reader.take("TO");
@@ -277,7 +295,7 @@ impl FoundChange {
             let mut after = table_parts::action(reader).into_iter();
             if after.len() == 0 {
                 let _ = reader.take("RENAME") && (reader.take("TO") || reader.take("AS"));
-                return self.note_name(reader, table.clone(), SchemaOp::Renames);
+                return self.renamed(reader, table.clone());
             }
             return after.by_ref().for_each(|change| self.note_part(table, change));
         }
