@@ -6,6 +6,8 @@
 
 use crate::formats::liquibase::header::{self, Header};
 use crate::formats::liquibase::parameters::Parameters;
+use crate::formats::liquibase::wrong;
+use crate::formats::migration::Unreadable;
 
 /// What a file has.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,7 +76,7 @@ pub(crate) fn marked(text: &str) -> Option<&str> {
 }
 
 /// Reads a file; or the line at which Liquibase stops, or would lose something, and why.
-pub(crate) fn read(text: &str, parameters: &mut Parameters) -> Result<Changelog, (usize, String)> {
+pub(crate) fn read(text: &str, parameters: &mut Parameters) -> Result<Changelog, (usize, Unreadable)> {
     let text = text.trim_start_matches('\u{feff}');
     let Some(first) = marked(text) else {
         let sql = parameters.replaced(text).map_err(|why| (1, why))?;
@@ -130,9 +132,9 @@ struct Reading<'a, 'p> {
 
 impl Reading<'_, '_> {
     /// The lines before the first change set, which may have nothing but properties and comments.
-    fn prologue(&mut self) -> Result<(), (usize, String)> {
+    fn prologue(&mut self) -> Result<(), (usize, Unreadable)> {
         while let Some(line) = self.lines.get(self.at) {
-            let fails = |why: &str| Err((self.at + 1, why.to_owned()));
+            let fails = |why: &str| Err((self.at + 1, wrong(why)));
             match of(line) {
                 Line::ChangeSet(_) => return Ok(()),
                 Line::Conditions(_) | Line::Check(..) => {
@@ -152,7 +154,7 @@ impl Reading<'_, '_> {
     }
 
     /// The change set whose first line is next, to the next one.
-    fn section(&mut self) -> Result<Section, (usize, String)> {
+    fn section(&mut self) -> Result<Section, (usize, Unreadable)> {
         let begin = self.at;
         let Line::ChangeSet(rest) = of(self.lines[begin]) else { unreachable!("the prologue ends at a change set") };
         let mut section = Section { line: begin + 1, ..Section::default() };
@@ -167,13 +169,13 @@ impl Reading<'_, '_> {
         }
         section.sql = section.sql.trim().to_owned();
         match section.sql.is_empty() && section.header.as_ref().is_some_and(|header| !header.ignored) {
-            true => Err((begin + 1, "the change set has no SQL".to_owned())),
+            true => Err((begin + 1, wrong("the change set has no SQL"))),
             false => Ok(section),
         }
     }
 
     /// One line of a change set, or several that belong together.
-    fn line(&mut self, line: &str, section: &mut Section) -> Result<(), (usize, String)> {
+    fn line(&mut self, line: &str, section: &mut Section) -> Result<(), (usize, Unreadable)> {
         let number = self.at + 1;
         self.at += 1;
         match of(line) {
@@ -182,7 +184,7 @@ impl Reading<'_, '_> {
                 let mut last = line;
                 while !last.trim_end().ends_with("*/") {
                     let next = self.lines.get(self.at).copied();
-                    last = next.ok_or_else(|| (number, "the rollback comment is not closed".to_owned()))?;
+                    last = next.ok_or_else(|| (number, wrong("the rollback comment is not closed")))?;
                     section.text += last;
                     self.at += 1;
                 }
@@ -194,10 +196,10 @@ impl Reading<'_, '_> {
             Line::Conditions(rest) => section.notes.conditions = Some(rest.to_owned()),
             Line::Check(kind, rest) => section.notes.checks.push((kind.to_ascii_lowercase(), rest.to_owned())),
             Line::Property(_) | Line::Rollback | Line::ChangeSet(_) => {}
-            Line::Sql if header::is_likeness(line) => return Err((number, LIKENESS.to_owned())),
+            Line::Sql if header::is_likeness(line) => return Err((number, wrong(LIKENESS))),
             Line::Sql if is_unlike_comment(line) => {
                 let why = "Liquibase stops at a comment that begins with the word \"comments\" or alike: reword it";
-                return Err((number, why.to_owned()));
+                return Err((number, wrong(why)));
             }
             Line::Sql => {
                 let replaced = self.parameters.replaced(line).map_err(|why| (number, why))?;
@@ -216,7 +218,7 @@ impl Reading<'_, '_> {
         what: &str,
         number: usize,
         (line, section): (&str, &mut Section),
-    ) -> Result<(), (usize, String)> {
+    ) -> Result<(), (usize, Unreadable)> {
         section.text += line;
         let rest = &self.lines[self.at..];
         let count = match what.parse::<usize>() {
@@ -224,9 +226,9 @@ impl Reading<'_, '_> {
             Err(_) if what.eq_ignore_ascii_case("start") => {
                 let is_end = |line: &&str| matches!(of(line), Line::Ignore(what) if what.eq_ignore_ascii_case("end"));
                 let end = rest.iter().position(is_end);
-                1 + end.ok_or_else(|| (number, "no --ignoreLines:end follows it".to_owned()))?
+                1 + end.ok_or_else(|| (number, wrong("no --ignoreLines:end follows it")))?
             }
-            Err(_) => return Err((number, "it is neither --ignoreLines:NUMBER nor start and end".to_owned())),
+            Err(_) => return Err((number, wrong("it is neither --ignoreLines:NUMBER nor start and end"))),
         };
         for line in &rest[..count] {
             section.text.extend(line.chars().filter(|character| *character == '\n'));
@@ -300,7 +302,7 @@ fn of(line: &str) -> Line<'_> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Changelog, (usize, String)> {
+    fn read(text: &str) -> Result<Changelog, (usize, Unreadable)> {
         super::read(text, &mut Parameters::default())
     }
 

@@ -4,12 +4,13 @@
 
 use crate::formats::liquibase::changelog;
 use crate::formats::liquibase::header::Header;
+use crate::formats::migration::Unreadable;
 use crate::sql::Dialect;
 use crate::sql::script::{Token, TokenKind, tokens};
 
 /// The text of a change set as the server reads it: what Liquibase takes for a comment is one there, too. Or the line (from 0)
 /// at which both read something else, and why.
-pub(crate) fn for_server(text: &str, header: Option<&Header>, dialect: Dialect) -> Result<String, (usize, String)> {
+pub(crate) fn for_server(text: &str, header: Option<&Header>, dialect: Dialect) -> Result<String, (usize, Unreadable)> {
     if !dialect.rules().lexing.dashes_need_blank {
         return Ok(text.to_owned());
     }
@@ -19,20 +20,20 @@ pub(crate) fn for_server(text: &str, header: Option<&Header>, dialect: Dialect) 
     let delimiter = delimiter.as_deref().unwrap_or(";");
     let mut at = 0;
     for token in tokens(&text, dialect) {
-        let fails = |why: &str| Err((text[..at].matches('\n').count(), why.to_owned()));
+        let fails = |why, next| Err((text[..at].matches('\n').count(), Unreadable::new(why, next)));
         if !with_comments
             && token.kind == TokenKind::Blank
             && ["/*!", "/*M!"].iter().any(|it| token.text.starts_with(it))
         {
             return fails(
-                "Liquibase takes this for a comment and leaves it out, and the server would run it\n\
-                 next: write stripComments:false on its --changeset, or the statement without /*! */",
+                "Liquibase takes this for a comment and leaves it out, and the server would run it",
+                "write stripComments:false on its --changeset, or the statement without /*! */",
             );
         }
         if !whole && token.kind == TokenKind::Blank && token.text.starts_with('#') && token.text.contains(delimiter) {
             return fails(
-                "Liquibase would cut the statement within this comment: it knows no comments that begin with #\n\
-                 next: write it with -- and a blank",
+                "Liquibase would cut the statement within this comment: it knows no comments that begin with #",
+                "write it with -- and a blank",
             );
         }
         at += token.text.len();

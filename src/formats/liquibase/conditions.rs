@@ -3,13 +3,15 @@
 use crate::formats::guard::{Guard, OnFailure, Question};
 use crate::formats::ledger_ddl;
 use crate::formats::liquibase::changelog::Notes;
+use crate::formats::liquibase::wrong;
+use crate::formats::migration::Unreadable;
 use crate::sql::Dialect;
 
 /// Reads them; `None` without any.
 ///
 /// # Errors
 /// Why doorstep does not follow them.
-pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, String> {
+pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Unreadable> {
     let attribute = |text: &str, wanted: &str| {
         let words = text.split_whitespace().filter_map(|word| word.split_once(':'));
         let found: Vec<&str> =
@@ -22,9 +24,9 @@ pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Str
         None | Some("HALT") => Ok(OnFailure::Halt),
         Some("MARK_RAN") => Ok(OnFailure::Record),
         Some("WARN") => Ok(OnFailure::Run),
-        Some(other) => Err(format!(
-            "doorstep does not follow {wanted}:{other}: with CONTINUE the change set stays pending for ever\n\
-             next: write MARK_RAN or HALT, or let Liquibase apply the changelog (migrate_command = \"liquibase update\")"
+        Some(other) => Err(Unreadable::new(
+            format!("doorstep does not follow {wanted}:{other}: with CONTINUE the change set stays pending for ever"),
+            "write MARK_RAN or HALT, or let Liquibase apply the changelog (migrate_command = \"liquibase update\")",
         )),
     };
     let (on_fail, on_error) = (outcome("onFail")?, outcome("onError")?);
@@ -36,13 +38,13 @@ pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Str
             "sql-check" => sql_check(rest)?,
             "table-exists" | "view-exists" => {
                 let name = of(&kind[..kind.len() - "-exists".len()])
-                    .ok_or_else(|| format!("precondition-{kind} names nothing"))?;
+                    .ok_or_else(|| wrong(format!("precondition-{kind} names nothing")))?;
                 let name = dialect.literal(&name.to_lowercase());
                 let schema = of("schema").map(|schema| dialect.literal(&schema.to_lowercase()));
                 let sql = if kind == "view-exists" { words.view_exists } else { words.table_exists };
                 Question { sql: sql(&name, schema.as_deref()), expected: "1".to_owned() }
             }
-            other => return Err(format!("doorstep does not know precondition-{other}")),
+            other => return Err(wrong(format!("doorstep does not know precondition-{other}"))),
         };
         questions.push(question);
     }
@@ -50,17 +52,17 @@ pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Str
 }
 
 /// `expectedResult:1 SELECT …`, or `expectedResult:"a b" SELECT …`.
-fn sql_check(rest: &str) -> Result<Question, String> {
-    let wrong = || "the line has not the form --precondition-sql-check expectedResult:VALUE SQL".to_owned();
-    let (name, value) = rest.split_once(':').ok_or_else(wrong)?;
+fn sql_check(rest: &str) -> Result<Question, Unreadable> {
+    let form = || wrong("the line has not the form --precondition-sql-check expectedResult:VALUE SQL");
+    let (name, value) = rest.split_once(':').ok_or_else(form)?;
     let (expected, sql) = match value.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').ok_or_else(wrong)?,
-        None => value.split_once(char::is_whitespace).ok_or_else(wrong)?,
+        Some(quoted) => quoted.split_once('"').ok_or_else(form)?,
+        None => value.split_once(char::is_whitespace).ok_or_else(form)?,
     };
     let sql = sql.trim().trim_end_matches(';').to_owned();
     match name.eq_ignore_ascii_case("expectedResult") && !sql.is_empty() {
         true => Ok(Question { sql, expected: expected.to_owned() }),
-        false => Err(wrong()),
+        false => Err(form()),
     }
 }
 
@@ -68,7 +70,7 @@ fn sql_check(rest: &str) -> Result<Question, String> {
 mod tests {
     use super::*;
 
-    fn of(conditions: &str, check: (&str, &str)) -> Result<Option<Guard>, String> {
+    fn of(conditions: &str, check: (&str, &str)) -> Result<Option<Guard>, Unreadable> {
         let notes = Notes {
             conditions: Some(conditions.to_owned()),
             checks: vec![(check.0.to_owned(), check.1.to_owned())],

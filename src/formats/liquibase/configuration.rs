@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
+use crate::formats::migration::Unreadable;
 
 /// Its usual name.
 const FILE: &str = "liquibase.properties";
+
+const CORRECT: &str = "correct the file";
 
 /// The part that concerns a start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,12 +56,11 @@ impl Configuration {
 pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
     let named = environment.get("LIQUIBASE_DEFAULTS_FILE").filter(|file| !file.is_empty());
     let path = Path::new(named.unwrap_or(FILE));
-    let wrong = |why: &str| {
-        let next = if why.contains("\nnext: ") { "" } else { "\nnext: correct the file" };
-        Error::Settings(format!("{}: {why}{next}", path.display()))
-    };
+    let wrong = |why: Unreadable| Error::Settings(why.at(path.display()).to_string());
     let mut values = match named.is_some() || path.exists() {
-        true => properties(&read_text(path, FileKind::Source).map_err(|error| wrong(&error.to_string()))?),
+        true => properties(
+            &read_text(path, FileKind::Source).map_err(|error| wrong(Unreadable::new(error.to_string(), CORRECT)))?,
+        ),
         false => BTreeMap::new(),
     };
     for (name, value) in environment.variables() {
@@ -66,7 +68,7 @@ pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
             values.insert(bare(name), value.expose().to_owned());
         }
     }
-    of(&values).map_err(|why| wrong(&why))
+    of(&values).map_err(wrong)
 }
 
 /// `liquibase.command.changelogFile`, `changelog-file` and `CHANGELOG_FILE` are one name.
@@ -92,17 +94,19 @@ fn properties(text: &str) -> BTreeMap<String, String> {
     lines.filter_map(pair).collect()
 }
 
-fn of(values: &BTreeMap<String, String>) -> Result<Configuration, String> {
+fn of(values: &BTreeMap<String, String>) -> Result<Configuration, Unreadable> {
     let get = |name: &str| values.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let known = ["changelogfile", "searchpath", "databasechangelogtablename", "liquibaseschemaname", "contexts"];
     if let Some(name) = known.into_iter().find(|name| get(name).is_some_and(|value| value.contains("${"))) {
-        return Err(format!("{name} is computed, and doorstep reads literals only"));
+        return Err(Unreadable::new(format!("{name} is computed, and doorstep reads literals only"), CORRECT));
     }
     if let Some(schema) = get("defaultschemaname") {
-        return Err(format!(
-            "defaultSchemaName = {schema}: doorstep takes the schema from the URL\n\
-             next: add ?schema={schema} to DATABASE_URL (on MySQL, name the database {schema} in it), and set \
+        return Err(Unreadable::new(
+            format!("defaultSchemaName = {schema}: doorstep takes the schema from the URL"),
+            format!(
+                "add ?schema={schema} to DATABASE_URL (on MySQL, name the database {schema} in it), and set \
              LIQUIBASE_COMMAND_DEFAULT_SCHEMA_NAME to nothing for doorstep"
+            ),
         ));
     }
     let contexts = get("contexts").or_else(|| get("contextfilter")).unwrap_or_default();
@@ -133,18 +137,21 @@ pub(crate) fn folded(name: &str) -> String {
 ///
 /// # Errors
 /// Why it has none.
-pub(crate) fn recorded_path(file: &Path, search: &[PathBuf], directory: &Path) -> Result<String, String> {
+pub(crate) fn recorded_path(file: &Path, search: &[PathBuf], directory: &Path) -> Result<String, Unreadable> {
     let absolute = |path: &Path| normal(&directory.join(path));
     let file = absolute(file);
     let usual = [PathBuf::new()];
     let search = if search.is_empty() { &usual[..] } else { search };
     let found = search.iter().find_map(|place| file.strip_prefix(absolute(place)).ok().map(Path::to_owned));
     let path = found.ok_or_else(|| {
-        "it is not below Liquibase's search path, and its path there decides which change sets are applied\n\
-         next: set searchPath in liquibase.properties (or LIQUIBASE_SEARCH_PATH), as for Liquibase"
-            .to_owned()
+        Unreadable::new(
+            "it is not below Liquibase's search path, and its path there decides which change sets are applied",
+            "set searchPath in liquibase.properties (or LIQUIBASE_SEARCH_PATH), as for Liquibase",
+        )
     })?;
-    let parts = path.iter().map(|part| part.to_str().ok_or_else(|| "its path is not UTF-8".to_owned()));
+    let parts = path
+        .iter()
+        .map(|part| part.to_str().ok_or_else(|| Unreadable::new("its path is not UTF-8", "rename the file")));
     Ok(parts.collect::<Result<Vec<_>, _>>()?.join("/"))
 }
 

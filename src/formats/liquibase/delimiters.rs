@@ -2,11 +2,13 @@
 //! doorstep sends SQL, so the other delimiters become semicolons, each at its place.
 
 use crate::formats::liquibase::header::Header;
+use crate::formats::liquibase::wrong;
+use crate::formats::migration::Unreadable;
 use crate::sql::Dialect;
 use crate::sql::script::{Script, Statement, TokenKind, tokens};
 
 /// The text with semicolons for delimiters; or the line (from 0) at which Liquibase would cut a statement in two, and why.
-pub(crate) fn as_sql(text: String, header: Option<&Header>, dialect: Dialect) -> Result<String, (usize, String)> {
+pub(crate) fn as_sql(text: String, header: Option<&Header>, dialect: Dialect) -> Result<String, (usize, Unreadable)> {
     let delimiter = header.and_then(|header| header.delimiter.as_deref());
     if header.is_some_and(|header| header.whole) {
         return Ok(text);
@@ -34,7 +36,7 @@ fn with_lines_replaced(text: &str) -> String {
 }
 
 /// A delimiter outside quotes and comments ends a statement.
-fn replaced(text: &str, delimiter: &str, dialect: Dialect) -> Result<String, (usize, String)> {
+fn replaced(text: &str, delimiter: &str, dialect: Dialect) -> Result<String, (usize, Unreadable)> {
     let (mut result, mut at, mut skipped) = (String::with_capacity(text.len()), 0, 0);
     for token in tokens(text, dialect) {
         let begin = at;
@@ -45,7 +47,7 @@ fn replaced(text: &str, delimiter: &str, dialect: Dialect) -> Result<String, (us
         let is_quoted = token.kind == TokenKind::Quoted || token.text.len() > 1 && token.kind == TokenKind::Blank;
         if is_quoted && token.text.starts_with('$') && token.text.contains(delimiter) {
             let line = text[..begin].matches('\n').count();
-            return Err((line, format!("Liquibase would cut the body that begins here at {delimiter}")));
+            return Err((line, wrong(format!("Liquibase would cut the body that begins here at {delimiter}"))));
         }
         match !is_quoted && text[begin..].starts_with(delimiter) {
             true => {
@@ -60,7 +62,7 @@ fn replaced(text: &str, delimiter: &str, dialect: Dialect) -> Result<String, (us
 
 /// A semicolon within a body, at which Liquibase cuts the statement: it knows no dollar quotes, and of bodies only those with
 /// one BEGIN and one END.
-fn cut(text: &str, dialect: Dialect) -> Option<(usize, String)> {
+fn cut(text: &str, dialect: Dialect) -> Option<(usize, Unreadable)> {
     let script = Script::new(text.to_owned(), dialect);
     let statement = script.statements().into_iter().filter(|it| !is_plain_body(it)).find(|statement| {
         statement.tokens().any(|token| match token.kind {
@@ -70,9 +72,8 @@ fn cut(text: &str, dialect: Dialect) -> Option<(usize, String)> {
         })
     })?;
     let line = text[..statement.offset].matches('\n').count();
-    let why = "Liquibase would cut this statement at the first semicolon of its body, and fails\nnext: write \
-               splitStatements:false, or an endDelimiter, on its --changeset";
-    Some((line, why.to_owned()))
+    let why = "Liquibase would cut this statement at the first semicolon of its body, and fails";
+    Some((line, Unreadable::new(why, "write splitStatements:false, or an endDelimiter, on its --changeset")))
 }
 
 /// A stored program without blocks within its own, which Liquibase 4.28 sends whole on MySQL.

@@ -1,5 +1,8 @@
 //! Expressions of contexts and labels: `a and (b or !c)`, with a comma for `or`, in any case.
 
+use crate::formats::liquibase::wrong;
+use crate::formats::migration::Unreadable;
+
 /// What a run says about which change sets it is for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Runtime {
@@ -16,7 +19,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Why the expression is none.
-    pub(crate) fn is_in_context(&self, expression: &str) -> Result<bool, String> {
+    pub(crate) fn is_in_context(&self, expression: &str) -> Result<bool, Unreadable> {
         match self.contexts.is_empty() {
             true => holds(expression, &[]).map(|_| true),
             false => holds(expression, &self.contexts),
@@ -27,7 +30,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Why the filter is no expression.
-    pub(crate) fn has_labels(&self, labels: Option<&str>) -> Result<bool, String> {
+    pub(crate) fn has_labels(&self, labels: Option<&str>) -> Result<bool, Unreadable> {
         let Some(labels) = labels.filter(|_| !self.labels.is_empty()) else { return Ok(true) };
         let labels: Vec<String> = labels.split(',').map(|label| label.trim().to_lowercase()).collect();
         holds(&self.labels, &labels)
@@ -35,7 +38,7 @@ impl Runtime {
 }
 
 /// Whether the expression holds where these names, in lower case, are true.
-fn holds(expression: &str, names: &[String]) -> Result<bool, String> {
+fn holds(expression: &str, names: &[String]) -> Result<bool, Unreadable> {
     let spaced =
         expression.to_lowercase().replace('(', " ( ").replace(')', " ) ").replace(',', " , ").replace('!', " ! ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -43,7 +46,7 @@ fn holds(expression: &str, names: &[String]) -> Result<bool, String> {
     let value = parser.any();
     match value {
         Some(value) if parser.words.is_empty() => Ok(value),
-        _ => Err(format!("{expression:?} is no expression that doorstep reads")),
+        _ => Err(wrong(format!("{expression:?} is no expression that doorstep reads"))),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::formats::liquibase::configuration::{Configuration, recorded_path};
 use crate::formats::liquibase::expression::Runtime;
 use crate::formats::liquibase::header::Header;
 use crate::formats::liquibase::parameters::Parameters;
-use crate::formats::liquibase::{comments, conditions, delimiters, name_of};
+use crate::formats::liquibase::{comments, conditions, delimiters, name_of, wrong};
 use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::signs::forms;
 use crate::formats::{Layout, Lineage, Rerun, Resolved, ledger_ddl, sql_files};
@@ -160,7 +160,7 @@ impl Reading<'_> {
         let configuration = &self.layout.configuration;
         let directory = std::env::current_dir().unwrap_or_default();
         let recorded = recorded_path(path, &configuration.search, &directory)
-            .map_err(|why| Error::Settings(format!("{shown}: {why}")))?;
+            .map_err(|why| Error::Settings(why.at(&shown).to_string()))?;
         let runtime = Runtime {
             dbms: ledger_ddl::liquibase::words(self.dialect).dbms,
             contexts: configuration.contexts.clone(),
@@ -172,7 +172,7 @@ impl Reading<'_> {
             parameters.set(name, value);
         }
         let found = changelog::read(&text, &mut parameters)
-            .map_err(|(line, why)| Error::History(format!("{shown}:{line}: {why}{}", next(&why))))?;
+            .map_err(|(line, why)| Error::History(why.at(format_args!("{shown}:{line}")).to_string()))?;
         if found.sets.first().is_some_and(|set| set.header.is_none()) {
             let text =
                 "its first line is not --liquibase formatted sql: Liquibase runs the whole file as one change set";
@@ -189,13 +189,13 @@ impl Reading<'_> {
     fn section(&mut self, path: &Path, logical: &str, section: Section, runtime: &Runtime) -> Result<(), Error> {
         let line = section.line;
         let at = format!("{}:{line}", path.display());
-        let fails = |why: String| Error::History(format!("{at}: {why}{}", next(&why)));
+        let fails = |why: Unreadable| Error::History(why.at(&at).to_string());
         let header = section.header.as_ref();
         let (author, id) = header.map_or(("includeAll", "raw"), |it| (&it.author, &it.id));
         let logical = header.and_then(|header| header.path.as_deref()).unwrap_or(logical);
         let name = name_of(logical, id, author);
         if let Some(other) = self.seen.insert(name.clone(), at.clone()) {
-            return Err(fails(format!("the change set {name} is there already ({other})")));
+            return Err(fails(wrong(format!("the change set {name} is there already ({other})"))));
         }
         for idle in header.into_iter().flat_map(|header| &header.idle) {
             self.resolved
@@ -226,10 +226,7 @@ impl Reading<'_> {
     fn migration(&self, path: &Path, name: String, section: Section, checksum: String) -> Migration {
         let Section { line, header, text, notes, .. } = section;
         let no_transaction = header.as_ref().is_some_and(|header| header.no_transaction);
-        let fails = |(at, why): (usize, String)| {
-            let (why, next) = why.split_once("\nnext: ").unwrap_or((&why, "correct the changelog"));
-            Unreadable::new(why, next).at(format_args!("{}:{}", path.display(), line + at))
-        };
+        let fails = |(at, why): (usize, Unreadable)| why.at(format_args!("{}:{}", path.display(), line + at));
         let conditions = conditions::read(&notes, self.dialect).err().map(|why| fails((0, why)));
         let read = comments::for_server(&text, header.as_ref(), self.dialect)
             .and_then(|text| delimiters::as_sql(text, header.as_ref(), self.dialect));
@@ -239,7 +236,7 @@ impl Reading<'_> {
         };
         let script = Script::new(text, self.dialect).at_line(line);
         let quoted =
-            || (!script.is_complete()).then(|| fails((0, "it ends within a quote, a comment or a body".to_owned())));
+            || (!script.is_complete()).then(|| fails((0, wrong("it ends within a quote, a comment or a body"))));
         let delimiter = || {
             let why = sql_files::delimiter_command(&script, "Liquibase", "write an endDelimiter on its --changeset")?;
             Some(why.at(path.display()))
@@ -250,11 +247,6 @@ impl Reading<'_> {
         let unreadable = conditions.or(cut).or_else(delimiter).or_else(quoted).or_else(in_transaction);
         Migration { name, path: path.to_owned(), script, checksum, unreadable, no_transaction }
     }
-}
-
-/// What to do, where the reason does not say it.
-fn next(why: &str) -> &'static str {
-    if why.contains("\nnext: ") { "" } else { "\nnext: correct the changelog" }
 }
 
 /// Checksum of version 9 (since Liquibase 4.22): without blanks and line ends.

@@ -2,6 +2,9 @@
 //! running it: a name may have any case, a value with double quotes ends at the last of them or at a blank, depending on
 //! the attribute, and everything else is passed over.
 
+use crate::formats::liquibase::wrong;
+use crate::formats::migration::Unreadable;
+
 /// What the line says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -84,8 +87,8 @@ pub(crate) fn is_likeness(line: &str) -> bool {
 ///
 /// # Errors
 /// Why Liquibase stops at it, or why its meaning is uncertain.
-pub(crate) fn read(rest: &str) -> Result<Header, String> {
-    let form = || "the line has not the form --changeset AUTHOR:ID".to_owned();
+pub(crate) fn read(rest: &str) -> Result<Header, Unreadable> {
+    let form = || wrong("the line has not the form --changeset AUTHOR:ID");
     let text = rest.strip_prefix(char::is_whitespace).ok_or_else(form)?.trim();
     let (author, rest) = match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once("\":").ok_or_else(form)?,
@@ -100,7 +103,7 @@ pub(crate) fn read(rest: &str) -> Result<Header, String> {
         return Err(form());
     }
     if author.starts_with('\'') || id.starts_with('\'') {
-        return Err("Liquibase takes the single quote for a part of the id: use double quotes".to_owned());
+        return Err(wrong("Liquibase takes the single quote for a part of the id: use double quotes"));
     }
     let mut header = Header { author: author.to_owned(), id: id.to_owned(), ..Header::default() };
     for (name, value) in attributes(rest) {
@@ -136,19 +139,19 @@ fn attributes(rest: &str) -> Vec<(&str, Option<&str>)> {
 }
 
 /// The value of an attribute that may have double quotes.
-fn unquoted(name: &str, value: &str) -> Result<String, String> {
+fn unquoted(name: &str, value: &str) -> Result<String, Unreadable> {
     let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|_| value.len() > 1);
     match inner {
         Some(inner) => Ok(inner.to_owned()),
-        None if value.starts_with(['"', '\'']) => Err(format!(
+        None if value.starts_with(['"', '\'']) => Err(wrong(format!(
             "Liquibase takes the quote in {name}:{value} for a part of the value: use double quotes on both sides"
-        )),
+        ))),
         None => Ok(value.to_owned()),
     }
 }
 
 impl Header {
-    fn take(&mut self, written: &str, value: Option<&str>) -> Result<(), String> {
+    fn take(&mut self, written: &str, value: Option<&str>) -> Result<(), Unreadable> {
         let name = written.to_ascii_lowercase();
         let Some(value) = value.filter(|value| !value.is_empty()) else {
             self.idle.push(value.map_or_else(|| written.to_owned(), |_| format!("{written}:")));
@@ -164,12 +167,12 @@ impl Header {
             "labels" => self.labels = Some(unquoted(written, value)?.replace(' ', "")),
             _ if SWITCHES.contains(&name.as_str()) && word.is_empty() => self.idle.push(format!("{written}:{value}")),
             "dbms" | "logicalfilepath" | "enddelimiter" if value.starts_with(['"', '\'']) => {
-                return Err(quote());
+                return Err(wrong(quote()));
             }
             "dbms" if value.ends_with(',') => {
-                return Err(format!(
+                return Err(wrong(format!(
                     "Liquibase reads {written}:{value} to the blank, and would pass the change set over"
-                ));
+                )));
             }
             "dbms" => self.dbms = value.split(',').map(str::to_ascii_lowercase).collect(),
             "logicalfilepath" => self.path = Some(value.to_owned()),
@@ -179,12 +182,12 @@ impl Header {
             "splitstatements" => self.whole = is("false"),
             "stripcomments" => self.with_comments = is("false"),
             "enddelimiter" if value.contains('\\') => {
-                return Err(format!("{written}:{value} is an expression, which doorstep does not read"));
+                return Err(wrong(format!("{written}:{value} is an expression, which doorstep does not read")));
             }
             "enddelimiter" => self.delimiter = Some(value.to_owned()),
             "ignore" => self.ignored = is("true"),
             known if REFUSED.contains(&known) && !is("jdbc") => {
-                return Err(format!("doorstep does not do what {written}:{value} asks for"));
+                return Err(wrong(format!("doorstep does not do what {written}:{value} asks for")));
             }
             known if WITHOUT_EFFECT.contains(&known) || REFUSED.contains(&known) => {}
             _ => self.idle.push(format!("{written}:{value}")),

@@ -23,7 +23,7 @@ use crate::formats::guard::Guard;
 use crate::formats::liquibase::configuration::Configuration;
 use crate::formats::liquibase::folder::Changelogs;
 use crate::formats::lock_row::LockRow;
-use crate::formats::migration::{Migration, Record, RunMode};
+use crate::formats::migration::{Migration, Record, RunMode, Unreadable};
 use crate::formats::notes::Notes;
 use crate::formats::tool::Tool;
 use crate::formats::{
@@ -31,6 +31,11 @@ use crate::formats::{
     RowKey, applied_rows, kept, ledger_ddl, rfc3339,
 };
 use crate::sql::{Dialect, Row, TableName};
+
+/// Why Liquibase stops at a changelog, or why its meaning is uncertain.
+pub(crate) fn wrong(why: impl Into<String>) -> Unreadable {
+    Unreadable::new(why, "correct the changelog")
+}
 
 /// What doorstep writes into the column for Liquibase's version.
 const WRITER: &str = concat!("doorstep ", env!("CARGO_PKG_VERSION"));

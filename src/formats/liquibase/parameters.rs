@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::liquibase::expression::Runtime;
+use crate::formats::liquibase::wrong;
+use crate::formats::migration::Unreadable;
 
 /// The parameters that are defined so far.
 #[derive(Debug, Clone, Default)]
@@ -31,16 +33,16 @@ impl Parameters {
     ///
     /// # Errors
     /// Why its meaning is uncertain.
-    pub(crate) fn define(&mut self, rest: &str) -> Result<(), String> {
+    pub(crate) fn define(&mut self, rest: &str) -> Result<(), Unreadable> {
         let of = |wanted: &str| {
             let attributes = rest.split_whitespace().filter_map(|word| word.split_once(':'));
             attributes.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).next()
         };
         if rest.contains(['"', '\'']) {
-            return Err("Liquibase takes quotes in a property for a part of it: leave them out".to_owned());
+            return Err(wrong("Liquibase takes quotes in a property for a part of it: leave them out"));
         }
         let (Some(name), Some(value)) = (of("name"), of("value")) else {
-            return Err("the line has not the form --property name:NAME value:VALUE".to_owned());
+            return Err(wrong("the line has not the form --property name:NAME value:VALUE"));
         };
         let is_for = |product: &&&str| {
             of("dbms").is_none_or(|dbms| {
@@ -51,11 +53,16 @@ impl Parameters {
         };
         let count = self.runtime.dbms.iter().filter(is_for).count();
         if count > 0 && count < self.runtime.dbms.len() {
-            return Err(format!(
-                "the property has another value on {}, and doorstep reads the changelog before it knows which of them the server \
-                 is\nnext: give it one value for both (dbms:{}), or let Liquibase apply the changelog (migrate_command)",
-                self.runtime.dbms.join(" than on "),
-                self.runtime.dbms.join(",")
+            return Err(Unreadable::new(
+                format!(
+                    "the property has another value on {}, and doorstep reads the changelog before it knows which of them the \
+                     server is",
+                    self.runtime.dbms.join(" than on ")
+                ),
+                format!(
+                    "give it one value for both (dbms:{}), or let Liquibase apply the changelog (migrate_command)",
+                    self.runtime.dbms.join(",")
+                ),
             ));
         }
         let is_for = count > 0;
@@ -70,7 +77,7 @@ impl Parameters {
     ///
     /// # Errors
     /// The name of one that Liquibase would take from elsewhere.
-    pub(crate) fn replaced(&self, text: &str) -> Result<String, String> {
+    pub(crate) fn replaced(&self, text: &str) -> Result<String, Unreadable> {
         let (mut result, mut rest) = (String::with_capacity(text.len()), text);
         while let Some(begin) = rest.find("${") {
             result += &rest[..begin];
@@ -79,16 +86,16 @@ impl Parameters {
             let name = rest[2..end].trim();
             match self.values.get(name) {
                 _ if self.environment.contains(name) => {
-                    return Err(format!(
-                        "Liquibase would put the environment's variable {name} into the SQL\n\
-                         next: allow it with migration_variables = {name}, or start without the variable"
+                    return Err(Unreadable::new(
+                        format!("Liquibase would put the environment's variable {name} into the SQL"),
+                        format!("allow it with migration_variables = {name}, or start without the variable"),
                     ));
                 }
                 Some(value) => result += value,
                 None if OF_JAVA.iter().any(|prefix| name.starts_with(prefix)) => {
-                    return Err(format!(
+                    return Err(wrong(format!(
                         "Liquibase would replace ${{{name}}} by a value of its own, which doorstep does not know"
-                    ));
+                    )));
                 }
                 None => result += &rest[..=end],
             }
@@ -120,7 +127,7 @@ mod tests {
         let mut parameters = Parameters::default();
         parameters.runtime.dbms = &["mariadb", "mysql"];
         for line in ["name:a value:b dbms:mysql", "name:a value:b dbms:!mariadb"] {
-            assert!(parameters.define(line).unwrap_err().contains("dbms:mariadb,mysql"), "{line}");
+            assert!(parameters.define(line).unwrap_err().next.contains("dbms:mariadb,mysql"), "{line}");
         }
         for line in ["name:a value:1 dbms:postgresql", "name:b value:2 dbms:mysql,mariadb", "name:c value:3"] {
             parameters.define(line).unwrap();
@@ -132,7 +139,7 @@ mod tests {
     fn what_comes_from_elsewhere_is_refused_by_name() {
         let mut parameters = Parameters { environment: ["HOME".to_owned()].into(), ..Parameters::default() };
         parameters.set("HOME", "x");
-        assert!(parameters.replaced("${HOME}").unwrap_err().contains("HOME"));
+        assert!(parameters.replaced("${HOME}").unwrap_err().why.contains("HOME"));
         assert!(parameters.replaced("${database.databaseProductName}").is_err());
         assert_eq!(parameters.replaced("${HOMES}").unwrap(), "${HOMES}");
     }
