@@ -4,6 +4,8 @@
 //! Each room below uses only rooms below its own (`tests/it/repo/layering.rs` checks it); docs/architecture.md has the
 //! picture. It is a library only so that tests, fuzzers and benchmarks reach its parts; the product is the binary.
 
+// The rooms. They have no `///`, which would make rustdoc look for the links of their own pages in this file.
+
 // The command line, and one file per command: arguments, work, printed result.
 mod commands;
 

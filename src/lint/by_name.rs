@@ -68,12 +68,17 @@ impl<K: Eq + Hash, T> ByName<K, T> {
         Some(entries.remove(place))
     }
 
-    pub(crate) fn rename<Q: Eq + Hash + ?Sized>(&mut self, schema: Option<&str>, name: &Q, new: K)
-    where
+    /// What has this name gets a new one; where the schemas are the same, in the one that it was put in by.
+    pub(crate) fn rename<Q: Eq + Hash + ?Sized>(
+        &mut self,
+        (schema, name): (Option<&str>, &Q),
+        (new_schema, new): (Option<&str>, K),
+    ) where
         K: Borrow<Q>,
     {
-        if let Some((schema, value)) = self.remove(schema, name) {
-            self.insert(schema.as_deref(), new, value);
+        if let Some((known, value)) = self.remove(schema, name) {
+            let stays = schema == new_schema;
+            self.insert(if stays { known.as_deref() } else { new_schema }, new, value);
         }
     }
 
@@ -104,10 +109,13 @@ mod tests {
         known.insert(None, "users".to_owned(), 2);
         assert_eq!((known.get(Some("a"), "users"), known.get(Some("b"), "users")), (Some(&1), Some(&2)));
         known.move_to(Some("a"), "users".to_owned(), "c");
-        known.rename(Some("c"), "users", "people".to_owned());
+        known.rename((Some("c"), "users"), (Some("c"), "people".to_owned()));
         known.rename_schema("c", "d");
         assert_eq!((known.get(Some("d"), "people"), known.get(Some("c"), "people")), (Some(&1), None));
         known.remove(Some("b"), "users");
         assert!(!known.has(None, "users"));
+        known.rename((Some("d"), "people"), (Some("e"), "people".to_owned()));
+        known.rename((None, "people"), (None, "persons".to_owned()));
+        assert_eq!((known.get(Some("e"), "persons"), known.get(Some("d"), "persons")), (Some(&1), None));
     }
 }

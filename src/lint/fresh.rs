@@ -26,14 +26,14 @@ impl Fresh {
             | ActionKind::CreateView { replace: false, .. } => self.objects.insert(schema, key(object), ()),
             ActionKind::AddColumn(_) => self.columns.insert(schema, column(object), ()),
             ActionKind::Rename(new) if object.kind == ObjectKind::Schema => {
-                self.objects.rename_schema(&object.name, new);
-                self.columns.rename_schema(&object.name, new);
+                self.objects.rename_schema(&object.name, &new.name);
+                self.columns.rename_schema(&object.name, &new.name);
             }
-            ActionKind::Rename(new) => self.objects.rename(schema, &key(object), (class(object), new.clone())),
+            ActionKind::Rename(new) => self.objects.rename((schema, &key(object)), (new.schema.as_deref(), key(new))),
             ActionKind::Move(to) => self.objects.move_to(schema, key(object), to),
             ActionKind::RenameColumn(new) => {
                 let (table, name) = column(object);
-                self.columns.rename(schema, &(table.clone(), name), (table, new.clone()));
+                self.columns.rename((schema, &(table.clone(), name)), (schema, (table, new.clone())));
             }
             ActionKind::Drop { .. } => drop(self.objects.remove(schema, &key(object))),
             ActionKind::DropColumn => drop(self.columns.remove(schema, &column(object))),

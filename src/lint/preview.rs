@@ -103,9 +103,7 @@ impl Names {
             ActionKind::CreateTable(_) if self.before(object).is_none() => {}
             ActionKind::CreateView { .. } => self.creates(object),
             ActionKind::CreateIndex(_) => self.creates(&ObjectRef { table: None, ..object.clone() }),
-            ActionKind::Rename(name) if is_relation => {
-                self.moves(object, &ObjectRef { name: name.clone(), ..object.clone() })
-            }
+            ActionKind::Rename(new) if is_relation => self.moves(object, new),
             ActionKind::Move(schema) if is_relation => {
                 self.moves(object, &ObjectRef { schema: Some(schema.clone()), ..object.clone() });
             }

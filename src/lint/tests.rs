@@ -221,6 +221,12 @@ fn mysql_copies_are_told_and_what_is_online_is_not() {
                 "CREATE TABLE c.n (a INT); RENAME TABLE c.n TO d.n; ALTER TABLE c.n MODIFY a BIGINT",
                 "1 long-lock notice",
             ),
+            ("ALTER TABLE a.t RENAME TO b.u", "1 rename error"),
+            ("RENAME TABLE b.t TO t", "1 rename error"),
+            ("RENAME TABLE t NOWAIT TO w", "1 rename error"),
+            ("RENAME TABLE old.t TO t.t", "1 rename error"),
+            ("RENAME TABLE a.t TO archive.t_old; RENAME TABLE a.new TO a.t", "1 rename error"),
+            ("RENAME TABLE t TO archive.t; CREATE TABLE t (a INT)", ""),
         ],
     );
 }

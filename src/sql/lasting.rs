@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::sql::cursor::{Cursor, bare, stored};
+use crate::sql::object_ref::are_in_one;
 use crate::sql::objects::{created_by, names, removed_by};
 use crate::sql::script::Statement;
 use crate::sql::table_parts::renames;
@@ -62,13 +63,14 @@ impl World {
         if is(&["DO"]) || is(&["CALL"]) {
             return self.doubt_code(statement.text);
         }
-        if is(&["RENAME"]) && statement.has("EXISTS") {
-            return self.doubt_mentioned(statement, true);
-        }
         if is(&["RENAME"]) {
             let mut reader = Cursor::of(statement);
             reader.take("RENAME");
-            return renames(&mut reader).iter().for_each(|(old, new)| self.rename(old, new));
+            let renames = renames(&mut reader);
+            return match renames.lenient {
+                true => self.doubt_mentioned(statement, true),
+                false => renames.tables.iter().for_each(|(old, new)| self.rename(old, new)),
+            };
         }
         // Several actions of one statement, whose order the text does not tell.
         let renames_parts = statement.has("RENAME") || statement.has("CHANGE");
@@ -138,7 +140,7 @@ impl World {
         };
         if reader.take_all(&["RENAME", "TO"]) {
             if let Some(new) = reader.name() {
-                self.rename(&whole, &ObjectRef::written(whole.kind, &new));
+                self.rename(&whole, &whole.renamed(&new, self.dialect));
             }
         } else if kind == Some(ObjectKind::Table) && reader.take("RENAME") {
             let part = if reader.take("CONSTRAINT") { ObjectKind::Constraint } else { ObjectKind::Column };
@@ -156,10 +158,8 @@ impl World {
         true
     }
 
-    /// A whole gets another name, on MySQL perhaps that of another schema, and its parts with it.
+    /// A whole becomes another one, on MySQL perhaps of another schema, and its parts with it.
     fn rename(&mut self, whole: &ObjectRef, new: &ObjectRef) {
-        let schema = new.schema.clone().or_else(|| whole.schema.clone());
-        let renamed = ObjectRef { schema, name: new.name.clone(), ..whole.clone() };
         let is_schema = whole.kind == ObjectKind::Schema;
         for place in 0..self.known.len() {
             let object = &mut self.known[place].last.object;
@@ -169,11 +169,13 @@ impl World {
                 && are_in_one(object.schema.as_deref(), whole.schema.as_deref())
             {
                 object.table = Some(new.name.clone());
-                object.schema.clone_from(&renamed.schema);
+                if new.schema != whole.schema {
+                    object.schema.clone_from(&new.schema);
+                }
             }
         }
         self.set(whole, false);
-        self.set(&renamed, true);
+        self.set(new, true);
     }
 
     /// An object is dropped, with what goes with it.
@@ -313,11 +315,6 @@ impl World {
     }
 }
 
-/// Whether two names may be in the same schema: one that is not named may be any.
-fn are_in_one(one: Option<&str>, other: Option<&str>) -> bool {
-    one.zip(other).is_none_or(|(one, other)| one == other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,6 +365,10 @@ mod tests {
             ["0 + table b", "0 - column b.x", "0 - table a"]
         );
         assert_eq!(
+            all("ALTER TABLE app.t ADD v int; ALTER TABLE t RENAME TO u"),
+            ["0 + column app.u.v", "0 + table u", "0 - table t"]
+        );
+        assert_eq!(
             all("ALTER TYPE r RENAME TO r_old; ALTER TYPE r_new RENAME TO r; DROP TYPE r_old"),
             ["0 + type r", "0 - type r_new", "0 - type r_old"]
         );
@@ -388,6 +389,9 @@ mod tests {
                 vec!["0 + column b.u.y", "0 + table b.u", "0 - table a.t"],
             ),
             ("CREATE TABLE t (x INT); RENAME TABLE IF EXISTS t TO u", vec![]),
+            // In the database of the session, which may be any.
+            ("CREATE TABLE b.t (x INT); RENAME TABLE b.t NOWAIT TO t", vec!["0 + table t"]),
+            ("RENAME TABLE b.t TO u", vec!["0 + table u", "0 - table b.t"]),
         ] {
             assert_eq!(of(Dialect::Mysql, &[script]), expected, "{script}");
         }

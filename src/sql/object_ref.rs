@@ -117,6 +117,21 @@ impl ObjectRef {
         Self::new(kind, parts.pop().map(stored), name)
     }
 
+    /// This whole once a statement has renamed it to what is written so. Where a schema is a database, a new name without one is
+    /// in that of the session (MySQL manual 15.1.36); elsewhere a whole stays in its schema.
+    #[must_use]
+    pub(crate) fn renamed(&self, written: &str, dialect: Dialect) -> Self {
+        let new = Self::written(self.kind, written);
+        let schema = if dialect.home().is_empty() { new.schema } else { self.schema.clone() };
+        Self { schema, name: new.name, ..self.clone() }
+    }
+
+    /// Whether both names may be of one object: they are the same, in one schema or in one that is not named.
+    #[must_use]
+    pub(crate) fn shares_name(&self, other: &Self) -> bool {
+        self.name == other.name && are_in_one(self.schema.as_deref(), other.schema.as_deref())
+    }
+
     /// A part of this table or enum.
     #[must_use]
     pub fn part(&self, kind: ObjectKind, name: impl Into<String>) -> Self {
@@ -178,6 +193,11 @@ impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind.word(), self.qualified_name())
     }
+}
+
+/// Whether two names may be in the same schema: one that is not named may be any.
+pub(crate) fn are_in_one(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_none_or(|(one, other)| one == other)
 }
 
 #[cfg(test)]

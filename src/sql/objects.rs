@@ -211,7 +211,9 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
         return;
     }
     if reader.take("RENAME") {
-        found.extend(renames(&mut reader).into_iter().map(|(_, object)| Made { object, lenient: false }));
+        let renames = renames(&mut reader);
+        let certain = renames.tables.into_iter().filter(|_| !renames.lenient);
+        found.extend(certain.map(|(_, object)| Made { object, lenient: false }));
         return;
     }
     if !reader.take("ALTER") {
@@ -226,7 +228,7 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
     let whole = ObjectRef::written(kind, &name);
     if reader.take_all(&["RENAME", "TO"]) {
         let Some(new) = reader.name() else { return };
-        found.push(Made { object: ObjectRef { name: bare(&new), ..whole }, lenient: false });
+        found.push(Made { object: whole.renamed(&new, reader.dialect()), lenient: false });
     } else if kind == ObjectKind::Table && reader.dialect().rules().keeps_indexes_in_tables {
         actions(&mut reader, |change| match change.op {
             PartOp::Adds { lenient } => found.push(Made { object: whole.part(change.kind, change.name), lenient }),
@@ -318,7 +320,7 @@ fn removals(statement: &Statement<'_>, gone: &mut Vec<ObjectRef>) {
         }
     }
     if reader.take("RENAME") {
-        gone.extend(renames(&mut reader).into_iter().map(|(old, _)| old));
+        gone.extend(renames(&mut reader).tables.into_iter().map(|(old, _)| old));
         return;
     }
     if !reader.take("ALTER") {

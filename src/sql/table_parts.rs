@@ -126,26 +126,36 @@ pub(crate) fn actions(reader: &mut Cursor<'_>, mut take: impl FnMut(PartChange))
     }
 }
 
-/// `RENAME TABLE a TO b, c TO d`: each with the name that it gets.
-pub(crate) fn renames(reader: &mut Cursor<'_>) -> Vec<(ObjectRef, ObjectRef)> {
-    let mut renamed = Vec::new();
-    if !(reader.take("TABLE") || reader.take("TABLES")) {
-        return renamed;
-    }
-    reader.take_all(&["IF", "EXISTS"]);
-    loop {
-        let (old, _, new) = (reader.name(), reader.take("TO"), reader.name());
-        let table = |name: String| ObjectRef::written(ObjectKind::Table, &name);
-        renamed.extend(old.zip(new).map(|(old, new)| (table(old), table(new))));
-        if !reader.skip_past_comma() {
-            return renamed;
-        }
-    }
+/// What `RENAME TABLE` names.
+#[derive(Debug, Default)]
+pub(crate) struct Renames {
+    /// `IF EXISTS`: a table that is not there is passed over.
+    pub(crate) lenient: bool,
+    /// Each table, and what it is afterwards.
+    pub(crate) tables: Vec<(ObjectRef, ObjectRef)>,
 }
 
-/// The schema to which a rename moves an object, where the new name says one: MySQL's `RENAME TABLE a.t TO b.t`.
-pub(crate) fn moves_to(old: &ObjectRef, new: &ObjectRef) -> Option<String> {
-    new.schema.clone().filter(|schema| old.schema.as_ref() != Some(schema))
+/// `RENAME TABLE a TO b, c.x TO d.x`, of MariaDB also `IF EXISTS`, `a WAIT 5 TO b` and `a NOWAIT TO b`.
+pub(crate) fn renames(reader: &mut Cursor<'_>) -> Renames {
+    let mut renames = Renames::default();
+    if !(reader.take("TABLE") || reader.take("TABLES")) {
+        return renames;
+    }
+    renames.lenient = reader.take_all(&["IF", "EXISTS"]);
+    loop {
+        let old = reader.name().map(|name| ObjectRef::written(ObjectKind::Table, &name));
+        if reader.take("WAIT") {
+            reader.step();
+        } else {
+            reader.take("NOWAIT");
+        }
+        let new = if reader.take("TO") { reader.name() } else { None };
+        let dialect = reader.dialect();
+        renames.tables.extend(old.zip(new).map(|(old, new)| (old.clone(), old.renamed(&new, dialect))));
+        if !reader.skip_past_comma() {
+            return renames;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +224,12 @@ mod tests {
             ("CREATE INDEX I USING BTREE ON T (a)", "+index I"),
             ("DROP INDEX I ON T", "-index I"),
             ("RENAME TABLE a TO B, c TO d", "+table B, +table d, -table a, -table c"),
+            ("RENAME TABLE a NOWAIT TO b, c.d WAIT 5 TO e", "+table b, +table e, -table a, -table c.d"),
+            ("RENAME TABLE IF EXISTS a TO b", "-table a"),
+            (
+                "ALTER TABLE a.t RENAME TO b.u; ALTER TABLE a.v RENAME TO w",
+                "+table b.u, +table w, -table a.t, -table a.v",
+            ),
             ("ALTER TABLE t CHANGE a b INT, DROP KEY k", "+column t.b, -column t.a, -index k"),
             ("CREATE TABLE t (a INT); RENAME TABLE t TO u", "+table u, -table t"),
         ] {

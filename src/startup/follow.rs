@@ -20,7 +20,7 @@ use crate::verify;
 use crate::verify::ahead::ReadAhead;
 use crate::verify::desired::DesiredState;
 
-/// Pause after the first polls, and after later ones. A poll is two queries.
+/// Pause after the first polls, and after later ones. A poll is one message where there is a history.
 const PACE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
 /// What a poll found.

@@ -99,8 +99,6 @@ struct Pipeline<'a> {
     follower: Follower,
     /// Whether the log names the server once it answers: not in every pass of a start that waits for another process.
     announces: bool,
-    /// The last pass has found the history.
-    has_history: bool,
     report: Report,
 }
 
@@ -116,8 +114,7 @@ pub(crate) async fn run(setup: &Setup, extent: Extent, stop: &Stop) -> Result<us
     let queue = Queue::new(setup.settings.lock_timeout);
     let follower = Follower::new(setup.settings.patience);
     let (files, report) = (None, Report::default());
-    let (announces, has_history) = (true, false);
-    let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces, has_history, report };
+    let pipeline = Pipeline { setup, stop, extent, hooks, files, queue, follower, announces: true, report };
     // The process ends next, or becomes the service. To free the migrations one by one would only take time.
     ManuallyDrop::new(pipeline).run().await.map_err(|error| refusal::advised(error, setup))
 }
@@ -180,7 +177,7 @@ impl Pipeline<'_> {
             Extent::Run if announces => setup.opening_request(Some(TypesRead::Used)),
             // In a pass that follows another one, there is likely something to do, and a catalog would be outdated. A history that is
             // not there is an error in the server's log.
-            Extent::Migrate | Extent::Run if announces || self.has_history => setup.opening_request(None),
+            Extent::Migrate | Extent::Run if announces || self.has_history() => setup.opening_request(None),
             Extent::Migrate | Extent::Run => setup.probe_request(),
         };
         let ready = wait::until_ready(setup, patience, &wanted, applies(setup, extent), announces);
@@ -192,7 +189,6 @@ impl Pipeline<'_> {
         let mut report = std::mem::take(&mut self.report);
         let waited = if announces { &mut report.wait } else { &mut report.migrate };
         *waited += began.elapsed();
-        self.has_history = probe.history.is_some();
         let Files { history, desired } = files;
         let ahead = ReadAhead::of(wanted.ahead, &mut probe);
         let mut start = Start { setup, stop: self.stop, session, probe, history, pending: None, ahead, report };
@@ -201,6 +197,12 @@ impl Pipeline<'_> {
         session.close().await;
         (self.files, self.report) = (Some(Files { history, desired }), report);
         outcome
+    }
+
+    /// Whether an earlier pass has found the table of the history.
+    fn has_history(&self) -> bool {
+        let history = self.files.as_ref().and_then(|files| files.history.as_ref());
+        history.is_some_and(|history| history.table.is_some())
     }
 
     /// Records, in a session of its own, how the migration ended whose session the server has ended. If that fails, the

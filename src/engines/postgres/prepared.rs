@@ -304,6 +304,7 @@ mod tests {
     fn what_is_no_value_stays() {
         for statement in [
             "SELECT 1 / count(*) FROM r WHERE pg_try_advisory_lock(72707369)",
+            "SELECT 1 / (EXISTS (SELECT FROM r) AND pg_try_advisory_lock(72707369) AND pg_try_advisory_lock_shared(-5))::int4",
             "SELECT a, b FROM t ORDER BY 1, 2",
             "SELECT a, 2, count(*) FROM t GROUP BY 1, 2",
             "SELECT a FROM t LIMIT 5 OFFSET 2",

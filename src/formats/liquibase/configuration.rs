@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
-use crate::base::file::{FileKind, read_text};
+use crate::base::file::{FileKind, read_text, way_to_read};
 use crate::formats::migration::Unreadable;
 
 /// Its usual name.
@@ -59,7 +59,8 @@ pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
     let wrong = |why: Unreadable| Error::Settings(why.at(path.display()).to_string());
     let mut values = match named.is_some() || path.exists() {
         true => properties(
-            &read_text(path, FileKind::Source).map_err(|error| wrong(Unreadable::new(error.to_string(), CORRECT)))?,
+            &read_text(path, FileKind::Source)
+                .map_err(|error| wrong(Unreadable::new(error.to_string(), way_to_read(&error))))?,
         ),
         false => BTreeMap::new(),
     };
@@ -194,9 +195,15 @@ mod tests {
         ] {
             assert_eq!(bare(variable), name);
         }
-        for refused in ["changelogFile: ${DIR}/a.sql", "defaultSchemaName: app"] {
-            assert!(of(&properties(refused)).is_err(), "{refused}");
+        for (refused, next) in [
+            ("changelogFile: ${DIR}/a.sql", CORRECT),
+            ("defaultSchemaName: app", "add ?schema=app to DATABASE_URL (on MySQL"),
+        ] {
+            assert!(of(&properties(refused)).unwrap_err().next.starts_with(next), "{refused}");
         }
+        let missing = Environment::from_pairs([("LIQUIBASE_DEFAULTS_FILE".into(), "/none/x.properties".into())]);
+        let error = read(&missing).unwrap_err().to_string();
+        assert!(error.starts_with("/none/x.properties: ") && error.contains("\nnext: check the path, and"), "{error}");
     }
 
     #[test]

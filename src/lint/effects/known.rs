@@ -79,16 +79,16 @@ impl Known {
             ActionKind::Drop { .. } if object.kind == ObjectKind::Table => drop(self.tables.remove(schema, name)),
             ActionKind::Drop { .. } => drop(self.indexes.remove(schema, &object.name)),
             ActionKind::Rename(new) if object.kind == ObjectKind::Table => {
-                self.tables.rename(schema, name, new.clone())
+                self.tables.rename((schema, name), (new.schema.as_deref(), new.name.clone()));
             }
             ActionKind::Rename(new) if object.kind == ObjectKind::Index => {
-                self.indexes.rename(schema, &object.name, new.clone());
+                self.indexes.rename((schema, &object.name), (new.schema.as_deref(), new.name.clone()));
             }
             ActionKind::Rename(new) if object.kind == ObjectKind::Schema => {
-                self.tables.rename_schema(&object.name, new);
-                self.indexes.rename_schema(&object.name, new);
-                self.enums.rename_schema(&object.name, new);
-                self.views.rename_schema(&object.name, new);
+                self.tables.rename_schema(&object.name, &new.name);
+                self.indexes.rename_schema(&object.name, &new.name);
+                self.enums.rename_schema(&object.name, &new.name);
+                self.views.rename_schema(&object.name, &new.name);
             }
             ActionKind::Move(to) if object.kind == ObjectKind::Table => {
                 self.tables.move_to(schema, name.to_owned(), to)

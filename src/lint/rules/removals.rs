@@ -10,19 +10,22 @@ use crate::sql::{ObjectKind, ObjectRef};
 
 /// A table, a view, a column or an enum's value gets another name, or another schema.
 pub(crate) fn renamed(scene: &Scene<'_>) -> Option<Found> {
+    let object = scene.existing()?;
     let to = match &scene.of.action.kind {
-        ActionKind::Rename(to) | ActionKind::Move(to) | ActionKind::RenameColumn(to) => to,
-        ActionKind::Redeclare(column) => column.new_name.as_ref()?,
-        ActionKind::RenameValue(to) => to,
+        ActionKind::Rename(to) if to == object => return None,
+        ActionKind::Rename(to) if to.schema == object.schema => to.name.clone(),
+        ActionKind::Rename(to) => to.to_string(),
+        ActionKind::Move(to) => format!("{to}.{}", object.name),
+        ActionKind::Redeclare(column) => column.new_name.clone().filter(|to| *to != object.name)?,
+        ActionKind::RenameColumn(to) | ActionKind::RenameValue(to) if *to != object.name => to.clone(),
         _ => return None,
     };
-    let object = scene.existing()?;
     let is_value = matches!(scene.of.action.kind, ActionKind::RenameValue(_));
     let is_used = is_value || matches!(object.kind, ObjectKind::Table | ObjectKind::View | ObjectKind::Column);
-    if !is_used || is_made_again(object, scene.later(), true) || *to == object.name {
+    if !is_used || is_made_again(object, scene.later(), true) {
         return None;
     }
-    Some(Found::new(LintRule::Rename, Severity::Error, Why::Renames { to: to.clone() }))
+    Some(Found::new(LintRule::Rename, Severity::Error, Why::Renames { to }))
 }
 
 /// A table, a view, a column or a schema is dropped.
@@ -53,7 +56,7 @@ pub(crate) fn emptied(scene: &Scene<'_>) -> Option<Found> {
 fn is_made_again(object: &ObjectRef, later: &[ReadStatement<'_>], creation_counts: bool) -> bool {
     let is_whole = matches!(object.kind, ObjectKind::Table | ObjectKind::View);
     later.iter().flat_map(|statement| &statement.actions).any(|of| match (&of.action.kind, &of.action.object) {
-        (ActionKind::Rename(to), Some(other)) => is_whole && *to == object.name && other.kind == object.kind,
+        (ActionKind::Rename(to), Some(other)) => is_whole && to.shares_name(object) && other.kind == object.kind,
         (ActionKind::CreateView { .. }, Some(view)) => is_whole && view.name == object.name,
         (ActionKind::CreateTable(_), Some(table)) => creation_counts && is_whole && table.name == object.name,
         _ => false,

@@ -56,7 +56,7 @@ fn action(reader: &mut Cursor<'_>, table: &ObjectRef) -> Option<Action> {
         }
         () if reader.take_all(&["RENAME", "TO"]) => {
             let name = reader.name()?;
-            on_table(ActionKind::Rename(bare(&name)))
+            on_table(ActionKind::Rename(table.renamed(&name, reader.dialect())))
         }
         () if reader.take_all(&["RENAME", "CONSTRAINT"]) => {
             renamed(reader, table, ObjectKind::Constraint, ActionKind::RenameConstraint)

@@ -43,8 +43,8 @@ pub(crate) enum ActionKind {
         /// `CASCADE`: and what depends on it.
         cascade: bool,
     },
-    /// A table, view, index, type or schema gets this name.
-    Rename(String),
+    /// A table, view, index, type or schema becomes this one: it gets another name, on MySQL perhaps in another schema.
+    Rename(ObjectRef),
     /// It goes to this schema.
     Move(String),
     /// A column is added.
@@ -301,21 +301,12 @@ pub(crate) fn actions(statement: &Statement<'_>) -> Vec<Action> {
     } else if reader.take("DROP") {
         create::dropped(&mut reader)
     } else if reader.take("RENAME") {
-        let renamed = crate::sql::table_parts::renames(&mut reader);
-        renamed.into_iter().flat_map(|(old, new)| renamed_to(old, new)).collect()
+        let renamed = crate::sql::table_parts::renames(&mut reader).tables;
+        renamed.into_iter().map(|(old, new)| Action::on(Some(old), ActionKind::Rename(new))).collect()
     } else {
         rows::changed(&mut reader).unwrap_or_else(|| vec![upkeep::action(statement, &mut reader)])
     };
     if found.is_empty() { vec![Action::on(None, ActionKind::Unread)] } else { found }
-}
-
-/// A rename, and the move to another schema that it may be as well.
-pub(crate) fn renamed_to(old: ObjectRef, new: ObjectRef) -> Vec<Action> {
-    let moves = crate::sql::table_parts::moves_to(&old, &new).map(ActionKind::Move);
-    let renames = (moves.is_none() || old.name != new.name).then(|| ActionKind::Rename(new.name.clone()));
-    let moved = ObjectRef { name: new.name, ..old.clone() };
-    let on = |object| move |kind| Action::on(Some(object), kind);
-    renames.map(on(old)).into_iter().chain(moves.map(on(moved))).collect()
 }
 
 /// The whole of this kind whose name is next.
@@ -344,7 +335,8 @@ fn altered(reader: &mut Cursor<'_>) -> Vec<Action> {
     let Some(object) = read(reader, kind) else { return Vec::new() };
     let of = |kind| vec![Action::on(Some(object.clone()), kind)];
     if reader.take_all(&["RENAME", "TO"]) {
-        return reader.name().map(|name| of(ActionKind::Rename(crate::sql::cursor::bare(&name)))).unwrap_or_default();
+        let new = reader.name().map(|name| object.renamed(&name, reader.dialect()));
+        return new.map(|new| of(ActionKind::Rename(new))).unwrap_or_default();
     }
     if reader.take_all(&["SET", "SCHEMA"]) {
         return reader.name().map(|name| of(ActionKind::Move(crate::sql::cursor::bare(&name)))).unwrap_or_default();

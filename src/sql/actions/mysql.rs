@@ -2,7 +2,7 @@
 
 use crate::sql::actions::column::{NewColumn, declared};
 use crate::sql::actions::constraint::constraint;
-use crate::sql::actions::{Action, ActionKind, ColumnSetting, NewIndex, TableSetting, renamed_to};
+use crate::sql::actions::{Action, ActionKind, ColumnSetting, NewIndex, TableSetting};
 use crate::sql::cursor::{Cursor, bare};
 use crate::sql::table_parts::{self, PartOp};
 use crate::sql::{ObjectKind, ObjectRef};
@@ -123,7 +123,7 @@ fn parted(reader: &mut Cursor<'_>, table: &ObjectRef) -> Vec<Action> {
     let told = found.into_iter().map(|change| {
         let kind = match (change.op, change.kind) {
             (PartOp::Renames(new), ObjectKind::Column) => ActionKind::RenameColumn(new),
-            (PartOp::Renames(new), _) => ActionKind::Rename(new),
+            (PartOp::Renames(new), kind) => ActionKind::Rename(table.part(kind, new)),
             (PartOp::Drops, ObjectKind::Column) => ActionKind::DropColumn,
             (PartOp::Drops, ObjectKind::Constraint) => ActionKind::DropConstraint,
             (PartOp::Drops, _) => ActionKind::Drop { concurrently: false, cascade: false },
@@ -137,10 +137,8 @@ fn parted(reader: &mut Cursor<'_>, table: &ObjectRef) -> Vec<Action> {
     }
     let renames = reader.take("RENAME") && (reader.take("TO") || reader.take("AS") || !reader.is_at_end());
     let new = if renames { reader.name() } else { None };
-    match new {
-        Some(new) => renamed_to(table.clone(), ObjectRef::written(table.kind, &new)),
-        None => vec![Action::on(Some(table.clone()), ActionKind::Unread)],
-    }
+    let kind = new.map_or(ActionKind::Unread, |new| ActionKind::Rename(table.renamed(&new, reader.dialect())));
+    vec![Action::on(Some(table.clone()), kind)]
 }
 
 /// An option of the table (MySQL manual 17.12.1, "Table Operations").

@@ -36,8 +36,8 @@ pub enum SchemaOp {
     Drops,
     /// It gets this name.
     Renames(String),
-    /// It goes to this schema.
-    Moves(String),
+    /// It goes to this schema; `None` for that of names which name none.
+    Moves(Option<String>),
     /// A column's type, NULL or default is set.
     Sets(Aspect),
 }
@@ -170,7 +170,7 @@ mod tests {
                 SchemaOp::Creates { lenient: true } => "+?".to_owned(),
                 SchemaOp::Drops => "-".to_owned(),
                 SchemaOp::Renames(name) => format!("to {name}:"),
-                SchemaOp::Moves(schema) => format!("into {schema}:"),
+                SchemaOp::Moves(schema) => format!("into {}:", schema.as_deref().unwrap_or("home")),
                 SchemaOp::Sets(aspect) => format!("set {aspect:?}"),
             };
             let alias = change.constraint.map_or(String::new(), |name| format!(" as {name}"));
@@ -199,7 +199,7 @@ mod tests {
         );
         let script = "ALTER TABLE t ADD COLUMN b INT, ADD INDEX i (b), MODIFY a BIGINT,\n CHANGE c d INT, DROP FOREIGN KEY f, DROP KEY j,\n \
                       RENAME INDEX x TO y, ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES u (Id);\nDROP INDEX i ON t;\n\
-                      RENAME TABLE t TO u, `V` TO w, a.x TO b.x;\nALTER TABLE a RENAME b;\nCREATE FULLTEXT INDEX n ON t (a)";
+                      RENAME TABLE t TO u, `V` TO w, a.x TO b.x, a.y TO z;\nALTER TABLE a RENAME b;\nCREATE FULLTEXT INDEX n ON t (a)";
         assert_eq!(
             told(script, Dialect::Mysql),
             [
@@ -215,6 +215,8 @@ mod tests {
                 "5 to u: table t",
                 "5 to w: table V",
                 "5 into b: table a.x",
+                "5 to z: table a.y",
+                "5 into home: table a.z",
                 "6 to b: table a",
                 "7 + index n on t",
             ]

@@ -3,7 +3,7 @@
 use crate::sql::changes::{Aspect, Change, FoundChange, LineIndex, SchemaOp};
 use crate::sql::cursor::{Cursor, bare};
 use crate::sql::script::summary;
-use crate::sql::table_parts::{self, PartChange, PartOp, moves_to, renames};
+use crate::sql::table_parts::{self, PartChange, PartOp, renames};
 use crate::sql::{ObjectKind, ObjectRef};
 
 const CREATES: SchemaOp = SchemaOp::Creates { lenient: false };
@@ -19,8 +19,7 @@ impl FoundChange {
         } else if reader.take("DROP") {
             self.drop(&mut reader);
         } else if reader.take("RENAME") {
-            let renamed = renames(&mut reader);
-            renamed.into_iter().for_each(|(old, new)| self.note_rename(old, new));
+            renames(&mut reader).tables.into_iter().for_each(|(old, new)| self.note_rename(old, new));
         }
     }
 
@@ -205,7 +204,7 @@ impl FoundChange {
             return self.renamed(reader, whole);
         }
         if reader.take_all(&["SET", "SCHEMA"]) {
-            return self.note_name(reader, whole, SchemaOp::Moves);
+            return self.note_name(reader, whole, |schema| SchemaOp::Moves(Some(schema)));
         }
         match kind {
             ObjectKind::Table if self.keeps_indexes_in_tables() => loop {
@@ -254,19 +253,21 @@ impl FoundChange {
     /// The whole gets the name that is next.
     fn renamed(&mut self, reader: &mut Cursor<'_>, whole: ObjectRef) {
         if let Some(new) = reader.name() {
-            let new = ObjectRef::written(whole.kind, &new);
+            let new = whole.renamed(&new, self.dialect);
             self.note_rename(whole, new);
         }
     }
 
     /// A rename, and the move to another schema that it may be as well.
     fn note_rename(&mut self, old: ObjectRef, new: ObjectRef) {
-        let moves = moves_to(&old, &new).map(SchemaOp::Moves);
         let moved = ObjectRef { name: new.name.clone(), ..old.clone() };
-        if moves.is_none() || old.name != new.name {
+        let is_moved = old.schema != new.schema;
+        if !is_moved || old.name != new.name {
             self.note(SchemaOp::Renames(new.name), old);
         }
-        moves.into_iter().for_each(|op| self.note(op, moved.clone()));
+        if is_moved {
+            self.note(SchemaOp::Moves(new.schema), moved);
+        }
     }
 
     fn rename_part(&mut self, reader: &mut Cursor<'_>, table: &ObjectRef, part: ObjectKind) {

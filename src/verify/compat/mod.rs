@@ -241,7 +241,11 @@ fn successors(new: &[(&Affected, Vec<&SchemaStep>)]) -> Vec<ObjectRef> {
 fn named(affected: &Affected, step: Option<&SchemaStep>, is_successor: bool) -> Option<Affected> {
     let (difference, effect) = affected.clone();
     let new_name = match step.map(|step| &step.op) {
-        Some(SchemaOp::Renames(name) | SchemaOp::Moves(name)) => Some(name),
+        Some(SchemaOp::Renames(name)) => Some(name.clone()),
+        Some(SchemaOp::Moves(schema)) => {
+            let name = affected.0.object.name.clone();
+            Some(ObjectRef::new(affected.0.object.kind, schema.clone(), name).to_string())
+        }
         _ => None,
     };
     match (effect, new_name) {

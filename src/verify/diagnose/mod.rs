@@ -259,7 +259,7 @@ impl<'a> Diagnoser<'a> {
             SchemaHistory::Gone { made, gone } => {
                 let does = match &gone.op {
                     SchemaOp::Renames(name) => Does::Renames(Some(name.clone())),
-                    SchemaOp::Moves(schema) => Does::Moves(Some(schema.clone())),
+                    SchemaOp::Moves(schema) => Does::Moves(schema.clone()),
                     _ => Does::Drops,
                 };
                 let declared = is_declared(difference);

@@ -286,7 +286,7 @@ impl Provenance {
                 return;
             }
             SchemaOp::Renames(name) => self.key(key.0, &key.1, name),
-            SchemaOp::Moves(schema) => self.key(key.0, schema, &key.2),
+            SchemaOp::Moves(schema) => self.key(key.0, schema.as_deref().unwrap_or(&self.home), &key.2),
             SchemaOp::Sets(_) => return,
         };
         let body = self.body(&key);

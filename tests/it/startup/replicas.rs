@@ -95,29 +95,47 @@ fn waiters_hold_few_connections(binary: &str, replicas: usize, seconds: u32) {
     assert_eq!(psql(cluster.port, "app", "SELECT count(*) FROM _prisma_migrations"), "1");
 }
 
-#[test]
-fn a_look_of_a_waiting_replica_reads_the_history_with_the_first_message() {
+/// A replica that waits until its second look, after another session has taken the migration lock: the messages of that look, and
+/// the server's log.
+fn second_look(applied: Option<&Project>, project: &Project) -> (Vec<String>, String) {
     let cluster = Cluster::started("log_statement = 'all'\nlog_line_prefix = '%a %p '\n");
     let migrate = |project: &Project| project.doorstep(&cluster.url(), &["migrate"]).spawn();
-    migrate(&Project::new().migration("1_users", "CREATE TABLE users (id integer);")).finish("migrate").code(0);
+    if let Some(applied) = applied {
+        migrate(applied).finish("migrate").code(0);
+    }
     let holder = session(cluster.port, "postgres", "SELECT pg_advisory_lock(72707369); SELECT pg_sleep(60)");
     until("the lock is held", || {
         let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
         (psql(cluster.port, "postgres", held) == "1").then_some(())
     });
-    let project = Project::new()
-        .migration("1_users", "CREATE TABLE users (id integer);")
-        .migration("2_posts", "CREATE TABLE posts (id integer);");
-    let mut waiting = migrate(&project);
+    let mut waiting = migrate(project);
     waiting.until_stderr("waiting for the migration lock");
     drop((waiting, holder));
     let log = std::fs::read_to_string(cluster.directory.path().join("log")).unwrap();
-    let messages: Vec<_> = log.lines().filter_map(|line| line.split_once(" LOG:  statement: ")).collect();
-    let (last, _) = messages.iter().rfind(|(session, _)| session.starts_with("doorstep ")).unwrap();
-    let of_last: Vec<_> = messages.iter().filter(|(session, _)| session == last).map(|(_, sql)| *sql).collect();
-    let [opening, lock, holder] = of_last[..] else { panic!("{of_last:#?}") };
+    let messages = || log.lines().filter_map(|line| line.split_once(" LOG:  statement: "));
+    // Who holds the lock is asked for with the second look only.
+    let is_second = |(session, sql): &(&str, &str)| session.starts_with("doorstep") && sql.contains("pg_locks");
+    let (second, _) = messages().find(is_second).unwrap();
+    (messages().filter(|(session, _)| *session == second).map(|(_, sql)| sql.to_owned()).collect(), log)
+}
+
+#[test]
+fn a_look_of_a_waiting_replica_reads_the_history_with_the_first_message() {
+    let users = || Project::new().migration("1_users", "CREATE TABLE users (id integer);");
+    let project = users().migration("2_posts", "CREATE TABLE posts (id integer);");
+    let (messages, _) = second_look(Some(&users()), &project);
+    let [opening, lock, holder] = &messages[..] else { panic!("{messages:#?}") };
     assert!(opening.contains("COPY") && opening.contains("_prisma_migrations"), "{opening}");
     assert!(lock.contains("pg_try_advisory_lock") && holder.contains("pg_locks"), "{lock}\n{holder}");
+}
+
+#[test]
+fn a_look_of_a_waiting_replica_asks_for_no_history_that_is_not_there() {
+    let project = Project::new().migration("1_users", "CREATE TABLE users (id integer);");
+    let (messages, log) = second_look(None, &project);
+    assert!(!messages[0].contains("COPY"), "{messages:#?}");
+    // The first look's.
+    assert_eq!(log.matches("ERROR: ").count(), 1, "{log}");
 }
 
 #[test]
