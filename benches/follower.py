@@ -46,6 +46,14 @@ def processor(pid):
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
+def of_ended_backends(cluster):
+    """Seconds of the server's processes that have ended: a follower has a connection, and so a backend, for each poll."""
+    server = (cluster.data / "postmaster.pid").read_text().split()[0]
+    fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    # cutime and cstime, the 16th and 17th of proc(5).
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
 def statements(cluster):
     lines = cluster.log.read_text().splitlines()
     return sum(" follower LOG:  " in line and ("statement: " in line or "execute " in line) for line in lines)
@@ -74,10 +82,9 @@ def main():
                             stderr=subprocess.DEVNULL)
         try:
             time.sleep(SETTLE)
-            backend = psql(cluster, "SELECT pid FROM pg_stat_activity WHERE usename = 'follower'")
-            began = (processor(follower.pid), processor(backend), statements(cluster))
+            began = (processor(follower.pid), of_ended_backends(cluster), statements(cluster))
             time.sleep(seconds)
-            ended = (processor(follower.pid), processor(backend), statements(cluster))
+            ended = (processor(follower.pid), of_ended_backends(cluster), statements(cluster))
             status = Path(f"/proc/{follower.pid}/status").read_text()
             if doorstep(cluster.url("postgres"), "migrate", stderr=subprocess.DEVNULL).wait():
                 raise SystemExit("the leader failed")
@@ -94,7 +101,7 @@ def main():
     resident = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
     print(f"statements per minute               {asked:.0f}")
     print(f"processor time per minute, follower {ours * 1000:.0f} ms ({ours / 60:.4%})")
-    print(f"processor time per minute, backend  {theirs * 1000:.0f} ms ({theirs / 60:.4%})")
+    print(f"processor time per minute, backends {theirs * 1000:.0f} ms ({theirs / 60:.4%})")
     print(f"resident memory of the follower     {resident / 1024:.1f} MiB")
     print(f"from the leader's end to its exec   {lag:.1f} s (once)")
 
