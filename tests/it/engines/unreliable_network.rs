@@ -44,6 +44,16 @@ struct Proxy {
     down: &'static AtomicUsize,
     /// Set once the silent connection is to end.
     given_up: &'static AtomicBool,
+    /// Set once it accepts no more: thousands of listening threads would slow every fork of the tests after it.
+    is_over: &'static AtomicBool,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
 }
 
 /// What one direction of a connection reports.
@@ -58,12 +68,16 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, harmed) = channel();
-        // The threads outlive the test.
+        // The threads may outlive the test.
         let counts: [&'static AtomicUsize; 2] = [(); 2].map(|()| &*Box::leak(Box::new(AtomicUsize::new(0))));
-        let given_up: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        let [given_up, is_over]: [&'static AtomicBool; 2] =
+            [(); 2].map(|()| &*Box::leak(Box::new(AtomicBool::new(false))));
         std::thread::spawn(move || {
             let mut harm = Some(harm);
             for client in listener.incoming().flatten() {
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
                 let _ = (client.set_nodelay(true), server.set_nodelay(true));
                 let harm = harm.take().unwrap_or(Harm::Nothing);
@@ -77,7 +91,7 @@ impl Proxy {
                 }
             }
         });
-        Self { port, harmed, up: counts[0], down: counts[1], given_up }
+        Self { port, harmed, up: counts[0], down: counts[1], given_up, is_over }
     }
 }
 
