@@ -14,7 +14,7 @@ pub(crate) fn renamed(scene: &Scene<'_>) -> Option<Found> {
     let to = match &scene.of.action.kind {
         ActionKind::Rename(to) if to == object => return None,
         ActionKind::Rename(to) if to.schema == object.schema => to.name.clone(),
-        ActionKind::Rename(to) => to.to_string(),
+        ActionKind::Rename(to) => to.qualified_name(),
         ActionKind::Move(to) => format!("{to}.{}", object.name),
         ActionKind::Redeclare(column) => column.new_name.clone().filter(|to| *to != object.name)?,
         ActionKind::RenameColumn(to) | ActionKind::RenameValue(to) if *to != object.name => to.clone(),

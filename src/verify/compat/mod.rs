@@ -243,8 +243,8 @@ fn named(affected: &Affected, step: Option<&SchemaStep>, is_successor: bool) -> 
     let new_name = match step.map(|step| &step.op) {
         Some(SchemaOp::Renames(name)) => Some(name.clone()),
         Some(SchemaOp::Moves(schema)) => {
-            let name = affected.0.object.name.clone();
-            Some(ObjectRef::new(affected.0.object.kind, schema.clone(), name).to_string())
+            let moved = ObjectRef { schema: schema.clone(), ..affected.0.object.clone() };
+            Some(moved.qualified_name())
         }
         _ => None,
     };
