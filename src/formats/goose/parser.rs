@@ -153,8 +153,10 @@ impl Parser<'_> {
                 return Err("-- +goose StatementEnd has no -- +goose StatementBegin before it".to_owned());
             }
             (Annotation::End, Place::Up) => {
-                // The block may not end in a semicolon, and another one is harmless.
-                self.up.text.push(';');
+                // The block may not end in a semicolon, and another one is harmless. One of comments alone is no statement.
+                if self.statement.is_some() {
+                    self.up.text.push(';');
+                }
                 self.block = None;
                 self.flush();
             }
@@ -243,6 +245,7 @@ mod tests {
             ("-- +goose Up\na\n-- c;\n\nb;\n", vec!["a\n-- c;\n\nb;"]),
             ("-- +goose Up\r\na;\r\n-- +goose Down\r\n", vec!["a;"]),
             ("-- +goose Up\n-- +goose StatementBegin\na;\nb\n-- +goose StatementEnd\nc;", vec!["a;\nb\n;", "c;"]),
+            ("-- +goose Up\n-- +goose StatementBegin\n-- a\n-- +goose StatementEnd\nc;", vec!["c;"]),
             ("-- +goose up\n--   +goose   statementbegin\na\n--+goose STATEMENTEND --\n", vec!["a\n;"]),
             ("-- +goose Up\n-- +goose Down\nd", vec![]),
             ("-- +goose Up\n", vec![]),

@@ -80,6 +80,8 @@ fn the_marks_of_a_file_leave_every_line_at_its_place() {
         many("--"),
         many("-- @"),
         many("--\rup"),
+        // What the fuzzer found.
+        "-- +goose Up\n-- +goose StatementBegin\n-- a\n-- +goose StatementEnd\nb;\n".to_owned(),
     ] {
         in_time(&text, || parser_properties::marks(&text));
     }
