@@ -84,7 +84,7 @@ impl Prepared {
         plain
     }
 
-    /// The PREPARE of a statement that has been sent often enough. [`Prepared::refused`] is told if the server refuses it.
+    /// The PREPARE of a statement that has been sent often enough. Call [`Prepared::refused`] if the server refuses it.
     pub(crate) fn due(&mut self) -> Option<String> {
         let known = self.known.iter_mut().find(|known| matches!(known.state, State::Plain(UNPREPARED..)))?;
         self.names += 1;
