@@ -212,8 +212,9 @@ fn of_statement(statement: &Statement<'_>, found: &mut Vec<Made>) {
     }
     if reader.take("RENAME") {
         let renames = renames(&mut reader);
-        let certain = renames.tables.into_iter().filter(|_| !renames.lenient);
-        found.extend(certain.map(|(_, object)| Made { object, lenient: false }));
+        if !renames.lenient {
+            found.extend(renames.tables.into_iter().map(|(_, object)| Made { object, lenient: false }));
+        }
         return;
     }
     if !reader.take("ALTER") {

@@ -157,8 +157,9 @@ impl Header {
             self.idle.push(value.map_or_else(|| written.to_owned(), |_| format!("{written}:")));
             return Ok(());
         };
-        let quote =
-            || format!("Liquibase takes the quotes in {written}:{value} for a part of the value: leave them out");
+        let quote = || {
+            wrong(format!("Liquibase takes the quotes in {written}:{value} for a part of the value: leave them out"))
+        };
         // Liquibase reads a word there, and passes everything else over.
         let word = value.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
         let is = |text: &str| word.eq_ignore_ascii_case(text);
@@ -167,7 +168,7 @@ impl Header {
             "labels" => self.labels = Some(unquoted(written, value)?.replace(' ', "")),
             _ if SWITCHES.contains(&name.as_str()) && word.is_empty() => self.idle.push(format!("{written}:{value}")),
             "dbms" | "logicalfilepath" | "enddelimiter" if value.starts_with(['"', '\'']) => {
-                return Err(wrong(quote()));
+                return Err(quote());
             }
             "dbms" if value.ends_with(',') => {
                 return Err(wrong(format!(

@@ -243,7 +243,7 @@ fn named(affected: &Affected, step: Option<&SchemaStep>, is_successor: bool) -> 
     let new_name = match step.map(|step| &step.op) {
         Some(SchemaOp::Renames(name)) => Some(name.clone()),
         Some(SchemaOp::Moves(schema)) => {
-            let moved = ObjectRef { schema: schema.clone(), ..affected.0.object.clone() };
+            let moved = ObjectRef { schema: schema.clone(), ..difference.object.clone() };
             Some(moved.qualified_name())
         }
         _ => None,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Database, Doorstep, Project, binary, psql, release_binary, session, sqlite, until};
+use crate::support::{Cluster, Database, Doorstep, Project, binary, psql, release_binary, sqlite, until};
 
 fn together(count: usize, project: &Project, url: &str) {
     let arguments = ["run", "--wait-timeout", "60s", "--require-tables", "users,posts", "--", "echo", "up"];
@@ -99,15 +99,12 @@ fn waiters_hold_few_connections(binary: &str, replicas: usize, seconds: u32) {
 /// the server's log.
 fn second_look(applied: Option<&Project>, project: &Project) -> (Vec<String>, String) {
     let cluster = Cluster::started("log_statement = 'all'\nlog_line_prefix = '%a %p '\n");
-    let migrate = |project: &Project| project.doorstep(&cluster.url(), &["migrate"]).spawn();
+    let database = Database::fresh_on(cluster.port);
+    let migrate = |project: &Project| project.doorstep(&database.url(), &["migrate"]).spawn();
     if let Some(applied) = applied {
         migrate(applied).finish("migrate").code(0);
     }
-    let holder = session(cluster.port, "postgres", "SELECT pg_advisory_lock(72707369); SELECT pg_sleep(60)");
-    until("the lock is held", || {
-        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-        (psql(cluster.port, "postgres", held) == "1").then_some(())
-    });
+    let holder = database.hold_migration_lock("other");
     let mut waiting = migrate(project);
     waiting.until_stderr("waiting for the migration lock");
     drop((waiting, holder));
