@@ -18,6 +18,7 @@ use crate::formats::migration::{Migration, RecordedBy, RunMode};
 use crate::formats::{LedgerWriter, Outcome, RowKey};
 use crate::migrate::apply::{Current, MigrationRun};
 use crate::migrate::plan::Entry;
+use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::{Strategy, strategy_of};
 use crate::migrate::trouble::Trouble;
 use crate::sql::{Dialect, TableName};
@@ -102,7 +103,7 @@ impl<'a> MigrationRun<'a> {
 
     /// The same, as it goes to the session.
     pub(super) fn next<'b>(&self, ahead: &'b Ahead<'_>) -> Next<'b> {
-        let conditions = self.conditions(&ahead.application_name);
+        let conditions = self.conditions(&ahead.application_name, ScriptTraits::default());
         Next { record: ahead.record.as_deref(), conditions }
     }
 

@@ -349,10 +349,9 @@ impl<'a> MigrationRun<'a> {
         let record = self.record_of_step(current, step, (index, count));
         let unit = self.unit(current, step.text, &step.statements);
         // CREATE INDEX CONCURRENTLY waits for other transactions by design, and leaves an INVALID index behind when a
-        // timeout ends it: no lock_timeout for it, nor for a script that sets its own.
+        // timeout ends it: no lock_timeout for it.
         let commits_ddl = strategy::commits_ddl(self.migrator.history.dialect);
-        let lock_timeout =
-            unit.conditions.lock_timeout.filter(|_| (!step.alone || commits_ddl) && !current.script.sets_timeout);
+        let lock_timeout = unit.conditions.lock_timeout.filter(|_| !step.alone || commits_ddl);
         let intent = self.intent(current, step, (index, count)).await?;
         let conditions = Conditions { lock_timeout, ..unit.conditions };
         let clears = if is_last { self.clears(current) } else { None };
@@ -393,7 +392,7 @@ impl<'a> MigrationRun<'a> {
 
     /// A piece of this migration, without a record.
     fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str, statements: &'b [Statement<'b>]) -> Unit<'b> {
-        let conditions = self.conditions(&current.application_name);
+        let conditions = self.conditions(&current.application_name, current.script);
         Unit {
             sql,
             statements,
@@ -408,8 +407,10 @@ impl<'a> MigrationRun<'a> {
         }
     }
 
-    pub(super) fn conditions<'b>(&self, label: &'b str) -> Conditions<'b> {
-        Conditions { lock_timeout: self.migrator.statement_lock_timeout, label }
+    /// The settings for a script. One that runs in steps and sets a lock_timeout of its own has none of doorstep's in any of them.
+    pub(super) fn conditions<'b>(&self, label: &'b str, script: ScriptTraits) -> Conditions<'b> {
+        let lock_timeout = self.migrator.statement_lock_timeout.filter(|_| !script.sets_timeout);
+        Conditions { lock_timeout, label }
     }
 
     async fn execute(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {

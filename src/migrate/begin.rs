@@ -24,7 +24,7 @@ impl MigrationRun<'_> {
             }
         }
         let label = self.migrator.application_name.with(name);
-        let conditions = self.conditions(&label);
+        let conditions = self.conditions(&label, current.script);
         let (cancel, stop) = (self.migrator.session.canceller(), self.migrator.stop);
         let begin = self.migrator.session.begin(record, conditions);
         let begun = execute::own(cancel, begin, stop).await;

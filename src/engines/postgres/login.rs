@@ -17,6 +17,7 @@ use crate::engines::postgres::client::Client;
 use crate::engines::postgres::client::login::Login;
 use crate::engines::postgres::conninfo::{Host, Target};
 use crate::engines::postgres::dial::{self, Route};
+use crate::engines::postgres::imposed::Imposed;
 use crate::engines::postgres::lookalike::{self, VERSION};
 use crate::engines::postgres::opening;
 use crate::engines::postgres::prepared::Prepared;
@@ -222,7 +223,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         client,
         route: Arc::new(route),
         locks: Vec::new(),
-        conditions: None,
+        imposed: Imposed::default(),
         unsettled: false,
         is_own: false,
         lookalike: None,

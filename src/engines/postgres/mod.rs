@@ -12,6 +12,7 @@ pub(crate) mod dial;
 pub(crate) mod endpoint;
 pub(crate) mod explain;
 pub(crate) mod hold;
+mod imposed;
 pub(crate) mod inspector;
 pub(crate) mod introspect;
 pub(crate) mod login;

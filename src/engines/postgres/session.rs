@@ -12,10 +12,11 @@ use crate::engines::net::silent;
 use crate::engines::postgres::catalog::{Postgres, peer};
 use crate::engines::postgres::client::{CancelKey, Client, TakeRow};
 use crate::engines::postgres::dial::{self, Route};
+use crate::engines::postgres::imposed::Imposed;
 use crate::engines::postgres::login::log_in_beside;
 use crate::engines::postgres::lookalike::Lookalike;
 use crate::engines::postgres::prepared::Prepared;
-use crate::engines::postgres::{SQL, Target, queries, unit};
+use crate::engines::postgres::{SQL, Target, queries};
 use crate::engines::session::{Canceller, ChildMark, Conditions, LockKey, Observer, RowSink, Unit, UnitResult, Work};
 use crate::sql::Row;
 
@@ -25,8 +26,8 @@ pub(crate) struct Session {
     pub(crate) route: Arc<Route>,
     /// The advisory lock that this session holds.
     pub(crate) locks: Vec<LockKey>,
-    /// The settings made for a script, as they were sent; `None` when the session has its own.
-    pub(crate) conditions: Option<String>,
+    /// The settings made for a script.
+    pub(crate) imposed: Imposed,
     /// A script has run: the session must be reset before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
     /// The connection has this backend for itself, so that settings of the session reach no other client. Behind a pooler that
@@ -97,7 +98,7 @@ impl Session {
     /// itself, as behind a pooler.
     async fn enter(&mut self, schema: &str, path: &[String]) -> Result<(), Fault> {
         if std::mem::take(&mut self.is_own) {
-            (self.unsettled, self.conditions, self.backend) = (false, None, None);
+            (self.unsettled, self.imposed, self.backend) = (false, Imposed::default(), None);
             self.locks.clear();
             self.lifted.clear();
             self.prepared.forget();
@@ -183,9 +184,12 @@ impl crate::engines::session::Session for Session {
 
     fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()> {
         Box::pin(async move {
-            let setting = unit::setting(conditions);
-            self.run(format!("{record}; {setting}")).await?;
-            self.conditions = Some(setting);
+            self.settle_if_needed().await?;
+            let Some((statements, imposed)) = self.imposed.change(conditions) else {
+                return self.run(record).await.map(drop);
+            };
+            self.run(format!("{record}; {statements}")).await?;
+            self.imposed = imposed;
             Ok(())
         })
     }

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
+use crate::engines::postgres::imposed::Imposed;
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
-use crate::engines::session::{Conditions, Failure, Rollback, Unit};
+use crate::engines::session::{Failure, Next, Rollback, Unit};
 use crate::sql::script::{Statement, statements};
 
 /// Restores the session's own settings after a script.
@@ -27,7 +28,7 @@ impl Session {
     /// read-only session) and may have dropped the lock; the next statement starts from the session's own
     /// settings. A message of its own, or a read-only transaction would cover what follows too.
     pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
-        self.conditions = None;
+        self.imposed = Imposed::default();
         self.send(RESET.to_owned() + &self.search_path()).await?;
         // Taking them once more is harmless, and the only way to know.
         let tries: Vec<String> = self.locks.iter().map(Self::taking).collect();
@@ -53,17 +54,16 @@ impl Session {
         // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
         // tried again. What begins a file has put the session in order.
         self.unsettled = false;
-        let wanted = setting(unit.conditions);
-        if self.conditions.as_ref() != Some(&wanted) {
-            self.send(wanted.clone()).await.map_err(Failure::without_effect)?;
-            self.conditions = Some(wanted);
+        if let Some((statements, imposed)) = self.imposed.change(unit.conditions) {
+            self.send(statements).await.map_err(Failure::without_effect)?;
+            self.imposed = imposed;
         }
         if let Some(announcement) = unit.announcement {
             let announced = self.send(OWN_ROLE.to_owned() + &self.recording(announcement)).await;
             announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
         }
-        let mentions = Mentions::of(unit.sql);
-        if mentions.deallocation {
+        let may_deallocate = mentions_deallocation(unit.sql);
+        if may_deallocate {
             // Before it runs: what it deallocates stays so if it is rolled back.
             self.prepared.forget();
         }
@@ -71,19 +71,18 @@ impl Session {
             Some(record) if !unit.alone => (Some(record), true),
             record => (record, false),
         };
-        let set = self.send_with_record(unit, record.filter(|_| joint), !mentions.deallocation).await?;
-        // The piece may have changed the settings that doorstep made.
-        if mentions.settings {
-            self.conditions = None;
-        }
-        if unit.last && joint {
+        self.send_with_record(unit, record.filter(|_| joint), !may_deallocate).await?;
+        if !unit.last {
+            self.imposed.pass(unit.sql);
+        } else if joint {
             // The message has reset the session already, and has set what the next file needs.
-            self.conditions = set;
-            if unit.next.is_some() {
+            self.imposed = Imposed::default();
+            if let Some(next) = unit.next {
+                self.imposed = next_settings(next).1;
                 self.prepare_due().await;
             }
         } else {
-            self.unsettled = unit.last;
+            self.unsettled = true;
         }
         let Some(record) = record.filter(|_| !joint) else { return Ok(()) };
         let recorded = self.record_after(unit, record).await;
@@ -96,14 +95,13 @@ impl Session {
         })
     }
 
-    /// Sends the script, and with it the record, if one is given. The record is sent plainly, unless `may_execute`. Returns the
-    /// settings that were made for the next file.
+    /// Sends the script, and with it the record, if one is given. The record is sent plainly, unless `may_execute`.
     async fn send_with_record(
         &mut self,
         unit: &Unit<'_>,
         record: Option<&str>,
         may_execute: bool,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<(), Failure> {
         let mut tail = record.map(|record| self.tail(unit, record, may_execute));
         let mut sent = self.send_script(unit, tail.as_ref().map(|tail| tail.text.as_str())).await;
         if let (Err((failure, completed)), Some(executing), Some(record)) = (&sent, &tail, record)
@@ -119,15 +117,11 @@ impl Session {
             sent = self.send_script(unit, Some(&plain.text)).await;
             tail = Some(plain);
         }
-        let next = tail.as_ref().and_then(|tail| tail.next.as_ref().map(|next| (tail.text.as_str(), next)));
-        match sent {
-            Ok(()) => Ok(next.map(|(text, next)| text[next.settings..].to_owned())),
-            Err((failure, completed)) => {
-                let of_next =
-                    next.is_some_and(|(text, next)| completed >= unit.statements.len() + count(&text[..next.at]));
-                Err(Failure { of_next, ..failure })
-            }
-        }
+        sent.map_err(|(failure, completed)| {
+            let before_next = tail.and_then(|tail| tail.next.map(|at| count(&tail.text[..at])));
+            let of_next = before_next.is_some_and(|count| completed >= unit.statements.len() + count);
+            Failure { of_next, ..failure }
+        })
     }
 
     /// What follows the script of this unit in its message.
@@ -155,10 +149,8 @@ impl Session {
             if let Some(record) = next.record {
                 text.extend(["; ", &form(record)]);
             }
-            text.push_str("; ");
-            let settings = text.len();
-            text.push_str(&setting(next.conditions));
-            NextPart { at, settings }
+            text.extend(["; ", &next_settings(next).0]);
+            at
         });
         Tail { text, own, next, is_prepared }
     }
@@ -248,16 +240,15 @@ struct Tail {
     text: String,
     /// Where the statements for the history begin, in bytes.
     own: usize,
-    next: Option<NextPart>,
+    /// Where those for the next file begin, in bytes.
+    next: Option<usize>,
     /// Some of these statements are executed by the name they are prepared by.
     is_prepared: bool,
 }
 
-/// Where in it the next file begins, in bytes.
-struct NextPart {
-    at: usize,
-    /// The last statements, which make its settings.
-    settings: usize,
+/// The statements that make the settings of the next file in a session that has been reset, and what is set after them.
+fn next_settings(next: Next<'_>) -> (String, Imposed) {
+    Imposed::default().change(next.conditions).unwrap_or_default()
 }
 
 /// How many statements a text has.
@@ -265,33 +256,11 @@ fn count(sql: &str) -> usize {
     statements(sql, SQL).len()
 }
 
-/// What a script mentions anywhere, also in a body or a comment.
-#[derive(Debug, PartialEq, Eq)]
-struct Mentions {
-    /// What is prepared may be gone after it.
-    deallocation: bool,
-    /// The settings that doorstep makes may be others after it.
-    settings: bool,
-}
-
-impl Mentions {
-    fn of(text: &str) -> Self {
-        // The standard library's search is fast, also where this program is compiled for size.
-        let text = text.to_ascii_lowercase();
-        let has = |word: &str| text.contains(word);
-        let discards = has("discard");
-        let sets = has("reset") || has("lock_timeout") || has("application_name");
-        Self { deallocation: discards || has("deallocate"), settings: discards || sets }
-    }
-}
-
-/// The statements that put a session in these conditions.
-pub(crate) fn setting(conditions: Conditions<'_>) -> String {
-    let timeout = match conditions.lock_timeout {
-        Some(timeout) => format!("SET lock_timeout = {}", timeout.as_millis()),
-        None => "RESET lock_timeout".to_owned(),
-    };
-    format!("SET application_name = {}; {timeout}", SQL.literal(conditions.label))
+/// Whether what is prepared may be gone after a script: it has the word for it, also in a body or a comment.
+fn mentions_deallocation(text: &str) -> bool {
+    // The standard library's search is fast, also where this program is compiled for size.
+    let text = text.to_ascii_lowercase();
+    text.contains("discard") || text.contains("deallocate")
 }
 
 /// What a failure of [`Session::recording`] means.
@@ -319,19 +288,17 @@ mod tests {
 
     #[test]
     fn words_are_found_in_any_case_and_anywhere() {
-        for (text, deallocation, settings) in [
-            ("DISCARD ALL", true, true),
-            ("SELECT '€xDisCard'", true, true),
-            ("EXECUTE 'Deallocate ALL'", true, false),
-            ("deaDEALLOCATE", true, false),
-            ("reset", false, true),
-            ("SET lock_lock_timeout", false, true),
-            ("-- APPLICATION_NAME", false, true),
-            ("", false, false),
-            ("discar", false, false),
-            ("DISC ARD rese t LOCK\u{7f}TIMEOUT", false, false),
+        for (text, expected) in [
+            ("DISCARD ALL", true),
+            ("SELECT '€xDisCard'", true),
+            ("EXECUTE 'Deallocate ALL'", true),
+            ("deaDEALLOCATE", true),
+            ("reset", false),
+            ("", false),
+            ("discar", false),
+            ("DISC ARD", false),
         ] {
-            assert_eq!(Mentions::of(text), Mentions { deallocation, settings }, "{text}");
+            assert_eq!(mentions_deallocation(text), expected, "{text}");
         }
     }
 

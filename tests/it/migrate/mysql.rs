@@ -185,3 +185,19 @@ fn a_repaired_file_may_fail_again_further_on() {
     assert_eq!(database.sql("SELECT b, c FROM a ORDER BY b"), "1|NULL\n2|3");
     assert_eq!(database.sql(HISTORY), "1_x|1|1|-");
 }
+
+#[test]
+fn a_wait_that_a_file_sets_holds_for_its_later_statements_also_after_an_interruption() {
+    let database = MysqlDatabase::fresh();
+    let seen = "CREATE TABLE seen AS SELECT @@SESSION.lock_wait_timeout AS w;\n";
+    let script = format!("SET lock_wait_timeout = 59;\nCREATE TABLE a (b INT);\n{seen}INSERT INTO a VALUES (1, 2);\n");
+    let project = Project::mysql().migration("1_x", &script);
+    let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    output.stderr_has("statements 1 to 3 of 4 were done before it");
+    assert_eq!(database.sql("SELECT w FROM seen"), "59");
+    let again = "INSERT INTO seen SELECT @@SESSION.lock_wait_timeout;\n";
+    let project = project.migration("1_x", &script.replace("INSERT INTO a VALUES (1, 2);\n", again));
+    let project = project.migration("2_next", again);
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(database.sql("SELECT w FROM seen"), "59\n59\n5");
+}
