@@ -1,4 +1,5 @@
-"""Real-sized migrations on fresh databases: doorstep beside one bare session, one psql session, and Prisma."""
+"""Real-sized migrations on fresh databases: doorstep beside one bare session, with the files and with doorstep's own messages, one psql
+session, and Prisma."""
 
 import re
 from pathlib import Path
@@ -27,9 +28,11 @@ def commands_of(cluster, files):
     """All of the role that logs in by trust, because the bare session can do no more."""
     # One transaction each, as Prisma's and doorstep's are, but no history. The bare session has them, too: one message is one.
     Path("real/all.sql").write_text("".join(f"BEGIN;\n\\i {file}\nCOMMIT;\n" for file in files))
+    doorstep = [DOORSTEP, "migrate", "--migrations", "real/prisma/migrations"]
     return {
-        "doorstep": [DOORSTEP, "migrate", "--migrations", "real/prisma/migrations"],
+        "doorstep": doorstep,
         "bare": cluster.floor("apply", *files),
+        "messages": cluster.floor("apply", *messages(cluster, doorstep)),
         "psql": [PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "real/all.sql", cluster.trusted_url("apply")],
         **tools.prismas("real"),
     }
@@ -57,8 +60,8 @@ def measure(cluster, table, options):
         if dump != dumps["psql"]:
             raise Failed(f"{name} and psql have built different databases")
     report(table, files, {name: medians(found) for name, found in times.items()}, others)
-    messages = {name: round_trips(cluster, commands[name]) / REAL for name in ("doorstep", "psql")}
-    table.add("  round trips per migration", f"{messages['doorstep']:.1f} (psql: {messages['psql']:.1f})")
+    trips = {name: watched(cluster, commands[name]).round_trips() / REAL for name in ("doorstep", "psql")}
+    table.add("  round trips per migration", f"{trips['doorstep']:.1f} (psql: {trips['psql']:.1f})")
 
 
 def report(table, files, took, others):
@@ -67,6 +70,7 @@ def report(table, files, took, others):
     table.add(f"{REAL} migrations ({min(sizes)} to {max(sizes)} bytes, {sum(sizes) / 1024:.0f} KiB)",
               f"{ours:.0f} ms (processor {processor:.0f} ms)")
     table.ratio("  against one bare session, a message per file", ours, took["bare"][0], 1.1, digits=0)
+    table.ratio("  the bare session with doorstep's messages, against it with the files", took["messages"][0], took["bare"][0], digits=0)
     table.ratio("  against one psql session, a transaction per file", ours, took["psql"][0], digits=0)
     for name in others:
         table.ratio(f"  against {name} migrate deploy", ours, took[name][0], digits=0)
@@ -74,10 +78,21 @@ def report(table, files, took, others):
         table.absent("  against prisma migrate deploy")
 
 
-def round_trips(cluster, words):
-    """Of all the files, counted by a proxy."""
+def watched(cluster, words):
+    """A proxy that has seen what the command sends for all of the files."""
     fresh(cluster)
     with Counts(cluster.port) as proxy:
         direct, url = cluster.trusted_url("apply"), cluster.trusted_url("apply", port=proxy.port)
         checked([word.replace(direct, url) for word in words], environment(url))
-        return proxy.round_trips()
+        return proxy
+
+
+def messages(cluster, words):
+    """A file for each message of the command. Not the first one: it asks for a history that is not there yet, and the error would end
+    a bare session."""
+    folder, files = Path("real/messages"), []
+    folder.mkdir()
+    for number, text in enumerate(watched(cluster, words).queries()[1:]):
+        files.append(folder / f"{number:04}")
+        files[-1].write_text(text)
+    return files
