@@ -109,6 +109,10 @@ pub trait Session {
     /// even if the script left one, and after the last piece the script's settings are gone.
     fn run_unit<'a>(&'a mut self, unit: &'a Unit<'a>) -> UnitResult<'a>;
 
+    /// Between the pieces of a file: whether what the session does next is done in the settings that the file has made, or in the
+    /// session's own. A piece that failed leads to the session's own.
+    fn stay_in_file(&mut self, _stays: bool) {}
+
     /// Whether the session's settings leave the definitions of tables as any other session is shown them; `false` where the engine
     /// needs no definitions.
     fn shows_definitions(&mut self) -> Work<'_, bool> {

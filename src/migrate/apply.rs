@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::application_name::ApplicationName;
 use crate::base::error::Error;
-use crate::base::fault::{Class, Fault};
+use crate::base::fault::{Class, Fault, Place};
 use crate::base::log::{self, millis, seconds};
 use crate::base::progress::Tracker;
 use crate::base::progress_bar::Bar;
@@ -24,7 +24,7 @@ use crate::migrate::leftovers::Ready;
 use crate::migrate::script_traits::ScriptTraits;
 use crate::migrate::strategy::strategy_of;
 use crate::migrate::strategy::{self, ScriptStep, Strategy};
-use crate::migrate::{execute, failure_report, recovery, trouble};
+use crate::migrate::{continued, execute, failure_report, recovery, trouble};
 use crate::sql::TableName;
 use crate::sql::script::{self, Statement};
 
@@ -288,7 +288,10 @@ impl<'a> MigrationRun<'a> {
         done: usize,
     ) -> Result<(), Error> {
         let (name, count) = (current.migration.name.clone(), steps.len());
-        self.restore_settings(&current, &steps[..done.min(count)]).await?;
+        if done > 0 {
+            current.steps = Some((done, count));
+            self.restore_settings(&current, &steps[..done.min(count)]).await?;
+        }
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
             current.read_ahead = self.look_ahead(&current, steps.get(index + 1));
@@ -335,6 +338,7 @@ impl<'a> MigrationRun<'a> {
                 let failure = self.with_leftovers(current, step, failure).await;
                 return Err(self.failed(current, failure).await);
             }
+            self.migrator.session.stay_in_file(true);
         }
     }
 
@@ -376,14 +380,21 @@ impl<'a> MigrationRun<'a> {
         // Recovery judges such a statement by what it leaves; not one that was found out by asking the server.
         failure.repeatable = step.alone && (!commits_ddl || Self::is_decidable(current, step));
         failure.fault.place =
-            failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step, place));
+            failure.fault.place.map(|place| failure_report::in_file(current.migration.sql(), step.offset, place));
         Err(failure)
     }
 
     /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
     async fn restore_settings(&mut self, current: &Current<'_>, done: &[ScriptStep<'_>]) -> Result<(), Error> {
-        for step in done.iter().filter(|step| strategy::only_sets(step)) {
-            if let Err(failure) = self.execute(&self.unit(current, step.text, &step.statements), current).await {
+        for (_, statement) in continued::repeated(done) {
+            let unit = self.unit(current, statement.text, std::slice::from_ref(statement));
+            if let Err(mut failure) = self.execute(&unit, current).await {
+                failure.fault.message = format!(
+                    "what the statements that are done have set cannot be set again in another session: {}",
+                    failure.fault.message
+                );
+                let place = failure.fault.place.unwrap_or(Place::Statement(0));
+                failure.fault.place = Some(failure_report::in_file(current.migration.sql(), statement.offset, place));
                 return Err(self.failed(current, failure).await);
             }
         }

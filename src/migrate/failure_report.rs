@@ -13,7 +13,7 @@ use crate::migrate::committing::{self, Obstacle};
 use crate::migrate::halted::Halt;
 use crate::migrate::intent::Intent;
 use crate::migrate::plan::{Entry, State};
-use crate::migrate::strategy::{ScriptStep, Strategy};
+use crate::migrate::strategy::Strategy;
 use crate::sql::client_command::{self, ClientCommand};
 use crate::sql::excerpt;
 use crate::sql::script::{self, Statement};
@@ -234,9 +234,9 @@ pub(crate) fn of_sent(strategy: &Strategy<'_>, sent: &[Statement<'_>], place: Pl
     offset.map_or(place, |offset| Place::Character(strategy.sql[..offset].chars().count() + 1))
 }
 
-/// A place in a step, as a place in the file.
-pub(crate) fn in_file(sql: &str, step: &ScriptStep<'_>, place: Place) -> Place {
-    let before = sql[..step.offset].chars().count();
+/// A place in a piece that begins at this byte of the file, as a place in the file.
+pub(crate) fn in_file(sql: &str, offset: usize, place: Place) -> Place {
+    let before = sql[..offset].chars().count();
     match place {
         Place::Character(at) => Place::Character(before + at),
         Place::Statement(_) => Place::Character(before + 1),

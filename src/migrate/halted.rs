@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::formats::migration::sha256;
-use crate::migrate::interrupted_ddl;
+use crate::migrate::continued;
 use crate::migrate::strategy::ScriptStep;
 use crate::sql::script;
 
@@ -65,7 +65,7 @@ impl Halt {
                 self.shown.join("\n")
             ));
         }
-        match interrupted_ddl::gone_with_session(steps, *done) {
+        match continued::gone(steps, *done) {
             Some(gone) => {
                 let gone = script::summary_of(&gone.statements);
                 Repair::Refused(format!("what a statement that is done made went with its session: {gone}"))

@@ -5,18 +5,16 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::engines::session::{LockKey, ObjectState, Probe, Session};
+use crate::engines::session::{LockKey, Probe, Session};
 use crate::formats::migration::{Migration, Record, RunMode, nearest};
 use crate::formats::signs::Claim;
 use crate::formats::{Folder, Format, LedgerWriter, Lineage, Outcome, Resolved, Review, RowKey};
-use crate::migrate::announcement::ddl_evidence;
 use crate::migrate::own_schemas;
 use crate::migrate::plan::{self, Entry, Reach, State, Verdict};
-use crate::migrate::recovery::{self, Conclusion, Evidence};
-use crate::migrate::strategy::strategy_of;
+use crate::migrate::recovery::Conclusion;
 use crate::migrate::{failure_report, history_table};
 use crate::sql::script::{self, Creation};
-use crate::sql::{Dialect, ObjectRef, Row, TableName};
+use crate::sql::{Dialect, Row, TableName};
 
 /// A folder and its history.
 pub(crate) struct History {
@@ -341,60 +339,6 @@ impl History {
         let migration = self.migrations.iter().find(|migration| migration.name == name);
         let Some(sql) = self.writer()?.end_alone(row, migration, outcome) else { return Ok(()) };
         session.execute(sql).await.map_err(Error::statement(format!("record how {name} ended")))
-    }
-
-    /// Gathers the evidence about one unfinished row, and concludes.
-    async fn conclude(&self, session: &mut dyn Session, entry: &Entry) -> Result<Conclusion, Error> {
-        let (Some(record), Some(index)) = (&entry.record, entry.migration) else {
-            return Ok(Conclusion::Unclear(vec!["it is no longer in the folder".to_owned()]));
-        };
-        let migration = &self.migrations[index];
-        let looking = || Error::statement(format!("find out what became of {}", entry.name));
-        let strategy = strategy_of(migration, record.by);
-        let is_certain = record.ran(RunMode::Atomic);
-        let ddl = ddl_evidence(session, &strategy, record).await.map_err(looking())?;
-        let objects =
-            if is_certain || ddl.is_some() { Vec::new() } else { recovery::created_objects(&strategy, record) };
-        let (objects, lenient): (Vec<_>, Vec<_>) = objects.into_iter().unzip();
-        let object_states = self.object_states(session, &objects, record).await?;
-        let running_session = match is_certain || migration.sql().trim().is_empty() {
-            true => None,
-            false => {
-                let step = strategy.steps.get(record.steps).filter(|_| ddl.is_some());
-                let text = step.map_or(migration.sql(), |step| step.text);
-                session.running_session(text).await.map_err(looking())?
-            }
-        };
-        let object_states = objects.into_iter().zip(lenient).zip(object_states);
-        Ok(recovery::conclude(&Evidence {
-            record,
-            strategy: &strategy,
-            same_script: self.format.ledger.fits(migration, &record.checksum),
-            one_message: self.dialect.rules().sends_one_message,
-            object_states: object_states.map(|((object, lenient), state)| (object, lenient, state)).collect(),
-            ddl,
-            running_session,
-        }))
-    }
-
-    /// The state of each object, relative to the moment when the row was written. A bare name is looked up along this
-    /// role's search path, then in the schema of the history table, where the role that wrote the row had its objects.
-    async fn object_states(
-        &self,
-        session: &mut dyn Session,
-        objects: &[ObjectRef],
-        record: &Record,
-    ) -> Result<Vec<ObjectState>, Error> {
-        let Some(table) = self.table.as_ref().filter(|_| !objects.is_empty()) else { return Ok(Vec::new()) };
-        let home = table.schema.as_deref();
-        let at_home = objects.iter().map(|object| home.map_or(object.clone(), |home| object.within(home)));
-        let both: Vec<ObjectRef> = objects.iter().cloned().chain(at_home).collect();
-        let since = self.writer()?.locate(RowKey { dialect: self.dialect, table, id: &record.id });
-        let states = session.object_states(&both, Some(&since)).await;
-        let mut bare = states.map_err(Error::statement(format!("find out what became of {}", record.name)))?;
-        let at_home = bare.split_off(objects.len());
-        let either = |(bare, at_home)| if bare == ObjectState::Absent { at_home } else { bare };
-        Ok(bare.into_iter().zip(at_home).map(either).collect())
     }
 
     /// The migrations to apply, each with its entry, in the folder's order.

@@ -97,7 +97,11 @@ impl MigrationRun<'_> {
         failure: Failure,
     ) -> Failure {
         let Some(builds) = self.builds(current, step) else {
-            return invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await;
+            // Its names are those of the file's search_path.
+            self.migrator.session.stay_in_file(true);
+            let failure = invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await;
+            self.migrator.session.stay_in_file(false);
+            return failure;
         };
         if failure.kept == Rollback::Unknown || failure.of_record || self.migrator.stop.signal().is_some() {
             return failure;

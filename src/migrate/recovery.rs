@@ -6,6 +6,7 @@
 use crate::engines::peer::Peer;
 use crate::engines::session::ObjectState;
 use crate::formats::migration::{Record, RecordedBy, RunMode};
+use crate::migrate::continued;
 use crate::migrate::interrupted_ddl::{self, DdlEvidence};
 use crate::migrate::strategy::{ScriptStep, Strategy};
 use crate::sql::script::{self, Leaves, Statement};
@@ -133,11 +134,7 @@ fn resume(steps: &[ScriptStep<'_>], done: usize, object_states: &[(ObjectRef, bo
     let unclear = |why: String| {
         Conclusion::Unclear(vec![format!("{done} of its {} statements are done for certain", steps.len()), why])
     };
-    let of_session = ["TEMP", "TEMPORARY", "PG_TEMP", "PREPARE", "LISTEN", "DECLARE"];
-    let needs_session = |step: &&ScriptStep<'_>| {
-        step.statements.iter().any(|statement| of_session.iter().any(|word| statement.has(word)))
-    };
-    if let Some(gone) = steps[..done].iter().find(needs_session) {
+    if let Some(gone) = continued::gone(steps, done) {
         let summary = script::summary_of(&gone.statements);
         return unclear(format!("what a statement of it made went with its session: {summary}"));
     }

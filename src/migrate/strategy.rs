@@ -239,19 +239,10 @@ fn role(statement: &Statement<'_>) -> Role {
     }
 }
 
-/// True for a step that changes nothing but the session: `SET …`, `RESET …`, `SELECT set_config(…)`.
+/// True for a step that changes nothing but the session, on an engine where each DDL statement commits.
 #[must_use]
 pub fn only_sets(step: &ScriptStep<'_>) -> bool {
-    let sets = |statement: &Statement<'_>| {
-        if !statement.dialect().rules().has_transactional_ddl {
-            return committing::sets(statement);
-        }
-        let plain = statement.starts(&["SELECT", "SET_CONFIG"]);
-        let configures = plain || statement.starts(&["SELECT", "PG_CATALOG", "SET_CONFIG"]);
-        let is_local = statement.starts(&["SET", "LOCAL"]);
-        configures || statement.starts(&["RESET"]) || (statement.starts(&["SET"]) && !is_local)
-    };
-    step.statements.iter().all(sets)
+    step.statements.iter().all(committing::sets)
 }
 
 /// Each DDL statement of the engine commits, and a message is one statement.

@@ -156,7 +156,7 @@ impl<'a> Statement<'a> {
     }
 
     /// Its words outside quotes, comments and bodies.
-    fn words(&self) -> Words<'_> {
+    pub(crate) fn words(&self) -> Words<'_> {
         self.lexemes.words(self.text)
     }
 
@@ -264,6 +264,17 @@ impl<'a> Statement<'a> {
     pub(crate) fn has_pair(&self, first: &str, second: &str) -> bool {
         self.words().have_pair(first, second)
     }
+}
+
+/// Whether it calls this function (in upper case), outside quotes and comments.
+#[must_use]
+pub(crate) fn calls(statement: &Statement<'_>, function: &str) -> bool {
+    let mut is_named = false;
+    statement.tokens().filter(|token| token.kind != TokenKind::Blank).any(|token| {
+        let is_called = is_named && token.text == "(";
+        is_named = token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(function);
+        is_called
+    })
 }
 
 /// True if a word that ends a transaction occurs anywhere outside dollar quotes, comments and strings included. Where

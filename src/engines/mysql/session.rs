@@ -204,6 +204,10 @@ impl crate::engines::session::Session for Session {
         Box::pin(self.run_atomically(sql))
     }
 
+    fn stay_in_file(&mut self, stays: bool) {
+        self.unsettled = !stays;
+    }
+
     fn begin<'a>(&'a mut self, record: String, conditions: Conditions<'a>) -> Work<'a, ()> {
         Box::pin(async move {
             self.run_in_one_message(record).await?;

@@ -13,6 +13,8 @@ pub(crate) struct Imposed {
     lock_timeout: Option<Duration>,
     /// The script may have set a label of its own.
     is_relabelled: bool,
+    /// The script may have become another user, by SET SESSION AUTHORIZATION.
+    pub(crate) is_another_user: bool,
 }
 
 impl Imposed {
@@ -33,10 +35,16 @@ impl Imposed {
     pub(crate) fn pass(&mut self, text: &str) {
         let text = text.to_ascii_lowercase();
         self.is_relabelled |= text.contains("application_name");
+        self.is_another_user |= names_user(&text);
         if text.contains("reset") || text.contains("discard") {
             (self.label, self.lock_timeout) = (None, None);
         }
     }
+}
+
+/// Whether a piece of a script may become another user.
+pub(crate) fn names_user(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("authorization")
 }
 
 #[cfg(test)]

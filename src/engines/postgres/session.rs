@@ -194,6 +194,10 @@ impl crate::engines::session::Session for Session {
         })
     }
 
+    fn stay_in_file(&mut self, stays: bool) {
+        self.unsettled = !stays;
+    }
+
     fn sends_next(&self) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::base::fault::{Class, Fault, Place};
 use crate::engines::postgres::client::{Exchange, TransactionStatus};
-use crate::engines::postgres::imposed::Imposed;
+use crate::engines::postgres::imposed::{self, Imposed};
 use crate::engines::postgres::session::{Session, is_true};
 use crate::engines::postgres::{SQL, sqlstate};
 use crate::engines::session::{Failure, Next, Rollback, Unit};
@@ -22,6 +22,9 @@ pub(crate) const AFTER: &str = "\n;SET CONSTRAINTS ALL IMMEDIATE; ";
 /// The session's own role until the end of the transaction: the one it began with, which `ALTER ROLE … SET role` may have
 /// made another than that of the login.
 const OWN_ROLE: &str = "SET LOCAL role TO DEFAULT; ";
+
+/// The same in a file that may have become another user: that of the login, for whom `role` is then set.
+const OWN_USER: &str = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL role TO DEFAULT; ";
 
 impl Session {
     /// A script may have left any setting behind (`search_path` of a pg_dump baseline, `SET ROLE`, a
@@ -59,7 +62,7 @@ impl Session {
             self.imposed = imposed;
         }
         if let Some(announcement) = unit.announcement {
-            let announced = self.send(OWN_ROLE.to_owned() + &self.recording(announcement)).await;
+            let announced = self.send(self.own_role(unit).to_owned() + &self.recording(announcement)).await;
             announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
         }
         let may_deallocate = mentions_deallocation(unit.sql);
@@ -127,7 +130,7 @@ impl Session {
     /// What follows the script of this unit in its message.
     fn tail(&mut self, unit: &Unit<'_>, record: &str, may_execute: bool) -> Tail {
         // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
-        let own = if unit.last { RESET.to_owned() + &self.search_path() } else { OWN_ROLE.to_owned() };
+        let own = if unit.last { RESET.to_owned() + &self.search_path() } else { self.own_role(unit).to_owned() };
         // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
         // their errors count as the script's.
         let mut text = format!("{AFTER}{own}");
@@ -155,6 +158,12 @@ impl Session {
         Tail { text, own, next, is_prepared }
     }
 
+    /// The statements that make doorstep the user and the role that write its history, until the end of the transaction.
+    fn own_role(&self, unit: &Unit<'_>) -> &'static str {
+        let is_another = self.imposed.is_another_user || imposed::names_user(unit.sql);
+        if is_another { OWN_USER } else { OWN_ROLE }
+    }
+
     /// Prepares what has been sent often. In a message of its own, since a refusal must not fail a migration, and when a message
     /// has put the session in order.
     async fn prepare_due(&mut self) {
@@ -171,7 +180,7 @@ impl Session {
             self.unsettled = false;
             self.settle().await?;
         }
-        let own = if unit.last { "" } else { OWN_ROLE };
+        let own = if unit.last { "" } else { self.own_role(unit) };
         let clears = unit.clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
         let sent = self.send(format!("{own}{clears}{}", self.recording(record))).await;
         sent.map(drop).map_err(explained)

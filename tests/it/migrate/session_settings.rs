@@ -1,6 +1,7 @@
 //! Session settings that a file sets hold for its later statements, also after an interruption or a retry.
 
-use crate::support::running_migration::{GATE, at_gate, exists, open_gate, terminate, with_t, writer};
+use crate::support::running_migration::{GATE, at_gate, backend, exists, gone, open_gate, terminate, with_t, writer};
+use crate::support::{Database, Project};
 
 const SETTINGS: &str = "SET statement_timeout = '59s';\nSET search_path = side;\nCREATE TABLE u (a integer);\n\
                         CREATE INDEX CONCURRENTLY i ON u (a);\n";
@@ -110,4 +111,109 @@ fn what_a_mixed_file_leaves_to_doorstep_is_set_again_after_a_reset() {
     database.sql(&format!("CREATE VIEW side.named AS {NAMED}"));
     project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
     assert_eq!(database.sql("SELECT * FROM seen"), "theirs|5s\ndoorstep|5s");
+}
+
+/// A table `t` in the schema `side` and in `public`, and a file that works in the first.
+fn in_side(rest: &str) -> (Database, Project) {
+    let (database, project) = with_t(&format!("SET search_path = side;\n{rest}"));
+    database.sql("CREATE TABLE side.t (id integer)");
+    (database, project)
+}
+
+#[test]
+fn an_index_that_met_a_lock_is_built_again_in_the_files_schema() {
+    let (database, project) =
+        in_side("SET lock_timeout = '200ms';\nCREATE INDEX CONCURRENTLY i ON t (id);\nCREATE TABLE after ();\n");
+    let (_session, pid) = writer(&database, "side.t", "SELECT 1");
+    let mut doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    doorstep.until_stderr("is tried again");
+    terminate(&database, &pid);
+    doorstep.finish("run").code(0);
+    assert_eq!(database.sql("SELECT schemaname FROM pg_indexes WHERE indexname = 'i'"), "side");
+    assert_eq!(database.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'after'"), "side");
+    assert_eq!(database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'side.i'::regclass"), "t");
+}
+
+#[test]
+fn a_dropped_index_is_looked_for_in_the_files_schema() {
+    let (database, project) = in_side("DROP INDEX CONCURRENTLY i;\nCREATE TABLE after ();\n");
+    database.sql("CREATE INDEX i ON side.t (id)");
+    let (_session, pid) = writer(&database, "side.t", "SELECT 1");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let waits = backend(&database, "query LIKE '%DROP INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'");
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143);
+    gone(&database, &waits);
+    terminate(&database, &pid);
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    assert_eq!(database.sql("SELECT to_regclass('side.i') IS NULL"), "t");
+    assert_eq!(database.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'after'"), "side");
+}
+
+#[test]
+fn settings_of_a_transaction_in_the_file_hold_after_an_interruption() {
+    let script = format!(
+        "BEGIN;\nSET search_path = side;\nCREATE TABLE u (a integer);\nCOMMIT;\nVACUUM u;\n{GATE}\nCREATE TABLE after ();\n"
+    );
+    let (database, project) = with_t(&script);
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    at_gate(&database);
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143);
+    open_gate(&database);
+    project.doorstep(&database.url(), &["run"]).run().code(0);
+    assert_eq!(database.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'after'"), "side");
+}
+
+#[test]
+fn a_setting_that_was_computed_stops_an_interrupted_file() {
+    let script = format!(
+        "SELECT set_config('my.most', (SELECT count(*) FROM t)::text, false);\nINSERT INTO t VALUES (1);\nVACUUM t;\n{GATE}\nSELECT 1;\n"
+    );
+    let (database, project) = with_t(&script);
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    at_gate(&database);
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143);
+    open_gate(&database);
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output.stderr_has("what a statement of it made went with its session: SELECT set_config(");
+}
+
+#[test]
+fn a_setting_that_cannot_be_repeated_is_named_with_what_is_done() {
+    let database = Database::fresh();
+    database.sql("CREATE SCHEMA side; CREATE TABLE side.go (id integer)");
+    let role = database.role("");
+    let script = format!(
+        "CREATE TABLE u (a integer);\nSET ROLE {role};\nRESET ROLE;\nDROP ROLE {role};\nVACUUM u;\n{GATE}\nSELECT 1;\n"
+    );
+    let project = Project::new().migration("2_x", &script);
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    at_gate(&database);
+    doorstep.signal("TERM");
+    doorstep.finish("run").code(143);
+    open_gate(&database);
+    let output = project.doorstep(&database.url(), &["run"]).run().code(65);
+    output
+        .stderr_has("what the statements that are done have set cannot be set again in another session: role")
+        .stderr_has("migration.sql:2:1")
+        .stderr_has("statements 1 to 5 of 7 were done before it, and stay");
+    assert_eq!(database.sql("SELECT applied_steps_count FROM _prisma_migrations"), "5");
+}
+
+#[test]
+fn a_mixed_file_may_become_another_user_and_the_history_stays_doorsteps() {
+    let database = Database::fresh();
+    let (first, second) = (database.role(""), database.role(""));
+    database.sql(&format!("GRANT ALL ON SCHEMA public TO {first}, {second}; GRANT {second} TO {first}"));
+    let script = format!(
+        "SET SESSION AUTHORIZATION {first};\nCREATE TABLE a (x integer);\nSET ROLE {second};\nCREATE TABLE b (x integer);\n\
+         RESET SESSION AUTHORIZATION;\nCREATE INDEX CONCURRENTLY i ON a (x);\nCREATE TABLE c (x integer);\n"
+    );
+    let project = Project::new().migration("1_x", &script);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("(1 applied)");
+    let owners = database.sql("SELECT tableowner = current_user, tableowner FROM pg_tables WHERE tablename IN ('a', 'b', 'c') ORDER BY tablename");
+    assert_eq!(owners, format!("f|{first}\nf|{second}\nt|{}", database.sql("SELECT current_user")));
+    database.sql(&format!("DROP OWNED BY {first}, {second}; DROP ROLE {first}, {second}"));
 }
