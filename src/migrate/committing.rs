@@ -3,7 +3,7 @@
 
 use crate::migrate::strategy::{Role, commits_ddl};
 use crate::sql::cursor::Cursor;
-use crate::sql::script::{Script, Statement};
+use crate::sql::script::{Script, Statement, calls, statements};
 
 /// What a statement does to the transaction it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,9 @@ fn effect(statement: &Statement<'_>) -> Effect {
     if is(&["COMMIT"]) || is(&["COMMIT", "WORK"]) {
         return Effect::Commits;
     }
+    if starts(&["SET", "STATEMENT"]) {
+        return of_inner(statement);
+    }
     if starts(&["SET"]) {
         return of_setting(statement);
     }
@@ -54,8 +57,23 @@ fn effect(statement: &Statement<'_>) -> Effect {
     }
 }
 
+/// MariaDB's `SET STATEMENT … FOR …` does what the statement behind FOR does.
+fn of_inner(statement: &Statement<'_>) -> Effect {
+    let mut reader = Cursor::of(statement);
+    while reader.step().is_some() {
+        if reader.take("FOR") {
+            let inner = statements(&statement.text[reader.offset()..], statement.dialect());
+            return inner.first().map_or(Effect::CommitsItself, effect);
+        }
+    }
+    Effect::CommitsItself
+}
+
 /// What a SET does: variables with one `@` are the session's own, in which a transaction does not matter.
 fn of_setting(statement: &Statement<'_>) -> Effect {
+    if statement.starts(&["SET", "TRANSACTION"]) {
+        return Effect::Controls;
+    }
     if ["PASSWORD", "DEFAULT", "RESOURCE"].iter().any(|what| statement.starts(&["SET", what])) {
         return Effect::CommitsItself;
     }
@@ -93,6 +111,7 @@ pub(super) fn only_rows(statement: &Statement<'_>) -> bool {
 /// Whether the statement sets something of the session, so that it is repeated when a later session goes on.
 pub(super) fn sets(statement: &Statement<'_>) -> bool {
     match effect(statement) {
+        _ if statement.starts(&["SET", "STATEMENT"]) => false,
         Effect::Session => true,
         Effect::Rows => statement.starts(&["SET"]),
         _ => false,
@@ -133,43 +152,20 @@ pub(crate) fn obstacle(script: &Script) -> Option<Obstacle> {
         return None;
     }
     let statements = script.statements();
-    let mut open: Option<usize> = None;
+    let is_cut = !statements.iter().all(only_rows) && !is_one_transaction(&statements);
+    let (mut open, mut is_first): (Option<usize>, bool) = (None, true);
     for statement in &statements {
-        let found = |what, next| Some(Obstacle { offset: statement.offset, what, next });
-        match (effect(statement), open) {
-            (Effect::Begins, None) => open = Some(statement.offset),
-            (Effect::Begins, Some(_)) => {
-                return found("a second BEGIN commits the transaction that is open", "end the first one with COMMIT");
-            }
-            (Effect::Commits, Some(_)) => open = None,
-            (Effect::Commits, None) => {
-                return found("COMMIT ends no transaction of this file", "take it out");
-            }
-            (Effect::Controls, _) if statement.starts(&["SET"]) => {
-                return found(
-                    "it would leave all that follows in an open transaction",
-                    "take it out, or write BEGIN and COMMIT around rows",
-                );
-            }
-            (Effect::Controls, _) if statement.starts(&["LOCK"]) || statement.starts(&["FLUSH"]) => {
-                return found(
-                    "the history cannot be written while it locks tables",
-                    "take it and UNLOCK TABLES out: no other doorstep runs meanwhile",
-                );
-            }
-            (Effect::Controls, _) => {
-                return found(
-                    "a file may only begin a transaction and commit it: its record is part of it",
-                    "take it out, or put what is to be undone into a file of its own",
-                );
-            }
-            (Effect::CommitsItself | Effect::Session, Some(_)) => {
-                return found(
-                    "it is within BEGIN and COMMIT, but it commits by itself, or is no part of a transaction",
-                    "put it before BEGIN or after COMMIT",
-                );
-            }
-            (Effect::Rows | Effect::CommitsItself | Effect::Session, _) => {}
+        let effect = effect(statement);
+        let begins_step = is_first || open.is_none();
+        let refused = refusal(statement, effect, open.is_some()).or_else(|| of_count(statement, is_cut && begins_step));
+        if let Some((what, next)) = refused {
+            return Some(Obstacle { offset: statement.offset, what, next });
+        }
+        is_first = effect == Effect::Begins;
+        match effect {
+            Effect::Begins => open = Some(statement.offset),
+            Effect::Commits => open = None,
+            _ => {}
         }
     }
     open.map(|offset| Obstacle {
@@ -177,6 +173,46 @@ pub(crate) fn obstacle(script: &Script) -> Option<Obstacle> {
         what: "BEGIN without COMMIT: what follows would be lost with the session",
         next: "end the transaction with COMMIT",
     })
+}
+
+/// What is wrong with a statement of this effect, and what to do about it; `is_open`: it is within BEGIN and COMMIT.
+fn refusal(statement: &Statement<'_>, effect: Effect, is_open: bool) -> Option<(&'static str, &'static str)> {
+    let starts = |words: &[&str]| statement.starts(words);
+    match effect {
+        Effect::Begins if is_open => {
+            Some(("a second BEGIN commits the transaction that is open", "end the first one with COMMIT"))
+        }
+        Effect::Commits if !is_open => Some(("COMMIT ends no transaction of this file", "take it out")),
+        Effect::Controls if starts(&["SET", "TRANSACTION"]) => Some((
+            "it is for the next transaction only, which may be one of doorstep's own",
+            "write SET SESSION TRANSACTION, which holds until the end of the file",
+        )),
+        Effect::Controls if starts(&["SET"]) => Some((
+            "it would leave all that follows in an open transaction",
+            "take it out, or write BEGIN and COMMIT around rows",
+        )),
+        Effect::Controls if starts(&["LOCK"]) || starts(&["FLUSH"]) => Some((
+            "the history cannot be written while it locks tables",
+            "take it and UNLOCK TABLES out: no other doorstep runs meanwhile",
+        )),
+        Effect::Controls => Some((
+            "a file may only begin a transaction and commit it: its record is part of it",
+            "take it out, or put what is to be undone into a file of its own",
+        )),
+        Effect::CommitsItself | Effect::Session if is_open => Some((
+            "it is within BEGIN and COMMIT, but it commits by itself, or is no part of a transaction",
+            "put it before BEGIN or after COMMIT",
+        )),
+        _ => None,
+    }
+}
+
+/// The same for a statement that counts the rows of the one before it, where doorstep writes a record between them.
+fn of_count(statement: &Statement<'_>, follows_record: bool) -> Option<(&'static str, &'static str)> {
+    (follows_record && only_rows(statement) && calls(statement, "ROW_COUNT")).then_some((
+        "it would count the rows of a statement of doorstep's own, which records what is done",
+        "put it and the statement whose rows it counts between BEGIN and COMMIT",
+    ))
 }
 
 #[cfg(test)]
@@ -208,6 +244,12 @@ mod tests {
             ("INSERT INTO t VALUES ('open", Steps),
             ("BEGIN; INSERT INTO t VALUES (1); COMMIT; CREATE TABLE u (a INT)", Steps),
             ("BEGIN NOT ATOMIC SELECT 1; COMMIT; END", Steps),
+            ("SET STATEMENT max_statement_time = 60 FOR INSERT INTO t VALUES (1)", Atomic),
+            ("SET STATEMENT max_statement_time = 60, sql_mode = '' FOR ALTER TABLE t ADD b INT", Steps),
+            ("SET SESSION TRANSACTION READ ONLY", Steps),
+            ("UPDATE t SET a = 1; SET @n = ROW_COUNT(); INSERT INTO u VALUES (@n)", Atomic),
+            ("CREATE TABLE t (a INT); BEGIN; UPDATE t SET a = 1; SET @n = ROW_COUNT(); COMMIT", Steps),
+            ("CREATE TABLE t (row_count INT); INSERT INTO t (row_count) VALUES (1)", Steps),
         ] {
             let script = script(text);
             let strategy = Strategy::of(&script);
@@ -219,7 +261,8 @@ mod tests {
     #[test]
     fn each_statement_is_a_step_and_rows_commit_with_their_record() {
         let script = script(
-            "SET NAMES utf8; INSERT INTO t VALUES (1); BEGIN; DELETE FROM t; SELECT 1; COMMIT; DROP TABLE t; SET @a = 1",
+            "SET NAMES utf8; INSERT INTO t VALUES (1); BEGIN; DELETE FROM t; SELECT 1; COMMIT; DROP TABLE t; SET @a = 1; \
+             SET STATEMENT a = 1 FOR DELETE FROM t",
         );
         let steps = strategy::steps(&script).unwrap();
         let shown: Vec<_> = steps.iter().map(|step| (step.text, step.alone, strategy::only_sets(step))).collect();
@@ -231,6 +274,7 @@ mod tests {
                 ("DELETE FROM t; SELECT 1", false, false),
                 ("DROP TABLE t", true, false),
                 ("SET @a = 1", false, true),
+                ("SET STATEMENT a = 1 FOR DELETE FROM t", false, false),
             ]
         );
     }
@@ -253,6 +297,9 @@ mod tests {
             ("XA START 'a'", 0),
             ("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES", 0),
             ("FLUSH TABLES WITH READ LOCK", 0),
+            ("SELECT 1; SET TRANSACTION READ ONLY", 10),
+            ("CREATE TABLE t (a INT); UPDATE t SET a = 1; SET @n = ROW_COUNT()", 44),
+            ("CREATE TABLE t (a INT); BEGIN; SELECT row_count (); COMMIT", 31),
         ] {
             let script = script(text);
             assert_eq!(obstacle(&script).map(|obstacle| obstacle.offset), Some(offset), "{text}");

@@ -105,6 +105,22 @@ pub(super) fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize
             })
         })
         .map(|(_, step)| step)
+        .or_else(|| gives_id(&steps[..done], rest))
+}
+
+/// The step that is done whose row has an id that the rest asks for (LAST_INSERT_ID), or for whose row an id was set: only the session
+/// knew it.
+fn gives_id<'a, 's>(done: &'a [ScriptStep<'s>], rest: &[ScriptStep<'_>]) -> Option<&'a ScriptStep<'s>> {
+    let inserts = |it: &Statement<'_>| ["INSERT", "REPLACE", "LOAD", "CALL"].iter().any(|verb| it.starts(&[verb]));
+    let asks = |it: &&Statement<'_>| {
+        !it.starts(&["CREATE"]) && (it.has("LAST_INSERT_ID") || (it.has("IDENTITY") && it.text.contains("@@")))
+    };
+    let statements = || rest.iter().flat_map(|step| &step.statements);
+    let needs = statements()
+        .find(asks)
+        .is_some_and(|it| statements().take_while(|other| other.offset < it.offset).all(|it| !inserts(it)));
+    let sets_id = |it: &Statement<'_>| it.starts(&["SET"]) && it.has("INSERT_ID");
+    done.iter().rfind(|step| step.statements.iter().any(|it| sets_id(it) || (needs && inserts(it))))
 }
 
 fn has(steps: &[ScriptStep<'_>], is: impl Fn(&Statement<'_>) -> bool) -> bool {
@@ -120,8 +136,9 @@ fn loses_variable(statement: &Statement<'_>, later: &[ScriptStep<'_>], rest: &[S
     if !assigns || !has(rest, reads) {
         return false;
     }
-    let of_session =
-        ["LAST_INSERT_ID", "ROW_COUNT", "FOUND_ROWS", "UUID", "RAND", "NOW"].iter().any(|word| statement.has(word));
+    let of_session = ["LAST_INSERT_ID", "IDENTITY", "ROW_COUNT", "FOUND_ROWS", "UUID", "RAND", "NOW"]
+        .iter()
+        .any(|word| statement.has(word));
     let computes = statement.text.contains('(');
     let was_followed = later.iter().any(|step| !strategy::only_sets(step) && !repeats_without_harm(step));
     !committing::sets(statement) || of_session || (computes && was_followed)
@@ -201,6 +218,20 @@ mod tests {
             ("SET @s = IF((SELECT 1), 'a', 'b'); PREPARE s FROM @s; EXECUTE s", 1, "resume 1"),
             ("SET @s = 'a'; PREPARE s FROM @s; EXECUTE s", 2, "unclear"),
             ("SET @s = 'a'; PREPARE s FROM @s; EXECUTE s; DEALLOCATE PREPARE s; CREATE TABLE t (a INT)", 4, "resume 4"),
+            ("INSERT INTO t VALUES (1); CREATE TABLE u (a INT); INSERT INTO u VALUES (LAST_INSERT_ID())", 2, "unclear"),
+            ("INSERT INTO t VALUES (1); CREATE TABLE u (a INT); SET @a = @@identity", 2, "unclear"),
+            ("CREATE TABLE u (a INT); INSERT INTO u VALUES (LAST_INSERT_ID())", 1, "resume 1"),
+            (
+                "INSERT INTO t VALUES (1); CREATE TABLE u (a INT); INSERT INTO t VALUES (2); SELECT LAST_INSERT_ID()",
+                2,
+                "resume 2",
+            ),
+            ("SET INSERT_ID = 7; INSERT INTO t VALUES (1); CREATE TABLE u (a INT)", 2, "unclear"),
+            (
+                "SET STATEMENT max_statement_time = 1 FOR INSERT INTO t VALUES (1); CREATE TABLE u (a INT)",
+                1,
+                "resume 1",
+            ),
             ("CREATE DEFINER=`a`@`b` VIEW v AS SELECT 1; CREATE TABLE t (a INT)", 1, "resume 1"),
         ] {
             assert_eq!(of(text, done, None, None), expected, "{text} {done}");

@@ -9,7 +9,7 @@ use crate::engines::session::Conditions;
 use crate::sql::Row;
 
 /// The variables that are put back; a server has most of them. A character set changes the collation, which comes after.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 36] = [
     "sql_mode",
     "foreign_key_checks",
     "unique_checks",
@@ -31,6 +31,21 @@ const NAMES: [&str; 21] = [
     "innodb_strict_mode",
     "max_statement_time",
     "max_execution_time",
+    "sql_select_limit",
+    "explicit_defaults_for_timestamp",
+    "auto_increment_increment",
+    "auto_increment_offset",
+    "div_precision_increment",
+    "group_concat_max_len",
+    "max_sort_length",
+    "default_week_format",
+    "lc_time_names",
+    "default_tmp_storage_engine",
+    "sql_require_primary_key",
+    "sql_generate_invisible_primary_key",
+    "alter_algorithm",
+    "old_mode",
+    "system_versioning_alter_history",
 ];
 
 /// The driver logs in with CLIENT_IGNORE_SPACE, which adds a mode to the session's `sql_mode`: it makes function names reserved

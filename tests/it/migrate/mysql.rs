@@ -201,3 +201,66 @@ fn a_wait_that_a_file_sets_holds_for_its_later_statements_also_after_an_interrup
     project.doorstep(&database.url(), &["migrate"]).run().code(0);
     assert_eq!(database.sql("SELECT w FROM seen"), "59\n59\n5");
 }
+
+#[test]
+fn a_statement_behind_set_statement_is_not_repeated_as_a_setting() {
+    let database = MysqlDatabase::fresh();
+    let script = "CREATE TABLE a (b INT);\nSET STATEMENT max_statement_time = 60 FOR INSERT INTO a VALUES (1);\n\
+                  ALTER TABLE nonesuch ADD c INT;\n";
+    let project = Project::mysql().migration("1_x", script);
+    project.doorstep(&database.url(), &["migrate"]).run().code(65).stderr_has("statements 1 to 2 of 3 were done");
+    let project = project.migration("1_x", &script.replace("nonesuch", "a"));
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(database.sql("SELECT b, c FROM a"), "1|NULL");
+}
+
+#[test]
+fn an_id_that_only_the_session_knew_stops_a_repaired_file() {
+    let database = MysqlDatabase::fresh();
+    let script = "CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY, n INT);\nCREATE TABLE b (a INT);\nINSERT INTO a (n) VALUES (1);\n\
+                  INSERT INTO b (typo) VALUES (LAST_INSERT_ID());\n";
+    let project = Project::mysql().migration("1_x", script);
+    project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    let project = project.migration("1_x", &script.replace("typo", "a"));
+    let output = project.doorstep(&database.url(), &["migrate"]).run().code(65);
+    output.stderr_has("what a statement that is done made went with its session: INSERT INTO a");
+    assert_eq!(database.sql("SELECT count(*) FROM b"), "0");
+}
+
+#[test]
+fn what_a_record_between_statements_would_change_is_refused_before_anything_runs() {
+    for (line, why) in [
+        ("SET @n = ROW_COUNT();", "it would count the rows of a statement of doorstep's own"),
+        ("SET TRANSACTION READ ONLY;", "it is for the next transaction only"),
+    ] {
+        let database = MysqlDatabase::fresh();
+        let script = format!("CREATE TABLE a (b INT);\nUPDATE a SET b = 1;\n{line}\n");
+        let output = Project::mysql().migration("1_x", &script).doorstep(&database.url(), &["migrate"]).run().code(65);
+        output.stderr_has("migration.sql:3: ").stderr_has(why).stderr_has("nothing of the file has run");
+    }
+    let database = MysqlDatabase::fresh();
+    let script = "CREATE TABLE a (b INT);\nINSERT INTO a VALUES (1), (2);\nBEGIN;\nUPDATE a SET b = b + 1;\n\
+                  SET @n = ROW_COUNT();\nINSERT INTO a VALUES (@n + 100);\nCOMMIT;\n";
+    Project::mysql().migration("1_x", script).doorstep(&database.url(), &["migrate"]).run().code(0);
+    assert_eq!(database.sql("SELECT max(b) FROM a"), "102");
+}
+
+#[test]
+fn the_next_file_has_the_settings_of_the_session() {
+    let database = MysqlDatabase::fresh();
+    let project = Project::mysql()
+        .migration(
+            "1_x",
+            "SET group_concat_max_len = 4;\nSET auto_increment_increment = 10;\nSET div_precision_increment = 0;\n",
+        )
+        .migration(
+            "2_y",
+            "CREATE TABLE seen AS SELECT @@SESSION.group_concat_max_len AS g, @@SESSION.auto_increment_increment AS a, \
+             @@SESSION.div_precision_increment AS d;\n",
+        );
+    project.doorstep(&database.url(), &["migrate"]).run().code(0);
+    let own = database.sql(
+        "SELECT @@GLOBAL.group_concat_max_len, @@GLOBAL.auto_increment_increment, @@GLOBAL.div_precision_increment",
+    );
+    assert_eq!(database.sql("SELECT g, a, d FROM seen"), own);
+}
