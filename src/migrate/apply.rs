@@ -288,9 +288,9 @@ impl<'a> MigrationRun<'a> {
         done: usize,
     ) -> Result<(), Error> {
         let (name, count) = (current.migration.name.clone(), steps.len());
-        if done > 0 {
+        if (1..count).contains(&done) {
             current.steps = Some((done, count));
-            self.restore_settings(&current, &steps[..done.min(count)]).await?;
+            self.restore_settings(&current, &steps[..done]).await?;
         }
         for (index, step) in steps.iter().enumerate().skip(done) {
             current.steps = Some((index, count));
@@ -402,7 +402,7 @@ impl<'a> MigrationRun<'a> {
     }
 
     /// A piece of this migration, without a record.
-    fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str, statements: &'b [Statement<'b>]) -> Unit<'b> {
+    pub(super) fn unit<'b>(&self, current: &'b Current<'_>, sql: &'b str, statements: &'b [Statement<'b>]) -> Unit<'b> {
         let conditions = self.conditions(&current.application_name, current.script);
         Unit {
             sql,
@@ -424,7 +424,7 @@ impl<'a> MigrationRun<'a> {
         Conditions { lock_timeout, label }
     }
 
-    async fn execute(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
+    pub(super) async fn execute(&mut self, unit: &Unit<'_>, current: &Current<'_>) -> Result<(), Failure> {
         if self.migrator.stop.signal().is_some() {
             // The signal came while the row was written; the script must not begin after it.
             return Err(Failure::without_effect(Fault::new(Class::Cancelled, "it was not begun")));

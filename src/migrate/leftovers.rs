@@ -3,7 +3,7 @@
 
 use crate::base::error::Error;
 use crate::base::fault::Class;
-use crate::engines::session::{Failure, Rollback};
+use crate::engines::session::{Failure, Rollback, Unit};
 use crate::formats::Outcome;
 use crate::formats::migration::{Record, RunMode};
 use crate::migrate::apply::{Current, MigrationRun};
@@ -89,19 +89,23 @@ impl MigrationRun<'_> {
         Some(Builds { build, since: self.ledger.locate(self.row(&current.id)), has_earlier_rows })
     }
 
-    /// The failure of a step that is not tried again, with the INVALID indexes that it has left as its detail.
+    /// The failure of a step that is not tried again, with the INVALID indexes that it has left as its detail. They are looked for in
+    /// the file's settings, which end with this.
     pub(super) async fn with_leftovers(
         &mut self,
         current: &Current<'_>,
         step: &ScriptStep<'_>,
         failure: Failure,
     ) -> Failure {
+        self.migrator.session.stay_in_file(true);
+        let failure = self.with_left_indexes(current, step, failure).await;
+        self.migrator.session.stay_in_file(false);
+        failure
+    }
+
+    async fn with_left_indexes(&mut self, current: &Current<'_>, step: &ScriptStep<'_>, failure: Failure) -> Failure {
         let Some(builds) = self.builds(current, step) else {
-            // Its names are those of the file's search_path.
-            self.migrator.session.stay_in_file(true);
-            let failure = invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await;
-            self.migrator.session.stay_in_file(false);
-            return failure;
+            return invalid_index::with_invalid(self.migrator.session, &step.statements, failure).await;
         };
         if failure.kept == Rollback::Unknown || failure.of_record || self.migrator.stop.signal().is_some() {
             return failure;
@@ -150,10 +154,13 @@ impl MigrationRun<'_> {
         (index, count): (usize, usize),
     ) -> Result<(), Error> {
         if index + 1 == count {
+            self.migrator.session.stay_in_file(false);
             return self.succeeded(current).await;
         }
         let Some(sql) = self.record(current, &Outcome::Progress(index + 1)) else { return Ok(()) };
-        let written = self.migrator.session.execute(sql).await;
+        // As a piece without a text: the settings of the file stay for the next one.
+        let unit = Unit { record: Some(&sql), ..self.unit(current, "", &[]) };
+        let written = self.execute(&unit, current).await.map_err(|failure| failure.fault);
         written.map_err(Error::statement(format!("record what is done of {}", current.migration.name)))
     }
 }

@@ -249,6 +249,28 @@ fn a_script_with_a_role_and_a_search_path_of_its_own_goes_on() {
 }
 
 #[test]
+fn a_script_with_a_role_of_its_own_goes_on_behind_an_index_that_is_built() {
+    let role = Database::fresh().role("");
+    let script = format!(
+        "SET search_path = app;\nSET ROLE {role};\nCREATE INDEX CONCURRENTLY ON \"Stock\" (place);\nCREATE TABLE after ();\n"
+    );
+    let (database, project) = with_stock(&script);
+    database.sql(&format!("ALTER SCHEMA app OWNER TO {role}; ALTER TABLE app.\"Stock\" OWNER TO {role}"));
+    let (_session, blocker) = writer(&database, "app.\"Stock\"", "SELECT 1");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let pid = backend(&database, BUILD_WAITS);
+    kill(doorstep);
+    terminate(&database, &blocker);
+    gone(&database, &pid);
+    let output = project.doorstep(&database.url(), &["run"]).run().code(0);
+    output.stderr_has("the index app.Stock_place_idx is there: an earlier try has built it");
+    assert_eq!((indexes(&database), rows(&database, "2_x")), ("Stock_place_idx|t".into(), "t|f|1".into()));
+    let owner = "SELECT schemaname, tableowner FROM pg_tables WHERE tablename = 'after'";
+    assert_eq!(database.sql(owner), format!("app|{role}"));
+    database.sql(&format!("REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
 fn a_build_that_fails_of_its_rows_takes_its_index_with_it() {
     let (database, project) = with_stock("CREATE UNIQUE INDEX CONCURRENTLY ON app.\"Stock\" (place);\n");
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
