@@ -103,6 +103,11 @@ fn of_setting(statement: &Statement<'_>) -> Effect {
     }
 }
 
+/// A SELECT whose result goes nowhere: into no table, and into no variable.
+pub(super) fn only_shows(statement: &Statement<'_>) -> bool {
+    statement.starts(&["SELECT"]) && !statement.has("INTO") && !statement.text.contains(":=")
+}
+
 /// Whether a transaction holds all that the statement does.
 pub(super) fn only_rows(statement: &Statement<'_>) -> bool {
     effect(statement) == Effect::Rows
@@ -209,7 +214,8 @@ fn refusal(statement: &Statement<'_>, effect: Effect, is_open: bool) -> Option<(
 
 /// The same for a statement that counts the rows of the one before it, where doorstep writes a record between them.
 fn of_count(statement: &Statement<'_>, follows_record: bool) -> Option<(&'static str, &'static str)> {
-    (follows_record && only_rows(statement) && calls(statement, "ROW_COUNT")).then_some((
+    let counts = only_rows(statement) && !only_shows(statement) && calls(statement, "ROW_COUNT");
+    (follows_record && counts).then_some((
         "it would count the rows of a statement of doorstep's own, which records what is done",
         "put it and the statement whose rows it counts between BEGIN and COMMIT",
     ))
@@ -249,7 +255,7 @@ mod tests {
             ("SET SESSION TRANSACTION READ ONLY", Steps),
             ("UPDATE t SET a = 1; SET @n = ROW_COUNT(); INSERT INTO u VALUES (@n)", Atomic),
             ("CREATE TABLE t (a INT); BEGIN; UPDATE t SET a = 1; SET @n = ROW_COUNT(); COMMIT", Steps),
-            ("CREATE TABLE t (row_count INT); INSERT INTO t (row_count) VALUES (1)", Steps),
+            ("CREATE TABLE t (row_count INT); INSERT INTO t (row_count) VALUES (1); SELECT ROW_COUNT()", Steps),
         ] {
             let script = script(text);
             let strategy = Strategy::of(&script);
@@ -299,7 +305,7 @@ mod tests {
             ("FLUSH TABLES WITH READ LOCK", 0),
             ("SELECT 1; SET TRANSACTION READ ONLY", 10),
             ("CREATE TABLE t (a INT); UPDATE t SET a = 1; SET @n = ROW_COUNT()", 44),
-            ("CREATE TABLE t (a INT); BEGIN; SELECT row_count (); COMMIT", 31),
+            ("CREATE TABLE t (a INT); BEGIN; SELECT row_count () INTO @n; COMMIT", 31),
         ] {
             let script = script(text);
             assert_eq!(obstacle(&script).map(|obstacle| obstacle.offset), Some(offset), "{text}");

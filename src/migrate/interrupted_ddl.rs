@@ -113,7 +113,9 @@ pub(super) fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize
 fn gives_id<'a, 's>(done: &'a [ScriptStep<'s>], rest: &[ScriptStep<'_>]) -> Option<&'a ScriptStep<'s>> {
     let inserts = |it: &Statement<'_>| ["INSERT", "REPLACE", "LOAD", "CALL"].iter().any(|verb| it.starts(&[verb]));
     let asks = |it: &&Statement<'_>| {
-        !it.starts(&["CREATE"]) && (it.has("LAST_INSERT_ID") || (it.has("IDENTITY") && it.text.contains("@@")))
+        !it.starts(&["CREATE"])
+            && !committing::only_shows(it)
+            && (it.has("LAST_INSERT_ID") || (it.has("IDENTITY") && it.text.contains("@@")))
     };
     let statements = || rest.iter().flat_map(|step| &step.statements);
     let needs = statements()
@@ -222,10 +224,11 @@ mod tests {
             ("INSERT INTO t VALUES (1); CREATE TABLE u (a INT); SET @a = @@identity", 2, "unclear"),
             ("CREATE TABLE u (a INT); INSERT INTO u VALUES (LAST_INSERT_ID())", 1, "resume 1"),
             (
-                "INSERT INTO t VALUES (1); CREATE TABLE u (a INT); INSERT INTO t VALUES (2); SELECT LAST_INSERT_ID()",
+                "INSERT INTO t VALUES (1); CREATE TABLE u (a INT); INSERT INTO t VALUES (2); DO LAST_INSERT_ID()",
                 2,
                 "resume 2",
             ),
+            ("INSERT INTO t VALUES (1); CREATE TABLE u (a INT); SELECT LAST_INSERT_ID()", 2, "resume 2"),
             ("SET INSERT_ID = 7; INSERT INTO t VALUES (1); CREATE TABLE u (a INT)", 2, "unclear"),
             (
                 "SET STATEMENT max_statement_time = 1 FOR INSERT INTO t VALUES (1); CREATE TABLE u (a INT)",
