@@ -113,6 +113,15 @@ pub trait Session {
     /// session's own. A piece that failed leads to the session's own.
     fn stay_in_file(&mut self, _stays: bool) {}
 
+    /// The schemas in which names without one are looked up after these statements, of which nothing stays; none for an engine without
+    /// schemas.
+    ///
+    /// # Errors
+    /// Where one of the statements fails.
+    fn schemas_after(&mut self, _statements: String) -> Work<'_, Vec<String>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// Whether the session's settings leave the definitions of tables as any other session is shown them; `false` where the engine
     /// needs no definitions.
     fn shows_definitions(&mut self) -> Work<'_, bool> {

@@ -71,9 +71,6 @@ fn of_inner(statement: &Statement<'_>) -> Effect {
 
 /// What a SET does: variables with one `@` are the session's own, in which a transaction does not matter.
 fn of_setting(statement: &Statement<'_>) -> Effect {
-    if statement.starts(&["SET", "TRANSACTION"]) {
-        return Effect::Controls;
-    }
     if ["PASSWORD", "DEFAULT", "RESOURCE"].iter().any(|what| statement.starts(&["SET", what])) {
         return Effect::CommitsItself;
     }
@@ -152,17 +149,19 @@ pub(crate) struct Obstacle {
 }
 
 /// The first obstacle. Other programs run such a file and lose what its open transaction holds, their own record with it.
-pub(crate) fn obstacle(script: &Script) -> Option<Obstacle> {
+pub(crate) fn obstacle(script: &Script, no_transaction: bool) -> Option<Obstacle> {
     if !commits_ddl(script.dialect()) {
         return None;
     }
     let statements = script.statements();
-    let is_cut = !statements.iter().all(only_rows) && !is_one_transaction(&statements);
+    let is_cut = no_transaction || !(statements.iter().all(only_rows) || is_one_transaction(&statements));
     let (mut open, mut is_first): (Option<usize>, bool) = (None, true);
-    for statement in &statements {
+    for (index, statement) in statements.iter().enumerate() {
         let effect = effect(statement);
         let begins_step = is_first || open.is_none();
-        let refused = refusal(statement, effect, open.is_some()).or_else(|| of_count(statement, is_cut && begins_step));
+        let refused = refusal(statement, effect, open.is_some())
+            .or_else(|| of_transaction(statement, statements.get(index + 1)))
+            .or_else(|| of_count(statement, is_cut && begins_step));
         if let Some((what, next)) = refused {
             return Some(Obstacle { offset: statement.offset, what, next });
         }
@@ -188,10 +187,6 @@ fn refusal(statement: &Statement<'_>, effect: Effect, is_open: bool) -> Option<(
             Some(("a second BEGIN commits the transaction that is open", "end the first one with COMMIT"))
         }
         Effect::Commits if !is_open => Some(("COMMIT ends no transaction of this file", "take it out")),
-        Effect::Controls if starts(&["SET", "TRANSACTION"]) => Some((
-            "it is for the next transaction only, which may be one of doorstep's own",
-            "write SET SESSION TRANSACTION, which holds until the end of the file",
-        )),
         Effect::Controls if starts(&["SET"]) => Some((
             "it would leave all that follows in an open transaction",
             "take it out, or write BEGIN and COMMIT around rows",
@@ -212,12 +207,24 @@ fn refusal(statement: &Statement<'_>, effect: Effect, is_open: bool) -> Option<(
     }
 }
 
+/// The same for `SET TRANSACTION`, where it matters: the next transaction is the one of doorstep's record.
+fn of_transaction(statement: &Statement<'_>, next: Option<&Statement<'_>>) -> Option<(&'static str, &'static str)> {
+    let matters = statement.has_pair("READ", "ONLY")
+        || next.map(effect).is_some_and(|next| matches!(next, Effect::Begins | Effect::Rows));
+    (matters && statement.starts(&["SET", "TRANSACTION"])).then_some((
+        "it is for the next transaction only, which is that of doorstep's record",
+        "write SET SESSION TRANSACTION, which holds until the end of the file; where the file must not change, run it with the client \
+         of the server, and call it applied (doorstep resolve --applied)",
+    ))
+}
+
 /// The same for a statement that counts the rows of the one before it, where doorstep writes a record between them.
 fn of_count(statement: &Statement<'_>, follows_record: bool) -> Option<(&'static str, &'static str)> {
-    let counts = only_rows(statement) && !only_shows(statement) && calls(statement, "ROW_COUNT");
-    (follows_record && counts).then_some((
+    let counts = ["ROW_COUNT", "FOUND_ROWS"].iter().any(|function| calls(statement, function));
+    (follows_record && counts && only_rows(statement) && !only_shows(statement)).then_some((
         "it would count the rows of a statement of doorstep's own, which records what is done",
-        "put it and the statement whose rows it counts between BEGIN and COMMIT",
+        "put it and the statement whose rows it counts between BEGIN and COMMIT; where the file must not change, run it with the client \
+         of the server, and call it applied (doorstep resolve --applied)",
     ))
 }
 
@@ -253,6 +260,7 @@ mod tests {
             ("SET STATEMENT max_statement_time = 60 FOR INSERT INTO t VALUES (1)", Atomic),
             ("SET STATEMENT max_statement_time = 60, sql_mode = '' FOR ALTER TABLE t ADD b INT", Steps),
             ("SET SESSION TRANSACTION READ ONLY", Steps),
+            ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; CREATE TABLE t (a INT)", Steps),
             ("UPDATE t SET a = 1; SET @n = ROW_COUNT(); INSERT INTO u VALUES (@n)", Atomic),
             ("CREATE TABLE t (a INT); BEGIN; UPDATE t SET a = 1; SET @n = ROW_COUNT(); COMMIT", Steps),
             ("CREATE TABLE t (row_count INT); INSERT INTO t (row_count) VALUES (1); SELECT ROW_COUNT()", Steps),
@@ -260,7 +268,7 @@ mod tests {
             let script = script(text);
             let strategy = Strategy::of(&script);
             assert_eq!(strategy.mode, expected, "{text}");
-            assert_eq!(obstacle(&script), None, "{text}");
+            assert_eq!(obstacle(&script, false), None, "{text}");
         }
     }
 
@@ -304,17 +312,19 @@ mod tests {
             ("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES", 0),
             ("FLUSH TABLES WITH READ LOCK", 0),
             ("SELECT 1; SET TRANSACTION READ ONLY", 10),
+            ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; BEGIN; DELETE FROM t; COMMIT", 0),
+            ("CREATE TABLE t (a INT); SELECT 1; SET @n = FOUND_ROWS()", 34),
             ("CREATE TABLE t (a INT); UPDATE t SET a = 1; SET @n = ROW_COUNT()", 44),
             ("CREATE TABLE t (a INT); BEGIN; SELECT row_count () INTO @n; COMMIT", 31),
         ] {
             let script = script(text);
-            assert_eq!(obstacle(&script).map(|obstacle| obstacle.offset), Some(offset), "{text}");
+            assert_eq!(obstacle(&script, false).map(|obstacle| obstacle.offset), Some(offset), "{text}");
         }
         for fine in
             ["SET autocommit = 1; INSERT INTO t VALUES (1)", "START REPLICA", "UNLOCK TABLES", "SELECT 'ROLLBACK'"]
         {
-            assert_eq!(obstacle(&script(fine)), None, "{fine}");
+            assert_eq!(obstacle(&script(fine), false), None, "{fine}");
         }
-        assert_eq!(obstacle(&Script::new("BEGIN; a".to_owned(), Dialect::Postgres)), None);
+        assert_eq!(obstacle(&Script::new("BEGIN; a".to_owned(), Dialect::Postgres), false), None);
     }
 }

@@ -5,7 +5,8 @@
 use crate::migrate::committing;
 use crate::migrate::interrupted_ddl;
 use crate::migrate::strategy::{ScriptStep, commits_ddl};
-use crate::sql::script::{Statement, TokenKind, tokens};
+use crate::sql::Dialect;
+use crate::sql::script::{Statement, Token, TokenKind, tokens};
 
 /// What a statement does to what its session keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +59,12 @@ pub(super) fn gone<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize) -> Option<&
     gone
 }
 
-/// Whether a statement may change where names without a schema are looked up.
-pub(super) fn sets_path(statement: &Statement<'_>) -> bool {
-    let resets = statement.starts(&["RESET", "ALL"]) || statement.starts(&["SET", "SCHEMA"]);
-    resets || statement.text.to_ascii_lowercase().contains("search_path")
+/// Whether a statement may change where names without a schema are looked up: the search path, or who `"$user"` is.
+pub(super) fn moves_names(statement: &Statement<'_>) -> bool {
+    let starts = |words: &[&str]| statement.starts(words);
+    let resets = starts(&["RESET", "ALL"]) || starts(&["SET", "SCHEMA"]);
+    let text = statement.text.to_ascii_lowercase();
+    resets || ["search_path", "role", "authorization"].iter().any(|word| text.contains(word))
 }
 
 fn keeps(statement: &Statement<'_>) -> Keeps {
@@ -69,20 +72,26 @@ fn keeps(statement: &Statement<'_>) -> Keeps {
     if starts(&["DISCARD", "ALL"]) {
         return Keeps::Discards;
     }
-    let is_of_transaction = ["LOCAL", "TRANSACTION", "CONSTRAINTS"].iter().any(|what| starts(&["SET", what]));
     if starts(&["SET"]) || starts(&["RESET"]) {
-        return if is_of_transaction { Keeps::Nothing } else { Keeps::Settings };
+        let of_transaction = ["LOCAL", "TRANSACTION", "CONSTRAINTS"].iter().any(|what| starts(&["SET", what]));
+        return if of_transaction { Keeps::Nothing } else { Keeps::Settings };
     }
-    let of_session = ["TEMP", "TEMPORARY", "PG_TEMP", "PREPARE", "LISTEN", "DECLARE"];
-    if of_session.iter().any(|word| statement.has(word)) {
+    let code: Vec<Token<'_>> = statement.tokens().filter(|token| token.kind != TokenKind::Blank).collect();
+    let stays = ["PREPARE", "LISTEN", "DECLARE"].iter().any(|verb| starts(&[verb]));
+    if stays || makes_temporary(&code) {
         return Keeps::More;
     }
     if starts(&["DO"]) {
-        return if has_setting_in_body(statement) { Keeps::More } else { Keeps::Nothing };
+        let mut bodies = code.iter().filter(|token| token.kind == TokenKind::Quoted);
+        return if bodies.any(|body| body_keeps(body.text, statement.dialect())) {
+            Keeps::More
+        } else {
+            Keeps::Nothing
+        };
     }
     let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"].iter().any(|verb| starts(&[verb]));
     match () {
-        () if defines || !statement.has("SET_CONFIG") => Keeps::Nothing,
+        () if defines || !configures(&code) => Keeps::Nothing,
         () if is_constant(statement) => Keeps::Settings,
         () => Keeps::More,
     }
@@ -94,28 +103,61 @@ fn is_constant(statement: &Statement<'_>) -> bool {
     statement.starts(&["SELECT"]) && statement.words().iter().all(|word| word.is_any(&known))
 }
 
-/// Whether the code of a DO sets something: by set_config, by a SET of its own (that of an UPDATE follows a name), or by EXECUTE.
-fn has_setting_in_body(statement: &Statement<'_>) -> bool {
-    let opens = ["BEGIN", "THEN", "ELSE", "LOOP"];
-    statement.tokens().filter(|token| token.kind == TokenKind::Quoted).any(|body| {
-        let code = code_of(body.text);
-        let (mut before, mut executes) = (";", false);
-        for token in tokens(&code, statement.dialect()).filter(|token| token.kind != TokenKind::Blank) {
-            let is = |words: &[&str]| words.iter().any(|word| token.text.eq_ignore_ascii_case(word));
-            let begins = before == ";" || opens.iter().any(|word| before.eq_ignore_ascii_case(word));
-            executes |= is(&["EXECUTE"]);
-            let text = token.text.trim_matches('\'').trim_start().to_ascii_uppercase();
-            let is_executed = executes && token.kind == TokenKind::Quoted;
-            if is(&["SET_CONFIG"])
-                || (begins && is(&["SET", "RESET"]))
-                || (is_executed && (text.starts_with("SET") || text.starts_with("RESET")))
-            {
-                return true;
-            }
-            before = token.text;
-        }
-        false
+/// Whether the token is this keyword.
+fn is(token: Option<&Token<'_>>, keyword: &str) -> bool {
+    token.is_some_and(|token| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(keyword))
+}
+
+/// Whether the code makes a temporary object: `CREATE … TEMP …`, `SELECT … INTO TEMP …`, or one in pg_temp.
+fn makes_temporary(code: &[Token<'_>]) -> bool {
+    let is_temporary = |at: usize| ["TEMP", "TEMPORARY"].iter().any(|word| is(code.get(at), word));
+    (0..code.len()).any(|at| {
+        let inserts = at > 0 && ["INSERT", "MERGE"].iter().any(|verb| is(code.get(at - 1), verb));
+        let begins = is(code.get(at), "CREATE") || (is(code.get(at), "INTO") && !inserts);
+        // CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMP
+        let between = ["OR", "REPLACE", "GLOBAL", "LOCAL"];
+        let skipped =
+            code[at + 1..].iter().take_while(|token| between.iter().any(|word| is(Some(token), word))).count();
+        is(code.get(at), "PG_TEMP") || (begins && is_temporary(at + 1 + skipped))
     })
+}
+
+/// Whether the code calls set_config for more than its transaction (`set_config('…', '…', true)`).
+fn configures(code: &[Token<'_>]) -> bool {
+    (0..code.len()).filter(|at| is(code.get(*at), "SET_CONFIG")).any(|at| {
+        let mut depth = 0usize;
+        let end = code[at + 1..].iter().position(|token| {
+            depth = match token.text {
+                "(" => depth + 1,
+                ")" => depth.saturating_sub(1),
+                _ => depth,
+            };
+            depth == 0
+        });
+        !end.is_some_and(|end| end > 0 && is(code.get(at + end), "TRUE"))
+    })
+}
+
+/// Whether the code of a DO leaves something in its session: a setting by set_config or by a SET of its own (that of an UPDATE follows
+/// a name), a temporary object, or one of these by EXECUTE.
+fn body_keeps(quoted: &str, dialect: Dialect) -> bool {
+    let text = code_of(quoted);
+    let code: Vec<Token<'_>> = tokens(&text, dialect).filter(|token| token.kind != TokenKind::Blank).collect();
+    let drops = code.windows(2).any(|pair| is(Some(&pair[0]), "COMMIT") && is(Some(&pair[1]), "DROP"));
+    let sets = |at: usize| {
+        let of_transaction = ["LOCAL", "TRANSACTION", "CONSTRAINTS"].iter().any(|what| is(code.get(at + 1), what));
+        let before = at.checked_sub(1).and_then(|before| code.get(before));
+        let opens = ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(before, word));
+        let begins = opens || before.is_none_or(|before| before.text == ";");
+        begins && !of_transaction && (is(code.get(at), "SET") || is(code.get(at), "RESET"))
+    };
+    let executes = |at: usize| {
+        let formats = is(code.get(at + 1), "FORMAT") && code.get(at + 2).is_some_and(|token| token.text == "(");
+        let executed = code.get(if formats { at + 3 } else { at + 1 });
+        is(code.get(at), "EXECUTE")
+            && executed.is_some_and(|it| it.kind == TokenKind::Quoted && body_keeps(it.text, dialect))
+    };
+    configures(&code) || (makes_temporary(&code) && !drops) || (0..code.len()).any(|at| sets(at) || executes(at))
 }
 
 /// The code between `$tag$`, or between the quotes of a string.
@@ -130,7 +172,6 @@ fn code_of(quoted: &str) -> String {
 mod tests {
     use super::*;
     use crate::migrate::strategy;
-    use crate::sql::Dialect;
     use crate::sql::script::{Script, summary_of};
 
     /// What is repeated, and what is gone, when all steps of a script are done.
@@ -179,6 +220,13 @@ mod tests {
             "DO $x$ BEGIN IF true THEN SET search_path = app; END IF; END $x$",
             "DO LANGUAGE plpgsql 'BEGIN EXECUTE ''SET ROLE x''; END'",
             "DO $$ BEGIN EXECUTE 'SET search_path = ' || 'app'; END $$",
+            "DO $$ BEGIN EXECUTE format('SET ROLE %I', 'a'); END $$",
+            "DO $$ BEGIN EXECUTE $x$SET ROLE a$x$; END $$",
+            "DO $$ BEGIN CREATE TEMP TABLE t (a int); END $$",
+            "DO $$ BEGIN EXECUTE 'CREATE TEMPORARY TABLE t (a int)'; END $$",
+            "CREATE OR REPLACE LOCAL TEMP VIEW v AS SELECT 1",
+            "SELECT 1 INTO TEMP t",
+            "CREATE TABLE pg_temp.t (a int)",
         ] {
             assert!(of(text, Dialect::Postgres).1.is_some(), "{text}");
             assert_eq!(of(&format!("{text}; DISCARD ALL"), Dialect::Postgres).1, None, "{text}");
@@ -186,6 +234,11 @@ mod tests {
         for text in [
             "DO $$ BEGIN UPDATE t SET a = 1; EXECUTE 'ALTER TABLE t RESET (fillfactor)'; END $$",
             "DO $$ BEGIN PERFORM 1; END $$; UPDATE t SET set_configured = true",
+            "DO $$ BEGIN EXECUTE 'UPDATE ' || quote_ident('t') || ' SET b = 1'; RAISE NOTICE 'Setting'; END $$",
+            "DO $$ BEGIN SET LOCAL lock_timeout = 1; PERFORM set_config('a', upper('b'), true); END $$",
+            "DO $$ BEGIN CREATE TEMP TABLE t (a int) ON COMMIT DROP; END $$",
+            "SELECT set_config('a', current_user::text, true)",
+            "DISCARD TEMP; DEALLOCATE PREPARE p; CREATE TABLE temp (temp int); INSERT INTO temp VALUES (1)",
             "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN SET search_path = a; END $$",
         ] {
             assert_eq!(of(text, Dialect::Postgres).1, None, "{text}");

@@ -47,8 +47,8 @@ impl History {
         }))
     }
 
-    /// The state of each object, relative to the moment when the row was written. A bare name is looked up along the search path that
-    /// the statements that are done have set. Without one, along this role's, then in the schema of the history table, where the role
+    /// The state of each object, relative to the moment when the row was written. A bare name is looked up where the
+    /// statements that are done have moved it to: by a search path, or by another role. Without any, along this role's, then in the schema of the history table, where the role
     /// that wrote the row had its objects.
     async fn object_states(
         &self,
@@ -59,12 +59,19 @@ impl History {
         let Some(table) = self.table.as_ref().filter(|_| !objects.is_empty()) else { return Ok(Vec::new()) };
         let looking = || Error::statement(format!("find out what became of {}", record.name));
         let since = self.writer()?.locate(RowKey { dialect: self.dialect, table, id: &record.id });
-        let path = paths(strategy, record);
-        if !path.is_empty() {
-            session.execute(path.join("; ")).await.map_err(looking())?;
-            let states = session.object_states(objects, Some(&since)).await;
-            session.stay_in_file(false);
-            return states.map_err(looking());
+        let done = strategy.steps.get(..record.steps).unwrap_or_default();
+        let moving = continued::repeated(done).into_iter().map(|(_, statement)| statement);
+        let moving: Vec<&str> = moving.filter(|it| continued::moves_names(it)).map(|it| it.text).collect();
+        if !moving.is_empty() {
+            let schemas = session.schemas_after(moving.join("; ")).await.map_err(looking())?;
+            let all: Vec<ObjectRef> =
+                schemas.iter().flat_map(|schema| objects.iter().map(|object| object.within(schema))).collect();
+            let states = session.object_states(&all, Some(&since)).await.map_err(looking())?;
+            let of_each = |at: usize| {
+                let states = states.iter().skip(at).step_by(objects.len());
+                states.clone().find(|state| **state != ObjectState::Absent).cloned().unwrap_or(ObjectState::Absent)
+            };
+            return Ok((0..objects.len()).map(of_each).collect());
         }
         let home = table.schema.as_deref();
         let at_home = objects.iter().map(|object| home.map_or(object.clone(), |home| object.within(home)));
@@ -74,11 +81,4 @@ impl History {
         let either = |(bare, at_home)| if bare == ObjectState::Absent { at_home } else { bare };
         Ok(bare.into_iter().zip(at_home).map(either).collect())
     }
-}
-
-/// The statements that are done and have changed where names without a schema are looked up.
-fn paths<'a>(strategy: &'a Strategy<'_>, record: &Record) -> Vec<&'a str> {
-    let done = strategy.steps.get(..record.steps).unwrap_or_default();
-    let repeated = continued::repeated(done).into_iter().map(|(_, statement)| statement);
-    repeated.filter(|statement| continued::sets_path(statement)).map(|statement| statement.text).collect()
 }

@@ -76,7 +76,7 @@ pub(crate) fn client_command(migration: &Migration) -> Option<String> {
 /// A pending file whose transaction control would lose what it does, or its record.
 pub(crate) fn transaction_control(migration: &Migration) -> Option<String> {
     let script = &migration.script;
-    let Obstacle { offset, what, next } = committing::obstacle(script)?;
+    let Obstacle { offset, what, next } = committing::obstacle(script, migration.no_transaction)?;
     let statements = script.statements();
     let statement = statements.iter().find(|statement| statement.offset == offset);
     let shown = statement.map_or_else(String::new, |it| format!("{}: ", script::summary_of(std::slice::from_ref(it))));

@@ -5,7 +5,7 @@ use crate::migrate::committing;
 use crate::migrate::intent::Intent;
 use crate::migrate::recovery::Conclusion;
 use crate::migrate::strategy::{self, ScriptStep};
-use crate::sql::script::{self, Statement};
+use crate::sql::script::{self, Statement, TokenKind};
 use crate::sql::subjects::{Subjects, subjects};
 
 /// What tells how far a script got on such an engine.
@@ -111,18 +111,38 @@ pub(super) fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize
 /// The step that is done whose row has an id that the rest asks for (LAST_INSERT_ID), or for whose row an id was set: only the session
 /// knew it.
 fn gives_id<'a, 's>(done: &'a [ScriptStep<'s>], rest: &[ScriptStep<'_>]) -> Option<&'a ScriptStep<'s>> {
-    let inserts = |it: &Statement<'_>| ["INSERT", "REPLACE", "LOAD", "CALL"].iter().any(|verb| it.starts(&[verb]));
+    // Directly, or behind SET STATEMENT … FOR.
+    let verbs = ["INSERT", "REPLACE", "LOAD", "CALL"];
+    let begins = |it: &Statement<'_>, verb| it.starts(&[verb]) || (it.starts(&["SET"]) && it.has_pair("FOR", verb));
+    let gives = |it: &Statement<'_>| verbs.iter().any(|verb| begins(it, verb)) || last_insert_id(it) == Some(Id::Given);
     let asks = |it: &&Statement<'_>| {
-        !it.starts(&["CREATE"])
-            && !committing::only_shows(it)
-            && (it.has("LAST_INSERT_ID") || (it.has("IDENTITY") && it.text.contains("@@")))
+        let asked = last_insert_id(it) == Some(Id::Asked) || (it.has("IDENTITY") && it.text.contains("@@"));
+        asked && !it.starts(&["CREATE"]) && !committing::only_shows(it)
     };
     let statements = || rest.iter().flat_map(|step| &step.statements);
     let needs = statements()
         .find(asks)
-        .is_some_and(|it| statements().take_while(|other| other.offset < it.offset).all(|it| !inserts(it)));
+        .is_some_and(|it| statements().take_while(|other| other.offset < it.offset).all(|it| !gives(it)));
     let sets_id = |it: &Statement<'_>| it.starts(&["SET"]) && it.has("INSERT_ID");
-    done.iter().rfind(|step| step.statements.iter().any(|it| sets_id(it) || (needs && inserts(it))))
+    done.iter().rfind(|step| step.statements.iter().any(|it| sets_id(it) || (needs && gives(it))))
+}
+
+/// What a statement does with the session's last id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Id {
+    /// `LAST_INSERT_ID()`
+    Asked,
+    /// `LAST_INSERT_ID(value)`
+    Given,
+}
+
+/// The first call of LAST_INSERT_ID in a statement.
+fn last_insert_id(statement: &Statement<'_>) -> Option<Id> {
+    let tokens: Vec<_> = statement.tokens().filter(|token| token.kind != TokenKind::Blank).collect();
+    tokens.windows(3).find_map(|three| {
+        let is_call = three[0].text.eq_ignore_ascii_case("LAST_INSERT_ID") && three[1].text == "(";
+        is_call.then_some(if three[2].text == ")" { Id::Asked } else { Id::Given })
+    })
 }
 
 fn has(steps: &[ScriptStep<'_>], is: impl Fn(&Statement<'_>) -> bool) -> bool {
@@ -229,6 +249,17 @@ mod tests {
                 "resume 2",
             ),
             ("INSERT INTO t VALUES (1); CREATE TABLE u (a INT); SELECT LAST_INSERT_ID()", 2, "resume 2"),
+            ("UPDATE s SET n = LAST_INSERT_ID(n + 1); CREATE TABLE u (a INT); DO LAST_INSERT_ID()", 2, "unclear"),
+            (
+                "INSERT INTO t VALUES (1); CREATE TABLE u (a INT); UPDATE s SET n = LAST_INSERT_ID(n + 1); DO LAST_INSERT_ID()",
+                2,
+                "resume 2",
+            ),
+            (
+                "SET STATEMENT a = 1 FOR INSERT INTO t VALUES (1); CREATE TABLE u (a INT); DO LAST_INSERT_ID()",
+                2,
+                "unclear",
+            ),
             ("SET INSERT_ID = 7; INSERT INTO t VALUES (1); CREATE TABLE u (a INT)", 2, "unclear"),
             (
                 "SET STATEMENT max_statement_time = 1 FOR INSERT INTO t VALUES (1); CREATE TABLE u (a INT)",

@@ -48,6 +48,9 @@ const NAMES: [&str; 36] = [
     "system_versioning_alter_history",
 ];
 
+/// ER_INCORRECT_GLOBAL_LOCAL_VAR: the variable is a global one.
+const GLOBAL_ONLY: &str = "1238";
+
 /// The driver logs in with CLIENT_IGNORE_SPACE, which adds a mode to the session's `sql_mode`: it makes function names reserved
 /// words, and routines and triggers keep it for ever.
 const WITHOUT_DRIVERS_MODE: &str = "SET SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), @@SESSION.sql_mode, \
@@ -70,8 +73,24 @@ impl OwnSettings {
         let is_known = |name: &&&str| known.iter().any(|it| it.eq_ignore_ascii_case(name));
         let names: Vec<String> = NAMES.iter().filter(is_known).map(|name| (*name).to_owned()).collect();
         let mut own = Self { names, values: Row::new() };
-        own.values = client.send(format!("SELECT {}", own.values_sql())).await?.rows.pop().unwrap_or_default();
-        Ok(own)
+        loop {
+            match client.send(format!("SELECT {}", own.values_sql())).await {
+                Ok(mut answer) => {
+                    own.values = answer.rows.pop().unwrap_or_default();
+                    return Ok(own);
+                }
+                // An older server may show a variable as the session's that is only the server's own (MDEV-29225).
+                Err(fault) if fault.code.as_deref() == Some(GLOBAL_ONLY) && own.drop_named(&fault.message) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Leaves out the variables that a message of the server names between quotes; false where it names none.
+    fn drop_named(&mut self, message: &str) -> bool {
+        let before = self.names.len();
+        self.names.retain(|name| !message.contains(&format!("'{name}'")));
+        self.names.len() < before
     }
 
     /// The values as the session has them now, for a SELECT.
@@ -123,6 +142,15 @@ mod tests {
         assert_eq!(own.restoring(&row(&["", "1", "utf8mb4"])), None);
         let expected = "SET @@SESSION.sql_mode = '', @@SESSION.autocommit = 1";
         assert_eq!(own.restoring(&row(&["ANSI", "0", "utf8mb4"])).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_variable_that_is_the_servers_own_is_left_out() {
+        let names = ["old_mode", "explicit_defaults_for_timestamp"].map(str::to_owned).to_vec();
+        let mut own = OwnSettings { names, values: Row::new() };
+        assert!(own.drop_named("Variable 'explicit_defaults_for_timestamp' is a GLOBAL variable"));
+        assert!(!own.drop_named("Variable 'mode' is a GLOBAL variable"));
+        assert_eq!(own.names, ["old_mode"]);
     }
 
     #[test]

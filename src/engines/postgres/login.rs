@@ -224,6 +224,7 @@ async fn log_in_once(route: Route, database: &str) -> Result<Session, Fault> {
         route: Arc::new(route),
         locks: Vec::new(),
         imposed: Imposed::default(),
+        in_file: false,
         unsettled: false,
         is_own: false,
         lookalike: None,

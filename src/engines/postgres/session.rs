@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) imposed: Imposed,
     /// A script has run: the session must be reset before the next statement of doorstep's own.
     pub(crate) unsettled: bool,
+    /// It is between two pieces of a file, in the settings that the file has made.
+    pub(crate) in_file: bool,
     /// The connection has this backend for itself, so that settings of the session reach no other client. Behind a pooler that
     /// gives each transaction another backend, they would be those of other clients.
     pub(crate) is_own: bool,
@@ -98,7 +100,7 @@ impl Session {
     /// itself, as behind a pooler.
     async fn enter(&mut self, schema: &str, path: &[String]) -> Result<(), Fault> {
         if std::mem::take(&mut self.is_own) {
-            (self.unsettled, self.imposed, self.backend) = (false, Imposed::default(), None);
+            (self.unsettled, self.in_file, self.imposed, self.backend) = (false, false, Imposed::default(), None);
             self.locks.clear();
             self.lifted.clear();
             self.prepared.forget();
@@ -162,7 +164,12 @@ impl crate::engines::session::Session for Session {
     }
 
     fn query(&mut self, sql: String) -> Work<'_, Vec<Row>> {
-        Box::pin(self.run(sql))
+        // Between two pieces of a file the names are the file's, and the rights doorstep's.
+        let own = if self.in_file && !self.unsettled { self.own_role("") } else { "" };
+        Box::pin(async move {
+            let ran = self.run(own.to_owned() + &sql).await;
+            ran.map_err(|fault| without_prefix(fault, own.chars().count()))
+        })
     }
 
     fn each_row<'a>(&'a mut self, sql: String, take: RowSink<'a>) -> Work<'a, ()> {
@@ -195,7 +202,20 @@ impl crate::engines::session::Session for Session {
     }
 
     fn stay_in_file(&mut self, stays: bool) {
-        self.unsettled = !stays;
+        (self.unsettled, self.in_file) = (!stays, stays);
+    }
+
+    fn schemas_after(&mut self, statements: String) -> Work<'_, Vec<String>> {
+        Box::pin(async move {
+            let schemas = "SELECT 'schema', pg_catalog.unnest(pg_catalog.current_schemas(false))";
+            let found = self.run(format!("BEGIN; {statements}; {schemas}; ROLLBACK")).await;
+            if found.is_err() && !self.client.is_broken() {
+                self.send("ROLLBACK".to_owned()).await?;
+            }
+            // The statements may have rows of their own.
+            let schema = |row: Row| (row.len() == 2 && row[0].as_deref() == Some("schema")).then(|| row[1].clone())?;
+            Ok(found?.into_iter().filter_map(schema).collect())
+        })
     }
 
     fn sends_next(&self) -> bool {

@@ -31,7 +31,7 @@ impl Session {
     /// read-only session) and may have dropped the lock; the next statement starts from the session's own
     /// settings. A message of its own, or a read-only transaction would cover what follows too.
     pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
-        self.imposed = Imposed::default();
+        (self.imposed, self.in_file) = (Imposed::default(), false);
         self.send(RESET.to_owned() + &self.search_path()).await?;
         // Taking them once more is harmless, and the only way to know.
         let tries: Vec<String> = self.locks.iter().map(Self::taking).collect();
@@ -56,13 +56,13 @@ impl Session {
     async fn run_in_conditions(&mut self, unit: &Unit<'_>) -> Result<(), Failure> {
         // Not put in order first: a piece of a file finds what the pieces before it have set, also when it is
         // tried again. What begins a file has put the session in order.
-        self.unsettled = false;
+        (self.unsettled, self.in_file) = (false, true);
         if let Some((statements, imposed)) = self.imposed.change(unit.conditions) {
             self.send(statements).await.map_err(Failure::without_effect)?;
             self.imposed = imposed;
         }
         if let Some(announcement) = unit.announcement {
-            let announced = self.send(self.own_role(unit).to_owned() + &self.recording(announcement)).await;
+            let announced = self.send(self.own_role(unit.sql).to_owned() + &self.recording(announcement)).await;
             announced.map_err(|fault| Failure::without_effect(explained(fault)))?;
         }
         let may_deallocate = mentions_deallocation(unit.sql);
@@ -79,7 +79,7 @@ impl Session {
             self.imposed.pass(unit.sql);
         } else if joint {
             // The message has reset the session already, and has set what the next file needs.
-            self.imposed = Imposed::default();
+            (self.imposed, self.in_file) = (Imposed::default(), false);
             if let Some(next) = unit.next {
                 self.imposed = next_settings(next).1;
                 self.prepare_due().await;
@@ -130,7 +130,7 @@ impl Session {
     /// What follows the script of this unit in its message.
     fn tail(&mut self, unit: &Unit<'_>, record: &str, may_execute: bool) -> Tail {
         // Between two pieces the script's settings stay; only the role is reset, until the end of the transaction.
-        let own = if unit.last { RESET.to_owned() + &self.search_path() } else { self.own_role(unit).to_owned() };
+        let own = if unit.last { RESET.to_owned() + &self.search_path() } else { self.own_role(unit.sql).to_owned() };
         // AFTER begins with a new line, for a script that ends in a comment, and checks deferred constraints, so that
         // their errors count as the script's.
         let mut text = format!("{AFTER}{own}");
@@ -158,9 +158,10 @@ impl Session {
         Tail { text, own, next, is_prepared }
     }
 
-    /// The statements that make doorstep the user and the role that write its history, until the end of the transaction.
-    fn own_role(&self, unit: &Unit<'_>) -> &'static str {
-        let is_another = self.imposed.is_another_user || imposed::names_user(unit.sql);
+    /// The statements that make doorstep the user and the role that write its history, until the end of the transaction; `piece` is what
+    /// ran last.
+    pub(crate) fn own_role(&self, piece: &str) -> &'static str {
+        let is_another = self.imposed.is_another_user || imposed::names_user(piece);
         if is_another { OWN_USER } else { OWN_ROLE }
     }
 
@@ -180,7 +181,7 @@ impl Session {
             self.unsettled = false;
             self.settle().await?;
         }
-        let own = if unit.last { "" } else { self.own_role(unit) };
+        let own = if unit.last { "" } else { self.own_role(unit.sql) };
         let clears = unit.clears.map(|clears| format!("{clears}; ")).unwrap_or_default();
         let sent = self.send(format!("{own}{clears}{}", self.recording(record))).await;
         sent.map(drop).map_err(explained)

@@ -1,6 +1,8 @@
 //! Session settings that a file sets hold for its later statements, also after an interruption or a retry.
 
-use crate::support::running_migration::{GATE, at_gate, backend, exists, gone, open_gate, terminate, with_t, writer};
+use crate::support::running_migration::{
+    GATE, at_gate, backend, exists, gone, kill, open_gate, terminate, with_t, writer,
+};
 use crate::support::{Database, Project};
 
 const SETTINGS: &str = "SET statement_timeout = '59s';\nSET search_path = side;\nCREATE TABLE u (a integer);\n\
@@ -216,4 +218,51 @@ fn a_mixed_file_may_become_another_user_and_the_history_stays_doorsteps() {
     let owners = database.sql("SELECT tableowner = current_user, tableowner FROM pg_tables WHERE tablename IN ('a', 'b', 'c') ORDER BY tablename");
     assert_eq!(owners, format!("f|{first}\nf|{second}\nt|{}", database.sql("SELECT current_user")));
     database.sql(&format!("DROP OWNED BY {first}, {second}; DROP ROLE {first}, {second}"));
+}
+
+#[test]
+fn the_next_file_has_the_sessions_settings_behind_one_that_was_done_without_its_client() {
+    let (database, project) = in_side("CREATE INDEX CONCURRENTLY i ON t (id);\n");
+    let project = project.migration("3_next", "CREATE TABLE after ();");
+    let (_session, blocker) = writer(&database, "side.t", "SELECT 1");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let pid = backend(&database, "query LIKE '%CREATE INDEX CONCURRENTLY i%' AND wait_event_type = 'Lock'");
+    kill(doorstep);
+    terminate(&database, &blocker);
+    gone(&database, &pid);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("it goes on with statement 3");
+    assert_eq!(database.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'after'"), "public");
+}
+
+#[test]
+fn a_dropped_index_is_looked_for_in_the_schema_of_the_files_role() {
+    let database = Database::fresh();
+    let role = database.role("");
+    database.sql(&format!("CREATE SCHEMA {role} AUTHORIZATION {role}; SET ROLE {role}; CREATE TABLE t (id integer); CREATE INDEX i ON t (id)"));
+    let script = format!("SET ROLE {role};\nDROP INDEX CONCURRENTLY i;\nCREATE TABLE after ();\n");
+    let project = Project::new().migration("1_x", &script);
+    let (_session, pid) = writer(&database, &format!("{role}.t"), "SELECT 1");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let waits = backend(&database, "query LIKE '%DROP INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'");
+    kill(doorstep);
+    database.sql(&format!("SELECT pg_terminate_backend({waits})"));
+    gone(&database, &waits);
+    terminate(&database, &pid);
+    project.doorstep(&database.url(), &["run"]).run().code(0).stderr_has("it goes on with statement 2");
+    assert_eq!(database.sql(&format!("SELECT to_regclass('{role}.i') IS NULL")), "t");
+    assert_eq!(database.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'after'"), role);
+    database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn a_role_of_the_file_that_may_not_read_the_history_may_rebuild_its_indexes() {
+    let database = Database::fresh();
+    let role = database.role("");
+    database.sql(&format!(
+        "CREATE SCHEMA side AUTHORIZATION {role}; SET ROLE {role}; CREATE TABLE side.t (id integer PRIMARY KEY)"
+    ));
+    let script = format!("SET ROLE {role};\nREINDEX TABLE CONCURRENTLY side.t;\nCREATE TABLE side.after ();\n");
+    Project::new().migration("1_x", &script).doorstep(&database.url(), &["run"]).run().code(0);
+    assert_eq!(database.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'after'"), role);
+    database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
