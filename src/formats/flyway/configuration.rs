@@ -1,61 +1,23 @@
-//! What Flyway's configuration says: `flyway.toml` or `flyway.conf`, in the working directory or in `conf/`, and its variables.
-//! What would change which files run, or how, and is not followed here, is refused by its name.
+//! What Flyway's configuration says: `flyway.toml` or `flyway.conf`, in the working directory or in `conf/`, the files that
+//! `FLYWAY_CONFIG_FILES` names, and its variables. What would change which files run, or how, and is not followed here, is
+//! refused by its name.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
+use crate::formats::flyway::settings::{PLACEHOLDERS, Setting, Values, judge, of_variables, setting_of};
 use crate::formats::flyway::text::Placeholders;
 
-/// Files, the stronger ones first; of one directory only one may be there.
-const FILES: [[&str; 2]; 2] = [["flyway.toml", "flyway.conf"], ["conf/flyway.toml", "conf/flyway.conf"]];
+/// The files in TOML, the stronger ones last.
+const TOML_FILES: &[&str] = &["conf/flyway.toml", "conf/flyway.user.toml", "flyway.toml", "flyway.user.toml"];
 
-/// The prefix of the variables that give placeholders a value.
-const PLACEHOLDER_VARIABLE: &str = "FLYWAY_PLACEHOLDERS_";
+/// The files of Java properties, which count where none is in TOML.
+const CONF_FILES: &[&str] = &["conf/flyway.conf", "flyway.conf"];
 
-/// Variables of Flyway, and the settings that they overrule.
-const VARIABLES: &[(&str, &str)] = &[
-    ("FLYWAY_LOCATIONS", "locations"),
-    ("FLYWAY_TABLE", "table"),
-    ("FLYWAY_DEFAULT_SCHEMA", "defaultschema"),
-    ("FLYWAY_SCHEMAS", "schemas"),
-    ("FLYWAY_OUT_OF_ORDER", "outoforder"),
-    ("FLYWAY_MIXED", "mixed"),
-    ("FLYWAY_PLACEHOLDER_REPLACEMENT", "placeholderreplacement"),
-    ("FLYWAY_SKIP_DEFAULT_CALLBACKS", "skipdefaultcallbacks"),
-    ("FLYWAY_TARGET", "target"),
-    ("FLYWAY_CHERRY_PICK", "cherrypick"),
-    ("FLYWAY_INIT_SQL", "initsql"),
-    ("FLYWAY_SQL_MIGRATION_PREFIX", "sqlmigrationprefix"),
-    ("FLYWAY_SQL_MIGRATION_SEPARATOR", "sqlmigrationseparator"),
-    ("FLYWAY_SQL_MIGRATION_SUFFIXES", "sqlmigrationsuffixes"),
-    ("FLYWAY_IGNORE_MIGRATION_PATTERNS", "ignoremigrationpatterns"),
-];
-
-/// Settings that are followed only with these values, which are Flyway's own.
-const FIXED: &[(&str, &[&str])] = &[
-    ("sqlmigrationprefix", &["V"]),
-    ("repeatablesqlmigrationprefix", &["R"]),
-    ("baselinemigrationprefix", &["B"]),
-    ("undosqlmigrationprefix", &["U"]),
-    ("sqlmigrationseparator", &["__"]),
-    ("sqlmigrationsuffixes", &[".sql"]),
-    ("encoding", &["UTF-8", "utf-8", "UTF8"]),
-    ("placeholderprefix", &["${"]),
-    ("placeholdersuffix", &["}"]),
-    ("placeholderseparator", &[":"]),
-    ("target", &["", "latest"]),
-    ("cherrypick", &[""]),
-    ("initsql", &[""]),
-    ("skipexecutingmigrations", &["false"]),
-    ("executeintransaction", &["true"]),
-    ("validateonmigrate", &["true"]),
-    ("ignoremigrationpatterns", &["", "*:future"]),
-    ("callbacks", &[""]),
-    ("callbacklocations", &[""]),
-];
+/// The variable that names further files, with commas between them.
+const CONFIG_FILES: &str = "FLYWAY_CONFIG_FILES";
 
 /// What concerns a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,31 +28,35 @@ pub(crate) struct Configuration {
     pub table: String,
     /// The schema of the table and of unqualified names, if it is named.
     pub schema: Option<String>,
+    /// Who installs, for the rows; without it the user of the session.
+    pub installed_by: Option<String>,
     /// Migrations that are older than applied ones run.
     pub out_of_order: bool,
     /// Statements that refuse a transaction may stand beside others.
     pub mixed: bool,
     /// Files of callbacks are passed over.
     pub skips_callbacks: bool,
+    /// A file of SQL whose name is that of no migration stops.
+    pub validates_names: bool,
     /// The values of placeholders; `None` where they stay as they are.
     pub placeholders: Option<Placeholders>,
 }
-
-/// Settings by their names in small letters, without `flyway.`.
-type Values = BTreeMap<String, String>;
 
 /// Reads it; `allowed` are variables that may land in statements.
 ///
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be read, and for what doorstep does not follow.
 pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Configuration, Error> {
-    let mut values = values(environment)?;
-    for name in allowed {
-        let placeholder = name.strip_prefix(PLACEHOLDER_VARIABLE).map(str::to_lowercase);
-        if let (Some(placeholder), Some(value)) = (placeholder, environment.get(name)) {
-            values.insert(format!("placeholders.{placeholder}"), value.to_owned());
-        }
-    }
+    let named = named_files(environment);
+    let files = files(&named, exists).and_then(|files| match named.iter().find(|file| !exists(file)) {
+        Some(file) => Err(format!(
+            "{CONFIG_FILES} names {file}, which is not there\nnext: add the file to the image, or unset the variable"
+        )),
+        None => Ok(files),
+    });
+    let files = files.map_err(wrong)?;
+    let mut values = values(&files, environment)?;
+    placeholders_of_variables(&mut values, variables(environment, files.are_toml), allowed).map_err(wrong)?;
     configuration(&values).map_err(wrong)
 }
 
@@ -99,45 +65,99 @@ pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Conf
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be read, and for several folders.
 pub(crate) fn place(environment: &Environment) -> Result<Option<PathBuf>, Error> {
-    let values = values(environment)?;
-    Ok(values.get("locations").map(|locations| folder(locations)).transpose().map_err(wrong)?.flatten())
+    let named: Vec<&str> = named_files(environment).into_iter().filter(|file| exists(file)).collect();
+    let values = values(&files(&named, exists).map_err(wrong)?, environment)?;
+    Ok(values.get("locations").map(|locations| folder(&locations.value)).transpose().map_err(wrong)?.flatten())
 }
 
 fn wrong(why: String) -> Error {
     Error::Settings(format!("Flyway's configuration: {why}"))
 }
 
-/// The settings of the files, and of Flyway's variables, which overrule them.
-fn values(environment: &Environment) -> Result<Values, Error> {
-    let mut values = Values::new();
-    for pair in FILES.iter().rev() {
-        let there: Vec<&str> = pair.iter().copied().filter(|file| Path::new(file).exists()).collect();
-        match there.as_slice() {
-            [] => {}
-            [file] => {
-                let wrong =
-                    |why: &str| Error::Settings(format!("{file}: {why}\nnext: correct the file, as Flyway reads it"));
-                let text = read_text(Path::new(file), FileKind::Source).map_err(|error| wrong(&error.to_string()))?;
-                let is_toml = Path::new(file).extension().is_some_and(|extension| extension == "toml");
-                let read = if is_toml { of_toml(&text) } else { of_properties(&text) };
-                values.extend(read.map_err(|why| wrong(&why))?);
-            }
-            _ => {
-                return Err(Error::Settings(format!(
-                    "both {} are there, and Flyway reads one of them\nnext: keep one",
-                    there.join(" and ")
-                )));
-            }
+fn exists(file: &str) -> bool {
+    Path::new(file).exists()
+}
+
+/// The files that the variable names.
+fn named_files(environment: &Environment) -> Vec<&str> {
+    let list = environment.get(CONFIG_FILES).unwrap_or_default();
+    list.split(',').map(str::trim).filter(|file| !file.is_empty()).collect()
+}
+
+/// The variables that may be Flyway's, with their values.
+fn variables(environment: &Environment, reads_toml: bool) -> impl Iterator<Item = (&str, &str)> {
+    let names = environment.variables().map(|(name, _)| name);
+    let names = names.filter(move |name| name.starts_with("FLYWAY_") || (reads_toml && name.starts_with("flyway_")));
+    names.filter_map(|name| Some((name, environment.get(name)?)))
+}
+
+/// The files that count, the stronger ones last.
+#[derive(Debug, PartialEq, Eq)]
+struct Files<'a> {
+    paths: Vec<&'a str>,
+    /// They are in TOML; so is a configuration without files.
+    are_toml: bool,
+}
+
+/// Chooses them as Flyway does (`ConfigurationManagerImpl`): the files that a variable names say which kind counts.
+///
+/// # Errors
+/// Files of both kinds, with what to do.
+fn files<'a>(named: &[&'a str], exists: impl Fn(&str) -> bool) -> Result<Files<'a>, String> {
+    let there = |places: &[&'static str]| places.iter().copied().filter(|file| exists(file)).collect::<Vec<&str>>();
+    let (of_toml, of_conf) = (there(TOML_FILES), there(CONF_FILES));
+    let (named_toml, named_conf): (Vec<&str>, Vec<&str>) = named.iter().partition(|file| file.ends_with(".toml"));
+    let both = |toml: &str, conf: &str| {
+        Err(format!("both {toml} and {conf} are there, and Flyway reads files of one kind\nnext: keep one kind"))
+    };
+    match (named_toml.as_slice(), named_conf.as_slice(), of_toml.as_slice(), of_conf.as_slice()) {
+        ([toml, ..], [conf, ..], _, _) | ([], [], [toml, ..], [conf, ..]) => both(toml, conf),
+        ([], [_, ..], _, _) | ([], [], [], [_, ..]) => {
+            Ok(Files { paths: [of_conf, named_conf].concat(), are_toml: false })
         }
+        _ => Ok(Files { paths: [of_toml, named_toml].concat(), are_toml: true }),
     }
-    for (variable, name) in VARIABLES {
-        values.extend(environment.get(variable).map(|value| ((*name).to_owned(), value.to_owned())));
+}
+
+/// The settings of the files, and of Flyway's variables, which overrule them.
+fn values(files: &Files<'_>, environment: &Environment) -> Result<Values, Error> {
+    let mut values = Values::new();
+    for file in &files.paths {
+        let wrong = |why: &str| Error::Settings(format!("{file}: {why}\nnext: correct the file, as Flyway reads it"));
+        let text = read_text(Path::new(file), FileKind::Source).map_err(|error| wrong(&error.to_string()))?;
+        let read = if files.are_toml { of_toml(&text, file) } else { of_properties(&text, file) };
+        values.extend(read.map_err(|why| wrong(&why))?);
     }
+    values.extend(of_variables(variables(environment, files.are_toml), files.are_toml));
     Ok(values)
 }
 
+/// The values that variables give to placeholders, where a setting names the variable.
+///
+/// # Errors
+/// A variable that no setting names, and that would overrule a literal.
+fn placeholders_of_variables<'a>(
+    values: &mut Values,
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+    allowed: &[String],
+) -> Result<(), String> {
+    for (variable, value) in variables {
+        let Some(name) = setting_of(variable).filter(|name| name.starts_with(PLACEHOLDERS)) else { continue };
+        if allowed.iter().any(|known| known == variable) {
+            values.insert(name, Setting::new(value, variable));
+        } else if let Some(known) = values.get(&name).filter(|known| known.value != value) {
+            return Err(format!(
+                "{variable} overrules {name} of {} for Flyway, and no setting lets its value into statements\n\
+                 next: unset it, or name it in migration_variables",
+                known.place
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The settings of a TOML file.
-fn of_toml(text: &str) -> Result<Values, String> {
+fn of_toml(text: &str, place: &str) -> Result<Values, String> {
     let file: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
     let environments = file.get("environments").and_then(toml::Value::as_table);
     let has_own = |value: &toml::Value| value.as_table().is_some_and(|table| table.contains_key("flyway"));
@@ -146,22 +166,22 @@ fn of_toml(text: &str) -> Result<Values, String> {
     }
     let mut values = Values::new();
     if let Some(table) = file.get("flyway").and_then(toml::Value::as_table) {
-        flatten("", table, &mut values);
+        flatten("", table, place, &mut values);
     }
     Ok(values)
 }
 
-fn flatten(prefix: &str, table: &toml::Table, values: &mut Values) {
+fn flatten(prefix: &str, table: &toml::Table, place: &str, values: &mut Values) {
     for (name, value) in table {
         let name = format!("{prefix}{}", name.to_lowercase());
         match value {
-            toml::Value::Table(inner) => flatten(&format!("{name}."), inner, values),
+            toml::Value::Table(inner) => flatten(&format!("{name}."), inner, place, values),
             toml::Value::Array(items) => {
                 let items: Vec<String> = items.iter().map(plain).collect();
-                values.insert(name, items.join(","));
+                values.insert(name, Setting::new(items.join(","), place));
             }
             value => {
-                values.insert(name, plain(value));
+                values.insert(name, Setting::new(plain(value), place));
             }
         }
     }
@@ -177,7 +197,7 @@ fn plain(value: &toml::Value) -> String {
 }
 
 /// The settings of a file of Java properties.
-fn of_properties(text: &str) -> Result<Values, String> {
+fn of_properties(text: &str, place: &str) -> Result<Values, String> {
     let mut values = Values::new();
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with(['#', '!']) {
@@ -194,7 +214,7 @@ fn of_properties(text: &str) -> Result<Values, String> {
         if value.contains('\\') && !is_login(&name) {
             return Err(format!("the value of flyway.{name} has a backslash, which doorstep does not follow"));
         }
-        values.insert(name, value.trim().to_owned());
+        values.insert(name, Setting::new(value.trim(), place));
     }
     Ok(values)
 }
@@ -205,33 +225,25 @@ fn is_login(name: &str) -> bool {
 }
 
 fn configuration(values: &Values) -> Result<Configuration, String> {
-    let of = |name: &str| values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-    let computed = values.iter().find(|(name, value)| value.contains("${") && !is_login(name));
-    if let Some((name, _)) = computed.filter(|(name, _)| !name.starts_with("placeholderprefix")) {
-        return Err(format!("the value of {name} is computed\nnext: write a literal"));
-    }
-    for (name, allowed) in FIXED {
-        if let Some(value) = values.get(*name).filter(|value| !allowed.contains(&value.trim())) {
-            return Err(format!(
-                "{name} is {value:?}, which doorstep does not follow\n\
-                 next: leave it out, or let Flyway apply the migrations (migrate_command = \"flyway migrate\")"
-            ));
-        }
-    }
+    judge(values)?;
+    let of = |name: &str| values.get(name).map(|setting| setting.value.trim()).filter(|value| !value.is_empty());
     let is_on = |name: &str, default: bool| of(name).map_or(default, |value| value.eq_ignore_ascii_case("true"));
     let schema =
         of("defaultschema").or_else(|| of("schemas")?.split(',').next()).map(|schema| schema.trim().to_owned());
-    let named =
-        values.iter().filter_map(|(name, value)| Some((name.strip_prefix("placeholders.")?.to_owned(), value.clone())));
+    let named = values
+        .iter()
+        .filter_map(|(name, setting)| Some((name.strip_prefix(PLACEHOLDERS)?.to_owned(), setting.value.clone())));
     let table = of("table").unwrap_or("flyway_schema_history").to_owned();
     let own = [("flyway:table", Some(table.clone())), ("flyway:defaultschema", schema.clone())];
     let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Ok(Configuration {
         folder: of("locations").map(folder).transpose()?.flatten(),
         schema,
+        installed_by: of("installedby").map(str::to_owned),
         out_of_order: is_on("outoforder", false),
         mixed: is_on("mixed", false),
         skips_callbacks: is_on("skipdefaultcallbacks", false),
+        validates_names: is_on("validatemigrationnaming", false),
         placeholders: is_on("placeholderreplacement", true).then(|| named.chain(own).collect()),
         table,
     })
@@ -268,7 +280,7 @@ mod tests {
                     defaultSchema = \"app\"\noutOfOrder = true\n[flyway.placeholders]\nName = \"x\"\n";
         let properties = "# a comment\nflyway.url=jdbc:postgresql:x?a=\\b\nflyway.locations = filesystem:sql\nflyway.table=done\n\
                           flyway.schemas=app,other\nflyway.outOfOrder=true\nflyway.placeholders.Name=x\nother=1\n";
-        for values in [of_toml(toml).unwrap(), of_properties(properties).unwrap()] {
+        for values in [of_toml(toml, "").unwrap(), of_properties(properties, "").unwrap()] {
             let found = configuration(&values).unwrap();
             assert_eq!((found.folder, found.table.as_str()), (Some("sql".into()), "done"));
             assert_eq!((found.schema.as_deref(), found.out_of_order), (Some("app"), true));
@@ -276,24 +288,28 @@ mod tests {
         }
         let plain = plain_configuration();
         assert_eq!((plain.table.as_str(), plain.schema, plain.folder), ("flyway_schema_history", None, None));
-        assert!(of_toml("[environments.a.flyway]\ntable = \"x\"\n").is_err() && of_toml("[flyway").is_err());
-        assert!(of_properties("flyway.table\n").is_err() && of_properties("flyway.table=a\\\n").is_err());
+        assert!(of_toml("[environments.a.flyway]\ntable = \"x\"\n", "").is_err() && of_toml("[flyway", "").is_err());
+        assert!(of_properties("flyway.table\n", "").is_err() && of_properties("flyway.table=a\\\n", "").is_err());
     }
 
     #[test]
     fn what_is_not_followed_is_refused_by_its_name() {
         for (line, why) in [
-            ("flyway.sqlMigrationPrefix=M", "sqlmigrationprefix"),
+            ("flyway.sqlMigrationPrefix=M", "sqlMigrationPrefix"),
             ("flyway.encoding=ISO-8859-1", "encoding"),
             ("flyway.target=5", "target"),
-            ("flyway.initSql=SET x = 1", "initsql"),
-            ("flyway.validateOnMigrate=false", "validateonmigrate"),
+            ("flyway.initSql=SET x = 1", "initSql"),
+            ("flyway.validateOnMigrate=false", "validateOnMigrate"),
             ("flyway.locations=filesystem:a,filesystem:b", "several"),
             ("flyway.locations=s3:bucket", "s3:bucket"),
             ("flyway.table=${TABLE}", "computed"),
             ("flyway.placeholders.a=${A}", "computed"),
+            ("flyway.group=true", "flyway.conf: group"),
+            ("flyway.mixed=yes", "true or false"),
+            ("flyway.tabel=x", "knows no setting tabel"),
+            ("flyway.tags.anyOf=x", "tags.anyof"),
         ] {
-            let error = configuration(&of_properties(line).unwrap()).unwrap_err();
+            let error = configuration(&of_properties(line, "flyway.conf").unwrap()).unwrap_err();
             assert!(error.contains(why), "{line}: {error}");
         }
         for line in [
@@ -301,10 +317,45 @@ mod tests {
             "flyway.placeholderPrefix=${",
             "flyway.target=latest",
             "flyway.locations=classpath:db/migration",
+            "flyway.vault.token=${TOKEN}",
+            "flyway.baselineOnMigrate=true",
         ] {
-            assert!(configuration(&of_properties(line).unwrap()).is_ok(), "{line}");
+            assert!(configuration(&of_properties(line, "flyway.conf").unwrap()).is_ok(), "{line}");
         }
-        let off = configuration(&of_properties("flyway.placeholderReplacement=false").unwrap()).unwrap();
+        let off = configuration(&of_properties("flyway.placeholderReplacement=false", "").unwrap()).unwrap();
         assert_eq!(off.placeholders, None);
+    }
+    #[test]
+    fn the_files_that_a_variable_names_say_which_kind_counts() {
+        let chosen = |named: &[&'static str], there: &[&str]| {
+            files(named, |file| there.contains(&file)).map(|files| (files.paths.join(" "), files.are_toml))
+        };
+        for (named, there, paths, are_toml) in [
+            (&[][..], &[][..], "", true),
+            (&[], &["flyway.conf", "conf/flyway.conf"], "conf/flyway.conf flyway.conf", false),
+            (&[], &["flyway.user.toml", "flyway.toml"], "flyway.toml flyway.user.toml", true),
+            (&["a.toml", "b.toml"], &["flyway.conf", "conf/flyway.toml"], "conf/flyway.toml a.toml b.toml", true),
+            (&["a.conf"], &["flyway.conf", "flyway.toml"], "flyway.conf a.conf", false),
+        ] {
+            assert_eq!(chosen(named, there), Ok((paths.to_owned(), are_toml)), "{named:?} {there:?}");
+        }
+        assert!(chosen(&[], &["conf/flyway.toml", "flyway.conf"]).unwrap_err().contains("flyway.conf are there"));
+        assert!(chosen(&["a.toml", "b"], &[]).unwrap_err().contains("both a.toml and b"));
+    }
+
+    #[test]
+    fn a_variable_gives_a_placeholder_its_value_where_a_setting_names_it() {
+        let overruled = |variable: (&'static str, &'static str), allowed: &[&str]| {
+            let mut values = of_properties("flyway.placeholders.app=a", "flyway.conf").unwrap();
+            let allowed: Vec<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
+            placeholders_of_variables(&mut values, [variable].into_iter(), &allowed)?;
+            Ok(values["placeholders.app"].value.clone())
+        };
+        let variable = ("FLYWAY_PLACEHOLDERS_APP", "b");
+        assert_eq!(overruled(variable, &["FLYWAY_PLACEHOLDERS_APP"]), Ok("b".to_owned()));
+        assert_eq!(overruled(("FLYWAY_PLACEHOLDERS_APP", "a"), &[]), Ok("a".to_owned()));
+        assert_eq!(overruled(("FLYWAY_PLACEHOLDERS_OTHER", "b"), &[]), Ok("a".to_owned()));
+        let error: String = overruled(variable, &[]).unwrap_err();
+        assert!(error.contains("FLYWAY_PLACEHOLDERS_APP overrules placeholders.app of flyway.conf"), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::base::error::Error;
 use crate::formats::flyway::configuration::Configuration;
-use crate::formats::flyway::names::{Role, Version, role};
+use crate::formats::flyway::names::{Role, Version, is_callback, role};
 use crate::formats::flyway::text::{checksum, replaced};
 use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::{AppliedOrder, Layout, Lineage, Rerun, Resolved, sql_files};
@@ -96,6 +96,9 @@ impl Layout for FlywayFolder {
         let is_sql = |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("sql"));
         let others = paths.iter().filter(is_sql).filter(|path| !is_known(path) && !is_undo(path));
         let others: Vec<String> = others.map(|path| path.display().to_string()).collect();
+        if self.configuration.validates_names {
+            unnamed(&others).map_err(wrong)?;
+        }
         let warning = format!("{}: Flyway passes over {}", folder.display(), others.join(", "));
         let warnings = if others.is_empty() { Vec::new() } else { vec![warning] };
         let repeatable = files.iter().zip(&migrations).filter(|(file, _)| file.role == Role::Repeatable);
@@ -171,6 +174,20 @@ impl Layout for FlywayFolder {
 
     fn missed<'a>(&self, _known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
         Box::new(|name| !name.starts_with("<<"))
+    }
+}
+
+/// Stops at files of SQL whose names are those of no migration, as Flyway does with `validateMigrationNaming`.
+fn unnamed(others: &[String]) -> Result<(), String> {
+    let is_unnamed = |path: &&str| !is_callback(path.rsplit('/').next().unwrap_or_default());
+    let unnamed: Vec<&str> = others.iter().map(String::as_str).filter(is_unnamed).collect();
+    match unnamed.as_slice() {
+        [] => Ok(()),
+        _ => Err(format!(
+            "no names of migrations, at which Flyway stops with validateMigrationNaming: {}\n\
+             next: rename them (V1__NAME.sql), or move them out of the folder",
+            unnamed.join(", ")
+        )),
     }
 }
 
@@ -401,6 +418,12 @@ mod tests {
         }
         assert!(names(&["afterMigrate.sql"]).unwrap_err().contains("callback"));
         assert!(arranged(&["afterMigrate.sql".into(), "V1__a.sql".into()], true).is_ok());
+    }
+
+    #[test]
+    fn names_of_no_migration_stop_where_the_configuration_says_so() {
+        assert_eq!(unnamed(&["beforeClean.sql".to_owned(), "sub/afterInfo__x.sql".to_owned()]), Ok(()));
+        assert!(unnamed(&["sub/seed.sql".to_owned()]).unwrap_err().contains(": sub/seed.sql\nnext: "));
     }
 
     #[test]

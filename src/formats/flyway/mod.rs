@@ -6,6 +6,7 @@
 pub(crate) mod configuration;
 pub(crate) mod folder;
 pub(crate) mod names;
+pub(crate) mod settings;
 pub(crate) mod text;
 
 use std::path::{Path, PathBuf};
@@ -147,9 +148,10 @@ impl Flyway {
 
     /// The statement that writes the row of a migration: how long it took, and whether it succeeded.
     fn row(&self, row: RowKey<'_>, migration: &Migration, (took, success): (&str, &str)) -> Option<String> {
-        let user = ledger_ddl::flyway::words(row.dialect).user;
         let file = self.files.of(&migration.name)?;
         let literal = |text: &str| row.dialect.literal(text);
+        let user = || ledger_ddl::flyway::words(row.dialect).user.to_owned();
+        let user = self.configuration.installed_by.as_deref().map_or_else(user, literal);
         let version = file.version().map_or("NULL".to_owned(), |version| literal(&version.text));
         let kind = if matches!(file.role, Role::Baseline(_)) { "SQL_BASELINE" } else { "SQL" };
         let checksum = file.checksums.first().map_or("NULL".to_owned(), i32::to_string);

@@ -141,6 +141,43 @@ const EVENTS: &[&str] = &[
     "afterValidateOperationFinish",
 ];
 
+/// Events whose callbacks run with other commands.
+const OTHER_EVENTS: &[&str] = &[
+    "afterBaseline",
+    "afterBaselineError",
+    "afterBaselineOperationFinish",
+    "afterClean",
+    "afterCleanError",
+    "afterCleanOperationFinish",
+    "afterEachUndo",
+    "afterEachUndoError",
+    "afterEachUndoStatement",
+    "afterEachUndoStatementError",
+    "afterInfo",
+    "afterInfoError",
+    "afterInfoOperationFinish",
+    "afterRepair",
+    "afterRepairError",
+    "afterRepairOperationFinish",
+    "afterUndo",
+    "afterUndoError",
+    "afterUndoOperationFinish",
+    "beforeBaseline",
+    "beforeClean",
+    "beforeEachUndo",
+    "beforeEachUndoStatement",
+    "beforeInfo",
+    "beforeRepair",
+    "beforeUndo",
+];
+
+/// Whether Flyway takes a file of SQL that is no migration for a callback, of any command.
+pub(crate) fn is_callback(file: &str) -> bool {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let event = stem.split("__").next().unwrap_or_default();
+    EVENTS.iter().chain(OTHER_EVENTS).any(|known| *known == event)
+}
+
 /// The event of a callback: `afterMigrate`, `afterMigrate__x`.
 fn callback(stem: &str) -> Option<&'static str> {
     let name = stem.split("__").next().unwrap_or_default();

@@ -225,6 +225,41 @@ fn its_configuration_says_where_and_how() {
 }
 
 #[test]
+fn a_variable_of_flyways_counts_as_its_setting_in_the_file() {
+    let project = folder(&[("V1__apple.sql", APPLE)]).file("other.conf", "flyway.table=done\nflyway.mixed=true\n");
+    let with = |variables: &[(&str, &str)]| {
+        let call = doorstep(&project, "file:./dev.db", &["run"]);
+        variables.iter().fold(call, |call, (name, value)| call.env(name, value)).run()
+    };
+    for (name, value) in [
+        ("FLYWAY_PLACEHOLDER_PREFIX", "@{"),
+        ("FLYWAY_SKIP_EXECUTING_MIGRATIONS", "true"),
+        ("FLYWAY_REPEATABLE_SQL_MIGRATION_PREFIX", "X"),
+        ("FLYWAY_SQL_MIGRATION_SUFFIXES", ".sql,.ddl"),
+        ("FLYWAY_ENCODING", "ISO-8859-1"),
+        ("FLYWAY_EXECUTE_IN_TRANSACTION", "false"),
+        ("FLYWAY_CALLBACK_LOCATIONS", "filesystem:hooks"),
+        ("FLYWAY_INIT_SQL", "SELECT 1"),
+        ("FLYWAY_GROUP", "true"),
+        ("FLYWAY_TARGET", "1"),
+        ("FLYWAY_CHERRY_PICK", "1"),
+        ("flyway_target", "1"),
+        ("FLYWAY_CONFIG_FILES", "missing.toml"),
+    ] {
+        with(&[(name, value)]).code(78).stderr_has(name).stderr_has("next: ");
+    }
+    assert!(!project.path("dev.db").exists());
+    let not_settings = [("FLYWAY_EDITION", "community"), ("FLYWAY_VERSION", "12"), ("FLYWAY_URL", "jdbc:sqlite:x")];
+    let settings = [("FLYWAY_CONFIG_FILES", "other.conf"), ("FLYWAY_INSTALLED_BY", "the deployment")];
+    with(&[&not_settings[..], &settings[..]].concat()).code(0).stderr_has("(1 applied)");
+    assert_eq!(sqlite(&project.path("dev.db"), "SELECT version, installed_by FROM done"), "1|the deployment");
+    // Of a folder that is not Flyway's they are no matter.
+    let project = Project::numbered(&[("1_a.sql", APPLE)]);
+    let call = project.doorstep("file:./dev.db", &["run"]).env("FLYWAY_CONFIG_FILES", "missing.conf");
+    call.env("FLYWAY_TARGET", "1").run().code(0).stderr_has("(1 applied)");
+}
+
+#[test]
 fn a_failed_row_is_judged_by_evidence() {
     let database = Database::fresh();
     let project = folder(&[("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR)]);
