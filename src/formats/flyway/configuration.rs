@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
-use crate::formats::flyway::settings::{PLACEHOLDERS, Setting, Values, judge, of_variables, setting_of};
+use crate::formats::flyway::environments::Settings;
+use crate::formats::flyway::settings::{PLACEHOLDERS, Setting, Values, judge, setting_of};
 use crate::formats::flyway::text::Placeholders;
 
 /// The files in TOML, the stronger ones last.
@@ -55,8 +56,15 @@ pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Conf
         None => Ok(files),
     });
     let files = files.map_err(wrong)?;
-    let mut values = values(&files, environment)?;
-    placeholders_of_variables(&mut values, variables(environment, files.are_toml), allowed).map_err(wrong)?;
+    let (of_files, of_variables) = settings(&files, environment)?;
+    unread(environment, &of_files).map_err(wrong)?;
+    let variables =
+        variables(environment).into_iter().filter(|(name, _)| files.are_toml || name.starts_with("FLYWAY_"));
+    let mut values = match files.are_toml {
+        true => of_files.overruled(of_variables).map_err(wrong)?,
+        false => of_files.flyway.into_iter().chain(of_variables.flyway).collect(),
+    };
+    placeholders_of_variables(&mut values, variables, allowed).map_err(wrong)?;
     configuration(&values).map_err(wrong)
 }
 
@@ -66,8 +74,9 @@ pub(crate) fn read(environment: &Environment, allowed: &[String]) -> Result<Conf
 /// [`Error::Settings`] for a file that cannot be read, and for several folders.
 pub(crate) fn place(environment: &Environment) -> Result<Option<PathBuf>, Error> {
     let named: Vec<&str> = named_files(environment).into_iter().filter(|file| exists(file)).collect();
-    let values = values(&files(&named, exists).map_err(wrong)?, environment)?;
-    Ok(values.get("locations").map(|locations| folder(&locations.value)).transpose().map_err(wrong)?.flatten())
+    let (of_files, of_variables) = settings(&files(&named, exists).map_err(wrong)?, environment)?;
+    let locations = of_variables.flyway.get("locations").or_else(|| of_files.flyway.get("locations"));
+    Ok(locations.map(|locations| folder(&locations.value)).transpose().map_err(wrong)?.flatten())
 }
 
 fn wrong(why: String) -> Error {
@@ -84,11 +93,25 @@ fn named_files(environment: &Environment) -> Vec<&str> {
     list.split(',').map(str::trim).filter(|file| !file.is_empty()).collect()
 }
 
+/// Flyway reads the name of the environment from a variable in small letters only.
+///
+/// # Errors
+/// The variable in capital letters names an environment of the files.
+fn unread(environment: &Environment, settings: &Settings) -> Result<(), String> {
+    match environment.get("FLYWAY_ENVIRONMENT").filter(|name| settings.environments.contains_key(*name)) {
+        Some(name) if environment.get("flyway_environment") != Some(name) => Err(format!(
+            "FLYWAY_ENVIRONMENT names the environment {name}, but Flyway does not read this variable\n\
+             next: write it in small letters (flyway_environment)"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The variables that may be Flyway's, with their values.
-fn variables(environment: &Environment, reads_toml: bool) -> impl Iterator<Item = (&str, &str)> {
+fn variables(environment: &Environment) -> Vec<(&str, &str)> {
     let names = environment.variables().map(|(name, _)| name);
-    let names = names.filter(move |name| name.starts_with("FLYWAY_") || (reads_toml && name.starts_with("flyway_")));
-    names.filter_map(|name| Some((name, environment.get(name)?)))
+    let begins = |name: &&str| ["FLYWAY_", "flyway_", "environments_"].iter().any(|prefix| name.starts_with(prefix));
+    names.filter(begins).filter_map(|name| Some((name, environment.get(name)?))).collect()
 }
 
 /// The files that count, the stronger ones last.
@@ -120,16 +143,15 @@ fn files<'a>(named: &[&'a str], exists: impl Fn(&str) -> bool) -> Result<Files<'
 }
 
 /// The settings of the files, and of Flyway's variables, which overrule them.
-fn values(files: &Files<'_>, environment: &Environment) -> Result<Values, Error> {
-    let mut values = Values::new();
+fn settings(files: &Files<'_>, environment: &Environment) -> Result<(Settings, Settings), Error> {
+    let mut settings = Settings::default();
     for file in &files.paths {
         let wrong = |why: &str| Error::Settings(format!("{file}: {why}\nnext: correct the file, as Flyway reads it"));
         let text = read_text(Path::new(file), FileKind::Source).map_err(|error| wrong(&error.to_string()))?;
         let read = if files.are_toml { of_toml(&text, file) } else { of_properties(&text, file) };
-        values.extend(read.map_err(|why| wrong(&why))?);
+        settings.extend(read.map_err(|why| wrong(&why))?);
     }
-    values.extend(of_variables(variables(environment, files.are_toml), files.are_toml));
-    Ok(values)
+    Ok((settings, Settings::of_variables(&variables(environment), files.are_toml)))
 }
 
 /// The values that variables give to placeholders, where a setting names the variable.
@@ -157,18 +179,20 @@ fn placeholders_of_variables<'a>(
 }
 
 /// The settings of a TOML file.
-fn of_toml(text: &str, place: &str) -> Result<Values, String> {
+fn of_toml(text: &str, place: &str) -> Result<Settings, String> {
     let file: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-    let environments = file.get("environments").and_then(toml::Value::as_table);
-    let has_own = |value: &toml::Value| value.as_table().is_some_and(|table| table.contains_key("flyway"));
-    if environments.is_some_and(|environments| environments.iter().any(|(_, value)| has_own(value))) {
-        return Err("an environment has settings of Flyway of its own, which doorstep does not follow".to_owned());
-    }
-    let mut values = Values::new();
+    let mut settings = Settings::default();
     if let Some(table) = file.get("flyway").and_then(toml::Value::as_table) {
-        flatten("", table, place, &mut values);
+        flatten("", table, place, &mut settings.flyway);
     }
-    Ok(values)
+    let environments = file.get("environments").and_then(toml::Value::as_table);
+    for (name, environment) in environments.into_iter().flatten() {
+        let values = settings.environments.entry(name.clone()).or_default();
+        if let Some(table) = environment.as_table() {
+            flatten("", table, &format!("{place}, environment {name}"), values);
+        }
+    }
+    Ok(settings)
 }
 
 fn flatten(prefix: &str, table: &toml::Table, place: &str, values: &mut Values) {
@@ -197,7 +221,7 @@ fn plain(value: &toml::Value) -> String {
 }
 
 /// The settings of a file of Java properties.
-fn of_properties(text: &str, place: &str) -> Result<Values, String> {
+fn of_properties(text: &str, place: &str) -> Result<Settings, String> {
     let mut values = Values::new();
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with(['#', '!']) {
@@ -216,7 +240,7 @@ fn of_properties(text: &str, place: &str) -> Result<Values, String> {
         }
         values.insert(name, Setting::new(value.trim(), place));
     }
-    Ok(values)
+    Ok(Settings { flyway: values, ..Settings::default() })
 }
 
 /// Settings of the connection, which doorstep has its own for.
@@ -280,15 +304,19 @@ mod tests {
                     defaultSchema = \"app\"\noutOfOrder = true\n[flyway.placeholders]\nName = \"x\"\n";
         let properties = "# a comment\nflyway.url=jdbc:postgresql:x?a=\\b\nflyway.locations = filesystem:sql\nflyway.table=done\n\
                           flyway.schemas=app,other\nflyway.outOfOrder=true\nflyway.placeholders.Name=x\nother=1\n";
-        for values in [of_toml(toml, "").unwrap(), of_properties(properties, "").unwrap()] {
-            let found = configuration(&values).unwrap();
+        for settings in [of_toml(toml, "").unwrap(), of_properties(properties, "").unwrap()] {
+            let found = configuration(&settings.flyway).unwrap();
             assert_eq!((found.folder, found.table.as_str()), (Some("sql".into()), "done"));
             assert_eq!((found.schema.as_deref(), found.out_of_order), (Some("app"), true));
             assert_eq!(found.placeholders.unwrap().get("name").map(String::as_str), Some("x"));
         }
         let plain = plain_configuration();
         assert_eq!((plain.table.as_str(), plain.schema, plain.folder), ("flyway_schema_history", None, None));
-        assert!(of_toml("[environments.a.flyway]\ntable = \"x\"\n", "").is_err() && of_toml("[flyway", "").is_err());
+        let environments =
+            of_toml("[environments.Prod]\nschemas = [\"app\", \"b\"]\n", "flyway.toml").unwrap().environments;
+        let schemas = Setting::new("app,b", "flyway.toml, environment Prod");
+        assert_eq!(environments["Prod"], Values::from([("schemas".to_owned(), schemas)]));
+        assert!(of_toml("[flyway", "").is_err());
         assert!(of_properties("flyway.table\n", "").is_err() && of_properties("flyway.table=a\\\n", "").is_err());
     }
 
@@ -309,7 +337,7 @@ mod tests {
             ("flyway.tabel=x", "knows no setting tabel"),
             ("flyway.tags.anyOf=x", "tags.anyof"),
         ] {
-            let error = configuration(&of_properties(line, "flyway.conf").unwrap()).unwrap_err();
+            let error = configuration(&of_properties(line, "flyway.conf").unwrap().flyway).unwrap_err();
             assert!(error.contains(why), "{line}: {error}");
         }
         for line in [
@@ -320,9 +348,9 @@ mod tests {
             "flyway.vault.token=${TOKEN}",
             "flyway.baselineOnMigrate=true",
         ] {
-            assert!(configuration(&of_properties(line, "flyway.conf").unwrap()).is_ok(), "{line}");
+            assert!(configuration(&of_properties(line, "flyway.conf").unwrap().flyway).is_ok(), "{line}");
         }
-        let off = configuration(&of_properties("flyway.placeholderReplacement=false", "").unwrap()).unwrap();
+        let off = configuration(&of_properties("flyway.placeholderReplacement=false", "").unwrap().flyway).unwrap();
         assert_eq!(off.placeholders, None);
     }
     #[test]
@@ -346,7 +374,7 @@ mod tests {
     #[test]
     fn a_variable_gives_a_placeholder_its_value_where_a_setting_names_it() {
         let overruled = |variable: (&'static str, &'static str), allowed: &[&str]| {
-            let mut values = of_properties("flyway.placeholders.app=a", "flyway.conf").unwrap();
+            let mut values = of_properties("flyway.placeholders.app=a", "flyway.conf").unwrap().flyway;
             let allowed: Vec<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
             placeholders_of_variables(&mut values, [variable].into_iter(), &allowed)?;
             Ok(values["placeholders.app"].value.clone())

@@ -4,6 +4,7 @@
 //! itself was not run.
 
 pub(crate) mod configuration;
+pub(crate) mod environments;
 pub(crate) mod folder;
 pub(crate) mod names;
 pub(crate) mod settings;

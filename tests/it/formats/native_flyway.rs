@@ -260,6 +260,25 @@ fn a_variable_of_flyways_counts_as_its_setting_in_the_file() {
 }
 
 #[test]
+fn the_schemas_of_the_environment_count() {
+    let database = Database::fresh();
+    let toml = "[environments.prod]\nschemas = [\"app\"]\n[flyway]\nenvironment = \"prod\"\n";
+    let project = folder(&[("V1__apple.sql", APPLE)]).file("flyway.toml", toml);
+    let run = |url: &str| doorstep(&project, url, &["run"]);
+    let url = format!("{}{}schema=app", database.url(), if database.url().contains('?') { "&" } else { "?" });
+    run(&database.url()).run().code(78).stderr_has("schema=app");
+    run(&url).run().code(0).stderr_has("(1 applied)");
+    assert_eq!(database.sql("SELECT count(*) FROM app.flyway_schema_history"), "1");
+    // Nothing says which one, or the session is to begin with a statement.
+    project.write("flyway.toml", &toml.replace("environment =", "# environment ="));
+    run(&url).run().code(78).stderr_has("environment prod has schemas").stderr_has("flyway_environment");
+    run(&url).env("flyway_environment", "prod").run().code(0).stderr_has("(0 applied)");
+    run(&url).env("FLYWAY_ENVIRONMENT", "prod").run().code(78).stderr_has("in small letters");
+    project.write("flyway.toml", &toml.replace("schemas =", "initSql = \"SELECT 1\"\nschemas ="));
+    run(&url).run().code(78).stderr_has("flyway.toml, environment prod: initSql is set");
+}
+
+#[test]
 fn a_failed_row_is_judged_by_evidence() {
     let database = Database::fresh();
     let project = folder(&[("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR)]);
