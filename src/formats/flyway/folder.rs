@@ -169,7 +169,7 @@ impl Layout for FlywayFolder {
     }
 
     fn is_ordered(&self, name: &str) -> bool {
-        !name.starts_with("R__")
+        name != "R" && !name.starts_with("R__")
     }
 
     fn missed<'a>(&self, _known: &'a [Migration]) -> Box<dyn Fn(&str) -> bool + 'a> {
@@ -409,11 +409,19 @@ mod tests {
             "V1.1__x.sql",
             "V1__a.sql",
             "R__a.sql",
+            "V3.sql",
+            "R.sql",
             "README.md",
         ];
-        let expected = ["V1__a", "V1.1__x", "V2__b", "B2__all", "V10__c", "R__a", "R__b"];
+        let expected = ["V1__a", "V1.1__x", "V2__b", "B2__all", "V3", "V10__c", "R", "R__a", "R__b"];
         assert_eq!(names(&files).unwrap(), expected);
-        for twice in [["V1__a.sql", "V1.0__b.sql"], ["R__a_b.sql", "sub/R__a b.sql"], ["B1__a.sql", "B01__b.sql"]] {
+        for twice in [
+            ["V1__a.sql", "V1.0__b.sql"],
+            ["R__a_b.sql", "sub/R__a b.sql"],
+            ["R.sql", "R__.sql"],
+            ["V2.sql", "V2__b.sql"],
+            ["B1__a.sql", "B01__b.sql"],
+        ] {
             assert!(names(&twice).unwrap_err().contains("at which Flyway stops"), "{twice:?}");
         }
         assert!(names(&["afterMigrate.sql"]).unwrap_err().contains("callback"));

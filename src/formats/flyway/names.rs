@@ -57,11 +57,11 @@ impl Eq for Version {}
 /// A migration, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// `V1__x.sql`: runs once.
+    /// `V1__x.sql`, `V1.sql`: runs once.
     Versioned(Version),
     /// `B1__x.sql`: runs instead of all versions up to its own, in a database without a history.
     Baseline(Version),
-    /// `R__x.sql`: runs after the others, and again when it has changed.
+    /// `R__x.sql`, `R.sql`: runs after the others, and again when it has changed.
     Repeatable,
     /// A version in a language that Flyway runs and doorstep does not.
     Code(Version),
@@ -85,27 +85,37 @@ pub(crate) fn role(file: &str) -> Result<Option<(Role, String)>, String> {
     let letter = letters.next().unwrap_or_default();
     let rest = letters.as_str();
     let meant = |why: &str| Err(format!("{file} {why}: Flyway passes over it without a word"));
-    let (number, description) = match rest.split_once("__") {
-        Some((number, description)) => (number, description.replace('_', " ")),
-        None if matches!(letter, 'V' | 'B') && rest.starts_with(|c: char| c.is_ascii_digit()) => {
-            return meant("has no __ behind its version");
-        }
-        None if letter == 'R' && rest.starts_with('_') => return meant("has no __ behind the R"),
-        None => return Ok(None),
-    };
-    let description = shortened(&description);
+    // Without a separator, all of it is the version, and the description is empty (`StringUtils.splitAtFirstSeparator`).
+    let (number, description) = rest.split_once("__").unwrap_or((rest, ""));
+    let is_separated = rest.contains("__");
+    let description = shortened(&description.replace('_', " "));
     match (letter, Version::of(number)) {
         ('V', Some(version)) if is_sql => Ok(Some((Role::Versioned(version), description))),
         ('V', Some(version)) => Ok(Some((Role::Code(version), description))),
         ('B', Some(version)) if is_sql => Ok(Some((Role::Baseline(version), description))),
         ('R', _) if number.is_empty() && is_sql => Ok(Some((Role::Repeatable, description))),
-        ('V' | 'B', None) if number.starts_with(|c: char| c.is_ascii_digit()) => {
-            meant("has no version behind its letter")
+        ('B', Some(_)) => Err(format!("{file} is a baseline that Flyway runs as a program, and doorstep does not")),
+        ('R', _) if number.is_empty() => {
+            Err(format!("{file} is a repeatable migration that Flyway runs as a program, and doorstep does not"))
         }
-        ('v' | 'b', Some(_)) => meant("begins with a small letter"),
-        ('r', _) if number.is_empty() => meant("begins with a small letter"),
+        ('V' | 'B', None) if is_odd_version(number) => {
+            Err(format!("{file} has a version that Flyway reads ({number}) and doorstep does not"))
+        }
+        ('V' | 'B', None) if number.starts_with(|c: char| c.is_ascii_digit()) => match is_separated {
+            true => meant("has no version behind its letter"),
+            false => meant("has no __ behind its version"),
+        },
+        ('R', _) if !is_separated && rest.starts_with('_') => meant("has no __ behind the R"),
+        ('v' | 'b', Some(_)) if is_separated => meant("begins with a small letter"),
+        ('r', _) if number.is_empty() && is_separated => meant("begins with a small letter"),
         _ => Ok(None),
     }
+}
+
+/// Versions of Flyway that are no numbers with dots between them (`MigrationVersion.fromVersion`): words, and numbers with a sign.
+fn is_odd_version(number: &str) -> bool {
+    let is_word = ["current", "latest", "next"].iter().any(|word| word.eq_ignore_ascii_case(number));
+    is_word || number.strip_prefix(['-', '+']).is_some_and(|number| Version::of(number).is_some())
 }
 
 /// As the column takes it.
@@ -212,6 +222,11 @@ mod tests {
         for (file, role_of_it, description) in [
             ("V1__init.sql", Role::Versioned(version("1")), "init"),
             ("V1_2.3__add_a_b.SQL", Role::Versioned(version("1.2.3")), "add a b"),
+            ("V2.sql", Role::Versioned(version("2")), ""),
+            ("V1_2.sql", Role::Versioned(version("1.2")), ""),
+            ("B3.sql", Role::Baseline(version("3")), ""),
+            ("R.sql", Role::Repeatable, ""),
+            ("R__.sql", Role::Repeatable, ""),
             ("V20240101.1__.sql", Role::Versioned(version("20240101.1")), ""),
             ("V1__a__b.sql", Role::Versioned(version("1")), "a  b"),
             ("B5__all.sql", Role::Baseline(version("5")), "all"),
@@ -227,6 +242,9 @@ mod tests {
             "Views.sql",
             "U1__undo.sql",
             "seed.sql",
+            "V.sql",
+            "Rx.sql",
+            "v1.sql",
             "V1__a.sql.conf",
             "beforeClean.sql",
             "R1__x.sql",
@@ -239,7 +257,11 @@ mod tests {
             "beforeMigrate__x.sql",
             "AFTERMIGRATE.sql",
             "V1_x.sql",
-            "V1.sql",
+            "R__fill.sh",
+            "B2__fill.ps1",
+            "V2_.sql",
+            "Vlatest.sql",
+            "V-1__x.sql",
             "V1a__x.sql",
             "v1__x.sql",
             "R_x.sql",

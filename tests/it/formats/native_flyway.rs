@@ -140,6 +140,21 @@ fn repeatable_files_run_after_the_others_and_again_when_they_change() {
 }
 
 #[test]
+fn a_file_without_a_description_is_a_migration_with_an_empty_one() {
+    let project = folder(&[("V1.sql", APPLE), ("V2__pear.sql", PEAR), ("R.sql", "SELECT 1;")]);
+    let run = || doorstep(&project, "file:./dev.db", &["run"]).run();
+    run().code(0).stderr_has("(3 applied)");
+    let rows = "SELECT version, description, script FROM flyway_schema_history ORDER BY installed_rank";
+    assert_eq!(sqlite(&project.path("dev.db"), rows), "1||V1.sql\n2|pear|V2__pear.sql\n||R.sql");
+    run().code(0).stderr_has("(0 applied)");
+    project.write("migrations/R.sql", "SELECT 2;");
+    project.write("migrations/V3.sql", "CREATE TABLE plum (id int);");
+    run().code(0).stderr_has("(2 applied)");
+    project.write("migrations/V1.sql", PEAR);
+    run().code(65).stderr_has("changed since they were applied: V1;");
+}
+
+#[test]
 fn a_baseline_stands_for_what_came_before_it() {
     let files = [("V1__apple.sql", APPLE), ("V2__pear.sql", PEAR), ("V3__plum.sql", "CREATE TABLE plum (id int);")];
     // A file of Flyway's, in a database without a history.
