@@ -15,6 +15,7 @@ pub(crate) mod requirement_form;
 pub(crate) mod requirements;
 pub(crate) mod requirements_file;
 pub(crate) mod tenants;
+pub(crate) mod toml_switch;
 pub(crate) mod url_origin;
 pub(crate) mod value;
 pub(crate) mod wait_for;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::error::Error;
 use crate::formats::migration::{Migration, Unreadable, sha256};
-use crate::formats::supabase::{split, version};
+use crate::formats::supabase::{split, switch, version};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, sql_files};
 use crate::sql::Dialect;
 use crate::sql::script::Script;
@@ -15,7 +15,10 @@ const FIRST_INIT: u64 = 20_211_209_000_000;
 
 /// The layout.
 #[derive(Debug)]
-pub(crate) struct SupabaseFolder;
+pub(crate) struct SupabaseFolder {
+    /// The value of the variable that turns migrations on or off.
+    pub variable: Option<String>,
+}
 
 impl Layout for SupabaseFolder {
     fn dialects(&self) -> &'static [Dialect] {
@@ -23,6 +26,7 @@ impl Layout for SupabaseFolder {
     }
 
     fn read(&self, folder: &Path, dialect: Dialect) -> Result<Resolved, Error> {
+        switch::check(folder, self.variable.as_deref())?;
         let names = sql_files::names(folder)?;
         let (files, skipped) = arranged(&names);
         let mut warnings: Vec<String> = skipped.map(|why| format!("{}: {why}", folder.display())).into_iter().collect();

@@ -4,6 +4,7 @@
 //! Sources: runs of the CLI 2.117, which are in tests/cases/supabase.jsonl, and its documentation.
 
 pub(crate) mod folder;
+pub(crate) mod switch;
 
 use crate::base::error::Error;
 use crate::config::MigrationFormat;
@@ -39,7 +40,8 @@ static TOOL: Tool = Tool {
 fn open(opening: &Opening<'_>) -> Result<Format, Error> {
     let usual = TableName { schema: Some(SCHEMA.to_owned()), name: "schema_migrations".to_owned() };
     let ledger = kept(Supabase { table: opening.history_table.cloned().unwrap_or(usual) });
-    Ok(Format { layout: &SupabaseFolder, ledger, writer: Some(ledger), tool: &TOOL })
+    let variable = opening.environment.get(switch::VARIABLE).map(str::to_owned);
+    Ok(Format { layout: kept(SupabaseFolder { variable }), ledger, writer: Some(ledger), tool: &TOOL })
 }
 
 #[derive(Debug)]

@@ -53,6 +53,25 @@ fn doorstep_does_what_the_supabase_cli_did() {
     });
 }
 
+#[test]
+fn migrations_that_the_project_has_turned_off_stop_the_start() {
+    let config = "project_id = \"app\"\n[db.migrations]\nenabled = false\n";
+    let project = apple().file("supabase/config.toml", config);
+    let database = Database::fresh();
+    let run =
+        |arguments: &[&str]| project.doorstep(&database.url(), arguments).env("DOORSTEP_MIGRATION_FORMAT", "supabase");
+    let told = "supabase/config.toml: db.migrations.enabled is false";
+    run(&["migrate"]).run().code(78).stderr_has(told).stderr_has("next: set it to true").stderr_has("--migrate off");
+    run(&["run", "--migrate", "off"]).run().code(0);
+    assert_eq!(database.sql("SELECT to_regclass('apple') IS NULL"), "t");
+    run(&["migrate"]).env("SUPABASE_DB_MIGRATIONS_ENABLED", "true").run().code(0).stderr_has("(1 applied)");
+    project.write("supabase/config.toml", &config.replace("false", "true"));
+    run(&["migrate"]).run().code(0).stderr_has("(0 applied)");
+    run(&["migrate"]).env("SUPABASE_DB_MIGRATIONS_ENABLED", "0").run().code(78).stderr_has("MIGRATIONS_ENABLED: ");
+    project.write("supabase/config.toml", &config.replace("false", "\"env(ON)\""));
+    run(&["migrate"]).run().code(78).stderr_has("neither true nor false");
+}
+
 fn apple() -> Project {
     Project::bare().file("supabase/migrations/20240101000000_apple.sql", "CREATE TABLE apple (id int);\n")
 }
