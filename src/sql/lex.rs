@@ -16,7 +16,9 @@ pub(crate) struct Lexed {
     statements: Vec<Span>,
     lexemes: Arc<ScriptLexemes>,
     /// Comments of one line.
-    pub(crate) comments: Vec<LineComment>,
+    pub(crate) comments: Vec<Comment>,
+    /// Comments with a beginning and an end.
+    pub(crate) block_comments: Vec<Comment>,
     /// Byte offsets of what ends statements (semicolons, or the delimiter in force), and its length; likewise the commands
     /// that change the delimiter.
     pub(crate) separators: Vec<(usize, usize)>,
@@ -26,12 +28,12 @@ pub(crate) struct Lexed {
     pub(crate) mentions_commit: bool,
 }
 
-/// A comment of one line, by its place in the script.
+/// A comment, by its place in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LineComment {
-    /// Byte offset of its first dash.
+pub struct Comment {
+    /// Byte offset of its first sign.
     pub offset: usize,
-    /// Byte offset of the end of its line.
+    /// Byte offset of its end: of a comment of one line, that of the line.
     pub end: usize,
     /// It stands in a parenthesis, or in a body of statements.
     pub nested: bool,
@@ -178,8 +180,9 @@ pub(crate) fn lex_by(script: &str, dialect: Dialect, lexing: &'static Lexing) ->
     }
     reading.end_statement();
     let is_complete = !is_open && !reading.is_nested() && !tokenizer.is_in_code();
-    let Reading { found: statements, lexemes, comments, separators, mentions_commit, .. } = reading;
-    Lexed { statements, lexemes: Arc::new(lexemes), comments, separators, is_complete, mentions_commit }
+    let Reading { found: statements, lexemes, comments, block_comments, separators, mentions_commit, .. } = reading;
+    let lexemes = Arc::new(lexemes);
+    Lexed { statements, lexemes, comments, block_comments, separators, is_complete, mentions_commit }
 }
 
 fn is_delimiter_word(token: &Token<'_>) -> bool {
@@ -223,7 +226,8 @@ struct Reading<'a> {
     script: &'a str,
     found: Vec<Span>,
     lexemes: ScriptLexemes,
-    comments: Vec<LineComment>,
+    comments: Vec<Comment>,
+    block_comments: Vec<Comment>,
     separators: Vec<(usize, usize)>,
     mentions_commit: bool,
     /// Where the next token begins.
@@ -245,6 +249,7 @@ impl<'a> Reading<'a> {
             found: Vec::new(),
             lexemes: ScriptLexemes { dialect, words, tokens },
             comments: Vec::new(),
+            block_comments: Vec::new(),
             separators: Vec::new(),
             mentions_commit: false,
             at: 0,
@@ -290,9 +295,12 @@ impl<'a> Reading<'a> {
     /// Takes a comment.
     fn comment(&mut self, token: &Token<'_>) {
         let is_line_comment = token.text.starts_with("--");
+        let end = self.at + token.text.trim_end().len();
+        let comment = Comment { offset: self.at, end, nested: self.is_nested() };
         if is_line_comment {
-            let end = self.at + token.text.trim_end().len();
-            self.comments.push(LineComment { offset: self.at, end, nested: self.is_nested() });
+            self.comments.push(comment);
+        } else if token.text.starts_with("/*") {
+            self.block_comments.push(comment);
         }
         let Some(current) = &mut self.current else { return };
         // Without the comment the dashes before it would begin one themselves, and their error would be lost.

@@ -15,7 +15,7 @@ use crate::sql::words::Words;
 pub use crate::sql::changes::{Aspect, Change, SchemaOp, changes};
 pub use crate::sql::creations::{Creation, creations};
 pub use crate::sql::lasting::{Lasting, lasting};
-pub use crate::sql::lex::LineComment;
+pub use crate::sql::lex::Comment;
 #[cfg(test)]
 pub(crate) use crate::sql::lex::count;
 pub use crate::sql::names::{constraints, names, parameters, question_marks};
@@ -106,8 +106,14 @@ impl Script {
 
     /// Its comments of one line (`-- …`), in their order.
     #[must_use]
-    pub fn comments(&self) -> &[LineComment] {
+    pub fn comments(&self) -> &[Comment] {
         &self.lexed().comments
+    }
+
+    /// Its comments with a beginning and an end (`/* … */`), in their order.
+    #[must_use]
+    pub fn block_comments(&self) -> &[Comment] {
+        &self.lexed().block_comments
     }
 
     fn lexed(&self) -> &Lexed {

@@ -1,10 +1,11 @@
 //! Reads the marks of a file: which part of it is to run, and whether without a transaction. A pure function of the
-//! script. A mark counts only between statements; in a string, a block comment or a body it is text.
+//! script. A mark counts only between statements; in a string or a body it is text. No tool reads marks in block comments: one
+//! that holds nothing but such a mark stops.
 
 use crate::formats::marks::likeness;
 use crate::formats::marks::{Mark, Meaning, NODE_PG_MIGRATE, Standing, ToolMarks, read};
 use crate::formats::migration::Unreadable;
-use crate::sql::script::{LineComment, Script};
+use crate::sql::script::{Comment, Script};
 
 /// What the marks of a file say.
 #[derive(Debug, Default)]
@@ -134,7 +135,9 @@ const TRACES: &[&str] = &[
 /// Whether a comment of the text may be a mark. Cheap: most files are not lexed for their marks.
 #[must_use]
 pub fn may_have_marks(text: &str) -> bool {
-    text.split('\n').filter_map(|line| Some(&line[line.find("--")?..])).any(|comment| {
+    let lines = text.split('\n').filter_map(|line| Some(&line[line.find("--")?..]));
+    let blocks = text.find("/*").map(|at| &text[at..]);
+    lines.chain(blocks).any(|comment| {
         let comment = comment.to_lowercase();
         // Words that signs or blanks divide are put together, too (`no-trans-action`).
         let joined: String = comment.chars().filter(|character| character.is_alphanumeric()).collect();
@@ -144,7 +147,7 @@ pub fn may_have_marks(text: &str) -> bool {
 
 /// A comment on a line of its own, at the level of statements.
 struct Line<'a> {
-    comment: LineComment,
+    comment: Comment,
     text: &'a str,
     mark: Option<Mark<'a>>,
 }
@@ -155,7 +158,7 @@ impl Line<'_> {
     }
 }
 
-fn error(script: &str, comment: LineComment, text: &str, why: Why) -> MarkError {
+fn error(script: &str, comment: Comment, text: &str, why: Why) -> MarkError {
     let line = script[..comment.offset].bytes().filter(|byte| *byte == b'\n').count() + 1;
     let shown: String = text.chars().filter(|character| !character.is_control()).take(60).collect();
     MarkError { line, text: shown, why }
@@ -257,7 +260,7 @@ impl Sections {
     }
 }
 
-/// The comments on lines of their own at the level of statements.
+/// The comments on lines of their own at the level of statements, and the block comments there that hold one line.
 fn lines(script: &Script) -> Result<Vec<Line<'_>>, MarkError> {
     let text = script.text();
     let mut lines = Vec::new();
@@ -278,7 +281,25 @@ fn lines(script: &Script) -> Result<Vec<Line<'_>>, MarkError> {
             _ => {}
         }
     }
+    for comment in script.block_comments() {
+        let Some(shown) = only_line(&text[comment.offset..comment.end]) else { continue };
+        let is_alone = text[line_start(text, comment.offset)..comment.offset].trim().is_empty();
+        match is_alone && !comment.nested {
+            true => lines.push(Line { comment: *comment, text: shown, mark: None }),
+            false if likeness::is_surely_a_mark(shown) => return Err(error(text, *comment, shown, Why::Misplaced)),
+            false => {}
+        }
+    }
+    lines.sort_by_key(|line| line.comment.offset);
     Ok(lines)
+}
+
+/// The only line with words of a block comment, without the signs around it; `None` of one that has several or none.
+fn only_line(comment: &str) -> Option<&str> {
+    let inner = comment.strip_prefix("/*")?.strip_suffix("*/")?;
+    let mut lines = inner.split(['\n', '\r']).filter(|line| line.contains(char::is_alphanumeric));
+    let line = lines.next().filter(|_| lines.next().is_none())?;
+    Some(line.trim_matches(|sign: char| sign == '*' || sign.is_whitespace()))
 }
 
 /// node-pg-migrate takes any comment that begins with its words for a mark, and the way back for one only if the way up
@@ -403,6 +424,12 @@ mod tests {
             ("-- +goose Up\n-- +goose StatementBegin\na;\n", (2, Why::Block)),
             ("-- +goose Up\na;\n-- +goose StatementEnd\n", (3, Why::Block)),
             ("--no-transaction\na;", (1, Why::NotUnderstood)),
+            ("/* up */\na;\n/* down */\nb;", (1, Why::NotUnderstood)),
+            ("a;\n/* down */ b;", (2, Why::NotUnderstood)),
+            ("a;\n/* migrate:down */\nb;", (2, Why::NotUnderstood)),
+            ("-- +goose Up\na;\n/* +goose Down */\nb;", (3, Why::NotUnderstood)),
+            ("a;\n/*\n * Down\n */\nb;", (2, Why::NotUnderstood)),
+            ("a (\n/* @down */\n);", (2, Why::Misplaced)),
         ] {
             assert_eq!(why(text), expected, "{text}");
         }
@@ -416,6 +443,8 @@ mod tests {
             "a;\n-- migrate:downtime 5 minutes\nb;",
             "a '\n-- migrate:down\n';\nb;",
             "/*\n-- migrate:up\n-- migrate:down\n*/\nb;",
+            "a;\n/* ROLLBACK; */\n/* clean up */ b;\n/**/",
+            "a (\n  /* up */ x int,\n  /* down */ y int\n);",
             "DO $$\nBEGIN\n-- +goose Down\nEND $$;\nb;",
             "a (\n  -- up\n  x int,\n  -- down\n  y int\n);",
             "a (up int, -- up\n down int -- down\n);",

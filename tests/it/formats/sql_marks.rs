@@ -44,6 +44,10 @@ fn a_line_that_looks_like_a_mark_and_is_none_stops_before_anything_of_its_file_r
         "-- undo section",
         "-- roll back",
         "-- downgrade",
+        "/* down */",
+        "/* migrate:down */",
+        "/*** Rollback ***/",
+        "/*\n * Down\n */",
     ] {
         let text = format!("CREATE TABLE pear (id integer);\n\n{mark}\nDROP TABLE pear;\nDROP TABLE apple;\n");
         let project = Project::numbered(&[("1_a.sql", "CREATE TABLE apple (id integer);\n"), ("2_b.sql", &text)]);
