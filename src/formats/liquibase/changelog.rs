@@ -34,7 +34,7 @@ pub(crate) struct Section {
 }
 
 /// The lines of a change set that speak about it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Notes {
     /// `--comment`
     pub comment: Option<String>,
@@ -112,16 +112,19 @@ pub fn parts(text: &str) -> Result<Vec<(usize, String)>, usize> {
     Ok(read.sets.into_iter().map(|set| (set.line, set.text)).collect())
 }
 
-/// What of a change set's text is not SQL: for the row of a section that was read before.
-pub(crate) fn notes(text: &str) -> (Option<Header>, Notes) {
+/// What of a change set's text is not SQL: for the row of a section that was read before. `None` stands for the header of a
+/// text that has none.
+///
+/// # Errors
+/// Why the text of a section cannot be read again, with its line. [`Section::text`] is written so that it can, and the
+/// folder checks that before anything runs.
+pub(crate) fn notes(text: &str) -> Result<(Option<Header>, Notes), (usize, Unreadable)> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let parameters = &Parameters::default();
-    let begins = lines.first().is_some_and(|line| matches!(of(line), Line::ChangeSet(_)));
-    let mut reading = Reading { lines: &lines, at: 0, parameters };
-    match begins.then(|| reading.section()) {
-        Some(Ok(section)) => (section.header, section.notes),
-        _ => (None, Notes::default()),
+    if !lines.first().is_some_and(|line| matches!(of(line), Line::ChangeSet(_))) {
+        return Ok((None, Notes::default()));
     }
+    let section = Reading { lines: &lines, at: 0, parameters: &Parameters::default() }.section()?;
+    Ok((section.header, section.notes))
 }
 
 struct Reading<'a, 'p> {
@@ -212,7 +215,8 @@ impl Reading<'_, '_> {
         Ok(())
     }
 
-    /// `--ignoreLines:2`, or `--ignoreLines:start` to `--ignoreLines:end`: those lines are blank.
+    /// `--ignoreLines:2`, or `--ignoreLines:start` to `--ignoreLines:end`: the lines between are blank. The two lines stay,
+    /// so that the text can be read again.
     fn ignored(
         &mut self,
         what: &str,
@@ -221,19 +225,21 @@ impl Reading<'_, '_> {
     ) -> Result<(), (usize, Unreadable)> {
         section.text += line;
         let rest = &self.lines[self.at..];
-        let count = match what.parse::<usize>() {
-            Ok(count) => count.min(rest.len()),
+        let (count, end) = match what.parse::<usize>() {
+            Ok(count) => (count.min(rest.len()), None),
             Err(_) if what.eq_ignore_ascii_case("start") => {
                 let is_end = |line: &&str| matches!(of(line), Line::Ignore(what) if what.eq_ignore_ascii_case("end"));
                 let end = rest.iter().position(is_end);
-                1 + end.ok_or_else(|| (number, wrong("no --ignoreLines:end follows it")))?
+                let end = end.ok_or_else(|| (number, wrong("no --ignoreLines:end follows it")))?;
+                (end, rest.get(end))
             }
             Err(_) => return Err((number, wrong("it is neither --ignoreLines:NUMBER nor start and end"))),
         };
         for line in &rest[..count] {
             section.text.extend(line.chars().filter(|character| *character == '\n'));
         }
-        self.at += count;
+        section.text.extend(end.copied());
+        self.at += count + usize::from(end.is_some());
         Ok(())
     }
 }
@@ -291,7 +297,12 @@ fn of(line: &str) -> Line<'_> {
         let rest = after(rest, "preconditions")?;
         (rest.trim().is_empty() || rest.starts_with(char::is_whitespace)).then(|| Line::Conditions(rest.trim()))
     };
-    let ignore = || after(rest, "ignoreLines:").map(|rest| Line::Ignore(rest.trim()));
+    // With a blank at its end, Liquibase takes the line for a comment.
+    let ignore = || {
+        let what = after(rest, "ignoreLines:")?.trim_end_matches(['\n', '\r']);
+        let is_word = !what.is_empty() && what.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_word.then_some(Line::Ignore(what))
+    };
     let property = || value(rest, "property").map(Line::Property);
     let valid = || value(rest, "validCheckSum").map(Line::ValidChecksum);
     let comment = || value(rest, "comment").map(Line::Comment);
@@ -356,6 +367,8 @@ mod tests {
             "--validCheckSum:9:a",
             "--valid-check-sum: x",
             "--tagDatabase v",
+            "--ignoreLines:start \nCREATE TABLE b;\n-- ignoreLines: end",
+            "--ignoreLines:1 \nCREATE TABLE b;",
         ] {
             let found = sets(&format!("--changeset ann:1\n{line}\nSELECT 1;\n"));
             assert_eq!(found, [(2, format!("{line}\nSELECT 1;").trim().to_owned())], "{line}");
@@ -370,8 +383,22 @@ mod tests {
         assert_eq!(found.path.as_deref(), Some("a/b.sql"));
         assert_eq!([found.sets[0].line, found.sets[1].line], [3, 8]);
         assert_eq!(found.sets[0].text, "--changeset ann:1\n--comment: c\na;\n--ignoreLines:1\n\n");
-        let (header, notes) = super::notes(&found.sets[0].text);
-        assert_eq!((header.unwrap().id, notes.comment), ("1".to_owned(), Some("c".to_owned())));
+    }
+
+    #[test]
+    fn the_text_of_a_change_set_says_the_same_when_it_is_read_again() {
+        for lines in [
+            "--comment: c\na;\n--ignoreLines:1\nx\n",
+            "--comment: c\n--ignoreLines:start\nx\n--changeset ann:2\ny\n--ignoreLines:end\na;\n",
+            "a;\n--validCheckSum: 9:a\n--ignoreLines:start\r\nx\r\n--ignoreLines:end\r\n--comment: c",
+            "--preconditions onFail:MARK_RAN\n--precondition-sql-check expectedResult:1 SELECT 1\n--rollback b;\na;\n",
+        ] {
+            let set = read(&format!("--liquibase formatted sql\n--changeset ann:1\n{lines}")).unwrap().sets.remove(0);
+            assert_eq!(super::notes(&set.text).unwrap(), (set.header, set.notes), "{lines}");
+            assert_eq!(set.text.lines().count(), 1 + lines.lines().count(), "{lines}");
+        }
+        assert_eq!(super::notes("SELECT 1;\n").unwrap(), (None, Notes::default()));
+        assert_eq!(super::notes("--changeset ann:1\na;\n--ignoreLines:start\n").unwrap_err().0, 3);
     }
 
     #[test]
@@ -385,6 +412,8 @@ mod tests {
             ("--changeset ann:1\n-- comments are good\na;", 3),
             ("--changeset ann:1\n/* liquibase rollback\na;", 3),
             ("--changeset ann:1\n--ignoreLines:start\na;", 3),
+            ("--changeset ann:1\n--ignoreLines:start\na;\n--ignoreLines:end \nb;", 3),
+            ("--changeset ann:1\n--ignoreLines:end\na;", 3),
             ("--preconditions onFail:HALT\n--changeset ann:1\na;", 2),
         ] {
             assert_eq!(read(&format!("--liquibase formatted sql\n{text}")).unwrap_err().0, line, "{text}");

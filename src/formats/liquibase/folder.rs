@@ -13,7 +13,7 @@ use crate::formats::liquibase::configuration::{Configuration, recorded_path};
 use crate::formats::liquibase::expression::Runtime;
 use crate::formats::liquibase::header::Header;
 use crate::formats::liquibase::parameters::Parameters;
-use crate::formats::liquibase::{comments, conditions, delimiters, name_of, wrong};
+use crate::formats::liquibase::{author_and_id, comments, conditions, delimiters, name_of, said, wrong};
 use crate::formats::migration::{Migration, Unreadable};
 use crate::formats::signs::forms;
 use crate::formats::{Layout, Lineage, Rerun, Resolved, ledger_ddl, sql_files};
@@ -31,7 +31,7 @@ pub(crate) struct Changelogs {
 impl Layout for Changelogs {
     /// By the `dbms` of a change set: Liquibase calls a server mariadb whose version says so, by any driver and any URL.
     fn is_for_server(&self, migration: &Migration, server: &str) -> bool {
-        let (header, _) = changelog::notes(migration.sql());
+        let (header, _) = said(migration);
         let product = ledger_ddl::liquibase::product(migration.script.dialect(), server);
         header.is_none_or(|header| header.is_for(product))
     }
@@ -191,7 +191,7 @@ impl Reading<'_> {
         let at = format!("{}:{line}", path.display());
         let fails = |why: Unreadable| Error::History(why.at(&at).to_string());
         let header = section.header.as_ref();
-        let (author, id) = header.map_or(("includeAll", "raw"), |it| (&it.author, &it.id));
+        let (author, id) = author_and_id(header);
         let logical = header.and_then(|header| header.path.as_deref()).unwrap_or(logical);
         let name = name_of(logical, id, author);
         if let Some(other) = self.seen.insert(name.clone(), at.clone()) {
@@ -218,7 +218,14 @@ impl Reading<'_> {
         } else if header.is_some_and(|header| header.on_change) {
             self.resolved.lineage.reruns.insert(name.clone(), Rerun::Changed(checksum.clone()));
         }
+        let facts = (section.header.clone(), section.notes.clone());
         let migration = self.migration(path, name, section, checksum);
+        if changelog::notes(migration.sql()).ok() != Some(facts) {
+            return Err(fails(Unreadable::new(
+                "doorstep cannot keep what this change set says about itself (its id, its comment, its preconditions)",
+                "let Liquibase apply the changelog (migrate_command = \"liquibase update\")",
+            )));
+        }
         self.resolved.migrations.push(migration);
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::config::MigrationFormat;
 use crate::formats::guard::Guard;
 use crate::formats::liquibase::configuration::Configuration;
 use crate::formats::liquibase::folder::Changelogs;
+use crate::formats::liquibase::header::Header;
 use crate::formats::lock_row::LockRow;
 use crate::formats::migration::{Migration, Record, RunMode, Unreadable};
 use crate::formats::notes::Notes;
@@ -129,12 +130,27 @@ fn name_of(path: &str, id: &str, author: &str) -> String {
     format!("{path}::{id}::{author}")
 }
 
-/// The columns that Liquibase tells change sets apart by.
+/// The author and the id of a change set; those that Liquibase gives to a file without a `--changeset`.
+fn author_and_id(header: Option<&Header>) -> (&str, &str) {
+    header.map_or(("includeAll", "raw"), |it| (&it.author, &it.id))
+}
+
+/// What the change set says of itself: its text says the same as its file, which the folder has checked.
+pub(crate) fn said(migration: &Migration) -> (Option<Header>, changelog::Notes) {
+    changelog::notes(migration.sql()).unwrap_or_default()
+}
+
+/// The columns that Liquibase tells change sets apart by. They are those of the name, also if an id has `::`.
 fn key_of(migration: &Migration) -> (String, String, String) {
-    let (header, _) = changelog::notes(migration.sql());
-    let (id, author) = header.map_or_else(|| ("raw".to_owned(), "includeAll".to_owned()), |it| (it.id, it.author));
-    let path = migration.name.strip_suffix(&format!("::{id}::{author}")).unwrap_or(&migration.name).to_owned();
-    (path, id, author)
+    let (header, _) = said(migration);
+    let (author, id) = author_and_id(header.as_ref());
+    if let Some(path) = migration.name.strip_suffix(&format!("::{id}::{author}")) {
+        return (path.to_owned(), id.to_owned(), author.to_owned());
+    }
+    let mut parts = migration.name.rsplitn(3, "::").map(str::to_owned);
+    let mut part = || parts.next().unwrap_or_default();
+    let (author, id) = (part(), part());
+    (part(), id, author)
 }
 
 /// The condition that finds the row of a name.
@@ -211,7 +227,7 @@ impl Ledger for Liquibase {
         if !is_comparable(checksum) || migration.checksum == checksum || migration.checksum.is_empty() {
             return true;
         }
-        let (_, notes) = changelog::notes(migration.sql());
+        let (_, notes) = said(migration);
         let is_any = |sum: &str| sum.eq_ignore_ascii_case("any") || sum.eq_ignore_ascii_case("1:any");
         notes.valid.iter().any(|sum| is_any(sum) || sum == checksum)
     }
@@ -264,7 +280,7 @@ impl Liquibase {
                 condition(row, &migration.name)
             );
         }
-        let (header, notes) = changelog::notes(migration.sql());
+        let (header, notes) = said(migration);
         let (path, id, author) = key_of(migration);
         let optional = |text: Option<String>| text.map_or_else(|| "NULL".to_owned(), |text| literal(&text));
         let context = header.as_ref().and_then(|header| header.context.as_deref()).map(expression::recorded);
@@ -327,7 +343,7 @@ impl LedgerWriter for Liquibase {
     }
 
     fn guard(&self, migration: &Migration) -> Option<Guard> {
-        let (_, notes) = changelog::notes(migration.sql());
+        let (_, notes) = said(migration);
         conditions::read(&notes, migration.script.dialect()).ok().flatten()
     }
 
@@ -415,6 +431,8 @@ mod tests {
         let key = |path: &str, id: &str, author: &str| (path.to_owned(), id.to_owned(), author.to_owned());
         assert_eq!(of("a/b.sql::1:2::ann", "--changeset ann:1:2\nx;"), key("a/b.sql", "1:2", "ann"));
         assert_eq!(of("a.sql::raw::includeAll", "x;"), key("a.sql", "raw", "includeAll"));
+        // The name decides, also where the text has another one.
+        assert_eq!(of("a.sql::1::ann", "--changeset ann:1\n--ignoreLines:start\nx;"), key("a.sql", "1", "ann"));
     }
 
     #[test]

@@ -227,6 +227,24 @@ fn on_sqlite_the_same_tables_are_written() {
 }
 
 #[test]
+fn a_change_set_with_ignored_lines_keeps_its_key_and_its_preconditions() {
+    let project = changelog(
+        "--changeset ann:1\nCREATE TABLE apple (id int);\n\
+         --changeset ann:2\n--comment: why\n--ignoreLines:start\nCREATE TABLE never (id int);\n--ignoreLines:end\n\
+         INSERT INTO apple VALUES (2);\n\
+         --changeset ann:3\n--ignoreLines:start\nbogus\n--ignoreLines:end\n--preconditions onFail:MARK_RAN\n\
+         --precondition-sql-check expectedResult:7 SELECT count(*) FROM apple\nINSERT INTO apple VALUES (3);\n",
+    );
+    let run = || project.doorstep("file:./dev.db", &["run", "--migrations", "changelog.sql"]).run();
+    run().code(0).stderr_has("changelog.sql::3::ann is recorded and does not run");
+    run().code(0).stderr_has("(0 applied)");
+    let rows = "SELECT id, author, filename, exectype, comments FROM databasechangelog ORDER BY orderexecuted";
+    let expected = "1|ann|changelog.sql|EXECUTED|\n2|ann|changelog.sql|EXECUTED|why\n3|ann|changelog.sql|MARK_RAN|";
+    assert_eq!(sqlite(&project.path("dev.db"), rows), expected);
+    assert_eq!(sqlite(&project.path("dev.db"), "SELECT id FROM apple"), "2");
+}
+
+#[test]
 fn an_edited_change_set_stops_also_where_nothing_is_pending_and_a_missing_one_does_not() {
     let database = Database::fresh();
     let project = apple("changelog.sql");
