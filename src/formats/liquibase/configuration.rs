@@ -64,20 +64,40 @@ pub(crate) fn read(environment: &Environment) -> Result<Configuration, Error> {
         ),
         false => BTreeMap::new(),
     };
-    for (name, value) in environment.variables() {
-        if let Some(name) = name.strip_prefix("LIQUIBASE_") {
-            values.insert(bare(name), value.expose().to_owned());
-        }
-    }
+    let variables = environment.variables().filter_map(|(name, value)| {
+        let name = name.strip_prefix("LIQUIBASE_")?;
+        Some((bare(name), value.expose().to_owned()))
+    });
+    values.extend(one_name(variables.collect()));
     of(&values).map_err(wrong)
 }
 
-/// `liquibase.command.changelogFile`, `changelog-file` and `CHANGELOG_FILE` are one name.
+/// How names begin that count for `liquibase update` only.
+const OF_UPDATE: &str = "update.";
+
+/// `liquibase.command.changelogFile`, `changelog-file` and `CHANGELOG_FILE` are one name. With the command's name,
+/// `liquibase.command.update.changelogFile`, it is another one, which counts more: it begins with [`OF_UPDATE`].
 fn bare(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace(['-', '_', '.'], "");
     let is_of_history = |rest: &&str| rest.starts_with("schemaname") || rest.starts_with("catalogname");
     let name = name.strip_prefix("liquibase").filter(|rest| !is_of_history(rest)).unwrap_or(&name);
-    name.strip_prefix("command").unwrap_or(name).to_owned()
+    let name = name.strip_prefix("command").unwrap_or(name);
+    match name.strip_prefix("update") {
+        Some(name) => format!("{OF_UPDATE}{name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The older names of filters become the newer ones, which count more within one file, and among the variables.
+fn one_name(mut values: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for (older, newer) in [("contexts", "contextfilter"), ("labels", "labelfilter")] {
+        for prefix in ["", OF_UPDATE] {
+            if let Some(value) = values.remove(&format!("{prefix}{older}")) {
+                values.entry(format!("{prefix}{newer}")).or_insert(value);
+            }
+        }
+    }
+    values
 }
 
 /// The lines `name: value` and `name=value` of a file of Java properties. Names of parameters keep their case.
@@ -92,12 +112,22 @@ fn properties(text: &str) -> BTreeMap<String, String> {
         };
         Some((name, value.to_owned()))
     };
-    lines.filter_map(pair).collect()
+    one_name(lines.filter_map(pair).collect())
 }
 
 fn of(values: &BTreeMap<String, String>) -> Result<Configuration, Unreadable> {
-    let get = |name: &str| values.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    let known = ["changelogfile", "searchpath", "databasechangelogtablename", "liquibaseschemaname", "contexts"];
+    let get = |name: &str| {
+        let value = values.get(&format!("{OF_UPDATE}{name}")).or_else(|| values.get(name));
+        value.map(String::as_str).filter(|value| !value.is_empty())
+    };
+    let known = [
+        "changelogfile",
+        "searchpath",
+        "databasechangelogtablename",
+        "liquibaseschemaname",
+        "contextfilter",
+        "labelfilter",
+    ];
     if let Some(name) = known.into_iter().find(|name| get(name).is_some_and(|value| value.contains("${"))) {
         return Err(Unreadable::new(format!("{name} is computed, and doorstep reads literals only"), CORRECT));
     }
@@ -110,7 +140,7 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, Unreadable> {
             ),
         ));
     }
-    let contexts = get("contexts").or_else(|| get("contextfilter")).unwrap_or_default();
+    let contexts = get("contextfilter").unwrap_or_default();
     let parameters = values.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter.")?, value)));
     Ok(Configuration {
         changelog: get("changelogfile").map(PathBuf::from),
@@ -123,7 +153,7 @@ fn of(values: &BTreeMap<String, String>) -> Result<Configuration, Unreadable> {
         table: get("databasechangelogtablename").map(str::to_owned),
         lock_table: get("databasechangeloglocktablename").map(str::to_owned),
         contexts: contexts.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect(),
-        labels: get("labelfilter").or_else(|| get("labels")).unwrap_or_default().to_owned(),
+        labels: get("labelfilter").unwrap_or_default().to_owned(),
         parameters: parameters.map(|(name, value)| (name.to_owned(), value.clone())).collect(),
     })
 }
@@ -192,6 +222,9 @@ mod tests {
             ("COMMAND_DEFAULT_CATALOG_NAME", "defaultcatalogname"),
             ("DATABASE_CHANGELOG_LOCK_TABLE_NAME", "databasechangeloglocktablename"),
             ("SEARCH_PATH", "searchpath"),
+            ("COMMAND_UPDATE_CHANGELOG_FILE", "update.changelogfile"),
+            ("liquibase.command.update.labelFilter", "update.labelfilter"),
+            ("liquibase.command.rollback.labels", "rollbacklabels"),
         ] {
             assert_eq!(bare(variable), name);
         }
@@ -204,6 +237,36 @@ mod tests {
         let missing = Environment::from_pairs([("LIQUIBASE_DEFAULTS_FILE".into(), "/none/x.properties".into())]);
         let error = read(&missing).unwrap_err().to_string();
         assert!(error.starts_with("/none/x.properties: ") && error.contains("\nnext: check the path, and"), "{error}");
+    }
+
+    /// Found with Liquibase 4.28: a name with its command counts more than one without, wherever both stand; then
+    /// variables count more than the file, and then the newer name more than the older one.
+    #[test]
+    fn the_filter_that_counts_most_is_taken() {
+        let contexts = |file: &str, variables: &[(&str, &str)]| {
+            let mut values = properties(file);
+            let variables = variables.iter().map(|(name, value)| (bare(name), (*value).to_owned()));
+            values.extend(one_name(variables.collect()));
+            of(&values).unwrap().contexts.join(",")
+        };
+        for name in ["contextFilter", "context-filter", "contexts"] {
+            assert_eq!(contexts(&format!("liquibase.command.update.{name}: prod\n"), &[]), "prod", "{name}");
+            assert_eq!(contexts(&format!("liquibase.command.rollback.{name}: prod\n"), &[]), "", "{name}");
+        }
+        for (file, variables, expected) in [
+            ("contexts=dev\nliquibase.command.update.contextFilter=prod", &[][..], "prod"),
+            ("liquibase.command.update.contextFilter=prod", &[("COMMAND_CONTEXTS", "dev")], "prod"),
+            ("contexts: dev\ncontextFilter: prod", &[], "prod"),
+            ("liquibase.command.contextFilter=prod", &[("COMMAND_CONTEXTS", "dev")], "dev"),
+            ("", &[("COMMAND_CONTEXTS", "dev"), ("COMMAND_CONTEXT_FILTER", "prod")], "prod"),
+            ("liquibase.command.contextFilter=prod", &[("COMMAND_UPDATE_CONTEXTS", "dev")], "dev"),
+            ("contextFilter: dev\nliquibase.command.update.contexts: prod", &[], "prod"),
+        ] {
+            assert_eq!(contexts(file, variables), expected, "{file} {variables:?}");
+        }
+        let text = "liquibase.command.update.labels: a or b\nliquibase.command.update.changelogFile: x.sql\n";
+        let found = of(&properties(text)).unwrap();
+        assert_eq!((found.labels.as_str(), found.changelog), ("a or b", Some("x.sql".into())));
     }
 
     #[test]

@@ -245,6 +245,28 @@ fn a_change_set_with_ignored_lines_keeps_its_key_and_its_preconditions() {
 }
 
 #[test]
+fn a_filter_for_the_command_update_counts() {
+    let sets = "--changeset ann:1 context:dev labels:x\nCREATE TABLE apple (id int);\n\
+                --changeset ann:2 context:prod labels:y\nCREATE TABLE pear (id int);\n";
+    for (properties, variable) in [
+        ("liquibase.command.update.contextFilter: prod\n", None),
+        ("liquibase.command.update.label-filter: y\n", None),
+        ("contexts: dev\nliquibase.command.update.contexts: prod\n", None),
+        ("liquibase.command.rollback.contexts: dev\n", Some(("LIQUIBASE_COMMAND_UPDATE_CONTEXT_FILTER", "prod"))),
+        ("", Some(("LIQUIBASE_COMMAND_UPDATE_LABEL_FILTER", "y"))),
+        ("", Some(("LIQUIBASE_COMMAND_UPDATE_CONTEXTS", "prod"))),
+    ] {
+        let project = changelog(sets);
+        project.write("liquibase.properties", properties);
+        let call = project.doorstep("file:./dev.db", &["run", "--migrations", "changelog.sql"]);
+        let call = variable.into_iter().fold(call, |call, (name, value)| call.env(name, value));
+        call.run().code(0).stderr_has("(1 applied)");
+        let id = sqlite(&project.path("dev.db"), "SELECT id FROM databasechangelog");
+        assert_eq!(id, "2", "{properties} {variable:?}");
+    }
+}
+
+#[test]
 fn an_edited_change_set_stops_also_where_nothing_is_pending_and_a_missing_one_does_not() {
     let database = Database::fresh();
     let project = apple("changelog.sql");
