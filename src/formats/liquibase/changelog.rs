@@ -288,25 +288,35 @@ fn of(line: &str) -> Line<'_> {
     {
         return Line::RollbackBlock;
     }
-    let Some(rest) = line.strip_prefix("--").map(str::trim_start) else { return Line::Sql };
-    if let Some(rest) = after(rest, "precondition-") {
-        let (kind, rest) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
-        return Line::Check(kind, rest.trim());
+    if let Some(rest) = indented.strip_prefix("--").map(str::trim_start)
+        && let Some(found) = also_indented(rest)
+    {
+        return found;
     }
-    let preconditions = || {
-        let rest = after(rest, "preconditions")?;
-        (rest.trim().is_empty() || rest.starts_with(char::is_whitespace)).then(|| Line::Conditions(rest.trim()))
-    };
+    let Some(rest) = line.strip_prefix("--").map(str::trim_start) else { return Line::Sql };
     // With a blank at its end, Liquibase takes the line for a comment.
     let ignore = || {
         let what = after(rest, "ignoreLines:")?.trim_end_matches(['\n', '\r']);
         let is_word = !what.is_empty() && what.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         is_word.then_some(Line::Ignore(what))
     };
-    let property = || value(rest, "property").map(Line::Property);
     let valid = || value(rest, "validCheckSum").map(Line::ValidChecksum);
     let comment = || value(rest, "comment").map(Line::Comment);
-    preconditions().or_else(ignore).or_else(property).or_else(valid).or_else(comment).unwrap_or(Line::Sql)
+    ignore().or_else(valid).or_else(comment).unwrap_or(Line::Sql)
+}
+
+/// What follows the dashes of a line that may be indented: preconditions and properties.
+fn also_indented(rest: &str) -> Option<Line<'_>> {
+    if let Some(rest) = after(rest, "precondition-") {
+        let (kind, rest) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+        return Some(Line::Check(kind, rest.trim()));
+    }
+    if let Some(rest) = after(rest, "preconditions")
+        && (rest.trim().is_empty() || rest.starts_with(char::is_whitespace))
+    {
+        return Some(Line::Conditions(rest.trim()));
+    }
+    value(rest, "property").map(Line::Property)
 }
 
 #[cfg(test)]
@@ -350,7 +360,10 @@ mod tests {
             "-- validchecksum 9:abc",
             "--preconditions onFail:HALT",
             "--precondition-sql-check expectedResult:1 SELECT 1",
+            "  --preconditions onFail:HALT",
+            "\t-- precondition-sql-check expectedResult:1 SELECT 1",
             "--property name:a value:b",
+            "  --property name:a value:b",
             "--ignoreLines:1\nx",
             "-- ignorelines:start\nx\n--ignoreLines:end",
         ] {
@@ -362,6 +375,8 @@ mod tests {
         }
         for line in [
             "  --comment x",
+            "  --ignoreLines:1",
+            "  --validCheckSum: 9:abc",
             "--rollback",
             "--rollbackx y",
             "--validCheckSum:9:a",
@@ -415,6 +430,7 @@ mod tests {
             ("--changeset ann:1\n--ignoreLines:start\na;\n--ignoreLines:end \nb;", 3),
             ("--changeset ann:1\n--ignoreLines:end\na;", 3),
             ("--preconditions onFail:HALT\n--changeset ann:1\na;", 2),
+            (" --preconditions onFail:HALT\n--changeset ann:1\na;", 2),
         ] {
             assert_eq!(read(&format!("--liquibase formatted sql\n{text}")).unwrap_err().0, line, "{text}");
         }
