@@ -1,6 +1,7 @@
 //! The line that begins a change set: `--changeset AUTHOR:ID NAME:VALUE …`. What Liquibase reads of it was found out by
 //! running it: a name may have any case, a value with double quotes ends at the last of them or at a blank, depending on
-//! the attribute, and everything else is passed over.
+//! the attribute, and everything else is passed over. It looks for each attribute anywhere in the line, also within a word
+//! (`runOnChange:true;dbms:oracle`): doorstep refuses a line that has one at such a place.
 
 use crate::formats::liquibase::wrong;
 use crate::formats::migration::Unreadable;
@@ -37,19 +38,34 @@ pub(crate) struct Header {
 }
 
 /// Attributes that mean nothing to a start.
-const WITHOUT_EFFECT: &[&str] = &[
-    "created",
-    "objectquotingstrategy",
-    "failonerror",
-    "rollbacksplitstatements",
-    "rollbackenddelimiter",
-    "runwithspoolfile",
-    "comment",
+const WITHOUT_EFFECT: &[&str] = &["created", "objectquotingstrategy", "failonerror", "runwithspoolfile", "comment"];
+
+/// Attributes that Liquibase finds anywhere in the line.
+const FOUND_ANYWHERE: &[&str] = &[
+    "context",
+    "contextfilter",
+    "labels",
+    "dbms",
+    "logicalfilepath",
+    "runonchange",
+    "runalways",
+    "runintransaction",
+    "splitstatements",
+    "stripcomments",
+    "enddelimiter",
+    "ignore",
+    "runwith",
+    "runorder",
+    "onvalidationfail",
 ];
 
 /// Attributes that are true or false.
 const SWITCHES: &[&str] =
     &["runonchange", "runalways", "runintransaction", "splitstatements", "stripcomments", "ignore", "failonerror"];
+
+/// Attributes that Liquibase finds in `rollbackSplitStatements` and `rollbackEndDelimiter`, too: these change what runs. The
+/// last one counts.
+const OF_ROLLBACK: &[&str] = &["splitstatements", "enddelimiter"];
 
 /// Attributes by which Liquibase does what doorstep does not.
 const REFUSED: &[&str] = &["runwith", "runorder", "onvalidationfail"];
@@ -106,10 +122,40 @@ pub(crate) fn read(rest: &str) -> Result<Header, Unreadable> {
         return Err(wrong("Liquibase takes the single quote for a part of the id: use double quotes"));
     }
     let mut header = Header { author: author.to_owned(), id: id.to_owned(), ..Header::default() };
-    for (name, value) in attributes(rest) {
-        header.take(name, value)?;
+    let attributes = attributes(rest);
+    let before = &text[..text.len() - rest.len()];
+    let word =
+        |(name, value): &(&str, Option<&str>)| value.map_or_else(|| (*name).to_owned(), |it| format!("{name}:{it}"));
+    let words = attributes.iter().map(|attribute| (word(attribute), true));
+    for (word, is_attribute) in [(before.to_owned(), false)].into_iter().chain(words) {
+        if let Some(name) = hidden(&word, is_attribute) {
+            return Err(Unreadable::new(
+                format!("Liquibase takes the {name}: within {word} for an attribute of its own"),
+                "divide attributes by blanks, or write another value",
+            ));
+        }
+    }
+    let has_filter = attributes.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("contextFilter") && value.is_some_and(|value| !value.is_empty())
+    });
+    for (name, value) in attributes {
+        // Liquibase takes contextFilter, wherever it stands.
+        if !(has_filter && name.eq_ignore_ascii_case("context")) {
+            header.take(name, value)?;
+        }
     }
     Ok(header)
+}
+
+/// The attribute that Liquibase reads within this word, besides the one that the word is.
+fn hidden(word: &str, is_attribute: bool) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    let is_its_own = |name: &str, at: usize| {
+        let before_it = &word[..at];
+        is_attribute && (before_it.is_empty() || (before_it == "rollback" && OF_ROLLBACK.contains(&name)))
+    };
+    let is_within = |name: &str| word.match_indices(&format!("{name}:")).any(|(at, _)| !is_its_own(name, at));
+    FOUND_ANYWHERE.iter().copied().find(|name| is_within(name))
 }
 
 /// Without single quotes on both sides: they may stand around a word, not around blanks.
@@ -150,9 +196,16 @@ fn unquoted(name: &str, value: &str) -> Result<String, Unreadable> {
     }
 }
 
+/// Whether Liquibase reads the whole value of `dbms`, which is `[^,][\\w!,]+` to it, and finds a name in each part.
+fn is_list_of_products(value: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    value.len() > 1 && value.split(',').all(|name| is_name(name.strip_prefix('!').unwrap_or(name)))
+}
+
 impl Header {
     fn take(&mut self, written: &str, value: Option<&str>) -> Result<(), Unreadable> {
-        let name = written.to_ascii_lowercase();
+        let lower = written.to_ascii_lowercase();
+        let name = lower.strip_prefix("rollback").filter(|name| OF_ROLLBACK.contains(name)).unwrap_or(&lower);
         let Some(value) = value.filter(|value| !value.is_empty()) else {
             self.idle.push(value.map_or_else(|| written.to_owned(), |_| format!("{written}:")));
             return Ok(());
@@ -163,16 +216,27 @@ impl Header {
         // Liquibase reads a word there, and passes everything else over.
         let word = value.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
         let is = |text: &str| word.eq_ignore_ascii_case(text);
-        match name.as_str() {
+        match name {
+            "context" | "contextfilter" | "labels" if value.ends_with(',') => {
+                return Err(wrong(format!("Liquibase reads {written}:{value} to the blank: use double quotes")));
+            }
             "context" | "contextfilter" => self.context = Some(unquoted(written, value)?),
-            "labels" => self.labels = Some(unquoted(written, value)?.replace(' ', "")),
-            _ if SWITCHES.contains(&name.as_str()) && word.is_empty() => self.idle.push(format!("{written}:{value}")),
+            "labels" => {
+                let labels = unquoted(written, value)?;
+                self.labels = Some(labels.split(',').map(str::trim).collect::<Vec<_>>().join(","));
+            }
+            _ if SWITCHES.contains(&name) && word.is_empty() => self.idle.push(format!("{written}:{value}")),
             "dbms" | "logicalfilepath" | "enddelimiter" if value.starts_with(['"', '\'']) => {
                 return Err(quote());
             }
             "dbms" if value.ends_with(',') => {
                 return Err(wrong(format!(
                     "Liquibase reads {written}:{value} to the blank, and would pass the change set over"
+                )));
+            }
+            "dbms" if !is_list_of_products(value) => {
+                return Err(wrong(format!(
+                    "Liquibase reads a part of {written}:{value} only: write names of databases, divided by commas"
                 )));
             }
             "dbms" => self.dbms = value.split(',').map(str::to_ascii_lowercase).collect(),
@@ -261,9 +325,55 @@ mod tests {
             "context:\"dev",
             "runWith:psql",
             "runOrder:first",
+            "dbms:x",
+            "dbms:h2,,oracle",
+            "dbms:${db}",
+            "labels:a, b",
+            "context:a, b",
         ] {
             assert!(of(refused).is_err(), "{refused}");
         }
+    }
+
+    #[test]
+    fn an_attribute_within_a_word_is_refused() {
+        for line in [
+            "ann:1 splitStatements:false,dbms:oracle",
+            "ann:1 runOnChange:true;dbms:oracle",
+            "ann:1 runOnChange:true;context:dev",
+            "ann:1 (context:dev)",
+            "ann:1 labels:x,context:y",
+            "ann:1 context:a;LABELS:y",
+            "ann:1 context:\"a or labels:b\"",
+            "ann:1 mycontext:a",
+            "ann:1 rollbackContext:a",
+            "ann:1 comment:x,labels:y",
+            "ann:1 dbms:h2;runOnChange:true",
+            "ann:dbms:oracle",
+            "ann:x,dbms:oracle",
+            "dbms:oracle:1",
+            "\"ann labels:x\":1",
+        ] {
+            let error = read(&format!(" {line}")).unwrap_err();
+            let attribute = error.why.strip_prefix("Liquibase takes the ").and_then(|rest| rest.split(':').next());
+            assert!(attribute.is_some_and(|name| FOUND_ANYWHERE.contains(&name)), "{line}: {error}");
+        }
+        let of = |text: &str| read(&format!(" ann:1 {text}")).unwrap();
+        let header = of("dbms:postgresql,h2 context:\"a and b\" labels:x,y contextFilter:prod context:test");
+        assert_eq!((header.context.as_deref(), header.labels.as_deref()), (Some("prod"), Some("x,y")));
+        assert_eq!((header.dbms.len(), of("labels:\"a b, c\"").labels.as_deref()), (2, Some("a b,c")));
+    }
+
+    /// Liquibase 4.28 sends what it calls the rollback's as the change set's own.
+    #[test]
+    fn attributes_for_a_rollback_count_and_the_last_one_wins() {
+        let of = |text: &str| read(&format!(" ann:1 {text}")).unwrap();
+        assert!(
+            of("rollbackSplitStatements:false").whole && of("splitStatements:true rollbackSplitStatements:false").whole
+        );
+        assert!(!of("rollbackSplitStatements:false splitStatements:true").whole);
+        assert_eq!(of("rollbackEndDelimiter:/").delimiter.as_deref(), Some("/"));
+        assert_eq!(of("rollbackEndDelimiter:/ endDelimiter:;").delimiter.as_deref(), Some(";"));
     }
 
     #[test]
