@@ -4,6 +4,9 @@
 //! Which lines Liquibase takes out was found out by running it: only those count for the checksum that are left. A line
 //! that looks like one of its own and is none stays a comment, or is an error of Liquibase's, which is ours, too.
 
+use std::ops::Range;
+
+use crate::formats::liquibase::expansion;
 use crate::formats::liquibase::header::{self, Header};
 use crate::formats::liquibase::parameters::Parameters;
 use crate::formats::liquibase::wrong;
@@ -23,7 +26,7 @@ pub(crate) struct Changelog {
 pub(crate) struct Section {
     /// The number of its first line.
     pub line: usize,
-    /// What that line says; `None` where the whole file is one change set.
+    /// What that line says, with its parameters replaced; `None` where the whole file is one change set.
     pub header: Option<Header>,
     /// Its SQL as Liquibase hashes it, with its parameters replaced.
     pub sql: String,
@@ -42,13 +45,13 @@ pub(crate) struct Notes {
     pub valid: Vec<String>,
     /// `--preconditions`: its attributes.
     pub conditions: Option<String>,
-    /// `--precondition-KIND`: the kind in lower case, and what follows.
+    /// `--precondition-KIND`: the kind in lower case, and what follows, with its parameters replaced.
     pub checks: Vec<(String, String)>,
 }
 
 /// What a line is to Liquibase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line<'a> {
+pub(crate) enum Line<'a> {
     ChangeSet(&'a str),
     Comment(&'a str),
     Rollback,
@@ -85,16 +88,11 @@ pub(crate) fn read(text: &str, parameters: &mut Parameters) -> Result<Changelog,
     };
     let path = first.split_whitespace().find_map(|word| {
         let (name, value) = word.split_once(':')?;
-        name.eq_ignore_ascii_case("logicalFilePath").then(|| value.to_owned())
+        name.eq_ignore_ascii_case("logicalFilePath").then(|| parameters.replaced(value))
     });
+    let path = path.transpose().map_err(|why| (1, why))?;
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    // A property counts for the whole file, also before its line.
-    for (index, line) in lines.iter().enumerate() {
-        if let Line::Property(rest) = of(line) {
-            parameters.define(rest).map_err(|why| (index + 1, why))?;
-        }
-    }
-    let mut reading = Reading { lines: &lines, at: 0, parameters };
+    let mut reading = Reading { lines: &lines, at: 0, parameters: Some(parameters), sql: Vec::new() };
     reading.prologue()?;
     let mut sets = Vec::new();
     while reading.at < lines.len() {
@@ -123,27 +121,32 @@ pub(crate) fn notes(text: &str) -> Result<(Option<Header>, Notes), (usize, Unrea
     if !lines.first().is_some_and(|line| matches!(of(line), Line::ChangeSet(_))) {
         return Ok((None, Notes::default()));
     }
-    let section = Reading { lines: &lines, at: 0, parameters: &Parameters::default() }.section()?;
+    let section = Reading { lines: &lines, at: 0, parameters: None, sql: Vec::new() }.section()?;
     Ok((section.header, section.notes))
 }
 
 struct Reading<'a, 'p> {
     lines: &'a [&'a str],
     at: usize,
-    parameters: &'p Parameters,
+    /// `None` for a text in which they are replaced already.
+    parameters: Option<&'p mut Parameters>,
+    /// The lines of SQL of the change set: their numbers, and their places in its text.
+    sql: Vec<(usize, Range<usize>)>,
 }
 
 impl Reading<'_, '_> {
     /// The lines before the first change set, which may have nothing but properties and comments.
     fn prologue(&mut self) -> Result<(), (usize, Unreadable)> {
         while let Some(line) = self.lines.get(self.at) {
-            let fails = |why: &str| Err((self.at + 1, wrong(why)));
+            let number = self.at + 1;
+            let fails = |why: &str| Err((number, wrong(why)));
             match of(line) {
                 Line::ChangeSet(_) => return Ok(()),
                 Line::Conditions(_) | Line::Check(..) => {
                     return fails("doorstep does not read preconditions of a whole file");
                 }
-                Line::Property(_) | Line::Rollback | Line::Comment(_) | Line::ValidChecksum(_) => {}
+                Line::Property(rest) => self.define(rest).map_err(|why| (number, why))?,
+                Line::Rollback | Line::Comment(_) | Line::ValidChecksum(_) => {}
                 _ if header::is_likeness(line) => return fails(LIKENESS),
                 Line::Ignore(_) | Line::RollbackBlock => return fails("it stands before the first --changeset"),
                 Line::Sql if line.trim().is_empty() || line.trim_start().starts_with("--") => {}
@@ -159,10 +162,10 @@ impl Reading<'_, '_> {
     /// The change set whose first line is next, to the next one.
     fn section(&mut self) -> Result<Section, (usize, Unreadable)> {
         let begin = self.at;
-        let Line::ChangeSet(rest) = of(self.lines[begin]) else { unreachable!("the prologue ends at a change set") };
         let mut section = Section { line: begin + 1, ..Section::default() };
+        section.text = self.expanded(self.lines[begin]).map_err(|why| (begin + 1, why))?;
+        let Line::ChangeSet(rest) = of(&section.text) else { unreachable!("the prologue ends at a change set") };
         section.header = Some(header::read(rest).map_err(|why| (begin + 1, why))?);
-        section.text += self.lines[begin];
         self.at += 1;
         while let Some(line) = self.lines.get(self.at).copied() {
             if matches!(of(line), Line::ChangeSet(_)) {
@@ -170,17 +173,46 @@ impl Reading<'_, '_> {
             }
             self.line(line, &mut section)?;
         }
-        section.sql = section.sql.trim().to_owned();
+        self.replace(&mut section)?;
         match section.sql.is_empty() && section.header.as_ref().is_some_and(|header| !header.ignored) {
             true => Err((begin + 1, wrong("the change set has no SQL"))),
             false => Ok(section),
         }
     }
 
+    /// A property counts from its line on, and for the SQL of the change set in which it stands.
+    fn define(&mut self, rest: &str) -> Result<(), Unreadable> {
+        self.parameters.as_mut().map_or(Ok(()), |parameters| parameters.define(rest))
+    }
+
+    /// A line of Liquibase's own, with the parameters replaced that are defined before it.
+    fn expanded(&self, line: &str) -> Result<String, Unreadable> {
+        self.parameters.as_ref().map_or_else(|| Ok(line.to_owned()), |parameters| expansion::line(line, parameters))
+    }
+
+    /// At the end of a change set: the SQL with its parameters replaced.
+    fn replace(&mut self, section: &mut Section) -> Result<(), (usize, Unreadable)> {
+        let (raw, mut at) = (std::mem::take(&mut section.text), 0);
+        for (number, place) in std::mem::take(&mut self.sql) {
+            let line = &raw[place.clone()];
+            let replaced = self.parameters.as_ref().map_or_else(|| Ok(line.to_owned()), |it| it.replaced(line));
+            let replaced = replaced.map_err(|why| (number, why))?;
+            section.text += &raw[at..place.start];
+            section.text += &replaced;
+            section.sql += &replaced;
+            at = place.end;
+        }
+        section.text += &raw[at..];
+        section.sql = section.sql.trim().to_owned();
+        Ok(())
+    }
+
     /// One line of a change set, or several that belong together.
     fn line(&mut self, line: &str, section: &mut Section) -> Result<(), (usize, Unreadable)> {
         let number = self.at + 1;
         self.at += 1;
+        let expanded = self.expanded(line).map_err(|why| (number, why))?;
+        let line = expanded.as_str();
         match of(line) {
             Line::RollbackBlock => {
                 section.text += line;
@@ -198,18 +230,14 @@ impl Reading<'_, '_> {
             Line::ValidChecksum(sum) => section.notes.valid.push(sum.to_owned()),
             Line::Conditions(rest) => section.notes.conditions = Some(rest.to_owned()),
             Line::Check(kind, rest) => section.notes.checks.push((kind.to_ascii_lowercase(), rest.to_owned())),
-            Line::Property(_) | Line::Rollback | Line::ChangeSet(_) => {}
+            Line::Property(rest) => self.define(rest).map_err(|why| (number, why))?,
+            Line::Rollback | Line::ChangeSet(_) => {}
             Line::Sql if header::is_likeness(line) => return Err((number, wrong(LIKENESS))),
             Line::Sql if is_unlike_comment(line) => {
                 let why = "Liquibase stops at a comment that begins with the word \"comments\" or alike: reword it";
                 return Err((number, wrong(why)));
             }
-            Line::Sql => {
-                let replaced = self.parameters.replaced(line).map_err(|why| (number, why))?;
-                section.sql += &replaced;
-                section.text += &replaced;
-                return Ok(());
-            }
+            Line::Sql => self.sql.push((number, section.text.len()..section.text.len() + line.len())),
         }
         section.text += line;
         Ok(())
@@ -273,7 +301,7 @@ pub(crate) fn is_own(line: &str) -> bool {
 }
 
 /// What a line is.
-fn of(line: &str) -> Line<'_> {
+pub(crate) fn of(line: &str) -> Line<'_> {
     if let Some(rest) = header::marked(line) {
         return Line::ChangeSet(rest);
     }
@@ -398,6 +426,28 @@ mod tests {
         assert_eq!(found.path.as_deref(), Some("a/b.sql"));
         assert_eq!([found.sets[0].line, found.sets[1].line], [3, 8]);
         assert_eq!(found.sets[0].text, "--changeset ann:1\n--comment: c\na;\n--ignoreLines:1\n\n");
+    }
+
+    #[test]
+    fn a_property_counts_from_its_change_set_on() {
+        let text = "--liquibase formatted sql logicalFilePath:${path}\n--changeset ann:1\na ${mid} ${late} ${glob};\n\
+                    --property name:mid value:m\n--changeset ann:${mid}2 context:${ctx}\n--property name:ctx value:c\n\
+                    --precondition-sql-check expectedResult:1 SELECT '${ctx}' '${sql}'\n--property name:sql value:s\n\
+                    b ${ctx} ${sql};\n--changeset ann:3\n--property name: late value: l two\nc ${late};\n";
+        let mut parameters = Parameters::default();
+        parameters.runtime.dbms = &["postgresql"];
+        parameters.set("path", "x.sql");
+        let found = super::read(text, &mut parameters).unwrap();
+        assert_eq!(found.path.as_deref(), Some("x.sql"));
+        let sql: Vec<&str> = found.sets.iter().map(|set| set.sql.as_str()).collect();
+        assert_eq!(sql, ["a m ${late} ${glob};", "b c s;", "c l;"]);
+        let header = found.sets[1].header.as_ref().unwrap();
+        assert_eq!((header.id.as_str(), header.context.as_deref()), ("m2", Some("${ctx}")));
+        let check = ("sql-check".to_owned(), "expectedResult:1 SELECT 'c' '${sql}'".to_owned());
+        assert_eq!(found.sets[1].notes.checks, [check]);
+        for set in found.sets {
+            assert_eq!(super::notes(&set.text).unwrap(), (set.header, set.notes));
+        }
     }
 
     #[test]

@@ -12,12 +12,6 @@ use crate::sql::Dialect;
 /// # Errors
 /// Why doorstep does not follow them.
 pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Unreadable> {
-    let attribute = |text: &str, wanted: &str| {
-        let words = text.split_whitespace().filter_map(|word| word.split_once(':'));
-        let found: Vec<&str> =
-            words.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).collect();
-        found.first().map(|value| (*value).to_owned())
-    };
     let conditions = notes.conditions.as_deref().unwrap_or_default();
     let outcome = |wanted: &str| match attribute(conditions, wanted).map(|value| value.to_ascii_uppercase()).as_deref()
     {
@@ -31,28 +25,47 @@ pub(crate) fn read(notes: &Notes, dialect: Dialect) -> Result<Option<Guard>, Unr
     };
     let (on_fail, on_error) = (outcome("onFail")?, outcome("onError")?);
     let mut questions = Vec::new();
+    let words = ledger_ddl::liquibase::words(dialect);
     for (kind, rest) in &notes.checks {
-        let words = ledger_ddl::liquibase::words(dialect);
-        let of = |wanted: &str| attribute(rest, wanted);
-        let question = match kind.as_str() {
-            "sql-check" => sql_check(rest)?,
-            "table-exists" | "view-exists" => {
-                let name = of(&kind[..kind.len() - "-exists".len()])
-                    .ok_or_else(|| wrong(format!("precondition-{kind} names nothing")))?;
-                let name = dialect.literal(&name.to_lowercase());
-                let schema = of("schema").map(|schema| dialect.literal(&schema.to_lowercase()));
+        let [first, second] = parts(kind, rest)?;
+        questions.push(match kind.as_str() {
+            "sql-check" => Question { sql: second, expected: first },
+            _ => {
+                let name = dialect.literal(&first.to_lowercase());
+                let schema = (!second.is_empty()).then(|| dialect.literal(&second.to_lowercase()));
                 let sql = if kind == "view-exists" { words.view_exists } else { words.table_exists };
                 Question { sql: sql(&name, schema.as_deref()), expected: "1".to_owned() }
             }
-            other => return Err(wrong(format!("doorstep does not know precondition-{other}"))),
-        };
-        questions.push(question);
+        });
     }
     Ok((!questions.is_empty()).then_some(Guard { questions, on_fail, on_error }))
 }
 
+/// The first value of an attribute, `NAME:VALUE`.
+fn attribute(text: &str, wanted: &str) -> Option<String> {
+    let mut words = text.split_whitespace().filter_map(|word| word.split_once(':'));
+    words.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.to_owned())
+}
+
+/// What a precondition of a kind, in lower case, says: the expected result and the query, or the name and the schema, which may
+/// be empty.
+///
+/// # Errors
+/// Why doorstep does not follow it.
+pub(crate) fn parts(kind: &str, rest: &str) -> Result<[String; 2], Unreadable> {
+    match kind {
+        "sql-check" => sql_check(rest),
+        "table-exists" | "view-exists" => {
+            let name = attribute(rest, &kind[..kind.len() - "-exists".len()])
+                .ok_or_else(|| wrong(format!("precondition-{kind} names nothing")))?;
+            Ok([name, attribute(rest, "schema").unwrap_or_default()])
+        }
+        other => Err(wrong(format!("doorstep does not know precondition-{other}"))),
+    }
+}
+
 /// `expectedResult:1 SELECT …`, or `expectedResult:"a b" SELECT …`.
-fn sql_check(rest: &str) -> Result<Question, Unreadable> {
+fn sql_check(rest: &str) -> Result<[String; 2], Unreadable> {
     let form = || wrong("the line has not the form --precondition-sql-check expectedResult:VALUE SQL");
     let (name, value) = rest.split_once(':').ok_or_else(form)?;
     let (expected, sql) = match value.strip_prefix('"') {
@@ -61,7 +74,7 @@ fn sql_check(rest: &str) -> Result<Question, Unreadable> {
     };
     let sql = sql.trim().trim_end_matches(';').to_owned();
     match name.eq_ignore_ascii_case("expectedResult") && !sql.is_empty() {
-        true => Ok(Question { sql, expected: expected.to_owned() }),
+        true => Ok([expected.to_owned(), sql]),
         false => Err(form()),
     }
 }

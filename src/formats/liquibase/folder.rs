@@ -49,7 +49,9 @@ impl Layout for Changelogs {
             true => files(folder)?,
             false => vec![folder.to_owned()],
         };
-        let mut reading = Reading { layout: self, dialect, resolved: Resolved::default(), seen: BTreeMap::new() };
+        let parameters = self.parameters(dialect);
+        let mut reading =
+            Reading { layout: self, dialect, parameters, resolved: Resolved::default(), seen: BTreeMap::new() };
         for file in &files {
             reading.file(file)?;
         }
@@ -93,6 +95,22 @@ impl Layout for Changelogs {
     /// Rows that no file has are ignored.
     fn tolerates_missing(&self) -> bool {
         true
+    }
+}
+
+impl Changelogs {
+    /// Those that are defined before the first file.
+    fn parameters(&self, dialect: Dialect) -> Parameters {
+        let runtime = Runtime {
+            dbms: ledger_ddl::liquibase::words(dialect).dbms,
+            contexts: self.configuration.contexts.clone(),
+            labels: self.configuration.labels.clone(),
+        };
+        let mut parameters = Parameters { environment: self.environment.clone(), runtime, ..Parameters::default() };
+        for (name, value) in &self.configuration.parameters {
+            parameters.set(name, value);
+        }
+        parameters
     }
 }
 
@@ -144,6 +162,8 @@ pub(crate) fn other_changelog(path: &Path) -> Error {
 struct Reading<'a> {
     layout: &'a Changelogs,
     dialect: Dialect,
+    /// Those that the files before have defined count.
+    parameters: Parameters,
     resolved: Resolved,
     /// The file and the line of each change set.
     seen: BTreeMap<String, String>,
@@ -161,17 +181,8 @@ impl Reading<'_> {
         let directory = std::env::current_dir().unwrap_or_default();
         let recorded = recorded_path(path, &configuration.search, &directory)
             .map_err(|why| Error::Settings(why.at(&shown).to_string()))?;
-        let runtime = Runtime {
-            dbms: ledger_ddl::liquibase::words(self.dialect).dbms,
-            contexts: configuration.contexts.clone(),
-            labels: configuration.labels.clone(),
-        };
-        let mut parameters =
-            Parameters { environment: self.layout.environment.clone(), runtime, ..Parameters::default() };
-        for (name, value) in &configuration.parameters {
-            parameters.set(name, value);
-        }
-        let found = changelog::read(&text, &mut parameters)
+        self.parameters.begin_file();
+        let found = changelog::read(&text, &mut self.parameters)
             .map_err(|(line, why)| Error::History(why.at(format_args!("{shown}:{line}")).to_string()))?;
         if found.sets.first().is_some_and(|set| set.header.is_none()) {
             let text =
@@ -180,14 +191,14 @@ impl Reading<'_> {
         }
         let logical = found.path.unwrap_or(recorded);
         for section in found.sets {
-            self.section(path, &logical, section, &parameters.runtime)?;
+            self.section(path, &logical, section)?;
         }
         Ok(())
     }
 
     /// A change set, if it is for this run.
-    fn section(&mut self, path: &Path, logical: &str, section: Section, runtime: &Runtime) -> Result<(), Error> {
-        let line = section.line;
+    fn section(&mut self, path: &Path, logical: &str, section: Section) -> Result<(), Error> {
+        let (line, runtime) = (section.line, &self.parameters.runtime);
         let at = format!("{}:{line}", path.display());
         let fails = |why: Unreadable| Error::History(why.at(&at).to_string());
         let header = section.header.as_ref();

@@ -196,7 +196,12 @@ fn unquoted(name: &str, value: &str) -> Result<String, Unreadable> {
     }
 }
 
-/// Whether Liquibase reads the whole value of `dbms`, which is `[^,][\\w!,]+` to it, and finds a name in each part.
+/// Without the blanks beside the commas.
+pub(crate) fn list(text: &str) -> String {
+    text.split(',').map(str::trim).collect::<Vec<_>>().join(",")
+}
+
+/// Whether Liquibase reads the whole value of `dbms`, which is `[^,][\w!,]+` to it, and finds a name in each part.
 fn is_list_of_products(value: &str) -> bool {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     value.len() > 1 && value.split(',').all(|name| is_name(name.strip_prefix('!').unwrap_or(name)))
@@ -222,8 +227,7 @@ impl Header {
             }
             "context" | "contextfilter" => self.context = Some(unquoted(written, value)?),
             "labels" => {
-                let labels = unquoted(written, value)?;
-                self.labels = Some(labels.split(',').map(str::trim).collect::<Vec<_>>().join(","));
+                self.labels = Some(list(&unquoted(written, value)?));
             }
             _ if SWITCHES.contains(&name) && word.is_empty() => self.idle.push(format!("{written}:{value}")),
             "dbms" | "logicalfilepath" | "enddelimiter" if value.starts_with(['"', '\'']) => {

@@ -8,6 +8,7 @@ pub(crate) mod comments;
 pub(crate) mod conditions;
 pub(crate) mod configuration;
 pub(crate) mod delimiters;
+pub(crate) mod expansion;
 pub(crate) mod expression;
 pub(crate) mod folder;
 pub(crate) mod header;

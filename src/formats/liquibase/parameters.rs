@@ -1,6 +1,7 @@
-//! The parameters of a changelog, `${name}`: what a property defines is replaced before the SQL is hashed and run. The first
-//! definition counts, and a name that none defines stays as it is, unless Liquibase would take its value from the
-//! environment or from Java.
+//! The parameters of a changelog, `${name}`: what a property defines is replaced before the SQL is hashed and run. A property
+//! counts for later files, too, unless it has `global:false`; the first definition counts, and one for all files more
+//! than one for its own. A name that none defines stays as it is, unless Liquibase would take its value from the environment
+//! or from Java.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,8 @@ use crate::formats::migration::Unreadable;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters {
     pub(crate) values: BTreeMap<String, String>,
+    /// Those of this file only: `global:false`.
+    pub(crate) local: BTreeMap<String, String>,
     /// Names of the environment's variables, without those that a setting allows. Liquibase prefers their values to those of
     /// properties.
     pub(crate) environment: BTreeSet<String>,
@@ -29,15 +32,17 @@ impl Parameters {
         self.values.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
 
+    /// The next file begins.
+    pub(crate) fn begin_file(&mut self) {
+        self.local.clear();
+    }
+
     /// What follows `--property`: `name:NAME value:VALUE`, with `dbms` and `context`.
     ///
     /// # Errors
     /// Why its meaning is uncertain.
     pub(crate) fn define(&mut self, rest: &str) -> Result<(), Unreadable> {
-        let of = |wanted: &str| {
-            let attributes = rest.split_whitespace().filter_map(|word| word.split_once(':'));
-            attributes.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).next()
-        };
+        let of = |wanted: &str| attribute(rest, wanted);
         if rest.contains(['"', '\'']) {
             return Err(wrong("Liquibase takes quotes in a property for a part of it: leave them out"));
         }
@@ -68,9 +73,21 @@ impl Parameters {
         let is_for = count > 0;
         let context = of("context").or_else(|| of("contextFilter"));
         if is_for && context.map_or(Ok(true), |context| self.runtime.is_in_context(context))? {
-            self.set(name, value);
+            match of("global").is_some_and(|value| value.eq_ignore_ascii_case("false")) {
+                true => self.set_local(name, value)?,
+                false => self.set(name, value),
+            }
         }
         Ok(())
+    }
+
+    /// Defines one for this file.
+    fn set_local(&mut self, name: &str, value: &str) -> Result<(), Unreadable> {
+        let former = self.local.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        match former == value {
+            true => Ok(()),
+            false => Err(wrong(format!("the property {name} has global:false and two values in this file"))),
+        }
     }
 
     /// The text with its parameters replaced.
@@ -84,12 +101,17 @@ impl Parameters {
             rest = &rest[begin..];
             let Some(end) = rest.find('}') else { break };
             let name = rest[2..end].trim();
-            match self.values.get(name) {
+            match self.values.get(name).or_else(|| self.local.get(name)) {
                 _ if self.environment.contains(name) => {
                     return Err(Unreadable::new(
                         format!("Liquibase would put the environment's variable {name} into the SQL"),
                         format!("allow it with migration_variables = {name}, or start without the variable"),
                     ));
+                }
+                Some(value) if value.contains("${") => {
+                    return Err(wrong(format!(
+                        "the value of {name} has a parameter, which Liquibase would replace, too: write its value"
+                    )));
                 }
                 Some(value) => result += value,
                 None if OF_JAVA.iter().any(|prefix| name.starts_with(prefix)) => {
@@ -103,6 +125,19 @@ impl Parameters {
         }
         Ok(result + rest)
     }
+}
+
+/// The value of an attribute, `NAME:VALUE`; blanks may follow the colon.
+fn attribute<'a>(rest: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut words = rest.split_whitespace();
+    while let Some(word) = words.next() {
+        let Some((name, value)) = word.split_once(':') else { continue };
+        let value = if value.is_empty() { words.next() } else { Some(value) };
+        if name.eq_ignore_ascii_case(wanted) {
+            return value;
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -119,7 +154,26 @@ mod tests {
         }
         let text = "'${a}' '${ a }' '${b}' '${c}' ${none:x} ${";
         assert_eq!(parameters.replaced(text).unwrap(), "'one' 'one' '${b}' 'y' ${none:x} ${");
-        assert!(parameters.define("name:\"a\" value:b").is_err() && parameters.define("name:a").is_err());
+        for wrong in ["name:\"a\" value:b", "name:a", "name:a value:"] {
+            assert!(parameters.define(wrong).is_err(), "{wrong}");
+        }
+        parameters.define("name: d  value:\ta:b c").unwrap();
+        parameters.define("name:e value:<${d}>").unwrap();
+        assert_eq!(parameters.replaced("${d}").unwrap(), "a:b");
+        assert!(parameters.replaced("${e}").is_err());
+    }
+
+    #[test]
+    fn a_property_of_one_file_counts_less_than_one_of_all() {
+        let mut parameters = Parameters::default();
+        parameters.runtime.dbms = &["postgresql"];
+        for line in ["name:a value:1 global:false", "name:b value:2 global: FALSE", "name:a value:3 global:true"] {
+            parameters.define(line).unwrap();
+        }
+        assert!(parameters.define("name:b value:4 global:false").is_err());
+        assert_eq!(parameters.replaced("${a} ${b}").unwrap(), "3 2");
+        parameters.begin_file();
+        assert_eq!(parameters.replaced("${a} ${b}").unwrap(), "3 ${b}");
     }
 
     #[test]

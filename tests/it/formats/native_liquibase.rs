@@ -266,6 +266,40 @@ fn a_filter_for_the_command_update_counts() {
     }
 }
 
+/// The rows are those of Liquibase 4.28 for this folder.
+#[test]
+fn parameters_are_replaced_where_and_from_where_on_liquibase_does_it() {
+    let first = "--liquibase formatted sql\n\
+         --changeset ann:1\nCREATE TABLE t_1 (id int, x varchar(30) default '${mid} ${late} ${glob}');\n\
+         --property name:mid value:m1\n--comment ${mid}\n\
+         --changeset ann:${mid}2 context:${mid2}\n--property name:mid3 value:7\n--property name:mid2 value:m2\n\
+         --preconditions onFail:MARK_RAN\n--precondition-sql-check expectedResult:${mid3} SELECT ${mid3}\n\
+         CREATE TABLE t2_${mid} (id int);\n\
+         --changeset ann:3\n--property name: them value: eve\n--property   name:   them2    value:   eve two   global:   false\n\
+         CREATE TABLE t3_${them} (id int, x varchar(40) default '${them2}');\n\
+         --property name:glob value:g1\n--property name:loc value:l1 global:false\n--property name:late value:z\n";
+    let second = "--liquibase formatted sql\n\
+         --changeset ann:1\nCREATE TABLE b1 (id int, x varchar(40) default '${glob} ${loc} ${them} ${late}');\n\
+         --property name:glob value:g2\n--property name:loc value:l2 global:false\n\
+         --changeset ann:${loc}\nCREATE TABLE b2 (id int, x varchar(40) default '${glob} ${loc} ${late}');\n";
+    let raw = "CREATE TABLE raw_1 (id int, x varchar(40) default '${loc}');\n";
+    let project = Project::bare().file("d/a.sql", first).file("d/b.sql", second).file("d/raw.sql", raw);
+    let run =
+        || project.doorstep("file:./dev.db", &["run", "--migrations", "d", "--migration-format", "liquibase"]).run();
+    run().code(0).stderr_has("(6 applied)");
+    run().code(0).stderr_has("(0 applied)");
+    let rows = "SELECT id, author, filename, md5sum, comments, contexts FROM databasechangelog ORDER BY orderexecuted";
+    let expected = [
+        "1|ann|d/a.sql|9:84340205e3675a863e445f09bde5d3f7|${mid}|",
+        "m12|ann|d/a.sql|9:2bbbb65c9dfe7fcb0e4f5b10db2009c7||${mid2}",
+        "3|ann|d/a.sql|9:346eed6b2baecc368905c7b1ed35b046||",
+        "1|ann|d/b.sql|9:e4cf454f9f358debce3742cba1b34aea||",
+        "l2|ann|d/b.sql|9:fffb73da0658750d04c94108a8bd15a1||",
+        "raw|includeAll|d/raw.sql|9:ab787de5722f390b0035b9a1314608c2||",
+    ];
+    assert_eq!(sqlite(&project.path("dev.db"), rows), expected.join("\n"));
+}
+
 #[test]
 fn an_edited_change_set_stops_also_where_nothing_is_pending_and_a_missing_one_does_not() {
     let database = Database::fresh();
