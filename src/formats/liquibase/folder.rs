@@ -114,19 +114,37 @@ impl Changelogs {
     }
 }
 
-/// The files of a folder and its folders, in the order of their paths.
+/// The files of a folder and its folders in Liquibase's order.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = all_files(folder)?;
+    found.sort_by_cached_key(|path| order_of(path));
+    Ok(found)
+}
+
+/// Liquibase sorts the paths as text of Java, in units of UTF-16: `1.sql` stands before `1/x.sql`.
+fn order_of(path: &Path) -> Vec<u16> {
+    path.to_string_lossy().encode_utf16().collect()
+}
+
+/// Whether the name is one of SQL, in any case, as Liquibase takes it.
+pub(crate) fn is_sql(name: &str) -> bool {
+    let end = name.len().checked_sub(".sql".len()).and_then(|at| name.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(".sql"))
+}
+
+/// The files of a folder and its folders, also of hidden ones. Those whose names begin with two dots are Kubernetes' own
+/// (`..data`): the files in them stand beside them, too.
+fn all_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for (name, is_folder) in sql_files::entries(folder)? {
         let path = folder.join(&name);
         match is_folder {
-            true if !name.starts_with('.') => found.extend(files(&path)?),
+            true if !name.starts_with("..") => found.extend(all_files(&path)?),
             false if forms::changelog(&name) => return Err(other_changelog(&path)),
-            false if name.ends_with(".sql") => found.push(path),
+            false if is_sql(&name) => found.push(path),
             _ => {}
         }
     }
-    found.sort_unstable();
     Ok(found)
 }
 
@@ -318,6 +336,38 @@ mod tests {
             let header = crate::formats::liquibase::header::read(&format!(" ann:1 {attributes}")).unwrap();
             assert_eq!(former_checksum(sql, Some(&header)), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_read_in_the_order_of_liquibases_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = [
+            ".h.sql",
+            ".hid/h.sql",
+            "1.sql",
+            "1/x.sql",
+            "2.SQL",
+            "B.sql",
+            "a-b/x.sql",
+            "a/x.sql",
+            "b.sql",
+            "c\u{10000}.sql",
+            "c\u{ff61}.sql",
+        ];
+        let others = ["a/readme.md", "z.sql.txt", "..data/a.sql"];
+        for name in expected.iter().rev().chain(&others) {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let found = files(folder.path()).unwrap();
+        let found: Vec<&str> =
+            found.iter().map(|it| it.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        assert_eq!(found, expected);
+        assert!(
+            ["x.sql", "x.Sql", ".SQL"].map(is_sql) == [true; 3]
+                && ["xsql", "sql", "é", "x.sql1"].map(is_sql) == [false; 4]
+        );
     }
 
     #[test]

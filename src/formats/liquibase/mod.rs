@@ -48,10 +48,7 @@ pub(crate) const ENTRY: FormatEntry = FormatEntry {
     detection: Detection::Folder(FolderDetection {
         place: |environment| Ok(configuration::read(environment).ok().and_then(|it| it.changelog_file())),
         file: folder::is_changelog,
-        marks: Some(FileMarks {
-            is_migration: |name| name.ends_with(".sql"),
-            is_marked: |text| changelog::marked(text).is_some(),
-        }),
+        marks: Some(FileMarks { is_migration: folder::is_sql, is_marked: |text| changelog::marked(text).is_some() }),
         ..FolderDetection::new("Liquibase: a file with --liquibase formatted sql", open)
     }),
 };
