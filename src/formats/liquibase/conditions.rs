@@ -64,12 +64,12 @@ pub(crate) fn parts(kind: &str, rest: &str) -> Result<[String; 2], Unreadable> {
     }
 }
 
-/// `expectedResult:1 SELECT …`, or `expectedResult:"a b" SELECT …`.
+/// `expectedResult:1 SELECT …`, `expectedResult:"a b" SELECT …` or `expectedResult:'a b' SELECT …`.
 fn sql_check(rest: &str) -> Result<[String; 2], Unreadable> {
     let form = || wrong("the line has not the form --precondition-sql-check expectedResult:VALUE SQL");
     let (name, value) = rest.split_once(':').ok_or_else(form)?;
-    let (expected, sql) = match value.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"').ok_or_else(form)?,
+    let (expected, sql) = match value.chars().next().filter(|first| matches!(first, '"' | '\'')) {
+        Some(quote) => value[1..].split_once(quote).ok_or_else(form)?,
         None => value.split_once(char::is_whitespace).ok_or_else(form)?,
     };
     let sql = sql.trim().trim_end_matches(';').to_owned();
@@ -97,8 +97,14 @@ mod tests {
         let guard = of("onfail:MARK_RAN", ("sql-check", "expectedResult:0 SELECT 1;")).unwrap().unwrap();
         assert_eq!((guard.on_fail, guard.on_error), (OnFailure::Record, OnFailure::Halt));
         assert_eq!((guard.questions[0].sql.as_str(), guard.questions[0].expected.as_str()), ("SELECT 1", "0"));
-        let guard = of("", ("sql-check", "expectedResult:\"a b\" SELECT 'a b'")).unwrap().unwrap();
-        assert_eq!(guard.questions[0].expected, "a b");
+        for (rest, expected) in [("\"a b\" SELECT 'c'", "a b"), ("'a b' SELECT 'c'", "a b"), ("'0' SELECT 'c'", "0")] {
+            let guard = of("", ("sql-check", &format!("expectedResult:{rest}"))).unwrap().unwrap();
+            assert_eq!(
+                (guard.questions[0].expected.as_str(), guard.questions[0].sql.as_str()),
+                (expected, "SELECT 'c'")
+            );
+        }
+        assert!(of("", ("sql-check", "expectedResult:'0 SELECT 1")).is_err());
         let guard = of("", ("table-exists", "table:Apple schema:public")).unwrap().unwrap();
         assert!(guard.questions[0].sql.contains("'apple'") && guard.questions[0].sql.contains("'public'"));
         assert!(of("onFail:CONTINUE", ("sql-check", "expectedResult:0 SELECT 1")).is_err());
