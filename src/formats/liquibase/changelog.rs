@@ -312,7 +312,8 @@ pub(crate) fn of(line: &str) -> Line<'_> {
         return Line::Rollback;
     }
     if let Some(rest) = indented.strip_prefix("/*").map(str::trim_start)
-        && after(rest, "liquibase").is_some_and(|rest| after(rest.trim_start(), "rollback").is_some())
+        && let Some(rest) = after(rest, "liquibase").and_then(|rest| after(rest.trim_start(), "rollback"))
+        && rest.trim().is_empty()
     {
         return Line::RollbackBlock;
     }
@@ -383,7 +384,7 @@ mod tests {
             "--rollback DROP TABLE x;",
             "  --\tROLLBACK x",
             "/* liquibase rollback\n x\n*/",
-            "/*LIQUIBASE ROLLBACK x */",
+            "  /*LIQUIBASE  ROLLBACK \nx */",
             "--validCheckSum: 9:abc",
             "-- validchecksum 9:abc",
             "--preconditions onFail:HALT",
@@ -404,6 +405,8 @@ mod tests {
         for line in [
             "  --comment x",
             "  --ignoreLines:1",
+            "/* liquibase rollback DELETE FROM x; */",
+            "/* liquibase rollback */",
             "  --validCheckSum: 9:abc",
             "--rollback",
             "--rollbackx y",
