@@ -82,6 +82,10 @@ pub(crate) fn marked(text: &str) -> Option<&str> {
 pub(crate) fn read(text: &str, parameters: &mut Parameters) -> Result<Changelog, (usize, Unreadable)> {
     let text = text.trim_start_matches('\u{feff}');
     let Some(first) = marked(text) else {
+        if let Line::ChangeSet(_) = of(text) {
+            let why = "the line --liquibase formatted sql is missing before it: Liquibase would run the file as one change set";
+            return Err((1, wrong(why)));
+        }
         let sql = parameters.replaced(text).map_err(|why| (1, why))?;
         let raw = Section { line: 1, sql: sql.trim().to_owned(), text: sql, ..Section::default() };
         return Ok(Changelog { path: None, sets: vec![raw] });
@@ -374,6 +378,7 @@ mod tests {
         }
         let found = read("-- about\n--changeset ann:1\nSELECT 1;\n").unwrap().sets;
         assert!(found.len() == 1 && found[0].header.is_none() && found[0].line == 1);
+        assert_eq!(read("--changeset ann:1\nSELECT 1;\n").unwrap_err().0, 1);
     }
 
     #[test]
