@@ -259,8 +259,8 @@ impl Reading<'_, '_> {
         let rest = &self.lines[self.at..];
         let (count, end) = match what.parse::<usize>() {
             Ok(count) => (count.min(rest.len()), None),
-            Err(_) if what.eq_ignore_ascii_case("start") => {
-                let is_end = |line: &&str| matches!(of(line), Line::Ignore(what) if what.eq_ignore_ascii_case("end"));
+            Err(_) if what == "start" => {
+                let is_end = |line: &&str| matches!(of(line), Line::Ignore(what) if what == "end");
                 let end = rest.iter().position(is_end);
                 let end = end.ok_or_else(|| (number, wrong("no --ignoreLines:end follows it")))?;
                 (end, rest.get(end))
@@ -487,6 +487,8 @@ mod tests {
             ("--changeset ann:1\n--ignoreLines:start\na;", 3),
             ("--changeset ann:1\n--ignoreLines:start\na;\n--ignoreLines:end \nb;", 3),
             ("--changeset ann:1\n--ignoreLines:end\na;", 3),
+            ("--changeset ann:1\na;\n--ignoreLines:start\nb;\n--ignoreLines:END\nc;", 4),
+            ("--changeset ann:1\na;\n--ignoreLines:START\nb;\n--ignoreLines:end\nc;", 4),
             ("--preconditions onFail:HALT\n--changeset ann:1\na;", 2),
             (" --preconditions onFail:HALT\n--changeset ann:1\na;", 2),
         ] {
