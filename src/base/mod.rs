@@ -24,6 +24,7 @@ pub(crate) mod secret;
 pub(crate) mod secret_file;
 pub(crate) mod short_child;
 pub(crate) mod signal;
+pub(crate) mod sorting;
 pub(crate) mod termination;
 pub(crate) mod time;
 pub(crate) mod unseen;

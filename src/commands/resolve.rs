@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::base::log::LogFormat;
+use crate::base::sorting;
 use crate::commands::invocation::{Invocation, Next, lock_history};
 use crate::commands::{output, resolve_many};
 use crate::engines::session::{ObjectState, Probe, Session};
@@ -200,7 +201,7 @@ fn made(script: &Script) -> Vec<ObjectRef> {
     for object in objects.iter_mut().filter(|object| object.kind == ObjectKind::Enum) {
         object.kind = ObjectKind::Type;
     }
-    objects.sort_by_key(|object| (object.kind == ObjectKind::Column, object.to_string()));
+    sorting::sort_by_key(&mut objects, |object| (object.kind == ObjectKind::Column, object.to_string()));
     let strict = script::created(&script.statements()).into_iter().map(|(object, _)| object);
     let is_known =
         |object: &ObjectRef| matches!(object.kind, ObjectKind::Table | ObjectKind::Type | ObjectKind::Column);

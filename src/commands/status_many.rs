@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::base::error::Error;
 use crate::base::log::{LogFormat, number};
 use crate::base::neutral;
+use crate::base::sorting;
 use crate::commands::invocation::{Invocation, Next};
 use crate::commands::output;
 use crate::commands::status::{StatusLine, meaning};
@@ -101,7 +102,7 @@ pub(super) fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
 fn text(statuses: &Statuses<'_>, address: &str) -> String {
     let Statuses { verdict, schemas, .. } = statuses;
     let mut others: Vec<&SchemaStatus<'_>> = schemas.iter().filter(|it| it.verdict != Verdict::Current).collect();
-    others.sort_by_key(|schema| WORST_FIRST.iter().position(|verdict| *verdict == schema.verdict));
+    sorting::sort_by_key(&mut others, |schema| WORST_FIRST.iter().position(|verdict| *verdict == schema.verdict));
     let shown = &others[..others.len().min(NAMED)];
     let width = shown.iter().map(|it| it.schema.chars().count()).max().unwrap_or(0);
     let mut out = String::new();

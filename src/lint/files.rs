@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::base::environment::Environment;
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
+use crate::base::sorting;
 use crate::config::{Mode, Settings};
 use crate::formats::detect::{self, Project};
 use crate::formats::migration::Migration;
@@ -82,7 +83,7 @@ impl LintBatch {
             |hazard: &Hazard| settings.lint_allow.iter().any(|it| it.accepts(hazard.rule, &hazard.place.file));
         found.retain(|hazard| !is_allowed(hazard));
         let at = |file: &str| scripts.iter().position(|script| script.file == file);
-        found.sort_by_key(|hazard| (at(&hazard.place.file), hazard.place.line, hazard.place.column));
+        sorting::sort_by_key(&mut found, |hazard| (at(&hazard.place.file), hazard.place.line, hazard.place.column));
         Ok(found)
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text, unreadable};
+use crate::base::sorting;
 use crate::catalog::{Catalog, CatalogSource, Extension};
 use crate::sql::Dialect;
 
@@ -45,12 +46,12 @@ impl Snapshot {
     /// except columns and values of enums, whose order is part of the schema.
     #[must_use]
     pub(crate) fn of(mut catalog: Catalog, dialect: Dialect, home: &str, migrations: Vec<String>) -> Self {
-        catalog.tables.sort_by(|one, other| one.name.cmp(&other.name));
-        catalog.enums.sort_by(|one, other| one.name.cmp(&other.name));
+        sorting::sort_by(&mut catalog.tables, |one, other| one.name.cmp(&other.name));
+        sorting::sort_by(&mut catalog.enums, |one, other| one.name.cmp(&other.name));
         // The server also lists views of schemas that were not read.
         catalog.views.retain(|view| catalog.schemas.contains(&view.schema));
         catalog.views.sort();
-        catalog.extensions.sort_by(|one, other| one.name.cmp(&other.name));
+        sorting::sort_by(&mut catalog.extensions, |one, other| one.name.cmp(&other.name));
         // Databases may differ in the version and the schema of an extension: keep its name only.
         for extension in &mut catalog.extensions {
             *extension = Extension { name: std::mem::take(&mut extension.name), ..Extension::default() };
@@ -63,9 +64,11 @@ impl Snapshot {
         for table in &mut catalog.tables {
             let columns = table.indexes.iter_mut().flat_map(|index| &mut index.columns);
             columns.filter(|column| column.usual).for_each(|column| column.class = None);
-            table.indexes.sort_by(|one, other| one.name.cmp(&other.name));
-            table.foreign_keys.sort_by(|one, other| (&one.name, &one.columns).cmp(&(&other.name, &other.columns)));
-            table.constraints.sort_by(|one, other| one.name.cmp(&other.name));
+            sorting::sort_by(&mut table.indexes, |one, other| one.name.cmp(&other.name));
+            sorting::sort_by(&mut table.foreign_keys, |one, other| {
+                (&one.name, &one.columns).cmp(&(&other.name, &other.columns))
+            });
+            sorting::sort_by(&mut table.constraints, |one, other| one.name.cmp(&other.name));
         }
         Self {
             format: FORMAT,

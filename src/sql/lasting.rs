@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::sorting;
 use crate::sql::cursor::{Cursor, bare, stored};
 use crate::sql::object_ref::are_in_one;
 use crate::sql::objects::{created_by, names, removed_by};
@@ -30,7 +31,7 @@ pub fn lasting(scripts: &[Vec<Statement<'_>>], dialect: Dialect) -> Vec<Lasting>
         statements.iter().for_each(|statement| world.run(statement));
     }
     let mut lasting: Vec<Lasting> = world.known.into_iter().filter(|known| !known.unclear).map(|it| it.last).collect();
-    lasting.sort_by_key(|object| object.script);
+    sorting::sort_by_key(&mut lasting, |object| object.script);
     lasting
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind};
+use crate::base::sorting;
 
 /// How deep a recursive tool is followed. Deeper folders are a mistake, or a loop of links.
 const DEPTH: usize = 12;
@@ -79,7 +80,7 @@ fn walk(folder: &Path, depth: usize, enters: &impl Fn(&str) -> bool, found: &mut
     let unreadable = |error: std::io::Error| Error::Settings(file::unreadable(folder.display(), &error));
     let mut entries =
         std::fs::read_dir(folder).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
+    sorting::sort_by_key(&mut entries, std::fs::DirEntry::file_name);
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();

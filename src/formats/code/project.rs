@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
+use crate::base::sorting;
 use crate::formats::code::files::{Named, SourceFile, list};
 use crate::formats::code::glob;
 use crate::formats::code::stated::{Configuration, Stated};
@@ -160,7 +161,7 @@ impl Layout for CodeProject {
                 }
             }
         }
-        found.sort_by(|one, other| (self.convention.files.order)(&one.key, &other.key));
+        sorting::sort_by(&mut found, |one, other| (self.convention.files.order)(&one.key, &other.key));
         if self.convention.files.refuses_duplicates {
             self.refuse_duplicates(&found)?;
         }
@@ -271,7 +272,7 @@ impl Ledger for CodeProject {
                 Some(((self.convention.rows.normal)(key), values.next().flatten()))
             })
             .collect();
-        keys.sort_by(|(one, _), (other, _)| (self.convention.files.order)(one, other));
+        sorting::sort_by(&mut keys, |(one, _), (other, _)| (self.convention.files.order)(one, other));
         let record = |(key, at): (String, Option<String>)| Record {
             name: lineage.keys.get(&key).cloned().unwrap_or(key),
             // Some tools keep no time; that there is one says that the migration is applied.

@@ -8,6 +8,7 @@ pub(crate) mod configuration;
 pub(crate) mod folder;
 
 use crate::base::error::Error;
+use crate::base::sorting;
 use crate::config::MigrationFormat;
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::diesel::folder::{DieselFolder, version};
@@ -76,7 +77,7 @@ impl Ledger for Diesel {
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
         let mut records: Vec<Record> = rows.into_iter().map(|row| record(row, lineage)).collect();
         // In the order in which diesel applies them, which is that of the bytes; the collation of the database may differ.
-        records.sort_by(|a, b| a.id.cmp(&b.id));
+        sorting::sort_by(&mut records, |a, b| a.id.cmp(&b.id));
         records
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod matching;
 use std::path::Path;
 
 use crate::base::error::Error;
+use crate::base::sorting;
 use crate::config::MigrationFormat;
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::drizzle::folder::Kind;
@@ -111,7 +112,7 @@ fn rows(rows: &[Row]) -> (String, Vec<HistoryRow>) {
         applied_at: value(row, 4),
     };
     let mut found: Vec<HistoryRow> = rows.iter().map(row).collect();
-    found.sort_by_key(|row| row.key.parse::<i64>().unwrap_or(i64::MAX));
+    sorting::sort_by_key(&mut found, |row| row.key.parse::<i64>().unwrap_or(i64::MAX));
     (value(columns, 5).unwrap_or_default(), found)
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::base::error::Error;
+use crate::base::sorting;
 use crate::formats::flyway::configuration::Configuration;
 use crate::formats::flyway::names::{Role, Version, is_callback, role};
 use crate::formats::flyway::text::{checksum, replaced};
@@ -247,7 +248,7 @@ fn arranged(paths: &[PathBuf], skips_callbacks: bool) -> Result<Vec<FlywayFile>,
         found.push(FlywayFile { name: stem, role, description, script, checksums: Vec::new() });
     }
     let is_second = |file: &FlywayFile| matches!(file.role, Role::Baseline(_));
-    found.sort_by(|one, other| {
+    sorting::sort_by(&mut found, |one, other| {
         let by_version = (one.version().is_none(), one.version()).cmp(&(other.version().is_none(), other.version()));
         by_version
             .then_with(|| is_second(one).cmp(&is_second(other)))

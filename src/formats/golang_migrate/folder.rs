@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::base::error::Error;
+use crate::base::sorting;
 use crate::formats::migration::{Migration, Unreadable, sha256};
 use crate::formats::{AppliedOrder, Layout, Lineage, Resolved, ledger_ddl, sql_files};
 use crate::sql::Dialect;
@@ -137,7 +138,7 @@ fn arranged(files: &[String]) -> Result<Vec<Numbered<'_>>, String> {
         let (version, length, direction) = parsed?;
         found.push(Numbered { version, name: &file[..length], file, direction });
     }
-    found.sort_by_key(|numbered| (numbered.version, numbered.direction));
+    sorting::sort_by_key(&mut found, |numbered| (numbered.version, numbered.direction));
     let is_twice =
         |pair: &&[Numbered<'_>]| pair[0].version == pair[1].version && pair[0].direction == pair[1].direction;
     if let Some([one, other]) = found.windows(2).find(is_twice) {

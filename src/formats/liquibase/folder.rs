@@ -8,6 +8,7 @@ use md5::{Digest as _, Md5};
 
 use crate::base::error::Error;
 use crate::base::file::{FileKind, read_text};
+use crate::base::sorting;
 use crate::formats::liquibase::changelog::{self, Section};
 use crate::formats::liquibase::configuration::{Configuration, recorded_path};
 use crate::formats::liquibase::expression::Runtime;
@@ -117,7 +118,7 @@ impl Changelogs {
 /// The files of a folder and its folders in Liquibase's order.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = all_files(folder)?;
-    found.sort_by_cached_key(|path| order_of(path));
+    sorting::sort_by_key(&mut found, |path| order_of(path));
     Ok(found)
 }
 

@@ -2,6 +2,7 @@
 //! script. A mark counts only between statements; in a string or a body it is text. No tool reads marks in block comments: one
 //! that holds nothing but such a mark stops.
 
+use crate::base::sorting;
 use crate::formats::marks::likeness;
 use crate::formats::marks::{Mark, Meaning, NODE_PG_MIGRATE, Standing, ToolMarks, read};
 use crate::formats::migration::Unreadable;
@@ -290,7 +291,7 @@ fn lines(script: &Script) -> Result<Vec<Line<'_>>, MarkError> {
             false => {}
         }
     }
-    lines.sort_by_key(|line| line.comment.offset);
+    sorting::sort_by_key(&mut lines, |line| line.comment.offset);
     Ok(lines)
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod folder;
 pub(crate) mod names;
 
 use crate::base::error::Error;
+use crate::base::sorting;
 use crate::config::MigrationFormat;
 use crate::formats::applied_rows::AppliedRows;
 use crate::formats::migration::{Migration, Record};
@@ -104,7 +105,7 @@ impl Ledger for Refinery {
 
     fn records(&self, rows: Vec<Row>, lineage: &Lineage) -> Vec<Record> {
         let mut records: Vec<(i64, Record)> = rows.into_iter().filter_map(|row| record(row, lineage)).collect();
-        records.sort_by_key(|(version, _)| *version);
+        sorting::sort_by_key(&mut records, |(version, _)| *version);
         records.into_iter().map(|(_, record)| record).collect()
     }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use crate::base::sorting;
 use crate::formats::signs::forms;
 
 /// An entry of the folder.
@@ -111,7 +112,7 @@ pub(crate) fn arrange(entries: &[Entry]) -> Result<Arranged<'_>, Misfit<'_>> {
             Role::Unclear(why) => return Err(Misfit::Entry(file, why)),
         }
     }
-    found.migrations.sort_by(|a, b| by_value(a.number, b.number));
+    sorting::sort_by(&mut found.migrations, |a, b| by_value(a.number, b.number));
     let twice = |pair: &&[Numbered<'_>]| by_value(pair[0].number, pair[1].number).is_eq();
     match found.migrations.windows(2).find(twice) {
         // Of two files with one number the doubtful one is the one to rename.

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::base::neutral;
+use crate::base::sorting;
 use crate::inspect::doctor::facts::Facts;
 
 /// One part of the way, in the order of the lines.
@@ -151,7 +152,7 @@ pub(crate) fn report(facts: &Facts) -> Report {
     let mut lines = connection::lines(facts);
     lines.extend(server::lines(facts));
     lines.extend(project::lines(facts));
-    lines.sort_by_key(|line| line.stage);
+    sorting::sort_by_key(&mut lines, |line| line.stage);
     Report {
         ok: lines.iter().all(|line| line.state != State::Broken),
         address: facts.database.as_ref().ok().map(|database| database.address.clone()),

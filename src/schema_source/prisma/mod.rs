@@ -23,6 +23,7 @@ use std::sync::OnceLock;
 
 use crate::base::error::Error;
 use crate::base::file::{self, FileKind, read_text};
+use crate::base::sorting;
 use crate::catalog::Catalog;
 pub use crate::schema_source::prisma::lower::lower;
 pub use crate::schema_source::prisma::schema::Schema;
@@ -143,7 +144,7 @@ impl<'a> ParsedFiles<'a> {
         if problems.is_empty() {
             return Ok(schema);
         }
-        problems.sort_by_key(|problem| problem.position);
+        sorting::sort_by_key(&mut problems, |problem| problem.position);
         let named = |Problem { position, message }| Diagnostic {
             file: self.names[position.file].clone(),
             line: position.line,

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::sorting;
 use crate::catalog::Name;
 use crate::sql::script::{Change, SchemaOp};
 use crate::sql::{Dialect, ObjectKind, ObjectRef};
@@ -356,7 +357,7 @@ impl Provenance {
 }
 
 fn in_order(mut steps: Vec<&SchemaStep>) -> Vec<&SchemaStep> {
-    steps.sort_by_key(|step| (step.migration, step.line));
+    sorting::sort_by_key(&mut steps, |step| (step.migration, step.line));
     steps
 }
 

@@ -8,6 +8,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::base::sorting;
 use crate::catalog::{Action, Arity};
 use crate::schema_source::prisma::check::attributes::{Arguments, Level, Signature};
 use crate::schema_source::prisma::check::{Checker, Member, ModelDraft, repeated};
@@ -134,7 +135,7 @@ impl<'a> Checker<'a> {
         }
         let joins = sides.into_iter().filter_map(|((.., name), sides)| self.join(name, &sides));
         let mut joins: Vec<Join> = joins.collect();
-        joins.sort_by_key(|join| join.position);
+        sorting::sort_by_key(&mut joins, |join| join.position);
         for (model, relation) in found {
             drafts[model].model.relations.push(relation);
         }
