@@ -386,7 +386,7 @@ impl<'a> MigrationRun<'a> {
 
     /// Repeats the SET statements among the steps that are done: their effect ended with the session they ran in.
     async fn restore_settings(&mut self, current: &Current<'_>, done: &[ScriptStep<'_>]) -> Result<(), Error> {
-        for (_, statement) in continued::repeated(done) {
+        for statement in continued::repeated(done) {
             let unit = self.unit(current, statement.text, std::slice::from_ref(statement));
             if let Err(mut failure) = self.execute(&unit, current).await {
                 failure.fault.message = format!(

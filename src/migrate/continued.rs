@@ -21,20 +21,16 @@ enum Keeps {
     Discards,
 }
 
-/// A statement that is done, in its step.
-pub(super) type Done<'a, 's> = (&'a ScriptStep<'s>, &'a Statement<'s>);
-
 /// The statements among those that are done which another session repeats, in their order.
-pub(super) fn repeated<'a, 's>(done: &'a [ScriptStep<'s>]) -> Vec<Done<'a, 's>> {
-    let statements = done.iter().flat_map(|step| step.statements.iter().map(move |statement| (step, statement)));
+pub(super) fn repeated<'a, 's>(done: &'a [ScriptStep<'s>]) -> Vec<&'a Statement<'s>> {
     let mut repeated = Vec::new();
-    for (step, statement) in statements {
+    for statement in done.iter().flat_map(|step| &step.statements) {
         if commits_ddl(statement.dialect()) {
-            repeated.extend(committing::sets(statement).then_some((step, statement)));
+            repeated.extend(committing::sets(statement).then_some(statement));
             continue;
         }
         match keeps(statement) {
-            Keeps::Settings => repeated.push((step, statement)),
+            Keeps::Settings => repeated.push(statement),
             Keeps::Discards => repeated.clear(),
             Keeps::Nothing | Keeps::More => {}
         }
@@ -178,7 +174,7 @@ mod tests {
     fn of(text: &str, dialect: Dialect) -> (Vec<String>, Option<String>) {
         let script = Script::new(text.to_owned(), dialect);
         let steps = strategy::steps(&script).unwrap();
-        let repeated = repeated(&steps).iter().map(|(_, statement)| statement.text.to_owned()).collect();
+        let repeated = repeated(&steps).iter().map(|statement| statement.text.to_owned()).collect();
         (repeated, gone(&steps, steps.len()).map(|step| summary_of(&step.statements)))
     }
 

@@ -47,9 +47,9 @@ impl History {
         }))
     }
 
-    /// The state of each object, relative to the moment when the row was written. A bare name is looked up where the
-    /// statements that are done have moved it to: by a search path, or by another role. Without any, along this role's, then in the schema of the history table, where the role
-    /// that wrote the row had its objects.
+    /// The state of each object, relative to the moment when the row was written. A bare name is looked up where the statements that are
+    /// done have moved it to: by a search path, or by another role. Without any, along this role's search path, then in the schema of
+    /// the history table, where the role that wrote the row had its objects.
     async fn object_states(
         &self,
         session: &mut dyn Session,
@@ -60,8 +60,8 @@ impl History {
         let looking = || Error::statement(format!("find out what became of {}", record.name));
         let since = self.writer()?.locate(RowKey { dialect: self.dialect, table, id: &record.id });
         let done = strategy.steps.get(..record.steps).unwrap_or_default();
-        let moving = continued::repeated(done).into_iter().map(|(_, statement)| statement);
-        let moving: Vec<&str> = moving.filter(|it| continued::moves_names(it)).map(|it| it.text).collect();
+        let repeated = continued::repeated(done).into_iter();
+        let moving: Vec<&str> = repeated.filter(|it| continued::moves_names(it)).map(|it| it.text).collect();
         if !moving.is_empty() {
             let schemas = session.schemas_after(moving.join("; ")).await.map_err(looking())?;
             let all: Vec<ObjectRef> =
