@@ -1,7 +1,7 @@
 //! Session settings that a file sets hold for its later statements, also after an interruption or a retry.
 
 use crate::support::running_migration::{
-    GATE, at_gate, backend, exists, gone, kill, open_gate, terminate, with_t, writer,
+    GATE, backend, exists, gone, interrupted_at_gate, kill, terminate, with_t, writer,
 };
 use crate::support::{Database, Project};
 
@@ -22,11 +22,7 @@ fn settings_in_a_mixed_file_hold_for_its_later_statements_and_not_for_the_next_f
 #[test]
 fn settings_in_a_mixed_file_hold_after_an_interruption_too() {
     let (database, project) = with_t(&format!("{SETTINGS}{GATE}\n{SEEN}"));
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    at_gate(&database);
-    doorstep.signal("TERM");
-    doorstep.finish("run").code(143).stderr_has("4 of 6 statements");
-    open_gate(&database);
+    interrupted_at_gate(&database, &project).stderr_has("4 of 6 statements");
     project.doorstep(&database.url(), &["run"]).run().code(0);
     assert!(!exists(&database, "public.seen"), "it went to another schema than the one the file sets");
     assert_eq!(database.sql("SELECT * FROM side.seen"), "59s|side");
@@ -94,11 +90,7 @@ fn a_lock_timeout_that_a_mixed_file_sets_holds_after_an_interruption_too() {
         "SET lock_timeout = '59s';\nCREATE TABLE u (a integer);\nVACUUM u;\n{GATE}\nCREATE TABLE seen AS {NAMED};\n"
     );
     let (database, project) = with_t(&script);
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    at_gate(&database);
-    doorstep.signal("TERM");
-    doorstep.finish("run").code(143).stderr_has("3 of 5 statements");
-    open_gate(&database);
+    interrupted_at_gate(&database, &project).stderr_has("3 of 5 statements");
     project.doorstep(&database.url(), &["run"]).run().code(0);
     assert_eq!(database.sql("SELECT * FROM seen"), "doorstep 2_x|59s");
 }
@@ -158,11 +150,7 @@ fn settings_of_a_transaction_in_the_file_hold_after_an_interruption() {
         "BEGIN;\nSET search_path = side;\nCREATE TABLE u (a integer);\nCOMMIT;\nVACUUM u;\n{GATE}\nCREATE TABLE after ();\n"
     );
     let (database, project) = with_t(&script);
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    at_gate(&database);
-    doorstep.signal("TERM");
-    doorstep.finish("run").code(143);
-    open_gate(&database);
+    interrupted_at_gate(&database, &project);
     project.doorstep(&database.url(), &["run"]).run().code(0);
     assert_eq!(database.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'after'"), "side");
 }
@@ -173,11 +161,7 @@ fn a_setting_that_was_computed_stops_an_interrupted_file() {
         "SELECT set_config('my.most', (SELECT count(*) FROM t)::text, false);\nINSERT INTO t VALUES (1);\nVACUUM t;\n{GATE}\nSELECT 1;\n"
     );
     let (database, project) = with_t(&script);
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    at_gate(&database);
-    doorstep.signal("TERM");
-    doorstep.finish("run").code(143);
-    open_gate(&database);
+    interrupted_at_gate(&database, &project);
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
     output.stderr_has("what a statement of it made went with its session: SELECT set_config(");
 }
@@ -191,11 +175,7 @@ fn a_setting_that_cannot_be_repeated_is_named_with_what_is_done() {
         "CREATE TABLE u (a integer);\nSET ROLE {role};\nRESET ROLE;\nDROP ROLE {role};\nVACUUM u;\n{GATE}\nSELECT 1;\n"
     );
     let project = Project::new().migration("2_x", &script);
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    at_gate(&database);
-    doorstep.signal("TERM");
-    doorstep.finish("run").code(143);
-    open_gate(&database);
+    interrupted_at_gate(&database, &project);
     let output = project.doorstep(&database.url(), &["run"]).run().code(65);
     output
         .stderr_has("what the statements that are done have set cannot be set again in another session: role")

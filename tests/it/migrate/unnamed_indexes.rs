@@ -39,6 +39,16 @@ fn interrupt(database: &Database, project: &Project, signal: &str) {
     terminate(database, &blocker);
 }
 
+/// A start whose client dies while its build waits, which the server then completes.
+fn built_without_its_client(database: &Database, project: &Project) {
+    let (_session, blocker) = writer(database, "app.\"Stock\"", "SELECT 1");
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    let pid = backend(database, BUILD_WAITS);
+    kill(doorstep);
+    terminate(database, &blocker);
+    gone(database, &pid);
+}
+
 /// A build by hand whose backend ends while it waits for a writer.
 fn interrupted_by_hand(database: &Database, sql: &str) {
     let (_session, blocker) = writer(database, "app.\"Stock\"", "SELECT 1");
@@ -135,12 +145,7 @@ fn an_index_that_was_built_after_its_client_died_is_not_built_twice() {
         ("CREATE INDEX CONCURRENTLY ON app.\"Stock\" (upper(sku)) WHERE sku <> 'z'", "", "Stock_upper_idx"),
     ] {
         let (database, project) = with_stock(&format!("{build};\n{after}"));
-        let (_session, blocker) = writer(&database, "app.\"Stock\"", "SELECT 1");
-        let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-        let pid = backend(&database, BUILD_WAITS);
-        kill(doorstep);
-        terminate(&database, &blocker);
-        gone(&database, &pid);
+        built_without_its_client(&database, &project);
         let output = project.doorstep(&database.url(), &["run"]).run().code(0);
         output.stderr_has(&format!("the index app.{name} is there: an earlier try has built it"));
         assert_eq!(indexes(&database), format!("{name}|t"), "{build}");
@@ -256,12 +261,7 @@ fn a_script_with_a_role_of_its_own_goes_on_behind_an_index_that_is_built() {
     );
     let (database, project) = with_stock(&script);
     database.sql(&format!("ALTER SCHEMA app OWNER TO {role}; ALTER TABLE app.\"Stock\" OWNER TO {role}"));
-    let (_session, blocker) = writer(&database, "app.\"Stock\"", "SELECT 1");
-    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
-    let pid = backend(&database, BUILD_WAITS);
-    kill(doorstep);
-    terminate(&database, &blocker);
-    gone(&database, &pid);
+    built_without_its_client(&database, &project);
     let output = project.doorstep(&database.url(), &["run"]).run().code(0);
     output.stderr_has("the index app.Stock_place_idx is there: an earlier try has built it");
     assert_eq!((indexes(&database), rows(&database, "2_x")), ("Stock_place_idx|t".into(), "t|f|1".into()));

@@ -23,6 +23,16 @@ pub(crate) fn at_gate(database: &Database) -> String {
     backend(database, "query LIKE '%side.go%' AND wait_event = 'PgSleep'")
 }
 
+/// A start that SIGTERM ends at the gate, which is open afterwards.
+pub(crate) fn interrupted_at_gate(database: &Database, project: &Project) -> Output {
+    let doorstep = project.doorstep(&database.url(), &["run"]).spawn();
+    at_gate(database);
+    doorstep.signal("TERM");
+    let output = doorstep.finish("run").code(143);
+    open_gate(database);
+    output
+}
+
 /// The pid of the only other backend of this database that meets the condition, as soon as there is one.
 pub(crate) fn backend(database: &Database, condition: &str) -> String {
     until(&format!("a backend has {condition}"), || {
