@@ -3,7 +3,7 @@
 
 use crate::migrate::strategy::{Role, commits_ddl};
 use crate::sql::cursor::Cursor;
-use crate::sql::script::{Script, Statement, calls, statements};
+use crate::sql::script::{Script, Statement, call, statements};
 
 /// What a statement does to the transaction it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +146,8 @@ pub(crate) struct Obstacle {
     pub(crate) what: &'static str,
     /// What to do.
     pub(crate) next: &'static str,
+    /// Only doorstep's record is in its way: the server's client runs the file as it is.
+    pub(crate) is_of_record: bool,
 }
 
 /// The first obstacle. Other programs run such a file and lose what its open transaction holds, their own record with it.
@@ -159,11 +161,14 @@ pub(crate) fn obstacle(script: &Script, no_transaction: bool) -> Option<Obstacle
     for (index, statement) in statements.iter().enumerate() {
         let effect = effect(statement);
         let begins_step = is_first || open.is_none();
-        let refused = refusal(statement, effect, open.is_some())
-            .or_else(|| of_transaction(statement, statements.get(index + 1)))
-            .or_else(|| of_count(statement, is_cut && begins_step));
-        if let Some((what, next)) = refused {
-            return Some(Obstacle { offset: statement.offset, what, next });
+        let found = |is_of_record, (what, next)| Obstacle { offset: statement.offset, what, next, is_of_record };
+        let of_record = || {
+            let of_count = || of_count(statement, is_cut && begins_step);
+            of_transaction(statement, statements.get(index + 1)).or_else(of_count).map(|why| found(true, why))
+        };
+        let refused = refusal(statement, effect, open.is_some()).map(|why| found(false, why)).or_else(of_record);
+        if refused.is_some() {
+            return refused;
         }
         is_first = effect == Effect::Begins;
         match effect {
@@ -176,6 +181,7 @@ pub(crate) fn obstacle(script: &Script, no_transaction: bool) -> Option<Obstacle
         offset,
         what: "BEGIN without COMMIT: what follows would be lost with the session",
         next: "end the transaction with COMMIT",
+        is_of_record: false,
     })
 }
 
@@ -213,18 +219,16 @@ fn of_transaction(statement: &Statement<'_>, next: Option<&Statement<'_>>) -> Op
         || next.map(effect).is_some_and(|next| matches!(next, Effect::Begins | Effect::Rows));
     (matters && statement.starts(&["SET", "TRANSACTION"])).then_some((
         "it is for the next transaction only, which is that of doorstep's record",
-        "write SET SESSION TRANSACTION, which holds until the end of the file; where the file must not change, run it with the client \
-         of the server, and call it applied (doorstep resolve --applied)",
+        "write SET SESSION TRANSACTION, which holds until the end of the file",
     ))
 }
 
 /// The same for a statement that counts the rows of the one before it, where doorstep writes a record between them.
 fn of_count(statement: &Statement<'_>, follows_record: bool) -> Option<(&'static str, &'static str)> {
-    let counts = ["ROW_COUNT", "FOUND_ROWS"].iter().any(|function| calls(statement, function));
+    let counts = ["ROW_COUNT", "FOUND_ROWS"].iter().any(|function| call(statement, function).is_some());
     (follows_record && counts && only_rows(statement) && !only_shows(statement)).then_some((
         "it would count the rows of a statement of doorstep's own, which records what is done",
-        "put it and the statement whose rows it counts between BEGIN and COMMIT; where the file must not change, run it with the client \
-         of the server, and call it applied (doorstep resolve --applied)",
+        "put it and the statement whose rows it counts between BEGIN and COMMIT",
     ))
 }
 

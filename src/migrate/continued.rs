@@ -8,6 +8,9 @@ use crate::migrate::strategy::{ScriptStep, commits_ddl};
 use crate::sql::Dialect;
 use crate::sql::script::{Statement, Token, TokenKind, tokens};
 
+/// What follows the SET of a setting that ends with its transaction.
+const OF_TRANSACTION: [&str; 3] = ["LOCAL", "TRANSACTION", "CONSTRAINTS"];
+
 /// What a statement does to what its session keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keeps {
@@ -69,7 +72,7 @@ fn keeps(statement: &Statement<'_>) -> Keeps {
         return Keeps::Discards;
     }
     if starts(&["SET"]) || starts(&["RESET"]) {
-        let of_transaction = ["LOCAL", "TRANSACTION", "CONSTRAINTS"].iter().any(|what| starts(&["SET", what]));
+        let of_transaction = OF_TRANSACTION.iter().any(|what| starts(&["SET", what]));
         return if of_transaction { Keeps::Nothing } else { Keeps::Settings };
     }
     let code: Vec<Token<'_>> = statement.tokens().filter(|token| token.kind != TokenKind::Blank).collect();
@@ -141,7 +144,7 @@ fn body_keeps(quoted: &str, dialect: Dialect) -> bool {
     let code: Vec<Token<'_>> = tokens(&text, dialect).filter(|token| token.kind != TokenKind::Blank).collect();
     let drops = code.windows(2).any(|pair| is(Some(&pair[0]), "COMMIT") && is(Some(&pair[1]), "DROP"));
     let sets = |at: usize| {
-        let of_transaction = ["LOCAL", "TRANSACTION", "CONSTRAINTS"].iter().any(|what| is(code.get(at + 1), what));
+        let of_transaction = OF_TRANSACTION.iter().any(|what| is(code.get(at + 1), what));
         let before = at.checked_sub(1).and_then(|before| code.get(before));
         let opens = ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(before, word));
         let begins = opens || before.is_none_or(|before| before.text == ";");

@@ -76,12 +76,19 @@ pub(crate) fn client_command(migration: &Migration) -> Option<String> {
 /// A pending file whose transaction control would lose what it does, or its record.
 pub(crate) fn transaction_control(migration: &Migration) -> Option<String> {
     let script = &migration.script;
-    let Obstacle { offset, what, next } = committing::obstacle(script, migration.no_transaction)?;
+    let Obstacle { offset, what, next, is_of_record } = committing::obstacle(script, migration.no_transaction)?;
     let statements = script.statements();
     let statement = statements.iter().find(|statement| statement.offset == offset);
     let shown = statement.map_or_else(String::new, |it| format!("{}: ", script::summary_of(std::slice::from_ref(it))));
     let (path, line) = (migration.path.display(), script.line_at(offset));
-    Some(format!("{path}:{line}: {shown}{what}\nnothing of the file has run\nnext: {next}"))
+    let by_hand = match is_of_record {
+        true => format!(
+            "; where the file must not change, run it with the client of the server, then: doorstep resolve --applied {}",
+            migration.name
+        ),
+        false => String::new(),
+    };
+    Some(format!("{path}:{line}: {shown}{what}\nnothing of the file has run\nnext: {next}{by_hand}"))
 }
 
 /// A pending file whose statements depend on a mode that doorstep does not read by.

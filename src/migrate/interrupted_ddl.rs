@@ -5,7 +5,7 @@ use crate::migrate::committing;
 use crate::migrate::intent::Intent;
 use crate::migrate::recovery::Conclusion;
 use crate::migrate::strategy::{self, ScriptStep};
-use crate::sql::script::{self, Statement, TokenKind};
+use crate::sql::script::{self, Call, Statement};
 use crate::sql::subjects::{Subjects, subjects};
 
 /// What tells how far a script got on such an engine.
@@ -108,15 +108,20 @@ pub(super) fn gone_with_session<'a, 's>(steps: &'a [ScriptStep<'s>], done: usize
         .or_else(|| gives_id(&steps[..done], rest))
 }
 
+/// It gives the session's last id, and with an argument it sets it.
+const LAST_ID: &str = "LAST_INSERT_ID";
+
 /// The step that is done whose row has an id that the rest asks for (LAST_INSERT_ID), or for whose row an id was set: only the session
 /// knew it.
 fn gives_id<'a, 's>(done: &'a [ScriptStep<'s>], rest: &[ScriptStep<'_>]) -> Option<&'a ScriptStep<'s>> {
     // Directly, or behind SET STATEMENT … FOR.
     let verbs = ["INSERT", "REPLACE", "LOAD", "CALL"];
     let begins = |it: &Statement<'_>, verb| it.starts(&[verb]) || (it.starts(&["SET"]) && it.has_pair("FOR", verb));
-    let gives = |it: &Statement<'_>| verbs.iter().any(|verb| begins(it, verb)) || last_insert_id(it) == Some(Id::Given);
+    let gives = |it: &Statement<'_>| {
+        verbs.iter().any(|verb| begins(it, verb)) || script::call(it, LAST_ID) == Some(Call::WithArguments)
+    };
     let asks = |it: &&Statement<'_>| {
-        let asked = last_insert_id(it) == Some(Id::Asked) || (it.has("IDENTITY") && it.text.contains("@@"));
+        let asked = script::call(it, LAST_ID) == Some(Call::Empty) || (it.has("IDENTITY") && it.text.contains("@@"));
         asked && !it.starts(&["CREATE"]) && !committing::only_shows(it)
     };
     let statements = || rest.iter().flat_map(|step| &step.statements);
@@ -125,24 +130,6 @@ fn gives_id<'a, 's>(done: &'a [ScriptStep<'s>], rest: &[ScriptStep<'_>]) -> Opti
         .is_some_and(|it| statements().take_while(|other| other.offset < it.offset).all(|it| !gives(it)));
     let sets_id = |it: &Statement<'_>| it.starts(&["SET"]) && it.has("INSERT_ID");
     done.iter().rfind(|step| step.statements.iter().any(|it| sets_id(it) || (needs && gives(it))))
-}
-
-/// What a statement does with the session's last id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Id {
-    /// `LAST_INSERT_ID()`
-    Asked,
-    /// `LAST_INSERT_ID(value)`
-    Given,
-}
-
-/// The first call of LAST_INSERT_ID in a statement.
-fn last_insert_id(statement: &Statement<'_>) -> Option<Id> {
-    let tokens: Vec<_> = statement.tokens().filter(|token| token.kind != TokenKind::Blank).collect();
-    tokens.windows(3).find_map(|three| {
-        let is_call = three[0].text.eq_ignore_ascii_case("LAST_INSERT_ID") && three[1].text == "(";
-        is_call.then_some(if three[2].text == ")" { Id::Asked } else { Id::Given })
-    })
 }
 
 fn has(steps: &[ScriptStep<'_>], is: impl Fn(&Statement<'_>) -> bool) -> bool {

@@ -272,14 +272,23 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// Whether it calls this function (in upper case), outside quotes and comments.
+/// How a function is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// `f()`
+    Empty,
+    /// `f(…)`
+    WithArguments,
+}
+
+/// The first call of this function (in upper case) in a statement, outside quotes and comments.
 #[must_use]
-pub(crate) fn calls(statement: &Statement<'_>, function: &str) -> bool {
-    let mut is_named = false;
-    statement.tokens().filter(|token| token.kind != TokenKind::Blank).any(|token| {
-        let is_called = is_named && token.text == "(";
-        is_named = token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(function);
-        is_called
+pub(crate) fn call(statement: &Statement<'_>, function: &str) -> Option<Call> {
+    let tokens: Vec<Token<'_>> = statement.tokens().filter(|token| token.kind != TokenKind::Blank).collect();
+    tokens.windows(3).find_map(|three| {
+        let is_named = three[0].kind == TokenKind::Word && three[0].text.eq_ignore_ascii_case(function);
+        let form = if three[2].text == ")" { Call::Empty } else { Call::WithArguments };
+        (is_named && three[1].text == "(").then_some(form)
     })
 }
 

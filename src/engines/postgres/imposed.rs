@@ -35,16 +35,19 @@ impl Imposed {
     pub(crate) fn pass(&mut self, text: &str) {
         let text = text.to_ascii_lowercase();
         self.is_relabelled |= text.contains("application_name");
-        self.is_another_user |= names_user(&text);
+        self.is_another_user |= text.contains(USER);
         if text.contains("reset") || text.contains("discard") {
             (self.label, self.lock_timeout) = (None, None);
         }
     }
 }
 
+/// The word without which no statement becomes another user.
+const USER: &str = "authorization";
+
 /// Whether a piece of a script may become another user.
 pub(crate) fn names_user(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("authorization")
+    text.to_ascii_lowercase().contains(USER)
 }
 
 #[cfg(test)]
